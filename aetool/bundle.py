@@ -1,0 +1,261 @@
+"""The .aem bundle: a fitted model on disk, a stored zip of a manifest and vetted ONNX graphs.
+
+The reader rebuilds the canonical bytes from what it read and refuses any difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from aetool import runtime
+from aetool.data.scaling import image_spec, table_spec
+from aetool.data.schema import Schema
+from aetool.detection.calibration import Calibration
+from aetool.errors import AetoolError, BundleError, DataError
+from aetool.model import Spec
+
+FORMAT = 1
+MAX_BUNDLE = 1 << 30
+MAX_MANIFEST = 16 << 20
+GRAPHS = ("encoder.onnx", "decoder.onnx", "score.onnx")
+_MEMBER = "members/0/"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A fitted model: what it was fitted on, its graphs, and the calibration of its score.
+
+    Exactly one of schema (tables) and shape (pictures: channels, height, width) is set. unit is
+    the unit of the score; facts are the training's numbers, for `info`.
+    """
+
+    plugin: str
+    params: dict[str, Any]
+    unit: str
+    latent: int
+    graphs: dict[str, bytes]
+    calibration: Calibration
+    schema: Schema | None = None
+    shape: tuple[int, int, int] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    name: str = "model"
+    _sessions: dict[tuple[str, str], runtime.Session] = field(default_factory=dict, repr=False)
+
+    @property
+    def kind(self) -> str:
+        """"table" or "image"."""
+        return "image" if self.schema is None else "table"
+
+    @property
+    def spec(self) -> Spec:
+        """The layout of the features of this bundle's model."""
+        if self.schema is not None:
+            return table_spec(self.schema)
+        assert self.shape is not None
+        return image_spec(self.shape)
+
+    @property
+    def batch(self) -> int:
+        """Rows the runtime computes at once."""
+        if self.shape is None:
+            return runtime.TABLE_BATCH
+        size = self.shape[0] * self.shape[1] * self.shape[2]
+        return max(1, min(runtime.IMAGE_BATCH, (1 << 20) // size))
+
+    def session(self, graph: str, device: str = "auto") -> runtime.Session:
+        """The graph called encoder.onnx, decoder.onnx or score.onnx, ready to run."""
+        key = (graph, device)
+        if key not in self._sessions:
+            if graph not in self.graphs:
+                raise BundleError(f"{self.name}: this model has no {graph}")
+            where = f"{self.name}: {graph}"
+            self._sessions[key] = runtime.Session(self.graphs[graph], where, device, self.batch)
+        return self._sessions[key]
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes of the .aem file."""
+        return _pack(self._manifest(), self.graphs)
+
+    @property
+    def sha256(self) -> str:
+        """What an archive calls this model by: the hash of its file."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def save(self, path: str | os.PathLike[str], force: bool = False) -> Path:
+        """Write the bundle, whole or not at all; refuses to replace a file unless forced."""
+        target = Path(path)
+        with atomic(target, force) as file:
+            file.write(self.to_bytes())
+        return target
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "aetool": FORMAT,
+            "plugin": self.plugin,
+            "params": self.params,
+            "unit": self.unit,
+            "latent": self.latent,
+            "schema": self.schema.to_json() if self.schema else None,
+            "shape": list(self.shape) if self.shape else None,
+            "calibration": self.calibration.to_json(),
+            "facts": self.facts,
+            "members": {
+                n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()}
+                for n, d in self.graphs.items()
+            },
+        }
+
+
+def canonical(value: Any) -> bytes:
+    """The one way we write JSON: sorted keys, no blanks, no NaN."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+def parse_canonical(data: bytes) -> Any:
+    """JSON written by `canonical`; ValueError for anything else, duplicate keys included."""
+    try:
+        value = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if canonical(value) != data:
+        raise ValueError("not canonical JSON")
+    return value
+
+
+def _pack(manifest: dict[str, Any], graphs: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        members = {"manifest.json": canonical(manifest)}
+        members |= {_MEMBER + n: graphs[n] for n in GRAPHS if n in graphs}
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.create_system = 3
+            archive.writestr(info, data)
+    return out.getvalue()
+
+
+def from_bytes(data: bytes, name: str) -> Bundle:
+    """The bundle in these bytes; BundleError if they are not exactly what save writes."""
+    if len(data) > MAX_BUNDLE:
+        raise BundleError(f"{name}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
+    try:
+        members = _unpack(data, name)
+        manifest = parse_canonical(members.pop("manifest.json"))
+        bundle = _rebuild(manifest, {k.removeprefix(_MEMBER): v for k, v in members.items()}, name)
+        same = bundle.to_bytes() == data
+    except AetoolError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
+    if not same:
+        raise BundleError(f"{name}: damaged: its bytes are not the canonical ones")
+    for graph, content in bundle.graphs.items():
+        runtime.vet(content, f"{name}: {graph}", bundle.batch)
+    return bundle
+
+
+def _unpack(data: bytes, name: str) -> dict[str, bytes]:
+    allowed = ["manifest.json", *(_MEMBER + g for g in GRAPHS)]
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = archive.infolist()
+            for info in infos:
+                if info.filename not in allowed:
+                    raise BundleError(f"{name}: refused: unknown member {info.filename!r}")
+                if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(data):
+                    raise BundleError(f"{name}: refused: member {info.filename} is not plain")
+            if len(infos) != len({i.filename for i in infos}) or not infos:
+                raise BundleError(f"{name}: refused: a member appears twice, or none at all")
+            if infos[0].file_size > MAX_MANIFEST:
+                raise BundleError(f"{name}: refused: the manifest is too large")
+            return {i.filename: archive.read(i) for i in infos}
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+        raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
+
+
+def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> Bundle:
+    if manifest["aetool"] != FORMAT:
+        raise BundleError(
+            f"{name}: written in format {manifest['aetool']!r}; this aetool reads {FORMAT}"
+        )
+    for graph, entry in manifest["members"].items():
+        if hashlib.sha256(graphs[graph]).hexdigest() != entry["sha256"]:
+            raise BundleError(f"{name}: damaged: {graph} does not match its hash")
+    shape = tuple(int(v) for v in manifest["shape"]) if manifest["shape"] else None
+    if shape is not None and (len(shape) != 3 or not 0 < shape[0] * shape[1] * shape[2] <= 1 << 22):
+        raise ValueError("shape")
+    schema = Schema.from_json(manifest["schema"]) if manifest["schema"] else None
+    if (schema is None) == (shape is None):
+        raise ValueError("neither table nor pictures")
+    return Bundle(
+        plugin=str(manifest["plugin"]),
+        params=dict(manifest["params"]),
+        unit=str(manifest["unit"]),
+        latent=int(manifest["latent"]),
+        graphs=graphs,
+        calibration=Calibration.from_json(manifest["calibration"]),
+        schema=schema,
+        shape=cast("tuple[int, int, int] | None", shape),
+        facts=dict(manifest["facts"]),
+        name=name,
+    )
+
+
+def load(path: str | os.PathLike[str]) -> Bundle:
+    """The bundle in a file; runs no code of it."""
+    target = Path(path)
+    try:
+        if target.stat().st_size > MAX_BUNDLE:
+            raise BundleError(f"{path}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
+        data = target.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    return from_bytes(data, os.fspath(path))
+
+
+@contextmanager
+def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
+    """A file that becomes `target` when the block ends well, and leaves no trace when it does not."""
+    if target.is_dir():
+        raise DataError(f"{target}: is a folder; name a file with -o")
+    if target.exists() and not force:
+        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    folder = target.parent
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot write here: {error.strerror or error}") from None
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.umask(mask := os.umask(0))
+        part.chmod(0o666 & ~mask)
+        part.replace(target)
+        sync_folder(folder)
+    except OSError as error:
+        raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in this folder last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,205 @@
+"""Models solved without gradients: what a plugin returns, and the graphs the host writes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto
+
+from aetool import graphs
+from aetool.data.schema import Schema
+from aetool.graphs import Graph
+from aetool.model import Float, Spec
+
+Features = npt.NDArray[np.float32]
+
+
+class Batches(Protocol):
+    """Feature batches, (rows, features) float32, that can be iterated again and again."""
+
+    def __iter__(self) -> Iterator[Features]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """The affine maps of a closed form, over x - mean, (features,).
+
+    encoder: (features, k), decoder: (k, features): the code.
+    Prediction of every feature from the other columns: either predict (features, features), or,
+    for many features, x_hat = x - (precision * x - left (left^T x)) / diagonal, with left
+    (features, q), precision a scalar and diagonal (features,).
+    What the prediction leaves is a mixture of zero-mean Gaussians, tails and all: scale and weight
+    are (components, features). prior: (features,), how often a flag or level occurs.
+    """
+
+    mean: Float
+    encoder: Float
+    decoder: Float
+    scale: Float
+    weight: Float
+    prior: Float
+    predict: Float | None = None
+    left: Float | None = None
+    diagonal: Float | None = None
+    precision: float = 0.0
+
+
+class ClosedForm:
+    """Base of closed-form models. `fit` is given batches laid out as spec says."""
+
+    def __init__(self, spec: Spec, params: Any) -> None:
+        self.spec, self.params = spec, params
+
+    def fit(self, batches: Batches) -> Maps:
+        """The maps that fit the batches."""
+        raise NotImplementedError
+
+
+def write(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]:
+    """The encoder, decoder and score graphs, as the bytes of ONNX files.
+
+    error: "bits" (surprise of each column given the others), or "mse", "mae" (reconstruction
+    error in standardised units, summed over a column's features).
+    """
+    return {
+        "encoder.onnx": _encoder(maps, spec, schema),
+        "decoder.onnx": _decoder(maps, spec, schema),
+        "score.onnx": _score(maps, spec, schema, error),
+    }
+
+
+def latent_of(graphs_: dict[str, bytes]) -> int:
+    """The size of the code that an encoder graph gives; 0 without one."""
+    if "encoder.onnx" not in graphs_:
+        return 0
+    output = onnx.ModelProto.FromString(graphs_["encoder.onnx"]).graph.output[0]
+    return int(output.type.tensor_type.shape.dim[1].dim_value)
+
+
+def _open(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
+    """The declared input and the flat features (B, features) made of it."""
+    if schema is None:
+        x = g.input("pixels", TensorProto.UINT8, spec.shape or ())
+        return x, g.op("Flatten", graphs.prepare_image(g, x), axis=1)
+    x = g.input("x", TensorProto.DOUBLE, [len(spec.columns)])
+    return x, graphs.prepare_table(g, schema, spec, x)
+
+
+def _close(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
+    """Declares expected features as an output in user units."""
+    if schema is None:
+        shape = list(spec.shape or ())
+        picture = g.op("Reshape", expected, g.const([-1, *shape], np.int64))
+        g.output(name, graphs.restore_image(g, picture), TensorProto.FLOAT, shape)
+        return
+    if spec.flags:  # a linear probability above one half is a positive logit
+        shift = np.zeros(spec.features)
+        shift[[f for f, _ in spec.flags]] = 0.5
+        expected = g.op("Sub", expected, g.const(shift))
+    value = graphs.restore_table(g, schema, spec, expected)
+    g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
+
+
+def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
+    g = Graph()
+    _, features = _open(g, spec, schema)
+    bias = -maps.mean @ maps.encoder
+    z = g.op("Gemm", features, g.const(maps.encoder), g.const(bias))
+    g.output("z", z, TensorProto.FLOAT, [maps.encoder.shape[1]])
+    return g.build("encoder")
+
+
+def _decoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
+    g = Graph()
+    z = g.input("z", TensorProto.FLOAT, [maps.decoder.shape[0]])
+    _close(g, spec, schema, "x_hat", g.op("Gemm", z, g.const(maps.decoder), g.const(maps.mean)))
+    return g.build("decoder")
+
+
+def _predicted(g: Graph, maps: Maps, features: str) -> str:
+    if maps.predict is not None:
+        bias = maps.mean - maps.mean @ maps.predict
+        return g.op("Gemm", features, g.const(maps.predict), g.const(bias))
+    assert maps.left is not None and maps.diagonal is not None
+    centred = g.op("Sub", features, g.const(maps.mean))
+    inner = g.op("MatMul", centred, g.const(maps.left))
+    outer = g.op("MatMul", inner, g.const(maps.left.T))
+    pull = g.op("Sub", g.op("Mul", centred, g.const(maps.precision)), outer)
+    return g.op("Sub", features, g.op("Mul", pull, g.const(1 / maps.diagonal)))
+
+
+def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
+    g = Graph()
+    x, features = _open(g, spec, schema)
+    if error == "bits":
+        expected = _predicted(g, maps, features)
+        parts = _surprise(g, maps, spec, features, expected)
+        extra = graphs.unexpected_gaps(g, schema, x) if schema else None
+        if extra is not None:
+            parts = g.op("Add", parts, g.op("Concat", extra, g.take(parts, [-1]), axis=1))
+            parts = _last_zero(g, parts, len(spec.columns))
+        parts = g.op("Mul", parts, g.const(1 / math.log(2)))
+    else:
+        z = g.op("Gemm", features, g.const(maps.encoder), g.const(-maps.mean @ maps.encoder))
+        expected = g.op("Gemm", z, g.const(maps.decoder), g.const(maps.mean))
+        off = g.op("Sub", features, expected)
+        cost = g.op("Mul", off, off) if error == "mse" else g.op("Abs", off)
+        scored = np.flatnonzero(spec.owners() >= 0)
+        owner = spec.owners()[scored]
+        parts = graphs.sum_by_column(g, g.take(cost, scored), owner.tolist(), len(spec.columns))
+    g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
+    _close(g, spec, schema, "expected", expected)
+    return g.build("score")
+
+
+def _last_zero(g: Graph, parts: str, columns: int) -> str:
+    return g.op("Mul", parts, g.const([1.0] * columns + [0.0]))
+
+
+def _surprise(g: Graph, maps: Maps, spec: Spec, features: str, expected: str) -> str:
+    """(B, columns + 1) nats: each column's surprise given all the others."""
+    costs, owner = [], []
+    if len(spec.numeric):
+        z, mean = g.take(features, spec.numeric), g.take(expected, spec.numeric)
+        scales, weights = maps.scale[:, spec.numeric], maps.weight[:, spec.numeric]
+        cost = graphs.mixture_nats(g, spec, z, mean, scales, weights)
+        if (spec.gate >= 0).any():
+            flag = g.take(features, np.where(spec.gate >= 0, spec.gate, spec.flags[0][0]))
+            present = g.op("Sub", g.const(1.0), g.op("Mul", flag, g.const(spec.gate >= 0)))
+            cost = g.op("Mul", cost, present)
+        costs.append(cost)
+        owner += spec.owner.tolist()
+    # linear probabilities may leave (0, 1): never below a tenth of how often the level occurs
+    floor = 0.1 * maps.prior + 1e-6
+    if spec.flags:
+        index = [f for f, _ in spec.flags]
+        flag = g.take(features, index)
+        low = np.minimum(floor[index], 0.1 * (1 - maps.prior[index]) + 1e-6)
+        p = g.op("Max", g.take(expected, index), g.const(low))
+        p = g.op("Min", p, g.const(1 - low))
+        yes = g.op("Mul", flag, g.op("Log", p))
+        no = g.op("Sub", g.const(1.0), flag)
+        no = g.op("Mul", no, g.op("Log", g.op("Sub", g.const(1.0), p)))
+        costs.append(g.op("Neg", g.op("Add", yes, no)))
+        owner += [c for _, c in spec.flags]
+    if spec.categories:
+        index = [s + k for _, s, w in spec.categories for k in range(w)]
+        block = [j for j, (_, _, w) in enumerate(spec.categories) for _ in range(w)]
+        member = np.zeros((len(index), len(spec.categories)))
+        member[np.arange(len(index)), block] = 1
+        p = g.op("Max", g.take(expected, index), g.const(floor[index]))
+        total = g.op("Log", g.op("MatMul", p, g.const(member)))
+        chosen = g.op("Mul", g.take(features, index), g.op("Log", p))
+        costs.append(g.op("Sub", total, g.op("MatMul", chosen, g.const(member))))
+        owner += [c for c, _, _ in spec.categories]
+    if not costs:
+        zero = g.op("Mul", g.take(features, [0]), g.const(0.0))
+        return g.op("MatMul", zero, g.const(np.zeros((1, len(spec.columns) + 1))))
+    joined = g.op("Concat", *costs, axis=1) if len(costs) > 1 else costs[0]
+    return graphs.sum_by_column(g, joined, owner, len(spec.columns))

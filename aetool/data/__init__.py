@@ -1,0 +1,1 @@
+"""Files to typed columns to arrays, and back."""

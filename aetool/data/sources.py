@@ -1,0 +1,501 @@
+"""Opens whatever holds records, and gives them as batches: tables or pictures, read again at will."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import lzma
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from aetool.data import images, text
+from aetool.data.table import Cells, Table, Values, concat
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 65536  # records a batch
+MAX_STDIN = 8 << 30
+MAX_ARRAY = 8 << 30
+RESERVOIR = 200_000
+_ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
+_COMPRESSED = (".gz", ".zst", ".xz")
+
+
+class TableSource:
+    """Records with named columns.
+
+    format: how to write them back (a JSON-able dict with at least "format"); dtypes: the source's
+    own type names by column; decimal: the decimal point of text numbers.
+    """
+
+    kind = "table"
+
+    def __init__(self, name: str, format: dict[str, Any]) -> None:
+        self.name, self.format = name, format
+        self.dtypes: dict[str, str] = {}
+        self.decimal = "."
+
+    def batches(self) -> Iterator[Table]:
+        """The records in order; can be called again."""
+        raise NotImplementedError
+
+    def head(self, rows: int | None = None) -> Table:
+        """The first `rows` records (all, if None) as one table."""
+        found: list[Table] = []
+        for batch in self.batches():
+            found.append(batch)
+            if rows is not None and sum(map(len, found)) >= rows:
+                break
+        if not found or not found[0].names:
+            raise DataError(f"{self.name}: no records in it")
+        table = concat(found)
+        return table if rows is None else table.take(slice(0, rows))
+
+    def sample(self, most: int, seed: int) -> tuple[Table, int]:
+        """At most `most` records, each as likely, in order; and how many there are in all."""
+        rng = np.random.default_rng(seed)
+        kept: list[Table] = []
+        keys = np.zeros(0)
+        total = 0
+        for batch in self.batches():
+            total += len(batch)
+            fresh = rng.random(len(batch))
+            kept.append(batch)
+            keys = np.concatenate([keys, fresh])
+            if len(keys) > 2 * most:
+                kept, keys = _smallest(kept, keys, most)
+        if len(keys) > most:
+            kept, keys = _smallest(kept, keys, most)
+        if not total:
+            raise DataError(f"{self.name}: no records in it, only a header or nothing")
+        return concat(kept), total
+
+
+def _smallest(kept: list[Table], keys: Any, most: int) -> tuple[list[Table], Any]:
+    table = concat(kept)
+    rows = np.sort(np.argpartition(keys, most)[:most])
+    return [table.take(rows)], keys[rows]
+
+
+class CsvSource(TableSource):
+    """A table in text: CSV, TSV or any of `,` tab `;` `|` between fields."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path
+        with open_stream(path) as stream:
+            head = text.utf8(stream).read(1 << 18)
+        cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
+        whole = head if len(head) < 1 << 18 or not cut else head[:cut]
+        suffix = _suffix(path)
+        self.dialect = text.sniff(whole, name, "\t" if suffix in (".tsv", ".tab") else None)
+        d = self.dialect
+        facts = {"format": "csv", "suffix": suffix, **d.__dict__}
+        super().__init__(name, facts)
+        self.decimal = d.decimal
+
+    def batches(self) -> Iterator[Table]:
+        with open_stream(self.path) as stream:
+            yield from text.tables(text.utf8(stream), self.name, self.dialect)
+
+
+class JsonLinesSource(TableSource):
+    """One JSON object a line."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__(name, {"format": "jsonl", "suffix": ".jsonl"})
+        self.path = path
+
+    def batches(self) -> Iterator[Table]:
+        names: tuple[str, ...] = ()
+        records: list[dict[str, Any]] = []
+        row = 0
+        with open_stream(self.path) as stream:
+            for number, line in enumerate(io.TextIOWrapper(stream, "utf-8-sig"), 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise DataError(f"{self.name}: line {number} is not JSON: {error}") from None
+                if not isinstance(record, dict):
+                    raise DataError(f"{self.name}: line {number} is not an object {{...}}")
+                records.append(record)
+                if len(records) == ROWS:
+                    names = names or _keys(records)
+                    yield self._table(names, records, row)
+                    row += len(records)
+                    records = []
+        if records:
+            yield self._table(names or _keys(records), records, row)
+
+    def _table(self, names: tuple[str, ...], records: list[dict[str, Any]], row: int) -> Table:
+        known = set(names)
+        for i, record in enumerate(records):
+            if not record.keys() <= known:
+                extra = next(k for k in record if k not in known)
+                raise DataError(f"{self.name}: record {row + i + 1} brings a new key '{extra}'")
+        values: list[Values] = []
+        typed = set()
+        for name in names:
+            column = [r.get(name) for r in records]
+            if any(isinstance(v, str | bool | list | dict) for v in column):
+                typed.add(name)
+                plain = all(isinstance(v, bool) or v is None for v in column)
+                self.dtypes.setdefault(name, "bool" if plain else "string")
+            values.append(Cells.of([_json_cell(v) for v in column]))
+        return Table(names, tuple(values), row, frozenset(typed))
+
+
+def _keys(records: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(k for r in records for k in r))
+
+
+def _json_cell(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+class ArrowSource(TableSource):
+    """Parquet, or a DataFrame laid as an Arrow table."""
+
+    def __init__(self, name: str, data: Path | pd.DataFrame) -> None:
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq
+
+        super().__init__(name, {"format": "parquet", "suffix": ".parquet"})
+        self._path: Path | None = None
+        self._table: Any = None
+        if isinstance(data, Path):
+            self._path = data
+            try:
+                with pq.ParquetFile(data) as file:
+                    fields = list(file.schema_arrow)
+                    self._wide = _wide_integers(file)
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{name}: not a Parquet file that can be read: {error}") from None
+        else:
+            frame = data.copy(deep=False)
+            frame.columns = [str(c) for c in data.columns]  # type: ignore[assignment]
+            try:
+                self._table = pa.Table.from_pandas(frame, preserve_index=False)
+            except (pa.ArrowException, TypeError, ValueError) as error:
+                raise DataError(f"{name}: a column cannot be read: {error}") from None
+            fields = list(self._table.schema)
+            self._wide = set()
+        names = text.header_names([f.name for f in fields], name)
+        self.dtypes = {n: str(f.type) for n, f in zip(names, fields, strict=True)}
+        self._names = names
+
+    def batches(self) -> Iterator[Table]:
+        row = 0
+        for batch in self._batches():
+            values, typed = [], set()
+            for name, column in zip(self._names, batch.columns, strict=True):
+                value, is_text = _from_arrow(column, name in self._wide)
+                values.append(value)
+                if is_text:
+                    typed.add(name)
+            yield Table(self._names, tuple(values), row, frozenset(typed))
+            row += batch.num_rows
+
+    def _batches(self) -> Iterator[Any]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self._path is None:
+            yield from self._table.combine_chunks().to_batches() or [
+                pa.RecordBatch.from_pylist([], schema=self._table.schema)
+            ]
+            return
+        with pq.ParquetFile(self._path) as file:
+            try:
+                yield from file.iter_batches(ROWS)
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{self.name}: damaged Parquet: {error}") from None
+
+
+def _wide_integers(file: Any) -> set[str]:
+    """Integer columns with values float64 cannot hold exactly."""
+    wide = set()
+    names = file.schema_arrow.names
+    for g in range(file.metadata.num_row_groups):
+        for j, name in enumerate(names[: file.metadata.num_columns]):
+            stats = file.metadata.row_group(g).column(j).statistics
+            ends = (stats.min, stats.max) if stats is not None and stats.has_min_max else ()
+            if any(isinstance(v, int) and abs(v) > 2**53 for v in ends):
+                wide.add(name)
+    return wide
+
+
+def _from_arrow(column: Any, wide: bool) -> tuple[Values, bool]:
+    """An Arrow array as a column, and whether it is known to be text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = kind.value_type
+    if pa.types.is_integer(kind):
+        ends = pc.min_max(column).as_py()
+        if wide or any(v is not None and abs(v) > 2**53 for v in ends.values()):
+            return Cells.of([None if v is None else str(v) for v in column.to_pylist()]), True
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind):
+        floats = column.cast(pa.float64(), safe=False)
+        return np.asarray(floats.to_numpy(zero_copy_only=False), dtype=np.float64), False
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        naive = column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False)
+        moments = naive.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
+        return moments.astype("datetime64[us]"), False
+    if pa.types.is_boolean(kind):
+        return Cells.of([None if v is None else str(v).lower() for v in column.to_pylist()]), True
+    number = pa.types.is_decimal(kind)
+    return Cells.of([None if v is None else str(v) for v in column.to_pylist()]), not number
+
+
+class ArraySource(TableSource):
+    """A matrix from .npy, or the arrays of an .npz with one entry a record: X gives c1, c2, ..."""
+
+    def __init__(self, name: str, arrays: dict[str, Any], suffix: str) -> None:
+        super().__init__(name, {"format": suffix[1:], "suffix": suffix})
+        self._columns: dict[str, Any] = {}
+        rows = {len(a) for a in arrays.values() if a.ndim}
+        if len(rows) != 1:
+            raise DataError(f"{name}: arrays of one length are needed, found {sorted(rows)}")
+        for key, array in arrays.items():
+            if array.ndim == 2:
+                prefix = "c" if len(arrays) == 1 or key == "X" else f"{key}_"
+                wide = {f"{prefix}{i + 1}": array[:, i] for i in range(array.shape[1])}
+            else:
+                wide = {key: array}
+            for column, values in wide.items():
+                self._columns[column] = values
+                self.dtypes[column] = str(values.dtype)
+        self.format["arrays"] = {k: list(a.shape[1:]) for k, a in arrays.items()}
+
+    def batches(self) -> Iterator[Table]:
+        total = len(next(iter(self._columns.values())))
+        for first in range(0, max(total, 1), ROWS):
+            values: list[Values] = []
+            for column in self._columns.values():
+                part = column[first : first + ROWS]
+                if part.dtype.kind in "US":
+                    values.append(Cells.of([str(v) for v in part]))
+                elif part.dtype.kind == "M":
+                    values.append(part)
+                else:
+                    values.append(part.astype(np.float64))
+            yield Table(tuple(self._columns), tuple(values), first)
+
+
+class ChainSource(TableSource):
+    """Several tables, one after the other."""
+
+    def __init__(self, sources: Sequence[TableSource]) -> None:
+        super().__init__(sources[0].name, sources[0].format)
+        self.sources, self.dtypes, self.decimal = sources, sources[0].dtypes, sources[0].decimal
+
+    def batches(self) -> Iterator[Table]:
+        row = 0
+        for source in self.sources:
+            for batch in source.batches():
+                yield Table(batch.names, batch.values, row, batch.typed)
+                row += len(batch)
+
+
+class FrameBatches(TableSource):
+    """What a plugin's reader gives: a re-iterable of DataFrames."""
+
+    def __init__(self, name: str, frames: Any) -> None:
+        super().__init__(name, {"format": "csv", "suffix": ".csv", **text.Dialect().__dict__})
+        self.frames = frames
+
+    def batches(self) -> Iterator[Table]:
+        row = 0
+        for frame in self.frames:
+            source = ArrowSource(self.name, frame)
+            self.dtypes = self.dtypes or source.dtypes
+            for batch in source.batches():
+                yield Table(batch.names, batch.values, row, batch.typed)
+                row += len(batch)
+
+
+Source = TableSource | images.ImageSource
+
+
+def open_source(data: str | os.PathLike[str] | pd.DataFrame) -> Source:
+    """The source behind a path, `-` (standard input) or a DataFrame."""
+    if not isinstance(data, str | os.PathLike):
+        return ArrowSource("DataFrame", data)
+    name = os.fspath(data)
+    path = _spooled(sys.stdin.buffer) if name == "-" else Path(name)
+    name = "stdin" if name == "-" else name
+    if path.is_dir():
+        return images.FolderSource(path, name)
+    if not path.exists():
+        raise DataError(f"{name}: no such file")
+    with open_stream(path) as stream:
+        head = stream.read(16)
+    suffix = _suffix(path)
+    if head[:4] == b"PAR1":
+        return ArrowSource(name, path)
+    if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04":
+        return _open_arrays(path, name, head)
+    if head[:4] in images.IDX:
+        return images.IdxSource(path, name, open_stream)
+    if head[:4] == b"\x89AEZ" or suffix == ".aem":
+        raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
+    if suffix in (".jsonl", ".ndjson", ".json") or (suffix == "" and head[:1] == b"{"):
+        return JsonLinesSource(path, name)
+    if suffix in images.SUFFIXES:
+        raise DataError(f"{name}: one picture; give a folder of pictures of one size")
+    if suffix not in ("", ".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".log"):
+        from aetool import plugins
+
+        reader = plugins.reader_for(suffix)
+        if reader is not None:
+            return FrameBatches(name, plugins.resolve(reader.open)(str(path)))
+    if not head:
+        raise DataError(f"{name}: the file is empty")
+    return CsvSource(path, name)
+
+
+def open_sources(data: Sequence[Any]) -> Source:
+    """One source of all inputs: several tables are chained."""
+    sources = [open_source(d) for d in data]
+    if len(sources) == 1:
+        return sources[0]
+    if any(isinstance(s, images.ImageSource) for s in sources):
+        raise DataError("give one folder or file of pictures, or tables only")
+    return ChainSource([s for s in sources if isinstance(s, TableSource)])
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """A file's bytes, decompressed if they are gzip, zstd or xz."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(6)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    if magic.startswith(_GZIP):
+        return cast(BinaryIO, _Checked(gzip.open(path, "rb"), path))
+    if magic.startswith(_XZ):
+        return cast(BinaryIO, _Checked(lzma.open(path, "rb"), path))
+    if magic.startswith(_ZSTD):
+        import pyarrow as pa
+
+        return cast(BinaryIO, _Checked(pa.input_stream(str(path), compression="zstd"), path))
+    return path.open("rb")
+
+
+class _Checked(io.RawIOBase):
+    """A decompressing stream whose failures are DataErrors."""
+
+    def __init__(self, inner: Any, path: Path) -> None:
+        self.inner, self.path = inner, path
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return bytes(self.inner.read(size))
+        except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+            raise DataError(f"{self.path}: the compressed stream is damaged: {error}") from None
+
+    def readinto(self, target: Any) -> int:
+        data = self.read(len(target))
+        target[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.inner.close()
+        super().close()
+
+
+def _suffix(path: Path) -> str:
+    suffixes = [s.lower() for s in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _spooled(stdin: BinaryIO) -> Path:
+    """Standard input copied to a file of this process, deleted when it ends."""
+    spool = tempfile.NamedTemporaryFile(prefix="aetool-stdin-")  # noqa: SIM115
+    _SPOOLS.append(spool)
+    size = 0
+    while data := stdin.read(1 << 20):
+        size += len(data)
+        if size > MAX_STDIN:
+            raise DataError(f"stdin: more than {MAX_STDIN >> 30} GiB; write it to a file first")
+        if shutil.disk_usage(tempfile.gettempdir()).free < 2 * len(data):
+            raise DataError("stdin: the temporary folder is full; write it to a file first")
+        spool.write(data)
+    spool.flush()
+    return Path(spool.name)
+
+
+_SPOOLS: list[Any] = []
+
+
+def _open_arrays(path: Path, name: str, head: bytes) -> Source:
+    try:
+        if head[:4] == b"PK\x03\x04":
+            _check_npz(path, name)
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {k: file[k] for k in file.files}
+            suffix = ".npz"
+        else:
+            with path.open("rb") as plain:
+                _check_header(plain, path.stat().st_size, name)
+            arrays = {"c": np.load(path, mmap_mode="r", allow_pickle=False)}
+            suffix = ".npy"
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{name}: not an array file that can be read: {error}") from None
+    if not arrays:
+        raise DataError(f"{name}: no arrays in it")
+    for key, array in arrays.items():
+        if array.dtype.kind not in "biufUSM":
+            raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")
+    large = [k for k, a in arrays.items() if a.ndim >= 3]
+    if large:
+        return images.ArraySource(arrays[large[0]], name, suffix, large[0])
+    if suffix == ".npy" and arrays["c"].ndim == 1:
+        arrays = {"c1": arrays["c"]}
+    return ArraySource(name, arrays, suffix)
+
+
+def _check_npz(path: Path, name: str) -> None:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.file_size > MAX_ARRAY:
+                raise DataError(f"{name}: member {info.filename} would take {info.file_size} bytes")
+            with archive.open(info) as member:
+                _check_header(member, info.file_size, name)
+
+
+def _check_header(file: Any, size: int, name: str) -> None:
+    """Refuses an array whose header promises more than the file holds, before it is allocated."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read:
+        raise DataError(f"{name}: numpy format {version} is not supported")
+    shape, _, dtype = read[version](file)
+    need = dtype.itemsize
+    for n in shape:
+        need *= int(n)
+    if dtype.hasobject or need > size or need > MAX_ARRAY:
+        raise DataError(f"{name}: the header promises {need} bytes of {dtype}, the file has {size}")

@@ -1,0 +1,143 @@
+"""A batch of records as columns: text cells, float64 numbers, or datetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.errors import DataError
+from aetool.model import Int
+
+Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """n text cells as spans of one byte buffer; `null` marks those a typed source calls missing."""
+
+    buffer: Bytes
+    start: Int
+    stop: Int
+    null: Mask
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @classmethod
+    def of(cls, values: Sequence[str | None]) -> Cells:
+        """Cells holding these strings; None is missing."""
+        raw = [b"" if v is None else v.encode() for v in values]
+        stop = np.cumsum([len(r) for r in raw], dtype=np.int64) if raw else np.zeros(0, np.int64)
+        start = np.concatenate([np.zeros(1, np.int64), stop[:-1]]) if raw else stop
+        null = np.fromiter((v is None for v in values), dtype=np.bool_, count=len(raw))
+        return cls(np.frombuffer(b"".join(raw), dtype=np.uint8), start, stop, null)
+
+    def take(self, rows: Int | slice) -> Cells:
+        """The cells at `rows`, in a buffer of their own size."""
+        start, stop, null = self.start[rows], self.stop[rows], self.null[rows]
+        length = stop - start
+        end = np.cumsum(length)
+        begin = end - length
+        where = np.repeat(start - begin, length) + np.arange(int(end[-1]) if len(end) else 0)
+        return Cells(self.buffer[where], begin, end, null)
+
+    def fixed(self, width: int) -> npt.NDArray[np.bytes_]:
+        """The cells as fixed-width bytes, (n,) 'S<width>', longer ones cut."""
+        width = max(width, 1)
+        if not len(self.buffer):
+            return np.zeros(len(self), dtype=f"S{width}")
+        offset = np.arange(width)
+        where = self.start[:, None] + offset
+        np.minimum(where, len(self.buffer) - 1, out=where)
+        matrix = self.buffer[where]
+        matrix[offset >= (self.stop - self.start)[:, None]] = 0
+        return matrix.view(f"S{width}").reshape(-1)
+
+    def width(self) -> int:
+        """Length in bytes of the longest cell."""
+        return int((self.stop - self.start).max()) if len(self) else 0
+
+    def strings(self) -> list[str]:
+        """The cells as str; missing ones as ''."""
+        raw = self.buffer.tobytes()
+        pairs = zip(self.start.tolist(), self.stop.tolist(), strict=True)
+        return [raw[a:b].decode() for a, b in pairs]
+
+    def distinct(self) -> tuple[list[str], Int]:
+        """The different strings, sorted by bytes, and each cell's index among them, (n,)."""
+        width = self.width()
+        if width <= 64:
+            levels, index = np.unique(self.fixed(width), return_inverse=True)
+            return [v.decode() for v in levels.tolist()], index.astype(np.int64)
+        strings = self.strings()
+        order = {v: i for i, v in enumerate(sorted(set(strings), key=str.encode))}
+        return list(order), np.fromiter((order[s] for s in strings), np.int64, len(strings))
+
+
+Values = Cells | npt.NDArray[np.float64] | npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Records `first_row` .. (0-based) of a source. `typed` names columns known to be text.
+
+    names and values are parallel; every column has the same length.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[Values, ...]
+    first_row: int = 0
+    typed: frozenset[str] = field(default_factory=frozenset)
+
+    def __len__(self) -> int:
+        return len(self.values[0]) if self.values else 0
+
+    def __getitem__(self, name: str) -> Values:
+        return self.values[self.names.index(name)]
+
+    def take(self, rows: Int | slice) -> Table:
+        """The records at `rows` of this batch."""
+        values = tuple(v.take(rows) if isinstance(v, Cells) else v[rows] for v in self.values)
+        return Table(self.names, values, self.first_row, self.typed)
+
+    def without(self, names: Sequence[str]) -> Table:
+        """The batch without these columns."""
+        kept = [i for i, n in enumerate(self.names) if n not in names]
+        return Table(
+            tuple(self.names[i] for i in kept),
+            tuple(self.values[i] for i in kept),
+            self.first_row,
+            self.typed,
+        )
+
+
+def concat(tables: Sequence[Table]) -> Table:
+    """One table of all records; the tables must have the same columns."""
+    if len(tables) == 1:
+        return tables[0]
+    names = tables[0].names
+    if any(t.names != names for t in tables):
+        raise DataError("the inputs have different columns; give tables with the same header")
+    values = tuple(_join([t.values[i] for t in tables]) for i in range(len(names)))
+    typed = frozenset[str]().union(*(t.typed for t in tables))
+    return Table(names, values, tables[0].first_row, typed)
+
+
+def _join(parts: list[Values]) -> Values:
+    cells = [p for p in parts if isinstance(p, Cells)]
+    if not cells:
+        return np.concatenate([p for p in parts if not isinstance(p, Cells)])
+    if len(cells) != len(parts):
+        raise DataError("a column is text in one input and typed in another")
+    cells = [c.take(slice(None)) for c in cells]  # of a shared buffer only this column's bytes
+    shift = np.cumsum([0] + [len(c.buffer) for c in cells[:-1]])
+    return Cells(
+        np.concatenate([c.buffer for c in cells]),
+        np.concatenate([c.start + s for c, s in zip(cells, shift, strict=True)]),
+        np.concatenate([c.stop + s for c, s in zip(cells, shift, strict=True)]),
+        np.concatenate([c.null for c in cells]),
+    )

@@ -1,0 +1,1 @@
+"""From parts to decisions: calibration, thresholds, p-values, reasons."""

@@ -1,0 +1,99 @@
+"""What scores of ordinary records look like: thresholds and p-values from held-out scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aetool.errors import BundleError
+from aetool.model import Float
+
+KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
+DEVIATIONS = 4.0  # robust deviations of the log score above the median: the default threshold
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Held-out scores, sorted, at the ranks kept of `rows`; and the usual part of each column.
+
+    scores, ranks: (n,); rank r means r of the rows score no higher. typical: (columns + 1,) medians.
+    """
+
+    rows: int
+    scores: Float
+    ranks: Float
+    typical: Float
+
+    @classmethod
+    def of(cls, parts: Float) -> Calibration:
+        """The calibration of held-out parts, (rows, columns + 1)."""
+        scores = np.sort(parts.sum(axis=1, dtype=np.float64))
+        n = len(scores)
+        if n <= KEPT:
+            keep = np.arange(n)
+        else:
+            even = np.linspace(0, n - 1, KEPT - 64).round().astype(np.int64)
+            keep = np.unique(np.concatenate([even, np.arange(n - 64, n)]))
+        typical = np.median(parts, axis=0) if n else np.zeros(parts.shape[1])
+        rounded = np.array([float(f"{v:.7g}") for v in scores[keep]])
+        return cls(n, rounded, keep + 1.0, np.array([float(f"{v:.5g}") for v in typical]))
+
+    def threshold(self, fpr: float | None = None) -> float:
+        """The score above which a record is an anomaly.
+
+        fpr: the part of held-out records that may lie above. By default the median plus 4 robust
+        deviations of the log score: the deviation is of the upper half and up to its 80 % rank, so
+        that a fifth of the rows may be anomalies without moving it.
+        """
+        if not self.rows:
+            return math.inf
+        if fpr is not None:
+            rank = math.ceil((1 - fpr) * (self.rows + 1))
+            return math.inf if rank > self.rows else self.at(rank)
+        median, high = self.at(0.5 * self.rows), self.at(0.8 * self.rows)
+        if self.scores[0] > 0:
+            log = math.log(median) + DEVIATIONS * (math.log(high) - math.log(median)) / 0.8416
+            return math.exp(min(log, 700.0))
+        return median + DEVIATIONS * (high - median) / 0.8416
+
+    def at(self, rank: float) -> float:
+        """The score of this rank, between kept ones by interpolation."""
+        return float(np.interp(rank, self.ranks, self.scores))
+
+    def p_values(self, scores: Float) -> Float:
+        """(n,): the conformal p-value (1 + held-out scores at least as high) / (1 + rows).
+
+        Between kept ranks interpolated. Vovk, Gammerman & Shafer 2005, section 2.2.
+        """
+        below = np.interp(scores, self.scores, self.ranks, left=0.0) if self.rows else 0 * scores
+        exact = np.searchsorted(self.scores, scores, side="left")
+        top = exact >= len(self.scores)
+        at_least = np.where(top, 0.0, np.clip(self.rows - below + (below > 0), 0, self.rows))
+        return (1 + at_least) / (1 + self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form, of which from_json makes the same calibration."""
+        return {
+            "rows": self.rows,
+            "scores": self.scores.tolist(),
+            "ranks": [int(r) for r in self.ranks],
+            "typical": self.typical.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Calibration:
+        """The calibration that to_json wrote."""
+        made = cls(
+            int(data["rows"]),
+            np.array(data["scores"], dtype=np.float64),
+            np.array(data["ranks"], dtype=np.float64),
+            np.array(data["typical"], dtype=np.float64),
+        )
+        shapes = made.scores.ndim == 1 and made.scores.shape == made.ranks.shape
+        if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
+            raise BundleError("damaged: the calibration is not in order")
+        return made

@@ -1,0 +1,87 @@
+"""Why a record is an anomaly: the columns that cost more than usual, found and expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.data import dates
+from aetool.data.schema import Column, Schema
+from aetool.model import Float
+
+MOST, LEAST_SHARE = 3, 0.1
+
+
+def columns(parts: Float, typical: Float) -> list[list[int]]:
+    """For each record the columns to name, the most surprising first.
+
+    parts: (rows, columns + 1). A column is ranked by what it costs beyond its usual cost, and
+    named if that is a tenth of the record's whole excess.
+    """
+    excess = parts[:, :-1] - typical[:-1]
+    order = np.argsort(-excess, axis=1, kind="stable")[:, :MOST]
+    named = []
+    for row, ranked in zip(excess, order, strict=True):
+        whole = float(np.maximum(row, 0).sum())
+        named.append([int(j) for j in ranked if row[j] > 0 and row[j] >= LEAST_SHARE * whole])
+    return named
+
+
+def explain(
+    schema: Schema, X: Float, expected: Float, named: Sequence[Sequence[int]]
+) -> list[list[tuple[str, str, str]]]:
+    """(column, found, expected) for each named column of each record, as they would be written."""
+    modelled = schema.modelled
+    return [
+        [
+            (modelled[j].name, show(modelled[j], X[i, j]), show(modelled[j], expected[i, j]))
+            for j in js
+        ]
+        for i, js in enumerate(named)
+    ]
+
+
+def show(column: Column, value: float) -> str:
+    """A value in user units as a person would write it."""
+    if math.isnan(value):
+        return "missing" if column.kind != "date" else "?"
+    if column.kind == "category":
+        i = int(value)
+        return column.levels[i] if i < len(column.levels) else "(not seen in training)"
+    if column.kind == "date":
+        fmt = column.format or "ymd|-|T|hms|0||0"
+        return dates.render(np.array([value]), fmt)[0]
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    places = column.decimals
+    if places is None:
+        places = max(0, math.ceil(-math.log10(column.resolution)))
+    return f"{value:.{places}f}" if abs(value) < 1e15 else f"{value:.6g}"
+
+
+def line(named: Sequence[tuple[str, str, str]]) -> str:
+    """The reasons of one record on one line."""
+    return "; ".join(f"{c}={found} (expected {want})" for c, found, want in named)
+
+
+def picture_line(parts: Float, typical: Float, shape: tuple[int, int, int]) -> str:
+    """Where a picture costs most beyond the usual, and how much of the excess is there.
+
+    parts: (pixels + 1,). The picture is laid in cells of an eighth of its sides.
+    """
+    channels, height, width = shape
+    excess = np.maximum(parts[:-1] - typical[:-1], 0).reshape(channels, height, width).sum(axis=0)
+    total = float(excess.sum())
+    if total <= 0:
+        return "shared" if parts[-1] > typical[-1] else ""
+    dy, dx = max(1, -(-height // 8)), max(1, -(-width // 8))
+    rows, cols = -(-height // dy), -(-width // dx)
+    padded = np.zeros((rows * dy, cols * dx))
+    padded[:height, :width] = excess
+    cells = padded.reshape(rows, dy, cols, dx).sum(axis=(1, 3))
+    y, x = np.unravel_index(int(cells.argmax()), cells.shape)
+    share = 100 * float(cells[y, x]) / total
+    right, low = min(width, (x + 1) * dx) - 1, min(height, (y + 1) * dy) - 1
+    return f"x {x * dx}-{right}, y {y * dy}-{low} ({share:.0f} % of the excess)"

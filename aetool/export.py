@@ -1,0 +1,123 @@
+"""Networks to ONNX: encoder, decoder and score graphs in user units, one file each."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import warnings
+from typing import Any
+
+import onnx
+import torch
+from onnx import TensorProto
+from torch import Tensor, nn
+
+from aetool import graphs
+from aetool.data.schema import Schema
+from aetool.errors import PluginError
+from aetool.graphs import Graph
+from aetool.model import Spec
+
+
+class _Encode(nn.Module):
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net.encode(x)
+
+
+class _Decode(_Encode):
+    def forward(self, z: Tensor) -> Tensor:
+        return self.net.decode(z)
+
+
+class _Score(_Encode):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        expected = self.net.decode(self.net.encode(x)) if self.net.code else x
+        return self.net.parts(x), expected
+
+
+def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
+    """encoder.onnx, decoder.onnx (unless the model has no code) and score.onnx, as bytes."""
+    wide = spec.shape or (spec.features,)
+    x = torch.zeros(4, *wide)
+    out = {"score.onnx": _score(net, spec, schema, x)}
+    if net.code is None:
+        return out
+    with torch.no_grad():
+        z = net.encode(x)
+    g = Graph()
+    features = _input(g, spec, schema)
+    name = g.embed(_traced(_Encode(net), x), {"input": features})["output_0"]
+    g.output("z", name, TensorProto.FLOAT, list(z.shape[1:]))
+    out["encoder.onnx"] = g.build("encoder")
+    g = Graph()
+    code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
+    _restore(g, spec, schema, "x_hat", g.embed(_traced(_Decode(net), z), {"input": code})["output_0"])
+    out["decoder.onnx"] = g.build("decoder")
+    return out
+
+
+def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
+    if schema is None:
+        return graphs.prepare_image(g, g.input("pixels", TensorProto.UINT8, spec.shape or ()))
+    return graphs.prepare_table(g, schema, spec, g.input("x", TensorProto.DOUBLE, [len(spec.columns)]))
+
+
+def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
+    if schema is None:
+        g.output(name, graphs.restore_image(g, expected), TensorProto.FLOAT, spec.shape or ())
+        return
+    value = graphs.restore_table(g, schema, spec, expected)
+    g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
+
+
+def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
+    g = Graph()
+    columns = len(spec.columns)
+    found = g.embed(_traced(_Score(net), x), {"input": _input(g, spec, schema)})
+    parts = found["output_0"]
+    if net.likelihood.error == "bits":
+        extra = graphs.unexpected_gaps(g, schema, "x") if schema else None
+        if extra is not None:
+            nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
+            parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
+        parts = g.op("Mul", parts, g.const(1 / math.log(2)))
+    g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
+    _restore(g, spec, schema, "expected", found["output_1"])
+    return g.build("score")
+
+
+def _traced(module: nn.Module, example: Tensor) -> onnx.ModelProto:
+    """The module as an ONNX model with input "input" and outputs "output_<i>"."""
+    module.eval()
+    loggers = [logging.getLogger(n) for n in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
+    levels = [log.level for log in loggers]
+    for log in loggers:
+        log.setLevel(logging.ERROR)
+    names = ["output_0", "output_1"] if isinstance(module, _Score) else ["output_0"]
+    buffer = io.BytesIO()
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                verbose=False,
+                opset_version=graphs.OPSET,
+                input_names=["input"],
+                output_names=names,
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1 << 20)},),
+            )
+            assert program is not None
+            program.save(buffer, external_data=False)
+    except Exception as error:  # the exporter raises what it likes
+        raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
+    finally:
+        for log, level in zip(loggers, levels, strict=True):
+            log.setLevel(level)
+    return onnx.ModelProto.FromString(buffer.getvalue())

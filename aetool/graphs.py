@@ -1,0 +1,313 @@
+"""Writes ONNX graphs by hand: user units to features, features to user units, closed-form scores.
+
+Everything here is plain operators at opset 20 that the CUDA provider runs in full, with no Shape
+operator (those are placed on the CPU) and the batch as the only dynamic dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD, cycles_of
+from aetool.data.schema import CLIP, Schema
+from aetool.model import Spec
+
+OPSET, IR_VERSION = 20, 9
+SMALLEST_MASS = 32 * math.log(2)  # no value costs more than 32 bits
+THIN = 0.03  # buckets thinner than this many sigma use the density: a difference would cancel
+# erfc by Chebyshev fitting, relative error below 1.2e-7 everywhere (Numerical Recipes, 2nd ed.,
+# section 6.2, erfcc); powers of t = 1 / (1 + x / 2), constant first
+ERFC = (
+    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806,
+    0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277,
+)  # fmt: skip
+
+
+class Graph:
+    """A graph under construction: `op` adds a node and returns the name of its output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self._count = 0
+
+    def name(self, stem: str) -> str:
+        """A name not used yet."""
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def const(self, value: npt.ArrayLike, dtype: Any = np.float32) -> str:
+        """A stored array."""
+        name = self.name("c")
+        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
+        return name
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """One operator with one output."""
+        out = self.name(kind.lower())
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
+        return out
+
+    def take(self, x: str, index: Sequence[int] | npt.NDArray[np.int64]) -> str:
+        """Columns `index` of x."""
+        return self.op("Gather", x, self.const(index, np.int64), axis=1)
+
+    def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
+        """x as another element type."""
+        return self.op("Cast", x, to=to)
+
+    def input(self, name: str, kind: int, shape: Sequence[int]) -> str:
+        """Declares an input (batch, *shape)."""
+        self.inputs.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
+        return name
+
+    def output(self, name: str, value: str, kind: int, shape: Sequence[int]) -> None:
+        """Declares `value` as the output called name, (batch, *shape)."""
+        self.nodes.append(helper.make_node("Identity", [value], [name]))
+        self.outputs.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
+
+    def embed(self, model: onnx.ModelProto, inputs: Mapping[str, str]) -> dict[str, str]:
+        """Copies another graph's nodes in; returns what its outputs are called here."""
+        prefix = self.name("net") + "."
+        mapping = dict(inputs)
+
+        def here(name: str) -> str:
+            return mapping.get(name, prefix + name) if name else ""
+
+        for tensor in model.graph.initializer:
+            copy = onnx.TensorProto()
+            copy.CopyFrom(tensor)
+            copy.name = here(tensor.name)
+            self.constants.append(copy)
+        for node in model.graph.node:
+            fresh = onnx.NodeProto()
+            fresh.op_type = node.op_type
+            fresh.attribute.extend(node.attribute)
+            fresh.input.extend(here(i) for i in node.input)
+            fresh.output.extend(here(o) for o in node.output)
+            self.nodes.append(fresh)
+        return {o.name: here(o.name) for o in model.graph.output}
+
+    def build(self, name: str) -> bytes:
+        """The finished model, checked, as the bytes of one file."""
+        graph = helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.constants)
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            producer_name="aetool",
+            ir_version=IR_VERSION,
+        )
+        onnx.checker.check_model(model)
+        return model.SerializeToString(deterministic=True)
+
+
+def prepare_table(g: Graph, schema: Schema, spec: Spec, x: str) -> str:
+    """(B, columns) float64 in user units to (B, features) float32, as scaling.table_features."""
+    columns = schema.modelled
+    parts = []
+    number = [columns[i] for i in spec.owner]
+    if number:
+        wide = g.take(x, spec.owner)
+        u = g.op("Sub", wide, g.const([c.center for c in number], np.float64))
+        u = g.op("Div", u, g.const([c.spread for c in number], np.float64))
+        t = _where_curved(g, spec, u, _asinh)
+        z = g.op("Sub", t, g.const(spec.shift, np.float64))
+        z = g.op("Div", z, g.const(spec.spread, np.float64))
+        z = g.op("Where", g.op("IsNaN", wide), g.const(0.0, np.float64), z)
+        limits = (g.const(-CLIP, np.float64), g.const(CLIP, np.float64))
+        parts.append(g.cast(g.op("Clip", z, *limits)))
+    if spec.flags:
+        parts.append(g.cast(g.op("IsNaN", g.take(x, [i for _, i in spec.flags]))))
+    cycles = cycles_of(schema)
+    if cycles:
+        phase = g.op("Div", g.take(x, [i for i, _ in cycles]), g.const([p for _, p in cycles], np.float64))
+        turn = g.op("Sub", phase, g.op("Floor", phase))
+        turn = g.op("Where", g.op("IsNaN", turn), g.const(0.0, np.float64), turn)
+        angle = g.cast(g.op("Mul", turn, g.const(2 * np.pi, np.float64)))
+        parts += [g.op("Sin", angle), g.op("Cos", angle)]
+    if spec.categories:
+        parts.append(_one_hot(g, schema, spec, x))
+    return g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _where_curved(g: Graph, spec: Spec, value: str, curve: Any) -> str:
+    if not spec.curved.any():
+        return value
+    if spec.curved.all():
+        return str(curve(g, value))
+    return g.op("Where", g.const(spec.curved, np.bool_), curve(g, value), value)
+
+
+def _asinh(g: Graph, u: str) -> str:
+    size = g.op("Abs", u)
+    root = g.op("Sqrt", g.op("Add", g.op("Mul", u, u), g.const(1.0, np.float64)))
+    return g.op("Mul", g.op("Sign", u), g.op("Log", g.op("Add", size, root)))
+
+
+def _sinh(g: Graph, t: str) -> str:
+    both = g.op("Sub", g.op("Exp", t), g.op("Exp", g.op("Neg", t)))
+    return g.op("Mul", both, g.const(0.5, np.float64))
+
+
+def _one_hot(g: Graph, schema: Schema, spec: Spec, x: str) -> str:
+    wide = g.take(x, [i for i, _, _ in spec.categories])
+    last = [width - 1 for _, _, width in spec.categories]
+    most = [len(schema.modelled[i].levels) for i, _, _ in spec.categories]
+    low = g.op("Max", wide, g.const(0.0, np.float64))
+    index = g.op("Min", low, g.const(most, np.float64))
+    index = g.op("Where", g.op("IsNaN", wide), g.const(last, np.float64), index)
+    index = g.op("Floor", index)
+    owner = [j for j, (_, _, width) in enumerate(spec.categories) for _ in range(width)]
+    level = [k for _, _, width in spec.categories for k in range(width)]
+    return g.cast(g.op("Equal", g.take(index, owner), g.const(level, np.float64)))
+
+
+def restore_table(g: Graph, schema: Schema, spec: Spec, e: str) -> str:
+    """Expected features (means; logits for flags and one-hot blocks) to (B, columns) user units.
+
+    Categories come back as the likeliest listed level, dates as NaN (they are context, and are
+    never predicted), a value more likely missing than not as NaN.
+    """
+    columns = schema.modelled
+    order: list[int] = []
+    parts: list[str] = []
+    nan = g.const(np.nan, np.float64)
+    number = [columns[i] for i in spec.owner]
+    if number:
+        z = g.op("Clip", g.take(e, spec.numeric), g.const(-CLIP), g.const(CLIP))
+        t = g.op("Mul", g.cast(z, TensorProto.DOUBLE), g.const(spec.spread, np.float64))
+        t = g.op("Add", t, g.const(spec.shift, np.float64))
+        u = _where_curved(g, spec, t, _sinh)
+        value = g.op("Mul", u, g.const([c.spread for c in number], np.float64))
+        value = g.op("Add", value, g.const([c.center for c in number], np.float64))
+        if (spec.gate >= 0).any():
+            logit = g.take(e, np.maximum(spec.gate, 0))
+            gone = g.op("And", g.op("Greater", logit, g.const(0.0)), g.const(spec.gate >= 0, np.bool_))
+            value = g.op("Where", gone, nan, value)
+        parts.append(value)
+        order += [int(i) for i in spec.owner]
+    for i, start, width in spec.categories:
+        levels = len(columns[i].levels)
+        allowed = list(range(start, start + levels))
+        if width > levels + 1:
+            allowed.append(start + levels + 1)
+        if not levels:
+            allowed = [start]
+        best = g.op("ArgMax", g.take(e, allowed), axis=1, keepdims=1)
+        index = g.cast(best, TensorProto.DOUBLE)
+        gone = g.op("Greater", index, g.const(levels - 0.5, np.float64))
+        parts.append(g.op("Where", gone, nan, index))
+        order.append(i)
+    context = [i for i, c in enumerate(columns) if c.kind == "date"]
+    if context:
+        zero = g.op("Mul", g.take(e, [0] * len(context)), g.const(0.0))
+        wide = g.cast(zero, TensorProto.DOUBLE)
+        parts.append(g.op("Add", wide, nan))
+        order += context
+    joined = g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+    return g.take(joined, np.argsort(order))
+
+
+def prepare_image(g: Graph, pixels: str) -> str:
+    """(B, C, H, W) uint8 to standardised float32."""
+    centred = g.op("Sub", g.cast(pixels), g.const(PIXEL_MEAN))
+    return g.op("Div", centred, g.const(PIXEL_SPREAD))
+
+
+def restore_image(g: Graph, e: str) -> str:
+    """Standardised float32 (B, C, H, W) to pixel values in 0..255, not rounded."""
+    value = g.op("Add", g.op("Mul", e, g.const(PIXEL_SPREAD)), g.const(PIXEL_MEAN))
+    return g.op("Clip", value, g.const(0.0), g.const(255.0))
+
+
+def unexpected_gaps(g: Graph, schema: Schema, x: str) -> str | None:
+    """(B, columns) nats for a value missing where training saw none: log(rows + 1); else None."""
+    penalty = [0.0 if c.gaps else math.log(schema.rows + 1) for c in schema.modelled]
+    if not any(penalty):
+        return None
+    return g.op("Mul", g.cast(g.op("IsNaN", x)), g.const(penalty))
+
+
+def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: npt.NDArray[Any]) -> str:
+    """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, numbers).
+
+    The same arithmetic as aetool.nn.likelihood.bucket_nats, to which tests hold it; pictures, whose
+    buckets are always thin, take thin_bucket_nats.
+    """
+    half = g.const(spec.half)
+    if spec.curved.any():
+        t = g.op("Add", g.op("Mul", z, g.const(spec.spread)), g.const(spec.shift))
+        t = g.op("Mul", t, g.const(spec.curved))
+        cosh = g.op("Mul", g.op("Add", g.op("Exp", t), g.op("Exp", g.op("Neg", t))), g.const(0.5))
+        half = g.op("Div", half, cosh)
+    least = 4.0 if spec.shape else 0.5
+    sigma = g.op("Max", g.const(scale), g.op("Mul", half, g.const(least)))
+    d = g.op("Div", g.op("Abs", g.op("Sub", z, mean)), sigma)
+    d = g.op("Min", d, g.const(40.0))
+    t = g.op("Div", half, sigma)
+    mass = _thin_log_mass(g, d, t)
+    if not spec.shape:
+        near = _log_tail(g, g.op("Sub", d, t))
+        far = _log_tail(g, g.op("Add", d, t))
+        gap = g.op("Exp", g.op("Sub", far, near))
+        rest = g.op("Max", g.op("Sub", g.const(1.0), gap), g.const(1e-12))
+        wide = g.op("Add", near, g.op("Log", rest))
+        mass = g.op("Where", g.op("Less", t, g.const(THIN)), mass, wide)
+    return g.op("Neg", g.op("Max", mass, g.const(-SMALLEST_MASS)))
+
+
+def _thin_log_mass(g: Graph, d: str, t: str) -> str:
+    y = g.op("Min", g.op("Mul", d, t), g.const(1.0))
+    yy = g.op("Mul", y, y)
+    bend = g.op("Mul", yy, g.op("Add", g.op("Mul", yy, g.const(1 / 120)), g.const(1 / 6)))
+    bend = g.op("Sub", bend, g.op("Mul", g.op("Mul", t, t), g.const(1 / 6)))
+    bend = g.op("Log", g.op("Max", g.op("Add", bend, g.const(1.0)), g.const(0.1)))
+    density = g.op("Mul", g.op("Mul", d, d), g.const(-0.5))
+    density = g.op("Add", density, g.op("Log", t))
+    return g.op("Add", g.op("Add", density, bend), g.const(math.log(2 / math.sqrt(2 * math.pi))))
+
+
+def mixture_nats(
+    g: Graph, spec: Spec, z: str, mean: str, scales: npt.NDArray[Any], weights: npt.NDArray[Any]
+) -> str:
+    """bucket_nats under a mixture of Gaussians of one mean; scales, weights: (components, numbers)."""
+    costs = [
+        g.op("Sub", bucket_nats(g, spec, z, mean, s), g.const(np.log(w)))
+        for s, w in zip(scales, weights, strict=True)
+    ]
+    if len(costs) == 1:
+        return costs[0]
+    least = g.op("Min", *costs)
+    total = g.op("Sum", *(g.op("Exp", g.op("Sub", least, c)) for c in costs))
+    return g.op("Sub", least, g.op("Log", total))
+
+
+def _log_tail(g: Graph, v: str) -> str:
+    """log P(N(0,1) > v)."""
+    x = g.op("Mul", g.op("Abs", v), g.const(math.sqrt(0.5)))
+    t = g.op("Div", g.const(1.0), g.op("Add", g.op("Mul", x, g.const(0.5)), g.const(1.0)))
+    p = g.const(ERFC[-1])
+    for c in ERFC[-2::-1]:
+        p = g.op("Add", g.op("Mul", p, t), g.const(c))
+    upper = g.op("Add", g.op("Sub", p, g.op("Mul", x, x)), g.op("Log", t))
+    upper = g.op("Add", upper, g.const(-math.log(2)))
+    lower = g.op("Log", g.op("Sub", g.const(1.0), g.op("Min", g.op("Exp", upper), g.const(0.5))))
+    return g.op("Where", g.op("Less", v, g.const(0.0)), lower, upper)
+
+
+def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
+    """Costs (B, n) with their owning columns to (B, columns + 1); the last, shared, is 0."""
+    if list(owner) == list(range(columns)):
+        return g.op("Concat", costs, g.op("Mul", g.take(costs, [0]), g.const(0.0)), axis=1)
+    matrix = np.zeros((len(owner), columns + 1))
+    matrix[np.arange(len(owner)), list(owner)] = 1
+    return g.op("MatMul", costs, g.const(matrix))

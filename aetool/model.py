@@ -1,0 +1,193 @@
+"""What a plugin declares: a Model, its typed parameters, and the Spec of the data it is given."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.errors import ParamError
+
+Float = npt.NDArray[np.float64]
+Int = npt.NDArray[np.int64]
+
+MAX_LATENT = 4096
+
+
+def param(
+    default: Any,
+    help: str,
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+) -> Any:
+    """A field of a model's Params: its default (which fixes the type), help, and allowed range."""
+    meta = {"help": help, "min": min, "max": max, "choices": choices}
+    return dataclasses.field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """The parameters of a model that has none."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A kind of model, declared without importing what computes it.
+
+    net names the class as "package.module:Class"; data says what it can be fitted on.
+    """
+
+    name: str
+    summary: str
+    net: str
+    Params: type = NoParams
+    data: frozenset[str] = frozenset({"table", "image"})
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A kind of file, declared: suffixes such as (".las",) and open="package.module:function".
+
+    The function maps a path to a re-iterable of pandas DataFrames, read batch by batch.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    open: str
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """A code of `size` real numbers."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """A code of integers in [0, size), laid out in `shape`."""
+
+    size: int
+    shape: tuple[int, ...]
+
+
+Code = Continuous | Discrete | None
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """How the host lays a batch out for a model: x is (B, features) float32, pictures (B, C, H, W).
+
+    The likelihood is over three kinds of features; all others are context, seen but not scored.
+    `numeric[i]` is a feature holding a standardised number z of column `owner[i]`. Its bucket has
+    half-width `half[i]`, divided by cosh(z spread[i] + shift[i]) where `curved[i]` (the column was
+    laid through asinh). It counts only where the flag feature `gate[i]` is 0 (gate -1: always).
+    `flags` are (feature, column): 1 where the column's value is missing.
+    `categories` are (column, first feature, width): a one-hot block.
+    A model's decode returns the same layout: means, and logits for flags and one-hot blocks.
+    """
+
+    columns: tuple[str, ...]
+    features: int
+    numeric: Int
+    owner: Int
+    half: Float
+    spread: Float
+    shift: Float
+    curved: npt.NDArray[np.bool_]
+    gate: Int
+    flags: tuple[tuple[int, int], ...] = ()
+    categories: tuple[tuple[int, int, int], ...] = ()
+    shape: tuple[int, int, int] | None = None
+    given: int = 0
+
+    def owners(self) -> Int:
+        """The column each feature's cost belongs to, (features,); -1 for context features."""
+        owner = np.full(self.features, -1, dtype=np.int64)
+        owner[self.numeric] = self.owner
+        for feature, column in self.flags:
+            owner[feature] = column
+        for column, start, width in self.categories:
+            owner[start : start + width] = column
+        return owner
+
+
+def make_params(model: Model, given: Mapping[str, Any]) -> Any:
+    """The model's Params from option strings or values, checked against type, range, choices."""
+    fields = {f.name: f for f in dataclasses.fields(model.Params)}
+    unknown = [k for k in given if k not in fields]
+    if unknown:
+        allowed = ", ".join(fields) or "none"
+        raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; it has: {allowed}")
+    return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in given.items()})
+
+
+def _checked(owner: str, field: dataclasses.Field[Any], value: Any) -> Any:
+    kind: type = type(field.default)
+    where = f"{field.name} of {owner}"
+    try:
+        value = _convert(kind, value)
+    except (TypeError, ValueError):
+        raise ParamError(f"{where} must be {kind.__name__}, got {value!r}") from None
+    low, high, choices = (field.metadata.get(k) for k in ("min", "max", "choices"))
+    if choices is not None and value not in choices:
+        raise ParamError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        below, above = low is not None and value < low, high is not None and value > high
+        if below or above or value != value:
+            span = f"{'-inf' if low is None else low} .. {'inf' if high is None else high}"
+            raise ParamError(f"{where} must be in {span}, got {value!r}")
+    return value
+
+
+def _convert(kind: type, value: Any) -> Any:
+    if kind is bool:
+        truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if str(value).lower() not in truth:
+            raise ValueError
+        return truth[str(value).lower()]
+    if kind is int and isinstance(value, float) and value != int(value):
+        raise ValueError
+    if kind is tuple:
+        items = value.split(",") if isinstance(value, str) else value
+        return tuple(int(v) for v in items)
+    if kind is str and not isinstance(value, str):
+        raise TypeError
+    return kind(value)
+
+
+def describe_params(model: Model) -> list[tuple[str, Any, str, str]]:
+    """(name, default, allowed values, help) of each of the model's parameters."""
+    rows = []
+    for f in dataclasses.fields(model.Params):
+        low, high, choices = (f.metadata.get(k) for k in ("min", "max", "choices"))
+        if choices:
+            allowed = "|".join(map(str, choices))
+        elif low is not None or high is not None:
+            allowed = f"{'' if low is None else low}..{'' if high is None else high}"
+        else:
+            allowed = type(f.default).__name__
+        rows.append((f.name, f.default, allowed, f.metadata.get("help", "")))
+    return rows
+
+
+Progress = Callable[[Mapping[str, Any]], None]
+Batches = Iterable[npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class NetParams:
+    """Parameters every autoencoder has; a plugin's own Params may extend this."""
+
+    latent: int = param(0, "size of the code; 0: chosen by the data", min=0, max=MAX_LATENT)
+    width: int = param(128, "units of a hidden layer", min=1, max=8192)
+    depth: int = param(2, "hidden layers (pictures: halvings of the sides); 0: linear", min=0, max=8)
+    error: str = param(
+        "bits", "what the score adds up: surprise, or plain error", choices=("bits", "mse", "mae")
+    )

@@ -1,0 +1,77 @@
+"""The base of every deep model: an author overrides what differs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aetool.model import Code, Continuous, Spec
+from aetool.nn.backbones import backbone
+from aetool.nn.likelihood import Likelihood
+
+
+class AutoEncoder(nn.Module):
+    """An autoencoder z = encode(x), parameters = decode(z).
+
+    x: (batch, features) float32 laid out by the Spec, or pictures (batch, C, H, W). The parameters
+    of the likelihood have the same layout: means, and logits for flags and one-hot blocks.
+    A model may be given the previous rows: encode, decode and parts take an optional
+    given, (batch, spec.given). Every random draw comes from the generator that is passed in.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def __init__(self, spec: Spec, params: Any) -> None:
+        super().__init__()
+        self.spec, self.params = spec, params
+        self.latent = self.latent_size()
+        self.code: Code = Continuous(self.latent)
+        self.likelihood = Likelihood(spec, params.error)
+        self.build()
+
+    def latent_size(self) -> int:
+        """Size of the code: the parameter, or if that is 0 a size fit for the data."""
+        if self.params.latent:
+            return int(self.params.latent)
+        return 32 if self.spec.shape else max(1, min(16, len(self.spec.columns) // 2))
+
+    def build(self) -> None:
+        """Make encoder and decoder."""
+        self.encoder, self.decoder = backbone(
+            self.spec, self.latent, width=self.params.width, depth=self.params.depth
+        )
+
+    def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        """(batch, latent): what is stored."""
+        return self.encoder(x)
+
+    def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
+        """Parameters of the likelihood, laid out as x."""
+        return self.decoder(z)
+
+    def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """What the encoder sees in training instead of x."""
+        return x
+
+    def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        """(batch, columns + 1) nats: each column's cost, and last what all share."""
+        return self.likelihood(x, self.decode(self.encode(x, given), given))
+
+    def loss(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """(batch,): what training lowers."""
+        z = self.encode(self.corrupt(x, rng))
+        return self.likelihood(x, self.decode(z)).sum(dim=1) + self.penalty(z)
+
+    def penalty(self, z: Tensor) -> Tensor:
+        """Scalar, from the codes of a whole batch; added to every row's loss."""
+        return z.new_zeros(())
+
+    def after_step(self, rng: torch.Generator) -> None:
+        """Called after every optimiser step."""
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Groups of parameters trained one after the other."""
+        return [list(self.parameters())]

@@ -1,0 +1,154 @@
+"""How surprising data are under a decoder's output: per column, in nats."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aetool.graphs import ERFC, SMALLEST_MASS, THIN
+from aetool.model import Spec
+
+START_SCALE, START_WEIGHT = (1.0, 4.0), (0.95, 0.05)
+PIXEL_FLOOR = 4.0  # least scale of a pixel, in bucket half-widths: its bucket is always thin
+
+
+class Likelihood(nn.Module):
+    """-log p(x | parameters) of the heterogeneous data a Spec describes.
+
+    Numbers: the mass of the value's bucket under a mixture of two Gaussians of one mean, whose
+    scales and weights are learned, one pair a feature: a sharp bulk and a wide, thin rest.
+    Flags: Bernoulli. Categories: softmax. Parameters have the layout of x itself.
+    """
+
+    def __init__(self, spec: Spec, error: str = "bits") -> None:
+        super().__init__()
+        self.spec, self.error = spec, error
+        n = len(spec.numeric)
+        parts = 1 if spec.shape else 2
+        start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
+        self.log_scale = nn.Parameter(start.clone())
+        weight = torch.tensor(START_WEIGHT[:parts]).log()[:, None].expand(parts, n)
+        self.weight_logit = nn.Parameter(weight.clone())
+
+        def keep(name: str, value: object, dtype: torch.dtype) -> None:
+            self.register_buffer(name, torch.tensor(np.asarray(value), dtype=dtype), False)
+
+        keep("numeric", spec.numeric, torch.int64)
+        keep("half_width", spec.half, torch.float32)
+        keep("spread", spec.spread, torch.float32)
+        keep("shift", spec.shift, torch.float32)
+        keep("curved", spec.curved, torch.float32)
+        gate = np.where(spec.gate >= 0, spec.gate, spec.flags[0][0] if spec.flags else 0)
+        keep("gate", gate, torch.int64)
+        keep("gated", spec.gate >= 0, torch.float32)
+        keep("flag", [f for f, _ in spec.flags], torch.int64)
+        owner = [*spec.owner.tolist(), *(c for _, c in spec.flags), *(c for c, _, _ in spec.categories)]
+        self.direct = owner == list(range(len(spec.columns)))
+        if not self.direct:
+            matrix = np.zeros((len(owner), len(spec.columns) + 1))
+            matrix[np.arange(len(owner)), owner] = 1
+            keep("owner", matrix, torch.float32)
+
+    def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
+        """x, parameters: (batch, features) or pictures. Returns (batch, columns + 1); last is 0."""
+        x, parameters = x.flatten(1), parameters.flatten(1)
+        costs = []
+        if len(self.spec.numeric):
+            costs.append(self._numbers(x, parameters))
+        if self.spec.flags:
+            costs.append(self._flags(x[:, self.flag], parameters[:, self.flag]))
+        for _, start, width in self.spec.categories:
+            block = slice(start, start + width)
+            costs.append(self._category(x[:, block], parameters[:, block]))
+        joined = torch.cat(costs, dim=1) if len(costs) > 1 else costs[0]
+        if self.direct:
+            return torch.cat([joined, joined[:, :1] * 0.0], dim=1)
+        return joined @ self.owner
+
+    def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
+        z, mean = x[:, self.numeric], parameters[:, self.numeric]
+        if self.error == "mse":
+            cost = (z - mean).square()
+        elif self.error == "mae":
+            cost = (z - mean).abs()
+        else:
+            cost = self._bits(z, mean)
+        if self.spec.flags:
+            cost = cost * (1 - x[:, self.gate] * self.gated)
+        return cost
+
+    def _bits(self, z: Tensor, mean: Tensor) -> Tensor:
+        half = self.half_width
+        if self.spec.curved.any():
+            half = half / torch.cosh((z * self.spread + self.shift) * self.curved)
+        if self.spec.shape:
+            sigma = torch.maximum(self.log_scale[0].exp(), PIXEL_FLOOR * half)
+            return thin_bucket_nats(z, mean, sigma, half)
+        weight = F.log_softmax(self.weight_logit, dim=0)
+        terms = [
+            w - bucket_nats(z, mean, torch.maximum(s.exp(), 0.5 * half), half)
+            for s, w in zip(self.log_scale, weight, strict=True)
+        ]
+        return -torch.logsumexp(torch.stack(terms), dim=0)
+
+    def _flags(self, flag: Tensor, logit: Tensor) -> Tensor:
+        if self.error == "bits":
+            return F.softplus(logit) - flag * logit
+        off = torch.sigmoid(logit) - flag
+        return off.square() if self.error == "mse" else off.abs()
+
+    def _category(self, one_hot: Tensor, logits: Tensor) -> Tensor:
+        if self.error == "bits":
+            return -(F.log_softmax(logits, dim=1) * one_hot).sum(dim=1, keepdim=True)
+        off = torch.softmax(logits, dim=1) - one_hot
+        off = off.square() if self.error == "mse" else off.abs()
+        return off.sum(dim=1, keepdim=True)
+
+
+def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
+    """-log P(z - half < N(mean, sigma^2) < z + half), at most 32 bits; all broadcast together.
+
+    Where the bucket is thinner than 0.03 sigma the difference of tails would cancel in float32,
+    and the density with its second-order correction stands in.
+    """
+    d = ((z - mean).abs() / sigma).clamp(max=40.0)
+    t = half / sigma
+    near, far = _log_tail(d - t), _log_tail(d + t)
+    wide = near + (1 - (far - near).exp()).clamp(min=1e-12).log()
+    mass = torch.where(t < THIN, -thin_bucket_nats(z, mean, sigma, half), wide)
+    return -mass.clamp(min=-SMALLEST_MASS)
+
+
+def thin_bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
+    """bucket_nats for half < sigma / 4, by the density; the relative error is below t^2 / 20."""
+    d = ((z - mean).abs() / sigma).clamp(max=40.0)
+    t = half / sigma
+    y = (d * t).clamp(max=1.0).square()
+    bend = (1 + y / 6 + y.square() / 120 - t.square() / 6).clamp(min=0.1).log()
+    mass = -0.5 * d.square() + t.log() + bend + math.log(2 / math.sqrt(2 * math.pi))
+    return -mass.clamp(min=-SMALLEST_MASS)
+
+
+def _log_tail(v: Tensor) -> Tensor:
+    """log P(N(0,1) > v)."""
+    x = v.abs() * math.sqrt(0.5)
+    t = 1 / (1 + 0.5 * x)
+    p = torch.full_like(t, ERFC[-1])
+    for c in ERFC[-2::-1]:
+        p = p * t + c
+    upper = p - x * x + t.log() - math.log(2)
+    lower = (1 - upper.exp().clamp(max=0.5)).log()
+    return torch.where(v < 0, lower, upper)
+
+
+def kl_to_standard_normal(mean: Tensor, log_var: Tensor) -> Tensor:
+    """KL(N(mean, exp(log_var)) || N(0, I)), in nats per sample.
+
+    mean, log_var: (batch, latent). Returns (batch,), never negative.
+    Source: Kingma & Welling 2013 (arXiv:1312.6114), appendix B.
+    """
+    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)

@@ -1,0 +1,355 @@
+"""detect, score and evaluate: data and a bundle (or none) to scores, decisions and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aetool import plugins
+from aetool.bundle import Bundle
+from aetool.data.images import ImageSource
+from aetool.data.schema import as_cells
+from aetool.data.sources import ROWS, TableSource, open_source
+from aetool.data.table import Cells, Table, concat
+from aetool.detection import reasons
+from aetool.detection.calibration import Calibration
+from aetool.errors import DataError, ParamError
+from aetool.model import Float, Int, make_params
+from aetool.operations import fitting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOO_MANY = 0.1  # above this part flagged, say how to tighten
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A batch: its first record's number (0-based), what the graphs took, parts and expectation."""
+
+    first: int
+    inputs: Any
+    parts: Float
+    expected: Any
+    table: Table | None
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """The records asked for, in input order.
+
+    row: 0-based; score in `unit`; p: conformal p-value; named: (column, found, expected) of the
+    columns that say why; why: the same on one line; table: the records' own columns, if asked.
+    """
+
+    row: Int
+    score: Float
+    p: Float
+    anomaly: Any
+    why: list[str]
+    named: list[list[tuple[str, str, str]]]
+    threshold: float
+    total: int
+    flagged: int
+    unit: str
+    table: Table | None = None
+    index: Any = None
+    kinds: dict[str, Any] = field(default_factory=dict)
+
+    def columns(self, everything: bool = False) -> dict[str, list[Any]]:
+        """The output table: row (1-based), score, p, why; anomaly when not only anomalies are in
+        it; then the input's own columns."""
+        out: dict[str, list[Any]] = {
+            "row": (self.row + 1).tolist(),
+            "score": [float(f"{v:.6g}") for v in self.score],
+            "p": [float(f"{v:.4g}") for v in self.p],
+            "why": self.why,
+        }
+        if everything:
+            out["anomaly"] = [bool(v) for v in self.anomaly]
+        if self.table is not None:
+            for name, values in zip(self.table.names, self.table.values, strict=True):
+                label = name if name not in out else f"input.{name}"
+                out[label] = list(as_cells(values).strings())
+        return out
+
+    def frame(self) -> pd.DataFrame:
+        """The output as a DataFrame; on the caller's own index if the data were a DataFrame."""
+        import pandas as pd
+
+        found = pd.DataFrame(self.columns(everything=True))
+        if self.index is not None:
+            found.index = self.index[self.row]
+        return found
+
+
+Parts = Callable[[Any, int], Any]
+
+
+def detect(
+    data: Any,
+    model: Bundle | None = None,
+    *,
+    fit: fitting.FitOptions | None = None,
+    threshold: float | None = None,
+    fpr: float | None = None,
+    contamination: float | None = None,
+    top: int | None = None,
+    all_rows: bool = False,
+    append: Sequence[str] | None = None,
+    device: str = "auto",
+) -> Detection:
+    """Score every record; return those above the threshold (or the top N, or all).
+
+    Without a model one is learned from the data themselves: a robust closed form, cross-fitted so
+    that no record is scored by a model that has seen it. append: names of input columns to carry
+    along ([]: all). At most one of threshold, fpr, contamination and top may be given.
+    """
+    given = {"threshold": threshold, "fpr": fpr, "contamination": contamination, "top": top}
+    said = [k for k, v in given.items() if v is not None]
+    if len(said) > 1:
+        raise ParamError(f"--{said[0]} and --{said[1]} exclude each other")
+    for name in ("fpr", "contamination"):
+        value = given[name]
+        if value is not None and not 0 < value < 1:
+            raise ParamError(f"--{name} must lie between 0 and 1, got {value:g}")
+    source = open_source(data)
+    scorer, bundle, calibration = _scorer(source, model, fit, device)
+    cut = calibration.threshold(fpr) if threshold is None else threshold
+    if contamination is not None or top is not None:
+        scores = _all_scores(source, bundle, scorer)
+        wanted = top if top is not None else round(len(scores) * (contamination or 0))
+        chosen = set(np.argsort(-scores, kind="stable")[:wanted].tolist())
+        ranked = np.sort(scores)[::-1]
+        cut = float(ranked[wanted]) if wanted < len(scores) else -np.inf
+        decide: Callable[[Float, int], Any] = lambda s, first: np.fromiter(  # noqa: E731
+            (first + i in chosen for i in range(len(s))), np.bool_, len(s)
+        )
+    else:
+        decide = lambda s, first: s > cut  # noqa: E731, ARG005
+    collected = _Collected(bundle, calibration, append)
+    for batch in _scored(source, bundle, scorer):
+        scores = batch.parts.sum(axis=1, dtype=np.float64)
+        collected.add(batch, scores, decide(scores, batch.first), all_rows)
+    index = getattr(data, "index", None)
+    return collected.done(cut, index)
+
+
+def score(data: Any, model: Bundle, device: str = "auto") -> Float:
+    """(rows,) float64: each record's score."""
+    source = open_source(data)
+    scorer, bundle, _ = _scorer(source, model, None, device)
+    return _all_scores(source, bundle, scorer)
+
+
+def evaluate(
+    data: Any, model: Bundle, label: str, normal: Sequence[str], device: str = "auto"
+) -> dict[str, float]:
+    """AUROC and average precision of the score against labels, and precision and recall at the
+    model's threshold. label "folder": the first folder of each picture's name."""
+    source = open_source(data)
+    scorer, bundle, calibration = _scorer(source, model, None, device)
+    scores = _all_scores(source, bundle, scorer)
+    if isinstance(source, ImageSource):
+        if label != "folder" or not source.names:
+            raise ParamError("pictures are labelled by their folder: --label folder --normal good")
+        found = np.array([n.split("/")[0] for n in source.names])
+    else:
+        batches = [fitting.labels(b, label, source.name) for b in source.batches()]
+        found = np.concatenate(batches)
+    truth = ~np.isin(found, list(normal))
+    if truth.all() or not truth.any():
+        raise ParamError(
+            f"both kinds of rows are needed: {int(truth.sum())} of {len(truth)} differ from "
+            f"{' or '.join(normal)} in {label}"
+        )
+    flagged = scores > calibration.threshold()
+    hits = int((flagged & truth).sum())
+    return {
+        "rows": len(truth),
+        "anomalies": int(truth.sum()),
+        "auroc": auroc(scores, truth),
+        "average_precision": average_precision(scores, truth),
+        "threshold": calibration.threshold(),
+        "flagged": int(flagged.sum()),
+        "precision": hits / max(int(flagged.sum()), 1),
+        "recall": hits / int(truth.sum()),
+    }
+
+
+def auroc(scores: Float, truth: Any) -> float:
+    """Probability that an anomaly outscores a normal record, ties counting half (Mann-Whitney)."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    anomalies = int(truth.sum())
+    normals = len(truth) - anomalies
+    return float((rank[truth].sum() - anomalies * (anomalies + 1) / 2) / (anomalies * normals))
+
+
+def average_precision(scores: Float, truth: Any) -> float:
+    """Sum over thresholds of (recall gained) x precision; ties are one threshold."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(truth[order])[ends]
+    gained = np.diff(np.concatenate([[0], hits])) / truth.sum()
+    return float((gained * hits / (ends + 1)).sum())
+
+
+def _scorer(
+    source: TableSource | ImageSource,
+    model: Bundle | None,
+    options: fitting.FitOptions | None,
+    device: str,
+) -> tuple[Parts, Bundle, Calibration]:
+    """What gives the outputs of the score graph for inputs from row `first` on."""
+    if model is not None:
+        check_kind(source, model)
+        session = model.session("score.onnx", device)
+        return (lambda x, _: session(x)), model, model.calibration  # noqa: ARG005
+    options = options or fitting.FitOptions()
+    chosen = plugins.get_model("pca") if not options.plugin else plugins.get_model(options.plugin)
+    prepared = fitting.prepare(source, options)
+    net = plugins.resolve(chosen.net)
+    if not hasattr(net, "fit"):
+        raise ParamError(
+            f"detect without a model takes a closed form, not {chosen.name}; "
+            f"first: aetool fit {source.name} -p {chosen.name}"
+        )
+    params = make_params(chosen, options.params)
+    scorers, parts = fitting.cross_fit(net, params, prepared, device)
+    sessions = [s.session("score.onnx", device) for s in scorers]
+
+    def by_fold(x: Any, first: int) -> Any:
+        fold = (first + np.arange(len(x))) % len(sessions)
+        found = [s(x) if len(sessions) == 1 else s(x[fold == k]) for k, s in enumerate(sessions)]
+        if len(found) == 1:
+            return found[0]
+        out = {}
+        for name in found[0]:
+            joined = np.empty((len(x), *found[0][name].shape[1:]), found[0][name].dtype)
+            for k, f in enumerate(found):
+                joined[fold == k] = f[name]
+            out[name] = joined
+        return out
+
+    return by_fold, scorers[0], Calibration.of(parts)
+
+
+def check_kind(source: TableSource | ImageSource, model: Bundle) -> None:
+    """DataError if the model was fitted on other data than these."""
+    if source.kind != model.kind:
+        raise DataError(f"{source.name}: holds {source.kind}s, {model.name} is of {model.kind}s")
+    if isinstance(source, ImageSource) and source.shape != model.shape:
+        ours, theirs = (
+            f"{s[2]} x {s[1]} x {s[0]}" for s in (source.shape, model.shape or (0, 0, 0))
+        )
+        raise DataError(f"{source.name}: pictures of {ours}, {model.name} takes {theirs}")
+
+
+def inputs_of(
+    source: TableSource | ImageSource, bundle: Bundle
+) -> Iterator[tuple[int, Any, Table | None]]:
+    """(first record, graph inputs, table) for each batch."""
+    first = 0
+    if isinstance(source, ImageSource):
+        for pixels in source.batches():
+            yield first, pixels, None
+            first += len(pixels)
+        return
+    assert bundle.schema is not None
+    for table in source.batches():
+        for start in range(0, max(len(table), 1), ROWS):
+            part = table.take(slice(start, start + ROWS)) if len(table) > ROWS else table
+            part = Table(part.names, part.values, table.first_row + start, part.typed)
+            yield first, bundle.schema.encode(part, source.name), part
+            first += len(part)
+
+
+def _scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
+    names = getattr(source, "names", [])
+    for first, x, table in inputs_of(source, bundle):
+        found = scorer(x, first)
+        parts = found["parts"].astype(np.float64)
+        bad = ~np.isfinite(parts)
+        if bad.any():
+            row = first + int(np.flatnonzero(bad.any(axis=1))[0]) + 1
+            raise DataError(f"{source.name}: row {row} has no finite score; the model is broken")
+        yield Scored(first, x, parts, found.get("expected"), table, names)
+
+
+def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> Float:
+    found = [b.parts.sum(axis=1, dtype=np.float64) for b in _scored(source, bundle, scorer)]
+    if not sum(map(len, found)):
+        return np.zeros(0)
+    return np.concatenate(found)
+
+
+class _Collected:
+    """Gathers the records to report, batch by batch."""
+
+    def __init__(
+        self, bundle: Bundle, calibration: Calibration, append: Sequence[str] | None
+    ) -> None:
+        self.bundle, self.calibration, self.append = bundle, calibration, append
+        self.row: list[int] = []
+        self.score: list[float] = []
+        self.anomaly: list[bool] = []
+        self.why: list[str] = []
+        self.named: list[list[tuple[str, str, str]]] = []
+        self.tables: list[Table] = []
+        self.total = 0
+
+    def add(self, batch: Scored, scores: Float, flagged: Any, everything: bool) -> None:
+        keep = np.arange(len(scores)) if everything else np.flatnonzero(flagged)
+        self.total += len(scores)
+        self.row += (batch.first + keep).tolist()
+        self.score += scores[keep].tolist()
+        self.anomaly += flagged[keep].tolist()
+        parts = batch.parts[keep]
+        typical = self.calibration.typical
+        if self.bundle.schema is not None:
+            named = reasons.columns(parts, typical)
+            said = reasons.explain(
+                self.bundle.schema, batch.inputs[keep], batch.expected[keep], named
+            )
+            self.named += said
+            self.why += [reasons.line(s) for s in said]
+        else:
+            assert self.bundle.shape is not None
+            self.why += [reasons.picture_line(p, typical, self.bundle.shape) for p in parts]
+            self.named += [[] for _ in keep]
+        if self.append is not None:
+            self.tables.append(self._own(batch, keep))
+
+    def _own(self, batch: Scored, keep: Int) -> Table:
+        if batch.table is None:
+            names = [batch.names[batch.first + i] for i in keep] if batch.names else []
+            return Table(("file",), (Cells.of(names),)) if names else Table((), ())
+        table = batch.table
+        if self.append:
+            for name in self.append:
+                if name not in table.names:
+                    raise ParamError(f"no column '{name}'; there are {', '.join(table.names)}")
+            table = table.without([n for n in table.names if n not in self.append])
+        return table.take(keep)
+
+    def done(self, threshold: float, index: Any) -> Detection:
+        scores = np.array(self.score, dtype=np.float64)
+        return Detection(
+            row=np.array(self.row, dtype=np.int64),
+            score=scores,
+            p=self.calibration.p_values(scores),
+            anomaly=np.array(self.anomaly, dtype=np.bool_),
+            why=self.why,
+            named=self.named,
+            threshold=threshold,
+            total=self.total,
+            flagged=int(sum(self.anomaly)),
+            unit=self.bundle.unit,
+            table=concat(self.tables) if self.tables and self.tables[0].names else None,
+            index=index,
+        )

@@ -1,0 +1,164 @@
+"""Runs graphs with ONNX Runtime: vetted bytes, explicit providers, one fixed batch size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.errors import BundleError, ParamError
+
+TABLE_BATCH, IMAGE_BATCH = 512, 64
+MAX_ACTIVATIONS = 2 << 30  # bytes over all values of one run
+MAX_NODES = 20_000
+# What our exporters write, and nothing that loops, branches, reads files or allocates by value.
+OPERATORS = frozenset(
+    """Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast Ceil Clip Concat Constant Conv
+    ConvTranspose CumSum Div Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements Gelu Gemm
+    Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish Identity
+    InstanceNormalization IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax
+    MatMul Max MaxPool Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal ReduceL1 ReduceL2
+    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape
+    Round Selu Sigmoid Sign Sin Cos Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh
+    TopK Transpose Trilu Unsqueeze Where ScatterElements""".split()
+)
+
+
+def vet(data: bytes, name: str, batch: int) -> None:
+    """BundleError unless the graph is plain: known operators, no subgraph, external or sparse
+    data, foreign domain or function; every shape known, and all values together small.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    def refuse(why: str) -> BundleError:
+        return BundleError(f"{name}: refused: {why}")
+
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except DecodeError:
+        raise refuse("not an ONNX graph") from None
+    graph = model.graph
+    if model.functions or model.training_info:
+        raise refuse("it carries functions or training data")
+    if any(o.domain not in ("", "ai.onnx") for o in model.opset_import):
+        raise refuse("it uses operators of another domain")
+    if graph.sparse_initializer or len(graph.node) > MAX_NODES:
+        raise refuse("sparse tensors, or too many nodes")
+    tensors = list(graph.initializer)
+    for node in graph.node:
+        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+            raise refuse(f"operator {node.domain}{'.' if node.domain else ''}{node.op_type}")
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs or attribute.HasField("sparse_tensor"):
+                raise refuse(f"{node.op_type} carries a subgraph or sparse tensor")
+            if attribute.HasField("t"):
+                tensors.append(attribute.t)
+            tensors.extend(attribute.tensors)
+    for tensor in tensors:
+        if tensor.external_data or tensor.data_location != onnx.TensorProto.DEFAULT:
+            raise refuse("external data")
+        if math.prod(tensor.dims) > len(data) or any(d < 0 for d in tensor.dims):
+            raise refuse("a constant larger than the file")
+    _bound(model, batch, refuse)
+
+
+def _bound(model: Any, batch: int, refuse: Any) -> None:
+    """Refuses graphs whose values, at this batch size, are unknown or too large in all."""
+    import onnx
+
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    for value in fixed.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if not dims:
+            raise refuse("an input without shape")
+        dims[0].dim_value = batch
+    for value in fixed.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    del fixed.graph.value_info[:]
+    try:
+        inferred = onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)
+    except Exception as error:  # the library raises what it likes on a malformed graph
+        raise refuse(f"its shapes do not fit together ({str(error)[:100]})") from None
+    known = {}
+    for value in [*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input]:
+        shape = value.type.tensor_type.shape.dim
+        if value.type.HasField("tensor_type") and all(d.HasField("dim_value") for d in shape):
+            known[value.name] = math.prod(d.dim_value for d in shape)
+    total = 0
+    for node in inferred.graph.node:
+        for out in node.output:
+            if out and out not in known:
+                raise refuse(f"the size of {node.op_type}'s result is not known beforehand")
+            total += 8 * known.get(out, 0)
+    if total > MAX_ACTIVATIONS:
+        raise refuse(f"it would need {total >> 20} MiB for one batch")
+
+
+def providers(device: str) -> tuple[list[Any], str]:
+    """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen."""
+    import onnxruntime as ort
+
+    if device == "cpu":
+        return ["CPUExecutionProvider"], "cpu"
+    kind, _, number = device.partition(":")
+    if kind not in ("auto", "cuda") or (number and not number.isdigit()):
+        raise ParamError(f"--device {device}: must be auto, cpu, cuda or cuda:<n>")
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        if kind == "cuda":
+            raise ParamError(
+                "--device cuda: this onnxruntime has no CUDA; use --device cpu, or: "
+                "pip uninstall onnxruntime && pip install onnxruntime-gpu"
+            )
+        return ["CPUExecutionProvider"], "cpu"
+    options = {"device_id": number or "0", "use_tf32": "0"}
+    return [("CUDAExecutionProvider", options)], f"cuda:{number or 0}"
+
+
+class Session:
+    """One graph, ready to run in batches of one fixed size, so that no result depends on its
+    batch-mates."""
+
+    def __init__(self, data: bytes, name: str, device: str, batch: int, vetted: bool = False):
+        import onnxruntime as ort
+
+        if not vetted:
+            vet(data, name, batch)
+        chosen, self.device = providers(device)
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if self.device != "cpu":
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            self._session = ort.InferenceSession(data, options, providers=chosen)
+        except Exception as error:  # ONNX Runtime has no exception class of its own
+            if device == "auto" and self.device != "cpu":
+                self.__init__(data, name, "cpu", batch, vetted=True)  # type: ignore[misc]
+                return
+            raise BundleError(f"{name}: ONNX Runtime cannot run it: {error}") from None
+        if self.device != "cpu" and "CUDAExecutionProvider" not in self._session.get_providers():
+            if device != "auto":
+                raise ParamError(f"--device {device}: CUDA could not be started; use --device cpu")
+            self.device = "cpu"
+        self.batch = batch
+        self.input = self._session.get_inputs()[0].name
+        self.outputs = [o.name for o in self._session.get_outputs()]
+
+    def __call__(self, x: npt.NDArray[Any]) -> Mapping[str, npt.NDArray[Any]]:
+        """All outputs by name for the rows of x, (rows, ...)."""
+        found = list(self._batches(x))
+        return {k: np.concatenate([f[k] for f in found]) for k in self.outputs}
+
+    def _batches(self, x: npt.NDArray[Any]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        for first in range(0, max(len(x), 1), self.batch):
+            part = x[first : first + self.batch]
+            rows = len(part)
+            if rows < self.batch:
+                part = np.concatenate([part, np.zeros((self.batch - rows, *x.shape[1:]), x.dtype)])
+            values = self._session.run(self.outputs, {self.input: np.ascontiguousarray(part)})
+            yield {k: v[:rows] for k, v in zip(self.outputs, values, strict=True)}

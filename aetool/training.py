@@ -1,0 +1,187 @@
+"""The one training loop: AdamW, cosine decay, early stopping on a held-out part."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from aetool.errors import DataError, ParamError
+from aetool.model import Continuous, Discrete, Progress, Spec
+
+LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 2e-3, 1e-4, 5.0
+TABLE_BATCH, IMAGE_BATCH = 256, 128
+TABLE_STEPS, IMAGE_STEPS = 2500, 4000  # by default; --epochs says otherwise
+MAX_SECONDS = 600.0
+HELD_OUT, MOST_HELD_OUT, FEWEST_TO_HOLD = 0.1, 10_000, 20
+CHECKS, PATIENCE = 25, 6  # looks at the held-out part, and how many without gain end it
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and on what to train. epochs, batch_size, max_time (s): None for the defaults."""
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    max_time: float | None = None
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The network (on the CPU, in eval mode), the rows it has not seen, and the figures."""
+
+    net: Any
+    held_out: npt.NDArray[np.int64]
+    latent: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def torch_device(name: str) -> torch.device:
+    """The torch device for auto, cpu, cuda or cuda:<n>; ParamError if it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ParamError(f"--device {name}: this torch sees no CUDA device; use --device cpu")
+    return torch.device(name)
+
+
+def make(net: Any, spec: Spec, params: Any, seed: int) -> Any:
+    """The network with weights drawn from this seed; global generators are left as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return net(spec, params)
+
+
+def train(
+    net: Any,
+    spec: Spec,
+    params: Any,
+    features: npt.NDArray[np.float32],
+    settings: Settings,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train net on features, (rows, features) or (rows, C, H, W) float32."""
+    device = torch_device(settings.device)
+    model = make(net, spec, params, settings.seed).to(device)
+    rng = torch.Generator(device=device).manual_seed(settings.seed)
+    fitted, held = split(len(features), settings.seed)
+    data = torch.from_numpy(features)
+    if device.type != "cpu":
+        data = data.to(device)
+    validation = data[torch.from_numpy(held)]
+    batch = settings.batch_size or (IMAGE_BATCH if spec.shape else TABLE_BATCH)
+    batch = min(batch, len(fitted))
+    per_epoch = math.ceil(len(fitted) / batch)
+    steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
+    if settings.epochs is not None:
+        steps = settings.epochs * per_epoch
+    run = _Run(model, rng, validation, steps, settings.max_time or MAX_SECONDS, progress)
+    shuffle = np.random.default_rng(settings.seed)
+    for stage in model.stages():
+        run.stage(stage, lambda: data[torch.from_numpy(shuffle.permutation(fitted)[:batch])])
+    model.load_state_dict(run.best)
+    model.eval().cpu()
+    loss = float(run.best_loss)
+    facts = {"steps": run.step, "held_out_loss_nats": round(loss, 4), "device": str(device)}
+    facts["train_loss_nats"] = round(run.evaluate(data[torch.from_numpy(fitted[:10_000])]), 4)
+    facts["weights"] = sum(p.numel() for p in model.parameters())
+    return Trained(model, held, _code_size(model), facts)
+
+
+def split(rows: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Row numbers to fit and to hold out (the same rows twice if there are few)."""
+    order = np.random.default_rng(seed).permutation(rows)
+    if rows < FEWEST_TO_HOLD:
+        return np.sort(order), np.sort(order)
+    held = min(MOST_HELD_OUT, max(2, round(HELD_OUT * rows)))
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def _code_size(model: Any) -> int:
+    if isinstance(model.code, Continuous):
+        return model.code.size
+    return math.prod(model.code.shape) if isinstance(model.code, Discrete) else 0
+
+
+class _Run:
+    """The state of one training: counts, clock, and the best weights so far."""
+
+    def __init__(
+        self,
+        model: Any,
+        rng: torch.Generator,
+        validation: Tensor,
+        steps: int,
+        seconds: float,
+        progress: Progress | None,
+    ) -> None:
+        self.model, self.rng, self.validation = model, rng, validation
+        self.steps, self.seconds, self.progress = max(1, steps), seconds, progress
+        self.started = time.monotonic()
+        self.step = 0
+        self.seed = rng.initial_seed()
+        self.best_loss = math.inf
+        self.best = copy.deepcopy(model.state_dict())
+
+    def stage(self, parameters: list[Tensor], draw: Any) -> None:
+        """Train these parameters until steps, time or patience run out."""
+        optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        began, patience = time.monotonic(), 0
+        every = max(1, self.steps // CHECKS)
+        for i in range(1, self.steps + 1):
+            done = max(i / self.steps, (time.monotonic() - began) / self.seconds)
+            rate = LEARNING_RATE * min(1.0, i / 50) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            self.model.train()
+            loss = self.model.loss(draw(), self.rng).mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+            optimiser.step()
+            self.model.after_step(self.rng)
+            self.step += 1
+            if i % every and done < 1:
+                continue
+            patience = 0 if self._check(float(loss.detach())) else patience + 1
+            if done >= 1 or patience >= PATIENCE:
+                return
+
+    def _check(self, loss: float) -> bool:
+        """Look at the held-out part; True if it improved. Keeps the best weights."""
+        held = self.evaluate(self.validation)
+        if not math.isfinite(held) and self.best_loss == math.inf:
+            raise DataError(
+                "training diverged: the held-out loss is not finite; "
+                "look for extreme values, or drop the column that holds them"
+            )
+        better = held < self.best_loss - 1e-4 * abs(self.best_loss if self.best_loss < 1e30 else 0)
+        if held < self.best_loss:
+            self.best_loss = held
+            self.best = copy.deepcopy(self.model.state_dict())
+        if self.progress:
+            seconds = time.monotonic() - self.started
+            self.progress(
+                {"step": self.step, "steps": self.steps, "loss": loss, "held_out": held,
+                 "seconds": seconds}
+            )  # fmt: skip
+        return better
+
+    @torch.no_grad()
+    def evaluate(self, data: Tensor) -> float:
+        """Mean loss per row, with the same random draws every time."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        rng = torch.Generator(device=device).manual_seed(self.seed)
+        data = data.to(device)
+        total = sum(float(self.model.loss(part, rng).sum()) for part in data.split(1024))
+        return total / max(len(data), 1)

@@ -1,0 +1,25 @@
+"""Principal components: the closed form, and the yardstick every deep model must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aetool import Model, hookimpl, param
+
+
+@dataclass(frozen=True)
+class Params:
+    latent: int = param(0, "size of the code; 0: as many as explain 95 % of variance", min=0, max=4096)
+    error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
+    trim: float = param(0.05, "part of the rows left out as outliers", min=0.0, max=0.4)
+
+
+@hookimpl
+def aetool_models() -> Iterable[Model]:
+    yield Model(
+        "pca",
+        "principal components; scores each column given the others by the Gaussian they imply",
+        net="aetool_pca.net:PCA",
+        Params=Params,
+    )

@@ -1,0 +1,24 @@
+"""A sparse autoencoder: many code units, few of them active."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aetool import Model, NetParams, hookimpl, param
+
+
+@dataclass(frozen=True)
+class Params(NetParams):
+    l1: float = param(0.01, "weight of the mean absolute code, in nats", min=0.0, max=100.0)
+    k: int = param(0, "keep only the k largest code units of a record; 0: all", min=0, max=4096)
+
+
+@hookimpl
+def aetool_models() -> Iterable[Model]:
+    yield Model(
+        "sparse",
+        "sparse autoencoder: l1 penalty on the code, or only its k largest units",
+        net="aetool_sparse.net:Sparse",
+        Params=Params,
+    )
