@@ -236,9 +236,10 @@ def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot write here: {error.strerror or error}") from None
+    os.close(handle)
     part = Path(name)
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with part.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

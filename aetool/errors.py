@@ -32,8 +32,6 @@ class DataError(AetoolError):
 class BundleError(AetoolError):
     """A model bundle is damaged, or not a bundle."""
 
-    status = 1
-
 
 class ArchiveError(AetoolError):
     """An archive is damaged, or not an archive."""

@@ -86,8 +86,14 @@ def train(
         steps = settings.epochs * per_epoch
     run = _Run(model, rng, validation, steps, settings.max_time or MAX_SECONDS, progress)
     shuffle = np.random.default_rng(settings.seed)
-    for stage in model.stages():
-        run.stage(stage, lambda: data[torch.from_numpy(shuffle.permutation(fitted)[:batch])])
+    threads = torch.get_num_threads()
+    if not spec.shape:
+        torch.set_num_threads(1)  # small layers: a second thread costs more than it brings
+    try:
+        for stage in model.stages():
+            run.stage(stage, lambda: data[torch.from_numpy(shuffle.choice(fitted, batch))])
+    finally:
+        torch.set_num_threads(threads)
     model.load_state_dict(run.best)
     model.eval().cpu()
     loss = float(run.best_loss)
@@ -134,7 +140,9 @@ class _Run:
 
     def stage(self, parameters: list[Tensor], draw: Any) -> None:
         """Train these parameters until steps, time or patience run out."""
-        optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        optimiser = torch.optim.AdamW(
+            parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+        )
         began, patience = time.monotonic(), 0
         every = max(1, self.steps // CHECKS)
         for i in range(1, self.steps + 1):

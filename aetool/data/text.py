@@ -188,7 +188,7 @@ def _chunks(stream: BinaryIO, name: str, dialect: Dialect) -> Iterator[tuple[Cel
             data = data[3:]
         first = False
         text = left + data
-        cut = _last_end(text, dialect) if data else len(text)
+        cut = last_end(text, dialect) if data else len(text)
         if data and cut == 0:
             if len(text) > MAX_RECORD:
                 raise DataError(
@@ -225,7 +225,7 @@ def _check(piece: bytes, name: str, row: int) -> None:
         ) from None
 
 
-def _last_end(text: bytes, dialect: Dialect) -> int:
+def last_end(text: bytes, dialect: Dialect) -> int:
     """Where the last whole record ends; 0 if none does."""
     end = b"\r" if dialect.newline == "\r" else b"\n"
     if QUOTE not in text:

@@ -1,6 +1,21 @@
 """What aetool does, as plain functions; the CLI and the Python API call these and nothing else."""
 
+from aetool.operations.archiving import CompressOptions, compress, decompress
 from aetool.operations.detecting import Detection, detect, evaluate, score
-from aetool.operations.fitting import fit
+from aetool.operations.fitting import FitOptions, fit
+from aetool.operations.inspecting import export, info, verify
 
-__all__ = ["Detection", "detect", "evaluate", "fit", "score"]
+__all__ = [
+    "CompressOptions",
+    "Detection",
+    "FitOptions",
+    "compress",
+    "decompress",
+    "detect",
+    "evaluate",
+    "export",
+    "fit",
+    "info",
+    "score",
+    "verify",
+]

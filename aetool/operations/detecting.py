@@ -147,12 +147,20 @@ def score(data: Any, model: Bundle, device: str = "auto") -> Float:
 
 
 def evaluate(
-    data: Any, model: Bundle, label: str, normal: Sequence[str], device: str = "auto"
+    data: Any,
+    model: Bundle | None,
+    label: str,
+    normal: Sequence[str],
+    device: str = "auto",
+    fit: fitting.FitOptions | None = None,
 ) -> dict[str, float]:
     """AUROC and average precision of the score against labels, and precision and recall at the
-    model's threshold. label "folder": the first folder of each picture's name."""
+    model's threshold. label "folder": the first folder of each picture's name. Without a model a
+    closed form is learned from all rows, as `detect` does."""
     source = open_source(data)
-    scorer, bundle, calibration = _scorer(source, model, None, device)
+    if model is None and fit is None:
+        fit = fitting.FitOptions(label=None if isinstance(source, ImageSource) else label)
+    scorer, bundle, calibration = _scorer(source, model, fit, device)
     scores = _all_scores(source, bundle, scorer)
     if isinstance(source, ImageSource):
         if label != "folder" or not source.names:

@@ -23,8 +23,8 @@ class Sparse(AutoEncoder):
         if not 0 < self.params.k < self.latent:
             return z
         # the mask is a constant of the gradient (Makhzani & Frey 2013, section 2.1)
-        kept = torch.topk(z.abs(), self.params.k, dim=1).indices
-        return z * torch.zeros_like(z).scatter(1, kept, 1.0)
+        least = torch.topk(z.abs(), self.params.k, dim=1).values[:, -1:]
+        return z * (z.abs() >= least)
 
     def penalty(self, z: Tensor) -> Tensor:
         return self.params.l1 * z.abs().sum(dim=1).mean()

@@ -37,9 +37,10 @@ class VAE(AutoEncoder):
     def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         mean, log_var = self.posterior(x)
         spread = (0.5 * log_var).exp()
-        total = torch.stack(
-            [self.likelihood(x, self.decode(mean + spread * e)) for e in self.draws]
-        ).mean(dim=0)
+        z = mean[:, None] + spread[:, None] * self.draws
+        many = x[:, None] * torch.ones(len(self.draws), *(1 for _ in x.shape[1:]), device=x.device)
+        cost = self.likelihood(many.flatten(0, 1), self.decode(z.flatten(0, 1)))
+        total = cost.reshape(-1, len(self.draws), cost.shape[1]).mean(dim=1)
         kl = kl_to_standard_normal(mean, log_var)[:, None]
         return torch.cat([total[:, :-1], kl], dim=1)
 

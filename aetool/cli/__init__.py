@@ -1,0 +1,98 @@
+"""The command line: parse, call one operation, print. The only place errors become exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from aetool import __version__
+from aetool.errors import AetoolError
+
+# command -> (module, one line of help): read here, so that --help imports no command
+COMMANDS = {
+    "fit": ("fitting", "Learn a model from tables or pictures."),
+    "detect": ("detecting", "Print the records that don't belong, and why."),
+    "evaluate": ("detecting", "Judge a model against labels."),
+    "compress": ("archiving", "Store a file in less space."),
+    "decompress": ("archiving", "Restore what was compressed."),
+    "export": ("inspecting", "Write a model's ONNX graphs."),
+    "info": ("inspecting", "Say what a model or an archive holds."),
+    "verify": ("inspecting", "Check every byte of a model or an archive."),
+    "plugins": ("plugins", "List, show and check the installed models."),
+    "demo": ("demo", "Run the main job on bundled real data."),
+    "doctor": ("inspecting", "Say what this installation can do."),
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"aetool.cli.{COMMANDS[name][0]}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(cls=Lazy, context_settings={"auto_envvar_prefix": "AETOOL", "max_content_width": 100})
+@click.version_option(__version__, prog_name="aetool")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def main(ctx: click.Context, debug: bool) -> None:
+    """One model of your own tables or pictures: finds the records that don't belong, and stores
+    the rest in a fraction of the space."""
+    ctx.obj = {"debug": debug}
+
+
+def run(args: list[str] | None = None) -> None:
+    """The `aetool` command: runs, prints any error as one line, exits with its status."""
+    sys.exit(status(args))
+
+
+def status(args: list[str] | None = None) -> int:
+    """Run a command line; returns the exit status."""
+    arguments = sys.argv[1:] if args is None else args
+    debug = "--debug" in arguments
+    try:
+        code: Any = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except KeyboardInterrupt:
+        click.echo("interrupted; nothing was written", err=True)
+        return 130
+    except BrokenPipeError:
+        # the reader has gone: say nothing, and keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except AetoolError as error:
+        if debug:
+            raise
+        say_error(error)
+        return error.status
+    except MemoryError:
+        click.echo("aetool: error: out of memory; use fewer rows or columns", err=True)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def say_error(error: AetoolError) -> None:
+    """An error on one line of standard error."""
+    click.echo(f"aetool: error: {' '.join(str(error).split())}", err=True)

@@ -1,0 +1,125 @@
+"""aetool compress and aetool decompress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aetool.cli import options, say_error
+from aetool.errors import AetoolError, ParamError
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@options.model
+@click.option("-o", "--output", help="Where to write, for one FILE [FILE.aez].")
+@click.option("--lossy", is_flag=True, help="Store the model's code alone; errors are measured.")
+@click.option("--latent", type=int, metavar="K", help="With --lossy: keep K units of the code.")
+@click.option("--target-error", metavar="E", help="With --lossy: mean error allowed, such as 1%.")
+@click.option("--embed/--no-embed", default=None, help="Put the model into the archive, or refer to it.")
+@click.option("-p", "--plugin", help="Closed form or network to learn where no model is given [pca].")
+@options.data_options
+@options.device
+@options.force
+@options.quiet
+def compress(
+    files: tuple[str, ...], output: str | None, model: str | None, quiet: bool, **given: Any
+) -> int:
+    """Store each FILE in less space: exactly, or with --lossy by the model's code. FILE is kept."""
+    from aetool import operations
+
+    if output is not None and len(files) > 1:
+        raise ParamError("-o names one archive: give one FILE, or leave -o out")
+    bundle = options.load_model(model) if given["lossy"] else None
+    settings = operations.CompressOptions(
+        lossy=given["lossy"],
+        latent=given["latent"],
+        target=options.percent(given["target_error"], "--target-error"),
+        embed=given["embed"],
+        force=given["force"],
+        device=given["device"],
+        fit=None if bundle else options.fit_options(given),
+    )
+    worst = 0
+    for name in files:
+        target = Path(output or f"{name.rstrip('/')}.aez")
+        try:
+            facts = operations.compress(name, target, bundle, settings)
+        except AetoolError as error:
+            say_error(error)
+            worst = max(worst, error.status)
+            continue
+        if not quiet:
+            _say(name, target, facts)
+    return worst
+
+
+def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
+    size = facts["archive_bytes"]
+    path = Path(name)
+    before = path.stat().st_size if path.is_file() else None
+    ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
+    click.echo(f"{target}: {size:,} bytes, {facts['fidelity']}{ratio}", err=True)
+    if facts["fidelity"] == "lossy":
+        code = facts["bytes"].get("code", 0)
+        exact = sum(v for k, v in facts["bytes"].items() if k != "code")
+        click.echo(
+            f"code {code:,} bytes, exact columns {exact:,}; mean error {100 * facts['error']:.3g} %"
+            + (f", PSNR {facts['psnr_db']:.1f} dB" if "psnr_db" in facts else ""),
+            err=True,
+        )
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@options.model
+@click.option("-o", "--output", help="Where to write, for one FILE; - is standard output.")
+@click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
+@click.option("--rows", metavar="A:B", help="Only these records, counted from 0, B not included.")
+@options.device
+@options.force
+@options.quiet
+def decompress(
+    files: tuple[str, ...],
+    output: str | None,
+    to_stdout: bool,
+    rows: str | None,
+    model: str | None,
+    quiet: bool,
+    **given: Any,
+) -> int:
+    """Restore each archive FILE; it is checked before anything is written."""
+    from aetool import operations
+
+    if output is not None and len(files) > 1:
+        raise ParamError("-o names one file: give one archive, or leave -o out")
+    bundle = options.load_model(model)
+    worst = 0
+    for name in files:
+        try:
+            written = operations.decompress(
+                name,
+                "-" if to_stdout else output,
+                model=bundle,
+                rows=_rows(rows),
+                force=given["force"],
+                device=given["device"],
+            )
+        except AetoolError as error:
+            say_error(error)
+            worst = max(worst, error.status)
+            continue
+        if not quiet and str(written) != "-":
+            click.echo(f"{written}: restored", err=True)
+    return worst
+
+
+def _rows(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    first, sign, last = text.partition(":")
+    if not sign or not first.isdigit() or not last.isdigit():
+        raise ParamError(f"--rows {text}: write A:B, such as 0:1000")
+    return int(first), int(last)

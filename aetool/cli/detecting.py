@@ -1,0 +1,213 @@
+"""aetool detect and aetool evaluate."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from aetool.cli import options
+from aetool.errors import ParamError
+
+if TYPE_CHECKING:
+    from aetool.operations import Detection
+
+FORMATS = ("csv", "json", "jsonl", "table", "parquet")
+
+
+@click.command()
+@click.argument("data")
+@options.model
+@click.option("-p", "--plugin", help="Closed form to learn where no model is given [pca].")
+@options.data_options
+@click.option("--top", type=click.IntRange(0), help="The N highest scores.")
+@click.option("--threshold", type=float, help="Anomaly: score above this.")
+@click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
+@click.option("--contamination", help="Part of these records to flag, such as 1%.")
+@click.option("--all", "all_rows", is_flag=True, help="Print every record.")
+@click.option("--count", is_flag=True, help="Print only how many are flagged.")
+@click.option("--append", is_flag=True, help="Print the input's columns too.")
+@click.option("--id", "ids", multiple=True, metavar="COL", help="Print this input column too.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="[table on a terminal, else csv]")
+@options.as_json
+@click.option("-o", "--output", help="Write here instead of to standard output.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if any (see --max-flagged) is flagged.")
+@click.option("--max-flagged", metavar="N|P%", help="Exit with 1 above this many flagged.")
+@options.device
+@options.force
+@options.quiet
+def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
+    """Print the records of DATA that don't belong: row (1 is the first record), score, p, why.
+
+    Without a model one is learned from DATA itself.
+    """
+    from aetool import operations
+
+    limit = _limit(given["max_flagged"])
+    bundle = options.load_model(model)
+    if bundle is not None and (given["plugin"] or given["params"]):
+        raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
+    append = [] if given["append"] else list(given["ids"]) or None
+    one_shot = None if bundle else options.fit_options({**given, "all_rows": False})
+    found = operations.detect(
+        data,
+        bundle,
+        fit=one_shot,
+        threshold=given["threshold"],
+        fpr=options.percent(given["fpr"], "--fpr"),
+        contamination=options.percent(given["contamination"], "--contamination"),
+        top=given["top"],
+        all_rows=given["all_rows"],
+        append=append,
+        device=given["device"],
+    )
+    if given["count"]:
+        click.echo(found.flagged)
+    else:
+        show(found, given)
+    if not quiet:
+        _talk(found, given)
+    failed = limit is not None and found.flagged > limit * (found.total if limit < 1 else 1)
+    return int(failed or (given["exit_code"] and limit is None and found.flagged > 0))
+
+
+def _limit(text: str | None) -> float | None:
+    """N as N, P% as a part below 1."""
+    if text is None:
+        return None
+    if text.endswith("%"):
+        return min((options.percent(text, "--max-flagged") or 0.0), 0.999999)
+    if not text.isdigit():
+        raise ParamError(f"--max-flagged {text}: write a number, or a part such as 1%")
+    return float(text) if text != "0" else 0.0
+
+
+def _talk(found: Detection, given: dict[str, Any]) -> None:
+    part = found.flagged / max(found.total, 1)
+    click.echo(
+        f"{found.flagged} of {found.total} records flagged ({100 * part:.2g} %): "
+        f"score above {found.threshold:.4g} {found.unit}",
+        err=True,
+    )
+    chosen = given["top"] is not None or given["contamination"] is not None
+    if part > 0.1 and not chosen:
+        click.echo(
+            "more than 10 % flagged: these data differ from what the model was fitted on, or it "
+            "needs refitting; tighten with --fpr 0.1% or --top N",
+            err=True,
+        )
+
+
+def show(found: Detection, given: dict[str, Any]) -> None:
+    """Print the records in the format asked for."""
+    output = given["output"]
+    form = given["form"] or ("json" if given["as_json"] else None)
+    if form is None:
+        tty = output is None and sys.stdout.isatty()
+        form = "table" if tty else {".parquet": "parquet", ".json": "json", ".jsonl": "jsonl"}.get(
+            Path(output or "").suffix, "csv"
+        )
+    if form == "parquet":
+        _parquet(found, output, given)
+        return
+    with _opened(output, given["force"]) as file:
+        columns = found.columns(given["all_rows"])
+        if form == "csv":
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+        elif form == "table":
+            _table(columns, file)
+        else:
+            _json(found, columns, form, file)
+
+
+@contextmanager
+def _opened(output: str | None, force: bool) -> Iterator[TextIO]:
+    if output is None or output == "-":
+        yield sys.stdout
+        return
+    import io
+
+    from aetool.bundle import atomic
+
+    with atomic(Path(output), force) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        yield text
+        text.flush()
+        text.detach()
+
+
+def _json(found: Detection, columns: dict[str, list[Any]], form: str, file: TextIO) -> None:
+    records = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    for record, named in zip(records, found.named, strict=True):
+        record["why"] = [
+            {"column": c, "found": f, "expected": e} for c, f, e in named
+        ] or record["why"]
+    if form == "jsonl":
+        for record in records:
+            file.write(json.dumps(record) + "\n")
+        return
+    threshold = found.threshold if abs(found.threshold) != float("inf") else None
+    facts = {"total": found.total, "flagged": found.flagged, "threshold": threshold}
+    json.dump({**facts, "unit": found.unit, "records": records}, file, indent=1)
+    file.write("\n")
+
+
+def _table(columns: dict[str, list[Any]], file: TextIO) -> None:
+    cells = [[name, *(str(v) for v in values)] for name, values in columns.items()]
+    widths = [max(map(len, c)) for c in cells]
+    right = [name in ("row", "score", "p") for name in columns]
+    for line in zip(*cells, strict=True):
+        padded = (
+            c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)
+        )
+        file.write("  ".join(padded).rstrip() + os.linesep)
+
+
+def _parquet(found: Detection, output: str | None, given: dict[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from aetool.bundle import atomic
+
+    if output is None:
+        raise ParamError("--format parquet needs -o FILE")
+    with atomic(Path(output), given["force"]) as file:
+        pq.write_table(pa.table(found.columns(given["all_rows"])), file)
+
+
+@click.command()
+@click.argument("data")
+@options.model
+@click.option("--label", required=True, metavar="COL", help="The column of labels ('folder' for pictures).")
+@click.option("--normal", required=True, metavar="VALUE[,VALUE]", help="Labels of ordinary rows.")
+@options.data_options
+@options.as_json
+@options.device
+def evaluate(
+    data: str, model: str | None, label: str, normal: str, as_json: bool, **given: Any
+) -> None:
+    """Judge a model against labels: AUROC, average precision, precision and recall at its threshold.
+
+    Without a model one is learned from DATA, labels left out.
+    """
+    from aetool import operations
+
+    one_shot = options.fit_options({**given, "label": label})
+    found = operations.evaluate(
+        data, options.load_model(model), label, normal.split(","), given["device"], fit=one_shot
+    )
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for key, value in found.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        click.echo(f"{key.replace('_', ' '):18} {shown}")

@@ -1,0 +1,67 @@
+"""aetool fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aetool.cli import options
+from aetool.errors import DataError
+
+
+@click.command()
+@click.argument("data", nargs=-1, required=True)
+@click.option("-o", "--output", help="Where to write the model [DATA.aem].")
+@click.option("-p", "--plugin", default="pca", show_default=True, help="The kind of model.")
+@options.data_options
+@click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")
+@click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")
+@click.option("--all-rows", is_flag=True, help="Use every row (default: a sample of 200,000).")
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
+@click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")
+@click.option("--max-time", type=click.FloatRange(0, min_open=True), help="Seconds to train.")
+@options.device
+@options.force
+@options.quiet
+@click.option("--no-progress", is_flag=True, help="No progress line.")
+def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **given: Any) -> None:
+    """Learn a model from DATA (tables, or a folder of pictures) and write it to one safe file."""
+    from aetool import operations
+
+    target = Path(output or default_output(data[0]))
+    if target.exists() and not force:
+        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    meter = options.Meter(not (quiet or given["no_progress"]))
+    bundle = operations.fit(list(data), options.fit_options(given), meter)
+    meter.done()
+    bundle.save(target, force)
+    if quiet:
+        return
+    facts = bundle.facts
+    what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
+    click.echo(
+        f"{target}: {bundle.plugin}, {facts['rows']} rows, {what}, code of {bundle.latent}, "
+        f"{target.stat().st_size:,} bytes, {facts['seconds']} s; "
+        f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
+        err=True,
+    )
+    for column in bundle.schema.columns if bundle.schema else ():
+        if column.others:
+            click.echo(f"note: {column.name} has more than 254 levels; the rest is `other`", err=True)
+    if bundle.schema:
+        skipped = [f"{c.name} ({c.kind})" for c in bundle.schema.columns if not c.modelled]
+        if skipped:
+            click.echo(f"not modelled: {', '.join(skipped)}", err=True)
+    click.echo(f"next: aetool detect {data[0]} -m {target}", err=True)
+
+
+def default_output(data: str) -> str:
+    """DATA.aem beside the data, for a file or a folder."""
+    if data == "-":
+        return "model.aem"
+    path = Path(data)
+    while path.suffix in (".gz", ".zst", ".xz"):
+        path = path.with_suffix("")
+    return str(path.with_name(f"{path.stem if path.suffix else path.name}.aem"))

@@ -1,0 +1,126 @@
+"""aetool export, info, verify and doctor."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import click
+
+from aetool.cli import options
+from aetool.errors import BundleError
+
+
+@click.command()
+@click.argument("model")
+@click.option("-o", "--output", required=True, help="The folder to write to.")
+@click.option("--verify", "check", is_flag=True, help="Run the exported score graph against the model.")
+@options.force
+@options.quiet
+def export(model: str, output: str, check: bool, force: bool, quiet: bool) -> int:
+    """Write MODEL's graphs (encoder, decoder, score) and what their columns mean."""
+    from aetool.bundle import load
+    from aetool.operations import inspecting
+
+    bundle = load(model)
+    for path in inspecting.export(bundle, output, force):
+        if not quiet:
+            click.echo(f"{path}: {path.stat().st_size:,} bytes", err=True)
+    if not check:
+        return 0
+    worst = inspecting.difference(bundle, output)
+    click.echo(f"largest relative difference of a score: {worst:.3g}")
+    return int(not worst <= inspecting.TOLERANCE)
+
+
+@click.command()
+@click.argument("file")
+@options.as_json
+def info(file: str, as_json: bool) -> None:
+    """Say what FILE, a model or an archive, holds."""
+    from aetool.operations import inspecting
+
+    found = inspecting.info(file)
+    if as_json:
+        click.echo(json.dumps(_finite(found), indent=1))
+        return
+    for key, value in found.items():
+        if isinstance(value, list):
+            click.echo(f"{key}:")
+            for entry in value:
+                click.echo("  " + "  ".join(f"{_shown(v)}" if k == "name" else f"{k} {_shown(v)}"
+                                            for k, v in entry.items()))  # fmt: skip
+        elif isinstance(value, dict) and value:
+            click.echo(f"{key.replace('_', ' ')}:")
+            for k, v in value.items():
+                inner = ", ".join(f"{a} {_shown(b)}" for a, b in v.items()) if isinstance(v, dict) else _shown(v)
+                click.echo(f"  {k:24} {inner}")
+        elif value is not None:
+            click.echo(f"{key.replace('_', ' '):16} {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@options.model
+@options.quiet
+def verify(files: tuple[str, ...], model: str | None, quiet: bool) -> int:
+    """Check every byte of each FILE, a model or an archive. Exit status 1 if one is damaged."""
+    from aetool.cli import say_error
+    from aetool.errors import AetoolError
+    from aetool.operations import inspecting
+
+    bundle = options.load_model(model)
+    worst = 0
+    for file in files:
+        try:
+            found = inspecting.verify(file, bundle)
+        except AetoolError as error:
+            say_error(error)
+            worst = max(worst, 1 if isinstance(error, BundleError) else error.status)
+            continue
+        if not quiet:
+            click.echo(f"{file}: whole ({', '.join(f'{k} {v}' for k, v in found.items())})")
+    return worst
+
+
+@click.command()
+def doctor() -> int:
+    """Say what this installation can do, and what is in its way."""
+    import importlib.metadata as metadata
+    import platform
+
+    def version(name: str) -> str | None:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return None
+
+    click.echo(f"aetool {version('aetool')} on Python {platform.python_version()}")
+    both = version("onnxruntime") and version("onnxruntime-gpu")
+    import onnxruntime as ort
+
+    providers = ", ".join(p.removesuffix("ExecutionProvider") for p in ort.get_available_providers())
+    click.echo(f"onnxruntime {ort.__version__}: {providers}")
+    torch, scripts = version("torch"), version("onnxscript")
+    if torch and scripts:
+        click.echo(f"torch {torch}: deep models can be fitted")
+    else:
+        click.echo("torch or onnxscript is missing: only closed forms can be fitted; "
+                   "run: pip install 'aetool[train]'")  # fmt: skip
+    if both:
+        click.echo("problem: onnxruntime and onnxruntime-gpu are both installed; run: "
+                   "pip uninstall onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")  # fmt: skip
+    return int(bool(both))

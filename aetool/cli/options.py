@@ -1,0 +1,120 @@
+"""Options that several commands share, and how progress and files are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from aetool.errors import ParamError
+
+if TYPE_CHECKING:
+    from aetool.bundle import Bundle
+    from aetool.operations import FitOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+device = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
+)
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+force = click.option("-f", "--force", is_flag=True, help="Replace files that exist.")
+model = click.option(
+    "-m", "--model", envvar="AETOOL_MODEL", help="The model, a .aem file [$AETOOL_MODEL]."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def data_options(command: F) -> F:
+    """--type, --drop, --keep, --seed, -O: how to read and fit."""
+    for option in (
+        click.option("--seed", default=0, show_default=True, help="Seed of every random draw."),
+        click.option("--keep", multiple=True, metavar="COL[,COL]", help="Use these columns only."),
+        click.option("--drop", multiple=True, metavar="COL[,COL]", help="Leave columns out."),
+        click.option(
+            "--type", "types", multiple=True, metavar="COL=KIND",
+            help="Say what a column is: number, category, date, text or skip.",
+        ),
+        click.option("-O", "params", multiple=True, metavar="KEY=VALUE", help="A model parameter."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
+    """KEY=VALUE strings as a dictionary."""
+    found = {}
+    for item in items:
+        key, sign, value = item.partition("=")
+        if not sign or not key:
+            raise ParamError(f"{option} {item}: write {option} NAME=VALUE")
+        found[key] = value
+    return found
+
+
+def names(items: tuple[str, ...]) -> list[str]:
+    """Comma-separated, repeatable names as one list."""
+    return [n for item in items for n in item.split(",") if n]
+
+
+def fit_options(given: Mapping[str, Any]) -> FitOptions:
+    """FitOptions from the options of a command."""
+    from aetool.operations import FitOptions
+
+    return FitOptions(
+        plugin=given.get("plugin") or "pca",
+        params=pairs(given["params"], "-O"),
+        types=pairs(given["types"], "--type"),
+        drop=names(given["drop"]),
+        keep=names(given["keep"]),
+        label=given.get("label"),
+        normal=given["normal"].split(",") if given.get("normal") else (),
+        all_rows=bool(given.get("all_rows")),
+        epochs=given.get("epochs"),
+        batch_size=given.get("batch_size"),
+        max_time=given.get("max_time"),
+        seed=given["seed"],
+        device=given["device"],
+    )
+
+
+def load_model(path: str | None) -> Bundle | None:
+    """The bundle at path, if one is given."""
+    if path is None:
+        return None
+    from aetool.bundle import load
+
+    return load(path)
+
+
+def percent(text: str | None, option: str) -> float | None:
+    """"1%" or "0.01" as 0.01."""
+    if text is None:
+        return None
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        raise ParamError(f"{option} {text}: write a number such as 0.01 or 1%") from None
+    return value / 100 if text.endswith("%") else value
+
+
+class Meter:
+    """Training progress on one line of a terminal."""
+
+    def __init__(self, show: bool) -> None:
+        self.show = show and sys.stderr.isatty()
+        self.shown = False
+
+    def __call__(self, state: Mapping[str, Any]) -> None:
+        if self.show:
+            part = 100 * state["step"] / state["steps"]
+            line = f"\r{part:3.0f} %  held-out loss {state['held_out']:.4g} nats  {state['seconds']:.0f} s"
+            click.echo(line + " ", nl=False, err=True)
+            self.shown = True
+
+    def done(self) -> None:
+        """End the line."""
+        if self.shown:
+            click.echo("", err=True)

@@ -1,0 +1,130 @@
+"""The code of an encoder, quantised: how coarse, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.errors import ParamError
+from aetool.model import Float, Int
+
+Code = npt.NDArray[np.float32]
+PROBE = 0.25  # of a deviation: how far a code unit is moved to see what it does
+PROBED_ROWS = 512
+SLACK = 1.25  # the default step may raise the squared error by a quarter (1 dB)
+FINEST, COARSEST = 2.0**-12, 2.0**4
+
+
+@dataclass(frozen=True, eq=False)
+class Quantiser:
+    """z = centre + step * q for the code units kept; the others stay at their centre.
+
+    centre, step: (latent,) float64. kept: which units are stored. q is an integer of 32 bits.
+    """
+
+    centre: Float
+    step: Float
+    kept: Int
+
+    def quantise(self, z: Code) -> Int:
+        """(rows, kept) int64."""
+        steps = (z[:, self.kept].astype(np.float64) - self.centre[self.kept]) / self.step[self.kept]
+        return np.asarray(np.clip(np.rint(np.nan_to_num(steps)), -(2**31), 2**31 - 1), np.int64)
+
+    def restore(self, q: Int) -> Code:
+        """(rows, latent) float32."""
+        z = np.tile(self.centre, (len(q), 1))
+        z[:, self.kept] += q * self.step[self.kept]
+        return z.astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; floats in hexadecimal, so that they come back bit for bit."""
+        return {
+            "centre": [float(v).hex() for v in self.centre],
+            "step": [float(v).hex() for v in self.step],
+            "kept": self.kept.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Quantiser:
+        """The quantiser that to_json wrote; ValueError if it is not one."""
+        made = cls(
+            np.array([float.fromhex(v) for v in data["centre"]]),
+            np.array([float.fromhex(v) for v in data["step"]]),
+            np.array(data["kept"], dtype=np.int64),
+        )
+        size = len(made.centre)
+        inside = all(0 <= k < size for k in made.kept)
+        if len(made.step) != size or not inside or not np.isfinite([*made.centre, *made.step]).all():
+            raise ValueError("the quantiser is out of range")
+        return made
+
+
+def choose(
+    z: Code,
+    decode: Callable[[Code], Any],
+    distance: Callable[[Any, Any], Float],
+    error: Callable[[Any], float],
+    distortion: Callable[[Any], float],
+    latent: int | None,
+    target: float | None,
+) -> Quantiser:
+    """The coarsest quantiser that keeps the error asked for, on a sample of codes z.
+
+    distance(a, b): (rows,) squared difference of two decodings, on the scale errors are judged on.
+    error(decoded): the error that `target` is about; distortion(decoded): the squared one that the
+    default step may raise a little. Steps are inversely proportional to what a unit
+    does to the output, so that each unit adds the same distortion (reverse water-filling: Cover &
+    Thomas 2006, section 10.3.3); only their common scale is searched. latent: keep that many units,
+    those that do most.
+    """
+    size = z.shape[1]
+    if latent is not None and not 1 <= latent <= size:
+        raise ParamError(f"--latent {latent}: this model's code has {size} units; give 1 .. {size}")
+    centre = z.mean(axis=0, dtype=np.float64)
+    deviation = np.maximum(z.std(axis=0, dtype=np.float64), 1e-9)
+    gain = _gains(z[:PROBED_ROWS], deviation, decode, distance)
+    effect = gain * deviation
+    kept = np.sort(np.argsort(-effect)[: latent or size])
+    unit = 1 / np.maximum(gain, 1e-6 * max(float(gain.max()), 1e-12))
+    weight = float((effect[kept] ** 2).mean()) ** 0.5
+
+    def at(scale: float) -> Quantiser:
+        return Quantiser(centre, scale * weight * unit, kept)
+
+    judge = distortion if target is None else error
+
+    def reached(scale: float) -> float:
+        q = at(scale)
+        return judge(decode(q.restore(q.quantise(z))))
+
+    finest = reached(FINEST)
+    if target is None:
+        target = finest * SLACK + 1e-9
+    elif finest > target:
+        raise ParamError(
+            f"--target-error {target:g}: this model reaches {finest:.4g} at best; "
+            "fit one with a larger code (-O latent=...), or allow more"
+        )
+    low, high = np.log2(FINEST), np.log2(COARSEST)
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if reached(2.0**middle) <= target else (low, middle)
+    return at(float(2.0**low))
+
+
+def _gains(
+    z: Code, deviation: Float, decode: Callable[[Code], Any], distance: Callable[[Any, Any], Float]
+) -> Float:
+    """(latent,): root mean square change of the output per change of each code unit."""
+    base = decode(z)
+    gains = np.empty(z.shape[1])
+    for j in range(z.shape[1]):
+        moved = z.copy()
+        moved[:, j] += np.float32(PROBE * deviation[j])
+        gains[j] = np.sqrt(distance(base, decode(moved)).mean()) / (PROBE * deviation[j])
+    return gains

@@ -1,0 +1,240 @@
+"""Typed columns back to the kind of file they came from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data.images import Pixels
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A restored column: text (None: missing), float64 numbers (NaN: missing), or datetime64[us].
+Restored = list[str | None] | npt.NDArray[Any]
+Columns = dict[str, Restored]
+
+
+def write_table(
+    file: BinaryIO,
+    batches: Iterable[Columns],
+    format: Mapping[str, Any],
+    dtypes: Mapping[str, str],
+    written: Mapping[str, Any],
+) -> None:
+    """Write restored columns as the source's kind of file.
+
+    written: for each column how text files write its numbers, see `text_of`.
+    """
+    kind = format["format"]
+    if kind == "csv":
+        _write_csv(file, batches, format, written)
+    elif kind == "jsonl":
+        _write_jsonl(file, batches, dtypes, written)
+    elif kind == "parquet":
+        _write_parquet(file, batches, dtypes)
+    elif kind in ("npy", "npz"):
+        _write_arrays(file, batches, format, dtypes)
+    else:
+        raise DataError(f"cannot write tables as {kind}")
+
+
+def text_of(column: Restored, how: Mapping[str, Any]) -> list[str]:
+    """A column as text cells; how: {"decimals": int or None, "token": gap, "comma": bool}."""
+    token = str(how.get("token", ""))
+    if isinstance(column, list):
+        return [token if v is None else v for v in column]
+    if column.dtype.kind == "M":
+        return [token if np.isnat(v) else str(v) for v in column]
+    places = how.get("decimals")
+    form = ".7g" if places is None else f".{places}f"
+    cells = [token if v != v else _plain(format(v, form)) for v in column.tolist()]
+    return [c.replace(".", ",") for c in cells] if how.get("comma") else cells
+
+
+def _plain(text: str) -> str:
+    return text[1:] if text.startswith("-0") and not text.strip("-0.") else text
+
+
+def _write_csv(
+    file: BinaryIO, batches: Iterable[Columns], format: Mapping[str, Any], written: Mapping[str, Any]
+) -> None:
+    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+    if format.get("bom"):
+        text.write("\ufeff")
+    delimiter, end = format["delimiter"], format["newline"]
+    gap = delimiter + " " if format.get("space") else delimiter
+    first = True
+    for batch in batches:
+        if first and format["header"]:
+            buffer = io.StringIO()
+            csv.writer(buffer, delimiter=delimiter, lineterminator=end).writerow(batch)
+            text.write(buffer.getvalue())
+        first = False
+        cells = [text_of(values, written.get(name, {})) for name, values in batch.items()]
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, delimiter=delimiter, lineterminator=end)
+        writer.writerows(zip(*cells, strict=True))
+        body = buffer.getvalue()
+        if gap != delimiter:  # blanks were after every delimiter, and no cell holds one of those
+            body = body.replace(delimiter, gap) if not _quoted(cells, delimiter) else body
+        text.write(body)
+    text.flush()
+    text.detach()
+
+
+def _quoted(cells: list[list[str]], delimiter: str) -> bool:
+    return any(delimiter in c or "\n" in c for column in cells for c in column)
+
+
+def _write_jsonl(
+    file: BinaryIO,
+    batches: Iterable[Columns],
+    dtypes: Mapping[str, str],
+    written: Mapping[str, Any],
+) -> None:
+    for batch in batches:
+        columns = {n: _json_values(v, dtypes.get(n), written.get(n, {})) for n, v in batch.items()}
+        for record in zip(*columns.values(), strict=True):
+            pairs = zip(columns, record, strict=True)
+            body = ", ".join(f"{json.dumps(n)}: {v}" for n, v in pairs)
+            file.write(("{" + body + "}\n").encode())
+
+
+def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Any]) -> list[str]:
+    if isinstance(column, list):
+        quote = json.dumps if dtype != "bool" else str
+        return ["null" if v is None else quote(v) for v in column]
+    cells = text_of(column, {**how, "token": "null"})
+    return cells if column.dtype.kind != "M" else [c if c == "null" else json.dumps(c) for c in cells]
+
+
+def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> Any:
+    """The columns as an Arrow table of the source's own types."""
+    import pyarrow as pa
+
+    arrays = {n: _arrow_array(v, dtypes.get(n)) for n, v in batch.items()}
+    return pa.table(arrays)
+
+
+def _arrow_array(column: Restored, dtype: str | None) -> Any:
+    import pyarrow as pa
+
+    kind = _arrow_type(dtype) if dtype else None
+    if isinstance(column, list):
+        if kind is not None and pa.types.is_boolean(kind):
+            return pa.array([None if v is None else v == "true" for v in column], kind)
+        array = pa.array(column, pa.string())
+        return array if kind is None else _cast(array, kind)
+    if column.dtype.kind == "M":
+        array = pa.array(column.astype("datetime64[us]"))
+    else:
+        array = pa.array(column, mask=np.isnan(column))
+    return array if kind is None else _cast(array, kind)
+
+
+def _cast(array: Any, kind: Any) -> Any:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        values = array.cast(kind.value_type)
+        return values.dictionary_encode().cast(kind)
+    if pa.types.is_integer(kind) and pa.types.is_floating(array.type):
+        array = pa.compute.round(array)
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return array.cast(pa.timestamp(array.type.unit)).cast(pa.timestamp(kind.unit, tz=kind.tz))
+    return array.cast(kind, safe=False)
+
+
+def _arrow_type(name: str) -> Any:
+    """The Arrow type of this name; None for those we give back as text."""
+    import pyarrow as pa
+    import pyarrow.compute  # noqa: F401 - makes pa.compute there
+
+    found = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
+    if found:
+        return pa.timestamp(found[1], tz=found[2])
+    found = re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=\d>", name)
+    if found:
+        inner, index = _arrow_type(found[1]), _arrow_type(found[2])
+        return pa.dictionary(index, inner) if inner is not None else None
+    try:
+        return pa.type_for_alias(name)
+    except ValueError:
+        return None
+
+
+def _write_parquet(file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[str, str]) -> None:
+    import pyarrow.parquet as pq
+
+    writer = None
+    for batch in batches:
+        table = arrow_table(batch, dtypes)
+        writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
+        writer.write_table(table)
+    if writer:
+        writer.close()
+
+
+def _write_arrays(
+    file: BinaryIO,
+    batches: Iterable[Columns],
+    format: Mapping[str, Any],
+    dtypes: Mapping[str, str],
+) -> None:
+    parts: dict[str, list[Any]] = {}
+    for batch in batches:
+        for name, column in batch.items():
+            kind = np.dtype(dtypes[name])
+            values = column if not isinstance(column, list) else np.array(column, dtype=object)
+            if kind.kind in "iub" and not isinstance(column, list):
+                values = np.rint(np.nan_to_num(np.asarray(values)))
+            parts.setdefault(name, []).append(np.asarray(values).astype(kind))
+    flat = iter([np.concatenate(p) for p in parts.values()])
+    arrays = {}
+    for key, shape in format["arrays"].items():
+        arrays[key] = np.stack([next(flat) for _ in range(shape[0])], 1) if shape else next(flat)
+    if format["format"] == "npy":
+        np.save(file, arrays[next(iter(arrays))], allow_pickle=False)
+    else:
+        np.savez(file, **arrays)
+
+
+def frame_of(batches: Sequence[Columns], dtypes: Mapping[str, str], pandas: Mapping[str, str]) -> pd.DataFrame:
+    """The columns as a DataFrame; pandas: the dtypes of the DataFrame they came from."""
+    import pandas as pd
+    import pyarrow as pa
+
+    table = pa.concat_tables([arrow_table(b, dtypes) for b in batches])
+    frame: pd.DataFrame = table.to_pandas()
+    for name, dtype in pandas.items():
+        if name in frame and str(frame[name].dtype) != dtype:
+            frame[name] = frame[name].astype(dtype)  # type: ignore[call-overload]
+    return frame
+
+
+def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequence[int]) -> None:
+    """Pictures as an idx file; count of them, shape (channels, height, width)."""
+    channels, height, width = shape
+    sizes = [count, height, width] + ([channels] if channels > 1 else [])
+    file.write(bytes([0, 0, 8, len(sizes)]) + b"".join(s.to_bytes(4, "big") for s in sizes))
+    for pixels in batches:
+        file.write(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes())
+
+
+def write_picture(path: Path, pixels: Pixels) -> None:
+    """One picture, (C, H, W) uint8, as PNG."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flat = pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)
+    Image.fromarray(flat).save(path, format="PNG")

@@ -1,0 +1,153 @@
+"""export, info and verify: what a model or an archive holds, and whether it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aetool import bundle as bundles
+from aetool.bundle import Bundle
+from aetool.codec.archive import Archive
+from aetool.codec.container import MAGIC
+from aetool.errors import BundleError, DataError
+
+VERIFY_ROWS = 64
+TOLERANCE = 1e-4
+
+
+def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -> list[Path]:
+    """Write the graphs, and model.json that says what their columns mean; returns the files."""
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{target}: cannot make the folder: {error.strerror or error}") from None
+    columns = [
+        {"name": c.name, "kind": c.kind, "levels": list(c.levels)}
+        for c in (model.schema.modelled if model.schema else ())
+    ]
+    about = {
+        "plugin": model.plugin,
+        "input": "x: (batch, columns) float64: numbers in user units, categories as index into "
+        "levels, dates as epoch seconds, NaN = missing"
+        if model.schema
+        else "pixels: (batch, channels, height, width) uint8",
+        "columns": columns,
+        "shape": model.shape,
+        "latent": model.latent,
+        "unit": model.unit,
+        "score": "sum of parts over its second dimension; an anomaly is a score above threshold",
+        "threshold": model.calibration.threshold(),
+    }
+    files = {**model.graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}
+    written = []
+    for name, data in files.items():
+        with bundles.atomic(target / name, force) as file:
+            file.write(data)
+        written.append(target / name)
+    return written
+
+
+def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
+    """The largest relative difference |a - b| / max(1, |b|) between the exported score graph, run
+    plainly one row at a time, and the model's own batched scores on rows drawn from its schema."""
+    import onnxruntime as ort
+
+    inputs = _random_inputs(model)
+    session = model.session("score.onnx", "cpu")
+    ours = session(inputs)["parts"].sum(axis=1, dtype=np.float64)
+    plain = ort.InferenceSession(
+        str(Path(folder) / "score.onnx"), providers=["CPUExecutionProvider"]
+    )
+    rows = [plain.run(["parts"], {session.input: inputs[i : i + 1]})[0] for i in range(len(inputs))]
+    theirs = np.concatenate(rows).sum(axis=1, dtype=np.float64)
+    return float((np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))).max())
+
+
+def _random_inputs(model: Bundle) -> Any:
+    rng = np.random.default_rng(0)
+    if model.schema is None:
+        return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)
+    columns = []
+    for c in model.schema.modelled:
+        if c.kind == "category":
+            x = rng.integers(0, len(c.levels) + 1, VERIFY_ROWS).astype(np.float64)
+        else:
+            x = rng.uniform(c.low, c.high or 1.0, VERIFY_ROWS)
+        columns.append(np.where(rng.random(VERIFY_ROWS) < 0.05, np.nan, x))
+    return np.stack(columns, axis=1)
+
+
+def is_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is an archive (else it should be a bundle)."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(4) == MAGIC[:4]
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+
+
+def info(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a bundle or an archive says of itself."""
+    if is_archive(path):
+        with Archive(path) as archive:
+            return {
+                "file": os.fspath(path),
+                "archive": archive.mode,
+                "kind": archive.kind,
+                "rows": archive.rows,
+                "blocks": len(archive.reader.blocks),
+                "file_bytes": archive.reader.size,
+                "model_bytes": len(archive.reader.sections.get("model", b"")),
+                "model": archive.reader.header.get("model", "embedded")
+                if archive.mode == "lossy"
+                else "none",
+                **{k: v for k, v in archive.facts.items() if k != "rows"},
+            }
+    model = bundles.load(path)
+    columns = []
+    for c in model.schema.columns if model.schema else ():
+        entry: dict[str, Any] = {"name": c.name, "kind": c.kind, "gaps": c.gaps}
+        if c.kind == "number":
+            entry |= {"low": c.low, "high": c.high, "resolution": c.resolution}
+        elif c.kind == "category":
+            entry |= {"levels": len(c.levels) + c.others}
+        columns.append(entry)
+    return {
+        "file": os.fspath(path),
+        "model": model.plugin,
+        "params": model.params,
+        "data": model.kind,
+        "shape": model.shape,
+        "latent": model.latent,
+        "unit": model.unit,
+        "threshold": model.calibration.threshold(),
+        "calibrated_on": model.calibration.rows,
+        "sha256": model.sha256,
+        "graph_bytes": {n: len(d) for n, d in model.graphs.items()},
+        **{f"fit_{k}": v for k, v in model.facts.items()},
+        "columns": columns,
+    }
+
+
+def verify(path: str | os.PathLike[str], model: Bundle | None = None) -> dict[str, Any]:
+    """Check every byte of a bundle or an archive, decoding all blocks; raises if it is damaged."""
+    if is_archive(path):
+        with Archive(path, model) as archive:
+            archive.check()
+            found = {"archive": archive.mode, "rows": archive.rows}
+            if archive.mode == "lossy" and (model or "model" in archive.reader.sections):
+                archive.model.session("decoder.onnx", "cpu")
+                found["decoder"] = "checked"
+            return found
+    found_model = bundles.load(path)
+    for graph in found_model.graphs:
+        found_model.session(graph, "cpu")
+    scores = found_model.session("score.onnx", "cpu")(_random_inputs(found_model))["parts"]
+    if not np.isfinite(scores).all():
+        raise BundleError(f"{path}: its score graph gives values that are not finite")
+    return {"model": found_model.plugin, "graphs": sorted(found_model.graphs)}
