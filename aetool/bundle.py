@@ -67,10 +67,8 @@ class Bundle:
     @property
     def batch(self) -> int:
         """Rows the runtime computes at once."""
-        if self.shape is None:
-            return runtime.TABLE_BATCH
-        size = self.shape[0] * self.shape[1] * self.shape[2]
-        return max(1, min(runtime.IMAGE_BATCH, (1 << 20) // size))
+        most = runtime.TABLE_BATCH if self.shape is None else runtime.IMAGE_BATCH
+        return max(1, min(most, runtime.BATCH_VALUES // max(self.spec.features, 1)))
 
     def session(self, graph: str, device: str = "auto") -> runtime.Session:
         """The graph called encoder.onnx, decoder.onnx or score.onnx, ready to run."""

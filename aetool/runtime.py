@@ -12,6 +12,7 @@ import numpy.typing as npt
 from aetool.errors import BundleError, ParamError
 
 TABLE_BATCH, IMAGE_BATCH = 512, 64
+BATCH_VALUES = 1 << 17  # of features in one batch: wide records are computed few at a time
 MAX_ACTIVATIONS = 2 << 30  # bytes over all values of one run
 MAX_NODES = 20_000
 # What our exporters write, and nothing that loops, branches, reads files or allocates by value.

@@ -68,28 +68,25 @@ def _plain(text: str) -> str:
 def _write_csv(
     file: BinaryIO, batches: Iterable[Columns], format: Mapping[str, Any], written: Mapping[str, Any]
 ) -> None:
-    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
     if format.get("bom"):
-        text.write("\ufeff")
+        file.write(b"\xef\xbb\xbf")
     delimiter, end = format["delimiter"], format["newline"]
-    gap = delimiter + " " if format.get("space") else delimiter
     first = True
     for batch in batches:
         if first and format["header"]:
-            buffer = io.StringIO()
-            csv.writer(buffer, delimiter=delimiter, lineterminator=end).writerow(batch)
-            text.write(buffer.getvalue())
+            file.write(_csv_text([list(batch)], delimiter, end).encode())
         first = False
         cells = [text_of(values, written.get(name, {})) for name, values in batch.items()]
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, delimiter=delimiter, lineterminator=end)
-        writer.writerows(zip(*cells, strict=True))
-        body = buffer.getvalue()
-        if gap != delimiter:  # blanks were after every delimiter, and no cell holds one of those
-            body = body.replace(delimiter, gap) if not _quoted(cells, delimiter) else body
-        text.write(body)
-    text.flush()
-    text.detach()
+        body = _csv_text(zip(*cells, strict=True), delimiter, end)
+        if format.get("space") and not _quoted(cells, delimiter):
+            body = body.replace(delimiter, delimiter + " ")
+        file.write(body.encode())
+
+
+def _csv_text(rows: Iterable[Sequence[str]], delimiter: str, end: str) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter, lineterminator=end).writerows(rows)
+    return buffer.getvalue()
 
 
 def _quoted(cells: list[list[str]], delimiter: str) -> bool:
