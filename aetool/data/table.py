@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from aetool.model import Int
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+Offsets = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +22,8 @@ class Cells:
     """n text cells as spans of one byte buffer; `null` marks those a typed source calls missing."""
 
     buffer: Bytes
-    start: Int
-    stop: Int
+    start: Offsets
+    stop: Offsets
     null: Mask
 
     def __len__(self) -> int:
@@ -40,10 +42,11 @@ class Cells:
         """The cells at `rows`, in a buffer of their own size."""
         start, stop, null = self.start[rows], self.stop[rows], self.null[rows]
         length = stop - start
-        end = np.cumsum(length)
+        end = np.cumsum(length, dtype=np.int64)
         begin = end - length
         where = np.repeat(start - begin, length) + np.arange(int(end[-1]) if len(end) else 0)
-        return Cells(self.buffer[where], begin, end, null)
+        small = np.int32 if len(where) < 2**31 else np.int64
+        return Cells(self.buffer[where], begin.astype(small), end.astype(small), null)
 
     def fixed(self, width: int) -> npt.NDArray[np.bytes_]:
         """The cells as fixed-width bytes, (n,) 'S<width>', longer ones cut."""
@@ -51,7 +54,7 @@ class Cells:
         if not len(self.buffer):
             return np.zeros(len(self), dtype=f"S{width}")
         offset = np.arange(width)
-        where = self.start[:, None] + offset
+        where = self.start[:, None].astype(np.int64) + offset
         np.minimum(where, len(self.buffer) - 1, out=where)
         matrix = self.buffer[where]
         matrix[offset >= (self.stop - self.start)[:, None]] = 0
@@ -134,10 +137,9 @@ def _join(parts: list[Values]) -> Values:
     if len(cells) != len(parts):
         raise DataError("a column is text in one input and typed in another")
     cells = [c.take(slice(None)) for c in cells]  # of a shared buffer only this column's bytes
-    shift = np.cumsum([0] + [len(c.buffer) for c in cells[:-1]])
-    return Cells(
-        np.concatenate([c.buffer for c in cells]),
-        np.concatenate([c.start + s for c, s in zip(cells, shift, strict=True)]),
-        np.concatenate([c.stop + s for c, s in zip(cells, shift, strict=True)]),
-        np.concatenate([c.null for c in cells]),
-    )
+    lengths = np.concatenate([c.stop - c.start for c in cells])
+    stop = np.cumsum(lengths, dtype=np.int64)
+    small = np.int32 if not len(stop) or stop[-1] < 2**31 else np.int64
+    start = (stop - lengths).astype(small)
+    buffer = np.concatenate([c.buffer for c in cells])
+    return Cells(buffer, start, stop.astype(small), np.concatenate([c.null for c in cells]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.errors import BundleError
 from aetool.model import Float
@@ -29,7 +30,7 @@ class Calibration:
     typical: Float
 
     @classmethod
-    def of(cls, parts: Float) -> Calibration:
+    def of(cls, parts: npt.NDArray[np.floating[Any]]) -> Calibration:
         """The calibration of held-out parts, (rows, columns + 1)."""
         scores = np.sort(parts.sum(axis=1, dtype=np.float64))
         n = len(scores)

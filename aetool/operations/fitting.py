@@ -20,7 +20,7 @@ from aetool.data.sources import RESERVOIR, TableSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
-from aetool.model import Float, Model, Progress, Spec, make_params
+from aetool.model import Model, Progress, Spec, make_params
 
 FOLDS, FEW_FOLDS, MANY_ROWS = 5, 2, 50_000
 FEWEST_TO_CROSS = 20
@@ -160,7 +160,7 @@ def solve(net: Any, params: Any, prepared: Prepared, keep: Any) -> dict[str, byt
     return closed_form.write(maps, prepared.spec, prepared.schema, error)
 
 
-def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[list[Bundle], Float]:
+def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[list[Bundle], Any]:
     """One scorer a fold, fitted without that fold's rows (row number modulo folds); and the parts
     of every row under the scorer that has not seen it, (rows, columns + 1)."""
     rows = len(prepared.features)
@@ -174,7 +174,7 @@ def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[l
         session = scorer.session("score.onnx", device)
         parts[own] = session(prepared.inputs[own])["parts"]
         scorers.append(scorer)
-    return scorers, parts.astype(np.float64)
+    return scorers, parts
 
 
 def _fit_closed(
@@ -219,7 +219,7 @@ def _fit_network(
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
     facts["seconds"] = round(time.monotonic() - started, 2)
-    calibrated = Calibration.of(parts.astype(np.float64))
+    calibrated = Calibration.of(parts)
     return dataclasses.replace(bundle, calibration=calibrated, facts=facts)
 
 

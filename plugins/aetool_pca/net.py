@@ -14,7 +14,7 @@ DENSE = 1024  # features up to which the whole covariance is kept
 MOST = 4096  # features up to which a covariance is formed
 COMPONENTS = 64  # of the low-rank covariance of more features (pictures)
 INDICATOR_NOISE = 1e-3  # variance added to 0/1 features, whose blocks are singular
-TAIL_ROWS, TAIL_STEPS, TAIL_START = 20_000, 40, (1.0, 3.0, 10.0)
+TAIL_ROWS, TAIL_STEPS, TAIL_START = 8_000, 25, (1.0, 3.0, 10.0)
 FEATURE_NOISE = 1e-6  # likewise, for the others: a column may repeat another
 
 
@@ -123,13 +123,10 @@ class PCA(ClosedForm):
         One Gaussian would call every shower an outlier: residuals of real columns are a sharp
         bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean.
         """
-        residuals, rows = [], 0
-        for batch in batches:
-            residuals.append(self._residual(maps, batch.astype(np.float64)))
-            rows += len(batch)
-            if rows >= TAIL_ROWS:
-                break
-        square = np.concatenate(residuals)[:TAIL_ROWS] ** 2
+        rows = sum(len(batch) for batch in batches)
+        step = -(-rows // TAIL_ROWS)
+        few = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
+        square = self._residual(maps, few) ** 2
         least = np.full(self.spec.features, 1e-6)
         least[self.spec.numeric] = 0.5 * self.spec.half
         variance = np.maximum(np.median(square, axis=0) / 0.455, least**2)

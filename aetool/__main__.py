@@ -1,0 +1,5 @@
+"""python -m aetool."""
+
+from aetool.cli import run
+
+run()
