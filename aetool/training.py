@@ -19,7 +19,7 @@ from aetool.model import Continuous, Discrete, Progress, Spec
 LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 2e-3, 1e-4, 5.0
 TABLE_BATCH, IMAGE_BATCH = 256, 128
 TABLE_STEPS, IMAGE_STEPS = 2500, 4000  # by default; --epochs says otherwise
-MAX_SECONDS = 600.0
+TABLE_SECONDS, IMAGE_SECONDS = 60.0, 300.0  # by default; --max-time says otherwise
 HELD_OUT, MOST_HELD_OUT, FEWEST_TO_HOLD = 0.1, 10_000, 20
 CHECKS, PATIENCE = 25, 6  # looks at the held-out part, and how many without gain end it
 
@@ -84,7 +84,8 @@ def train(
     steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
     if settings.epochs is not None:
         steps = settings.epochs * per_epoch
-    run = _Run(model, rng, validation, steps, settings.max_time or MAX_SECONDS, progress)
+    seconds = settings.max_time or (IMAGE_SECONDS if spec.shape else TABLE_SECONDS)
+    run = _Run(model, rng, validation, steps, seconds, progress)
     shuffle = np.random.default_rng(settings.seed)
     threads = torch.get_num_threads()
     if not spec.shape:

@@ -120,8 +120,9 @@ class JsonLinesSource(TableSource):
         names: tuple[str, ...] = ()
         records: list[dict[str, Any]] = []
         row = 0
-        with open_stream(self.path) as stream:
-            for number, line in enumerate(io.TextIOWrapper(stream, "utf-8-sig"), 1):
+        stream = open_stream(self.path)
+        with io.TextIOWrapper(stream, "utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
                 try:

@@ -109,8 +109,10 @@ class _Rejoined(io.RawIOBase):
         return True
 
     def readinto(self, target: bytearray) -> int:  # type: ignore[override]
-        data = self.head or self.rest.read(len(target))
-        self.head = b""
+        if self.head:
+            data, self.head = self.head[: len(target)], self.head[len(target) :]
+        else:
+            data = self.rest.read(len(target))
         target[: len(data)] = data
         return len(data)
 
@@ -204,8 +206,9 @@ def _chunks(stream: BinaryIO, name: str, dialect: Dialect) -> Iterator[tuple[Cel
             if found is None:
                 yield from _slowly(piece + left, stream, name, dialect, row, columns)
                 return
-            cells, columns = found
+            cells, width = found
             if len(cells):
+                columns = width
                 yield cells, columns
                 row += len(cells) // columns - (row == 0 and dialect.header)
         if not data:
@@ -258,9 +261,13 @@ def _tokenize(
         carriage = last & (stop > start) & (data[np.maximum(stop - 1, 0)] == CR)
         stop = stop - carriage
     blank = last & (stop == start) & np.concatenate([[True], last[:-1]])
-    if columns != 1 and blank.any() and not blank.all():
-        keep = ~blank if columns or not _one_column(last, blank) else np.ones_like(blank)
+    if columns != 1 and blank.any():  # blank lines are nothing, but gaps of a single column
+        keep = ~blank
+        if columns is None and bool((last | blank)[keep].all()) and keep.any():
+            keep |= np.arange(len(blank)) > int(keep.argmax())
         start, stop, last = start[keep], stop[keep], last[keep]
+    if not len(start):
+        return Cells.of([]), columns or 0
     counts = np.diff(np.concatenate([[-1], np.flatnonzero(last)]))
     columns = columns or int(counts[0])
     if (counts != columns).any():
@@ -277,10 +284,6 @@ def _tokenize(
                 break
             start = start + pad
     return _unquote(data, start, stop), columns
-
-
-def _one_column(last: Mask, blank: Mask) -> bool:
-    return bool((last | blank).all())
 
 
 def _quotes_decide(data: Bytes, quote: Mask, count: Int, dialect: Dialect) -> bool:

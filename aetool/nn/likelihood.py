@@ -20,7 +20,7 @@ class Likelihood(nn.Module):
     """-log p(x | parameters) of the heterogeneous data a Spec describes.
 
     Numbers: the mass of the value's bucket under a mixture of two Gaussians of one mean, whose
-    scales and weights are learned, one pair a feature: a sharp bulk and a wide, thin rest.
+    scales and weights are learned for each: a sharp bulk and a wide, thin rest (pixels: one).
     Flags: Bernoulli. Categories: softmax. Parameters have the layout of x itself.
     """
 
@@ -31,8 +31,9 @@ class Likelihood(nn.Module):
         parts = 1 if spec.shape else 2
         start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
         self.log_scale = nn.Parameter(start.clone())
-        weight = torch.tensor(START_WEIGHT[:parts]).log()[:, None].expand(parts, n)
-        self.weight_logit = nn.Parameter(weight.clone())
+        if parts > 1:
+            weight = torch.tensor(START_WEIGHT).log()[:, None].expand(parts, n)
+            self.weight_logit = nn.Parameter(weight.clone())
 
         def keep(name: str, value: object, dtype: torch.dtype) -> None:
             self.register_buffer(name, torch.tensor(np.asarray(value), dtype=dtype), False)

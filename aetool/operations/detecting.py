@@ -219,7 +219,7 @@ def _scorer(
         session = model.session("score.onnx", device)
         return (lambda x, _: session(x)), model, model.calibration  # noqa: ARG005
     options = options or fitting.FitOptions()
-    chosen = plugins.get_model("pca") if not options.plugin else plugins.get_model(options.plugin)
+    chosen = fitting.declared(options)
     prepared = fitting.prepare(source, options)
     net = plugins.resolve(chosen.net)
     if not hasattr(net, "fit"):

@@ -29,11 +29,11 @@ CHUNK = 8192
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to fit. types: column to kind; drop / keep: columns; label and normal: the column kept
+    """How to fit. plugin: the name of an installed model, or a declaration. types: column to kind; drop / keep: columns; label and normal: the column kept
     out of the model, and its values that are fitted (empty: all). max_time in seconds.
     """
 
-    plugin: str = "pca"
+    plugin: str | Model = "pca"
     params: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     drop: Sequence[str] = ()
@@ -69,7 +69,7 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     """
     options = options or FitOptions()
     started = time.monotonic()
-    model = plugins.get_model(options.plugin)
+    model = declared(options)
     params = make_params(model, options.params)
     source = open_sources(data if isinstance(data, list | tuple) else [data])
     if source.kind not in model.data:
@@ -80,6 +80,13 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
         return _fit_closed(model, params, net, prepared, options, started)
     return _fit_network(model, params, net, prepared, options, progress, started)
+
+
+def declared(options: FitOptions) -> Model:
+    """The declaration of the model that the options name."""
+    if isinstance(options.plugin, Model):
+        return options.plugin
+    return plugins.get_model(options.plugin)
 
 
 def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:
@@ -169,7 +176,7 @@ def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[l
     scorers, parts = [], np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
     for k in range(folds):
         graphs = solve(net, params, prepared, (fold != k) if folds > 1 else fold == 0)
-        scorer = _bundle("pca", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
+        scorer = _bundle("fold", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
         own = np.flatnonzero(fold == k)
         session = scorer.session("score.onnx", device)
         parts[own] = session(prepared.inputs[own])["parts"]
@@ -220,7 +227,7 @@ def _fit_network(
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
     facts["seconds"] = round(time.monotonic() - started, 2)
     calibrated = Calibration.of(parts)
-    return dataclasses.replace(bundle, calibration=calibrated, facts=facts)
+    return dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
 
 
 def _bundle(

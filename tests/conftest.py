@@ -1,0 +1,119 @@
+"""Fixtures shared by all tests: bundled data, fitted models (once a session), a command runner."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import aetool
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.cli import status
+from aetool.testing import pictures, table_rows
+
+DEMO = Path(aetool.__file__).parent / "demo"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: exit status, standard output, standard error."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs a command line in this process."""
+
+    def command(*args: object) -> Ran:
+        capfd.readouterr()
+        code = status([str(a) for a in args])
+        out, err = capfd.readouterr()
+        return Ran(code, out, err)
+
+    return command
+
+
+def fresh(code: str, *args: str) -> subprocess.CompletedProcess[str]:
+    """Python code in an interpreter of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *args], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def air() -> Path:
+    """The bundled air-quality table."""
+    return DEMO / "beijing_air.csv"
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the session."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="session")
+def rows_csv(work: Path) -> Path:
+    """A small table with every kind of column."""
+    return write_rows(work / "rows.csv", 300)
+
+
+def write_rows(path: Path, rows: int, seed: int = 0) -> Path:
+    """The conformance suite's small table as CSV."""
+    table = table_rows(rows, seed)
+    lines = [",".join(table.names)]
+    lines += [",".join(r) for r in zip(*(v.strings() for v in table.values), strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def folder(work: Path) -> Path:
+    """A folder of 40 small gray PNG pictures in two sub-folders."""
+    from PIL import Image
+
+    path = work / "pictures"
+    for i, pixels in enumerate(pictures(40)):
+        target = path / ("good" if i % 2 else "odd") / f"{i:02d}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[0]).save(target)
+    return path
+
+
+def fitted(data: Path, plugin: str, target: Path, **options: object) -> Path:
+    """A model fitted on data, saved."""
+    bundle = operations.fit(data, operations.FitOptions(plugin=plugin, **options))  # type: ignore[arg-type]
+    bundle.save(target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def pca(rows_csv: Path, work: Path) -> Path:
+    """pca of the small table."""
+    return fitted(rows_csv, "pca", work / "pca.aem")
+
+
+@pytest.fixture(scope="session")
+def vae(rows_csv: Path, work: Path) -> Path:
+    """vae of the small table."""
+    return fitted(rows_csv, "vae", work / "vae.aem", epochs=10)
+
+
+@pytest.fixture(scope="session")
+def pca_pictures(folder: Path, work: Path) -> Path:
+    """pca of the small pictures."""
+    return fitted(folder, "pca", work / "pictures.aem")
+
+
+@pytest.fixture
+def loaded(pca: Path) -> Iterator[bundles.Bundle]:
+    """The pca bundle."""
+    yield bundles.load(pca)

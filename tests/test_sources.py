@@ -1,0 +1,169 @@
+"""Every kind of file opens by itself; what cannot be read is one clear error."""
+
+import gzip
+import io
+import json
+import lzma
+import struct
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from aetool.data import sources
+from aetool.data.schema import infer
+from aetool.errors import DataError
+
+
+def cells(source, name):
+    column = source.head()[name]
+    return column.strings() if hasattr(column, "strings") else column.tolist()
+
+
+CSV = b"a,b\n1,x\n2,y\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("t.csv", CSV),
+        ("t.csv.gz", gzip.compress(CSV)),
+        ("t.csv.xz", lzma.compress(CSV)),
+        ("t.csv.zst", pa.compress(CSV, "zstd", asbytes=True)),
+        ("t.tsv", CSV.replace(b",", b"\t")),
+        ("t.jsonl", b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'),
+        ("noname", CSV),
+    ],
+)
+def test_text_and_its_compressions(tmp_path, name, raw):
+    path = tmp_path / name
+    path.write_bytes(raw)
+    source = sources.open_source(path)
+    assert cells(source, "a") == ["1", "2"] and cells(source, "b") == ["x", "y"]
+    assert len(source.head()) == 2, "a source is read again at will"
+
+
+def test_stdin(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", type("S", (), {"buffer": io.BytesIO(CSV)}))
+    assert cells(sources.open_source("-"), "a") == ["1", "2"]
+
+
+def test_parquet_and_frames_are_the_same(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "n": pd.array([1, None, 3], dtype="Int64"),
+            "f": [0.5, np.nan, 2.5],
+            "c": pd.Categorical(["x", None, "y"]),
+            "t": pd.to_datetime(["2024-01-01", None, "2024-01-03"]),
+            "b": [True, False, True],
+        }
+    )
+    path = tmp_path / "t.parquet"
+    frame.to_parquet(path)
+    for source in (sources.open_source(path), sources.open_source(frame)):
+        table = source.head()
+        np.testing.assert_array_equal(table["n"], [1, np.nan, 3])
+        np.testing.assert_array_equal(table["f"], [0.5, np.nan, 2.5])
+        assert table["c"].strings() == ["x", "", "y"] and table["c"].null.tolist() == [False, True, False]
+        assert str(table["t"][0]) == "2024-01-01T00:00:00.000000" and np.isnat(table["t"][1])
+        kinds = {c.name: c.kind for c in infer(table, dtypes=source.dtypes).columns}
+        assert kinds == {"n": "number", "f": "number", "c": "category", "t": "date", "b": "category"}
+
+
+def test_arrays(tmp_path):
+    np.savez(tmp_path / "t.npz", X=np.arange(6.0).reshape(3, 2), y=np.array([0, 0, 1]))
+    table = sources.open_source(tmp_path / "t.npz").head()
+    assert table.names == ("c1", "c2", "y") and table["c2"].tolist() == [1, 3, 5]
+    np.save(tmp_path / "t.npy", np.arange(6).reshape(3, 2))
+    assert sources.open_source(tmp_path / "t.npy").head()["c1"].tolist() == [0, 2, 4]
+
+
+def test_pictures(tmp_path, folder):
+    source = sources.open_source(folder)
+    assert (source.shape, source.count, source.names[0]) == ((1, 8, 8), 40, "good/01.png")
+    whole = np.concatenate(list(source.batches()))
+    idx = tmp_path / "p-idx3-ubyte.gz"
+    idx.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">III", 40, 8, 8) + whole.tobytes()))
+    np.testing.assert_array_equal(np.concatenate(list(sources.open_source(idx).batches())), whole)
+    np.save(tmp_path / "p.npy", whole[:, 0])
+    np.testing.assert_array_equal(sources.open_source(tmp_path / "p.npy").sample(99, 0), whole)
+    assert len(source.sample(7, 0)) == 7
+
+
+def test_reservoir_is_seeded_and_in_order(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a\n" + "\n".join(map(str, range(1000))) + "\n")
+    source = sources.open_source(path)
+    (one, total), (two, _) = source.sample(50, 3), source.sample(50, 3)
+    values = [int(v) for v in one["a"].strings()]
+    assert total == 1000 and len(values) == 50 and values == sorted(values)
+    assert values == [int(v) for v in two["a"].strings()]
+
+
+def bad_npy() -> bytes:
+    head = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 100), }"
+    head = head.ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head
+
+
+def bad_npz() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as z:
+        z.writestr("X.npy", bad_npy())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "words"),
+    [
+        ("t.csv", b"", "empty"),
+        ("t.csv", b"a,b\n", "no records"),
+        ("t.bin", bytes(range(256)) * 4, "binary file"),
+        ("t.csv.gz", gzip.compress(CSV * 100)[:-20], "damaged"),
+        ("t.npy", bad_npy(), "promises"),
+        ("t.npz", bad_npz(), "promises"),
+        ("t.jsonl", b'{"a": 1}\nnope\n', "line 2 is not JSON"),
+        ("t.jsonl", b"[1]\n", "line 1 is not an object"),
+        ("t.parquet", b"PAR1 not really", "Parquet"),
+        ("p-idx3-ubyte", bytes([0, 0, 8, 3]) + struct.pack(">III", 9, 8, 8) + b"x" * 70, "cut short"),
+        ("t.png", b"\x89PNG", "one picture"),
+        ("m.aem", b"x", "own files"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path, name, raw, words):
+    path = tmp_path / name
+    path.write_bytes(raw)
+    with pytest.raises(DataError) as caught:
+        source = sources.open_source(path)
+        source.sample(10, 0)
+    assert words in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_pictures_of_two_sizes_or_16_bits(tmp_path):
+    from PIL import Image
+
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    Image.new("L", (9, 8)).save(tmp_path / "b.png")
+    with pytest.raises(DataError, match="9 x 8, the first picture is 8 x 8"):
+        sources.open_source(tmp_path).sample(9, 0)
+    Image.new("I;16", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="8 bits"):
+        sources.open_source(tmp_path)
+
+
+def test_no_such_file_and_empty_folder(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        sources.open_source(tmp_path / "x.csv")
+    with pytest.raises(DataError, match="without pictures"):
+        sources.open_source(tmp_path)
+
+
+def test_json_keys_that_come_late(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "ROWS", 2)
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(json.dumps({"a": i, **({"z": 1} if i == 3 else {})}) for i in range(5)))
+    with pytest.raises(DataError, match="record 4 brings a new key 'z'"):
+        sources.open_source(path).head()
