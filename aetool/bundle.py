@@ -65,10 +65,9 @@ class Bundle:
         return image_spec(self.shape)
 
     @property
-    def batch(self) -> int:
-        """Rows the runtime computes at once."""
-        most = runtime.TABLE_BATCH if self.shape is None else runtime.IMAGE_BATCH
-        return max(1, min(most, runtime.BATCH_VALUES // max(self.spec.features, 1)))
+    def most_rows(self) -> int:
+        """The largest batch the runtime computes at once."""
+        return runtime.TABLE_BATCH if self.shape is None else runtime.IMAGE_BATCH
 
     def session(self, graph: str, device: str = "auto") -> runtime.Session:
         """The graph called encoder.onnx, decoder.onnx or score.onnx, ready to run."""
@@ -77,7 +76,7 @@ class Bundle:
             if graph not in self.graphs:
                 raise BundleError(f"{self.name}: this model has no {graph}")
             where = f"{self.name}: {graph}"
-            self._sessions[key] = runtime.Session(self.graphs[graph], where, device, self.batch)
+            self._sessions[key] = runtime.Session(self.graphs[graph], where, device, self.most_rows)
         return self._sessions[key]
 
     def to_bytes(self) -> bytes:
@@ -159,7 +158,7 @@ def from_bytes(data: bytes, name: str) -> Bundle:
     if not same:
         raise BundleError(f"{name}: damaged: its bytes are not the canonical ones")
     for graph, content in bundle.graphs.items():
-        runtime.vet(content, f"{name}: {graph}", bundle.batch)
+        runtime.vet(content, f"{name}: {graph}", bundle.most_rows)
     return bundle
 
 

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from aetool.errors import BundleError, ParamError
 
 TABLE_BATCH, IMAGE_BATCH = 512, 64
-BATCH_VALUES = 1 << 17  # of features in one batch: wide records are computed few at a time
-MAX_ACTIVATIONS = 2 << 30  # bytes over all values of one run
+MAX_ACTIVATIONS = 512 << 20  # bytes over all values of one run; larger batches are made smaller
 MAX_NODES = 20_000
 # What our exporters write, and nothing that loops, branches, reads files or allocates by value.
 OPERATORS = frozenset(
@@ -28,9 +27,11 @@ OPERATORS = frozenset(
 )
 
 
-def vet(data: bytes, name: str, batch: int) -> None:
-    """BundleError unless the graph is plain: known operators, no subgraph, external or sparse
-    data, foreign domain or function; every shape known, and all values together small.
+def vet(data: bytes, name: str, most: int) -> int:
+    """The batch size to run this graph with: at most `most`, and small enough for its values.
+
+    BundleError unless the graph is plain: known operators, no subgraph, external or sparse data,
+    foreign domain or function; every shape known beforehand, and one row's values small.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -64,11 +65,18 @@ def vet(data: bytes, name: str, batch: int) -> None:
             raise refuse("external data")
         if math.prod(tensor.dims) > len(data) or any(d < 0 for d in tensor.dims):
             raise refuse("a constant larger than the file")
-    _bound(model, batch, refuse)
+    total = _activations(model, most, refuse)
+    if total <= MAX_ACTIVATIONS:
+        return most
+    batch = max(1, most * MAX_ACTIVATIONS // total)
+    total = _activations(model, batch, refuse)
+    if total > 2 * MAX_ACTIVATIONS:
+        raise refuse(f"it would need {total >> 20} MiB for {batch} rows")
+    return batch
 
 
-def _bound(model: Any, batch: int, refuse: Any) -> None:
-    """Refuses graphs whose values, at this batch size, are unknown or too large in all."""
+def _activations(model: Any, batch: int, refuse: Any) -> int:
+    """Bytes of all values at this batch size, as if none were freed."""
     import onnx
 
     fixed = onnx.ModelProto()
@@ -96,8 +104,7 @@ def _bound(model: Any, batch: int, refuse: Any) -> None:
             if out and out not in known:
                 raise refuse(f"the size of {node.op_type}'s result is not known beforehand")
             total += 8 * known.get(out, 0)
-    if total > MAX_ACTIVATIONS:
-        raise refuse(f"it would need {total >> 20} MiB for one batch")
+    return total
 
 
 def providers(device: str) -> tuple[list[Any], str]:
@@ -124,11 +131,10 @@ class Session:
     """One graph, ready to run in batches of one fixed size, so that no result depends on its
     batch-mates."""
 
-    def __init__(self, data: bytes, name: str, device: str, batch: int, vetted: bool = False):
+    def __init__(self, data: bytes, name: str, device: str, most: int) -> None:
         import onnxruntime as ort
 
-        if not vetted:
-            vet(data, name, batch)
+        self.batch = vet(data, name, most)
         chosen, self.device = providers(device)
         options = ort.SessionOptions()
         options.log_severity_level = 3
@@ -139,14 +145,13 @@ class Session:
             self._session = ort.InferenceSession(data, options, providers=chosen)
         except Exception as error:  # ONNX Runtime has no exception class of its own
             if device == "auto" and self.device != "cpu":
-                self.__init__(data, name, "cpu", batch, vetted=True)  # type: ignore[misc]
+                self.__init__(data, name, "cpu", most)  # type: ignore[misc]
                 return
             raise BundleError(f"{name}: ONNX Runtime cannot run it: {error}") from None
         if self.device != "cpu" and "CUDAExecutionProvider" not in self._session.get_providers():
             if device != "auto":
                 raise ParamError(f"--device {device}: CUDA could not be started; use --device cpu")
             self.device = "cpu"
-        self.batch = batch
         self.input = self._session.get_inputs()[0].name
         self.outputs = [o.name for o in self._session.get_outputs()]
 

@@ -60,9 +60,11 @@ def _cells(data: Bytes, delimiter: int, ends: Int) -> tuple[Int, Int, int, bytes
         return None
     inside = np.cumsum(data == QUOTE) & 1
     stop = np.flatnonzero(((data == delimiter) | (data == LF)) & (inside == 0))
+    if not len(stop) or stop[-1] != len(data) - 1:
+        return None
     last = data[stop] == LF
     columns, rest = divmod(len(stop), len(ends))
-    if rest or not last[columns - 1 :: columns].all():
+    if rest or not columns or not last[columns - 1 :: columns].all():
         return None
     start = np.concatenate([[0], stop[:-1] + 1])
     before = data[np.maximum(stop[last] - 1, 0)] == CR

@@ -1,0 +1,179 @@
+"""A bundle is exactly what was saved, and carries nothing that could harm."""
+
+import io
+import zipfile
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from aetool import bundle as bundles
+from aetool import operations, runtime
+from aetool.errors import AetoolError, BundleError, DataError
+
+
+def score(bundle):
+    x = np.zeros((3, len(bundle.spec.columns)))
+    return bundle.session("score.onnx", "cpu")(x)["parts"]
+
+
+def test_save_and_load(loaded, tmp_path):
+    path = loaded.save(tmp_path / "m.aem")
+    again = bundles.load(path)
+    assert again.sha256 == loaded.sha256 and again.schema == loaded.schema
+    np.testing.assert_array_equal(score(again), score(loaded))
+    with pytest.raises(DataError, match="exists already"):
+        loaded.save(path)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The bytes of the smallest bundle."""
+    path = tmp_path_factory.mktemp("tiny") / "t.csv"
+    path.write_text("a\n1\n2\n2\n")
+    return operations.fit(path).to_bytes()
+
+
+def test_every_flipped_byte_and_every_cut_is_detected(tiny):
+    for i in range(0, len(tiny)):
+        bad = bytearray(tiny)
+        bad[i] ^= 1 << (i % 8)
+        with pytest.raises(BundleError):
+            bundles.from_bytes(bytes(bad), "bad.aem")
+    for cut in range(0, len(tiny), 7):
+        with pytest.raises(BundleError):
+            bundles.from_bytes(tiny[:cut], "bad.aem")
+    with pytest.raises(BundleError):
+        bundles.from_bytes(tiny + b"\0", "bad.aem")
+
+
+def repack(data, edit):
+    """The zip with its members changed by edit(dict)."""
+    with zipfile.ZipFile(io.BytesIO(data)) as z:
+        members = {i.filename: z.read(i) for i in z.infolist()}
+    edit(members)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        for name, content in members.items():
+            z.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["evil.py", "../../x", "members/0/extra.onnx", "/etc/passwd"])
+def test_unknown_members_are_refused(tiny, name):
+    with pytest.raises(BundleError, match="unknown member"):
+        bundles.from_bytes(repack(tiny, lambda m: m.update({name: b"x"})), "bad.aem")
+
+
+def graph(nodes, constants=(), shape=("batch", 2), opset=20, **extra):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    made = helper.make_graph(nodes, "g", [x], [y], list(constants))
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=9, **extra)
+    return model
+
+
+def external():
+    constant = numpy_helper.from_array(np.zeros(2, np.float32), "c")
+    constant.ClearField("raw_data")
+    constant.data_location = TensorProto.EXTERNAL
+    entry = constant.external_data.add()
+    entry.key, entry.value = "location", "/etc/passwd"
+    return graph([helper.make_node("Add", ["x", "c"], ["y"])], [constant])
+
+
+def branch():
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["z"])], "b", [],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    yes = numpy_helper.from_array(np.array(True), "yes")
+    return graph([helper.make_node("If", ["yes"], ["y"], then_branch=body, else_branch=body)], [yes])
+
+
+def hidden_subgraph():
+    model = graph([helper.make_node("Relu", ["x"], ["y"])])
+    inner = helper.make_graph([], "b", [], [])
+    model.graph.node[0].attribute.append(helper.make_attribute("body", inner))
+    return model
+
+
+def huge_by_broadcast():
+    one = numpy_helper.from_array(np.zeros((40_000, 1), np.float32), "a")
+    two = numpy_helper.from_array(np.zeros((1, 40_000), np.float32), "b")
+    return graph([helper.make_node("Add", ["a", "b"], ["c"]), helper.make_node("Identity", ["c"], ["y"])], [one, two])
+
+
+def huge_constant():
+    constant = onnx.TensorProto(name="c", data_type=TensorProto.FLOAT, dims=[1 << 40])
+    return graph([helper.make_node("Add", ["x", "c"], ["y"])], [constant])
+
+
+def huge_expand():
+    shape = numpy_helper.from_array(np.array([1 << 20, 1 << 14, 2]), "s")
+    return graph([helper.make_node("Expand", ["x", "s"], ["y"])], [shape])
+
+
+def loop():
+    return graph([helper.make_node("Loop", ["", "", "x"], ["y"])])
+
+
+def other_domain():
+    model = graph([helper.make_node("Relu", ["x"], ["y"], domain="com.microsoft")])
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return model
+
+
+def function():
+    f = helper.make_function("f", "F", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])],
+                             [helper.make_opsetid("", 20)])  # fmt: skip
+    return graph([helper.make_node("Relu", ["x"], ["y"])], functions=[f])
+
+
+def sparse():
+    model = graph([helper.make_node("Relu", ["x"], ["y"])])
+    model.graph.sparse_initializer.add()
+    return model
+
+
+@pytest.mark.parametrize(
+    "make",
+    [external, branch, hidden_subgraph, huge_by_broadcast, huge_constant, huge_expand, loop,
+     other_domain, function, sparse],
+)  # fmt: skip
+def test_graphs_that_could_harm_are_refused(make):
+    with pytest.raises(BundleError, match="refused"):
+        runtime.vet(make().SerializeToString(), "bad", 512)
+
+
+def test_a_bundle_with_such_a_graph_is_refused(loaded, tmp_path):
+    import dataclasses
+
+    bad = dataclasses.replace(
+        loaded, graphs={**loaded.graphs, "score.onnx": external().SerializeToString()}
+    )
+    path = bad.save(tmp_path / "bad.aem")
+    with pytest.raises(BundleError, match="external data"):
+        bundles.load(path)
+
+
+@pytest.mark.parametrize("raw", [b"", b"PK", b"not a zip at all", b"\0" * 100])
+def test_other_files_are_refused(raw):
+    with pytest.raises(BundleError):
+        bundles.from_bytes(raw, "x")
+
+
+def test_missing_and_unwritable(loaded, tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        bundles.load(tmp_path / "x.aem")
+    with pytest.raises(AetoolError, match="cannot write here"):
+        loaded.save(tmp_path / "no" / "such" / "m.aem")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_canonical():
+    assert bundles.parse_canonical(bundles.canonical({"b": [1.5], "a": "é"})) == {"a": "é", "b": [1.5]}
+    for raw in (b'{"a":1,"a":2}', b'{ "a":1}', b"[NaN]", b'{"b":1,"a":2}', b"[" * 100_000):
+        with pytest.raises(ValueError):
+            bundles.parse_canonical(raw)

@@ -1,0 +1,136 @@
+"""Graphs written by hand do the same as numpy and torch, and as the mathematics says."""
+
+import math
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from onnx import TensorProto
+
+from aetool import graphs
+from aetool.data import scaling
+from aetool.data.schema import infer
+from aetool.graphs import Graph
+from aetool.model import Spec
+from aetool.nn.likelihood import Likelihood, bucket_nats
+from aetool.testing import table_rows
+
+
+def run(g, **inputs):
+    session = ort.InferenceSession(g.build("g"), providers=["CPUExecutionProvider"])
+    return session.run(None, inputs)[0]
+
+
+@pytest.fixture(scope="module")
+def table():
+    rows = table_rows(200)
+    schema = infer(rows)
+    return schema, schema.encode(rows, "t"), scaling.table_spec(schema)
+
+
+def odd(X):
+    """Gaps, infinities, unseen levels, values far out."""
+    X = X.copy()
+    X[0] = np.nan
+    X[1] = np.inf
+    X[2] = -np.inf
+    X[3] = 1e300
+    X[4, -1] = 99
+    return X
+
+
+def test_preparation_is_that_of_numpy(table):
+    schema, X, spec = table
+    g = Graph()
+    x = g.input("x", TensorProto.DOUBLE, [X.shape[1]])
+    g.output("y", graphs.prepare_table(g, schema, spec, x), TensorProto.FLOAT, [spec.features])
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = scaling.table_features(schema, odd(X))
+    np.testing.assert_allclose(run(g, x=odd(X)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_restoring_undoes_preparing(table):
+    schema, X, spec = table
+    g = Graph()
+    x = g.input("x", TensorProto.DOUBLE, [X.shape[1]])
+    features = graphs.prepare_table(g, schema, spec, x)
+    # one-hot blocks stand for logits; flags too, once shifted
+    shift = np.zeros(spec.features)
+    shift[[f for f, _ in spec.flags]] = 0.5
+    back = graphs.restore_table(g, schema, spec, g.op("Sub", features, g.const(shift)))
+    g.output("y", back, TensorProto.DOUBLE, [X.shape[1]])
+    got = run(g, x=X)
+    for i, column in enumerate(schema.modelled):
+        if column.kind == "date":
+            assert np.isnan(got[:, i]).all(), "dates are context, and are never predicted"
+        else:
+            scale = column.spread if column.kind == "number" else 1
+            np.testing.assert_allclose(got[:, i], X[:, i], atol=1e-5 * scale)
+
+
+def number_spec(m, curved=False):
+    return Spec(
+        tuple(f"c{i}" for i in range(m)), m, np.arange(m), np.arange(m), np.full(m, 0.05),
+        np.full(m, 0.7), np.full(m, 0.2), np.full(m, curved), np.full(m, -1),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_bucket_cost_is_that_of_torch(curved):
+    rng = np.random.default_rng(0)
+    spec = number_spec(6, curved)
+    z = rng.normal(0, 3, (300, 6)).astype(np.float32)
+    mean = rng.normal(0, 3, (300, 6)).astype(np.float32)
+    scale = np.array([0.02, 0.05, 0.3, 1.0, 3.0, 30.0])
+    g = Graph()
+    a, b = (g.input(n, TensorProto.FLOAT, [6]) for n in ("z", "mean"))
+    g.output("y", graphs.bucket_nats(g, spec, a, b, scale), TensorProto.FLOAT, [6])
+    likelihood = Likelihood(spec)
+    with torch.no_grad():
+        likelihood.log_scale[:] = torch.tensor(scale).log()
+        likelihood.weight_logit[0], likelihood.weight_logit[1] = 0.0, -80.0
+        expected = likelihood(torch.tensor(z), torch.tensor(mean))[:, :-1]
+    np.testing.assert_allclose(run(g, z=z, mean=mean), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_bucket_cost_is_the_gaussian_mass():
+    """Against the difference of the normal distribution in float64."""
+    z = torch.linspace(-6, 6, 241)
+    for sigma, half in ((1.0, 0.5), (1.0, 0.05), (1.0, 0.001), (0.3, 0.1), (0.1, 0.2)):
+        got = bucket_nats(z, torch.zeros(()), torch.tensor(sigma), torch.tensor(half))
+        normal = torch.distributions.Normal(0.0, torch.tensor(sigma, dtype=torch.float64))
+        low, high = z.abs().double() - half, z.abs().double() + half
+        mass = normal.cdf(-low) - normal.cdf(-high)
+        exact = (-mass.log()).clamp(max=graphs.SMALLEST_MASS)
+        seen = mass > 1e-9
+        torch.testing.assert_close(got.double()[seen], exact[seen], rtol=2e-4, atol=2e-4)
+        assert (got >= 0).all() and float(got.max()) <= 32 * math.log(2) + 1e-3
+
+
+@pytest.mark.parametrize("width", [0.2, 1.0])
+def test_masses_of_all_buckets_sum_to_one(width):
+    z = torch.arange(-30, 30, width)
+    nats = bucket_nats(z, torch.tensor(0.3), torch.tensor(1.3), torch.tensor(width / 2))
+    assert abs(float((-nats).exp().sum()) - 1) < 1e-3
+
+
+def test_polynomial_tail_is_that_of_torch():
+    """What graphs compute, against torch.special.log_ndtr."""
+    v = np.linspace(-9, 30, 500, dtype=np.float32)[:, None]
+    g = Graph()
+    x = g.input("v", TensorProto.FLOAT, [1])
+    g.output("y", graphs._log_tail(g, x), TensorProto.FLOAT, [1])
+    expected = torch.special.log_ndtr(-torch.tensor(v).double())
+    np.testing.assert_allclose(run(g, v=v), expected, rtol=2e-6, atol=2e-7)
+
+
+def test_a_gap_where_there_were_none_costs(table):
+    schema, X, spec = table
+    g = Graph()
+    x = g.input("x", TensorProto.DOUBLE, [X.shape[1]])
+    g.output("y", graphs.unexpected_gaps(g, schema, x), TensorProto.FLOAT, [X.shape[1]])
+    gap = X[:1].copy()
+    gap[:] = np.nan
+    expected = [0 if c.gaps else math.log(201) for c in schema.modelled]
+    np.testing.assert_allclose(run(g, x=gap)[0], expected, rtol=1e-6)

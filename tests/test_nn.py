@@ -1,0 +1,165 @@
+"""The networks' mathematics against independent oracles."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+
+from aetool import plugins, training
+from aetool.data import scaling
+from aetool.data.schema import infer
+from aetool.errors import ParamError
+from aetool.model import make_params
+from aetool.nn import Likelihood, backbone, kl_to_standard_normal
+from aetool.testing import pictures, table_rows
+
+
+@pytest.fixture(scope="module")
+def data():
+    rows = table_rows(300)
+    schema = infer(rows)
+    spec = scaling.table_spec(schema)
+    return spec, torch.from_numpy(scaling.table_features(schema, schema.encode(rows, "t")))
+
+
+def make(name, spec, **given):
+    model = plugins.get_model(name)
+    return training.make(plugins.resolve(model.net), spec, make_params(model, given), 0).eval()
+
+
+def test_kl_is_that_of_torch():
+    mean, log_var = torch.randn(50, 4), torch.randn(50, 4)
+    there, prior = Normal(mean, (0.5 * log_var).exp()), Normal(0.0, 1.0)
+    expected = kl_divergence(there, prior).sum(dim=1)
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_var), expected)
+    assert kl_to_standard_normal(torch.zeros(1, 3), torch.zeros(1, 3)).item() == 0
+
+
+def test_likelihood_of_flags_and_categories_is_that_of_torch(data):
+    spec, x = data
+    likelihood = Likelihood(spec)
+    parameters = torch.randn_like(x)
+    parts = likelihood(x, parameters)
+    for column, start, width in spec.categories:
+        target = x[:, start : start + width].argmax(dim=1)
+        expected = nn.functional.cross_entropy(
+            parameters[:, start : start + width], target, reduction="none"
+        )
+        torch.testing.assert_close(parts[:, column], expected)
+    (feature, column), = spec.flags
+    bernoulli = nn.functional.binary_cross_entropy_with_logits(
+        parameters[:, feature], x[:, feature], reduction="none"
+    )
+    missing = x[:, feature] == 1
+    torch.testing.assert_close(parts[missing, column], bernoulli[missing])
+    assert (parts[~missing, column] >= bernoulli[~missing]).all(), "a present value costs more"
+    assert (parts[:, -1] == 0).all() and (parts >= 0).all()
+
+
+def test_context_costs_nothing(data):
+    spec, x = data
+    time = spec.columns.index("time")
+    assert (Likelihood(spec)(x, torch.randn_like(x))[:, time] == 0).all()
+    assert (spec.owners() == -1).sum() == 2, "sine and cosine of the hour of the day"
+
+
+def test_sixteen_draws_are_close_to_many(data):
+    spec, x = data
+    net = training.train(
+        plugins.resolve("aetool_vae.net:VAE"), spec, make_params(plugins.get_model("vae"), {}),
+        x.numpy(), training.Settings(epochs=300),
+    ).net  # fmt: skip
+    with torch.no_grad():
+        few = net.parts(x).sum(dim=1)
+        mean, log_var = net.posterior(x)
+        rng = torch.Generator().manual_seed(0)
+        total = torch.zeros(len(x))
+        for _ in range(4096 // 64):
+            noise = torch.randn((64, *mean.shape), generator=rng)
+            z = (mean + (0.5 * log_var).exp() * noise).flatten(0, 1)
+            cost = net.likelihood(x.repeat(64, 1), net.decode(z)).sum(dim=1)
+            total += cost.reshape(64, -1).sum(dim=0)
+        many = total / 4096 + kl_to_standard_normal(mean, log_var)
+    assert float(((few - many).abs() / many).mean()) < 0.02
+    assert np.corrcoef(few, many)[0, 1] > 0.99
+    assert float(kl_to_standard_normal(mean, log_var).mean()) > 0.1, "the code carries something"
+
+
+def test_beta_weighs_the_divergence(data):
+    spec, x = data
+    one, none = make("vae", spec, beta=1.0), make("vae", spec, beta=0.0)
+    draws = [net.loss(x, torch.Generator().manual_seed(0)) for net in (one, none)]
+    torch.testing.assert_close(draws[0] - draws[1], kl_to_standard_normal(*one.posterior(x)))
+
+
+def test_exactly_k_code_units_are_active(data):
+    spec, x = data
+    z = make("sparse", spec, latent=20, k=3).encode(x)
+    assert ((z != 0).sum(dim=1) == 3).all()
+    with pytest.raises(ParamError, match="k of sparse"):
+        make("sparse", spec, latent=4, k=5)
+
+
+def test_l1_is_added_to_the_loss(data):
+    spec, x = data
+    with_l1, without = make("sparse", spec, l1=0.5), make("sparse", spec, l1=0.0)
+    rng = torch.Generator()
+    gap = (with_l1.loss(x, rng) - without.loss(x, rng)).mean()
+    torch.testing.assert_close(gap, 0.5 * with_l1.encode(x).abs().sum(dim=1).mean(), rtol=1e-4, atol=1e-4)
+
+
+def test_l1_makes_codes_sparser(data):
+    spec, x = data
+    sizes = []
+    for l1 in (0.0, 3.0):
+        model = plugins.get_model("sparse")
+        net = training.train(plugins.resolve(model.net), spec, make_params(model, {"l1": l1}),
+                             x.numpy(), training.Settings(epochs=30)).net  # fmt: skip
+        sizes.append(float(net.encode(x).detach().abs().mean()))
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_corruption_is_as_declared(data):
+    spec, x = data
+    net = make("denoising", spec, noise=0.5, mask=0.3)
+    seen = net.corrupt(x, torch.Generator().manual_seed(0))
+    context = torch.from_numpy(spec.owners() == -1)
+    assert torch.equal(seen[:, context], x[:, context]), "context is never corrupted"
+    _, start, width = spec.categories[0]
+    blank = (seen[:, start : start + width].sum(dim=1) == 0).float().mean()
+    assert abs(float(blank) - 0.3) < 0.1
+    numbers = torch.from_numpy(spec.numeric)
+    kept = seen[:, numbers] != 0
+    noise = (seen - x)[:, numbers][kept]
+    assert abs(float(noise.std()) - 0.5) < 0.1
+    still = make("denoising", spec, noise=0.0, mask=0.0)
+    assert torch.equal(still.corrupt(x, torch.Generator()), x)
+
+
+def test_a_linear_autoencoder_spans_the_principal_subspace():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 6)) @ np.diag([5, 4, 1, 0.5, 0.3, 0.1]) @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    X = (X / X.std()).astype(np.float32)
+    spec = scaling.image_spec((1, 1, 6))  # six plain numbers
+    params = make_params(plugins.get_model("ae"), {"latent": 2, "depth": 0, "error": "mse"})
+    settings = training.Settings(epochs=200, batch_size=200)
+    net = training.train(plugins.resolve("aetool_ae.net:Plain"), spec, params,
+                         X.reshape(-1, 1, 1, 6), settings).net  # fmt: skip
+    learned = np.linalg.qr(dict(net.decoder.named_parameters())["0.weight"].detach().numpy())[0]
+    _, _, vt = np.linalg.svd(X - X.mean(0))
+    assert np.linalg.svd(vt[:2] @ learned)[1].min() > 0.999
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 7, 9), (1, 28, 28), (1, 3, 5)])
+def test_convolutions_give_back_any_size(shape):
+    encoder, decoder = backbone(scaling.image_spec(shape), 5, width=32, depth=3)
+    z = encoder(torch.zeros(2, *shape))
+    assert z.shape == (2, 5) and decoder(z).shape == (2, *shape)
+
+
+def test_pictures_have_a_cost_for_every_pixel():
+    spec = scaling.image_spec((1, 8, 8))
+    x = torch.from_numpy(scaling.image_features(pictures(5)))
+    parts = make("vae", spec).parts(x)
+    assert parts.shape == (5, 65) and torch.isfinite(parts).all()

@@ -1,0 +1,98 @@
+"""The training loop: seeds, early stopping, time, and what it leaves alone."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from aetool import plugins, training
+from aetool.data import scaling
+from aetool.data.schema import infer
+from aetool.errors import ParamError
+from aetool.model import make_params
+from aetool.testing import table_rows
+
+
+@pytest.fixture(scope="module")
+def data():
+    rows = table_rows(300)
+    schema = infer(rows)
+    return scaling.table_spec(schema), scaling.table_features(schema, schema.encode(rows, "t"))
+
+
+def train(data, progress=None, **settings):
+    model = plugins.get_model("ae")
+    return training.train(plugins.resolve(model.net), data[0], make_params(model, {}), data[1],
+                          training.Settings(device="cpu", **settings), progress)  # fmt: skip
+
+
+def weights(trained):
+    return torch.cat([p.detach().flatten() for p in trained.net.parameters()])
+
+
+def test_the_seed_decides(data):
+    one, two, other = (train(data, epochs=3, seed=s) for s in (1, 1, 2))
+    assert torch.equal(weights(one), weights(two))
+    assert not torch.equal(weights(one), weights(other))
+
+
+def test_global_state_is_left_alone(data):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    threads = torch.get_num_threads()
+    train(data, epochs=2)
+    assert torch.equal(torch.rand(3), expected) and torch.get_num_threads() == threads
+
+
+def test_held_out_rows_are_a_tenth_and_apart():
+    fitted, held = training.split(1000, 0)
+    assert len(held) == 100 and not set(held) & set(fitted)
+    assert sorted([*held, *fitted]) == list(range(1000))
+    fitted, held = training.split(5, 0)
+    assert list(fitted) == list(held) == list(range(5)), "few rows are used for both"
+
+
+def test_the_best_weights_are_kept(data):
+    seen = []
+    trained = train(data, progress=seen.append, epochs=40)
+    best = min(s["held_out"] for s in seen)
+    assert trained.facts["held_out_loss_nats"] == pytest.approx(best, abs=1e-3)
+
+
+def test_training_stops_in_time(data):
+    started = time.monotonic()
+    trained = train(data, epochs=100_000, max_time=1.0)
+    assert time.monotonic() - started < 6 and trained.facts["steps"] > 10
+
+
+def test_cuda_that_is_not_there():
+    if torch.cuda.is_available():
+        return
+    with pytest.raises(ParamError, match="sees no CUDA"):
+        training.torch_device("cuda")
+
+
+def test_interrupted_fit_leaves_nothing(tmp_path, rows_csv):
+    target = tmp_path / "m.aem"
+    command = [sys.executable, "-m", "aetool", "fit", str(rows_csv), "-p", "ae",
+               "--epochs", "1000000", "-o", str(target)]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "interrupted" in err and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_row_and_constant_features():
+    spec = scaling.image_spec((1, 1, 4))
+    x = np.zeros((1, 1, 1, 4), np.float32)
+    model = plugins.get_model("vae")
+    trained = training.train(plugins.resolve(model.net), spec, make_params(model, {}), x,
+                             training.Settings(epochs=2))  # fmt: skip
+    assert np.isfinite(trained.facts["held_out_loss_nats"])
