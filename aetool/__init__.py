@@ -9,27 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aetool.bundle import Bundle
+    from aetool.api import Bundle, fit, load
+    from aetool.api import open_archive as open
+    from aetool.codec.archive import Archive
     from aetool.hookspecs import hookimpl
     from aetool.model import Continuous, Discrete, Model, NetParams, Reader, Spec, param
-    from aetool.operations import fit, load
-    from aetool.operations import open_archive as open
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Archive": "aetool.codec.archive",
-    "Bundle": "aetool.bundle",
+    "Bundle": "aetool.api",
     "Continuous": "aetool.model",
     "Discrete": "aetool.model",
     "Model": "aetool.model",
     "NetParams": "aetool.model",
     "Reader": "aetool.model",
     "Spec": "aetool.model",
-    "fit": "aetool.operations",
+    "fit": "aetool.api",
     "hookimpl": "aetool.hookspecs",
-    "load": "aetool.operations",
-    "open": "aetool.operations",
+    "load": "aetool.api",
+    "open": "aetool.api",
     "param": "aetool.model",
 }
 __all__ = sorted([*_HOMES, "__version__"])

@@ -194,6 +194,7 @@ class ArrowSource(TableSource):
             except (pa.ArrowException, TypeError, ValueError) as error:
                 raise DataError(f"{name}: a column cannot be read: {error}") from None
             fields = list(self._table.schema)
+            self.format["pandas"] = {str(c): str(d) for c, d in data.dtypes.items()}
             self._wide = set()
         names = text.header_names([f.name for f in fields], name)
         self.dtypes = {n: str(f.type) for n, f in zip(names, fields, strict=True)}

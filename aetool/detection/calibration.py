@@ -47,8 +47,8 @@ class Calibration:
         """The score above which a record is an anomaly.
 
         fpr: the part of held-out records that may lie above. By default the median plus 4 robust
-        deviations of the log score: the deviation is of the upper half and up to its 80 % rank, so
-        that a fifth of the rows may be anomalies without moving it.
+        deviations of the log score: a deviation is read off between the median and the 80 % rank,
+        where anomalies among the rows, if they are few, move it little.
         """
         if not self.rows:
             return math.inf

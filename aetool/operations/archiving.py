@@ -517,6 +517,24 @@ def decompress(
         return target
 
 
+def decode(codes: Any, model: Bundle, device: str = "auto") -> Any:
+    """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
+
+    Dates come back missing: they are context, which a code does not carry.
+    """
+    x = archives.decode(model, np.asarray(codes, dtype=np.float32), device)
+    if model.schema is None:
+        return x
+    columns: writers.Columns = {}
+    dtypes = {}
+    for i, column in enumerate(model.schema.modelled):
+        values = archives.values_of(column, x[:, i])
+        columns[column.name] = values if column.kind != "date" else [None] * len(x)
+        if column.dtype and column.kind != "date" and "," not in column.dtype[:5]:
+            dtypes[column.name] = column.dtype
+    return writers.frame_of([columns], dtypes, {})
+
+
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     """The archive's name without .aez and without a suffix of compression."""
     name = Path(path)

@@ -146,6 +146,14 @@ def score(data: Any, model: Bundle, device: str = "auto") -> Float:
     return _all_scores(source, bundle, scorer)
 
 
+def encode(data: Any, model: Bundle, device: str = "auto") -> Any:
+    """(rows, latent) float32: each record's code."""
+    source = open_source(data)
+    check_kind(source, model)
+    session = model.session("encoder.onnx", device)
+    return np.concatenate([session(x)["z"] for _, x, _ in inputs_of(source, model)])
+
+
 def evaluate(
     data: Any,
     model: Bundle | None,

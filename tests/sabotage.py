@@ -1,0 +1,39 @@
+"""Three models that are wrong in ways the field has shipped; conformance must refuse each."""
+
+import torch
+
+from aetool import Model
+from aetool_ae.net import Plain
+from aetool_vae import Params
+from aetool_vae.net import VAE
+
+
+class Resampled(VAE):
+    """Draws its code anew at every score."""
+
+    def parts(self, x, given=None):
+        mean, log_var = self.posterior(x)
+        z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
+        return self.likelihood(x, self.decode(z))
+
+
+class DeadKL(VAE):
+    """Never pays for what its code says."""
+
+    def parts(self, x, given=None):
+        found = super().parts(x)
+        return torch.cat([found[:, :-1], found[:, -1:] * 0], dim=1)
+
+
+class BatchDependent(Plain):
+    """Centres a batch by its own mean."""
+
+    def encode(self, x, given=None):
+        z = self.encoder(x)
+        return z - z.mean(dim=0)
+
+
+MODELS = {
+    cls.__name__: Model(cls.__name__.lower(), "wrong", f"tests.sabotage:{cls.__name__}", Params, frozenset({"table"}))
+    for cls in (Resampled, DeadKL, BatchDependent)
+}

@@ -1,0 +1,157 @@
+"""The house keeps its own rules: imports, cycles, names."""
+
+import ast
+import re
+from pathlib import Path
+
+import aetool
+from tests.conftest import fresh
+
+ROOT = Path(aetool.__file__).parent
+ORDER = [
+    "errors", "model", "hookspecs", "plugins", "data", "runtime", "detection", "bundle", "codec",
+    "graphs", "closed_form", "nn", "training", "export", "operations", "api", "testing", "cli",
+]  # fmt: skip
+HEAVY = {
+    "torch": {"nn", "training", "export", "testing"},
+    "onnx": {"runtime", "graphs", "closed_form", "export"},
+    "onnxruntime": {"runtime", "operations", "cli"},
+    "pyarrow": {"data", "cli"},
+    "pandas": {"data", "operations"},
+    "PIL": {"data"},
+    "sklearn": set(),
+    "matplotlib": set(),
+}
+
+
+def rooms():
+    """(room, file, [modules it imports])."""
+    for path in sorted(ROOT.rglob("*.py")):
+        relative = path.relative_to(ROOT)
+        room = relative.parts[0].removesuffix(".py")
+        if room in ("__init__", "__main__"):
+            continue
+        tree = ast.parse(path.read_text())
+        guarded = {
+            id(n) for block in ast.walk(tree)
+            if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+            for n in ast.walk(block)
+        }  # fmt: skip
+        found = []
+        for node in ast.walk(tree):
+            if id(node) in guarded:
+                continue
+            if isinstance(node, ast.Import):
+                found += [a.name for a in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found += [f"{node.module}.{a.name}" for a in node.names]
+        yield room, relative, found
+
+
+def test_every_room_has_its_place():
+    assert {room for room, _, _ in rooms()} == set(ORDER)
+
+
+def test_imports_run_one_way():
+    for room, path, imported in rooms():
+        for name in imported:
+            parts = name.split(".")
+            if parts[0] != "aetool" or parts[1] in ("__version__", room):
+                continue
+            assert ORDER.index(parts[1]) < ORDER.index(room), f"{path} imports {name}"
+
+
+def test_no_cycles_between_files():
+    edges = {}
+    for _, path, imported in rooms():
+        name = ".".join(["aetool", *path.with_suffix("").parts]).removesuffix(".__init__")
+        edges[name] = {i for i in imported if i.startswith("aetool.")}
+    known = set(edges)
+    graph = {
+        a: {b if b in known else b.rpartition(".")[0] for b in bs} & known - {a} for a, bs in edges.items()
+    }
+    seen, path = set(), []
+
+    def visit(node):
+        assert node not in path, f"cycle: {' -> '.join([*path[path.index(node):], node])}"
+        if node in seen:
+            return
+        path.append(node)
+        for other in sorted(graph[node]):
+            visit(other)
+        path.pop()
+        seen.add(node)
+
+    for node in sorted(graph):
+        visit(node)
+
+
+def test_heavy_packages_stay_in_their_rooms():
+    for room, path, imported in rooms():
+        for name in imported:
+            allowed = HEAVY.get(name.split(".")[0])
+            assert allowed is None or room in allowed, f"{path} imports {name}"
+
+
+def test_no_plugin_is_named_in_host_code():
+    """But for the name of the default: a value, in one place of each face."""
+    names = {"ae", "sparse", "denoising", "vae"}
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert node.value not in names, f"{path} names the plugin {node.value}"
+        assert not re.search(r"aetool_(pca|ae|sparse|denoising|vae)\b", path.read_text()), path
+    assert sum(p.read_text().count('"pca"') for p in ROOT.rglob("*.py")) <= 4
+
+
+def test_help_imports_click_and_pluggy_alone():
+    code = (
+        "import sys\nfrom aetool.cli import status\nassert status(['--help']) == 0\n"
+        "heavy = {'numpy', 'torch', 'onnx', 'onnxruntime', 'pyarrow', 'pandas', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = fresh(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_runtime_path_imports_no_heavy_package(rows_csv, pca, vae, tmp_path):
+    code = (
+        "import sys\nfrom aetool.cli import status\nrows, pca, vae, out = sys.argv[1:]\n"
+        "for line in (['detect', rows, '-m', vae], ['detect', rows], ['fit', rows, '-o', out + '/m.aem'],\n"
+        "             ['compress', rows, '-o', out + '/a.aez'], ['decompress', out + '/a.aez', '-o', out + '/a'],\n"
+        "             ['compress', rows, '--lossy', '-m', vae, '--embed', '-o', out + '/b.aez'],\n"
+        "             ['decompress', out + '/b.aez', '-o', out + '/b'], ['info', out + '/b.aez'],\n"
+        "             ['verify', out + '/b.aez', vae], ['export', vae, '-o', out + '/g']):\n"
+        "    assert status(line) == 0, line\n"
+        "heavy = {'torch', 'pandas', 'pyarrow', 'PIL', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = fresh(code, str(rows_csv), str(pca), str(vae), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+def test_public_names_are_there():
+    assert aetool.__all__ == sorted(
+        ["Archive", "Bundle", "Continuous", "Discrete", "Model", "NetParams", "Reader", "Spec",
+         "__version__", "fit", "hookimpl", "load", "open", "param"]
+    )  # fmt: skip
+    for name in aetool.__all__:
+        assert getattr(aetool, name).__doc__ or name == "__version__"
+
+
+def test_every_public_thing_has_a_docstring():
+    for path in ROOT.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        assert ast.get_docstring(tree), f"{path} does not say what it is for"
+        for node in tree.body:
+            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if public and "testing.py" not in path.name:
+                assert ast.get_docstring(node), f"{path}: {node.name} has no docstring"
+
+
+def test_commands_are_operations():
+    from aetool import operations
+    from aetool.cli import COMMANDS
+
+    own = {"plugins", "demo", "doctor"}
+    assert set(COMMANDS) - own <= set(operations.__all__)
