@@ -175,12 +175,13 @@ def _surprise(g: Graph, maps: Maps, spec: Spec, features: str, expected: str) ->
             cost = g.op("Mul", cost, present)
         costs.append(cost)
         owner += spec.owner.tolist()
-    # linear probabilities may leave (0, 1): never below a tenth of how often the level occurs
+    # linear probabilities may leave (0, 1): never below a tenth of how often the level occurs, or
+    # for flags a half, which extrapolate from far values of other columns
     floor = 0.1 * maps.prior + 1e-6
     if spec.flags:
         index = [f for f, _ in spec.flags]
         flag = g.take(features, index)
-        low = np.minimum(floor[index], 0.1 * (1 - maps.prior[index]) + 1e-6)
+        low = 0.5 * np.minimum(maps.prior[index], 1 - maps.prior[index]) + 1e-6
         p = g.op("Max", g.take(expected, index), g.const(low))
         p = g.op("Min", p, g.const(1 - low))
         yes = g.op("Mul", flag, g.op("Log", p))

@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,8 +116,11 @@ class _Bench:
         return not (isinstance(self.net_class, type) and issubclass(self.net_class, ClosedForm))
 
     @cached_property
-    def folder(self) -> Any:
-        return tempfile.TemporaryDirectory(prefix="aetool-check-")
+    def folder(self) -> Path:
+        """A folder that goes when the bench does."""
+        path = tempfile.mkdtemp(prefix="aetool-check-")
+        weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        return Path(path)
 
     @cached_property
     def path(self) -> Path:
@@ -125,10 +130,10 @@ class _Bench:
     def write(self, name: str, table: Table, pixels: Any) -> Path:
         """A file of these records, of the bench's kind."""
         if self.kind == "image":
-            path = Path(self.folder.name) / f"{name}.npy"
+            path = self.folder / f"{name}.npy"
             np.save(path, pixels[:, 0])
             return path
-        path = Path(self.folder.name) / f"{name}.csv"
+        path = self.folder / f"{name}.csv"
         lines = [",".join(table.names)]
         cells = [v.strings() if isinstance(v, Cells) else map(str, v) for v in table.values]
         lines += [",".join(row) for row in zip(*cells, strict=True)]
@@ -342,7 +347,7 @@ def bundle_round_trips(bench: _Bench) -> None:
 
 
 def archives_round_trip(bench: _Bench) -> None:
-    target = Path(bench.folder.name) / "data.aez"
+    target = bench.folder / "data.aez"
     back = target.with_suffix(".out")
     operations.compress(bench.path, target, options=operations.CompressOptions(force=True))
     operations.decompress(target, back, force=True)
@@ -357,7 +362,7 @@ def archives_round_trip(bench: _Bench) -> None:
 
 
 def works_without_torch_and_plugin(bench: _Bench) -> None:
-    path = Path(bench.folder.name) / "model.aem"
+    path = bench.folder / "model.aem"
     bench.bundle.save(path, force=True)
     package = bench.model.net.partition(":")[0].partition(".")[0]
     code = (

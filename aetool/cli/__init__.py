@@ -78,9 +78,9 @@ def status(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         click.echo("interrupted; nothing was written", err=True)
         return 130
-    except BrokenPipeError:
-        # the reader has gone: say nothing, and keep the interpreter from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # click ends a command whose reader has gone by the latter
+        # say nothing, and keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except AetoolError as error:
         if debug:

@@ -14,19 +14,34 @@ from aetool.model import Float
 MOST, LEAST_SHARE = 3, 0.1
 
 
-def columns(parts: Float, typical: Float) -> list[list[int]]:
+def columns(parts: Float, typical: Float, marginal: Float | None = None) -> list[list[int]]:
     """For each record the columns to name, the most surprising first.
 
-    parts: (rows, columns + 1). A column is ranked by what it costs beyond its usual cost, and
-    named if that is a tenth of the record's whole excess.
+    parts: (rows, columns + 1): what each column costs, given the others where the model offers
+    conditionals; a column counts by its cost beyond the usual. marginal, (rows, columns): its
+    surprise on its own, in the unit of parts. When two columns contradict each other both cost
+    much given the other, and the one that is odd on its own is the culprit: the mean of a column's
+    cost when told first and when told last is the two-point estimate of its Shapley value
+    (Lundberg & Lee 2017). A column is named if it has a tenth of the record's excess.
     """
     excess = parts[:, :-1] - typical[:-1]
-    order = np.argsort(-excess, axis=1, kind="stable")[:, :MOST]
+    ranked = excess if marginal is None else excess + np.where(excess > 0, marginal, 0)
+    order = np.argsort(-ranked, axis=1, kind="stable")[:, :MOST]
     named = []
-    for row, ranked in zip(excess, order, strict=True):
+    for row, best in zip(excess, order, strict=True):
         whole = float(np.maximum(row, 0).sum())
-        named.append([int(j) for j in ranked if row[j] > 0 and row[j] >= LEAST_SHARE * whole])
+        named.append([int(j) for j in best if row[j] > 0 and row[j] >= LEAST_SHARE * whole])
     return named
+
+
+def marginal_bits(schema: Schema, X: Float) -> Float:
+    """(rows, columns): surprise of each number on its own, as a standard normal's, at most 32."""
+    out = np.zeros(X.shape)
+    for i, column in enumerate(schema.modelled):
+        if column.kind == "number":
+            z = np.nan_to_num(column.lay(X[:, i]))
+            out[:, i] = np.minimum(0.5 * z**2 / math.log(2), 32.0)
+    return out
 
 
 def explain(

@@ -328,7 +328,10 @@ class _Collected:
         parts = batch.parts[keep]
         typical = self.calibration.typical
         if self.bundle.schema is not None:
-            named = reasons.columns(parts, typical)
+            alone = None
+            if self.bundle.unit == "bits":
+                alone = reasons.marginal_bits(self.bundle.schema, batch.inputs[keep])
+            named = reasons.columns(parts, typical, alone)
             said = reasons.explain(
                 self.bundle.schema, batch.inputs[keep], batch.expected[keep], named
             )

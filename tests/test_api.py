@@ -1,0 +1,85 @@
+"""From Python: DataFrames in and out, on their own index."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aetool
+from aetool.errors import AetoolError, DataError
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=200)
+    made = pd.DataFrame(
+        {
+            "n": pd.array(np.where(a > 1.5, None, (a * 10).round()), dtype="Int64"),
+            "f": np.where(a < -2, np.nan, a * 2 + 0.1 * rng.normal(size=200)),
+            "c": pd.Categorical(np.where(a > 0, "x", "y")),
+            "t": pd.date_range("2024-01-01", periods=200, freq="h"),
+        },
+        index=[f"r{i}" for i in range(200)],
+    )
+    made.loc["r3", "c"] = None
+    made.loc["r5", "t"] = pd.NaT
+    return made
+
+
+def test_a_frame_goes_in_and_comes_back_on_its_own_index(frame):
+    model = aetool.fit(frame)
+    assert {c.name: c.kind for c in model.schema.columns} == {
+        "n": "number", "f": "number", "c": "category", "t": "date",
+    }  # fmt: skip
+    found = model.detect(frame)
+    assert found.index.equals(frame.index)
+    assert list(found.columns) == ["row", "score", "p", "why", "anomaly"]
+    odd = frame.copy()
+    odd.loc["r7", "f"] = 99.0
+    few = model.detect(odd, all_rows=False)
+    assert "r7" in few.index and "f=99.000 (expected " in few.loc["r7", "why"]
+    np.testing.assert_allclose(model.score(frame), found["score"], rtol=1e-5)
+    assert frame.columns.tolist() == ["n", "f", "c", "t"], "the caller's frame is left alone"
+
+
+def test_encode_and_decode(frame):
+    model = aetool.fit(frame, latent=3)
+    codes = model.encode(frame)
+    assert codes.shape == (200, 3) and codes.dtype == np.float32
+    back = model.decode(codes)
+    assert len(back) == 200 and set(back["c"].dropna()) <= {"x", "y"}
+    close = np.abs(back["f"].astype(float).to_numpy() - frame["f"].to_numpy())
+    assert np.nanmedian(close) < 1
+
+
+def test_save_and_load(frame, tmp_path):
+    model = aetool.fit(frame, plugin="pca", seed=3)
+    model.save(tmp_path / "m.aem")
+    again = aetool.load(tmp_path / "m.aem")
+    np.testing.assert_array_equal(again.score(frame), model.score(frame))
+
+
+def test_errors_are_ours(frame):
+    model = aetool.fit(frame)
+    with pytest.raises(DataError, match="column 'f' is missing"):
+        model.detect(frame.drop(columns="f"))
+    with pytest.raises(AetoolError, match="has no parameter 'laten'"):
+        aetool.fit(frame, laten=3)
+    with pytest.raises(DataError, match="expects a number"):
+        model.detect(frame.assign(f="text"))
+
+
+def test_pictures_in_arrays(tmp_path):
+    from aetool.testing import pictures
+
+    np.save(tmp_path / "p.npy", pictures(60)[:, 0])
+    model = aetool.fit(tmp_path / "p.npy", latent=6)
+    codes = model.encode(tmp_path / "p.npy")
+    back = model.decode(codes)
+    assert back.shape == (60, 1, 8, 8) and back.dtype == np.uint8
+    assert np.abs(back.astype(float) - pictures(60)).mean() < 20
+
+
+def test_a_model_that_is_not_a_name_anymore():
+    with pytest.raises(AttributeError):
+        _ = aetool.nothing

@@ -1,0 +1,336 @@
+"""The command line: every verb, every exit status, and what it says to bad input."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from aetool import bundle as bundles
+from aetool.cli import COMMANDS, main
+
+ENV = {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def records(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def spoil(path, target, row, column, value):
+    """A copy of a CSV with one cell changed; row counts records from 1."""
+    lines = path.read_text().splitlines()
+    at = lines[0].split(",").index(column)
+    fields = lines[row].split(",")
+    fields[at] = value
+    target.write_text("\n".join([*lines[:row], ",".join(fields), *lines[row + 1 :]]) + "\n")
+    return target
+
+
+def test_every_command_has_help():
+    for name in COMMANDS:
+        done = CliRunner().invoke(main, [name, "--help"])
+        assert done.exit_code == 0 and "Usage" in done.output and len(done.output) > 120
+
+
+def test_fit_says_what_it_did_and_what_is_next(run, rows_csv, tmp_path):
+    done = run("fit", rows_csv, "-o", tmp_path / "m.aem")
+    assert done.status == 0 and done.out == ""
+    assert "300 rows, 5 columns" in done.err and f"next: aetool detect {rows_csv} -m" in done.err
+    again = run("fit", rows_csv, "-o", tmp_path / "m.aem")
+    assert again.status == 2 and "exists already; replace it with -f" in again.err
+    assert run("fit", rows_csv, "-o", tmp_path / "m.aem", "-f", "-q").err == ""
+
+
+def test_default_output_is_beside_the_data(run, rows_csv, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(rows_csv.read_bytes())
+    assert run("fit", path, "-q").status == 0 and (tmp_path / "t.aem").exists()
+    assert run("compress", path, "-q").status == 0 and (tmp_path / "t.csv.aez").exists()
+    path.unlink()
+    assert run("decompress", tmp_path / "t.csv.aez", "-q").status == 0
+    assert path.read_bytes() == rows_csv.read_bytes()
+
+
+def test_detect_prints_csv(run, rows_csv, pca, tmp_path):
+    odd = spoil(rows_csv, tmp_path / "t.csv", 7, "a", "99")
+    done = run("detect", odd, "-m", pca)
+    found = records(done.out)
+    assert done.status == 0 and found[0]["row"] == "7"
+    assert list(found[0]) == ["row", "score", "p", "why"] and found[0]["why"].startswith("a=99.000 (expected")
+    assert "of 300 records flagged" in done.err
+
+
+def test_detect_options(run, rows_csv, pca, tmp_path):
+    odd = spoil(rows_csv, tmp_path / "t.csv", 7, "a", "99")
+    with_id = records(run("detect", odd, "-m", pca, "--top", 2, "--id", "level").out)
+    assert len(with_id) == 2 and list(with_id[0])[-1] == "level"
+    whole = records(run("detect", odd, "-m", pca, "--top", 2, "--append").out)
+    assert set(whole[0]) >= {"time", "a", "b", "count", "level"}
+    everything = records(run("detect", odd, "-m", pca, "--all").out)
+    assert len(everything) == 300 and everything[6]["anomaly"] == "True"
+    assert run("detect", odd, "-m", pca, "--threshold", "1e9", "--count").out == "0\n"
+    assert int(run("detect", odd, "-m", pca, "--fpr", "10%", "--count").out) in range(15, 45)
+    assert run("detect", odd, "-m", pca, "--contamination", "2%", "--count").out == "6\n"
+    found = json.loads(run("detect", odd, "-m", pca, "--json").out)
+    assert found["total"] == 300 and found["records"][0]["why"][0]["column"] == "a"
+    lines = run("detect", odd, "-m", pca, "--format", "jsonl").out.splitlines()
+    assert json.loads(lines[0])["row"] == 7
+    assert "  why" in run("detect", odd, "-m", pca, "--format", "table").out
+    target = tmp_path / "found.parquet"
+    assert run("detect", odd, "-m", pca, "--format", "parquet", "-o", target).status == 0
+    import pandas as pd
+
+    assert pd.read_parquet(target)["row"].tolist()[0] == 7
+
+
+def test_exit_codes(run, rows_csv, pca, tmp_path):
+    odd = spoil(rows_csv, tmp_path / "t.csv", 7, "a", "99")
+    assert run("detect", odd, "-m", pca, "--exit-code", "--top", 1).status == 1
+    assert run("detect", rows_csv, "-m", pca, "--exit-code", "--threshold", "1e9").status == 0
+    assert run("detect", odd, "-m", pca, "--top", 5, "--max-flagged", "5").status == 0
+    assert run("detect", odd, "-m", pca, "--top", 5, "--max-flagged", "4").status == 1
+    assert run("detect", odd, "-m", pca, "--top", 5, "--max-flagged", "1%").status == 1
+    assert run("detect", odd, "-m", pca, "--top", 5, "--max-flagged", "2%").status == 0
+    assert run("nonsense").status == 2 and run("detect").status == 2
+
+
+def test_many_flagged_is_explained(run, rows_csv, pca):
+    done = run("detect", rows_csv, "-m", pca, "--threshold", "0", "--count")
+    assert "more than 10 % flagged" in done.err and "--fpr" in done.err
+
+
+def test_variables_stand_for_options(run, rows_csv, pca, monkeypatch):
+    monkeypatch.setenv("AETOOL_MODEL", str(pca))
+    monkeypatch.setenv("AETOOL_DETECT_TOP", "4")
+    assert len(records(run("detect", rows_csv).out)) == 4
+
+
+def test_labels(run, rows_csv, tmp_path):
+    lines = rows_csv.read_text().splitlines()
+    odd = [7, 70, 170]
+    out = [lines[0] + ",label"]
+    for i, line in enumerate(lines[1:], 1):
+        fields = line.split(",")
+        if i in odd:
+            fields[1] = "88"
+        out.append(",".join([*fields, "bad" if i in odd else "ok"]))
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(out) + "\n")
+    model = tmp_path / "m.aem"
+    done = run("fit", path, "--label", "label", "--normal", "ok", "-o", model)
+    assert done.status == 0 and bundles.load(model).calibration.rows == 297
+    assert "label" not in bundles.load(model).spec.columns
+    found = json.loads(run("evaluate", path, "-m", model, "--label", "label", "--normal", "ok", "--json").out)
+    assert found["auroc"] > 0.99 and found["anomalies"] == 3 and found["recall"] == 1
+    shown = run("evaluate", path, "--label", "label", "--normal", "ok")
+    assert "auroc" in shown.out and shown.status == 0
+    bad = run("fit", path, "--label", "label", "--normal", "fine", "-o", tmp_path / "x.aem")
+    assert bad.status == 2 and "no row of" in bad.err and "bad, ok" in bad.err
+    assert run("evaluate", path, "-m", model, "--label", "zz", "--normal", "ok").status == 2
+
+
+def test_pictures_are_labelled_by_folder(run, folder, pca_pictures):
+    done = run("evaluate", folder, "-m", pca_pictures, "--label", "folder", "--normal", "good", "--json")
+    assert json.loads(done.out)["anomalies"] == 20
+    found = records(run("detect", folder, "-m", pca_pictures, "--top", 3, "--append").out)
+    assert len(found) == 3 and found[0]["file"].endswith(".png")
+
+
+def test_info_and_verify(run, rows_csv, pca, tmp_path):
+    archive = tmp_path / "t.aez"
+    assert run("compress", rows_csv, "--lossy", "-m", pca, "-o", archive, "--embed").status == 0
+    assert "fidelity" in run("info", archive).out and "threshold" in run("info", pca).out
+    assert json.loads(run("info", archive, "--json").out)["rows"] == 300
+    assert json.loads(run("info", pca, "--json").out)["data"] == "table"
+    assert run("verify", archive, pca).out.count("whole") == 2
+    damaged = tmp_path / "bad.aez"
+    raw = bytearray(archive.read_bytes())
+    raw[len(raw) // 2] ^= 4
+    damaged.write_bytes(raw)
+    done = run("verify", damaged, archive)
+    assert done.status == 1 and "damaged" in done.err and done.out.count("whole") == 1
+    model = tmp_path / "bad.aem"
+    raw = bytearray(pca.read_bytes())
+    raw[999] ^= 4
+    model.write_bytes(raw)
+    assert run("verify", model).status == 1
+    assert run("detect", rows_csv, "-m", model).status == 2
+
+
+def test_a_damaged_archive_leaves_nothing(run, rows_csv, tmp_path):
+    archive = tmp_path / "t.aez"
+    run("compress", rows_csv, "-o", archive)
+    raw = bytearray(archive.read_bytes())
+    raw[len(raw) // 2] ^= 4
+    archive.write_bytes(raw)
+    done = run("decompress", archive, "-o", tmp_path / "t.csv")
+    assert done.status == 1 and not (tmp_path / "t.csv").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["t.aez"]
+
+
+def test_over_several_files_the_worst_wins(run, rows_csv, tmp_path):
+    good = tmp_path / "t.csv"
+    good.write_bytes(rows_csv.read_bytes())
+    done = run("compress", tmp_path / "none.csv", good)
+    assert done.status == 2 and "no such file" in done.err and (tmp_path / "t.csv.aez").exists()
+
+
+def test_decompress_to_stdout(run, rows_csv, tmp_path):
+    run("compress", rows_csv, "-o", tmp_path / "t.aez")
+    assert run("decompress", tmp_path / "t.aez", "-c").out == rows_csv.read_text()
+    part = run("decompress", tmp_path / "t.aez", "-c", "--rows", "2:4").out.splitlines()
+    assert part == [rows_csv.read_text().splitlines()[i] for i in (0, 3, 4)]
+    assert run("decompress", tmp_path / "t.aez", "-c", "--rows", "2-4").status == 2
+
+
+def test_export(run, pca, tmp_path):
+    done = run("export", pca, "-o", tmp_path / "g", "--verify")
+    assert done.status == 0 and "largest relative difference" in done.out
+    assert sorted(p.name for p in (tmp_path / "g").iterdir()) == [
+        "decoder.onnx", "encoder.onnx", "model.json", "score.onnx",
+    ]  # fmt: skip
+    about = json.loads((tmp_path / "g" / "model.json").read_text())
+    assert [c["name"] for c in about["columns"]] == ["time", "a", "b", "count", "level"]
+
+
+def test_plugins_and_doctor(run):
+    assert "vae" in run("plugins", "list").out
+    assert {m["name"] for m in json.loads(run("plugins", "list", "--json").out)} >= {"pca", "vae"}
+    assert "beta" in run("plugins", "show", "vae").out
+    assert run("plugins", "show", "zz").status == 2
+    done = run("plugins", "check", "pca")
+    assert done.status == 0 and done.out.strip().endswith("pca: passes")
+    assert "onnxruntime" in run("doctor").out
+
+
+BAD = {
+    "reordered": (lambda t: t, 0, ""),
+    "missing": (lambda t: "\n".join(",".join(r.split(",")[:-1]) for r in t.splitlines()), 2,
+                "column 'level' is missing"),
+    "retyped": (lambda t: t.replace("\n2024-01-01T01:00,", "\n2024-01-01T01:00,x", 1), 2, "row 2, column 'a'"),
+    "new category": (lambda t: t.replace("red", "purple", 1), 0, ""),
+    "all gaps": (lambda t: t + ",,,,\n", 0, ""),
+    "inf": (lambda t: t + "2024-01-13T12:00,inf,1.00,3,red\n", 0, ""),
+    "one row": (lambda t: "\n".join(t.splitlines()[:2]), 0, ""),
+    "no rows": (lambda t: t.splitlines()[0] + "\n", 0, ""),
+    "empty": (lambda t: "", 2, "the file is empty"),
+    "ragged": (lambda t: t + "1,2\n", 2, "row 301 has 2 fields where 5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_to_detect(run, rows_csv, pca, tmp_path, name):
+    change, status, words = BAD[name]
+    text = change(rows_csv.read_text())
+    if name == "reordered":
+        text = "\n".join(",".join(reversed(r.split(","))) for r in text.splitlines()) + "\n"
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    done = run("detect", path, "-m", pca, "--all")
+    assert done.status == status, done.err
+    assert words in done.err and "Traceback" not in done.err
+    found = records(done.out)
+    if name == "reordered":
+        assert done.out == run("detect", rows_csv, "-m", pca, "--all").out
+    if name == "new category":
+        odd = next(r for r in found if "not seen in training" in r["why"])
+        assert float(odd["score"]) > 0
+    if name in ("all gaps", "inf"):
+        assert found[-1]["anomaly"] == "True" and ("missing" in found[-1]["why"] or "inf" in found[-1]["why"])
+    if name == "no rows":
+        assert found == [] and "0 of 0" in done.err
+
+
+@pytest.mark.parametrize("name", ["one row", "no rows", "empty", "constant", "all gaps column"])
+@pytest.mark.parametrize("command", ["fit", "detect"])
+def test_bad_input_to_fit(run, rows_csv, tmp_path, name, command):
+    lines = rows_csv.read_text().splitlines()
+    text = {
+        "one row": "\n".join(lines[:2]),
+        "no rows": lines[0] + "\n",
+        "empty": "",
+        "constant": "\n".join([lines[0] + ",k", *(r + ",7" for r in lines[1:])]),
+        "all gaps column": "\n".join([lines[0] + ",k", *(r + "," for r in lines[1:])]),
+    }[name]
+    path = tmp_path / "t.csv"
+    path.write_text(text + ("\n" if text else ""))
+    target = tmp_path / "m.aem"
+    done = run("fit", path, "-o", target) if command == "fit" else run("detect", path)
+    expected = 2 if name in ("no rows", "empty") else 0
+    assert done.status == expected and "Traceback" not in done.err
+    assert target.exists() == (command == "fit" and expected == 0)
+    if expected:
+        assert done.err.count("\n") == 1 and str(path) in done.err
+
+
+@pytest.mark.parametrize("command", ["fit", "detect", "compress", "decompress", "info", "verify"])
+def test_a_folder_or_a_binary_file(run, tmp_path, command):
+    binary = tmp_path / "x.bin"
+    binary.write_bytes(bytes(range(256)) * 9)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for path in (binary, empty, tmp_path / "none"):
+        extra = ["-o", tmp_path / "out"] if command in ("fit", "decompress") else []
+        done = run(command, path, *extra)
+        assert done.status in (1, 2) and done.err.startswith("aetool: error:"), (path, done)
+        assert done.err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "x.bin"]
+
+
+def test_options_that_cannot_be(run, rows_csv, pca, tmp_path):
+    for args, words in (
+        (["fit", rows_csv, "-p", "nope"], "no installed plugin has a model 'nope'"),
+        (["fit", rows_csv, "-O", "latent"], "write -O NAME=VALUE"),
+        (["fit", rows_csv, "--type", "zz=number"], "no such column"),
+        (["fit", rows_csv, "--type", "a=colour"], "must be one of number"),
+        (["fit", rows_csv, "--drop", "zz"], "no column 'zz'"),
+        (["fit", rows_csv, "--keep", "time"], "fit"),
+        (["fit", rows_csv, "--normal", "x"], "needs --label"),
+        (["detect", rows_csv, "-m", pca, "-O", "latent=2"], "cannot change the one given"),
+        (["detect", rows_csv, "--fpr", "lots"], "write a number"),
+        (["detect", rows_csv, "-m", pca, "--id", "zz"], "no column 'zz'"),
+        (["compress", rows_csv, "--target-error", "1%"], "go with --lossy"),
+        (["compress", rows_csv, "--lossy", "-m", pca, "--target-error", "200%"], "between 0 and 100"),
+        (["detect", rows_csv, "-m", tmp_path / "no.aem"], "No such file"),
+        (["fit", rows_csv, "-p", "vae", "--device", "tpu"], "must be auto, cpu, cuda"),
+    ):
+        done = run(*args, *(["-f", "-o", tmp_path / "m.aem"] if args[0] == "fit" else []))
+        if words == "fit":
+            assert done.status == 0, "a date alone is a table like any other"
+            continue
+        assert done.status == 2 and words in done.err, done.err
+
+
+def test_cuda_that_is_not_there_is_an_error(run, rows_csv, pca):
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        return
+    done = run("detect", rows_csv, "-m", pca, "--device", "cuda")
+    assert done.status == 2 and "has no CUDA" in done.err
+
+
+def test_a_closed_pipe_is_silent(rows_csv, pca):
+    command = [sys.executable, "-m", "aetool", "detect", str(rows_csv), "-m", str(pca), "--all", "-q"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENV)
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 0 and err == b""
+
+
+def test_stdin(rows_csv, pca):
+    command = [sys.executable, "-m", "aetool", "detect", "-", "-m", str(pca), "--top", "1"]
+    done = subprocess.run(command, input=rows_csv.read_bytes(), capture_output=True, check=True)
+    assert done.stdout.count(b"\n") == 2
+
+
+def test_a_debug_run_shows_the_traceback(rows_csv):
+    command = [sys.executable, "-m", "aetool", "--debug", "detect", str(Path("none.csv"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" in done.stderr
