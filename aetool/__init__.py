@@ -8,12 +8,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from aetool.api import Bundle, fit, load
+if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
+    from aetool.api import Bundle as Bundle
+    from aetool.api import fit as fit
+    from aetool.api import load as load
     from aetool.api import open_archive as open
-    from aetool.codec.archive import Archive
-    from aetool.hookspecs import hookimpl
-    from aetool.model import Continuous, Discrete, Model, NetParams, Reader, Spec, param
+    from aetool.codec.archive import Archive as Archive
+    from aetool.hookspecs import hookimpl as hookimpl
+    from aetool.model import Continuous as Continuous
+    from aetool.model import Discrete as Discrete
+    from aetool.model import Model as Model
+    from aetool.model import NetParams as NetParams
+    from aetool.model import Reader as Reader
+    from aetool.model import Spec as Spec
+    from aetool.model import param as param
 
 __version__ = "0.1.0"
 

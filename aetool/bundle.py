@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from aetool import runtime
 from aetool.data.scaling import image_spec, table_spec
@@ -53,7 +53,7 @@ class Bundle:
 
     @property
     def kind(self) -> str:
-        """"table" or "image"."""
+        """ "table" or "image"."""
         return "image" if self.schema is None else "table"
 
     @property
@@ -203,7 +203,7 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
         graphs=graphs,
         calibration=Calibration.from_json(manifest["calibration"]),
         schema=schema,
-        shape=cast("tuple[int, int, int] | None", shape),
+        shape=shape,
         facts=dict(manifest["facts"]),
         name=name,
     )
@@ -223,7 +223,7 @@ def load(path: str | os.PathLike[str]) -> Bundle:
 
 @contextmanager
 def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
-    """A file that becomes `target` when the block ends well, and leaves no trace when it does not."""
+    """A file that becomes `target` if the block ends well, and leaves no trace if it does not."""
     if target.is_dir():
         raise DataError(f"{target}: is a folder; name a file with -o")
     if target.exists() and not force:

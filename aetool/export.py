@@ -34,7 +34,11 @@ class _Decode(_Encode):
         return self.net.decode(z)
 
 
-class _Score(_Encode):
+class _Score(nn.Module):
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.net = net
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         expected = self.net.decode(self.net.encode(x)) if self.net.code else x
         return self.net.parts(x), expected
@@ -56,7 +60,9 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
     out["encoder.onnx"] = g.build("encoder")
     g = Graph()
     code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
-    _restore(g, spec, schema, "x_hat", g.embed(_traced(_Decode(net), z), {"input": code})["output_0"])
+    _restore(
+        g, spec, schema, "x_hat", g.embed(_traced(_Decode(net), z), {"input": code})["output_0"]
+    )
     out["decoder.onnx"] = g.build("decoder")
     return out
 
@@ -64,7 +70,9 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
 def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
     if schema is None:
         return graphs.prepare_image(g, g.input("pixels", TensorProto.UINT8, spec.shape or ()))
-    return graphs.prepare_table(g, schema, spec, g.input("x", TensorProto.DOUBLE, [len(spec.columns)]))
+    return graphs.prepare_table(
+        g, schema, spec, g.input("x", TensorProto.DOUBLE, [len(spec.columns)])
+    )
 
 
 def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
@@ -94,7 +102,9 @@ def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
 def _traced(module: nn.Module, example: Tensor) -> onnx.ModelProto:
     """The module as an ONNX model with input "input" and outputs "output_<i>"."""
     module.eval()
-    loggers = [logging.getLogger(n) for n in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
+    loggers = [
+        logging.getLogger(n) for n in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
+    ]
     levels = [log.level for log in loggers]
     for log in loggers:
         log.setLevel(logging.ERROR)
@@ -114,7 +124,7 @@ def _traced(module: nn.Module, example: Tensor) -> onnx.ModelProto:
                 dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1 << 20)},),
             )
             assert program is not None
-            program.save(buffer, external_data=False)
+            program.save(buffer, external_data=False)  # type: ignore[arg-type]
     except Exception as error:  # the exporter raises what it likes
         raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
     finally:

@@ -107,7 +107,7 @@ class Graph:
             ir_version=IR_VERSION,
         )
         onnx.checker.check_model(model)
-        return model.SerializeToString(deterministic=True)
+        return bytes(model.SerializeToString(deterministic=True))
 
 
 def prepare_table(g: Graph, schema: Schema, spec: Spec, x: str) -> str:
@@ -129,7 +129,9 @@ def prepare_table(g: Graph, schema: Schema, spec: Spec, x: str) -> str:
         parts.append(g.cast(g.op("IsNaN", g.take(x, [i for _, i in spec.flags]))))
     cycles = cycles_of(schema)
     if cycles:
-        phase = g.op("Div", g.take(x, [i for i, _ in cycles]), g.const([p for _, p in cycles], np.float64))
+        phase = g.op(
+            "Div", g.take(x, [i for i, _ in cycles]), g.const([p for _, p in cycles], np.float64)
+        )
         turn = g.op("Sub", phase, g.op("Floor", phase))
         turn = g.op("Where", g.op("IsNaN", turn), g.const(0.0, np.float64), turn)
         angle = g.cast(g.op("Mul", turn, g.const(2 * np.pi, np.float64)))
@@ -191,7 +193,9 @@ def restore_table(g: Graph, schema: Schema, spec: Spec, e: str) -> str:
         value = g.op("Add", value, g.const([c.center for c in number], np.float64))
         if (spec.gate >= 0).any():
             logit = g.take(e, np.maximum(spec.gate, 0))
-            gone = g.op("And", g.op("Greater", logit, g.const(0.0)), g.const(spec.gate >= 0, np.bool_))
+            gone = g.op(
+                "And", g.op("Greater", logit, g.const(0.0)), g.const(spec.gate >= 0, np.bool_)
+            )
             value = g.op("Where", gone, nan, value)
         parts.append(value)
         order += [int(i) for i in spec.owner]
@@ -279,7 +283,7 @@ def _thin_log_mass(g: Graph, d: str, t: str) -> str:
 def mixture_nats(
     g: Graph, spec: Spec, z: str, mean: str, scales: npt.NDArray[Any], weights: npt.NDArray[Any]
 ) -> str:
-    """bucket_nats under a mixture of Gaussians of one mean; scales, weights: (components, numbers)."""
+    """bucket_nats under a mixture of one mean; scales, weights: (components, numbers)."""
     costs = [
         g.op("Sub", bucket_nats(g, spec, z, mean, s), g.const(np.log(w)))
         for s, w in zip(scales, weights, strict=True)

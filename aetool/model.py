@@ -187,7 +187,9 @@ class NetParams:
 
     latent: int = param(0, "size of the code; 0: chosen by the data", min=0, max=MAX_LATENT)
     width: int = param(64, "units of a hidden layer", min=1, max=8192)
-    depth: int = param(2, "hidden layers (pictures: halvings of the sides); 0: linear", min=0, max=8)
+    depth: int = param(
+        2, "hidden layers (pictures: halvings of the sides); 0: linear", min=0, max=8
+    )
     error: str = param(
         "bits", "what the score adds up: surprise, or plain error", choices=("bits", "mse", "mae")
     )

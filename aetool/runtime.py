@@ -15,16 +15,18 @@ TABLE_BATCH, IMAGE_BATCH = 512, 64
 MAX_ACTIVATIONS = 512 << 20  # bytes over all values of one run; larger batches are made smaller
 MAX_NODES = 20_000
 # What our exporters write, and nothing that loops, branches, reads files or allocates by value.
-OPERATORS = frozenset(
-    """Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast Ceil Clip Concat Constant Conv
-    ConvTranspose CumSum Div Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements Gelu Gemm
-    Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish Identity
-    InstanceNormalization IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax
-    MatMul Max MaxPool Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal ReduceL1 ReduceL2
-    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape
-    Round Selu Sigmoid Sign Sin Cos Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub Sum Tanh
-    TopK Transpose Trilu Unsqueeze Where ScatterElements""".split()
-)
+_NAMES = """
+    Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast Ceil Clip Concat Constant
+    Conv ConvTranspose CumSum Div Elu Equal Erf Exp Expand Flatten Floor Gather
+    GatherElements Gelu Gemm Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish
+    Identity InstanceNormalization IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual
+    Log LogSoftmax MatMul Max MaxPool Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal
+    ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    ReduceSumSquare Relu Reshape Round Selu Sigmoid Sign Sin Cos Slice Softmax Softplus
+    Softsign Split Sqrt Squeeze Sub Sum Tanh TopK Transpose Trilu Unsqueeze Where
+    ScatterElements
+"""
+OPERATORS = frozenset(_NAMES.split())
 
 
 def vet(data: bytes, name: str, most: int) -> int:

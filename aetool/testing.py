@@ -1,11 +1,11 @@
 """Conformance: what every model must do, as one check each, for authors' own test suites.
 
-    import pytest
-    from aetool.testing import conformance
+import pytest
+from aetool.testing import conformance
 
-    @pytest.mark.parametrize("case", conformance("mymodel"), ids=str)
-    def test_conformance(case):
-        case.run()
+@pytest.mark.parametrize("case", conformance("mymodel"), ids=str)
+def test_conformance(case):
+    case.run()
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ class _Bench:
         return path
 
     def options(self, seed: int = 0) -> fitting.FitOptions:
-        return fitting.FitOptions(plugin=self.model, epochs=EPOCHS[self.kind], seed=seed, device="cpu")
+        return fitting.FitOptions(
+            plugin=self.model, epochs=EPOCHS[self.kind], seed=seed, device="cpu"
+        )
 
     @cached_property
     def bundle(self) -> bundles.Bundle:
@@ -238,12 +240,12 @@ def score_is_independent_of_batch_mates(bench: _Bench) -> None:
                 "a row's score depends on the rows beside it"
             )
     session = bench.bundle.session("score.onnx", "cpu")
-    x = bench.prepared.inputs[:40]
-    together = session(x)["parts"]
-    alone = np.concatenate([session(x[i : i + 1])["parts"] for i in range(len(x))])
-    assert np.array_equal(together, alone), "a row alone scores otherwise than in a batch"
-    order = np.random.default_rng(0).permutation(len(x))
-    assert np.array_equal(session(x[order])["parts"], together[order]), "order changes a score"
+    rows = bench.prepared.inputs[:40]
+    together = session(rows)["parts"]
+    single = np.concatenate([session(rows[i : i + 1])["parts"] for i in range(len(rows))])
+    assert np.array_equal(together, single), "a row alone scores otherwise than in a batch"
+    order = np.random.default_rng(0).permutation(len(rows))
+    assert np.array_equal(session(rows[order])["parts"], together[order]), "order changes a score"
 
 
 def outliers_outscore_training_data(bench: _Bench) -> None:
@@ -254,7 +256,9 @@ def outliers_outscore_training_data(bench: _Bench) -> None:
     odd = Table(odd.names, (odd["time"], far, odd["b"], odd["count"], odd["level"]))
     noise = rng.integers(0, 256, (20, 1, SIDE, SIDE), dtype=np.uint8)
     scores = operations.score(bench.write("odd", odd, noise), bench.bundle, "cpu")
-    assert np.median(scores) > np.quantile(usual, 0.95), "far outliers do not outscore usual records"
+    assert np.median(scores) > np.quantile(usual, 0.95), (
+        "far outliers do not outscore usual records"
+    )
 
 
 def same_seed_same_weights(bench: _Bench) -> None:
@@ -263,7 +267,7 @@ def same_seed_same_weights(bench: _Bench) -> None:
 
 
 def global_generators_are_left_alone(bench: _Bench) -> None:
-    before = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
+    before = np.random.get_state()[1].copy()  # type: ignore[index]
     if bench.deep:
         import torch
 

@@ -192,5 +192,6 @@ class _Run:
         device = next(self.model.parameters()).device
         rng = torch.Generator(device=device).manual_seed(self.seed)
         data = data.to(device)
-        total = sum(float(self.model.loss(part, rng).sum()) for part in data.split(1024))
+        parts = (data[i : i + 1024] for i in range(0, len(data), 1024))
+        total = sum(float(self.model.loss(part, rng).sum()) for part in parts)
         return total / max(len(data), 1)

@@ -17,7 +17,9 @@ RESULTS = Path(__file__).parent / "results"
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """Options all benchmarks take."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
-    made.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of data sets")
+    made.add_argument(
+        "--data", type=Path, default=Path("../shared/data"), help="folder of data sets"
+    )
     made.add_argument("--seeds", type=int, default=1)
     return made
 

@@ -112,8 +112,10 @@ def main() -> None:
                     print(f"{protocol} {path.stem} {plugin} {seed}: {row['auroc']:.3f} "
                           f"{row['auprc']:.3f} {row['fit_cpu_s']} s", flush=True)  # fmt: skip
     baselines = options.data.parent / "baselines" / "detect.csv"
-    peers = pd.read_csv(baselines) if baselines.exists() else pd.DataFrame(
-        columns=["protocol", "dataset", "detector", "auroc", "auprc"]
+    peers = (
+        pd.read_csv(baselines)
+        if baselines.exists()
+        else pd.DataFrame(columns=["protocol", "dataset", "detector", "auroc", "auprc"])
     )
     if "status" in peers:
         peers = peers[peers["status"] == "ok"]

@@ -41,7 +41,17 @@ def main() -> None:
             row |= {k: round(v, 4) for k, v in found.items()}
             common.record("kdd", row, path)
             print(row, flush=True)
-    command = [sys.executable, "-m", "aetool", "detect", str(path), "--drop", "label", "--top", "200"]
+    command = [
+        sys.executable,
+        "-m",
+        "aetool",
+        "detect",
+        str(path),
+        "--drop",
+        "label",
+        "--top",
+        "200",
+    ]
     started = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rows = [int(line.split(",")[0]) - 1 for line in done.stdout.splitlines()[1:]]

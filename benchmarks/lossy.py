@@ -23,7 +23,9 @@ CURVE = (1, 2, 4, 8, 16, 32, 64)
 STEPS = (None, 1.05, 1.15, 1.3, 1.5)  # errors as multiples of what the code reaches at best
 
 
-def size_and_error(data: Path, model: object, target: float | None, drop: tuple) -> tuple[int, float]:
+def size_and_error(
+    data: Path, model: object, target: float | None, drop: tuple
+) -> tuple[int, float]:
     """Bytes of the archive less the model, and its error."""
     with tempfile.TemporaryDirectory() as folder:
         options = CompressOptions(lossy=True, embed=False, target=target)
@@ -64,7 +66,11 @@ def main() -> None:
     options = parser.parse_args()
     images = options.data / "images" / "fashion-mnist"
     jobs = {
-        "pictures": (images / "train-images-idx3-ubyte.gz", images / "t10k-images-idx3-ubyte.gz", ()),
+        "pictures": (
+            images / "train-images-idx3-ubyte.gz",
+            images / "t10k-images-idx3-ubyte.gz",
+            (),
+        ),
         "table": (options.data / "tables" / "beijing_air.csv",) * 2 + (("No",),),
     }
     for name, (fit, data, drop) in jobs.items():

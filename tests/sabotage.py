@@ -34,6 +34,12 @@ class BatchDependent(Plain):
 
 
 MODELS = {
-    cls.__name__: Model(cls.__name__.lower(), "wrong", f"tests.sabotage:{cls.__name__}", Params, frozenset({"table"}))
+    cls.__name__: Model(
+        cls.__name__.lower(),
+        "wrong",
+        f"tests.sabotage:{cls.__name__}",
+        Params,
+        frozenset({"table"}),
+    )
     for cls in (Resampled, DeadKL, BatchDependent)
 }

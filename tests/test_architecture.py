@@ -68,12 +68,13 @@ def test_no_cycles_between_files():
         edges[name] = {i for i in imported if i.startswith("aetool.")}
     known = set(edges)
     graph = {
-        a: {b if b in known else b.rpartition(".")[0] for b in bs} & known - {a} for a, bs in edges.items()
+        a: {b if b in known else b.rpartition(".")[0] for b in bs} & known - {a}
+        for a, bs in edges.items()
     }
     seen, path = set(), []
 
     def visit(node):
-        assert node not in path, f"cycle: {' -> '.join([*path[path.index(node):], node])}"
+        assert node not in path, f"cycle: {' -> '.join([*path[path.index(node) :], node])}"
         if node in seen:
             return
         path.append(node)
@@ -144,7 +145,9 @@ def test_every_public_thing_has_a_docstring():
         tree = ast.parse(path.read_text())
         assert ast.get_docstring(tree), f"{path} does not say what it is for"
         for node in tree.body:
-            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith(
+                "_"
+            )
             if public and "testing.py" not in path.name:
                 assert ast.get_docstring(node), f"{path}: {node.name} has no docstring"
 

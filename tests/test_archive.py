@@ -85,7 +85,10 @@ def test_rows_of_a_lossy_archive(lossy, tmp_path):
     assert part == [whole[0], *whole[4001:4011]]
     with Archive(lossy[0]) as archive:
         frame = archive[4000:4010]
-        assert len(archive) == 5000 and frame["PM10"].tolist() == pd.read_csv(tmp_path / "b")["PM10"].tolist()
+        assert (
+            len(archive) == 5000
+            and frame["PM10"].tolist() == pd.read_csv(tmp_path / "b")["PM10"].tolist()
+        )
 
 
 def test_target_error_is_met_or_refused(air, tmp_path):
@@ -111,7 +114,9 @@ def test_fewer_code_units_are_smaller(air, tmp_path):
         sizes.append(operations.compress(air, tmp_path / "t.aez", model, chosen)["bytes"]["code"])
     assert sizes[0] < 0.7 * sizes[1]
     with pytest.raises(ParamError, match="has 8 units"):
-        operations.compress(air, tmp_path / "t.aez", model, CompressOptions(lossy=True, force=True, latent=9))
+        operations.compress(
+            air, tmp_path / "t.aez", model, CompressOptions(lossy=True, force=True, latent=9)
+        )
 
 
 def test_a_model_referred_to_by_hash(rows_csv, pca, loaded, tmp_path, monkeypatch):

@@ -70,7 +70,9 @@ def graph(nodes, constants=(), shape=("batch", 2), opset=20, **extra):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     made = helper.make_graph(nodes, "g", [x], [y], list(constants))
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=9, **extra)
+    model = helper.make_model(
+        made, opset_imports=[helper.make_opsetid("", opset)], ir_version=9, **extra
+    )
     return model
 
 
@@ -89,7 +91,9 @@ def branch():
         [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)],
     )  # fmt: skip
     yes = numpy_helper.from_array(np.array(True), "yes")
-    return graph([helper.make_node("If", ["yes"], ["y"], then_branch=body, else_branch=body)], [yes])
+    return graph(
+        [helper.make_node("If", ["yes"], ["y"], then_branch=body, else_branch=body)], [yes]
+    )
 
 
 def hidden_subgraph():
@@ -102,7 +106,10 @@ def hidden_subgraph():
 def huge_by_broadcast():
     one = numpy_helper.from_array(np.zeros((40_000, 1), np.float32), "a")
     two = numpy_helper.from_array(np.zeros((1, 40_000), np.float32), "b")
-    return graph([helper.make_node("Add", ["a", "b"], ["c"]), helper.make_node("Identity", ["c"], ["y"])], [one, two])
+    return graph(
+        [helper.make_node("Add", ["a", "b"], ["c"]), helper.make_node("Identity", ["c"], ["y"])],
+        [one, two],
+    )
 
 
 def huge_constant():
@@ -173,7 +180,10 @@ def test_missing_and_unwritable(loaded, tmp_path):
 
 
 def test_json_is_canonical():
-    assert bundles.parse_canonical(bundles.canonical({"b": [1.5], "a": "é"})) == {"a": "é", "b": [1.5]}
+    assert bundles.parse_canonical(bundles.canonical({"b": [1.5], "a": "é"})) == {
+        "a": "é",
+        "b": [1.5],
+    }
     for raw in (b'{"a":1,"a":2}', b'{ "a":1}', b"[NaN]", b'{"b":1,"a":2}', b"[" * 100_000):
         with pytest.raises(ValueError):
             bundles.parse_canonical(raw)

@@ -3,7 +3,6 @@
 import numpy as np
 import onnxruntime as ort
 import pytest
-from aetool_pca.net import PCA, _moments
 
 from aetool import closed_form, plugins
 from aetool.data import scaling
@@ -11,6 +10,7 @@ from aetool.data.schema import infer
 from aetool.data.table import Cells, Table
 from aetool.model import make_params
 from aetool.testing import pictures
+from aetool_pca.net import PCA, _moments
 
 
 def params(**given):
@@ -121,7 +121,19 @@ def test_plain_error_is_that_of_the_reconstruction(related, error):
     schema, spec, features, X = related
     maps = PCA(spec, params(latent=2)).fit([features])
     graph = closed_form.write(maps, spec, schema, error)["score.onnx"]
-    parts = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(["parts"], {"x": X})[0]
+    parts = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(
+        ["parts"], {"x": X}
+    )[0]
     off = features - (maps.mean + (features - maps.mean) @ maps.encoder @ maps.decoder)
     expected = off**2 if error == "mse" else np.abs(off)
     np.testing.assert_allclose(parts[:, :-1], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_table_of_constants():
+    schema, spec, features, X = numbers(np.ones((30, 2)))
+    maps = PCA(spec, params()).fit([features])
+    graph = closed_form.write(maps, spec, schema, "bits")["score.onnx"]
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    usual = session.run(["parts"], {"x": X})[0].sum(axis=1)
+    other = session.run(["parts"], {"x": X + 1})[0].sum(axis=1)
+    assert np.isfinite(usual).all() and (other > usual + 20).all()

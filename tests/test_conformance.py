@@ -12,7 +12,9 @@ from tests.sabotage import MODELS
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
 from aetool_thirdparty import Params
 
-STRANGER = Model("bounded", "a stranger's", "aetool_thirdparty.net:Bounded", Params, frozenset({"table"}))
+STRANGER = Model(
+    "bounded", "a stranger's", "aetool_thirdparty.net:Bounded", Params, frozenset({"table"})
+)
 CASES = [
     pytest.param(case, id=f"{getattr(model, 'name', model)}-{case}")
     for model in ("pca", "ae", "sparse", "denoising", "vae", STRANGER)

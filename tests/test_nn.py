@@ -47,7 +47,7 @@ def test_likelihood_of_flags_and_categories_is_that_of_torch(data):
             parameters[:, start : start + width], target, reduction="none"
         )
         torch.testing.assert_close(parts[:, column], expected)
-    (feature, column), = spec.flags
+    ((feature, column),) = spec.flags
     bernoulli = nn.functional.binary_cross_entropy_with_logits(
         parameters[:, feature], x[:, feature], reduction="none"
     )
@@ -106,7 +106,9 @@ def test_l1_is_added_to_the_loss(data):
     with_l1, without = make("sparse", spec, l1=0.5), make("sparse", spec, l1=0.0)
     rng = torch.Generator()
     gap = (with_l1.loss(x, rng) - without.loss(x, rng)).mean()
-    torch.testing.assert_close(gap, 0.5 * with_l1.encode(x).abs().sum(dim=1).mean(), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        gap, 0.5 * with_l1.encode(x).abs().sum(dim=1).mean(), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_l1_makes_codes_sparser(data):
@@ -139,7 +141,11 @@ def test_corruption_is_as_declared(data):
 
 def test_a_linear_autoencoder_spans_the_principal_subspace():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(2000, 6)) @ np.diag([5, 4, 1, 0.5, 0.3, 0.1]) @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    X = (
+        rng.normal(size=(2000, 6))
+        @ np.diag([5, 4, 1, 0.5, 0.3, 0.1])
+        @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    )
     X = (X / X.std()).astype(np.float32)
     spec = scaling.image_spec((1, 1, 6))  # six plain numbers
     params = make_params(plugins.get_model("ae"), {"latent": 2, "depth": 0, "error": "mse"})

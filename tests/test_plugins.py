@@ -1,12 +1,12 @@
 """The host finds plugins by name, survives bad ones, and a stranger's distribution works."""
 
-import importlib.metadata as metadata
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -91,7 +91,11 @@ def test_a_third_party_distribution(tmp_path, rows_csv):
     python = home / "bin" / "python"
     wheel = next(wheels.glob("*.whl"))
     target = ["--python", str(python)]
-    subprocess.run([*pip, *target, "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    subprocess.run(
+        [*pip, *target, "install", "--no-deps", "--no-index", str(wheel)],
+        check=True,
+        capture_output=True,
+    )
 
     def aetool(*args, status=0):
         done = subprocess.run(
@@ -109,9 +113,14 @@ def test_a_third_party_distribution(tmp_path, rows_csv):
     wide.write_text("a    b\n" + "".join(f"{i % 7:<5}{i % 3}\n" for i in range(40)))
     assert aetool("detect", wide, "--top", 2).stdout.count("\n") == 3
     before = aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout
-    subprocess.run([*pip, *target, "uninstall", "-y", "aetool-thirdparty"], check=True, capture_output=True)
+    subprocess.run(
+        [*pip, *target, "uninstall", "-y", "aetool-thirdparty"], check=True, capture_output=True
+    )
     assert "bounded" not in aetool("plugins", "list").stdout
     assert aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout == before
     aetool("decompress", "t.aez", "-o", "t.csv")
     assert (tmp_path / "t.csv").read_text().count("\n") == 301
-    assert "no installed plugin" in aetool("fit", rows_csv, "-p", "bounded", "-o", "x.aem", status=2).stderr
+    assert (
+        "no installed plugin"
+        in aetool("fit", rows_csv, "-p", "bounded", "-o", "x.aem", status=2).stderr
+    )

@@ -67,10 +67,20 @@ def test_parquet_and_frames_are_the_same(tmp_path):
         table = source.head()
         np.testing.assert_array_equal(table["n"], [1, np.nan, 3])
         np.testing.assert_array_equal(table["f"], [0.5, np.nan, 2.5])
-        assert table["c"].strings() == ["x", "", "y"] and table["c"].null.tolist() == [False, True, False]
+        assert table["c"].strings() == ["x", "", "y"] and table["c"].null.tolist() == [
+            False,
+            True,
+            False,
+        ]
         assert str(table["t"][0]) == "2024-01-01T00:00:00.000000" and np.isnat(table["t"][1])
         kinds = {c.name: c.kind for c in infer(table, dtypes=source.dtypes).columns}
-        assert kinds == {"n": "number", "f": "number", "c": "category", "t": "date", "b": "category"}
+        assert kinds == {
+            "n": "number",
+            "f": "number",
+            "c": "category",
+            "t": "date",
+            "b": "category",
+        }
 
 
 def test_arrays(tmp_path):
@@ -86,7 +96,9 @@ def test_pictures(tmp_path, folder):
     assert (source.shape, source.count, source.names[0]) == ((1, 8, 8), 40, "good/01.png")
     whole = np.concatenate(list(source.batches()))
     idx = tmp_path / "p-idx3-ubyte.gz"
-    idx.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">III", 40, 8, 8) + whole.tobytes()))
+    idx.write_bytes(
+        gzip.compress(bytes([0, 0, 8, 3]) + struct.pack(">III", 40, 8, 8) + whole.tobytes())
+    )
     np.testing.assert_array_equal(np.concatenate(list(sources.open_source(idx).batches())), whole)
     np.save(tmp_path / "p.npy", whole[:, 0])
     np.testing.assert_array_equal(sources.open_source(tmp_path / "p.npy").sample(99, 0), whole)
@@ -128,7 +140,11 @@ def bad_npz() -> bytes:
         ("t.jsonl", b'{"a": 1}\nnope\n', "line 2 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not an object"),
         ("t.parquet", b"PAR1 not really", "Parquet"),
-        ("p-idx3-ubyte", bytes([0, 0, 8, 3]) + struct.pack(">III", 9, 8, 8) + b"x" * 70, "cut short"),
+        (
+            "p-idx3-ubyte",
+            bytes([0, 0, 8, 3]) + struct.pack(">III", 9, 8, 8) + b"x" * 70,
+            "cut short",
+        ),
         ("t.png", b"\x89PNG", "one picture"),
         ("m.aem", b"x", "own files"),
     ],
@@ -164,6 +180,8 @@ def test_no_such_file_and_empty_folder(tmp_path):
 def test_json_keys_that_come_late(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "ROWS", 2)
     path = tmp_path / "t.jsonl"
-    path.write_text("\n".join(json.dumps({"a": i, **({"z": 1} if i == 3 else {})}) for i in range(5)))
+    path.write_text(
+        "\n".join(json.dumps({"a": i, **({"z": 1} if i == 3 else {})}) for i in range(5))
+    )
     with pytest.raises(DataError, match="record 4 brings a new key 'z'"):
         sources.open_source(path).head()

@@ -45,7 +45,9 @@ class Lazy(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.command(cls=Lazy, context_settings={"auto_envvar_prefix": "AETOOL", "max_content_width": 100})
+@click.command(
+    cls=Lazy, context_settings={"auto_envvar_prefix": "AETOOL", "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="aetool")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
@@ -78,7 +80,10 @@ def status(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         click.echo("interrupted; nothing was written", err=True)
         return 130
-    except (BrokenPipeError, SystemExit):  # click ends a command whose reader has gone by the latter
+    except (
+        BrokenPipeError,
+        SystemExit,
+    ):  # click ends a command whose reader has gone by the latter
         # say nothing, and keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0

@@ -18,8 +18,12 @@ from aetool.errors import AetoolError, ParamError
 @click.option("--lossy", is_flag=True, help="Store the model's code alone; errors are measured.")
 @click.option("--latent", type=int, metavar="K", help="With --lossy: keep K units of the code.")
 @click.option("--target-error", metavar="E", help="With --lossy: mean error allowed, such as 1%.")
-@click.option("--embed/--no-embed", default=None, help="Put the model into the archive, or refer to it.")
-@click.option("-p", "--plugin", help="Closed form or network to learn where no model is given [pca].")
+@click.option(
+    "--embed/--no-embed", default=None, help="Put the model into the archive, or refer to it."
+)
+@click.option(
+    "-p", "--plugin", help="Closed form or network to learn where no model is given [pca]."
+)
 @options.data_options
 @options.device
 @options.force

@@ -20,9 +20,11 @@ CREDITS = (
 
 
 @click.command()
-@click.option("-o", "--output", default="demo-output", show_default=True, help="A folder to work in.")
+@click.option(
+    "-o", "--output", default="demo-output", show_default=True, help="A folder to work in."
+)
 def demo(output: str) -> int:
-    """Run the main job on bundled real data: fit, detect, compress, decompress, tables and pictures."""
+    """Run the main job on bundled real data: fit, detect, compress, decompress."""
     from aetool.cli import status
 
     folder = Path(output)

@@ -35,10 +35,14 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @click.option("--count", is_flag=True, help="Print only how many are flagged.")
 @click.option("--append", is_flag=True, help="Print the input's columns too.")
 @click.option("--id", "ids", multiple=True, metavar="COL", help="Print this input column too.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="[table on a terminal, else csv]")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="[table on a terminal, else csv]"
+)
 @options.as_json
 @click.option("-o", "--output", help="Write here instead of to standard output.")
-@click.option("--exit-code", is_flag=True, help="Exit with 1 if any (see --max-flagged) is flagged.")
+@click.option(
+    "--exit-code", is_flag=True, help="Exit with 1 if any (see --max-flagged) is flagged."
+)
 @click.option("--max-flagged", metavar="N|P%", help="Exit with 1 above this many flagged.")
 @options.device
 @options.force
@@ -111,8 +115,12 @@ def show(found: Detection, given: dict[str, Any]) -> None:
     form = given["form"] or ("json" if given["as_json"] else None)
     if form is None:
         tty = output is None and sys.stdout.isatty()
-        form = "table" if tty else {".parquet": "parquet", ".json": "json", ".jsonl": "jsonl"}.get(
-            Path(output or "").suffix, "csv"
+        form = (
+            "table"
+            if tty
+            else {".parquet": "parquet", ".json": "json", ".jsonl": "jsonl"}.get(
+                Path(output or "").suffix, "csv"
+            )
         )
     if form == "parquet":
         _parquet(found, output, given)
@@ -146,11 +154,13 @@ def _opened(output: str | None, force: bool) -> Iterator[TextIO]:
 
 
 def _json(found: Detection, columns: dict[str, list[Any]], form: str, file: TextIO) -> None:
-    records = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    records = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
     for record, named in zip(records, found.named, strict=True):
-        record["why"] = [
-            {"column": c, "found": f, "expected": e} for c, f, e in named
-        ] or record["why"]
+        record["why"] = [{"column": c, "found": f, "expected": e} for c, f, e in named] or record[
+            "why"
+        ]
     if form == "jsonl":
         for record in records:
             file.write(json.dumps(record) + "\n")
@@ -187,7 +197,9 @@ def _parquet(found: Detection, output: str | None, given: dict[str, Any]) -> Non
 @click.command()
 @click.argument("data")
 @options.model
-@click.option("--label", required=True, metavar="COL", help="The column of labels ('folder' for pictures).")
+@click.option(
+    "--label", required=True, metavar="COL", help="The column of labels ('folder' for pictures)."
+)
 @click.option("--normal", required=True, metavar="VALUE[,VALUE]", help="Labels of ordinary rows.")
 @options.data_options
 @options.as_json
@@ -195,7 +207,7 @@ def _parquet(found: Detection, output: str | None, given: dict[str, Any]) -> Non
 def evaluate(
     data: str, model: str | None, label: str, normal: str, as_json: bool, **given: Any
 ) -> None:
-    """Judge a model against labels: AUROC, average precision, precision and recall at its threshold.
+    """Judge a model against labels: AUROC, average precision, and what its threshold catches.
 
     Without a model one is learned from DATA, labels left out.
     """

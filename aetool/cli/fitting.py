@@ -49,7 +49,9 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     )
     for column in bundle.schema.columns if bundle.schema else ():
         if column.others:
-            click.echo(f"note: {column.name} has more than 254 levels; the rest is `other`", err=True)
+            click.echo(
+                f"note: {column.name} has more than 254 levels; the rest is `other`", err=True
+            )
     if bundle.schema:
         skipped = [f"{c.name} ({c.kind})" for c in bundle.schema.columns if not c.modelled]
         if skipped:

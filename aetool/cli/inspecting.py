@@ -15,7 +15,9 @@ from aetool.errors import BundleError
 @click.command()
 @click.argument("model")
 @click.option("-o", "--output", required=True, help="The folder to write to.")
-@click.option("--verify", "check", is_flag=True, help="Run the exported score graph against the model.")
+@click.option(
+    "--verify", "check", is_flag=True, help="Run the exported score graph against the model."
+)
 @options.force
 @options.quiet
 def export(model: str, output: str, check: bool, force: bool, quiet: bool) -> int:
@@ -54,7 +56,11 @@ def info(file: str, as_json: bool) -> None:
         elif isinstance(value, dict) and value:
             click.echo(f"{key.replace('_', ' ')}:")
             for k, v in value.items():
-                inner = ", ".join(f"{a} {_shown(b)}" for a, b in v.items()) if isinstance(v, dict) else _shown(v)
+                inner = (
+                    ", ".join(f"{a} {_shown(b)}" for a, b in v.items())
+                    if isinstance(v, dict)
+                    else _shown(v)
+                )
                 click.echo(f"  {k:24} {inner}")
         elif value is not None:
             click.echo(f"{key.replace('_', ' '):16} {_shown(value)}")
@@ -63,7 +69,13 @@ def info(file: str, as_json: bool) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        f"{value:.6g}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
 
 
 def _finite(value: Any) -> Any:
@@ -99,8 +111,8 @@ def verify(files: tuple[str, ...], model: str | None, quiet: bool) -> int:
 @click.command()
 def doctor() -> int:
     """Say what this installation can do, and what is in its way."""
-    import importlib.metadata as metadata
     import platform
+    from importlib import metadata
 
     def version(name: str) -> str | None:
         try:
@@ -112,7 +124,9 @@ def doctor() -> int:
     both = version("onnxruntime") and version("onnxruntime-gpu")
     import onnxruntime as ort
 
-    providers = ", ".join(p.removesuffix("ExecutionProvider") for p in ort.get_available_providers())
+    providers = ", ".join(
+        p.removesuffix("ExecutionProvider") for p in ort.get_available_providers()
+    )
     click.echo(f"onnxruntime {ort.__version__}: {providers}")
     torch, scripts = version("torch"), version("onnxscript")
     if torch and scripts:
@@ -121,6 +135,6 @@ def doctor() -> int:
         click.echo("torch or onnxscript is missing: only closed forms can be fitted; "
                    "run: pip install 'aetool[train]'")  # fmt: skip
     if both:
-        click.echo("problem: onnxruntime and onnxruntime-gpu are both installed; run: "
-                   "pip uninstall onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")  # fmt: skip
+        click.echo("problem: onnxruntime and onnxruntime-gpu are both installed; run:")
+        click.echo("  pip uninstall onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")
     return int(bool(both))

@@ -90,7 +90,7 @@ def load_model(path: str | None) -> Bundle | None:
 
 
 def percent(text: str | None, option: str) -> float | None:
-    """"1%" or "0.01" as 0.01."""
+    """ "1%" or "0.01" as 0.01."""
     if text is None:
         return None
     try:
@@ -110,8 +110,8 @@ class Meter:
     def __call__(self, state: Mapping[str, Any]) -> None:
         if self.show:
             part = 100 * state["step"] / state["steps"]
-            line = f"\r{part:3.0f} %  held-out loss {state['held_out']:.4g} nats  {state['seconds']:.0f} s"
-            click.echo(line + " ", nl=False, err=True)
+            line = f"\r{part:3.0f} %  held-out loss {state['held_out']:.4g} nats"
+            click.echo(f"{line}  {state['seconds']:.0f} s ", nl=False, err=True)
             self.shown = True
 
     def done(self) -> None:

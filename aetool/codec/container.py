@@ -82,7 +82,9 @@ class Writer:
         described = {**self.header, "sections": list(self.sections)}
         body = canonical(described)
         if len(body) > MAX_HEADER:
-            raise DataError("the header of the archive would be too large; are there so many columns?")
+            raise DataError(
+                "the header of the archive would be too large; are there so many columns?"
+            )
         head = _PREFIX.pack(MAGIC, MAJOR, MINOR, len(body)) + body
         self.file.write(head + _CRC.pack(zlib.crc32(head)))
         for data in self.sections.values():
@@ -93,10 +95,10 @@ class Writer:
         """Append a block of this many rows."""
         payload = b"".join(s.data for s in streams)
         raw = sum(s.raw_length for s in streams)
-        head = _BLOCK.pack(
-            SYNC, len(self.blocks), self.rows, rows, len(payload), raw, len(streams)
+        head = _BLOCK.pack(SYNC, len(self.blocks), self.rows, rows, len(payload), raw, len(streams))
+        head += b"".join(
+            _STREAM.pack(len(s.data), s.raw_length, s.coder, s.digest) for s in streams
         )
-        head += b"".join(_STREAM.pack(len(s.data), s.raw_length, s.coder, s.digest) for s in streams)
         content = digest(b"".join(s.digest for s in streams))
         head += _DIGESTS.pack(content, digest(payload))
         offset = self.file.tell()
@@ -221,7 +223,9 @@ class Reader:
         payload = self._read(info.offset + size + _CRC.size, payload_length)
         if digest(payload) != expected:
             raise self.damaged(f"the content of block {number} does not match its digest")
-        return Block(first, rows, self._streams(head, payload, streams, raw, content, number), content)
+        return Block(
+            first, rows, self._streams(head, payload, streams, raw, content, number), content
+        )
 
     def _streams(
         self, head: bytes, payload: bytes, count: int, raw: int, content: bytes, number: int

@@ -59,7 +59,11 @@ class Quantiser:
         )
         size = len(made.centre)
         inside = all(0 <= k < size for k in made.kept)
-        if len(made.step) != size or not inside or not np.isfinite([*made.centre, *made.step]).all():
+        if (
+            len(made.step) != size
+            or not inside
+            or not np.isfinite([*made.centre, *made.step]).all()
+        ):
             raise ValueError("the quantiser is out of range")
         return made
 

@@ -186,7 +186,12 @@ def _decode(n: int, k: int, state: U64, words: U64, frequency: Int, starts: Int)
     slots = np.repeat(np.arange(len(frequency), dtype=np.int32), frequency)  # (k * 2^14,)
     f, c = frequency.astype(np.uint64), cumulative.astype(np.uint64)
     lanes, at = len(state), 0
-    low, shift, word, mask = np.uint64(LOW), np.uint64(PRECISION), np.uint64(16), np.uint64(TOTAL - 1)
+    low, shift, word, mask = (
+        np.uint64(LOW),
+        np.uint64(PRECISION),
+        np.uint64(16),
+        np.uint64(TOTAL - 1),
+    )
     for first in range(0, n, lanes):
         size = min(lanes, n - first)
         x = state[:size]

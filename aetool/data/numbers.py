@@ -70,11 +70,11 @@ def parse(text: Cells, decimal: str = ".") -> Numbers:
         if token in INFINITE:
             value[i], bad[i] = INFINITE[token], False
     token_index = np.flatnonzero(missing & ~text.null)
-    token = None
+    written: str | None = None
     if len(token_index):
         tokens, counts = np.unique(fixed[token_index], return_counts=True)
-        token = bytes(tokens[counts.argmax()]).decode()
-    return Numbers(value, bad, _decimals(matrix, plain), _padded(matrix, digit, plain), token)
+        written = bytes(tokens[counts.argmax()]).decode()
+    return Numbers(value, bad, _decimals(matrix, plain), _padded(matrix, digit, plain), written)
 
 
 def _decimals(matrix: np.ndarray[tuple[int, int], np.dtype[np.uint8]], plain: Mask) -> Int:

@@ -45,7 +45,7 @@ def table_spec(schema: Schema) -> Spec:
 
 
 def image_spec(shape: tuple[int, int, int]) -> Spec:
-    """The layout of pictures (channels, height, width): every pixel is a number, z = (p - 96) / 96."""
+    """The layout of pictures (channels, height, width): each pixel is z = (p - 96) / 96."""
     n = int(np.prod(shape))
     return Spec(
         columns=tuple(f"pixel{i}" for i in range(n)),

@@ -1,4 +1,4 @@
-"""What a table's columns are: inferred once, stored with the model, checked on every later table."""
+"""What a table's columns are: inferred once, stored with the model, checked ever after."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ class Schema:
         """The Schema that to_json wrote; ValueError, TypeError or KeyError if it is not one."""
         columns = []
         for item in data["columns"]:
-            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
+            fields: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in item.items()
+            }
             column = Column(**fields)
             _validate(column)
             columns.append(column)
@@ -237,7 +239,8 @@ def _infer(
             return _category(base, as_cells(values))
         if values.dtype.kind == "M":
             return _date(base, _encode_date(values, base))
-        return _number(base, values.astype(np.float64), numbers.decimals_of(values), kind)
+        x = values.astype(np.float64)
+        return _number(base, x, numbers.decimals_of(x), kind)
     if kind == "category":
         return _category(base, values)
     if kind in (None, "number") and not typed:

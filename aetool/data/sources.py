@@ -1,4 +1,4 @@
-"""Opens whatever holds records, and gives them as batches: tables or pictures, read again at will."""
+"""Opens whatever holds records and gives them as batches, tables or pictures, again and again."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class ArrowSource(TableSource):
     """Parquet, or a DataFrame laid as an Arrow table."""
 
     def __init__(self, name: str, data: Path | pd.DataFrame) -> None:
-        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         super().__init__(name, {"format": "parquet", "suffix": ".parquet"})
@@ -188,7 +188,7 @@ class ArrowSource(TableSource):
                 raise DataError(f"{name}: not a Parquet file that can be read: {error}") from None
         else:
             frame = data.copy(deep=False)
-            frame.columns = [str(c) for c in data.columns]  # type: ignore[assignment]
+            frame.columns = [str(c) for c in data.columns]
             try:
                 self._table = pa.Table.from_pandas(frame, preserve_index=False)
             except (pa.ArrowException, TypeError, ValueError) as error:
@@ -492,7 +492,10 @@ def _check_npz(path: Path, name: str) -> None:
 def _check_header(file: Any, size: int, name: str) -> None:
     """Refuses an array whose header promises more than the file holds, before it is allocated."""
     version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     if version not in read:
         raise DataError(f"{name}: numpy format {version} is not supported")
     shape, _, dtype = read[version](file)

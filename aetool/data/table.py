@@ -58,7 +58,7 @@ class Cells:
         np.minimum(where, len(self.buffer) - 1, out=where)
         matrix = self.buffer[where]
         matrix[offset >= (self.stop - self.start)[:, None]] = 0
-        return matrix.view(f"S{width}").reshape(-1)
+        return np.asarray(matrix.view(f"S{width}").reshape(-1))
 
     def width(self) -> int:
         """Length in bytes of the longest cell."""

@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -50,8 +50,10 @@ def sniff(head: bytes, name: str, delimiter: str | None = None) -> Dialect:
         counts = {d: _regular(text, d) for d in ",\t;|"}
         delimiter = max(counts, key=lambda d: counts[d])
     rows = _records(text, delimiter)[:100]
-    space = len(rows) > 1 and len(rows[1]) > 1 and all(
-        c.startswith(" ") for r in rows[1:] for c in r[1:]
+    space = (
+        len(rows) > 1
+        and len(rows[1]) > 1
+        and all(c.startswith(" ") for r in rows[1:] for c in r[1:])
     )
     decimal = "," if delimiter != "," and _decimal_comma(rows[1:]) else "."
     header = not rows or not all(_is_number(c, decimal) for c in rows[0])
@@ -97,8 +99,12 @@ def utf8(stream: BinaryIO) -> BinaryIO:
     head = stream.read(2)
     rest = _Rejoined(head, stream)
     if head not in _BOMS:
-        return io.BufferedReader(rest)
-    return io.BufferedReader(_Encoded(io.TextIOWrapper(io.BufferedReader(rest), _BOMS[head], newline="")))
+        return _buffered(rest)
+    return _buffered(_Encoded(io.TextIOWrapper(_buffered(rest), _BOMS[head], newline="")))
+
+
+def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
+    return io.BufferedReader(cast(Any, raw))
 
 
 class _Rejoined(io.RawIOBase):
@@ -322,7 +328,7 @@ def _slowly(
     text: bytes, stream: BinaryIO, name: str, dialect: Dialect, row: int, columns: int | None
 ) -> Iterator[tuple[Cells, int]]:
     """The rest of the stream through csv.reader, with the same rules and errors."""
-    joined = io.TextIOWrapper(io.BufferedReader(_Rejoined(text, stream)), "utf-8", newline="")
+    joined = io.TextIOWrapper(_buffered(_Rejoined(text, stream)), "utf-8", newline="")
     old_limit = csv.field_size_limit(MAX_RECORD)
     batch: list[str] = []
     seen = 0

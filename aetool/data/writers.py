@@ -66,7 +66,10 @@ def _plain(text: str) -> str:
 
 
 def _write_csv(
-    file: BinaryIO, batches: Iterable[Columns], format: Mapping[str, Any], written: Mapping[str, Any]
+    file: BinaryIO,
+    batches: Iterable[Columns],
+    format: Mapping[str, Any],
+    written: Mapping[str, Any],
 ) -> None:
     if format.get("bom"):
         file.write(b"\xef\xbb\xbf")
@@ -112,7 +115,9 @@ def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Any]) ->
         quote = json.dumps if dtype != "bool" else str
         return ["null" if v is None else quote(v) for v in column]
     cells = text_of(column, {**how, "token": "null"})
-    return cells if column.dtype.kind != "M" else [c if c == "null" else json.dumps(c) for c in cells]
+    return (
+        cells if column.dtype.kind != "M" else [c if c == "null" else json.dumps(c) for c in cells]
+    )
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> Any:
@@ -155,7 +160,7 @@ def _cast(array: Any, kind: Any) -> Any:
 def _arrow_type(name: str) -> Any:
     """The Arrow type of this name; None for those we give back as text."""
     import pyarrow as pa
-    import pyarrow.compute  # noqa: F401 - makes pa.compute there
+    import pyarrow.compute
 
     found = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
     if found:
@@ -203,12 +208,13 @@ def _write_arrays(
     if format["format"] == "npy":
         np.save(file, arrays[next(iter(arrays))], allow_pickle=False)
     else:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def frame_of(batches: Sequence[Columns], dtypes: Mapping[str, str], pandas: Mapping[str, str]) -> pd.DataFrame:
+def frame_of(
+    batches: Sequence[Columns], dtypes: Mapping[str, str], pandas: Mapping[str, str]
+) -> pd.DataFrame:
     """The columns as a DataFrame; pandas: the dtypes of the DataFrame they came from."""
-    import pandas as pd
     import pyarrow as pa
 
     table = pa.concat_tables([arrow_table(b, dtypes) for b in batches])

@@ -21,7 +21,8 @@ DEVIATIONS = 4.0  # robust deviations of the log score above the median: the def
 class Calibration:
     """Held-out scores, sorted, at the ranks kept of `rows`; and the usual part of each column.
 
-    scores, ranks: (n,); rank r means r of the rows score no higher. typical: (columns + 1,) medians.
+    scores, ranks: (n,); rank r means r of the rows score no higher. typical: (columns + 1,),
+    medians.
     """
 
     rows: int
@@ -40,8 +41,13 @@ class Calibration:
             even = np.linspace(0, n - 1, KEPT - 64).round().astype(np.int64)
             keep = np.unique(np.concatenate([even, np.arange(n - 64, n)]))
         typical = np.median(parts, axis=0) if n else np.zeros(parts.shape[1])
-        rounded = np.array([float(f"{v:.7g}") for v in scores[keep]])
-        return cls(n, rounded, keep + 1.0, np.array([float(f"{v:.5g}") for v in typical]))
+        rounded = np.array([float(f"{v:.7g}") for v in scores[keep]], dtype=np.float64)
+        return cls(
+            n,
+            rounded,
+            (keep + 1.0).astype(np.float64),
+            np.array([float(f"{v:.5g}") for v in typical]),
+        )
 
     def threshold(self, fpr: float | None = None) -> float:
         """The score above which a record is an anomaly.

@@ -96,7 +96,7 @@ def picture_line(parts: Float, typical: Float, shape: tuple[int, int, int]) -> s
     padded = np.zeros((rows * dy, cols * dx))
     padded[:height, :width] = excess
     cells = padded.reshape(rows, dy, cols, dx).sum(axis=(1, 3))
-    y, x = np.unravel_index(int(cells.argmax()), cells.shape)
+    y, x = divmod(int(cells.argmax()), cols)
     share = 100 * float(cells[y, x]) / total
     right, low = min(width, (x + 1) * dx) - 1, min(height, (y + 1) * dy) - 1
     return f"x {x * dx}-{right}, y {y * dy}-{low} ({share:.0f} % of the excess)"

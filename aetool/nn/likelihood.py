@@ -24,6 +24,16 @@ class Likelihood(nn.Module):
     Flags: Bernoulli. Categories: softmax. Parameters have the layout of x itself.
     """
 
+    numeric: Tensor
+    half_width: Tensor
+    spread: Tensor
+    shift: Tensor
+    curved: Tensor
+    gate: Tensor
+    gated: Tensor
+    flag: Tensor
+    owner: Tensor
+
     def __init__(self, spec: Spec, error: str = "bits") -> None:
         super().__init__()
         self.spec, self.error = spec, error
@@ -47,7 +57,11 @@ class Likelihood(nn.Module):
         keep("gate", gate, torch.int64)
         keep("gated", spec.gate >= 0, torch.float32)
         keep("flag", [f for f, _ in spec.flags], torch.int64)
-        owner = [*spec.owner.tolist(), *(c for _, c in spec.flags), *(c for c, _, _ in spec.categories)]
+        owner = [
+            *spec.owner.tolist(),
+            *(c for _, c in spec.flags),
+            *(c for c, _, _ in spec.categories),
+        ]
         self.direct = owner == list(range(len(spec.columns)))
         if not self.direct:
             matrix = np.zeros((len(owner), len(spec.columns) + 1))

@@ -122,9 +122,7 @@ def _compress_bytes(data: Any, path: Path, options: CompressOptions) -> dict[str
     return {**facts, "rows": writer.rows, "archive_bytes": size}
 
 
-def _records(
-    chunks: Iterator[bytes], dialect: text.Dialect
-) -> tuple[Iterator[bytes], bytes]:
+def _records(chunks: Iterator[bytes], dialect: text.Dialect) -> tuple[Iterator[bytes], bytes]:
     """Pieces of whole records, and before them the bytes of the header record (and BOM)."""
     first = next(chunks, b"")
     head = b""
@@ -184,7 +182,7 @@ class _Errors:
 
 
 class _Lossy:
-    """One lossy compression: choose the step on a sample, encode block by block, measure, verify."""
+    """One lossy compression: choose a step on a sample, encode by blocks, measure, verify."""
 
     def __init__(
         self,
@@ -202,19 +200,21 @@ class _Lossy:
     def run(self, path: Path) -> dict[str, Any]:
         """Write the archive; a target that the whole file misses is tried again, finer."""
         sample = self._survey()
-        wanted = target = self.options.target
+        wanted = self.options.target
+        target = wanted
         for _ in range(TRIES):
             quantiser = self._choose(sample, target)
             try:
                 with atomic(path, self.options.force) as file:
                     facts = self._write(file, quantiser)
-                    if wanted is not None and target is not None and facts["error"] > wanted:
+                    if wanted is not None and facts["error"] > wanted:
                         raise _MissedError
                     file.flush()
                     with Archive(Path(file.name), self.model, self.options.device) as made:
                         made.check()
                     return {**facts, "archive_bytes": file.tell(), "rows": made.rows}
             except _MissedError:
+                assert wanted is not None and target is not None
                 target = 0.98 * target * wanted / facts["error"]
         raise ParamError(
             f"--target-error {wanted:g} holds on a sample but not on the whole file; "
@@ -350,7 +350,7 @@ class _Lossy:
             if table is not None:
                 parts.append(lossless.stream_of(archives.gaps_of(x)))
                 exact = [c for c in columns if c["stored"] != "model"]
-                parts += [_exact(entry, table[entry["name"]]) for entry in exact]
+                parts += [_exact(entry, table[str(entry["name"])]) for entry in exact]
             elif names:
                 parts.append(lossless.stream_of(streams.encode_text(Cells.of(names))))
             labels = [archives.CODE]
@@ -406,6 +406,7 @@ class _Lossy:
 
     def _text_entry(self, name: str, column: Column | None) -> dict[str, Any]:
         """Dates that their format writes back exactly are stored as numbers; else text as it is."""
+        assert isinstance(self.source, sources.TableSource)
         if column is not None and column.kind == "date" and column.format:
             unit = 10 ** int(column.format.split("|")[4])
             if all(_ticks(t[name], column.format, unit) is not None for t in self.source.batches()):
@@ -483,7 +484,9 @@ def _exact(entry: Mapping[str, Any], values: Values) -> Stream:
         return lossless.stream_of(streams.encode_integers(ticks))
     assert not isinstance(values, Cells)
     if entry["stored"] == "moments":
-        return lossless.stream_of(streams.encode_integers(values.astype("datetime64[us]").view("i8")))
+        return lossless.stream_of(
+            streams.encode_integers(values.astype("datetime64[us]").view("i8"))
+        )
     planes = np.ascontiguousarray(values.astype("<f8").view(np.uint8).reshape(-1, 8).T)
     return lossless.stream_of(planes.tobytes())
 
@@ -507,7 +510,9 @@ def decompress(
         if not 0 <= first <= last <= archive.rows:
             raise ParamError(f"--rows {first}:{last}: the archive has rows 0:{archive.rows}")
         if archive.mode == "lossy" and archive.format["format"] == "folder":
-            return _write_folder(archive, Path(out or default_name(path, archive)), first, last, force)
+            return _write_folder(
+                archive, Path(out or default_name(path, archive)), first, last, force
+            )
         target = default_name(path, archive) if out is None else Path(out)
         if os.fspath(target) == "-":
             _restore_to(archive, sys.stdout.buffer, first, last)
@@ -569,7 +574,7 @@ def _restore_to(archive: Archive, file: BinaryIO, first: int, last: int) -> None
     if archive.format["format"] == "npy":
         np.save(file, array, allow_pickle=False)
     else:
-        np.savez(file, **{str(archive.format["key"]): array})
+        np.savez(file, **{str(archive.format["key"]): array})  # type: ignore[arg-type]
 
 
 def _written(column: Column) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def detect(
             (first + i in chosen for i in range(len(s))), np.bool_, len(s)
         )
     else:
-        decide = lambda s, first: s > cut  # noqa: E731, ARG005
+        decide = lambda s, first: s > cut  # noqa: E731
     collected = _Collected(bundle, calibration, append)
     for batch in _scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
@@ -225,7 +225,7 @@ def _scorer(
     if model is not None:
         check_kind(source, model)
         session = model.session("score.onnx", device)
-        return (lambda x, _: session(x)), model, model.calibration  # noqa: ARG005
+        return (lambda x, _: session(x)), model, model.calibration
     options = options or fitting.FitOptions()
     chosen = fitting.declared(options)
     prepared = fitting.prepare(source, options)

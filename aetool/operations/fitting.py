@@ -29,8 +29,11 @@ CHUNK = 8192
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to fit. plugin: the name of an installed model, or a declaration. types: column to kind; drop / keep: columns; label and normal: the column kept
-    out of the model, and its values that are fitted (empty: all). max_time in seconds.
+    """How to fit.
+
+    plugin: the name of an installed model, or a declaration. types: column to kind; drop / keep:
+    columns; label and normal: the column kept out of the model, and its values that are fitted
+    (empty: all). max_time in seconds.
     """
 
     plugin: str | Model = "pca"
@@ -73,7 +76,9 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     params = make_params(model, options.params)
     source = open_sources(data if isinstance(data, list | tuple) else [data])
     if source.kind not in model.data:
-        raise ParamError(f"{model.name} takes {' or '.join(sorted(model.data))}, not {source.kind}s")
+        raise ParamError(
+            f"{model.name} takes {' or '.join(sorted(model.data))}, not {source.kind}s"
+        )
     runtime.providers(options.device)
     prepared = prepare(source, options)
     net = plugins.resolve(model.net)
@@ -104,9 +109,7 @@ def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
     """A table's rows as features."""
     X = schema.encode(table, name)
-    return Prepared(
-        scaling.table_spec(schema), scaling.table_features(schema, X), X, schema, total
-    )
+    return Prepared(scaling.table_spec(schema), scaling.table_features(schema, X), X, schema, total)
 
 
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
@@ -118,10 +121,10 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
     dropped = set(options.drop) | (known - set(options.keep) if options.keep else set())
     schema = infer(table, options.types, source.dtypes, source.decimal)
     schema = drop(schema, sorted(dropped))
-    if not schema.modelled:
+    if not any(c.kind in ("number", "category") for c in schema.columns):
         kinds = ", ".join(f"{c.name}: {c.kind}" for c in schema.columns[:8])
         raise DataError(
-            f"{source.name}: no column a model can use ({kinds}); "
+            f"{source.name}: no column that a model can score ({kinds}); "
             "name one with --type COLUMN=number or =category"
         )
     return schema
@@ -133,7 +136,9 @@ def normal_rows(table: Table, label: str | None, normal: Sequence[str], name: st
         if normal:
             raise ParamError("--normal needs --label: the column that holds the value")
         return table
-    keep = np.isin(labels(table, label, name), list(normal)) if normal else np.ones(len(table), bool)
+    keep = (
+        np.isin(labels(table, label, name), list(normal)) if normal else np.ones(len(table), bool)
+    )
     if not keep.any():
         found = sorted(set(labels(table, label, name).tolist()))[:8]
         raise ParamError(
@@ -189,7 +194,7 @@ def _fit_closed(
 ) -> Bundle:
     _, parts = cross_fit(net, params, prepared, options.device)
     graphs = solve(net, params, prepared, np.ones(len(prepared.features), bool))
-    facts = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
+    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
     return _bundle(model.name, params, prepared, graphs, Calibration.of(parts), facts)
 
@@ -220,7 +225,8 @@ def _fit_network(
         progress,
     )
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
-    facts = {"rows": prepared.rows, "fitted_rows": len(prepared.features), "seed": options.seed}
+    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
+    facts["seed"] = options.seed
     facts |= trained.facts
     empty = Calibration.of(np.zeros((0, 1)))
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)

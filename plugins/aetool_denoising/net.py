@@ -14,6 +14,10 @@ class Denoising(AutoEncoder):
     A blanked number is 0, its mean; a blanked category has no level at all.
     """
 
+    owner: Tensor
+    context: Tensor
+    noisy: Tensor
+
     def build(self) -> None:
         super().build()
         owner = torch.from_numpy(self.spec.owners())

@@ -10,9 +10,11 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    latent: int = param(0, "size of the code; 0: as many as explain 95 % of variance", min=0, max=4096)
+    latent: int = param(
+        0, "size of the code; 0: as many as explain 95 % of variance", min=0, max=4096
+    )
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
-    trim: float = param(0.05, "part of the rows left out as outliers", min=0.0, max=0.4)
+    trim: float = param(0.02, "part of the rows weighed down as far out", min=0.0, max=0.4)
 
 
 @hookimpl

@@ -14,7 +14,7 @@ DENSE = 1024  # features up to which the whole covariance is kept
 MOST = 4096  # features up to which a covariance is formed
 COMPONENTS = 64  # of the low-rank covariance of more features (pictures)
 INDICATOR_NOISE = 1e-3  # variance added to 0/1 features, whose blocks are singular
-TAIL_ROWS, TAIL_STEPS, TAIL_START = 8_000, 25, (1.0, 3.0, 10.0)
+TAIL_ROWS, TAIL_STEPS, TAIL_START, TAIL_CUT = 8_000, 25, (1.0, 3.0, 10.0), 0.0025
 FEATURE_NOISE = 1e-6  # likewise, for the others: a column may repeat another
 
 
@@ -33,8 +33,8 @@ class PCA(ClosedForm):
     Score: every column given all others under a Gaussian with that covariance. Its conditional
     mean is x - P^-1_bb (P (x - mean))_b for the block b of a column, P the inverse covariance
     (Rasmussen & Williams 2006, eq. 5.12, for one variable; the block form is the same Schur
-    complement). Covariance is re-estimated without the `trim` farthest rows, twice: the
-    concentration step of Rousseeuw & Van Driessen 1999.
+    complement). Covariance is re-estimated twice with the `trim` farthest rows weighed down in
+    inverse proportion to their distance, as M-estimators do (Maronna 1976).
     """
 
     def fit(self, batches: Batches) -> Maps:
@@ -47,8 +47,8 @@ class PCA(ClosedForm):
         moments = _moments(batches, None)
         for _ in range(2 if self.params.trim and moments.rows >= 20 else 0):
             far = self._distances(self._maps(moments), batches)
-            keep = far <= np.quantile(far, 1 - self.params.trim)
-            moments = _moments(batches, keep)
+            cut = np.quantile(far, 1 - self.params.trim)
+            moments = _moments(batches, np.minimum(1.0, (cut + 1e-9) / (far + 1e-9)))
         return self._with_tails(self._maps(moments), batches)
 
     def _noise(self) -> Float:
@@ -121,12 +121,14 @@ class PCA(ClosedForm):
         """The maps with a scale mixture fitted to each feature's residuals by EM.
 
         One Gaussian would call every shower an outlier: residuals of real columns are a sharp
-        bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean.
+        bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The
+        largest 0.5 % of each feature are left out: an outlier must not make itself at home.
         """
         rows = sum(len(batch) for batch in batches)
         step = -(-rows // TAIL_ROWS)
         few = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
         square = self._residual(maps, few) ** 2
+        inside = square <= np.quantile(square, 1 - TAIL_CUT, axis=0)
         least = np.full(self.spec.features, 1e-6)
         least[self.spec.numeric] = 0.5 * self.spec.half
         variance = np.maximum(np.median(square, axis=0) / 0.455, least**2)
@@ -135,7 +137,7 @@ class PCA(ClosedForm):
         for _ in range(TAIL_STEPS):
             log = np.log(weight / scale)[:, None] - square / (2 * scale[:, None] ** 2)
             share = np.exp(log - log.max(axis=0))
-            share /= share.sum(axis=0)
+            share *= inside / share.sum(axis=0)
             mass = share.sum(axis=1) + 1.0  # one row's worth of prior in each
             scale = np.sqrt(((share * square).sum(axis=1) + scale**2) / mass)
             scale = np.maximum(scale, least)
@@ -148,22 +150,21 @@ def _enough(values: Float) -> int:
     return int(np.searchsorted(part, 0.95) + 1)
 
 
-def _moments(batches: Batches, keep: np.ndarray[tuple[int], np.dtype[np.bool_]] | None) -> Moments:
-    """Exact in one pass: sums about the first batch's mean, in float64."""
-    rows, origin, first = 0, None, 0
+def _moments(batches: Batches, weights: Float | None) -> Moments:
+    """Exact in one pass: weighted sums about the first batch's mean, in float64."""
+    mass, origin, first = 0.0, None, 0
     for batch in batches:
         x = batch.reshape(len(batch), -1).astype(np.float64)
-        if keep is not None:
-            x = x[keep[first : first + len(batch)]]
-        first += len(batch)
+        w = np.ones(len(x)) if weights is None else weights[first : first + len(x)]
+        first += len(x)
         if origin is None:
             origin = x.mean(axis=0) if len(x) else np.zeros(x.shape[1])
             total, square = np.zeros_like(origin), np.zeros((len(origin), len(origin)))
         x -= origin
-        total += x.sum(axis=0)
-        square += x.T @ x
-        rows += len(x)
-    if origin is None or not rows:
+        total += w @ x
+        square += (x * w[:, None]).T @ x
+        mass += float(w.sum())
+    if origin is None or mass <= 0:
         raise DataError("no rows to fit")
-    offset = total / rows
-    return Moments(rows, origin + offset, square / rows - np.outer(offset, offset))
+    offset = total / mass
+    return Moments(first, origin + offset, square / mass - np.outer(offset, offset))

@@ -17,12 +17,14 @@ class VAE(AutoEncoder):
     that the score is deterministic, and the KL as what all columns share.
     """
 
+    draws: Tensor
+
     def build(self) -> None:
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, out=2 * self.latent,
             width=self.params.width, depth=self.params.depth,
         )  # fmt: skip
-        sobol = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=0)
+        sobol = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
         uniform = sobol.draw(self.params.samples).clamp(1e-6, 1 - 1e-6)
         self.register_buffer("draws", torch.special.ndtri(uniform), persistent=False)
 

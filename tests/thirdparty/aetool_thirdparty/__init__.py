@@ -12,7 +12,12 @@ class Params(NetParams):
 
 @hookimpl
 def aetool_models():
-    yield Model("bounded", "autoencoder whose code lies within -1 .. 1", "aetool_thirdparty.net:Bounded", Params)
+    yield Model(
+        "bounded",
+        "autoencoder whose code lies within -1 .. 1",
+        "aetool_thirdparty.net:Bounded",
+        Params,
+    )
 
 
 @hookimpl

@@ -1,0 +1,48 @@
+"""The whole runtime path where torch is not installed; run by `make slim` in a venv of its own."""
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+model = Path(sys.argv[1]).resolve()
+for package in ("torch", "onnxscript", "pytest", "sklearn"):
+    assert importlib.util.find_spec(package) is None, f"{package} is installed: this is not slim"
+
+import aetool  # noqa: E402
+
+table = Path(aetool.__file__).parent / "demo" / "beijing_air.csv"
+assert ".venv-slim" in str(table), "the wheel must be installed, data and all"
+COMMANDS = f"""
+--help
+plugins list
+fit {table} -p pca -o m.aem
+detect {table} --top 3
+detect {table} -m m.aem
+detect {table} -m {model} --top 3
+compress {table} -o a.aez
+decompress a.aez -o a.csv
+compress {table} --lossy -m {model} --embed -o b.aez
+decompress b.aez -o b.csv
+compress {table} --lossy -o c.aez
+decompress c.aez -c --rows 0:3
+info {model}
+info b.aez
+verify a.aez b.aez m.aem {model}
+evaluate {table} --label wd --normal N,NE,NW
+export {model} -o onnx
+demo -o demo
+doctor
+"""
+with tempfile.TemporaryDirectory() as folder:
+    for line in COMMANDS.strip().splitlines():
+        command = [sys.executable, "-m", "aetool", *line.split()]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"aetool {line}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+    assert (Path(folder) / "a.csv").read_bytes() == table.read_bytes()
+    command = [sys.executable, "-m", "aetool", "fit", str(table), "-p", "vae", "-o", "x.aem"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "pip install 'aetool[train]'" in done.stderr, done.stderr
+print(f"slim: {len(COMMANDS.strip().splitlines()) + 1} passed, 0 failed")
