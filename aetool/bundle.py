@@ -158,7 +158,7 @@ def from_bytes(data: bytes, name: str) -> Bundle:
     if not same:
         raise BundleError(f"{name}: damaged: its bytes are not the canonical ones")
     for graph, content in bundle.graphs.items():
-        runtime.vet(content, f"{name}: {graph}", bundle.most_rows)
+        runtime.walk(content, f"{name}: {graph}")  # its sizes are checked before it first runs
     return bundle
 
 

@@ -186,7 +186,7 @@ class NetParams:
     """Parameters every autoencoder has; a plugin's own Params may extend this."""
 
     latent: int = param(0, "size of the code; 0: chosen by the data", min=0, max=MAX_LATENT)
-    width: int = param(64, "units of a hidden layer", min=1, max=8192)
+    width: int = param(48, "units of a hidden layer", min=1, max=8192)
     depth: int = param(
         2, "hidden layers (pictures: halvings of the sides); 0: linear", min=0, max=8
     )

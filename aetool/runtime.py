@@ -12,7 +12,8 @@ import numpy.typing as npt
 from aetool.errors import BundleError, ParamError
 
 TABLE_BATCH, IMAGE_BATCH = 512, 64
-MAX_ACTIVATIONS = 512 << 20  # bytes over all values of one run; larger batches are made smaller
+MAX_ACTIVATIONS = 32 << 20  # bytes over all values of one run; larger batches are made smaller
+MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
 MAX_NODES = 20_000
 # What our exporters write, and nothing that loops, branches, reads files or allocates by value.
 _NAMES = """
@@ -29,11 +30,9 @@ _NAMES = """
 OPERATORS = frozenset(_NAMES.split())
 
 
-def vet(data: bytes, name: str, most: int) -> int:
-    """The batch size to run this graph with: at most `most`, and small enough for its values.
-
-    BundleError unless the graph is plain: known operators, no subgraph, external or sparse data,
-    foreign domain or function; every shape known beforehand, and one row's values small.
+def walk(data: bytes, name: str) -> Any:
+    """The graph in these bytes, parsed; BundleError unless it is plain: known operators, no
+    subgraph, external or sparse data, foreign domain or function, no constant larger than the file.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -67,12 +66,26 @@ def vet(data: bytes, name: str, most: int) -> int:
             raise refuse("external data")
         if math.prod(tensor.dims) > len(data) or any(d < 0 for d in tensor.dims):
             raise refuse("a constant larger than the file")
+    return model
+
+
+def vet(data: bytes, name: str, most: int) -> int:
+    """The batch size to run this graph with: at most `most`, and small enough for its values.
+
+    BundleError unless it passes `walk`, every shape is known beforehand, and one row's values are
+    small.
+    """
+    model = walk(data, name)
+
+    def refuse(why: str) -> BundleError:
+        return BundleError(f"{name}: refused: {why}")
+
     total = _activations(model, most, refuse)
     if total <= MAX_ACTIVATIONS:
         return most
     batch = max(1, most * MAX_ACTIVATIONS // total)
     total = _activations(model, batch, refuse)
-    if total > 2 * MAX_ACTIVATIONS:
+    if total > MOST_FOR_ONE:
         raise refuse(f"it would need {total >> 20} MiB for {batch} rows")
     return batch
 

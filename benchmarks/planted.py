@@ -17,7 +17,9 @@ import pandas as pd
 CELLS, NEAREST = 50, 6.0
 
 
-def plant(frame: pd.DataFrame, seed: int, farthest: float = 12.0) -> tuple[pd.DataFrame, dict[int, str]]:
+def plant(
+    frame: pd.DataFrame, seed: int, farthest: float = 12.0
+) -> tuple[pd.DataFrame, dict[int, str]]:
     """The table with cells moved, and {0-based row: column moved}."""
     rng = np.random.default_rng(seed)
     frame = frame.copy()

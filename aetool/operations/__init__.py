@@ -1,23 +1,49 @@
-"""What aetool does, as plain functions; the CLI and the Python API call these and nothing else."""
+"""What aetool does, as plain functions; the CLI and the Python API call these and nothing else.
 
-from aetool.operations.archiving import CompressOptions, compress, decode, decompress
-from aetool.operations.detecting import Detection, detect, encode, evaluate, score
-from aetool.operations.fitting import FitOptions, fit
-from aetool.operations.inspecting import export, info, verify
+Each is imported when it is first asked for: detecting need not load what archiving needs.
+"""
 
-__all__ = [
-    "CompressOptions",
-    "Detection",
-    "FitOptions",
-    "compress",
-    "decode",
-    "decompress",
-    "detect",
-    "encode",
-    "evaluate",
-    "export",
-    "fit",
-    "info",
-    "score",
-    "verify",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aetool.operations.archiving import CompressOptions as CompressOptions
+    from aetool.operations.archiving import compress as compress
+    from aetool.operations.archiving import decode as decode
+    from aetool.operations.archiving import decompress as decompress
+    from aetool.operations.detecting import Detection as Detection
+    from aetool.operations.detecting import detect as detect
+    from aetool.operations.detecting import encode as encode
+    from aetool.operations.detecting import evaluate as evaluate
+    from aetool.operations.detecting import score as score
+    from aetool.operations.fitting import FitOptions as FitOptions
+    from aetool.operations.fitting import fit as fit
+    from aetool.operations.inspecting import export as export
+    from aetool.operations.inspecting import info as info
+    from aetool.operations.inspecting import verify as verify
+
+_HOMES = {
+    "CompressOptions": "archiving",
+    "Detection": "detecting",
+    "FitOptions": "fitting",
+    "compress": "archiving",
+    "decode": "archiving",
+    "decompress": "archiving",
+    "detect": "detecting",
+    "encode": "detecting",
+    "evaluate": "detecting",
+    "export": "inspecting",
+    "fit": "fitting",
+    "info": "inspecting",
+    "score": "detecting",
+    "verify": "inspecting",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aetool.operations' has no attribute '{name}'")
+    return getattr(import_module(f"aetool.operations.{_HOMES[name]}"), name)

@@ -22,7 +22,7 @@ from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
 from aetool.model import Model, Progress, Spec, make_params
 
-FOLDS, FEW_FOLDS, MANY_ROWS = 5, 2, 50_000
+FOLDS, FEW_FOLDS, MANY_ROWS = 5, 2, 10_000
 FEWEST_TO_CROSS = 20
 CHUNK = 8192
 
