@@ -11,6 +11,7 @@ import argparse
 import statistics
 from pathlib import Path
 
+import common
 import numpy as np
 import pandas as pd
 
@@ -70,6 +71,8 @@ def main() -> None:
         recalls.append(len(hits) / CELLS)
         named.append(sum(first[r] == moved[r] for r in hits) / CELLS)
         print(f"seed {seed}: recall {recalls[-1]:.2f}, planted column first {named[-1]:.2f}")
+    row = {"farthest": options.farthest, "seeds": seeds, "recall": statistics.mean(recalls)}
+    common.record("planted", {**row, "first": statistics.mean(named)})
     print(f"mean: recall {statistics.mean(recalls):.3f}, first {statistics.mean(named):.3f}")
     print(
         f"median over {seeds} seeds: recall {statistics.median(recalls):.2f}, "
