@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim slow bench gpu clean
+.PHONY: demo test lint slim bench gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
 
 test: $(VENV)/.dev lint slim
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not gpu"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -22,9 +22,6 @@ lint: $(VENV)/.dev
 slim: $(VENV)-slim/.base $(VENV)/.dev
 	$(BIN)/python tests/make_slim_model.py $(VENV)-slim/deep.aem
 	$(VENV)-slim/bin/python tests/slim.py $(VENV)-slim/deep.aem
-
-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -m slow
 
 bench: $(VENV)/.dev
 	cd benchmarks && for b in startup planted kdd detect oneclass lossy; do \

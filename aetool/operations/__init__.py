@@ -9,10 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aetool.operations.archiving import CompressOptions as CompressOptions
     from aetool.operations.archiving import compress as compress
-    from aetool.operations.archiving import decode as decode
-    from aetool.operations.archiving import decompress as decompress
     from aetool.operations.detecting import Detection as Detection
     from aetool.operations.detecting import detect as detect
     from aetool.operations.detecting import encode as encode
@@ -23,14 +20,17 @@ if TYPE_CHECKING:
     from aetool.operations.inspecting import export as export
     from aetool.operations.inspecting import info as info
     from aetool.operations.inspecting import verify as verify
+    from aetool.operations.lossy_job import CompressOptions as CompressOptions
+    from aetool.operations.restoring import decode as decode
+    from aetool.operations.restoring import decompress as decompress
 
 _HOMES = {
-    "CompressOptions": "archiving",
+    "CompressOptions": "lossy_job",
     "Detection": "detecting",
     "FitOptions": "fitting",
     "compress": "archiving",
-    "decode": "archiving",
-    "decompress": "archiving",
+    "decode": "restoring",
+    "decompress": "restoring",
     "detect": "detecting",
     "encode": "detecting",
     "evaluate": "detecting",

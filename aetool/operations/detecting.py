@@ -118,6 +118,8 @@ def detect(
         if value is not None and not 0 < value < 1:
             raise ParamError(f"--{name} must lie between 0 and 1, got {value:g}")
     source = open_source(data)
+    if append is None and getattr(source, "names", None):
+        append = []  # pictures are known by their names
     scorer, bundle, calibration = _scorer(source, model, fit, device)
     cut = calibration.threshold(fpr) if threshold is None else threshold
     if contamination is not None or top is not None:

@@ -1,0 +1,377 @@
+"""Lossy compression of one source: choose a step on a sample, encode by blocks, measure, verify."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from aetool.bundle import Bundle, atomic
+from aetool.codec import archive as archives
+from aetool.codec import lossless, lossy, rans, streams
+from aetool.codec.archive import Archive
+from aetool.codec.container import Stream, Writer, digest
+from aetool.data import dates, sources
+from aetool.data.images import ImageSource
+from aetool.data.scaling import image_features
+from aetool.data.schema import Column
+from aetool.data.table import Cells, Table, Values
+from aetool.detection.calibration import Calibration
+from aetool.errors import DataError, ParamError
+from aetool.operations import fitting
+
+BLOCK_BYTES = 8 << 20  # of text, or of pictures, in one block
+SAMPLE = 4096
+EMBED_SHARE = 0.05  # a model up to this part of the source is embedded
+MOST_WRONG = 0.05  # a category restored wrongly more often than this is stored as it is
+TRIES = 6
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """lossy: the code alone; latent: code units kept, or target: the error allowed (a part: 0.01
+    is 1 %), at most one. embed: put the model into the archive (None: if it is small beside the
+    source). fit: how to learn a model where none is given.
+    """
+
+    lossy: bool = False
+    latent: int | None = None
+    target: float | None = None
+    embed: bool | None = None
+    force: bool = False
+    device: str = "auto"
+    fit: fitting.FitOptions | None = None
+
+
+def inner_name(name: str) -> str:
+    """The file name without folders and without .gz, .zst, .xz."""
+    base = Path(name).name
+    for suffix in (".gz", ".zst", ".xz"):
+        base = base.removesuffix(suffix)
+    return base
+
+
+@dataclass(eq=False)
+class _Errors:
+    """Sums over rows, for the errors an archive reports."""
+
+    square: Any = 0.0
+    largest: Any = 0.0
+    compared: Any = 0
+    wrong: Any = 0
+    rows: int = 0
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+class LossyJob:
+    """One lossy compression: choose a step on a sample, encode by blocks, measure, verify."""
+
+    def __init__(
+        self,
+        source: sources.TableSource | ImageSource,
+        model: Bundle,
+        options: CompressOptions,
+        learned: bool,
+    ) -> None:
+        self.source, self.model, self.options = source, model, options
+        self.learned = learned
+        self.modelled = model.schema.modelled if model.schema else ()
+        self.ranges: dict[str, list[float]] = {}
+        self.not_carried: set[str] = set()
+
+    def run(self, path: Path) -> dict[str, Any]:
+        """Write the archive; a target that the whole file misses is tried again, finer."""
+        sample = self._survey()
+        wanted = self.options.target
+        target = wanted
+        for _ in range(TRIES):
+            quantiser = self._choose(sample, target)
+            try:
+                with atomic(path, self.options.force) as file:
+                    facts = self._write(file, quantiser)
+                    if wanted is not None and facts["error"] > wanted:
+                        raise _MissedError
+                    file.flush()
+                    with Archive(Path(file.name), self.model, self.options.device) as made:
+                        made.check()
+                    return {**facts, "archive_bytes": file.tell(), "rows": made.rows}
+            except _MissedError:
+                assert wanted is not None and target is not None
+                target = 0.98 * target * wanted / facts["error"]
+        raise ParamError(
+            f"--target-error {wanted:g} holds on a sample but not on the whole file; "
+            "fit a model with a larger code (-O latent=...), or allow more"
+        )
+
+    def _survey(self) -> Any:
+        """A sample of what the encoder takes; on the way, the range of every number."""
+        if isinstance(self.source, ImageSource):
+            return self.source.sample(SAMPLE, 0)
+        assert self.model.schema is not None
+        low = np.full(len(self.modelled), np.inf)
+        high = -low
+        for table in self.source.batches():
+            x = self.model.schema.encode(table, self.source.name)
+            finite = np.where(np.isfinite(x), x, np.nan)
+            if len(finite):
+                low = np.fmin(low, np.fmin.reduce(finite, axis=0))
+                high = np.fmax(high, np.fmax.reduce(finite, axis=0))
+        for i, column in enumerate(self.modelled):
+            if column.kind == "number":
+                seen = np.isfinite(low[i])
+                ends = (low[i], high[i]) if seen else (column.low, column.high)
+                self.ranges[column.name] = [float(v) for v in ends]
+        try:
+            table, _ = self.source.sample(SAMPLE, 0)
+        except DataError:  # no records: an empty archive of the right columns
+            table = self.source.head(0)
+        return self.model.schema.encode(table, self.source.name)
+
+    def _choose(self, sample: Any, target: float | None) -> lossy.Quantiser:
+        if not len(sample):
+            size = self.model.latent
+            return lossy.Quantiser(np.zeros(size), np.ones(size), np.arange(size))
+        encoder = self.model.session("encoder.onnx", self.options.device)
+        z = encoder(sample)["z"]
+
+        def decode(code: Any) -> Any:
+            return self._decode(code, sample[: len(code)])  # gains are probed on the first rows
+
+        def error(decoded: Any) -> float:
+            found = _Errors()
+            self._measure(found, sample, decoded)
+            return float(self._summary(found)["error"])
+
+        def distortion(decoded: Any) -> float:
+            return float(self._distance(sample, decoded).mean())
+
+        self._set_apart(sample, decode(z))
+        latent = self.options.latent
+        return lossy.choose(z, decode, self._distance, error, distortion, latent, target)
+
+    def _decode(self, code: Any, x: Any) -> Any:
+        """Codes to what the archive restores of the records x, whose gaps it stores."""
+        decoded = archives.decode(self.model, code, self.options.device, self.ranges)
+        if self.model.schema is not None:
+            archives.put_gaps(self.model.schema, decoded, archives.gaps_of(x))
+        return decoded
+
+    def _set_apart(self, sample: Any, decoded: Any) -> None:
+        """Notes the categories that this model does not carry; they are stored as they are."""
+        for i, column in enumerate(self.modelled):
+            if column.kind != "category":
+                continue
+            if _differ(sample[:, i], decoded[:, i]).mean() > MOST_WRONG:
+                self.not_carried.add(column.name)
+
+    def _distance(self, a: Any, b: Any) -> Any:
+        """(rows,): squared difference of two decodings, each column on its own scale."""
+        if self.model.schema is None:
+            d = image_features(a).reshape(len(a), -1) - image_features(b).reshape(len(b), -1)
+            return np.asarray((d.astype(np.float64) ** 2).sum(axis=1))
+        total = np.zeros(len(a))
+        for i, column in enumerate(self.modelled):
+            if column.kind == "number":
+                d = np.nan_to_num(column.lay(a[:, i]) - column.lay(b[:, i]))
+                total += d**2
+            elif column.kind == "category" and column.name not in self.not_carried:
+                total += _differ(a[:, i], b[:, i])
+        return total
+
+    def _measure(self, found: _Errors, x: Any, decoded: Any) -> None:
+        """Adds the errors of these rows: numbers by difference, the rest by being wrong."""
+        found.rows += len(x)
+        if self.model.schema is None:
+            d = x.astype(np.float64) - decoded
+            found.square = found.square + float((d**2).sum())
+            found.largest = max(found.largest, float(np.abs(d).max(initial=0.0)))
+            found.compared = found.compared + d.size
+            return
+        number = np.array([c.kind == "number" for c in self.modelled])
+        both = np.isfinite(x) & np.isfinite(decoded) & number
+        d = np.where(both, np.where(both, x, 0.0) - np.where(both, decoded, 0.0), 0.0)
+        same = (x == decoded) | (np.isnan(x) & np.isnan(decoded))
+        wrong = np.where(number, ~both & ~same, ~same)
+        found.square = found.square + (d**2).sum(axis=0)
+        found.largest = np.maximum(found.largest, np.abs(d).max(axis=0, initial=0.0))
+        found.compared = found.compared + both.sum(axis=0)
+        found.wrong = found.wrong + wrong.sum(axis=0)
+
+    def _summary(self, found: _Errors) -> dict[str, Any]:
+        """error: the mean over columns of RMSE / range (numbers) or of the part wrong (others);
+        of pictures, RMSE / 255. columns: the same, for each."""
+        if self.model.schema is None:
+            rmse = (found.square / max(found.compared, 1)) ** 0.5
+            psnr = 20 * np.log10(255 / rmse) if rmse else None
+            facts: dict[str, Any] = {"error": rmse / 255, "rmse": rmse, "largest": found.largest}
+            return facts | ({"psnr_db": round(float(psnr), 3)} if psnr is not None else {})
+        columns, errors = {}, []
+        for i, column in enumerate(self.modelled):
+            if column.kind == "date" or column.name in self.not_carried or not found.rows:
+                continue
+            entry: dict[str, float] = {"wrong": float(found.wrong[i]) / found.rows}
+            errors.append(entry["wrong"])
+            if column.kind == "number":
+                rmse = float(found.square[i] / max(found.compared[i], 1)) ** 0.5
+                low, high = self.ranges[column.name]
+                entry |= {"rmse": rmse, "largest": float(found.largest[i])}
+                errors[-1] = min(1.0, rmse / (high - low or 1.0) + entry["wrong"])
+            columns[column.name] = entry
+        return {"error": float(np.mean(errors)) if errors else 0.0, "errors": columns}
+
+    def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Any]:
+        found = _Errors()
+        columns = self._columns()
+        writer = Writer(file, self._header(quantiser, columns), self._sections())
+        encoder = self.model.session("encoder.onnx", self.options.device)
+        for x, table, names in self._blocks():
+            q = quantiser.quantise(encoder(x)["z"])
+            raw = q.astype("<i8").tobytes()
+            parts = [Stream(streams.RANS, rans.encode_table(q), len(raw), digest(raw))]
+            self._measure(found, x, self._decode(quantiser.restore(q), x))
+            if table is not None:
+                parts.append(lossless.stream_of(archives.gaps_of(x)))
+                exact = [c for c in columns if c["stored"] != "model"]
+                parts += [_exact(entry, table[str(entry["name"])]) for entry in exact]
+            elif names:
+                parts.append(lossless.stream_of(streams.encode_text(Cells.of(names))))
+            labels = [archives.CODE]
+            labels += ["gaps"] if table is not None else ["names"]
+            labels += [c["name"] for c in columns if c["stored"] != "model"]
+            for label, part in zip(labels, parts, strict=False):
+                found.sizes[label] = found.sizes.get(label, 0) + len(part.data)
+            writer.add(len(x), parts)
+        facts = {"fidelity": "lossy", "bytes": found.sizes, **self._summary(found)}
+        writer.finish(facts)
+        return facts
+
+    def _blocks(self) -> Iterator[tuple[Any, Table | None, list[str]]]:
+        if isinstance(self.source, ImageSource):
+            yield from self._picture_blocks(self.source)
+            return
+        assert self.model.schema is not None
+        for table in self.source.batches():
+            if len(table):
+                yield self.model.schema.encode(table, self.source.name), table, []
+
+    def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Any, None, list[str]]]:
+        held: list[Any] = []
+        first = 0
+        for batch in source.batches():
+            held.append(batch)
+            if sum(b.size for b in held) >= BLOCK_BYTES:
+                pixels = np.concatenate(held)
+                yield pixels, None, source.names[first : first + len(pixels)]
+                first, held = first + len(pixels), []
+        if held:
+            yield np.concatenate(held), None, source.names[first:]
+
+    def _columns(self) -> list[dict[str, Any]]:
+        """How each column of the source is stored, in its order."""
+        if isinstance(self.source, ImageSource):
+            return []
+        carried = {c.name for c in self.modelled if c.kind != "date"} - self.not_carried
+        known = {c.name: c for c in self.model.schema.columns} if self.model.schema else {}
+        head = self.source.head(1)
+        out = []
+        for name, values in zip(head.names, head.values, strict=True):
+            column = known.get(name)
+            entry: dict[str, Any] = {"name": name}
+            if name in carried:
+                entry["stored"] = "model"
+            elif isinstance(values, Cells):
+                entry |= self._text_entry(name, column)
+            else:
+                entry["stored"] = "moments" if values.dtype.kind == "M" else "floats"
+            out.append(entry)
+        return out
+
+    def _text_entry(self, name: str, column: Column | None) -> dict[str, Any]:
+        """Dates that their format writes back exactly are stored as numbers; else text as it is."""
+        assert isinstance(self.source, sources.TableSource)
+        if column is not None and column.kind == "date" and column.format:
+            unit = 10 ** int(column.format.split("|")[4])
+            if all(_ticks(t[name], column.format, unit) is not None for t in self.source.batches()):
+                return {"stored": "dates", "format": column.format, "unit": unit}
+        return {"stored": "text"}
+
+    def _header(self, quantiser: lossy.Quantiser, columns: list[dict[str, Any]]) -> dict[str, Any]:
+        header: dict[str, Any] = {
+            "mode": "lossy",
+            "kind": self.source.kind,
+            "format": {**self.source.format, "name": inner_name(self.source.name)},
+            "columns": columns,
+            "dtypes": getattr(self.source, "dtypes", {}),
+            "quantiser": quantiser.to_json(),
+            "ranges": self.ranges,
+        }
+        if not self._embed():
+            header["model"] = self.model.sha256
+        return header
+
+    def _embed(self) -> bool:
+        if self.options.embed is not None:
+            return self.options.embed
+        size = _source_size(self.source)
+        return self.learned or len(self._decoder_only()) <= EMBED_SHARE * size
+
+    def _decoder_only(self) -> bytes:
+        """The bundle with what decompression needs: schema and decoder."""
+        return dataclasses.replace(
+            self.model,
+            graphs={"decoder.onnx": self.model.graphs["decoder.onnx"]},
+            calibration=Calibration.of(np.zeros((0, 1))),
+            facts={},
+        ).to_bytes()
+
+    def _sections(self) -> dict[str, bytes]:
+        return {"model": self._decoder_only()} if self._embed() else {}
+
+
+class _MissedError(Exception):
+    """The whole file missed the target that the sample met."""
+
+
+def _differ(a: Any, b: Any) -> Any:
+    return ~((a == b) | (np.isnan(a) & np.isnan(b)))
+
+
+def _source_size(source: Any) -> int:
+    path = getattr(source, "path", None) or getattr(source, "_path", None)
+    if path is not None:
+        return int(Path(path).stat().st_size)
+    if isinstance(source, ImageSource):
+        return source.count * int(np.prod(source.shape))
+    return 0
+
+
+def _ticks(values: Values, fmt: str, unit: int) -> Any:
+    """Dates as whole numbers of 1/unit seconds, if that writes every cell back; else None."""
+    if not isinstance(values, Cells) or values.null.any():
+        return None
+    cells = values.strings()
+    seconds = dates.parse(cells, fmt)
+    if not np.isfinite(seconds).all():
+        return None
+    ticks = np.rint(seconds * unit).astype(np.int64)
+    return ticks if dates.render(ticks / unit, fmt) == cells else None
+
+
+def _exact(entry: Mapping[str, Any], values: Values) -> Stream:
+    if entry["stored"] == "text":
+        assert isinstance(values, Cells)
+        return lossless.stream_of(streams.encode_text(values))
+    if entry["stored"] == "dates":
+        ticks = _ticks(values, entry["format"], entry["unit"])
+        return lossless.stream_of(streams.encode_integers(ticks))
+    assert not isinstance(values, Cells)
+    if entry["stored"] == "moments":
+        return lossless.stream_of(
+            streams.encode_integers(values.astype("datetime64[us]").view("i8"))
+        )
+    planes = np.ascontiguousarray(values.astype("<f8").view(np.uint8).reshape(-1, 8).T)
+    return lossless.stream_of(planes.tobytes())

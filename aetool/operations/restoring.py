@@ -1,0 +1,152 @@
+"""decompress and decode: archives and codes back to records."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from aetool.bundle import Bundle, atomic
+from aetool.codec import archive as archives
+from aetool.codec.archive import Archive
+from aetool.data import writers
+from aetool.data.schema import Column
+from aetool.errors import ArchiveError, DataError, ParamError
+
+
+def decompress(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    model: Bundle | None = None,
+    rows: tuple[int, int] | None = None,
+    force: bool = False,
+    device: str = "auto",
+) -> Path:
+    """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
+
+    rows: (first, last) 0-based, last exclusive. Returns where it was written; nothing is left
+    behind on failure.
+    """
+    with Archive(path, model, device) as archive:
+        try:
+            return _decompress(archive, path, out, rows, force)
+        except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:
+            raise archive.reader.damaged(f"its header does not fit ({error!r})") from None
+
+
+def _decompress(
+    archive: Archive,
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None,
+    rows: tuple[int, int] | None,
+    force: bool,
+) -> Path:
+    first, last = rows or (0, archive.rows)
+    if not 0 <= first <= last <= archive.rows:
+        raise ParamError(f"--rows {first}:{last}: the archive has rows 0:{archive.rows}")
+    if archive.mode == "lossy" and archive.format["format"] == "folder":
+        return _write_folder(archive, Path(out or default_name(path, archive)), first, last, force)
+    target = default_name(path, archive) if out is None else Path(out)
+    if os.fspath(target) == "-":
+        _restore_to(archive, sys.stdout.buffer, first, last)
+        return Path("-")
+    with atomic(target, force) as file:
+        _restore_to(archive, file, first, last)
+    return target
+
+
+def decode(codes: Any, model: Bundle, device: str = "auto") -> Any:
+    """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
+
+    Dates come back missing: they are context, which a code does not carry.
+    """
+    x = archives.decode(model, np.asarray(codes, dtype=np.float32), device)
+    if model.schema is None:
+        return x
+    columns: writers.Columns = {}
+    dtypes = {}
+    for i, column in enumerate(model.schema.modelled):
+        values = archives.values_of(column, x[:, i])
+        columns[column.name] = values if column.kind != "date" else [None] * len(x)
+        if column.dtype and column.kind != "date" and "," not in column.dtype[:5]:
+            dtypes[column.name] = column.dtype
+    return writers.frame_of([columns], dtypes, {})
+
+
+def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
+    """The archive's name without .aez and without a suffix of compression."""
+    name = Path(path)
+    base = name.with_name(name.name.removesuffix(".aez"))
+    if base.suffix in (".gz", ".zst", ".xz"):
+        base = base.with_suffix("")
+    return base if base != name else name.with_name(archive.format.get("name") or name.stem)
+
+
+def _restore_to(archive: Archive, file: BinaryIO, first: int, last: int) -> None:
+    if archive.mode == "lossless":
+        seen = hashlib.sha256()
+        for piece in archive.text(first, last):
+            seen.update(piece)
+            file.write(piece)
+        if (first, last) == (0, archive.rows) and seen.hexdigest() != archive.facts["sha256"]:
+            raise ArchiveError(f"{archive.reader.path}: damaged: the whole does not match its hash")
+        return
+    if archive.kind == "table":
+        schema = archive.model.schema
+        written = {c.name: _written(c) for c in schema.columns} if schema else {}
+        batches = archive.tables(first, last)
+        writers.write_table(file, batches, archive.format, archive.dtypes, written)
+        return
+    shape = archive.model.shape or (1, 1, 1)
+    if archive.format["format"] == "idx":
+        writers.write_idx(file, archive.pictures(first, last), last - first, shape)
+        return
+    found = list(archive.pictures(first, last))
+    pixels = np.concatenate(found) if found else np.zeros((0, *shape), np.uint8)
+    array = pixels[:, 0] if archive.format["flat"] else pixels.transpose(0, 2, 3, 1)
+    if archive.format["format"] == "npy":
+        np.save(file, array, allow_pickle=False)
+    else:
+        np.savez(file, **{str(archive.format["key"]): array})  # type: ignore[arg-type]
+
+
+def _written(column: Column) -> dict[str, Any]:
+    """How text files write the column: true floats with the decimals their resolution needs."""
+    places = column.decimals
+    if places is None and column.kind == "number":
+        places = min(12, max(0, math.ceil(-math.log10(column.resolution))))
+    return {"decimals": places, "token": column.token, "comma": column.dtype == "text,"}
+
+
+def _write_folder(archive: Archive, target: Path, first: int, last: int, force: bool) -> Path:
+    """Pictures as PNG files in a new folder, moved into place when all are written."""
+    if target.exists() and not force:
+        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    names = archive.names()[first:last]
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent or Path()))
+    try:
+        at = 0
+        for pixels in archive.pictures(first, last):
+            for picture in pixels:
+                name = Path(names[at])
+                if name.is_absolute() or ".." in name.parts:
+                    raise archive.reader.damaged(f"picture name {names[at]!r} leaves the folder")
+                writers.write_picture(part / name.with_suffix(".png"), picture)
+                at += 1
+        if target.exists():
+            shutil.rmtree(target)
+        part.replace(target)
+        target.chmod(0o755)
+    except OSError as error:
+        raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target
