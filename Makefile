@@ -20,6 +20,8 @@ lint: $(VENV)/.dev
 
 # The runtime path in a venv of the base dependencies only: no torch, nothing of development.
 slim: $(VENV)-slim/.base $(VENV)/.dev
+	rm -rf build
+	$(VENV)-slim/bin/python -m pip --disable-pip-version-check -q install --no-deps --force-reinstall .
 	$(BIN)/python tests/make_slim_model.py $(VENV)-slim/deep.aem
 	$(VENV)-slim/bin/python tests/slim.py $(VENV)-slim/deep.aem
 

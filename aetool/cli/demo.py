@@ -66,7 +66,7 @@ def commands(deep: bool) -> list[str]:
         "verify @air.aez @air.aem",
         "decompress @air.aez -m @air.aem -o @air.restored.csv -f",
         "decompress @air.aez -m @air.aem -c --rows 0:3",
-        f"fit {pictures} {'-p denoising --epochs 60' if deep else ''} -o @pictures.aem -f",
+        f"fit {pictures} {'-p ae -O error=mse --epochs 150' if deep else ''} -o @pictures.aem -f",
         f"detect {pictures} -m @pictures.aem --top 3 --format table",
         f"compress {pictures} --lossy -m @pictures.aem -o @pictures.aez -f",
         "decompress @pictures.aez -m @pictures.aem -o @pictures.restored.npz -f",

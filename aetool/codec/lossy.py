@@ -74,6 +74,7 @@ def choose(
     distance: Callable[[Any, Any], Float],
     error: Callable[[Any], float],
     distortion: Callable[[Any], float],
+    floor: float,
     latent: int | None,
     target: float | None,
 ) -> Quantiser:
@@ -81,7 +82,7 @@ def choose(
 
     distance(a, b): (rows,) squared difference of two decodings, on the scale errors are judged on.
     error(decoded): the error that `target` is about; distortion(decoded): the squared one that the
-    default step may raise a little. Steps are inversely proportional to what a unit
+    default step may raise a little, or up to floor. Steps are inversely proportional to what a unit
     does to the output, so that each unit adds the same distortion (reverse water-filling: Cover &
     Thomas 2006, section 10.3.3); only their common scale is searched. latent: keep that many units,
     those that do most.
@@ -108,7 +109,7 @@ def choose(
 
     finest = reached(FINEST)
     if target is None:
-        target = finest * SLACK + 1e-9
+        target = max(finest * SLACK, floor)
     elif finest > target:
         raise ParamError(
             f"--target-error {target:g}: this model reaches {finest:.4g} at best; "
