@@ -36,12 +36,12 @@ def tiny(tmp_path_factory):
 
 
 def test_every_flipped_byte_and_every_cut_is_detected(tiny):
-    for i in range(0, len(tiny)):
+    for i in range(len(tiny)):
         bad = bytearray(tiny)
         bad[i] ^= 1 << (i % 8)
         with pytest.raises(BundleError):
             bundles.from_bytes(bytes(bad), "bad.aem")
-    for cut in range(0, len(tiny), 7):
+    for cut in range(len(tiny)):
         with pytest.raises(BundleError):
             bundles.from_bytes(tiny[:cut], "bad.aem")
     with pytest.raises(BundleError):
