@@ -121,3 +121,10 @@ def test_pictures_say_where(folder, pca_pictures):
 
     found = operations.detect(folder, bundle.load(pca_pictures), top=2, append=[])
     assert "% of the excess" in found.why[0] and found.columns()["file"][0].endswith(".png")
+
+
+def test_a_record_alone_is_not_its_own_anomaly(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+    assert operations.detect(path).flagged == 0
+    assert of(np.full(9, 5.0)).threshold() > 5

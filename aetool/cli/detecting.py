@@ -96,7 +96,7 @@ def _limit(text: str | None) -> float | None:
 def _talk(found: Detection, given: dict[str, Any]) -> None:
     part = found.flagged / max(found.total, 1)
     click.echo(
-        f"{found.flagged} of {found.total} records flagged ({100 * part:.2g} %): "
+        f"{found.flagged} of {found.total} records flagged ({100 * part:.3g} %): "
         f"score above {found.threshold:.4g} {found.unit}",
         err=True,
     )

@@ -14,6 +14,7 @@ from aetool.errors import BundleError
 from aetool.model import Float
 
 KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
+LEAST_DEVIATION = 0.01  # of the log score: equal scores are all usual
 DEVIATIONS = 4.0  # robust deviations of the log score above the median: the default threshold
 
 
@@ -63,8 +64,8 @@ class Calibration:
             return math.inf if rank > self.rows else self.at(rank)
         median, high = self.at(0.5 * self.rows), self.at(0.8 * self.rows)
         if self.scores[0] > 0:
-            log = math.log(median) + DEVIATIONS * (math.log(high) - math.log(median)) / 0.8416
-            return math.exp(min(log, 700.0))
+            deviation = max((math.log(high) - math.log(median)) / 0.8416, LEAST_DEVIATION)
+            return math.exp(min(math.log(median) + DEVIATIONS * deviation, 700.0))
         return median + DEVIATIONS * (high - median) / 0.8416
 
     def at(self, rank: float) -> float:
