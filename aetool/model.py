@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,7 +178,6 @@ def describe_params(model: Model) -> list[tuple[str, Any, str, str]]:
 
 
 Progress = Callable[[Mapping[str, Any]], None]
-Batches = Iterable[npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ class NetParams:
     """Parameters every autoencoder has; a plugin's own Params may extend this."""
 
     latent: int = param(0, "size of the code; 0: chosen by the data", min=0, max=MAX_LATENT)
-    width: int = param(48, "units of a hidden layer", min=1, max=8192)
+    width: int = param(0, "units of a hidden layer; 0: chosen by the data", min=0, max=8192)
     depth: int = param(
         2, "hidden layers (pictures: halvings of the sides); 0: linear", min=0, max=8
     )

@@ -15,7 +15,6 @@ from aetool.errors import ArchiveError
 from aetool.model import Int
 
 STORED, LZMA, RANS = 0, 1, 2
-NAMES = {STORED: "stored", LZMA: "lzma", RANS: "rans"}
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
 MAX_RAW = 1 << 31
 

@@ -38,10 +38,14 @@ class AutoEncoder(nn.Module):
             return int(self.params.latent)
         return 32 if self.spec.shape else max(1, min(16, len(self.spec.columns) // 2))
 
+    def width(self) -> int:
+        """Units of a hidden layer: the parameter, or if that is 0 what keeps a model small."""
+        return int(self.params.width) or (64 if self.spec.shape else 48)
+
     def build(self) -> None:
         """Make encoder and decoder."""
         self.encoder, self.decoder = backbone(
-            self.spec, self.latent, width=self.params.width, depth=self.params.depth
+            self.spec, self.latent, width=self.width(), depth=self.params.depth
         )
 
     def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +22,6 @@ from aetool.operations import fitting
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TOO_MANY = 0.1  # above this part flagged, say how to tighten
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,6 @@ class Detection:
     unit: str
     table: Table | None = None
     index: Any = None
-    kinds: dict[str, Any] = field(default_factory=dict)
 
     def columns(self, everything: bool = False) -> dict[str, list[Any]]:
         """The output table: row (1-based), score, p, why; anomaly when not only anomalies are in

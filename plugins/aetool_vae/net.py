@@ -22,7 +22,7 @@ class VAE(AutoEncoder):
     def build(self) -> None:
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, out=2 * self.latent,
-            width=self.params.width, depth=self.params.depth,
+            width=self.width(), depth=self.params.depth,
         )  # fmt: skip
         sobol = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
         uniform = sobol.draw(self.params.samples).clamp(1e-6, 1 - 1e-6)
