@@ -33,7 +33,7 @@ bench: $(VENV)/.dev
 gpu: $(VENV)/.dev
 	$(BIN)/python -m pytest -m gpu -rs
 
-$(VENV)/.train: pyproject.toml constraints.txt
+$(VENV)/.train: pyproject.toml constraints.txt setup.py aetool/codec/_kernel.c
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt -e ".[train]"
 	touch $@
@@ -42,7 +42,7 @@ $(VENV)/.dev: $(VENV)/.train
 	$(PIP) install -c constraints.txt -e ".[train,dev]" "setuptools>=77" wheel
 	touch $@
 
-$(VENV)-slim/.base: pyproject.toml constraints.txt
+$(VENV)-slim/.base: pyproject.toml constraints.txt setup.py aetool/codec/_kernel.c
 	$(PYTHON) -m venv $(VENV)-slim
 	$(VENV)-slim/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt .
 	touch $@

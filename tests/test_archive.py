@@ -35,7 +35,11 @@ def test_text_is_restored_byte_for_byte(tmp_path, raw):
 
 def test_other_files_are_restored_byte_for_byte(tmp_path):
     pd.DataFrame({"a": [1, 2]}).to_parquet(tmp_path / "t.parquet")
-    operations.compress(tmp_path / "t.parquet", tmp_path / "t.aez")
+    kept = CompressOptions(keep_files=True)
+    assert (
+        operations.compress(tmp_path / "t.parquet", tmp_path / "t.aez", options=kept)["fidelity"]
+        == "bytes"
+    )
     out = back(tmp_path / "t.aez", tmp_path / "o")
     assert out.read_bytes() == (tmp_path / "t.parquet").read_bytes()
 

@@ -352,3 +352,12 @@ def test_a_debug_run_shows_the_traceback(rows_csv):
     command = [sys.executable, "-m", "aetool", "--debug", "detect", str(Path("none.csv"))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Traceback" in done.stderr
+
+
+def test_a_plugin_that_exits_is_not_taken_for_success(monkeypatch):
+    from aetool import cli
+
+    monkeypatch.setattr(cli.main, "main", lambda **_: sys.exit(3))
+    with pytest.raises(SystemExit) as end:
+        cli.status(["info", "x"])
+    assert end.value.code == 3

@@ -80,11 +80,10 @@ def status(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         click.echo("interrupted; nothing was written", err=True)
         return 130
-    except (
-        BrokenPipeError,
-        SystemExit,
-    ):  # click ends a command whose reader has gone by the latter
-        # say nothing, and keep the interpreter from complaining at exit
+    except (BrokenPipeError, SystemExit) as end:
+        if isinstance(end, SystemExit) and not _by_click(end):
+            raise
+        # the reader has gone: say nothing, and keep the interpreter from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except AetoolError as error:
@@ -96,6 +95,14 @@ def status(args: list[str] | None = None) -> int:
         click.echo("aetool: error: out of memory; use fewer rows or columns", err=True)
         return 2
     return code if isinstance(code, int) else 0
+
+
+def _by_click(end: SystemExit) -> bool:
+    """Whether click ended the command, which it does where standard output is closed."""
+    trace = end.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals["__name__"]).startswith("click.")
 
 
 def say_error(error: AetoolError) -> None:

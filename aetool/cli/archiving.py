@@ -14,7 +14,19 @@ from aetool.errors import AetoolError, ParamError
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options.model
-@click.option("-o", "--output", help="Where to write, for one FILE [FILE.aez].")
+@click.option(
+    "-o", "--output", help="Where to write, for one FILE [FILE.aez]; - is standard output."
+)
+@click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
+@click.option("--fast", "effort", flag_value="fast", help="Look less for a small coding.")
+@click.option("--best", "effort", flag_value="best", help="Look longer for a small coding.")
+@click.option(
+    "--max-error",
+    multiple=True,
+    metavar="[COL=]E[%]",
+    help="Numbers may differ by E, or by E % of their column's range in FILE.",
+)
+@click.option("--keep-files", is_flag=True, help="Keep the bytes of FILE, whatever it holds.")
 @click.option("--lossy", is_flag=True, help="Store the model's code alone; errors are measured.")
 @click.option("--latent", type=int, metavar="K", help="With --lossy: keep K units of the code.")
 @click.option("--target-error", metavar="E", help="With --lossy: mean error allowed, such as 1%.")
@@ -31,16 +43,23 @@ from aetool.errors import AetoolError, ParamError
 def compress(
     files: tuple[str, ...], output: str | None, model: str | None, quiet: bool, **given: Any
 ) -> int:
-    """Store each FILE in less space: exactly, or with --lossy by the model's code. FILE is kept."""
+    """Store each FILE in less space: exactly, with --max-error within a bound, or with --lossy by
+    the model's code alone. FILE is kept."""
     from aetool import operations
+    from aetool.codec import planning
 
     if output is not None and len(files) > 1:
         raise ParamError("-o names one archive: give one FILE, or leave -o out")
-    bundle = options.load_model(model) if given["lossy"] else None
+    bundle = options.load_model(model)
+    if given["to_stdout"]:
+        output = "-"
     settings = operations.CompressOptions(
         lossy=given["lossy"],
         latent=given["latent"],
         target=options.percent(given["target_error"], "--target-error"),
+        max_error=_bounds(given["max_error"]),
+        keep_files=given["keep_files"],
+        effort=getattr(planning, (given["effort"] or "default").upper()),
         embed=given["embed"],
         force=given["force"],
         device=given["device"],
@@ -48,7 +67,7 @@ def compress(
     )
     worst = 0
     for name in files:
-        target = Path(output or f"{name.rstrip('/')}.aez")
+        target = Path(output or ("stdin.aez" if name == "-" else f"{name.rstrip('/')}.aez"))
         try:
             facts = operations.compress(name, target, bundle, settings)
         except AetoolError as error:
@@ -58,6 +77,15 @@ def compress(
         if not quiet:
             _say(name, target, facts)
     return worst
+
+
+def _bounds(given: tuple[str, ...]) -> dict[str, str]:
+    """[COL=]E[%] as E[%] by column; "" for all that are not named."""
+    found = {}
+    for item in given:
+        name, _, value = item.rpartition("=")
+        found[name] = value
+    return found
 
 
 def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
@@ -82,6 +110,8 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
 @click.option("-o", "--output", help="Where to write, for one FILE; - is standard output.")
 @click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
 @click.option("--rows", metavar="A:B", help="Only these records, counted from 0, B not included.")
+@click.option("--columns", multiple=True, metavar="COL[,COL]", help="Only these columns.")
+@click.option("--recover", is_flag=True, help="Leave out what is damaged, say what, exit with 1.")
 @options.device
 @options.force
 @options.quiet
@@ -90,11 +120,13 @@ def decompress(
     output: str | None,
     to_stdout: bool,
     rows: str | None,
+    columns: tuple[str, ...],
+    recover: bool,
     model: str | None,
     quiet: bool,
     **given: Any,
 ) -> int:
-    """Restore each archive FILE; it is checked before anything is written."""
+    """Restore each archive FILE; every block is checked before it is written."""
     from aetool import operations
 
     if output is not None and len(files) > 1:
@@ -103,11 +135,14 @@ def decompress(
     worst = 0
     for name in files:
         try:
+            lost: list[str] = []
             written = operations.decompress(
                 name,
                 "-" if to_stdout else output,
                 model=bundle,
                 rows=_rows(rows),
+                columns=options.names(columns) or None,
+                lost=lost if recover else None,
                 force=given["force"],
                 device=given["device"],
             )
@@ -115,8 +150,11 @@ def decompress(
             say_error(error)
             worst = max(worst, error.status)
             continue
+        for what in lost:
+            click.echo(f"{name}: lost: {what}", err=True)
+        worst = max(worst, int(bool(lost)))
         if not quiet and str(written) != "-":
-            click.echo(f"{written}: restored", err=True)
+            click.echo(f"{written}: restored{' in part' if lost else ''}", err=True)
     return worst
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,16 @@ import numpy as np
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
-from aetool.codec import lossless, rans, streams
-from aetool.codec.container import Block, Reader, Stream, digest
+from aetool.codec import blocks, columns, pictures, records, shared
+from aetool.codec.blocks import Content
+from aetool.codec.columns import Coded
+from aetool.codec.container import Block, Reader
 from aetool.codec.lossy import Quantiser
-from aetool.data import dates, writers
+from aetool.data import writers
 from aetool.data.images import Pixels
 from aetool.data.schema import Column, Schema
-from aetool.errors import AetoolError, ArchiveError, DataError
+from aetool.data.table import Cells, Table, Values
+from aetool.errors import AetoolError, ArchiveError, DataError, ParamError
 from aetool.model import Float
 
 if TYPE_CHECKING:
@@ -30,20 +34,27 @@ MODEL_PATH = "AETOOL_MODEL_PATH"
 class Archive:
     """An archive. Everything but the blocks is verified when it is opened; each block when read.
 
-    mode: "lossy" or "lossless"; kind: "table", "image" or "bytes"; rows: records in it.
+    mode: "lossless", "bounded" or "lossy"; kind: "table", "image" or "bytes"; rows: records in it.
+    lenient: damaged parts are left out; `lost` says which.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], model: Bundle | None = None, device: str = "auto"
+        self,
+        path: str | os.PathLike[str],
+        model: Bundle | None = None,
+        device: str = "auto",
+        lenient: bool = False,
     ) -> None:
-        self.reader = Reader(Path(path))
-        self.device = device
+        self.reader = Reader(Path(path), lenient)
+        self.device, self.lenient = device, lenient
         try:
             header = self.reader.header
             self.mode, self.kind = str(header["mode"]), str(header["kind"])
             self.format: dict[str, Any] = dict(header["format"])
+            self.typed = bool(header.get("typed"))
             self.columns: list[dict[str, Any]] = list(header.get("columns", []))
             self.dtypes: dict[str, str] = dict(header.get("dtypes", {}))
+            self.shape: list[int] = [int(v) for v in header.get("shape", [])]
             if self.mode == "lossy":
                 self.quantiser = Quantiser.from_json(header["quantiser"])
                 self.ranges: dict[str, list[float]] = dict(header["ranges"])
@@ -51,6 +62,7 @@ class Archive:
             raise self.reader.damaged(f"its header is not complete ({error})") from None
         self._given = model
         self._model: Bundle | None = None
+        self._shared: Any = None
 
     @property
     def rows(self) -> int:
@@ -58,9 +70,14 @@ class Archive:
         return self.reader.rows
 
     @property
+    def lost(self) -> list[str]:
+        """What a lenient reading had to leave out."""
+        return self.reader.lost
+
+    @property
     def facts(self) -> dict[str, Any]:
-        """What the footer says: fidelity, errors measured, bytes per column."""
-        return {k: v for k, v in self.reader.footer.items() if k not in ("blocks", "header")}
+        """What the footer says: fidelity, errors measured."""
+        return self.reader.facts
 
     def close(self) -> None:
         """Close the file."""
@@ -75,12 +92,14 @@ class Archive:
     def __len__(self) -> int:
         return self.rows
 
+    # ---- the model
+
     @property
     def model(self) -> Bundle:
-        """The model whose decoder restores: the embedded one, or the one of the recorded hash."""
+        """The model that restores: the embedded one, or the one of the recorded hash."""
         if self._model is None:
             self._model = self._find_model()
-            if self._model.latent != len(self.quantiser.centre):
+            if self.mode == "lossy" and self._model.latent != len(self.quantiser.centre):
                 raise self.reader.damaged("the model's code is of another size")
         return self._model
 
@@ -104,14 +123,86 @@ class Archive:
             f"give it with -m, or put its folder in ${MODEL_PATH}"
         )
 
+    @property
+    def shared(self) -> Any:
+        """What the model of a lossless or bounded archive knows of its columns; None without."""
+        if self._shared is None and self.mode != "lossy" and "model" in self.reader.header:
+            self._shared = shared.shared_of(self.model)
+            if self._shared is None:
+                raise self.reader.damaged("its model knows nothing of columns")
+        return self._shared
+
+    # ---- blocks
+
+    def _blocks(self, first: int, last: int) -> Iterator[tuple[Block, Content, slice]]:
+        """Blocks with rows first:last, decoded ahead by a few threads, and which of their rows."""
+        _ = self.shared  # found before threads ask for it
+
+        def numbers() -> Iterator[int]:
+            for number, info in enumerate(self.reader.blocks):
+                whole = (first, last) == (0, self.rows)
+                if whole or (info.first < last and info.first + info.rows > first):
+                    yield number
+
+        for number, found in records.ahead(self._content, numbers()):
+            info = self.reader.blocks[number]
+            if isinstance(found, ArchiveError):
+                if not self.lenient:
+                    raise found
+                self.lost.append(f"records {info.first} to {info.first + info.rows - 1}")
+                continue
+            inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
+            yield (*found, inside)
+
+    def _content(self, number: int) -> tuple[int, tuple[Block, Content] | ArchiveError]:
+        try:
+            block = self.reader.block(number)
+            rows = block.rows
+            if self.kind == "image" and self.mode != "lossy":
+                rows *= self.shape[2]
+            return number, (block, blocks.decode(block.payload, rows, block.content, self.shared))
+        except ArchiveError as error:
+            return number, self.reader.damaged(f"block {number}: {error}")
+
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """Bytes by column and coder, over all blocks."""
+        out: dict[str, dict[str, int]] = {}
+        names = self.names()
+        for _, content, _ in self._blocks(0, self.rows):
+            for place, sizes in enumerate(content.sizes):
+                regular = len(content.sizes) == len(names)
+                held = out.setdefault(names[place] if regular else "irregular records", {})
+                for coder, size in sizes.items():
+                    held[coder] = held.get(coder, 0) + size
+        return out
+
+    def names(self) -> list[str]:
+        """The columns' names; of a lossy archive the parts of a block."""
+        if self.mode == "lossy":
+            return self._parts()
+        if self.kind == "table":
+            return [str(n) for n in self.reader.header.get("names") or self.shared.names]
+        return (
+            [f"row {i}" for i in range(self.shape[0] * self.shape[1])] if self.shape else ["bytes"]
+        )
+
+    def _parts(self) -> list[str]:
+        codes = [f"{CODE} {u}" for u in self.quantiser.kept]
+        if self.kind == "image":
+            return [*codes, *(["names"] if self.reader.header.get("named") else [])]
+        apart = [str(c["name"]) for c in self.columns if c["stored"] != "model"]
+        return [*codes, "gaps", *apart]
+
+    # ---- records
+
     def __getitem__(self, rows: slice) -> Any:
         """Records a:b, as a DataFrame, or pictures (n, C, H, W) uint8."""
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError("an archive is sliced by rows: archive[a:b]")
         first, last, _ = rows.indices(self.rows)
-        if self.kind == "image" and self.mode == "lossy":
+        if self.kind == "image":
             found = list(self.pictures(first, last))
-            shape = self.model.shape or (0, 0, 0)
+            shape = self.shape or (self.model.shape or (0, 0, 0))
             return np.concatenate(found) if found else np.zeros((0, *shape), np.uint8)
         return self._frame(first, last)
 
@@ -120,57 +211,67 @@ class Archive:
         return self._frame(0, self.rows)
 
     def _frame(self, first: int, last: int) -> pd.DataFrame:
-        if self.mode != "lossy" or self.kind != "table":
+        if self.kind != "table":
             raise DataError(
                 f"{self.reader.path}: holds a file's bytes; decompress it, then read the file"
+            )
+        if self.mode != "lossy" and not self.typed:
+            return writers.frame_of_text(
+                b"".join(self.text(first, last)), self.format, self.names()
             )
         batches = list(self.tables(first, last))
         return writers.frame_of(batches, self.dtypes, self.format.get("pandas", {}))
 
-    def _blocks(self, first: int, last: int) -> Iterator[tuple[Block, slice]]:
-        for number, info in enumerate(self.reader.blocks):
-            if info.first < last and info.first + info.rows > first:
-                inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
-                yield self.reader.block(number), inside
-
     def tables(self, first: int, last: int) -> Iterator[writers.Columns]:
         """Records first:last as restored columns, block by block (one empty batch if none)."""
         some = False
-        for block, inside in self._blocks(first, last):
+        restored = self._typed if self.typed else self._table
+        for block, content, inside in self._blocks(first, last):
             some = True
-            columns = self._table(block)
-            yield {n: v[inside] for n, v in columns.items()}
+            yield {n: v[inside] for n, v in restored(content, block.rows).items()}
         if not some:
-            yield {n: v[:0] for n, v in self._table(_empty_block(self)).items()}
+            yield from self._nothing()
 
-    def _table(self, block: Block) -> writers.Columns:
-        stored = [c for c in self.columns if c["stored"] != "model"]
-        if len(block.streams) != 2 + len(stored):
+    def _nothing(self) -> Iterator[writers.Columns]:
+        """No records of the right columns."""
+        out: writers.Columns = {}
+        if self.typed:
+            kinds = self.reader.header.get("kinds", {})
+            for name in self.names():
+                out[name] = _empty(str(kinds.get(name, "cells")))
+        else:
+            schema = self.model.schema
+            words = {c.name for c in schema.modelled if c.kind == "category"} if schema else set()
+            for entry in self.columns:
+                stored, name = str(entry["stored"]), str(entry["name"])
+                carried = "cells" if name in words else "floats"
+                out[name] = _empty(carried if stored == "model" else stored)
+        yield out
+
+    def _typed(self, content: Content, rows: int) -> writers.Columns:
+        names = self.names()
+        if len(names) != len(content.columns):
             raise self.reader.damaged("a block has not the columns that the header promises")
-        x = self.restore(self._codes(block), self.ranges)
+        return {n: restored(c) for n, c in zip(names, content.columns, strict=True)}
+
+    def _table(self, content: Content, rows: int) -> writers.Columns:
+        if len(content.columns) != len(self._parts()):
+            raise self.reader.damaged("a block has not the columns that the header promises")
+        width = len(self.quantiser.kept)
+        x = self.restore(codes_of(content, width), self.ranges)
         if self.model.schema:
-            put_gaps(self.model.schema, x, _raw(block.streams[1]))
+            put_gaps(self.model.schema, x, columns.unpack(content.columns[width].blobs[0]))
         modelled = self.model.schema.modelled if self.model.schema else ()
         place = {c.name: i for i, c in enumerate(modelled)}
-        exact = iter(block.streams[2:])
+        exact = iter(content.columns[width + 1 :])
         out: writers.Columns = {}
         for entry in self.columns:
             name = str(entry["name"])
             if entry["stored"] == "model":
                 out[name] = values_of(modelled[place[name]], x[:, place[name]])
             else:
-                out[name] = read_exact(entry, next(exact), block.rows)
+                out[name] = restored(next(exact))
         return out
-
-    def _codes(self, block: Block) -> Any:
-        stream = block.streams[0]
-        width = len(self.quantiser.kept)
-        if stream.coder != streams.RANS or stream.raw_length != 8 * block.rows * width:
-            raise self.reader.damaged("a block's code is not of the promised size")
-        q = rans.decode_table(stream.data, block.rows, width)
-        if digest(q.astype("<i8").tobytes()) != stream.digest:
-            raise self.reader.damaged("a block's code does not match its digest")
-        return q
 
     def restore(self, q: Any, ranges: dict[str, list[float]] | None = None) -> Any:
         """Quantised codes to records in user units, numbers within the file's own range and on
@@ -180,62 +281,119 @@ class Archive:
 
     def pictures(self, first: int, last: int) -> Iterator[Pixels]:
         """Pictures first:last, block by block."""
-        for block, inside in self._blocks(first, last):
-            yield self.restore(self._codes(block)[inside])
+        for block, content, inside in self._blocks(first, last):
+            if self.mode == "lossy":
+                yield self.restore(codes_of(content, len(self.quantiser.kept))[inside])
+            else:
+                yield pictures.decode(content, block.rows)[inside]
 
-    def names(self) -> list[str]:
+    def picture_names(self) -> list[str]:
         """The pictures' names; empty if they had none."""
         out: list[str] = []
-        for number in range(len(self.reader.blocks)):
-            block = self.reader.block(number)
-            if len(block.streams) > 1:
-                raw = _raw(block.streams[1])
-                out += [n or "" for n in streams.decode_text(raw, block.rows)]
+        if self.reader.header.get("named"):
+            for _, content, _ in self._blocks(0, self.rows):
+                out += [n or "" for n in columns.decode_cells(content.columns[-1])]
         return out
 
-    def text(self, first: int, last: int) -> Iterator[bytes]:
-        """The file's bytes; of a table in text, its head and records first:last."""
+    def text(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[bytes]:
+        """The file's bytes; of a table in text, its head and records first:last, of the columns
+        wanted (None: all)."""
         whole = (first, last) == (0, self.rows)
-        if not whole and self.kind != "table":
-            raise DataError(f"{self.reader.path}: holds bytes, not records: --rows cannot be used")
+        if self.kind != "table" and (wanted is not None or not whole):
+            raise DataError(
+                f"{self.reader.path}: holds bytes, not records: --rows and --columns cannot be used"
+            )
+        delimiter = str(self.format.get("delimiter", ","))
+        places = None
+        if wanted is not None:
+            places = self.places(wanted)
         if self.kind == "table":
-            yield bytes.fromhex(str(self.reader.header["head"]))
-        for block, inside in self._blocks(first, last) if not whole else self._all():
-            yield lossless.decode_block([(s, _raw(s)) for s in block.streams], block.rows, inside)
+            yield self._head(places, delimiter)
+        cut = int(self.facts.get("cut", 0)) if places is None else 0
+        held = b""
+        for block, content, inside in self._blocks(first, last):
+            if held:
+                yield held
+            held = records.decode(content, delimiter, block.rows, inside, places)
+            if block.first + (inside.stop or 0) < self.rows or not cut:
+                yield held
+                held = b""
+        if held:
+            yield held[: len(held) - cut]
 
-    def _all(self) -> Iterator[tuple[Block, slice]]:
-        for number, info in enumerate(self.reader.blocks):
-            yield self.reader.block(number), slice(0, info.rows)
+    def places(self, wanted: Sequence[str]) -> list[int]:
+        """Where the columns called so are; ParamError for one that is not there."""
+        names = self.names()
+        for name in wanted:
+            if name not in names:
+                raise ParamError(f"--columns: no column '{name}'; there are {', '.join(names)}")
+        return [names.index(n) for n in wanted]
+
+    def _head(self, places: list[int] | None, delimiter: str) -> bytes:
+        head = self.reader.header.get("head")
+        raw = str(self.shared.head if head is None else head).encode("latin-1")
+        if places is None or not raw:
+            return raw
+        from aetool.codec import spans
+
+        end = b"\r\n" if raw.endswith(b"\r\n") else b"\n"
+        found = spans.split(raw.rstrip(b"\r\n") + b"\n", ord(delimiter))
+        if found is None or found[2] != len(self.names()):
+            raise self.reader.damaged("its head cannot be cut into columns")
+        cells = [raw[a:b] for a, b in zip(found[0], found[1], strict=True)]
+        return delimiter.encode().join(cells[p] for p in places) + end
 
     def check(self) -> None:
         """Decode every block and compare it with its digests; ArchiveError at the first that
         differs."""
-        if self.mode == "lossy":
-            for block, _ in self._all():
-                self._codes(block)
-                for stream in block.streams[1:]:
-                    _raw(stream)
-            return
-        for _ in self.text(0, self.rows):
-            pass
+        for block, content, _ in self._blocks(0, self.rows):
+            if self.mode == "lossy":
+                codes_of(content, len(self.quantiser.kept))
+            elif self.kind == "image":
+                pictures.decode(content, block.rows)
+            elif self.typed:
+                self._typed(content, block.rows)
+            else:
+                delimiter = str(self.format.get("delimiter", ","))
+                records.decode(content, delimiter, block.rows, slice(0, block.rows))
 
 
-def _empty_block(archive: Archive) -> Block:
-    codes = np.zeros((0, len(archive.quantiser.kept)), np.int64)
-    parts = [Stream(streams.RANS, rans.encode_table(codes), 0, digest(b""))]
-    parts.append(lossless.stream_of(gaps_of(np.zeros((0, 1)))))
-    for entry in archive.columns:
-        if entry["stored"] != "model":
-            raw = b"\0" if entry["stored"] == "text" else b""
-            parts.append(Stream(streams.STORED, raw, len(raw), digest(raw)))
-    return Block(0, 0, parts, b"")
+def _empty(kind: str) -> writers.Restored:
+    if kind == "cells":
+        return []
+    return np.zeros(0, "datetime64[us]" if kind == "moments" else np.float64)
 
 
-def _raw(stream: Stream) -> bytes:
-    raw = streams.unpack(stream.coder, stream.data, stream.raw_length)
-    if digest(raw) != stream.digest:
-        raise ArchiveError("damaged: a column does not match its digest")
-    return raw
+def kind_of(values: Values) -> str:
+    """cells, floats or moments."""
+    if isinstance(values, Cells):
+        return "cells"
+    return "moments" if values.dtype.kind == "M" else "floats"
+
+
+def typed_columns(table: Table, bounds: dict[str, Fraction]) -> list[Coded]:
+    """The columns of a typed table, ready to be coded."""
+    return [
+        columns.encode_cells(v) if isinstance(v, Cells) else columns.encode_array(v, bounds.get(n))
+        for n, v in zip(table.names, table.values, strict=True)
+    ]
+
+
+def restored(column: columns.Decoded) -> writers.Restored:
+    """A column of a typed table."""
+    if column.meta["k"] in ("float", "moment"):
+        return columns.decode_array(column)
+    return columns.decode_cells(column)
+
+
+def codes_of(content: Content, width: int) -> Any:
+    """The quantised codes of a lossy block, (rows, width) int64."""
+    held = content.columns[:width]
+    if any(c.meta["k"] != "whole" for c in held):
+        raise ArchiveError("damaged: a block's code is not stored as such")
+    if not held:
+        return np.zeros((len(content.columns[0].kinds) if content.columns else 0, 0), np.int64)
+    return np.stack([c.values for c in held], axis=1)
 
 
 def decode(model: Bundle, z: Any, device: str, ranges: dict[str, list[float]] | None = None) -> Any:
@@ -285,20 +443,3 @@ def values_of(column: Column, x: Float) -> writers.Restored:
     levels: list[str | None] = [*column.levels, None]
     index = np.where(np.isnan(x), len(column.levels), x).astype(np.int64)
     return [levels[i] for i in index.tolist()]
-
-
-def read_exact(entry: dict[str, Any], stream: Stream, rows: int) -> writers.Restored:
-    """A column that is stored as it is."""
-    raw = _raw(stream)
-    kind = entry["stored"]
-    if kind == "text":
-        return streams.decode_text(raw, rows)
-    if kind == "dates":
-        ticks = streams.decode_integers(raw, rows) / int(entry["unit"])
-        return list(dates.render(ticks, str(entry["format"])))
-    if kind == "moments":
-        return np.asarray(streams.decode_integers(raw, rows).view("datetime64[us]"))
-    if kind == "floats" and len(raw) == 8 * rows:
-        planes = np.frombuffer(raw, np.uint8).reshape(8, rows)
-        return np.ascontiguousarray(planes.T).view("<f8").reshape(rows)
-    raise ArchiveError(f"damaged: column {entry['name']} is stored in an unknown way")

@@ -1,7 +1,7 @@
 """The .aez container: header, sections, independent blocks, footer; every byte under a checksum.
 
-The layout is written down in docs of this package: aetool/codec/FORMAT.md. Reading checks every
-length, count and offset against the file's own size before anything is allocated.
+The layout is written down beside this file, in FORMAT.md. Reading checks every length, count and
+offset against the file's own size before anything is allocated.
 """
 
 from __future__ import annotations
@@ -10,25 +10,33 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from aetool.bundle import canonical, parse_canonical
-from aetool.codec.streams import MAX_RAW
 from aetool.errors import ArchiveError, DataError
 
 MAGIC = b"\x89AEZ\r\n\x1a\n"
 SYNC = b"\xd5AEZblk\xaa"
 END = b"\xd5AEZend\xaa"
-MAJOR, MINOR = 1, 0
-MAX_HEADER, MAX_FOOTER, MAX_STREAMS, MAX_BLOCKS = 16 << 20, 256 << 20, 1 << 16, 1 << 24
+MAJOR, MINOR = 2, 0
+MAX_JSON, MAX_BLOCKS, MAX_ROWS, MAX_PAYLOAD = 64 << 20, 1 << 24, 1 << 31, 1 << 31
+# What headers and footers are likely to say, so that those of small archives are small.
+WORDS = (
+    b'{"blocks":[[],"bytes","errors":{"facts":"fidelity":"lossless","lossy","bounded","values",'
+    b'"pixels","format":{"bom":false,"decimal":".","delimiter":",","final_newline":true,"format":'
+    b'"csv","header":true,"name":"part.csv","newline":"\\n","space":false,"suffix":".csv"},"head":'
+    b'"","kind":"table","mode":"lossless","model":"","rows":1000,"sections":[],"sha256":"","source_'
+    b'bytes":,"header":"{\\"format\\":{\\"bom\\":false,\\"decimal\\":\\".\\",\\"delimiter\\":\\",\\"'
+    b',\\"final_newline\\":true,\\"format\\":\\"csv\\",\\"header\\":true,\\"name\\":\\"part.csv\\",'
+    b'\\"newline\\":\\"\\\\n\\",\\"space\\":false,\\"suffix\\":\\".csv\\"},\\"head\\":\\"\\",\\"kind'
+    b'\\":\\"table\\",\\"mode\\":\\"lossless\\",\\"model\\":\\"\\",\\"sections\\":[]}'
+)
 _PREFIX = struct.Struct("<8sHHI")
 _SECTION = struct.Struct("<Q32s")
-_BLOCK = struct.Struct("<8sQQIQQI")  # sync, number, first row, rows, payload, raw, streams
-_STREAM = struct.Struct("<QQB16s")  # length, raw length, coder, digest of the raw bytes
-_DIGESTS = struct.Struct("<16s16s")
+_BLOCK = struct.Struct("<8sIQII16s16s")  # sync, number, first row, rows, payload, two digests
 _TRAILER = struct.Struct("<QII8s")
 _CRC = struct.Struct("<I")
 
@@ -38,14 +46,22 @@ def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-@dataclass(frozen=True)
-class Stream:
-    """One stream of a block: coder, coded bytes, and the raw bytes' length and digest."""
+def deflate(value: Any) -> bytes:
+    """Canonical JSON, raw DEFLATE with the preset dictionary WORDS."""
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=WORDS)
+    return squeezer.compress(canonical(value)) + squeezer.flush()
 
-    coder: int
-    data: bytes
-    raw_length: int
-    digest: bytes
+
+def inflate(data: bytes) -> Any:
+    """What deflate was given; ValueError for anything else."""
+    inflater = zlib.decompressobj(-15, zdict=WORDS)
+    try:
+        raw = inflater.decompress(data, MAX_JSON)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("larger than allowed, or cut short")
+    return parse_canonical(raw)
 
 
 @dataclass(frozen=True)
@@ -60,12 +76,14 @@ class BlockInfo:
 
 @dataclass(frozen=True)
 class Block:
-    """A block as read: its rows and its streams, payload verified, content not yet decoded."""
+    """A block as read: its number, first row, rows, the digest of its content, and its payload,
+    verified against its own digest."""
 
+    number: int
     first: int
     rows: int
-    streams: list[Stream]
     content: bytes
+    payload: bytes
 
 
 @dataclass(eq=False)
@@ -79,28 +97,21 @@ class Writer:
     rows: int = 0
 
     def __post_init__(self) -> None:
-        described = {**self.header, "sections": list(self.sections)}
-        body = canonical(described)
-        if len(body) > MAX_HEADER:
-            raise DataError(
-                "the header of the archive would be too large; are there so many columns?"
-            )
+        self._described = {**self.header, "sections": list(self.sections)}
+        body = deflate(self._described)
+        if len(body) > MAX_JSON:
+            raise DataError("the header of the archive would be too large: are there many columns?")
         head = _PREFIX.pack(MAGIC, MAJOR, MINOR, len(body)) + body
         self.file.write(head + _CRC.pack(zlib.crc32(head)))
         for data in self.sections.values():
             self.file.write(_SECTION.pack(len(data), hashlib.sha256(data).digest()) + data)
-        self._body = body
 
-    def add(self, rows: int, streams: Sequence[Stream]) -> None:
-        """Append a block of this many rows."""
-        payload = b"".join(s.data for s in streams)
-        raw = sum(s.raw_length for s in streams)
-        head = _BLOCK.pack(SYNC, len(self.blocks), self.rows, rows, len(payload), raw, len(streams))
-        head += b"".join(
-            _STREAM.pack(len(s.data), s.raw_length, s.coder, s.digest) for s in streams
-        )
-        content = digest(b"".join(s.digest for s in streams))
-        head += _DIGESTS.pack(content, digest(payload))
+    def add(self, rows: int, content: bytes, payload: bytes) -> None:
+        """Append a block of this many rows; content: the digest of what it decodes to."""
+        if len(payload) >= MAX_PAYLOAD or len(self.blocks) >= MAX_BLOCKS:
+            raise DataError("a block of the archive would be larger than 2 GiB")
+        number = len(self.blocks)
+        head = _BLOCK.pack(SYNC, number, self.rows, rows, len(payload), content, digest(payload))
         offset = self.file.tell()
         self.file.write(head + _CRC.pack(zlib.crc32(head)) + payload)
         self.blocks.append(BlockInfo(offset, self.file.tell() - offset, self.rows, rows))
@@ -108,32 +119,46 @@ class Writer:
 
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Write footer and trailer. facts: fidelity, errors measured, sizes."""
-        index = [[b.offset, b.length, b.first, b.rows] for b in self.blocks]
-        header = self._body.decode()
-        footer = canonical({**facts, "blocks": index, "rows": self.rows, "header": header})
+        index = [[b.length, b.rows] for b in self.blocks]
+        header = canonical(self._described).decode()
+        footer = deflate({"facts": facts, "blocks": index, "header": header})
         offset = self.file.tell()
         fields = struct.pack("<QI", offset, len(footer))
         self.file.write(footer + fields + _CRC.pack(zlib.crc32(footer + fields)) + END)
 
 
 class Reader:
-    """An archive opened for reading: header, sections and footer verified, blocks on demand."""
+    """An archive opened for reading: header, sections and footer verified, blocks on demand.
 
-    def __init__(self, path: Path) -> None:
+    lenient: go on where header or footer is damaged, by the footer's copy of the header, and by
+    looking for blocks; `lost` then says what is missing.
+    """
+
+    def __init__(self, path: Path, lenient: bool = False) -> None:
         self.path = path
+        self.lost: list[str] = []
+        self.header: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
+        self.sections: dict[str, bytes] = {}
+        self.blocks: list[BlockInfo] = []
         try:
             self.file: BinaryIO = path.open("rb")
             self.size = os.fstat(self.file.fileno()).st_size
         except OSError as error:
             raise DataError(f"{path}: {error.strerror or error}") from None
         try:
-            self._open()
-        except (ValueError, KeyError, TypeError, struct.error, UnicodeDecodeError) as error:
+            self._open_leniently() if lenient else self._open()
+        except (ValueError, KeyError, TypeError, struct.error, OverflowError) as error:
             self.file.close()
             raise self.damaged(str(error)) from None
         except BaseException:
             self.file.close()
             raise
+
+    @property
+    def rows(self) -> int:
+        """Records in the archive."""
+        return self.blocks[-1].first + self.blocks[-1].rows if self.blocks else 0
 
     def close(self) -> None:
         """Close the file."""
@@ -141,18 +166,34 @@ class Reader:
 
     def damaged(self, why: str) -> ArchiveError:
         """The error for this file."""
-        return ArchiveError(f"{self.path}: damaged: {why}")
+        return ArchiveError(f"{self.path}: damaged: {why.removeprefix('damaged: ')}")
 
     def _read(self, offset: int, length: int) -> bytes:
         if offset < 0 or length < 0 or offset + length > self.size:
             raise self.damaged("cut short")
-        self.file.seek(offset)
-        data = self.file.read(length)
+        data = os.pread(self.file.fileno(), length, offset)
         if len(data) != length:
             raise self.damaged("cut short")
         return data
 
     def _open(self) -> None:
+        at = self._header()
+        at = self._sections(at)
+        start = at
+        footer, end = self._footer()
+        if canonical(self.header).decode() != footer["header"]:
+            raise self.damaged("its two headers differ")
+        row = 0
+        for length, rows in footer["blocks"]:
+            if type(length) is not int or type(rows) is not int or length <= 0 or rows < 0:
+                raise self.damaged("the index of blocks is out of range")
+            self.blocks.append(BlockInfo(start, length, row, rows))
+            start, row = start + length, row + rows
+        if start != end or len(self.blocks) > MAX_BLOCKS:
+            raise self.damaged("the index does not cover the file")
+        self.facts = dict(footer["facts"])
+
+    def _header(self) -> int:
         head = self._read(0, min(self.size, _PREFIX.size))
         if not head.startswith(MAGIC):
             raise ArchiveError(f"{self.path}: not an .aez archive, or its first bytes are damaged")
@@ -163,82 +204,89 @@ class Reader:
             raise ArchiveError(
                 f"{self.path}: format {major}, or damaged; this aetool reads format {MAJOR}"
             )
-        if length > MAX_HEADER:
+        if length > MAX_JSON:
             raise self.damaged("the header is larger than allowed")
         head = self._read(0, _PREFIX.size + length)
-        at = len(head) + _CRC.size
         if _CRC.unpack(self._read(len(head), _CRC.size))[0] != zlib.crc32(head):
             raise self.damaged("the header's checksum does not match")
-        body = head[_PREFIX.size :]
-        self.header: dict[str, Any] = parse_canonical(body)
-        self.sections: dict[str, bytes] = {}
+        self.header = dict(inflate(head[_PREFIX.size :]))
+        return len(head) + _CRC.size
+
+    def _sections(self, at: int) -> int:
         for name in self.header["sections"]:
             size, expected = _SECTION.unpack(self._read(at, _SECTION.size))
             data = self._read(at + _SECTION.size, size)
             if hashlib.sha256(data).digest() != expected:
                 raise self.damaged(f"section {name} does not match its hash")
-            self.sections[name] = data
+            self.sections[str(name)] = data
             at += _SECTION.size + size
-        self._footer(at, body)
+        return at
 
-    def _footer(self, start: int, body: bytes) -> None:
+    def _footer(self) -> tuple[dict[str, Any], int]:
         trailer = self._read(self.size - _TRAILER.size, _TRAILER.size)
         offset, length, crc, end = _TRAILER.unpack(trailer)
-        if end != END or length > MAX_FOOTER or offset + length + _TRAILER.size != self.size:
+        if end != END or length > MAX_JSON or offset + length + _TRAILER.size != self.size:
             raise self.damaged("the end is missing or does not fit")
         footer = self._read(offset, length)
         if zlib.crc32(footer + trailer[: struct.calcsize("<QI")]) != crc:
             raise self.damaged("the footer's checksum does not match")
-        self.footer: dict[str, Any] = parse_canonical(footer)
-        if self.footer["header"].encode() != body:
-            raise self.damaged("its two headers differ")
-        self.blocks = [BlockInfo(*(int(v) for v in b)) for b in self.footer["blocks"]]
-        self.rows = int(self.footer["rows"])
-        row = 0
-        for block in self.blocks:
-            if block.offset != start or block.first != row or block.rows < 0 or block.length <= 0:
-                raise self.damaged("the index of blocks has a hole")
-            start, row = start + block.length, row + block.rows
-        if start != offset or row != self.rows or len(self.blocks) > MAX_BLOCKS:
-            raise self.damaged("the index does not cover the file")
+        return dict(inflate(footer)), offset
 
-    def block(self, number: int) -> Block:
-        """A block's streams, its checksums verified."""
-        info = self.blocks[number]
-        head = self._read(info.offset, min(_BLOCK.size, info.length))
-        if len(head) < _BLOCK.size:
-            raise self.damaged(f"block {number} is cut short")
-        sync, index, first, rows, payload_length, raw, streams = _BLOCK.unpack(head)
-        if sync != SYNC or streams > MAX_STREAMS:
-            raise self.damaged(f"block {number} does not begin as a block does")
-        size = _BLOCK.size + streams * _STREAM.size + _DIGESTS.size
-        if size + _CRC.size + payload_length != info.length:
-            raise self.damaged(f"block {number} has not the length it should have")
-        head = self._read(info.offset, size)
-        if _CRC.unpack(self._read(info.offset + size, _CRC.size))[0] != zlib.crc32(head):
-            raise self.damaged(f"the checksum of block {number} does not match")
-        if (index, first, rows) != (number, info.first, info.rows):
-            raise self.damaged(f"block {number} is out of place")
-        content, expected = _DIGESTS.unpack_from(head, size - _DIGESTS.size)
-        payload = self._read(info.offset + size + _CRC.size, payload_length)
+    def _open_leniently(self) -> None:
+        footer: dict[str, Any] = {}
+        try:
+            footer, _ = self._footer()
+            self.facts = dict(footer["facts"])
+        except (ArchiveError, ValueError, KeyError, TypeError) as error:
+            self.lost.append(f"the footer ({error})")
+        try:
+            self._sections(self._header())
+        except (ArchiveError, ValueError, KeyError, TypeError) as error:
+            self.lost.append(f"the header ({error})")
+            if not footer:
+                raise self.damaged("neither header nor footer can be read") from None
+            self.header = dict(parse_canonical(str(footer["header"]).encode()))
+        self._scan()
+
+    def _scan(self) -> None:
+        """Finds blocks by their sync marks, in pieces of the file."""
+        step, keep = 1 << 22, _BLOCK.size + _CRC.size
+        for base in range(0, self.size, step):
+            piece = self._read(base, min(step + keep, self.size - base))
+            at = piece.find(SYNC)
+            while 0 <= at < step:
+                try:
+                    _, first, rows, length = self._head(base + at)
+                    whole = keep + length
+                    self.blocks.append(BlockInfo(base + at, whole, first, rows))
+                except ArchiveError:
+                    pass
+                at = piece.find(SYNC, at + 1)
+        self.blocks.sort(key=lambda b: b.first)
+
+    def _head(self, offset: int) -> tuple[int, int, int, int]:
+        """(number, first row, rows, payload length) of the block at this offset."""
+        head = self._read(offset, _BLOCK.size)
+        sync, number, first, rows, length, _, _ = _BLOCK.unpack(head)
+        if sync != SYNC:
+            raise self.damaged("a block does not begin as a block does")
+        if _CRC.unpack(self._read(offset + _BLOCK.size, _CRC.size))[0] != zlib.crc32(head):
+            raise self.damaged("the checksum of a block does not match")
+        if length >= MAX_PAYLOAD or rows > MAX_ROWS or first >= 1 << 62:
+            raise self.damaged("a block is larger than allowed")
+        return number, first, rows, length
+
+    def block(self, index: int) -> Block:
+        """A block's payload, its checksums verified."""
+        info = self.blocks[index]
+        number, first, rows, length = self._head(info.offset)
+        size = _BLOCK.size + _CRC.size
+        if size + length != info.length:
+            raise self.damaged(f"block {index} has not the length it should have")
+        if (first, rows) != (info.first, info.rows) or (number != index and not self.lost):
+            raise self.damaged(f"block {index} is out of place")
+        content, expected = _BLOCK.unpack(self._read(info.offset, _BLOCK.size))[5:]
+        payload = self._read(info.offset + size, length)
         if digest(payload) != expected:
-            raise self.damaged(f"the content of block {number} does not match its digest")
-        return Block(
-            first, rows, self._streams(head, payload, streams, raw, content, number), content
-        )
-
-    def _streams(
-        self, head: bytes, payload: bytes, count: int, raw: int, content: bytes, number: int
-    ) -> list[Stream]:
-        out, at, total = [], 0, 0
-        for i in range(count):
-            entry = _STREAM.unpack_from(head, _BLOCK.size + i * _STREAM.size)
-            length, raw_length, coder, digest_ = entry
-            if raw_length > MAX_RAW:
-                raise self.damaged(f"a stream of block {number} claims {raw_length} bytes")
-            out.append(Stream(coder, payload[at : at + length], raw_length, digest_))
-            at, total = at + length, total + raw_length
-        whole = digest(b"".join(s.digest for s in out))
-        if at != len(payload) or total != raw or whole != content:
-            raise self.damaged(f"the streams of block {number} do not add up")
-        return out
+            raise self.damaged(f"the content of block {index} does not match its digest")
+        return Block(number, first, rows, content, payload)

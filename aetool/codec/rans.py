@@ -1,212 +1,232 @@
-"""Range asymmetric numeral systems over static integer tables, many lanes at once, in numpy.
+"""Symbols to bytes: range asymmetric numeral systems over integer tables that learn by epochs.
 
-Duda 2013 (arXiv:1311.2540), the range variant; lanes interleaved as in Giesen 2014
-(arXiv:1402.3392). Frequencies sum to 2^14, states are 32 bits, words 16 bits.
+Duda 2013 (arXiv:1311.2540), the range variant; lanes as in Giesen 2014 (arXiv:1402.3392).
+Frequencies sum to 2^14, states are 32 bits, words 16 bits.
 
-`encode_table` turns (rows, k) integers into one byte string that carries its own tables:
-
-    u32 rows | u16 k | u32 lanes | u32 table bytes | u32 escape bytes | u32 words
-    tables, zlib: for each column i32 lowest, u16 count, count x u16 frequency (the last: escape)
-    escapes, zlib: i64 each, in order, for values outside their column's table
-    lanes x u32 final states | words x u16
-
-all little-endian. Symbol i of the sequence (row by row) belongs to lane i % lanes.
+The n symbols of a column are cut into `lanes` runs of ceil(n / lanes); a step codes one symbol of
+every lane. Each symbol has a context: its base, given by what the decoder already has, and the
+class of the symbol before it in its lane. Tables are fixed within an epoch and computed again at
+its end from the counts of all symbols so far, context by context and smoothed towards the table
+of the context without its last feature (a Dirichlet prior: MacKay & Peto 1995), all in integers.
+So no table is stored, and both sides hold the same ones. This file is the norm; the C kernel
+computes the same integers.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from aetool.codec import kernel
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
 PRECISION = 14
 TOTAL = 1 << PRECISION
 LOW = 1 << 16  # states stay in [2^16, 2^32)
-WIDEST = 2048  # symbols in one column's table; what lies outside is escaped
-MAX_COLUMNS, MAX_VALUES = 4096, 1 << 31
-_HEAD = struct.Struct("<IHIIII")
+FIRST_EPOCH = 32  # symbols; every further epoch ends at half as many again
+MAX_ALPHABET, MAX_LEVELS, MAX_CELLS, MAX_LANES = 1024, 4, 1 << 22, 256
 
+U16 = npt.NDArray[np.uint16]
+U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
+_NONE = np.zeros(0, np.uint8)
 
 
-def normalise(counts: Int) -> Int:
-    """Frequencies that sum to 2^14, at least 1 wherever counts are, nearest to proportional."""
-    used = counts > 0
-    if not used.any():
-        used = np.arange(len(counts)) == 0
-    free = TOTAL - int(used.sum())  # one each is set apart, so that taking back never reaches 0
-    scaled = used + np.where(used, counts * free // max(int(counts.sum()), 1), 0)
-    scaled[int(scaled.argmax())] += TOTAL - int(scaled.sum())
-    return np.asarray(scaled, dtype=np.int64)
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """How a symbol's table is chosen.
+
+    alphabet: how many symbols. radices: for each feature of the context how many values it has;
+    the first is the class of the symbol before, by `own` (alphabet,), if own is given. strength:
+    what the coarser table counts for, in symbols. prime: counts to begin with, (contexts,
+    alphabet).
+    """
+
+    alphabet: int
+    radices: tuple[int, ...] = ()
+    strength: int = 8
+    own: npt.NDArray[np.uint8] | None = None
+    prime: U32 | None = field(default=None, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Number of contexts."""
+        return int(np.prod(self.radices, dtype=np.int64))
+
+    def check(self) -> None:
+        """ArchiveError unless everything is within limits."""
+        sane = 1 <= self.alphabet <= MAX_ALPHABET and len(self.radices) <= MAX_LEVELS
+        sane = sane and all(1 <= r <= 1 << 16 for r in self.radices)
+        sane = sane and 1 <= self.strength < 1 << 16 and self.size * self.alphabet <= MAX_CELLS
+        if sane and self.own is not None:
+            sane = len(self.own) == self.alphabet and bool(self.radices)
+            sane = sane and int(self.own.max()) < self.radices[0]
+        if sane and self.prime is not None:
+            sane = self.prime.shape == (self.size, self.alphabet)
+            sane = sane and int(self.prime.max(initial=0)) < 1 << 24
+        if not sane:
+            raise ArchiveError("damaged: a coder's contexts are out of range")
+
+    def _c(self) -> tuple[bytes, bytes, bytes]:
+        params = np.array([self.alphabet, self.strength, len(self.radices), *self.radices], "<i4")
+        own = b"" if self.own is None else self.own.tobytes()
+        prime = b"" if self.prime is None else np.ascontiguousarray(self.prime, "<u4").tobytes()
+        return own, prime, params.tobytes()
 
 
-def encode_table(values: Int) -> bytes:
-    """(rows, k) int64 to bytes; decode_table gives them back."""
-    rows, k = values.shape
-    tables, escapes, symbols = [], [], np.empty((rows, k), dtype=np.int64)
-    freqs: list[Int] = []
-    base = 0
-    for j in range(k):
-        column = values[:, j]
-        low, count = _window(column)
-        inside = (column >= low) & (column < low + count)
-        symbol = np.where(inside, column - low, count)
-        frequency = normalise(np.bincount(symbol, minlength=count + 1))
-        tables.append(struct.pack("<iH", low, count + 1) + frequency.astype("<u2").tobytes())
-        freqs.append(frequency)
-        symbols[:, j] = symbol + base
-        base += count + 1
-    flat = values.reshape(-1)
-    starts = np.concatenate([[0], np.cumsum([len(f) for f in freqs])]).astype(np.int64)
-    lost = symbols == (starts[1:] - 1)
-    escapes = flat[lost.reshape(-1)].astype("<i8").tobytes()
-    frequency = np.concatenate(freqs) if freqs else np.zeros(0, np.int64)
-    cumulative = _cumulative(frequency, starts)
-    lanes, states, words = _encode(symbols.reshape(-1), frequency, cumulative)
-    head = [zlib.compress(b"".join(tables), 9), zlib.compress(escapes, 9) if escapes else b""]
-    return (
-        _HEAD.pack(rows, k, lanes, len(head[0]), len(head[1]), len(words))
-        + head[0]
-        + head[1]
-        + states.astype("<u4").tobytes()
-        + words.astype("<u2").tobytes()
-    )
+def tables(counts: Int, c: Contexts) -> Int:
+    """Frequencies (contexts, alphabet) that sum to 2^14, from counts of the same shape.
+
+    Level by level, from no feature to all: f = 1 + floor((2^14 n + D above) (2^14 - A) / (2^14
+    (N + D))), what is missing to 2^14 added to the first largest; where N = 0, f = above.
+    """
+    a = c.alphabet
+    above = np.full((1, a), TOTAL // a, dtype=np.int64)
+    above[0, 0] += TOTAL % a
+    contexts = 1
+    for level in range(len(c.radices) + 1):
+        if level:
+            above = np.repeat(above, c.radices[level - 1], axis=0)
+            contexts *= c.radices[level - 1]
+        n = counts.reshape(contexts, -1, a).sum(axis=1)
+        seen = n.sum(axis=1, keepdims=True)
+        f = 1 + (n * TOTAL + c.strength * above) * (TOTAL - a) // ((seen + c.strength) * TOTAL)
+        rows = np.arange(contexts)
+        f[rows, f.argmax(axis=1)] += TOTAL - f.sum(axis=1)
+        above = np.where(seen > 0, f, above)
+    return above
 
 
-def _window(column: Int) -> tuple[int, int]:
-    """The lowest value and the width of the table: all values, or where most of them are."""
-    if not len(column):
-        return 0, 1
-    low, high = int(column.min()), int(column.max())
-    if high - low >= WIDEST:
-        middle = int(np.partition(column, len(column) // 2)[len(column) // 2])
-        low, high = middle - WIDEST // 2, middle + WIDEST // 2 - 1
-        inside = column[(column >= low) & (column <= high)]
-        low, high = int(inside.min()), int(inside.max())
-    low = max(-(2**31), min(low, 2**31 - 1))
-    return low, max(1, min(high - low + 1, WIDEST))
-
-
-def _cumulative(frequency: Int, starts: Int) -> Int:
-    total = np.cumsum(frequency) - frequency
-    return np.asarray(total - np.repeat(total[starts[:-1]], np.diff(starts)))
-
-
-def _encode(symbols: Int, frequency: Int, cumulative: Int) -> tuple[int, U64, U64]:
-    n = len(symbols)
-    lanes = 1
-    while lanes < 256 and lanes * 1024 < n:
-        lanes *= 2
-    f, c = frequency.astype(np.uint64), cumulative.astype(np.uint64)
-    state = np.full(lanes, LOW, dtype=np.uint64)
-    out: list[U64] = []
-    shift, word = np.uint64(PRECISION), np.uint64(16)
-    for first in range((n - 1) // lanes * lanes if n else -1, -1, -lanes):
-        part = symbols[first : first + lanes]
-        x, fs, cs = state[: len(part)], f[part], c[part]
-        full = x >= fs << np.uint64(32 - PRECISION)
-        out.append(x[full] & np.uint64(0xFFFF))
-        x = np.where(full, x >> word, x)
-        state[: len(part)] = (x // fs << shift) + x % fs + cs
-    words = np.concatenate(out[::-1]) if out else np.zeros(0, np.uint64)
-    return lanes, state, words
-
-
-def decode_table(data: bytes, rows: int, k: int) -> Int:
-    """The (rows, k) integers of encode_table; ArchiveError unless every check holds."""
-    if len(data) < _HEAD.size:
-        raise ArchiveError("damaged: a coded stream is cut short")
-    got_rows, got_k, lanes, table_size, escape_size, words = _HEAD.unpack_from(data)
-    need = _HEAD.size + table_size + escape_size + 4 * lanes + 2 * words
-    sane = got_rows == rows and got_k == k and k <= MAX_COLUMNS and rows * k <= MAX_VALUES
-    if not sane or need != len(data) or not 1 <= lanes <= 256:
-        raise ArchiveError("damaged: a coded stream does not have the size it claims")
-    at = _HEAD.size
-    limit = k * (6 + 2 * (WIDEST + 1))
-    frequency, lows, starts = _read_tables(_inflate(data[at : at + table_size], limit), k)
-    at += table_size
-    raw = _inflate(data[at : at + escape_size], 8 * rows * k) if escape_size else b""
-    escapes = np.frombuffer(raw, dtype="<i8") if len(raw) % 8 == 0 else np.zeros(0)
-    at += escape_size
-    state = np.frombuffer(data, "<u4", lanes, at).astype(np.uint64)
-    stream = np.frombuffer(data, "<u2", words, at + 4 * lanes).astype(np.uint64)
-    symbols = _decode(rows * k, k, state, stream, frequency, starts).reshape(rows, k)
-    local = symbols - starts[:-1]
-    values = local + lows
-    lost = local == np.diff(starts) - 1
-    if int(lost.sum()) != len(escapes):
-        raise ArchiveError("damaged: the escapes of a coded stream do not add up")
-    values[lost] = escapes
-    return values
-
-
-def _inflate(data: bytes, limit: int) -> bytes:
-    inflater = zlib.decompressobj()
-    try:
-        out = inflater.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise ArchiveError(f"damaged: {error}") from None
-    if len(out) > limit or not inflater.eof or inflater.unused_data:
-        raise ArchiveError("damaged: a stream has not the length it should have")
+def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
+    """The steps [begin, end) of each epoch."""
+    chunk, out, begin, limit = -(-n // lanes), [], 0, FIRST_EPOCH
+    while begin < chunk:
+        end = min(chunk, max(begin + 1, -(-limit // lanes)))
+        limit += limit >> 1
+        out.append((begin, end))
+        begin = end
     return out
 
 
-def _read_tables(raw: bytes, k: int) -> tuple[Int, Int, Int]:
-    lows, freqs, at = [], [], 0
-    for _ in range(k):
-        if at + 6 > len(raw):
-            raise ArchiveError("damaged: frequency tables are cut short")
-        low, count = struct.unpack_from("<iH", raw, at)
-        at += 6
-        if not 1 <= count <= WIDEST + 1 or at + 2 * count > len(raw):
-            raise ArchiveError("damaged: a frequency table is out of range")
-        frequency = np.frombuffer(raw, "<u2", count, at).astype(np.int64)
-        if frequency.sum() != TOTAL:
-            raise ArchiveError("damaged: a frequency table does not sum to 2^14")
-        at += 2 * count
-        lows.append(low)
-        freqs.append(frequency)
-    if at != len(raw):
-        raise ArchiveError("damaged: bytes after the frequency tables")
-    starts = np.concatenate([[0], np.cumsum([len(f) for f in freqs])]).astype(np.int64)
-    joined = np.concatenate(freqs) if freqs else np.zeros(0, np.int64)
-    return joined, np.array(lows, dtype=np.int64), starts
-
-
-def _decode(n: int, k: int, state: U64, words: U64, frequency: Int, starts: Int) -> Int:
-    out = np.empty(n, dtype=np.int64)
+def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
+    """frequency << 16 | cumulative frequency of every symbol, under the tables in force."""
+    n = len(symbols)
+    out = np.empty(n, dtype=np.uint32)
     if not n:
         return out
-    cumulative = _cumulative(frequency, starts)
-    slots = np.repeat(np.arange(len(frequency), dtype=np.int32), frequency)  # (k * 2^14,)
-    f, c = frequency.astype(np.uint64), cumulative.astype(np.uint64)
-    lanes, at = len(state), 0
-    low, shift, word, mask = (
-        np.uint64(LOW),
-        np.uint64(PRECISION),
-        np.uint64(16),
-        np.uint64(TOTAL - 1),
-    )
-    for first in range(0, n, lanes):
-        size = min(lanes, n - first)
-        x = state[:size]
-        slot = x & mask
-        column = np.arange(first, first + size) % k
-        symbol = slots[column * TOTAL + slot.astype(np.int64)]
-        x = f[symbol] * (x >> shift) + slot - c[symbol]
-        empty = x < low
-        need = int(empty.sum())
-        if at + need > len(words):
-            raise ArchiveError("damaged: a coded stream ends too early")
-        x[empty] = x[empty] << word | words[at : at + need]
-        at += need
-        state[:size] = x
-        out[first : first + size] = symbol
-    if at != len(words) or (state != low).any():
+    if kernel.C is not None:
+        given = b"" if base is None else np.ascontiguousarray(base, np.uint32)
+        kernel.C.forward(np.ascontiguousarray(symbols), given, *c._c(), lanes, out)
+        return out
+    chunk = -(-n // lanes)
+    s = symbols.astype(np.int64)
+    ctx = np.zeros(n, np.int64) if base is None else base.astype(np.int64)
+    if c.own is not None:
+        before = np.roll(s, 1)
+        before[::chunk] = 0
+        ctx = ctx + c.own[before].astype(np.int64) * (c.size // c.radices[0])
+    if int(ctx.max()) >= c.size or int(s.max()) >= c.alphabet:
+        raise ValueError("a symbol or its context is out of range")
+    counts = _counts(c)
+    step = np.arange(n) % chunk
+    for begin, end in epochs(n, lanes):
+        f = tables(counts, c)
+        cumulative = np.cumsum(f, axis=1) - f
+        now = np.flatnonzero((step >= begin) & (step < end))
+        out[now] = f[ctx[now], s[now]] << 16 | cumulative[ctx[now], s[now]]
+        np.add.at(counts, (ctx[now], s[now]), 1)
+    return out
+
+
+def _counts(c: Contexts) -> Int:
+    if c.prime is None:
+        return np.zeros((c.size, c.alphabet), np.int64)
+    return c.prime.astype(np.int64)
+
+
+def cost(pairs: U32) -> float:
+    """Bits that symbols with these frequencies take."""
+    return float(PRECISION * len(pairs) - np.log2((pairs >> 16).astype(np.float64)).sum())
+
+
+def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
+    """lanes x u32 states, then words of u16; decode gives the symbols back."""
+    pairs = forward(symbols, base, c, lanes)
+    n = len(pairs)
+    if kernel.C is not None:
+        out = np.empty(4 * lanes + 2 * n, np.uint8)
+        return out[: kernel.C.push(pairs, lanes, out)].tobytes()
+    chunk = -(-n // lanes)
+    state = np.full(lanes, LOW, dtype=np.uint64)
+    words: list[U64] = []
+    word, shift = np.uint64(16), np.uint64(PRECISION)
+    first = np.arange(lanes) * chunk
+    for step in range(chunk - 1, -1, -1):
+        live = np.flatnonzero(first + step < n)
+        pair = pairs[first[live] + step].astype(np.uint64)
+        f, low = pair >> word, pair & np.uint64(0xFFFF)
+        x = state[live]
+        full = x >= f << np.uint64(32 - PRECISION)
+        words.append(x[full] & np.uint64(0xFFFF))
+        x = np.where(full, x >> word, x)
+        state[live] = (x // f << shift) + x % f + low
+    joined = np.concatenate(words[::-1]) if words else np.zeros(0, np.uint64)
+    return state.astype("<u4").tobytes() + joined.astype("<u2").tobytes()
+
+
+def decode(data: bytes, n: int, base: U32 | None, c: Contexts, lanes: int) -> U16:
+    """The n symbols of encode; ArchiveError unless every state ends as it began and all words
+    are used."""
+    out = np.empty(n, dtype=np.uint16)
+    c.check()
+    rest = c.size // (c.radices[0] if c.own is not None else 1)
+    if base is not None and n and int(base.max()) >= rest:
+        raise ArchiveError("damaged: a context is out of range")
+    if not 1 <= lanes <= MAX_LANES:
+        raise ArchiveError("damaged: a coded stream has too many lanes")
+    if kernel.C is not None:
+        given = b"" if base is None else np.ascontiguousarray(base, np.uint32)
+        right = kernel.C.decode(data, given, *c._c(), lanes, out)
+    else:
+        right = len(data) >= 4 * lanes and len(data) % 2 == 0 and _decode(data, out, base, c, lanes)
+    if not right:
         raise ArchiveError("damaged: a coded stream does not end where it should")
     return out
+
+
+def _decode(data: bytes, out: U16, base: U32 | None, c: Contexts, lanes: int) -> bool:
+    n = len(out)
+    state = np.frombuffer(data, "<u4", lanes).astype(np.uint64)
+    words = np.frombuffer(data, "<u2", offset=4 * lanes).astype(np.uint64)
+    counts = _counts(c)
+    chunk, at = -(-n // lanes), 0
+    first = np.arange(lanes) * chunk
+    low, shift, word = np.uint64(LOW), np.uint64(PRECISION), np.uint64(16)
+    rest = c.size // c.radices[0] if c.own is not None else 0
+    for begin, end in epochs(n, lanes):
+        f = tables(counts, c)
+        ends = np.cumsum(f, axis=1)
+        for step in range(begin, end):
+            rows = first[first + step < n] + step
+            x = state[: len(rows)]
+            ctx = np.zeros(len(rows), np.int64) if base is None else base[rows].astype(np.int64)
+            if c.own is not None:
+                before = out[rows - 1] if step else np.zeros(len(rows), np.int64)
+                ctx += c.own[before].astype(np.int64) * rest
+            slot = x & np.uint64(TOTAL - 1)
+            s = (ends[ctx] <= slot.astype(np.int64)[:, None]).sum(axis=1)
+            freq = f[ctx, s].astype(np.uint64)
+            x = freq * (x >> shift) + slot - (ends[ctx, s].astype(np.uint64) - freq)
+            empty = x < low
+            need = int(empty.sum())
+            if at + need > len(words):
+                return False
+            x[empty] = x[empty] << word | words[at : at + need]
+            at += need
+            state[: len(rows)] = x
+            out[rows] = s
+            np.add.at(counts, (ctx, s), 1)
+    return at == len(words) and bool((state == low).all())

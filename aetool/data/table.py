@@ -107,6 +107,10 @@ class Table:
         values = tuple(v.take(rows) if isinstance(v, Cells) else v[rows] for v in self.values)
         return Table(self.names, values, self.first_row, self.typed)
 
+    def only(self, names: Sequence[str]) -> Table:
+        """The batch with these columns alone."""
+        return self.without([n for n in self.names if n not in names])
+
     def without(self, names: Sequence[str]) -> Table:
         """The batch without these columns."""
         kept = [i for i, n in enumerate(self.names) if n not in names]

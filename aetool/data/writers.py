@@ -225,6 +225,17 @@ def frame_of(
     return frame
 
 
+def frame_of_text(body: bytes, format: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
+    """A table in text as a DataFrame; names: of its columns, where it has no header."""
+    import pandas as pd
+
+    options: dict[str, Any] = {"sep": format["delimiter"], "decimal": format["decimal"]}
+    if not format["header"]:
+        options |= {"header": None, "names": list(names)}
+    frame: pd.DataFrame = pd.read_csv(io.BytesIO(body), skipinitialspace=True, **options)
+    return frame
+
+
 def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequence[int]) -> None:
     """Pictures as an idx file; count of them, shape (channels, height, width)."""
     channels, height, width = shape

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import os
-from collections.abc import Iterator
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from aetool.bundle import Bundle, atomic
-from aetool.codec import lossless
+from aetool.codec import archive as archives
+from aetool.codec import blocks, columns, pictures, records
 from aetool.codec.archive import Archive
+from aetool.codec.columns import Coded
 from aetool.codec.container import Writer
+from aetool.codec.integers import Plan
+from aetool.codec.records import Encoded, Layout
+from aetool.codec.shared import shared_of
 from aetool.data import sources, text
-from aetool.data.images import ImageSource
+from aetool.data.images import FolderSource, ImageSource
+from aetool.data.table import Table
 from aetool.errors import ArchiveError, ParamError
 from aetool.operations import fitting
 from aetool.operations.detecting import check_kind
 from aetool.operations.lossy_job import BLOCK_BYTES, CompressOptions, LossyJob, inner_name
+
+Encode = Callable[[Any, list[Plan]], list[Encoded]]
 
 
 def compress(
@@ -28,14 +44,11 @@ def compress(
 ) -> dict[str, Any]:
     """Write an archive of data at path; returns its figures. Nothing is left behind on failure."""
     options = options or CompressOptions()
+    _check(options)
+    if os.fspath(path) == "-":
+        return _to_stdout(data, model, options)
     if not options.lossy:
-        if options.latent is not None or options.target is not None:
-            raise ParamError("--latent and --target-error go with --lossy")
-        return _compress_bytes(data, Path(path), options)
-    if options.latent is not None and options.target is not None:
-        raise ParamError("--latent and --target-error exclude each other")
-    if options.target is not None and not 0 < options.target < 1:
-        raise ParamError(f"--target-error must lie between 0 and 100 %, got {options.target:g}")
+        return _exactly(data, Path(path), model, options)
     source = sources.open_source(data)
     learned = model is None
     if model is None:
@@ -47,81 +60,344 @@ def compress(
     return job.run(Path(path))
 
 
-def _compress_bytes(data: Any, path: Path, options: CompressOptions) -> dict[str, Any]:
-    """Lossless: the bytes of the file (of what is inside, if it is compressed), in blocks."""
-    if not isinstance(data, str | os.PathLike):
-        raise ParamError("a DataFrame has no bytes to keep: write it to a file, or use lossy=True")
+def _to_stdout(data: Any, model: Bundle | None, options: CompressOptions) -> dict[str, Any]:
+    """Through a file: an archive is verified before a byte of it is handed on."""
+    with tempfile.TemporaryDirectory(prefix="aetool-") as folder:
+        made = Path(folder) / "made.aez"
+        facts = compress(data, made, model, options)
+        with made.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+        sys.stdout.buffer.flush()
+    return facts
+
+
+def _check(options: CompressOptions) -> None:
+    if not options.lossy and (options.latent is not None or options.target is not None):
+        raise ParamError("--latent and --target-error go with --lossy")
+    if options.lossy and options.max_error:
+        raise ParamError("--max-error and --lossy exclude each other: the first keeps a bound on "
+                         "every value, the second stores the model's code alone")  # fmt: skip
+    if options.latent is not None and options.target is not None:
+        raise ParamError("--latent and --target-error exclude each other")
+    if options.target is not None and not 0 < options.target < 1:
+        raise ParamError(f"--target-error must lie between 0 and 100 %, got {options.target:g}")
+    if options.keep_files and (options.lossy or options.max_error):
+        raise ParamError("--keep-files keeps the bytes: leave out --lossy and --max-error")
+
+
+def _exactly(
+    data: Any, path: Path, model: Bundle | None, options: CompressOptions
+) -> dict[str, Any]:
+    """Lossless, or within --max-error, by the kind of the source."""
     source = sources.open_source(data)
-    if isinstance(source, ImageSource) and source.format["format"] == "folder":
-        raise ParamError(f"{source.name}: a folder of pictures is compressed with --lossy so far")
-    raw_path = source.path if hasattr(source, "path") else Path(os.fspath(data))
-    table = isinstance(source, sources.CsvSource)
-    seen = hashlib.sha256()
-    total = 0
-    with atomic(path, options.force) as file, sources.open_stream(raw_path) as stream:
-        rest: Iterator[bytes] = iter(lambda: stream.read(BLOCK_BYTES), b"")
-        head = b""
-        if isinstance(source, sources.CsvSource):
-            rest, head = _records(rest, source.dialect)
-        header = {
-            "mode": "lossless",
-            "kind": "table" if table else "bytes",
-            "format": {**source.format, "name": inner_name(source.name)},
-            "head": head.hex(),
-        }
+    if isinstance(source, ImageSource):
+        if options.max_error:
+            raise ParamError("--max-error is for tables; for pictures there is --lossy")
+        if isinstance(source, FolderSource):
+            return _write(path, options, *_folder(source, options))
+        if not options.keep_files:
+            return _write(path, options, *_pixels(source, options))
+    elif isinstance(source, sources.CsvSource):
+        return _write(path, options, *_text(source, model, options))
+    elif not options.keep_files and not isinstance(
+        source, sources.JsonLinesSource | sources.FrameBatches
+    ):
+        return _write(path, options, *_typed(source, options))
+    if options.max_error:
+        raise ParamError(f"{source.name}: --max-error is for CSV, Parquet and arrays")
+    if not isinstance(data, str | os.PathLike):
+        raise ParamError("a DataFrame has no bytes to keep")
+    raw = getattr(source, "path", None) or Path(os.fspath(data))
+    return _write(path, options, *_bytes(source, Path(raw)))
+
+
+# ---- what each kind of source gives: header, items, how an item is encoded
+
+
+def _text(
+    source: sources.CsvSource, model: Bundle | None, options: CompressOptions
+) -> tuple[dict[str, Any], Iterator[Any], Encode]:
+    pieces = _records(source)
+    head = next(pieces)
+    names = column_names(head, source.dialect.delimiter)
+    if names is None:
+        again = _records(source)
+        next(again)
+        piece = next(again, b"")
+        first = piece[: int(records.record_ends(piece)[0])] if piece else b""
+        width = len(column_names(first, source.dialect.delimiter) or ["c1"])
+        names = [f"c{i + 1}" for i in range(width)]
+    shared = shared_of(model, names) if model is not None else None
+    layout = Layout(source.dialect.delimiter, names, options.effort, {}, shared)
+    header: dict[str, Any] = {
+        "mode": "bounded" if options.max_error else "lossless",
+        "kind": "table",
+        "format": {**source.format, "name": inner_name(source.name)},
+        "head": head.decode("latin-1"),
+        "names": names,
+    }
+    if shared is not None and model is not None:
+        header["model"] = model.sha256
+        del header["names"]
+        if head.decode("latin-1") == shared.head:
+            del header["head"]
+    if options.max_error:
+        seen: dict[str, tuple[Fraction, Fraction]] = {}
+        again = _records(source)
+        next(again)
+        for piece in again:
+            records.ranges(_ended(piece, source.dialect)[0], layout, seen)
+        bounds = allowed(options.max_error, names, seen)
+        layout = Layout(source.dialect.delimiter, names, options.effort, bounds, shared)
+
+    def encode(piece: bytes, hints: list[Plan]) -> list[Encoded]:
+        return records.encode(piece, layout, hints)
+
+    def whole() -> Iterator[Any]:
+        for piece in pieces:
+            ended, cut = _ended(piece, source.dialect)
+            yield ended, piece, cut
+
+    return header, whole(), encode
+
+
+def _ended(piece: bytes, dialect: text.Dialect) -> tuple[bytes, int]:
+    """The piece with a line end, and how many bytes of it are not the source's."""
+    if piece.endswith(b"\n"):
+        return piece, 0
+    end = b"\r\n" if dialect.newline == "\r\n" else b"\n"
+    return piece + end, len(end)
+
+
+def _typed(
+    source: sources.TableSource, options: CompressOptions
+) -> tuple[dict[str, Any], Iterator[Any], Encode]:
+    bounds: dict[str, Fraction] = {}
+    head = source.head(0)
+    names = list(head.names)
+    if options.max_error:
+        seen: dict[str, tuple[Fraction, Fraction]] = {}
+        for batch in source.batches():
+            for name, values in zip(batch.names, batch.values, strict=True):
+                x = values if isinstance(values, np.ndarray) and values.dtype.kind == "f" else None
+                finite = x[np.isfinite(x)] if x is not None else np.zeros(0)
+                if len(finite):
+                    low, high = Fraction(float(finite.min())), Fraction(float(finite.max()))
+                    held = seen.get(name, (low, high))
+                    seen[name] = min(low, held[0]), max(high, held[1])
+        bounds = allowed(options.max_error, names, seen)
+    header = {
+        "mode": "bounded" if options.max_error else "lossless",
+        "kind": "table",
+        "format": {**source.format, "name": inner_name(source.name)},
+        "names": names,
+        "dtypes": source.dtypes,
+        "typed": True,
+        "kinds": {n: archives.kind_of(v) for n, v in zip(names, head.values, strict=True)},
+    }
+
+    def encode(table: Table, hints: list[Plan]) -> list[Encoded]:
+        coded = archives.typed_columns(table, bounds)
+        rows = len(table)
+        content, payload, plans = blocks.encode(coded, rows, {}, options.effort, hints)
+        back = blocks.decode(payload, rows, content)
+        restored = [columns.same(c, v) for c, v in zip(back.columns, table.values, strict=True)]
+        if not bounds and not all(restored):
+            raise ArchiveError("a block did not decode to its source; nothing was written")
+        errors = {n: c.error for n, c in zip(table.names, coded, strict=True) if c.error}
+        return [Encoded(rows, content, payload, plans, errors)]
+
+    return header, source.batches(), encode
+
+
+def _bytes(source: Any, raw: Path) -> tuple[dict[str, Any], Iterator[Any], Encode]:
+    header = {
+        "mode": "lossless",
+        "kind": "bytes",
+        "format": {**source.format, "name": inner_name(source.name)},
+    }
+
+    def pieces() -> Iterator[Any]:
+        with sources.open_stream(raw) as stream:
+            while data := stream.read(BLOCK_BYTES):
+                yield data, data, 0
+
+    def encode(piece: bytes, hints: list[Plan]) -> list[Encoded]:
+        coded = [Coded({"k": "bytes"}, [], [columns.pack(piece)])]
+        content, payload, plans = blocks.encode(coded, 1, {}, CompressOptions().effort)
+        blocks.decode(payload, 1, content)
+        return [Encoded(1, content, payload, plans, {}, columns.unpack(coded[0].blobs[0]))]
+
+    return header, pieces(), encode
+
+
+def _pixels(
+    source: ImageSource, options: CompressOptions
+) -> tuple[dict[str, Any], Iterator[Any], Encode]:
+    header = {
+        "mode": "lossless",
+        "kind": "image",
+        "format": {**source.format, "name": inner_name(source.name)},
+        "shape": list(source.shape),
+    }
+
+    def batches() -> Iterator[Any]:
+        held: list[Any] = []
+        for batch in source.batches():
+            held.append(batch)
+            if sum(b.size for b in held) >= BLOCK_BYTES:
+                yield np.concatenate(held)
+                held = []
+        if held:
+            yield np.concatenate(held)
+
+    def encode(pixels: Any, hints: list[Plan]) -> list[Encoded]:
+        return [pictures.encode(pixels, options.effort, hints)]
+
+    return header, batches(), encode
+
+
+def _folder(
+    source: FolderSource, options: CompressOptions
+) -> tuple[dict[str, Any], Iterator[Any], Encode]:
+    raise ParamError(f"{source.name}: a folder of pictures is compressed with --lossy so far")
+
+
+# ---- writing
+
+
+def _write(
+    path: Path,
+    options: CompressOptions,
+    header: dict[str, Any],
+    items: Iterator[Any],
+    encode: Encode,
+) -> dict[str, Any]:
+    """Encode items by a few threads, the first alone: its plans are hints for the others."""
+    seen = hashlib.sha256(header.get("head", "").encode("latin-1"))
+    total = len(header.get("head", ""))
+    errors: dict[str, float] = {}
+    cut = 0
+    hints: list[Plan] = []
+
+    def one(item: Any) -> tuple[Any, list[Encoded]]:
+        return item, encode(item[0] if isinstance(item, tuple) else item, hints)
+
+    def all_blocks() -> Iterator[tuple[Any, list[Encoded]]]:
+        for item in items:
+            first = one(item)
+            hints.extend(first[1][-1].plans)
+            yield first
+            break
+        yield from records.ahead(one, items)
+
+    with atomic(path, options.force) as file:
         writer = Writer(file, header, {})
-        seen.update(head)
-        total += len(head)
-        for piece in rest:
-            seen.update(piece)
-            total += len(piece)
-            if isinstance(source, sources.CsvSource):
-                rows, parts = lossless.encode_block(piece, source.dialect.delimiter)
-            else:
-                rows, parts = 1, [lossless.stream_of(piece)]
-            writer.add(rows, parts)
-        facts = {"fidelity": "bytes", "sha256": seen.hexdigest(), "source_bytes": total}
+        for item, made in all_blocks():
+            if isinstance(item, tuple):
+                _, piece, cut = item
+                restored = b"".join(m.restored for m in made)
+                seen.update(restored[: len(restored) - cut])
+                total += len(piece)
+            for block in made:
+                writer.add(block.rows, block.content, block.payload)
+                for name, error in block.errors.items():
+                    errors[name] = max(errors.get(name, 0.0), error)
+        facts: dict[str, Any] = {"fidelity": _fidelity(header)}
+        if "typed" not in header and header["kind"] != "image":
+            facts |= {"sha256": seen.hexdigest(), "source_bytes": total}
+        if cut:
+            facts["cut"] = cut
+        if header["mode"] == "bounded":
+            facts["errors"] = {n: {"largest": e} for n, e in errors.items()}
         writer.finish(facts)
-        file.flush()
-        _verify(Path(file.name), seen.hexdigest())
+        _read_back(file)
         size = file.tell()
     return {**facts, "rows": writer.rows, "archive_bytes": size}
 
 
-def _records(chunks: Iterator[bytes], dialect: text.Dialect) -> tuple[Iterator[bytes], bytes]:
-    """Pieces of whole records, and before them the bytes of the header record (and BOM)."""
-    first = next(chunks, b"")
-    head = b""
-    if dialect.header and first:
-        end = b"\r" if dialect.newline == "\r" else b"\n"
-        inside, at = False, 0
-        for at, byte in enumerate(first):  # noqa: B007
-            inside ^= byte == text.QUOTE
-            if byte == end[0] and not inside:
-                break
-        head, first = first[: at + 1], first[at + 1 :]
+def _fidelity(header: dict[str, Any]) -> str:
+    if header["mode"] == "bounded":
+        return "bounded"
+    if header["kind"] == "image":
+        return "values"
+    return "values" if header.get("typed") else "bytes"
 
-    def pieces() -> Iterator[bytes]:
-        left = first
+
+def _read_back(file: BinaryIO) -> None:
+    """What was written is there: every checksum of the file, read again."""
+    file.flush()
+    os.fsync(file.fileno())
+    with Archive(Path(file.name)) as made:
+        for number in range(len(made.reader.blocks)):
+            made.reader.block(number)
+
+
+def _records(source: sources.CsvSource) -> Iterator[bytes]:
+    """The bytes of the header record (and BOM; nothing without one), then pieces of whole
+    records."""
+    dialect = source.dialect
+    with sources.open_stream(source.path) as stream:
+        left = stream.read(BLOCK_BYTES)
+        if dialect.header and left:
+            ends = records.record_ends(left)
+            while (
+                len(ends) < 2
+                and len(left) <= text.MAX_RECORD
+                and (more := stream.read(BLOCK_BYTES))
+            ):
+                left += more
+                ends = records.record_ends(left)
+            yield left[: int(ends[0])]
+            left = left[int(ends[0]) :]
+        else:
+            yield b""
         while True:
             cut = text.last_end(left, dialect)
+            if not cut and len(left) > text.MAX_RECORD:  # one endless record: a quote left open
+                cut = len(left)
             if cut:
                 yield left[:cut]
                 left = left[cut:]
-            more = next(chunks, b"")
+            more = stream.read(BLOCK_BYTES)
             if not more:
                 break
             left += more
         if left:
             yield left
 
-    return pieces(), head
+
+def column_names(head: bytes, delimiter: str) -> list[str] | None:
+    """The names in a header record, blanks around them apart; None if there is none."""
+    if not head:
+        return None
+    line = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
+    row = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
+    return [c.strip() or f"column{i + 1}" for i, c in enumerate(row)] or None
 
 
-def _verify(path: Path, sha256: str) -> None:
-    seen = hashlib.sha256()
-    with Archive(path) as made:
-        for piece in made.text(0, made.rows):
-            seen.update(piece)
-    if seen.hexdigest() != sha256:
-        raise ArchiveError("the archive did not decode to the source; nothing was written")
+def allowed(
+    wanted: Mapping[str, str], names: list[str], seen: dict[str, tuple[Fraction, Fraction]]
+) -> dict[str, Fraction]:
+    """The largest error of each column of numbers, in its units. wanted: "E" or "E%" (of the
+    column's range in this file) by column; "" is for all that are not named."""
+    for name in wanted:
+        if name and name not in names:
+            raise ParamError(
+                f"--max-error {name}=...: no column '{name}'; there are {', '.join(names)}"
+            )
+        if name and name not in seen:
+            raise ParamError(f"--max-error {name}=...: column '{name}' does not hold numbers")
+    out = {}
+    for name, (low, high) in seen.items():
+        given = wanted.get(name, wanted.get(""))
+        if given is None:
+            continue
+        try:
+            value = Fraction(given.removesuffix("%"))
+        except (ValueError, ZeroDivisionError):
+            raise ParamError(f"--max-error {given}: write a number such as 0.5 or 1%") from None
+        if value < 0:
+            raise ParamError(f"--max-error {given}: an error is 0 or more")
+        out[name] = value * (high - low) / 100 if given.endswith("%") else value
+    return out

@@ -106,7 +106,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "model": archive.reader.header.get("model", "embedded")
                 if archive.mode == "lossy"
                 else "none",
-                **{k: v for k, v in archive.facts.items() if k != "rows"},
+                **archive.facts,
+                "coders": archive.sizes(),
             }
     model = bundles.load(path)
     columns = []

@@ -12,14 +12,15 @@ import numpy as np
 
 from aetool.bundle import Bundle, atomic
 from aetool.codec import archive as archives
-from aetool.codec import lossless, lossy, rans, streams
+from aetool.codec import blocks, columns, lossy, planning
 from aetool.codec.archive import Archive
-from aetool.codec.container import Stream, Writer, digest
-from aetool.data import dates, sources
+from aetool.codec.columns import Coded
+from aetool.codec.container import Writer
+from aetool.codec.integers import Stream
+from aetool.data import sources
 from aetool.data.images import ImageSource
 from aetool.data.scaling import image_features
-from aetool.data.schema import Column
-from aetool.data.table import Cells, Table, Values
+from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
 from aetool.operations import fitting
@@ -35,13 +36,18 @@ TRIES = 6
 @dataclass(frozen=True)
 class CompressOptions:
     """lossy: the code alone; latent: code units kept, or target: the error allowed (a part: 0.01
-    is 1 %), at most one. embed: put the model into the archive (None: if it is small beside the
-    source). fit: how to learn a model where none is given.
+    is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files: the
+    bytes of any source. effort: how long to look for the smallest coding. embed: put the model into
+    the archive (None: if it is small beside the source). fit: how to learn a model where none is
+    given.
     """
 
     lossy: bool = False
     latent: int | None = None
     target: float | None = None
+    max_error: Mapping[str, str] = field(default_factory=dict)
+    keep_files: bool = False
+    effort: planning.Effort = planning.DEFAULT
     embed: bool | None = None
     force: bool = False
     device: str = "auto"
@@ -156,7 +162,7 @@ class LossyJob:
             self.not_carried = apart
             judges = (self._distance, error, distortion, self._floor())
             chosen = lossy.choose(z, decode, *judges, latent, target)
-            size = len(rans.encode_table(chosen.quantise(z))) + self._size_apart(sample)
+            size = _coded_size(list(chosen.quantise(z).T)) + self._size_apart(sample)
             found.append((size, apart, chosen))
         _, self.not_carried, quantiser = min(found, key=lambda f: f[0])
         return quantiser
@@ -189,8 +195,8 @@ class LossyJob:
         total = 0
         for i, column in enumerate(self.modelled):
             if column.name in self.not_carried:
-                index = np.nan_to_num(sample[:, i], nan=255).astype(np.uint8)
-                total += len(lossless.stream_of(index.tobytes()).data)
+                index = np.nan_to_num(sample[:, i], nan=255).astype(np.int64)
+                total += _coded_size([index])
         return total
 
     def _distance(self, a: Any, b: Any) -> Any:
@@ -250,26 +256,30 @@ class LossyJob:
 
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Any]:
         found = _Errors()
-        columns = self._columns()
-        writer = Writer(file, self._header(quantiser, columns), self._sections())
+        stored = self._columns()
+        writer = Writer(file, self._header(quantiser, stored), self._sections())
         encoder = self.model.session("encoder.onnx", self.options.device)
+        hints: list[Any] = []
         for x, table, names in self._blocks():
             q = quantiser.quantise(encoder(x)["z"])
-            raw = q.astype("<i8").tobytes()
-            parts = [Stream(streams.RANS, rans.encode_table(q), len(raw), digest(raw))]
             self._measure(found, x, self._decode(quantiser.restore(q), x))
+            coded = [Coded({"k": "whole"}, [Stream(np.ascontiguousarray(c))]) for c in q.T]
+            labels = [archives.CODE] * len(coded)
             if table is not None:
-                parts.append(lossless.stream_of(archives.gaps_of(x)))
-                exact = [c for c in columns if c["stored"] != "model"]
-                parts += [_exact(entry, table[str(entry["name"])]) for entry in exact]
+                gaps = columns.pack(archives.gaps_of(x))
+                coded.append(Coded({"k": "bytes"}, [], [gaps]))
+                apart = [str(c["name"]) for c in stored if c["stored"] != "model"]
+                coded += archives.typed_columns(table.only(apart), {})
+                labels += ["gaps", *apart]
             elif names:
-                parts.append(lossless.stream_of(streams.encode_text(Cells.of(names))))
-            labels = [archives.CODE]
-            labels += ["gaps"] if table is not None else ["names"]
-            labels += [c["name"] for c in columns if c["stored"] != "model"]
-            for label, part in zip(labels, parts, strict=False):
-                found.sizes[label] = found.sizes.get(label, 0) + len(part.data)
-            writer.add(len(x), parts)
+                coded.append(columns.encode_cells(Cells.of(names)))
+                labels.append("names")
+            content, payload, plans = blocks.encode(coded, len(x), {}, self.options.effort, hints)
+            hints = hints or plans
+            back = blocks.decode(payload, len(x), content)
+            for label, sizes in zip(labels, back.sizes, strict=True):
+                found.sizes[label] = found.sizes.get(label, 0) + sum(sizes.values())
+            writer.add(len(x), content, payload)
         facts = {"fidelity": "lossy", "bytes": found.sizes, **self._summary(found)}
         writer.finish(facts)
         return facts
@@ -300,29 +310,11 @@ class LossyJob:
         if isinstance(self.source, ImageSource):
             return []
         carried = {c.name for c in self.modelled if c.kind != "date"} - self.not_carried
-        known = {c.name: c for c in self.model.schema.columns} if self.model.schema else {}
         head = self.source.head(1)
-        out = []
-        for name, values in zip(head.names, head.values, strict=True):
-            column = known.get(name)
-            entry: dict[str, Any] = {"name": name}
-            if name in carried:
-                entry["stored"] = "model"
-            elif isinstance(values, Cells):
-                entry |= self._text_entry(name, column)
-            else:
-                entry["stored"] = "moments" if values.dtype.kind == "M" else "floats"
-            out.append(entry)
-        return out
-
-    def _text_entry(self, name: str, column: Column | None) -> dict[str, Any]:
-        """Dates that their format writes back exactly are stored as numbers; else text as it is."""
-        assert isinstance(self.source, sources.TableSource)
-        if column is not None and column.kind == "date" and column.format:
-            unit = 10 ** int(column.format.split("|")[4])
-            if all(_ticks(t[name], column.format, unit) is not None for t in self.source.batches()):
-                return {"stored": "dates", "format": column.format, "unit": unit}
-        return {"stored": "text"}
+        return [
+            {"name": n, "stored": "model" if n in carried else archives.kind_of(v)}
+            for n, v in zip(head.names, head.values, strict=True)
+        ]
 
     def _header(self, quantiser: lossy.Quantiser, columns: list[dict[str, Any]]) -> dict[str, Any]:
         header: dict[str, Any] = {
@@ -334,6 +326,8 @@ class LossyJob:
             "quantiser": quantiser.to_json(),
             "ranges": self.ranges,
         }
+        if isinstance(self.source, ImageSource) and self.source.names:
+            header["named"] = True
         if not self._embed():
             header["model"] = self.model.sha256
         return header
@@ -361,6 +355,12 @@ class _MissedError(Exception):
     """The whole file missed the target that the sample met."""
 
 
+def _coded_size(values: list[Any]) -> int:
+    """Bytes of whole numbers as they would be coded, each column by itself."""
+    coded = [Coded({"k": "whole"}, [Stream(np.ascontiguousarray(v))]) for v in values]
+    return len(blocks.encode(coded, len(values[0]), {}, planning.FAST)[1]) if values else 0
+
+
 def _differ(a: Any, b: Any) -> Any:
     return ~((a == b) | (np.isnan(a) & np.isnan(b)))
 
@@ -372,31 +372,3 @@ def _source_size(source: Any) -> int:
     if isinstance(source, ImageSource):
         return source.count * int(np.prod(source.shape))
     return 0
-
-
-def _ticks(values: Values, fmt: str, unit: int) -> Any:
-    """Dates as whole numbers of 1/unit seconds, if that writes every cell back; else None."""
-    if not isinstance(values, Cells) or values.null.any():
-        return None
-    cells = values.strings()
-    seconds = dates.parse(cells, fmt)
-    if not np.isfinite(seconds).all():
-        return None
-    ticks = np.rint(seconds * unit).astype(np.int64)
-    return ticks if dates.render(ticks / unit, fmt) == cells else None
-
-
-def _exact(entry: Mapping[str, Any], values: Values) -> Stream:
-    if entry["stored"] == "text":
-        assert isinstance(values, Cells)
-        return lossless.stream_of(streams.encode_text(values))
-    if entry["stored"] == "dates":
-        ticks = _ticks(values, entry["format"], entry["unit"])
-        return lossless.stream_of(streams.encode_integers(ticks))
-    assert not isinstance(values, Cells)
-    if entry["stored"] == "moments":
-        return lossless.stream_of(
-            streams.encode_integers(values.astype("datetime64[us]").view("i8"))
-        )
-    planes = np.ascontiguousarray(values.astype("<f8").view(np.uint8).reshape(-1, 8).T)
-    return lossless.stream_of(planes.tobytes())

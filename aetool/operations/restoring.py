@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,17 +28,23 @@ def decompress(
     *,
     model: Bundle | None = None,
     rows: tuple[int, int] | None = None,
+    columns: Sequence[str] | None = None,
+    lost: list[str] | None = None,
     force: bool = False,
     device: str = "auto",
 ) -> Path:
     """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
 
-    rows: (first, last) 0-based, last exclusive. Returns where it was written; nothing is left
-    behind on failure.
+    rows: (first, last) 0-based, last exclusive. columns: only these, of a table. lost: a list that
+    takes what is damaged and left out; without one, damage is an error. Returns where it was
+    written; nothing is left behind on failure.
     """
-    with Archive(path, model, device) as archive:
+    with Archive(path, model, device, lenient=lost is not None) as archive:
         try:
-            return _decompress(archive, path, out, rows, force)
+            written = _decompress(archive, path, out, rows, columns, force)
+            if lost is not None:
+                lost += archive.lost
+            return written
         except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:
             raise archive.reader.damaged(f"its header does not fit ({error!r})") from None
 
@@ -47,6 +54,7 @@ def _decompress(
     path: str | os.PathLike[str],
     out: str | os.PathLike[str] | None,
     rows: tuple[int, int] | None,
+    columns: Sequence[str] | None,
     force: bool,
 ) -> Path:
     first, last = rows or (0, archive.rows)
@@ -56,10 +64,10 @@ def _decompress(
         return _write_folder(archive, Path(out or default_name(path, archive)), first, last, force)
     target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-":
-        _restore_to(archive, sys.stdout.buffer, first, last)
+        _restore_to(archive, sys.stdout.buffer, first, last, columns)
         return Path("-")
     with atomic(target, force) as file:
-        _restore_to(archive, file, first, last)
+        _restore_to(archive, file, first, last, columns)
     return target
 
 
@@ -90,22 +98,30 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     return base if base != name else name.with_name(archive.format.get("name") or name.stem)
 
 
-def _restore_to(archive: Archive, file: BinaryIO, first: int, last: int) -> None:
-    if archive.mode == "lossless":
+def _restore_to(
+    archive: Archive, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
+) -> None:
+    if wanted is not None and archive.kind != "table":
+        raise ParamError(f"{archive.reader.path}: --columns is for tables")
+    if archive.mode != "lossy" and not archive.typed and archive.kind != "image":
         seen = hashlib.sha256()
-        for piece in archive.text(first, last):
+        for piece in archive.text(first, last, wanted):
             seen.update(piece)
             file.write(piece)
-        if (first, last) == (0, archive.rows) and seen.hexdigest() != archive.facts["sha256"]:
+        whole = (first, last) == (0, archive.rows) and wanted is None and not archive.lost
+        if whole and seen.hexdigest() != archive.facts["sha256"]:
             raise ArchiveError(f"{archive.reader.path}: damaged: the whole does not match its hash")
         return
     if archive.kind == "table":
-        schema = archive.model.schema
+        schema = archive.model.schema if archive.mode == "lossy" else None
         written = {c.name: _written(c) for c in schema.columns} if schema else {}
         batches = archive.tables(first, last)
+        if wanted is not None:
+            _ = archive.places(wanted)
+            batches = ({n: b[n] for n in wanted} for b in batches)
         writers.write_table(file, batches, archive.format, archive.dtypes, written)
         return
-    shape = archive.model.shape or (1, 1, 1)
+    shape = tuple(archive.shape) or archive.model.shape or (1, 1, 1)
     if archive.format["format"] == "idx":
         writers.write_idx(file, archive.pictures(first, last), last - first, shape)
         return
@@ -130,7 +146,7 @@ def _write_folder(archive: Archive, target: Path, first: int, last: int, force: 
     """Pictures as PNG files in a new folder, moved into place when all are written."""
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
-    names = archive.names()[first:last]
+    names = archive.picture_names()[first:last]
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent or Path()))
     try:
         at = 0

@@ -1,0 +1,752 @@
+/* The hot loops of the codec. Each function has a reference in numpy that computes the same
+ * integers (rans.py, fields.py, bits.py); the tests compare them. No dependency; limited API. */
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRECISION 14
+#define TOTAL (1u << PRECISION)
+#define LOW (1u << 16)
+#define MAX_LEVELS 5
+#define HINTS 64 /* a table of where to begin looking for a slot's symbol */
+
+/* ---- adaptive tables: rans.py tables() ------------------------------------------------ */
+
+typedef struct {
+    Py_ssize_t alphabet, levels, contexts; /* levels: of context below order 0 */
+    Py_ssize_t radix[MAX_LEVELS], count_of[MAX_LEVELS + 1];
+    uint32_t strength;
+    Py_ssize_t rest;       /* contexts per class of the previous symbol */
+    const uint8_t *own;    /* class of each symbol as a context, or NULL */
+    uint32_t *counts[MAX_LEVELS + 1];
+    uint16_t *freq[MAX_LEVELS + 1];
+    uint16_t *uniform;
+    const uint16_t **row;  /* for each full context the frequencies in force */
+    const uint16_t **above;
+    uint16_t *cumulative;  /* (contexts, alphabet) */
+    uint16_t *hint;        /* (contexts, HINTS), for decoding */
+} Tables;
+
+static void tables_free(Tables *t) {
+    for (int l = 0; l <= MAX_LEVELS; l++) {
+        free(t->counts[l]);
+        free(t->freq[l]);
+    }
+    free(t->uniform);
+    free((void *)t->row);
+    free((void *)t->above);
+    free(t->cumulative);
+    free(t->hint);
+}
+
+/* params: alphabet, strength, levels, radix... */
+static int tables_make(Tables *t, const int32_t *params, Py_ssize_t size, const Py_buffer *own,
+                       const Py_buffer *prime, int decoding) {
+    memset(t, 0, sizeof *t);
+    if (size < 3 || params[0] < 1 || params[0] > 4096 || params[1] < 1 || params[1] > 65535 ||
+        params[2] < 0 || params[2] > MAX_LEVELS || size != 3 + params[2])
+        return -1;
+    Py_ssize_t a = t->alphabet = params[0];
+    t->strength = (uint32_t)params[1];
+    t->levels = params[2];
+    t->contexts = 1;
+    t->count_of[0] = 1;
+    for (Py_ssize_t l = 0; l < t->levels; l++) {
+        if (params[3 + l] < 1 || params[3 + l] > 65536)
+            return -1;
+        t->radix[l] = params[3 + l];
+        t->contexts *= params[3 + l];
+        if (t->contexts * a > (Py_ssize_t)1 << 24)
+            return -1;
+        t->count_of[l + 1] = t->contexts;
+    }
+    t->rest = t->contexts;
+    if (own->len) {
+        if (own->len != a || !t->levels)
+            return -1;
+        t->own = own->buf;
+        for (Py_ssize_t s = 0; s < a; s++)
+            if (t->own[s] >= t->radix[0])
+                return -1;
+        t->rest = t->contexts / t->radix[0];
+    }
+    if (prime->len && prime->len != t->contexts * a * 4)
+        return -1;
+    for (Py_ssize_t l = 0; l <= t->levels; l++) {
+        t->counts[l] = calloc((size_t)(t->count_of[l] * a), 4);
+        t->freq[l] = calloc((size_t)(t->count_of[l] * a), 2);
+        if (!t->counts[l] || !t->freq[l])
+            return -2;
+    }
+    t->uniform = malloc((size_t)a * 2);
+    t->row = malloc((size_t)t->contexts * sizeof *t->row);
+    t->above = malloc((size_t)t->contexts * sizeof *t->above);
+    t->cumulative = malloc((size_t)(t->contexts * a) * 2);
+    t->hint = decoding ? malloc((size_t)t->contexts * HINTS * 2) : NULL;
+    if (!t->uniform || !t->row || !t->above || !t->cumulative || (decoding && !t->hint))
+        return -2;
+    for (Py_ssize_t s = 0; s < a; s++)
+        t->uniform[s] = (uint16_t)(TOTAL / a + (s == 0 ? TOTAL % a : 0));
+    if (prime->len)
+        memcpy(t->counts[t->levels], prime->buf, (size_t)prime->len);
+    return 0;
+}
+
+static void mix(const uint32_t *n, const uint16_t *above, uint16_t *out, Py_ssize_t a,
+                uint64_t seen, uint64_t strength) {
+    uint64_t whole = (seen + strength) << PRECISION, left = TOTAL;
+    Py_ssize_t best = 0;
+    for (Py_ssize_t s = 0; s < a; s++) {
+        uint64_t w = ((uint64_t)n[s] << PRECISION) + strength * above[s];
+        uint16_t f = (uint16_t)(1 + w * (TOTAL - (uint64_t)a) / whole);
+        out[s] = f;
+        left -= f;
+        if (f > out[best])
+            best = s;
+    }
+    out[best] = (uint16_t)(out[best] + left);
+}
+
+static void tables_build(Tables *t) {
+    Py_ssize_t a = t->alphabet;
+    for (Py_ssize_t l = t->levels - 1; l >= 0; l--) {
+        memset(t->counts[l], 0, (size_t)(t->count_of[l] * a) * 4);
+        for (Py_ssize_t c = 0; c < t->count_of[l + 1]; c++) {
+            uint32_t *to = t->counts[l] + c / t->radix[l] * a, *from = t->counts[l + 1] + c * a;
+            for (Py_ssize_t s = 0; s < a; s++)
+                to[s] += from[s];
+        }
+    }
+    for (Py_ssize_t l = 0; l <= t->levels; l++) {
+        const uint16_t **swap = t->above;
+        t->above = t->row;
+        t->row = swap;
+        for (Py_ssize_t c = 0; c < t->count_of[l]; c++) {
+            const uint32_t *n = t->counts[l] + c * a;
+            const uint16_t *above = l ? t->above[c / t->radix[l - 1]] : t->uniform;
+            uint64_t seen = 0;
+            for (Py_ssize_t s = 0; s < a; s++)
+                seen += n[s];
+            t->row[c] = above;
+            if (seen) {
+                mix(n, above, t->freq[l] + c * a, a, seen, t->strength);
+                t->row[c] = t->freq[l] + c * a;
+            }
+        }
+    }
+    for (Py_ssize_t c = 0; c < t->contexts; c++) {
+        uint16_t sum = 0, *cumulative = t->cumulative + c * a;
+        for (Py_ssize_t s = 0; s < a; s++) {
+            cumulative[s] = sum;
+            sum = (uint16_t)(sum + t->row[c][s]);
+        }
+        if (t->hint) {
+            Py_ssize_t s = 0;
+            for (uint32_t h = 0; h < HINTS; h++) {
+                uint32_t slot = h * (TOTAL / HINTS);
+                while (s + 1 < a && cumulative[s + 1] <= slot)
+                    s++;
+                t->hint[c * HINTS + h] = (uint16_t)s;
+            }
+        }
+    }
+}
+
+/* Where the epoch after `limit` symbols ends, in steps of all lanes; advances the limit. */
+static Py_ssize_t epoch_end(uint64_t *limit, Py_ssize_t begin, Py_ssize_t lanes) {
+    Py_ssize_t end = (Py_ssize_t)((*limit + (uint64_t)lanes - 1) / (uint64_t)lanes);
+    *limit += *limit >> 1;
+    return end > begin ? end : begin + 1;
+}
+
+static PyObject *bad(const char *why) {
+    PyErr_SetString(PyExc_ValueError, why);
+    return NULL;
+}
+
+/* forward(symbols u16, base u32, own u8, prime u32, params i32, lanes, out u32)
+ * out: frequency << 16 | cumulative frequency of every symbol, under the tables in force */
+static PyObject *forward(PyObject *self, PyObject *args) {
+    Py_buffer symbols, base, own, prime, params, out;
+    Py_ssize_t lanes;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*nw*", &symbols, &base, &own, &prime, &params, &lanes,
+                          &out))
+        return NULL;
+    Tables t;
+    Py_ssize_t n = symbols.len / 2;
+    const uint16_t *sym = symbols.buf;
+    const uint32_t *ctx0 = base.buf;
+    uint32_t *to = out.buf;
+    int status = tables_make(&t, params.buf, params.len / 4, &own, &prime, 0);
+    if (!status && (lanes < 1 || out.len != n * 4 || (base.len && base.len != n * 4)))
+        status = -1;
+    if (!status) {
+        Py_BEGIN_ALLOW_THREADS
+        Py_ssize_t chunk = (n + lanes - 1) / lanes, begin = 0;
+        uint64_t limit = 32;
+        uint32_t *counts = t.counts[t.levels];
+        Py_ssize_t a = t.alphabet;
+        while (begin < chunk && !status) {
+            tables_build(&t);
+            Py_ssize_t end = epoch_end(&limit, begin, lanes);
+            if (end > chunk)
+                end = chunk;
+            for (int pass = 0; pass < 2 && !status; pass++)
+                for (Py_ssize_t l = 0; l < lanes && !status; l++)
+                    for (Py_ssize_t i = l * chunk + begin; i < l * chunk + end && i < n; i++) {
+                        uint64_t c = base.len ? ctx0[i] : 0;
+                        if (t.own)
+                            c += (uint64_t)t.own[i > l * chunk ? sym[i - 1] : 0] * (uint64_t)t.rest;
+                        if (c >= (uint64_t)t.contexts || sym[i] >= a) {
+                            status = -1;
+                            break;
+                        }
+                        if (pass)
+                            counts[(Py_ssize_t)c * a + sym[i]]++;
+                        else
+                            to[i] = (uint32_t)t.row[c][sym[i]] << 16 |
+                                    t.cumulative[(Py_ssize_t)c * a + sym[i]];
+                    }
+            begin = end;
+        }
+        Py_END_ALLOW_THREADS
+    }
+    tables_free(&t);
+    PyBuffer_Release(&symbols);
+    PyBuffer_Release(&base);
+    PyBuffer_Release(&own);
+    PyBuffer_Release(&prime);
+    PyBuffer_Release(&params);
+    PyBuffer_Release(&out);
+    if (status == -2)
+        return PyErr_NoMemory();
+    if (status)
+        return bad("forward: arguments out of range");
+    Py_RETURN_NONE;
+}
+
+/* push(pairs u32, lanes, out u8) -> bytes written: states u32, then words u16 */
+static PyObject *push(PyObject *self, PyObject *args) {
+    Py_buffer pairs, out;
+    Py_ssize_t lanes, size = -1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*nw*", &pairs, &lanes, &out))
+        return NULL;
+    Py_ssize_t n = pairs.len / 4;
+    if (lanes >= 1 && lanes <= 65536 && out.len >= 4 * lanes + 2 * n) {
+        Py_BEGIN_ALLOW_THREADS
+        const uint32_t *pair = pairs.buf;
+        uint32_t *state = malloc((size_t)lanes * 4);
+        uint16_t *words = malloc((size_t)n * 2 + 2);
+        if (state && words) {
+            Py_ssize_t chunk = (n + lanes - 1) / lanes, at = n;
+            for (Py_ssize_t l = 0; l < lanes; l++)
+                state[l] = LOW;
+            for (Py_ssize_t step = chunk - 1; step >= 0; step--)
+                for (Py_ssize_t l = lanes - 1; l >= 0; l--) {
+                    Py_ssize_t i = l * chunk + step;
+                    if (i >= n || i >= (l + 1) * chunk)
+                        continue;
+                    uint32_t f = pair[i] >> 16, c = pair[i] & 0xFFFF, x = state[l];
+                    if (!f) {
+                        at = -1;
+                        goto done;
+                    }
+                    if ((uint64_t)x >= (uint64_t)f << 18) {
+                        words[--at] = (uint16_t)x;
+                        x >>= 16;
+                    }
+                    state[l] = ((x / f) << PRECISION) + x % f + c;
+                }
+            memcpy(out.buf, state, (size_t)lanes * 4);
+            memcpy((char *)out.buf + lanes * 4, words + at, (size_t)(n - at) * 2);
+            size = lanes * 4 + (n - at) * 2;
+        }
+    done:
+        free(state);
+        free(words);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&pairs);
+    PyBuffer_Release(&out);
+    if (size < 0)
+        return bad("push: arguments out of range");
+    return PyLong_FromSsize_t(size);
+}
+
+/* decode(data, base u32, own u8, prime u32, params i32, lanes, out u16) -> whether it ends right */
+static PyObject *decode(PyObject *self, PyObject *args) {
+    Py_buffer data, base, own, prime, params, out;
+    Py_ssize_t lanes;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*nw*", &data, &base, &own, &prime, &params, &lanes, &out))
+        return NULL;
+    Tables t;
+    Py_ssize_t n = out.len / 2;
+    uint16_t *sym = out.buf;
+    const uint32_t *ctx0 = base.buf;
+    int status = tables_make(&t, params.buf, params.len / 4, &own, &prime, 1), right = 1;
+    if (!status && (lanes < 1 || lanes > 65536 || (base.len && base.len != n * 4)))
+        status = -1;
+    if (!status && data.len < lanes * 4)
+        right = 0;
+    uint32_t *state = status || !right ? NULL : malloc((size_t)lanes * 4);
+    if (!status && right && !state)
+        status = -2;
+    if (!status && right) {
+        Py_BEGIN_ALLOW_THREADS
+        memcpy(state, data.buf, (size_t)lanes * 4);
+        const uint8_t *words = (const uint8_t *)data.buf + lanes * 4;
+        const uint8_t *stop = (const uint8_t *)data.buf + data.len;
+        Py_ssize_t chunk = (n + lanes - 1) / lanes, begin = 0, a = t.alphabet;
+        uint64_t limit = 32;
+        uint32_t *counts = t.counts[t.levels];
+        while (begin < chunk && !status && right) {
+            tables_build(&t);
+            Py_ssize_t end = epoch_end(&limit, begin, lanes);
+            if (end > chunk)
+                end = chunk;
+            for (Py_ssize_t step = begin; step < end && !status && right; step++)
+                for (Py_ssize_t l = 0; l < lanes; l++) {
+                    Py_ssize_t i = l * chunk + step;
+                    if (i >= n)
+                        break;
+                    uint64_t c = base.len ? ctx0[i] : 0;
+                    if (t.own)
+                        c += (uint64_t)t.own[step ? sym[i - 1] : 0] * (uint64_t)t.rest;
+                    if (c >= (uint64_t)t.contexts) {
+                        status = -1;
+                        break;
+                    }
+                    const uint16_t *cumulative = t.cumulative + (Py_ssize_t)c * a;
+                    uint32_t x = state[l], slot = x & (TOTAL - 1);
+                    Py_ssize_t s = t.hint[c * HINTS + slot / (TOTAL / HINTS)];
+                    while (s + 1 < a && cumulative[s + 1] <= slot)
+                        s++;
+                    x = t.row[c][s] * (x >> PRECISION) + slot - cumulative[s];
+                    if (x < LOW) {
+                        if (stop - words < 2) {
+                            right = 0;
+                            break;
+                        }
+                        x = x << 16 | words[0] | (uint32_t)words[1] << 8;
+                        words += 2;
+                    }
+                    state[l] = x;
+                    sym[i] = (uint16_t)s;
+                    counts[(Py_ssize_t)c * a + s]++;
+                }
+            begin = end;
+        }
+        if (words != stop)
+            right = 0;
+        for (Py_ssize_t l = 0; l < lanes && right; l++)
+            right = state[l] == LOW;
+        Py_END_ALLOW_THREADS
+    }
+    free(state);
+    tables_free(&t);
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&base);
+    PyBuffer_Release(&own);
+    PyBuffer_Release(&prime);
+    PyBuffer_Release(&params);
+    PyBuffer_Release(&out);
+    if (status == -2)
+        return PyErr_NoMemory();
+    if (status)
+        return bad("decode: arguments out of range");
+    return PyBool_FromLong(right);
+}
+
+/* ---- text: fields.py ------------------------------------------------------------------ */
+
+/* split(text, delimiter, start i32, stop i32) -> (fields, fields a record or 0, line end) or None
+ * where quotes decide nothing. A quote counts wherever it stands; records must be regular. */
+static PyObject *split(PyObject *self, PyObject *args) {
+    Py_buffer text, starts, stops;
+    int delimiter;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*iw*w*", &text, &delimiter, &starts, &stops))
+        return NULL;
+    const uint8_t *p = text.buf;
+    Py_ssize_t n = text.len, most = starts.len / 4, fields = 0, columns = 0, in_record = 0;
+    int32_t *start = starts.buf, *stop = stops.buf;
+    int regular = stops.len == starts.len && n && n < INT32_MAX && p[n - 1] == '\n', carriage = -1;
+    Py_BEGIN_ALLOW_THREADS
+    Py_ssize_t from = 0;
+    int inside = 0;
+    for (Py_ssize_t i = 0; i < n && regular; i++) {
+        uint8_t b = p[i];
+        if (b == '"') {
+            inside ^= 1;
+        } else if (!inside && (b == delimiter || b == '\n')) {
+            if (fields == most) {
+                regular = 0;
+                break;
+            }
+            Py_ssize_t to = i;
+            in_record++;
+            if (b == '\n') {
+                int cr = i > from && p[i - 1] == '\r';
+                if (carriage < 0)
+                    carriage = cr;
+                if (carriage != cr || (columns && columns != in_record))
+                    regular = 0;
+                columns = in_record;
+                in_record = 0;
+                to -= cr;
+            }
+            start[fields] = (int32_t)from;
+            stop[fields++] = (int32_t)to;
+            from = i + 1;
+        }
+    }
+    if (inside || from != n)
+        regular = 0;
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&stops);
+    if (!regular)
+        Py_RETURN_NONE;
+    return Py_BuildValue("nni", fields, columns, carriage);
+}
+
+/* numbers(text, start i32, stop i32, step, prefix, suffix, value i64, form i8)
+ * form: digits after the point (0..18), or -1 where the cell is not such a number; a number whose
+ * last decimal is 0 has form | 32. Leading zeros, "-0", exponents, over 18 digits: -1. */
+static PyObject *numbers(PyObject *self, PyObject *args) {
+    Py_buffer text, starts, stops, values, forms;
+    Py_ssize_t step, prefix, suffix;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*nnnw*w*", &text, &starts, &stops, &step, &prefix, &suffix,
+                          &values, &forms))
+        return NULL;
+    const uint8_t *p = text.buf;
+    const int32_t *start = starts.buf, *stop = stops.buf;
+    int64_t *value = values.buf;
+    int8_t *form = forms.buf;
+    Py_ssize_t n = forms.len;
+    int ok = step > 0 && prefix >= 0 && suffix >= 0 && values.len == 8 * n &&
+             starts.len == stops.len && (n == 0 || starts.len / 4 > (n - 1) * step);
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t i = 0; i < n && ok; i++) {
+            Py_ssize_t from = start[i * step], to = stop[i * step];
+            if (from < 0 || to > text.len || from > to) {
+                ok = 0;
+                break;
+            }
+            from += prefix;
+            to -= suffix;
+            form[i] = -1;
+            value[i] = 0;
+            int negative = from < to && p[from] == '-', digits = 0, point = -1, good = 1;
+            from += negative;
+            Py_ssize_t first = from;
+            uint64_t v = 0;
+            for (Py_ssize_t j = from; j < to; j++) {
+                uint8_t d = (uint8_t)(p[j] - '0');
+                if (d < 10 && digits < 18) {
+                    v = v * 10 + d;
+                    digits++;
+                } else if (p[j] == '.' && point < 0 && j > first && j + 1 < to) {
+                    point = digits;
+                } else {
+                    good = 0;
+                    break;
+                }
+            }
+            if (!good || !digits || (negative && !v))
+                continue;
+            if (p[first] == '0' && (point < 0 ? digits : point) > 1)
+                continue;
+            int after = point < 0 ? 0 : digits - point;
+            form[i] = (int8_t)(after | (after && p[to - 1] == '0' ? 32 : 0));
+            value[i] = negative ? -(int64_t)v : (int64_t)v;
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&stops);
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&forms);
+    if (!ok)
+        return bad("numbers: arguments out of range");
+    Py_RETURN_NONE;
+}
+
+/* levels(text, start i32, stop i32, step, most, first i32, index i32) -> number of different cells,
+ * or -1 if over `most`. first: the first cell of each level, in order of appearance. */
+static PyObject *levels(PyObject *self, PyObject *args) {
+    Py_buffer text, starts, stops, firsts, indexes;
+    Py_ssize_t step, most, found = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*nnw*w*", &text, &starts, &stops, &step, &most, &firsts,
+                          &indexes))
+        return NULL;
+    const uint8_t *p = text.buf;
+    const int32_t *start = starts.buf, *stop = stops.buf;
+    int32_t *first = firsts.buf, *index = indexes.buf;
+    Py_ssize_t n = indexes.len / 4;
+    int ok = step > 0 && most >= 0 && firsts.len >= 4 * most && starts.len == stops.len &&
+             (n == 0 || starts.len / 4 > (n - 1) * step) && most < 1 << 24;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        size_t slots = 64;
+        while (slots < (size_t)most * 3)
+            slots *= 2;
+        int32_t *table = malloc(slots * 4);
+        if (!table)
+            ok = 0;
+        else
+            memset(table, 0xFF, slots * 4);
+        for (Py_ssize_t i = 0; i < n && ok; i++) {
+            Py_ssize_t from = start[i * step], to = stop[i * step];
+            if (from < 0 || to > text.len || from > to) {
+                ok = 0;
+                break;
+            }
+            size_t size = (size_t)(to - from);
+            uint64_t h = 1469598103934665603u;
+            for (Py_ssize_t j = from; j < to; j++)
+                h = (h ^ p[j]) * 1099511628211u;
+            size_t at = (h ^ h >> 29) & (slots - 1);
+            while (table[at] >= 0) {
+                Py_ssize_t k = first[table[at]] * step;
+                if ((size_t)(stop[k] - start[k]) == size && !memcmp(p + start[k], p + from, size))
+                    break;
+                at = (at + 1) & (slots - 1);
+            }
+            if (table[at] < 0) {
+                if (found == most) {
+                    found = -1;
+                    break;
+                }
+                table[at] = (int32_t)found;
+                first[found++] = (int32_t)i;
+            }
+            index[i] = table[at];
+        }
+        free(table);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&stops);
+    PyBuffer_Release(&firsts);
+    PyBuffer_Release(&indexes);
+    if (!ok)
+        return bad("levels: arguments out of range");
+    return PyLong_FromSsize_t(found);
+}
+
+/* write(value i64, form i8, decimals, out u8, length i32) -> bytes written
+ * Numbers of value / 10^decimals as text, one behind the other. form: digits to write after the
+ * point; 64: as few as say it; 65: as few as say it, but one. */
+static PyObject *write_numbers(PyObject *self, PyObject *args) {
+    Py_buffer values, forms, out, lengths;
+    int decimals;
+    Py_ssize_t size = -1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*iw*w*", &values, &forms, &decimals, &out, &lengths))
+        return NULL;
+    const int64_t *value = values.buf;
+    const int8_t *form = forms.buf;
+    int32_t *length = lengths.buf;
+    Py_ssize_t n = forms.len;
+    if (values.len == 8 * n && lengths.len == 4 * n && out.len >= 48 * n && decimals >= 0 &&
+        decimals <= 18) {
+        Py_BEGIN_ALLOW_THREADS
+        char *to = out.buf;
+        for (Py_ssize_t i = 0; i < n; i++) {
+            char digits[24], *begin = to;
+            int64_t v = value[i];
+            uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+            int count = 0, places = decimals, keep = form[i] & 63, want = form[i];
+            while (places && (want == 64 || want == 65 ? places > want - 64 : places > keep) &&
+                   u % 10 == 0) {
+                u /= 10;
+                places--;
+            }
+            while (u || count <= places) {
+                digits[count++] = (char)('0' + u % 10);
+                u /= 10;
+            }
+            if (v < 0)
+                *to++ = '-';
+            while (count) {
+                if (count == places)
+                    *to++ = '.';
+                *to++ = digits[--count];
+            }
+            length[i] = (int32_t)(to - begin);
+        }
+        size = to - (char *)out.buf;
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&forms);
+    PyBuffer_Release(&out);
+    PyBuffer_Release(&lengths);
+    if (size < 0)
+        return bad("write: arguments out of range");
+    return PyLong_FromSsize_t(size);
+}
+
+/* weave(pool u8, start i64, length i32, out u8) -> bytes written: the spans one after another */
+static PyObject *weave(PyObject *self, PyObject *args) {
+    Py_buffer pool, starts, lengths, out;
+    Py_ssize_t at = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*w*", &pool, &starts, &lengths, &out))
+        return NULL;
+    const int64_t *start = starts.buf;
+    const int32_t *length = lengths.buf;
+    Py_ssize_t n = lengths.len / 4;
+    if (starts.len != 8 * n)
+        at = -1;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < n && at >= 0; i++) {
+        int64_t from = start[i], size = length[i];
+        if (from < 0 || size < 0 || from + size > pool.len || at + size > out.len) {
+            at = -1;
+            break;
+        }
+        const char *source = (const char *)pool.buf + from;
+        char *to = (char *)out.buf + at;
+        if (size <= 16)
+            for (int64_t j = 0; j < size; j++)
+                to[j] = source[j];
+        else
+            memcpy(to, source, (size_t)size);
+        at += size;
+    }
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&pool);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&lengths);
+    PyBuffer_Release(&out);
+    if (at < 0)
+        return bad("weave: arguments out of range");
+    return PyLong_FromSsize_t(at);
+}
+
+/* ---- raw bits: bits.py ---------------------------------------------------------------- */
+
+/* pack(value u64, width u8, out u8) -> bytes written; least significant bit first */
+static PyObject *pack(PyObject *self, PyObject *args) {
+    Py_buffer values, widths, out;
+    Py_ssize_t size = -1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*w*", &values, &widths, &out))
+        return NULL;
+    const uint64_t *value = values.buf;
+    const uint8_t *width = widths.buf;
+    uint8_t *to = out.buf;
+    Py_ssize_t n = widths.len;
+    if (values.len == 8 * n && out.len >= 8 * n + 8) {
+        Py_BEGIN_ALLOW_THREADS
+        uint64_t held = 0;
+        unsigned have = 0;
+        uint8_t *begin = to;
+        for (Py_ssize_t i = 0; i < n; i++) {
+            unsigned left = width[i] > 64 ? 64 : width[i];
+            uint64_t v = value[i];
+            while (left) {
+                unsigned take = left < 32 ? left : 32;
+                held |= (v & ((1ull << take) - 1)) << have;
+                have += take;
+                v >>= take;
+                left -= take;
+                while (have >= 8) {
+                    *to++ = (uint8_t)held;
+                    held >>= 8;
+                    have -= 8;
+                }
+            }
+        }
+        if (have)
+            *to++ = (uint8_t)held;
+        size = to - begin;
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&widths);
+    PyBuffer_Release(&out);
+    if (size < 0)
+        return bad("pack: arguments out of range");
+    return PyLong_FromSsize_t(size);
+}
+
+/* unpack(data, width u8, value u64): the widths must add up to the data */
+static PyObject *unpack(PyObject *self, PyObject *args) {
+    Py_buffer data, widths, values;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*w*", &data, &widths, &values))
+        return NULL;
+    const uint8_t *from = data.buf, *width = widths.buf;
+    uint64_t *value = values.buf;
+    Py_ssize_t n = widths.len;
+    uint64_t bits = 0;
+    int ok = values.len == 8 * n;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        bits += width[i];
+        ok &= width[i] <= 64;
+    }
+    ok = ok && (bits + 7) / 8 == (uint64_t)data.len;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        uint64_t held = 0;
+        unsigned have = 0;
+        for (Py_ssize_t i = 0; i < n; i++) {
+            unsigned left = width[i], at = 0;
+            uint64_t v = 0;
+            while (left) {
+                unsigned take = left < 32 ? left : 32;
+                while (have < take) {
+                    held |= (uint64_t)*from++ << have;
+                    have += 8;
+                }
+                v |= (held & ((1ull << take) - 1)) << at;
+                held >>= take;
+                have -= take;
+                at += take;
+                left -= take;
+            }
+            value[i] = v;
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&widths);
+    PyBuffer_Release(&values);
+    if (!ok)
+        return bad("unpack: arguments out of range");
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"forward", forward, METH_VARARGS, NULL},
+    {"push", push, METH_VARARGS, NULL},
+    {"decode", decode, METH_VARARGS, NULL},
+    {"split", split, METH_VARARGS, NULL},
+    {"numbers", numbers, METH_VARARGS, NULL},
+    {"levels", levels, METH_VARARGS, NULL},
+    {"write", write_numbers, METH_VARARGS, NULL},
+    {"weave", weave, METH_VARARGS, NULL},
+    {"pack", pack, METH_VARARGS, NULL},
+    {"unpack", unpack, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "aetool.codec._kernel",
+                                    "Hot loops of the codec.", -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__kernel(void) { return PyModule_Create(&module); }

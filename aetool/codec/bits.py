@@ -1,0 +1,44 @@
+"""Whole numbers of given widths, bit behind bit, least significant first."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec import kernel
+from aetool.errors import ArchiveError
+
+U8 = npt.NDArray[np.uint8]
+U64 = npt.NDArray[np.uint64]
+
+
+def pack(values: U64, widths: U8) -> bytes:
+    """The lowest widths[i] (at most 64) bits of every value; the last byte is filled with 0."""
+    n = len(values)
+    if kernel.C is not None:
+        out = np.empty(8 * n + 8, np.uint8)
+        return out[: kernel.C.pack(np.ascontiguousarray(values), widths, out)].tobytes()
+    offset = _ramp(widths)
+    bits = np.repeat(values, widths) >> offset.astype(np.uint64) & np.uint64(1)
+    return np.packbits(bits.astype(np.uint8), bitorder="little").tobytes()
+
+
+def unpack(data: bytes, widths: U8) -> U64:
+    """What pack was given; ArchiveError if the widths do not add up to the data."""
+    if (int(widths.sum(dtype=np.int64)) + 7) // 8 != len(data):
+        raise ArchiveError("damaged: the raw bits of a column do not add up")
+    out = np.zeros(len(widths), np.uint64)
+    if kernel.C is not None:
+        kernel.C.unpack(data, widths, out)
+        return out
+    total = int(widths.sum(dtype=np.int64))
+    raw = np.unpackbits(np.frombuffer(data, np.uint8), count=total, bitorder="little")
+    owner = np.repeat(np.arange(len(widths)), widths)
+    np.bitwise_or.at(out, owner, raw.astype(np.uint64) << _ramp(widths).astype(np.uint64))
+    return out
+
+
+def _ramp(widths: U8) -> npt.NDArray[np.int64]:
+    """0 .. width - 1 for each."""
+    size = widths.astype(np.int64)
+    return np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)

@@ -1,0 +1,299 @@
+"""A column of whole numbers to bytes and back, by a plan: transform, bins, contexts.
+
+    transform   values become residuals: themselves, the difference to the value before, to the
+                value before in the same group, to another column, to what the student predicts
+    bins        a residual is the bin it lies in (the symbol) and its place there (raw bits)
+    contexts    what chooses the symbol's frequency table: the symbol before, what other columns
+                hold in this row, the student's verdict
+
+A plan is JSON (see FORMAT.md). Only columns before this one in the block are referred to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec import bits, rans
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+Plan = dict[str, Any]
+U16 = npt.NDArray[np.uint16]
+Mask = npt.NDArray[np.bool_]
+MAX_BINS = rans.MAX_ALPHABET - 1
+MAX_CLASSES = 256
+
+
+@dataclass(eq=False)
+class Stream:
+    """Whole numbers of a block: values (n,) int64 in the rows where `present` (all, if None)."""
+
+    values: Int
+    present: Mask | None = None
+
+
+@dataclass(eq=False)
+class Known:
+    """What encoder and decoder both have of the columns so far, full length: values (0 where
+    absent), symbols (the alphabet's size where absent), and for each the alphabet's size. rows:
+    of the block. predict(stream): the student's (expected values, verdicts) for a stream."""
+
+    rows: int
+    values: list[Int] = field(default_factory=list)
+    symbols: list[U16] = field(default_factory=list)
+    alphabets: list[int] = field(default_factory=list)
+    predict: Any = None
+
+    def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
+        """Remember a stream that is done."""
+        values, marks = stream.values, symbols
+        if stream.present is not None:
+            values = np.zeros(self.rows, np.int64)
+            values[stream.present] = stream.values
+            marks = np.full(self.rows, alphabet, np.uint16)
+            marks[stream.present] = symbols
+        self.values.append(values)
+        self.symbols.append(marks)
+        self.alphabets.append(alphabet)
+
+
+def varint(value: int) -> bytes:
+    """Seven bits a byte, lowest first; the last byte is below 128."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """(value, where the next byte is)."""
+    value = shift = 0
+    while True:
+        if at >= len(data) or shift > 56:
+            raise ArchiveError("damaged: a length is cut short")
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+# ---- transforms
+
+
+def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
+    """What is left of the values; arithmetic is modulo 2^64."""
+    v = stream.values
+    kind = plan.get("t", "v")
+    if kind == "d":
+        return np.diff(v, prepend=np.int64(0))
+    if kind == "g":
+        order = _order(plan, stream, known)
+        out = np.empty_like(v)
+        out[order] = np.diff(v[order], prepend=np.int64(0))
+        return out
+    if kind in ("c", "s"):
+        return v - _expected(plan, stream, known)
+    return v
+
+
+def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
+    """The values behind residuals r; stream: its mask."""
+    kind = plan.get("t", "v")
+    if kind == "d":
+        return np.cumsum(r, dtype=np.int64)
+    if kind == "g":
+        order = _order(plan, stream, known)
+        out = np.empty_like(r)
+        out[order] = np.cumsum(r[order], dtype=np.int64)
+        return out
+    if kind in ("c", "s"):
+        return r + _expected(plan, stream, known)
+    if kind != "v":
+        raise ArchiveError("damaged: a column's plan names an unknown transform")
+    return r
+
+
+def _order(plan: Plan, stream: Stream, known: Known) -> Int:
+    return np.argsort(_of(known.values, plan["g"], stream), kind="stable")
+
+
+def _expected(plan: Plan, stream: Stream, known: Known) -> Int:
+    if plan["t"] == "c":
+        return np.asarray(_of(known.values, plan["g"], stream))
+    expected = _student(known)[0]
+    return np.asarray(expected if stream.present is None else expected[stream.present])
+
+
+def _student(known: Known) -> tuple[Int, Int]:
+    if known.predict is None:
+        raise ArchiveError("damaged: a column's plan asks for a student that is not there")
+    found: tuple[Int, Int] = known.predict(len(known.values), known)
+    return found
+
+
+def _of(columns: Sequence[npt.NDArray[Any]], which: Any, stream: Stream) -> npt.NDArray[Any]:
+    if type(which) is not int or not 0 <= which < len(columns):
+        raise ArchiveError("damaged: a column's plan refers to a column that is not there")
+    full = columns[which]
+    return full if stream.present is None else full[stream.present]
+
+
+# ---- bins
+
+
+def widths_of(plan: Plan) -> tuple[Int, Int]:
+    """(first residual, bits) of every bin, ascending; the symbol after the last is the escape."""
+    start = np.array(plan["b"], dtype=np.int64)
+    width = np.array(plan["w"], dtype=np.int64) if "w" in plan else np.zeros(len(start), np.int64)
+    if len(width) != len(start) or not 0 <= len(start) <= MAX_BINS:
+        raise ArchiveError("damaged: a column's bins are out of range")
+    if len(start) and (width.min() < 0 or width.max() > 63):
+        raise ArchiveError("damaged: a column's bins are out of range")
+    start = np.cumsum(start, dtype=np.int64)
+    if (start[1:] <= start[:-1]).any():
+        raise ArchiveError("damaged: a column's bins are out of order")
+    return start, width
+
+
+def symbols_of(plan: Plan, r: Int) -> U16:
+    """The bin of each residual; the number of bins where it lies in none."""
+    start, width = widths_of(plan)
+    count = len(start)
+    if not count:
+        return np.zeros(len(r), np.uint16)
+    if not width.any() and int(start[-1]) - int(start[0]) == count - 1:  # a run of whole numbers
+        place = r - start[0]
+        inside = (r >= start[0]) & (r <= start[-1])
+        return np.where(inside, place, count).astype(np.uint16)
+    bin_ = np.searchsorted(start, r, "right") - 1
+    held = np.maximum(bin_, 0)
+    outside = (bin_ < 0) | ((r - start[held]).view(np.uint64) >> width[held].astype(np.uint64) != 0)
+    return np.where(outside, count, held).astype(np.uint16)
+
+
+# ---- contexts
+
+
+def contexts(
+    plan: Plan, stream: Stream, known: Known, prime: Any = None
+) -> tuple[npt.NDArray[np.uint32] | None, rans.Contexts]:
+    """(base of every present row, the tables' layout) of a plan's features."""
+    alphabet = len(plan["b"]) + 1
+    if "x" in plan:  # no residual lies outside the bins
+        alphabet -= 1
+    own: npt.NDArray[np.uint8] | None = None
+    radices: list[int] = []
+    base: Any = None
+    for feature in plan.get("f", ()):
+        if feature[0] == "o":
+            if radices:
+                raise ArchiveError("damaged: a column's own symbol is not its first feature")
+            edges = _edges(feature[1])
+            own = np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
+            radices.append(len(edges) + 1)
+            continue
+        marks, radix = feature_of(feature, stream, known)
+        radices.append(radix)
+        base = marks if base is None else base * np.uint32(radix) + marks
+    layout = rans.Contexts(alphabet, tuple(radices), int(plan.get("k", 8)), own, prime)
+    layout.check()
+    return base, layout
+
+
+def feature_of(
+    feature: Sequence[Any], stream: Stream, known: Known
+) -> tuple[npt.NDArray[np.uint32], int]:
+    """(value in the present rows, number of values) of a feature other than the own symbol."""
+    kind = feature[0]
+    if kind == "n":
+        verdict = _student(known)[1]
+        marks = verdict if stream.present is None else verdict[stream.present]
+        return marks.astype(np.uint32), MAX_CLASSES
+    if kind == "s":  # the symbol of another column, in classes
+        edges = _edges(feature[2])
+        lookup = np.searchsorted(edges, np.arange(rans.MAX_ALPHABET + 1), "right")
+        symbols = _of(known.symbols, feature[1], stream)
+        return lookup[symbols].astype(np.uint32), len(edges) + 1
+    if kind == "v":  # the value of another column, in classes
+        edges = _edges(feature[2])
+        values = _of(known.values, feature[1], stream)
+        return np.searchsorted(edges, values, "right").astype(np.uint32), len(edges) + 1
+    if kind == "e":  # whether another column holds what it held in the row before
+        _of(known.values, feature[1], stream)
+        full = known.values[feature[1]]
+        same = np.concatenate([[False], full[1:] == full[:-1]])[: len(full)]
+        marks = same if stream.present is None else same[stream.present]
+        return marks.astype(np.uint32), 2
+    raise ArchiveError("damaged: a column's plan names an unknown feature")
+
+
+def _edges(raw: Any) -> Int:
+    edges = np.cumsum(np.array(raw, dtype=np.int64), dtype=np.int64)
+    if edges.ndim != 1 or len(edges) >= MAX_CLASSES or (edges[1:] <= edges[:-1]).any():
+        raise ArchiveError("damaged: a feature's classes are out of range")
+    return edges
+
+
+# ---- a stream as bytes
+
+
+def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes:
+    """The bytes of a stream; adds it to what is known. Nothing if every symbol is plan["z"]."""
+    r = residuals(plan, stream, known)
+    symbols = symbols_of(plan, r)
+    base, layout = contexts(plan, stream, known, prime)
+    known.add(stream, symbols, layout.alphabet)
+    if not len(r):
+        return b""
+    start, width = widths_of(plan)
+    widths = np.append(width, 64).astype(np.uint8)[symbols]
+    offsets = (r - np.append(start, 0)[symbols]).view(np.uint64)
+    raw = bits.pack(offsets, widths) if widths.any() else b""
+    usual = plan.get("z", 0)
+    if not raw and (symbols == usual).all():
+        return b""
+    lanes = 1 << int(plan.get("l", 0))
+    coded = rans.encode(symbols, base, layout, lanes) if layout.alphabet > 1 else b""
+    return varint(len(coded)) + coded + raw
+
+
+def decode(
+    plan: Plan, data: bytes, stream: Stream, count: int, known: Known, prime: Any = None
+) -> Int:
+    """The `count` values of a stream whose mask is stream.present; adds it to what is known."""
+    base, layout = contexts(plan, stream, known, prime)
+    start, width = widths_of(plan)
+    usual = int(plan.get("z", 0))
+    if not data:
+        if not 0 <= usual < layout.alphabet or (usual < len(width) and width[usual]):
+            raise ArchiveError("damaged: an empty column has no usual value")
+        symbols = np.full(count, usual, np.uint16)
+        raw = b""
+    else:
+        size, at = read_varint(data, 0)
+        if size > len(data) - at:
+            raise ArchiveError("damaged: a coded stream is cut short")
+        lanes = int(plan.get("l", 0))
+        if not 0 <= lanes <= 8:
+            raise ArchiveError("damaged: a coded stream has too many lanes")
+        symbols = np.zeros(count, np.uint16)
+        if layout.alphabet > 1:
+            symbols = rans.decode(data[at : at + size], count, base, layout, 1 << lanes)
+        elif size:
+            raise ArchiveError("damaged: a coded stream is longer than it should be")
+        raw = data[at + size :]
+    widths = np.append(width, 64).astype(np.uint8)[symbols]
+    r = np.append(start, 0)[symbols]
+    if raw or widths.any():
+        r = r + bits.unpack(raw, widths).view(np.int64)
+    stream.values = restore(plan, r, stream, known)
+    known.add(stream, symbols, layout.alphabet)
+    return stream.values

@@ -1,0 +1,49 @@
+"""Pictures of one size to blocks and back, every pixel exactly: rows of pixels as columns.
+
+Column y of channel c holds row y of all pictures, one behind the other. It is coded as the
+difference to the row above or to the channel before, with the residual to the left as context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from aetool.codec import blocks, planning
+from aetool.codec.blocks import Content
+from aetool.codec.columns import Coded
+from aetool.codec.integers import Plan, Stream
+from aetool.codec.records import Encoded
+from aetool.data.images import Pixels
+from aetool.errors import ArchiveError
+
+
+def encode(pixels: Pixels, effort: planning.Effort, hints: Sequence[Plan] = ()) -> Encoded:
+    """A block of pictures (n, C, H, W) uint8."""
+    n, channels, height, width = pixels.shape
+    flat = pixels.transpose(2, 1, 0, 3).reshape(height * channels, n * width).astype(np.int64)
+    coded = [Coded({"k": "whole"}, [Stream(row)]) for row in flat]
+    words = {"shape": [channels, height, width]}
+    content, payload, plans = blocks.encode(coded, n * width, words, effort, hints, period=channels)
+    if not (decode(blocks.decode(payload, n * width, content), n) == pixels).all():
+        raise ArchiveError("a block did not decode to its source; nothing was written")
+    return Encoded(n, content, payload, plans)
+
+
+def decode(content: Content, n: int) -> Pixels:
+    """The n pictures of a block."""
+    channels, height, width = (int(v) for v in content.words["shape"])
+    if len(content.columns) != channels * height:
+        raise ArchiveError("damaged: a block has not the rows of pixels it claims")
+    flat: Any = np.array([c.values for c in content.columns])
+    if (
+        flat.size != n * channels * height * width
+        or flat.min(initial=0) < 0
+        or flat.max(initial=0) > 255
+    ):
+        raise ArchiveError("damaged: a block of pictures is out of range")
+    return np.ascontiguousarray(
+        flat.reshape(height, channels, n, width).transpose(2, 1, 0, 3).astype(np.uint8)
+    )

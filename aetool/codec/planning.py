@@ -1,0 +1,314 @@
+"""Chooses how a column of whole numbers is coded: the plan that takes fewest bits on a sample.
+
+Nothing here is needed to decode, so floating point is welcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aetool.codec import integers, rans
+from aetool.codec.integers import Known, Plan, Stream
+from aetool.model import Int
+
+BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
+FEATURE_BITS = 64.0
+LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to look: rows of the sample, features of a context, classes of a feature, most
+    (contexts x symbols), bins, groups and columns tried as transforms."""
+
+    sample: int = 16384
+    features: int = 3
+    classes: tuple[int, ...] = (12,)
+    cells: int = 1 << 17
+    bins: int = 255
+    second: int = 12  # candidates tried again beside the first feature
+    columns: bool = True
+
+
+FAST = Effort(sample=8192, features=1, cells=1 << 14, bins=127, second=0, columns=False)
+DEFAULT = Effort()
+BEST = Effort(sample=65536, features=4, classes=(6, 16, 40), cells=1 << 20, second=24)
+
+
+def bins_of(r: Int, most: int) -> tuple[Int, Int]:
+    """(first residual, bits) of the dyadic bins that code r in fewest bits.
+
+    Intervals [i 2^m, (i + 1) 2^m) form a tree; a node is kept whole if a flat density over it
+    costs no more than the best of its parts (optimal pruning, Breiman et al. 1984, chapter 3).
+    """
+    cells, counts = _histogram(r)
+    if len(cells) <= most and len(r) > 1024 * len(cells):
+        return cells, np.zeros(len(cells), np.int64)
+    origin = 0
+    if -(2**61) < int(cells[0]) <= int(cells[-1]) < 2**61:  # no bin may leave 64 bits
+        origin = int(cells[np.searchsorted(np.cumsum(counts), len(r) // 2)])
+    cells = cells - np.int64(origin)
+    penalty = BIN_BITS
+    while True:
+        start, width = _prune(cells, counts, len(r), penalty)
+        if len(start) <= most:
+            return start + np.int64(origin), width
+        penalty *= 2
+
+
+def _histogram(r: Int) -> tuple[Int, Int]:
+    """The different values, ascending, and how often each occurs."""
+    low, high = int(r.min()), int(r.max())
+    if high - low < 4 * len(r):
+        counts = np.bincount(r - np.int64(low))
+        there = np.flatnonzero(counts)
+        return there + np.int64(low), counts[there]
+    return np.unique(r, return_counts=True)
+
+
+def _prune(cells: Int, counts: Int, total: int, penalty: float) -> tuple[Int, Int]:
+    n = counts.astype(np.float64)
+    best = penalty - n * np.log2(n / total)  # cost of the best cut of each node of this level
+    nodes = cells
+    levels: list[tuple[Int, Any, Any]] = []  # nodes, whether kept whole, place of their parent
+    whole = np.ones(len(nodes), np.bool_)
+    while len(nodes) > 1 and len(levels) < 63:
+        above = nodes >> np.int64(1)
+        fresh = np.concatenate([[True], above[1:] != above[:-1]])
+        levels.append((nodes, whole, np.cumsum(fresh) - 1))
+        first = np.flatnonzero(fresh)
+        n = np.add.reduceat(n, first)
+        parts = np.add.reduceat(best, first)
+        nodes = above[first]
+        flat = n * (len(levels) - np.log2(n / total)) + penalty
+        whole = flat <= parts
+        best = np.where(whole, flat, parts)
+    levels.append((nodes, whole, None))
+    starts, widths = [], []
+    open_ = np.ones(len(nodes), np.bool_)
+    for m in range(len(levels) - 1, -1, -1):
+        nodes, whole, _ = levels[m]
+        starts.append(nodes[open_ & whole] << np.int64(m))
+        widths.append(np.full(len(starts[-1]), m))
+        if m:
+            open_ = (open_ & ~whole)[levels[m - 1][2]]
+    start, width = np.concatenate(starts), np.concatenate(widths)
+    order = np.argsort(start)
+    return start[order], width[order]
+
+
+def _deltas(values: Sequence[int] | Int) -> list[int]:
+    steps: list[int] = np.diff(np.asarray(values, np.int64), prepend=np.int64(0)).tolist()
+    return steps
+
+
+def _with_bins(plan: Plan, r: Int, most: int, complete: bool) -> Plan:
+    start, width = bins_of(r, most)
+    made = {**plan, "b": _deltas(start)}
+    if width.any():
+        made["w"] = width.tolist()
+    if complete:
+        made["x"] = 1
+    return made
+
+
+def _sample_rows(n: int, size: int) -> Any:
+    """Up to four stretches of rows, `size` in all."""
+    if n <= size:
+        return slice(0, n)
+    part = size // 4
+    starts = np.linspace(0, n - part, 4).astype(np.int64)
+    return (starts[:, None] + np.arange(part)).reshape(-1)
+
+
+class Planner:
+    """Chooses plans for the streams of one block, in order; keeps what is known up to date."""
+
+    def __init__(self, known: Known, effort: Effort, hints: Sequence[Plan] = ()) -> None:
+        self.known, self.effort, self.hints = known, effort, hints
+
+    def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
+        """The plan for the next stream. Of `like`, or else of the hint (the plan of this stream in
+        the block before), the transform and the features are taken over."""
+        if not len(stream.values):
+            return {"b": []}
+        hint = like or (self.hints[number] if number < len(self.hints) else None)
+        if hint is not None and hint["b"]:
+            plan: Plan = {k: v for k, v in hint.items() if k in ("t", "g")}
+            r = integers.residuals(plan, stream, self.known)
+            plan = _with_bins(plan, r, self.effort.bins, True)
+            symbols = integers.symbols_of(plan, r)
+            plan = self._same_features(plan, hint, symbols)
+            return {**plan, "l": hint["l"]} if "l" in hint else plan
+        v = stream.values
+        if (v == v[0]).all():
+            return {"b": [int(v[0])], "x": 1}
+        return self._search(stream)
+
+    def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:
+        features = []
+        for feature in hint.get("f", ()):
+            if feature[0] == "o":
+                features.append(["o", _classes(symbols, len(plan["b"]), len(feature[1]) + 1)])
+            elif feature[0] == "s":
+                of = self.known.symbols[feature[1]]
+                edges = _classes(of, self.known.alphabets[feature[1]] + 1, len(feature[2]) + 1)
+                features.append(["s", feature[1], edges])
+            else:
+                features.append(feature)
+        made = {**plan, "k": hint.get("k", 8)}
+        return {**made, "f": features} if features else made
+
+    def _search(self, stream: Stream) -> Plan:
+        found = []
+        rows = _sample_rows(len(stream.values), self.effort.sample)
+        for transform in self._transforms(stream):
+            r = integers.residuals(transform, stream, self.known)
+            plan = _with_bins(transform, r[rows], self.effort.bins, False)
+            found.append((self._bits(plan, r[rows], None), transform, r))
+        found.sort(key=lambda f: f[0])
+        best: tuple[float, Plan, Int] | None = None
+        for bits, transform, r in found[:2]:
+            if best is not None and bits > 1.5 * found[0][0]:
+                continue
+            plan = _with_bins(transform, r, self.effort.bins, True)
+            cost, plan = self._features(plan, stream, r, rows)
+            if best is None or cost < best[0]:
+                best = (cost, plan, r)
+        assert best is not None
+        return self._finish(best[1], stream, best[2])
+
+    def _transforms(self, stream: Stream) -> Iterator[Plan]:
+        yield {}
+        yield {"t": "d"}
+        if not self.effort.columns:
+            return
+        spread = _spread(stream.values)
+        for g, values in enumerate(self.known.values):
+            other = values if stream.present is None else values[stream.present]
+            if 2 <= self.known.alphabets[g] <= 64 and spread > 16:
+                yield {"t": "g", "g": g}
+            if spread > 8 and _spread(stream.values - other) < 0.7 * spread:
+                yield {"t": "c", "g": g}
+
+    def _bits(self, plan: Plan, r: Int, base: Any, layout: Any = None) -> float:
+        """Bits of residuals under bins and contexts; of one that lies outside the bins, 80."""
+        symbols = integers.symbols_of(plan, r)
+        if layout is None:
+            layout = rans.Contexts(len(plan["b"]) + 1)
+        _, width = integers.widths_of(plan)
+        raw = float(np.append(width, 80)[symbols].sum())
+        return raw + rans.cost(rans.forward(symbols, base, layout)) + BIN_BITS * len(plan["b"])
+
+    def _features(self, plan: Plan, stream: Stream, r: Int, rows: Any) -> tuple[float, Plan]:
+        """(bits on the sample, the plan with the features that lower them most, one by one)."""
+        symbols = integers.symbols_of(plan, r)
+        alphabet = len(plan["b"])
+        _, width = integers.widths_of(plan)
+        fixed = float(width[symbols[rows]].sum()) + BIN_BITS * alphabet
+        part = symbols[rows]
+        if alphabet < 2:
+            return fixed, plan
+
+        def cost(chosen: list[tuple[Any, Any, int]], strength: int = 8) -> float:
+            base, radices, of = None, [], None
+            for feature, marks, radix in sorted(chosen, key=lambda c: c[0][0] != "o"):
+                radices.append(radix)
+                if feature[0] == "o":
+                    edges = np.cumsum(feature[1])
+                    of = np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
+                else:
+                    base = marks if base is None else base * np.uint32(radix) + marks
+            layout = rans.Contexts(alphabet, tuple(radices), strength, of)
+            if layout.size * alphabet > self.effort.cells:
+                return np.inf
+            return fixed + rans.cost(rans.forward(part, base, layout)) + FEATURE_BITS * len(chosen)
+
+        chosen: list[tuple[Any, Any, int]] = []
+        bits = cost(chosen)
+        candidates = list(self._candidates(stream, symbols, alphabet, rows))
+        for _ in range(self.effort.features):
+            tried = [(cost([*chosen, c]), i) for i, c in enumerate(candidates)]
+            if not tried:
+                break
+            tried.sort()
+            if tried[0][0] > 0.997 * bits:
+                break
+            bits = tried[0][0]
+            chosen.append(candidates[tried[0][1]])
+            gone = chosen[-1][0]
+            best = [candidates[i] for _, i in tried[1 : 1 + self.effort.second]]
+            candidates = [c for c in best if c[0][0] != gone[0] or c[0][0] != "o"]
+        strength = 8
+        for other in (2, 32):
+            tried_bits = cost(chosen, other)
+            if tried_bits < bits:
+                bits, strength = tried_bits, other
+        made = {**plan, "k": strength}
+        if chosen:
+            made["f"] = [c[0] for c in sorted(chosen, key=lambda c: c[0][0] != "o")]
+        return bits, made
+
+    def _candidates(
+        self, stream: Stream, symbols: Any, alphabet: int, rows: Any
+    ) -> Iterator[tuple[Any, Any, int]]:
+        for most in self.effort.classes:
+            edges = _classes(symbols, alphabet, most)
+            yield ["o", edges], None, len(edges) + 1
+        for g, values in enumerate(self.known.values):
+            count = self.known.alphabets[g]
+            if count < 2 and int(self.known.symbols[g].max(initial=0)) == 0:
+                continue
+            for most in self.effort.classes:
+                features: list[Any] = [["s", g, _classes(self.known.symbols[g], count + 1, most)]]
+                edges = _quantiles(values, most)
+                if len(edges):
+                    features.append(["v", g, edges])
+                for feature in features:
+                    yield (feature, *self._marks(feature, stream, rows))
+            yield (["e", g], *self._marks(["e", g], stream, rows))
+
+    def _marks(self, feature: Any, stream: Stream, rows: Any) -> tuple[Any, int]:
+        marks, radix = integers.feature_of(feature, stream, self.known)
+        return marks[rows], radix
+
+    def _finish(self, plan: Plan, stream: Stream, r: Int) -> Plan:
+        """Lanes by the size; the usual symbol."""
+        symbols = integers.symbols_of(plan, r)
+        base, layout = integers.contexts(plan, stream, self.known)
+        size = rans.cost(rans.forward(symbols, base, layout)) / 8 if layout.alphabet > 1 else 0
+        lanes = 0
+        while lanes < 8 and size > LANE_BYTES << lanes:
+            lanes += 1
+        return {**plan, "l": lanes} if lanes else plan
+
+
+def _spread(values: Int) -> float:
+    part = values[:: max(1, len(values) // 4096)].astype(np.float64)
+    return float(np.abs(part - np.median(part)).mean())
+
+
+def _classes(symbols: Any, alphabet: int, most: int) -> list[int]:
+    """Edges (as differences) that cut symbols into at most `most` classes of about equal use."""
+    if alphabet <= most:
+        return _deltas(range(1, alphabet))
+    used = np.bincount(symbols, minlength=alphabet)[:alphabet]
+    left, out, room = float(used.sum()), [], most
+    held = 0.0
+    for s in range(alphabet - 1):
+        held += float(used[s])
+        if held >= left / room and held > 0 and room > 1:
+            out.append(s + 1)
+            left, held, room = left - held, 0.0, room - 1
+    return _deltas(out)
+
+
+def _quantiles(values: Int, most: int) -> list[int]:
+    part = np.sort(values[:: max(1, len(values) // 8192)])
+    edges = np.unique(part[(np.arange(1, most) * len(part)) // most])
+    edges = edges[edges > part[0]] if len(part) else edges
+    return _deltas(edges) if len(edges) else []

@@ -1,0 +1,178 @@
+"""Records of text to blocks and back: byte for byte, or numbers within a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+
+from aetool.codec import blocks, columns, planning, spans
+from aetool.codec.blocks import Content
+from aetool.codec.columns import Coded
+from aetool.codec.integers import Plan
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+T = TypeVar("T")
+R = TypeVar("R")
+SMALLEST = 1 << 16  # bytes: irregular text is cut in two until pieces are this small
+WORKERS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A block ready to be written. plans: hints for the next; errors: largest by column."""
+
+    rows: int
+    content: bytes
+    payload: bytes
+    plans: list[Plan]
+    errors: dict[str, float] = field(default_factory=dict)
+    restored: bytes = b""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """How pieces of text are coded. names: of the columns; bounds: the largest error allowed, by
+    column, in its units; shared: statistics of a model, if its columns are these."""
+
+    delimiter: str
+    names: Sequence[str]
+    effort: planning.Effort = planning.DEFAULT
+    bounds: Mapping[str, Fraction] = field(default_factory=dict)
+    shared: Any = None
+
+
+def encode(piece: bytes, layout: Layout, hints: Sequence[Plan] = ()) -> list[Encoded]:
+    """Blocks of whole records of text, each decoded again; ArchiveError if that gives anything
+    else (or, where bounds are given, another number of records)."""
+    cut = spans.split(piece, ord(layout.delimiter))
+    if cut is None or cut[2] != len(layout.names):
+        middle = _middle(piece) if len(piece) > SMALLEST else 0
+        if middle:
+            return [
+                *encode(piece[:middle], layout, hints),
+                *encode(piece[middle:], layout, hints),
+            ]
+        coded = [Coded({"k": "bytes"}, [], [columns.pack(piece)])]
+        made = _block(
+            coded, len(record_ends(piece)), {"own": 1} if layout.shared else {}, layout, []
+        )
+        if made.restored != piece:
+            raise ArchiveError("a block did not decode to its source; nothing was written")
+        return [made]
+    start, stop, width, carriage = cut
+    text = np.frombuffer(piece, np.uint8)
+
+    def column(j: int) -> Coded:
+        given = layout.shared.metas[j] if layout.shared else None
+        own = start[j::width].copy(), stop[j::width].copy()
+        return columns.encode(text, *own, given, layout.bounds.get(layout.names[j]))
+
+    coded = [column(j) for j in range(width)]
+    words = {"e": "\r\n"} if carriage else {}
+    made = _block(coded, len(start) // width, words, layout, hints)
+    errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
+    if not layout.bounds and made.restored != piece:
+        raise ArchiveError("a block did not decode to its source; nothing was written")
+    return [Encoded(made.rows, made.content, made.payload, made.plans, errors, made.restored)]
+
+
+def _block(
+    coded: list[Coded], rows: int, words: dict[str, Any], layout: Layout, hints: Sequence[Plan]
+) -> Encoded:
+    shared = None if "own" in words else layout.shared
+    content, payload, plans = blocks.encode(coded, rows, words, layout.effort, hints, shared)
+    back = blocks.decode(payload, rows, content, layout.shared)
+    restored = decode(back, layout.delimiter, rows, slice(0, rows))
+    return Encoded(rows, content, payload, plans, {}, restored)
+
+
+def _middle(piece: bytes) -> int:
+    """Where a record ends near the middle; 0 if there is but one."""
+    ends = record_ends(piece)
+    return int(ends[len(ends) // 2 - 1]) if len(ends) > 1 else 0
+
+
+def record_ends(piece: bytes) -> Int:
+    """Positions after each record's last byte; a quote counts wherever it stands."""
+    data = np.frombuffer(piece, np.uint8)
+    inside = np.cumsum(data == spans.QUOTE) & 1
+    ends = np.flatnonzero((data == spans.LF) & (inside == 0)) + 1
+    if not len(ends) or ends[-1] != len(data):
+        ends = np.append(ends, len(data))
+    return ends
+
+
+def decode(
+    content: Content, delimiter: str, rows: int, inside: slice, wanted: Sequence[int] | None = None
+) -> bytes:
+    """The bytes of records `inside` of a block; wanted: of these columns only."""
+    held = content.columns
+    if len(held) == 1 and held[0].meta["k"] == "bytes":
+        if wanted is not None:
+            raise ArchiveError("its records are not regular: columns cannot be told apart")
+        piece = columns.unpack(held[0].blobs[0])
+        if inside == slice(0, rows):
+            return piece
+        edges = [0, *record_ends(piece).tolist()]
+        if len(edges) != rows + 1:
+            raise ArchiveError("damaged: a block has not the records it claims")
+        return piece[edges[inside.start] : edges[inside.stop]]
+    if wanted is not None:
+        held = [held[j] for j in wanted]
+    ends = str(content.words.get("e", "\n")).encode()
+    first, last, _ = inside.indices(rows)
+    pools = [np.frombuffer(delimiter.encode() + ends, np.uint8)]
+    at = len(pools[0])
+    size = np.empty((last - first, len(held), 2), np.int32)
+    start = np.empty((last - first, len(held), 2), np.int64)
+    size[:, :, 1], start[:, :, 1] = len(delimiter.encode()), 0
+    size[:, -1, 1], start[:, -1, 1] = len(ends), len(delimiter.encode())
+    for j, column in enumerate(held):
+        found = columns.decode(column)
+        if len(found.start) != rows:
+            raise ArchiveError("damaged: a column has not the records of its block")
+        size[:, j, 0], start[:, j, 0] = found.length[inside], found.start[inside] + at
+        pools.append(found.pool)
+        at += len(found.pool)
+    pool = np.concatenate(pools)
+    return spans.weave(pool, start.reshape(-1), size.reshape(-1)).tobytes()
+
+
+def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fraction]]) -> None:
+    """Widens `seen`, the smallest and largest number of each column, by a piece of text."""
+    cut = spans.split(piece, ord(layout.delimiter))
+    if cut is None or cut[2] != len(layout.names):
+        middle = _middle(piece) if len(piece) > SMALLEST else 0
+        if middle:
+            ranges(piece[:middle], layout, seen)
+            ranges(piece[middle:], layout, seen)
+        return
+    start, stop, width, _ = cut
+    text = np.frombuffer(piece, np.uint8)
+    for j, name in enumerate(layout.names):
+        found = columns.ends(text, start[j::width].copy(), stop[j::width].copy())
+        if found is not None:
+            low, high = seen.get(name, found)
+            seen[name] = min(low, found[0]), max(high, found[1])
+
+
+def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """function(item) for each item, in order, computed by a few threads ahead of the reader."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        held: list[Future[R]] = []
+        try:
+            for item in items:
+                held.append(pool.submit(function, item))
+                if len(held) > WORKERS:
+                    yield held.pop(0).result()
+            while held:
+                yield held.pop(0).result()
+        finally:
+            for left in held:
+                left.cancel()

@@ -1,0 +1,160 @@
+"""Text as spans of a buffer: cut into fields, read as decimals, told apart, written, woven.
+
+Every function has a twin in the C kernel; what stands here is the norm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec import kernel
+from aetool.data.table import Bytes
+from aetool.model import Int
+
+I8 = npt.NDArray[np.int8]
+I32 = npt.NDArray[np.int32]
+LF, CR, QUOTE = 10, 13, 34
+DIGITS = 18  # of a decimal; more are kept as text
+SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at least one
+
+
+def split(text: bytes, delimiter: int) -> tuple[I32, I32, int, bool] | None:
+    """(start, stop, fields a record, whether lines end in CR LF) of regular records; else None.
+
+    A quote counts wherever it stands; all records must have the same fields and the same end.
+    """
+    if not text.endswith(b"\n") or len(text) >= 1 << 31:
+        return None
+    most = text.count(delimiter) + text.count(b"\n")
+    if kernel.C is not None:
+        start, stop = np.empty(most, np.int32), np.empty(most, np.int32)
+        found = kernel.C.split(text, delimiter, start, stop)
+        if found is None:
+            return None
+        count, columns, carriage = found
+        return start[:count], stop[:count], columns, bool(carriage)
+    data = np.frombuffer(text, np.uint8)
+    inside = np.cumsum(data == QUOTE) & 1
+    end = np.flatnonzero(((data == delimiter) | (data == LF)) & (inside == 0))
+    if not len(end) or end[-1] != len(data) - 1:
+        return None
+    last = data[end] == LF
+    columns, rest = divmod(len(end), int(last.sum()))
+    if rest or not last[columns - 1 :: columns].all():
+        return None
+    begin = np.concatenate([[0], end[:-1] + 1])
+    carriages = (data[np.maximum(end - 1, 0)] == CR)[last] & (end > begin)[last]
+    if carriages.any() and not carriages.all():
+        return None
+    if carriages.any():
+        end = end - last
+    return begin.astype(np.int32), end.astype(np.int32), columns, bool(carriages.any())
+
+
+def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tuple[Int, I8]:
+    """(digits as a whole number, form) of cells, `prefix` and `suffix` bytes at their ends apart.
+
+    form: how many digits follow the point, + 32 if the last of them is 0; -1 where the cell is no
+    plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits).
+    """
+    n = len(start)
+    value, form = np.zeros(n, np.int64), np.full(n, -1, np.int8)
+    if kernel.C is not None:
+        kernel.C.numbers(text, start, stop, 1, prefix, suffix, value, form)
+        return value, form
+    begin, end = start.astype(np.int64) + prefix, stop.astype(np.int64) - suffix
+    width = end - begin
+    some = np.flatnonzero((width > 0) & (width <= DIGITS + 2))
+    if not len(some):
+        return value, form
+    offset = np.arange(int(width[some].max()))
+    at = np.minimum(begin[some, None] + offset, max(len(text) - 1, 0))
+    inside = offset < width[some, None]
+    cell = np.where(inside, text[at], 0)
+    negative = cell[:, 0] == 45
+    digit = (cell >= 48) & (cell <= 57)
+    point = cell == 46
+    good = (digit | point | (inside & (offset == 0) & negative[:, None]) | ~inside).all(axis=1)
+    count = digit.sum(axis=1)
+    where = np.where(point.any(axis=1), point.argmax(axis=1), width[some])
+    first = negative.astype(np.int64)
+    good &= (count > 0) & (count <= DIGITS) & (point.sum(axis=1) <= 1)
+    good &= (where > first) & (where != width[some] - 1)
+    rows = np.arange(len(some))
+    lead = cell[rows, np.minimum(first, cell.shape[1] - 1)]
+    good &= ~((lead == 48) & (where - first > 1))
+    total = np.zeros(len(some), np.int64)
+    for j in range(cell.shape[1]):
+        d = digit[:, j] & good
+        total[d] = total[d] * 10 + (cell[d, j].astype(np.int64) - 48)
+    good &= ~(negative & (total == 0))
+    after = np.maximum(width[some] - where - 1, 0)
+    zero = (after > 0) & (text[end[some] - 1] == 48)
+    value[some] = np.where(good, np.where(negative, -total, total), 0)
+    form[some] = np.where(good, after + 32 * zero, -1)
+    return value, form
+
+
+def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | None:
+    """(first cell of each different cell, which of them each cell is), in order of appearance;
+    None if there are more than `most`."""
+    n = len(start)
+    if kernel.C is not None:
+        first, index = np.empty(max(most, 1), np.int32), np.empty(n, np.int32)
+        found = kernel.C.levels(text, start, stop, 1, most, first, index)
+        return None if found < 0 else (first[:found].copy(), index)
+    raw = text.tobytes()
+    seen: dict[bytes, int] = {}
+    firsts, index = [], np.empty(n, np.int32)
+    for i, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
+        cell = raw[a:b]
+        if cell not in seen:
+            if len(seen) == most:
+                return None
+            seen[cell] = len(seen)
+            firsts.append(i)
+        index[i] = seen[cell]
+    return np.array(firsts, np.int32), index
+
+
+def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
+    """(text, lengths) of value / 10^decimals; form: digits after the point, SHORT or SHORT_ONE."""
+    n = len(value)
+    length = np.empty(n, np.int32)
+    if kernel.C is not None:
+        out = np.empty(48 * n, np.uint8)
+        size = kernel.C.write(np.ascontiguousarray(value), form, decimals, out, length)
+        return out[:size], length
+    cells = []
+    for v, f in zip(value.tolist(), form.tolist(), strict=True):
+        digits, places = str(abs(v)), decimals
+        least = f - SHORT if f >= SHORT else f & 63
+        digits = digits.rjust(places + 1, "0")
+        while places > least and digits.endswith("0"):
+            digits, places = digits[:-1], places - 1
+        whole = digits[: len(digits) - places] or "0"
+        body = whole + ("." + digits[len(digits) - places :] if places else "")
+        cells.append(("-" if v < 0 else "") + body)
+    length[:] = [len(c) for c in cells]
+    return np.frombuffer("".join(cells).encode(), np.uint8), length
+
+
+def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
+    """The spans of the pool, one behind the other."""
+    total = int(length.sum(dtype=np.int64))
+    if kernel.C is not None:
+        out = np.empty(total, np.uint8)
+        kernel.C.weave(pool, np.ascontiguousarray(start, np.int64), length, out)
+        return out
+    size = length.astype(np.int64)
+    begin = np.cumsum(size) - size
+    return np.asarray(pool[np.repeat(start - begin, size) + np.arange(total)])
+
+
+def cells_of(text: Bytes, start: Any, stop: Any) -> list[bytes]:
+    """The spans as bytes objects."""
+    raw = text.tobytes()
+    return [raw[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)]

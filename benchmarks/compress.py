@@ -1,0 +1,339 @@
+"""Archives beside xz, bzip2, zstd, Parquet and pcodec, in one run.
+
+tables    six tables, lossless and within 1 % of each column's range, student on and off; what each
+          coder brought. Rivals of the second get the same quantised whole numbers.
+shared    a model fitted on the first 80 % of the rows; the rest as files of 1,000 rows, beside zstd
+          with a dictionary trained on the same rows, xz and pcodec on each file.
+speed     at least 100 MB (a table's rows repeated, fresh noise in the last digits).
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import common
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from aetool import operations
+from aetool.codec import planning
+from aetool.codec.archive import Archive
+from aetool.operations import CompressOptions, FitOptions
+
+TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "kdd99")
+BOUND = {"": "1%"}
+
+
+def xz(raw: bytes) -> int:
+    """Bytes of xz -9e."""
+    return len(lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME))
+
+
+def zstd(raw: bytes) -> int:
+    """Bytes of zstd -19."""
+    return len(pa.Codec("zstd", compression_level=19).compress(raw))
+
+
+def parquet(frame: pd.DataFrame) -> int:
+    """Bytes of Parquet with zstd -19."""
+    sink = io.BytesIO()
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    pq.write_table(table, sink, compression="zstd", compression_level=19)
+    return len(sink.getvalue())
+
+
+def pcodec(frame: pd.DataFrame) -> int:
+    """pcodec, level 12, on each numeric column; zstd -19 on the text of the others."""
+    from pcodec import ChunkConfig, standalone
+
+    total = 0
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype.kind in "if":
+            values = np.ascontiguousarray(column.to_numpy())
+            total += len(standalone.simple_compress(values, ChunkConfig(compression_level=12)))
+        else:
+            total += zstd("\n".join(column.fillna("").astype(str)).encode())
+    return total
+
+
+def whole_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every column as whole numbers: decimals at their scale, text as the index of its level."""
+    out = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype.kind not in "if":
+            out[name] = column.fillna("").astype("category").cat.codes.to_numpy().astype(np.int64)
+            continue
+        x = column.to_numpy(np.float64)
+        finite = x[np.isfinite(x)]
+        places = next(
+            (
+                p
+                for p in range(10)
+                if np.allclose(finite * 10**p, np.rint(finite * 10**p), atol=1e-4)
+            ),
+            9,
+        )
+        k = np.rint(np.nan_to_num(x) * 10**places)
+        used = np.unique(k)
+        step = np.gcd.reduce((used - used[0]).astype(np.int64)) if len(used) > 1 else 1
+        k = (k - used[0]).astype(np.int64) // max(int(step), 1)
+        out[name] = np.where(np.isfinite(x), k, int(k.max(initial=0)) + 1)
+    return pd.DataFrame(out)
+
+
+def rivals_of_whole(frame: pd.DataFrame) -> dict[str, int]:
+    """Classical codecs on whole numbers, in the narrowest type; the better of rows and columns."""
+    arrays = []
+    for name in frame.columns:
+        k = frame[name].to_numpy()
+        arrays.append(k.astype(np.min_scalar_type(int(k.max(initial=0)))))
+    by_column = b"".join(a.tobytes() for a in arrays)
+    by_row = np.rec.fromarrays(arrays).tobytes()
+    narrow = pd.DataFrame(dict(zip(frame.columns, arrays, strict=True)))
+    widths = {c: "uint16" if t == np.uint8 else str(t) for c, t in narrow.dtypes.items()}
+    return {
+        "xz": min(xz(by_column), xz(by_row)),
+        "bzip2": min(len(bz2.compress(r, 9)) for r in (by_column, by_row)),
+        "zstd": min(zstd(by_column), zstd(by_row)),
+        "parquet": parquet(narrow),
+        "pcodec": pcodec(narrow.astype(widths)),
+    }
+
+
+def rivals(path: Path) -> dict[str, int]:
+    """Classical codecs on a CSV."""
+    raw = path.read_bytes()
+    frame = pd.read_csv(path)
+    return {
+        "xz": xz(raw),
+        "bzip2": len(bz2.compress(raw, 9)),
+        "zstd": zstd(raw),
+        "parquet": parquet(frame),
+        "pcodec": pcodec(frame),
+    }
+
+
+def archived(
+    path: Path, folder: Path, model: Any = None, **options: Any
+) -> tuple[Path, Path, float, float]:
+    """(archive, restored, seconds in, seconds out)."""
+    target, out = folder / "t.aez", folder / "t.out"
+    began = time.perf_counter()
+    operations.compress(path, target, model, CompressOptions(force=True, **options))
+    middle = time.perf_counter()
+    operations.decompress(target, out, model=model, force=True)
+    return target, out, middle - began, time.perf_counter() - middle
+
+
+def coders(path: Path) -> dict[str, int]:
+    """Bytes by coder."""
+    out: dict[str, int] = {}
+    with Archive(path) as archive:
+        for sizes in archive.sizes().values():
+            for coder, size in sizes.items():
+                out[coder] = out.get(coder, 0) + size
+    return out
+
+
+def tables(options: Any) -> None:
+    """The six tables."""
+    print("| table | mode | effort | aetool | smallest rival | ratio | xz | zstd | in s | out s |")
+    print("|---|---|---|--:|--:|--:|--:|--:|--:|--:|")
+    logs: dict[str, list[float]] = {}
+    for name in options.tables.split(","):
+        path = common.need(options.data / "tables" / f"{name}.csv")
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            for mode, bound in (("lossless", {}), ("1 %", BOUND)):
+                held: dict[str, int] = {}
+                for effort in options.efforts.split(","):
+                    chosen = getattr(planning, effort.upper())
+                    made = archived(path, folder, max_error=bound, effort=chosen)
+                    size = made[0].stat().st_size
+                    if not bound:
+                        assert made[1].read_bytes() == path.read_bytes()
+                        held = held or rivals(path)
+                    else:
+                        held = held or rivals_of_whole(whole_numbers(pd.read_csv(made[1])))
+                    best = min(held, key=lambda k: held[k])
+                    ratio = size / held[best]
+                    logs.setdefault(f"{mode}, {effort}", []).append(np.log(ratio))
+                    print(f"| {name} | {mode} | {effort} | {size} | {held[best]} ({best}) | {ratio:.3f} "
+                          f"| {held['xz']} | {held['zstd']} | {made[2]:.1f} | {made[3]:.1f} |", flush=True)  # fmt: skip
+                    row = {
+                        "table": name,
+                        "mode": mode,
+                        "effort": effort,
+                        "bytes": size,
+                        "ratio": ratio,
+                    }
+                    row |= {f"{k}_bytes": v for k, v in held.items()}
+                    row |= {"in_s": made[2], "out_s": made[3], "coders": coders(made[0])}
+                    common.record("compress", row, path)
+    for key, values in logs.items():
+        print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
+
+
+def shared(options: Any) -> None:
+    """Files of 1,000 rows under one model."""
+    import zstandard
+
+    print("| table | mode | files | aetool | model | zstd + dictionary | xz | pcodec | ratio |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
+    logs: dict[str, list[float]] = {}
+    for name in options.tables.split(","):
+        path = common.need(options.data / "tables" / f"{name}.csv")
+        head, *lines = path.read_bytes().splitlines(keepends=True)
+        cut = len(lines) * 4 // 5
+        starts = list(range(cut, len(lines) - 999, 1000))
+        starts = starts[:: max(1, len(starts) // options.files)]
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            train = folder / "train.csv"
+            train.write_bytes(head + b"".join(lines[:cut]))
+            parts = [head + b"".join(lines[s : s + 1000]) for s in starts]
+            began = time.perf_counter()
+            model = operations.fit(train, FitOptions(plugin=options.plugin))
+            seconds = time.perf_counter() - began
+            for mode, bound in (("lossless", {}), ("1 %", BOUND)):
+                ours, theirs = 0, {"xz": 0, "pcodec": 0, "zstd": 0}
+                samples = [head + b"".join(lines[s : s + 1000]) for s in range(0, cut, 1000)]
+                texts, restored = parts, []
+                for part in parts:
+                    (folder / "p.csv").write_bytes(part)
+                    made = archived(folder / "p.csv", folder, model, max_error=bound)
+                    ours += made[0].stat().st_size
+                    restored.append(made[1].read_bytes())
+                if bound:
+                    (folder / "s.csv").write_bytes(head + b"".join(lines[:cut]))
+                    quantised = archived(folder / "s.csv", folder, None, max_error=bound)[1]
+                    body = quantised.read_bytes().splitlines(keepends=True)
+                    samples = [b"".join(body[s : s + 1000]) for s in range(1, len(body), 1000)]
+                    texts = restored
+                else:
+                    assert restored == parts
+                book = zstandard.train_dictionary(112640, samples[:1000])
+                packer = zstandard.ZstdCompressor(level=19, dict_data=book)
+                for text in texts:
+                    theirs["zstd"] += len(packer.compress(text))
+                    frame = pd.read_csv(io.BytesIO(text))
+                    if bound:
+                        held = rivals_of_whole(whole_numbers(frame))
+                        theirs["xz"] += min(xz(text), held["xz"])
+                        theirs["pcodec"] += held["pcodec"]
+                    else:
+                        theirs["xz"] += xz(text)
+                        theirs["pcodec"] += pcodec(frame)
+                ratio = ours / min(theirs.values())
+                logs.setdefault(mode, []).append(np.log(ratio))
+                weight = len(model.to_bytes())
+                print(f"| {name} | {mode} | {len(parts)} | {ours} | {weight} | {theirs['zstd']} | {theirs['xz']} "
+                      f"| {theirs['pcodec']} | {ratio:.3f} |", flush=True)  # fmt: skip
+                row = {
+                    "table": name,
+                    "mode": mode,
+                    "files": len(parts),
+                    "bytes": ours,
+                    "ratio": ratio,
+                }
+                row |= {f"{k}_bytes": v for k, v in theirs.items()}
+                row |= {"model_bytes": weight, "plugin": options.plugin, "fit_s": seconds}
+                common.record("shared", row, path)
+    for key, values in logs.items():
+        print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
+
+
+def grown(path: Path, target: Path, size: int) -> None:
+    """The table's rows again and again, until `size` bytes, the last digit of every number of more
+    than three digits drawn anew."""
+    head, *lines = path.read_bytes().splitlines(keepends=True)
+    rng = np.random.default_rng(0)
+    body = b"".join(lines)
+    digit = np.frombuffer(body, np.uint8)
+    is_digit = (digit >= 48) & (digit <= 57)
+    last = is_digit & ~np.append(is_digit[1:], False)
+    for shift in (1, 2, 3):
+        last &= np.concatenate([np.zeros(shift, bool), is_digit[:-shift]])
+    where = np.flatnonzero(last)
+    with target.open("wb") as file:
+        file.write(head)
+        while file.tell() < size:
+            fresh = digit.copy()
+            fresh[where] = rng.integers(48, 58, len(where))
+            file.write(fresh.tobytes())
+
+
+def speed(options: Any) -> None:
+    """Throughput of large inputs, in processes of their own, beside xz, zstd and pcodec."""
+    print("| table | what | MB/s in | MB/s out | bytes | peak MB |")
+    print("|---|---|--:|--:|--:|--:|")
+    for name in options.tables.split(","):
+        path = common.need(options.data / "tables" / f"{name}.csv")
+        with tempfile.TemporaryDirectory() as temporary:
+            big, out = Path(temporary) / "big.csv", Path(temporary) / "big.out"
+            grown(path, big, options.megabytes << 20)
+            size = big.stat().st_size / 1e6
+            tool = [sys.executable, "-m", "aetool"]
+            jobs = {
+                "aetool --fast": ([*tool, "compress", "--fast", "-qf", "-o"], [*tool, "decompress", "-qf", "-o"]),
+                "aetool": ([*tool, "compress", "-qf", "-o"], [*tool, "decompress", "-qf", "-o"]),
+                "xz -6": (["xz", "-6", "-k", "-c"], ["xz", "-d", "-c"]),
+                "zstd -19": (["zstd", "-19", "-q", "-c"], ["zstd", "-d", "-q", "-c"]),
+            }  # fmt: skip
+            for job, (pack, unpack) in jobs.items():
+                small = Path(temporary) / "big.small"
+                times, peaks = [], []
+                for command, source, target in ((pack, big, small), (unpack, small, out)):
+                    own = "aetool" in job
+                    began = time.perf_counter()
+                    with target.open("wb") as sink:
+                        line = (
+                            [*command, str(target), str(source)] if own else [*command, str(source)]
+                        )
+                        child = subprocess.Popen(line, stdout=None if own else sink)
+                        _, status, usage = os.wait4(child.pid, 0)
+                    assert status == 0, job
+                    times.append(time.perf_counter() - began)
+                    peaks.append(usage.ru_maxrss / 1024)
+                assert out.read_bytes() == big.read_bytes(), job
+                row = {
+                    "table": name,
+                    "job": job,
+                    "in_mb_s": size / times[0],
+                    "out_mb_s": size / times[1],
+                }
+                row |= {"bytes": small.stat().st_size, "source_mb": size, "peak_mb": max(peaks)}
+                print(f"| {name} | {job} | {row['in_mb_s']:.1f} | {row['out_mb_s']:.1f} | {row['bytes']} "
+                      f"| {row['peak_mb']:.0f} |", flush=True)  # fmt: skip
+                common.record("compress_speed", row, path)
+
+
+def main() -> None:
+    """Run and print."""
+    parser = common.parser(__doc__)
+    parser.add_argument("what", choices=("tables", "shared", "speed"), nargs="*", default=("tables", "shared", "speed"))  # fmt: skip
+    parser.add_argument("--tables", default=",".join(TABLES))
+    parser.add_argument("--efforts", default="default", help="fast, default, best")
+    parser.add_argument("--plugin", default="pca", help="of the shared model")
+    parser.add_argument("--files", type=int, default=20, help="at most, of each table")
+    parser.add_argument("--megabytes", type=int, default=100)
+    options = parser.parse_args()
+    for what in options.what:
+        {"tables": tables, "shared": shared, "speed": speed}[what](options)
+
+
+if __name__ == "__main__":
+    main()
