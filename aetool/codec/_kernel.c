@@ -21,6 +21,8 @@ typedef struct {
     uint32_t strength;
     Py_ssize_t rest;       /* contexts per class of the previous symbol */
     const uint8_t *own;    /* class of each symbol as a context, or NULL */
+    const uint8_t *match;  /* class of the symbol that a repeat predicts, or NULL */
+    Py_ssize_t stride;
     uint32_t *counts[MAX_LEVELS + 1];
     uint16_t *freq[MAX_LEVELS + 1];
     uint16_t *uniform;
@@ -167,6 +169,103 @@ static PyObject *bad(const char *why) {
     return NULL;
 }
 
+/* ---- repeats: rans.py Repeats ----------------------------------------------------------- */
+
+#define SLOT_BITS 18
+#define LONG_MATCH 16
+#define MOST_MISSES 8
+#define BASE 0x9E3779B97F4A7C15ull
+
+typedef struct {
+    Py_ssize_t size, from; /* symbols compared; where the predicted symbol stands, or -1 */
+    uint64_t hash, drop;   /* of the last `size` symbols; BASE^size */
+    uint32_t length, misses;
+    int32_t *table;
+} Repeats;
+
+static int repeats_make(Repeats *r, Py_ssize_t size) {
+    r->size = size;
+    r->from = -1;
+    r->hash = 0;
+    r->length = r->misses = 0;
+    r->drop = 1;
+    for (Py_ssize_t i = 0; i < size; i++)
+        r->drop *= BASE;
+    r->table = malloc(sizeof(int32_t) << SLOT_BITS);
+    if (r->table)
+        memset(r->table, 0xFF, sizeof(int32_t) << SLOT_BITS);
+    return r->table ? 0 : -2;
+}
+
+/* Symbol i is known: compare it with what was predicted, and look for what comes next. */
+static void repeats_add(Repeats *r, const uint16_t *sym, Py_ssize_t i) {
+    if (r->from >= 0) {
+        if (sym[r->from] == sym[i]) {
+            r->length++;
+            r->misses = 0;
+        } else {
+            r->length = 0;
+            r->misses++;
+        }
+        r->from = r->misses < MOST_MISSES ? r->from + 1 : -1;
+    }
+    r->hash = r->hash * BASE + sym[i] + 1;
+    if (i >= r->size)
+        r->hash -= (sym[i - r->size] + 1) * r->drop;
+    if (i + 1 >= r->size) {
+        int32_t *slot = r->table + (r->hash * BASE >> (64 - SLOT_BITS));
+        if (*slot >= 0 && (r->from < 0 || r->length == 0)) {
+            r->from = *slot;
+            r->length = r->misses = 0;
+        }
+        *slot = (int32_t)(i + 1);
+    }
+}
+
+/* The repeat's part of the context: 0 for none, else 1 + class, and `classes` more for long ones */
+static uint32_t repeats_mark(const Repeats *r, const uint16_t *sym, const uint8_t *match,
+                             uint32_t classes) {
+    if (r->from < 0)
+        return 0;
+    return 1 + match[sym[r->from]] + (r->length >= LONG_MATCH ? classes : 0);
+}
+
+/* repeats(symbols u16, size, classes u8, number of classes, out u32): the marks of all symbols */
+static PyObject *repeats(PyObject *self, PyObject *args) {
+    Py_buffer symbols, match, out;
+    Py_ssize_t size, classes;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*ny*nw*", &symbols, &size, &match, &classes, &out))
+        return NULL;
+    Py_ssize_t n = symbols.len / 2;
+    const uint16_t *sym = symbols.buf;
+    uint32_t *to = out.buf;
+    int status = out.len == 4 * n && size >= 1 && size <= 64 && n < INT32_MAX ? 0 : -1;
+    for (Py_ssize_t i = 0; i < n && !status; i++)
+        if (sym[i] >= match.len)
+            status = -1;
+    Repeats r = {0};
+    if (!status)
+        status = repeats_make(&r, size);
+    if (!status) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t i = 0; i < n; i++) {
+            to[i] = repeats_mark(&r, sym, match.buf, (uint32_t)classes);
+            repeats_add(&r, sym, i);
+        }
+        Py_END_ALLOW_THREADS
+    }
+    free(r.table);
+    PyBuffer_Release(&symbols);
+    PyBuffer_Release(&match);
+    PyBuffer_Release(&out);
+    if (status == -2)
+        return PyErr_NoMemory();
+    if (status)
+        return bad("repeats: arguments out of range");
+    Py_RETURN_NONE;
+}
+
 /* forward(symbols u16, base u32, own u8, prime u32, params i32, lanes, out u32)
  * out: frequency << 16 | cumulative frequency of every symbol, under the tables in force */
 static PyObject *forward(PyObject *self, PyObject *args) {
@@ -278,13 +377,16 @@ static PyObject *push(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(size);
 }
 
-/* decode(data, base u32, own u8, prime u32, params i32, lanes, out u16) -> whether it ends right */
+/* decode(data, base u32, own u8, prime u32, params i32, lanes, match u8, size, classes, stride,
+ * out u16) -> whether it ends right; match: classes for repeats (one lane only) */
 static PyObject *decode(PyObject *self, PyObject *args) {
-    Py_buffer data, base, own, prime, params, out;
-    Py_ssize_t lanes;
+    Py_buffer data, base, own, prime, params, match, out;
+    Py_ssize_t lanes, size, classes, stride;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*nw*", &data, &base, &own, &prime, &params, &lanes, &out))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*ny*nnnw*", &data, &base, &own, &prime, &params, &lanes,
+                          &match, &size, &classes, &stride, &out))
         return NULL;
+    Repeats r = {0};
     Tables t;
     Py_ssize_t n = out.len / 2;
     uint16_t *sym = out.buf;
@@ -292,6 +394,15 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     int status = tables_make(&t, params.buf, params.len / 4, &own, &prime, 1), right = 1;
     if (!status && (lanes < 1 || lanes > 65536 || (base.len && base.len != n * 4)))
         status = -1;
+    if (!status && match.len) {
+        if (match.len != t.alphabet || lanes != 1 || size < 1 || size > 64 || classes < 1 ||
+            classes > 256 || stride < 1 || stride > t.contexts || n >= INT32_MAX)
+            status = -1;
+        t.match = match.buf;
+        t.stride = stride;
+        if (!status)
+            status = repeats_make(&r, size);
+    }
     if (!status && data.len < lanes * 4)
         right = 0;
     uint32_t *state = status || !right ? NULL : malloc((size_t)lanes * 4);
@@ -318,6 +429,9 @@ static PyObject *decode(PyObject *self, PyObject *args) {
                     uint64_t c = base.len ? ctx0[i] : 0;
                     if (t.own)
                         c += (uint64_t)t.own[step ? sym[i - 1] : 0] * (uint64_t)t.rest;
+                    if (t.match)
+                        c += repeats_mark(&r, sym, t.match, (uint32_t)classes) *
+                             (uint64_t)t.stride;
                     if (c >= (uint64_t)t.contexts) {
                         status = -1;
                         break;
@@ -338,6 +452,8 @@ static PyObject *decode(PyObject *self, PyObject *args) {
                     }
                     state[l] = x;
                     sym[i] = (uint16_t)s;
+                    if (t.match)
+                        repeats_add(&r, sym, i);
                     counts[(Py_ssize_t)c * a + s]++;
                 }
             begin = end;
@@ -349,12 +465,14 @@ static PyObject *decode(PyObject *self, PyObject *args) {
         Py_END_ALLOW_THREADS
     }
     free(state);
+    free(r.table);
     tables_free(&t);
     PyBuffer_Release(&data);
     PyBuffer_Release(&base);
     PyBuffer_Release(&own);
     PyBuffer_Release(&prime);
     PyBuffer_Release(&params);
+    PyBuffer_Release(&match);
     PyBuffer_Release(&out);
     if (status == -2)
         return PyErr_NoMemory();
@@ -733,6 +851,7 @@ static PyObject *unpack(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
+    {"repeats", repeats, METH_VARARGS, NULL},
     {"forward", forward, METH_VARARGS, NULL},
     {"push", push, METH_VARARGS, NULL},
     {"decode", decode, METH_VARARGS, NULL},

@@ -29,6 +29,7 @@ MAX_SPECIAL = 62  # different cells that are no numbers, before a column is no c
 MAX_RAW = 1 << 31
 AFFIX = 8
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
+MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
 
 
@@ -240,8 +241,12 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:
         return None
-    after = form[good] & 31
-    meta: dict[str, Any] = {"k": "number", "d": int(after.max()), "f": _forms(form[good])}
+    after = form & 31
+    decimals = int(np.quantile(after[good], MOST_NUMBERS, method="higher"))
+    if int((after[good] > decimals).sum()) * 20 > n * (int(after[good].max()) - decimals):
+        decimals = int(after[good].max())
+    good &= after <= decimals  # a few numbers with many more digits are kept as text
+    meta: dict[str, Any] = {"k": "number", "d": decimals, "f": _forms(form[good])}
     if prefix or suffix:
         meta["a"] = [prefix.decode("latin-1"), suffix.decode("latin-1")]
     odd = np.flatnonzero(~good)

@@ -183,15 +183,17 @@ def symbols_of(plan: Plan, r: Int) -> U16:
 
 
 def contexts(
-    plan: Plan, stream: Stream, known: Known, prime: Any = None
+    plan: Plan, stream: Stream, known: Known, prime: Any = None, symbols: Any = None
 ) -> tuple[npt.NDArray[np.uint32] | None, rans.Contexts]:
-    """(base of every present row, the tables' layout) of a plan's features."""
+    """(base of every present row, the tables' layout) of a plan's features. symbols: the stream's
+    own, which the encoder has: a feature that looks far back is then part of the base."""
     alphabet = len(plan["b"]) + 1
     if "x" in plan:  # no residual lies outside the bins
         alphabet -= 1
     own: npt.NDArray[np.uint8] | None = None
     radices: list[int] = []
     base: Any = None
+    match: npt.NDArray[np.uint8] | None = None
     for feature in plan.get("f", ()):
         if feature[0] == "o":
             if radices:
@@ -200,10 +202,25 @@ def contexts(
             own = np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
             radices.append(len(edges) + 1)
             continue
-        marks, radix = feature_of(feature, stream, known)
+        if feature[0] == "m":
+            edges, size = _edges(feature[1]), int(feature[2])
+            match = np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
+            radix = 2 * (int(match.max()) + 1) + 1
+            marks = np.zeros(1, np.uint32)
+            if symbols is not None:
+                marks = rans.repeats(symbols, match, size)
+            place = len(radices)
+        else:
+            marks, radix = feature_of(feature, stream, known)
         radices.append(radix)
         base = marks if base is None else base * np.uint32(radix) + marks
-    layout = rans.Contexts(alphabet, tuple(radices), int(plan.get("k", 8)), own, prime)
+    look: dict[str, Any] = {}
+    if match is not None and symbols is None:
+        if len(base) == 1:
+            base = None
+        stride = int(np.prod(radices[place + 1 :], dtype=np.int64))
+        look = {"match": match, "size_of_repeats": size, "stride": stride}
+    layout = rans.Contexts(alphabet, tuple(radices), int(plan.get("k", 8)), own, prime, **look)
     layout.check()
     return base, layout
 
@@ -249,7 +266,7 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes
     """The bytes of a stream; adds it to what is known. Nothing if every symbol is plan["z"]."""
     r = residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
-    base, layout = contexts(plan, stream, known, prime)
+    base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
     if not len(r):
         return b""

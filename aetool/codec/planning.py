@@ -25,6 +25,7 @@ class Effort:
     """How long to look: rows of the sample, features of a context, classes of a feature, most
     (contexts x symbols), bins, groups and columns tried as transforms."""
 
+    block: int = 16 << 20  # bytes of text in a block
     sample: int = 16384
     features: int = 3
     classes: tuple[int, ...] = (12,)
@@ -32,11 +33,23 @@ class Effort:
     bins: int = 255
     second: int = 12  # candidates tried again beside the first feature
     columns: bool = True
+    repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
 
 
-FAST = Effort(sample=8192, features=1, cells=1 << 14, bins=127, second=0, columns=False)
+FAST = Effort(
+    block=8 << 20,
+    sample=8192,
+    features=1,
+    cells=1 << 14,
+    bins=127,
+    second=0,
+    columns=False,
+    repeats=(),
+)
 DEFAULT = Effort()
-BEST = Effort(sample=65536, features=4, classes=(6, 16, 40), cells=1 << 20, second=24)
+BEST = Effort(
+    block=64 << 20, sample=65536, features=4, classes=(6, 16, 40), cells=1 << 20, second=24
+)
 
 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
@@ -152,8 +165,9 @@ class Planner:
     def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:
         features = []
         for feature in hint.get("f", ()):
-            if feature[0] == "o":
-                features.append(["o", _classes(symbols, len(plan["b"]), len(feature[1]) + 1)])
+            if feature[0] in "om":
+                edges = _classes(symbols, len(plan["b"]), len(feature[1]) + 1)
+                features.append([feature[0], edges, *feature[2:]])
             elif feature[0] == "s":
                 of = self.known.symbols[feature[1]]
                 edges = _classes(of, self.known.alphabets[feature[1]] + 1, len(feature[2]) + 1)
@@ -242,7 +256,7 @@ class Planner:
             chosen.append(candidates[tried[0][1]])
             gone = chosen[-1][0]
             best = [candidates[i] for _, i in tried[1 : 1 + self.effort.second]]
-            candidates = [c for c in best if c[0][0] != gone[0] or c[0][0] != "o"]
+            candidates = [c for c in best if c[0][0] != gone[0] or c[0][0] not in "om"]
         strength = 8
         for other in (2, 32):
             tried_bits = cost(chosen, other)
@@ -259,6 +273,11 @@ class Planner:
         for most in self.effort.classes:
             edges = _classes(symbols, alphabet, most)
             yield ["o", edges], None, len(edges) + 1
+        for size in self.effort.repeats:
+            edges = _classes(symbols, alphabet, min(alphabet, integers.MAX_CLASSES))
+            classes = np.searchsorted(np.cumsum(edges), np.arange(alphabet), "right")
+            marks = rans.repeats(symbols, classes.astype(np.uint8), size)
+            yield ["m", edges, size], marks[rows], 2 * len(edges) + 3
         for g, values in enumerate(self.known.values):
             count = self.known.alphabets[g]
             if count < 2 and int(self.known.symbols[g].max(initial=0)) == 0:
@@ -279,6 +298,8 @@ class Planner:
     def _finish(self, plan: Plan, stream: Stream, r: Int) -> Plan:
         """Lanes by the size; the usual symbol."""
         symbols = integers.symbols_of(plan, r)
+        if any(f[0] == "m" for f in plan.get("f", ())):
+            return plan
         base, layout = integers.contexts(plan, stream, self.known)
         size = rans.cost(rans.forward(symbols, base, layout)) / 8 if layout.alphabet > 1 else 0
         lanes = 0

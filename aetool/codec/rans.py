@@ -27,6 +27,8 @@ PRECISION = 14
 TOTAL = 1 << PRECISION
 LOW = 1 << 16  # states stay in [2^16, 2^32)
 FIRST_EPOCH = 32  # symbols; every further epoch ends at half as many again
+BASE = 0x9E3779B97F4A7C15
+MAX_REPEAT = 64
 MAX_ALPHABET, MAX_LEVELS, MAX_CELLS, MAX_LANES = 1024, 4, 1 << 22, 256
 
 U16 = npt.NDArray[np.uint16]
@@ -42,7 +44,8 @@ class Contexts:
     alphabet: how many symbols. radices: for each feature of the context how many values it has;
     the first is the class of the symbol before, by `own` (alphabet,), if own is given. strength:
     what the coarser table counts for, in symbols. prime: counts to begin with, (contexts,
-    alphabet).
+    alphabet). match: a further feature, for decoding only: classes of what a repeat of `size`
+    symbols predicts, see Repeats, each counting `stride` contexts; there is one lane then.
     """
 
     alphabet: int
@@ -50,6 +53,14 @@ class Contexts:
     strength: int = 8
     own: npt.NDArray[np.uint8] | None = None
     prime: U32 | None = field(default=None, repr=False)
+    match: npt.NDArray[np.uint8] | None = None
+    size_of_repeats: int = 1
+    stride: int = 1
+
+    @property
+    def match_classes(self) -> int:
+        """Number of classes of `match`."""
+        return 0 if self.match is None else int(self.match.max()) + 1
 
     @property
     def size(self) -> int:
@@ -67,6 +78,8 @@ class Contexts:
         if sane and self.prime is not None:
             sane = self.prime.shape == (self.size, self.alphabet)
             sane = sane and int(self.prime.max(initial=0)) < 1 << 24
+        if sane and self.match is not None:
+            sane = len(self.match) == self.alphabet and 1 <= self.size_of_repeats <= MAX_REPEAT
         if not sane:
             raise ArchiveError("damaged: a coder's contexts are out of range")
 
@@ -75,6 +88,60 @@ class Contexts:
         own = b"" if self.own is None else self.own.tobytes()
         prime = b"" if self.prime is None else np.ascontiguousarray(self.prime, "<u4").tobytes()
         return own, prime, params.tobytes()
+
+
+class Repeats:
+    """Predicts the symbol that came after the last stretch of `size` symbols like the last ones.
+
+    A stretch is found by a hash, H <- H B + s + 1 - (s_old + 1) B^size modulo 2^64, of which the 18
+    highest bits of H B count; collisions do no harm. The prediction runs on until eight symbols in
+    a row miss it, and after a miss gives way to a stretch found anew.
+    """
+
+    def __init__(self, classes: npt.NDArray[np.uint8], size: int) -> None:
+        self.classes, self.count, self.size = classes.tolist(), int(classes.max()) + 1, size
+        self.table: dict[int, int] = {}
+        self.hash = self.length = self.misses = 0
+        self.source = -1
+        self.drop = pow(BASE, size, 1 << 64)
+
+    def mark(self, symbols: U16) -> int:
+        """0 without a prediction; else 1 + its class, and as many more as there are classes after
+        16 or more hits."""
+        if self.source < 0:
+            return 0
+        predicted: int = self.classes[int(symbols[self.source])]
+        return 1 + predicted + (self.length >= 16) * self.count
+
+    def add(self, symbols: U16, i: int) -> None:
+        """Symbol i is known."""
+        s = int(symbols[i])
+        if self.source >= 0:
+            hit = int(symbols[self.source]) == s
+            self.length, self.misses = (self.length + 1, 0) if hit else (0, self.misses + 1)
+            self.source = self.source + 1 if self.misses < 8 else -1
+        self.hash = (self.hash * BASE + s + 1) % (1 << 64)
+        if i >= self.size:
+            self.hash = (self.hash - (int(symbols[i - self.size]) + 1) * self.drop) % (1 << 64)
+        if i + 1 >= self.size:
+            slot = self.hash * BASE % (1 << 64) >> 46
+            if slot in self.table and (self.source < 0 or self.length == 0):
+                self.source, self.length, self.misses = self.table[slot], 0, 0
+            self.table[slot] = i + 1
+
+
+def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
+    """The marks of all symbols."""
+    out = np.empty(len(symbols), np.uint32)
+    if kernel.C is not None:
+        count = int(classes.max()) + 1
+        kernel.C.repeats(np.ascontiguousarray(symbols), size, classes, count, out)
+        return out
+    look = Repeats(classes, size)
+    for i in range(len(symbols)):
+        out[i] = look.mark(symbols)
+        look.add(symbols, i)
+    return out
 
 
 def tables(counts: Int, c: Contexts) -> Int:
@@ -185,11 +252,13 @@ def decode(data: bytes, n: int, base: U32 | None, c: Contexts, lanes: int) -> U1
     rest = c.size // (c.radices[0] if c.own is not None else 1)
     if base is not None and n and int(base.max()) >= rest:
         raise ArchiveError("damaged: a context is out of range")
-    if not 1 <= lanes <= MAX_LANES:
+    if not 1 <= lanes <= (MAX_LANES if c.match is None else 1):
         raise ArchiveError("damaged: a coded stream has too many lanes")
     if kernel.C is not None:
         given = b"" if base is None else np.ascontiguousarray(base, np.uint32)
-        right = kernel.C.decode(data, given, *c._c(), lanes, out)
+        match = b"" if c.match is None else c.match.tobytes()
+        look = (match, c.size_of_repeats, c.match_classes, c.stride)
+        right = kernel.C.decode(data, given, *c._c(), lanes, *look, out)
     else:
         right = len(data) >= 4 * lanes and len(data) % 2 == 0 and _decode(data, out, base, c, lanes)
     if not right:
@@ -206,6 +275,7 @@ def _decode(data: bytes, out: U16, base: U32 | None, c: Contexts, lanes: int) ->
     first = np.arange(lanes) * chunk
     low, shift, word = np.uint64(LOW), np.uint64(PRECISION), np.uint64(16)
     rest = c.size // c.radices[0] if c.own is not None else 0
+    look = Repeats(c.match, c.size_of_repeats) if c.match is not None else None
     for begin, end in epochs(n, lanes):
         f = tables(counts, c)
         ends = np.cumsum(f, axis=1)
@@ -216,6 +286,8 @@ def _decode(data: bytes, out: U16, base: U32 | None, c: Contexts, lanes: int) ->
             if c.own is not None:
                 before = out[rows - 1] if step else np.zeros(len(rows), np.int64)
                 ctx += c.own[before].astype(np.int64) * rest
+            if look is not None:
+                ctx += look.mark(out) * c.stride
             slot = x & np.uint64(TOTAL - 1)
             s = (ends[ctx] <= slot.astype(np.int64)[:, None]).sum(axis=1)
             freq = f[ctx, s].astype(np.uint64)
@@ -228,5 +300,7 @@ def _decode(data: bytes, out: U16, base: U32 | None, c: Contexts, lanes: int) ->
             at += need
             state[: len(rows)] = x
             out[rows] = s
+            if look is not None:
+                look.add(out, step)
             np.add.at(counts, (ctx, s), 1)
     return at == len(words) and bool((state == low).all())

@@ -117,11 +117,11 @@ def _exactly(
 def _text(
     source: sources.CsvSource, model: Bundle | None, options: CompressOptions
 ) -> tuple[dict[str, Any], Iterator[Any], Encode]:
-    pieces = _records(source)
+    pieces = _records(source, options.effort.block)
     head = next(pieces)
     names = column_names(head, source.dialect.delimiter)
     if names is None:
-        again = _records(source)
+        again = _records(source, options.effort.block)
         next(again)
         piece = next(again, b"")
         first = piece[: int(records.record_ends(piece)[0])] if piece else b""
@@ -143,7 +143,7 @@ def _text(
             del header["head"]
     if options.max_error:
         seen: dict[str, tuple[Fraction, Fraction]] = {}
-        again = _records(source)
+        again = _records(source, options.effort.block)
         next(again)
         for piece in again:
             records.ranges(_ended(piece, source.dialect)[0], layout, seen)
@@ -333,19 +333,15 @@ def _read_back(file: BinaryIO) -> None:
             made.reader.block(number)
 
 
-def _records(source: sources.CsvSource) -> Iterator[bytes]:
+def _records(source: sources.CsvSource, size: int) -> Iterator[bytes]:
     """The bytes of the header record (and BOM; nothing without one), then pieces of whole
-    records."""
+    records, of about this size."""
     dialect = source.dialect
     with sources.open_stream(source.path) as stream:
-        left = stream.read(BLOCK_BYTES)
+        left = stream.read(size)
         if dialect.header and left:
             ends = records.record_ends(left)
-            while (
-                len(ends) < 2
-                and len(left) <= text.MAX_RECORD
-                and (more := stream.read(BLOCK_BYTES))
-            ):
+            while len(ends) < 2 and len(left) <= text.MAX_RECORD and (more := stream.read(size)):
                 left += more
                 ends = records.record_ends(left)
             yield left[: int(ends[0])]
@@ -359,7 +355,7 @@ def _records(source: sources.CsvSource) -> Iterator[bytes]:
             if cut:
                 yield left[:cut]
                 left = left[cut:]
-            more = stream.read(BLOCK_BYTES)
+            more = stream.read(size)
             if not more:
                 break
             left += more
