@@ -205,10 +205,14 @@ def shared(options: Any) -> None:
             train = folder / "train.csv"
             train.write_bytes(head + b"".join(lines[:cut]))
             parts = [head + b"".join(lines[s : s + 1000]) for s in starts]
-            began = time.perf_counter()
-            model = operations.fit(train, FitOptions(plugin=options.plugin))
-            seconds = time.perf_counter() - began
             for mode, bound in (("lossless", {}), ("1 %", BOUND)):
+                began = time.perf_counter()
+                students = options.students
+                model = operations.fit(
+                    train,
+                    FitOptions(options.plugin, codec=True, max_error=bound, students=students),
+                )
+                seconds = time.perf_counter() - began
                 ours, theirs = 0, {"xz": 0, "pcodec": 0, "zstd": 0}
                 samples = [head + b"".join(lines[s : s + 1000]) for s in range(0, cut, 1000)]
                 texts, restored = parts, []
@@ -250,7 +254,12 @@ def shared(options: Any) -> None:
                     "ratio": ratio,
                 }
                 row |= {f"{k}_bytes": v for k, v in theirs.items()}
-                row |= {"model_bytes": weight, "plugin": options.plugin, "fit_s": seconds}
+                row |= {
+                    "model_bytes": weight,
+                    "students": options.students,
+                    "fit_s": seconds,
+                    "codec_bytes": len(model.graphs["codec.safetensors.xz"]),
+                }
                 common.record("shared", row, path)
     for key, values in logs.items():
         print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
@@ -328,6 +337,7 @@ def main() -> None:
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--efforts", default="default", help="fast, default, best")
     parser.add_argument("--plugin", default="pca", help="of the shared model")
+    parser.add_argument("--students", action="store_true", help="of the shared model")
     parser.add_argument("--files", type=int, default=20, help="at most, of each table")
     parser.add_argument("--megabytes", type=int, default=100)
     options = parser.parse_args()

@@ -160,7 +160,15 @@ class Archive:
             rows = block.rows
             if self.kind == "image" and self.mode != "lossy":
                 rows *= self.shape[2]
-            return number, (block, blocks.decode(block.payload, rows, block.content, self.shared))
+            try:
+                content = blocks.decode(block.payload, rows, block.content, self.shared)
+            except blocks.DisagreementError:
+                if self.shared is None:
+                    raise
+                # floats that disagree with the norm are not trusted: the reference decides
+                slow = self.shared.by_reference()
+                content = blocks.decode(block.payload, rows, block.content, slow)
+            return number, (block, content)
         except ArchiveError as error:
             return number, self.reader.damaged(f"block {number}: {error}")
 

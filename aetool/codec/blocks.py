@@ -61,7 +61,7 @@ def encode(
         content += [digest(b) for b in column.blobs]
         for stream in column.streams:
             content.append(_digest(stream.values))
-            given = shared.plan(len(plans), stream, known, own) if shared else None
+            given = shared.plan(len(plans), stream, known, own, planner) if shared else None
             if given is not None:
                 plan, prime = given
                 stored.append(None)

@@ -109,10 +109,10 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
 
 def unpack_cells(data: bytes, count: int) -> Spans:
     """What pack_cells was given."""
+    if not count:
+        return Spans(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int32))
     raw = unpack(data)
     body = np.frombuffer(raw, np.uint8)
-    if not count:
-        return Spans(body[:0], np.zeros(0, np.int64), np.zeros(0, np.int32))
     if raw[:1] == b"\0":
         ends = np.append(np.flatnonzero(body[1:] == spans.LF), len(body) - 1) + 1
         if len(ends) != count:
@@ -168,7 +168,7 @@ def encode(
     if given is not None:
         return _given(text, given)
     if not len(text):
-        return Coded({"k": "text"}, [], [pack_cells([])])
+        return Coded({"k": "text"}, [], [b""])
     made = _numbers(text, bound)
     if made is not None:
         return made

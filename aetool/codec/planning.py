@@ -141,8 +141,10 @@ def _sample_rows(n: int, size: int) -> Any:
 class Planner:
     """Chooses plans for the streams of one block, in order; keeps what is known up to date."""
 
-    def __init__(self, known: Known, effort: Effort, hints: Sequence[Plan] = ()) -> None:
-        self.known, self.effort, self.hints = known, effort, hints
+    def __init__(
+        self, known: Known, effort: Effort, hints: Sequence[Plan] = (), complete: bool = True
+    ) -> None:
+        self.known, self.effort, self.hints, self.complete = known, effort, hints, complete
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
         """The plan for the next stream. Of `like`, or else of the hint (the plan of this stream in
@@ -159,7 +161,7 @@ class Planner:
             return {**plan, "l": hint["l"]} if "l" in hint else plan
         v = stream.values
         if (v == v[0]).all():
-            return {"b": [int(v[0])], "x": 1}
+            return {"b": [int(v[0])], "x": 1} if self.complete else {"b": [int(v[0])]}
         return self._search(stream)
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:
@@ -189,7 +191,7 @@ class Planner:
         for bits, transform, r in found[:2]:
             if best is not None and bits > 1.5 * found[0][0]:
                 continue
-            plan = _with_bins(transform, r, self.effort.bins, True)
+            plan = _with_bins(transform, r, self.effort.bins, self.complete)
             cost, plan = self._features(plan, stream, r, rows)
             if best is None or cost < best[0]:
                 best = (cost, plan, r)
@@ -291,6 +293,22 @@ class Planner:
                     yield (feature, *self._marks(feature, stream, rows))
             yield (["e", g], *self._marks(["e", g], stream, rows))
 
+    def best_features(self, stream: Stream, symbols: Any, most: int) -> list[Any]:
+        """Features of other columns that tell most of these symbols, best first."""
+        alphabet = int(symbols.max(initial=0)) + 1
+        rows = _sample_rows(len(symbols), self.effort.sample)
+        found = []
+        for feature, marks, radix in self._candidates(stream, symbols, alphabet, rows):
+            if feature[0] in "sv":
+                layout = rans.Contexts(alphabet, (radix,))
+                found.append((rans.cost(rans.forward(symbols[rows], marks, layout)), feature))
+        found.sort(key=lambda f: f[0])
+        out: list[Any] = []
+        for _, feature in found:
+            if all(feature[1] != f[1] for f in out):
+                out.append(feature)
+        return out[:most]
+
     def _marks(self, feature: Any, stream: Stream, rows: Any) -> tuple[Any, int]:
         marks, radix = integers.feature_of(feature, stream, self.known)
         return marks[rows], radix
@@ -306,6 +324,15 @@ class Planner:
         while lanes < 8 and size > LANE_BYTES << lanes:
             lanes += 1
         return {**plan, "l": lanes} if lanes else plan
+
+
+def bits_of(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> float:
+    """Bits that a stream takes under a plan."""
+    r = integers.residuals(plan, stream, known)
+    symbols = integers.symbols_of(plan, r)
+    base, layout = integers.contexts(plan, stream, known, prime, symbols)
+    raw = float(np.append(integers.widths_of(plan)[1], 64)[symbols].sum())
+    return raw + rans.cost(rans.forward(symbols, base, layout))
 
 
 def _spread(values: Int) -> float:

@@ -178,6 +178,17 @@ def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
     return out
 
 
+def contexts_of(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> Int:
+    """The context of each symbol."""
+    n = len(symbols)
+    ctx = np.zeros(n, np.int64) if base is None else base.astype(np.int64)
+    if c.own is not None and n:
+        before = np.roll(symbols, 1)
+        before[:: -(-n // lanes)] = 0
+        ctx = ctx + c.own[before].astype(np.int64) * (c.size // c.radices[0])
+    return ctx
+
+
 def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
     """frequency << 16 | cumulative frequency of every symbol, under the tables in force."""
     n = len(symbols)
@@ -190,11 +201,7 @@ def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
         return out
     chunk = -(-n // lanes)
     s = symbols.astype(np.int64)
-    ctx = np.zeros(n, np.int64) if base is None else base.astype(np.int64)
-    if c.own is not None:
-        before = np.roll(s, 1)
-        before[::chunk] = 0
-        ctx = ctx + c.own[before].astype(np.int64) * (c.size // c.radices[0])
+    ctx = contexts_of(symbols, base, c, lanes)
     if int(ctx.max()) >= c.size or int(s.max()) >= c.alphabet:
         raise ValueError("a symbol or its context is out of range")
     counts = _counts(c)

@@ -38,13 +38,15 @@ class Encoded:
 @dataclass(frozen=True, eq=False)
 class Layout:
     """How pieces of text are coded. names: of the columns; bounds: the largest error allowed, by
-    column, in its units; shared: statistics of a model, if its columns are these."""
+    column, in its units; shared: statistics of a model, if its columns are these; exact: whether
+    the restored bytes must be the source's."""
 
     delimiter: str
     names: Sequence[str]
     effort: planning.Effort = planning.DEFAULT
     bounds: Mapping[str, Fraction] = field(default_factory=dict)
     shared: Any = None
+    exact: bool = True
 
 
 def encode(piece: bytes, layout: Layout, hints: Sequence[Plan] = ()) -> list[Encoded]:
@@ -77,7 +79,7 @@ def encode(piece: bytes, layout: Layout, hints: Sequence[Plan] = ()) -> list[Enc
     words = {"e": "\r\n"} if carriage else {}
     made = _block(coded, len(start) // width, words, layout, hints)
     errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
-    if not layout.bounds and made.restored != piece:
+    if layout.exact and made.restored != piece:
         raise ArchiveError("a block did not decode to its source; nothing was written")
     return [Encoded(made.rows, made.content, made.payload, made.plans, errors, made.restored)]
 

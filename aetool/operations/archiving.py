@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,11 +23,11 @@ from aetool.codec.container import Writer
 from aetool.codec.integers import Plan
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import shared_of
-from aetool.data import sources, text
+from aetool.data import sources
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table import Table
 from aetool.errors import ArchiveError, ParamError
-from aetool.operations import fitting
+from aetool.operations import fitting, texts
 from aetool.operations.detecting import check_kind
 from aetool.operations.lossy_job import BLOCK_BYTES, CompressOptions, LossyJob, inner_name
 
@@ -116,19 +114,12 @@ def _exactly(
 
 def _text(
     source: sources.CsvSource, model: Bundle | None, options: CompressOptions
-) -> tuple[dict[str, Any], Iterator[Any], Encode]:
-    pieces = _records(source, options.effort.block)
-    head = next(pieces)
-    names = column_names(head, source.dialect.delimiter)
-    if names is None:
-        again = _records(source, options.effort.block)
-        next(again)
-        piece = next(again, b"")
-        first = piece[: int(records.record_ends(piece)[0])] if piece else b""
-        width = len(column_names(first, source.dialect.delimiter) or ["c1"])
-        names = [f"c{i + 1}" for i in range(width)]
-    shared = shared_of(model, names) if model is not None else None
-    layout = Layout(source.dialect.delimiter, names, options.effort, {}, shared)
+) -> tuple[dict[str, Any], Iterator[Any], Encode, bytes]:
+    head, names = texts.header_of(source)
+    shared = shared_of(model, names, options.max_error) if model is not None else None
+    layout = Layout(
+        source.dialect.delimiter, names, options.effort, {}, shared, not options.max_error
+    )
     header: dict[str, Any] = {
         "mode": "bounded" if options.max_error else "lossless",
         "kind": "table",
@@ -141,32 +132,21 @@ def _text(
         del header["names"]
         if head.decode("latin-1") == shared.head:
             del header["head"]
-    if options.max_error:
-        seen: dict[str, tuple[Fraction, Fraction]] = {}
-        again = _records(source, options.effort.block)
-        next(again)
-        for piece in again:
-            records.ranges(_ended(piece, source.dialect)[0], layout, seen)
-        bounds = allowed(options.max_error, names, seen)
-        layout = Layout(source.dialect.delimiter, names, options.effort, bounds, shared)
+    if options.max_error and shared is None:
+        bounds = texts.bounds_of(source, layout, options.max_error)
+        layout = Layout(source.dialect.delimiter, names, options.effort, bounds, None, False)
 
     def encode(piece: bytes, hints: list[Plan]) -> list[Encoded]:
         return records.encode(piece, layout, hints)
 
     def whole() -> Iterator[Any]:
+        pieces = texts.pieces_of(source, options.effort.block)
+        next(pieces)
         for piece in pieces:
-            ended, cut = _ended(piece, source.dialect)
+            ended, cut = texts.ended(piece, source.dialect)
             yield ended, piece, cut
 
-    return header, whole(), encode
-
-
-def _ended(piece: bytes, dialect: text.Dialect) -> tuple[bytes, int]:
-    """The piece with a line end, and how many bytes of it are not the source's."""
-    if piece.endswith(b"\n"):
-        return piece, 0
-    end = b"\r\n" if dialect.newline == "\r\n" else b"\n"
-    return piece + end, len(end)
+    return header, whole(), encode, head
 
 
 def _typed(
@@ -185,7 +165,7 @@ def _typed(
                     low, high = Fraction(float(finite.min())), Fraction(float(finite.max()))
                     held = seen.get(name, (low, high))
                     seen[name] = min(low, held[0]), max(high, held[1])
-        bounds = allowed(options.max_error, names, seen)
+        bounds = texts.allowed(options.max_error, names, seen)
     header = {
         "mode": "bounded" if options.max_error else "lossless",
         "kind": "table",
@@ -272,10 +252,12 @@ def _write(
     header: dict[str, Any],
     items: Iterator[Any],
     encode: Encode,
+    head: bytes = b"",
 ) -> dict[str, Any]:
-    """Encode items by a few threads, the first alone: its plans are hints for the others."""
-    seen = hashlib.sha256(header.get("head", "").encode("latin-1"))
-    total = len(header.get("head", ""))
+    """Encode items by a few threads, the first alone: its plans are hints for the others. head:
+    bytes of the source before the items."""
+    seen = hashlib.sha256(head)
+    total = len(head)
     errors: dict[str, float] = {}
     cut = 0
     hints: list[Plan] = []
@@ -331,69 +313,3 @@ def _read_back(file: BinaryIO) -> None:
     with Archive(Path(file.name)) as made:
         for number in range(len(made.reader.blocks)):
             made.reader.block(number)
-
-
-def _records(source: sources.CsvSource, size: int) -> Iterator[bytes]:
-    """The bytes of the header record (and BOM; nothing without one), then pieces of whole
-    records, of about this size."""
-    dialect = source.dialect
-    with sources.open_stream(source.path) as stream:
-        left = stream.read(size)
-        if dialect.header and left:
-            ends = records.record_ends(left)
-            while len(ends) < 2 and len(left) <= text.MAX_RECORD and (more := stream.read(size)):
-                left += more
-                ends = records.record_ends(left)
-            yield left[: int(ends[0])]
-            left = left[int(ends[0]) :]
-        else:
-            yield b""
-        while True:
-            cut = text.last_end(left, dialect)
-            if not cut and len(left) > text.MAX_RECORD:  # one endless record: a quote left open
-                cut = len(left)
-            if cut:
-                yield left[:cut]
-                left = left[cut:]
-            more = stream.read(size)
-            if not more:
-                break
-            left += more
-        if left:
-            yield left
-
-
-def column_names(head: bytes, delimiter: str) -> list[str] | None:
-    """The names in a header record, blanks around them apart; None if there is none."""
-    if not head:
-        return None
-    line = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
-    row = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
-    return [c.strip() or f"column{i + 1}" for i, c in enumerate(row)] or None
-
-
-def allowed(
-    wanted: Mapping[str, str], names: list[str], seen: dict[str, tuple[Fraction, Fraction]]
-) -> dict[str, Fraction]:
-    """The largest error of each column of numbers, in its units. wanted: "E" or "E%" (of the
-    column's range in this file) by column; "" is for all that are not named."""
-    for name in wanted:
-        if name and name not in names:
-            raise ParamError(
-                f"--max-error {name}=...: no column '{name}'; there are {', '.join(names)}"
-            )
-        if name and name not in seen:
-            raise ParamError(f"--max-error {name}=...: column '{name}' does not hold numbers")
-    out = {}
-    for name, (low, high) in seen.items():
-        given = wanted.get(name, wanted.get(""))
-        if given is None:
-            continue
-        try:
-            value = Fraction(given.removesuffix("%"))
-        except (ValueError, ZeroDivisionError):
-            raise ParamError(f"--max-error {given}: write a number such as 0.5 or 1%") from None
-        if value < 0:
-            raise ParamError(f"--max-error {given}: an error is 0 or more")
-        out[name] = value * (high - low) / 100 if given.endswith("%") else value
-    return out

@@ -16,7 +16,7 @@ from aetool.bundle import Bundle
 from aetool.data import scaling
 from aetool.data.images import ImageSource
 from aetool.data.schema import Schema, drop, infer
-from aetool.data.sources import RESERVOIR, TableSource, open_sources
+from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
@@ -33,7 +33,9 @@ class FitOptions:
 
     plugin: the name of an installed model, or a declaration. types: column to kind; drop / keep:
     columns; label and normal: the column kept out of the model, and its values that are fitted
-    (empty: all). max_time in seconds.
+    (empty: all). max_time in seconds. codec: learn also what archives of many small files share,
+    for `compress -m`; max_error: for this bound (see CompressOptions) instead of for lossless ones;
+    students: with networks that predict columns (None: with deep models).
     """
 
     plugin: str | Model = "pca"
@@ -49,6 +51,9 @@ class FitOptions:
     max_time: float | None = None
     seed: int = 0
     device: str = "auto"
+    codec: bool = False
+    max_error: Mapping[str, str] = field(default_factory=dict)
+    students: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +87,17 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     runtime.providers(options.device)
     prepared = prepare(source, options)
     net = plugins.resolve(model.net)
-    if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
-        return _fit_closed(model, params, net, prepared, options, started)
-    return _fit_network(model, params, net, prepared, options, progress, started)
+    closed = isinstance(net, type) and issubclass(net, closed_form.ClosedForm)
+    if closed:
+        made = _fit_closed(model, params, net, prepared, options, started)
+    else:
+        made = _fit_network(model, params, net, prepared, options, progress, started)
+    if options.codec and isinstance(source, CsvSource):
+        from aetool.operations import learning
+
+        students = not closed if options.students is None else options.students
+        made = learning.with_codec(made, source, options, students)
+    return made
 
 
 def declared(options: FitOptions) -> Model:

@@ -1,0 +1,121 @@
+"""A small network of whole numbers, its proof, and three ways to run it that agree bit for bit.
+
+A layer is floor((W x + b) / 2^shift), clipped to 0 .. most; the last one is W x + b alone. Where
+max over outputs of sum |W| most_in + |b| stays below 2^53, every partial sum of every layer is a
+whole number that float64 holds, so any order of additions, with or without fused multiply-adds,
+gives the same result (Balle, Johnston & Minnen, ICLR 2019, carry integers in floats alike).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.errors import BundleError
+from aetool.model import Int
+
+LIMIT = 1 << 53
+MOST = 255  # of a hidden activation
+MAX_WIDTH = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """weight (inputs, outputs), bias (outputs,): whole numbers; shift: of the result, rounded to
+    nearest by half of 2^shift in the bias."""
+
+    weight: Int
+    bias: Int
+    shift: int = 0
+
+
+def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
+    """BundleError unless every sum of every layer stays below 2^53 for inputs of 0 .. most_in."""
+    if not layers:
+        raise BundleError("damaged: a network without layers")
+    inputs = len(layers[0].weight)
+    for number, layer in enumerate(layers):
+        weight, bias = layer.weight, layer.bias
+        fits = weight.ndim == 2 and bias.shape == (weight.shape[1],) and len(weight) == inputs
+        if (
+            not fits
+            or max(weight.shape) > MAX_WIDTH
+            or not weight.size
+            or not 0 <= layer.shift < 53
+        ):
+            raise BundleError(f"damaged: layer {number} of a network has not the shape it should")
+        # in Python's unbounded integers: the proof itself must not wrap
+        columns = zip(weight.T.tolist(), bias.tolist(), strict=True)
+        worst = max(sum(map(abs, w)) * most_in + abs(b) for w, b in columns)
+        if worst >= LIMIT:
+            raise BundleError(
+                f"refused: a sum in layer {number} of a network can reach {worst}, beyond 2^53: it "
+                "would not be the same on every machine"
+            )
+        inputs, most_in = weight.shape[1], MOST
+
+
+def reference(layers: Sequence[Layer], x: Int) -> Int:
+    """(rows, outputs) int64: the norm, in integers."""
+    h: Int = x.astype(np.int64)
+    for layer in layers[:-1]:
+        h = np.clip((h @ layer.weight + layer.bias) >> np.int64(layer.shift), 0, MOST)
+    return np.asarray(h @ layers[-1].weight + layers[-1].bias)
+
+
+def in_floats(layers: Sequence[Layer], x: Int) -> npt.NDArray[np.float64]:
+    """The same in float64, by whatever BLAS there is."""
+    h = x.astype(np.float64)
+    for layer in layers[:-1]:
+        w, b = folded(layer)
+        h = np.clip(np.floor(h @ w + b), 0, MOST)
+    w, b = folded(layers[-1])
+    return h @ w + b
+
+
+def folded(layer: Layer) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weight and bias with the shift in them: a power of two, so nothing is rounded."""
+    scale = 2.0**-layer.shift
+    return layer.weight.astype(np.float64) * scale, layer.bias.astype(np.float64) * scale
+
+
+def graph(layers: Sequence[Layer]) -> bytes:
+    """An ONNX graph x (rows, inputs) -> y (rows, outputs) in float64: Gemm, Floor, Clip."""
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    nodes, values, at = [], [], "x"
+    for i, layer in enumerate(layers):
+        w, b = folded(layer)
+        values += [numpy_helper.from_array(w, f"w{i}"), numpy_helper.from_array(b, f"b{i}")]
+        last = i == len(layers) - 1
+        out = "y" if last else f"g{i}"
+        nodes.append(helper.make_node("Gemm", [at, f"w{i}", f"b{i}"], [out]))
+        if not last:
+            nodes.append(helper.make_node("Floor", [out], [f"f{i}"]))
+            nodes.append(helper.make_node("Clip", [f"f{i}", "zero", "most"], [f"h{i}"]))
+            at = f"h{i}"
+    for name, value in (("zero", 0.0), ("most", float(MOST))):
+        values.append(numpy_helper.from_array(np.array(value), name))
+    sizes = len(layers[0].weight), layers[-1].weight.shape[1]
+    kinds = [
+        helper.make_tensor_value_info(n, TensorProto.DOUBLE, ["rows", s])
+        for n, s in zip("xy", sizes, strict=True)
+    ]
+    made = helper.make_graph(nodes, "student", kinds[:1], kinds[1:], values)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def run_graph(data: bytes) -> Any:
+    """A function x -> y that runs the graph with ONNX Runtime on the CPU."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return lambda x: session.run(["y"], {"x": x.astype(np.float64)})[0]
