@@ -15,7 +15,7 @@ from aetool.codec.integers import Known, Stream
 from aetool.codec.lossy import Quantiser
 from aetool.codec.planning import Planner
 from aetool.errors import AetoolError, ArchiveError
-from aetool.operations import archiving
+from aetool.operations import texts
 
 WHOLE = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1))
 CELL = st.one_of(
@@ -56,7 +56,7 @@ def both(call):
 def coded(values, plan=None):
     stream = Stream(np.array(values, np.int64))
     plan = plan or Planner(Known(len(values)), planning.DEFAULT).plan(stream, 0)
-    return plan, integers.encode(plan, stream, Known(len(values)))
+    return plan, integers.encode(plan, stream, Known(len(values))) if len(values) else b""
 
 
 @given(st.lists(WHOLE, max_size=60))
@@ -66,7 +66,9 @@ def test_any_whole_numbers_come_back(values):
         kernel.C, before = held, kernel.C
         try:
             stream = Stream(np.zeros(0, np.int64))
-            back = integers.decode(plan, data, stream, len(values), Known(len(values)))
+            back = integers.decode(
+                plan, integers.Source(data), stream, len(values), Known(len(values))
+            )
         finally:
             kernel.C = before
         assert back.tolist() == values
@@ -99,7 +101,8 @@ def test_every_transform_and_feature_comes_back(loops, transform, masked):
     plan |= {"x": 1, "l": 2}
     data = integers.encode(plan, stream, known())
     again = known()
-    back = integers.decode(plan, data, Stream(np.zeros(0, np.int64), present), len(values), again)
+    source = integers.Source(data)
+    back = integers.decode(plan, source, Stream(np.zeros(0, np.int64), present), len(values), again)
     np.testing.assert_array_equal(back, values)
     if masked:
         assert (again.values[1][~present] == 0).all() and (again.values[1][present] == values).all()
@@ -244,7 +247,7 @@ def test_packed_bytes_come_back(raw):
 
 
 def layout_of(piece, **more):
-    names = archiving.column_names(piece.split(b"\n")[0] or b"a", ",") or ["a"]
+    names = texts.column_names(piece.split(b"\n")[0] or b"a", ",") or ["a"]
     return records.Layout(",", names, **more)
 
 
@@ -282,8 +285,8 @@ def test_a_bound_holds_on_what_is_written(bound, cells):
     seen = {}
     layout = records.Layout(",", ["a"])
     records.ranges(piece, layout, seen)
-    bounds = archiving.allowed({"": bound}, ["a"], seen)
-    made = records.encode(piece, records.Layout(",", ["a"], bounds=bounds))
+    bounds = texts.allowed({"": bound}, ["a"], seen)
+    made = records.encode(piece, records.Layout(",", ["a"], bounds=bounds, exact=False))
     out = made[0].restored.decode().split()
     assert len(out) == 50 * len(cells)
     for before, after in zip(cells * 50, out, strict=True):

@@ -378,13 +378,14 @@ static PyObject *push(PyObject *self, PyObject *args) {
 }
 
 /* decode(data, base u32, own u8, prime u32, params i32, lanes, match u8, size, classes, stride,
- * out u16) -> whether it ends right; match: classes for repeats (one lane only) */
+ * state u32, out u16) -> bytes used, or -1 where the data end too early; match: classes for
+ * repeats (one lane only); state: of the lanes, before and after */
 static PyObject *decode(PyObject *self, PyObject *args) {
-    Py_buffer data, base, own, prime, params, match, out;
-    Py_ssize_t lanes, size, classes, stride;
+    Py_buffer data, base, own, prime, params, match, states, out;
+    Py_ssize_t lanes, size, classes, stride, used = 0;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*ny*nnnw*", &data, &base, &own, &prime, &params, &lanes,
-                          &match, &size, &classes, &stride, &out))
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*ny*nnnw*w*", &data, &base, &own, &prime, &params,
+                          &lanes, &match, &size, &classes, &stride, &states, &out))
         return NULL;
     Repeats r = {0};
     Tables t;
@@ -392,7 +393,8 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     uint16_t *sym = out.buf;
     const uint32_t *ctx0 = base.buf;
     int status = tables_make(&t, params.buf, params.len / 4, &own, &prime, 1), right = 1;
-    if (!status && (lanes < 1 || lanes > 65536 || (base.len && base.len != n * 4)))
+    if (!status &&
+        (lanes < 1 || lanes > 65536 || (base.len && base.len != n * 4) || states.len != 4 * lanes))
         status = -1;
     if (!status && match.len) {
         if (match.len != t.alphabet || lanes != 1 || size < 1 || size > 64 || classes < 1 ||
@@ -403,15 +405,10 @@ static PyObject *decode(PyObject *self, PyObject *args) {
         if (!status)
             status = repeats_make(&r, size);
     }
-    if (!status && data.len < lanes * 4)
-        right = 0;
-    uint32_t *state = status || !right ? NULL : malloc((size_t)lanes * 4);
-    if (!status && right && !state)
-        status = -2;
-    if (!status && right) {
+    uint32_t *state = states.buf;
+    if (!status) {
         Py_BEGIN_ALLOW_THREADS
-        memcpy(state, data.buf, (size_t)lanes * 4);
-        const uint8_t *words = (const uint8_t *)data.buf + lanes * 4;
+        const uint8_t *words = data.buf;
         const uint8_t *stop = (const uint8_t *)data.buf + data.len;
         Py_ssize_t chunk = (n + lanes - 1) / lanes, begin = 0, a = t.alphabet;
         uint64_t limit = 32;
@@ -458,13 +455,9 @@ static PyObject *decode(PyObject *self, PyObject *args) {
                 }
             begin = end;
         }
-        if (words != stop)
-            right = 0;
-        for (Py_ssize_t l = 0; l < lanes && right; l++)
-            right = state[l] == LOW;
+        used = words - (const uint8_t *)data.buf;
         Py_END_ALLOW_THREADS
     }
-    free(state);
     free(r.table);
     tables_free(&t);
     PyBuffer_Release(&data);
@@ -473,12 +466,13 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     PyBuffer_Release(&prime);
     PyBuffer_Release(&params);
     PyBuffer_Release(&match);
+    PyBuffer_Release(&states);
     PyBuffer_Release(&out);
     if (status == -2)
         return PyErr_NoMemory();
     if (status)
         return bad("decode: arguments out of range");
-    return PyBool_FromLong(right);
+    return PyLong_FromSsize_t(right ? used : -1);
 }
 
 /* ---- text: fields.py ------------------------------------------------------------------ */
@@ -756,6 +750,38 @@ static PyObject *weave(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(at);
 }
 
+/* search(value i64, edge i64 ascending, out u32): how many edges are at or below each value */
+static PyObject *search(PyObject *self, PyObject *args) {
+    Py_buffer values, edges, out;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*w*", &values, &edges, &out))
+        return NULL;
+    Py_ssize_t n = values.len / 8, count = edges.len / 8;
+    const int64_t *value = values.buf, *edge = edges.buf;
+    uint32_t *to = out.buf;
+    int ok = out.len == 4 * n;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t i = 0; i < n; i++) {
+            Py_ssize_t low = 0, left = count;
+            while (left) {
+                Py_ssize_t half = left >> 1, middle = low + half;
+                int right = edge[middle] <= value[i];
+                low = right ? middle + 1 : low;
+                left = right ? left - half - 1 : half;
+            }
+            to[i] = (uint32_t)low;
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&edges);
+    PyBuffer_Release(&out);
+    if (!ok)
+        return bad("search: arguments out of range");
+    Py_RETURN_NONE;
+}
+
 /* ---- raw bits: bits.py ---------------------------------------------------------------- */
 
 /* pack(value u64, width u8, out u8) -> bytes written; least significant bit first */
@@ -860,6 +886,7 @@ static PyMethodDef methods[] = {
     {"levels", levels, METH_VARARGS, NULL},
     {"write", write_numbers, METH_VARARGS, NULL},
     {"weave", weave, METH_VARARGS, NULL},
+    {"search", search, METH_VARARGS, NULL},
     {"pack", pack, METH_VARARGS, NULL},
     {"unpack", unpack, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -50,7 +50,7 @@ class Archive:
         try:
             header = self.reader.header
             self.mode, self.kind = str(header["mode"]), str(header["kind"])
-            self.format: dict[str, Any] = dict(header["format"])
+            self._format: dict[str, Any] = dict(header["format"])
             self.typed = bool(header.get("typed"))
             self.columns: list[dict[str, Any]] = list(header.get("columns", []))
             self.dtypes: dict[str, str] = dict(header.get("dtypes", {}))
@@ -65,6 +65,13 @@ class Archive:
         self._shared: Any = None
 
     @property
+    def format(self) -> dict[str, Any]:
+        """How the source was written; where the header does not say, its model does."""
+        if "format" not in self._format:
+            self._format = {**self.shared.format, **self._format}
+        return self._format
+
+    @property
     def rows(self) -> int:
         """Records in the archive."""
         return self.reader.rows
@@ -76,8 +83,9 @@ class Archive:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the footer says: fidelity, errors measured."""
-        return self.reader.facts
+        """Fidelity, and what the footer says: the hash of what is restored, errors measured."""
+        found = {"fidelity": fidelity_of(self.reader.header), **self.reader.facts}
+        return found | ({"sha256": self.reader.sha256.hex()} if any(self.reader.sha256) else {})
 
     def close(self) -> None:
         """Close the file."""
@@ -106,8 +114,8 @@ class Archive:
     def _find_model(self) -> Bundle:
         if "model" in self.reader.sections:
             return bundles.from_bytes(self.reader.sections["model"], f"{self.reader.path}: model")
-        wanted = str(self.reader.header["model"])
-        if self._given is not None and self._given.sha256 == wanted:
+        wanted = self.reader.model.hex()
+        if self._given is not None and self._given.sha256.startswith(wanted):
             return self._given
         for folder in filter(None, os.environ.get(MODEL_PATH, "").split(os.pathsep)):
             for candidate in sorted(Path(folder).glob("*.aem")):
@@ -115,18 +123,18 @@ class Archive:
                     found = bundles.load(candidate)
                 except AetoolError:
                     continue
-                if found.sha256 == wanted:
+                if found.sha256.startswith(wanted):
                     return found
         other = " (the one given with -m is another)" if self._given is not None else ""
         raise ArchiveError(
-            f"{self.reader.path}: needs the model with sha256 {wanted}{other}; "
+            f"{self.reader.path}: needs the model whose sha256 begins {wanted}{other}; "
             f"give it with -m, or put its folder in ${MODEL_PATH}"
         )
 
     @property
     def shared(self) -> Any:
         """What the model of a lossless or bounded archive knows of its columns; None without."""
-        if self._shared is None and self.mode != "lossy" and "model" in self.reader.header:
+        if self._shared is None and self.mode != "lossy" and "shared" in self.reader.header:
             self._shared = shared.shared_of(self.model)
             if self._shared is None:
                 raise self.reader.damaged("its model knows nothing of columns")
@@ -177,12 +185,15 @@ class Archive:
         out: dict[str, dict[str, int]] = {}
         names = self.names()
         for _, content, _ in self._blocks(0, self.rows):
+            if content.joined:
+                held = out.setdefault("streams of small blocks", {})
+                held["joined"] = held.get("joined", 0) + content.joined
             for place, sizes in enumerate(content.sizes):
                 regular = len(content.sizes) == len(names)
                 held = out.setdefault(names[place] if regular else "irregular records", {})
                 for coder, size in sizes.items():
                     held[coder] = held.get(coder, 0) + size
-        return out
+        return {name: {c: s for c, s in held.items() if s} for name, held in out.items()}
 
     def names(self) -> list[str]:
         """The columns' names; of a lossy archive the parts of a block."""
@@ -364,6 +375,15 @@ class Archive:
             else:
                 delimiter = str(self.format.get("delimiter", ","))
                 records.decode(content, delimiter, block.rows, slice(0, block.rows))
+
+
+def fidelity_of(header: dict[str, Any]) -> str:
+    """bytes, values, pixels, bounded or lossy: what an archive of this header restores."""
+    if header["mode"] != "lossless":
+        return str(header["mode"])
+    if header["kind"] == "image":
+        return "pixels" if header["format"]["format"] == "folder" else "values"
+    return "values" if header.get("typed") else "bytes"
 
 
 def _empty(kind: str) -> writers.Restored:

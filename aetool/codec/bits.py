@@ -1,4 +1,4 @@
-"""Whole numbers of given widths, bit behind bit, least significant first."""
+"""Whole numbers of given widths, bit behind bit, least significant first; and their classes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def unpack(data: bytes, widths: U8) -> U64:
     if (int(widths.sum(dtype=np.int64)) + 7) // 8 != len(data):
         raise ArchiveError("damaged: the raw bits of a column do not add up")
     out = np.zeros(len(widths), np.uint64)
+    if not data:
+        return out
     if kernel.C is not None:
         kernel.C.unpack(data, widths, out)
         return out
@@ -35,6 +37,15 @@ def unpack(data: bytes, widths: U8) -> U64:
     raw = np.unpackbits(np.frombuffer(data, np.uint8), count=total, bitorder="little")
     owner = np.repeat(np.arange(len(widths)), widths)
     np.bitwise_or.at(out, owner, raw.astype(np.uint64) << _ramp(widths).astype(np.uint64))
+    return out
+
+
+def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    """How many of the ascending edges are at or below each value."""
+    if kernel.C is None:
+        return np.searchsorted(edges, values, "right").astype(np.uint32)
+    out = np.empty(len(values), np.uint32)
+    kernel.C.search(np.ascontiguousarray(values), np.ascontiguousarray(edges), out)
     return out
 
 

@@ -1,9 +1,11 @@
 """Columns of a block to a payload and back.
 
-    payload = varint n | n bytes: what to know, JSON (zlib) | varint lengths of all parts | parts
+    payload = varint n | n bytes: what to know, JSON (zlib) | lengths of parts | parts
 
 The JSON has for each column its meta and for each stream of whole numbers its plan; null where the
-shared model's is used. A column's parts are its blobs, then its streams.
+shared model's is used. A column's parts are its blobs, then its streams; the streams of a block of
+few rows are joined into one, the last part. Lengths: a bit for each part, whether it has any bytes,
+then a varint for each that has.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from aetool.model import Int
 
 MAX_WORDS = 64 << 20
 MAX_COLUMNS = 1 << 16
+JOINED = 4096  # rows; the streams of smaller blocks share one state
 
 
 @dataclass(eq=False)
@@ -34,6 +37,7 @@ class Content:
     words: dict[str, Any]
     columns: list[Decoded]
     sizes: list[dict[str, int]] = field(default_factory=list)
+    joined: int = 0  # bytes of all streams, where they are joined
 
 
 def encode(
@@ -53,6 +57,7 @@ def encode(
     plans: list[Plan] = []
     stored: list[Any] = []
     parts: list[bytes] = []
+    small: list[integers.Pushed] = []
     content: list[bytes] = []
     for place, column in enumerate(coded):
         own = shared is not None and shared.metas[place] == column.meta
@@ -70,11 +75,17 @@ def encode(
                 plan, prime = planner.plan(stream, len(plans), like), None
                 stored.append(plan)
             plans.append(plan)
-            parts.append(integers.encode(plan, stream, known, prime))
+            if rows <= JOINED:
+                small.append(integers.forward(plan, stream, known, prime))
+            else:
+                parts.append(integers.encode(plan, stream, known, prime))
     if any(v is not None for v in [*metas, *stored]) or words or shared is None:
         words = {**words, "columns": metas, "plans": stored}
     head = zlib.compress(canonical(words), 9) if words else b""
-    lengths = b"".join(varint(len(p)) for p in parts)
+    if rows <= JOINED:
+        parts.append(integers.joined(small))
+    some = np.packbits([len(p) > 0 for p in parts]).tobytes()
+    lengths = some + b"".join(varint(len(p)) for p in parts if p)
     payload = varint(len(head)) + head + lengths + b"".join(parts)
     return digest(b"".join(content)), payload, plans
 
@@ -116,14 +127,11 @@ def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:
     for place, meta in enumerate(metas):
         full = meta if meta is not None else shared.metas[place]
         held.append((full, columns.shape_of(full)))
-    count = sum(s.streams + s.blobs for _, s in held)
-    lengths = []
-    for _ in range(count):
-        length, at = read_varint(payload, at)
-        lengths.append(length)
-    if at + sum(lengths) != len(payload):
-        raise ArchiveError("damaged: the parts of a block do not add up")
+    small = rows <= JOINED
+    count = sum((0 if small else s.streams) + s.blobs for _, s in held) + small
+    lengths, at = _lengths(payload, at, count)
     sizes = iter(lengths)
+    last = integers.Joined(payload[len(payload) - lengths[-1] :]) if small else None
     number = 0
     digests: list[bytes] = []
 
@@ -141,10 +149,11 @@ def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:
                 raise ArchiveError("damaged: a column has no plan")
             plan, prime = shared.plans[number], shared.primes[number]
         number += 1
-        data = part()
-        bytes_[_coder(plan)] = bytes_.get(_coder(plan), 0) + len(data)
+        source = last or integers.Source(part())
+        coder = "joined" if small else _coder(plan)
+        bytes_[coder] = bytes_.get(coder, 0) + (0 if small else len(source.data))
         values = integers.decode(
-            plan, data, Stream(np.zeros(0, np.int64), present), size, known, prime
+            plan, source, Stream(np.zeros(0, np.int64), present), size, known, prime
         )
         digests.append(_digest(values))
         return values
@@ -166,6 +175,9 @@ def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:
             raws = stream(here, int(here.sum()))
         out.columns.append(Decoded(meta, kinds, values, raws, blobs))
         out.sizes.append(bytes_)
+    if last is not None:
+        last.finish()
+        out.joined = lengths[-1]
     if digest(b"".join(digests)) != content:
         raise DisagreementError("damaged: a block decodes to something else than was stored")
     return out
@@ -173,6 +185,26 @@ def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:
 
 class DisagreementError(ArchiveError):
     """The payload is whole, and what it decodes to has another digest: the decoder differs."""
+
+
+def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
+    """(the lengths of all parts, where the first begins)."""
+    size = -(-count // 8)
+    if size > len(payload) - at:
+        raise ArchiveError("damaged: a block is cut short")
+    some = np.unpackbits(np.frombuffer(payload, np.uint8, size, at), count=count)
+    if np.packbits(some).tobytes() != payload[at : at + size]:
+        raise ArchiveError("damaged: the parts of a block do not add up")
+    at += size
+    lengths = []
+    for there in some.tolist():
+        length = 0
+        if there:
+            length, at = read_varint(payload, at)
+        lengths.append(length)
+    if at + sum(lengths) != len(payload):
+        raise ArchiveError("damaged: the parts of a block do not add up")
+    return lengths, at
 
 
 def _words(payload: bytes) -> tuple[dict[str, Any], int]:

@@ -22,6 +22,7 @@ MAGIC = b"\x89AEZ\r\n\x1a\n"
 SYNC = b"\xd5AEZblk\xaa"
 END = b"\xd5AEZend\xaa"
 MAJOR, MINOR = 2, 0
+TWICE = 1 << 16  # bytes; larger archives have a second copy of their header
 MAX_JSON, MAX_BLOCKS, MAX_ROWS, MAX_PAYLOAD = 64 << 20, 1 << 24, 1 << 31, 1 << 31
 # What headers and footers are likely to say, so that those of small archives are small.
 WORDS = (
@@ -34,16 +35,16 @@ WORDS = (
     b'\\"newline\\":\\"\\\\n\\",\\"space\\":false,\\"suffix\\":\\".csv\\"},\\"head\\":\\"\\",\\"kind'
     b'\\":\\"table\\",\\"mode\\":\\"lossless\\",\\"model\\":\\"\\",\\"sections\\":[]}'
 )
-_PREFIX = struct.Struct("<8sHHI")
+_PREFIX = struct.Struct("<8sHHI16s")
 _SECTION = struct.Struct("<Q32s")
-_BLOCK = struct.Struct("<8sIQII16s16s")  # sync, number, first row, rows, payload, two digests
-_TRAILER = struct.Struct("<QII8s")
+_BLOCK = struct.Struct("<8sIQII8s8s")  # sync, number, first row, rows, payload, two digests
+_TRAILER = struct.Struct("<32sQII8s")
 _CRC = struct.Struct("<I")
 
 
 def digest(data: bytes) -> bytes:
-    """16 bytes of BLAKE2b: guards against accidents, and is in the standard library."""
-    return hashlib.blake2b(data, digest_size=16).digest()
+    """8 bytes of BLAKE2b: guards against accidents, and is in the standard library."""
+    return hashlib.blake2b(data, digest_size=8).digest()
 
 
 def deflate(value: Any) -> bytes:
@@ -93,6 +94,7 @@ class Writer:
     file: BinaryIO
     header: Mapping[str, Any]
     sections: Mapping[str, bytes]
+    model: str = ""  # sha256 of the model that is needed and not embedded
     blocks: list[BlockInfo] = field(default_factory=list)
     rows: int = 0
 
@@ -101,7 +103,8 @@ class Writer:
         body = deflate(self._described)
         if len(body) > MAX_JSON:
             raise DataError("the header of the archive would be too large: are there many columns?")
-        head = _PREFIX.pack(MAGIC, MAJOR, MINOR, len(body)) + body
+        named = bytes.fromhex(self.model)[:16]
+        head = _PREFIX.pack(MAGIC, MAJOR, MINOR, len(body), named) + body
         self.file.write(head + _CRC.pack(zlib.crc32(head)))
         for data in self.sections.values():
             self.file.write(_SECTION.pack(len(data), hashlib.sha256(data).digest()) + data)
@@ -117,13 +120,13 @@ class Writer:
         self.blocks.append(BlockInfo(offset, self.file.tell() - offset, self.rows, rows))
         self.rows += rows
 
-    def finish(self, facts: Mapping[str, Any]) -> None:
-        """Write footer and trailer. facts: fidelity, errors measured, sizes."""
+    def finish(self, facts: Mapping[str, Any], sha256: bytes = bytes(32)) -> None:
+        """Write footer and trailer. facts: errors measured, sizes; sha256: of what is restored."""
         index = [[b.length, b.rows] for b in self.blocks]
-        header = canonical(self._described).decode()
-        footer = deflate({"facts": facts, "blocks": index, "header": header})
         offset = self.file.tell()
-        fields = struct.pack("<QI", offset, len(footer))
+        header = None if offset < TWICE else self._described
+        footer = deflate({"facts": facts, "blocks": index, "header": header})
+        fields = struct.pack("<32sQI", sha256, offset, len(footer))
         self.file.write(footer + fields + _CRC.pack(zlib.crc32(footer + fields)) + END)
 
 
@@ -138,6 +141,8 @@ class Reader:
         self.path = path
         self.lost: list[str] = []
         self.header: dict[str, Any] = {}
+        self.model = bytes(16)  # how the sha256 of the model begins that is needed
+        self.sha256 = bytes(32)  # of what is restored
         self.facts: dict[str, Any] = {}
         self.sections: dict[str, bytes] = {}
         self.blocks: list[BlockInfo] = []
@@ -181,7 +186,7 @@ class Reader:
         at = self._sections(at)
         start = at
         footer, end = self._footer()
-        if canonical(self.header).decode() != footer["header"]:
+        if footer["header"] != (None if end < TWICE else self.header):
             raise self.damaged("its two headers differ")
         row = 0
         for length, rows in footer["blocks"]:
@@ -199,7 +204,7 @@ class Reader:
             raise ArchiveError(f"{self.path}: not an .aez archive, or its first bytes are damaged")
         if len(head) < _PREFIX.size:
             raise self.damaged("cut short")
-        _, major, _, length = _PREFIX.unpack(head)
+        _, major, _, length, self.model = _PREFIX.unpack(head)
         if major != MAJOR:
             raise ArchiveError(
                 f"{self.path}: format {major}, or damaged; this aetool reads format {MAJOR}"
@@ -224,12 +229,13 @@ class Reader:
 
     def _footer(self) -> tuple[dict[str, Any], int]:
         trailer = self._read(self.size - _TRAILER.size, _TRAILER.size)
-        offset, length, crc, end = _TRAILER.unpack(trailer)
+        sha256, offset, length, crc, end = _TRAILER.unpack(trailer)
         if end != END or length > MAX_JSON or offset + length + _TRAILER.size != self.size:
             raise self.damaged("the end is missing or does not fit")
         footer = self._read(offset, length)
-        if zlib.crc32(footer + trailer[: struct.calcsize("<QI")]) != crc:
+        if zlib.crc32(footer + trailer[: struct.calcsize("<32sQI")]) != crc:
             raise self.damaged("the footer's checksum does not match")
+        self.sha256 = sha256
         return dict(inflate(footer)), offset
 
     def _open_leniently(self) -> None:
@@ -245,8 +251,11 @@ class Reader:
             self.lost.append(f"the header ({error})")
             if not footer:
                 raise self.damaged("neither header nor footer can be read") from None
-            self.header = dict(parse_canonical(str(footer["header"]).encode()))
+            self.header = dict(footer["header"] or self._no_copy())
         self._scan()
+
+    def _no_copy(self) -> dict[str, Any]:
+        raise self.damaged("its header cannot be read, and so small an archive has no copy of it")
 
     def _scan(self) -> None:
         """Finds blocks by their sync marks, in pieces of the file."""

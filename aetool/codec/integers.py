@@ -173,7 +173,7 @@ def symbols_of(plan: Plan, r: Int) -> U16:
         place = r - start[0]
         inside = (r >= start[0]) & (r <= start[-1])
         return np.where(inside, place, count).astype(np.uint16)
-    bin_ = np.searchsorted(start, r, "right") - 1
+    bin_ = bits.search(r, start).astype(np.int64) - 1
     held = np.maximum(bin_, 0)
     outside = (bin_ < 0) | ((r - start[held]).view(np.uint64) >> width[held].astype(np.uint64) != 0)
     return np.where(outside, count, held).astype(np.uint16)
@@ -242,7 +242,7 @@ def feature_of(
     if kind == "v":  # the value of another column, in classes
         edges = _edges(feature[2])
         values = _of(known.values, feature[1], stream)
-        return np.searchsorted(edges, values, "right").astype(np.uint32), len(edges) + 1
+        return bits.search(values, edges), len(edges) + 1
     if kind == "e":  # whether another column holds what it held in the row before
         _of(known.values, feature[1], stream)
         full = known.values[feature[1]]
@@ -262,55 +262,127 @@ def _edges(raw: Any) -> Int:
 # ---- a stream as bytes
 
 
-def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes:
-    """The bytes of a stream; adds it to what is known. Nothing if every symbol is plan["z"]."""
+@dataclass(frozen=True, eq=False)
+class Pushed:
+    """A stream ready to be pushed: frequencies of its symbols, its raw bits, its lanes; usual:
+    every symbol is the usual one, so that there is nothing to store."""
+
+    pairs: npt.NDArray[np.uint32]
+    raw: bytes
+    lanes: int
+    usual: bool
+
+
+def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Pushed:
+    """A stream under a plan; adds it to what is known."""
     r = residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
-    if not len(r):
-        return b""
     start, width = widths_of(plan)
     widths = np.append(width, 64).astype(np.uint8)[symbols]
     offsets = (r - np.append(start, 0)[symbols]).view(np.uint64)
     raw = bits.pack(offsets, widths) if widths.any() else b""
-    usual = plan.get("z", 0)
-    if not raw and (symbols == usual).all():
-        return b""
+    usual = not raw and bool((symbols == plan.get("z", 0)).all())
     lanes = 1 << int(plan.get("l", 0))
-    coded = rans.encode(symbols, base, layout, lanes) if layout.alphabet > 1 else b""
-    return varint(len(coded)) + coded + raw
+    pairs = np.zeros(0, np.uint32)
+    if layout.alphabet > 1:
+        pairs = rans.forward(symbols, base, layout, lanes)
+    return Pushed(pairs, raw, lanes, usual)
 
 
-def decode(
-    plan: Plan, data: bytes, stream: Stream, count: int, known: Known, prime: Any = None
-) -> Int:
-    """The `count` values of a stream whose mask is stream.present; adds it to what is known."""
-    base, layout = contexts(plan, stream, known, prime)
-    start, width = widths_of(plan)
-    usual = int(plan.get("z", 0))
-    if not data:
-        if not 0 <= usual < layout.alphabet or (usual < len(width) and width[usual]):
-            raise ArchiveError("damaged: an empty column has no usual value")
-        symbols = np.full(count, usual, np.uint16)
-        raw = b""
-    else:
-        size, at = read_varint(data, 0)
-        if size > len(data) - at:
+def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes:
+    """The bytes of a stream: nothing if every symbol is plan["z"]; else varint length, rANS, raw
+    bits. Adds the stream to what is known."""
+    made = forward(plan, stream, known, prime)
+    if made.usual:
+        return b""
+    coded = rans.push(made.pairs, made.lanes) if len(made.pairs) else b""
+    return varint(len(coded)) + coded + made.raw
+
+
+class Source:
+    """Where a stream's symbols and raw bits come from when it is decoded: bytes of its own."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def symbols(self, plan: Plan, count: int, base: Any, layout: rans.Contexts) -> U16:
+        """The stream's symbols."""
+        if not self.data:
+            return np.full(count, _usual(plan, layout), np.uint16)
+        size, at = read_varint(self.data, 0)
+        if size > len(self.data) - at:
             raise ArchiveError("damaged: a coded stream is cut short")
         lanes = int(plan.get("l", 0))
         if not 0 <= lanes <= 8:
             raise ArchiveError("damaged: a coded stream has too many lanes")
-        symbols = np.zeros(count, np.uint16)
-        if layout.alphabet > 1:
-            symbols = rans.decode(data[at : at + size], count, base, layout, 1 << lanes)
-        elif size:
+        coded, self.data = self.data[at : at + size], self.data[at + size :]
+        if layout.alphabet > 1 and count:
+            return rans.decode(coded, count, base, layout, 1 << lanes)
+        if size:
             raise ArchiveError("damaged: a coded stream is longer than it should be")
-        raw = data[at + size :]
+        return np.zeros(count, np.uint16)
+
+    def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+        """Numbers of these widths: all that is left."""
+        return bits.unpack(self.data, widths)
+
+
+class Joined(Source):
+    """All streams of a small block behind one another: u32 state and words, then raw bits."""
+
+    def __init__(self, data: bytes) -> None:
+        size, at = read_varint(data, 0)
+        if size > len(data) - at:
+            raise ArchiveError("damaged: a coded stream is cut short")
+        self.chain = rans.Chain(data[at : at + size]) if size else None
+        super().__init__(data[at + size :])
+
+    def symbols(self, plan: Plan, count: int, base: Any, layout: rans.Contexts) -> U16:
+        if layout.alphabet < 2 or not count:
+            return np.zeros(count, np.uint16)
+        if self.chain is None:
+            return np.full(count, _usual(plan, layout), np.uint16)
+        return self.chain.decode(count, base, layout)
+
+    def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+        size = (int(widths.sum(dtype=np.int64)) + 7) // 8
+        mine, self.data = self.data[:size], self.data[size:]
+        return bits.unpack(mine, widths)
+
+    def finish(self) -> None:
+        """ArchiveError unless all was used."""
+        if self.chain is not None:
+            self.chain.finish()
+        if self.data:
+            raise ArchiveError("damaged: raw bits are left over")
+
+
+def joined(streams: Sequence[Pushed]) -> bytes:
+    """Streams as one: varint length, rANS in one lane, raw bits."""
+    coded = b""
+    if not all(s.usual for s in streams):
+        coded = rans.push(np.concatenate([s.pairs for s in streams]))
+    return varint(len(coded)) + coded + b"".join(s.raw for s in streams)
+
+
+def _usual(plan: Plan, layout: rans.Contexts) -> int:
+    usual, widths = int(plan.get("z", 0)), plan.get("w", [])
+    if not 0 <= usual < layout.alphabet or (usual < len(widths) and widths[usual]):
+        raise ArchiveError("damaged: an empty column has no usual value")
+    return usual
+
+
+def decode(
+    plan: Plan, source: Source, stream: Stream, count: int, known: Known, prime: Any = None
+) -> Int:
+    """The `count` values of a stream whose mask is stream.present; adds it to what is known."""
+    base, layout = contexts(plan, stream, known, prime)
+    start, width = widths_of(plan)
+    symbols = source.symbols(plan, count, base, layout)
     widths = np.append(width, 64).astype(np.uint8)[symbols]
-    r = np.append(start, 0)[symbols]
-    if raw or widths.any():
-        r = r + bits.unpack(raw, widths).view(np.int64)
+    r = np.append(start, 0)[symbols] + source.raw(widths).view(np.int64)
     stream.values = restore(plan, r, stream, known)
     known.add(stream, symbols, layout.alphabet)
     return stream.values

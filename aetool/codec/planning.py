@@ -33,12 +33,14 @@ class Effort:
     bins: int = 255
     second: int = 12  # candidates tried again beside the first feature
     columns: bool = True
+    reuse: bool = False  # take over the bins of the block before, where they hold everything
     repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
 
 
 FAST = Effort(
     block=8 << 20,
-    sample=8192,
+    sample=4096,
+    reuse=True,
     features=1,
     cells=1 << 14,
     bins=127,
@@ -155,6 +157,10 @@ class Planner:
         if hint is not None and hint["b"]:
             plan: Plan = {k: v for k, v in hint.items() if k in ("t", "g")}
             r = integers.residuals(plan, stream, self.known)
+            if self.effort.reuse and not like:
+                symbols = integers.symbols_of(hint, r)
+                if int(symbols.max(initial=0)) < len(hint["b"]):
+                    return hint
             plan = _with_bins(plan, r, self.effort.bins, True)
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
@@ -280,18 +286,28 @@ class Planner:
             classes = np.searchsorted(np.cumsum(edges), np.arange(alphabet), "right")
             marks = rans.repeats(symbols, classes.astype(np.uint8), size)
             yield ["m", edges, size], marks[rows], 2 * len(edges) + 3
-        for g, values in enumerate(self.known.values):
+        part, here = self._sampled(stream, rows), Stream(np.zeros(0, np.int64))
+        for g, values in enumerate(part.values):
             count = self.known.alphabets[g]
-            if count < 2 and int(self.known.symbols[g].max(initial=0)) == 0:
+            if count < 2 and int(part.symbols[g].max(initial=0)) == 0:
                 continue
             for most in self.effort.classes:
-                features: list[Any] = [["s", g, _classes(self.known.symbols[g], count + 1, most)]]
+                features: list[Any] = [["s", g, _classes(part.symbols[g], count + 1, most)]]
                 edges = _quantiles(values, most)
                 if len(edges):
                     features.append(["v", g, edges])
                 for feature in features:
-                    yield (feature, *self._marks(feature, stream, rows))
-            yield (["e", g], *self._marks(["e", g], stream, rows))
+                    yield (feature, *integers.feature_of(feature, here, part))
+            yield (["e", g], *integers.feature_of(["e", g], here, part))
+
+    def _sampled(self, stream: Stream, rows: Any) -> Known:
+        """What is known, at these of the stream's rows only."""
+        if stream.present is not None:
+            rows = np.flatnonzero(stream.present)[rows]
+        part = Known(self.known.rows, alphabets=self.known.alphabets)
+        part.values = [v[rows] for v in self.known.values]
+        part.symbols = [s[rows] for s in self.known.symbols]
+        return part
 
     def best_features(self, stream: Stream, symbols: Any, most: int) -> list[Any]:
         """Features of other columns that tell most of these symbols, best first."""
@@ -308,10 +324,6 @@ class Planner:
             if all(feature[1] != f[1] for f in out):
                 out.append(feature)
         return out[:most]
-
-    def _marks(self, feature: Any, stream: Stream, rows: Any) -> tuple[Any, int]:
-        marks, radix = integers.feature_of(feature, stream, self.known)
-        return marks[rows], radix
 
     def _finish(self, plan: Plan, stream: Stream, r: Int) -> Plan:
         """Lanes by the size; the usual symbol."""

@@ -226,9 +226,8 @@ def cost(pairs: U32) -> float:
     return float(PRECISION * len(pairs) - np.log2((pairs >> 16).astype(np.float64)).sum())
 
 
-def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
-    """lanes x u32 states, then words of u16; decode gives the symbols back."""
-    pairs = forward(symbols, base, c, lanes)
+def push(pairs: U32, lanes: int = 1) -> bytes:
+    """Symbols of these frequencies as bytes: lanes x u32 states, then words of u16."""
     n = len(pairs)
     if kernel.C is not None:
         out = np.empty(4 * lanes + 2 * n, np.uint8)
@@ -251,63 +250,91 @@ def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
     return state.astype("<u4").tobytes() + joined.astype("<u2").tobytes()
 
 
+class Chain:
+    """Reads what push wrote, stream after stream where several were pushed one behind the other."""
+
+    def __init__(self, data: bytes, lanes: int = 1) -> None:
+        if not 1 <= lanes <= MAX_LANES or len(data) < 4 * lanes:
+            raise ArchiveError("damaged: a coded stream is cut short")
+        self.lanes, self.words = lanes, data[4 * lanes :]
+        self.state = np.frombuffer(data, "<u4", lanes).copy()
+
+    def decode(self, n: int, base: U32 | None, c: Contexts) -> U16:
+        """The next n symbols, in these contexts."""
+        out = np.empty(n, dtype=np.uint16)
+        c.check()
+        rest = c.size // (c.radices[0] if c.own is not None else 1)
+        if base is not None and n and int(base.max()) >= rest:
+            raise ArchiveError("damaged: a context is out of range")
+        if c.match is not None and self.lanes > 1:
+            raise ArchiveError("damaged: a stream that looks for repeats has more than one lane")
+        if kernel.C is not None:
+            given = b"" if base is None else np.ascontiguousarray(base, np.uint32)
+            match = b"" if c.match is None else c.match.tobytes()
+            look = (match, c.size_of_repeats, c.match_classes, c.stride)
+            used = kernel.C.decode(self.words, given, *c._c(), self.lanes, *look, self.state, out)
+        else:
+            used = self._decode(out, base, c)
+        if used < 0:
+            raise ArchiveError("damaged: a coded stream ends too early")
+        self.words = self.words[used:]
+        return out
+
+    def finish(self) -> None:
+        """ArchiveError unless every state ends as it began and all words are used."""
+        if self.words or (self.state != LOW).any():
+            raise ArchiveError("damaged: a coded stream does not end where it should")
+
+    def _decode(self, out: U16, base: U32 | None, c: Contexts) -> int:
+        n, lanes = len(out), self.lanes
+        state = self.state.astype(np.uint64)
+        words = np.frombuffer(self.words[: len(self.words) & ~1], "<u2").astype(np.uint64)
+        counts = _counts(c)
+        chunk, at = -(-n // lanes), 0
+        first = np.arange(lanes) * chunk
+        low, shift, word = np.uint64(LOW), np.uint64(PRECISION), np.uint64(16)
+        rest = c.size // c.radices[0] if c.own is not None else 0
+        look = Repeats(c.match, c.size_of_repeats) if c.match is not None else None
+        for begin, end in epochs(n, lanes):
+            f = tables(counts, c)
+            ends = np.cumsum(f, axis=1)
+            for step in range(begin, end):
+                rows = first[first + step < n] + step
+                x = state[: len(rows)]
+                ctx = np.zeros(len(rows), np.int64) if base is None else base[rows].astype(np.int64)
+                if c.own is not None:
+                    before = out[rows - 1] if step else np.zeros(len(rows), np.int64)
+                    ctx += c.own[before].astype(np.int64) * rest
+                if look is not None:
+                    ctx += look.mark(out) * c.stride
+                slot = x & np.uint64(TOTAL - 1)
+                s = (ends[ctx] <= slot.astype(np.int64)[:, None]).sum(axis=1)
+                freq = f[ctx, s].astype(np.uint64)
+                x = freq * (x >> shift) + slot - (ends[ctx, s].astype(np.uint64) - freq)
+                empty = x < low
+                need = int(empty.sum())
+                if at + need > len(words):
+                    return -1
+                x[empty] = x[empty] << word | words[at : at + need]
+                at += need
+                state[: len(rows)] = x
+                out[rows] = s
+                if look is not None:
+                    look.add(out, step)
+                np.add.at(counts, (ctx, s), 1)
+        self.state = state.astype(np.uint32)
+        return 2 * at
+
+
+def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
+    """push of the symbols in their contexts; decode gives them back."""
+    return push(forward(symbols, base, c, lanes), lanes)
+
+
 def decode(data: bytes, n: int, base: U32 | None, c: Contexts, lanes: int) -> U16:
     """The n symbols of encode; ArchiveError unless every state ends as it began and all words
     are used."""
-    out = np.empty(n, dtype=np.uint16)
-    c.check()
-    rest = c.size // (c.radices[0] if c.own is not None else 1)
-    if base is not None and n and int(base.max()) >= rest:
-        raise ArchiveError("damaged: a context is out of range")
-    if not 1 <= lanes <= (MAX_LANES if c.match is None else 1):
-        raise ArchiveError("damaged: a coded stream has too many lanes")
-    if kernel.C is not None:
-        given = b"" if base is None else np.ascontiguousarray(base, np.uint32)
-        match = b"" if c.match is None else c.match.tobytes()
-        look = (match, c.size_of_repeats, c.match_classes, c.stride)
-        right = kernel.C.decode(data, given, *c._c(), lanes, *look, out)
-    else:
-        right = len(data) >= 4 * lanes and len(data) % 2 == 0 and _decode(data, out, base, c, lanes)
-    if not right:
-        raise ArchiveError("damaged: a coded stream does not end where it should")
+    chain = Chain(data, lanes)
+    out = chain.decode(n, base, c)
+    chain.finish()
     return out
-
-
-def _decode(data: bytes, out: U16, base: U32 | None, c: Contexts, lanes: int) -> bool:
-    n = len(out)
-    state = np.frombuffer(data, "<u4", lanes).astype(np.uint64)
-    words = np.frombuffer(data, "<u2", offset=4 * lanes).astype(np.uint64)
-    counts = _counts(c)
-    chunk, at = -(-n // lanes), 0
-    first = np.arange(lanes) * chunk
-    low, shift, word = np.uint64(LOW), np.uint64(PRECISION), np.uint64(16)
-    rest = c.size // c.radices[0] if c.own is not None else 0
-    look = Repeats(c.match, c.size_of_repeats) if c.match is not None else None
-    for begin, end in epochs(n, lanes):
-        f = tables(counts, c)
-        ends = np.cumsum(f, axis=1)
-        for step in range(begin, end):
-            rows = first[first + step < n] + step
-            x = state[: len(rows)]
-            ctx = np.zeros(len(rows), np.int64) if base is None else base[rows].astype(np.int64)
-            if c.own is not None:
-                before = out[rows - 1] if step else np.zeros(len(rows), np.int64)
-                ctx += c.own[before].astype(np.int64) * rest
-            if look is not None:
-                ctx += look.mark(out) * c.stride
-            slot = x & np.uint64(TOTAL - 1)
-            s = (ends[ctx] <= slot.astype(np.int64)[:, None]).sum(axis=1)
-            freq = f[ctx, s].astype(np.uint64)
-            x = freq * (x >> shift) + slot - (ends[ctx, s].astype(np.uint64) - freq)
-            empty = x < low
-            need = int(empty.sum())
-            if at + need > len(words):
-                return False
-            x[empty] = x[empty] << word | words[at : at + need]
-            at += need
-            state[: len(rows)] = x
-            out[rows] = s
-            if look is not None:
-                look.add(out, step)
-            np.add.at(counts, (ctx, s), 1)
-    return at == len(words) and bool((state == low).all())

@@ -24,13 +24,16 @@ from aetool.exact import network, student
 from aetool.exact.network import Layer
 from aetool.model import Int
 
-EFFORT = dataclasses.replace(planning.DEFAULT, cells=1 << 13, repeats=(), bins=96, sample=32768)
+EFFORT = dataclasses.replace(
+    planning.BEST, cells=1 << 14, repeats=(), bins=96, sample=32768, block=16 << 20
+)
 MOST_LEVELS = 4096
-MOST_COUNT = 255
+MOST_COUNT = 2047
 SMALL = 4096  # rows; of larger blocks a plan of their own may be smaller
 MAX_CODEC = 1 << 28
 STUDENT_FEATURES = 12
-WORTH = 1.0  # bits a student must save for every bit of its weights
+WEIGHT_BITS = 6  # of a weight, squeezed
+MANY = 8  # a shared model is for this many times the rows it was learned from, at least
 
 
 @dataclass(eq=False)
@@ -44,12 +47,13 @@ class Student:
 
 @dataclass(eq=False)
 class Shared:
-    """names, head: of the table. spec: the --max-error it was learned for. metas by column; plans
-    and primes by stream; students by stream, where there is one."""
+    """names, head, format: of the table and its text. spec: the --max-error it was learned for.
+    metas by column; plans and primes by stream; students by stream, where there is one."""
 
     names: list[str]
     head: str
     spec: dict[str, str]
+    format: dict[str, Any]
     metas: list[dict[str, Any]]
     plans: list[Plan] = field(default_factory=list)
     primes: list[Any] = field(default_factory=list)
@@ -114,17 +118,17 @@ def shared_of(
 
 
 def learn(
-    piece: bytes, head: bytes, delimiter: str, names: Sequence[str], bounds: Mapping[str, Fraction],
-    spec: Mapping[str, str], with_students: bool, seed: int = 0,
+    piece: bytes, head: bytes, format: Mapping[str, Any], names: Sequence[str],
+    bounds: Mapping[str, Fraction], spec: Mapping[str, str], with_students: bool, seed: int = 0,
 ) -> Shared | None:  # fmt: skip
     """What whole records of a table teach; None if they are not regular."""
-    cut = spans.split(piece, ord(delimiter))
+    cut = spans.split(piece, ord(format["delimiter"]))
     if cut is None or cut[2] != len(names):
         return None
     start, stop, width, _ = cut
     text = np.frombuffer(piece, np.uint8)
     rows = len(start) // width
-    made = Shared(list(names), head.decode("latin-1"), dict(spec), [])
+    made = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])
     known = Known(rows, predict=made.predict)
     planner = planning.Planner(known, EFFORT, complete=False)
     for j, name in enumerate(names):
@@ -171,7 +175,7 @@ def _learn_stream(
 
 
 def _prime(plan: Plan, stream: Stream, symbols: Any, known: Known) -> Any:
-    """Counts of symbols in their contexts, scaled so that each context's largest is a byte."""
+    """Counts of symbols in their contexts, scaled so that none is above MOST_COUNT."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     counts = np.zeros((layout.size, layout.alphabet), np.float64)
     if len(symbols):
@@ -199,7 +203,7 @@ def _try_student(
     network.prove(layers)
     made.students[number] = Student(features, layers, _vectors(features, layers))
     plain = planning.bits_of(plan, stream, known)
-    best, kept = plain - WORTH * 8 * sum(x.weight.size for x in layers), plan
+    best, kept = plain - WEIGHT_BITS * sum(x.weight.size for x in layers) / MANY, plan
     owns = [f for f in plan.get("f", []) if f[0] == "o"]
     parents = [f for f in plan.get("f", []) if f[0] != "o"]
     for others in ([], owns, parents[:1], [*owns, *parents[:1]]):
@@ -235,7 +239,7 @@ def to_bytes(made: Shared) -> bytes:
     arrays: dict[str, Any] = {}
     students = {}
     for i, prime in enumerate(made.primes):
-        arrays[f"prime.{i}"] = prime.astype(np.uint8)
+        arrays[f"prime.{i}"] = prime.astype(np.uint16)
     for i, one in made.students.items():
         students[str(i)] = {"features": one.features, "shifts": [x.shift for x in one.layers]}
         arrays[f"student.{i}.vectors"] = one.vectors
@@ -243,8 +247,8 @@ def to_bytes(made: Shared) -> bytes:
             small = layer.weight.astype(np.int16)
             arrays[f"student.{i}.{k}.weight"] = small
             arrays[f"student.{i}.{k}.bias"] = layer.bias
-    words = {"names": made.names, "head": made.head, "spec": made.spec, "metas": made.metas,
-             "plans": made.plans, "students": students}  # fmt: skip
+    words = {"names": made.names, "head": made.head, "spec": made.spec, "format": made.format,
+             "metas": made.metas, "plans": made.plans, "students": students}  # fmt: skip
     raw = save(arrays, {"aetool": canonical(words).decode()})
     return lzma.compress(raw, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9)
 
@@ -276,7 +280,7 @@ def _parse(data: bytes) -> Shared:
     words = parse_canonical(str(header["__metadata__"]["aetool"]).encode())
     made = Shared(
         [str(n) for n in words["names"]], str(words["head"]), dict(words["spec"]),
-        list(words["metas"]), list(words["plans"]),
+        dict(words["format"]), list(words["metas"]), list(words["plans"]),
     )  # fmt: skip
     for meta in made.metas:
         columns.shape_of(meta)

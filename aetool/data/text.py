@@ -237,8 +237,9 @@ def _check(piece: bytes, name: str, row: int) -> None:
 def last_end(text: bytes, dialect: Dialect) -> int:
     """Where the last whole record ends; 0 if none does."""
     end = b"\r" if dialect.newline == "\r" else b"\n"
-    if QUOTE not in text:
-        return text.rfind(end) + 1
+    cut = text.rfind(end) + 1
+    if text.count(b'"', 0, cut) % 2 == 0:
+        return cut
     data = np.frombuffer(text, dtype=np.uint8)
     inside = np.cumsum(data == QUOTE) & 1
     ends = np.flatnonzero((data == end[0]) & (inside == 0))

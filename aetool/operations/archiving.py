@@ -17,9 +17,8 @@ import numpy as np
 from aetool.bundle import Bundle, atomic
 from aetool.codec import archive as archives
 from aetool.codec import blocks, columns, pictures, records
-from aetool.codec.archive import Archive
 from aetool.codec.columns import Coded
-from aetool.codec.container import Writer
+from aetool.codec.container import Reader, Writer
 from aetool.codec.integers import Plan
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import shared_of
@@ -114,7 +113,7 @@ def _exactly(
 
 def _text(
     source: sources.CsvSource, model: Bundle | None, options: CompressOptions
-) -> tuple[dict[str, Any], Iterator[Any], Encode, bytes]:
+) -> tuple[dict[str, Any], Iterator[Any], Encode, bytes, str]:
     head, names = texts.header_of(source)
     shared = shared_of(model, names, options.max_error) if model is not None else None
     layout = Layout(
@@ -128,10 +127,12 @@ def _text(
         "names": names,
     }
     if shared is not None and model is not None:
-        header["model"] = model.sha256
+        header["shared"] = 1
         del header["names"]
         if head.decode("latin-1") == shared.head:
             del header["head"]
+        if source.format == shared.format:
+            header["format"] = {"name": inner_name(source.name)}
     if options.max_error and shared is None:
         bounds = texts.bounds_of(source, layout, options.max_error)
         layout = Layout(source.dialect.delimiter, names, options.effort, bounds, None, False)
@@ -146,7 +147,7 @@ def _text(
             ended, cut = texts.ended(piece, source.dialect)
             yield ended, piece, cut
 
-    return header, whole(), encode, head
+    return header, whole(), encode, head, model.sha256 if shared and model else ""
 
 
 def _typed(
@@ -253,9 +254,10 @@ def _write(
     items: Iterator[Any],
     encode: Encode,
     head: bytes = b"",
+    model: str = "",
 ) -> dict[str, Any]:
     """Encode items by a few threads, the first alone: its plans are hints for the others. head:
-    bytes of the source before the items."""
+    bytes of the source before the items; model: sha256 of the one that is needed to decode."""
     seen = hashlib.sha256(head)
     total = len(head)
     errors: dict[str, float] = {}
@@ -274,7 +276,7 @@ def _write(
         yield from records.ahead(one, items)
 
     with atomic(path, options.force) as file:
-        writer = Writer(file, header, {})
+        writer = Writer(file, header, {}, model)
         for item, made in all_blocks():
             if isinstance(item, tuple):
                 _, piece, cut = item
@@ -285,31 +287,26 @@ def _write(
                 writer.add(block.rows, block.content, block.payload)
                 for name, error in block.errors.items():
                     errors[name] = max(errors.get(name, 0.0), error)
-        facts: dict[str, Any] = {"fidelity": _fidelity(header)}
-        if "typed" not in header and header["kind"] != "image":
-            facts |= {"sha256": seen.hexdigest(), "source_bytes": total}
+        facts: dict[str, Any] = {}
+        exact = "typed" not in header and header["kind"] != "image"
         if cut:
             facts["cut"] = cut
         if header["mode"] == "bounded":
             facts["errors"] = {n: {"largest": e} for n, e in errors.items()}
-        writer.finish(facts)
+        writer.finish(facts, seen.digest() if exact else bytes(32))
         _read_back(file)
         size = file.tell()
-    return {**facts, "rows": writer.rows, "archive_bytes": size}
-
-
-def _fidelity(header: dict[str, Any]) -> str:
-    if header["mode"] == "bounded":
-        return "bounded"
-    if header["kind"] == "image":
-        return "values"
-    return "values" if header.get("typed") else "bytes"
+    figures = {"rows": writer.rows, "archive_bytes": size, "source_bytes": total}
+    return {"fidelity": archives.fidelity_of(header), **facts, **figures}
 
 
 def _read_back(file: BinaryIO) -> None:
     """What was written is there: every checksum of the file, read again."""
     file.flush()
     os.fsync(file.fileno())
-    with Archive(Path(file.name)) as made:
-        for number in range(len(made.reader.blocks)):
-            made.reader.block(number)
+    made = Reader(Path(file.name))
+    try:
+        for number in range(len(made.blocks)):
+            made.block(number)
+    finally:
+        made.close()

@@ -35,7 +35,7 @@ class FitOptions:
     columns; label and normal: the column kept out of the model, and its values that are fitted
     (empty: all). max_time in seconds. codec: learn also what archives of many small files share,
     for `compress -m`; max_error: for this bound (see CompressOptions) instead of for lossless ones;
-    students: with networks that predict columns (None: with deep models).
+    students: with small exact networks that predict columns, which takes a second or two for each.
     """
 
     plugin: str | Model = "pca"
@@ -53,7 +53,7 @@ class FitOptions:
     device: str = "auto"
     codec: bool = False
     max_error: Mapping[str, str] = field(default_factory=dict)
-    students: bool | None = None
+    students: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +95,7 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
-        students = not closed if options.students is None else options.students
-        made = learning.with_codec(made, source, options, students)
+        made = learning.with_codec(made, source, options)
     return made
 
 

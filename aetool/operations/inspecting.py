@@ -91,6 +91,13 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
         raise DataError(f"{path}: {error.strerror or error}") from None
 
 
+def _model_of(archive: Archive) -> str:
+    """embedded, none, or how the sha256 of the model begins."""
+    if "model" in archive.reader.sections:
+        return "embedded"
+    return archive.reader.model.hex() if any(archive.reader.model) else "none"
+
+
 def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What a bundle or an archive says of itself."""
     if is_archive(path):
@@ -103,9 +110,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "blocks": len(archive.reader.blocks),
                 "file_bytes": archive.reader.size,
                 "model_bytes": len(archive.reader.sections.get("model", b"")),
-                "model": archive.reader.header.get("model", "embedded")
-                if archive.mode == "lossy"
-                else "none",
+                "model": _model_of(archive),
                 **archive.facts,
                 "coders": archive.sizes(),
             }

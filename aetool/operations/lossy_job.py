@@ -257,7 +257,8 @@ class LossyJob:
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Any]:
         found = _Errors()
         stored = self._columns()
-        writer = Writer(file, self._header(quantiser, stored), self._sections())
+        named = "" if self._embed() else self.model.sha256
+        writer = Writer(file, self._header(quantiser, stored), self._sections(), named)
         encoder = self.model.session("encoder.onnx", self.options.device)
         hints: list[Any] = []
         for x, table, names in self._blocks():
@@ -328,8 +329,6 @@ class LossyJob:
         }
         if isinstance(self.source, ImageSource) and self.source.names:
             header["named"] = True
-        if not self._embed():
-            header["model"] = self.model.sha256
         return header
 
     def _embed(self) -> bool:

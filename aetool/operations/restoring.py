@@ -109,7 +109,7 @@ def _restore_to(
             seen.update(piece)
             file.write(piece)
         whole = (first, last) == (0, archive.rows) and wanted is None and not archive.lost
-        if whole and seen.hexdigest() != archive.facts["sha256"]:
+        if whole and seen.digest() != archive.reader.sha256:
             raise ArchiveError(f"{archive.reader.path}: damaged: the whole does not match its hash")
         return
     if archive.kind == "table":
