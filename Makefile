@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim bench gpu clean
+.PHONY: demo test lint slim bench long gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
 
 test: $(VENV)/.dev lint slim
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -m "not gpu and not long"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -28,6 +28,10 @@ slim: $(VENV)-slim/.base $(VENV)/.dev
 bench: $(VENV)/.dev
 	cd benchmarks && for b in startup planted kdd detect oneclass lossy; do \
 		../$(BIN)/python $$b.py --data ../$(DATA) || exit 1; done
+
+# Tens of thousands of mutants, hundreds of kills.
+long: $(VENV)/.dev
+	$(BIN)/python -m pytest -m long
 
 # Fits, scores and compresses on a GPU; skips with a message where there is none.
 gpu: $(VENV)/.dev

@@ -5,6 +5,7 @@ The reader rebuilds the canonical bytes from what it read and refuses any differ
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -227,31 +228,64 @@ def load(path: str | os.PathLike[str]) -> Bundle:
 
 @contextmanager
 def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
-    """A file that becomes `target` if the block ends well, and leaves no trace if it does not."""
+    """A file that becomes `target` if the block ends well, and leaves no trace if it does not.
+
+    Where the file system can, the file has no name until it is whole, so that not even a killed
+    process leaves anything behind.
+    """
     if target.is_dir():
         raise DataError(f"{target}: is a folder; name a file with -o")
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
-    folder = target.parent
+    part: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
+        handle, part = _nameless_or_part(target)
     except OSError as error:
-        raise DataError(f"{folder}: cannot write here: {error.strerror or error}") from None
-    os.close(handle)
-    part = Path(name)
+        raise DataError(f"{target.parent}: cannot write here: {error.strerror or error}") from None
     try:
-        with part.open("w+b") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.umask(mask := os.umask(0))
-        part.chmod(0o666 & ~mask)
+            os.umask(mask := os.umask(0))
+            os.fchmod(file.fileno(), 0o666 & ~mask)
+            if part is None:
+                part = target.with_name(f".{target.name}.{os.getpid()}.part")
+                _name(file, part)
         part.replace(target)
-        sync_folder(folder)
+        sync_folder(target.parent)
     except OSError as error:
         raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def _nameless_or_part(target: Path) -> tuple[int, Path | None]:
+    """(handle, its path) of a new file in the target's folder; None: it has no name."""
+    if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir():
+        try:
+            return os.open(target.parent, os.O_TMPFILE | os.O_RDWR, 0o600), None
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
+                raise
+    prefix, folder = f".{target.name}.", target.parent
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".part", dir=folder)
+    return handle, Path(name)
+
+
+def _name(file: BinaryIO, path: Path) -> None:
+    """Gives a nameless file a name."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:  # with a folder's handle it is linkat, which looks through the link in /proc
+        os.link(path_of(file), path.name, dst_dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def path_of(file: BinaryIO) -> Path:
+    """Where a file that `atomic` gave can be opened again."""
+    return Path(f"/proc/self/fd/{file.fileno()}" if isinstance(file.name, int) else file.name)
 
 
 def sync_folder(folder: Path) -> None:

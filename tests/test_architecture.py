@@ -9,13 +9,13 @@ from tests.conftest import fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
-    "errors", "model", "hookspecs", "plugins", "data", "runtime", "detection", "bundle", "codec",
+    "errors", "model", "hookspecs", "plugins", "data", "exact", "runtime", "detection", "bundle", "codec",
     "graphs", "closed_form", "nn", "training", "export", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "testing"},
-    "onnx": {"runtime", "graphs", "closed_form", "export"},
-    "onnxruntime": {"runtime", "operations", "cli"},
+    "onnx": {"exact", "runtime", "graphs", "closed_form", "export"},
+    "onnxruntime": {"exact", "runtime", "operations", "cli"},
     "pyarrow": {"data", "cli"},
     "pandas": {"data", "operations"},
     "PIL": {"data"},

@@ -127,7 +127,9 @@ def test_a_model_referred_to_by_hash(rows_csv, pca, loaded, tmp_path, monkeypatc
     path = tmp_path / "t.aez"
     options = CompressOptions(lossy=True, embed=False)
     operations.compress(rows_csv, path, loaded, options)
-    with pytest.raises(ArchiveError, match=f"needs the model whose sha256 begins {loaded.sha256[:32]}"):
+    with pytest.raises(
+        ArchiveError, match=f"needs the model whose sha256 begins {loaded.sha256[:32]}"
+    ):
         back(path, tmp_path / "o")
     assert not (tmp_path / "o").exists()
     one = back(path, tmp_path / "o", model=loaded).read_bytes()

@@ -57,13 +57,13 @@ def compress(
         lossy=given["lossy"],
         latent=given["latent"],
         target=options.percent(given["target_error"], "--target-error"),
-        max_error=_bounds(given["max_error"]),
+        max_error=options.bounds(given["max_error"]),
         keep_files=given["keep_files"],
         effort=getattr(planning, (given["effort"] or "default").upper()),
         embed=given["embed"],
         force=given["force"],
         device=given["device"],
-        fit=None if bundle else options.fit_options(given),
+        fit=None if bundle else options.fit_options({**given, "max_error": ()}),
     )
     worst = 0
     for name in files:
@@ -77,15 +77,6 @@ def compress(
         if not quiet:
             _say(name, target, facts)
     return worst
-
-
-def _bounds(given: tuple[str, ...]) -> dict[str, str]:
-    """[COL=]E[%] as E[%] by column; "" for all that are not named."""
-    found = {}
-    for item in given:
-        name, _, value = item.rpartition("=")
-        found[name] = value
-    return found
 
 
 def _say(name: str, target: Path, facts: dict[str, Any]) -> None:

@@ -22,6 +22,14 @@ from aetool.errors import DataError
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), help="Seconds to train.")
+@click.option("--codec/--no-codec", default=True, help="Learn what archives of many files share.")
+@click.option(
+    "--max-error",
+    multiple=True,
+    metavar="[COL=]E[%]",
+    help="Learn that for archives within this bound.",
+)
+@click.option("--students", is_flag=True, help="Learn it with a small exact network a column.")
 @options.device
 @options.force
 @options.quiet

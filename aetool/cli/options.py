@@ -77,7 +77,19 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         max_time=given.get("max_time"),
         seed=given["seed"],
         device=given["device"],
+        codec=bool(given.get("codec")),
+        max_error=bounds(given.get("max_error") or ()),
+        students=bool(given.get("students")),
     )
+
+
+def bounds(given: tuple[str, ...]) -> dict[str, str]:
+    """[COL=]E[%] as E[%] by column; "" for all that are not named."""
+    found = {}
+    for item in given:
+        name, _, value = item.rpartition("=")
+        found[name] = value
+    return found
 
 
 def load_model(path: str | None) -> Bundle | None:

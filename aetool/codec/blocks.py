@@ -26,7 +26,7 @@ from aetool.errors import ArchiveError
 from aetool.model import Int
 
 MAX_WORDS = 64 << 20
-MAX_COLUMNS = 1 << 16
+MAX_COLUMNS, MAX_CELLS = 1 << 16, 1 << 27
 JOINED = 4096  # rows; the streams of smaller blocks share one state
 
 
@@ -121,8 +121,8 @@ def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:
     stored = words.pop("plans", None)
     known = Known(rows, predict=shared.predict if shared else None)
     out = Content(words, [])
-    if len(metas) > MAX_COLUMNS:
-        raise ArchiveError("damaged: a block has more columns than allowed")
+    if len(metas) > MAX_COLUMNS or rows * max(1, len(metas)) > MAX_CELLS:
+        raise ArchiveError("damaged: a block has more columns or cells than allowed")
     held = []
     for place, meta in enumerate(metas):
         full = meta if meta is not None else shared.metas[place]
@@ -179,12 +179,8 @@ def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:
         last.finish()
         out.joined = lengths[-1]
     if digest(b"".join(digests)) != content:
-        raise DisagreementError("damaged: a block decodes to something else than was stored")
+        raise ArchiveError("damaged: a block decodes to something else than was stored")
     return out
-
-
-class DisagreementError(ArchiveError):
-    """The payload is whole, and what it decodes to has another digest: the decoder differs."""
 
 
 def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:

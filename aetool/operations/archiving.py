@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aetool.bundle import Bundle, atomic
+from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
 from aetool.codec import blocks, columns, pictures, records
 from aetool.codec.columns import Coded
@@ -29,6 +29,8 @@ from aetool.errors import ArchiveError, ParamError
 from aetool.operations import fitting, texts
 from aetool.operations.detecting import check_kind
 from aetool.operations.lossy_job import BLOCK_BYTES, CompressOptions, LossyJob, inner_name
+
+MOST_CELLS = 1 << 23  # of a typed table in one block
 
 Encode = Callable[[Any, list[Plan]], list[Encoded]]
 
@@ -188,7 +190,13 @@ def _typed(
         errors = {n: c.error for n, c in zip(table.names, coded, strict=True) if c.error}
         return [Encoded(rows, content, payload, plans, errors)]
 
-    return header, source.batches(), encode
+    def batches() -> Iterator[Table]:
+        for table in source.batches():
+            step = max(1, MOST_CELLS // max(1, len(names)))
+            for first in range(0, len(table), step):
+                yield table.take(slice(first, first + step))
+
+    return header, batches(), encode
 
 
 def _bytes(source: Any, raw: Path) -> tuple[dict[str, Any], Iterator[Any], Encode]:
@@ -304,7 +312,7 @@ def _read_back(file: BinaryIO) -> None:
     """What was written is there: every checksum of the file, read again."""
     file.flush()
     os.fsync(file.fileno())
-    made = Reader(Path(file.name))
+    made = Reader(path_of(file))
     try:
         for number in range(len(made.blocks)):
             made.block(number)

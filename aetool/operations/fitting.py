@@ -95,7 +95,7 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
-        made = learning.with_codec(made, source, options)
+        made = learning.with_codec(made, source, options.max_error, options.students, options.seed)
     return made
 
 

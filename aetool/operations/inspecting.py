@@ -13,6 +13,7 @@ from aetool import bundle as bundles
 from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
+from aetool.codec.shared import shared_of
 from aetool.errors import BundleError, DataError
 
 VERIFY_ROWS = 64
@@ -43,7 +44,8 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
         "score": "sum of parts over its second dimension; an anomaly is a score above threshold",
         "threshold": model.calibration.threshold(),
     }
-    files = {**model.graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}
+    graphs = {n: model.graphs[n] for n in bundles.GRAPHS if n in model.graphs}
+    files = {**graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}
     written = []
     for name, data in files.items():
         with bundles.atomic(target / name, force) as file:
@@ -151,8 +153,10 @@ def verify(path: str | os.PathLike[str], model: Bundle | None = None) -> dict[st
                 found["decoder"] = "checked"
             return found
     found_model = bundles.load(path)
-    for graph in found_model.graphs:
-        found_model.session(graph, "cpu")
+    for graph in bundles.GRAPHS:
+        if graph in found_model.graphs:
+            found_model.session(graph, "cpu")
+    shared_of(found_model)
     scores = found_model.session("score.onnx", "cpu")(_random_inputs(found_model))["parts"]
     if not np.isfinite(scores).all():
         raise BundleError(f"{path}: its score graph gives values that are not finite")

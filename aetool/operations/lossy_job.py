@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aetool.bundle import Bundle, atomic
+from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
 from aetool.codec import blocks, columns, lossy, planning
 from aetool.codec.archive import Archive
@@ -103,7 +103,7 @@ class LossyJob:
                     if wanted is not None and facts["error"] > wanted:
                         raise _MissedError
                     file.flush()
-                    with Archive(Path(file.name), self.model, self.options.device) as made:
+                    with Archive(path_of(file), self.model, self.options.device) as made:
                         made.check()
                     return {**facts, "archive_bytes": file.tell(), "rows": made.rows}
             except _MissedError:

@@ -1,0 +1,188 @@
+"""Networks of whole numbers give the same result however they are run."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from aetool import operations
+from aetool.codec import kernel, shared
+from aetool.codec.archive import Archive
+from aetool.errors import ArchiveError, BundleError
+from aetool.exact import network, student
+from aetool.exact.network import Layer
+from aetool.operations import FitOptions
+
+
+def sha(x):
+    return hashlib.sha256(np.ascontiguousarray(x, np.int64).tobytes()).hexdigest()
+
+
+def layers_of(rng, inputs=40, hidden=24, outputs=9, most=127):
+    first = Layer(
+        rng.integers(-most, most + 1, (inputs, hidden)), rng.integers(-500, 500, hidden), 3
+    )
+    return [
+        first,
+        Layer(rng.integers(-most, most + 1, (hidden, outputs)), rng.integers(-9, 9, outputs)),
+    ]
+
+
+def test_every_engine_gives_the_same_sha256():
+    import torch
+
+    rng = np.random.default_rng(0)
+    layers = layers_of(rng)
+    network.prove(layers)
+    x = rng.integers(0, 2, (2049, 40))
+    expected = sha(network.reference(layers, x))
+    run = network.run_graph(network.graph(layers))
+    for batch in (1, 37, 1024):
+        cut = [x[i : i + batch] for i in range(0, len(x), batch)]
+        assert sha(np.concatenate([network.in_floats(layers, part) for part in cut])) == expected
+        assert sha(np.concatenate([run(part) for part in cut])) == expected
+    for threads in (1, 2):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        h = torch.tensor(x, dtype=torch.float64)
+        for layer in layers:
+            w, b = (torch.tensor(v) for v in network.folded(layer))
+            h = h @ w + b
+            if layer is layers[0]:
+                h = torch.clip(torch.floor(h), 0, network.MOST)
+        torch.set_num_threads(before)
+        assert sha(h.numpy()) == expected
+
+
+def test_the_proof_accepts_what_stays_exact_and_nothing_else():
+    rng = np.random.default_rng(0)
+    accepted = 0
+    for _ in range(10_000):
+        size = int(rng.integers(1, 5))
+        scale = 2 ** int(rng.integers(0, 60))
+        weight = rng.integers(-scale, scale + 1, (size, 2))
+        bias = rng.integers(-scale, scale + 1, 2)
+        worst = max(sum(abs(int(w)) for w in weight[:, j]) + abs(int(bias[j])) for j in range(2))
+        layers = [Layer(weight, bias)]
+        if worst >= 2**53:
+            with pytest.raises(BundleError, match="beyond 2"):
+                network.prove(layers)
+            continue
+        network.prove(layers)
+        accepted += 1
+        for x in (np.ones((1, size), np.int64), rng.integers(0, 2, (3, size))):
+            assert (network.in_floats(layers, x) == network.reference(layers, x)).all()
+    assert 5000 < accepted < 9900
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [],
+        [Layer(np.ones((2, 3), np.int64), np.ones(2, np.int64))],
+        [Layer(np.ones((2, 3), np.int64), np.ones(3, np.int64), 60)],
+        [Layer(np.ones((2, 3), np.int64), np.ones(3, np.int64)), Layer(np.ones((4, 1), np.int64), np.ones(1, np.int64))],
+        [Layer(np.full((2, 3), 2**62), np.ones(3, np.int64))],
+    ],
+)  # fmt: skip
+def test_what_is_no_network_is_refused(layers):
+    with pytest.raises(BundleError):
+        network.prove(layers)
+
+
+def test_a_student_learns_what_a_table_of_pairs_cannot():
+    rng = np.random.default_rng(0)
+    marks = rng.integers(0, 2, (6000, 4))
+    symbols = marks[:, 0] ^ marks[:, 1]  # neither alone says anything
+    layers = student.train(marks, [2, 2, 2, 2], symbols, 2)
+    network.prove(layers)
+    verdict = student.verdicts(network.reference(layers, student.one_hot(marks, [2] * 4)))
+    wrong = 0
+    for v in np.unique(verdict):
+        ones = symbols[verdict == v].mean()
+        wrong += min(ones, 1 - ones) * (verdict == v).sum()
+    assert wrong < 0.01 * len(symbols)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """A model with students, and a small file of its kind."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("taught")
+
+    def table(path, rows):
+        x = rng.integers(0, 2, (rows, 10))
+        lines = [",".join(map(str, [*row, row.sum()])) + "\n" for row in x]
+        path.write_text("a,b,c,d,e,f,g,h,i,j,sum\n" + "".join(lines))
+
+    table(folder / "train.csv", 8000)
+    table(folder / "small.csv", 500)
+    made = operations.fit(folder / "train.csv", FitOptions(codec=True, students=True))
+    return made, folder / "small.csv"
+
+
+def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
+    model, path = taught
+    held = shared.shared_of(model)
+    assert held.students, "the sum follows from ten columns together: too many for a table"
+    operations.compress(path, tmp_path / "s.aez", model)
+    operations.compress(path, tmp_path / "p.aez")
+    out = operations.decompress(tmp_path / "s.aez", tmp_path / "o", model=model)
+    assert out.read_bytes() == path.read_bytes()
+    assert (tmp_path / "s.aez").stat().st_size < 0.95 * (tmp_path / "p.aez").stat().st_size
+    with pytest.raises(ArchiveError, match="needs the model"):
+        operations.decompress(tmp_path / "s.aez", tmp_path / "o2")
+
+
+def test_kernel_and_reference_write_the_same_archives(taught, tmp_path, monkeypatch):
+    model, path = taught
+    operations.compress(path, tmp_path / "fast.aez", model)
+    monkeypatch.setattr(kernel, "C", None)
+    operations.compress(path, tmp_path / "slow.aez", model)
+    assert (tmp_path / "fast.aez").read_bytes() == (tmp_path / "slow.aez").read_bytes()
+    out = operations.decompress(tmp_path / "fast.aez", tmp_path / "o", model=model)
+    assert out.read_bytes() == path.read_bytes()
+
+
+def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_path, monkeypatch):
+    model, path = taught
+    operations.compress(path, tmp_path / "s.aez", model)
+    plain = network.in_floats
+    rng = np.random.default_rng(0)
+    harmful, seen_by_reference, slow = 0, [], network.reference
+    monkeypatch.setattr(
+        network, "reference", lambda *given: seen_by_reference.append(1) or slow(*given)
+    )
+    for _ in range(1000):
+        row, column = rng.integers(0, 500), rng.integers(0, student.VERDICTS)
+
+        def off(layers, x, row=row, column=column):
+            votes = plain(layers, x)
+            if len(votes) > row:
+                # one vote is one ulp beside its value, as far as that changes the verdict
+                votes[row, column] = np.nextafter(votes[row].max(), np.inf)
+            return votes
+
+        monkeypatch.setattr(network, "in_floats", off)
+        seen_by_reference.clear()
+        with Archive(tmp_path / "s.aez", model) as archive:
+            assert b"".join(archive.text(0, archive.rows)) == path.read_bytes()
+        harmful += bool(seen_by_reference)
+    assert harmful > 300, "most faults change what is decoded; those the reference repairs"
+
+
+def test_a_codec_that_is_not_exact_is_refused(taught):
+    model, _ = taught
+    held = shared.shared_of(model)
+    number, one = next(iter(held.students.items()))
+    first, last = one.layers
+    for layers, why in (
+        (
+            [Layer(first.weight, first.bias, first.shift), Layer(last.weight, last.bias + 2**53)],
+            "beyond",
+        ),
+        ([Layer(first.weight, first.bias + 300, first.shift), last], "known answers"),
+    ):
+        held.students[number] = shared.Student(one.features, layers, one.vectors)
+        with pytest.raises(BundleError, match=why):
+            shared.from_bytes(shared.to_bytes(held), "x")

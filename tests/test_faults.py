@@ -1,0 +1,338 @@
+"""What goes wrong with files: damage, kills, full disks, hostile archives. Nothing is ever wrong
+silently, half-written, or unbounded."""
+
+import errno
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.codec import blocks, container
+from aetool.codec.archive import Archive
+from aetool.errors import AetoolError, ArchiveError, DataError
+from aetool.operations import CompressOptions, FitOptions
+
+ENV = {**os.environ, "PYTHONPATH": ""}
+MODES = ("text", "typed", "bounded", "bytes", "pictures", "lossy", "shared")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small archive of each mode, what it restores, and the model of the shared one."""
+    folder = tmp_path_factory.mktemp("made")
+    text = folder / "t.csv"
+    text.write_text("a,b,id\n" + "".join(f"{i % 5},{i % 3}.5,x{i}\n" for i in range(24)))
+    pd.DataFrame(
+        {"a": [1.5, np.nan, 2.5], "t": pd.to_datetime(["2020-01-01"] * 3), "s": ["x", None, "z"]}
+    ).to_parquet(folder / "t.parquet")
+    np.save(folder / "p.npy", np.random.default_rng(0).integers(0, 255, (3, 4, 5)).astype(np.uint8))
+    model = operations.fit(text, FitOptions(codec=True))
+    out = {}
+    for mode, path, given, options in (
+        ("text", text, None, {}),
+        ("typed", folder / "t.parquet", None, {}),
+        ("bounded", text, None, {"max_error": {"": "10%"}}),
+        ("bytes", folder / "t.parquet", None, {"keep_files": True}),
+        ("pictures", folder / "p.npy", None, {}),
+        ("lossy", text, model, {"lossy": True, "embed": True}),
+        ("shared", text, model, {}),
+    ):
+        target = folder / f"{mode}.aez"
+        operations.compress(path, target, given, CompressOptions(**options))
+        restored = operations.decompress(target, folder / f"{mode}.out", model=model)
+        out[mode] = target.read_bytes(), restored.read_bytes()
+    return out, model
+
+
+def refused_or_same(data, expected, model, tmp_path):
+    """Whether an archive is refused; if not, it must restore what it did."""
+    path, out = tmp_path / "t.aez", tmp_path / "t.out"
+    path.write_bytes(data)
+    try:
+        operations.decompress(path, out, model=model, force=True, device="cpu")
+    except AetoolError:
+        assert not out.exists(), "nothing is left half-written"
+        return True
+    assert out.read_bytes() == expected
+    out.unlink()
+    return False
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_flipped_bit_and_every_cut_is_detected(made, mode, tmp_path):
+    data, _ = made[0][mode]
+    path = tmp_path / "t.aez"
+
+    def refused(raw):
+        path.write_bytes(raw)
+        with pytest.raises(AetoolError), Archive(path, made[1]) as archive:
+            archive.check()
+
+    large = len(data) > 3000  # an embedded model is under one hash: one bit of each byte will do
+    for i in range(len(data)):
+        for bit in (i % 8,) if large else range(8):
+            bad = bytearray(data)
+            bad[i] ^= 1 << bit
+            refused(bad)
+        refused(data[:i])
+    refused(data + b"\0")
+
+
+def mutants(data, number, seed):
+    """Bursts, insertions, deletions, and pieces in the wrong place."""
+    rng = random.Random(seed)
+    for _ in range(number):
+        at, size = rng.randrange(len(data)), rng.randrange(1, 30)
+        kind = rng.randrange(4)
+        if kind == 0:
+            yield data[:at] + rng.randbytes(size) + data[at + size :]
+        elif kind == 1:
+            yield data[:at] + rng.randbytes(size) + data[at:]
+        elif kind == 2:
+            yield data[:at] + data[at + size :]
+        else:
+            other = rng.randrange(len(data))
+            yield data[:at] + data[other : other + size] + data[at + size :]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("number", [60, pytest.param(3000, marks=pytest.mark.long)])
+def test_bursts_insertions_and_deletions_never_give_a_wrong_value(made, mode, number, tmp_path):
+    data, expected = made[0][mode]
+    for bad in mutants(data, number, number):
+        if bad != data:
+            refused_or_same(bad, expected, made[1], tmp_path)
+
+
+def resealed(data, change):
+    """The archive with the JSON of its first block changed, and all checksums right again."""
+    at = data.index(container.SYNC)
+    fields = container._BLOCK.unpack_from(data, at)
+    begin = at + container._BLOCK.size + 4
+    payload = data[begin : begin + fields[4]]
+    words, rest = blocks._words(payload)
+    head = zlib.compress(bundles.canonical(change(words)), 9)
+    payload = blocks.varint(len(head)) + head + payload[rest:]
+    head = container._BLOCK.pack(*fields[:4], len(payload), fields[5], container.digest(payload))
+    block = head + zlib.crc32(head).to_bytes(4, "little") + payload
+    footer = container.inflate(data[begin + fields[4] : -container._TRAILER.size])
+    footer["blocks"] = [[len(block), fields[3]]]
+    packed = container.deflate(footer)
+    end = container.struct.pack("<32sQI", data[-56:-24], at + len(block), len(packed))
+    crc = zlib.crc32(packed + end).to_bytes(4, "little")
+    return data[:at] + block + packed + end + crc + container.END
+
+
+def test_a_resealed_archive_that_was_not_changed_is_whole(made, tmp_path):
+    data, expected = made[0]["text"]
+    assert not refused_or_same(resealed(data, lambda w: w), expected, None, tmp_path)
+
+
+HOSTILE = [2**62, -(2**63), 2**31, -1, 0, 1, 65536, 1e308, "", "x" * 1000, None, True, [], {}, [[[]]], ["m", [1], 99],
+           ["v", 10**6, [1]], ["s", 0, list(range(300))], [2**40] * 600]  # fmt: skip
+
+
+def change_one(words, rng):
+    """The JSON with one value replaced, wherever it stands."""
+    places = []
+
+    def walk(node):
+        for key in node if isinstance(node, dict) else range(len(node)):
+            places.append((node, key))
+            if isinstance(node[key], dict | list):
+                walk(node[key])
+
+    walk(words)
+    node, key = rng.choice(places)
+    node[key] = rng.choice(HOSTILE)
+    return words
+
+
+@pytest.mark.parametrize("mode", ["text", "typed", "bounded", "pictures"])
+@pytest.mark.parametrize("number", [120, pytest.param(3000, marks=pytest.mark.long)])
+def test_hostile_plans_with_right_checksums_are_refused(made, mode, number, tmp_path):
+    data, expected = made[0][mode]
+    rng = random.Random(number)
+    began = time.monotonic()
+    for _ in range(number):
+        try:
+            bad = resealed(data, lambda w: change_one(w, rng))
+        except (ValueError, OverflowError):
+            continue
+        refused_or_same(bad, expected, made[1], tmp_path)
+    assert time.monotonic() - began < number, "none may take more than a second"
+
+
+def huge(words):
+    words["plans"][0] = {"b": [0, 1], "f": [["o", [1]], *[["v", 0, list(range(1, 200))]] * 4]}
+    return words
+
+
+@pytest.mark.parametrize("change", [
+    huge,
+    lambda w: {**w, "columns": [{"k": "text"}] * 70000},
+    lambda w: {**w, "columns": [[]] * 3},
+    lambda w: {**w, "plans": [{"b": [0] * 5000}] * 9},
+    lambda w: {**w, "plans": [{"b": [1], "l": 60}] * 9},
+    lambda w: {**w, "plans": [{"b": [1, 1], "f": [["n"]]}] * 9},
+    lambda w: {**w, "plans": [{"b": [1, 1], "t": "g", "g": 4}] * 9},
+    lambda w: {**w, "columns": [{"k": "number", "d": 4000, "f": [0], "s": []}] * 3},
+    lambda w: {"deep": eval("[" * 90 + "]" * 90), **w},
+    lambda w: {},
+])  # fmt: skip
+def test_bombs_in_a_block_are_refused_at_once(made, change, tmp_path):
+    data, expected = made[0]["text"]
+    began = time.monotonic()
+    refused_or_same(resealed(data, change), expected, None, tmp_path)
+    assert time.monotonic() - began < 1
+
+
+def test_other_blocks_are_recovered(tmp_path, monkeypatch):
+    lines = [f"{i},{i * i % 97}.25,n{i % 4}\n" for i in range(6000)]
+    source = tmp_path / "t.csv"
+    source.write_text("a,b,c\n" + "".join(lines))
+    effort = operations.CompressOptions().effort
+    small = CompressOptions(effort=type(effort)(block=20000))
+    operations.compress(source, tmp_path / "t.aez", options=small)
+    data = (tmp_path / "t.aez").read_bytes()
+    starts = [i for i in range(len(data)) if data.startswith(container.SYNC, i)]
+    assert len(starts) > 4
+    with Archive(tmp_path / "t.aez") as archive:
+        info = archive.reader.blocks[2]
+        assert not archive.lost
+    whole = source.read_bytes()
+    for bad, lost in (
+        (data[: starts[2] + 70] + b"\xff\xff" + data[starts[2] + 72 :], f"records {info.first} to"),
+        (data[:-30], "the footer"),
+        (data[: starts[4] + 10], "the footer"),
+    ):
+        (tmp_path / "bad.aez").write_bytes(bad)
+        with pytest.raises(ArchiveError):
+            operations.decompress(tmp_path / "bad.aez", tmp_path / "o")
+        assert not (tmp_path / "o").exists()
+        said = []
+        out = operations.decompress(tmp_path / "bad.aez", tmp_path / "o", lost=said).read_bytes()
+        assert any(lost in s for s in said), said
+        if "records" in lost:
+            gone = "".join(lines[info.first : info.first + info.rows]).encode()
+            assert out == whole.replace(gone, b"") and said == [
+                f"records {info.first} to {info.first + info.rows - 1}"
+            ]
+        else:
+            assert whole.startswith(out[: len(out) - 10]) and len(out) > 0.6 * len(whole)
+        (tmp_path / "o").unlink()
+
+
+class Failing(io.BufferedRandom):
+    """A file whose n-th write fails."""
+
+    left = 0
+
+    def write(self, data):
+        Failing.left -= 1
+        if Failing.left == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)
+
+
+def failing(monkeypatch, call, n):
+    """Make the n-th call of this kind fail as on a full disk; returns how many were made."""
+    seen = [0]
+    if call == "write":
+        Failing.left = n
+        monkeypatch.setattr(bundles.os, "fdopen", lambda fd, _: Failing(io.FileIO(fd, "r+b")))
+        return seen
+    home, name = (bundles.Path, "replace") if call == "rename" else (os, call)
+    plain = getattr(home, name)
+
+    def fails(*given, **more):
+        seen[0] += 1
+        if seen[0] == n:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return plain(*given, **more)
+
+    monkeypatch.setattr(home, name, fails)
+    return seen
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "rename", "link", "fchmod"])
+@pytest.mark.parametrize("exists", [False, True])
+def test_an_error_at_any_step_leaves_the_old_file_or_the_new_one(tmp_path, call, exists):
+    source, target = tmp_path / "t.csv", tmp_path / "t.aez"
+    source.write_text("a,b\n" + "".join(f"{i},{i % 7}\n" for i in range(300)))
+    failures = 0
+    for n in range(1, 40):
+        target.unlink(missing_ok=True)
+        if exists:
+            target.write_bytes(b"old")
+        with pytest.MonkeyPatch.context() as patch:
+            failing(patch, call, n)
+            try:
+                operations.compress(source, target, options=CompressOptions(force=exists))
+                broken = False
+            except DataError as error:
+                assert "cannot write" in str(error)
+                broken = True
+        failures += broken
+        held = target.read_bytes() if target.exists() else None
+        if held not in (None, b"old"):
+            assert (
+                operations.decompress(target, tmp_path / "o", force=True).read_bytes()
+                == source.read_bytes()
+            )
+            (tmp_path / "o").unlink()
+        else:
+            assert broken and held == (b"old" if exists else None)
+        assert {p.name for p in tmp_path.iterdir()} <= {"t.csv", "t.aez"}, "no stray files"
+        if not broken:
+            break
+    assert failures >= 1 and not broken
+
+
+@pytest.mark.parametrize("times", [4, pytest.param(200, marks=pytest.mark.long)])
+def test_a_kill_while_writing_leaves_the_old_file_or_the_new_one(tmp_path, times):
+    source, target = tmp_path / "t.csv", tmp_path / "t.aez"
+    source.write_text("a,b\n" + "".join(f"{i},{i * i % 1009}\n" for i in range(120_000)))
+    command = [sys.executable, "-m", "aetool", "compress", str(source), "-o", str(target), "-qf"]
+    began = time.monotonic()
+    subprocess.run(command, env=ENV, check=True)
+    whole, took = target.read_bytes(), time.monotonic() - began
+    rng = random.Random(times)
+    for _ in range(times):
+        target.write_bytes(b"old")
+        process = subprocess.Popen(command, env=ENV)
+        time.sleep(rng.uniform(0.5, 1.05) * took)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert target.read_bytes() in (b"old", whole)
+        strays = {p.name for p in tmp_path.iterdir()} - {"t.csv", "t.aez"}
+        assert not strays, strays
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    import resource
+
+    source = tmp_path / "t.csv"
+    rng = np.random.default_rng(0)
+    source.write_text("a\n" + "".join(f"{v}\n" for v in rng.integers(0, 2**60, 4000)))
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "aetool", "compress", str(source)],
+        env=ENV, preexec_fn=limit, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and "cannot write" in done.stderr and done.stderr.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
