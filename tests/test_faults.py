@@ -63,7 +63,7 @@ def refused_or_same(data, expected, model, tmp_path):
     except AetoolError:
         assert not out.exists(), "nothing is left half-written"
         return True
-    assert out.read_bytes() == expected
+    assert expected is None or out.read_bytes() == expected
     out.unlink()
     return False
 
@@ -162,6 +162,8 @@ def change_one(words, rng):
 @pytest.mark.parametrize("number", [120, pytest.param(3000, marks=pytest.mark.long)])
 def test_hostile_plans_with_right_checksums_are_refused(made, mode, number, tmp_path):
     data, expected = made[0][mode]
+    if mode == "typed":  # a forged scale with right checksums is another, whole archive
+        expected = None
     rng = random.Random(number)
     began = time.monotonic()
     for _ in range(number):

@@ -12,7 +12,7 @@ import numpy as np
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
-from aetool.codec import blocks, columns, pictures, records, shared
+from aetool.codec import blocks, columns, folders, pictures, records, shared
 from aetool.codec.blocks import Content
 from aetool.codec.columns import Coded
 from aetool.codec.container import Block, Reader
@@ -165,17 +165,14 @@ class Archive:
     def _content(self, number: int) -> tuple[int, tuple[Block, Content] | ArchiveError]:
         try:
             block = self.reader.block(number)
-            rows = block.rows
-            if self.kind == "image" and self.mode != "lossy":
-                rows *= self.shape[2]
             try:
-                content = blocks.decode(block.payload, rows, block.content, self.shared)
+                content = blocks.decode(block.payload, block.rows, block.content, self.shared)
             except ArchiveError:
                 if self.shared is None or not self.shared.students:
                     raise
                 # the payload is whole: floats that are not the norm's are found out, and mended
                 slow = self.shared.by_reference()
-                content = blocks.decode(block.payload, rows, block.content, slow)
+                content = blocks.decode(block.payload, block.rows, block.content, slow)
             return number, (block, content)
         except ArchiveError as error:
             return number, self.reader.damaged(f"block {number}: {error}")
@@ -190,7 +187,8 @@ class Archive:
                 held["joined"] = held.get("joined", 0) + content.joined
             for place, sizes in enumerate(content.sizes):
                 regular = len(content.sizes) == len(names)
-                held = out.setdefault(names[place] if regular else "irregular records", {})
+                other = "irregular records" if self.kind == "table" else self.kind
+                held = out.setdefault(names[place] if regular else other, {})
                 for coder, size in sizes.items():
                     held[coder] = held.get(coder, 0) + size
         return {name: {c: s for c, s in held.items() if s} for name, held in out.items()}
@@ -201,9 +199,7 @@ class Archive:
             return self._parts()
         if self.kind == "table":
             return [str(n) for n in self.reader.header.get("names") or self.shared.names]
-        return (
-            [f"row {i}" for i in range(self.shape[0] * self.shape[1])] if self.shape else ["bytes"]
-        )
+        return [self.kind]
 
     def _parts(self) -> list[str]:
         codes = [f"{CODE} {u}" for u in self.quantiser.kept]
@@ -219,6 +215,8 @@ class Archive:
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError("an archive is sliced by rows: archive[a:b]")
         first, last, _ = rows.indices(self.rows)
+        if self.kind == "image" and self.mode != "lossy" and self.format["format"] == "folder":
+            return [p.pixels for p in self.files(first, last)]
         if self.kind == "image":
             found = list(self.pictures(first, last))
             shape = self.shape or (self.model.shape or (0, 0, 0))
@@ -306,6 +304,11 @@ class Archive:
             else:
                 yield pictures.decode(content, block.rows)[inside]
 
+    def files(self, first: int, last: int) -> Iterator[folders.Picture]:
+        """Files first:last of a folder of pictures."""
+        for block, content, inside in self._blocks(first, last):
+            yield from list(folders.decode(content, block.rows))[inside]
+
     def picture_names(self) -> list[str]:
         """The pictures' names; empty if they had none."""
         out: list[str] = []
@@ -368,6 +371,8 @@ class Archive:
         for block, content, _ in self._blocks(0, self.rows):
             if self.mode == "lossy":
                 codes_of(content, len(self.quantiser.kept))
+            elif self.kind == "image" and self.format["format"] == "folder":
+                list(folders.decode(content, block.rows))
             elif self.kind == "image":
                 pictures.decode(content, block.rows)
             elif self.typed:

@@ -117,11 +117,13 @@ def decode(payload: bytes, rows: int, content: bytes, shared: Any = None) -> Con
 
 def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:
     words, at = _words(payload)
+    if "shape" in words:  # of pictures: a column holds a row of pixels of each
+        rows *= int(words["shape"][2])
     metas = words.pop("columns", shared.nothing if shared else None)
     stored = words.pop("plans", None)
     known = Known(rows, predict=shared.predict if shared else None)
     out = Content(words, [])
-    if len(metas) > MAX_COLUMNS or rows * max(1, len(metas)) > MAX_CELLS:
+    if len(metas) > MAX_COLUMNS or rows < 0 or rows * max(1, len(metas)) > MAX_CELLS:
         raise ArchiveError("damaged: a block has more columns or cells than allowed")
     held = []
     for place, meta in enumerate(metas):

@@ -27,6 +27,7 @@ from aetool.model import Int
 MAX_LEVELS = 1 << 16
 MAX_SPECIAL = 62  # different cells that are no numbers, before a column is no column of numbers
 MAX_RAW = 1 << 31
+MOST_DECIMALS = 15  # of a float
 AFFIX = 8
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
@@ -465,7 +466,7 @@ def decode_cells(column: Decoded) -> list[str | None]:
 def _decimals(x: npt.NDArray[np.float64]) -> int | None:
     """Fewest decimals that give nearly every number back bit for bit."""
     with np.errstate(over="ignore", invalid="ignore"):
-        for places in range(16):
+        for places in range(MOST_DECIMALS + 1):
             k = np.rint(x * float(10**places))
             right = (k / float(10**places) == x) & (np.abs(k) < 2.0**53)
             if not len(x) or right.mean() > 0.98:
@@ -539,8 +540,16 @@ def shape_of(meta: dict[str, Any]) -> Kind:
         return Kind(1)
     if kind == "whole":
         return Kind(0)
+    step, places = int(meta.get("q", 1)), int(meta.get("d", 0))
+    most = {"number": spans.DIGITS, "float": MOST_DECIMALS}.get(kind, 0)
+    if not 1 <= step < 1 << 62 or not 0 <= places <= most:
+        raise ArchiveError("damaged: a column's decimals are out of range")
     if kind in ("number", "date"):
         valued = len(meta["f"]) if kind == "number" else 1
+        if kind == "number" and not all(0 <= int(f) <= SHORT_ONE for f in meta["f"]):
+            raise ArchiveError("damaged: a column's decimals are out of range")
+        if kind == "date" and not 0 <= int(str(meta["t"]).split("|")[4]) <= 9:
+            raise ArchiveError("damaged: a column's dates are out of range")
         raw = bool(meta.get("r"))
         return Kind(int(raw), valued + len(meta["s"]) + raw, valued)
     if kind in ("float", "moment"):
@@ -638,11 +647,7 @@ def decode_array(column: Decoded) -> npt.NDArray[Any]:
 def _write_numbers(meta: dict[str, Any], kinds: Int, values: Int) -> tuple[Bytes, I32]:
     forms = np.array(meta["f"], np.int8)
     decimals = int(meta["d"])
-    if not 0 <= decimals <= spans.DIGITS or not all(0 <= f <= SHORT_ONE for f in meta["f"]):
-        raise ArchiveError("damaged: a column's decimals are out of range")
     step = int(meta.get("q", 1))
-    if not 1 <= step < 1 << 62:
-        raise ArchiveError("damaged: a column's grid is out of range")
     written, length = spans.write(values * np.int64(step), forms[kinds], decimals)
     if "a" not in meta:
         return written, length

@@ -20,14 +20,16 @@ from aetool.data.images import Pixels
 from aetool.errors import ArchiveError
 
 
-def encode(pixels: Pixels, effort: planning.Effort, hints: Sequence[Plan] = ()) -> Encoded:
-    """A block of pictures (n, C, H, W) uint8."""
+def encode(
+    pixels: Pixels, effort: planning.Effort, hints: Sequence[Plan] = (), words: Any = None
+) -> Encoded:
+    """A block of pictures (n, C, H, W) uint8; words: more to store."""
     n, channels, height, width = pixels.shape
     flat = pixels.transpose(2, 1, 0, 3).reshape(height * channels, n * width).astype(np.int64)
     coded = [Coded({"k": "whole"}, [Stream(row)]) for row in flat]
-    words = {"shape": [channels, height, width]}
+    words = {**(words or {}), "shape": [channels, height, width]}
     content, payload, plans = blocks.encode(coded, n * width, words, effort, hints, period=channels)
-    if not (decode(blocks.decode(payload, n * width, content), n) == pixels).all():
+    if not (decode(blocks.decode(payload, n, content), n) == pixels).all():
         raise ArchiveError("a block did not decode to its source; nothing was written")
     return Encoded(n, content, payload, plans)
 

@@ -89,6 +89,30 @@ class FolderSource(ImageSource):
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
+PLAIN = ("1", "L", "LA", "RGB", "RGBA")  # modes whose pixels say everything
+PIXELS_ONLY = ("PNG", "BMP", "PPM")  # formats that hold pixels, and hold them exactly
+
+
+def plain_pixels(path: Path) -> tuple[str, Pixels] | None:
+    """(mode, (C, H, W) uint8) of a file that is fully told by its pixels and mode; None for
+    others: palettes, 16 bits, animations, lossy formats, rotation or text beside the pixels."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            plain = picture.format in PIXELS_ONLY and picture.mode in PLAIN
+            plain = plain and getattr(picture, "n_frames", 1) == 1 and not picture.getexif()
+            plain = plain and "transparency" not in picture.info
+            if not plain or picture.width * picture.height > MAX_PIXELS:
+                return None
+            pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
+            return picture.mode, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return None  # kept as the bytes it is
+    except Image.DecompressionBombError:
+        return None
+
+
 def _read(path: Path, colour: bool | None) -> Pixels:
     from PIL import Image, UnidentifiedImageError
 

@@ -223,6 +223,8 @@ class ArrowSource(TableSource):
             return
         with pq.ParquetFile(self._path) as file:
             try:
+                if not file.metadata.num_rows:
+                    yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
                 yield from file.iter_batches(ROWS)
             except (pa.ArrowException, OSError) as error:
                 raise DataError(f"{self.name}: damaged Parquet: {error}") from None

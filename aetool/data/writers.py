@@ -245,10 +245,13 @@ def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequ
         file.write(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes())
 
 
-def write_picture(path: Path, pixels: Pixels) -> None:
-    """One picture, (C, H, W) uint8, as PNG."""
+def write_picture(path: Path, pixels: Pixels, mode: str = "") -> None:
+    """One picture, (C, H, W) uint8, as PNG; mode: of Pillow ("": gray or colour)."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
     flat = pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)
-    Image.fromarray(flat).save(path, format="PNG")
+    picture = Image.fromarray(np.ascontiguousarray(flat))
+    if mode == "1":
+        picture = picture.convert("1", dither=Image.Dither.NONE)
+    picture.save(path, format="PNG")

@@ -16,7 +16,7 @@ import numpy as np
 
 from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
-from aetool.codec import blocks, columns, pictures, records
+from aetool.codec import blocks, columns, folders, pictures, records
 from aetool.codec.columns import Coded
 from aetool.codec.container import Reader, Writer
 from aetool.codec.integers import Plan
@@ -249,7 +249,31 @@ def _pixels(
 def _folder(
     source: FolderSource, options: CompressOptions
 ) -> tuple[dict[str, Any], Iterator[Any], Encode]:
-    raise ParamError(f"{source.name}: a folder of pictures is compressed with --lossy so far")
+    """Pictures of one size and mode together, by pixel; others, and those of lossy formats, which
+    are smaller as they are, by their bytes."""
+    header = {
+        "mode": "lossless",
+        "kind": "image",
+        "format": {**source.format, "name": inner_name(source.name)},
+        "files": True,
+    }
+
+    def items() -> Iterator[Any]:
+        held: list[folders.Picture] = []
+        for path, name in zip(source.files, source.names, strict=True):
+            picture = folders.read(path, name, options.keep_files)
+            size = sum(p.size for p in held)
+            if held and (picture.key != held[0].key or size >= BLOCK_BYTES):
+                yield held
+                held = []
+            held.append(picture)
+        if held:
+            yield held
+
+    def encode(held: Any, hints: list[Plan]) -> list[Encoded]:
+        return [folders.encode(held, options.effort)]
+
+    return header, items(), encode
 
 
 # ---- writing

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from aetool.bundle import Bundle, atomic
 from aetool.codec import archive as archives
+from aetool.codec import folders
 from aetool.codec.archive import Archive
 from aetool.data import writers
 from aetool.data.schema import Column
@@ -60,7 +61,7 @@ def _decompress(
     first, last = rows or (0, archive.rows)
     if not 0 <= first <= last <= archive.rows:
         raise ParamError(f"--rows {first}:{last}: the archive has rows 0:{archive.rows}")
-    if archive.mode == "lossy" and archive.format["format"] == "folder":
+    if archive.kind == "image" and archive.format["format"] == "folder":
         return _write_folder(archive, Path(out or default_name(path, archive)), first, last, force)
     target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-":
@@ -143,20 +144,21 @@ def _written(column: Column) -> dict[str, Any]:
 
 
 def _write_folder(archive: Archive, target: Path, first: int, last: int, force: bool) -> Path:
-    """Pictures as PNG files in a new folder, moved into place when all are written."""
+    """Pictures as PNG files (others as they were) in a new folder, moved into place when whole."""
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
-    names = archive.picture_names()[first:last]
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent or Path()))
     try:
-        at = 0
-        for pixels in archive.pictures(first, last):
-            for picture in pixels:
-                name = Path(names[at])
-                if name.is_absolute() or ".." in name.parts:
-                    raise archive.reader.damaged(f"picture name {names[at]!r} leaves the folder")
-                writers.write_picture(part / name.with_suffix(".png"), picture)
-                at += 1
+        for picture in _pictures(archive, first, last):
+            name = Path(picture.name)
+            if name.is_absolute() or ".." in name.parts or not name.name:
+                raise archive.reader.damaged(f"picture name {picture.name!r} leaves the folder")
+            if picture.pixels is None:
+                (part / name).parent.mkdir(parents=True, exist_ok=True)
+                (part / name).write_bytes(picture.raw)
+            else:
+                path = (part / name).with_suffix(".png")
+                writers.write_picture(path, picture.pixels, picture.mode)
         if target.exists():
             shutil.rmtree(target)
         part.replace(target)
@@ -166,3 +168,13 @@ def _write_folder(archive: Archive, target: Path, first: int, last: int, force: 
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target
+
+
+def _pictures(archive: Archive, first: int, last: int) -> Iterator[folders.Picture]:
+    if archive.mode != "lossy":
+        yield from archive.files(first, last)
+        return
+    names = iter(archive.picture_names()[first:last])
+    for pixels in archive.pictures(first, last):
+        for picture in pixels:
+            yield folders.Picture(next(names), "", picture)

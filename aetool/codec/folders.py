@@ -1,0 +1,77 @@
+"""Files of a folder of pictures to blocks and back: pixels and mode, or the file's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aetool.codec import blocks, columns, pictures, planning
+from aetool.codec.blocks import Content
+from aetool.codec.columns import Coded
+from aetool.codec.records import Encoded
+from aetool.data import images
+from aetool.errors import ArchiveError
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A file: its name in the folder, its pixels (C, H, W) uint8 and mode, or else its bytes."""
+
+    name: str
+    mode: str = ""
+    pixels: Any = None
+    raw: bytes = b""
+
+    @property
+    def key(self) -> Any:
+        """What pictures of one block have in common."""
+        return (self.mode, *self.pixels.shape) if self.pixels is not None else None
+
+    @property
+    def size(self) -> int:
+        """Bytes, as it is in memory."""
+        return int(self.pixels.size) if self.pixels is not None else len(self.raw)
+
+
+def read(path: Path, name: str, keep: bool) -> Picture:
+    """A file; keep: its bytes whatever it holds."""
+    found = None if keep else images.plain_pixels(path)
+    if found is None:
+        return Picture(name, raw=path.read_bytes())
+    return Picture(name, *found)
+
+
+def encode(held: list[Picture], effort: planning.Effort) -> Encoded:
+    """A block of pictures with one key."""
+    words: dict[str, Any] = {"names": [p.name for p in held]}
+    if held[0].pixels is None:
+        coded = [Coded({"k": "bytes"}, [], [columns.pack_cells([p.raw for p in held])])]
+        content, payload, plans = blocks.encode(coded, len(held), words, effort)
+        made = Encoded(len(held), content, payload, plans)
+    else:
+        words["mode"] = held[0].mode
+        made = pictures.encode(np.stack([p.pixels for p in held]), effort, words=words)
+    back = decode(blocks.decode(made.payload, len(held), made.content), len(held))
+    for a, b in zip(held, back, strict=True):
+        same = a.raw == b.raw if a.pixels is None else bool((a.pixels == b.pixels).all())
+        if (a.name, a.mode) != (b.name, b.mode) or not same:
+            raise ArchiveError("a block did not decode to its source; nothing was written")
+    return made
+
+
+def decode(content: Content, rows: int) -> Iterator[Picture]:
+    """The files of a block."""
+    names = [str(n) for n in content.words["names"]]
+    if len(names) != rows:
+        raise ArchiveError("damaged: a block has not the names of its pictures")
+    if "mode" in content.words:
+        for name, pixels in zip(names, pictures.decode(content, rows), strict=True):
+            yield Picture(name, str(content.words["mode"]), pixels)
+    else:
+        cells = columns.unpack_cells(content.columns[0].blobs[0], rows).bytes()
+        for name, raw in zip(names, cells, strict=True):
+            yield Picture(name, raw=raw)
