@@ -2,12 +2,15 @@
 
 import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aetool import bundle as bundles
 from aetool import operations
 from aetool.codec import bits, blocks, columns, integers, kernel, planning, rans, records, spans
 from aetool.codec.archive import Archive
@@ -370,3 +373,35 @@ def test_bursts_never_give_a_wrong_value(small, tmp_path_factory, data):
         assert restored(folder / "t.aez", folder / "t.out") == expected
     except AetoolError:
         assert not (folder / "t.out").exists(), "nothing is left half-written"
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("loops_", ["kernel", "reference"])
+@pytest.mark.parametrize("version", ["2.0"])
+def test_golden_archives_are_restored_for_ever(version, loops_, tmp_path, monkeypatch):
+    if loops_ == "reference":
+        monkeypatch.setattr(kernel, "C", None)
+    home = GOLDEN / version
+    model = bundles.load(home / "model.aem")
+    for name, expected in (
+        ("text", "table.csv"), ("bounded", "bounded.csv"), ("bytes", "table.parquet"),
+        ("pictures", "pictures.npy"), ("shared", "table.csv"),
+    ):  # fmt: skip
+        out = operations.decompress(home / f"{name}.aez", tmp_path / name, model=model)
+        assert out.read_bytes() == (home / expected).read_bytes(), name
+    back = pd.read_parquet(operations.decompress(home / "typed.aez", tmp_path / "typed"))
+    pd.testing.assert_frame_equal(back, pd.read_parquet(home / "table.parquet"))
+    with Archive(home / "lossy.aez", model) as archive:
+        assert len(archive.to_pandas()) == 400
+
+
+def test_the_vectors_of_the_format_page():
+    page = (Path(rans.__file__).parent / "FORMAT.md").read_text()
+    found = re.findall(r"^\| 0 1 0 0 1 2 0 0 \|.*`([0-9A-F ]+)` \|$", page, re.MULTILINE)
+    own = rans.Contexts(3, (3,), 8, np.arange(3, dtype=np.uint8))
+    for text, layout, lanes in zip(found, (rans.Contexts(3), own), (1, 2), strict=True):
+        symbols = rans.decode(bytes.fromhex(text), 8, None, layout, lanes)
+        assert symbols.tolist() == [0, 1, 0, 0, 1, 2, 0, 0]
+        assert rans.encode(symbols, None, layout, lanes) == bytes.fromhex(text)
