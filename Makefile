@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim bench long gpu clean
+.PHONY: demo test lint slim bench long cpus sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -26,12 +26,38 @@ slim: $(VENV)-slim/.base $(VENV)/.dev
 	$(VENV)-slim/bin/python tests/slim.py $(VENV)-slim/deep.aem
 
 bench: $(VENV)/.dev
-	cd benchmarks && for b in startup planted kdd detect oneclass lossy; do \
+	$(PIP) install -e ".[bench]" -c constraints.txt
+	cd benchmarks && for b in startup planted kdd detect oneclass lossy compress; do \
 		../$(BIN)/python $$b.py --data ../$(DATA) || exit 1; done
 
 # Tens of thousands of mutants, hundreds of kills.
 long: $(VENV)/.dev
 	$(BIN)/python -m pytest -m long
+
+# The same bytes on Haswell, Nehalem and aarch64, emulated.
+cpus: $(VENV)/.dev
+	tests/cpus.sh
+
+# The C kernel under address and undefined-behaviour sanitisers, and under valgrind.
+INCLUDE = $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['include'])")
+sanitize: $(VENV)/.dev
+	rm -rf build/sanitize && mkdir -p build/sanitize && cp -r aetool tests pyproject.toml build/sanitize
+	rm -f build/sanitize/aetool/codec/_kernel*.so
+	gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -shared -fPIC -I$(INCLUDE) \
+		aetool/codec/_kernel.c -o build/sanitize/aetool/codec/_kernel.abi3.so
+	cd build/sanitize && ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=. \
+		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		../../$(BIN)/python -m pytest tests/test_codec.py tests/test_faults.py -m "not long"
+
+valgrind: $(VENV)/.dev
+	PYTHONMALLOC=malloc valgrind -q --error-exitcode=9 --undef-value-errors=no \
+		$(BIN)/python tests/cross.py
+
+# The readers, fuzzed for ten minutes each, guided by coverage.
+fuzz: $(VENV)/.dev
+	$(PIP) install atheris
+	for reader in archive bundle table; do $(BIN)/python tests/fuzz.py $$reader build/fuzz/$$reader \
+		-max_total_time=600 -rss_limit_mb=4000 -timeout=10 -artifact_prefix=tests/finds/$$reader- || exit 1; done
 
 # Fits, scores and compresses on a GPU; skips with a message where there is none.
 gpu: $(VENV)/.dev

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -338,3 +339,15 @@ def test_a_full_disk_is_one_line(tmp_path):
     )  # fmt: skip
     assert done.returncode == 2 and "cannot write" in done.stderr and done.stderr.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
+
+
+FINDS = sorted((Path(__file__).parent / "finds").iterdir())
+
+
+@pytest.mark.parametrize("path", FINDS, ids=lambda p: p.name)
+def test_what_fuzzing_found_stays_mended(path):
+    from tests import fuzz
+
+    {"archive": fuzz.archive, "bundle": fuzz.bundle, "table": fuzz.table}[path.name.split("-")[0]](
+        path.read_bytes()
+    )

@@ -102,7 +102,7 @@ def _alike(plans: list[Plan], period: int) -> Plan | None:
 
 
 def _digest(values: Int) -> bytes:
-    return digest(np.ascontiguousarray(values, "<i8").tobytes())
+    return digest(np.ascontiguousarray(values, "<i8").data)
 
 
 def decode(payload: bytes, rows: int, content: bytes, shared: Any = None) -> Content:

@@ -42,7 +42,7 @@ _TRAILER = struct.Struct("<32sQII8s")
 _CRC = struct.Struct("<I")
 
 
-def digest(data: bytes) -> bytes:
+def digest(data: bytes | memoryview) -> bytes:
     """8 bytes of BLAKE2b: guards against accidents, and is in the standard library."""
     return hashlib.blake2b(data, digest_size=8).digest()
 

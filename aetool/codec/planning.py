@@ -17,6 +17,7 @@ from aetool.model import Int
 
 BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
 FEATURE_BITS = 64.0
+FEW = 2000  # one residual in so many may lie outside bins that are taken over
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
 
@@ -112,7 +113,7 @@ def _prune(cells: Int, counts: Int, total: int, penalty: float) -> tuple[Int, In
         if m:
             open_ = (open_ & ~whole)[levels[m - 1][2]]
     start, width = np.concatenate(starts), np.concatenate(widths)
-    order = np.argsort(start)
+    order = np.argsort(start, kind="stable")
     return start[order], width[order]
 
 
@@ -146,7 +147,8 @@ class Planner:
     def __init__(
         self, known: Known, effort: Effort, hints: Sequence[Plan] = (), complete: bool = True
     ) -> None:
-        self.known, self.effort, self.hints, self.complete = known, effort, hints, complete
+        self.known, self.effort, self.hints = known, effort, hints
+        self.complete = complete and not effort.reuse
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
         """The plan for the next stream. Of `like`, or else of the hint (the plan of this stream in
@@ -159,15 +161,17 @@ class Planner:
             r = integers.residuals(plan, stream, self.known)
             if self.effort.reuse and not like:
                 symbols = integers.symbols_of(hint, r)
-                if int(symbols.max(initial=0)) < len(hint["b"]):
+                outside = int((symbols == len(hint["b"])).sum())
+                if outside * FEW <= (0 if "x" in hint else len(symbols)):
                     return hint
-            plan = _with_bins(plan, r, self.effort.bins, True)
+            plan = _with_bins(plan, r, self.effort.bins, self.complete)
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
             return {**plan, "l": hint["l"]} if "l" in hint else plan
         v = stream.values
         if (v == v[0]).all():
-            return {"b": [int(v[0])], "x": 1} if self.complete else {"b": [int(v[0])]}
+            once: Plan = {"b": [int(v[0])]}
+            return {**once, "x": 1} if self.complete or self.effort.reuse else once
         return self._search(stream)
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:

@@ -301,10 +301,12 @@ def _quotes_decide(data: Bytes, quote: Mask, count: Int, dialect: Dialect) -> bo
     if len(opening) != len(closing):
         return False
     edge = np.zeros(256, dtype=np.bool_)
-    edge[[ord(dialect.delimiter), LF, CR, QUOTE]] = True
+    edge[[ord(dialect.delimiter), CR if dialect.newline == "\r" else LF, QUOTE]] = True
     before = np.where(opening > 0, data[np.maximum(opening - 1, 0)], LF)
     after = data[np.minimum(closing + 1, len(data) - 1)]
-    return bool(edge[before].all() and edge[after].all())
+    second = data[np.minimum(closing + 2, len(data) - 1)]
+    ended = edge[after] | ((after == CR) & (second == LF))
+    return bool(edge[before].all() and ended.all())
 
 
 def _unquote(data: Bytes, start: Int, stop: Int) -> Cells:
