@@ -307,7 +307,7 @@ class Archive:
     def files(self, first: int, last: int) -> Iterator[folders.Picture]:
         """Files first:last of a folder of pictures."""
         for block, content, inside in self._blocks(first, last):
-            yield from list(folders.decode(content, block.rows))[inside]
+            yield from folders.decode(content, block.rows)[inside]
 
     def picture_names(self) -> list[str]:
         """The pictures' names; empty if they had none."""
@@ -372,7 +372,7 @@ class Archive:
             if self.mode == "lossy":
                 codes_of(content, len(self.quantiser.kept))
             elif self.kind == "image" and self.format["format"] == "folder":
-                list(folders.decode(content, block.rows))
+                folders.decode(content, block.rows)
             elif self.kind == "image":
                 pictures.decode(content, block.rows)
             elif self.typed:

@@ -107,12 +107,8 @@ def _digest(values: Int) -> bytes:
 
 def decode(payload: bytes, rows: int, content: bytes, shared: Any = None) -> Content:
     """The columns of a payload; ArchiveError unless all adds up and the digest is `content`."""
-    try:
+    with columns.sensible():
         return _decode(payload, rows, content, shared)
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError) as error:
-        raise ArchiveError(f"damaged: a block does not make sense ({error})") from None
-    except MemoryError:
-        raise ArchiveError("damaged: a block asks for more memory than there is") from None
 
 
 def _decode(payload: bytes, rows: int, content: bytes, shared: Any) -> Content:

@@ -8,7 +8,8 @@ Cells of text become `number` (decimals: a whole number, its scale and how it is
 from __future__ import annotations
 
 import lzma
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -68,6 +69,17 @@ class Spans:
     def bytes(self) -> list[bytes]:
         """The cells."""
         return spans.cells_of(self.pool, self.start, self.start + self.length)
+
+
+@contextmanager
+def sensible() -> Iterator[None]:
+    """What an archive says that makes no sense is damage, not a bug."""
+    try:
+        yield
+    except MemoryError:
+        raise ArchiveError("damaged: a block asks for more memory than there is") from None
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
+        raise ArchiveError(f"damaged: a block does not make sense ({error})") from None
 
 
 # ---- blobs
@@ -457,6 +469,7 @@ def encode_cells(cells: Cells) -> Coded:
     return encode(np.append(cells.buffer, np.uint8(255)), start, stop)
 
 
+@sensible()
 def decode_cells(column: Decoded) -> list[str | None]:
     """What encode_cells was given."""
     found = decode(column).bytes()
@@ -558,6 +571,7 @@ def shape_of(meta: dict[str, Any]) -> Kind:
     raise ArchiveError("damaged: a column is stored in an unknown way")
 
 
+@sensible()
 def decode(column: Decoded) -> Spans:
     """The cells of a column of text."""
     meta, kinds, values, blobs = column.meta, column.kinds, column.values, column.blobs
@@ -618,6 +632,7 @@ def _read_levels(meta: dict[str, Any], values: Int, blob: bytes) -> Spans:
     return Spans(held.pool, held.start[values], held.length[values])
 
 
+@sensible()
 def decode_array(column: Decoded) -> npt.NDArray[Any]:
     """A column of encode_array."""
     meta, values = column.meta, column.values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from aetool.codec import blocks, columns, pictures, planning
 from aetool.codec.blocks import Content
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, sensible
 from aetool.codec.records import Encoded
 from aetool.data import images
 from aetool.errors import ArchiveError
@@ -63,15 +62,14 @@ def encode(held: list[Picture], effort: planning.Effort) -> Encoded:
     return made
 
 
-def decode(content: Content, rows: int) -> Iterator[Picture]:
+@sensible()
+def decode(content: Content, rows: int) -> list[Picture]:
     """The files of a block."""
     names = [str(n) for n in content.words["names"]]
     if len(names) != rows:
         raise ArchiveError("damaged: a block has not the names of its pictures")
     if "mode" in content.words:
-        for name, pixels in zip(names, pictures.decode(content, rows), strict=True):
-            yield Picture(name, str(content.words["mode"]), pixels)
-    else:
-        cells = columns.unpack_cells(content.columns[0].blobs[0], rows).bytes()
-        for name, raw in zip(names, cells, strict=True):
-            yield Picture(name, raw=raw)
+        mode, found = str(content.words["mode"]), pictures.decode(content, rows)
+        return [Picture(n, mode, p) for n, p in zip(names, found, strict=True)]
+    cells = columns.unpack_cells(content.columns[0].blobs[0], rows).bytes()
+    return [Picture(n, raw=c) for n, c in zip(names, cells, strict=True)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from aetool.codec import blocks, planning
 from aetool.codec.blocks import Content
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, sensible
 from aetool.codec.integers import Plan, Stream
 from aetool.codec.records import Encoded
 from aetool.data.images import Pixels
@@ -34,6 +34,7 @@ def encode(
     return Encoded(n, content, payload, plans)
 
 
+@sensible()
 def decode(content: Content, n: int) -> Pixels:
     """The n pictures of a block."""
     channels, height, width = (int(v) for v in content.words["shape"])
