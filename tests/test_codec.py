@@ -1,5 +1,6 @@
 """Integers to bytes and back; every byte of an archive is under a checksum."""
 
+import dataclasses
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -405,3 +406,23 @@ def test_the_vectors_of_the_format_page():
         symbols = rans.decode(bytes.fromhex(text), 8, None, layout, lanes)
         assert symbols.tolist() == [0, 1, 0, 0, 1, 2, 0, 0]
         assert rans.encode(symbols, None, layout, lanes) == bytes.fromhex(text)
+
+
+@pytest.mark.parametrize("effort", [planning.FAST, planning.DEFAULT])
+def test_a_small_block_after_a_large_one(effort, tmp_path):
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{v},{w}\n"
+        for v, w in zip(rng.integers(0, 5000, 30_000), rng.integers(0, 60, 30_000), strict=True)
+    ]
+    source = tmp_path / "t.csv"
+    source.write_text("a,b\n" + "".join(lines))
+    block = len("".join(lines[:28_000]))
+    options = operations.CompressOptions(effort=dataclasses.replace(effort, block=block))
+    operations.compress(source, tmp_path / "t.aez", options=options)
+    with Archive(tmp_path / "t.aez") as archive:
+        assert [b.rows > 4096 for b in archive.reader.blocks] == [True, False]
+    assert (
+        operations.decompress(tmp_path / "t.aez", tmp_path / "o").read_bytes()
+        == source.read_bytes()
+    )

@@ -74,6 +74,9 @@ def encode(
                 like = _alike(plans, period) if period and not hints else None
                 plan, prime = planner.plan(stream, len(plans), like), None
                 stored.append(plan)
+            if rows <= JOINED and "l" in plan:  # taken over from a larger block
+                plan = {k: v for k, v in plan.items() if k != "l"}
+                stored[-1] = stored[-1] and plan
             plans.append(plan)
             if rows <= JOINED:
                 small.append(integers.forward(plan, stream, known, prime))
