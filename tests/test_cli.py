@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from aetool import bundle as bundles
+from aetool import cli
 from aetool.cli import COMMANDS, main
 
 ENV = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -355,9 +357,70 @@ def test_a_debug_run_shows_the_traceback(rows_csv):
 
 
 def test_a_plugin_that_exits_is_not_taken_for_success(monkeypatch):
-    from aetool import cli
-
     monkeypatch.setattr(cli.main, "main", lambda **_: sys.exit(3))
     with pytest.raises(SystemExit) as end:
         cli.status(["info", "x"])
     assert end.value.code == 3
+
+
+def test_archives_from_the_shell(tmp_path, air):
+    source = tmp_path / "t.csv"
+    source.write_bytes(air.read_bytes())
+
+    def run(*given):
+        command = [sys.executable, "-m", "aetool", *map(str, given)]
+        return subprocess.run(command, capture_output=True, env=ENV, cwd=tmp_path, check=False)
+
+    sizes = {}
+    for effort in ("--fast", "", "--best"):
+        made = run("compress", source, "-c", *filter(None, [effort]))
+        assert made.returncode == 0 and b"smaller than" in made.stderr
+        (tmp_path / "t.aez").write_bytes(made.stdout)
+        sizes[effort] = len(made.stdout)
+        assert run("decompress", "t.aez", "-c").stdout == air.read_bytes()
+    assert sizes["--best"] <= 1.01 * sizes[""] and sizes[""] < 1.01 * sizes["--fast"]
+    assert run("decompress", "t.aez", "-c", "--columns", "hour,no").returncode == 2
+    part = run("decompress", "t.aez", "-c", "--rows", "0:2", "--columns", "time,TEMP").stdout
+    frame = pd.read_csv(source)
+    assert part.decode().split() == [
+        "time,TEMP",
+        *(f"{t},{v}" for t, v in zip(frame["time"][:2], frame["TEMP"][:2], strict=True)),
+    ]
+    bounded = run("compress", source, "--max-error", "1%", "--max-error", "TEMP=0", "-o", "b.aez")
+    assert bounded.returncode == 0 and b"bounded" in bounded.stderr
+    said = run("info", "b.aez").stdout.decode()
+    assert "fidelity         bounded" in said and "coders:" in said
+    bad = bytearray((tmp_path / "t.aez").read_bytes())
+    bad[-40] ^= 1
+    (tmp_path / "bad.aez").write_bytes(bad)
+    assert (
+        run("decompress", "bad.aez", "-o", "x.csv").returncode == 1
+        and not (tmp_path / "x.csv").exists()
+    )
+    found = run("decompress", "bad.aez", "-o", "x.csv", "--recover")
+    assert found.returncode == 1 and b"lost: the footer" in found.stderr
+    assert (tmp_path / "x.csv").read_bytes() == air.read_bytes()
+
+
+def test_a_model_for_many_small_files(tmp_path, air):
+    lines = air.read_bytes().splitlines(keepends=True)
+    (tmp_path / "train.csv").write_bytes(b"".join(lines[:4001]))
+    (tmp_path / "part.csv").write_bytes(b"".join([lines[0], *lines[4001:4301]]))
+
+    def run(*given):
+        return cli.status([str(g) for g in given])
+
+    model = tmp_path / "m.aem"
+    assert run("fit", tmp_path / "train.csv", "-o", model, "-q") == 0
+    assert run("compress", tmp_path / "part.csv", "-m", model, "-q", "-o", tmp_path / "s.aez") == 0
+    assert run("compress", tmp_path / "part.csv", "-q", "-o", tmp_path / "p.aez") == 0
+    assert (tmp_path / "s.aez").stat().st_size < 0.8 * (tmp_path / "p.aez").stat().st_size
+    assert run("decompress", tmp_path / "s.aez", "-o", tmp_path / "o", "-q") == 1, (
+        "its model is needed"
+    )
+    assert run("decompress", tmp_path / "s.aez", "-m", model, "-o", tmp_path / "o", "-q") == 0
+    assert (tmp_path / "o").read_bytes() == (tmp_path / "part.csv").read_bytes()
+    assert (
+        run("verify", model, "-q") == 0
+        and run("verify", tmp_path / "s.aez", "-m", model, "-q") == 0
+    )
