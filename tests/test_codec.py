@@ -426,3 +426,27 @@ def test_a_small_block_after_a_large_one(effort, tmp_path):
         operations.decompress(tmp_path / "t.aez", tmp_path / "o").read_bytes()
         == source.read_bytes()
     )
+
+
+@pytest.mark.parametrize("effort", [planning.FAST, planning.DEFAULT])
+def test_blocks_of_other_shapes(effort, tmp_path):
+    """Gaps, text or decimals in some blocks only: what the block before teaches does not apply."""
+    rng = np.random.default_rng(0)
+    kinds = [
+        lambda v: f"{v}",
+        lambda v: "NA" if v % 5 == 0 else f"{v}",
+        lambda v: f"{v / 8}",
+        lambda v: f"x{v}",
+    ]
+    lines = []
+    for i in (1, 0, 2, 3, 1, 0):
+        for v, w in zip(rng.integers(0, 90, 5000), rng.integers(0, 9, 5000), strict=True):
+            lines.append(f"{kinds[i](v)},{(v + w) % 50},{kinds[-1 - i](w)}\n")
+    source = tmp_path / "t.csv"
+    source.write_text("a,b,c\n" + "".join(lines))
+    options = operations.CompressOptions(effort=dataclasses.replace(effort, block=60_000))
+    operations.compress(source, tmp_path / "t.aez", options=options)
+    assert (
+        operations.decompress(tmp_path / "t.aez", tmp_path / "o").read_bytes()
+        == source.read_bytes()
+    )

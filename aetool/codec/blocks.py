@@ -25,6 +25,7 @@ from aetool.codec.integers import Known, Plan, Stream, read_varint, varint
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
+NO_HINTS = planning.Hints()
 MAX_WORDS = 64 << 20
 MAX_COLUMNS, MAX_CELLS = 1 << 16, 1 << 27
 JOINED = 4096  # rows; the streams of smaller blocks share one state
@@ -45,14 +46,16 @@ def encode(
     rows: int,
     words: dict[str, Any],
     effort: planning.Effort,
-    hints: Sequence[Plan] = (),
+    hints: planning.Hints = NO_HINTS,
     shared: Any = None,
     period: int = 0,
-) -> tuple[bytes, bytes, list[Plan]]:
-    """(digest of the content, payload, plans used) of a block. words: more to store. period: the
-    columns are alike at this distance, so that most take over a plan from there."""
+) -> tuple[bytes, bytes, planning.Hints]:
+    """(digest of the content, payload, hints for the next) of a block. words: more to store.
+    period: the columns are alike at this distance, so that most take over a plan from there."""
     known = Known(rows, predict=shared.predict if shared else None)
-    planner = planning.Planner(known, effort, hints)
+    shape = tuple(len(c.streams) for c in coded)
+    before = hints.plans if hints.shape == shape else ()
+    planner = planning.Planner(known, effort, before)
     metas: list[Any] = []
     plans: list[Plan] = []
     stored: list[Any] = []
@@ -71,7 +74,7 @@ def encode(
                 plan, prime = given
                 stored.append(None)
             else:
-                like = _alike(plans, period) if period and not hints else None
+                like = _alike(plans, period) if period and not before else None
                 plan, prime = planner.plan(stream, len(plans), like), None
                 stored.append(plan)
             if rows <= JOINED and "l" in plan:  # taken over from a larger block
@@ -90,7 +93,7 @@ def encode(
     some = np.packbits([len(p) > 0 for p in parts]).tobytes()
     lengths = some + b"".join(varint(len(p)) for p in parts if p)
     payload = varint(len(head)) + head + lengths + b"".join(parts)
-    return digest(b"".join(content)), payload, plans
+    return digest(b"".join(content)), payload, planning.Hints(shape, plans)
 
 
 def _alike(plans: list[Plan], period: int) -> Plan | None:

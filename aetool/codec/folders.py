@@ -49,8 +49,8 @@ def encode(held: list[Picture], effort: planning.Effort) -> Encoded:
     words: dict[str, Any] = {"names": [p.name for p in held]}
     if held[0].pixels is None:
         coded = [Coded({"k": "bytes"}, [], [columns.pack_cells([p.raw for p in held])])]
-        content, payload, plans = blocks.encode(coded, len(held), words, effort)
-        made = Encoded(len(held), content, payload, plans)
+        content, payload, after = blocks.encode(coded, len(held), words, effort)
+        made = Encoded(len(held), content, payload, after)
     else:
         words["mode"] = held[0].mode
         made = pictures.encode(np.stack([p.pixels for p in held]), effort, words=words)

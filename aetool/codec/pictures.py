@@ -6,32 +6,32 @@ difference to the row above or to the channel before, with the residual to the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from aetool.codec import blocks, planning
-from aetool.codec.blocks import Content
+from aetool.codec.blocks import NO_HINTS, Content
 from aetool.codec.columns import Coded, sensible
-from aetool.codec.integers import Plan, Stream
+from aetool.codec.integers import Stream
+from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded
 from aetool.data.images import Pixels
 from aetool.errors import ArchiveError
 
 
 def encode(
-    pixels: Pixels, effort: planning.Effort, hints: Sequence[Plan] = (), words: Any = None
+    pixels: Pixels, effort: planning.Effort, hints: Hints = NO_HINTS, words: Any = None
 ) -> Encoded:
     """A block of pictures (n, C, H, W) uint8; words: more to store."""
     n, channels, height, width = pixels.shape
     flat = pixels.transpose(2, 1, 0, 3).reshape(height * channels, n * width).astype(np.int64)
     coded = [Coded({"k": "whole"}, [Stream(row)]) for row in flat]
     words = {**(words or {}), "shape": [channels, height, width]}
-    content, payload, plans = blocks.encode(coded, n * width, words, effort, hints, period=channels)
+    content, payload, after = blocks.encode(coded, n * width, words, effort, hints, period=channels)
     if not (decode(blocks.decode(payload, n, content), n) == pixels).all():
         raise ArchiveError("a block did not decode to its source; nothing was written")
-    return Encoded(n, content, payload, plans)
+    return Encoded(n, content, payload, after)
 
 
 @sensible()

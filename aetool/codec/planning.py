@@ -38,6 +38,14 @@ class Effort:
     repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
 
 
+@dataclass(frozen=True, eq=False)
+class Hints:
+    """Plans of a block, for the next one of the same shape (streams of each column)."""
+
+    shape: tuple[int, ...] = ()
+    plans: Sequence[Plan] = ()
+
+
 FAST = Effort(
     block=8 << 20,
     sample=4096,

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from aetool.codec import blocks, columns, planning, spans
-from aetool.codec.blocks import Content
+from aetool.codec.blocks import NO_HINTS, Content
 from aetool.codec.columns import Coded
-from aetool.codec.integers import Plan
+from aetool.codec.planning import Hints
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -25,12 +25,12 @@ WORKERS = 2
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A block ready to be written. plans: hints for the next; errors: largest by column."""
+    """A block ready to be written. hints: for the next; errors: largest by column."""
 
     rows: int
     content: bytes
     payload: bytes
-    plans: list[Plan]
+    hints: Hints
     errors: dict[str, float] = field(default_factory=dict)
     restored: bytes = b""
 
@@ -49,7 +49,7 @@ class Layout:
     exact: bool = True
 
 
-def encode(piece: bytes, layout: Layout, hints: Sequence[Plan] = ()) -> list[Encoded]:
+def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Blocks of whole records of text, each decoded again; ArchiveError if that gives anything
     else (or, where bounds are given, another number of records)."""
     cut = spans.split(piece, ord(layout.delimiter))
@@ -81,17 +81,17 @@ def encode(piece: bytes, layout: Layout, hints: Sequence[Plan] = ()) -> list[Enc
     errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
     if layout.exact and made.restored != piece:
         raise ArchiveError("a block did not decode to its source; nothing was written")
-    return [Encoded(made.rows, made.content, made.payload, made.plans, errors, made.restored)]
+    return [Encoded(made.rows, made.content, made.payload, made.hints, errors, made.restored)]
 
 
 def _block(
-    coded: list[Coded], rows: int, words: dict[str, Any], layout: Layout, hints: Sequence[Plan]
+    coded: list[Coded], rows: int, words: dict[str, Any], layout: Layout, hints: Hints
 ) -> Encoded:
     shared = None if "own" in words else layout.shared
-    content, payload, plans = blocks.encode(coded, rows, words, layout.effort, hints, shared)
+    content, payload, after = blocks.encode(coded, rows, words, layout.effort, hints, shared)
     back = blocks.decode(payload, rows, content, layout.shared)
     restored = decode(back, layout.delimiter, rows, slice(0, rows))
-    return Encoded(rows, content, payload, plans, {}, restored)
+    return Encoded(rows, content, payload, after, {}, restored)
 
 
 def _middle(piece: bytes) -> int:

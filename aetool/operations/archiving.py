@@ -19,7 +19,7 @@ from aetool.codec import archive as archives
 from aetool.codec import blocks, columns, folders, pictures, records
 from aetool.codec.columns import Coded
 from aetool.codec.container import Reader, Writer
-from aetool.codec.integers import Plan
+from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import shared_of
 from aetool.data import sources
@@ -32,7 +32,7 @@ from aetool.operations.lossy_job import BLOCK_BYTES, CompressOptions, LossyJob, 
 
 MOST_CELLS = 1 << 23  # of a typed table in one block
 
-Encode = Callable[[Any, list[Plan]], list[Encoded]]
+Encode = Callable[[Any, Hints], list[Encoded]]
 
 
 def compress(
@@ -139,7 +139,7 @@ def _text(
         bounds = texts.bounds_of(source, layout, options.max_error)
         layout = Layout(source.dialect.delimiter, names, options.effort, bounds, None, False)
 
-    def encode(piece: bytes, hints: list[Plan]) -> list[Encoded]:
+    def encode(piece: bytes, hints: Hints) -> list[Encoded]:
         return records.encode(piece, layout, hints)
 
     def whole() -> Iterator[Any]:
@@ -179,16 +179,16 @@ def _typed(
         "kinds": {n: archives.kind_of(v) for n, v in zip(names, head.values, strict=True)},
     }
 
-    def encode(table: Table, hints: list[Plan]) -> list[Encoded]:
+    def encode(table: Table, hints: Hints) -> list[Encoded]:
         coded = archives.typed_columns(table, bounds)
         rows = len(table)
-        content, payload, plans = blocks.encode(coded, rows, {}, options.effort, hints)
+        content, payload, after = blocks.encode(coded, rows, {}, options.effort, hints)
         back = blocks.decode(payload, rows, content)
         restored = [columns.same(c, v) for c, v in zip(back.columns, table.values, strict=True)]
         if not bounds and not all(restored):
             raise ArchiveError("a block did not decode to its source; nothing was written")
         errors = {n: c.error for n, c in zip(table.names, coded, strict=True) if c.error}
-        return [Encoded(rows, content, payload, plans, errors)]
+        return [Encoded(rows, content, payload, after, errors)]
 
     def batches() -> Iterator[Table]:
         for table in source.batches():
@@ -211,11 +211,11 @@ def _bytes(source: Any, raw: Path) -> tuple[dict[str, Any], Iterator[Any], Encod
             while data := stream.read(BLOCK_BYTES):
                 yield data, data, 0
 
-    def encode(piece: bytes, hints: list[Plan]) -> list[Encoded]:
+    def encode(piece: bytes, hints: Hints) -> list[Encoded]:
         coded = [Coded({"k": "bytes"}, [], [columns.pack(piece)])]
-        content, payload, plans = blocks.encode(coded, 1, {}, CompressOptions().effort)
+        content, payload, after = blocks.encode(coded, 1, {}, CompressOptions().effort)
         blocks.decode(payload, 1, content)
-        return [Encoded(1, content, payload, plans, {}, columns.unpack(coded[0].blobs[0]))]
+        return [Encoded(1, content, payload, after, {}, columns.unpack(coded[0].blobs[0]))]
 
     return header, pieces(), encode
 
@@ -240,7 +240,7 @@ def _pixels(
         if held:
             yield np.concatenate(held)
 
-    def encode(pixels: Any, hints: list[Plan]) -> list[Encoded]:
+    def encode(pixels: Any, hints: Hints) -> list[Encoded]:
         return [pictures.encode(pixels, options.effort, hints)]
 
     return header, batches(), encode
@@ -270,7 +270,7 @@ def _folder(
         if held:
             yield held
 
-    def encode(held: Any, hints: list[Plan]) -> list[Encoded]:
+    def encode(held: Any, hints: Hints) -> list[Encoded]:
         return [folders.encode(held, options.effort)]
 
     return header, items(), encode
@@ -294,15 +294,16 @@ def _write(
     total = len(head)
     errors: dict[str, float] = {}
     cut = 0
-    hints: list[Plan] = []
+    hints = blocks.NO_HINTS
 
     def one(item: Any) -> tuple[Any, list[Encoded]]:
         return item, encode(item[0] if isinstance(item, tuple) else item, hints)
 
     def all_blocks() -> Iterator[tuple[Any, list[Encoded]]]:
+        nonlocal hints
         for item in items:
             first = one(item)
-            hints.extend(first[1][-1].plans)
+            hints = first[1][-1].hints
             yield first
             break
         yield from records.ahead(one, items)

@@ -260,7 +260,7 @@ class LossyJob:
         named = "" if self._embed() else self.model.sha256
         writer = Writer(file, self._header(quantiser, stored), self._sections(), named)
         encoder = self.model.session("encoder.onnx", self.options.device)
-        hints: list[Any] = []
+        hints = blocks.NO_HINTS
         for x, table, names in self._blocks():
             q = quantiser.quantise(encoder(x)["z"])
             self._measure(found, x, self._decode(quantiser.restore(q), x))
@@ -275,8 +275,7 @@ class LossyJob:
             elif names:
                 coded.append(columns.encode_cells(Cells.of(names)))
                 labels.append("names")
-            content, payload, plans = blocks.encode(coded, len(x), {}, self.options.effort, hints)
-            hints = hints or plans
+            content, payload, hints = blocks.encode(coded, len(x), {}, self.options.effort, hints)
             back = blocks.decode(payload, len(x), content)
             for label, sizes in zip(labels, back.sizes, strict=True):
                 found.sizes[label] = found.sizes.get(label, 0) + sum(sizes.values())
