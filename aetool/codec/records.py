@@ -62,7 +62,7 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
             ]
         coded = [Coded({"k": "bytes"}, [], [columns.pack(piece)])]
         made = _block(
-            coded, len(record_ends(piece)), {"own": 1} if layout.shared else {}, layout, []
+            coded, len(record_ends(piece)), {"own": 1} if layout.shared else {}, layout, NO_HINTS
         )
         if made.restored != piece:
             raise ArchiveError("a block did not decode to its source; nothing was written")
