@@ -158,7 +158,7 @@ def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_pat
 
         def off(layers, x, row=row, column=column):
             votes = plain(layers, x)
-            if len(votes) > row:
+            if len(votes) > max(row, 8):  # a fault in the known answers is refused at once
                 # one vote is one ulp beside its value, as far as that changes the verdict
                 votes[row, column] = np.nextafter(votes[row].max(), np.inf)
             return votes
