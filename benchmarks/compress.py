@@ -303,6 +303,8 @@ def speed(options: Any) -> None:
                 "zstd -19": (["zstd", "-19", "-q", "-c"], ["zstd", "-d", "-q", "-c"]),
             }  # fmt: skip
             for job, (pack, unpack) in jobs.items():
+                if job not in options.jobs.split(","):
+                    continue
                 small = Path(temporary) / "big.small"
                 times, peaks = [], []
                 for command, source, target in ((pack, big, small), (unpack, small, out)):
@@ -339,6 +341,7 @@ def main() -> None:
     parser.add_argument("--plugin", default="pca", help="of the shared model")
     parser.add_argument("--students", action="store_true", help="of the shared model")
     parser.add_argument("--files", type=int, default=20, help="at most, of each table")
+    parser.add_argument("--jobs", default="aetool --fast,aetool,xz -6,zstd -19", help="of speed")
     parser.add_argument("--megabytes", type=int, default=100)
     options = parser.parse_args()
     for what in options.what:

@@ -43,7 +43,7 @@ def archive(data: bytes) -> None:
     """A block's payload, as if all checksums were right: u16 rows, u16 size of its JSON, which is
     packed here as it must be, and the rest."""
     from aetool.bundle import canonical
-    from aetool.codec import blocks, records
+    from aetool.codec import blobs, blocks, records
     from aetool.errors import AetoolError
 
     rows, size = int.from_bytes(data[:2], "little"), int.from_bytes(data[2:4], "little")
@@ -51,7 +51,7 @@ def archive(data: bytes) -> None:
         words = zlib.compress(canonical(json.loads(data[4 : 4 + size])), 1)
     except (ValueError, RecursionError):
         return
-    payload = blocks.varint(len(words)) + words + data[4 + size :]
+    payload = blobs.varint(len(words)) + words + data[4 + size :]
     try:
         content = blocks.decode(payload, rows, bytes(8))
         records.decode(content, ",", rows, slice(0, rows))

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from aetool import bundle as bundles
 from aetool import operations
-from aetool.codec import bits, blocks, columns, integers, kernel, planning, rans, records, spans
+from aetool.codec import (
+    bits,
+    blobs,
+    blocks,
+    columns,
+    integers,
+    kernel,
+    planning,
+    rans,
+    records,
+    spans,
+)
 from aetool.codec.archive import Archive
 from aetool.codec.integers import Known, Stream
 from aetool.codec.lossy import Quantiser
@@ -245,9 +256,9 @@ def test_packed_cells_come_back(cells):
 
 @given(st.binary(max_size=300))
 def test_packed_bytes_come_back(raw):
-    assert columns.unpack(columns.pack(raw)) == raw
+    assert blobs.unpack(blobs.pack(raw)) == raw
     with pytest.raises(ArchiveError):
-        columns.unpack(columns.pack(raw), len(raw) - 1)
+        blobs.unpack(blobs.pack(raw), len(raw) - 1)
 
 
 def layout_of(piece, **more):

@@ -20,6 +20,7 @@ from aetool import bundle as bundles
 from aetool import operations
 from aetool.codec import blocks, container
 from aetool.codec.archive import Archive
+from aetool.codec.blobs import varint
 from aetool.errors import AetoolError, ArchiveError, DataError
 from aetool.operations import CompressOptions, FitOptions
 
@@ -123,7 +124,7 @@ def resealed(data, change):
     payload = data[begin : begin + fields[4]]
     words, rest = blocks._words(payload)
     head = zlib.compress(bundles.canonical(change(words)), 9)
-    payload = blocks.varint(len(head)) + head + payload[rest:]
+    payload = varint(len(head)) + head + payload[rest:]
     head = container._BLOCK.pack(*fields[:4], len(payload), fields[5], container.digest(payload))
     block = head + zlib.crc32(head).to_bytes(4, "little") + payload
     footer = container.inflate(data[begin + fields[4] : -container._TRAILER.size])

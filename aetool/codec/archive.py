@@ -12,7 +12,7 @@ import numpy as np
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
-from aetool.codec import blocks, columns, folders, pictures, records, shared
+from aetool.codec import blobs, blocks, columns, folders, pictures, records, shared
 from aetool.codec.blocks import Content
 from aetool.codec.columns import Coded
 from aetool.codec.container import Block, Reader
@@ -277,7 +277,7 @@ class Archive:
         width = len(self.quantiser.kept)
         x = self.restore(codes_of(content, width), self.ranges)
         if self.model.schema:
-            put_gaps(self.model.schema, x, columns.unpack(content.columns[width].blobs[0]))
+            put_gaps(self.model.schema, x, blobs.unpack(content.columns[width].blobs[0]))
         modelled = self.model.schema.modelled if self.model.schema else ()
         place = {c.name: i for i, c in enumerate(modelled)}
         exact = iter(content.columns[width + 1 :])

@@ -7,7 +7,6 @@ Cells of text become `number` (decimals: a whole number, its scale and how it is
 
 from __future__ import annotations
 
-import lzma
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.codec import spans
-from aetool.codec.integers import Stream, read_varint, varint
+from aetool.codec.blobs import MAX_RAW, pack, read_varint, unpack, varint
+from aetool.codec.integers import Stream
 from aetool.codec.spans import I32, SHORT, SHORT_ONE
 from aetool.data import dates
 from aetool.data.table import Bytes, Cells, Values
@@ -27,12 +27,10 @@ from aetool.model import Int
 
 MAX_LEVELS = 1 << 16
 MAX_SPECIAL = 62  # different cells that are no numbers, before a column is no column of numbers
-MAX_RAW = 1 << 31
 MOST_DECIMALS = 15  # of a float
 AFFIX = 8
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
 
 
 @dataclass(eq=False)
@@ -83,32 +81,6 @@ def sensible() -> Iterator[None]:
 
 
 # ---- blobs
-
-
-def pack(raw: bytes) -> bytes:
-    """Bytes, smaller if they can be: varint length * 2 (+ 1 if LZMA2), then the data."""
-    small = lzma.compress(raw, lzma.FORMAT_RAW, filters=_FILTERS) if len(raw) > 16 else raw
-    if len(small) < len(raw):
-        return varint(2 * len(raw) + 1) + small
-    return varint(2 * len(raw)) + raw
-
-
-def unpack(data: bytes, limit: int = MAX_RAW) -> bytes:
-    """What pack was given; ArchiveError if it is not that, or larger than the limit."""
-    size, at = read_varint(data, 0)
-    size, squeezed = divmod(size, 2)
-    if size > min(limit, MAX_RAW):
-        raise ArchiveError(f"damaged: a column claims {size} bytes of text")
-    raw = data[at:]
-    if squeezed:
-        try:
-            inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
-            raw = inflater.decompress(raw, size + 1)
-        except (lzma.LZMAError, EOFError) as error:
-            raise ArchiveError(f"damaged: {error}") from None
-    if len(raw) != size:
-        raise ArchiveError("damaged: a text has not the length it should have")
-    return raw
 
 
 def pack_cells(cells: Sequence[bytes]) -> bytes:

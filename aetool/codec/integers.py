@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.codec import bits, rans
+from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -60,29 +61,6 @@ class Known:
         self.values.append(values)
         self.symbols.append(marks)
         self.alphabets.append(alphabet)
-
-
-def varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first; the last byte is below 128."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """(value, where the next byte is)."""
-    value = shift = 0
-    while True:
-        if at >= len(data) or shift > 56:
-            raise ArchiveError("damaged: a length is cut short")
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
 
 
 # ---- transforms
@@ -277,6 +255,9 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Push
     """A stream under a plan; adds it to what is known."""
     r = residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
+    if "y" in plan:
+        known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
+        return Pushed(np.zeros(0, np.uint32), squeezed(plan, stream.values), 1, False)
     base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
     start, width = widths_of(plan)
@@ -291,12 +272,30 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Push
     return Pushed(pairs, raw, lanes, usual)
 
 
+def squeezed(plan: Plan, values: Int) -> bytes:
+    """Values less plan["o"] in plan["y"] bytes each, by LZMA2: for long repeats."""
+    above = (values - np.int64(plan["o"])).view(np.uint64)
+    return pack(above.astype(f"<u{plan['y']}").tobytes())
+
+
+def _unsqueezed(plan: Plan, data: bytes, count: int) -> Int:
+    size = plan["y"]
+    if size not in (1, 2, 4, 8):
+        raise ArchiveError("damaged: a column's plan is out of range")
+    raw = unpack(data, size * count)
+    if len(raw) != size * count:
+        raise ArchiveError("damaged: a column has not the values it should have")
+    return np.frombuffer(raw, f"<u{size}").astype(np.uint64).view(np.int64) + np.int64(plan["o"])
+
+
 def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes:
     """The bytes of a stream: nothing if every symbol is plan["z"]; else varint length, rANS, raw
     bits. Adds the stream to what is known."""
     made = forward(plan, stream, known, prime)
     if made.usual:
         return b""
+    if "y" in plan:
+        return made.raw
     coded = rans.push(made.pairs, made.lanes) if len(made.pairs) else b""
     return varint(len(coded)) + coded + made.raw
 
@@ -378,6 +377,13 @@ def decode(
     plan: Plan, source: Source, stream: Stream, count: int, known: Known, prime: Any = None
 ) -> Int:
     """The `count` values of a stream whose mask is stream.present; adds it to what is known."""
+    if "y" in plan:
+        if isinstance(source, Joined):
+            raise ArchiveError("damaged: a column's plan is not for so small a block")
+        stream.values = _unsqueezed(plan, source.data, count)
+        symbols = symbols_of(plan, residuals(plan, stream, known))
+        known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
+        return stream.values
     base, layout = contexts(plan, stream, known, prime)
     start, width = widths_of(plan)
     symbols = source.symbols(plan, count, base, layout)

@@ -18,6 +18,9 @@ from aetool.model import Int
 BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
 FEATURE_BITS = 64.0
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
+SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
+SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
+LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
 
@@ -169,13 +172,16 @@ class Planner:
             r = integers.residuals(plan, stream, self.known)
             if self.effort.reuse and not like:
                 symbols = integers.symbols_of(hint, r)
+                if "y" in hint:
+                    return {**hint, **_squeezing(stream.values)}
                 outside = int((symbols == len(hint["b"])).sum())
                 if outside * FEW <= (0 if "x" in hint else len(symbols)):
                     return hint
             plan = _with_bins(plan, r, self.effort.bins, self.complete)
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
-            return {**plan, "l": hint["l"]} if "l" in hint else plan
+            plan = {**plan, "l": hint["l"]} if "l" in hint else plan
+            return self._squeezed(plan, stream) if self.effort.repeats and not like else plan
         v = stream.values
         if (v == v[0]).all():
             once: Plan = {"b": [int(v[0])]}
@@ -214,7 +220,26 @@ class Planner:
             if best is None or cost < best[0]:
                 best = (cost, plan, r)
         assert best is not None
-        return self._finish(best[1], stream, best[2])
+        plan = self._finish(best[1], stream, best[2])
+        return self._squeezed(plan, stream) if self.effort.repeats else plan
+
+    def _squeezed(self, plan: Plan, stream: Stream) -> Plan:
+        """LZMA2 instead, where repeats make it smaller: tried on a part first."""
+        n = len(stream.values)
+        if self.known.rows <= SMALL_BLOCK or not self.complete:
+            return plan
+        other = {**plan, **_squeezing(stream.values)}
+        ours = bits_of(plan, stream, self.known) / 8 + 2 * len(plan["b"])
+        if ours < LEAST_SQUEEZED:
+            return plan
+        part = len(integers.squeezed(other, stream.values[:SQUEEZED]))
+        if part > 2.5 * ours * min(n, SQUEEZED) / n + 64:
+            return plan
+        return other if len(integers.squeezed(other, stream.values)) < 0.99 * ours else plan
+
+    def small(self, plan: Plan) -> Plan:
+        """The plan for a block of few rows: one lane, and no LZMA2."""
+        return {k: v for k, v in plan.items() if k not in "lyo"}
 
     def _transforms(self, stream: Stream) -> Iterator[Plan]:
         yield {}
@@ -348,6 +373,12 @@ class Planner:
         while lanes < 8 and size > LANE_BYTES << lanes:
             lanes += 1
         return {**plan, "l": lanes} if lanes else plan
+
+
+def _squeezing(values: Int) -> Plan:
+    low, high = int(values.min()), int(values.max())
+    size = next(s for s in (1, 2, 4, 8) if high - low < 1 << 8 * s)
+    return {"o": low, "y": size}
 
 
 def bits_of(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> float:

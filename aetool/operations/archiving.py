@@ -16,7 +16,7 @@ import numpy as np
 
 from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
-from aetool.codec import blocks, columns, folders, pictures, records
+from aetool.codec import blobs, blocks, columns, folders, pictures, records
 from aetool.codec.columns import Coded
 from aetool.codec.container import Reader, Writer
 from aetool.codec.planning import Hints
@@ -212,10 +212,10 @@ def _bytes(source: Any, raw: Path) -> tuple[dict[str, Any], Iterator[Any], Encod
                 yield data, data, 0
 
     def encode(piece: bytes, hints: Hints) -> list[Encoded]:
-        coded = [Coded({"k": "bytes"}, [], [columns.pack(piece)])]
+        coded = [Coded({"k": "bytes"}, [], [blobs.pack(piece)])]
         content, payload, after = blocks.encode(coded, 1, {}, CompressOptions().effort)
         blocks.decode(payload, 1, content)
-        return [Encoded(1, content, payload, after, {}, columns.unpack(coded[0].blobs[0]))]
+        return [Encoded(1, content, payload, after, {}, blobs.unpack(coded[0].blobs[0]))]
 
     return header, pieces(), encode
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
-from aetool.codec import blocks, columns, lossy, planning
+from aetool.codec import blobs, blocks, columns, lossy, planning
 from aetool.codec.archive import Archive
 from aetool.codec.columns import Coded
 from aetool.codec.container import Writer
@@ -267,7 +267,7 @@ class LossyJob:
             coded = [Coded({"k": "whole"}, [Stream(np.ascontiguousarray(c))]) for c in q.T]
             labels = [archives.CODE] * len(coded)
             if table is not None:
-                gaps = columns.pack(archives.gaps_of(x))
+                gaps = blobs.pack(archives.gaps_of(x))
                 coded.append(Coded({"k": "bytes"}, [], [gaps]))
                 apart = [str(c["name"]) for c in stored if c["stored"] != "model"]
                 coded += archives.typed_columns(table.only(apart), {})
