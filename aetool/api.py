@@ -56,7 +56,7 @@ def fit(data: Any, plugin: str = "pca", **params: Any) -> Bundle:
     seed, ...), told apart by name. Raises AetoolError.
     """
     known = {f.name for f in dataclasses.fields(FitOptions)} - {"plugin", "params"}
-    options = {"codec": True} | {k: v for k, v in params.items() if k in known}
+    options = {k: v for k, v in params.items() if k in known}
     rest = {k: v for k, v in params.items() if k not in known}
     return _dressed(operations.fit(data, FitOptions(plugin=plugin, params=rest, **options)))
 

@@ -411,7 +411,7 @@ def test_a_model_for_many_small_files(tmp_path, air):
         return cli.status([str(g) for g in given])
 
     model = tmp_path / "m.aem"
-    assert run("fit", tmp_path / "train.csv", "-o", model, "-q") == 0
+    assert run("fit", tmp_path / "train.csv", "--codec", "-o", model, "-q") == 0
     assert run("compress", tmp_path / "part.csv", "-m", model, "-q", "-o", tmp_path / "s.aez") == 0
     assert run("compress", tmp_path / "part.csv", "-q", "-o", tmp_path / "p.aez") == 0
     assert (tmp_path / "s.aez").stat().st_size < 0.8 * (tmp_path / "p.aez").stat().st_size

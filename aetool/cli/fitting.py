@@ -22,14 +22,14 @@ from aetool.errors import DataError
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), help="Seconds to train.")
-@click.option("--codec/--no-codec", default=True, help="Learn what archives of many files share.")
+@click.option("--codec", is_flag=True, help="Learn also what archives of many small files share.")
 @click.option(
     "--max-error",
     multiple=True,
     metavar="[COL=]E[%]",
-    help="Learn that for archives within this bound.",
+    help="Implies --codec: learn it for this bound.",
 )
-@click.option("--students", is_flag=True, help="Learn it with a small exact network a column.")
+@click.option("--students", is_flag=True, help="Implies --codec: with small exact networks.")
 @options.device
 @options.force
 @options.quiet

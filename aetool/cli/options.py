@@ -77,7 +77,7 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         max_time=given.get("max_time"),
         seed=given["seed"],
         device=given["device"],
-        codec=bool(given.get("codec")),
+        codec=bool(given.get("codec") or given.get("max_error") or given.get("students")),
         max_error=bounds(given.get("max_error") or ()),
         students=bool(given.get("students")),
     )
