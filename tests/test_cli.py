@@ -402,7 +402,7 @@ def test_archives_from_the_shell(tmp_path, air):
     assert (tmp_path / "x.csv").read_bytes() == air.read_bytes()
 
 
-def test_a_model_for_many_small_files(tmp_path, air):
+def test_a_model_for_many_small_files(tmp_path, air, capsys):
     lines = air.read_bytes().splitlines(keepends=True)
     (tmp_path / "train.csv").write_bytes(b"".join(lines[:4001]))
     (tmp_path / "part.csv").write_bytes(b"".join([lines[0], *lines[4001:4301]]))
@@ -424,3 +424,8 @@ def test_a_model_for_many_small_files(tmp_path, air):
         run("verify", model, "-q") == 0
         and run("verify", tmp_path / "s.aez", "-m", model, "-q") == 0
     )
+    assert run("fit", tmp_path / "train.csv", "-o", tmp_path / "plain.aem", "-q") == 0
+    capsys.readouterr()
+    plain = tmp_path / "plain.aem"
+    assert run("compress", tmp_path / "part.csv", "-m", plain, "-o", tmp_path / "n.aez") == 0
+    assert "fit --codec" in capsys.readouterr().err

@@ -76,6 +76,9 @@ def compress(
             continue
         if not quiet:
             _say(name, target, facts)
+            if bundle is not None and facts["fidelity"] != "lossy" and not facts.get("shared"):
+                click.echo("note: the model was not used: it has learned nothing for archives of "
+                           "such a table (fit --codec)", err=True)  # fmt: skip
     return worst
 
 

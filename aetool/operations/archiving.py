@@ -329,7 +329,9 @@ def _write(
         writer.finish(facts, seen.digest() if exact else bytes(32))
         _read_back(file)
         size = file.tell()
-    figures = {"rows": writer.rows, "archive_bytes": size, "source_bytes": total}
+    figures: dict[str, Any] = {"rows": writer.rows, "archive_bytes": size, "source_bytes": total}
+    if model:
+        figures["shared"] = True
     return {"fidelity": archives.fidelity_of(header), **facts, **figures}
 
 
