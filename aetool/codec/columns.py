@@ -26,6 +26,7 @@ from aetool.errors import ArchiveError
 from aetool.model import Int
 
 MAX_LEVELS = 1 << 16
+LONGEST_SPECIAL = 256  # bytes; longer ones are raw
 MAX_SPECIAL = 62  # different cells that are no numbers, before a column is no column of numbers
 MOST_DECIMALS = 15  # of a float
 AFFIX = 8
@@ -238,7 +239,8 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     special = text.levels(MAX_SPECIAL, odd) if len(odd) else ([], None)
     if special is None and len(odd) > n // 20:
         return None
-    meta["s"] = [c.decode("latin-1") for c in special[0]] if special else []
+    short = [c for c in special[0] if len(c) <= LONGEST_SPECIAL] if special else []
+    meta["s"] = [c.decode("latin-1") for c in short]
     if bound is not None:
         allowed = int(bound * 10 ** meta["d"])
         if 0 < allowed < 1 << 61:
