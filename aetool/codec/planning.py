@@ -50,7 +50,7 @@ class Hints:
 
 
 FAST = Effort(
-    block=8 << 20,
+    block=4 << 20,
     sample=4096,
     reuse=True,
     features=1,
