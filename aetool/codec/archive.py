@@ -191,7 +191,8 @@ class Archive:
                 held = out.setdefault(names[place] if regular else other, {})
                 for coder, size in sizes.items():
                     held[coder] = held.get(coder, 0) + size
-        return {name: {c: s for c, s in held.items() if s} for name, held in out.items()}
+        some = {name: {c: s for c, s in held.items() if s} for name, held in out.items()}
+        return {name: held for name, held in some.items() if held}
 
     def names(self) -> list[str]:
         """The columns' names; of a lossy archive the parts of a block."""
