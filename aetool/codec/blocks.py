@@ -29,7 +29,7 @@ from aetool.model import Int
 NO_HINTS = planning.Hints()
 MAX_WORDS = 64 << 20
 MAX_COLUMNS, MAX_CELLS = 1 << 16, 1 << 27
-JOINED = 4096  # rows; the streams of smaller blocks share one state
+JOINED = planning.SMALL_BLOCK
 
 
 @dataclass(eq=False)
@@ -231,7 +231,7 @@ def _coder(plan: Plan) -> str:
     if "y" in plan:
         return "lzma"
     features = {f[0] for f in plan.get("f", ())}
-    if plan.get("t") == "s" or "n" in features:
+    if "n" in features:
         return "student"
     name = {"d": "difference", "g": "group", "c": "column"}.get(plan.get("t", "v"))
     if name is None:

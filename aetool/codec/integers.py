@@ -1,7 +1,7 @@
 """A column of whole numbers to bytes and back, by a plan: transform, bins, contexts.
 
     transform   values become residuals: themselves, the difference to the value before, to the
-                value before in the same group, to another column, to what the student predicts
+                value before in the same group, to another column
     bins        a residual is the bin it lies in (the symbol) and its place there (raw bits)
     contexts    what chooses the symbol's frequency table: the symbol before, what other columns
                 hold in this row, the student's verdict
@@ -42,7 +42,7 @@ class Stream:
 class Known:
     """What encoder and decoder both have of the columns so far, full length: values (0 where
     absent), symbols (the alphabet's size where absent), and for each the alphabet's size. rows:
-    of the block. predict(stream): the student's (expected values, verdicts) for a stream."""
+    of the block. predict(number, known): the student's verdicts for a stream."""
 
     rows: int
     values: list[Int] = field(default_factory=list)
@@ -77,8 +77,8 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
         out = np.empty_like(v)
         out[order] = np.diff(v[order], prepend=np.int64(0))
         return out
-    if kind in ("c", "s"):
-        return v - _expected(plan, stream, known)
+    if kind == "c":
+        return np.asarray(v - _of(known.values, plan["g"], stream))
     return v
 
 
@@ -92,8 +92,8 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
         out = np.empty_like(r)
         out[order] = np.cumsum(r[order], dtype=np.int64)
         return out
-    if kind in ("c", "s"):
-        return r + _expected(plan, stream, known)
+    if kind == "c":
+        return np.asarray(r + _of(known.values, plan["g"], stream))
     if kind != "v":
         raise ArchiveError("damaged: a column's plan names an unknown transform")
     return r
@@ -103,17 +103,10 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
     return np.argsort(_of(known.values, plan["g"], stream), kind="stable")
 
 
-def _expected(plan: Plan, stream: Stream, known: Known) -> Int:
-    if plan["t"] == "c":
-        return np.asarray(_of(known.values, plan["g"], stream))
-    expected = _student(known)[0]
-    return np.asarray(expected if stream.present is None else expected[stream.present])
-
-
-def _student(known: Known) -> tuple[Int, Int]:
+def _student(known: Known) -> Int:
     if known.predict is None:
         raise ArchiveError("damaged: a column's plan asks for a student that is not there")
-    found: tuple[Int, Int] = known.predict(len(known.values), known)
+    found: Int = known.predict(len(known.values), known)
     return found
 
 
@@ -209,7 +202,7 @@ def feature_of(
     """(value in the present rows, number of values) of a feature other than the own symbol."""
     kind = feature[0]
     if kind == "n":
-        verdict = _student(known)[1]
+        verdict = _student(known)
         marks = verdict if stream.present is None else verdict[stream.present]
         return marks.astype(np.uint32), MAX_CLASSES
     if kind == "s":  # the symbol of another column, in classes

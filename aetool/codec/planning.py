@@ -172,8 +172,6 @@ class Planner:
             r = integers.residuals(plan, stream, self.known)
             if self.effort.reuse and not like:
                 symbols = integers.symbols_of(hint, r)
-                if "y" in hint:
-                    return {**hint, **_squeezing(stream.values)}
                 outside = int((symbols == len(hint["b"])).sum())
                 if outside * FEW <= (0 if "x" in hint else len(symbols)):
                     return hint
@@ -209,7 +207,7 @@ class Planner:
         for transform in self._transforms(stream):
             r = integers.residuals(transform, stream, self.known)
             plan = _with_bins(transform, r[rows], self.effort.bins, False)
-            found.append((self._bits(plan, r[rows], None), transform, r))
+            found.append((self._bits(plan, r[rows]), transform, r))
         found.sort(key=lambda f: f[0])
         best: tuple[float, Plan, Int] | None = None
         for bits, transform, r in found[:2]:
@@ -254,14 +252,13 @@ class Planner:
             if spread > 8 and _spread(stream.values - other) < 0.7 * spread:
                 yield {"t": "c", "g": g}
 
-    def _bits(self, plan: Plan, r: Int, base: Any, layout: Any = None) -> float:
-        """Bits of residuals under bins and contexts; of one that lies outside the bins, 80."""
+    def _bits(self, plan: Plan, r: Int) -> float:
+        """Bits of residuals under bins alone; of one that lies outside them, 80."""
         symbols = integers.symbols_of(plan, r)
-        if layout is None:
-            layout = rans.Contexts(len(plan["b"]) + 1)
+        layout = rans.Contexts(len(plan["b"]) + 1)
         _, width = integers.widths_of(plan)
         raw = float(np.append(width, 80)[symbols].sum())
-        return raw + rans.cost(rans.forward(symbols, base, layout)) + BIN_BITS * len(plan["b"])
+        return raw + rans.cost(rans.forward(symbols, None, layout)) + BIN_BITS * len(plan["b"])
 
     def _features(self, plan: Plan, stream: Stream, r: Int, rows: Any) -> tuple[float, Plan]:
         """(bits on the sample, the plan with the features that lower them most, one by one)."""

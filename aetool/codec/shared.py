@@ -29,7 +29,6 @@ EFFORT = dataclasses.replace(
 )
 MOST_LEVELS = 4096
 MOST_COUNT = 2047
-SMALL = 4096  # rows; of larger blocks a plan of their own may be smaller
 MAX_CODEC = 1 << 28
 STUDENT_FEATURES = 12
 WEIGHT_BITS = 6  # of a weight, squeezed
@@ -69,14 +68,14 @@ class Shared:
         """The same, with students run by the reference."""
         return dataclasses.replace(self, exact=True)
 
-    def predict(self, number: int, known: Known) -> tuple[Int, Int]:
-        """(nothing expected, the verdict in every row) of the student of a stream."""
+    def predict(self, number: int, known: Known) -> Int:
+        """The verdict of a stream's student in every row, (rows,) of 0 .. 255."""
         if number not in self.students:
             raise ArchiveError("damaged: a column's plan asks for a student that is not there")
         x = _inputs(self.students[number].features, known)
         run = network.reference if self.exact else network.in_floats
         votes = run(self.students[number].layers, x)
-        return np.zeros(known.rows, np.int64), student.verdicts(votes)
+        return student.verdicts(votes)
 
     def plan(
         self, number: int, stream: Stream, known: Known, own: bool, planner: planning.Planner
@@ -86,7 +85,7 @@ class Shared:
         if not own or number >= len(self.plans):
             return None
         plan, prime = self.plans[number], self.primes[number]
-        if known.rows <= SMALL:
+        if known.rows <= planning.SMALL_BLOCK:  # of larger ones an own plan may be smaller
             return plan, prime
         other = planner.plan(stream, number)
         ours = planning.bits_of(plan, stream, known, prime)
