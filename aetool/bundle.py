@@ -5,6 +5,7 @@ The reader rebuilds the canonical bytes from what it read and refuses any differ
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -231,7 +232,8 @@ def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
     """A file that becomes `target` if the block ends well, and leaves no trace if it does not.
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
-    process leaves anything behind.
+    process leaves anything behind; only where it takes the place of another there is an instant in
+    which it has a name of its own.
     """
     if target.is_dir():
         raise DataError(f"{target}: is a folder; name a file with -o")
@@ -250,9 +252,9 @@ def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
             os.umask(mask := os.umask(0))
             os.fchmod(file.fileno(), 0o666 & ~mask)
             if part is None:
-                part = target.with_name(f".{target.name}.{os.getpid()}.part")
-                _name(file, part)
-        part.replace(target)
+                _name(file, target, force)
+        if part is not None:
+            part.replace(target)
         sync_folder(target.parent)
     except OSError as error:
         raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
@@ -274,11 +276,21 @@ def _nameless_or_part(target: Path) -> tuple[int, Path | None]:
     return handle, Path(name)
 
 
-def _name(file: BinaryIO, path: Path) -> None:
-    """Gives a nameless file a name."""
-    folder = os.open(path.parent, os.O_RDONLY)
+def _name(file: BinaryIO, target: Path, force: bool) -> None:
+    """Gives a nameless file its name."""
+    folder = os.open(target.parent, os.O_RDONLY)
     try:  # with a folder's handle it is linkat, which looks through the link in /proc
-        os.link(path_of(file), path.name, dst_dir_fd=folder)
+        with contextlib.suppress(FileExistsError):
+            return os.link(path_of(file), target.name, dst_dir_fd=folder)
+        if not force:
+            raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+        part = f".{target.name}.{os.getpid()}.part"
+        os.link(path_of(file), part, dst_dir_fd=folder)
+        try:
+            os.rename(part, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.unlink(part, dir_fd=folder)
+            raise
     finally:
         os.close(folder)
 

@@ -11,7 +11,6 @@ import io
 import json
 import random
 import sys
-import zlib
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -42,13 +41,12 @@ GOLDEN = Path(__file__).parent / "golden" / "2.0"
 def archive(data: bytes) -> None:
     """A block's payload, as if all checksums were right: u16 rows, u16 size of its JSON, which is
     packed here as it must be, and the rest."""
-    from aetool.bundle import canonical
-    from aetool.codec import blobs, blocks, records
+    from aetool.codec import blobs, blocks, container, records
     from aetool.errors import AetoolError
 
     rows, size = int.from_bytes(data[:2], "little"), int.from_bytes(data[2:4], "little")
     try:
-        words = zlib.compress(canonical(json.loads(data[4 : 4 + size])), 1)
+        words = container.deflate(json.loads(data[4 : 4 + size]))
     except (ValueError, RecursionError):
         return
     payload = blobs.varint(len(words)) + words + data[4 + size :]

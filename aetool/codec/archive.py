@@ -85,7 +85,11 @@ class Archive:
     def facts(self) -> dict[str, Any]:
         """Fidelity, and what the footer says: the hash of what is restored, errors measured."""
         found = {"fidelity": fidelity_of(self.reader.header), **self.reader.facts}
-        return found | ({"sha256": self.reader.sha256.hex()} if any(self.reader.sha256) else {})
+        sha = self.reader.sha256.hex()
+        if isinstance(found.get("errors"), list):
+            errors = self.shared.in_numbers(found["errors"])
+            found["errors"] = {n: {"largest": e} for n, e in errors.items()}
+        return found | ({"sha256" if len(sha) == 64 else "sha256_begins": sha} if sha else {})
 
     def close(self) -> None:
         """Close the file."""
@@ -332,7 +336,7 @@ class Archive:
             places = self.places(wanted)
         if self.kind == "table":
             yield self._head(places, delimiter)
-        cut = int(self.facts.get("cut", 0)) if places is None else 0
+        cut = int(self.reader.facts.get("cut", 0)) if places is None else 0
         held = b""
         for block, content, inside in self._blocks(first, last):
             if held:

@@ -1,6 +1,6 @@
 """Columns of a block to a payload and back.
 
-    payload = varint n | n bytes: what to know, JSON (zlib) | lengths of parts | parts
+    payload = varint n | n bytes: what to know, JSON | lengths of parts | parts
 
 The JSON has for each column its meta and for each stream of whole numbers its plan; null where the
 shared model's is used. A column's parts are its blobs, then its streams; the streams of a block of
@@ -10,24 +10,21 @@ then a varint for each that has.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from aetool.bundle import canonical, parse_canonical
 from aetool.codec import columns, integers, planning
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
-from aetool.codec.container import digest
+from aetool.codec.container import deflate, digest, inflate
 from aetool.codec.integers import Known, Plan, Stream
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
 NO_HINTS = planning.Hints()
-MAX_WORDS = 64 << 20
 MAX_COLUMNS, MAX_CELLS = 1 << 16, 1 << 27
 JOINED = planning.SMALL_BLOCK
 
@@ -53,48 +50,82 @@ def encode(
 ) -> tuple[bytes, bytes, planning.Hints]:
     """(digest of the content, payload, hints for the next) of a block. words: more to store.
     period: the columns are alike at this distance, so that most take over a plan from there."""
-    known = Known(rows, predict=shared.predict if shared else None)
     shape = tuple(len(c.streams) for c in coded)
     before = hints.plans if hints.shape == shape else ()
-    planner = planning.Planner(known, effort, before)
+    made = _Encoder(rows, effort, before, shared, period)
     metas: list[Any] = []
-    plans: list[Plan] = []
-    stored: list[Any] = []
-    parts: list[bytes] = []
-    small: list[integers.Pushed] = []
-    content: list[bytes] = []
     for place, column in enumerate(coded):
         own = shared is not None and shared.metas[place] == column.meta
         metas.append(None if own else column.meta)
-        parts += column.blobs
-        content += [digest(b) for b in column.blobs]
+        made.parts += column.blobs
+        made.content += [digest(b) for b in column.blobs]
         for stream in column.streams:
-            content.append(_digest(stream.values))
-            given = shared.plan(len(plans), stream, known, own, planner) if shared else None
-            if given is not None:
-                plan, prime = given
-                stored.append(None)
-            else:
-                like = _alike(plans, period) if period and not before else None
-                plan, prime = planner.plan(stream, len(plans), like), None
-                stored.append(plan)
-            if rows <= JOINED and ("l" in plan or "y" in plan):  # taken over from a larger block
-                plan = planner.small(plan)
-                stored[-1] = stored[-1] and plan
-            plans.append(plan)
-            if rows <= JOINED:
-                small.append(integers.forward(plan, stream, known, prime))
-            else:
-                parts.append(integers.encode(plan, stream, known, prime))
-    if any(v is not None for v in [*metas, *stored]) or words or shared is None:
-        words = {**words, "columns": metas, "plans": stored}
-    head = zlib.compress(canonical(words), 9) if words else b""
-    if rows <= JOINED:
-        parts.append(integers.joined(small))
+            made.add(stream, own)
+    if any(v is not None for v in [*metas, *made.stored]) or words or shared is None:
+        words = {**words, "columns": metas, "plans": made.stored}
+    head = deflate(words) if words else b""
+    parts = made.all_parts()
     some = np.packbits([len(p) > 0 for p in parts]).tobytes()
     lengths = some + b"".join(varint(len(p)) for p in parts if p)
     payload = varint(len(head)) + head + lengths + b"".join(parts)
-    return digest(b"".join(content)), payload, planning.Hints(shape, plans)
+    return digest(b"".join(made.content)), payload, planning.Hints(shape, made.plans)
+
+
+class _Encoder:
+    """Codes the streams of a block, one after the other."""
+
+    def __init__(
+        self,
+        rows: int,
+        effort: planning.Effort,
+        hints: Sequence[Plan],
+        shared: Any,
+        period: int,
+    ) -> None:
+        self.known = Known(rows, predict=shared.predict if shared else None)
+        self.planner = planning.Planner(self.known, effort, hints)
+        self.shared, self.period = shared, 0 if hints else period
+        self.joined = rows <= JOINED
+        self.plans: list[Plan] = []
+        self.stored: list[Plan | None] = []  # None: the shared model's
+        self.parts: list[bytes] = []
+        self.content: list[bytes] = []
+        self.small: list[integers.Pushed] = []
+        self.marks: dict[int, int] = {}
+
+    def add(self, stream: Stream, own: bool) -> None:
+        """The next stream. own: its column is written as in the shared model."""
+        self.content.append(_digest(stream.values))
+        number, shared = len(self.plans), self.shared
+        given = shared.plan(number, stream, self.known, own, self.planner) if shared else None
+        plan, prime = given or (self._planned(stream, number), None)
+        if self.joined and ("l" in plan or "y" in plan):  # taken over from a larger block
+            plan = self.planner.small(plan)
+        self.stored.append(None if given else plan)
+        self.plans.append(plan)
+        if not self.joined:
+            self.parts.append(integers.encode(plan, stream, self.known, prime))
+            return
+        if given and number < len(shared.stillness):
+            self.marks[number] = integers.stillness(stream.values, shared.usual[number])
+        if self.marks.get(number):
+            self.small.append(integers.still(plan, stream, self.known, shared.usual[number]))
+        else:
+            self.small.append(integers.forward(plan, stream, self.known, prime))
+
+    def _planned(self, stream: Stream, number: int) -> Plan:
+        like = _alike(self.plans, self.period) if self.period else None
+        return self.planner.plan(stream, number, like)
+
+    def all_parts(self) -> list[bytes]:
+        """The parts, joined streams included."""
+        if not self.joined:
+            return self.parts
+        marks = self.marks
+        if marks:
+            first = integers.marked([*marks.values()], [*marks], self.shared.stillness)
+            self.small.insert(0, first)
+        return [*self.parts, integers.joined(self.small)]
 
 
 def _alike(plans: list[Plan], period: int) -> Plan | None:
@@ -116,78 +147,104 @@ def decode(payload: bytes, rows: int, content: bytes | None, shared: Any = None)
     """The columns of a payload; ArchiveError unless all adds up and the digest is `content`
     (None: it is not compared; what is restored will be)."""
     with columns.sensible():
-        return _decode(payload, rows, content, shared)
+        made = _Decoder(payload, rows, content is not None, shared)
+        out = made.run()
+        if content is not None and digest(b"".join(made.digests)) != content:
+            raise ArchiveError("damaged: a block decodes to something else than was stored")
+        return out
 
 
-def _decode(payload: bytes, rows: int, content: bytes | None, shared: Any) -> Content:
-    words, at = _words(payload)
-    if "shape" in words:  # of pictures: a column holds a row of pixels of each
-        rows *= int(words["shape"][2])
-    metas = words.pop("columns", shared.nothing if shared else None)
-    stored = words.pop("plans", None)
-    known = Known(rows, predict=shared.predict if shared else None)
-    out = Content(words, [])
-    if len(metas) > MAX_COLUMNS or rows < 0 or rows * max(1, len(metas)) > MAX_CELLS:
-        raise ArchiveError("damaged: a block has more columns or cells than allowed")
-    held = []
-    for place, meta in enumerate(metas):
-        full = meta if meta is not None else shared.metas[place]
-        held.append((full, columns.shape_of(full)))
-    small = rows <= JOINED
-    count = sum((0 if small else s.streams) + s.blobs for _, s in held) + small
-    lengths, at = _lengths(payload, at, count)
-    sizes = iter(lengths)
-    last = integers.Joined(payload[len(payload) - lengths[-1] :]) if small else None
-    number = 0
-    digests: list[bytes] = []
+class _Decoder:
+    """Reads the columns of a block, one after the other. compare: take digests of all parts."""
 
-    def part() -> bytes:
-        nonlocal at
-        size = next(sizes)
-        at += size
-        return payload[at - size : at]
+    def __init__(self, payload: bytes, rows: int, compare: bool, shared: Any) -> None:
+        self.payload, self.compare, self.shared = payload, compare, shared
+        words, self.at = _words(payload)
+        if "shape" in words:  # of pictures: a column holds a row of pixels of each
+            rows *= int(words["shape"][2])
+        if shared is not None:
+            words.setdefault("e", shared.format["newline"])
+        metas = words.pop("columns", shared.nothing if shared else None)
+        self.stored = words.pop("plans", None)
+        if len(metas) > MAX_COLUMNS or rows < 0 or rows * max(1, len(metas)) > MAX_CELLS:
+            raise ArchiveError("damaged: a block has more columns or cells than allowed")
+        self.out, self.rows, self.number = Content(words, []), rows, 0
+        self.known = Known(rows, predict=shared.predict if shared else None)
+        self.digests: list[bytes] = []
+        full = [m if m is not None else shared.metas[i] for i, m in enumerate(metas)]
+        self.held = [(m, columns.shape_of(m)) for m in full]
 
-    def stream(present: Any, size: int) -> Int:
-        nonlocal number
-        plan, prime = stored[number] if stored is not None else None, None
-        if plan is None:
-            if shared is None:
-                raise ArchiveError("damaged: a column has no plan")
-            plan, prime = shared.plans[number], shared.primes[number]
-        number += 1
-        source = last or integers.Source(part())
-        coder = "joined" if small else _coder(plan)
-        bytes_[coder] = bytes_.get(coder, 0) + (0 if small else len(source.data))
-        values = integers.decode(
-            plan, source, Stream(np.zeros(0, np.int64), present), size, known, prime
-        )
-        if content is not None:
-            digests.append(_digest(values))
-        return values
+    def run(self) -> Content:
+        """The block's content."""
+        small = self.rows <= JOINED
+        streams = sum(s.streams for _, s in self.held)
+        count = sum(s.blobs for _, s in self.held) + (1 if small else streams)
+        lengths, self.at = _lengths(self.payload, self.at, count)
+        self.sizes = iter(lengths)
+        self.joined: integers.Joined | None = None
+        self.marks: dict[int, int] = {}
+        if small:
+            self.joined = integers.Joined(self.payload[len(self.payload) - lengths[-1] :])
+            self.out.joined = lengths[-1]
+            if self.shared is not None:
+                foreseen = min(streams, len(self.shared.stillness))
+                numbers = [i for i in range(foreseen) if self._plan(i) is None]
+                if numbers:
+                    self.marks = self.joined.marks(numbers, self.shared.stillness)
+        for meta, shape in self.held:
+            self._column(meta, shape)
+        if self.joined is not None:
+            self.joined.finish()
+        return self.out
 
-    for meta, shape in held:
-        bytes_: dict[str, int] = {}
-        blobs = [part() for _ in range(shape.blobs)]
+    def _column(self, meta: dict[str, Any], shape: columns.Kind) -> None:
+        rows, sizes = self.rows, {}
+        blobs = [self._part() for _ in range(shape.blobs)]
         if blobs:
-            bytes_["text"] = sum(map(len, blobs))
-        digests += [digest(b) for b in blobs]
+            sizes["text"] = sum(map(len, blobs))
+        if self.compare:
+            self.digests += [digest(b) for b in blobs]
         kinds, values, raws = np.zeros(rows, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
         if shape.kinds > 1:
-            kinds = stream(None, rows)
+            kinds = self._stream(None, rows, sizes)
         if shape.valued:
             here = kinds < shape.valued
-            values = stream(None if here.all() else here, int(here.sum()))
+            values = self._stream(None if here.all() else here, int(here.sum()), sizes)
         if shape.raws:
             here = kinds == shape.kinds - 1
-            raws = stream(here, int(here.sum()))
-        out.columns.append(Decoded(meta, kinds, values, raws, blobs))
-        out.sizes.append(bytes_)
-    if last is not None:
-        last.finish()
-        out.joined = lengths[-1]
-    if content is not None and digest(b"".join(digests)) != content:
-        raise ArchiveError("damaged: a block decodes to something else than was stored")
-    return out
+            raws = self._stream(here, int(here.sum()), sizes)
+        self.out.columns.append(Decoded(meta, kinds, values, raws, blobs))
+        self.out.sizes.append(sizes)
+
+    def _part(self) -> bytes:
+        size = next(self.sizes)
+        self.at += size
+        return self.payload[self.at - size : self.at]
+
+    def _plan(self, number: int) -> Plan | None:
+        found: Plan | None = self.stored[number] if self.stored is not None else None
+        return found
+
+    def _stream(self, present: Any, count: int, sizes: dict[str, int]) -> Int:
+        number, plan, prime = self.number, self._plan(self.number), None
+        if plan is None:
+            if self.shared is None:
+                raise ArchiveError("damaged: a column has no plan")
+            plan, prime = self.shared.plans[number], self.shared.primes[number]
+        self.number += 1
+        stream, mark = Stream(np.zeros(0, np.int64), present), self.marks.get(number, 0)
+        if self.joined is not None and mark:
+            usual = self.shared.usual[number]
+            values = self.joined.still(plan, stream, count, self.known, usual, mark)
+        elif self.joined is not None:
+            values = integers.decode(plan, self.joined, stream, count, self.known, prime)
+        else:
+            source = integers.Source(self._part())
+            sizes[_coder(plan)] = sizes.get(_coder(plan), 0) + len(source.data)
+            values = integers.decode(plan, source, stream, count, self.known, prime)
+        if self.compare:
+            self.digests.append(_digest(values))
+        return values
 
 
 def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
@@ -216,14 +273,10 @@ def _words(payload: bytes) -> tuple[dict[str, Any], int]:
         raise ArchiveError("damaged: a block is cut short")
     if not size:
         return {}, at
-    inflater = zlib.decompressobj()
     try:
-        raw = inflater.decompress(payload[at : at + size], MAX_WORDS)
-    except zlib.error as error:
-        raise ArchiveError(f"damaged: {error}") from None
-    if not inflater.eof or inflater.unused_data:
-        raise ArchiveError("damaged: a block's plans are larger than allowed, or cut short")
-    return dict(parse_canonical(raw)), at + size
+        return dict(inflate(payload[at : at + size])), at + size
+    except ValueError as error:
+        raise ArchiveError(f"damaged: a block's plans: {error}") from None
 
 
 def _coder(plan: Plan) -> str:

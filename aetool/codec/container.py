@@ -1,11 +1,13 @@
 """The .aez container: header, sections, independent blocks, footer; every byte under a checksum.
+A small archive of one block is written whole, under one digest.
 
-The layout is written down beside this file, in FORMAT.md. Reading checks every length, count and
+The layouts are written down beside this file, in FORMAT.md. Reading checks every length, count and
 offset against the file's own size before anything is allocated.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -16,25 +18,28 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aetool.bundle import canonical, parse_canonical
+from aetool.codec.blobs import read_varint, varint
 from aetool.errors import ArchiveError, DataError
 
 MAGIC = b"\x89AEZ\r\n\x1a\n"
 SYNC = b"\xd5AEZblk\xaa"
 END = b"\xd5AEZend\xaa"
-MAJOR, MINOR = 2, 0
-TWICE = 1 << 16  # bytes; larger archives have a second copy of their header
+MAJOR = 2
+WHOLE, NAMED, HASHED = 1, 2, 4  # layout: 0, or WHOLE; then whether it names a model, has a hash
+TWICE = 1 << 16  # bytes; archives are WHOLE below, and from here have two copies of their header
 MAX_JSON, MAX_BLOCKS, MAX_ROWS, MAX_PAYLOAD = 64 << 20, 1 << 24, 1 << 31, 1 << 31
 # What headers and footers are likely to say, so that those of small archives are small.
 WORDS = (
-    b'{"blocks":[[],"bytes","errors":{"facts":"fidelity":"lossless","lossy","bounded","values",'
-    b'"pixels","format":{"bom":false,"decimal":".","delimiter":",","final_newline":true,"format":'
-    b'"csv","header":true,"name":"part.csv","newline":"\\n","space":false,"suffix":".csv"},"head":'
-    b'"","kind":"table","mode":"lossless","model":"","rows":1000,"sections":[],"sha256":"","source_'
-    b'bytes":,"header":"{\\"format\\":{\\"bom\\":false,\\"decimal\\":\\".\\",\\"delimiter\\":\\",\\"'
-    b',\\"final_newline\\":true,\\"format\\":\\"csv\\",\\"header\\":true,\\"name\\":\\"part.csv\\",'
-    b'\\"newline\\":\\"\\\\n\\",\\"space\\":false,\\"suffix\\":\\".csv\\"},\\"head\\":\\"\\",\\"kind'
-    b'\\":\\"table\\",\\"mode\\":\\"lossless\\",\\"model\\":\\"\\",\\"sections\\":[]}'
+    b'{"blocks":[[],"bytes","dtypes":{"errors":[0,0,1,0,0,0,0],"fidelity":"values","pixels","lossy",'
+    b'"decimal":".","delimiter":",","format":"csv","newline":"\\r\\n","typed":true,"kind":"image",'
+    b'"rows":1000,"source_bytes":,"facts":{"errors":{"x":{"largest":0.5},"cut":1},"header":{"format":'
+    b'{"bom":false,"decimal":".","delimiter":",","final_newline":true,"format":"csv","header":true,'
+    b'"name":"part.csv","newline":"\\n","space":false,"suffix":".csv"},"head":"","kind":"table",'
+    b'"mode":"lossless","names":["[{"errors":[0,0,1,1,2,3,5]},{"format":{"name":"part.csv"},"kind":'
+    b'"table","mode":"bounded","shared":1}][{},{"format":{"name":"p.csv"},"kind":"table","mode":'
+    b'"lossless","shared":1}]'
 )
+_START = struct.Struct("<8sHH")
 _PREFIX = struct.Struct("<8sHHI16s")
 _SECTION = struct.Struct("<Q32s")
 _BLOCK = struct.Struct("<8sIQII8s8s")  # sync, number, first row, rows, payload, two digests
@@ -97,20 +102,32 @@ class Writer:
     model: str = ""  # sha256 of the model that is needed and not embedded
     blocks: list[BlockInfo] = field(default_factory=list)
     rows: int = 0
+    _first: tuple[int, bytes, bytes] | None = None  # a block that may turn out to be the only one
 
-    def __post_init__(self) -> None:
+    def _begin(self) -> None:
         self._described = {**self.header, "sections": list(self.sections)}
         body = deflate(self._described)
         if len(body) > MAX_JSON:
             raise DataError("the header of the archive would be too large: are there many columns?")
         named = bytes.fromhex(self.model)[:16]
-        head = _PREFIX.pack(MAGIC, MAJOR, MINOR, len(body), named) + body
+        head = _PREFIX.pack(MAGIC, MAJOR, 0, len(body), named) + body
         self.file.write(head + _CRC.pack(zlib.crc32(head)))
         for data in self.sections.values():
             self.file.write(_SECTION.pack(len(data), hashlib.sha256(data).digest()) + data)
+        if self._first is not None:
+            self._append(*self._first)
 
     def add(self, rows: int, content: bytes, payload: bytes) -> None:
         """Append a block of this many rows; content: the digest of what it decodes to."""
+        if self.blocks:
+            self._append(rows, content, payload)
+        elif self._first is None and not self.sections and len(payload) < TWICE:
+            self._first = rows, content, payload
+        else:
+            self._begin()
+            self._append(rows, content, payload)
+
+    def _append(self, rows: int, content: bytes, payload: bytes) -> None:
         if len(payload) >= MAX_PAYLOAD or len(self.blocks) >= MAX_BLOCKS:
             raise DataError("a block of the archive would be larger than 2 GiB")
         number = len(self.blocks)
@@ -121,13 +138,31 @@ class Writer:
         self.rows += rows
 
     def finish(self, facts: Mapping[str, Any], sha256: bytes = bytes(32)) -> None:
-        """Write footer and trailer. facts: errors measured, sizes; sha256: of what is restored."""
+        """Write what is left. facts: errors measured, sizes; sha256: of what is restored."""
+        if not self.blocks:
+            small = self._whole(facts, sha256)
+            if not self.sections and len(small) < TWICE:
+                self.file.write(small)
+                self.rows = self._first[0] if self._first else 0
+                return
+            self._begin()
         index = [[b.length, b.rows] for b in self.blocks]
         offset = self.file.tell()
         header = None if offset < TWICE else self._described
         footer = deflate({"facts": facts, "blocks": index, "header": header})
         fields = struct.pack("<32sQI", sha256, offset, len(footer))
         self.file.write(footer + fields + _CRC.pack(zlib.crc32(footer + fields)) + END)
+
+    def _whole(self, facts: Mapping[str, Any], sha256: bytes) -> bytes:
+        rows, content, payload = self._first or (0, bytes(8), b"")
+        layout = WHOLE | (NAMED if self.model else 0) | (HASHED if any(sha256) else 0)
+        words = deflate([facts, self.header])
+        data = b"".join([
+            _START.pack(MAGIC, MAJOR, layout), bytes.fromhex(self.model)[:16],
+            varint(rows), varint(len(words)), words,
+            payload, content, sha256[:16] if any(sha256) else b"",
+        ])  # fmt: skip
+        return data + digest(data)
 
 
 class Reader:
@@ -142,10 +177,11 @@ class Reader:
         self.lost: list[str] = []
         self.header: dict[str, Any] = {}
         self.model = bytes(16)  # how the sha256 of the model begins that is needed
-        self.sha256 = bytes(32)  # of what is restored
+        self.sha256 = b""  # of what is restored: whole, its first 16 bytes, or none
         self.facts: dict[str, Any] = {}
         self.sections: dict[str, bytes] = {}
         self.blocks: list[BlockInfo] = []
+        self._only: Block | None = None  # of an archive of one block, which is read at once
         try:
             self.file: BinaryIO = path.open("rb")
             self.size = os.fstat(self.file.fileno()).st_size
@@ -182,6 +218,12 @@ class Reader:
         return data
 
     def _open(self) -> None:
+        if self._layout():
+            self._open_whole()
+        else:
+            self._open_parts()
+
+    def _open_parts(self) -> None:
         at = self._header()
         at = self._sections(at)
         start = at
@@ -198,17 +240,49 @@ class Reader:
             raise self.damaged("the index does not cover the file")
         self.facts = dict(footer["facts"])
 
-    def _header(self) -> int:
-        head = self._read(0, min(self.size, _PREFIX.size))
+    def _layout(self) -> int:
+        head = self._read(0, min(self.size, _START.size))
         if not head.startswith(MAGIC):
             raise ArchiveError(f"{self.path}: not an .aez archive, or its first bytes are damaged")
+        if len(head) < _START.size:
+            raise self.damaged("cut short")
+        _, major, layout = _START.unpack(head)
+        if major != MAJOR or layout not in (0, *range(WHOLE, 2 * HASHED, 2)):
+            raise ArchiveError(f"{self.path}: format {major}.{layout}, or damaged; this aetool "
+                               f"reads format {MAJOR}")  # fmt: skip
+        return int(layout)
+
+    def _open_whole(self) -> None:
+        """An archive of one block at most, under one digest."""
+        if self.size >= TWICE:
+            raise self.damaged("longer than an archive of its layout may be")
+        data = self._read(0, self.size)
+        end = self.size - 8
+        if digest(data[:end]) != data[end:]:
+            raise self.damaged("its digest does not match")
+        layout, at = self._layout(), _START.size
+        if layout & NAMED:
+            self.model, at = data[at : at + 16], at + 16
+        rows, at = read_varint(data, at)
+        size, at = read_varint(data, at)
+        facts, header = inflate(data[at : at + size])
+        at += size
+        if layout & HASHED:
+            self.sha256, end = data[end - 16 : end], end - 16
+        content, end = data[end - 8 : end], end - 8
+        if at > end or rows >= MAX_ROWS:
+            raise self.damaged("its parts do not fit")
+        self.facts, self.header = dict(facts), dict(header)
+        if at < end:
+            self.blocks = [BlockInfo(at, end - at, 0, rows)]
+            self._only = Block(0, 0, rows, content, data[at:end])
+
+    def _header(self) -> int:
+        self._layout()
+        head = self._read(0, min(self.size, _PREFIX.size))
         if len(head) < _PREFIX.size:
             raise self.damaged("cut short")
-        _, major, _, length, self.model = _PREFIX.unpack(head)
-        if major != MAJOR:
-            raise ArchiveError(
-                f"{self.path}: format {major}, or damaged; this aetool reads format {MAJOR}"
-            )
+        _, _, _, length, self.model = _PREFIX.unpack(head)
         if length > MAX_JSON:
             raise self.damaged("the header is larger than allowed")
         head = self._read(0, _PREFIX.size + length)
@@ -235,10 +309,19 @@ class Reader:
         footer = self._read(offset, length)
         if zlib.crc32(footer + trailer[: struct.calcsize("<32sQI")]) != crc:
             raise self.damaged("the footer's checksum does not match")
-        self.sha256 = sha256
+        self.sha256 = sha256 if any(sha256) else b""
         return dict(inflate(footer)), offset
 
     def _open_leniently(self) -> None:
+        whole = 0
+        with contextlib.suppress(ArchiveError):
+            whole = self._layout()
+        if whole:
+            self._open_whole()
+        else:
+            self._open_what_is_left()
+
+    def _open_what_is_left(self) -> None:
         footer: dict[str, Any] = {}
         try:
             footer, _ = self._footer()
@@ -287,6 +370,8 @@ class Reader:
 
     def block(self, index: int) -> Block:
         """A block's payload, its checksums verified."""
+        if self._only is not None:
+            return self._only
         info = self.blocks[index]
         number, first, rows, length = self._head(info.offset)
         size = _BLOCK.size + _CRC.size

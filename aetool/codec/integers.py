@@ -6,6 +6,7 @@
     contexts    what chooses the symbol's frequency table: the symbol before, what other columns
                 hold in this row, the student's verdict
 
+In a small block under a shared model a stream that never changes is but a mark (`stillness`).
 A plan is JSON (see FORMAT.md). Only columns before this one in the block are referred to.
 """
 
@@ -28,6 +29,8 @@ U16 = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
 MAX_BINS = rans.MAX_ALPHABET - 1
 MAX_CLASSES = 256
+MOVING, USUAL, STILL = 0, 1, 2
+MARK_STRENGTH = 2
 
 
 @dataclass(eq=False)
@@ -246,11 +249,11 @@ class Pushed:
 
 def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Pushed:
     """A stream under a plan; adds it to what is known."""
+    if "y" in plan:
+        _know(plan, stream, known)
+        return Pushed(np.zeros(0, np.uint32), squeezed(plan, stream.values), 1, False)
     r = residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
-    if "y" in plan:
-        known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
-        return Pushed(np.zeros(0, np.uint32), squeezed(plan, stream.values), 1, False)
     base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
     start, width = widths_of(plan)
@@ -293,6 +296,40 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes
     return varint(len(coded)) + coded + made.raw
 
 
+def stillness(values: Int, usual: int) -> int:
+    """MOVING; USUAL if every value is the usual one, or there is none; STILL if all are another."""
+    if not len(values) or (values == usual).all():
+        return USUAL
+    return MOVING if (values != values[0]).any() else STILL
+
+
+def marked(marks: Sequence[int], numbers: Sequence[int], counts: Any) -> Pushed:
+    """The marks of streams of these numbers, ready to be pushed; counts: (streams, 3), seen by the
+    model."""
+    layout, base = _marks_layout(counts, numbers)
+    pairs = rans.forward(np.array(marks, np.uint16), base, layout)
+    return Pushed(pairs, b"", 1, False)
+
+
+def _marks_layout(counts: Any, numbers: Sequence[int]) -> tuple[rans.Contexts, Any]:
+    return rans.Contexts(3, (len(counts),), MARK_STRENGTH, None, counts), np.array(
+        numbers, np.uint32
+    )
+
+
+def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
+    """A stream of one value, after its mark; adds it to what is known."""
+    _know(plan, stream, known)
+    v = int(stream.values[0]) - usual if len(stream.values) else 0
+    raw = varint(2 * v if v >= 0 else -2 * v - 1) if v else b""
+    return Pushed(np.zeros(0, np.uint32), raw, 1, False)
+
+
+def _know(plan: Plan, stream: Stream, known: Known) -> None:
+    symbols = symbols_of(plan, residuals(plan, stream, known))
+    known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
+
+
 class Source:
     """Where a stream's symbols and raw bits come from when it is decoded: bytes of its own."""
 
@@ -322,7 +359,8 @@ class Source:
 
 
 class Joined(Source):
-    """All streams of a small block behind one another: u32 state and words, then raw bits."""
+    """All streams of a small block behind one another: u32 state and words, then raw bits. Under a
+    shared model marks come first, of the streams that it has plans for."""
 
     def __init__(self, data: bytes) -> None:
         size, at = read_varint(data, 0)
@@ -335,8 +373,30 @@ class Joined(Source):
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:
-            return np.full(count, _usual(plan, layout), np.uint16)
+            raise ArchiveError("damaged: a coded stream is missing")
         return self.chain.decode(count, base, layout)
+
+    def marks(self, numbers: Sequence[int], counts: Any) -> dict[int, int]:
+        """The marks of streams of these numbers."""
+        if self.chain is None:
+            raise ArchiveError("damaged: a coded stream is missing")
+        layout, base = _marks_layout(counts, numbers)
+        found = self.chain.decode(len(numbers), base, layout)
+        return dict(zip(numbers, found.tolist(), strict=True))
+
+    def still(
+        self, plan: Plan, stream: Stream, count: int, known: Known, value: int, mark: int
+    ) -> Int:
+        """The `count` values of a stream that is marked as not moving; value: the usual one."""
+        if mark == STILL:
+            step, at = read_varint(self.data, 0)
+            self.data = self.data[at:]
+            value += -(step + 1 >> 1) if step & 1 else step >> 1
+        if not -(1 << 63) <= value < 1 << 63:
+            raise ArchiveError("damaged: a value is out of range")
+        stream.values = np.full(count, value, np.int64)
+        _know(plan, stream, known)
+        return stream.values
 
     def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
         size = (int(widths.sum(dtype=np.int64)) + 7) // 8
@@ -353,9 +413,8 @@ class Joined(Source):
 
 def joined(streams: Sequence[Pushed]) -> bytes:
     """Streams as one: varint length, rANS in one lane, raw bits."""
-    coded = b""
-    if not all(s.usual for s in streams):
-        coded = rans.push(np.concatenate([s.pairs for s in streams]))
+    pairs = np.concatenate([s.pairs for s in streams]) if streams else np.zeros(0, np.uint32)
+    coded = rans.push(pairs) if len(pairs) else b""
     return varint(len(coded)) + coded + b"".join(s.raw for s in streams)
 
 
@@ -374,8 +433,7 @@ def decode(
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")
         stream.values = _unsqueezed(plan, source.data, count)
-        symbols = symbols_of(plan, residuals(plan, stream, known))
-        known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
+        _know(plan, stream, known)
         return stream.values
     base, layout = contexts(plan, stream, known, prime)
     start, width = widths_of(plan)

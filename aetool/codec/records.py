@@ -48,6 +48,11 @@ class Layout:
     shared: Any = None
     exact: bool = True
 
+    @property
+    def line_end(self) -> str:
+        """What ends a record where a block does not say."""
+        return str(self.shared.format["newline"]) if self.shared else "\n"
+
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Blocks of whole records of text, each decoded again; ArchiveError if that gives anything
@@ -76,7 +81,8 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
         return columns.encode(text, *own, given, layout.bounds.get(layout.names[j]))
 
     coded = [column(j) for j in range(width)]
-    words = {"e": "\r\n"} if carriage else {}
+    ends = "\r\n" if carriage else "\n"
+    words = {} if ends == layout.line_end else {"e": ends}
     made = _block(coded, len(start) // width, words, layout, hints)
     errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
     if layout.exact and made.restored != piece:

@@ -8,6 +8,7 @@ safetensors metadata, compressed whole.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import lzma
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ EFFORT = dataclasses.replace(
 )
 MOST_LEVELS = 4096
 MOST_COUNT = 2047
+STRETCH, MOST_MARKED = 1000, 1 << 16
 MAX_CODEC = 1 << 28
 STUDENT_FEATURES = 12
 WEIGHT_BITS = 6  # of a weight, squeezed
@@ -47,7 +49,9 @@ class Student:
 @dataclass(eq=False)
 class Shared:
     """names, head, format: of the table and its text. spec: the --max-error it was learned for.
-    metas by column; plans and primes by stream; students by stream, where there is one."""
+    metas by column; plans and primes by stream; usual: the value that each stream is likely to have
+    where it never changes; stillness (streams, 3): how often stretches of rows were MOVING, USUAL,
+    STILL; students by stream, where there is one."""
 
     names: list[str]
     head: str
@@ -56,6 +60,8 @@ class Shared:
     metas: list[dict[str, Any]]
     plans: list[Plan] = field(default_factory=list)
     primes: list[Any] = field(default_factory=list)
+    usual: list[int] = field(default_factory=list)
+    stillness: Any = None
     students: dict[int, Student] = field(default_factory=dict)
     exact: bool = False  # run students by the reference, not in floats
 
@@ -67,6 +73,20 @@ class Shared:
     def by_reference(self) -> Shared:
         """The same, with students run by the reference."""
         return dataclasses.replace(self, exact=True)
+
+    def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
+        """Largest errors by column as whole numbers of its last digit, of all columns on a grid, in
+        their order; None if they are not that."""
+        units = [round(errors.get(n, 0.0) * u) for n, u in self._grids().items()]
+        return units if self.in_numbers(units) == {n: e for n, e in errors.items() if e} else None
+
+    def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
+        """The errors by column of in_units, those that are not 0."""
+        found = zip(self._grids().items(), units, strict=True)
+        return {name: k / scale for (name, scale), k in found if k}
+
+    def _grids(self) -> dict[str, int]:
+        return {n: 10 ** m["d"] for n, m in zip(self.names, self.metas, strict=True) if "q" in m}
 
     def predict(self, number: int, known: Known) -> Int:
         """The verdict of a stream's student in every row, (rows,) of 0 .. 255."""
@@ -130,13 +150,30 @@ def learn(
     made = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])
     known = Known(rows, predict=made.predict)
     planner = planning.Planner(known, EFFORT, complete=False)
+    seen: list[list[int]] = []
     for j, name in enumerate(names):
         own = text, start[j::width].copy(), stop[j::width].copy()
         first = columns.encode(*own, None, bounds.get(name))
         made.metas.append(_foreseeing(first.meta, own))
         for stream in columns.encode(*own, made.metas[-1]).streams:
             _learn_stream(made, stream, known, planner, with_students, seed)
+            usual, counts = _stillness(stream, rows)
+            made.usual.append(usual)
+            seen.append(counts)
+    made.stillness = np.array(seen, np.uint32).reshape(-1, 3)[:MOST_MARKED]
     return made
+
+
+def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
+    """(the usual value, counts of MOVING, USUAL, STILL) over stretches of rows."""
+    edges = np.arange(0, rows + STRETCH, STRETCH)
+    if stream.present is not None:
+        edges = np.append(0, np.cumsum(stream.present))[np.minimum(edges, rows)]
+    parts = [stream.values[a:b] for a, b in itertools.pairwise(edges.tolist())]
+    same = [int(p[0]) for p in parts if len(p) and (p == p[0]).all()]
+    usual = max(sorted(set(same)), key=same.count) if same else 0
+    counts = np.bincount([integers.stillness(p, usual) for p in parts], minlength=3)
+    return usual, counts.tolist()
 
 
 def _foreseeing(meta: dict[str, Any], own: Any) -> dict[str, Any]:
@@ -247,7 +284,9 @@ def to_bytes(made: Shared) -> bytes:
             arrays[f"student.{i}.{k}.weight"] = small
             arrays[f"student.{i}.{k}.bias"] = layer.bias
     words = {"names": made.names, "head": made.head, "spec": made.spec, "format": made.format,
-             "metas": made.metas, "plans": made.plans, "students": students}  # fmt: skip
+             "metas": made.metas, "plans": made.plans, "students": students,
+             "usual": made.usual}  # fmt: skip
+    arrays["stillness"] = made.stillness.astype(np.uint16)
     raw = save(arrays, {"aetool": canonical(words).decode()})
     return lzma.compress(raw, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9)
 
@@ -286,6 +325,13 @@ def _parse(data: bytes) -> Shared:
     if len(made.metas) != len(made.names):
         raise ValueError("its columns have not their names")
     made.primes = [arrays[f"prime.{i}"].astype(np.uint32) for i in range(len(made.plans))]
+    made.usual = [int(v) for v in words["usual"]]
+    made.stillness = arrays["stillness"].astype(np.uint32)
+    if made.format["newline"] not in ("\n", "\r\n"):
+        raise ValueError("its line end is none")
+    marked = min(len(made.plans), MOST_MARKED)
+    if len(made.usual) != len(made.plans) or made.stillness.shape != (marked, 3):
+        raise ValueError("what never changes is not said for every stream")
     for key, entry in words["students"].items():
         layers = []
         for k, shift in enumerate(entry["shifts"]):

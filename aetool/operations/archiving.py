@@ -21,7 +21,7 @@ from aetool.codec.columns import Coded
 from aetool.codec.container import Reader, Writer
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
-from aetool.codec.shared import shared_of
+from aetool.codec.shared import Shared, shared_of
 from aetool.data import sources
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table import Table
@@ -115,7 +115,7 @@ def _exactly(
 
 def _text(
     source: sources.CsvSource, model: Bundle | None, options: CompressOptions
-) -> tuple[dict[str, Any], Iterator[Any], Encode, bytes, str]:
+) -> tuple[dict[str, Any], Iterator[Any], Encode, bytes, str, Shared | None]:
     head, names = texts.header_of(source)
     shared = shared_of(model, names, options.max_error) if model is not None else None
     layout = Layout(
@@ -149,7 +149,7 @@ def _text(
             ended, cut = texts.ended(piece, source.dialect)
             yield ended, piece, cut
 
-    return header, whole(), encode, head, model.sha256 if shared and model else ""
+    return header, whole(), encode, head, model.sha256 if shared and model else "", shared
 
 
 def _typed(
@@ -287,9 +287,11 @@ def _write(
     encode: Encode,
     head: bytes = b"",
     model: str = "",
+    shared: Shared | None = None,
 ) -> dict[str, Any]:
     """Encode items by a few threads, the first alone: its plans are hints for the others. head:
-    bytes of the source before the items; model: sha256 of the one that is needed to decode."""
+    bytes of the source before the items; model: sha256 of the one that is needed to decode, and
+    what it knows of columns."""
     seen = hashlib.sha256(head)
     total = len(head)
     errors: dict[str, float] = {}
@@ -326,7 +328,9 @@ def _write(
             facts["cut"] = cut
         if header["mode"] == "bounded":
             facts["errors"] = {n: {"largest": e} for n, e in errors.items()}
-        writer.finish(facts, seen.digest() if exact else bytes(32))
+        units = shared.in_units(errors) if shared and facts else None
+        stored = facts if units is None else {**facts, "errors": units}
+        writer.finish(stored, seen.digest() if exact else bytes(32))
         _read_back(file)
         size = file.tell()
     figures: dict[str, Any] = {"rows": writer.rows, "archive_bytes": size, "source_bytes": total}
