@@ -7,8 +7,10 @@ suite.
 """
 
 import contextlib
+import hashlib
 import io
 import json
+import lzma
 import random
 import sys
 from pathlib import Path
@@ -95,15 +97,82 @@ def change_one(words: object, rng: random.Random) -> None:
     )
 
 
+def pieces(data: bytes) -> list[bytes]:
+    """Pieces of a bundle: each a u32 length and so many bytes."""
+    out, at = [], 0
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "little")
+        out.append(data[at + 4 : at + 4 + size])
+        at += 4 + size
+    return out
+
+
+def whole(parts: list[bytes]) -> bytes:
+    """What pieces were made of."""
+    return b"".join(len(p).to_bytes(4, "little") + p for p in parts)
+
+
 def bundle(data: bytes) -> None:
-    """A bundle, and the codec inside one."""
+    """A bundle, as if all hashes were right: pieces are its manifest, the JSON of its codec, the
+    codec's arrays, and its graphs."""
     from aetool import bundle as bundles
     from aetool.codec import shared
     from aetool.errors import AetoolError
 
-    for read in (bundles.from_bytes, shared.from_bytes):
-        with contextlib.suppress(AetoolError):
-            read(data, "fuzz")
+    parts = pieces(data)
+    try:
+        manifest, words = json.loads(parts[0]), json.loads(parts[1])
+        header = {"__metadata__": {"aetool": bundles.canonical(words).decode()}}
+        arrays = json.loads(parts[2])
+        raw = json.dumps(header | arrays).encode()
+        codec = lzma.compress(len(raw).to_bytes(8, "little") + raw + parts[3], preset=0)
+        graphs = dict(zip(bundles.MEMBERS, [*parts[4:], codec], strict=False))
+        if type(manifest) is dict:
+            manifest["members"] = {
+                n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()}
+                for n, d in graphs.items()
+            }
+        made = bundles._pack(manifest, graphs)
+    except (ValueError, RecursionError, IndexError, TypeError):
+        return
+    with contextlib.suppress(AetoolError):
+        shared.from_bytes(codec, "fuzz")
+    with contextlib.suppress(AetoolError):
+        bundles.from_bytes(made, "fuzz")
+
+
+def mutate_bundle(data: bytes, most: int, seed: int) -> bytes:
+    """One value of a JSON replaced, or bytes of a graph or an array changed."""
+    import atheris
+
+    rng, parts = random.Random(seed), pieces(data)
+    if not parts:
+        return data
+    which = rng.choice([0, 0, 1, 1, 1, 2, *range(len(parts))]) % len(parts)
+    try:
+        words = json.loads(parts[which])
+        change_one(words, rng)
+        parts[which] = json.dumps(words).encode()
+    except (ValueError, IndexError, TypeError, RecursionError):
+        room = max(1, most - len(data) + len(parts[which]))
+        parts[which] = atheris.Mutate(parts[which], room)
+    made = whole(parts)
+    return made if len(made) <= most else data
+
+
+def bundle_seed() -> bytes:
+    """The golden model in pieces."""
+    from aetool import bundle as bundles
+
+    model = bundles.load(GOLDEN / "model.aem")
+    manifest = {**model._manifest(), "members": {}}
+    raw = lzma.decompress(model.graphs[bundles.CODEC])
+    size = int.from_bytes(raw[:8], "little")
+    arrays = json.loads(raw[8 : 8 + size])
+    words = arrays.pop("__metadata__")["aetool"]
+    graphs = [model.graphs[n] for n in bundles.MEMBERS if n != bundles.CODEC]
+    words, arrays = words.encode(), json.dumps(arrays).encode()
+    return whole([json.dumps(manifest).encode(), words, arrays, raw[8 + size :], *graphs])
 
 
 def table(data: bytes) -> None:
@@ -133,7 +202,7 @@ def seeds(name: str) -> list[bytes]:
     from aetool.codec.archive import Archive
 
     if name == "bundle":
-        return [(GOLDEN / "model.aem").read_bytes()]
+        return [bundle_seed()]
     if name == "table":
         return [(GOLDEN / "table.csv").read_bytes()[:2000], b'a,b\n"1",2\r\n', b"a;b\n1,5;x\n"]
     out = []
@@ -166,7 +235,8 @@ def main() -> None:
 
         blocks.digest = lambda _: bytes(8)  # else nothing behind the digest would be reached
     target = {"archive": archive, "bundle": bundle, "table": table}[name]
-    more = {"custom_mutator": mutate} if name == "archive" else {}
+    mutators = {"archive": mutate, "bundle": mutate_bundle}
+    more = {"custom_mutator": mutators[name]} if name in mutators else {}
     atheris.Setup([sys.argv[0], *sys.argv[2:]], target, **more)
     atheris.Fuzz()
 
