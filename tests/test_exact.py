@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aetool import operations
-from aetool.codec import kernel, shared
+from aetool.codec import kernel, shared, students
 from aetool.codec.archive import Archive
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student
@@ -124,7 +124,7 @@ def taught(tmp_path_factory):
 def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
     model, path = taught
     held = shared.shared_of(model)
-    assert held.students, "the sum follows from ten columns together: too many for a table"
+    assert held.students.of, "the sum follows from ten columns together: too many for a table"
     operations.compress(path, tmp_path / "s.aez", model)
     operations.compress(path, tmp_path / "p.aez")
     out = operations.decompress(tmp_path / "s.aez", tmp_path / "o", model=model)
@@ -174,7 +174,7 @@ def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_pat
 def test_a_codec_that_is_not_exact_is_refused(taught):
     model, _ = taught
     held = shared.shared_of(model)
-    number, one = next(iter(held.students.items()))
+    number, one = next(iter(held.students.of.items()))
     first, last = one.layers
     for layers, why in (
         (
@@ -183,6 +183,6 @@ def test_a_codec_that_is_not_exact_is_refused(taught):
         ),
         ([Layer(first.weight, first.bias + 300, first.shift), last], "known answers"),
     ):
-        held.students[number] = shared.Student(one.features, layers, one.vectors)
+        held.students.of[number] = students.Student(one.features, layers, one.vectors)
         with pytest.raises(BundleError, match=why):
             shared.from_bytes(shared.to_bytes(held), "x")

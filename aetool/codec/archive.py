@@ -17,6 +17,8 @@ from aetool.codec.blocks import Content
 from aetool.codec.columns import Coded
 from aetool.codec.container import Block, Reader
 from aetool.codec.lossy import Quantiser
+from aetool.codec.shared import Shared
+from aetool.codec.students import Students, from_bytes
 from aetool.data import writers
 from aetool.data.images import Pixels
 from aetool.data.schema import Column, Schema
@@ -62,13 +64,14 @@ class Archive:
             raise self.reader.damaged(f"its header is not complete ({error})") from None
         self._given = model
         self._model: Bundle | None = None
-        self._shared: Any = None
+        self._shared: Shared | None = None
+        self._students: Students | None = None
 
     @property
     def format(self) -> dict[str, Any]:
         """How the source was written; where the header does not say, its model does."""
         if "format" not in self._format:
-            self._format = {**self.shared.format, **self._format}
+            self._format = {**self._foreseen.format, **self._format}
         return self._format
 
     @property
@@ -87,7 +90,7 @@ class Archive:
         found = {"fidelity": fidelity_of(self.reader.header), **self.reader.facts}
         sha = self.reader.sha256.hex()
         if isinstance(found.get("errors"), list):
-            errors = self.shared.in_numbers(found["errors"])
+            errors = self._foreseen.in_numbers(found["errors"])
             found["errors"] = {n: {"largest": e} for n, e in errors.items()}
         return found | ({"sha256" if len(sha) == 64 else "sha256_begins": sha} if sha else {})
 
@@ -136,7 +139,7 @@ class Archive:
         )
 
     @property
-    def shared(self) -> Any:
+    def shared(self) -> Shared | None:
         """What the model of a lossless or bounded archive knows of its columns; None without."""
         if self._shared is None and self.mode != "lossy" and "shared" in self.reader.header:
             self._shared = shared.shared_of(self.model)
@@ -144,11 +147,25 @@ class Archive:
                 raise self.reader.damaged("its model knows nothing of columns")
         return self._shared
 
+    @property
+    def _foreseen(self) -> Shared:
+        if self.shared is None:
+            raise self.reader.damaged("its header says too little")
+        return self.shared
+
+    @property
+    def students(self) -> Students | None:
+        """Those that the archive carries, or its shared model has."""
+        if self._students is None and "students" in self.reader.sections:
+            name = f"{self.reader.path}: students"
+            self._students = from_bytes(self.reader.sections["students"], name)
+        return self._students or (self.shared.students if self.shared else None)
+
     # ---- blocks
 
     def _blocks(self, first: int, last: int) -> Iterator[tuple[Block, Content, slice]]:
         """Blocks with rows first:last, decoded ahead by a few threads, and which of their rows."""
-        _ = self.shared  # found before threads ask for it
+        _ = self.students  # found before threads ask for them
 
         def numbers() -> Iterator[int]:
             for number, info in enumerate(self.reader.blocks):
@@ -170,16 +187,18 @@ class Archive:
         try:
             block = self.reader.block(number)
             try:
-                content = blocks.decode(block.payload, block.rows, block.content, self.shared)
+                content = self._decoded(block, self.students)
             except ArchiveError:
-                if self.shared is None or not self.shared.students:
+                if self.students is None or not self.students.of:
                     raise
                 # the payload is whole: floats that are not the norm's are found out, and mended
-                slow = self.shared.by_reference()
-                content = blocks.decode(block.payload, block.rows, block.content, slow)
+                content = self._decoded(block, self.students.by_reference())
             return number, (block, content)
         except ArchiveError as error:
             return number, self.reader.damaged(f"block {number}: {error}")
+
+    def _decoded(self, block: Block, students: Students | None) -> Content:
+        return blocks.decode(block.payload, block.rows, block.content, self.shared, students)
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """Bytes by column and coder, over all blocks."""
@@ -203,7 +222,7 @@ class Archive:
         if self.mode == "lossy":
             return self._parts()
         if self.kind == "table":
-            return [str(n) for n in self.reader.header.get("names") or self.shared.names]
+            return [str(n) for n in self.reader.header.get("names") or self._foreseen.names]
         return [self.kind]
 
     def _parts(self) -> list[str]:
@@ -358,7 +377,7 @@ class Archive:
 
     def _head(self, places: list[int] | None, delimiter: str) -> bytes:
         head = self.reader.header.get("head")
-        raw = str(self.shared.head if head is None else head).encode("latin-1")
+        raw = str(self._foreseen.head if head is None else head).encode("latin-1")
         if places is None or not raw:
             return raw
         from aetool.codec import spans

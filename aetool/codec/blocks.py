@@ -21,6 +21,8 @@ from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container import deflate, digest, inflate
 from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.shared import Shared
+from aetool.codec.students import Students
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -45,14 +47,17 @@ def encode(
     words: dict[str, Any],
     effort: planning.Effort,
     hints: planning.Hints = NO_HINTS,
-    shared: Any = None,
+    shared: Shared | None = None,
     period: int = 0,
+    students: Students | None = None,
 ) -> tuple[bytes, bytes, planning.Hints]:
     """(digest of the content, payload, hints for the next) of a block. words: more to store.
-    period: the columns are alike at this distance, so that most take over a plan from there."""
+    period: the columns are alike at this distance, so that most take over a plan from there.
+    students: that the archive carries (a shared model has its own)."""
+    students = shared.students if shared else students
     shape = tuple(len(c.streams) for c in coded)
     before = hints.plans if hints.shape == shape else ()
-    made = _Encoder(rows, effort, before, shared, period)
+    made = _Encoder(rows, effort, before, shared, period, students)
     metas: list[Any] = []
     for place, column in enumerate(coded):
         own = shared is not None and shared.metas[place] == column.meta
@@ -79,10 +84,11 @@ class _Encoder:
         rows: int,
         effort: planning.Effort,
         hints: Sequence[Plan],
-        shared: Any,
+        shared: Shared | None,
         period: int,
+        students: Students | None,
     ) -> None:
-        self.known = Known(rows, predict=shared.predict if shared else None)
+        self.known = Known(rows, predict=students.predict if students else None)
         self.planner = planning.Planner(self.known, effort, hints)
         self.shared, self.period = shared, 0 if hints else period
         self.joined = rows <= JOINED
@@ -106,9 +112,9 @@ class _Encoder:
         if not self.joined:
             self.parts.append(integers.encode(plan, stream, self.known, prime))
             return
-        if given and number < len(shared.stillness):
+        if shared and given and number < len(shared.stillness):
             self.marks[number] = integers.stillness(stream.values, shared.usual[number])
-        if self.marks.get(number):
+        if shared and self.marks.get(number):
             self.small.append(integers.still(plan, stream, self.known, shared.usual[number]))
         else:
             self.small.append(integers.forward(plan, stream, self.known, prime))
@@ -122,7 +128,7 @@ class _Encoder:
         if not self.joined:
             return self.parts
         marks = self.marks
-        if marks:
+        if marks and self.shared:
             first = integers.marked([*marks.values()], [*marks], self.shared.stillness)
             self.small.insert(0, first)
         return [*self.parts, integers.joined(self.small)]
@@ -143,11 +149,19 @@ def _digest(values: Int) -> bytes:
     return digest(np.ascontiguousarray(values, "<i8").data)
 
 
-def decode(payload: bytes, rows: int, content: bytes | None, shared: Any = None) -> Content:
+def decode(
+    payload: bytes,
+    rows: int,
+    content: bytes | None,
+    shared: Shared | None = None,
+    students: Students | None = None,
+) -> Content:
     """The columns of a payload; ArchiveError unless all adds up and the digest is `content`
-    (None: it is not compared; what is restored will be)."""
+    (None: it is not compared; what is restored will be). students: as of `encode`; None: the
+    shared model's."""
     with columns.sensible():
-        made = _Decoder(payload, rows, content is not None, shared)
+        students = shared.students if shared and students is None else students
+        made = _Decoder(payload, rows, content is not None, shared, students)
         out = made.run()
         if content is not None and digest(b"".join(made.digests)) != content:
             raise ArchiveError("damaged: a block decodes to something else than was stored")
@@ -157,7 +171,14 @@ def decode(payload: bytes, rows: int, content: bytes | None, shared: Any = None)
 class _Decoder:
     """Reads the columns of a block, one after the other. compare: take digests of all parts."""
 
-    def __init__(self, payload: bytes, rows: int, compare: bool, shared: Any) -> None:
+    def __init__(
+        self,
+        payload: bytes,
+        rows: int,
+        compare: bool,
+        shared: Shared | None,
+        students: Students | None,
+    ) -> None:
         self.payload, self.compare, self.shared = payload, compare, shared
         words, self.at = _words(payload)
         if "shape" in words:  # of pictures: a column holds a row of pixels of each
@@ -169,10 +190,11 @@ class _Decoder:
         if len(metas) > MAX_COLUMNS or rows < 0 or rows * max(1, len(metas)) > MAX_CELLS:
             raise ArchiveError("damaged: a block has more columns or cells than allowed")
         self.out, self.rows, self.number = Content(words, []), rows, 0
-        self.known = Known(rows, predict=shared.predict if shared else None)
+        self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []
-        full = [m if m is not None else shared.metas[i] for i, m in enumerate(metas)]
-        self.held = [(m, columns.shape_of(m)) for m in full]
+        if shared is not None:
+            metas = [m if m is not None else shared.metas[i] for i, m in enumerate(metas)]
+        self.held = [(m, columns.shape_of(m)) for m in metas]
 
     def run(self) -> Content:
         """The block's content."""
@@ -233,7 +255,7 @@ class _Decoder:
             plan, prime = self.shared.plans[number], self.shared.primes[number]
         self.number += 1
         stream, mark = Stream(np.zeros(0, np.int64), present), self.marks.get(number, 0)
-        if self.joined is not None and mark:
+        if self.joined is not None and self.shared is not None and mark:
             usual = self.shared.usual[number]
             values = self.joined.still(plan, stream, count, self.known, usual, mark)
         elif self.joined is not None:

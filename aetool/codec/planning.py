@@ -39,6 +39,7 @@ class Effort:
     columns: bool = True
     reuse: bool = False  # take over the bins of the block before, where they hold everything
     repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
+    students: bool = False  # whether an archive may carry them
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,13 @@ FAST = Effort(
 )
 DEFAULT = Effort()
 BEST = Effort(
-    block=64 << 20, sample=65536, features=4, classes=(6, 16, 40), cells=1 << 20, second=24
+    block=64 << 20,
+    sample=65536,
+    features=4,
+    classes=(6, 16, 40),
+    cells=1 << 20,
+    second=24,
+    students=True,
 )
 
 

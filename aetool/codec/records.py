@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from aetool.codec import blobs, blocks, columns, planning, spans
+from aetool.codec import blobs, blocks, columns, planning, spans, students
 from aetool.codec.blocks import NO_HINTS, Content
 from aetool.codec.columns import Coded
 from aetool.codec.planning import Hints
+from aetool.codec.shared import Shared
+from aetool.codec.students import Students
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -38,14 +40,15 @@ class Encoded:
 @dataclass(frozen=True, eq=False)
 class Layout:
     """How pieces of text are coded. names: of the columns; bounds: the largest error allowed, by
-    column, in its units; shared: statistics of a model, if its columns are these; exact: whether
-    the restored bytes must be the source's."""
+    column, in its units; shared: statistics of a model, if its columns are these; students:
+    that the archive carries; exact: whether the restored bytes must be the source's."""
 
     delimiter: str
     names: Sequence[str]
     effort: planning.Effort = planning.DEFAULT
     bounds: Mapping[str, Fraction] = field(default_factory=dict)
-    shared: Any = None
+    shared: Shared | None = None
+    students: Students | None = None
     exact: bool = True
 
     @property
@@ -72,7 +75,18 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
         if made.restored != piece:
             raise ArchiveError("a block did not decode to its source; nothing was written")
         return [made]
-    start, stop, width, carriage = cut
+    ends = "\r\n" if cut[3] else "\n"
+    words = {} if ends == layout.line_end else {"e": ends}
+    coded = _columns(piece, cut, layout)
+    made = _block(coded, len(cut[0]) // cut[2], words, layout, hints)
+    errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
+    if layout.exact and made.restored != piece:
+        raise ArchiveError("a block did not decode to its source; nothing was written")
+    return [Encoded(made.rows, made.content, made.payload, made.hints, errors, made.restored)]
+
+
+def _columns(piece: bytes, cut: spans.Cut, layout: Layout) -> list[Coded]:
+    start, stop, width, _ = cut
     text = np.frombuffer(piece, np.uint8)
 
     def column(j: int) -> Coded:
@@ -80,23 +94,37 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
         own = start[j::width].copy(), stop[j::width].copy()
         return columns.encode(text, *own, given, layout.bounds.get(layout.names[j]))
 
-    coded = [column(j) for j in range(width)]
-    ends = "\r\n" if carriage else "\n"
-    words = {} if ends == layout.line_end else {"e": ends}
-    made = _block(coded, len(start) // width, words, layout, hints)
-    errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
-    if layout.exact and made.restored != piece:
-        raise ArchiveError("a block did not decode to its source; nothing was written")
-    return [Encoded(made.rows, made.content, made.payload, made.hints, errors, made.restored)]
+    return [column(j) for j in range(width)]
+
+
+def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
+    """Students from whole records of text, for an archive of `times` as many, and plans for its
+    blocks; None where records are not regular, or an archive without them is smaller."""
+    cut = spans.split(piece, ord(layout.delimiter))
+    if cut is None or cut[2] != len(layout.names):
+        return None
+    coded, rows = _columns(piece, cut, layout), len(cut[0]) // cut[2]
+    made, hints = students.learn(coded, rows, layout.effort, times)
+    if not made.of:
+        return None
+    sizes = [
+        len(blocks.encode(coded, rows, {}, layout.effort, h, students=s)[1])
+        for h, s in ((NO_HINTS, None), (hints, made))
+    ]
+    weight = len(students.to_bytes(made))
+    return (made, hints) if times * (sizes[0] - sizes[1]) > weight else None
 
 
 def _block(
     coded: list[Coded], rows: int, words: dict[str, Any], layout: Layout, hints: Hints
 ) -> Encoded:
     shared = None if "own" in words else layout.shared
-    content, payload, after = blocks.encode(coded, rows, words, layout.effort, hints, shared)
+    given = None if "own" in words else layout.students
+    content, payload, after = blocks.encode(
+        coded, rows, words, layout.effort, hints, shared, students=given
+    )
     # of an exact archive the restored bytes are compared, which says more than the digest
-    back = blocks.decode(payload, rows, None if layout.exact else content, layout.shared)
+    back = blocks.decode(payload, rows, None if layout.exact else content, layout.shared, given)
     restored = decode(back, layout.delimiter, rows, slice(0, rows))
     return Encoded(rows, content, payload, after, {}, restored)
 

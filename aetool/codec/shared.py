@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import lzma
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,13 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from aetool.bundle import CODEC, Bundle, canonical, parse_canonical
+from aetool.bundle import CODEC, Bundle, canonical
 from aetool.codec import columns, integers, planning, rans, spans
 from aetool.codec.integers import Known, Plan, Stream
-from aetool.errors import ArchiveError, BundleError
-from aetool.exact import network, student
-from aetool.exact.network import Layer
-from aetool.model import Int
+from aetool.codec.students import Students, from_arrays, packed, sensible, to_arrays, unpacked
 
 EFFORT = dataclasses.replace(
     planning.BEST, cells=1 << 14, repeats=(), bins=96, sample=32768, block=16 << 20
@@ -31,19 +27,7 @@ EFFORT = dataclasses.replace(
 MOST_LEVELS = 4096
 MOST_COUNT = 2047
 STRETCH, MOST_MARKED = 1000, 1 << 16
-MAX_CODEC = 1 << 28
-STUDENT_FEATURES = 12
-WEIGHT_BITS = 6  # of a weight, squeezed
 MANY = 8  # a shared model is for this many times the rows it was learned from, at least
-
-
-@dataclass(eq=False)
-class Student:
-    """What it sees (features of integers.feature_of), and its layers."""
-
-    features: list[Any]
-    layers: list[Layer]
-    vectors: Int  # known answers: of rows of fixed marks, the votes
 
 
 @dataclass(eq=False)
@@ -51,7 +35,7 @@ class Shared:
     """names, head, format: of the table and its text. spec: the --max-error it was learned for.
     metas by column; plans and primes by stream; usual: the value that each stream is likely to have
     where it never changes; stillness (streams, 3): how often stretches of rows were MOVING, USUAL,
-    STILL; students by stream, where there is one."""
+    STILL; students: of some streams."""
 
     names: list[str]
     head: str
@@ -62,17 +46,12 @@ class Shared:
     primes: list[Any] = field(default_factory=list)
     usual: list[int] = field(default_factory=list)
     stillness: Any = None
-    students: dict[int, Student] = field(default_factory=dict)
-    exact: bool = False  # run students by the reference, not in floats
+    students: Students = field(default_factory=Students)
 
     @property
     def nothing(self) -> list[None]:
         """The columns of a block that says nothing of its own."""
         return [None] * len(self.metas)
-
-    def by_reference(self) -> Shared:
-        """The same, with students run by the reference."""
-        return dataclasses.replace(self, exact=True)
 
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
         """Largest errors by column as whole numbers of its last digit, of all columns on a grid, in
@@ -88,15 +67,6 @@ class Shared:
     def _grids(self) -> dict[str, int]:
         return {n: 10 ** m["d"] for n, m in zip(self.names, self.metas, strict=True) if "q" in m}
 
-    def predict(self, number: int, known: Known) -> Int:
-        """The verdict of a stream's student in every row, (rows,) of 0 .. 255."""
-        if number not in self.students:
-            raise ArchiveError("damaged: a column's plan asks for a student that is not there")
-        x = _inputs(self.students[number].features, known)
-        run = network.reference if self.exact else network.in_floats
-        votes = run(self.students[number].layers, x)
-        return student.verdicts(votes)
-
     def plan(
         self, number: int, stream: Stream, known: Known, own: bool, planner: planning.Planner
     ) -> tuple[Plan, Any] | None:
@@ -111,13 +81,6 @@ class Shared:
         ours = planning.bits_of(plan, stream, known, prime)
         theirs = planning.bits_of(other, stream, known) + 8.0 * len(canonical(other))
         return (plan, prime) if ours <= theirs else None
-
-
-def _inputs(features: Sequence[Any], known: Known) -> Int:
-    everywhere = Stream(np.zeros(known.rows, np.int64))
-    found = [integers.feature_of(f, everywhere, known) for f in features]
-    marks = np.stack([m.astype(np.int64) for m, _ in found], axis=1)
-    return student.one_hot(marks, [r for _, r in found])
 
 
 def shared_of(
@@ -148,7 +111,7 @@ def learn(
     text = np.frombuffer(piece, np.uint8)
     rows = len(start) // width
     made = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])
-    known = Known(rows, predict=made.predict)
+    known = Known(rows, predict=made.students.predict)
     planner = planning.Planner(known, EFFORT, complete=False)
     seen: list[list[int]] = []
     for j, name in enumerate(names):
@@ -198,9 +161,9 @@ def _learn_stream(
     made.plans.append(plan)
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
-    if students and len(plan["b"]) > 1:
-        _try_student(made, number, stream, symbols, known, planner, seed)
-        plan = made.plans[number]
+    if students:
+        plan = made.students.attempt(number, plan, stream, known, planner, MANY, seed)
+        made.plans[number] = plan
     if len(symbols):
         counts = np.bincount(symbols, minlength=len(plan["b"]) + 1)
         usual = int(counts.argmax())
@@ -221,101 +184,28 @@ def _prime(plan: Plan, stream: Stream, symbols: Any, known: Known) -> Any:
     return scaled.astype(np.uint32)
 
 
-def _try_student(
-    made: Shared, number: int, stream: Stream, symbols: Any, known: Known,
-    planner: planning.Planner, seed: int,
-) -> None:  # fmt: skip
-    """Keeps a student for a stream if its verdict saves more bits than its weights take."""
-    plan = made.plans[number]
-    features = planner.best_features(stream, symbols, STUDENT_FEATURES)
-    if not features or len(symbols) < 2000:
-        return
-    everywhere = Stream(np.zeros(known.rows, np.int64))
-    found = [integers.feature_of(f, everywhere, known) for f in features]
-    marks = np.stack([m.astype(np.int64) for m, _ in found], axis=1)
-    radices = [radix for _, radix in found]
-    here = marks if stream.present is None else marks[stream.present]
-    layers = student.train(here, radices, symbols.astype(np.int64), len(plan["b"]) + 1, seed)
-    network.prove(layers)
-    made.students[number] = Student(features, layers, _vectors(features, layers))
-    plain = planning.bits_of(plan, stream, known)
-    best, kept = plain - WEIGHT_BITS * sum(x.weight.size for x in layers) / MANY, plan
-    owns = [f for f in plan.get("f", []) if f[0] == "o"]
-    parents = [f for f in plan.get("f", []) if f[0] != "o"]
-    for others in ([], owns, parents[:1], [*owns, *parents[:1]]):
-        with_it = {**plan, "f": [*(f for f in others if f[0] == "o"), ["n"],
-                                 *(f for f in others if f[0] != "o")]}  # fmt: skip
-        try:
-            bits = planning.bits_of(with_it, stream, known)
-        except ArchiveError:  # too many contexts
-            continue
-        if bits < best:
-            best, kept = bits, with_it
-    made.plans[number] = kept
-    if kept is plan:
-        del made.students[number]
-
-
-def _vectors(features: Sequence[Any], layers: Sequence[Layer]) -> Int:
-    return network.reference(layers, _probe(len(layers[0].weight)))
-
-
-def _probe(inputs: int) -> Int:
-    """Fixed inputs of zeros and ones."""
-    return np.asarray((np.arange(8 * inputs) * 2654435761 >> 7) & 1, np.int64).reshape(8, inputs)
-
-
 # ---- bytes
 
 
 def to_bytes(made: Shared) -> bytes:
     """The member of a bundle."""
-    from safetensors.numpy import save
-
-    arrays: dict[str, Any] = {}
-    students = {}
+    arrays, students = to_arrays(made.students)
     for i, prime in enumerate(made.primes):
         arrays[f"prime.{i}"] = prime.astype(np.uint16)
-    for i, one in made.students.items():
-        students[str(i)] = {"features": one.features, "shifts": [x.shift for x in one.layers]}
-        arrays[f"student.{i}.vectors"] = one.vectors
-        for k, layer in enumerate(one.layers):
-            small = layer.weight.astype(np.int16)
-            arrays[f"student.{i}.{k}.weight"] = small
-            arrays[f"student.{i}.{k}.bias"] = layer.bias
+    arrays["stillness"] = made.stillness.astype(np.uint16)
     words = {"names": made.names, "head": made.head, "spec": made.spec, "format": made.format,
              "metas": made.metas, "plans": made.plans, "students": students,
              "usual": made.usual}  # fmt: skip
-    arrays["stillness"] = made.stillness.astype(np.uint16)
-    raw = save(arrays, {"aetool": canonical(words).decode()})
-    return lzma.compress(raw, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9)
+    return packed(arrays, words)
 
 
 def from_bytes(data: bytes, name: str) -> Shared:
     """What to_bytes wrote; BundleError unless it is whole, within limits, and proved."""
-    try:
-        return _parse(data)
-    except (ArchiveError, BundleError) as error:
-        raise BundleError(f"{name}: {error}") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
-        raise BundleError(f"{name}: damaged: its codec does not make sense ({error})") from None
+    with sensible(name):
+        return _parse(*unpacked(data))
 
 
-def _parse(data: bytes) -> Shared:
-    import safetensors
-    from safetensors.numpy import load
-
-    try:
-        inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-        raw = inflater.decompress(data, MAX_CODEC)
-        arrays = load(raw)
-    except (lzma.LZMAError, EOFError, safetensors.SafetensorError) as error:
-        raise BundleError(f"damaged: {error}") from None
-    if not inflater.eof or inflater.unused_data:
-        raise BundleError("damaged: its codec is larger than allowed")
-    size = int.from_bytes(raw[:8], "little")
-    header = _json(raw[8 : 8 + size])
-    words = parse_canonical(str(header["__metadata__"]["aetool"]).encode())
+def _parse(arrays: Mapping[str, Any], words: Any) -> Shared:
     made = Shared(
         [str(n) for n in words["names"]], str(words["head"]), dict(words["spec"]),
         dict(words["format"]), list(words["metas"]), list(words["plans"]),
@@ -332,25 +222,5 @@ def _parse(data: bytes) -> Shared:
     marked = min(len(made.plans), MOST_MARKED)
     if len(made.usual) != len(made.plans) or made.stillness.shape != (marked, 3):
         raise ValueError("what never changes is not said for every stream")
-    for key, entry in words["students"].items():
-        layers = []
-        for k, shift in enumerate(entry["shifts"]):
-            weight = arrays[f"student.{key}.{k}.weight"].astype(np.int64)
-            bias = arrays[f"student.{key}.{k}.bias"].astype(np.int64)
-            layers.append(Layer(weight, bias, int(shift)))
-        network.prove(layers)
-        if layers[-1].weight.shape[1] > integers.MAX_CLASSES:
-            raise ValueError("a student has too many verdicts")
-        vectors = arrays[f"student.{key}.vectors"]
-        probe = _probe(len(layers[0].weight))
-        for run in (network.reference, network.in_floats):
-            if not (run(layers, probe) == vectors).all():
-                raise BundleError("refused: a student does not give its known answers here")
-        made.students[int(key)] = Student(list(entry["features"]), layers, vectors)
+    made.students = from_arrays(arrays, words["students"])
     return made
-
-
-def _json(raw: bytes) -> Any:
-    import json
-
-    return json.loads(raw)

@@ -20,8 +20,10 @@ LF, CR, QUOTE = 10, 13, 34
 DIGITS = 18  # of a decimal; more are kept as text
 SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at least one
 
+Cut = tuple[I32, I32, int, bool]
 
-def split(text: bytes, delimiter: int) -> tuple[I32, I32, int, bool] | None:
+
+def split(text: bytes, delimiter: int) -> Cut | None:
     """(start, stop, fields a record, whether lines end in CR LF) of regular records; else None.
 
     A quote counts wherever it stands; all records must have the same fields and the same end.

@@ -45,13 +45,16 @@ def train(
         "b2": np.zeros(VERDICTS),
         "table": np.log(usual / usual.sum()) + rng.normal(0, 0.5, (VERDICTS, alphabet)),
     }
+    parameters = {k: v.astype(np.float32) for k, v in parameters.items()}
     moments = {k: [np.zeros_like(v), np.zeros_like(v)] for k, v in parameters.items()}
-    begins = np.cumsum([0, *radices[:-1]])
+    begins, batch = np.cumsum([0, *radices[:-1]]), np.arange(BATCH)
     for step in range(STEPS):
         rows = rng.integers(0, len(symbols), BATCH)
-        gradients = _gradients(
-            parameters, marks[rows] + begins, symbols[rows], 1 + (SHARPEST - 1) * step / STEPS
-        )
+        x = np.zeros((BATCH, inputs), np.float32)
+        s = np.zeros((BATCH, alphabet), np.float32)
+        x[batch[:, None], marks[rows] + begins] = 1
+        s[batch, symbols[rows]] = 1
+        gradients = _gradients(parameters, x, s, 1 + (SHARPEST - 1) * step / STEPS)
         rate = RATE * min(1.0, 2 * (1 - step / STEPS))
         for name, gradient in gradients.items():  # Adam (Kingma & Ba 2015)
             first, second = moments[name]
@@ -62,26 +65,24 @@ def train(
     return _rounded(parameters)
 
 
-def _gradients(p: Any, places: Int, symbols: Int, sharp: float) -> dict[str, Any]:
-    n = len(symbols)
-    raw = p["w1"][places].sum(axis=1) + p["b1"]
+def _gradients(p: Any, x: Any, s: Any, sharp: float) -> dict[str, Any]:
+    """Of the mean of -log p(s | x) in a batch; x and s one-hot."""
+    n = len(s)
+    raw = x @ p["w1"] + p["b1"]
     hidden = np.clip(raw, 0, 1)
     gate = sharp * (hidden @ p["w2"] + p["b2"])
     gate = np.exp(gate - gate.max(axis=1, keepdims=True))
     gate /= gate.sum(axis=1, keepdims=True)
     table = np.exp(p["table"] - p["table"].max(axis=1, keepdims=True))
     table /= table.sum(axis=1, keepdims=True)
-    joint = gate * table[:, symbols].T + 1e-12
+    joint = gate * (s @ table.T) + 1e-12
     posterior = joint / joint.sum(axis=1, keepdims=True)
     d_gate = sharp * (gate - posterior) / n
-    d_table = posterior.sum(axis=0)[:, None] * table
-    np.subtract.at(d_table.T, symbols, posterior)
+    d_table = posterior.sum(axis=0)[:, None] * table - posterior.T @ s
     d_hidden = d_gate @ p["w2"].T
     d_hidden[(raw <= 0) & (d_hidden > 0) | (raw >= 1) & (d_hidden < 0)] = 0
-    d_w1 = np.zeros_like(p["w1"])
-    np.add.at(d_w1, places, d_hidden[:, None, :])
     return {
-        "w1": d_w1,
+        "w1": x.T @ d_hidden,
         "b1": d_hidden.sum(axis=0),
         "w2": hidden.T @ d_gate,
         "b2": d_gate.sum(axis=0),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
-from aetool.codec import blobs, blocks, columns, folders, pictures, records
+from aetool.codec import blobs, blocks, columns, folders, pictures, records, students
 from aetool.codec.columns import Coded
 from aetool.codec.container import Reader, Writer
 from aetool.codec.planning import Hints
@@ -115,11 +117,11 @@ def _exactly(
 
 def _text(
     source: sources.CsvSource, model: Bundle | None, options: CompressOptions
-) -> tuple[dict[str, Any], Iterator[Any], Encode, bytes, str, Shared | None]:
+) -> tuple[dict[str, Any], Iterator[Any], Encode, bytes, str, Shared | None, dict[str, bytes]]:
     head, names = texts.header_of(source)
     shared = shared_of(model, names, options.max_error) if model is not None else None
     layout = Layout(
-        source.dialect.delimiter, names, options.effort, {}, shared, not options.max_error
+        source.dialect.delimiter, names, options.effort, shared=shared, exact=not options.max_error
     )
     header: dict[str, Any] = {
         "mode": "bounded" if options.max_error else "lossless",
@@ -137,10 +139,17 @@ def _text(
             header["format"] = {"name": inner_name(source.name)}
     if options.max_error and shared is None:
         bounds = texts.bounds_of(source, layout, options.max_error)
-        layout = Layout(source.dialect.delimiter, names, options.effort, bounds, None, False)
+        layout = dataclasses.replace(layout, bounds=bounds)
+
+    sections: dict[str, bytes] = {}
+    first = blocks.NO_HINTS
+    if options.effort.students and shared is None:
+        layout, first = texts.taught(source, layout)
+        if layout.students is not None:
+            sections["students"] = students.to_bytes(layout.students)
 
     def encode(piece: bytes, hints: Hints) -> list[Encoded]:
-        return records.encode(piece, layout, hints)
+        return records.encode(piece, layout, hints if hints.shape else first)
 
     def whole() -> Iterator[Any]:
         pieces = texts.pieces_of(source, options.effort.block)
@@ -149,7 +158,8 @@ def _text(
             ended, cut = texts.ended(piece, source.dialect)
             yield ended, piece, cut
 
-    return header, whole(), encode, head, model.sha256 if shared and model else "", shared
+    named = model.sha256 if shared and model else ""
+    return header, whole(), encode, head, named, shared, sections
 
 
 def _typed(
@@ -288,6 +298,7 @@ def _write(
     head: bytes = b"",
     model: str = "",
     shared: Shared | None = None,
+    sections: Mapping[str, bytes] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Encode items by a few threads, the first alone: its plans are hints for the others. head:
     bytes of the source before the items; model: sha256 of the one that is needed to decode, and
@@ -311,7 +322,7 @@ def _write(
         yield from records.ahead(one, items)
 
     with atomic(path, options.force) as file:
-        writer = Writer(file, header, {}, model)
+        writer = Writer(file, header, sections, model)
         for item, made in all_blocks():
             if isinstance(item, tuple):
                 _, piece, cut = item

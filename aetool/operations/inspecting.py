@@ -112,6 +112,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "blocks": len(archive.reader.blocks),
                 "file_bytes": archive.reader.size,
                 "model_bytes": len(archive.reader.sections.get("model", b"")),
+                "student_bytes": len(archive.reader.sections.get("students", b"")),
                 "model": _model_of(archive),
                 **archive.facts,
                 "coders": archive.sizes(),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from aetool.codec import records
+from aetool.codec.blocks import NO_HINTS
+from aetool.codec.planning import Hints
 from aetool.codec.records import Layout
 from aetool.data import sources, text
 from aetool.errors import ParamError
@@ -110,3 +113,15 @@ def bounds_of(
     for piece in pieces:
         records.ranges(ended(piece, source.dialect)[0], layout, seen)
     return allowed(wanted, list(layout.names), seen)
+
+
+def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
+    """The layout with students learned from the file's first records, where they pay, and plans for
+    its blocks."""
+    pieces = pieces_of(source, layout.effort.block)
+    next(pieces)
+    piece = ended(next(pieces, b""), source.dialect)[0]
+    found = records.taught(piece, layout, max(1.0, source.path.stat().st_size / len(piece)))
+    if found is None:
+        return layout, NO_HINTS
+    return dataclasses.replace(layout, students=found[0]), found[1]

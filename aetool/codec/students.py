@@ -1,0 +1,231 @@
+"""Students of a table's streams: who has one, what it sees, how it is learned and stored.
+
+A student is kept for a stream only where its verdict, as a context of the coder, saves more bits
+than its weights take.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import lzma
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aetool.bundle import canonical, parse_canonical
+from aetool.codec import integers, planning
+from aetool.codec.columns import Coded
+from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.planning import Hints, Planner
+from aetool.errors import ArchiveError, BundleError
+from aetool.exact import network, student
+from aetool.exact.network import Layer
+from aetool.model import Int
+
+FEATURES = 12
+WEIGHT_BITS = 6  # of a weight, squeezed
+LEAST_ROWS = 2000
+ROWS = 1 << 14  # predicted at a time
+MAX_PACKED = 1 << 28
+
+
+@dataclass(eq=False)
+class Student:
+    """What it sees (features of integers.feature_of), and its layers."""
+
+    features: list[Any]
+    layers: list[Layer]
+    vectors: Int  # known answers: of rows of fixed marks, the votes
+
+
+@dataclass(eq=False)
+class Students:
+    """Students by the number of their stream. exact: run them by the reference, not in floats."""
+
+    of: dict[int, Student] = field(default_factory=dict)
+    exact: bool = False
+
+    def by_reference(self) -> Students:
+        """The same, run by the reference."""
+        return dataclasses.replace(self, exact=True)
+
+    def predict(self, number: int, known: Known) -> Int:
+        """The verdict of a stream's student in every row, (rows,) of 0 .. 255."""
+        if number not in self.of:
+            raise ArchiveError("damaged: a column's plan asks for a student that is not there")
+        run = network.reference if self.exact else network.in_floats
+        one = self.of[number]
+        out = np.empty(known.rows, np.int64)
+        marks, radices = _marks(one.features, known)
+        for first in range(0, known.rows, ROWS):
+            x = student.one_hot(marks[first : first + ROWS], radices)
+            out[first : first + ROWS] = student.verdicts(run(one.layers, x))
+        return out
+
+    def attempt(
+        self,
+        number: int,
+        plan: Plan,
+        stream: Stream,
+        known: Known,
+        planner: Planner,
+        times: float,
+        seed: int,
+    ) -> Plan:
+        """The plan for a stream, with the verdict of a student if one pays for itself, who is then
+        kept. times: how many times these rows the student is for."""
+        r = integers.residuals(plan, stream, known)
+        symbols = integers.symbols_of(plan, r)
+        if len(plan["b"]) < 2 or len(symbols) < LEAST_ROWS or "y" in plan:
+            return plan
+        features = planner.best_features(stream, symbols, FEATURES)
+        if not features:
+            return plan
+        marks, radices = _marks(features, known)
+        here = marks if stream.present is None else marks[stream.present]
+        layers = student.train(here, radices, symbols.astype(np.int64), len(plan["b"]) + 1, seed)
+        network.prove(layers)
+        self.of[number] = Student(features, layers, _answers(layers))
+        plain = planning.bits_of(plan, stream, known)
+        best, kept = plain - WEIGHT_BITS * sum(x.weight.size for x in layers) / times, plan
+        for with_it in _with_verdict(plan):
+            try:
+                bits = planning.bits_of(with_it, stream, known)
+            except ArchiveError:  # too many contexts
+                continue
+            if bits < best:
+                best, kept = bits, with_it
+        if kept is plan:
+            del self.of[number]
+        return kept
+
+
+def _with_verdict(plan: Plan) -> list[Plan]:
+    """The verdict by itself, and beside the stream's own symbol, its first parent, or both."""
+    owns = [f for f in plan.get("f", []) if f[0] == "o"]
+    parents = [f for f in plan.get("f", []) if f[0] not in "om"]
+    return [
+        {**plan, "f": [*own, ["n"], *others]} for own in ([], owns) for others in ([], parents[:1])
+    ]
+
+
+def _marks(features: Sequence[Any], known: Known) -> tuple[Int, list[int]]:
+    """(values of features (rows, features), how many values each has)."""
+    everywhere = Stream(np.zeros(known.rows, np.int64))
+    found = [integers.feature_of(f, everywhere, known) for f in features]
+    return np.stack([m.astype(np.int64) for m, _ in found], axis=1), [r for _, r in found]
+
+
+def _answers(layers: Sequence[Layer]) -> Int:
+    return network.reference(layers, _probe(len(layers[0].weight)))
+
+
+def _probe(inputs: int) -> Int:
+    """Fixed inputs of zeros and ones."""
+    return np.asarray((np.arange(8 * inputs) * 2654435761 >> 7) & 1, np.int64).reshape(8, inputs)
+
+
+def learn(
+    coded: Sequence[Coded], rows: int, effort: planning.Effort, times: float, seed: int = 0
+) -> tuple[Students, Hints]:
+    """(students of the columns of a block, its plans) for an archive of `times` as many rows that
+    carries them."""
+    made = Students()
+    known = Known(rows, predict=made.predict)
+    planner = Planner(known, effort)
+    plans: list[Plan] = []
+    for stream in (s for c in coded for s in c.streams):
+        plan = planner.plan(stream, len(plans))
+        plan = made.attempt(len(plans), plan, stream, known, planner, times, seed)
+        symbols = integers.symbols_of(plan, integers.residuals(plan, stream, known))
+        known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
+        plans.append(plan)
+    return made, Hints(tuple(len(c.streams) for c in coded), plans)
+
+
+# ---- bytes
+
+
+def to_arrays(made: Students) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(arrays, what else to know) of students."""
+    arrays: dict[str, Any] = {}
+    words = {}
+    for i, one in made.of.items():
+        words[str(i)] = {"features": one.features, "shifts": [x.shift for x in one.layers]}
+        arrays[f"student.{i}.vectors"] = one.vectors
+        for k, layer in enumerate(one.layers):
+            arrays[f"student.{i}.{k}.weight"] = layer.weight.astype(np.int16)
+            arrays[f"student.{i}.{k}.bias"] = layer.bias
+    return arrays, words
+
+
+def from_arrays(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> Students:
+    """What to_arrays gave; BundleError unless each is proved, and gives its known answers here."""
+    made = Students()
+    for key, entry in words.items():
+        layers = []
+        for k, shift in enumerate(entry["shifts"]):
+            weight = arrays[f"student.{key}.{k}.weight"].astype(np.int64)
+            bias = arrays[f"student.{key}.{k}.bias"].astype(np.int64)
+            layers.append(Layer(weight, bias, int(shift)))
+        network.prove(layers)
+        if layers[-1].weight.shape[1] > integers.MAX_CLASSES:
+            raise ValueError("a student has too many verdicts")
+        vectors = arrays[f"student.{key}.vectors"]
+        probe = _probe(len(layers[0].weight))
+        for run in (network.reference, network.in_floats):
+            if not (run(layers, probe) == vectors).all():
+                raise BundleError("refused: a student does not give its known answers here")
+        made.of[int(key)] = Student(list(entry["features"]), layers, vectors)
+    return made
+
+
+def to_bytes(made: Students) -> bytes:
+    """The section of an archive that carries its students."""
+    return packed(*to_arrays(made))
+
+
+def from_bytes(data: bytes, name: str) -> Students:
+    """What to_bytes wrote; BundleError unless it is whole, within limits, and proved."""
+    with sensible(name):
+        return from_arrays(*unpacked(data))
+
+
+def packed(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> bytes:
+    """A safetensors file, compressed by xz; words are in its metadata."""
+    from safetensors.numpy import save
+
+    raw = save(dict(arrays), {"aetool": canonical(words).decode()})
+    return lzma.compress(raw, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9)
+
+
+def unpacked(data: bytes) -> tuple[dict[str, Any], Any]:
+    """(arrays, words) of `packed`."""
+    import safetensors
+    from safetensors.numpy import load
+
+    try:
+        inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        raw = inflater.decompress(data, MAX_PACKED)
+        arrays = load(raw)
+    except (lzma.LZMAError, EOFError, safetensors.SafetensorError) as error:
+        raise BundleError(f"damaged: {error}") from None
+    if not inflater.eof or inflater.unused_data:
+        raise BundleError("damaged: its codec is larger than allowed")
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    return arrays, parse_canonical(str(header["__metadata__"]["aetool"]).encode())
+
+
+@contextmanager
+def sensible(name: str) -> Iterator[None]:
+    """BundleError under this name for bytes that make no sense."""
+    try:
+        yield
+    except (ArchiveError, BundleError) as error:
+        raise BundleError(f"{name}: {error}") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+        raise BundleError(f"{name}: damaged: its codec does not make sense ({error})") from None
