@@ -56,8 +56,7 @@ def encode(
     students: that the archive carries (a shared model has its own)."""
     students = shared.students if shared else students
     shape = tuple(len(c.streams) for c in coded)
-    before = hints.plans if hints.shape == shape else ()
-    made = _Encoder(rows, effort, before, shared, period, students)
+    made = _Encoder(rows, effort, hints.moved(shape), shared, period, students)
     metas: list[Any] = []
     for place, column in enumerate(coded):
         own = shared is not None and shared.metas[place] == column.meta
@@ -83,7 +82,7 @@ class _Encoder:
         self,
         rows: int,
         effort: planning.Effort,
-        hints: Sequence[Plan],
+        hints: Sequence[Plan | None],
         shared: Shared | None,
         period: int,
         students: Students | None,

@@ -44,10 +44,36 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Hints:
-    """Plans of a block, for the next one of the same shape (streams of each column)."""
+    """Plans of a block, for the next one. shape: streams of each column."""
 
     shape: tuple[int, ...] = ()
     plans: Sequence[Plan] = ()
+
+    def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
+        """The plans for a block of this shape; None where a column has other streams than here."""
+        if shape == self.shape or len(shape) != len(self.shape):
+            return self.plans if shape == self.shape else ()
+        numbers: dict[int, int] = {}
+        old = new = 0
+        for here, there in zip(self.shape, shape, strict=True):
+            if here == there:
+                numbers |= {old + k: new + k for k in range(here)}
+            old, new = old + here, new + there
+        out: list[Plan | None] = [None] * new
+        for i, number in numbers.items():
+            out[number] = _renumbered(self.plans[i], numbers)
+        return out
+
+
+def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
+    """The plan where streams have other numbers; without features of streams that are gone, and
+    without a student, who sees streams by their old numbers."""
+    if plan.get("g", next(iter(numbers))) not in numbers:
+        return None
+    out = {**plan, "g": numbers[plan["g"]]} if "g" in plan else dict(plan)
+    kept = [f for f in plan.get("f", ()) if f[0] in "om" or (f[0] in "sve" and f[1] in numbers)]
+    out["f"] = [[f[0], numbers[f[1]], *f[2:]] if f[0] in "sve" else f for f in kept]
+    return out if kept else {k: v for k, v in out.items() if k != "f"}
 
 
 FAST = Effort(
@@ -163,7 +189,7 @@ class Planner:
     """Chooses plans for the streams of one block, in order; keeps what is known up to date."""
 
     def __init__(
-        self, known: Known, effort: Effort, hints: Sequence[Plan] = (), complete: bool = True
+        self, known: Known, effort: Effort, hints: Sequence[Plan | None] = (), complete: bool = True
     ) -> None:
         self.known, self.effort, self.hints = known, effort, hints
         self.complete = complete and not effort.reuse
