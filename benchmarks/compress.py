@@ -1,7 +1,7 @@
 """Archives beside xz, bzip2, zstd, Parquet and pcodec, in one run.
 
-tables    six tables, lossless and within 1 % of each column's range, student on and off; what each
-          coder brought. Rivals of the second get the same quantised whole numbers.
+tables    six tables, lossless and within 1 % of each column's range, --best with and without
+          students; what each coder brought. Rivals of the second get the same quantised numbers.
 shared    a model fitted on the first 80 % of the rows; the rest as files of 1,000 rows, beside zstd
           with a dictionary trained on the same rows, xz and pcodec on each file.
 speed     at least 100 MB (a table's rows repeated, fresh noise in the last digits).
@@ -10,6 +10,7 @@ speed     at least 100 MB (a table's rows repeated, fresh noise in the last digi
 from __future__ import annotations
 
 import bz2
+import dataclasses
 import io
 import lzma
 import os
@@ -138,10 +139,18 @@ def archived(
     return target, out, middle - began, time.perf_counter() - middle
 
 
+EFFORTS = {
+    "fast": planning.FAST,
+    "default": planning.DEFAULT,
+    "best without students": dataclasses.replace(planning.BEST, students=False),
+    "best": planning.BEST,
+}
+
+
 def coders(path: Path) -> dict[str, int]:
-    """Bytes by coder."""
-    out: dict[str, int] = {}
+    """Bytes by coder, and of the students' weights."""
     with Archive(path) as archive:
+        out = {"weights": len(archive.reader.sections.get("students", b""))}
         for sizes in archive.sizes().values():
             for coder, size in sizes.items():
                 out[coder] = out.get(coder, 0) + size
@@ -160,8 +169,7 @@ def tables(options: Any) -> None:
             for mode, bound in (("lossless", {}), ("1 %", BOUND)):
                 held: dict[str, int] = {}
                 for effort in options.efforts.split(","):
-                    chosen = getattr(planning, effort.upper())
-                    made = archived(path, folder, max_error=bound, effort=chosen)
+                    made = archived(path, folder, max_error=bound, effort=EFFORTS[effort])
                     size = made[0].stat().st_size
                     if not bound:
                         assert made[1].read_bytes() == path.read_bytes()
@@ -337,7 +345,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("what", choices=("tables", "shared", "speed"), nargs="*", default=("tables", "shared", "speed"))  # fmt: skip
     parser.add_argument("--tables", default=",".join(TABLES))
-    parser.add_argument("--efforts", default="default", help="fast, default, best")
+    parser.add_argument("--efforts", default="default,best without students,best")
     parser.add_argument("--plugin", default="pca", help="of the shared model")
     parser.add_argument("--students", action="store_true", help="of the shared model")
     parser.add_argument("--files", type=int, default=20, help="at most, of each table")

@@ -72,10 +72,12 @@ def archives() -> list[str]:
                            {"table": "table", "mode": "mode", "effort": "effort", "bytes": "aetool", "ratio": "ratio",
                             **{f"{r}_bytes": r for r in rivals}, "in_s": "s in", "out_s": "s out"})]  # fmt: skip
         coders = pd.DataFrame(list(rows["coders"])).fillna(0).astype(int)
-        coders.insert(0, "table", (rows["table"] + ", " + rows["mode"]).to_numpy())
-        coders = coders[(rows["effort"] == "default").to_numpy()]
+        for place, key in enumerate(["table", "mode", "effort"]):
+            coders.insert(place, key, rows[key].to_numpy())
+        coders = coders.sort_values(["table", "mode", "effort"])
         parts += [
-            "\nBytes by coder, default effort:\n",
+            "\nBytes by coder; `--best` may store students, small networks whose verdict is a context, where they\n"
+            "save more than their weights:\n",
             markdown(coders, {c: c for c in coders.columns}),
         ]
     rows = read("shared", ["table", "mode", "students"])

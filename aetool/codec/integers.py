@@ -35,10 +35,12 @@ MARK_STRENGTH = 2
 
 @dataclass(eq=False)
 class Stream:
-    """Whole numbers of a block: values (n,) int64 in the rows where `present` (all, if None)."""
+    """Whole numbers of a block: values (n,) int64 in the rows where `present` (all, if None).
+    squeezed: by LZMA2, if that has been tried."""
 
     values: Int
     present: Mask | None = None
+    squeezed: bytes = b""
 
 
 @dataclass(eq=False)
@@ -251,7 +253,8 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Push
     """A stream under a plan; adds it to what is known."""
     if "y" in plan:
         _know(plan, stream, known)
-        return Pushed(np.zeros(0, np.uint32), squeezed(plan, stream.values), 1, False)
+        raw = stream.squeezed or squeezed(plan, stream.values)
+        return Pushed(np.zeros(0, np.uint32), raw, 1, False)
     r = residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)

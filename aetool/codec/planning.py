@@ -212,7 +212,7 @@ class Planner:
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
             plan = {**plan, "l": hint["l"]} if "l" in hint else plan
-            return self._squeezed(plan, stream) if self.effort.repeats and not like else plan
+            return self._squeezed(plan, stream) if "y" in hint and not like else plan
         v = stream.values
         if (v == v[0]).all():
             once: Plan = {"b": [int(v[0])]}
@@ -266,7 +266,8 @@ class Planner:
         part = len(integers.squeezed(other, stream.values[:SQUEEZED]))
         if part > 2.5 * ours * min(n, SQUEEZED) / n + 64:
             return plan
-        return other if len(integers.squeezed(other, stream.values)) < 0.99 * ours else plan
+        stream.squeezed = integers.squeezed(other, stream.values)
+        return other if len(stream.squeezed) < 0.99 * ours else plan
 
     def small(self, plan: Plan) -> Plan:
         """The plan for a block of few rows: one lane, and no LZMA2."""
