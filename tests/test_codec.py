@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.codec import (
+    arrays,
     bits,
     blobs,
     blocks,
-    columns,
     integers,
     kernel,
     planning,
     rans,
     records,
     spans,
+    textual,
 )
 from aetool.codec.archive import Archive
 from aetool.codec.integers import Known, Stream
@@ -225,10 +226,10 @@ def test_numbers_are_written_as_they_were_read(pairs, form):
 @given(st.lists(CELL, max_size=40))
 def test_any_column_of_text_comes_back(values):
     raw, text, start, stop = cells_of(values)
-    made = columns.encode(text, start, stop)
+    made = textual.encode(text, start, stop)
     content, payload, _ = blocks.encode([made], len(raw), {}, planning.DEFAULT)
     back = blocks.decode(payload, len(raw), content)
-    assert columns.decode(back.columns[0]).bytes() == raw
+    assert textual.decode(back.columns[0]).bytes() == raw
 
 
 @given(
@@ -237,9 +238,9 @@ def test_any_column_of_text_comes_back(values):
 )  # fmt: skip
 def test_any_floats_come_back_bit_for_bit_or_within_the_bound(values, bound):
     x = np.array(values, np.float64)
-    made = columns.encode_array(x, None if bound is None else Fraction(bound))
+    made = arrays.encode_array(x, None if bound is None else Fraction(bound))
     content, payload, _ = blocks.encode([made], len(x), {}, planning.DEFAULT)
-    y = columns.decode_array(blocks.decode(payload, len(x), content).columns[0])
+    y = arrays.decode_array(blocks.decode(payload, len(x), content).columns[0])
     if not bound:
         assert x.tobytes() == y.tobytes()
     for a, b in zip(x.tolist(), y.tolist(), strict=True):
@@ -251,7 +252,7 @@ def test_any_floats_come_back_bit_for_bit_or_within_the_bound(values, bound):
 
 @given(st.lists(st.binary(max_size=6), max_size=20))
 def test_packed_cells_come_back(cells):
-    assert columns.unpack_cells(columns.pack_cells(cells), len(cells)).bytes() == cells
+    assert spans.unpack_cells(spans.pack_cells(cells), len(cells)).bytes() == cells
 
 
 @given(st.binary(max_size=300))

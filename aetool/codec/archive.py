@@ -12,9 +12,9 @@ import numpy as np
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
-from aetool.codec import blobs, blocks, columns, folders, pictures, records, shared
+from aetool.codec import arrays, blobs, blocks, folders, pictures, records, shared
 from aetool.codec.blocks import Content
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container import Block, Reader
 from aetool.codec.lossy import Quantiser
 from aetool.codec.shared import Shared
@@ -338,7 +338,7 @@ class Archive:
         out: list[str] = []
         if self.reader.header.get("named"):
             for _, content, _ in self._blocks(0, self.rows):
-                out += [n or "" for n in columns.decode_cells(content.columns[-1])]
+                out += [n or "" for n in arrays.decode_cells(content.columns[-1])]
         return out
 
     def text(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[bytes]:
@@ -431,16 +431,16 @@ def kind_of(values: Values) -> str:
 def typed_columns(table: Table, bounds: dict[str, Fraction]) -> list[Coded]:
     """The columns of a typed table, ready to be coded."""
     return [
-        columns.encode_cells(v) if isinstance(v, Cells) else columns.encode_array(v, bounds.get(n))
+        arrays.encode_cells(v) if isinstance(v, Cells) else arrays.encode_array(v, bounds.get(n))
         for n, v in zip(table.names, table.values, strict=True)
     ]
 
 
-def restored(column: columns.Decoded) -> writers.Restored:
+def restored(column: Decoded) -> writers.Restored:
     """A column of a typed table."""
     if column.meta["k"] in ("float", "moment"):
-        return columns.decode_array(column)
-    return columns.decode_cells(column)
+        return arrays.decode_array(column)
+    return arrays.decode_cells(column)
 
 
 def codes_of(content: Content, width: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aetool.codec import blocks, columns, pictures, planning
+from aetool.codec import blocks, pictures, planning, spans
 from aetool.codec.blocks import Content
 from aetool.codec.columns import Coded, sensible
 from aetool.codec.records import Encoded
@@ -48,7 +48,7 @@ def encode(held: list[Picture], effort: planning.Effort) -> Encoded:
     """A block of pictures with one key."""
     words: dict[str, Any] = {"names": [p.name for p in held]}
     if held[0].pixels is None:
-        coded = [Coded({"k": "bytes"}, [], [columns.pack_cells([p.raw for p in held])])]
+        coded = [Coded({"k": "bytes"}, [], [spans.pack_cells([p.raw for p in held])])]
         content, payload, after = blocks.encode(coded, len(held), words, effort)
         made = Encoded(len(held), content, payload, after)
     else:
@@ -71,5 +71,5 @@ def decode(content: Content, rows: int) -> list[Picture]:
     if "mode" in content.words:
         mode, found = str(content.words["mode"]), pictures.decode(content, rows)
         return [Picture(n, mode, p) for n, p in zip(names, found, strict=True)]
-    cells = columns.unpack_cells(content.columns[0].blobs[0], rows).bytes()
+    cells = spans.unpack_cells(content.columns[0].blobs[0], rows).bytes()
     return [Picture(n, raw=c) for n, c in zip(names, cells, strict=True)]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from aetool.codec import blobs, blocks, columns, planning, spans, students
+from aetool.codec import blobs, blocks, planning, spans, students, textual
 from aetool.codec.blocks import NO_HINTS, Content
 from aetool.codec.columns import Coded
 from aetool.codec.planning import Hints
@@ -92,7 +92,7 @@ def _columns(piece: bytes, cut: spans.Cut, layout: Layout) -> list[Coded]:
     def column(j: int) -> Coded:
         given = layout.shared.metas[j] if layout.shared else None
         own = start[j::width].copy(), stop[j::width].copy()
-        return columns.encode(text, *own, given, layout.bounds.get(layout.names[j]))
+        return textual.encode(text, *own, given, layout.bounds.get(layout.names[j]))
 
     return [column(j) for j in range(width)]
 
@@ -171,7 +171,7 @@ def decode(
     size[:, :, 1], start[:, :, 1] = len(delimiter.encode()), 0
     size[:, -1, 1], start[:, -1, 1] = len(ends), len(delimiter.encode())
     for j, column in enumerate(held):
-        found = columns.decode(column)
+        found = textual.decode(column)
         if len(found.start) != rows:
             raise ArchiveError("damaged: a column has not the records of its block")
         size[:, j, 0], start[:, j, 0] = found.length[inside], found.start[inside] + at
@@ -193,7 +193,7 @@ def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fractio
     start, stop, width, _ = cut
     text = np.frombuffer(piece, np.uint8)
     for j, name in enumerate(layout.names):
-        found = columns.ends(text, start[j::width].copy(), stop[j::width].copy())
+        found = textual.ends(text, start[j::width].copy(), stop[j::width].copy())
         if found is not None:
             low, high = seen.get(name, found)
             seen[name] = min(low, found[0]), max(high, found[1])

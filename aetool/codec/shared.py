@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from aetool.bundle import CODEC, Bundle, canonical
-from aetool.codec import columns, integers, planning, rans, spans
+from aetool.codec import columns, integers, planning, rans, spans, textual
 from aetool.codec.integers import Known, Plan, Stream
 from aetool.codec.students import Students, from_arrays, packed, sensible, to_arrays, unpacked
 
@@ -116,9 +116,9 @@ def learn(
     seen: list[list[int]] = []
     for j, name in enumerate(names):
         own = text, start[j::width].copy(), stop[j::width].copy()
-        first = columns.encode(*own, None, bounds.get(name))
+        first = textual.encode(*own, None, bounds.get(name))
         made.metas.append(_foreseeing(first.meta, own))
-        for stream in columns.encode(*own, made.metas[-1]).streams:
+        for stream in textual.encode(*own, made.metas[-1]).streams:
             _learn_stream(made, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)
             made.usual.append(usual)

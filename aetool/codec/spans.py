@@ -5,13 +5,17 @@ Every function has a twin in the C kernel; what stands here is the norm.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool.codec import kernel
+from aetool.codec.blobs import pack, unpack
 from aetool.data.table import Bytes
+from aetool.errors import ArchiveError
 from aetool.model import Int
 
 I8 = npt.NDArray[np.int8]
@@ -160,3 +164,47 @@ def cells_of(text: Bytes, start: Any, stop: Any) -> list[bytes]:
     """The spans as bytes objects."""
     raw = text.tobytes()
     return [raw[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
+
+
+@dataclass(eq=False)
+class Spans:
+    """n cells: bytes of a pool from start, length each."""
+
+    pool: Bytes
+    start: Int
+    length: I32
+
+    def bytes(self) -> list[bytes]:
+        """The cells."""
+        return cells_of(self.pool, self.start, self.start + self.length)
+
+
+def pack_cells(cells: Sequence[bytes]) -> bytes:
+    """Cells as a blob: u8 0 and the cells behind line feeds, or u8 1, lengths (u32) and bytes."""
+    joined = b"\n".join(cells)
+    if joined.count(b"\n") == len(cells) - 1:
+        return pack(b"\0" + joined)
+    lengths = np.array([len(c) for c in cells], "<u4").tobytes()
+    return pack(b"\1" + lengths + b"".join(cells))
+
+
+def unpack_cells(data: bytes, count: int) -> Spans:
+    """What pack_cells was given."""
+    if not count:
+        return Spans(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int32))
+    raw = unpack(data)
+    body = np.frombuffer(raw, np.uint8)
+    if raw[:1] == b"\0":
+        ends = np.append(np.flatnonzero(body[1:] == LF), len(body) - 1) + 1
+        if len(ends) != count:
+            raise ArchiveError("damaged: a column has not the texts it should have")
+        start = np.concatenate([[1], ends[:-1] + 1])
+        return Spans(body, start, (ends - start).astype(np.int32))
+    head = 1 + 4 * count
+    if raw[:1] != b"\1" or len(raw) < head:
+        raise ArchiveError("damaged: a column of text is cut short")
+    length = np.frombuffer(raw, "<u4", count, 1).astype(np.int64)
+    start = head + np.cumsum(length) - length
+    if int(length.sum()) != len(raw) - head:
+        raise ArchiveError("damaged: the lengths of a text column do not add up")
+    return Spans(body, start, length.astype(np.int32))

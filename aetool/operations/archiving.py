@@ -18,7 +18,7 @@ import numpy as np
 
 from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
-from aetool.codec import blobs, blocks, columns, folders, pictures, records, students
+from aetool.codec import arrays, blobs, blocks, folders, pictures, records, students
 from aetool.codec.columns import Coded
 from aetool.codec.container import Reader, Writer
 from aetool.codec.planning import Hints
@@ -194,7 +194,7 @@ def _typed(
         rows = len(table)
         content, payload, after = blocks.encode(coded, rows, {}, options.effort, hints)
         back = blocks.decode(payload, rows, content)
-        restored = [columns.same(c, v) for c, v in zip(back.columns, table.values, strict=True)]
+        restored = [arrays.same(c, v) for c, v in zip(back.columns, table.values, strict=True)]
         if not bounds and not all(restored):
             raise ArchiveError("a block did not decode to its source; nothing was written")
         errors = {n: c.error for n, c in zip(table.names, coded, strict=True) if c.error}

@@ -12,7 +12,7 @@ import numpy as np
 
 from aetool.bundle import Bundle, atomic, path_of
 from aetool.codec import archive as archives
-from aetool.codec import blobs, blocks, columns, lossy, planning
+from aetool.codec import arrays, blobs, blocks, lossy, planning
 from aetool.codec.archive import Archive
 from aetool.codec.columns import Coded
 from aetool.codec.container import Writer
@@ -273,7 +273,7 @@ class LossyJob:
                 coded += archives.typed_columns(table.only(apart), {})
                 labels += ["gaps", *apart]
             elif names:
-                coded.append(columns.encode_cells(Cells.of(names)))
+                coded.append(arrays.encode_cells(Cells.of(names)))
                 labels.append("names")
             content, payload, hints = blocks.encode(coded, len(x), {}, self.options.effort, hints)
             back = blocks.decode(payload, len(x), content)

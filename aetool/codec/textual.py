@@ -1,0 +1,373 @@
+"""A column of text cells as whole numbers, exactly or within a bound, and back.
+
+Cells become `number` (decimals: a whole number, its scale and how it is written), `date` (whole
+ticks and a format), `level` (an index into the different cells) or `text`. What does not fit is
+kept as it is, at its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from aetool.codec import spans
+from aetool.codec.blobs import MAX_RAW, read_varint, varint
+from aetool.codec.columns import Coded, Decoded, sensible, shape_of
+from aetool.codec.integers import Stream
+from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, pack_cells, unpack_cells
+from aetool.data import dates
+from aetool.data.table import Bytes
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+MAX_LEVELS = 1 << 16
+LONGEST_SPECIAL = 256  # bytes; longer ones are raw
+MAX_SPECIAL = 62  # different cells that are no numbers, before a column is no column of numbers
+AFFIX = 8
+LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
+MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
+
+
+@dataclass(eq=False)
+class _Text:
+    """Cells of one column: spans of a buffer."""
+
+    buffer: Bytes
+    start: I32
+    stop: I32
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def cells(self, rows: Any = slice(None)) -> list[bytes]:
+        return spans.cells_of(self.buffer, self.start[rows], self.stop[rows])
+
+    def levels(self, most: int, rows: Any = slice(None)) -> tuple[list[bytes], I32] | None:
+        found = spans.levels(self.buffer, self.start[rows], self.stop[rows], most)
+        if found is None:
+            return None
+        first, index = found
+        at = first if isinstance(rows, slice) else rows[first]
+        return self.cells(at), index
+
+
+def encode(
+    buffer: Bytes,
+    start: I32,
+    stop: I32,
+    given: dict[str, Any] | None = None,
+    bound: Fraction | None = None,
+) -> Coded:
+    """A column of text cells. given: a meta to use, of a shared model. bound: the largest error
+    allowed where the column is one of numbers, in its units."""
+    text = _Text(buffer, start, stop)
+    if given is not None:
+        return _given(text, given)
+    if not len(text):
+        return Coded({"k": "text"}, [], [b""])
+    made = _numbers(text, bound)
+    if made is not None:
+        return made
+    found = text.levels(min(MAX_LEVELS, len(text) // 2 + 1))
+    if found is None:
+        cells = text.cells()
+        return _dates(cells, None) or Coded({"k": "text"}, [], [pack_cells(cells)])
+    return _dates(*found) or _levels(*found, [])
+
+
+def _given(text: _Text, meta: dict[str, Any]) -> Coded:
+    """Under a shared meta, which is kept as it is: what it does not foresee is raw."""
+    if meta["k"] == "number":
+        prefix, suffix = (a.encode("latin-1") for a in meta.get("a", ("", "")))
+        return _as_numbers(text, meta, *_parsed(text, prefix, suffix))
+    found = text.levels(len(text)) or ([], np.zeros(0, np.int32))
+    if meta["k"] == "level":
+        made = _levels(*found, [s.encode("latin-1") for s in meta["v"]])
+        return Coded(meta, made.streams, made.blobs)
+    if meta["k"] == "date":
+        return _as_dates(meta, *found)
+    return Coded(meta, [], [pack_cells(text.cells())])
+
+
+def _levels(cells: list[bytes], index: I32, known: list[bytes]) -> Coded:
+    """Levels: those known, then the others by frequency, ties by their bytes."""
+    used = np.bincount(index, minlength=len(cells))
+    place = {c: i for i, c in enumerate(known)}
+    fresh = [i for i in range(len(cells)) if cells[i] not in place]
+    fresh.sort(key=lambda i: (-used[i], cells[i]))
+    place |= {cells[i]: len(known) + k for k, i in enumerate(fresh)}
+    rank = np.array([place[c] for c in cells], np.int64)
+    blob = varint(len(fresh)) + pack_cells([cells[i] for i in fresh]) if fresh else b""
+    return Coded({"k": "level"}, [Stream(rank[index])], [blob])
+
+
+def _affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
+    """What stands before and behind the number in most of these cells."""
+    seen: dict[tuple[bytes, bytes], int] = {}
+    for cell in cells:
+        inside = [i for i, b in enumerate(cell) if 48 <= b <= 57]
+        if inside:
+            first, last = inside[0], inside[-1]
+            first -= first > 0 and cell[first - 1] == 45
+            key = (cell[:first], cell[last + 1 :])
+            seen[key] = seen.get(key, 0) + 1
+    if not seen:
+        return b"", b""
+    best = max(seen, key=lambda k: seen[k])
+    return best if max(map(len, best)) <= AFFIX else (b"", b"")
+
+
+def _parsed(text: _Text, prefix: bytes, suffix: bytes) -> tuple[Int, Any]:
+    """(digits, form) of every cell, see spans.numbers; -1 where the affixes are not there."""
+    buffer, start, stop = text.buffer, text.start, text.stop
+    value, form = spans.numbers(buffer, start, stop, len(prefix), len(suffix))
+    for i, byte in enumerate(prefix):
+        form[buffer[np.minimum(start + i, len(buffer) - 1)] != byte] = -1
+    for i, byte in enumerate(reversed(suffix)):
+        form[buffer[np.maximum(stop - 1 - i, 0)] != byte] = -1
+    return value, form
+
+
+def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
+    """The column as decimals, if it is one of numbers."""
+    n = len(text)
+    some = np.unique(np.linspace(0, n - 1, min(n, 64)).astype(np.int64))
+    prefix, suffix = _affixes(text.cells(some))
+    value, form = _parsed(text, prefix, suffix)
+    good = form >= 0
+    if good.mean() < LEAST_NUMBERS:
+        return None
+    after = form & 31
+    decimals = int(np.quantile(after[good], MOST_NUMBERS, method="higher"))
+    if int((after[good] > decimals).sum()) * 20 > n * (int(after[good].max()) - decimals):
+        decimals = int(after[good].max())
+    good &= after <= decimals  # a few numbers with many more digits are kept as text
+    meta: dict[str, Any] = {"k": "number", "d": decimals, "f": _forms(form[good])}
+    if prefix or suffix:
+        meta["a"] = [prefix.decode("latin-1"), suffix.decode("latin-1")]
+    odd = np.flatnonzero(~good)
+    special = text.levels(MAX_SPECIAL, odd) if len(odd) else ([], None)
+    if special is None and len(odd) > n // 20:
+        return None
+    short = [c for c in special[0] if len(c) <= LONGEST_SPECIAL] if special else []
+    meta["s"] = [c.decode("latin-1") for c in short]
+    if bound is not None:
+        allowed = int(bound * 10 ** meta["d"])
+        if 0 < allowed < 1 << 61:
+            meta |= {"q": 2 * allowed + 1, "f": [_one_form(meta["f"])]}
+    return _as_numbers(text, meta, value, form)
+
+
+def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
+    """The smallest and the largest number of a column; None if it is not one of numbers."""
+    text = _Text(buffer, start, stop)
+    some = np.unique(np.linspace(0, len(text) - 1, min(len(text), 64)).astype(np.int64))
+    value, form = _parsed(text, *_affixes(text.cells(some)))
+    good = form >= 0
+    if good.mean() < LEAST_NUMBERS:
+        return None
+    after, value = form[good] & 31, value[good]
+    found = [
+        (Fraction(int(end(value[after == d])), 10 ** int(d)))
+        for d in np.unique(after)
+        for end in (np.min, np.max)
+    ]
+    return min(found), max(found)
+
+
+def _forms(form: Any) -> list[int]:
+    """The ways these numbers are written, commonest first."""
+    after, padded = form & 31, (form & 32) > 0
+    used = np.unique(after)
+    if len(used) == 1:
+        return [int(used[0])]
+    if not padded.any():
+        return [SHORT]
+    if used[0] > 0 and not (padded & (after > 1)).any():
+        return [SHORT_ONE]
+    return list(map(int, used[np.argsort(-np.bincount(after)[used], kind="stable")]))
+
+
+def _one_form(forms: list[int]) -> int:
+    return forms[0] if len(forms) == 1 else SHORT if 0 in forms else SHORT_ONE
+
+
+def _as_numbers(text: _Text, meta: dict[str, Any], value: Int, form: Any) -> Coded:
+    """Cells by a meta of numbers; those that it does not write are special, or raw."""
+    decimals, forms, step = int(meta["d"]), meta["f"], int(meta.get("q", 1))
+    good = (form >= 0) & ((form & 31) <= decimals)
+    after = np.where(good, form & 31, 0).astype(np.int64)
+    scale = 10 ** np.minimum(decimals - after, 18)
+    good &= np.abs(value) <= (2**62 if step > 1 else 2**63 - 1) // scale
+    kinds = np.zeros(len(text), np.int64)
+    if step == 1:
+        kinds, written = _form_of(forms, form, after)
+        good &= written
+    value = value[good] * scale[good]
+    error = 0.0
+    if step > 1:
+        quantised = (value + step // 2) // step
+        off = np.abs(quantised * step - value)
+        error = float(off.max(initial=0)) / 10**decimals
+        value = quantised
+    odd = np.flatnonzero(~good)
+    if len(odd):
+        specials = {s.encode("latin-1"): len(forms) + i for i, s in enumerate(meta["s"])}
+        raw = len(forms) + len(specials)
+        cells, index = text.levels(len(odd), odd) or ([], np.zeros(0, np.int32))
+        kinds[odd] = np.array([specials.get(c, raw) for c in cells])[index]
+        if not meta.get("r") and bool((kinds[odd] == raw).any()):
+            meta = {**meta, "r": 1}
+    blobs = [b""] if meta.get("r") else []
+    rest = np.flatnonzero(kinds == len(forms) + len(meta["s"]))
+    if len(rest):
+        blobs = [pack_cells(text.cells(rest))]
+    streams = [Stream(value, None if not len(odd) else good)]
+    if shape_of(meta).kinds > 1:
+        streams = [Stream(kinds), *streams]
+    return Coded(meta, streams, blobs, error)
+
+
+def _form_of(forms: list[int], form: Any, after: Any) -> tuple[Int, Any]:
+    """(which of the forms writes each number, whether one does)."""
+    padded = (form & 32) > 0
+    none = np.zeros(len(form), np.int64)
+    if forms == [SHORT]:
+        return none, ~padded
+    if forms == [SHORT_ONE]:
+        return none, (after > 0) & ~(padded & (after > 1))
+    place = np.full(32, -1, np.int64)
+    place[forms] = np.arange(len(forms))
+    return np.maximum(place[after], 0), place[after] >= 0
+
+
+def _dates(cells: list[bytes], index: I32 | None) -> Coded | None:
+    """Dates, if nearly all cells are; index: which cell stands where (None: each once)."""
+    quote = '"' if cells[0][:1] == b'"' else ""
+    some = [t for t in (_inside(c, quote) for c in cells[:64]) if t[:1].isdigit()]
+    fmt = dates.detect_format(some) if some and 2 * len(some) > min(len(cells), 64) else None
+    if fmt is None:
+        return None
+    meta = {"k": "date", "t": fmt, "a": quote, "s": []}
+    made = _as_dates(meta, cells, np.arange(len(cells), dtype=np.int32) if index is None else index)
+    if made.meta.get("r") and int(made.streams[1].values.size) < 0.9 * len(made.streams[0].values):
+        return None
+    return made
+
+
+def _inside(cell: bytes, quote: str) -> str:
+    text = cell.decode("latin-1")
+    if not quote:
+        return text
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == quote else ""
+
+
+def _as_dates(meta: dict[str, Any], cells: list[bytes], index: I32) -> Coded:
+    texts = [_inside(c, meta["a"]) for c in cells]
+    fmt = meta["t"]
+    unit = 10 ** int(fmt.split("|")[4])
+    seconds = dates.parse(texts, fmt)
+    good = np.isfinite(seconds)
+    ticks = np.rint(np.where(good, seconds, 0) * unit).astype(np.int64)
+    good &= np.array(
+        [a == b for a, b in zip(dates.render(ticks / unit, fmt), texts, strict=True)], np.bool_
+    )
+    specials = {s.encode("latin-1"): 1 + i for i, s in enumerate(meta["s"])}
+    odd = [c for c, g in zip(cells, good.tolist(), strict=True) if not g and c not in specials]
+    if odd and not meta.get("r"):
+        meta = {**meta, "r": 1}
+    raw = 1 + len(specials)
+    kinds = np.array(
+        [0 if g else specials.get(c, raw) for c, g in zip(cells, good.tolist(), strict=True)],
+        np.int64,
+    )[index]
+    blobs = [b""] if meta.get("r") else []
+    if odd:
+        blobs = [pack_cells([cells[i] for i in index[kinds == raw].tolist()])]
+    here = kinds == 0
+    streams = [Stream(ticks[index][here], None if here.all() else here)]
+    if shape_of(meta).kinds > 1:
+        streams = [Stream(kinds), *streams]
+    return Coded(meta, streams, blobs)
+
+
+@sensible()
+def decode(column: Decoded) -> Spans:
+    """The cells of a column of text."""
+    meta, kinds, values, blobs = column.meta, column.kinds, column.values, column.blobs
+    rows = len(kinds)
+    if meta["k"] == "text":
+        return unpack_cells(blobs[0], rows)
+    if meta["k"] == "level":
+        return _read_levels(meta, values, blobs[0])
+    shape = shape_of(meta)
+    if rows and not 0 <= int(kinds.min()) <= int(kinds.max()) < shape.kinds:
+        raise ArchiveError("damaged: a column has cells of an unknown kind")
+    valued = kinds < shape.valued
+    if meta["k"] == "date":
+        unit = 10 ** int(meta["t"].split("|")[4])
+        quote = str(meta["a"])
+        cells = [f"{quote}{t}{quote}".encode() for t in dates.render(values / unit, meta["t"])]
+        written = np.frombuffer(b"".join(cells), np.uint8)
+        length = np.array([len(c) for c in cells], np.int32)
+    elif meta["k"] == "number":
+        written, length = _write_numbers(meta, kinds[valued], values)
+    else:
+        raise ArchiveError("damaged: a column of a text table is not stored as text")
+    if shape.kinds == shape.valued:
+        return Spans(written, np.cumsum(length, dtype=np.int64) - length, length)
+    others = [str(s).encode("latin-1") for s in meta["s"]]
+    pool = np.concatenate([written, np.frombuffer(b"".join(others), np.uint8)])
+    sizes = np.array([len(o) for o in others], np.int64)
+    places = len(written) + np.cumsum(sizes) - sizes
+    start, size = np.zeros(rows, np.int64), np.zeros(rows, np.int32)
+    start[valued], size[valued] = np.cumsum(length, dtype=np.int64) - length, length
+    named = np.flatnonzero(~valued & (kinds < shape.valued + len(others)))
+    start[named] = places[kinds[named] - shape.valued]
+    size[named] = sizes[kinds[named] - shape.valued]
+    if meta.get("r"):
+        raw = kinds == shape.kinds - 1
+        held = unpack_cells(blobs[0], int(raw.sum()))
+        start[raw], size[raw] = held.start + len(pool), held.length
+        pool = np.concatenate([pool, held.pool])
+    return Spans(pool, start, size)
+
+
+def _read_levels(meta: dict[str, Any], values: Int, blob: bytes) -> Spans:
+    known = [str(s).encode("latin-1") for s in meta.get("v", [])]
+    sizes = np.array([len(c) for c in known], np.int32)
+    held = Spans(
+        np.frombuffer(b"".join(known), np.uint8), np.cumsum(sizes, dtype=np.int64) - sizes, sizes
+    )
+    if blob:
+        count, at = read_varint(blob, 0)
+        fresh = unpack_cells(blob[at:], min(count, MAX_RAW))
+        held = Spans(
+            np.concatenate([held.pool, fresh.pool]),
+            np.concatenate([held.start, fresh.start + len(held.pool)]),
+            np.concatenate([held.length, fresh.length]),
+        )
+    if len(values) and not 0 <= int(values.min()) <= int(values.max()) < len(held.start):
+        raise ArchiveError("damaged: a column points beyond its levels")
+    return Spans(held.pool, held.start[values], held.length[values])
+
+
+def _write_numbers(meta: dict[str, Any], kinds: Int, values: Int) -> tuple[Bytes, I32]:
+    forms = np.array(meta["f"], np.int8)
+    decimals = int(meta["d"])
+    step = int(meta.get("q", 1))
+    written, length = spans.write(values * np.int64(step), forms[kinds], decimals)
+    if "a" not in meta:
+        return written, length
+    prefix, suffix = (str(a).encode("latin-1") for a in meta["a"])
+    n = len(length)
+    pool = np.concatenate([np.frombuffer(prefix + suffix, np.uint8), written])
+    size = np.empty((n, 3), np.int32)
+    size[:, 0], size[:, 1], size[:, 2] = len(prefix), length, len(suffix)
+    start = np.empty((n, 3), np.int64)
+    start[:, 0], start[:, 2] = 0, len(prefix)
+    start[:, 1] = np.cumsum(length, dtype=np.int64) - length + len(prefix) + len(suffix)
+    return spans.weave(pool, start.reshape(-1), size.reshape(-1)), size.sum(axis=1, dtype=np.int32)
