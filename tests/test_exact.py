@@ -96,7 +96,12 @@ def test_a_student_learns_what_a_table_of_pairs_cannot():
     symbols = marks[:, 0] ^ marks[:, 1]  # neither alone says anything
     layers = student.train(marks, [2, 2, 2, 2], symbols, 2)
     network.prove(layers)
-    verdict = student.verdicts(network.reference(layers, student.one_hot(marks, [2] * 4)))
+    x = student.places(marks, [2] * 4)
+    verdict = student.verdicts(network.reference(layers, x, ones=True))
+    dense = (x[:, :, None] == np.arange(8)).any(axis=1).astype(np.int64)
+    for run in (network.reference, network.in_floats):
+        assert (student.verdicts(run(layers, dense)) == verdict).all()
+    assert (student.verdicts(network.in_floats(layers, x, ones=True)) == verdict).all()
     wrong = 0
     for v in np.unique(verdict):
         ones = symbols[verdict == v].mean()
@@ -151,13 +156,15 @@ def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_pat
     rng = np.random.default_rng(0)
     harmful, seen_by_reference, slow = 0, [], network.reference
     monkeypatch.setattr(
-        network, "reference", lambda *given: seen_by_reference.append(1) or slow(*given)
+        network,
+        "reference",
+        lambda *given, **more: seen_by_reference.append(1) or slow(*given, **more),
     )
     for _ in range(1000):
         row, column = rng.integers(0, 500), rng.integers(0, student.VERDICTS)
 
-        def off(layers, x, row=row, column=column):
-            votes = plain(layers, x)
+        def off(layers, x, row=row, column=column, **more):
+            votes = plain(layers, x, **more)
             if len(votes) > max(row, 8):  # a fault in the known answers is refused at once
                 # one vote is one ulp beside its value, as far as that changes the verdict
                 votes[row, column] = np.nextafter(votes[row].max(), np.inf)

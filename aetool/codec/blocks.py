@@ -55,6 +55,7 @@ def encode(
     period: the columns are alike at this distance, so that most take over a plan from there.
     students: that the archive carries (a shared model has its own)."""
     students = shared.students if shared else students
+    students = students.by_reference() if students else None  # decoding then compares the floats
     shape = tuple(len(c.streams) for c in coded)
     made = _Encoder(rows, effort, hints.moved(shape), shared, period, students)
     metas: list[Any] = []

@@ -62,8 +62,8 @@ class Students:
         out = np.empty(known.rows, np.int64)
         marks, radices = _marks(one.features, known)
         for first in range(0, known.rows, ROWS):
-            x = student.one_hot(marks[first : first + ROWS], radices)
-            out[first : first + ROWS] = student.verdicts(run(one.layers, x))
+            x = student.places(marks[first : first + ROWS], radices)
+            out[first : first + ROWS] = student.verdicts(run(one.layers, x, ones=True))
         return out
 
     def attempt(

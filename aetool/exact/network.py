@@ -8,6 +8,7 @@ gives the same result (Balle, Johnston & Minnen, ICLR 2019, carry integers in fl
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,22 +60,30 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
         inputs, most_in = weight.shape[1], MOST
 
 
-def reference(layers: Sequence[Layer], x: Int) -> Int:
-    """(rows, outputs) int64: the norm, in integers."""
-    h: Int = x.astype(np.int64)
-    for layer in layers[:-1]:
-        h = np.clip((h @ layer.weight + layer.bias) >> np.int64(layer.shift), 0, MOST)
-    return np.asarray(h @ layers[-1].weight + layers[-1].bias)
+def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
+    """(rows, outputs) int64: the norm, in integers. x: (rows, inputs); ones: or the places of ones
+    among zeros, (rows, ones)."""
+    h: Int = _sums(layers[0].weight, x) if ones else x.astype(np.int64) @ layers[0].weight
+    for layer, after in itertools.pairwise(layers):
+        h = np.clip((h + layer.bias) >> np.int64(layer.shift), 0, MOST) @ after.weight
+    return np.asarray(h + layers[-1].bias)
 
 
-def in_floats(layers: Sequence[Layer], x: Int) -> npt.NDArray[np.float64]:
+def in_floats(layers: Sequence[Layer], x: Int, ones: bool = False) -> npt.NDArray[np.float64]:
     """The same in float64, by whatever BLAS there is."""
-    h = x.astype(np.float64)
-    for layer in layers[:-1]:
-        w, b = folded(layer)
-        h = np.clip(np.floor(h @ w + b), 0, MOST)
-    w, b = folded(layers[-1])
-    return h @ w + b
+    w, b = folded(layers[0])
+    h = _sums(w, x) if ones else x.astype(np.float64) @ w
+    for layer in layers[1:]:
+        w, after = folded(layer)
+        h, b = np.clip(np.floor(h + b), 0, MOST) @ w, after
+    return np.asarray(h + b)
+
+
+def _sums(weight: npt.NDArray[Any], places: Int) -> Any:
+    out = np.zeros((len(places), weight.shape[1]), weight.dtype)
+    for place in places.T:
+        out += weight[place]
+    return out
 
 
 def folded(layer: Layer) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

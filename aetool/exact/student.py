@@ -22,13 +22,10 @@ SHARPEST = 4.0  # what gates are multiplied by at the end
 WEIGHT_MOST = 127  # weights are stored in 8 bits
 
 
-def one_hot(marks: Int, radices: list[int]) -> Int:
-    """(rows, sum of radices) of features (rows, features): 1 where a feature has the value."""
-    out = np.zeros((len(marks), sum(radices)), np.int64)
-    rows = np.arange(len(marks))
-    for column, begin in zip(marks.T, np.cumsum([0, *radices[:-1]]), strict=True):
-        out[rows, column + begin] = 1
-    return out
+def places(marks: Int, radices: list[int]) -> Int:
+    """Which of the sum of radices inputs are 1, (rows, features): one for the value of each
+    feature."""
+    return np.asarray(marks + np.cumsum([0, *radices[:-1]]))
 
 
 def train(
@@ -47,12 +44,12 @@ def train(
     }
     parameters = {k: v.astype(np.float32) for k, v in parameters.items()}
     moments = {k: [np.zeros_like(v), np.zeros_like(v)] for k, v in parameters.items()}
-    begins, batch = np.cumsum([0, *radices[:-1]]), np.arange(BATCH)
+    inside, batch = places(marks, radices), np.arange(BATCH)
     for step in range(STEPS):
         rows = rng.integers(0, len(symbols), BATCH)
         x = np.zeros((BATCH, inputs), np.float32)
         s = np.zeros((BATCH, alphabet), np.float32)
-        x[batch[:, None], marks[rows] + begins] = 1
+        x[batch[:, None], inside[rows]] = 1
         s[batch, symbols[rows]] = 1
         gradients = _gradients(parameters, x, s, 1 + (SHARPEST - 1) * step / STEPS)
         rate = RATE * min(1.0, 2 * (1 - step / STEPS))
