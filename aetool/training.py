@@ -21,6 +21,7 @@ TABLE_BATCH, IMAGE_BATCH = 256, 128
 TABLE_STEPS, IMAGE_STEPS = 2500, 4000  # by default; --epochs says otherwise
 TABLE_SECONDS, IMAGE_SECONDS = 60.0, 300.0  # by default; --max-time says otherwise
 HELD_OUT, MOST_HELD_OUT, FEWEST_TO_HOLD = 0.1, 10_000, 20
+COPIES = 0.05  # nats a column: less than this between real and mixed rows, and a code copies
 CHECKS, PATIENCE = 25, 6  # looks at the held-out part, and how many without gain end it
 
 
@@ -93,14 +94,20 @@ def train(
     try:
         for stage in model.stages():
             run.stage(stage, lambda: data[torch.from_numpy(shuffle.choice(fitted, batch))])
+            model.load_state_dict(run.best)
     finally:
         torch.set_num_threads(threads)
-    model.load_state_dict(run.best)
     model.eval().cpu()
     loss = float(run.best_loss)
     facts = {"steps": run.step, "held_out_loss_nats": round(loss, 4), "device": str(device)}
-    facts["train_loss_nats"] = round(run.evaluate(data[torch.from_numpy(fitted[:10_000])]), 4)
+    own = run.evaluate(data[torch.from_numpy(fitted[:10_000])])
+    facts |= {"train_loss_nats": round(own, 4), "gap_nats": round(loss - own, 4)}
     facts["weights"] = sum(p.numel() for p in model.parameters())
+    with torch.no_grad():
+        seen = data[torch.from_numpy(held)].cpu()
+        if _code_size(model) >= math.prod(spec.shape or (spec.features,)) and _copies(model, seen):
+            facts["copies"] = True
+        facts |= model.report(seen)
     return Trained(model, held, _code_size(model), facts)
 
 
@@ -111,6 +118,19 @@ def split(rows: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.i
         return np.sort(order), np.sort(order)
     held = min(MOST_HELD_OUT, max(2, round(HELD_OUT * rows)))
     return np.sort(order[held:]), np.sort(order[:held])
+
+
+def _copies(model: Any, x: Tensor) -> bool:
+    """Whether rows whose columns (pixels) come from different rows cost hardly more than real ones:
+    then the code tells nothing of what belongs together."""
+    rng = np.random.default_rng(0)
+    flat, owners = x.flatten(1), model.spec.owners()
+    mixed = flat.clone()
+    for column in range(int(owners.max()) + 1):
+        own = torch.from_numpy(np.flatnonzero(owners == column))
+        mixed[:, own] = flat[torch.from_numpy(rng.permutation(len(flat)))][:, own]
+    real, fake = (float(model.parts(v)[:, :-1].mean()) for v in (x, mixed.reshape(x.shape)))
+    return fake - real < COPIES
 
 
 def _code_size(model: Any) -> int:
@@ -140,7 +160,8 @@ class _Run:
         self.best = copy.deepcopy(model.state_dict())
 
     def stage(self, parameters: list[Tensor], draw: Any) -> None:
-        """Train these parameters until steps, time or patience run out."""
+        """Train these parameters until steps, time or patience run out; keeps the best weights."""
+        self.best_loss = math.inf
         optimiser = torch.optim.AdamW(
             parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
         )

@@ -1,9 +1,9 @@
-"""Three models that are wrong in ways the field has shipped; conformance must refuse each."""
+"""Five models that are wrong in ways the field has shipped; conformance must refuse each."""
 
 import torch
 
 from aetool import Model
-from aetool_ae.net import Plain
+from aetool.nn import AutoEncoder
 from aetool_vae import Params
 from aetool_vae.net import VAE
 
@@ -25,7 +25,22 @@ class DeadKL(VAE):
         return torch.cat([found[:, :-1], found[:, -1:] * 0], dim=1)
 
 
-class BatchDependent(Plain):
+class FlippedKL(VAE):
+    """Is paid for what its code says."""
+
+    def parts(self, x, given=None):
+        found = super().parts(x)
+        return torch.cat([found[:, :-1], -found[:, -1:]], dim=1)
+
+
+class Peeking(AutoEncoder):
+    """Hands its decoder the record itself."""
+
+    def parts(self, x, given=None):
+        return self.likelihood(x, x + 0 * self.decode(self.encode(x)))
+
+
+class BatchDependent(AutoEncoder):
     """Centres a batch by its own mean."""
 
     def encode(self, x, given=None):
@@ -41,5 +56,5 @@ MODELS = {
         Params,
         frozenset({"table"}),
     )
-    for cls in (Resampled, DeadKL, BatchDependent)
+    for cls in (Resampled, DeadKL, FlippedKL, Peeking, BatchDependent)
 }

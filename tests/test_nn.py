@@ -93,12 +93,9 @@ def test_beta_weighs_the_divergence(data):
     torch.testing.assert_close(draws[0] - draws[1], kl_to_standard_normal(*one.posterior(x)))
 
 
-def test_exactly_k_code_units_are_active(data):
-    spec, x = data
-    z = make("sparse", spec, latent=20, k=3).encode(x)
-    assert ((z != 0).sum(dim=1) == 3).all()
+def test_k_is_at_most_the_code(data):
     with pytest.raises(ParamError, match="k of sparse"):
-        make("sparse", spec, latent=4, k=5)
+        make("sparse", data[0], latent=4, k=5)
 
 
 def test_l1_is_added_to_the_loss(data):
@@ -137,24 +134,6 @@ def test_corruption_is_as_declared(data):
     assert abs(float(noise.std()) - 0.5) < 0.1
     still = make("denoising", spec, noise=0.0, mask=0.0)
     assert torch.equal(still.corrupt(x, torch.Generator()), x)
-
-
-def test_a_linear_autoencoder_spans_the_principal_subspace():
-    rng = np.random.default_rng(0)
-    X = (
-        rng.normal(size=(2000, 6))
-        @ np.diag([5, 4, 1, 0.5, 0.3, 0.1])
-        @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
-    )
-    X = (X / X.std()).astype(np.float32)
-    spec = scaling.image_spec((1, 1, 6))  # six plain numbers
-    params = make_params(plugins.get_model("ae"), {"latent": 2, "depth": 0, "error": "mse"})
-    settings = training.Settings(epochs=200, batch_size=200)
-    net = training.train(plugins.resolve("aetool_ae.net:Plain"), spec, params,
-                         X.reshape(-1, 1, 1, 6), settings).net  # fmt: skip
-    learned = np.linalg.qr(dict(net.decoder.named_parameters())["0.weight"].detach().numpy())[0]
-    _, _, vt = np.linalg.svd(X - X.mean(0))
-    assert np.linalg.svd(vt[:2] @ learned)[1].min() > 0.999
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 7, 9), (1, 28, 28), (1, 3, 5)])

@@ -1,7 +1,7 @@
 """What an author of a deep model builds on: AutoEncoder, backbones, likelihood. Needs torch."""
 
-from aetool.nn.autoencoder import AutoEncoder
+from aetool.nn.autoencoder import AutoEncoder, Stacked
 from aetool.nn.backbones import backbone
 from aetool.nn.likelihood import Likelihood, kl_to_standard_normal
 
-__all__ = ["AutoEncoder", "Likelihood", "backbone", "kl_to_standard_normal"]
+__all__ = ["AutoEncoder", "Likelihood", "Stacked", "backbone", "kl_to_standard_normal"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -64,9 +65,9 @@ class AutoEncoder(nn.Module):
         """(batch, columns + 1) nats: each column's cost, and last what all share."""
         return self.likelihood(x, self.decode(self.encode(x, given), given))
 
-    def loss(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """(batch,): what training lowers."""
-        z = self.encode(self.corrupt(x, rng))
+    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's."""
+        z = self.encode(self.corrupt(x, rng) if seen is None else seen)
         return self.likelihood(x, self.decode(z)).sum(dim=1) + self.penalty(z)
 
     def penalty(self, z: Tensor) -> Tensor:
@@ -76,6 +77,41 @@ class AutoEncoder(nn.Module):
     def after_step(self, rng: torch.Generator) -> None:
         """Called after every optimiser step."""
 
-    def stages(self) -> list[list[nn.Parameter]]:
-        """Groups of parameters trained one after the other."""
+    def stages(self) -> Iterable[list[nn.Parameter]]:
+        """Groups of parameters trained one after the other, each from the best weights of the one
+        before; the loss may change between them."""
         return [list(self.parameters())]
+
+    def report(self, x: Tensor) -> dict[str, float]:
+        """Figures of the trained model on held-out rows, for `info`."""
+        return {}
+
+
+class Stacked(AutoEncoder):
+    """With params.stacked, levels are trained one after the other before all of them together.
+
+    Greedy layer-wise pre-training (Bengio, Lamblin, Popovici & Larochelle 2007): level i learns to
+    restore what the levels below make of x, from a damaged copy of it if the model damages x.
+    """
+
+    level: int | None = None
+
+    def stages(self) -> Iterator[list[nn.Parameter]]:
+        downs, ups = list(self.encoder), list(reversed(list(self.decoder)))  # type: ignore[call-overload]
+        for i in range(len(downs) if self.params.stacked else 0):
+            self.level = i
+            yield [*downs[i].parameters(), *ups[i].parameters()]
+        self.level = None
+        yield list(self.parameters())
+
+    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        if self.level is None:
+            return super().loss(x, rng, seen)
+        i, wanted = self.level, x
+        seen = self.corrupt(x, rng) if seen is None else seen
+        for below in list(self.encoder)[:i]:  # type: ignore[call-overload]
+            wanted, seen = below(wanted), below(seen)
+        back = self.decoder[-1 - i](self.encoder[i](seen))  # type: ignore[index]
+        if i == 0:
+            return self.likelihood(x, back).sum(dim=1)
+        return (back - wanted.detach()).square().flatten(1).sum(dim=1)

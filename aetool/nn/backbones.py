@@ -1,40 +1,57 @@
-"""The layers between data and code: an MLP for tables, convolutions for pictures."""
+"""The layers between data and code, by levels: an MLP for tables, convolutions for pictures."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from aetool.model import Spec
 
 
 def backbone(
-    spec: Spec, latent: int, *, width: int = 128, depth: int = 2, out: int | None = None
-) -> tuple[nn.Module, nn.Module]:
+    spec: Spec,
+    latent: int,
+    *,
+    width: int = 128,
+    depth: int = 2,
+    out: int | None = None,
+    tied: bool = False,
+) -> tuple[nn.Sequential, nn.Sequential]:
     """(encoder, decoder): x to (batch, out or latent), and (batch, latent) to the layout of x.
 
+    Both are sequences of depth + 1 levels, and decoder[-1 - i] goes back over what encoder[i] maps.
     width: units of a hidden layer (channels of the first convolution are a quarter of it).
     depth: hidden layers, or for pictures halvings of the sides; 0 makes both maps linear.
+    tied: the decoder's weights are the encoder's, transposed (out must then be latent).
     """
     out = out or latent
     if spec.shape is not None:
-        return _conv(spec.shape, latent, width // 4, depth, out)
-    sizes = [width] * depth
-    encoder = _mlp([spec.features, *sizes, out])
-    return encoder, _mlp([latent, *sizes, spec.features])
+        downs, ups = _conv(spec.shape, latent, width // 4, depth, out)
+    else:
+        sizes = [spec.features, *[width] * depth]
+        downs = [[nn.Linear(a, b)] for a, b in pairwise([*sizes, out])]
+        ups = [[nn.Linear(b, a)] for a, b in reversed(list(pairwise([*sizes, latent])))]
+    if tied:
+        ups = [[_tied(d, u), *rest] for d, (u, *rest) in zip(_linears(downs), ups, strict=True)]
+    for layers in (*downs[:-1], *ups[:-1]):
+        layers.append(nn.SiLU())
+    return _levels(downs), _levels(ups)
 
 
-def _mlp(sizes: list[int]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.SiLU()]
-    return nn.Sequential(*layers[:-1])
+def _levels(layers: list[list[nn.Module]]) -> nn.Sequential:
+    return nn.Sequential(*(nn.Sequential(*level) for level in layers))
+
+
+def _linears(downs: list[list[nn.Module]]) -> list[nn.Module]:
+    """The linear map or convolution of each level, from the code back to the data."""
+    return [next(m for m in level if hasattr(m, "weight")) for level in reversed(downs)]
 
 
 def _conv(
     shape: tuple[int, int, int], latent: int, channels: int, depth: int, out: int
-) -> tuple[nn.Module, nn.Module]:
+) -> tuple[list[list[nn.Module]], list[list[nn.Module]]]:
     """Stride-2 convolutions and their transposes, with linear maps to and from the code."""
     sides = [(shape[1], shape[2])]
     for _ in range(depth):
@@ -43,18 +60,47 @@ def _conv(
         sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
     widths = [shape[0]] + [channels << i for i in range(len(sides) - 1)]
     flat = widths[-1] * sides[-1][0] * sides[-1][1]
-    down: list[nn.Module] = []
-    for a, b in pairwise(widths):
-        down += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.SiLU()]
-    up: list[nn.Module] = []
+    downs: list[list[nn.Module]] = [
+        [nn.Conv2d(a, b, 3, stride=2, padding=1)] for a, b in pairwise(widths)
+    ]
+    downs.append([nn.Flatten(), nn.Linear(flat, out)])
+    ups: list[list[nn.Module]] = [[nn.Linear(latent, flat), _Unflatten(widths[-1], *sides[-1])]]
     levels = list(zip(widths, sides, strict=True))
     for (small, _), (large, side) in pairwise(reversed(levels)):
         # the transpose of a stride-2 convolution has two possible sizes: this picks the right one
         pad = (1 - side[0] % 2, 1 - side[1] % 2)
-        up += [nn.SiLU(), nn.ConvTranspose2d(small, large, 3, 2, 1, output_padding=pad)]
-    encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, out))
-    decoder = nn.Sequential(nn.Linear(latent, flat), _Unflatten(widths[-1], *sides[-1]), *up)
-    return encoder, decoder
+        ups.append([nn.ConvTranspose2d(small, large, 3, 2, 1, output_padding=pad)])
+    return downs, ups
+
+
+def _tied(down: nn.Module, up: nn.Module) -> nn.Module:
+    """The map back by the transposed weights of `down`, with a bias of its own."""
+    return _TiedLinear(down, up) if isinstance(down, nn.Linear) else _TiedConv(down, up)
+
+
+class _TiedLinear(nn.Module):
+    """x W + b of a Linear of weight W (out, in) read backwards."""
+
+    def __init__(self, down: nn.Module, up: nn.Module) -> None:
+        super().__init__()
+        self.down, self.bias = down, up.bias
+        self.up = [up]  # for its geometry; a list, so that its weight is nobody's parameter
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.down.get_parameter("weight")
+        return F.linear(x, weight.t(), self.get_parameter("bias"))
+
+
+class _TiedConv(_TiedLinear):
+    """The adjoint of a convolution: transposed convolution by the same weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = self.down.get_parameter("weight"), self.get_parameter("bias")
+        up = self.up[0]
+        assert isinstance(up, nn.ConvTranspose2d)
+        return F.conv_transpose2d(
+            x, weight, bias, stride=2, padding=1, output_padding=up.output_padding
+        )
 
 
 class _Unflatten(nn.Module):

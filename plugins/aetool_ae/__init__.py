@@ -1,10 +1,17 @@
-"""A plain autoencoder: under- or overcomplete, of any depth and width."""
+"""A plain autoencoder: under- or overcomplete, linear or deep, tied, pre-trained level by level."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from aetool import Model, NetParams, hookimpl
+from aetool import Model, NetParams, hookimpl, param
+
+
+@dataclass(frozen=True)
+class Params(NetParams):
+    tied: bool = param(False, "the decoder's weights are the encoder's, transposed")
+    stacked: bool = param(False, "pre-train level by level before training all together")
 
 
 @hookimpl
@@ -13,5 +20,5 @@ def aetool_models() -> Iterable[Model]:
         "ae",
         "plain autoencoder; a code smaller than the record makes it learn what records share",
         net="aetool_ae.net:Plain",
-        Params=NetParams,
+        Params=Params,
     )

@@ -10,15 +10,21 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
-    l1: float = param(0.01, "weight of the mean absolute code, in nats", min=0.0, max=100.0)
+    l1: float = param(0.01, "weight of the sum of absolute code units, in nats", min=0.0, max=100.0)
+    l2: float = param(0.0, "weight of the sum of squared code units, in nats", min=0.0, max=100.0)
     k: int = param(0, "keep only the k largest code units of a record; 0: all", min=0, max=4096)
+    kl: float = param(
+        0.0, "weight of the divergence of each unit's mean activation from rho; the code is then "
+        "within 0 .. 1", min=0.0, max=1000.0,
+    )  # fmt: skip
+    rho: float = param(0.05, "mean activation that kl asks for", min=0.001, max=0.999)
 
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "sparse",
-        "sparse autoencoder: l1 penalty on the code, or only its k largest units",
+        "sparse autoencoder: l1, l2 or KL penalty on the code, or only its k largest units",
         net="aetool_sparse.net:Sparse",
         Params=Params,
     )

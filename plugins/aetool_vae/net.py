@@ -46,8 +46,8 @@ class VAE(AutoEncoder):
         kl = kl_to_standard_normal(mean, log_var)[:, None]
         return torch.cat([total[:, :-1], kl], dim=1)
 
-    def loss(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        mean, log_var = self.posterior(x)
+    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        mean, log_var = self.posterior(x if seen is None else seen)
         noise = torch.randn(mean.shape, generator=rng, device=x.device)
         cost = self.likelihood(x, self.decode(mean + (0.5 * log_var).exp() * noise)).sum(dim=1)
         return cost + self.params.beta * kl_to_standard_normal(mean, log_var)
