@@ -8,6 +8,7 @@ from aetool.errors import ArchiveError
 
 MAX_RAW = 1 << 31
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
+_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 8 << 20}]
 
 
 def varint(value: int) -> bytes:
@@ -33,9 +34,11 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def pack(raw: bytes) -> bytes:
-    """Bytes, smaller if they can be: varint length * 2 (+ 1 if LZMA2), then the data."""
-    small = lzma.compress(raw, lzma.FORMAT_RAW, filters=_FILTERS) if len(raw) > 16 else raw
+def pack(raw: bytes, quick: bool = False) -> bytes:
+    """Bytes, smaller if they can be: varint length * 2 (+ 1 if LZMA2), then the data. quick: looks
+    less for what repeats."""
+    filters = _QUICK if quick else _FILTERS
+    small = lzma.compress(raw, lzma.FORMAT_RAW, filters=filters) if len(raw) > 16 else raw
     if len(small) < len(raw):
         return varint(2 * len(raw) + 1) + small
     return varint(2 * len(raw)) + raw

@@ -57,7 +57,8 @@ def encode(
     students = shared.students if shared else students
     students = students.by_reference() if students else None  # decoding then compares the floats
     shape = tuple(len(c.streams) for c in coded)
-    made = _Encoder(rows, effort, hints.moved(shape), shared, period, students)
+    before = hints.moved(shape) if effort.reuse or hints.shape == shape else ()
+    made = _Encoder(rows, effort, before, shared, period, students)
     metas: list[Any] = []
     for place, column in enumerate(coded):
         own = shared is not None and shared.metas[place] == column.meta

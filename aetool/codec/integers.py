@@ -271,10 +271,11 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Push
     return Pushed(pairs, raw, lanes, usual)
 
 
-def squeezed(plan: Plan, values: Int) -> bytes:
-    """Values less plan["o"] in plan["y"] bytes each, by LZMA2: for long repeats."""
+def squeezed(plan: Plan, values: Int, quick: bool = False) -> bytes:
+    """Values less plan["o"] in plan["y"] bytes each, by LZMA2: for long repeats. quick: only to
+    see about how many bytes that takes."""
     above = (values - np.int64(plan["o"])).view(np.uint64)
-    return pack(above.astype(f"<u{plan['y']}").tobytes())
+    return pack(above.astype(f"<u{plan['y']}").tobytes(), quick)
 
 
 def _unsqueezed(plan: Plan, data: bytes, count: int) -> Int:

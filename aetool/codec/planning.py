@@ -20,6 +20,7 @@ FEATURE_BITS = 64.0
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
 SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
+LIKELY, UNLIKELY = 1.8, 1.0  # times what a plan takes, quickly squeezed: it may still be smaller
 LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
@@ -212,7 +213,10 @@ class Planner:
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
             plan = {**plan, "l": hint["l"]} if "l" in hint else plan
-            return self._squeezed(plan, stream) if "y" in hint and not like else plan
+            promise = 0.0 if "y" in hint else UNLIKELY
+            return (
+                self._squeezed(plan, stream, promise) if self.effort.repeats and not like else plan
+            )
         v = stream.values
         if (v == v[0]).all():
             once: Plan = {"b": [int(v[0])]}
@@ -252,10 +256,11 @@ class Planner:
                 best = (cost, plan, r)
         assert best is not None
         plan = self._finish(best[1], stream, best[2])
-        return self._squeezed(plan, stream) if self.effort.repeats else plan
+        return self._squeezed(plan, stream, LIKELY) if self.effort.repeats else plan
 
-    def _squeezed(self, plan: Plan, stream: Stream) -> Plan:
-        """LZMA2 instead, where repeats make it smaller: tried on a part first."""
+    def _squeezed(self, plan: Plan, stream: Stream, promise: float) -> Plan:
+        """LZMA2 instead, where repeats make it smaller. promise: how large, as a multiple of what
+        the plan takes, it may be on two parts, looked at quickly, to be tried on all; 0: any."""
         n = len(stream.values)
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
@@ -263,8 +268,9 @@ class Planner:
         ours = bits_of(plan, stream, self.known) / 8 + 2 * len(plan["b"])
         if ours < LEAST_SQUEEZED:
             return plan
-        part = len(integers.squeezed(other, stream.values[:SQUEEZED]))
-        if part > 2.5 * ours * min(n, SQUEEZED) / n + 64:
+        parts = [stream.values[i : i + SQUEEZED] for i in (0, n // 2)] if promise else []
+        looked = sum(len(integers.squeezed(other, p, quick=True)) for p in parts)
+        if looked > promise * ours * sum(map(len, parts)) / n + 64:
             return plan
         stream.squeezed = integers.squeezed(other, stream.values)
         return other if len(stream.squeezed) < 0.99 * ours else plan
