@@ -160,6 +160,8 @@ def decode(
         if len(edges) != rows + 1:
             raise ArchiveError("damaged: a block has not the records it claims")
         return piece[edges[inside.start] : edges[inside.stop]]
+    if not held or (wanted is not None and max(wanted, default=0) >= len(held)):
+        raise ArchiveError("damaged: a block has not the columns that the header promises")
     if wanted is not None:
         held = [held[j] for j in wanted]
     ends = str(content.words.get("e", "\n")).encode()
