@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +36,10 @@ class Maps:
     (features, q), precision a scalar and diagonal (features,).
     What the prediction leaves is a mixture of zero-mean Gaussians, tails and all: scale and weight
     are (components, features). prior: (features,), how often a flag or level occurs.
+
+    shared: the code has a density of its own, and is part of the score: numbers are surprising
+    beside what the code says of them, and half the square of the code plus `shared` nats is what
+    all columns share. For probabilistic PCA that adds up to -log N(x; mean, covariance).
     """
 
     mean: Float
@@ -48,6 +52,8 @@ class Maps:
     left: Float | None = None
     diagonal: Float | None = None
     precision: float = 0.0
+    shared: float | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)  # figures for `info`
 
 
 class ClosedForm:
@@ -72,6 +78,21 @@ def write(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> dict[str
         "decoder.onnx": _decoder(maps, spec, schema),
         "score.onnx": _score(maps, spec, schema, error),
     }
+
+
+def loadings_of(graphs_: Mapping[str, bytes]) -> Float | None:
+    """(latent, features): what one unit of each code unit adds to the features, in standard
+    deviations; None for a decoder that is not one linear map."""
+    if "decoder.onnx" not in graphs_:
+        return None
+    graph = onnx.ModelProto.FromString(graphs_["decoder.onnx"]).graph
+    maps = [n for n in graph.node if n.op_type in ("Gemm", "MatMul", "Conv", "ConvTranspose")]
+    stored = {t.name: t for t in graph.initializer}
+    if len(maps) != 1 or maps[0].op_type != "Gemm" or maps[0].input[0] != graph.input[0].name:
+        return None
+    weight = onnx.numpy_helper.to_array(stored[maps[0].input[1]]).astype(np.float64)
+    flipped = any(a.name == "transB" and a.i for a in maps[0].attribute)
+    return weight.T if flipped else weight
 
 
 def latent_of(graphs_: dict[str, bytes]) -> int:
@@ -109,8 +130,7 @@ def _close(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str
 def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
     _, features = _open(g, spec, schema)
-    bias = -maps.mean @ maps.encoder
-    z = g.op("Gemm", features, g.const(maps.encoder), g.const(bias))
+    z = _coded(g, maps, features)
     g.output("z", z, TensorProto.FLOAT, [maps.encoder.shape[1]])
     return g.build("encoder")
 
@@ -118,8 +138,16 @@ def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
 def _decoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
     z = g.input("z", TensorProto.FLOAT, [maps.decoder.shape[0]])
-    _close(g, spec, schema, "x_hat", g.op("Gemm", z, g.const(maps.decoder), g.const(maps.mean)))
+    _close(g, spec, schema, "x_hat", _decoded(g, maps, z))
     return g.build("decoder")
+
+
+def _coded(g: Graph, maps: Maps, features: str) -> str:
+    return g.op("Gemm", features, g.const(maps.encoder), g.const(-maps.mean @ maps.encoder))
+
+
+def _decoded(g: Graph, maps: Maps, z: str) -> str:
+    return g.op("Gemm", z, g.const(maps.decoder), g.const(maps.mean))
 
 
 def _predicted(g: Graph, maps: Maps, features: str) -> str:
@@ -138,16 +166,22 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
     g = Graph()
     x, features = _open(g, spec, schema)
     if error == "bits":
-        expected = _predicted(g, maps, features)
+        z = _coded(g, maps, features) if maps.shared is not None else ""
+        expected = _decoded(g, maps, z) if z else _predicted(g, maps, features)
         parts = _surprise(g, maps, spec, features, expected)
         extra = graphs.unexpected_gaps(g, schema, x) if schema else None
         if extra is not None:
             parts = g.op("Add", parts, g.op("Concat", extra, g.take(parts, [-1]), axis=1))
             parts = _last_zero(g, parts, len(spec.columns))
+        if z:
+            half = np.full((maps.encoder.shape[1], 1), 0.5)
+            code = g.op("MatMul", g.op("Mul", z, z), g.const(half))
+            code = g.op("Add", code, g.const(maps.shared or 0.0))
+            own = g.take(parts, list(range(len(spec.columns))))
+            parts = g.op("Concat", own, code, axis=1)
         parts = g.op("Mul", parts, g.const(1 / math.log(2)))
     else:
-        z = g.op("Gemm", features, g.const(maps.encoder), g.const(-maps.mean @ maps.encoder))
-        expected = g.op("Gemm", z, g.const(maps.decoder), g.const(maps.mean))
+        expected = _decoded(g, maps, _coded(g, maps, features))
         off = g.op("Sub", features, expected)
         cost = g.op("Mul", off, off) if error == "mse" else g.op("Abs", off)
         scored = np.flatnonzero(spec.owners() >= 0)

@@ -1,12 +1,18 @@
 """Each model against an independent oracle of its mathematics."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.stats
+import sklearn.decomposition
 import torch
 
 from aetool import operations, plugins, training
 from aetool.data import scaling
 from aetool.data.schema import infer
+from aetool.data.sources import open_source
 from aetool.data.table import Table
 from aetool.model import make_params
 from aetool.operations import FitOptions
@@ -72,6 +78,44 @@ def test_pca_by_deflation_is_the_singular_value_decomposition(plane):
     maps = net(spec, params).fit([centred[:700], centred[700:]])
     overlap = np.abs(np.array(axes) @ maps.encoder)
     assert np.allclose(overlap, np.eye(3), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def ppca(plane):
+    """(spec, features, inputs, bundle) of probabilistic PCA on the plane, at three decimals."""
+    frame = pd.DataFrame(np.round(5 * plane, 3), columns=list("abcdef"))
+    options = FitOptions("pca", {"probabilistic": True, "latent": 2})
+    ready = operations.fitting.prepare(open_source(frame), options)
+    return ready, operations.fit(frame, options)
+
+
+def test_probabilistic_pca_is_the_gaussian_it_says(ppca):
+    ready, made = ppca
+    x = ready.features.astype(float)
+    mean, cov = x.mean(axis=0), np.cov(x.T, bias=True)
+    values, vectors = np.linalg.eigh(cov)
+    noise = values[:-2].mean()
+    w = vectors[:, -2:] * np.sqrt(values[-2:] - noise)
+    c = w @ w.T + noise * np.eye(6)
+    parts = made.session("score.onnx", "cpu")(ready.inputs)["parts"].astype(float)
+    found = parts.sum(axis=1) * np.log(2) + np.log(2 * ready.spec.half).sum()
+    wanted = -scipy.stats.multivariate_normal(mean, c).logpdf(x)
+    assert np.allclose(found, wanted, atol=2e-3)
+    peer = sklearn.decomposition.PCA(2).fit(x)
+    assert -found.mean() == pytest.approx(peer.score(x), abs=2e-3)
+    inverse = np.eye(6) / noise - w @ np.linalg.inv(w.T @ w + noise * np.eye(2)) @ w.T / noise
+    assert np.allclose(inverse @ c, np.eye(6), atol=1e-9), "Woodbury's identity as documented"
+
+
+def test_probabilistic_pca_encodes_the_posterior_mean(ppca):
+    ready, made = ppca
+    x = ready.features.astype(float)
+    z = made.session("encoder.onnx", "cpu")(ready.inputs)["z"].astype(float)
+    assert np.allclose(z.mean(axis=0), 0, atol=1e-4)
+    values = np.linalg.eigvalsh(np.cov(x.T, bias=True))[::-1]
+    noise = values[2:].mean()
+    # the posterior mean shrinks: its variance is 1 - sigma^2 / lambda, the rest is in its spread
+    assert np.allclose(z.var(axis=0), 1 - noise / values[:2], atol=1e-4)
 
 
 def test_transposed_convolution_is_the_adjoint_of_convolution(blobs):
@@ -165,3 +209,17 @@ def test_options_work_on_tables_and_pictures(plugin, params, kind, tmp_path):
     bench = _Bench(plugins.get_model(plugin), kind)
     made = operations.fit(bench.path, FitOptions(plugin, params, epochs=4, device="cpu"))
     assert np.isfinite(operations.score(bench.path, made, "cpu")).all()
+
+
+def test_loadings_say_what_a_code_unit_moves(ppca, run, tmp_path):
+    _, made = ppca
+    made.save(tmp_path / "m.aem")
+    found = json.loads(run("info", tmp_path / "m.aem", "--loadings", "--json").out)["loadings"]
+    assert [e["name"] for e in found] == ["z0", "z1"]
+    assert found[0]["explained"] > found[1]["explained"] > 0.01
+    decode = made.session("decoder.onnx", "cpu")
+    moved = np.diff(decode(np.array([[0, 0], [1, 0]], np.float32))["x_hat"], axis=0)[0]
+    spread = np.array([c.scale for c in made.schema.modelled])
+    assert np.allclose([found[0][c] for c in "abcdef"], moved / spread, atol=2e-3)
+    refused = run("info", tmp_path / "m.aem", "--loadings")
+    assert refused.status == 0 and "explained" in refused.out

@@ -55,6 +55,11 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
         err=True,
     )
+    if facts.get("copies"):
+        click.echo(
+            f"note: the code of {bundle.latent} merely copies: records whose columns come from "
+            "different rows cost no more; lower -O latent, or use sparse or denoising", err=True,
+        )  # fmt: skip
     for column in bundle.schema.columns if bundle.schema else ():
         if column.others:
             click.echo(

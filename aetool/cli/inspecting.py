@@ -38,17 +38,20 @@ def export(model: str, output: str, check: bool, force: bool, quiet: bool) -> in
 
 @click.command()
 @click.argument("file")
+@click.option("--loadings", is_flag=True, help="What each unit of a linear model's code moves.")
 @options.as_json
-def info(file: str, as_json: bool) -> None:
+def info(file: str, loadings: bool, as_json: bool) -> None:
     """Say what FILE, a model or an archive, holds."""
     from aetool.operations import inspecting
 
-    found = inspecting.info(file)
+    found = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)
     if as_json:
         click.echo(json.dumps(_finite(found), indent=1))
         return
     for key, value in found.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and not (value and isinstance(value[0], dict)):
+            click.echo(f"{key.replace('_', ' '):16} {', '.join(map(_shown, value))}")
+        elif isinstance(value, list):
             click.echo(f"{key}:")
             for entry in value:
                 click.echo("  " + "  ".join(f"{_shown(v)}" if k == "name" else f"{k} {_shown(v)}"

@@ -174,14 +174,16 @@ def folds_of(rows: int) -> int:
     return 1 if rows < FEWEST_TO_CROSS else FOLDS if rows <= MANY_ROWS else FEW_FOLDS
 
 
-def solve(net: Any, params: Any, prepared: Prepared, keep: Any) -> dict[str, bytes]:
-    """The graphs of a closed form fitted on the rows `keep`."""
+def solve(
+    net: Any, params: Any, prepared: Prepared, keep: Any
+) -> tuple[dict[str, bytes], closed_form.Maps]:
+    """The graphs, and the maps, of a closed form fitted on the rows `keep`."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[rows[i : i + CHUNK]] for i in range(0, len(rows), CHUNK)]
     maps = net(prepared.spec, params).fit(chunks)
     error = getattr(params, "error", "bits")
-    return closed_form.write(maps, prepared.spec, prepared.schema, error)
+    return closed_form.write(maps, prepared.spec, prepared.schema, error), maps
 
 
 def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[list[Bundle], Any]:
@@ -192,7 +194,7 @@ def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[l
     fold = np.arange(rows) % folds
     scorers, parts = [], np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
     for k in range(folds):
-        graphs = solve(net, params, prepared, (fold != k) if folds > 1 else fold == 0)
+        graphs, _ = solve(net, params, prepared, (fold != k) if folds > 1 else fold == 0)
         scorer = _bundle("fold", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
         own = np.flatnonzero(fold == k)
         session = scorer.session("score.onnx", device)
@@ -205,8 +207,9 @@ def _fit_closed(
     model: Model, params: Any, net: Any, prepared: Prepared, options: FitOptions, started: float
 ) -> Bundle:
     _, parts = cross_fit(net, params, prepared, options.device)
-    graphs = solve(net, params, prepared, np.ones(len(prepared.features), bool))
+    graphs, maps = solve(net, params, prepared, np.ones(len(prepared.features), bool))
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
+    facts |= maps.report
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
     return _bundle(model.name, params, prepared, graphs, Calibration.of(parts), facts)
 

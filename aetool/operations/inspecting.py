@@ -143,6 +143,46 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
+def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]]:
+    """For each code unit the features it moves most: what one unit adds to them, in standard
+    deviations. BundleError for a model whose decoder is not linear, or of pictures."""
+    from aetool import closed_form
+
+    model = bundles.load(path)
+    found = closed_form.loadings_of(model.graphs)
+    if found is None or model.schema is None:
+        raise BundleError(
+            f"{path}: --loadings needs a table's model whose decoder is linear: pca, or ae with "
+            "-O depth=0"
+        )
+    names = feature_names(model)
+    explained = model.facts.get("explained", [])
+    out = []
+    for unit, row in enumerate(found):
+        entry: dict[str, Any] = {"name": f"z{unit}"}
+        if unit < len(explained):
+            entry["explained"] = explained[unit]
+        largest = np.argsort(-np.abs(row), kind="stable")[:most]
+        entry |= {names[i]: round(float(row[i]), 4) for i in largest if names[i] and row[i]}
+        out.append(entry)
+    return out
+
+
+def feature_names(model: Bundle) -> list[str]:
+    """What each feature of a table's model is; empty for context."""
+    spec, columns = model.spec, (model.schema.modelled if model.schema else ())
+    names = [""] * spec.features
+    for feature, column in zip(spec.numeric.tolist(), spec.owner.tolist(), strict=True):
+        names[feature] = columns[column].name
+    for feature, column in spec.flags:
+        names[feature] = f"{columns[column].name} missing"
+    for column, start, width in spec.categories:
+        levels = [*columns[column].levels, "other", "missing"]
+        for k in range(width):
+            names[start + k] = f"{columns[column].name}={levels[min(k, len(levels) - 1)]}"
+    return names
+
+
 def verify(path: str | os.PathLike[str], model: Bundle | None = None) -> dict[str, Any]:
     """Check every byte of a bundle or an archive, decoding all blocks; raises if it is damaged."""
     if is_archive(path):

@@ -15,13 +15,14 @@ class Params:
     )
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
     trim: float = param(0.02, "part of the rows weighed down as far out", min=0.0, max=0.4)
+    probabilistic: bool = param(False, "score by the density of probabilistic PCA, without trim")
 
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "pca",
-        "principal components; scores each column given the others by the Gaussian they imply",
+        "principal components; scores each column given the others, or by a density (PPCA)",
         net="aetool_pca.net:PCA",
         Params=Params,
     )

@@ -45,6 +45,8 @@ class PCA(ClosedForm):
                 "drop columns, or make the pictures smaller"
             )
         moments = _moments(batches, None)
+        if self.params.probabilistic:
+            return self._probabilistic(moments)
         for _ in range(2 if self.params.trim and moments.rows >= 20 else 0):
             far = self._distances(self._maps(moments), batches)
             cut = np.quantile(far, 1 - self.params.trim)
@@ -65,8 +67,10 @@ class PCA(ClosedForm):
         prior = np.clip(m.mean, 0, 1)
         one = np.ones((1, len(m.mean)))
         common = (m.mean, axes, axes.T, one, one, prior)
+        report = {"explained": _explained(values, k)}
         if self.spec.features <= DENSE and self.spec.shape is None:
-            return Maps(*common, predict=self._predict(m.cov + np.diag(self._noise())))
+            predict = self._predict(m.cov + np.diag(self._noise()))
+            return Maps(*common, predict=predict, report=report)
         q = min(max(COMPONENTS, k), self.spec.features - 1)
         # maximum-likelihood PPCA (Tipping & Bishop 1999, eqs. 8 and 12): the noise is the mean
         # of the eigenvalues left out; P = I / s - left left^T
@@ -75,7 +79,38 @@ class PCA(ClosedForm):
         shrink = np.maximum(1 / noise - 1 / np.maximum(kept, noise), 0)
         left = vectors[:, :q] * np.sqrt(shrink)
         diagonal = 1 / noise - (left**2).sum(axis=1)
-        return Maps(*common, left=left, diagonal=diagonal, precision=1 / noise)
+        return Maps(*common, left=left, diagonal=diagonal, precision=1 / noise, report=report)
+
+    def _probabilistic(self, m: Moments) -> Maps:
+        """Maximum likelihood of probabilistic PCA (Tipping & Bishop 1999, section 3.2), of numbers.
+
+        sigma^2 is the mean of the eigenvalues left out, W = U (Lambda - sigma^2 I)^(1/2), and with
+        M = W^T W + sigma^2 I the posterior of z is N(M^-1 W^T (x - mean), sigma^2 M^-1). With z its
+        posterior mean, the density needs no d x d inverse:
+
+            (x - mean)^T C^-1 (x - mean) = |x - mean - W z|^2 / sigma^2 + |z|^2,
+            log |C| = d log sigma^2 + log |M / sigma^2|,
+
+        which is C^-1 = sigma^-2 I - sigma^-2 W M^-1 W^T written out.
+        """
+        numbers = self.spec.numeric
+        if len(numbers) < 2:
+            raise DataError("probabilistic pca needs two columns of numbers")
+        values, vectors = np.linalg.eigh(m.cov[np.ix_(numbers, numbers)])
+        values, vectors = np.maximum(values[::-1], 1e-12), vectors[:, ::-1]
+        k = min(self.params.latent or _enough(values), len(numbers) - 1)
+        least = float((self.spec.half**2).mean()) / 3 + FEATURE_NOISE  # of rounding, and for one
+        noise = max(float(values[k:].mean()), least)
+        stretch = np.sqrt(np.maximum(values[:k] - noise, 0))
+        encoder = np.zeros((self.spec.features, k))
+        decoder = np.zeros((k, self.spec.features))
+        encoder[numbers] = vectors[:, :k] * (stretch / (stretch**2 + noise))
+        decoder[:, numbers] = (vectors[:, :k] * stretch).T
+        one = np.ones((1, self.spec.features))
+        shared = 0.5 * float(np.log((stretch**2 + noise) / noise).sum())
+        scale = one * np.sqrt(noise)
+        prior, report = np.clip(m.mean, 0, 1), {"explained": _explained(values, k)}
+        return Maps(m.mean, encoder, decoder, scale, one, prior, shared=shared, report=report)
 
     def _predict(self, cov: Float) -> Float:
         """The matrix that predicts every column from the others, on centred rows."""
@@ -143,6 +178,11 @@ class PCA(ClosedForm):
             scale = np.maximum(scale, least)
             weight = mass / mass.sum(axis=0)
         return Maps(**{**maps.__dict__, "scale": scale, "weight": weight})
+
+
+def _explained(values: Float, k: int) -> list[float]:
+    """The part of the variance along each of the first components, at most 32 of them."""
+    return [round(float(v), 4) for v in values[: min(k, 32)] / max(float(values.sum()), 1e-12)]
 
 
 def _enough(values: Float) -> int:
