@@ -212,14 +212,14 @@ def test_options_work_on_tables_and_pictures(plugin, params, kind, tmp_path):
 
 
 def test_loadings_say_what_a_code_unit_moves(ppca, run, tmp_path):
-    _, made = ppca
+    ready, made = ppca
     made.save(tmp_path / "m.aem")
     found = json.loads(run("info", tmp_path / "m.aem", "--loadings", "--json").out)["loadings"]
     assert [e["name"] for e in found] == ["z0", "z1"]
     assert found[0]["explained"] > found[1]["explained"] > 0.01
     decode = made.session("decoder.onnx", "cpu")
     moved = np.diff(decode(np.array([[0, 0], [1, 0]], np.float32))["x_hat"], axis=0)[0]
-    spread = np.array([c.scale for c in made.schema.modelled])
+    spread = ready.inputs.std(axis=0) / ready.features.std(axis=0)
     assert np.allclose([found[0][c] for c in "abcdef"], moved / spread, atol=2e-3)
     refused = run("info", tmp_path / "m.aem", "--loadings")
     assert refused.status == 0 and "explained" in refused.out

@@ -20,7 +20,6 @@ FEATURE_BITS = 64.0
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
 SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
-LIKELY, UNLIKELY = 1.8, 1.0  # times what a plan takes, quickly squeezed: it may still be smaller
 LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
@@ -40,6 +39,9 @@ class Effort:
     columns: bool = True
     reuse: bool = False  # take over the bins of the block before, where they hold everything
     repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
+    # LZMA2 is tried on all where a quick look took so many times what the plan takes, at first and
+    # where the block before did without; 0: always
+    squeeze: tuple[float, float] = (1.8, 1.0)
     students: bool = False  # whether an archive may carry them
 
 
@@ -96,6 +98,7 @@ BEST = Effort(
     classes=(6, 16, 40),
     cells=1 << 20,
     second=24,
+    squeeze=(0.0, 0.0),
     students=True,
 )
 
@@ -213,7 +216,7 @@ class Planner:
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
             plan = {**plan, "l": hint["l"]} if "l" in hint else plan
-            promise = 0.0 if "y" in hint else UNLIKELY
+            promise = 0.0 if "y" in hint else self.effort.squeeze[1]
             return (
                 self._squeezed(plan, stream, promise) if self.effort.repeats and not like else plan
             )
@@ -256,7 +259,7 @@ class Planner:
                 best = (cost, plan, r)
         assert best is not None
         plan = self._finish(best[1], stream, best[2])
-        return self._squeezed(plan, stream, LIKELY) if self.effort.repeats else plan
+        return self._squeezed(plan, stream, self.effort.squeeze[0]) if self.effort.repeats else plan
 
     def _squeezed(self, plan: Plan, stream: Stream, promise: float) -> Plan:
         """LZMA2 instead, where repeats make it smaller. promise: how large, as a multiple of what
