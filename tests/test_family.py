@@ -18,6 +18,8 @@ from aetool.model import make_params
 from aetool.operations import FitOptions
 from aetool_ae.net import Plain
 from aetool_sparse.net import Sparse, bernoulli_kl
+from aetool_vae.net import VAE
+from aetool_vae.posteriors import KINDS
 
 
 def prepared(x):
@@ -200,7 +202,10 @@ def test_kl_sparsity_reaches_its_target(plane):
 
 @pytest.mark.parametrize(("plugin", "params"), [
     ("ae", {"tied": True}), ("ae", {"stacked": True}), ("ae", {"depth": 0}), ("sparse", {"k": 2}),
-    ("sparse", {"kl": 1.0, "l2": 0.1}),
+    ("sparse", {"kl": 1.0, "l2": 0.1}), ("pca", {"probabilistic": True}),
+    ("vae", {"posterior": "full", "latent": 4}), ("vae", {"posterior": "flow", "latent": 4}),
+    ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}),
+    ("vae", {"pixels": "bernoulli", "latent": 4}),
 ])  # fmt: skip
 @pytest.mark.parametrize("kind", ["table", "image"])
 def test_options_work_on_tables_and_pictures(plugin, params, kind, tmp_path):
@@ -223,3 +228,157 @@ def test_loadings_say_what_a_code_unit_moves(ppca, run, tmp_path):
     assert np.allclose([found[0][c] for c in "abcdef"], moved / spread, atol=2e-3)
     refused = run("info", tmp_path / "m.aem", "--loadings")
     assert refused.status == 0 and "explained" in refused.out
+
+
+# ---- variational autoencoders
+
+
+def gaussians():
+    rng = torch.Generator().manual_seed(0)
+    return torch.randn((40, 64), generator=rng)
+
+
+class Given:
+    sigma, flow = 0.7, 3
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "full", "fixed"])
+def test_divergences_are_those_of_torch(kind):
+    q = KINDS[kind](4, Given())
+    h = gaussians()[:, : q.size]
+    mean, log_sigma = q.moments(h)
+    factor = torch.diag_embed(log_sigma.exp()) + (q.factor(h) if kind == "full" else 0)
+    there = torch.distributions.MultivariateNormal(mean, scale_tril=factor)
+    prior = torch.distributions.MultivariateNormal(torch.zeros(4), torch.eye(4))
+    wanted = torch.distributions.kl_divergence(there, prior)
+    assert torch.allclose(q.kl(h).sum(dim=1), wanted, rtol=1e-4, atol=1e-4)
+    eps = torch.randn((40, 5, 4), generator=torch.Generator().manual_seed(1))
+    z, log_q = q.sample(h, eps)
+    densities = torch.stack([there.log_prob(z[:, i]) for i in range(5)], dim=1)
+    assert torch.allclose(log_q.sum(dim=2), densities, rtol=1e-3, atol=2e-3)
+
+
+def test_a_flow_changes_volume_by_its_triangular_jacobian():
+    q = KINDS["flow"](4, Given()).double()
+    with torch.no_grad():
+        q.weight.normal_(0, 0.5, generator=torch.Generator().manual_seed(0))
+    h = gaussians()[:1, : q.size].double()
+    eps = torch.randn((1, 1, 4), generator=torch.Generator().manual_seed(1)).double()
+    jacobian = torch.autograd.functional.jacobian(lambda e: q.sample(h, e)[0].flatten(), eps)
+    _, log_q = q.sample(h, eps)
+    wanted = torch.distributions.Normal(0.0, 1.0).log_prob(eps).sum()
+    wanted = wanted - jacobian.reshape(4, 4).det().abs().log()
+    assert log_q.sum().item() == pytest.approx(wanted.item(), abs=1e-8)
+    step = KINDS["flow"](4, type("One", (), {"flow": 1})).double()
+    one = torch.autograd.functional.jacobian(lambda e: step.sample(h, e)[0].flatten(), eps)
+    ordered = one.reshape(4, 4).flip(0)  # the order is reversed once
+    assert torch.equal(ordered, torch.tril(ordered)), "triangular"
+
+
+@pytest.mark.parametrize("posterior", ["diagonal", "full", "flow", "fixed"])
+def test_the_elbo_is_what_many_draws_say(plane, posterior):
+    spec, features = prepared(plane)
+    net = network("vae", spec, posterior=posterior, latent=3, samples=256).eval()
+    x = torch.from_numpy(features[:30])
+    with torch.no_grad():
+        eps = torch.randn((30, 20000, 3), generator=torch.Generator().manual_seed(0))
+        cost, ratio = net.bound(x, net.encoder(x), eps)
+        wanted = cost.sum(dim=2).mean(dim=1) + ratio.sum(dim=2).mean(dim=1)
+        found = net.parts(x).sum(dim=1)
+    assert torch.allclose(found, wanted, atol=0.05 * float(wanted.std()) + 0.05)
+
+
+def test_reparameterised_gradients_are_unbiased():
+    """d/d mean of E[z^3] under N(mean, sigma^2) is 3 mean^2 + 3 sigma^2."""
+    q = KINDS["diagonal"](1, Given())
+    h = torch.tensor([[0.8, -0.3]], requires_grad=True)
+    eps = torch.randn((1, 400_000, 1), generator=torch.Generator().manual_seed(0))
+    q.sample(h, eps)[0].pow(3).mean().backward()
+    sigma = np.exp(-0.3)
+    assert float(h.grad[0, 0]) == pytest.approx(3 * 0.8**2 + 3 * sigma**2, rel=0.02)
+    # d/d log sigma of E[z^3] = E[3 z^2 sigma eps] = 6 mean sigma^2
+    assert float(h.grad[0, 1]) == pytest.approx(6 * 0.8 * sigma**2, rel=0.03)
+
+
+def test_bounds_are_ordered_and_tight_for_a_linear_gaussian(ppca):
+    """With probabilistic PCA's weights the posterior is exact, and ELBO = IWAE = log p(x)."""
+    ready, made = ppca
+    x = torch.from_numpy(ready.features[:50])
+    net = network("vae", ready.spec, posterior="full", latent=2, depth=0, samples=256).eval()
+    cov = np.cov(ready.features.T.astype(float), bias=True)
+    values, vectors = np.linalg.eigh(cov)
+    values, vectors = values[::-1].copy(), vectors[:, ::-1].copy()
+    noise = values[2:].mean()
+    w = vectors[:, :2] * np.sqrt(values[:2] - noise)
+    mean = ready.features.mean(axis=0)
+    with torch.no_grad():
+        down, up = net.encoder[0][0], net.decoder[0][0]
+        down.weight.zero_(), down.bias.zero_()
+        down.weight[:2] = torch.from_numpy((w / values[:2]).T.copy())
+        down.bias[:2] = torch.from_numpy(-(mean @ (w / values[:2])))
+        down.bias[2:4] = torch.from_numpy(0.5 * np.log(noise / values[:2]))
+        up.weight.copy_(torch.from_numpy(w)), up.bias.copy_(torch.from_numpy(mean))
+        net.likelihood.log_scale.fill_(0.5 * np.log(noise))
+        net.likelihood.weight_logit.zero_()  # both parts alike: one Gaussian
+        exact = made.session("score.onnx", "cpu")(ready.inputs[:50])["parts"].sum(axis=1)
+        elbo = net.parts(x).sum(dim=1).numpy() / np.log(2)
+        assert np.allclose(elbo, exact, atol=0.05)
+
+        def iwae(draws):
+            eps = torch.randn((50, draws, 2), generator=torch.Generator().manual_seed(2))
+            cost, ratio = net.bound(x, net.encoder(x), eps)
+            log_w = -cost.sum(dim=2) - ratio.sum(dim=2)
+            return (np.log(draws) - torch.logsumexp(log_w, dim=1)).numpy() / np.log(2)
+
+        assert np.allclose(iwae(50), exact, atol=0.01), "exact posterior: every weight is p(x)"
+        down.bias[:2] += 1.5  # a posterior beside the true one: bounds, and each tighter
+        elbo = net.parts(x).sum(dim=1).numpy() / np.log(2)
+        bounds = [elbo.mean(), iwae(50).mean(), iwae(5000).mean(), exact.mean()]
+        assert bounds[0] > bounds[1] + 0.1 and bounds[1] > bounds[2] > bounds[3] - 0.01, bounds
+
+
+def test_limits_of_beta_and_of_a_fixed_deviation(plane):
+    spec, features = prepared(plane)
+    x = torch.from_numpy(features[:100])
+    rng = lambda: torch.Generator().manual_seed(3)  # noqa: E731
+    net = network("vae", spec, latent=2, beta=0.0)
+    plain = net.likelihood(x, net.decode(net.q.sample(net.encoder(x), torch.randn((100, 1, 2), generator=rng()))[0][:, 0])).sum(dim=1)  # fmt: skip
+    assert torch.allclose(net.loss(x, rng()), plain, atol=1e-4), "beta = 0: expected cost alone"
+    sharp = network("vae", spec, latent=2, posterior="fixed", sigma=1e-3, beta=0.0)
+    z = sharp.encode(x)
+    reconstruction = sharp.likelihood(x, sharp.decode(z)).sum(dim=1)
+    assert torch.allclose(sharp.loss(x, rng()), reconstruction, atol=0.2), "a plain autoencoder"
+    kl = network("vae", spec, latent=2, posterior="fixed", sigma=1.0).q.kl(z).sum(dim=1)
+    assert torch.allclose(kl, 0.5 * z.square().sum(dim=1), atol=1e-5), "sigma = 1: weight decay of the code"
+
+
+def test_iwae_scores_are_tighter_and_still_add_up(plane):
+    spec, features = prepared(plane)
+    x = torch.from_numpy(features[:200])
+    elbo, iwae = (network("vae", spec, latent=2, score=s, samples=64) for s in ("elbo", "iwae"))
+    with torch.no_grad():
+        a, b = elbo.parts(x), iwae.parts(x)
+    assert b.shape == a.shape and float((a.sum(dim=1) - b.sum(dim=1)).min()) > -0.2
+    assert float(a.sum(dim=1).mean()) > float(b.sum(dim=1).mean())
+
+
+def test_free_bits_keep_units_alive(plane):
+    rng = np.random.default_rng(1)
+    spec, features = prepared(rng.normal(size=(800, 3)))  # nothing to learn: KL would vanish
+    settings = training.Settings(epochs=30, device="cpu")
+    kept = []
+    for free in (0.0, 0.5):
+        params = make_params(plugins.get_model("vae"), {"latent": 2, "free_bits": free, "beta": 4.0})  # fmt: skip
+        kept.append(training.train(VAE, spec, params, features, settings).facts["kl_nats"])
+    assert kept[0] < 0.1 and kept[1] > 0.4, kept
+
+
+def test_the_mismatch_with_the_prior_is_that_of_gaussians(plane):
+    spec, _ = prepared(plane)
+    net = network("vae", spec, latent=2, depth=0)
+    with torch.no_grad():
+        net.encoder[0][0].weight.zero_()
+        net.encoder[0][0].bias.copy_(torch.tensor([3.0, 0.0, 0.0, 0.0]))
+        found = net.report(torch.zeros(4000, spec.features))
+    assert found["prior_mismatch_nats"] == pytest.approx(4.5, abs=0.2), "KL(N(3, 1) || N(0, 1))"
+    assert found["active_units"] == 1

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.graphs import ERFC, SMALLEST_MASS, THIN
 from aetool.model import Spec
 
 START_SCALE, START_WEIGHT = (1.0, 4.0), (0.95, 0.05)
+LEAST_INTENSITY = 1e-3  # that a Bernoulli pixel may be given
 PIXEL_FLOOR = 4.0  # least scale of a pixel, in bucket half-widths: its bucket is always thin
 
 
@@ -22,6 +24,8 @@ class Likelihood(nn.Module):
     Numbers: the mass of the value's bucket under a mixture of two Gaussians of one mean, whose
     scales and weights are learned for each: a sharp bulk and a wide, thin rest (pixels: one).
     Flags: Bernoulli. Categories: softmax. Parameters have the layout of x itself.
+    With pixels="bernoulli" a pixel is an intensity p within 0 .. 1, and costs
+    -p log q - (1 - p) log (1 - q).
     """
 
     numeric: Tensor
@@ -34,9 +38,10 @@ class Likelihood(nn.Module):
     flag: Tensor
     owner: Tensor
 
-    def __init__(self, spec: Spec, error: str = "bits") -> None:
+    def __init__(self, spec: Spec, error: str = "bits", pixels: str = "gaussian") -> None:
         super().__init__()
         self.spec, self.error = spec, error
+        self.bernoulli = pixels == "bernoulli" and spec.shape is not None
         n = len(spec.numeric)
         parts = 1 if spec.shape else 2
         start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
@@ -102,6 +107,10 @@ class Likelihood(nn.Module):
         if self.spec.curved.any():
             t = (z * self.spread + self.shift) * self.curved
             half = half / (0.5 * (t.exp() + (-t).exp()))  # no cosh: few runtimes have it on a GPU
+        if self.bernoulli:
+            p, q = ((PIXEL_MEAN + PIXEL_SPREAD * v) / 255 for v in (z, mean))
+            q = q.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)
+            return -(p * q.log() + (1 - p) * (1 - q).log())
         if self.spec.shape:
             sigma = torch.maximum(self.log_scale[0].exp(), PIXEL_FLOOR * half)
             return thin_bucket_nats(z, mean, sigma, half)

@@ -7,18 +7,37 @@ from dataclasses import dataclass
 
 from aetool import Model, NetParams, hookimpl, param
 
+POSTERIORS = ("diagonal", "full", "flow", "fixed")
+
 
 @dataclass(frozen=True)
 class Params(NetParams):
+    posterior: str = param(
+        "diagonal", "Gaussian with diagonal or full covariance, a flow, or a fixed deviation",
+        choices=POSTERIORS,
+    )  # fmt: skip
+    sigma: float = param(1.0, "the deviation of a fixed posterior", min=1e-3, max=10.0)
+    flow: int = param(4, "transformations of a flow posterior", min=1, max=32)
     beta: float = param(1.0, "weight of the KL term in training", min=0.0, max=100.0)
+    free_bits: float = param(
+        0.0, "bits of KL that each code unit may take for nothing in training", min=0.0, max=10.0
+    )
+    draws: int = param(1, "codes drawn for a record in a training step", min=1, max=64)
     samples: int = param(16, "fixed draws of the code that the score averages", min=1, max=256)
+    score: str = param(
+        "elbo", "negative ELBO, or the tighter importance-weighted bound of -log p(x)",
+        choices=("elbo", "iwae"),
+    )  # fmt: skip
+    pixels: str = param(
+        "gaussian", "likelihood of pixels", choices=("gaussian", "bernoulli")
+    )  # fmt: skip
 
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "vae",
-        "variational autoencoder: Gaussian posterior; the score is the negative ELBO",
+        "variational autoencoder: Gaussian or flow posterior; the score is the negative ELBO",
         net="aetool_vae.net:VAE",
         Params=Params,
     )

@@ -2,52 +2,106 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from aetool.nn import AutoEncoder, backbone, kl_to_standard_normal
+from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
+from aetool.errors import ParamError
+from aetool.nn import AutoEncoder, Likelihood, backbone
+from aetool_vae.posteriors import KINDS, log_normal
 
-LOWEST, HIGHEST = -12.0, 4.0  # log variance of the posterior
+ACTIVE = 0.01  # nats of KL, on average: a unit with less says nothing
+MOST_FULL = 64  # code units of a full covariance
 
 
 class VAE(AutoEncoder):
-    """q(z|x) = N(mean, diag(var)), p(z) = N(0, I). What is stored is the mean.
+    """q(z|x) as params.posterior says, p(z) = N(0, I). What is stored is q's mean.
 
-    parts is the negative ELBO: the expected cost of each column, over fixed quasi-random draws so
-    that the score is deterministic, and the KL as what all columns share.
+    parts is the negative ELBO, E_q[-log p(x|z)] + KL(q || p): the expected cost of each column,
+    over fixed quasi-random draws so that the score is deterministic, and the KL as what all columns
+    share. With score=iwae it is the bound of Burda, Grosse & Salakhutdinov 2015
+    (arXiv:1509.00519), -log mean_s w_s with w_s = p(x|z_s) p(z_s) / q(z_s|x), each column's cost
+    being weighed by w_s.
     """
 
     draws: Tensor
 
     def build(self) -> None:
+        if self.params.posterior == "full" and self.latent > MOST_FULL:
+            raise ParamError(
+                f"posterior=full takes latent up to {MOST_FULL}, got {self.latent}; use flow"
+            )
+        self.likelihood = Likelihood(self.spec, self.params.error, self.params.pixels)
+        self.q = KINDS[self.params.posterior](self.latent, self.params)
         self.encoder, self.decoder = backbone(
-            self.spec, self.latent, out=2 * self.latent,
-            width=self.width(), depth=self.params.depth,
-        )  # fmt: skip
+            self.spec, self.latent, out=self.q.size, width=self.width(), depth=self.params.depth
+        )
         sobol = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
         uniform = sobol.draw(self.params.samples).clamp(1e-6, 1 - 1e-6)
         self.register_buffer("draws", torch.special.ndtri(uniform), persistent=False)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of q(z|x), each (batch, latent)."""
-        mean, log_var = self.encoder(x).chunk(2, dim=1)
-        return mean, log_var.clamp(LOWEST, HIGHEST)
+        """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent)."""
+        mean, log_sigma = self.q.moments(self.encoder(x))
+        return mean, 2 * log_sigma
 
     def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        return self.posterior(x)[0]
+        return self.q.mean(self.encoder(x))
+
+    def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
+        out = self.decoder(z)
+        if self.likelihood.bernoulli:
+            out = (255 * torch.sigmoid(out) - PIXEL_MEAN) / PIXEL_SPREAD
+        return out
+
+    def bound(self, x: Tensor, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """For noise eps (batch, draws, latent): -log p(x|z) by column (batch, draws, columns + 1),
+        and log q(z|x) - log p(z) by unit (batch, draws, latent). h: encoder(x), or of damaged x."""
+        z, log_q = self.q.sample(h, eps)
+        ones = torch.ones(eps.shape[1], *(1 for _ in x.shape[1:]), device=x.device)
+        cost = self.likelihood((x[:, None] * ones).flatten(0, 1), self.decode(z.flatten(0, 1)))
+        return cost.reshape(-1, eps.shape[1], cost.shape[1]), log_q - log_normal(z)
 
     def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        mean, log_var = self.posterior(x)
-        spread = (0.5 * log_var).exp()
-        z = mean[:, None] + spread[:, None] * self.draws
-        many = x[:, None] * torch.ones(len(self.draws), *(1 for _ in x.shape[1:]), device=x.device)
-        cost = self.likelihood(many.flatten(0, 1), self.decode(z.flatten(0, 1)))
-        total = cost.reshape(-1, len(self.draws), cost.shape[1]).mean(dim=1)
-        kl = kl_to_standard_normal(mean, log_var)[:, None]
-        return torch.cat([total[:, :-1], kl], dim=1)
+        h = self.encoder(x)
+        cost, ratio = self.bound(x, h, h[:, None, : self.latent] * 0 + self.draws)
+        kl = self.q.kl(h)
+        if self.params.score == "iwae":
+            log_w = -cost.sum(dim=2) - ratio.sum(dim=2)
+            share = torch.softmax(log_w, dim=1)[:, :, None]
+            columns = (share * cost).sum(dim=1)[:, :-1]
+            total = math.log(len(self.draws)) - torch.logsumexp(log_w, dim=1, keepdim=True)
+            return torch.cat([columns, total - columns.sum(dim=1, keepdim=True)], dim=1)
+        spent = ratio.mean(dim=1) if kl is None else kl
+        return torch.cat([cost.mean(dim=1)[:, :-1], spent.sum(dim=1, keepdim=True)], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        mean, log_var = self.posterior(x if seen is None else seen)
-        noise = torch.randn(mean.shape, generator=rng, device=x.device)
-        cost = self.likelihood(x, self.decode(mean + (0.5 * log_var).exp() * noise)).sum(dim=1)
-        return cost + self.params.beta * kl_to_standard_normal(mean, log_var)
+        h = self.encoder(x if seen is None else seen)
+        shape = (len(x), self.params.draws, self.latent)
+        eps = torch.randn(shape, generator=rng, device=x.device)
+        cost, ratio = self.bound(x, h, eps)
+        kl = self.q.kl(h)
+        spent = ratio.mean(dim=1) if kl is None else kl
+        if self.params.free_bits:  # Kingma et al. 2016, appendix C.8: of the batch's mean, by unit
+            free = self.params.free_bits * math.log(2)
+            spent = spent.mean(dim=0, keepdim=True).clamp(min=free)
+        return cost.sum(dim=2).mean(dim=1) + self.params.beta * spent.sum(dim=1)
+
+    def report(self, x: Tensor) -> dict[str, float]:
+        """KL, units in use, and how far all codes together are from the prior: KL(N(m, S) || N(0,
+        I)) with the mean m and covariance S of the posteriors' mixture."""
+        h = self.encoder(x)
+        eps = torch.randn((len(x), 8, self.latent), generator=torch.Generator().manual_seed(0))
+        z, log_q = self.q.sample(h, eps)
+        kl = self.q.kl(h)
+        kl = (log_q - log_normal(z)).mean(dim=1) if kl is None else kl
+        z = z.flatten(0, 1).double()
+        cov = torch.cov(z.T).reshape(self.latent, self.latent) + 1e-9 * torch.eye(self.latent)
+        off = cov.trace() + z.mean(dim=0).square().sum() - self.latent - torch.logdet(cov)
+        return {
+            "kl_nats": round(float(kl.sum(dim=1).mean()), 4),
+            "active_units": int((kl.mean(dim=0) > ACTIVE).sum()),
+            "prior_mismatch_nats": round(0.5 * float(off), 4),
+        }

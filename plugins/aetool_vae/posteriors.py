@@ -1,0 +1,129 @@
+"""Posteriors q(z | x): how noise becomes a code, and what that says in nats.
+
+Each maps the encoder's output h, (batch, size), and noise eps ~ N(0, I), (batch, draws, latent), to
+codes z of the same shape and log q(z | x), one term for each unit; `mean` is what is stored.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+LOWEST, HIGHEST = -6.0, 2.0  # log deviation of the posterior
+CONTEXT = 32  # numbers that tell every transformation of a flow about x
+HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
+
+
+def log_normal(v: Tensor) -> Tensor:
+    """log N(v; 0, 1), element by element."""
+    return -0.5 * v.square() - HALF_LOG_TAU
+
+
+class Diagonal(nn.Module):
+    """N(mean, diag(sigma^2)): Kingma & Welling 2013 (arXiv:1312.6114)."""
+
+    def __init__(self, latent: int, params: object) -> None:
+        super().__init__()
+        self.latent, self.size = latent, 2 * latent
+
+    def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """(mean, log sigma), each (batch, latent)."""
+        return h[:, : self.latent], h[:, self.latent : 2 * self.latent].clamp(LOWEST, HIGHEST)
+
+    def mean(self, h: Tensor) -> Tensor:
+        """(batch, latent): what is stored."""
+        return self.moments(h)[0]
+
+    def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """(z, log q of each unit)."""
+        mean, log_sigma = self.moments(h)
+        z = mean[:, None] + log_sigma.exp()[:, None] * eps
+        return z, log_normal(eps) - log_sigma[:, None]
+
+    def kl(self, h: Tensor) -> Tensor | None:
+        """(batch, latent) nats whose sum is KL(q || N(0, I)); None if it has no closed form."""
+        mean, log_sigma = self.moments(h)
+        return 0.5 * (mean.square() + (2 * log_sigma).exp() - 1) - log_sigma
+
+
+class Fixed(Diagonal):
+    """N(mean, sigma^2 I) with a sigma that is given: with beta = 0 a vanilla probabilistic
+    autoencoder, z = f(x) + sigma eps, else a regularised one."""
+
+    def __init__(self, latent: int, params: object) -> None:
+        super().__init__(latent, params)
+        self.size, self.log_sigma = latent, math.log(params.sigma)  # type: ignore[attr-defined]
+
+    def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        return h, h * 0 + self.log_sigma
+
+
+class Full(Diagonal):
+    """N(mean, L L^T) with L = mask * L' + diag(sigma), lower triangular (Kingma & Welling 2019,
+    arXiv:1906.02691, section 2.5.1): log det L is the sum of log sigma."""
+
+    place: Tensor
+
+    def __init__(self, latent: int, params: object) -> None:
+        super().__init__(latent, params)
+        below = torch.tril_indices(latent, latent, -1)
+        self.size = 2 * latent + below.shape[1]
+        # a matrix product puts the entries where they belong, which every runtime can do
+        place = torch.zeros(below.shape[1], latent * latent)
+        place[torch.arange(below.shape[1]), below[0] * latent + below[1]] = 1
+        self.register_buffer("place", place, persistent=False)
+
+    def factor(self, h: Tensor) -> Tensor:
+        """(batch, latent, latent): L without its diagonal."""
+        flat = 0.1 * h[:, 2 * self.latent :] @ self.place
+        return flat.reshape(-1, self.latent, self.latent)
+
+    def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        z, log_q = super().sample(h, eps)
+        return z + eps @ self.factor(h).transpose(1, 2), log_q
+
+    def kl(self, h: Tensor) -> Tensor | None:
+        plain = super().kl(h)
+        assert plain is not None
+        return plain + 0.5 * self.factor(h).square().sum(dim=2)
+
+
+class Flow(Diagonal):
+    """Inverse autoregressive flow (Kingma et al. 2016, arXiv:1606.04934): each transformation is
+    z_i <- s_i z_i + (1 - s_i) m_i with s and m of the units before i, so that its Jacobian is
+    triangular with diagonal s; the order is reversed from one to the next."""
+
+    below: Tensor
+    backwards: Tensor
+
+    def __init__(self, latent: int, params: object) -> None:
+        super().__init__(latent, params)
+        self.size, self.steps = 2 * latent + CONTEXT, params.flow  # type: ignore[attr-defined]
+        self.weight = nn.Parameter(torch.randn(self.steps, 2 * latent, latent) * 0.02)
+        self.context = nn.ModuleList(nn.Linear(CONTEXT, 2 * latent) for _ in range(self.steps))
+        below = torch.tril(torch.ones(latent, latent), -1).repeat(2, 1)
+        self.register_buffer("below", below, persistent=False)
+        self.register_buffer("backwards", torch.arange(latent - 1, -1, -1), persistent=False)
+
+    def mean(self, h: Tensor) -> Tensor:
+        """What no noise becomes."""
+        return self.sample(h, h[:, None, : self.latent] * 0)[0].flatten(1)
+
+    def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        z, log_q = super().sample(h, eps)
+        context = torch.tanh(h[:, 2 * self.latent :])
+        for weight, told in zip(self.weight, self.context, strict=True):
+            both = z @ (weight * self.below).T + told(context)[:, None]
+            m, gate = both[..., : self.latent], both[..., self.latent :] + 2.0
+            s = torch.sigmoid(gate)
+            z, log_q = s * z + (1 - s) * m, log_q + nn.functional.softplus(-gate)
+            z, log_q = z.index_select(2, self.backwards), log_q.index_select(2, self.backwards)
+        return z, log_q
+
+    def kl(self, h: Tensor) -> Tensor | None:
+        return None
+
+
+KINDS = {"diagonal": Diagonal, "full": Full, "flow": Flow, "fixed": Fixed}
