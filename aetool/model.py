@@ -40,7 +40,8 @@ class NoParams:
 class Model:
     """A kind of model, declared without importing what computes it.
 
-    net names the class as "package.module:Class"; data says what it can be fitted on.
+    net names the class as "package.module:Class"; data says what it can be fitted on: "table",
+    "image", and "pairs" (of damaged and clean records, which its loss takes apart).
     """
 
     name: str

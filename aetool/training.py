@@ -69,13 +69,17 @@ def train(
     features: npt.NDArray[np.float32],
     settings: Settings,
     progress: Progress | None = None,
+    seen: npt.NDArray[np.float32] | None = None,
 ) -> Trained:
-    """Train net on features, (rows, features) or (rows, C, H, W) float32."""
+    """Train net on features, (rows, features) or (rows, C, H, W) float32; seen: the user's own
+    damaged copies of them."""
     device = torch_device(settings.device)
     model = make(net, spec, params, settings.seed).to(device)
     rng = torch.Generator(device=device).manual_seed(settings.seed)
     fitted, held = split(len(features), settings.seed)
     data = torch.from_numpy(features)
+    if seen is not None:
+        data = torch.stack([data, torch.from_numpy(seen)], dim=1)
     if device.type != "cpu":
         data = data.to(device)
     validation = data[torch.from_numpy(held)]
@@ -86,7 +90,7 @@ def train(
     if settings.epochs is not None:
         steps = settings.epochs * per_epoch
     seconds = settings.max_time or (IMAGE_SECONDS if spec.shape else TABLE_SECONDS)
-    run = _Run(model, rng, validation, steps, seconds, progress)
+    run = _Run(model, rng, validation, steps, seconds, progress, seen is not None)
     shuffle = np.random.default_rng(settings.seed)
     threads = torch.get_num_threads()
     if not spec.shape:
@@ -104,10 +108,10 @@ def train(
     facts |= {"train_loss_nats": round(own, 4), "gap_nats": round(loss - own, 4)}
     facts["weights"] = sum(p.numel() for p in model.parameters())
     with torch.no_grad():
-        seen = data[torch.from_numpy(held)].cpu()
-        if _code_size(model) >= math.prod(spec.shape or (spec.features,)) and _copies(model, seen):
+        x = torch.from_numpy(features[held])
+        if _code_size(model) >= math.prod(spec.shape or (spec.features,)) and _copies(model, x):
             facts["copies"] = True
-        facts |= model.report(seen)
+        facts |= model.report(x)
     return Trained(model, held, _code_size(model), facts)
 
 
@@ -150,7 +154,9 @@ class _Run:
         steps: int,
         seconds: float,
         progress: Progress | None,
+        pairs: bool = False,
     ) -> None:
+        self.pairs = pairs
         self.model, self.rng, self.validation = model, rng, validation
         self.steps, self.seconds, self.progress = max(1, steps), seconds, progress
         self.started = time.monotonic()
@@ -173,7 +179,7 @@ class _Run:
             for group in optimiser.param_groups:
                 group["lr"] = rate
             self.model.train()
-            loss = self.model.loss(draw(), self.rng).mean()
+            loss = self._loss(draw(), self.rng).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
@@ -185,6 +191,12 @@ class _Run:
             patience = 0 if self._check(float(loss.detach())) else patience + 1
             if done >= 1 or patience >= PATIENCE:
                 return
+
+    def _loss(self, data: Tensor, rng: torch.Generator) -> Any:
+        """Of rows, or of pairs (rows, 2, ...) of what is wanted and what is seen."""
+        if self.pairs:
+            return self.model.loss(data[:, 0], rng, data[:, 1])
+        return self.model.loss(data, rng)
 
     def _check(self, loss: float) -> bool:
         """Look at the held-out part; True if it improved. Keeps the best weights."""
@@ -214,5 +226,5 @@ class _Run:
         rng = torch.Generator(device=device).manual_seed(self.seed)
         data = data.to(device)
         parts = (data[i : i + 1024] for i in range(0, len(data), 1024))
-        total = sum(float(self.model.loss(part, rng).sum()) for part in parts)
+        total = sum(float(self._loss(part, rng).sum()) for part in parts)
         return total / max(len(data), 1)

@@ -9,6 +9,7 @@ import scipy.stats
 import sklearn.decomposition
 import torch
 
+import aetool
 from aetool import operations, plugins, training
 from aetool.data import scaling
 from aetool.data.schema import infer
@@ -206,6 +207,7 @@ def test_kl_sparsity_reaches_its_target(plane):
     ("vae", {"posterior": "full", "latent": 4}), ("vae", {"posterior": "flow", "latent": 4}),
     ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}),
     ("vae", {"pixels": "bernoulli", "latent": 4}),
+    ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True}),
 ])  # fmt: skip
 @pytest.mark.parametrize("kind", ["table", "image"])
 def test_options_work_on_tables_and_pictures(plugin, params, kind, tmp_path):
@@ -228,6 +230,80 @@ def test_loadings_say_what_a_code_unit_moves(ppca, run, tmp_path):
     assert np.allclose([found[0][c] for c in "abcdef"], moved / spread, atol=2e-3)
     refused = run("info", tmp_path / "m.aem", "--loadings")
     assert refused.status == 0 and "explained" in refused.out
+
+
+# ---- denoising
+
+
+def spiral(rows, noise, seed=0):
+    rng = np.random.default_rng(seed)
+    t = 1.5 * np.pi * (1 + 2 * np.sort(rng.uniform(0, 1, rows)))
+    clean = np.column_stack([t * np.cos(t), t * np.sin(t)]) / 10
+    return clean, clean + noise * rng.normal(size=clean.shape)
+
+
+def test_a_denoiser_steps_towards_the_manifold():
+    """The reconstruction of a noisy point minus the point is the score of the density of noisy
+    points, times the noise's variance (Alain & Bengio 2014): it points to the curve."""
+    clean, _ = spiral(4000, 0.0)
+    spec, features = prepared(clean)
+    given = {"noise": 0.12, "mask": 0.0, "latent": 32, "width": 64, "depth": 3, "error": "mse"}
+    model = plugins.get_model("denoising")
+    settings = training.Settings(epochs=150, device="cpu")
+    net = training.train(plugins.resolve(model.net), spec, make_params(model, given), features, settings).net  # fmt: skip
+    rng = np.random.default_rng(1)
+    noisy = features + 0.12 * rng.normal(size=features.shape).astype(np.float32)
+    with torch.no_grad():
+        step = net.decode(net.encode(torch.from_numpy(noisy))).numpy() - noisy
+    nearest = features[((noisy[:, None] - features[None, ::4]) ** 2).sum(axis=2).argmin(axis=1) * 4]
+    wanted = nearest - noisy
+    far = np.linalg.norm(wanted, axis=1) > 0.05
+    cosine = (step * wanted).sum(axis=1) / np.linalg.norm(step, axis=1) / np.linalg.norm(wanted, axis=1)  # fmt: skip
+    assert np.median(cosine[far]) > 0.9, np.median(cosine[far])
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("mask", 0.3), ("block", 0.4), ("salt", 0.3), ("swap", 0.3)]
+)
+@pytest.mark.parametrize("kind", ["table", "image"])
+def test_damage_is_as_much_as_asked(plane, blobs, name, part, kind):
+    spec, features = prepared(plane) if kind == "table" else blobs
+    none = {"noise": 0.0, "mask": 0.0}
+    net = network("denoising", spec, **{**none, name: part})
+    x = torch.from_numpy(features)
+    seen = net.corrupt(x, torch.Generator().manual_seed(0))
+    changed = (seen != x).float().mean()
+    slack = 0.12 if kind == "image" or name == "block" else 0.03  # equal pixels; whole columns
+    assert abs(float(changed) - part) < slack + 0.15 * (kind == "image"), float(changed)
+    if name in ("mask", "block"):
+        assert set(seen[seen != x].tolist()) == {0.0}
+    if name == "salt":
+        assert len(set(np.round(seen[seen != x].tolist(), 4))) == 2
+    if name == "swap" and kind == "table":
+        for own, mixed in zip(x.T, seen.T, strict=True):
+            assert set(mixed.tolist()) <= set(own.tolist()), "a column keeps its own values"
+    again = net.corrupt(x, torch.Generator().manual_seed(0))
+    assert torch.equal(seen, again)
+
+
+def test_pairs_teach_what_no_noise_is_like(tmp_path, run):
+    """Damage that is not random: every value doubled and moved."""
+    rng = np.random.default_rng(0)
+    clean = pd.DataFrame(rng.normal(size=(1200, 2)) @ rng.normal(size=(2, 4)), columns=list("abcd")).round(3)  # fmt: skip
+    noisy = (0.5 * clean + 1 + 0.05 * rng.normal(size=clean.shape)).round(3)
+    noisy.to_csv(tmp_path / "noisy.csv", index=False)
+    clean.to_csv(tmp_path / "clean.csv", index=False)
+    fit = ["fit", tmp_path / "noisy.csv", "-p", "denoising", "--epochs", 60, "-O", "error=mse"]
+    assert run(*fit, "--target", tmp_path / "clean.csv", "-o", tmp_path / "m.aem").status == 0
+    made = aetool.load(tmp_path / "m.aem")
+    back = made.decode(made.encode(tmp_path / "noisy.csv"))
+    before, after = (float(((f - clean) ** 2).mean().mean()) for f in (noisy, back))
+    assert after < 0.1 * before
+    refused = run(*fit[:3], "pca", "--target", tmp_path / "clean.csv", "-o", tmp_path / "p.aem")
+    assert refused.status == 2 and "does not learn from pairs" in refused.err
+    clean[:100].to_csv(tmp_path / "few.csv", index=False)
+    refused = run(*fit, "--target", tmp_path / "few.csv", "-o", tmp_path / "p.aem")
+    assert refused.status == 2 and "row by row" in refused.err
 
 
 # ---- variational autoencoders
@@ -349,7 +425,9 @@ def test_limits_of_beta_and_of_a_fixed_deviation(plane):
     reconstruction = sharp.likelihood(x, sharp.decode(z)).sum(dim=1)
     assert torch.allclose(sharp.loss(x, rng()), reconstruction, atol=0.2), "a plain autoencoder"
     kl = network("vae", spec, latent=2, posterior="fixed", sigma=1.0).q.kl(z).sum(dim=1)
-    assert torch.allclose(kl, 0.5 * z.square().sum(dim=1), atol=1e-5), "sigma = 1: weight decay of the code"
+    assert torch.allclose(kl, 0.5 * z.square().sum(dim=1), atol=1e-5), (
+        "sigma = 1: weight decay of the code"
+    )
 
 
 def test_iwae_scores_are_tighter_and_still_add_up(plane):

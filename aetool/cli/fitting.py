@@ -18,6 +18,7 @@ from aetool.errors import DataError
 @options.data_options
 @click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")
+@click.option("--target", metavar="CLEAN", help="DATA are damaged; these are the same, clean.")
 @click.option("--all-rows", is_flag=True, help="Use every row (default: a sample of 200,000).")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")

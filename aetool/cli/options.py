@@ -80,6 +80,7 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         codec=bool(given.get("codec") or given.get("max_error") or given.get("students")),
         max_error=bounds(given.get("max_error") or ()),
         students=bool(given.get("students")),
+        target=given.get("target"),
     )
 
 

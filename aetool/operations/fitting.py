@@ -35,7 +35,8 @@ class FitOptions:
     columns; label and normal: the column kept out of the model, and its values that are fitted
     (empty: all). max_time in seconds. codec: learn also what archives of many small files share,
     for `compress -m`; max_error: for this bound (see CompressOptions) instead of for lossless ones;
-    students: with small exact networks that predict columns, which takes a second or two for each.
+    students: with small exact networks that predict columns, which takes a second for each.
+    target: a source of the same records, clean, where the data are damaged (for models of pairs).
     """
 
     plugin: str | Model = "pca"
@@ -54,6 +55,7 @@ class FitOptions:
     codec: bool = False
     max_error: Mapping[str, str] = field(default_factory=dict)
     students: bool = False
+    target: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,8 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
         raise ParamError(
             f"{model.name} takes {' or '.join(sorted(model.data))}, not {source.kind}s"
         )
+    if options.target is not None and "pairs" not in model.data:
+        raise ParamError(f"{model.name} does not learn from pairs: leave out --target")
     runtime.providers(options.device)
     prepared = prepare(source, options)
     net = plugins.resolve(model.net)
@@ -91,12 +95,44 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     if closed:
         made = _fit_closed(model, params, net, prepared, options, started)
     else:
-        made = _fit_network(model, params, net, prepared, options, progress, started)
+        seen = None
+        if options.target is not None:
+            prepared, seen = _paired(source, options)
+        made = _fit_network(model, params, net, prepared, options, progress, started, seen)
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
         made = learning.with_codec(made, source, options.max_error, options.students, options.seed)
     return made
+
+
+def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
+    """(the clean records, the features of the damaged ones beside them)."""
+    clean = open_sources([options.target])
+    if clean.kind != source.kind:
+        raise ParamError(f"--target: {clean.kind}s where the damaged records are {source.kind}s")
+    if options.label is not None:
+        raise ParamError("--target and --label exclude each other: rows must stay side by side")
+    prepared = prepare(clean, options)
+    most = 10**12 if options.all_rows else RESERVOIR
+    if isinstance(source, ImageSource):
+        pixels = source.sample(most, options.seed)
+        if pixels.shape != prepared.inputs.shape:
+            raise DataError(
+                f"{source.name} has {len(pixels)} pictures of {pixels.shape[1:]}, --target "
+                f"{len(prepared.inputs)} of {prepared.inputs.shape[1:]}; they must be the same"
+            )
+        return prepared, scaling.image_features(pixels)
+    table, total = source.sample(most, options.seed)
+    if total != prepared.rows:
+        raise DataError(
+            f"{source.name} has {total} rows, --target {prepared.rows}; row by row they must be "
+            "the same records"
+        )
+    assert prepared.schema is not None
+    return prepared, scaling.table_features(
+        prepared.schema, prepared.schema.encode(table, source.name)
+    )
 
 
 def declared(options: FitOptions) -> Model:
@@ -222,6 +258,7 @@ def _fit_network(
     options: FitOptions,
     progress: Progress | None,
     started: float,
+    seen: Any = None,
 ) -> Bundle:
     from aetool import export, training
 
@@ -238,6 +275,7 @@ def _fit_network(
             device=options.device,
         ),
         progress,
+        seen,
     )
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
