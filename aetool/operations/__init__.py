@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aetool.operations.archiving import compress as compress
+    from aetool.operations.cleaning import DenoiseOptions as DenoiseOptions
+    from aetool.operations.cleaning import denoise as denoise
     from aetool.operations.detecting import Detection as Detection
     from aetool.operations.detecting import detect as detect
     from aetool.operations.detecting import encode as encode
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "CompressOptions": "lossy_job",
+    "DenoiseOptions": "cleaning",
     "Detection": "detecting",
     "FitOptions": "fitting",
     "compress": "archiving",
     "decode": "restoring",
     "decompress": "restoring",
+    "denoise": "cleaning",
     "detect": "detecting",
     "encode": "detecting",
     "evaluate": "detecting",

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +19,7 @@ from aetool.codec import archive as archives
 from aetool.codec import folders
 from aetool.codec.archive import Archive
 from aetool.data import writers
+from aetool.data.images import ImageSource
 from aetool.data.schema import Column
 from aetool.errors import ArchiveError, DataError, ParamError
 
@@ -62,7 +63,8 @@ def _decompress(
     if not 0 <= first <= last <= archive.rows:
         raise ParamError(f"--rows {first}:{last}: the archive has rows 0:{archive.rows}")
     if archive.kind == "image" and archive.format["format"] == "folder":
-        return _write_folder(archive, Path(out or default_name(path, archive)), first, last, force)
+        target = Path(out or default_name(path, archive))
+        return _write_folder(target, _pictures(archive, first, last), force)
     target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-":
         _restore_to(archive, sys.stdout.buffer, first, last, columns)
@@ -116,7 +118,7 @@ def _restore_to(
         return
     if archive.kind == "table":
         schema = archive.model.schema if archive.mode == "lossy" else None
-        written = {c.name: _written(c) for c in schema.columns} if schema else {}
+        written = {c.name: written_as(c) for c in schema.columns} if schema else {}
         batches = archive.tables(first, last)
         if wanted is not None:
             _ = archive.places(wanted)
@@ -124,19 +126,37 @@ def _restore_to(
         writers.write_table(file, batches, archive.format, archive.dtypes, written)
         return
     shape = tuple(archive.shape) or archive.model.shape or (1, 1, 1)
-    if archive.format["format"] == "idx":
-        writers.write_idx(file, archive.pictures(first, last), last - first, shape)
+    _write_arrays(file, archive.pictures(first, last), archive.format, last - first, shape)
+
+
+def _write_arrays(
+    file: BinaryIO, batches: Iterator[Any], format: Mapping[str, Any], count: int,
+    shape: tuple[int, ...],
+) -> None:  # fmt: skip
+    if format["format"] == "idx":
+        writers.write_idx(file, batches, count, shape)
         return
-    found = list(archive.pictures(first, last))
+    found = list(batches)
     pixels = np.concatenate(found) if found else np.zeros((0, *shape), np.uint8)
-    array = pixels[:, 0] if archive.format["flat"] else pixels.transpose(0, 2, 3, 1)
-    if archive.format["format"] == "npy":
+    array = pixels[:, 0] if format["flat"] else pixels.transpose(0, 2, 3, 1)
+    if format["format"] == "npy":
         np.save(file, array, allow_pickle=False)
     else:
-        np.savez(file, **{str(archive.format["key"]): array})  # type: ignore[arg-type]
+        np.savez(file, **{str(format["key"]): array})  # type: ignore[arg-type]
 
 
-def _written(column: Column) -> dict[str, Any]:
+def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], force: bool) -> Path:
+    """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
+    if source.format["format"] == "folder":
+        pixels = (p for batch in batches for p in batch)
+        named = zip(source.names, pixels, strict=True)
+        return _write_folder(target, (folders.Picture(n, "", p) for n, p in named), force)
+    with atomic(target, force) as file:
+        _write_arrays(file, batches, source.format, source.count, source.shape)
+    return target
+
+
+def written_as(column: Column) -> dict[str, Any]:
     """How text files write the column: true floats with the decimals their resolution needs."""
     places = column.decimals
     if places is None and column.kind == "number":
@@ -144,16 +164,16 @@ def _written(column: Column) -> dict[str, Any]:
     return {"decimals": places, "token": column.token, "comma": column.dtype == "text,"}
 
 
-def _write_folder(archive: Archive, target: Path, first: int, last: int, force: bool) -> Path:
+def _write_folder(target: Path, pictures: Iterable[folders.Picture], force: bool) -> Path:
     """Pictures as PNG files (others as they were) in a new folder, moved into place when whole."""
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent or Path()))
     try:
-        for picture in _pictures(archive, first, last):
+        for picture in pictures:
             name = Path(picture.name)
             if name.is_absolute() or ".." in name.parts or not name.name:
-                raise archive.reader.damaged(f"picture name {picture.name!r} leaves the folder")
+                raise ArchiveError(f"{target}: picture name {picture.name!r} leaves the folder")
             if picture.pixels is None:
                 (part / name).parent.mkdir(parents=True, exist_ok=True)
                 (part / name).write_bytes(picture.raw)

@@ -1,0 +1,208 @@
+"""denoise: damaged records restored by a model, gaps and regions filled from what is left."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aetool.bundle import Bundle, atomic
+from aetool.codec import archive as archives
+from aetool.data import sources, writers
+from aetool.data.images import ImageSource
+from aetool.data.scaling import table_features
+from aetool.data.schema import Column
+from aetool.data.table import Cells, Table
+from aetool.errors import DataError, ParamError
+from aetool.model import Float
+from aetool.operations import restoring
+from aetool.operations.detecting import check_kind, inputs_of
+
+ROUNDS = 6  # of filling: each sees what the one before has put in the gaps
+Region = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class DenoiseOptions:
+    """How to restore. fill_missing: change gaps alone (of pictures: the region left, top, width,
+    height, in pixels); clean: the same records undamaged, to measure the gain."""
+
+    fill_missing: bool = False
+    region: Region | None = None
+    clean: Any = None
+    force: bool = False
+    device: str = "auto"
+
+
+def denoise(
+    data: Any, path: str | os.PathLike[str], model: Bundle, options: DenoiseOptions | None = None
+) -> dict[str, Any]:
+    """Write the restored records of data at path, as the kind of file they are; returns figures:
+    records, values filled, and with `clean` the mean squared errors before and after and the gain
+    in PSNR (dB). Errors of tables are in squared standard deviations, of pictures in squared gray
+    levels; before filling, gaps hold the median and regions the mean of what is left."""
+    options = options or DenoiseOptions()
+    source = sources.open_source(data)
+    check_kind(source, model)
+    if "decoder.onnx" not in model.graphs:
+        raise ParamError(f"{model.plugin} has no decoder to restore records with")
+    if (options.region is not None) != (options.fill_missing and isinstance(source, ImageSource)):
+        raise ParamError("--region says what --fill-missing fills in pictures: give both, or for a "
+                         "table --fill-missing alone")  # fmt: skip
+    job = _Job(source, model, options)
+    target = Path(path)
+    if isinstance(source, ImageSource):
+        restoring.write_pictures(target, source, job.pictures(), options.force)
+    else:
+        schema = model.schema
+        assert schema is not None
+        written = {c.name: restoring.written_as(c) for c in schema.columns}
+        with atomic(target, options.force) as file:
+            writers.write_table(file, job.tables(), source.format, source.dtypes, written)
+    return job.figures()
+
+
+class _Job:
+    """One run: what is restored, and sums for the figures."""
+
+    def __init__(self, source: Any, model: Bundle, options: DenoiseOptions) -> None:
+        self.source, self.model, self.options = source, model, options
+        self.rows = self.filled = self.compared = 0
+        self.before = self.after = 0.0
+        self.clean: Iterator[tuple[int, Any, Table | None]] | None = None
+        if options.clean is not None:
+            clean = sources.open_source(options.clean)
+            check_kind(clean, model)
+            self.clean = inputs_of(clean, model)
+        self.columns: tuple[Column, ...] = model.schema.modelled if model.schema else ()
+        self.restored = np.array([c.kind in ("number", "category") for c in self.columns], bool)
+        # what a gap is filled with at first: the median, or the commonest level
+        self.start = np.array([c.center if c.kind == "number" else 0.0 for c in self.columns])
+
+    def _round(self, x: Any) -> Any:
+        z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
+        return archives.decode(self.model, z, self.options.device)
+
+    def _fill(self, x: Any, gaps: Any, start: Any) -> Any:
+        """x with gaps filled: from `start`, then by what the model makes of the filled record."""
+        y = np.where(gaps, start, x)
+        for _ in range(ROUNDS):
+            found = self._round(y)
+            y = np.where(gaps & (found == found), found, y)
+        return y
+
+    def _measure(self, x: Any, y: Any, rows: int) -> None:
+        """Adds up the errors of what was given, x, and what is made of it, y."""
+        self.rows += rows
+        if self.clean is None:
+            return
+        found = next(self.clean, None)
+        if found is None or found[1].shape != x.shape:
+            raise DataError(f"--clean does not hold the same records as {self.source.name}")
+        x, y, wanted = (self._standard(v) for v in (x, y, found[1]))
+        seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(wanted)
+        self.before += float(((x - wanted)[seen] ** 2).sum())
+        self.after += float(((y - wanted)[seen] ** 2).sum())
+        self.compared += int(seen.sum())
+
+    def _standard(self, x: Any) -> Any:
+        """Numbers of a table as the model sees them, in standard deviations; NaN where missing."""
+        if self.model.schema is None:
+            return x.astype(np.float64)
+        spec = self.model.spec
+        z = table_features(self.model.schema, x)[:, spec.numeric].astype(np.float64)
+        return np.where(np.isnan(x[:, spec.owner]), np.nan, z)
+
+    def tables(self) -> Iterator[writers.Columns]:
+        """The restored batches of a table."""
+        for _, x, table in inputs_of(self.source, self.model):
+            assert table is not None
+            y = self._table(x)
+            naive = np.where(np.isnan(x) & self.restored, self.start, x)
+            self._measure(naive if self.options.fill_missing else x, y, len(x))
+            yield self._columns(table, x, y)
+
+    def _table(self, x: Float) -> Float:
+        if self.options.fill_missing:
+            gaps = np.isnan(x) & self.restored
+            self.filled += int(gaps.sum())
+            return np.asarray(self._fill(x, gaps, self.start))
+        found = self._round(x)
+        return np.where(np.isnan(found) | ~self.restored, x, found)
+
+    def _columns(self, table: Table, x: Float, y: Float) -> writers.Columns:
+        """The table's columns with those that were restored in their place; cells that did not
+        change keep their text."""
+        place = {c.name: i for i, c in enumerate(self.columns)}
+        out: writers.Columns = {}
+        for name, values in zip(table.names, table.values, strict=True):
+            i = place.get(name)
+            own: writers.Restored
+            if isinstance(values, Cells):
+                pairs = zip(values.strings(), values.null, strict=True)
+                own = [None if null else text for text, null in pairs]
+            else:
+                own = values
+            if i is None or not self.restored[i]:
+                out[name] = own
+                continue
+            column = self.columns[i]
+            found = archives.values_of(column, archives.on_grid(column, y[:, i]))
+            changed = ~((x[:, i] == y[:, i]) | (np.isnan(x[:, i]) & np.isnan(y[:, i])))
+            if isinstance(own, list):
+                text = writers.text_of(found, restoring.written_as(column))
+                out[name] = [t if c else o for t, o, c in zip(text, own, changed, strict=True)]
+            else:
+                out[name] = np.where(changed, np.asarray(found, np.float64), own)
+        return out
+
+    def pictures(self) -> Iterator[Any]:
+        """The restored batches of pictures, (n, C, H, W) uint8."""
+        for _, x, _ in inputs_of(self.source, self.model):
+            if self.options.region is not None:
+                hole = self._hole(x.shape)
+                self.filled += int(hole.sum()) * len(x)
+                x = np.where(hole, np.uint8(x[:, :, ~hole[0, 0]].mean()), x)
+                y = self._fill(x, hole, x)
+            else:
+                y = self._round(x)
+            self._measure(x, y, len(x))
+            yield y.astype(np.uint8)
+
+    def _hole(self, shape: tuple[int, ...]) -> Any:
+        assert self.options.region is not None
+        left, top, width, height = self.options.region
+        inside = 0 <= left < left + width <= shape[3] and 0 <= top < top + height <= shape[2]
+        if not inside or width * height >= shape[2] * shape[3]:
+            raise ParamError(
+                f"--region {left},{top},{width},{height} must lie within "
+                f"{shape[3]} x {shape[2]} pixels, and leave some"
+            )
+        hole = np.zeros((1, 1, *shape[2:]), np.bool_)
+        hole[:, :, top : top + height, left : left + width] = True
+        return hole
+
+    def figures(self) -> dict[str, Any]:
+        """What was done, and what it brought."""
+        out: dict[str, Any] = {"rows": self.rows}
+        if self.options.fill_missing:
+            out["filled"] = self.filled
+        if self.clean is not None:
+            if next(self.clean, None) is not None:
+                raise DataError(f"--clean has more records than {self.source.name}")
+            count = max(self.compared, 1)
+            out["mse_before"], out["mse_after"] = self.before / count, self.after / count
+            if self.before > 0 and self.after > 0:
+                out["psnr_gain_db"] = 10 * math.log10(self.before / self.after)
+        return out
+
+
+def default_name(data: str) -> str:
+    """DATA with `.denoised` before its suffix."""
+    path = Path(data)
+    return str(path.with_name(f"{path.stem}.denoised{path.suffix}"))

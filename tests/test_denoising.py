@@ -1,0 +1,91 @@
+"""denoise: what is restored, what is left alone, and what is measured."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aetool
+from aetool import operations
+from aetool.errors import DataError, ParamError
+from aetool.operations import DenoiseOptions, FitOptions
+from aetool.testing import pictures
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """(folder, denoising model) of a table whose columns tell one another."""
+    folder = tmp_path_factory.mktemp("denoise")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=2500)
+    frame = pd.DataFrame({"id": [f"r{i}" for i in range(2500)]})
+    for i, name in enumerate("abcd"):
+        frame[name] = ((i + 1) * x + 0.05 * rng.normal(size=2500)).round(2)
+    frame["side"] = np.where(x > 0, "up", "down")
+    frame.to_csv(folder / "clean.csv", index=False)
+    gaps = frame.copy()
+    for name in ("a", "c", "side"):
+        gaps.loc[rng.random(2500) < 0.2, name] = None
+    gaps.to_csv(folder / "gaps.csv", index=False)
+    noisy = frame.copy()
+    noisy["b"] = (noisy["b"] + rng.normal(0, 1.0, 2500)).round(2)
+    noisy.to_csv(folder / "noisy.csv", index=False)
+    made = operations.fit(
+        folder / "clean.csv", FitOptions("denoising", {"noise": 0.4, "mask": 0.3, "latent": 8}, epochs=60, device="cpu")
+    )  # fmt: skip
+    made.save(folder / "m.aem")
+    return folder, made
+
+
+def test_gaps_are_filled_and_nothing_else_changes(table, run):
+    folder, _ = table
+    done = run("denoise", folder / "gaps.csv", "-m", folder / "m.aem", "--fill-missing",
+               "--clean", folder / "clean.csv")  # fmt: skip
+    assert done.status == 0 and "values filled" in done.err and "PSNR +" in done.err, done.err
+    gaps, back, clean = (
+        pd.read_csv(folder / n, dtype=str, keep_default_na=False)
+        for n in ("gaps.csv", "gaps.denoised.csv", "clean.csv")
+    )
+    assert (back == gaps)[gaps != ""].where(gaps != "", True).all().all(), "cells that were there"
+    assert not (back == "").any().any()
+    missing = gaps["side"] == ""
+    assert (back["side"] == clean["side"])[missing].mean() > 0.85
+    off = (back["c"].astype(float) - clean["c"].astype(float))[gaps["c"] == ""]
+    assert off.abs().mean() < 0.5 * clean["c"].astype(float).abs().mean()
+
+
+def test_noise_is_taken_off_and_the_gain_is_measured(table, tmp_path):
+    folder, made = table
+    options = DenoiseOptions(clean=folder / "clean.csv")
+    found = operations.denoise(folder / "noisy.csv", tmp_path / "o.csv", made, options)
+    back, noisy, clean = (pd.read_csv(p) for p in (tmp_path / "o.csv", folder / "noisy.csv", folder / "clean.csv"))  # fmt: skip
+    assert ((back["b"] - clean["b"]) ** 2).mean() < 0.5 * ((noisy["b"] - clean["b"]) ** 2).mean()
+    gain = 10 * np.log10(found["mse_before"] / found["mse_after"])
+    assert found["psnr_gain_db"] == pytest.approx(gain) and list(back.columns) == list(
+        clean.columns
+    )
+    assert (back["id"] == clean["id"]).all(), "columns that are not modelled stay"
+    with pytest.raises(DataError, match="same records"):
+        clean[:50].to_csv(tmp_path / "few.csv", index=False)
+        operations.denoise(folder / "noisy.csv", tmp_path / "p.csv", made, DenoiseOptions(clean=tmp_path / "few.csv"))  # fmt: skip
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_a_region_of_pictures_is_filled(tmp_path):
+    pixels = pictures(300)[:, 0]
+    np.save(tmp_path / "clean.npy", pixels)
+    holed = pixels.copy()
+    holed[:, 2:5, 3:6] = 255
+    np.save(tmp_path / "holed.npy", holed)
+    made = aetool.fit(tmp_path / "clean.npy", "denoising", block=0.2, epochs=60, device="cpu")
+    options = DenoiseOptions(True, (3, 2, 3, 3), tmp_path / "clean.npy", device="cpu")
+    found = operations.denoise(tmp_path / "holed.npy", tmp_path / "o.npy", made, options)
+    back = np.load(tmp_path / "o.npy")
+    outside = np.ones((8, 8), bool)
+    outside[2:5, 3:6] = False
+    assert (back[:, outside] == pixels[:, outside]).all() and found["filled"] == 9 * 300
+    assert found["mse_after"] < 0.5 * found["mse_before"]
+    with pytest.raises(ParamError, match="must lie within"):
+        options = DenoiseOptions(True, (3, 2, 9, 3), device="cpu")
+        operations.denoise(tmp_path / "holed.npy", tmp_path / "p.npy", made, options)
+    with pytest.raises(ParamError, match="give both"):
+        operations.denoise(tmp_path / "holed.npy", tmp_path / "p.npy", made, DenoiseOptions(True))
