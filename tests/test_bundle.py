@@ -154,6 +154,13 @@ def test_graphs_that_could_harm_are_refused(make):
         runtime.vet(make().SerializeToString(), "bad", 512)
 
 
+@pytest.mark.parametrize("kind", ["Tile", "Range", "ConstantOfShape", "Resize", "Scan", "NonZero", "RandomNormal",
+                                  "Unique", "Shape", "StringConcat", "SequenceConstruct", "ImageDecoder"])  # fmt: skip
+def test_operators_whose_cost_or_shape_is_not_plain_are_refused(kind):
+    with pytest.raises(BundleError, match=f"operator {kind}"):
+        runtime.vet(graph([helper.make_node(kind, ["x"], ["y"])]).SerializeToString(), "bad", 512)
+
+
 def test_a_bundle_with_such_a_graph_is_refused(loaded, tmp_path):
     import dataclasses
 
