@@ -40,8 +40,7 @@ class _Score(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        expected = self.net.decode(self.net.encode(x)) if self.net.code else x
-        return self.net.parts(x), expected
+        return self.net.parts(x), self.net.expected(x)
 
 
 def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:

@@ -14,10 +14,11 @@ from aetool import operations, plugins, training
 from aetool.data import scaling
 from aetool.data.schema import infer
 from aetool.data.sources import open_source
-from aetool.data.table import Table
+from aetool.data.table import Cells, Table
 from aetool.model import make_params
 from aetool.operations import FitOptions
 from aetool_ae.net import Plain
+from aetool_masked.net import MADE
 from aetool_sparse.net import Sparse, bernoulli_kl
 from aetool_vae.net import VAE
 from aetool_vae.posteriors import KINDS
@@ -460,3 +461,60 @@ def test_the_mismatch_with_the_prior_is_that_of_gaussians(plane):
         found = net.report(torch.zeros(4000, spec.features))
     assert found["prior_mismatch_nats"] == pytest.approx(4.5, abs=0.2), "KL(N(3, 1) || N(0, 1))"
     assert found["active_units"] == 1
+
+
+# ---- masked autoencoder
+
+
+@pytest.mark.parametrize("order", ["given", "random"])
+@pytest.mark.parametrize("depth", [0, 2])
+def test_made_is_autoregressive(order, depth):
+    rng = np.random.default_rng(0)
+    frame = {f"c{i}": Cells.of([f"{v:.2f}" for v in rng.normal(size=200)]) for i in range(4)}
+    frame["k"] = Cells.of(rng.choice(["x", "y", "z"], 200).tolist())
+    table = Table(tuple(frame), tuple(frame.values()))
+    schema = infer(table)
+    spec = scaling.table_spec(schema)
+    x = torch.from_numpy(scaling.table_features(schema, schema.encode(table, "t"))[:1])
+    net = network("masked", spec, order=order, depth=depth)
+    jacobian = torch.autograd.functional.jacobian(lambda v: net.expected(v)[0], x)[:, 0].abs()
+    place = np.arange(5) if order == "given" else np.random.default_rng(0).permutation(5)
+    owners = spec.owners()
+    for out, source in np.ndindex(*jacobian.shape):
+        before = place[owners[source]] < place[owners[out]]
+        assert (float(jacobian[out, source]) > 0) == before, (out, source)
+
+
+def test_made_probabilities_sum_to_one():
+    rng = np.random.default_rng(0)
+    a = rng.choice(["x", "y"], 3000)
+    b = np.where(rng.random(3000) < 0.8, a, "w")
+    names, values = ("a", "b", "c"), (a, b, rng.choice(["p", "q", "r"], 3000))
+    table = Table(names, tuple(Cells.of(v.tolist()) for v in values))
+    schema = infer(table)
+    spec, features = scaling.table_spec(schema), scaling.table_features(schema, schema.encode(table, "t"))  # fmt: skip
+    params = make_params(plugins.get_model("masked"), {})
+    net = training.train(MADE, spec, params, features, training.Settings(epochs=40, device="cpu")).net  # fmt: skip
+    widths = [w for _, _, w in spec.categories]
+    every = np.zeros((int(np.prod(widths)), spec.features), np.float32)
+    for i, levels in enumerate(np.ndindex(*widths)):
+        for (_, start, _), level in zip(spec.categories, levels, strict=True):
+            every[i, start + level] = 1
+    with torch.no_grad():
+        nats = net.parts(torch.from_numpy(every)).sum(dim=1).double()
+    assert float((-nats).exp().sum()) == pytest.approx(1, abs=1e-5)
+    seen = {tuple(f) for f in features.tolist()}
+    there = np.array([tuple(f) in seen for f in every.tolist()])
+    assert float((-nats).exp()[there].sum()) > 0.95, "and lie where the data are"
+
+
+def test_made_beats_independent_columns(plane):
+    spec, features = prepared(plane)
+    params = make_params(plugins.get_model("masked"), {})
+    trained = training.train(MADE, spec, params, features, training.Settings(epochs=60, device="cpu"))  # fmt: skip
+    alone = training.make(MADE, spec, params, 0)
+    with torch.no_grad():
+        for p in alone.parameters():
+            p.zero_()
+        x = torch.from_numpy(features[trained.held_out])
+        assert trained.net.parts(x).sum(dim=1).mean() < alone.parts(x).sum(dim=1).mean() - 3

@@ -57,13 +57,17 @@ class AutoEncoder(nn.Module):
         """Parameters of the likelihood, laid out as x."""
         return self.decoder(z)
 
+    def expected(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        """Parameters of the likelihood of x that the model holds likely, laid out as x."""
+        return self.decode(self.encode(x, given), given)
+
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """What the encoder sees in training instead of x."""
         return x
 
     def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """(batch, columns + 1) nats: each column's cost, and last what all share."""
-        return self.likelihood(x, self.decode(self.encode(x, given), given))
+        return self.likelihood(x, self.expected(x, given))
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's."""
