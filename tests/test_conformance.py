@@ -17,7 +17,7 @@ STRANGER = Model(
 )
 CASES = [
     pytest.param(case, id=f"{getattr(model, 'name', model)}-{case}")
-    for model in ("pca", "ae", "sparse", "denoising", "vae", "masked", STRANGER)
+    for model in ("pca", "ae", "sparse", "denoising", "vae", "masked", "vq", STRANGER)
     for case in conformance(model)
 ]
 

@@ -208,6 +208,7 @@ def test_kl_sparsity_reaches_its_target(plane):
     ("vae", {"posterior": "full", "latent": 4}), ("vae", {"posterior": "flow", "latent": 4}),
     ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}),
     ("vae", {"pixels": "bernoulli", "latent": 4}),
+    ("vq", {"relax": "gumbel", "latent": 3, "size": 16}),
     ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True}),
 ])  # fmt: skip
 @pytest.mark.parametrize("kind", ["table", "image"])
@@ -518,3 +519,77 @@ def test_made_beats_independent_columns(plane):
             p.zero_()
         x = torch.from_numpy(features[trained.held_out])
         assert trained.net.parts(x).sum(dim=1).mean() < alone.parts(x).sum(dim=1).mean() - 3
+
+
+# ---- vector quantisation
+
+
+def test_codes_are_nearest_neighbours(plane):
+    spec, features = prepared(plane)
+    net = network("vq", spec, latent=3, size=20, dim=4)
+    x = torch.from_numpy(features[:100])
+    v = net.encoder(x).detach().reshape(100, 3, 1, 4)
+    wanted = ((v - net.book) ** 2).sum(dim=3).argmin(dim=2)
+    assert torch.equal(net.encode(x).long(), wanted)
+    entries = net.entries(wanted).reshape(100, 3, 4)
+    assert torch.equal(entries, torch.stack([net.book[i][wanted[:, i]] for i in range(3)], dim=1))
+
+
+def test_gradients_pass_straight_through(plane):
+    spec, features = prepared(plane)
+    net = network("vq", spec, latent=2, size=8, commitment=0.0).train()
+    x = torch.from_numpy(features[:20])
+    seen = {}
+    net.encoder.register_forward_hook(lambda *a: (a[2].retain_grad(), seen.update(h=a[2]))[1])
+    net.decoder.register_forward_pre_hook(lambda m, a: (a[0].retain_grad(), seen.update(e=a[0]))[1])
+    net.loss(x, torch.Generator()).sum().backward()
+    assert torch.equal(seen["h"].grad, seen["e"].grad) and seen["h"].grad.abs().sum() > 0
+    assert torch.allclose(seen["e"], net.entries(net.chosen(seen["h"])), atol=1e-6)
+
+
+def test_entries_are_moving_averages_and_dead_ones_revive(plane):
+    spec, features = prepared(plane)
+    net = network("vq", spec, latent=1, size=4, dim=2).train()
+    x, rng = torch.from_numpy(features[:256]), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        net.book[0, 3] = 1e6  # no vector is near
+    for _ in range(800):
+        net.loss(x, rng)
+        net.after_step(rng)
+    v = net.encoder(x).detach()
+    codes = net.chosen(v)[:, 0]
+    for k in range(4):
+        assert (codes == k).any(), "revived"
+        assert torch.allclose(net.book[0, k], v[codes == k].mean(dim=0), atol=0.05), k
+
+
+def test_the_prior_over_codes_sums_to_one(plane):
+    spec, _ = prepared(plane)
+    net = network("vq", spec, latent=3, size=5)
+    every = torch.cartesian_prod(*[torch.arange(5)] * 3)
+    with torch.no_grad():
+        assert float((-net.prior(every).sum(dim=1)).exp().sum()) == pytest.approx(1, abs=1e-5)
+        other = every.clone()
+        other[:, 2] = 0
+        assert torch.equal(net.prior(other)[:, :2], net.prior(every)[:, :2]), "only codes before"
+
+
+@pytest.mark.parametrize("relax", ["nearest", "gumbel"])
+def test_discrete_codes_are_what_compression_stores(plane, relax, tmp_path):
+    frame = pd.DataFrame(plane.round(2), columns=list("abcdef"))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    options = FitOptions("vq", {"latent": 3, "size": 32, "relax": relax}, epochs=60, device="cpu")
+    made = operations.fit(tmp_path / "t.csv", options)
+    assert made.facts["code_levels"] == 32 and made.facts["codebook_perplexity"] > 4
+    lossy = operations.CompressOptions(lossy=True, device="cpu")
+    facts = operations.compress(tmp_path / "t.csv", tmp_path / "t.aez", made, lossy)
+    made.save(tmp_path / "m.aem")
+    operations.decompress(tmp_path / "t.aez", tmp_path / "o.csv", model=made, device="cpu")
+    back = pd.read_csv(tmp_path / "o.csv")
+    direct = aetool.load(tmp_path / "m.aem")
+    codes = direct.encode(tmp_path / "t.csv")
+    assert set(np.unique(codes)) <= set(range(32)), "whole numbers"
+    assert np.allclose(back, direct.decode(codes), atol=0.011)
+    assert facts["archive_bytes"] - facts.get("model_bytes", 0) < 1500 * 3 * 6 / 8 + 2000
+    spread = float(((frame - frame.mean()) ** 2).mean().mean())
+    assert float(((back - frame) ** 2).mean().mean()) < 0.4 * spread

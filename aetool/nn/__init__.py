@@ -3,5 +3,14 @@
 from aetool.nn.autoencoder import AutoEncoder, Stacked
 from aetool.nn.backbones import backbone
 from aetool.nn.likelihood import Likelihood, kl_to_standard_normal
+from aetool.nn.masked import MaskedLinear, spread
 
-__all__ = ["AutoEncoder", "Likelihood", "Stacked", "backbone", "kl_to_standard_normal"]
+__all__ = [
+    "AutoEncoder",
+    "Likelihood",
+    "MaskedLinear",
+    "Stacked",
+    "backbone",
+    "kl_to_standard_normal",
+    "spread",
+]

@@ -139,7 +139,7 @@ class LossyJob:
         return self.model.schema.encode(table, self.source.name)
 
     def _choose(self, sample: Any, target: float | None) -> lossy.Quantiser:
-        if not len(sample):
+        if not len(sample) or "code_levels" in self.model.facts:  # codes that are whole numbers
             size = self.model.latent
             return lossy.Quantiser(np.zeros(size), np.ones(size), np.arange(size))
         encoder = self.model.session("encoder.onnx", self.options.device)

@@ -9,22 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aetool.nn import AutoEncoder
-
-
-class Masked(nn.Module):
-    """A linear map whose output of degree d sees inputs of degree below d (hidden: up to d)."""
-
-    mask: Tensor
-
-    def __init__(self, before: Tensor, after: Tensor, hidden: bool) -> None:
-        super().__init__()
-        self.linear = nn.Linear(len(before), len(after))
-        seen = after[:, None] >= before if hidden else after[:, None] > before
-        self.register_buffer("mask", seen.float(), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.linear.weight * self.mask, self.linear.bias)
+from aetool.nn import AutoEncoder, MaskedLinear, spread
 
 
 class MADE(AutoEncoder):
@@ -47,13 +32,11 @@ class MADE(AutoEncoder):
         owners = self.spec.owners()
         degree = torch.from_numpy(np.where(owners < 0, 0, place[np.maximum(owners, 0)] + 1))
         width = self.params.width or (256 if self.spec.shape else 96)
-        # degrees 0 .. columns - 1, spread evenly: no unit is blind, none sees the last column
-        inner = torch.arange(width) * columns // width
-        sizes = [degree, *[inner] * self.params.depth]
-        layers = [Masked(a, b, True) for a, b in pairwise(sizes)]
+        sizes = [degree, *[spread(width, columns)] * self.params.depth]
+        layers = [MaskedLinear(a, b, True) for a, b in pairwise(sizes)]
         self.hidden = nn.ModuleList(layers)
-        self.out = Masked(sizes[-1], degree, False) if layers else None
-        self.straight = Masked(degree, degree, False)
+        self.out = MaskedLinear(sizes[-1], degree, False) if layers else None
+        self.straight = MaskedLinear(degree, degree, False)
 
     def expected(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """Parameters of each column given those before it, laid out as x."""

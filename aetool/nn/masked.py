@@ -1,0 +1,33 @@
+"""Linear maps that see only what comes before, for autoregressive models."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class MaskedLinear(nn.Module):
+    """A linear map between units that have degrees: an output of degree d sees inputs of degree
+    below d, or, if it is hidden, up to d (Germain, Gregor, Murray & Larochelle 2015,
+    arXiv:1502.03509, eq. 13).
+
+    before, after: degrees of inputs and outputs, whole numbers, (inputs,) and (outputs,).
+    """
+
+    mask: Tensor
+
+    def __init__(self, before: Tensor, after: Tensor, hidden: bool) -> None:
+        super().__init__()
+        self.linear = nn.Linear(len(before), len(after))
+        seen = after[:, None] >= before if hidden else after[:, None] > before
+        self.register_buffer("mask", seen.float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.linear.weight * self.mask, self.linear.bias)
+
+
+def spread(units: int, degrees: int) -> Tensor:
+    """Degrees 0 .. degrees - 1 over so many hidden units, evenly: none is blind, none sees the
+    last."""
+    return torch.arange(units) * degrees // units
