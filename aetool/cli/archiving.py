@@ -89,10 +89,13 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     click.echo(f"{target}: {size:,} bytes, {facts['fidelity']}{ratio}", err=True)
     if facts["fidelity"] == "lossy":
-        code = facts["bytes"].get("code", 0)
-        exact = sum(v for k, v in facts["bytes"].items() if k != "code")
+        sizes = facts["bytes"]
+        code = f"code {sizes.get('code', 0):,} bytes"
+        if "streams" in sizes:
+            code = f"code and whole numbers {sizes['streams']:,} bytes"
+        exact = sum(v for k, v in sizes.items() if k not in ("code", "streams"))
         click.echo(
-            f"code {code:,} bytes, exact columns {exact:,}; mean error {100 * facts['error']:.3g} %"
+            f"{code}, exact columns {exact:,}; mean error {100 * facts['error']:.3g} %"
             + (f", PSNR {facts['psnr_db']:.1f} dB" if "psnr_db" in facts else ""),
             err=True,
         )

@@ -279,6 +279,8 @@ class LossyJob:
             back = blocks.decode(payload, len(x), content)
             for label, sizes in zip(labels, back.sizes, strict=True):
                 found.sizes[label] = found.sizes.get(label, 0) + sum(sizes.values())
+            if back.joined:  # the streams of a small block cannot be told apart
+                found.sizes["streams"] = found.sizes.get("streams", 0) + back.joined
             writer.add(len(x), content, payload)
         facts = {"fidelity": "lossy", "bytes": found.sizes, **self._summary(found)}
         writer.finish(facts)
