@@ -41,7 +41,7 @@ class Effort:
     repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
     # LZMA2 is tried on all where a quick look took so many times what the plan takes, at first and
     # where the block before did without; 0: always
-    squeeze: tuple[float, float] = (1.8, 1.0)
+    squeeze: tuple[float, float] = (2.5, 1.0)
     students: bool = False  # whether an archive may carry them
 
 
