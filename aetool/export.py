@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from aetool import graphs
@@ -86,6 +86,7 @@ def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
     g = Graph()
     columns = len(spec.columns)
     found = g.embed(_traced(_Score(net), x), {"input": _input(g, spec, schema)})
+    _keep(g, net)
     parts = found["output_0"]
     if net.likelihood.error == "bits":
         extra = graphs.unexpected_gaps(g, schema, "x") if schema else None
@@ -96,6 +97,18 @@ def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     _restore(g, spec, schema, "expected", found["output_1"])
     return g.build("score")
+
+
+def _keep(g: Graph, net: Any) -> None:
+    """Stores the weights that the exporter has folded into others, so that `aetool.nn.load` finds
+    all of them."""
+    held = {c.name.partition(".net.")[2] for c in g.constants}
+    state = net.state_dict()
+    there = {state[name].data_ptr() for name in held if name in state}
+    for name, value in state.items():
+        if value.data_ptr() not in there:
+            kept = numpy_helper.from_array(value.detach().cpu().numpy(), f"kept.net.{name}")
+            g.constants.append(kept)
 
 
 def _traced(module: nn.Module, example: Tensor) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD, cycles_of
@@ -108,6 +109,17 @@ class Graph:
         )
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+
+def weights_of(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The stored arrays of an embedded network, by the names they had there; empty for bytes that
+    are no graph."""
+    try:
+        graph = onnx.ModelProto.FromString(data).graph
+    except DecodeError:
+        return {}
+    named = ((t.name.partition(".net."), t) for t in graph.initializer)
+    return {inner: numpy_helper.to_array(t) for (_, here, inner), t in named if here}
 
 
 def prepare_table(g: Graph, schema: Schema, spec: Spec, x: str) -> str:

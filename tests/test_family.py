@@ -593,3 +593,32 @@ def test_discrete_codes_are_what_compression_stores(plane, relax, tmp_path):
     assert facts["archive_bytes"] - facts.get("model_bytes", 0) < 1500 * 3 * 6 / 8 + 2000
     spread = float(((frame - frame.mean()) ** 2).mean().mean())
     assert float(((back - frame) ** 2).mean().mean()) < 0.4 * spread
+
+
+@pytest.mark.parametrize("kind", ["table", "image"])
+@pytest.mark.parametrize(("plugin", "params"), [
+    ("vae", {}), ("vae", {"posterior": "flow", "latent": 3}), ("ae", {"tied": True}), ("vq", {}),
+    ("denoising", {}), ("sparse", {}),
+])  # fmt: skip
+def test_a_bundle_is_torch_again(plugin, params, kind, tmp_path):
+    from aetool.nn import load
+    from aetool.testing import _Bench
+
+    bench = _Bench(plugins.get_model(plugin), kind)
+    made = operations.fit(bench.path, FitOptions(plugin, params, epochs=3, device="cpu"))
+    made.save(tmp_path / "m.aem")
+    net = load(str(tmp_path / "m.aem"))
+    with torch.no_grad():
+        z = net.encode(torch.from_numpy(bench.prepared.features[:50])).numpy()
+    wanted = made.session("encoder.onnx", "cpu")(bench.prepared.inputs[:50])["z"]
+    # a vector between two entries may go to either
+    assert np.isclose(z, wanted, atol=1e-4).mean() > (0.97 if plugin == "vq" else 0.9999)
+    net.loss(torch.from_numpy(bench.prepared.features[:8]), torch.Generator()).mean().backward()
+
+
+def test_what_cannot_be_torch_again_is_refused(ppca):
+    from aetool.errors import BundleError
+    from aetool.nn import load
+
+    with pytest.raises(BundleError, match="closed form"):
+        load(ppca[1])

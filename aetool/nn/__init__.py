@@ -3,6 +3,7 @@
 from aetool.nn.autoencoder import AutoEncoder, Stacked
 from aetool.nn.backbones import backbone
 from aetool.nn.likelihood import Likelihood, kl_to_standard_normal
+from aetool.nn.loading import load
 from aetool.nn.masked import MaskedLinear, spread
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Stacked",
     "backbone",
     "kl_to_standard_normal",
+    "load",
     "spread",
 ]

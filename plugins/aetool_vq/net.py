@@ -54,10 +54,10 @@ class VQ(AutoEncoder):
             self.book = nn.Parameter(book)
         else:
             self.register_buffer("book", book)
-        self.register_buffer("count", torch.zeros(m, k))
-        self.register_buffer("total", torch.zeros(m, k, d))
+        self.register_buffer("count", torch.zeros(m, k), persistent=False)
+        self.register_buffer("total", torch.zeros(m, k, d), persistent=False)
         self.register_buffer("offset", k * torch.arange(m), persistent=False)
-        self.register_buffer("heat", torch.tensor(HOTTEST))
+        self.register_buffer("heat", torch.tensor(HOTTEST), persistent=False)
         degree = torch.arange(1, m + 1)
         inner, outer = spread(self.width(), m), degree.repeat_interleave(k)
         self.hidden = MaskedLinear(degree.repeat_interleave(d), inner, True)
