@@ -19,6 +19,8 @@ COMMANDS = {
     "evaluate": ("detecting", "Judge a model against labels."),
     "compress": ("archiving", "Store a file in less space."),
     "decompress": ("archiving", "Restore what was compressed."),
+    "encode": ("coding", "Write the codes of records."),
+    "decode": ("coding", "Write the records of codes."),
     "denoise": ("restoring", "Restore damaged records, fill gaps and regions."),
     "export": ("inspecting", "Write a model's ONNX graphs."),
     "info": ("inspecting", "Say what a model or an archive holds."),

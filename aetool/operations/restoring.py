@@ -64,7 +64,7 @@ def _decompress(
         raise ParamError(f"--rows {first}:{last}: the archive has rows 0:{archive.rows}")
     if archive.kind == "image" and archive.format["format"] == "folder":
         target = Path(out or default_name(path, archive))
-        return _write_folder(target, _pictures(archive, first, last), force)
+        return write_folder(target, _pictures(archive, first, last), force)
     target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-":
         _restore_to(archive, sys.stdout.buffer, first, last, columns)
@@ -150,7 +150,7 @@ def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], fo
     if source.format["format"] == "folder":
         pixels = (p for batch in batches for p in batch)
         named = zip(source.names, pixels, strict=True)
-        return _write_folder(target, (folders.Picture(n, "", p) for n, p in named), force)
+        return write_folder(target, (folders.Picture(n, "", p) for n, p in named), force)
     with atomic(target, force) as file:
         _write_arrays(file, batches, source.format, source.count, source.shape)
     return target
@@ -164,7 +164,7 @@ def written_as(column: Column) -> dict[str, Any]:
     return {"decimals": places, "token": column.token, "comma": column.dtype == "text,"}
 
 
-def _write_folder(target: Path, pictures: Iterable[folders.Picture], force: bool) -> Path:
+def write_folder(target: Path, pictures: Iterable[folders.Picture], force: bool) -> Path:
     """Pictures as PNG files (others as they were) in a new folder, moved into place when whole."""
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")

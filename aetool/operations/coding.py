@@ -1,0 +1,155 @@
+"""encode and decode: records to files of codes, z0, z1, ..., and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aetool.bundle import Bundle, atomic
+from aetool.codec import archive as archives
+from aetool.codec import folders
+from aetool.data import sources, text, writers
+from aetool.data.table import Cells, Table
+from aetool.errors import DataError, ParamError
+from aetool.operations import restoring
+from aetool.operations.detecting import check_kind, inputs_of
+
+CSV = {"format": "csv", **text.Dialect().__dict__}
+
+
+def write_codes(
+    data: Any,
+    path: str | os.PathLike[str],
+    model: Bundle,
+    columns: Sequence[str] = (),
+    force: bool = False,
+    device: str = "auto",
+) -> int:
+    """Write `row` (from 1), these columns of the table (of pictures: `picture`, their names) and
+    the code of every record as a CSV, or as Parquet if path says so. Returns how many."""
+    source = sources.open_source(data)
+    check_kind(source, model)
+    if "encoder.onnx" not in model.graphs:
+        raise ParamError(f"{model.plugin} has no code")
+    names = getattr(source, "names", [])
+    if columns and model.schema is None:
+        raise ParamError("--id is for tables")
+    session = model.session("encoder.onnx", device)
+    count = 0
+
+    def batches() -> Iterator[writers.Columns]:
+        nonlocal count
+        for first, x, table in inputs_of(source, model):
+            out: writers.Columns = {"row": [str(first + i + 1) for i in range(len(x))]}
+            if names:
+                out["picture"] = list(names[first : first + len(x)])
+            for name in columns:
+                out[name] = _cells(table, name, source.name)
+            z = session(x)["z"]
+            out |= {
+                f"z{u}": [format(v, ".9g") for v in z[:, u].tolist()] for u in range(z.shape[1])
+            }
+            count += len(x)
+            yield out
+
+    target = Path(path)
+    parquet = target.suffix == ".parquet"
+    found = (_numbered(b) for b in batches()) if parquet else batches()
+    with atomic(target, force) as file:
+        writers.write_table(file, found, {**CSV, "format": "parquet" if parquet else "csv"}, {}, {})
+    return count
+
+
+def _numbered(batch: writers.Columns) -> writers.Columns:
+    codes = {
+        n: np.array(v, np.float64) for n, v in batch.items() if n[0] == "z" and n[1:].isdigit()
+    }
+    return {**batch, "row": np.array(batch["row"], np.float64), **codes}
+
+
+def _cells(table: Table | None, name: str, where: str) -> writers.Restored:
+    if table is None or name not in table.names:
+        known = ", ".join(table.names) if table is not None else "none"
+        raise ParamError(f"--id {name}: no such column in {where}; there are {known}")
+    values = table[name]
+    return list(values.strings()) if isinstance(values, Cells) else values
+
+
+def write_records(
+    data: Any,
+    path: str | os.PathLike[str],
+    model: Bundle,
+    force: bool = False,
+    device: str = "auto",
+) -> int:
+    """Write the records of codes: a CSV (or Parquet) of the modelled columns behind whatever stands
+    beside the codes, or pictures as .npy or a folder of PNG files. Returns how many.
+
+    data: a table with the columns z0 .. z<latent - 1>.
+    """
+    if "decoder.onnx" not in model.graphs:
+        raise ParamError(f"{model.plugin} has no decoder")
+    source = sources.open_source(data)
+    if not isinstance(source, sources.TableSource):
+        raise DataError(f"{source.name}: codes are a table of z0, z1, ..., not {source.kind}s")
+    wanted = [f"z{u}" for u in range(model.latent)]
+    count = 0
+
+    def batches() -> Iterator[tuple[writers.Columns, Any]]:
+        nonlocal count
+        for table in source.batches():
+            z = np.stack([_codes(table, n, source.name) for n in wanted], axis=1)
+            count += len(z)
+            own = {n: _cells(table, n, source.name) for n in table.names if n not in wanted}
+            yield own, archives.decode(model, z.astype(np.float32), device)
+
+    target = Path(path)
+    if model.schema is None:
+        pixels = [x for _, x in batches()]
+        found = np.concatenate(pixels) if pixels else np.zeros((0, *(model.shape or ())), np.uint8)
+        _write_pictures(target, found, force)
+        return count
+    schema = model.schema
+    modelled = [(i, c) for i, c in enumerate(schema.modelled) if c.kind in ("number", "category")]
+
+    def tables() -> Iterator[writers.Columns]:
+        for own, x in batches():
+            yield own | {c.name: archives.values_of(c, x[:, i]) for i, c in modelled}
+
+    kind = "parquet" if target.suffix == ".parquet" else "csv"
+    written = {c.name: restoring.written_as(c) for c in schema.columns}
+    with atomic(target, force) as file:
+        writers.write_table(file, tables(), {**CSV, "format": kind}, {}, written)
+    return count
+
+
+def _codes(table: Table, name: str, where: str) -> Any:
+    if name not in table.names:
+        raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
+    values = table[name]
+    cells = values.strings() if isinstance(values, Cells) else values
+    try:
+        z = np.array(cells, np.float64)
+    except ValueError as error:
+        raise DataError(
+            f"{where}: column {name} holds something else than numbers: {error}"
+        ) from None
+    if not np.isfinite(z).all():
+        row = table.first_row + int(np.flatnonzero(~np.isfinite(z))[0]) + 1
+        raise DataError(f"{where}: row {row}: {name} is missing or not finite")
+    return z
+
+
+def _write_pictures(target: Path, pixels: Any, force: bool) -> None:
+    if target.suffix == ".npy":
+        flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
+        with atomic(target, force) as file:
+            np.save(file, flat, allow_pickle=False)
+        return
+    digits = len(str(len(pixels)))
+    named = (folders.Picture(f"{i + 1:0{digits}}", "", p) for i, p in enumerate(pixels))
+    restoring.write_folder(target, named, force)

@@ -1,0 +1,57 @@
+"""encode and decode: records to codes and back, by the command line."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aetool
+from aetool.testing import pictures
+
+
+@pytest.fixture(scope="module")
+def model(air, tmp_path_factory):
+    path = tmp_path_factory.mktemp("coding") / "m.aem"
+    aetool.fit(air, "pca", latent=11).save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_codes_of_a_table_and_back(air, model, suffix, tmp_path, run):
+    codes, back = tmp_path / f"z.{suffix}", tmp_path / "back.csv"
+    done = run("encode", air, "-m", model, "-o", codes, "--id", "time")
+    assert done.status == 0 and "codes of 5,000 records" in done.err, done.err
+    found = pd.read_csv(codes) if suffix == "csv" else pd.read_parquet(codes)
+    assert list(found.columns) == ["row", "time", *(f"z{u}" for u in range(11))]
+    bundle = aetool.load(model)
+    wanted = bundle.encode(air)
+    assert np.allclose(found.filter(like="z"), wanted, rtol=1e-6, atol=1e-6)
+    assert run("decode", codes, "-m", model, "-o", back).status == 0
+    frame, direct = pd.read_csv(back), bundle.decode(wanted)
+    assert (frame["time"] == pd.read_csv(air)["time"]).all()
+    assert np.allclose(frame["TEMP"], direct["TEMP"], atol=0.06)
+    assert set(frame["wd"].dropna()) <= set(pd.read_csv(air)["wd"].dropna()), "valid levels"
+
+
+def test_codes_of_pictures_and_back(tmp_path, run):
+    np.save(tmp_path / "p.npy", pictures(40)[:, 0])
+    aetool.fit(tmp_path / "p.npy", "pca", latent=6).save(tmp_path / "m.aem")
+    assert run("encode", tmp_path / "p.npy", "-m", tmp_path / "m.aem", "-o", tmp_path / "z.csv").status == 0  # fmt: skip
+    for target in ("o.npy", "folder"):
+        done = run("decode", tmp_path / "z.csv", "-m", tmp_path / "m.aem", "-o", tmp_path / target)
+        assert done.status == 0, done.err
+    back = np.load(tmp_path / "o.npy")
+    assert np.abs(back.astype(float) - pictures(40)[:, 0]).mean() < 12
+    assert len(list((tmp_path / "folder").glob("*.png"))) == 40
+
+
+def test_codes_that_are_none_are_refused(air, model, tmp_path, run):
+    (tmp_path / "z.csv").write_text("z0,z1\n1,2\n")
+    few = run("decode", tmp_path / "z.csv", "-m", model, "-o", tmp_path / "o.csv")
+    assert few.status == 2 and "no column z2" in few.err
+    header = ",".join(f"z{u}" for u in range(11))
+    (tmp_path / "z.csv").write_text(f"{header}\n{',' * 10}\n")
+    gap = run("decode", tmp_path / "z.csv", "-m", model, "-o", tmp_path / "o.csv")
+    assert gap.status == 2 and "z0" in gap.err and not (tmp_path / "o.csv").exists()
+    unknown = run("encode", air, "-m", model, "-o", tmp_path / "z2.csv", "--id", "nothing")
+    assert unknown.status == 2 and "no such column" in unknown.err
+    assert run("encode", air, "-o", tmp_path / "z2.csv").status == 2
