@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import io
 import json
@@ -233,7 +234,7 @@ def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
     process leaves anything behind; only where it takes the place of another there is an instant in
-    which it has a name of its own.
+    which it has a name of its own. What a process killed just then leaves, the next one removes.
     """
     if target.is_dir():
         raise DataError(f"{target}: is a folder; name a file with -o")
@@ -284,6 +285,10 @@ def _name(file: BinaryIO, target: Path, force: bool) -> None:
             return os.link(path_of(file), target.name, dst_dir_fd=folder)
         if not force:
             raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+        for stray in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+            owner = stray.name.split(".")[-2]  # who was killed in that instant, if it is gone
+            if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+                stray.unlink(missing_ok=True)
         part = f".{target.name}.{os.getpid()}.part"
         os.link(path_of(file), part, dst_dir_fd=folder)
         try:

@@ -1,5 +1,6 @@
 """Networks of whole numbers give the same result however they are run."""
 
+import dataclasses
 import hashlib
 import lzma
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from aetool import operations
 from aetool.bundle import CODEC
-from aetool.codec import kernel, shared, students
+from aetool.codec import kernel, planning, shared, students
 from aetool.codec.archive import Archive
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student
@@ -112,21 +113,21 @@ def test_a_student_learns_what_a_table_of_pairs_cannot():
     assert wrong < 0.01 * len(symbols)
 
 
+def sums(path, rows):
+    """Ten columns of noise and their sum."""
+    x = np.random.default_rng(rows).integers(0, 2, (rows, 10))
+    lines = [",".join(map(str, [*row, row.sum()])) + "\n" for row in x]
+    path.write_text("a,b,c,d,e,f,g,h,i,j,sum\n" + "".join(lines))
+    return path
+
+
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory):
     """A model with students, and a small file of its kind."""
-    rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("taught")
-
-    def table(path, rows):
-        x = rng.integers(0, 2, (rows, 10))
-        lines = [",".join(map(str, [*row, row.sum()])) + "\n" for row in x]
-        path.write_text("a,b,c,d,e,f,g,h,i,j,sum\n" + "".join(lines))
-
-    table(folder / "train.csv", 8000)
-    table(folder / "small.csv", 500)
-    made = operations.fit(folder / "train.csv", FitOptions(codec=True, students=True))
-    return made, folder / "small.csv"
+    train = sums(folder / "train.csv", 8000)
+    made = operations.fit(train, FitOptions(codec=True, students=True))
+    return made, sums(folder / "small.csv", 500)
 
 
 def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
@@ -140,6 +141,33 @@ def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
     assert (tmp_path / "s.aez").stat().st_size < 0.95 * (tmp_path / "p.aez").stat().st_size
     with pytest.raises(ArchiveError, match="needs the model"):
         operations.decompress(tmp_path / "s.aez", tmp_path / "o2")
+
+
+def test_an_archive_carries_students_where_they_pay(tmp_path, monkeypatch):
+    path = sums(tmp_path / "t.csv", 40_000)
+    sizes = []
+    for students_too in (False, True):
+        effort = dataclasses.replace(planning.BEST, students=students_too)
+        options = operations.CompressOptions(effort=effort, force=True)
+        operations.compress(path, tmp_path / "t.aez", options=options)
+        sizes.append((tmp_path / "t.aez").stat().st_size)
+        out = operations.decompress(tmp_path / "t.aez", tmp_path / "o", force=True)
+        assert out.read_bytes() == path.read_bytes()
+    assert sizes[1] < 0.97 * sizes[0], sizes
+    found = operations.info(tmp_path / "t.aez")
+    assert 0 < found["student_bytes"] < sizes[1]
+    assert any("student" in coders for coders in found["coders"].values())
+    data = bytearray((tmp_path / "t.aez").read_bytes())
+    data[data.index(b"7zXZ") + 200] ^= 1
+    (tmp_path / "bad.aez").write_bytes(data)
+    with pytest.raises(ArchiveError, match="section students"):
+        operations.decompress(tmp_path / "bad.aez", tmp_path / "p")
+    plain = network.in_floats
+    monkeypatch.setattr(  # right for the known answers, wrong for whole blocks
+        network, "in_floats", lambda *g, **m: plain(*g, **m) * (1 if len(g[1]) < 10 else -1)
+    )
+    out = operations.decompress(tmp_path / "t.aez", tmp_path / "o", force=True)
+    assert out.read_bytes() == path.read_bytes(), "the reference decides"
 
 
 def test_kernel_and_reference_write_the_same_archives(taught, tmp_path, monkeypatch):

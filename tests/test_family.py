@@ -339,7 +339,8 @@ def test_divergences_are_those_of_torch(kind):
 def test_a_flow_changes_volume_by_its_triangular_jacobian():
     q = KINDS["flow"](4, Given()).double()
     with torch.no_grad():
-        q.weight.normal_(0, 0.5, generator=torch.Generator().manual_seed(0))
+        for step in q.before:
+            step.linear.weight.normal_(0, 0.5, generator=torch.Generator().manual_seed(0))
     h = gaussians()[:1, : q.size].double()
     eps = torch.randn((1, 1, 4), generator=torch.Generator().manual_seed(1)).double()
     jacobian = torch.autograd.functional.jacobian(lambda e: q.sample(h, e)[0].flatten(), eps)

@@ -319,10 +319,26 @@ def test_a_kill_while_writing_leaves_the_old_file_or_the_new_one(tmp_path, times
         if i % 2 or target.exists():
             assert target.read_bytes() in (b"old", whole)[1 - i % 2 :]
         strays = set(tmp_path.iterdir()) - {source, target}
-        if i % 2:  # it was killed between getting a name and taking the other's place
-            strays -= {p for p in strays if p.read_bytes() == whole}
+        if i % 2 and strays:  # killed between getting a name and taking the other's place
+            assert [p.read_bytes() for p in strays] == [whole], strays
+            subprocess.run(command, env=ENV, check=True)
+            strays = set(tmp_path.iterdir()) - {source, target}
         assert not strays, strays
         target.touch()
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    from aetool.bundle import atomic
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    target = tmp_path / "t.aez"
+    kept = tmp_path / f".t.aez.{os.getppid()}.part"  # of a process that lives
+    for path in (target, kept, tmp_path / f".t.aez.{gone.pid}.part"):
+        path.write_bytes(b"old")
+    with atomic(target, True) as file:
+        file.write(b"new")
+    assert target.read_bytes() == b"new" and set(tmp_path.iterdir()) == {target, kept}
 
 
 def test_a_full_disk_is_one_line(tmp_path):

@@ -71,7 +71,7 @@ class Hints:
 def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
     """The plan where streams have other numbers; without features of streams that are gone, and
     without a student, who sees streams by their old numbers."""
-    if plan.get("g", next(iter(numbers))) not in numbers:
+    if "g" in plan and plan["g"] not in numbers:
         return None
     out = {**plan, "g": numbers[plan["g"]]} if "g" in plan else dict(plan)
     kept = [f for f in plan.get("f", ()) if f[0] in "om" or (f[0] in "sve" and f[1] in numbers)]
@@ -216,10 +216,9 @@ class Planner:
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
             plan = {**plan, "l": hint["l"]} if "l" in hint else plan
-            promise = 0.0 if "y" in hint else self.effort.squeeze[1]
-            return (
-                self._squeezed(plan, stream, promise) if self.effort.repeats and not like else plan
-            )
+            if like or not self.effort.repeats:
+                return plan
+            return self._squeezed(plan, stream, 0.0 if "y" in hint else self.effort.squeeze[1])
         v = stream.values
         if (v == v[0]).all():
             once: Plan = {"b": [int(v[0])]}

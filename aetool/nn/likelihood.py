@@ -171,9 +171,9 @@ def _log_tail(v: Tensor) -> Tensor:
 
 
 def kl_to_standard_normal(mean: Tensor, log_var: Tensor) -> Tensor:
-    """KL(N(mean, exp(log_var)) || N(0, I)), in nats per sample.
+    """KL(N(mean, exp(log_var)) || N(0, I)), in nats per unit; their sum is that of the sample.
 
-    mean, log_var: (batch, latent). Returns (batch,), never negative.
+    mean, log_var: (batch, latent). Returns (batch, latent), never negative.
     Source: Kingma & Welling 2013 (arXiv:1312.6114), appendix B.
     """
-    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(dim=1)
+    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var)

@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from aetool.nn import MaskedLinear, kl_to_standard_normal
+
 LOWEST, HIGHEST = -6.0, 2.0  # log deviation of the posterior
 CONTEXT = 32  # numbers that tell every transformation of a flow about x
 HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
@@ -45,7 +47,7 @@ class Diagonal(nn.Module):
     def kl(self, h: Tensor) -> Tensor | None:
         """(batch, latent) nats whose sum is KL(q || N(0, I)); None if it has no closed form."""
         mean, log_sigma = self.moments(h)
-        return 0.5 * (mean.square() + (2 * log_sigma).exp() - 1) - log_sigma
+        return kl_to_standard_normal(mean, 2 * log_sigma)
 
 
 class Fixed(Diagonal):
@@ -95,16 +97,16 @@ class Flow(Diagonal):
     z_i <- s_i z_i + (1 - s_i) m_i with s and m of the units before i, so that its Jacobian is
     triangular with diagonal s; the order is reversed from one to the next."""
 
-    below: Tensor
     backwards: Tensor
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__(latent, params)
         self.size, self.steps = 2 * latent + CONTEXT, params.flow  # type: ignore[attr-defined]
-        self.weight = nn.Parameter(torch.randn(self.steps, 2 * latent, latent) * 0.02)
+        order = torch.arange(latent)
+        self.before = nn.ModuleList(
+            MaskedLinear(order, order.repeat(2), False) for _ in range(self.steps)
+        )
         self.context = nn.ModuleList(nn.Linear(CONTEXT, 2 * latent) for _ in range(self.steps))
-        below = torch.tril(torch.ones(latent, latent), -1).repeat(2, 1)
-        self.register_buffer("below", below, persistent=False)
         self.register_buffer("backwards", torch.arange(latent - 1, -1, -1), persistent=False)
 
     def mean(self, h: Tensor) -> Tensor:
@@ -114,8 +116,8 @@ class Flow(Diagonal):
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         z, log_q = super().sample(h, eps)
         context = torch.tanh(h[:, 2 * self.latent :])
-        for weight, told in zip(self.weight, self.context, strict=True):
-            both = z @ (weight * self.below).T + told(context)[:, None]
+        for before, told in zip(self.before, self.context, strict=True):
+            both = before(z) + told(context)[:, None]
             m, gate = both[..., : self.latent], both[..., self.latent :] + 2.0
             s = torch.sigmoid(gate)
             z, log_q = s * z + (1 - s) * m, log_q + nn.functional.softplus(-gate)
