@@ -38,6 +38,18 @@ class Bundle(bundles.Bundle):
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8."""
         return operations.decode(codes, self, device)
 
+    def sample(self, count: int | None = None, **options: Any) -> Any:
+        """New records, or with like=data records near those: a DataFrame, or pictures (rows, C, H,
+        W) uint8. options: as SampleOptions."""
+        return operations.sample(self, operations.SampleOptions(count, **options))
+
+    def similar(self, query: Any, data: Any, **options: Any) -> pd.DataFrame:
+        """The records of data nearest to each record of query: query, rank and row (from 1) and
+        distance. data: a DataFrame, a path, or an archive that stores codes. options: as
+        SearchOptions."""
+        chosen = operations.SearchOptions(**options)
+        return operations.similar(query, data, self, chosen).frame()
+
     def compress(self, data: Any, path: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
         """Write an archive of data by this model's code; options: as CompressOptions. Returns its
         figures."""

@@ -31,8 +31,9 @@ FORMAT = 1
 MAX_BUNDLE = 1 << 30
 MAX_MANIFEST = 16 << 20
 CODEC = "codec.safetensors.xz"  # what archives of many small files share; read by the codec
-GRAPHS = ("encoder.onnx", "decoder.onnx", "score.onnx")
-MEMBERS = (*GRAPHS, CODEC)
+SAMPLING = "sampling.safetensors.xz"  # how codes and what they leave open are distributed
+GRAPHS = ("encoder.onnx", "decoder.onnx", "prior.onnx", "score.onnx")
+MEMBERS = (*GRAPHS, SAMPLING, CODEC)
 _MEMBER = "members/0/"
 
 
@@ -75,7 +76,7 @@ class Bundle:
         return runtime.TABLE_BATCH if self.shape is None else runtime.IMAGE_BATCH
 
     def session(self, graph: str, device: str = "auto") -> runtime.Session:
-        """The graph called encoder.onnx, decoder.onnx or score.onnx, ready to run."""
+        """The graph of this name, one of GRAPHS, ready to run."""
         key = (graph, device)
         if key not in self._sessions:
             if graph not in self.graphs:
@@ -163,7 +164,7 @@ def from_bytes(data: bytes, name: str) -> Bundle:
     if not same:
         raise BundleError(f"{name}: damaged: its bytes are not the canonical ones")
     for graph, content in bundle.graphs.items():
-        if graph == CODEC:
+        if graph not in GRAPHS:
             continue
         runtime.walk(content, f"{name}: {graph}")  # its sizes are checked before it first runs
     return bundle

@@ -138,7 +138,9 @@ def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
 def _decoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
     z = g.input("z", TensorProto.FLOAT, [maps.decoder.shape[0]])
-    _close(g, spec, schema, "x_hat", _decoded(g, maps, z))
+    likely = _decoded(g, maps, z)
+    _close(g, spec, schema, "x_hat", likely)
+    g.output("likely", likely, TensorProto.FLOAT, [spec.features])
     return g.build("decoder")
 
 

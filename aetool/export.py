@@ -34,6 +34,11 @@ class _Decode(_Encode):
         return self.net.decode(z)
 
 
+class _Prior(_Encode):
+    def forward(self, z: Tensor) -> Tensor:
+        return self.net.prior_logits(z)
+
+
 class _Score(nn.Module):
     def __init__(self, net: Any) -> None:
         super().__init__()
@@ -44,7 +49,8 @@ class _Score(nn.Module):
 
 
 def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
-    """encoder.onnx, decoder.onnx (unless the model has no code) and score.onnx, as bytes."""
+    """encoder.onnx, decoder.onnx (unless the model has no code), prior.onnx (if the model has
+    learned one of its codes) and score.onnx, as bytes."""
     wide = spec.shape or (spec.features,)
     x = torch.zeros(4, *wide)
     out = {"score.onnx": _score(net, spec, schema, x)}
@@ -59,10 +65,16 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
     out["encoder.onnx"] = g.build("encoder")
     g = Graph()
     code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
-    _restore(
-        g, spec, schema, "x_hat", g.embed(_traced(_Decode(net), z), {"input": code})["output_0"]
-    )
+    likely = g.embed(_traced(_Decode(net), z), {"input": code})["output_0"]
+    _restore(g, spec, schema, "x_hat", likely)
+    g.output("likely", likely, TensorProto.FLOAT, wide)
     out["decoder.onnx"] = g.build("decoder")
+    if net.prior == "graph":
+        g = Graph()
+        code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
+        logits = g.embed(_traced(_Prior(net), z), {"input": code})["output_0"]
+        g.output("logits", logits, TensorProto.FLOAT, [*z.shape[1:], net.code.size])
+        out["prior.onnx"] = g.build("prior")
     return out
 
 
@@ -96,6 +108,8 @@ def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
         parts = g.op("Mul", parts, g.const(1 / math.log(2)))
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     _restore(g, spec, schema, "expected", found["output_1"])
+    if net.prior == "features":
+        g.output("likely", found["output_1"], TensorProto.FLOAT, list(x.shape[1:]))
     return g.build("score")
 
 

@@ -233,6 +233,14 @@ def restore_table(g: Graph, schema: Schema, spec: Spec, e: str) -> str:
     return g.take(joined, np.argsort(order))
 
 
+def tail(schema: Schema, spec: Spec) -> bytes:
+    """A graph of restore_table alone: "likely" (B, features) to "x_hat"."""
+    g = Graph()
+    value = restore_table(g, schema, spec, g.input("likely", TensorProto.FLOAT, [spec.features]))
+    g.output("x_hat", value, TensorProto.DOUBLE, [len(spec.columns)])
+    return g.build("tail")
+
+
 def prepare_image(g: Graph, pixels: str) -> str:
     """(B, C, H, W) uint8 to standardised float32."""
     centred = g.op("Sub", g.cast(pixels), g.const(PIXEL_MEAN))

@@ -39,14 +39,31 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Case:
-    """One check of one model on one kind of data; run() raises AssertionError if it fails."""
+    """One check of one model on one kind of data ("declaration", "table" or "image"); run() raises
+    AssertionError if it fails. advice: what an author can do about it."""
 
-    name: str
-    check: Callable[[], None]
+    kind: str
+    check: Callable[..., None]
+    bench: Any
+
+    @property
+    def title(self) -> str:
+        """What is checked, in words."""
+        return self.check.__name__.strip("_").replace("_", " ")
+
+    @property
+    def name(self) -> str:
+        """The kind and the check."""
+        return f"{self.kind} {self.title}".replace(" ", "-")
+
+    @property
+    def advice(self) -> str:
+        """What to do about a failure."""
+        return " ".join((self.check.__doc__ or "").split())
 
     def run(self) -> None:
         """Run the check."""
-        self.check()
+        self.check(self.bench)
 
     def __str__(self) -> str:
         return self.name
@@ -55,19 +72,12 @@ class Case:
 def conformance(model: str | Model) -> Iterator[Case]:
     """A case for every check that applies to the model: an installed plugin's name, or a Model."""
     declared = plugins.get_model(model) if isinstance(model, str) else model
-    yield Case("declaration-is-light", lambda: _light(model))
-    yield Case("parameters-are-documented", lambda: _documented(declared))
-    for kind in sorted(declared.data & {"table", "image"}):
+    yield Case("declaration", is_light, model)
+    yield Case("declaration", is_documented, declared)
+    for kind in sorted(declared.data & {"table", "image"}, reverse=True):
         bench = _Bench(declared, kind)
-        for check in _CHECKS:
-            yield Case(f"{kind}-{check.__name__.replace('_', '-')}", _bound(check, bench))
-        if kind == "table":
-            for check in _TABLE_CHECKS:
-                yield Case(f"{kind}-{check.__name__.replace('_', '-')}", _bound(check, bench))
-
-
-def _bound(check: Callable[[_Bench], None], bench: _Bench) -> Callable[[], None]:
-    return lambda: check(bench)
+        for check in (*_CHECKS, *(_TABLE_CHECKS if kind == "table" else ())):
+            yield Case(kind, check, bench)
 
 
 def table_rows(rows: int = ROWS, seed: int = 0) -> Table:
@@ -180,7 +190,8 @@ class _Bench:
         return torch.from_numpy(self.prepared.features[:rows])
 
 
-def _light(model: str | Model) -> None:
+def is_light(model: str | Model) -> None:
+    """Import torch in the module that `net` names, not in the one that declares the model."""
     if isinstance(model, Model):
         return
     code = (
@@ -191,13 +202,15 @@ def _light(model: str | Model) -> None:
     assert not done.returncode, done.stderr.strip().splitlines()[-1]
 
 
-def _documented(model: Model) -> None:
+def is_documented(model: Model) -> None:
+    """Give the Model a summary and each field of Params a help text: param(default, "help")."""
     assert model.summary, "the model has no summary"
     for name, _, _, help_ in describe_params(model):
         assert help_, f"parameter {name} has no help"
 
 
 def parts_are_shaped_and_finite(bench: _Bench) -> None:
+    """parts returns (batch, columns + 1): a cost for each column, and last what all share."""
     columns = len(bench.prepared.spec.columns)
     session = bench.bundle.session("score.onnx", "cpu")
     parts = session(bench.prepared.inputs[:33])["parts"]
@@ -206,6 +219,7 @@ def parts_are_shaped_and_finite(bench: _Bench) -> None:
 
 
 def loss_is_shaped_and_reproducible(bench: _Bench) -> None:
+    """loss returns (batch,), and draws only from the generator it is given: generator=rng."""
     if not bench.deep:
         return
     import torch
@@ -218,6 +232,7 @@ def loss_is_shaped_and_reproducible(bench: _Bench) -> None:
 
 
 def score_is_deterministic(bench: _Bench) -> None:
+    """parts must not draw: average over fixed draws kept as a buffer, or use the mean."""
     if bench.deep:
         import torch
 
@@ -230,6 +245,8 @@ def score_is_deterministic(bench: _Bench) -> None:
 
 
 def score_is_independent_of_batch_mates(bench: _Bench) -> None:
+    """No statistic of the batch belongs in encode, decode or parts (BatchNorm in eval mode has
+    none)."""
     if bench.deep:
         import torch
 
@@ -249,6 +266,7 @@ def score_is_independent_of_batch_mates(bench: _Bench) -> None:
 
 
 def outliers_outscore_training_data(bench: _Bench) -> None:
+    """A larger score means more anomalous: is a sign wrong, or does the model see its target?"""
     usual = operations.score(bench.path, bench.bundle, "cpu")
     rng = np.random.default_rng(1)
     odd = table_rows(20, 1)
@@ -262,11 +280,13 @@ def outliers_outscore_training_data(bench: _Bench) -> None:
 
 
 def same_seed_same_weights(bench: _Bench) -> None:
+    """Draw weights in build, and everything else from the generator that is given."""
     again = operations.fit(bench.path, bench.options())
     assert again.graphs == bench.bundle.graphs, "the same seed gave another model"
 
 
 def global_generators_are_left_alone(bench: _Bench) -> None:
+    """Pass generator=rng to torch.randn and its like; use numpy.random.default_rng."""
     before = np.random.get_state()[1].copy()  # type: ignore[index]
     if bench.deep:
         import torch
@@ -284,6 +304,7 @@ def global_generators_are_left_alone(bench: _Bench) -> None:
 
 
 def training_lowers_the_loss(bench: _Bench) -> None:
+    """The loss must fall: look for a wrong sign, a detached tensor, or a term that explodes."""
     if not bench.deep:
         return
     import torch
@@ -298,6 +319,7 @@ def training_lowers_the_loss(bench: _Bench) -> None:
 
 
 def every_weight_is_trained(bench: _Bench) -> None:
+    """Each parameter needs a gradient from the loss; make constants buffers."""
     if not bench.deep:
         return
     import torch
@@ -327,6 +349,7 @@ def a_posterior_pays_its_divergence(bench: _Bench) -> None:
 
 
 def graphs_agree_with_the_network(bench: _Bench) -> None:
+    """Tracing fixed something that depends on the data: no Python branch on a tensor's values."""
     if not bench.deep:
         return
     import torch
@@ -343,6 +366,7 @@ def graphs_agree_with_the_network(bench: _Bench) -> None:
 
 
 def bundle_round_trips(bench: _Bench) -> None:
+    """Params must be plain values: numbers, texts, booleans, or tuples of whole numbers."""
     data = bench.bundle.to_bytes()
     again = bundles.from_bytes(data, "again")
     assert again.to_bytes() == data, "a bundle read back is another"
@@ -351,6 +375,7 @@ def bundle_round_trips(bench: _Bench) -> None:
 
 
 def archives_round_trip(bench: _Bench) -> None:
+    """decode(encode(x)) must give back the layout of x; a code is float, or whole numbers."""
     target = bench.folder / "data.aez"
     back = target.with_suffix(".out")
     operations.compress(bench.path, target, options=operations.CompressOptions(force=True))
@@ -366,6 +391,7 @@ def archives_round_trip(bench: _Bench) -> None:
 
 
 def works_without_torch_and_plugin(bench: _Bench) -> None:
+    """What the model does must be in its graphs: nothing of the package is there at run time."""
     path = bench.folder / "model.aem"
     bench.bundle.save(path, force=True)
     package = bench.model.net.partition(":")[0].partition(".")[0]
@@ -395,6 +421,32 @@ def odd_tables_are_fitted_or_refused(bench: _Bench) -> None:
         assert np.isfinite(scores).all(), f"a table with {name} gives scores that are not finite"
 
 
+def samples_are_of_the_kind_of_the_data(bench: _Bench) -> None:
+    """`prior` says what is drawn: "codes" suits any decoder; "graph" and "features" need each code
+    or feature to depend on those before it alone."""
+
+    def draw(**more: Any) -> Any:
+        chosen = operations.SampleOptions(40, seed=1, device="cpu", **more)
+        return operations.sample(bench.bundle, chosen)
+
+    drawn = draw()
+    assert len(drawn) == 40, f"{len(drawn)} samples where 40 were asked for"
+    near = operations.sample(bench.bundle, operations.SampleOptions(like=bench.path, device="cpu"))
+    if bench.kind == "image":
+        assert np.array_equal(drawn, draw()), "the same seed draws other samples"
+        assert drawn.std() > 0 and near.shape[1:] == drawn.shape[1:], "all samples are alike"
+        return
+    assert drawn.equals(draw()), "the same seed draws other samples"
+    known = set(table_rows()["level"].strings())  # type: ignore[union-attr]
+    for frame, rows in ((drawn, 40), (near, ROWS)):
+        path = bench.folder / "drawn.csv"
+        frame.to_csv(path, index=False)
+        scores = operations.score(path, bench.bundle, "cpu")
+        assert len(scores) == rows and np.isfinite(scores).all(), "samples cannot be scored"
+        assert set(frame["level"].dropna()) <= known, "a sample has a category that is none"
+        assert (frame["count"].dropna() % 1 == 0).all(), "a count of a sample is not whole"
+
+
 _CHECKS: tuple[Callable[[_Bench], None], ...] = (
     parts_are_shaped_and_finite,
     loss_is_shaped_and_reproducible,
@@ -409,6 +461,7 @@ _CHECKS: tuple[Callable[[_Bench], None], ...] = (
     graphs_agree_with_the_network,
     bundle_round_trips,
     archives_round_trip,
+    samples_are_of_the_kind_of_the_data,
     works_without_torch_and_plugin,
 )
 _TABLE_CHECKS: tuple[Callable[[_Bench], None], ...] = (odd_tables_are_fitted_or_refused,)

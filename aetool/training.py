@@ -115,6 +115,17 @@ def train(
     return Trained(model, held, _code_size(model), facts)
 
 
+@torch.no_grad()
+def for_samples(net: Any, features: npt.NDArray[np.float32]) -> tuple[Any, Any, Any]:
+    """(codes, what they decode to, the likelihood's mixture if training has learned it) of rows."""
+    x = torch.from_numpy(features)
+    z = None if net.code is None else net.encode(x)
+    likely = net.expected(x) if z is None else net.decode(z)
+    learned = net.prior != "codes" and net.likelihood.error == "bits"
+    mixture = tuple(v.numpy() for v in net.likelihood.mixture()) if learned else None
+    return None if z is None else z.numpy(), likely.numpy(), mixture
+
+
 def split(rows: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row numbers to fit and to hold out (the same rows twice if there are few)."""
     order = np.random.default_rng(seed).permutation(rows)

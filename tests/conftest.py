@@ -113,6 +113,12 @@ def pca_pictures(folder: Path, work: Path) -> Path:
     return fitted(folder, "pca", work / "pictures.aem")
 
 
+@pytest.fixture(scope="session")
+def air_pca(air: Path, work: Path) -> Path:
+    """pca of the air-quality table, with a code as wide as its numbers."""
+    return fitted(air, "pca", work / "air_pca.aem", params={"latent": 11})
+
+
 @pytest.fixture
 def loaded(pca: Path) -> Iterator[bundles.Bundle]:
     """The pca bundle."""

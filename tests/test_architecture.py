@@ -20,7 +20,7 @@ HEAVY = {
     "pandas": {"data", "operations"},
     "PIL": {"data"},
     "sklearn": set(),
-    "matplotlib": set(),
+    "matplotlib": {"operations"},
 }
 
 

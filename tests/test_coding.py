@@ -8,24 +8,17 @@ import aetool
 from aetool.testing import pictures
 
 
-@pytest.fixture(scope="module")
-def model(air, tmp_path_factory):
-    path = tmp_path_factory.mktemp("coding") / "m.aem"
-    aetool.fit(air, "pca", latent=11).save(path)
-    return path
-
-
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_codes_of_a_table_and_back(air, model, suffix, tmp_path, run):
+def test_codes_of_a_table_and_back(air, air_pca, suffix, tmp_path, run):
     codes, back = tmp_path / f"z.{suffix}", tmp_path / "back.csv"
-    done = run("encode", air, "-m", model, "-o", codes, "--id", "time")
+    done = run("encode", air, "-m", air_pca, "-o", codes, "--id", "time")
     assert done.status == 0 and "codes of 5,000 records" in done.err, done.err
     found = pd.read_csv(codes) if suffix == "csv" else pd.read_parquet(codes)
     assert list(found.columns) == ["row", "time", *(f"z{u}" for u in range(11))]
-    bundle = aetool.load(model)
+    bundle = aetool.load(air_pca)
     wanted = bundle.encode(air)
     assert np.allclose(found.filter(like="z"), wanted, rtol=1e-6, atol=1e-6)
-    assert run("decode", codes, "-m", model, "-o", back).status == 0
+    assert run("decode", codes, "-m", air_pca, "-o", back).status == 0
     frame, direct = pd.read_csv(back), bundle.decode(wanted)
     assert (frame["time"] == pd.read_csv(air)["time"]).all()
     assert np.allclose(frame["TEMP"], direct["TEMP"], atol=0.06)
@@ -44,14 +37,15 @@ def test_codes_of_pictures_and_back(tmp_path, run):
     assert len(list((tmp_path / "folder").glob("*.png"))) == 40
 
 
-def test_codes_that_are_none_are_refused(air, model, tmp_path, run):
+def test_codes_that_are_none_are_refused(air, air_pca, tmp_path, run):
     (tmp_path / "z.csv").write_text("z0,z1\n1,2\n")
-    few = run("decode", tmp_path / "z.csv", "-m", model, "-o", tmp_path / "o.csv")
+    few = run("decode", tmp_path / "z.csv", "-m", air_pca, "-o", tmp_path / "o.csv")
     assert few.status == 2 and "no column z2" in few.err
     header = ",".join(f"z{u}" for u in range(11))
     (tmp_path / "z.csv").write_text(f"{header}\n{',' * 10}\n")
-    gap = run("decode", tmp_path / "z.csv", "-m", model, "-o", tmp_path / "o.csv")
+    gap = run("decode", tmp_path / "z.csv", "-m", air_pca, "-o", tmp_path / "o.csv")
     assert gap.status == 2 and "z0" in gap.err and not (tmp_path / "o.csv").exists()
-    unknown = run("encode", air, "-m", model, "-o", tmp_path / "z2.csv", "--id", "nothing")
+    unknown = run("encode", air, "-m", air_pca, "-o", tmp_path / "z2.csv", "--id", "nothing")
     assert unknown.status == 2 and "no such column" in unknown.err
-    assert run("encode", air, "-o", tmp_path / "z2.csv").status == 2
+    assert "nothing to write" in run("encode", air).err
+    assert run("encode", air, "-m", air_pca, "-p", "pca", "-o", tmp_path / "z2.csv").status == 2

@@ -21,6 +21,8 @@ COMMANDS = {
     "decompress": ("archiving", "Restore what was compressed."),
     "encode": ("coding", "Write the codes of records."),
     "decode": ("coding", "Write the records of codes."),
+    "sample": ("coding", "Draw new records, or records near given ones."),
+    "similar": ("coding", "Find the records whose codes are nearest."),
     "denoise": ("restoring", "Restore damaged records, fill gaps and regions."),
     "export": ("inspecting", "Write a model's ONNX graphs."),
     "info": ("inspecting", "Say what a model or an archive holds."),

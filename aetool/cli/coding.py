@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from aetool.bundle import Bundle
-from aetool.cli import options
+from aetool.cli import detecting, options
 from aetool.errors import ParamError
 
 
 @click.command()
 @click.argument("data")
 @options.model
-@click.option("-o", "--output", required=True, help="A .csv or .parquet file of codes.")
+@click.option("-p", "--plugin", help="The kind of model to learn where none is given [pca].")
+@options.data_options
+@click.option("-o", "--output", help="A .csv or .parquet file of codes.")
 @click.option("--id", "ids", multiple=True, metavar="COL[,COL]", help="Columns to keep.")
+@click.option("--plot", metavar="PNG", help="Draw the codes as points of a plane.")
+@click.option("--color", metavar="COL", help="What the points are coloured by.")
 @options.device
 @options.force
 @options.quiet
 def encode(
-    data: str, model: str | None, output: str, ids: tuple[str, ...], device: str, force: bool,
-    quiet: bool,
+    data: str, model: str | None, output: str | None, ids: tuple[str, ...], plot: str | None,
+    color: str | None, device: str, force: bool, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Write the code of every record of DATA: columns z0, z1, ..."""
-    from aetool.operations import coding
+    """Write the code of every record of DATA: columns z0, z1, ...
 
-    rows = coding.write_codes(data, output, _needed(model), options.names(ids), force, device)
-    if not quiet:
-        click.echo(f"{output}: codes of {rows:,} records", err=True)
+    Without a model one is learned from DATA itself: `aetool encode data.csv -O latent=2 --plot
+    map.png --color kind` draws a map of them.
+    """
+    from aetool.operations import coding, fitting
+
+    if output is None and plot is None:
+        raise ParamError("nothing to write: give -o FILE, --plot PNG, or both")
+    if color is not None and plot is None:
+        raise ParamError("--color needs --plot")
+    bundle = options.load_model(model)
+    if bundle is None:
+        bundle = fitting.fit(data, options.fit_options({**given, "device": device}))
+    elif given["plugin"] or given["params"]:
+        raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
+    if output is not None:
+        rows = coding.write_codes(data, output, bundle, options.names(ids), force, device)
+        if not quiet:
+            click.echo(f"{output}: codes of {rows:,} records", err=True)
+    if plot is not None:
+        coding.plot_codes(data, plot, bundle, color, force, device)
 
 
 @click.command()
@@ -45,6 +67,97 @@ def decode(
     rows = coding.write_records(codes, output, _needed(model), force, device)
     if not quiet:
         click.echo(f"{output}: {rows:,} records", err=True)
+
+
+@click.command()
+@options.model
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="A .csv or .parquet; of pictures a .png contact sheet, a .npy or a folder.",
+)
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(min=1),
+    help="How many [64]; with --like: near each record [1].",
+)
+@click.option("--like", metavar="DATA", help="Draw near the records of DATA.")
+@click.option(
+    "--spread",
+    type=click.FloatRange(0, 1),
+    default=0.25,
+    show_default=True,
+    help="How far from those: 0 (the same code) .. 1 (any).",
+)
+@click.option("--grid", is_flag=True, help="Codes on a grid over a plane of the code.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@options.device
+@options.force
+@options.quiet
+def sample(
+    model: str | None, output: str, count: int | None, like: str | None, spread: float, grid: bool,
+    seed: int, device: str, force: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Draw new records from what the model has learned.
+
+    Categories, gaps and decimals are those of the data; dates are drawn evenly within their range.
+    Text is left out. With --like, what the model does not know is copied.
+    """
+    from aetool.operations import sampling
+
+    chosen = sampling.SampleOptions(count, like, spread, grid, seed, force, device)
+    rows = sampling.write_samples(_needed(model), output, chosen)
+    if not quiet:
+        click.echo(f"{output}: {rows:,} records", err=True)
+
+
+@click.command()
+@click.argument("query")
+@click.option(
+    "--in", "data", required=True, metavar="DATA", help="Where to look: data, or an archive."
+)
+@options.model
+@click.option(
+    "-k",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Neighbours of each record.",
+)
+@click.option(
+    "--row",
+    "rows",
+    multiple=True,
+    type=click.IntRange(min=1),
+    help="Only this record of QUERY, counted from 1.",
+)
+@click.option("--binary", is_flag=True, help="By learned binary codes and Hamming distance.")
+@click.option("--id", "ids", multiple=True, metavar="COL[,COL]", help="Columns of DATA to print.")
+@click.option("--sheet", metavar="PNG", help="Draw each picture of QUERY beside its neighbours.")
+@click.option(
+    "--format", "form", type=click.Choice(detecting.FORMATS), help="[table on a terminal, else csv]"
+)
+@options.as_json
+@click.option("-o", "--output", help="Write here instead of to standard output.")
+@options.device
+@options.force
+def similar(
+    query: str, data: str, model: str | None, k: int, rows: tuple[int, ...], binary: bool,
+    ids: tuple[str, ...], sheet: str | None, device: str, **given: Any,
+) -> None:  # fmt: skip
+    """Print the records of DATA whose codes are nearest to those of QUERY.
+
+    DATA may be an archive written with --lossy: its codes are compared as they are stored.
+    """
+    from aetool.operations import searching
+
+    chosen = searching.SearchOptions(k, rows, binary, options.names(ids), device)
+    found = searching.similar(query, data, options.load_model(model), chosen)
+    if sheet is not None:
+        searching.write_sheet(sheet, query, data, found, given["force"])
+    detecting.write_columns(found.columns(), detecting.form_of(given), given)
 
 
 def _needed(path: str | None) -> Bundle:

@@ -19,6 +19,7 @@ from aetool.errors import ParamError
 if TYPE_CHECKING:
     from aetool.operations import Detection
 
+NUMBERS = ("row", "score", "p", "query", "rank", "distance")  # printed flush right
 FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 
 
@@ -111,22 +112,30 @@ def _talk(found: Detection, given: dict[str, Any]) -> None:
 
 def show(found: Detection, given: dict[str, Any]) -> None:
     """Print the records in the format asked for."""
-    output = given["output"]
-    form = given["form"] or ("json" if given["as_json"] else None)
-    if form is None:
-        tty = output is None and sys.stdout.isatty()
-        form = (
-            "table"
-            if tty
-            else {".parquet": "parquet", ".json": "json", ".jsonl": "jsonl"}.get(
-                Path(output or "").suffix, "csv"
-            )
-        )
-    if form == "parquet":
-        _parquet(found, output, given)
+    columns, form = found.columns(given["all_rows"]), form_of(given)
+    if form not in ("json", "jsonl"):
+        write_columns(columns, form, given)
         return
-    with _opened(output, given["force"]) as file:
-        columns = found.columns(given["all_rows"])
+    with _opened(given["output"], given["force"]) as file:
+        _json(found, columns, form, file)
+
+
+def form_of(given: dict[str, Any]) -> str:
+    """The format to print in: what was asked for, or else what the output's name says."""
+    if given["form"] or given["as_json"]:
+        return given["form"] or "json"
+    if given["output"] is None and sys.stdout.isatty():
+        return "table"
+    named = {".parquet": "parquet", ".json": "json", ".jsonl": "jsonl"}
+    return named.get(Path(given["output"] or "").suffix, "csv")
+
+
+def write_columns(columns: dict[str, list[Any]], form: str, given: dict[str, Any]) -> None:
+    """Print columns in a format of FORMATS."""
+    if form == "parquet":
+        _parquet(columns, given)
+        return
+    with _opened(given["output"], given["force"]) as file:
         if form == "csv":
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
@@ -134,7 +143,10 @@ def show(found: Detection, given: dict[str, Any]) -> None:
         elif form == "table":
             _table(columns, file)
         else:
-            _json(found, columns, form, file)
+            rows = zip(*columns.values(), strict=True)
+            records = [dict(zip(columns, row, strict=True)) for row in rows]
+            lines = "\n".join(map(json.dumps, records)) if form == "jsonl" else ""
+            file.write((lines or json.dumps(records, indent=1)) + "\n")
 
 
 @contextmanager
@@ -174,7 +186,7 @@ def _json(found: Detection, columns: dict[str, list[Any]], form: str, file: Text
 def _table(columns: dict[str, list[Any]], file: TextIO) -> None:
     cells = [[name, *(str(v) for v in values)] for name, values in columns.items()]
     widths = [max(map(len, c)) for c in cells]
-    right = [name in ("row", "score", "p") for name in columns]
+    right = [name in NUMBERS for name in columns]
     for line in zip(*cells, strict=True):
         padded = (
             c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)
@@ -182,16 +194,16 @@ def _table(columns: dict[str, list[Any]], file: TextIO) -> None:
         file.write("  ".join(padded).rstrip() + os.linesep)
 
 
-def _parquet(found: Detection, output: str | None, given: dict[str, Any]) -> None:
+def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from aetool.bundle import atomic
 
-    if output is None:
+    if given["output"] is None:
         raise ParamError("--format parquet needs -o FILE")
-    with atomic(Path(output), given["force"]) as file:
-        pq.write_table(pa.table(found.columns(given["all_rows"])), file)
+    with atomic(Path(given["output"]), given["force"]) as file:
+        pq.write_table(pa.table(columns), file)
 
 
 @click.command()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 import click
 
@@ -14,7 +16,7 @@ from aetool.model import describe_params
 
 @click.group()
 def plugins() -> None:
-    """List, show and check the installed models."""
+    """List, show and check the installed models, and begin one of your own."""
 
 
 @plugins.command("list")
@@ -48,17 +50,51 @@ def show(name: str) -> None:
 @plugins.command()
 @click.argument("name")
 def check(name: str) -> int:
-    """Run the conformance checks on the model NAME."""
+    """Run the conformance checks on the model NAME: what every model must do, on a small table and
+    on small pictures."""
     from aetool import testing
 
-    failed = 0
+    began, passed, failed, kind = time.monotonic(), 0, 0, ""
     for case in testing.conformance(name):
+        if case.kind != kind:
+            kind = case.kind
+            click.echo(kind)
+        started = time.monotonic()
         try:
             case.run()
         except Exception as error:  # a check may fail in any way its plugin does
             failed += 1
-            click.echo(f"FAIL {case.name}: {type(error).__name__}: {error}")
+            found = str(error) if isinstance(error, AssertionError) else _told(error)
+            click.echo(f"  FAIL  {case.title}: {found}")
+            if case.advice:
+                click.echo(f"        {case.advice}")
         else:
-            click.echo(f"ok   {case.name}")
-    click.echo(f"{name}: {'passes' if not failed else f'{failed} checks failed'}")
+            passed += 1
+            click.echo(f"  ok    {case.title} ({time.monotonic() - started:.1f} s)")
+    total = time.monotonic() - began
+    click.echo(f"{name}: {passed} checks passed, {failed} failed, in {total:.0f} s")
     return int(failed > 0)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+@plugins.command()
+@click.argument("name")
+@click.option("-o", "--output", default=".", help="The folder to write the package into [.].")
+def new(name: str, output: str) -> None:
+    """Write a package with a working model NAME, to be made your own."""
+    from aetool.operations import authoring
+
+    made = authoring.new(name, Path(output))
+    click.echo(f"{made}: a package with a working model")
+    click.echo(f"next: pip install -e {made} && aetool plugins check {name}", err=True)
+
+
+@plugins.command()
+def reference() -> None:
+    """Print the reference of every hook, as Markdown."""
+    from aetool.operations import authoring
+
+    click.echo(authoring.reference(), nl=False)

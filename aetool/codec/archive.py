@@ -320,6 +320,12 @@ class Archive:
         z = self.quantiser.restore(q)
         return decode(self.model, z, self.device, ranges)
 
+    def codes(self) -> Iterator[Any]:
+        """The codes of a lossy archive as the decoder takes them, block by block; no record is
+        decoded."""
+        for _, content, _ in self._blocks(0, self.rows):
+            yield self.quantiser.restore(codes_of(content, len(self.quantiser.kept)))
+
     def pictures(self, first: int, last: int) -> Iterator[Pixels]:
         """Pictures first:last, block by block."""
         for block, content, inside in self._blocks(first, last):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from aetool.errors import DataError
 Pixels = npt.NDArray[np.uint8]
 BATCH = 512
 MAX_SIDE, MAX_PIXELS = 4096, 1 << 22
+ENLARGED = 64  # pixels that a picture of a contact sheet has at most by being enlarged
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm")
 IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
@@ -58,6 +60,23 @@ class ImageSource:
             out.append(batch[inside])
             first += len(batch)
         return np.concatenate(out)
+
+
+def contact_sheet(pixels: Pixels, across: int) -> bytes:
+    """Pictures (n, C, H, W) side by side, `across` in a row, as a PNG; small ones are enlarged."""
+    from PIL import Image
+
+    count, channels, high, wide = pixels.shape
+    down, gap = -(-count // across), 2
+    sheet = np.full((down * (high + gap) + gap, across * (wide + gap) + gap, channels), 255)
+    for i, picture in enumerate(pixels):
+        y, x = gap + i // across * (high + gap), gap + i % across * (wide + gap)
+        sheet[y : y + high, x : x + wide] = picture.transpose(1, 2, 0)
+    scale = max(1, ENLARGED // max(high, wide))
+    sheet = sheet.astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+    out = io.BytesIO()
+    Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet).save(out, "PNG")
+    return out.getvalue()
 
 
 class FolderSource(ImageSource):

@@ -24,6 +24,11 @@ class AutoEncoder(nn.Module):
 
     encoder: nn.Module
     decoder: nn.Module
+    # What `sample` draws: "codes", distributed as those of the training rows; "normal", codes that
+    # are N(0, I); "graph", discrete codes by the logits of prior_logits, each of which depends on
+    # the codes before it alone; "features": there is no code, and each feature's likelihood depends
+    # on the features before it alone, in some order.
+    prior: str = "codes"
 
     def __init__(self, spec: Spec, params: Any) -> None:
         super().__init__()
@@ -73,6 +78,10 @@ class AutoEncoder(nn.Module):
         """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's."""
         z = self.encode(self.corrupt(x, rng) if seen is None else seen)
         return self.likelihood(x, self.decode(z)).sum(dim=1) + self.penalty(z)
+
+    def prior_logits(self, z: Tensor) -> Tensor:
+        """(batch, *code.shape, code.size), where `prior` is "graph"."""
+        raise NotImplementedError
 
     def penalty(self, z: Tensor) -> Tensor:
         """Scalar, from the codes of a whole batch; added to every row's loss."""

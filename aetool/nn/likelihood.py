@@ -90,6 +90,14 @@ class Likelihood(nn.Module):
             return torch.cat([joined, joined[:, :1] * 0.0], dim=1)
         return joined @ self.owner
 
+    def mixture(self) -> tuple[Tensor, Tensor]:
+        """(scales, weights), (components, numbers) both, of numbers about their means."""
+        if self.spec.shape:
+            scale = torch.maximum(self.log_scale.exp(), PIXEL_FLOOR * self.half_width)
+            return scale, torch.ones_like(scale)
+        scale = torch.maximum(self.log_scale.exp(), 0.5 * self.half_width)
+        return scale, torch.softmax(self.weight_logit, dim=0)
+
     def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
         z, mean = x.index_select(1, self.numeric), parameters.index_select(1, self.numeric)
         if self.error == "mse":

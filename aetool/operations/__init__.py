@@ -25,12 +25,18 @@ if TYPE_CHECKING:
     from aetool.operations.lossy_job import CompressOptions as CompressOptions
     from aetool.operations.restoring import decode as decode
     from aetool.operations.restoring import decompress as decompress
+    from aetool.operations.sampling import SampleOptions as SampleOptions
+    from aetool.operations.sampling import sample as sample
+    from aetool.operations.searching import SearchOptions as SearchOptions
+    from aetool.operations.searching import similar as similar
 
 _HOMES = {
     "CompressOptions": "lossy_job",
     "DenoiseOptions": "cleaning",
     "Detection": "detecting",
     "FitOptions": "fitting",
+    "SampleOptions": "sampling",
+    "SearchOptions": "searching",
     "compress": "archiving",
     "decode": "restoring",
     "decompress": "restoring",
@@ -41,7 +47,9 @@ _HOMES = {
     "export": "inspecting",
     "fit": "fitting",
     "info": "inspecting",
+    "sample": "sampling",
     "score": "detecting",
+    "similar": "searching",
     "verify": "inspecting",
 }
 __all__ = sorted(_HOMES)

@@ -15,9 +15,10 @@ from aetool.codec import folders
 from aetool.data import sources, text, writers
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
-from aetool.operations import restoring
+from aetool.operations import drawing, restoring
 from aetool.operations.detecting import check_kind, inputs_of
 
+FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
 CSV = {"format": "csv", **text.Dialect().__dict__}
 
 
@@ -48,7 +49,7 @@ def write_codes(
             if names:
                 out["picture"] = list(names[first : first + len(x)])
             for name in columns:
-                out[name] = _cells(table, name, source.name)
+                out[name] = cells(table, name, source.name)
             z = session(x)["z"]
             out |= {
                 f"z{u}": [format(v, ".9g") for v in z[:, u].tolist()] for u in range(z.shape[1])
@@ -64,6 +65,37 @@ def write_codes(
     return count
 
 
+def plot_codes(
+    data: Any,
+    path: str | os.PathLike[str],
+    model: Bundle,
+    colour: str | None = None,
+    force: bool = False,
+    device: str = "auto",
+) -> None:
+    """Draw the codes of all records as points of a plane (PNG): the code itself if it has two
+    numbers, else its first two principal components. colour: a column of the table, or for
+    pictures "folder"."""
+    source = sources.open_source(data)
+    check_kind(source, model)
+    if "encoder.onnx" not in model.graphs:
+        raise ParamError(f"{model.plugin} has no code")
+    names: list[str] = getattr(source, "names", [])
+    if colour is not None and model.schema is None and (colour != FOLDER or not names):
+        raise ParamError(f"pictures are coloured by their folder: --color {FOLDER}")
+    session = model.session("encoder.onnx", device)
+    codes: list[Any] = []
+    of_folders = colour is not None and model.schema is None
+    values: list[Any] = [n.split("/")[0] for n in names] if of_folders else []
+    for _, x, table in inputs_of(source, model):
+        codes.append(session(x)["z"])
+        if colour is not None and table is not None:
+            values += list(cells(table, colour, source.name))
+    z, axes = drawing.plane(np.concatenate(codes))
+    with atomic(Path(path), force) as file:
+        drawing.scatter(file, z, axes, colour or "", values)
+
+
 def _numbered(batch: writers.Columns) -> writers.Columns:
     codes = {
         n: np.array(v, np.float64) for n, v in batch.items() if n[0] == "z" and n[1:].isdigit()
@@ -71,7 +103,8 @@ def _numbered(batch: writers.Columns) -> writers.Columns:
     return {**batch, "row": np.array(batch["row"], np.float64), **codes}
 
 
-def _cells(table: Table | None, name: str, where: str) -> writers.Restored:
+def cells(table: Table | None, name: str, where: str) -> writers.Restored:
+    """A column as it is written beside codes; ParamError if there is none of this name."""
     if table is None or name not in table.names:
         known = ", ".join(table.names) if table is not None else "none"
         raise ParamError(f"--id {name}: no such column in {where}; there are {known}")
@@ -104,14 +137,14 @@ def write_records(
         for table in source.batches():
             z = np.stack([_codes(table, n, source.name) for n in wanted], axis=1)
             count += len(z)
-            own = {n: _cells(table, n, source.name) for n in table.names if n not in wanted}
+            own = {n: cells(table, n, source.name) for n in table.names if n not in wanted}
             yield own, archives.decode(model, z.astype(np.float32), device)
 
     target = Path(path)
     if model.schema is None:
         pixels = [x for _, x in batches()]
         found = np.concatenate(pixels) if pixels else np.zeros((0, *(model.shape or ())), np.uint8)
-        _write_pictures(target, found, force)
+        write_pictures(target, found, force)
         return count
     schema = model.schema
     modelled = [(i, c) for i, c in enumerate(schema.modelled) if c.kind in ("number", "category")]
@@ -131,9 +164,9 @@ def _codes(table: Table, name: str, where: str) -> Any:
     if name not in table.names:
         raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
     values = table[name]
-    cells = values.strings() if isinstance(values, Cells) else values
+    found = values.strings() if isinstance(values, Cells) else values
     try:
-        z = np.array(cells, np.float64)
+        z = np.array(found, np.float64)
     except ValueError as error:
         raise DataError(
             f"{where}: column {name} holds something else than numbers: {error}"
@@ -144,7 +177,8 @@ def _codes(table: Table, name: str, where: str) -> Any:
     return z
 
 
-def _write_pictures(target: Path, pixels: Any, force: bool) -> None:
+def write_pictures(target: Path, pixels: Any, force: bool) -> None:
+    """Write pictures (n, C, H, W) uint8 as a .npy file, or a folder of PNG files."""
     if target.suffix == ".npy":
         flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
         with atomic(target, force) as file:

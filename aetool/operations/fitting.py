@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from aetool import closed_form, plugins, runtime
-from aetool.bundle import Bundle
+from aetool.bundle import SAMPLING, Bundle
 from aetool.data import scaling
 from aetool.data.images import ImageSource
 from aetool.data.schema import Schema, drop, infer
@@ -21,6 +21,7 @@ from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
 from aetool.model import Model, Progress, Spec, make_params
+from aetool.operations import recipes
 
 FOLDS, FEW_FOLDS, MANY_ROWS = 5, 2, 10_000
 FEWEST_TO_CROSS = 20
@@ -244,6 +245,13 @@ def _fit_closed(
 ) -> Bundle:
     _, parts = cross_fit(net, params, prepared, options.device)
     graphs, maps = solve(net, params, prepared, np.ones(len(prepared.features), bool))
+    few = prepared.features[:: -(-len(prepared.features) // recipes.FEW)]
+    few = few.reshape(len(few), -1)
+    z = (few - maps.mean) @ maps.encoder
+    likely, kind = z @ maps.decoder + maps.mean, "codes" if maps.shared is None else "normal"
+    numbers = prepared.spec.numeric
+    mixture = None if maps.shared is None else (maps.scale[:, numbers], maps.weight[:, numbers])
+    graphs[SAMPLING] = recipes.learn(kind, prepared.spec, few, z, likely, mixture, True)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
     facts |= maps.report
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
@@ -278,6 +286,9 @@ def _fit_network(
         seen,
     )
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
+    few = prepared.features[trained.held_out[: recipes.FEW]]
+    drawn = training.for_samples(trained.net, few)
+    graphs[SAMPLING] = recipes.learn(trained.net.prior, prepared.spec, few, *drawn)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
     facts["seed"] = options.seed
     facts |= trained.facts

@@ -20,6 +20,8 @@ class MADE(AutoEncoder):
     no code. A straight masked map beside the hidden layers carries what is linear.
     """
 
+    prior = "features"
+
     def latent_size(self) -> int:
         return 0
 

@@ -34,6 +34,7 @@ class VAE(AutoEncoder):
                 f"posterior=full takes latent up to {MOST_FULL}, got {self.latent}; use flow"
             )
         self.likelihood = Likelihood(self.spec, self.params.error, self.params.pixels)
+        self.prior = "normal" if self.params.beta else "codes"
         self.q = KINDS[self.params.posterior](self.latent, self.params)
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, out=self.q.size, width=self.width(), depth=self.params.depth

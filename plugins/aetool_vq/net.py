@@ -34,6 +34,7 @@ class VQ(AutoEncoder):
     total: Tensor
     offset: Tensor
     heat: Tensor
+    prior = "graph"
 
     def latent_size(self) -> int:
         if self.params.latent:
@@ -83,21 +84,24 @@ class VQ(AutoEncoder):
     def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
         return self.decoder(self.entries(z.round().clamp(0, self.size - 1).long()))
 
-    def prior(self, codes: Tensor) -> Tensor:
+    def prior_logits(self, z: Tensor) -> Tensor:
+        entries = self.entries(z.round().clamp(0, self.size - 1).long()).detach()
+        return self.out(F.silu(self.hidden(entries))).reshape(-1, self.latent, self.size)
+
+    def told(self, codes: Tensor) -> Tensor:
         """(batch, latent) nats: -log p(code | codes before it)."""
-        logits = self.out(F.silu(self.hidden(self.entries(codes).detach())))
-        logits = F.log_softmax(logits.reshape(-1, self.latent, self.size), dim=2)
+        logits = F.log_softmax(self.prior_logits(codes.float()), dim=2)
         return -torch.gather(logits, 2, codes[:, :, None])[:, :, 0]
 
     def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         codes = self.chosen(self.encoder(x))
         cost = self.likelihood(x, self.decoder(self.entries(codes)))
-        return torch.cat([cost[:, :-1], self.prior(codes).sum(dim=1, keepdim=True)], dim=1)
+        return torch.cat([cost[:, :-1], self.told(codes).sum(dim=1, keepdim=True)], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         h = self.encoder(x if seen is None else seen)
         codes = self.chosen(h)
-        told = self.prior(codes).sum(dim=1)
+        told = self.told(codes).sum(dim=1)
         if self.gumbel:
             logits = h.reshape(-1, self.latent, self.size)
             draw = torch.rand(logits.shape, generator=rng, device=x.device).clamp(1e-6, 1 - 1e-6)
@@ -138,5 +142,5 @@ class VQ(AutoEncoder):
         return {
             "code_levels": self.size,
             "codebook_perplexity": round(float(entropy.exp().mean()), 2),
-            "code_bits": round(float(self.prior(codes).sum(dim=1).mean()) / math.log(2), 3),
+            "code_bits": round(float(self.told(codes).sum(dim=1).mean()) / math.log(2), 3),
         }

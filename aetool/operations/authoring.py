@@ -1,0 +1,93 @@
+"""What authors of plugins are given: a package to begin with, and a reference of every hook."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+
+from aetool import plugins
+from aetool.errors import DataError, ParamError
+
+HOME = Path(__file__).parent.parent
+FILES = {  # in the template: in the package
+    "pyproject.toml": "pyproject.toml",
+    "README.md": "README.md",
+    "init.py": "aetool_{name}/__init__.py",
+    "net.py": "aetool_{name}/net.py",
+    "test.py": "tests/test_{name}.py",
+}
+REFERENCE = (  # file, what of it: all of a file's functions, or classes with their members
+    ("hookspecs.py", ()),
+    ("model.py", ("Model", "Reader", "NetParams", "Continuous", "Discrete", "Spec")),
+    ("nn/autoencoder.py", ("AutoEncoder", "Stacked")),
+    ("nn/likelihood.py", ("Likelihood",)),
+    ("closed_form.py", ("ClosedForm", "Maps")),
+)
+
+
+def new(name: str, folder: Path) -> Path:
+    """Write a distribution aetool-<name> with a working model of this name into folder; returns
+    where. ParamError for a name that cannot be one, or is taken; DataError if it is there."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or keyword.iskeyword(name):
+        raise ParamError(
+            f"a plugin's name is lower-case letters, digits and _, such as smooth2; got '{name}'"
+        )
+    if name in plugins.available():
+        raise ParamError(f"a plugin '{name}' is installed already; choose another name")
+    target = folder / f"aetool-{name}"
+    if target.exists():
+        raise DataError(f"{target}: exists already; choose another name or folder with -o")
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot write here: {error.strerror}") from None
+    try:
+        for source, place in FILES.items():
+            text = Template((HOME / "template" / f"{source}.txt").read_text())
+            file = part / place.format(name=name)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text.substitute(name=name))
+        part.chmod(0o755)
+        part.rename(target)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return target
+
+
+def reference() -> str:
+    """The hooks and what they deal with, as Markdown, from their own signatures and docstrings."""
+    lines = ["# Reference for plugin authors", ""]
+    lines += ["Written by `aetool plugins reference`, from the code itself.", ""]
+    for path, classes in REFERENCE:
+        tree = ast.parse((HOME / path).read_text())
+        module = "aetool." + path.removesuffix(".py").replace("/", ".")
+        lines += [f"## {module}", "", ast.get_docstring(tree) or "", ""]
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not classes:
+                lines += [f"### {node.name}", "", *_function(node)]
+            elif isinstance(node, ast.ClassDef) and node.name in classes:
+                lines += [f"### {node.name}", "", ast.get_docstring(node) or "", ""]
+                lines += list(_members(node))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _members(node: ast.ClassDef) -> Iterator[str]:
+    fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+    if fields:
+        yield from ("```python", *(ast.unparse(n) for n in fields), "```", "")
+    for member in node.body:
+        if isinstance(member, ast.FunctionDef) and not member.name.startswith("_"):
+            yield from _function(member)
+
+
+def _function(node: ast.FunctionDef) -> Iterator[str]:
+    result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    yield from ("```python", f"def {node.name}({ast.unparse(node.args)}){result}", "```", "")
+    yield from (ast.get_docstring(node) or "", "")

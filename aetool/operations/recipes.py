@@ -1,0 +1,127 @@
+"""What a bundle says of samples: how codes are distributed, and what they leave open."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aetool.bundle import SAMPLING, Bundle
+from aetool.codec.students import packed, sensible, unpacked
+from aetool.errors import BundleError
+from aetool.model import Float, Spec
+
+FEW = 4096  # rows that distributions are read off
+SCORES = np.linspace(-2.8, 2.8, 29)  # normal scores at which a distribution is kept
+BELOW = np.array([0.5 * (1 + math.erf(s / math.sqrt(2))) for s in SCORES])
+PRIORS = ("codes", "normal", "graph", "features")
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How codes are distributed, and what they leave open of the records.
+
+    prior: as AutoEncoder.prior. codes: (29, latent), each code unit at the normal SCORES; factor:
+    (latent, latent), lower triangular, of the correlation of the units' normal scores (a Gaussian
+    copula). noise: (29, numbers), numbers about what the code says of them, likewise; no columns
+    for pictures. linear: probabilities stand in the place of logits.
+    """
+
+    prior: str
+    linear: bool
+    codes: Float
+    factor: Float
+    noise: Float
+
+    def to_bytes(self) -> bytes:
+        """The bundle's member."""
+        arrays = {k: np.float32(getattr(self, k)) for k in ("codes", "factor", "noise")}
+        return packed(arrays, {"prior": self.prior, "linear": self.linear})
+
+    @classmethod
+    def of(cls, model: Bundle) -> Recipe:
+        """The recipe of a bundle; BundleError if it has none, or one that makes no sense."""
+        if SAMPLING not in model.graphs:
+            raise BundleError(f"{model.name}: says nothing of samples: fit it again")
+        with sensible(f"{model.name}: {SAMPLING}"):
+            arrays, words = unpacked(model.graphs[SAMPLING])
+            codes, factor, noise = (
+                arrays[k].astype(np.float64) for k in ("codes", "factor", "noise")
+            )
+            if words["prior"] not in PRIORS or not all(
+                np.isfinite(a).all() for a in (codes, factor, noise)
+            ):
+                raise ValueError("sampling")
+            width = model.latent if words["prior"] == "codes" else 0
+            numbers = len(model.spec.numeric)
+            if (codes.shape, factor.shape) != ((len(SCORES), width), (width, width)):
+                raise ValueError("codes")
+            if noise.shape[0] != len(SCORES) or noise.shape[1] not in (0, numbers):
+                raise ValueError("noise")
+            return cls(words["prior"], bool(words["linear"]), codes, factor, noise)
+
+    def from_scores(self, scores: Float) -> Float:
+        """Codes of normal scores, (rows, latent) both."""
+        if self.prior == "normal":
+            return scores
+        return through(scores, SCORES, self.codes)
+
+    def scores_of(self, z: Float) -> Float:
+        """Normal scores of codes."""
+        if self.prior == "normal":
+            return z
+        out = [np.interp(z[:, u], self.codes[:, u], SCORES) for u in range(z.shape[1])]
+        return np.stack(out, axis=1)
+
+
+def through(x: Float, at: Float, tables: Float) -> Float:
+    """Every column of x through its table, (points, columns), by straight lines."""
+    return np.stack([np.interp(x[:, u], at, tables[:, u]) for u in range(x.shape[1])], axis=1)
+
+
+def learn(
+    prior: str,
+    spec: Spec,
+    x: Any,
+    z: Any,
+    likely: Any,
+    mixture: tuple[Float, Float] | None = None,
+    linear: bool = False,
+) -> bytes:
+    """The bundle's member, read off rows x: features, their codes, and what those decode to.
+
+    mixture: (scales, weights), (components, numbers) both, if the likelihood has learned them;
+    otherwise numbers lie about their expectation as those of the rows do.
+    """
+    x, rng = np.asarray(x, dtype=np.float64).reshape(len(x), -1), np.random.default_rng(0)
+    noise = np.zeros((len(SCORES), 0))
+    if spec.shape is None or prior == "features":
+        if mixture is not None:
+            noise = _mixed(*mixture, rng)
+        else:
+            off = x[:, spec.numeric] - np.asarray(likely).reshape(len(x), -1)[:, spec.numeric]
+            gates = [int(g) for g in spec.gate]
+            off = [v[x[:, g] == 0] if g >= 0 else v for v, g in zip(off.T, gates, strict=True)]
+            tables = [np.quantile(v, BELOW) if len(v) else np.zeros(len(SCORES)) for v in off]
+            noise = np.stack(tables, axis=1) if tables else noise
+    if prior != "codes":
+        none = np.zeros((len(SCORES), 0))
+        return Recipe(prior, linear, none, np.zeros((0, 0)), noise).to_bytes()
+    z = np.asarray(z, dtype=np.float64)
+    z = z[rng.permutation(len(z))]  # equal codes take their ranks by chance
+    ranks = np.argsort(np.argsort(z, axis=0, kind="stable"), axis=0, kind="stable")
+    scores = np.interp((ranks + 0.5) / len(z), BELOW, SCORES)
+    around = scores.T @ scores / len(z) + 1e-6 * np.eye(z.shape[1])
+    deviation = np.sqrt(np.diag(around))
+    factor = np.linalg.cholesky(around / np.outer(deviation, deviation))
+    return Recipe(prior, linear, np.quantile(z, BELOW, axis=0), factor, noise).to_bytes()
+
+
+def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
+    """Quantiles of a mixture of Gaussians of mean 0, by 8,192 draws."""
+    pick = rng.random((8192, scales.shape[1]))
+    part = (pick[None] > np.cumsum(weights, axis=0)[:-1, None]).sum(axis=0)
+    scale = np.take_along_axis(np.asarray(scales, dtype=np.float64), part, axis=0)
+    return np.asarray(np.quantile(scale * rng.standard_normal(scale.shape), BELOW, axis=0))

@@ -1,0 +1,322 @@
+"""sample: new records as a model holds them likely, or near given ones."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aetool import runtime
+from aetool.bundle import Bundle, atomic
+from aetool.codec import archive as archives
+from aetool.data import dates, sources, writers
+from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
+from aetool.errors import BundleError, ParamError
+from aetool.model import Float
+from aetool.operations import coding, drawing, restoring
+from aetool.operations.detecting import check_kind, inputs_of
+from aetool.operations.recipes import BELOW, SCORES, Recipe, through
+
+LEAST = 1e-3  # probability that a linear model's estimate is raised to
+PER_ROW, UNASKED = 1, 64  # samples by default: near each given row, and without any
+AT_ONCE = 4096
+
+
+class Sampler:
+    """Draws records of a model. rng: where every random number comes from."""
+
+    def __init__(self, model: Bundle, device: str, seed: int) -> None:
+        self.model, self.device, self.spec = model, device, model.spec
+        self.recipe = Recipe.of(model)
+        self.rng = np.random.default_rng(seed)
+        self._tail: runtime.Session | None = None
+
+    def draw(self, count: int) -> Any:
+        """count records: (count, columns) float64 in user units, or pictures uint8."""
+        kind = self.recipe.prior
+        if kind == "features":
+            return self._settled(self._nothing(count), None)
+        if kind == "graph":
+            return self.records(self._codes(np.zeros((count, self.model.latent)), None))
+        eps = self.rng.standard_normal((count, self.model.latent))
+        return self.records(self.recipe.from_scores(self._correlated(eps)))
+
+    def near(self, x: Any, spread: float) -> Any:
+        """A record near each row of x (graph inputs). spread: 0 (the same code) .. 1 (any)."""
+        kind = self.recipe.prior
+        if kind == "features":
+            keep = self.rng.random((len(x), len(self.spec.columns))) >= spread
+            return self._settled(np.asarray(x), keep)
+        z = self.model.session("encoder.onnx", self.device)(x)["z"].astype(np.float64)
+        if kind == "graph":
+            return self.records(self._codes(z, self.rng.random(z.shape) >= spread))
+        # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
+        y = self.recipe.scores_of(z)
+        moved = self._correlated(self.rng.standard_normal(z.shape))
+        moved = math.sqrt(1 - spread**2) * y + spread * moved
+        return self.records(z + self.recipe.from_scores(moved) - self.recipe.from_scores(y))
+
+    def manifold(self, side: int) -> tuple[Any, Float]:
+        """(records, codes) of a grid of side x side codes over the two units that vary most, from
+        the largest second unit to the smallest, the others at their medians."""
+        if self.recipe.prior not in ("codes", "normal") or self.model.latent < 2:
+            raise ParamError(
+                f"{self.model.plugin} has no plane of codes: --grid takes two numbers of a code"
+            )
+        scores = np.zeros((side * side, self.model.latent))
+        centre = self.recipe.from_scores(scores[:1])
+        wide = np.ptp(self.recipe.codes, axis=0) if self.recipe.codes.size else -np.arange(2.0)
+        one, two = sorted(np.argsort(-wide, kind="stable")[:2].tolist())
+        steps = np.interp((np.arange(side) + 0.5) / side, BELOW, SCORES)
+        scores[:, one], scores[:, two] = np.tile(steps, side), np.repeat(steps[::-1], side)
+        z = centre + self.recipe.from_scores(scores) - self.recipe.from_scores(scores * 0)
+        return archives.decode(self.model, z, self.device), z[:, [one, two]]
+
+    def records(self, z: Float) -> Any:
+        """Records of codes: numbers scattered about what the code says, categories and gaps drawn
+        by their probabilities, pictures as the decoder gives them."""
+        if self.model.schema is None:
+            return archives.decode(self.model, z, self.device)
+        found = self.model.session("decoder.onnx", self.device)(z.astype(np.float32))
+        if "likely" not in found:
+            raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
+        return self._finished(found["likely"] + self._noise(len(z), found["likely"]))
+
+    def _correlated(self, eps: Float) -> Float:
+        return eps if self.recipe.prior == "normal" else eps @ self.recipe.factor.T
+
+    def _noise(self, count: int, likely: Any = None) -> Any:
+        """(count, features) to be added to likely values, means and logits, to make a draw of them
+        (of logits by the Gumbel-max trick)."""
+        spec, recipe = self.spec, self.recipe
+        out = np.zeros((count, spec.features))
+        if recipe.noise.size:
+            scores = self.rng.standard_normal((count, len(spec.numeric)))
+            out[:, spec.numeric] = through(scores, SCORES, recipe.noise)
+        wide = [f for _, s, w in spec.categories for f in range(s, s + w)]
+        out[:, wide] = self.rng.gumbel(size=(count, len(wide)))
+        flags = [f for f, _ in spec.flags]
+        out[:, flags] = self.rng.logistic(size=(count, len(flags)))
+        if recipe.linear and likely is not None:  # probabilities to logits
+            p = np.clip(likely[:, wide], LEAST, None)
+            out[:, wide] += np.log(p) - likely[:, wide]
+            p = np.clip(likely[:, flags], LEAST, 1 - LEAST)
+            out[:, flags] += np.log(p) - np.log1p(-p) - likely[:, flags]
+        return out
+
+    def _finished(self, values: Any) -> Any:
+        """Feature values to user units, on each column's grid and within its range."""
+        schema = self.model.schema
+        if schema is None:
+            pixels = values.reshape(-1, *(self.spec.shape or ())) * PIXEL_SPREAD + PIXEL_MEAN
+            return np.rint(pixels.clip(0, 255)).astype(np.uint8)
+        if self._tail is None:
+            from aetool import graphs
+
+            data = graphs.tail(schema, self.spec)
+            where = f"{self.model.name}: samples"
+            self._tail = runtime.Session(data, where, "cpu", runtime.TABLE_BATCH)
+        x = self._tail(values.astype(np.float32))["x_hat"]
+        for i, column in enumerate(schema.modelled):
+            if column.kind == "number":
+                x[:, i] = np.clip(archives.on_grid(column, x[:, i]), column.low, column.high)
+            elif column.kind == "date":
+                x[:, i] = self.rng.uniform(column.low, column.high, len(x))
+        return x
+
+    def _nothing(self, count: int) -> Any:
+        """Records to begin with: dates drawn evenly, all else to be told."""
+        schema = self.model.schema
+        if schema is None:
+            return np.zeros((count, *(self.spec.shape or ())), np.uint8)
+        x = np.zeros((count, len(self.spec.columns)))
+        for i, column in enumerate(schema.modelled):
+            if column.kind == "date":
+                x[:, i] = self.rng.uniform(column.low, column.high, count)
+        return x
+
+    def _settled(self, x: Any, keep: Any) -> Any:
+        """Records drawn feature by feature. With the noise fixed, what all features together are
+        drawn to be is a map of x whose i-th feature depends on those before it alone: repeated, it
+        settles, and what it settles at is the draw. keep: (rows, columns), what x keeps."""
+        noise, session = self._noise(len(x)), self.model.session("score.onnx", self.device)
+        schema = self.model.schema
+        given = [
+            schema is not None and c.kind == "date" for c in (schema.modelled if schema else ())
+        ]
+        hold = np.zeros((len(x), len(self.spec.columns)), np.bool_) if keep is None else keep
+        hold = hold | np.array(given or [False])
+        hold = hold.reshape(x.shape)
+
+        def again(x: Any) -> Any:
+            return np.where(hold, x, self._finished(_flat(session(x)["likely"]) + noise))
+
+        return _fixed_point(again, x, len(self.spec.columns))
+
+    def _codes(self, z: Float, keep: Any) -> Float:
+        """Discrete codes by their prior, likewise; keep: (rows, latent), what z keeps."""
+        session = self.model.session("prior.onnx", self.device)
+        gumbel: Any = None
+
+        def again(z: Any) -> Any:
+            nonlocal gumbel
+            logits = session(z.astype(np.float32))["logits"]
+            gumbel = self.rng.gumbel(size=logits.shape) if gumbel is None else gumbel
+            drawn = (logits + gumbel).argmax(axis=-1).astype(np.float64)
+            return drawn if keep is None else np.where(keep, z, drawn)
+
+        return np.asarray(_fixed_point(again, z, z.shape[1]))
+
+
+def _fixed_point(again: Callable[[Any], Any], x: Any, most: int) -> Any:
+    for _ in range(most + 1):
+        new = again(x)
+        if np.array_equal(new, x, equal_nan=x.dtype.kind == "f"):
+            break
+        x = new
+    return x
+
+
+def _flat(x: Any) -> Any:
+    return x.reshape(len(x), -1)
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What to draw. count: samples in all, or near each record of `like`; spread: how far from
+    those, 0 .. 1; grid: records of codes on a grid over a plane of the code, not drawn ones."""
+
+    count: int | None = None
+    like: Any = None
+    spread: float = 0.25
+    grid: bool = False
+    seed: int = 0
+    force: bool = False
+    device: str = "auto"
+
+
+def sample(model: Bundle, options: SampleOptions | None = None) -> Any:
+    """New records: a DataFrame, or pictures (count, C, H, W) uint8."""
+    found = list(_batches(model, options or SampleOptions()))
+    if model.schema is None:
+        return np.concatenate([x for _, x in found])
+    dtypes = {
+        c.name: c.dtype for c in model.schema.modelled if c.dtype and not c.dtype.startswith("text")
+    }
+    return writers.frame_of([columns for columns, _ in found], dtypes, {})
+
+
+def write_samples(
+    model: Bundle, path: str | os.PathLike[str], options: SampleOptions | None = None
+) -> int:
+    """Write new records: a CSV or Parquet file; of pictures a .npy file, a folder, or a contact
+    sheet (.png; with `like`, each of its rows begins with the given one). A .png of a table with
+    `grid` is a map of every column over the plane. Returns how many."""
+    options, target = options or SampleOptions(), Path(path)
+    png = target.suffix.lower() == ".png"
+    if png and options.grid and model.schema is not None:
+        side = _side(options)
+        x, z = Sampler(model, options.device, options.seed).manifold(side)
+        with atomic(target, options.force) as file:
+            drawing.maps(file, model.schema, x, z, side)
+        return len(x)
+    if png and model.schema is not None:
+        raise ParamError(f"{target}: a table's samples are a .csv or .parquet; a .png takes --grid")
+    count = 0
+    if model.schema is None:
+        found = list(_batches(model, options))
+        pixels = np.concatenate([x for _, x in found])
+        if png:
+            wide = _side(options)
+            if options.like is not None and not options.grid:
+                wide = 1 + (options.count or PER_ROW)
+                given = np.concatenate([columns["like"] for columns, _ in found])
+                rows = pixels.reshape(len(given), wide - 1, *pixels.shape[1:])
+                pixels = np.concatenate([given[:, None], rows], axis=1)
+                pixels = pixels.reshape(-1, *given.shape[1:])
+            drawing.write_sheet(target, pixels, wide, options.force)
+        else:
+            coding.write_pictures(target, pixels, options.force)
+        return len(pixels)
+
+    def tables() -> Iterator[writers.Columns]:
+        nonlocal count
+        for columns, x in _batches(model, options):
+            count += len(x)
+            yield columns
+
+    written = {c.name: restoring.written_as(c) for c in model.schema.columns}
+    kind = "parquet" if target.suffix == ".parquet" else "csv"
+    with atomic(target, options.force) as file:
+        writers.write_table(file, tables(), {**coding.CSV, "format": kind}, {}, written)
+    return count
+
+
+def _side(options: SampleOptions) -> int:
+    return max(1, math.ceil(math.sqrt(options.count or UNASKED)))
+
+
+def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]:
+    """(columns as written, or for pictures {"like": the given ones}; records), batch by batch."""
+    if not 0 <= options.spread <= 1:
+        raise ParamError(f"--spread must be in 0 .. 1, got {options.spread}")
+    if options.count is not None and options.count < 1:
+        raise ParamError(f"-n must be at least 1, got {options.count}")
+    sampler = Sampler(model, options.device, options.seed)
+    if options.grid:
+        if options.like is not None:
+            raise ParamError("--grid and --like exclude each other")
+        x, z = sampler.manifold(_side(options))
+        yield (_columns(model, x, {}, {"z_across": z[:, 0], "z_up": z[:, 1]}), x)
+    elif options.like is None:
+        left = options.count or UNASKED
+        while left:
+            x = sampler.draw(min(left, AT_ONCE))
+            left -= len(x)
+            yield _columns(model, x, {}, {}), x
+    else:
+        source = sources.open_source(options.like)
+        check_kind(source, model)
+        each = options.count or PER_ROW
+        for _, given, table in inputs_of(source, model):
+            x = sampler.near(np.repeat(given, each, axis=0), options.spread)
+            if model.schema is None or table is None:
+                yield {"like": given}, x
+                continue
+            modelled = {c.name for c in model.schema.modelled if c.kind != "date"}
+            own: writers.Columns = {
+                n: [v for v in coding.cells(table, n, source.name) for _ in range(each)]
+                for n in table.names
+                if n not in modelled
+            }
+            yield _columns(model, x, own, {}), x
+
+
+def _columns(
+    model: Bundle, x: Any, own: writers.Columns, beside: writers.Columns
+) -> writers.Columns:
+    """Records as written: columns in the order of the file that the model was fitted on. own: what
+    stands in place of dates, text and what the model leaves out."""
+    if model.schema is None:
+        return {}
+    place = {c.name: i for i, c in enumerate(model.schema.modelled)}
+    out: writers.Columns = dict(beside)
+    for column in model.schema.columns:
+        if column.name in own:
+            out[column.name] = own[column.name]
+        elif column.kind == "date" and not beside:
+            out[column.name] = _moments(x[:, place[column.name]], column.format)
+        elif column.kind in ("number", "category"):
+            out[column.name] = archives.values_of(column, x[:, place[column.name]])
+    return out
+
+
+def _moments(seconds: Float, form: str | None) -> writers.Restored:
+    if form is None:
+        return (seconds * 1e6).astype("datetime64[us]")
+    return list(dates.render(seconds, form))

@@ -1,0 +1,312 @@
+"""similar: the records of a data set whose codes are nearest to those of a query."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.bundle import Bundle
+from aetool.codec.archive import Archive
+from aetool.data import sources
+from aetool.errors import DataError, ParamError
+from aetool.model import Float, Int
+from aetool.operations import coding, drawing, inspecting
+from aetool.operations.detecting import check_kind, inputs_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUERIES = 64  # searched at once
+MOST_BITS = 64
+LEARNED_FROM, TURNS = 20_000, 50  # rows and rounds of the rotation
+ONES = np.array([bin(i).count("1") for i in range(256)], np.uint8)
+Keys = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """k: neighbours of each query. rows: which records of the query, from 1 (empty: all). binary:
+    by Hamming distance of learned binary codes. columns: of the data, beside each neighbour."""
+
+    k: int = 10
+    rows: Sequence[int] = ()
+    binary: bool = False
+    columns: Sequence[str] = ()
+    device: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """query, row: (n,) record numbers from 1; rank: from 1; distance; beside: other columns."""
+
+    query: Int
+    rank: Int
+    row: Int
+    distance: Float
+    beside: dict[str, list[Any]]
+
+    def columns(self) -> dict[str, list[Any]]:
+        """As printed."""
+        found = {"query": self.query, "rank": self.rank, "row": self.row}
+        shown = {k: v.tolist() for k, v in found.items()}
+        distance = [float(f"{v:.6g}") for v in self.distance.tolist()]
+        return {**shown, "distance": distance, **self.beside}
+
+    def frame(self) -> pd.DataFrame:
+        """The same as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.columns())
+
+
+def similar(
+    query: Any, data: Any, model: Bundle | None = None, options: SearchOptions | None = None
+) -> Neighbours:
+    """The k records of data nearest to each record of query.
+
+    data: a source, or an archive that stores codes (--lossy): then its codes are compared as they
+    are, no record is decoded, and the model is the archive's. Distance: Euclidean between codes; of
+    discrete codes, and binary ones, how many differ. Of neighbours as far the nearer by Euclidean
+    distance, then the earlier, comes first. Binary codes of numbers are the signs of the code's
+    principal components, turned to lie near those signs (iterative quantisation: Gong & Lazebnik
+    2011); they are found by flipping ever more bits of the query (Salakhutdinov & Hinton 2009).
+    """
+    options = options or SearchOptions()
+    if options.k < 1:
+        raise ParamError(f"-k must be at least 1, got {options.k}")
+    held, model, names = _codes_of_data(data, model, options)
+    wanted, numbers = _queries(query, model, options)
+    levels = int(model.facts.get("code_levels", 0))
+    k = min(options.k, len(held))
+    if not k:
+        raise DataError(f"{_name(data)}: no records to search")
+    if options.binary:
+        near = _by_bits(wanted, held, levels, k)
+    else:
+        near = _by_distance(wanted, held, bool(levels), k)
+    rows = np.concatenate([r for r, _ in near])
+    beside: dict[str, list[Any]] = {}
+    if names:
+        beside["picture"] = [names[r] for r in rows]
+    if options.columns:
+        beside |= _columns(data, rows, options.columns)
+    return Neighbours(
+        np.repeat(numbers, k) + 1,
+        np.tile(np.arange(1, k + 1), len(numbers)),
+        rows + 1,
+        np.concatenate([d for _, d in near]),
+        beside,
+    )
+
+
+def _name(data: Any) -> str:
+    return os.fspath(data) if isinstance(data, str | os.PathLike) else "data"
+
+
+def _is_archive(data: Any) -> bool:
+    return isinstance(data, str | os.PathLike) and inspecting.is_archive(data)
+
+
+def _codes_of_data(
+    data: Any, model: Bundle | None, options: SearchOptions
+) -> tuple[Float, Bundle, list[str]]:
+    """(codes, the model, the records' names if they have any)."""
+    if _is_archive(data):
+        if options.columns:
+            raise ParamError("--id is for tables: an archive's records are not decoded")
+        with Archive(data, model, options.device) as archive:
+            if archive.mode != "lossy":
+                raise ParamError(
+                    f"{_name(data)}: holds no codes, being {archive.mode}; search the file itself"
+                )
+            codes = list(archive.codes())
+            names = archive.picture_names() if archive.kind == "image" else []
+            return np.concatenate(codes), archive.model, names
+    if model is None:
+        raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
+    source = sources.open_source(data)
+    check_kind(source, model)
+    if "encoder.onnx" not in model.graphs:
+        raise ParamError(f"{model.plugin} has no code to search by")
+    session = model.session("encoder.onnx", options.device)
+    found = [session(x)["z"] for _, x, _ in inputs_of(source, model)]
+    return np.concatenate(found), model, list(getattr(source, "names", []))
+
+
+def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
+    """(codes of the wanted records of query, their numbers from 0)."""
+    source = sources.open_source(query)
+    check_kind(source, model)
+    session = model.session("encoder.onnx", options.device)
+    codes, numbers = [], []
+    only = np.array(options.rows, dtype=np.int64) - 1
+    count = 0
+    for first, x, _ in inputs_of(source, model):
+        own = np.arange(first, first + len(x))
+        keep = np.isin(own, only) if len(only) else np.ones(len(x), np.bool_)
+        codes.append(session(x[keep])["z"])
+        numbers.append(own[keep])
+        count += len(x)
+    if len(only) and not (((only >= 0) & (only < count)).all()):
+        bad = only[(only < 0) | (only >= count)][0] + 1
+        raise ParamError(f"--row {bad}: {source.name} has records 1 .. {count}")
+    return np.concatenate(codes), np.concatenate(numbers)
+
+
+def _by_distance(wanted: Any, held: Any, discrete: bool, k: int) -> list[tuple[Int, Float]]:
+    """(rows, distances) of the k nearest to each of wanted."""
+    norms = np.einsum("ij,ij->i", held, held)
+    found = []
+    for first in range(0, len(wanted), QUERIES):
+        some = wanted[first : first + QUERIES]
+        if discrete:
+            far = np.stack([(held != one).sum(axis=1) for one in some])
+        else:
+            far = norms - 2 * some @ held.T
+        for one, rough in zip(some, far, strict=True):
+            most = np.partition(rough, k - 1)[k - 1]  # rounding is made good below
+            near = np.flatnonzero(rough <= most + 1e-4 * (abs(most) + float(one @ one)))
+            exact = (held[near] != one).sum(axis=1) if discrete else _euclid(held[near], one)
+            order = np.lexsort((near, exact))[:k]
+            found.append((near[order], exact[order].astype(np.float64)))
+    return found
+
+
+def _euclid(codes: Any, one: Any) -> Float:
+    off = codes.astype(np.float64) - one
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", off, off)))
+
+
+def _by_bits(wanted: Any, held: Any, levels: int, k: int) -> list[tuple[Int, Float]]:
+    if levels > 2:
+        raise ParamError(
+            f"--binary needs codes of numbers, or of two levels (-O size=2); these have {levels}"
+        )
+    if levels == 2:
+        rotate, centre = np.eye(held.shape[1])[:, :MOST_BITS], np.full(held.shape[1], 0.5)
+    else:
+        rotate, centre = _rotation(held)
+    keys, ask = (_packed((v - centre) @ rotate >= 0) for v in (held, wanted))
+    index = _Index(keys, rotate.shape[1])
+    found = []
+    for key, one in zip(ask, wanted, strict=True):
+        near, far = index.nearest(key, k)
+        order = np.lexsort((near, _euclid(held[near], one), far))[:k]
+        found.append((near[order], far[order].astype(np.float64)))
+    return found
+
+
+def _rotation(codes: Any) -> tuple[Float, Float]:
+    """((latent, bits), (latent,)): where the signs of (codes - centre) @ rotation lose least."""
+    few = codes[:: -(-len(codes) // LEARNED_FROM)].astype(np.float64)
+    centre = few.mean(axis=0)
+    _, _, axes = np.linalg.svd(few - centre, full_matrices=False)
+    axes = axes[:MOST_BITS].T
+    v = (few - centre) @ axes
+    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((v.shape[1],) * 2))
+    for _ in range(TURNS):
+        signs = np.where(v @ turn >= 0, 1.0, -1.0)
+        left, _, right = np.linalg.svd(signs.T @ v)
+        turn = (left @ right).T
+    return axes @ turn, centre
+
+
+def _packed(bits: Any) -> Keys:
+    """(rows,): each row's bits as one number."""
+    weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
+    return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
+
+
+class _Index:
+    """Binary codes, sorted; looked up at the query and at ever more flips of its bits."""
+
+    def __init__(self, keys: Keys, bits: int) -> None:
+        self.order = np.argsort(keys, kind="stable")
+        self.keys, self.bits = keys[self.order], bits
+        self._masks: list[Keys] = []
+
+    def nearest(self, key: np.uint64, k: int) -> tuple[Int, Int]:
+        """(rows, Hamming distances) of every row at least as near as the k-th nearest."""
+        rows, far, count = [], [], 0
+        for flips in range(self.bits + 1):
+            if math.comb(self.bits, flips) > len(self.keys):
+                return self._scan(key, k)
+            probes = self.masks(flips) ^ key
+            low, high = (np.searchsorted(self.keys, probes, side) for side in ("left", "right"))
+            for a, b in zip(low[low < high].tolist(), high[low < high].tolist(), strict=True):
+                rows.append(self.order[a:b])
+                far.append(np.full(b - a, flips))
+                count += b - a
+            if count >= k:
+                break
+        return np.concatenate(rows), np.concatenate(far)
+
+    def masks(self, flips: int) -> Keys:
+        """Every number with this many of the bits set."""
+        while len(self._masks) <= flips:
+            of = itertools.combinations(range(self.bits), len(self._masks))
+            made = [sum(1 << b for b in one) for one in of]
+            self._masks.append(np.array(made, dtype=np.uint64))
+        return self._masks[flips]
+
+    def _scan(self, key: np.uint64, k: int) -> tuple[Int, Int]:
+        flat = (self.keys ^ key).view(np.uint8).reshape(len(self.keys), 8)
+        far = ONES[flat].sum(axis=1, dtype=np.int64)
+        near = np.flatnonzero(far <= np.partition(far, k - 1)[k - 1])
+        return self.order[near], far[near]
+
+
+def _columns(data: Any, rows: Int, names: Sequence[str]) -> dict[str, list[Any]]:
+    source = sources.open_source(data)
+    if not isinstance(source, sources.TableSource):
+        raise ParamError("--id is for tables")
+    found: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}
+    for table in source.batches():
+        own = np.flatnonzero((rows >= table.first_row) & (rows < table.first_row + len(table)))
+        for name in names:
+            values = coding.cells(table, name, source.name)
+            for i in own:
+                value = values[rows[i] - table.first_row]
+                found[name][i] = value.item() if isinstance(value, np.generic) else value
+    return found
+
+
+def write_sheet(
+    path: str | os.PathLike[str], query: Any, data: Any, found: Neighbours, force: bool = False
+) -> None:
+    """Write a contact sheet of pictures: each query, then its neighbours."""
+    asked = found.query[found.rank == 1] - 1
+    left, right = _pictures(query, asked), _pictures(data, found.row - 1)
+    k = len(found.row) // len(asked)
+    rows = [p for i in range(len(asked)) for p in (left[i], *right[i * k : (i + 1) * k])]
+    drawing.write_sheet(Path(path), np.stack(rows), k + 1, force)
+
+
+def _pictures(data: Any, wanted: Int) -> list[Any]:
+    out: dict[int, Any] = {}
+    first, seen = 0, set(wanted.tolist())
+    for pixels in _batches(data):
+        for i in range(first, first + len(pixels)):
+            if i in seen:
+                out[i] = pixels[i - first]
+        first += len(pixels)
+    return [out[i] for i in wanted.tolist()]
+
+
+def _batches(data: Any) -> Iterator[Any]:
+    if _is_archive(data):
+        with Archive(data) as archive:
+            yield from archive.pictures(0, archive.rows)
+        return
+    source = sources.open_source(data)
+    if isinstance(source, sources.TableSource):
+        raise ParamError("--sheet is for pictures")
+    yield from source.batches()

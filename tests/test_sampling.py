@@ -1,0 +1,178 @@
+"""Samples follow the model they are drawn from, and are valid records."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import aetool
+from aetool import operations
+from aetool.bundle import SAMPLING
+from aetool.codec.students import packed, unpacked
+from aetool.errors import BundleError
+from aetool.operations.sampling import SampleOptions, Sampler
+from aetool.testing import pictures
+
+
+@pytest.fixture(scope="module")
+def normal():
+    rng = np.random.default_rng(0)
+    mix = rng.normal(size=(2, 4))
+    x = rng.normal(size=(6000, 2)) @ mix + 0.3 * rng.normal(size=(6000, 4)) + [1, 2, 3, 4]
+    return pd.DataFrame(x, columns=list("abcd")).round(3)
+
+
+def test_probabilistic_pca_draws_its_gaussian(normal):
+    made = aetool.fit(normal, "pca", probabilistic=True, latent=2)
+    drawn = made.sample(6000)
+    np.testing.assert_allclose(drawn.mean(), normal.mean(), atol=0.08)
+    np.testing.assert_allclose(drawn.cov(), normal.cov(), rtol=0.1, atol=0.08)
+
+
+def test_codes_and_what_they_leave_are_drawn_as_they_were():
+    rng = np.random.default_rng(2)
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0][:2]  # components that are independent
+    x = rng.exponential([3.0, 1.0], size=(6000, 2)) @ turn + 0.1 * rng.laplace(size=(6000, 4))
+    skewed = pd.DataFrame(x, columns=list("abcd")).round(3)
+    drawn = aetool.fit(skewed, "pca", latent=2).sample(6000)
+    levels, noise = [0.05, 0.25, 0.5, 0.75, 0.95], np.array([0.25, 0.1, 0.1, 0.1, 0.25])
+    for name in skewed:  # a tail's 5 % quantile of 4,096 rows is known to 0.07 deviations
+        off = drawn[name].quantile(levels) - skewed[name].quantile(levels)
+        assert (np.abs(off / skewed[name].std()) < noise).all(), name
+    off = drawn.corr("spearman") - skewed.corr("spearman")
+    assert np.abs(off).max(axis=None) < 0.06
+
+
+def opened(path):
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
+def tiny(rows):
+    rng = np.random.default_rng(1)
+    a = rng.choice(["x", "y", "z"], rows, p=[0.5, 0.3, 0.2])
+    b = np.where(rng.random(rows) < 0.8, a == "x", rng.random(rows) < 0.5).astype(int)
+    c = np.where(b == 1, "p", rng.choice(["p", "q"], rows))
+    return pd.DataFrame({"a": a, "b": b.astype(str), "c": c})
+
+
+def test_autoregressive_samples_have_the_probabilities_of_the_model():
+    data = tiny(3000)
+    made = aetool.fit(data, "masked", max_time=5, types={"b": "category"})
+    every = pd.DataFrame(itertools.product("xyz", "01", "pq"), columns=list("abc"))
+    wanted = 2.0 ** -made.score(every)
+    drawn = made.sample(8000).astype(str).value_counts(normalize=True)
+    found = np.array([drawn.get(tuple(row), 0.0) for row in every.itertuples(index=False)])
+    assert wanted.sum() == pytest.approx(1, abs=0.05)  # what is left is for levels never seen
+    assert np.abs(found - wanted).max() < 0.02
+
+
+def test_discrete_codes_are_drawn_by_the_learned_prior(normal):
+    made = aetool.fit(normal, "vq", latent=2, size=4, max_time=5)
+    sampler = Sampler(made, "cpu", 0)
+    codes = sampler._codes(np.zeros((20_000, 2)), None)
+    session = made.session("prior.onnx", "cpu")
+    every = np.array(list(itertools.product(range(4), range(4))), dtype=np.float32)
+    logits = session(every)["logits"].astype(float)
+    p = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    rows = np.arange(len(every))
+    wanted = p[rows, 0, every[:, 0].astype(int)] * p[rows, 1, every[:, 1].astype(int)]
+    assert wanted.sum() == pytest.approx(1, abs=1e-5), "codes depend on those before them alone"
+    found = [(codes == one).all(axis=1).mean() for one in every]
+    assert np.abs(np.array(found) - wanted).max() < 0.015
+
+
+def test_near_is_as_near_as_asked(normal):
+    made = aetool.fit(normal, "pca", latent=2)
+    given = normal[:500]
+    z = made.encode(given)
+
+    def off(spread):
+        sampler = Sampler(made, "cpu", 0)
+        sampler.recipe = dataclasses.replace(sampler.recipe, noise=sampler.recipe.noise * 0)
+        x = sampler.near(given.to_numpy(), spread)
+        again = made.encode(pd.DataFrame(x, columns=list("abcd")))
+        return np.abs(again - z).mean()
+
+    steps = [off(s) for s in (0.0, 0.2, 0.6, 1.0)]
+    assert steps[0] < 0.01 and steps == sorted(steps) and steps[-1] > 0.5
+    whole = Sampler(made, "cpu", 0).near(given.to_numpy(), 1.0)
+    assert np.abs(whole.mean(axis=0) - normal.mean()).max() < 0.3, "the whole distribution"
+
+
+def test_files_of_samples(air, air_pca, tmp_path, run):
+    out = tmp_path / "s.csv"
+    assert run("sample", "-m", air_pca, "-n", 300, "-o", out).status == 0
+    real, drawn = pd.read_csv(air), pd.read_csv(out)
+    assert list(drawn) == list(real) and len(drawn) == 300
+    assert set(drawn["wd"].dropna()) <= set(real["wd"].dropna())
+    assert real["time"].min() <= drawn["time"].min() < drawn["time"].max() <= real["time"].max()
+    for name in ("PM10", "TEMP", "RAIN"):
+        assert real[name].min() <= drawn[name].min() <= drawn[name].max() <= real[name].max()
+    assert (drawn["PM10"].dropna() % 1 == 0).all()
+    again = tmp_path / "again.parquet"
+    assert run("sample", "-m", air_pca, "-n", 300, "-o", again).status == 0
+    assert pd.read_parquet(again)["wd"].equals(drawn["wd"].astype("str"))
+    near = tmp_path / "near.csv"
+    lines = air.read_text().splitlines()[:11]
+    (tmp_path / "few.csv").write_text(
+        "\n".join(f"{v},{'note' if i == 0 else f'n{i}'}" for i, v in enumerate(lines))
+    )
+    done = run("sample", "-m", air_pca, "--like", tmp_path / "few.csv", "-n", 3, "-o", near)
+    assert done.status == 0, done.err
+    found = pd.read_csv(near)
+    assert found["time"].tolist() == real["time"][:10].repeat(3).tolist(), "what is not modelled"
+    plane = tmp_path / "plane.csv"
+    assert run("sample", "-m", air_pca, "--grid", "-n", 49, "-o", plane).status == 0
+    assert len(pd.read_csv(plane)) == 49
+    assert run("sample", "-m", air_pca, "--grid", "-n", 49, "-o", tmp_path / "p.png").status == 0
+    assert opened(tmp_path / "p.png").size[0] > 400
+    for wrong, words in (
+        (["-o", tmp_path / "x.png"], "takes --grid"),
+        (["-o", out], "exists already"),
+        (["--grid", "--like", air, "-o", tmp_path / "x.csv"], "exclude"),
+    ):
+        bad = run("sample", "-m", air_pca, *wrong)
+        assert bad.status == 2 and words in bad.err
+    assert not (tmp_path / "x.png").exists() and not (tmp_path / "x.csv").exists()
+
+
+def test_sheets_of_pictures(tmp_path, run):
+    np.save(tmp_path / "p.npy", pictures(60)[:, 0])
+    aetool.fit(tmp_path / "p.npy", "pca", latent=2).save(tmp_path / "m.aem")
+    m = ("-m", tmp_path / "m.aem")
+    for name, more, across, down in (
+        ("drawn", ["-n", 9], 3, 3),
+        ("plane", ["-n", 16, "--grid"], 4, 4),
+        ("near", ["--like", tmp_path / "p.npy", "-n", 2], 3, 60),
+    ):
+        out = tmp_path / f"{name}.png"
+        assert run("sample", *m, *more, "-o", out).status == 0
+        scale = 64 // 8
+        assert opened(out).size == (scale * (across * 10 + 2), scale * (down * 10 + 2))
+    sheet = np.array(opened(tmp_path / "near.png"))[::8, ::8]
+    assert np.array_equal(sheet[2:10, 2:10], pictures(60)[0, 0]), "the given one comes first"
+    assert run("sample", *m, "-n", 5, "-o", tmp_path / "s.npy").status == 0
+    assert np.load(tmp_path / "s.npy").shape == (5, 8, 8)
+
+
+def test_a_recipe_that_makes_no_sense_is_refused(normal):
+    made = aetool.fit(normal, "pca", latent=2)
+    arrays, words = unpacked(made.graphs[SAMPLING])
+    bad = {
+        "short": ({**arrays, "codes": arrays["codes"][:-1]}, words),
+        "nan": ({**arrays, "factor": arrays["factor"] * np.nan}, words),
+        "wide": ({**arrays, "noise": np.zeros((29, 7), np.float32)}, words),
+        "prior": (arrays, {**words, "prior": "other"}),
+    }
+    for given in bad.values():
+        graphs = {**made.graphs, SAMPLING: packed(*given)}
+        with pytest.raises(BundleError, match="sampling"):
+            operations.sample(dataclasses.replace(made, graphs=graphs), SampleOptions(3))
+    graphs = {k: v for k, v in made.graphs.items() if k != SAMPLING}
+    with pytest.raises(BundleError, match="fit it again"):
+        operations.sample(dataclasses.replace(made, graphs=graphs), SampleOptions(3))

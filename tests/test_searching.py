@@ -1,0 +1,162 @@
+"""Neighbours by code are those that comparing every pair would find."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aetool
+from aetool import bundle as bundles
+from aetool.operations import searching
+from aetool.testing import pictures
+from tests.test_sampling import opened
+
+
+def by_hand(far, k):
+    order = np.argsort(far, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(far, order, axis=1)
+
+
+def test_neighbours_are_the_nearest():
+    rng = np.random.default_rng(0)
+    held = rng.normal(size=(3000, 5)).astype(np.float32)
+    held[100:200] = held[:100]  # equals: the earlier comes first
+    wanted = np.concatenate([held[:150], rng.normal(size=(50, 5)).astype(np.float32)])
+    far = np.sqrt(((wanted[:, None].astype(float) - held[None]) ** 2).sum(axis=2))
+    rows, distances = by_hand(far, 7)
+    found = searching._by_distance(wanted, held, False, 7)
+    assert np.array_equal([r for r, _ in found], rows)
+    np.testing.assert_allclose([d for _, d in found], distances, atol=1e-9)
+    codes = rng.integers(0, 4, (2000, 6)).astype(np.float32)
+    rows, distances = by_hand((codes[:40, None] != codes[None]).sum(axis=2), 9)
+    found = searching._by_distance(codes[:40], codes, True, 9)
+    assert np.array_equal([r for r, _ in found], rows)
+    assert np.array_equal([d for _, d in found], distances)
+
+
+@pytest.mark.parametrize(("bits", "rows"), [(12, 5000), (40, 3000), (64, 200)])
+def test_flipping_bits_finds_what_a_scan_finds(bits, rows, monkeypatch):
+    rng = np.random.default_rng(bits)
+    keys = searching._packed(rng.random((rows, bits)) < 0.3)
+    index = searching._Index(keys, bits)
+    scans = []
+    scan = index._scan
+    monkeypatch.setattr(index, "_scan", lambda *a: scans.append(1) or scan(*a))
+    for key in [*keys[:20], *searching._packed(rng.random((20, bits)) < 0.5)]:
+        far = np.array([bin(int(v ^ key)).count("1") for v in keys])
+        found, distances = index.nearest(key, 10)
+        limit = np.sort(far)[9]
+        assert set(found) >= set(np.flatnonzero(far <= limit)) and np.array_equal(
+            far[found], distances
+        )
+    assert (len(scans) == 0) == (bits == 12), "both ways are tried"
+
+
+def test_the_rotation_lies_nearer_to_its_signs_than_the_axes():
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(4000, 8)) @ np.diag([5, 4, 3, 2, 1, 1, 1, 1])
+    rotation, centre = searching._rotation(codes.astype(np.float32))
+    np.testing.assert_allclose(rotation.T @ rotation, np.eye(8), atol=1e-6)
+
+    def loss(turn):
+        v = (codes - centre) @ turn
+        return ((np.sign(v) - v / v.std()) ** 2).mean()
+
+    plain = np.linalg.svd(codes - centre, full_matrices=False)[2].T
+    assert loss(rotation) < 0.9 * loss(plain)
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blobs")
+    np.save(folder / "p.npy", pictures(90)[:, 0])
+    np.save(folder / "q.npy", pictures(90)[7:10, 0])
+    aetool.fit(folder / "p.npy", "pca", latent=8).save(folder / "m.aem")
+    return folder
+
+
+def table(text):
+    return pd.read_csv(io.StringIO(text))
+
+
+def test_pictures_by_file_and_by_archive(blobs, run, monkeypatch):
+    m = ("-m", blobs / "m.aem")
+    done = run("similar", blobs / "q.npy", "--in", blobs / "p.npy", *m, "-k", 4, "--sheet", blobs / "s.png", "-f")  # fmt: skip
+    assert done.status == 0, done.err
+    found = table(done.out)
+    assert found["query"].tolist() == [1] * 4 + [2] * 4 + [3] * 4
+    assert found["row"][::4].tolist() == [8, 9, 10] and (found["distance"][::4] == 0).all()
+    assert opened(blobs / "s.png").size == (8 * 52, 8 * 32)
+    assert run("compress", blobs / "p.npy", "--lossy", *m, "-o", blobs / "p.aez", "-f").status == 0
+    session = bundles.Bundle.session
+
+    def no_decoder(self, graph, device="auto"):
+        assert graph != "decoder.onnx", "no record may be decoded"
+        return session(self, graph, device)
+
+    monkeypatch.setattr(bundles.Bundle, "session", no_decoder)
+    done = run("similar", blobs / "q.npy", "--in", blobs / "p.aez", *m, "-k", 4)
+    assert done.status == 0, done.err
+    stored = table(done.out)
+    assert stored["row"][::4].tolist() == [8, 9, 10]
+    kept = [len(set(a) & set(b)) for a, b in zip(
+        found["row"].to_numpy().reshape(3, 4), stored["row"].to_numpy().reshape(3, 4), strict=True)]  # fmt: skip
+    assert sum(kept) >= 10, "rounding of codes moves few neighbours"
+    bits = table(
+        run("similar", blobs / "q.npy", "--in", blobs / "p.aez", *m, "-k", 4, "--binary").out
+    )
+    assert (bits["distance"] % 1 == 0).all() and (bits["distance"] <= 8).all()
+
+
+def test_tables_rows_and_columns(air, air_pca, tmp_path, run):
+    out = tmp_path / "n.json"
+    done = run("similar", air, "--in", air, "-m", air_pca, "--row", 5, "--row", 9, "-k", 2, "--id", "time,TEMP", "-o", out)  # fmt: skip
+    assert done.status == 0, done.err
+    found = pd.read_json(out)
+    assert found["query"].tolist() == [5, 5, 9, 9] and found["row"].tolist()[::2] == [5, 9]
+    real = pd.read_csv(air)
+    assert found["TEMP"].tolist() == real["TEMP"][found["row"] - 1].tolist()
+    frame = aetool.load(air_pca).similar(air, air, rows=[5], k=2)
+    assert frame["row"].tolist() == found["row"][:2].tolist()
+    for wrong, words in (
+        (["--row", 99999], "has records 1 .. 5000"),
+        (["--id", "nothing"], "no such column"),
+        (["--sheet", tmp_path / "x.png", "--row", 1], "for pictures"),
+    ):
+        bad = run("similar", air, "--in", air, "-m", air_pca, *wrong)
+        assert bad.status == 2 and words in bad.err and not bad.out
+    assert run("compress", air, "-o", tmp_path / "a.aez").status == 0
+    bad = run("similar", air, "--in", tmp_path / "a.aez", "-m", air_pca)
+    assert bad.status == 2 and "holds no codes" in bad.err
+    assert "a model is needed" in run("similar", air, "--in", air).err
+
+
+def test_codes_of_two_levels_are_their_own_bits():
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(rng.normal(size=(600, 6)) @ rng.normal(size=(6, 6)), columns=list("abcdef"))
+    made = aetool.fit(data, "vq", size=2, latent=6, max_time=5)
+    found = made.similar(data[:30], data, k=5, binary=True)
+    z = made.encode(data)
+    far = [(z[q - 1] != z[r - 1]).sum() for q, r in zip(found["query"], found["row"], strict=True)]
+    assert far == found["distance"].tolist() and max(far) > 0
+    many = aetool.fit(data, "vq", size=8, latent=3, max_time=2)
+    with pytest.raises(aetool.errors.ParamError, match="size=2"):
+        many.similar(data[:3], data, binary=True)
+
+
+def test_maps_of_codes(air, air_pca, blobs, tmp_path, run):
+    for more in (["--color", "TEMP"], ["--color", "wd"], []):
+        out = tmp_path / f"{len(more)}{''.join(more[1:])}.png"
+        assert run("encode", air, "-m", air_pca, "--plot", out, *more).status == 0
+        assert len(opened(out).convert("RGB").getcolors(1 << 20)) > 50
+    learned = run("encode", air, "-O", "latent=2", "--plot", tmp_path / "own.png", "-o", tmp_path / "own.csv")  # fmt: skip
+    assert learned.status == 0 and list(pd.read_csv(tmp_path / "own.csv")) == ["row", "z0", "z1"]
+    for wrong, words in (
+        (["-m", air_pca, "--plot", tmp_path / "x.png", "--color", "none"], "no such column"),
+        (["-m", air_pca, "-o", tmp_path / "x.csv", "--color", "wd"], "needs --plot"),
+    ):
+        bad = run("encode", air, *wrong)
+        assert bad.status == 2 and words in bad.err and not (tmp_path / "x.png").exists()
+    bad = run("encode", blobs / "p.npy", "-m", blobs / "m.aem", "--plot", tmp_path / "x.png", "--color", "wd")  # fmt: skip
+    assert bad.status == 2 and "folder" in bad.err
