@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim bench long cpus sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench reference long cpus sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -29,6 +29,10 @@ bench: $(VENV)/.dev
 	$(PIP) install -e ".[bench]" -c constraints.txt
 	cd benchmarks && for b in startup planted kdd detect oneclass lossy compress; do \
 		../$(BIN)/python $$b.py --data ../$(DATA) || exit 1; done
+
+# The authors' reference, from the code itself.
+reference: $(VENV)/.train
+	$(BIN)/aetool plugins reference > plugins/REFERENCE.md
 
 # Tens of thousands of mutants, hundreds of kills.
 long: $(VENV)/.dev

@@ -331,7 +331,7 @@ def every_weight_is_trained(bench: _Bench) -> None:
     assert not idle or net.params.error != "bits", f"no gradient reaches {', '.join(idle)}"
 
 
-def a_posterior_pays_its_divergence(bench: _Bench) -> None:
+def a_posterior_if_any_pays_its_divergence(bench: _Bench) -> None:
     """A model with a Gaussian posterior(x) -> (mean, log variance) must add KL to its score."""
     if not bench.deep or not hasattr(bench.net_class, "posterior"):
         return
@@ -457,7 +457,7 @@ _CHECKS: tuple[Callable[[_Bench], None], ...] = (
     global_generators_are_left_alone,
     training_lowers_the_loss,
     every_weight_is_trained,
-    a_posterior_pays_its_divergence,
+    a_posterior_if_any_pays_its_divergence,
     graphs_agree_with_the_network,
     bundle_round_trips,
     archives_round_trip,

@@ -1,6 +1,8 @@
 """The host finds plugins by name, survives bad ones, and a stranger's distribution works."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from aetool import plugins
+from aetool import plugins, testing
 from aetool.errors import ParamError, PluginError
 from aetool.model import Model, describe_params, make_params
 
@@ -71,39 +73,91 @@ def test_a_misspelt_hook_is_an_error(monkeypatch, tmp_path):
         plugins.load("misspelt")
 
 
-def test_a_third_party_distribution(tmp_path, rows_csv):
-    """Built, installed, used from the shell, uninstalled: what it made still works."""
+class Elsewhere:
+    """An environment of its own, which sees what is installed here without installing it again."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        home = folder / "venv"
+        venv.create(home, with_pip=False, symlinks=True)
+        site = next(home.glob("lib/python*/site-packages"))
+        (site / "host.pth").write_text(
+            f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+        )
+        self.python = home / "bin" / "python"
+
+    def run(self, *args, status=0):
+        done = subprocess.run(
+            [*map(str, args)], capture_output=True, text=True, check=False,
+            cwd=self.folder, env={**os.environ, "PYTHONPATH": ""},
+        )  # fmt: skip
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    def aetool(self, *args, status=0):
+        return self.run(self.python, "-m", "aetool", *args, status=status)
+
+    def pip(self, command, *args):
+        """pip, without fetching anything."""
+        own = ["--no-deps", "--no-index", "--no-build-isolation"] if command == "install" else []
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+        return self.run(*pip, "--python", self.python, command, *own, *args)
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    return Elsewhere(tmp_path)
+
+
+def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_csv):
+    """Its commands are run, its code is written where it says; what the model made outlives it."""
+    guide = (HERE.parent / "plugins" / "README.md").read_text()
+    shutil.copy(rows_csv, tmp_path / "air.csv")
+    package, ran = tmp_path / "aetool-contractive", []
+    for language, block in re.findall(r"```(\w+)\n(.*?)```", guide, flags=re.S):
+        if language == "python":
+            name = re.match(r"# (\S+)\n", block)[1]
+            assert (package / name).exists(), "the package has this file from the start"
+            (package / name).write_text(block)
+        elif language == "toml":
+            assert block in (package / "pyproject.toml").read_text()
+        for line in block.splitlines() if language == "console" else ():
+            command, *args = shlex.split(line.removeprefix("$ "))
+            ran.append(getattr(elsewhere, command)(*args).stdout)
+    assert any("33 checks passed, 0 failed" in out for out in ran)
+    assert (tmp_path / "back.csv").read_text().count("\n") == 301
+    assert "contractive" not in elsewhere.aetool("plugins", "list").stdout
+
+
+def test_a_new_package_passes_as_it_is(elsewhere, tmp_path, monkeypatch):
+    elsewhere.aetool("plugins", "new", "mine")
+    elsewhere.pip("install", "./aetool-mine")
+    own = tmp_path / "aetool-mine" / "tests"
+    done = elsewhere.run(elsewhere.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", own)
+    assert "33 passed" in done.stdout
+    for name, words in (("mine", "installed already"), ("No-Name", "lower-case")):
+        assert words in elsewhere.aetool("plugins", "new", name, status=2).stderr
+    elsewhere.pip("uninstall", "-y", "aetool-mine")
+    assert "exists already" in elsewhere.aetool("plugins", "new", "mine", status=2).stderr
+
+
+def test_a_failed_check_says_what_to_do(run, monkeypatch):
+    from tests import sabotage
+
+    monkeypatch.setattr(testing.plugins, "get_model", lambda name: sabotage.MODELS["Resampled"])
+    monkeypatch.setattr(testing, "is_light", lambda model: None)
+    done = run("plugins", "check", "resampled")
+    assert done.status == 1
+    assert "FAIL  score is deterministic: two scores of the same rows differ" in done.out
+    assert "parts must not draw" in done.out and ", 0 failed" not in done.out
+
+
+def test_a_third_party_distribution(elsewhere, tmp_path, rows_csv):
+    """Installed, used from the shell, uninstalled: what it made still works."""
     build = tmp_path / "source"
     shutil.copytree(HERE / "thirdparty", build)
-    wheels = tmp_path / "wheels"
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    subprocess.run(
-        [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, build],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    home = tmp_path / "venv"
-    venv.create(home, with_pip=False, symlinks=True)
-    site = next(home.glob("lib/python*/site-packages"))
-    # what is installed here is seen there, without installing it a second time
-    (site / "host.pth").write_text(
-        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
-    )
-    python = home / "bin" / "python"
-    wheel = next(wheels.glob("*.whl"))
-    target = ["--python", str(python)]
-    subprocess.run(
-        [*pip, *target, "install", "--no-deps", "--no-index", str(wheel)],
-        check=True,
-        capture_output=True,
-    )
-
-    def aetool(*args, status=0):
-        done = subprocess.run(
-            [python, "-m", "aetool", *map(str, args)], capture_output=True, text=True, check=False,
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""},
-        )  # fmt: skip
-        assert done.returncode == status, done.stderr
-        return done
+    elsewhere.pip("install", build)
+    aetool = elsewhere.aetool
 
     assert "bounded" in aetool("plugins", "list").stdout
     assert "slope" in aetool("plugins", "show", "bounded").stdout
@@ -113,9 +167,7 @@ def test_a_third_party_distribution(tmp_path, rows_csv):
     wide.write_text("a    b\n" + "".join(f"{i % 7:<5}{i % 3}\n" for i in range(40)))
     assert aetool("detect", wide, "--top", 2).stdout.count("\n") == 3
     before = aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout
-    subprocess.run(
-        [*pip, *target, "uninstall", "-y", "aetool-thirdparty"], check=True, capture_output=True
-    )
+    elsewhere.pip("uninstall", "-y", "aetool-thirdparty")
     assert "bounded" not in aetool("plugins", "list").stdout
     assert aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout == before
     aetool("decompress", "t.aez", "-o", "t.csv")
