@@ -55,6 +55,14 @@ class Maps:
     shared: float | None = None
     report: Mapping[str, Any] = field(default_factory=dict)  # figures for `info`
 
+    def residual(self, x: Float) -> Float:
+        """What the prediction leaves of rows x, (rows, features)."""
+        r = x - self.mean
+        if self.predict is not None:
+            return np.asarray(r - r @ self.predict)
+        assert self.left is not None and self.diagonal is not None
+        return np.asarray((self.precision * r - (r @ self.left) @ self.left.T) / self.diagonal)
+
 
 class ClosedForm:
     """Base of closed-form models. `fit` is given batches laid out as spec says."""

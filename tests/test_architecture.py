@@ -10,7 +10,7 @@ from tests.conftest import fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "model", "hookspecs", "plugins", "data", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "closed_form", "nn", "training", "export", "operations", "api", "testing", "cli",
+    "graphs", "closed_form", "gaussians", "nn", "training", "export", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "testing"},

@@ -8,9 +8,10 @@ from aetool import closed_form, plugins
 from aetool.data import scaling
 from aetool.data.schema import infer
 from aetool.data.table import Cells, Table
+from aetool.gaussians import moments
 from aetool.model import make_params
 from aetool.testing import pictures
-from aetool_pca.net import PCA, _moments
+from aetool_pca.net import PCA
 
 
 def params(**given):
@@ -35,7 +36,7 @@ def related():
 def test_moments_stream(related):
     _, _, features, _ = related
     parts = [features[:7], features[7:1000], features[1000:]]
-    found = _moments(parts, None)
+    found = moments(parts, None)
     np.testing.assert_allclose(found.mean, features.mean(0, dtype=float), atol=1e-9)
     np.testing.assert_allclose(found.cov, np.cov(features.T.astype(float), bias=True), atol=1e-9)
 

@@ -15,6 +15,7 @@ from aetool.data import scaling
 from aetool.data.schema import infer
 from aetool.data.sources import open_source
 from aetool.data.table import Cells, Table
+from aetool.errors import ParamError
 from aetool.model import make_params
 from aetool.operations import FitOptions
 from aetool_ae.net import Plain
@@ -209,6 +210,7 @@ def test_kl_sparsity_reaches_its_target(plane):
     ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}),
     ("vae", {"pixels": "bernoulli", "latent": 4}),
     ("vq", {"relax": "gumbel", "latent": 3, "size": 16}),
+    ("vq", {"levels": 2, "latent": 6, "size": 16}),
     ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True}),
 ])  # fmt: skip
 @pytest.mark.parametrize("kind", ["table", "image"])
@@ -573,6 +575,28 @@ def test_the_prior_over_codes_sums_to_one(plane):
         other = every.clone()
         other[:, 2] = 0
         assert torch.equal(net.told(other)[:, :2], net.told(every)[:, :2]), "only codes before"
+
+
+def test_two_levels_are_each_quantised_and_the_top_steers_the_rest(plane):
+    spec, features = prepared(plane)
+    net = network("vq", spec, latent=6, size=20, dim=4, levels=2)
+    x = torch.from_numpy(features[:100])
+    v = net.vectors(x).detach()
+    assert v.shape == (100, 24) and net.top == 2
+    far = (v.reshape(100, 6, 1, 4) - net.book).square().sum(dim=3)
+    codes = far.argmin(dim=2)
+    assert torch.equal(net.encode(x).long(), codes)
+    with torch.no_grad():
+        h = net.encoder(x)
+        other = net.entries((codes[:, :2] + 1) % 20)
+        below = net.down(torch.cat([other, h], dim=1))
+    assert float((below - v[:, 8:]).abs().mean()) > 0.01, "other codes above, others below"
+    net.loss(x, torch.Generator()).sum().backward()
+    for part in (net.up, net.down, net.encoder):
+        assert all(p.grad.abs().sum() > 0 for p in part.parameters())
+    for wrong in ({"latent": 1}, {"latent": 6, "relax": "gumbel"}):
+        with pytest.raises(ParamError, match="levels=2"):
+            network("vq", spec, levels=2, **wrong)
 
 
 @pytest.mark.parametrize("relax", ["nearest", "gumbel"])

@@ -28,6 +28,7 @@ REFERENCE = (  # file, what of it: all of a file's functions, or classes with th
     ("nn/autoencoder.py", ("AutoEncoder", "Stacked")),
     ("nn/likelihood.py", ("Likelihood",)),
     ("closed_form.py", ("ClosedForm", "Maps")),
+    ("gaussians.py", ()),
 )
 
 

@@ -13,6 +13,10 @@ class Params(NetParams):
     size: int = param(0, "entries of each code book; 0: chosen by the data", min=0, max=4096)
     dim: int = param(4, "numbers of an entry", min=1, max=256)
     commitment: float = param(0.25, "pull of codes to their entries", min=0.0, max=100.0)
+    levels: int = param(
+        1, "2: a third of the codes are found first, from what the others come to, and steer those",
+        min=1, max=2,
+    )  # fmt: skip
     relax: str = param(
         "nearest", "how codes are chosen in training: the nearest entry, straight through, or "
         "a Gumbel-softmax", choices=("nearest", "gumbel"),

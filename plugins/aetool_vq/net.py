@@ -1,4 +1,5 @@
-"""Vector quantisation (van den Oord, Vinyals & Kavukcuoglu 2017, arXiv:1711.00937)."""
+"""Vector quantisation (van den Oord, Vinyals & Kavukcuoglu 2017, arXiv:1711.00937), on one level
+or two (Razavi, van den Oord & Vinyals 2019, arXiv:1906.00446)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aetool.errors import ParamError
 from aetool.model import Discrete
 from aetool.nn import AutoEncoder, MaskedLinear, backbone, spread
 
@@ -24,6 +26,10 @@ class VQ(AutoEncoder):
     and one that is hardly chosen takes the place of a vector of the batch. With relax=gumbel the
     encoder gives logits, and training sees mixtures of entries (Jang, Gu & Poole 2017,
     arXiv:1611.01144).
+
+    With levels=2 the first third of the codes, the top, are of what a further layer makes of the
+    encoder's output; the others are of that output and the top's entries together. The decoder has
+    the entries of both.
 
     Score: -log p(x | codes), and as what all columns share -log p(codes) under a masked network
     that tells each code from those before it. Together they are -log p(x, codes).
@@ -43,13 +49,20 @@ class VQ(AutoEncoder):
 
     def build(self) -> None:
         m, d = self.latent, self.params.dim
+        self.top = max(1, m // 3) if self.params.levels == 2 else 0
+        if self.top and (m < 2 or self.params.relax == "gumbel"):
+            raise ParamError("levels=2 takes latent of 2 or more, and relax=nearest")
         k = self.params.size or (256 if self.spec.shape else 64)
         self.size, self.gumbel = k, self.params.relax == "gumbel"
         self.code = Discrete(k, (m,))
         self.encoder, self.decoder = backbone(
-            self.spec, m * d, out=m * k if self.gumbel else m * d,
+            self.spec, m * d, out=m * k if self.gumbel else (m - self.top) * d,
             width=self.width(), depth=self.params.depth,
         )  # fmt: skip
+        if self.top:
+            below, wide = (m - self.top) * d, self.width()
+            up = nn.Linear(below, wide), nn.SiLU(), nn.Linear(wide, self.top * d)
+            self.up, self.down = nn.Sequential(*up), nn.Linear(m * d, below)
         book = torch.randn(m, k, d)
         if self.gumbel:
             self.book = nn.Parameter(book)
@@ -65,21 +78,32 @@ class VQ(AutoEncoder):
         self.out = MaskedLinear(inner, outer, False)
         self.batch: tuple[Tensor, Tensor] | None = None
 
+    def vectors(self, x: Tensor) -> Tensor:
+        """(batch, latent x dim) that entries stand for; with relax=gumbel, logits."""
+        h = self.encoder(x)
+        if not self.top:
+            return h
+        top = self.up(h)
+        e = self.entries(self.chosen(top))
+        return torch.cat([top, self.down(torch.cat([top + (e - top).detach(), h], dim=1))], dim=1)
+
     def chosen(self, h: Tensor) -> Tensor:
-        """(batch, latent) numbers of entries for the encoder's output h."""
+        """(batch, codes) numbers of entries for vectors h, (batch, codes x dim): the first ones."""
         if self.gumbel:
             return h.reshape(-1, self.latent, self.size).argmax(dim=2)
-        v = h.reshape(-1, self.latent, self.params.dim).transpose(0, 1)
-        far = self.book.square().sum(dim=2)[:, None] - 2 * v @ self.book.transpose(1, 2)
+        v = h.reshape(-1, h.shape[1] // self.params.dim, self.params.dim).transpose(0, 1)
+        book = self.book[: len(v)]
+        far = book.square().sum(dim=2)[:, None] - 2 * v @ book.transpose(1, 2)
         return far.argmin(dim=2).transpose(0, 1)
 
     def entries(self, codes: Tensor) -> Tensor:
-        """(batch, latent x dim) of codes (batch, latent)."""
-        flat = self.book.flatten(0, 1).index_select(0, (codes + self.offset).flatten())
-        return flat.reshape(-1, self.latent * self.params.dim)
+        """(batch, codes x dim) of codes (batch, codes): the first ones."""
+        places = codes + self.offset[: codes.shape[1]]
+        flat = self.book.flatten(0, 1).index_select(0, places.flatten())
+        return flat.reshape(-1, codes.shape[1] * self.params.dim)
 
     def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        return self.chosen(self.encoder(x)).float()
+        return self.chosen(self.vectors(x)).float()
 
     def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
         return self.decoder(self.entries(z.round().clamp(0, self.size - 1).long()))
@@ -94,12 +118,12 @@ class VQ(AutoEncoder):
         return -torch.gather(logits, 2, codes[:, :, None])[:, :, 0]
 
     def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        codes = self.chosen(self.encoder(x))
+        codes = self.chosen(self.vectors(x))
         cost = self.likelihood(x, self.decoder(self.entries(codes)))
         return torch.cat([cost[:, :-1], self.told(codes).sum(dim=1, keepdim=True)], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        h = self.encoder(x if seen is None else seen)
+        h = self.vectors(x if seen is None else seen)
         codes = self.chosen(h)
         told = self.told(codes).sum(dim=1)
         if self.gumbel:

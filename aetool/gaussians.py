@@ -1,0 +1,111 @@
+"""What closed forms of a Gaussian share: moments, conditionals, and the tails of what is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.closed_form import Batches, Maps
+from aetool.errors import DataError
+from aetool.model import Float, Spec
+
+TAIL_ROWS, TAIL_STEPS, TAIL_START, TAIL_CUT = 8_000, 25, (1.0, 3.0, 10.0), 0.0025
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Rows counted, their mean (features,) and covariance (features, features)."""
+
+    rows: int
+    mean: Float
+    cov: Float
+
+
+def moments(batches: Batches, weights: Float | None = None) -> Moments:
+    """Exact in one pass: weighted sums about the first batch's mean, in float64."""
+    mass, origin, first = 0.0, None, 0
+    for batch in batches:
+        x = batch.reshape(len(batch), -1).astype(np.float64)
+        w = np.ones(len(x)) if weights is None else weights[first : first + len(x)]
+        first += len(x)
+        if origin is None:
+            origin = x.mean(axis=0) if len(x) else np.zeros(x.shape[1])
+            total, square = np.zeros_like(origin), np.zeros((len(origin), len(origin)))
+        x -= origin
+        total += w @ x
+        square += (x * w[:, None]).T @ x
+        mass += float(w.sum())
+    if origin is None or mass <= 0:
+        raise DataError("no rows to fit")
+    offset = total / mass
+    return Moments(first, origin + offset, square / mass - np.outer(offset, offset))
+
+
+def conditionals(spec: Spec, cov: Float) -> Float:
+    """(features, features): predicts every column from all others, x -> x @ it on centred rows,
+    under a Gaussian of this covariance.
+
+    The conditional mean is x - P^-1_bb (P x)_b for the block b of a column, P the inverse
+    covariance (Rasmussen & Williams 2006, eq. 5.12, for one variable; the block form is the
+    same Schur complement).
+    """
+    precision = np.linalg.inv(cov)
+    solve = np.zeros_like(precision)
+    single = [int(f) for f in spec.numeric] + [f for f, _ in spec.flags]
+    blocks = [[f] for f in single]
+    blocks += [list(range(s, s + w)) for _, s, w in spec.categories]
+    flag_of = dict(zip(spec.owner.tolist(), spec.gate.tolist(), strict=True))
+    number_of = dict(zip(spec.owner.tolist(), spec.numeric.tolist(), strict=True))
+    for column, flag in flag_of.items():
+        if flag >= 0:  # a number and its flag are one column: neither may tell the other
+            blocks.remove([number_of[column]])
+            blocks.remove([flag])
+            blocks.append([number_of[column], flag])
+    for b in blocks:
+        at = np.ix_(b, b)
+        solve[at] = np.linalg.inv(precision[at])
+    return np.asarray(np.eye(len(cov)) - precision @ solve)
+
+
+def distances(maps: Maps, spec: Spec, batches: Batches) -> Float:
+    """(rows,): squared conditional residuals, each on its own scale, cut at 5 deviations."""
+    scored = spec.owners() >= 0
+    total, rows = np.zeros(spec.features), 0
+    for batch in batches:
+        total += (maps.residual(batch.astype(np.float64)) ** 2).sum(axis=0)
+        rows += len(batch)
+    mean = np.maximum(total / rows, 1e-12)
+    out = []
+    for batch in batches:
+        square = maps.residual(batch.astype(np.float64)) ** 2 / mean
+        out.append(np.minimum(square[:, scored], 25.0).sum(axis=1))
+    return np.concatenate(out)
+
+
+def with_tails(maps: Maps, spec: Spec, batches: Batches) -> Maps:
+    """The maps with a scale mixture fitted to each feature's residuals by EM.
+
+    One Gaussian would call every shower an outlier: residuals of real columns are a sharp
+    bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The
+    largest 0.5 % of each feature are left out: an outlier must not make itself at home.
+    """
+    rows = sum(len(batch) for batch in batches)
+    step = -(-rows // TAIL_ROWS)
+    few = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
+    square = maps.residual(few) ** 2
+    inside = square <= np.quantile(square, 1 - TAIL_CUT, axis=0)
+    least = np.full(spec.features, 1e-6)
+    least[spec.numeric] = 0.5 * spec.half
+    variance = np.maximum(np.median(square, axis=0) / 0.455, least**2)
+    scale = np.sqrt(variance) * np.array(TAIL_START)[:, None]
+    weight = np.full_like(scale, 1 / len(scale))
+    for _ in range(TAIL_STEPS):
+        log = np.log(weight / scale)[:, None] - square / (2 * scale[:, None] ** 2)
+        share = np.exp(log - log.max(axis=0))
+        share *= inside / share.sum(axis=0)
+        mass = share.sum(axis=1) + 1.0  # one row's worth of prior in each
+        scale = np.sqrt(((share * square).sum(axis=1) + scale**2) / mass)
+        scale = np.maximum(scale, least)
+        weight = mass / mass.sum(axis=0)
+    return Maps(**{**maps.__dict__, "scale": scale, "weight": weight})
