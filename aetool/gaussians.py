@@ -88,7 +88,7 @@ def with_tails(maps: Maps, spec: Spec, batches: Batches) -> Maps:
 
     One Gaussian would call every shower an outlier: residuals of real columns are a sharp
     bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The
-    largest 0.5 % of each feature are left out: an outlier must not make itself at home.
+    largest 0.25 % of each feature are left out: an outlier must not make itself at home.
     """
     rows = sum(len(batch) for batch in batches)
     step = -(-rows // TAIL_ROWS)
