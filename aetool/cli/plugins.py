@@ -42,7 +42,8 @@ def show(name: str) -> None:
     """Show the parameters of the model NAME."""
     model = host.get_model(name)
     click.echo(f"{model.name}: {model.summary}")
-    click.echo(f"takes {', '.join(sorted(model.data))}s; class {model.net}")
+    kinds = [k if k == "pairs" else f"{k}s" for k in sorted(model.data, reverse=True)]
+    click.echo(f"takes {', '.join(kinds)}; class {model.net}")
     for key, default, allowed, help_ in describe_params(model):
         click.echo(f"  -O {key}={default}  ({allowed})  {help_}")
 
