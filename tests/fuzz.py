@@ -7,6 +7,7 @@ suite.
 """
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import io
@@ -16,6 +17,8 @@ import random
 import sys
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 ODD = [
@@ -65,10 +68,9 @@ def archive(data: bytes) -> None:
 @functools.cache
 def golden_shared() -> Any:
     """What the golden model knows of columns."""
-    from aetool import bundle as bundles
     from aetool.codec import shared
 
-    return shared.shared_of(bundles.load(GOLDEN / "model.aem"))
+    return shared.shared_of(golden_model())
 
 
 def mutate(data: bytes, most: int, seed: int) -> bytes:
@@ -125,11 +127,12 @@ def whole(parts: list[bytes]) -> bytes:
 
 
 def bundle(data: bytes) -> None:
-    """A bundle, as if all hashes were right: pieces are its manifest, the JSON of its codec, the
-    codec's arrays, and its graphs."""
+    """A bundle, as if all hashes were right: pieces are its manifest, the JSON of its codec (or of
+    what it says of samples), the arrays of that, and its graphs."""
     from aetool import bundle as bundles
     from aetool.codec import shared
     from aetool.errors import AetoolError
+    from aetool.operations import recipes
 
     parts = pieces(data)
     try:
@@ -138,7 +141,8 @@ def bundle(data: bytes) -> None:
         arrays = json.loads(parts[2])
         raw = json.dumps(header | arrays).encode()
         codec = lzma.compress(len(raw).to_bytes(8, "little") + raw + parts[3], preset=0)
-        graphs = dict(zip(bundles.MEMBERS, [*parts[4:], codec], strict=False))
+        names = ("encoder.onnx", "decoder.onnx", "score.onnx", bundles.CODEC)
+        graphs = dict(zip(names, [*parts[4:], codec], strict=False))
         if type(manifest) is dict:
             manifest["members"] = {
                 n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()}
@@ -149,6 +153,8 @@ def bundle(data: bytes) -> None:
         return
     with contextlib.suppress(AetoolError):
         shared.from_bytes(codec, "fuzz")
+    with contextlib.suppress(AetoolError):
+        recipes.Recipe.of(dataclasses.replace(golden_model(), graphs={bundles.SAMPLING: codec}))
     with contextlib.suppress(AetoolError):
         bundles.from_bytes(made, "fuzz")
 
@@ -172,17 +178,25 @@ def mutate_bundle(data: bytes, most: int, seed: int) -> bytes:
     return made if len(made) <= most else data
 
 
-def bundle_seed() -> bytes:
-    """The golden model in pieces."""
+@functools.cache
+def golden_model() -> Any:
+    """The golden model."""
     from aetool import bundle as bundles
 
-    model = bundles.load(GOLDEN / "model.aem")
+    return bundles.load(GOLDEN / "model.aem")
+
+
+def bundle_seed(member: bytes = b"") -> bytes:
+    """The golden model in pieces, with this in place of its codec."""
+    from aetool import bundle as bundles
+
+    model = golden_model()
     manifest = {**model._manifest(), "members": {}}
-    raw = lzma.decompress(model.graphs[bundles.CODEC])
+    raw = lzma.decompress(member or model.graphs[bundles.CODEC])
     size = int.from_bytes(raw[:8], "little")
     arrays = json.loads(raw[8 : 8 + size])
     words = arrays.pop("__metadata__")["aetool"]
-    graphs = [model.graphs[n] for n in bundles.MEMBERS if n != bundles.CODEC]
+    graphs = [model.graphs[n] for n in bundles.GRAPHS if n in model.graphs]
     words, arrays = words.encode(), json.dumps(arrays).encode()
     return whole([json.dumps(manifest).encode(), words, arrays, raw[8 + size :], *graphs])
 
@@ -212,9 +226,13 @@ def seeds(name: str) -> list[bytes]:
     from aetool.bundle import canonical
     from aetool.codec import blocks
     from aetool.codec.archive import Archive
+    from aetool.operations import recipes
 
     if name == "bundle":
-        return [bundle_seed()]
+        model, rng = golden_model(), np.random.default_rng(0)
+        x = rng.normal(size=(50, model.spec.features))
+        recipe = recipes.learn("codes", model.spec, x, rng.normal(size=(50, model.latent)), x)
+        return [bundle_seed(), bundle_seed(recipe)]
     if name == "table":
         return [(GOLDEN / "table.csv").read_bytes()[:2000], b'a,b\n"1",2\r\n', b"a;b\n1,5;x\n"]
     out = []
