@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim bench reference long cpus sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench gallery reference long cpus sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -27,8 +27,12 @@ slim: $(VENV)-slim/.base $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PIP) install -e ".[bench]" -c constraints.txt
-	cd benchmarks && for b in startup planted kdd detect oneclass lossy compress; do \
+	cd benchmarks && for b in startup planted kdd detect family oneclass lossy compress; do \
 		../$(BIN)/python $$b.py --data ../$(DATA) || exit 1; done
+
+# Pictures of what the models do.
+gallery: $(VENV)/.dev
+	cd benchmarks && ../$(BIN)/python gallery.py --data ../$(DATA)
 
 # The authors' reference, from the code itself.
 reference: $(VENV)/.train

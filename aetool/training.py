@@ -119,7 +119,7 @@ def train(
 def for_samples(net: Any, features: npt.NDArray[np.float32]) -> tuple[Any, Any, Any]:
     """(codes, what they decode to, the likelihood's mixture if training has learned it) of rows."""
     x = torch.from_numpy(features)
-    z = None if net.code is None else net.encode(x)
+    z = None if net.code is None else net.draw(x, torch.Generator().manual_seed(0))
     likely = net.expected(x) if z is None else net.decode(z)
     learned = net.prior != "codes" and net.likelihood.error == "bits"
     mixture = tuple(v.numpy() for v in net.likelihood.mixture()) if learned else None

@@ -19,23 +19,23 @@ from aetool.operations import drawing
 HERE = Path(__file__).parent
 AIR = family.ROOT / "aetool" / "demo" / "beijing_air.csv"
 FITS = {  # name of the model: its options
-    "vae": ["-p", "vae", "-O", "latent=32"],
+    "vae": ["-p", "vae", "-O", "latent=16"],
     "plane": ["-p", "vae", "-O", "latent=2"],
-    "vq": ["-p", "vq"],
+    "vq": ["-p", "vq", "-O", "latent=24", "-O", "levels=2"],
     "denoising": ["-p", "denoising", "-O", "noise=0.67", "-O", "latent=64"],
-    "filling": ["-p", "denoising", "-O", "block=0.3", "-O", "latent=64"],
+    "filling": ["-p", "denoising", "-O", "block=0.15", "-O", "mask=0", "-O", "latent=64"],
 }
 SCENES = {  # file: (what it shows, commands; the last one writes it, or what it is made of)
     "reconstructions": (
-        "Test pictures (top of each pair of rows) and what 32 numbers of a VAE keep of them.",
+        "Test pictures (top of each pair of rows) and what 16 numbers of a VAE keep of them.",
         ["encode few.npy -m vae.aem -o few.csv", "decode few.csv -m vae.aem -o restored.npy"],
     ),
     "samples": (
-        "Drawn from the prior of a VAE; no such pictures exist.",
+        "Drawn by a VAE, codes distributed as those of the data; no such pictures exist.",
         ["sample -m vae.aem -n 60 -o samples.png"],
     ),
     "codes": (
-        "Drawn by the learned prior of a vector-quantised autoencoder, code by code.",
+        "Drawn by the learned prior of a vector-quantised autoencoder of two levels, code by code.",
         ["sample -m vq.aem -n 60 -o codes.png"],
     ),
     "near": (

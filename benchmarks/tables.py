@@ -103,6 +103,40 @@ def archives() -> list[str]:
     return parts
 
 
+def family() -> list[str]:
+    """Every model side by side."""
+    rows = read("family", ["data", "plugin"])
+    if rows.empty:
+        return []
+    found = read("detect", ["protocol", "dataset", "detector", "seed"])
+    found = found[found["protocol"] == "semi"].groupby("detector")["auroc"].agg(["mean", "size"])
+    rows["auroc"] = rows["plugin"].map(found["mean"])
+    names = {"auroc": "AUROC, 22 sets", "bits": "bits", "error": "error", "psnr_db": "PSNR dB", "rate": "bits stored",
+             "fit_cpu_s": "fit CPU s", "model_bytes": "model bytes", "latent": "code", "lines": "lines of code"}  # fmt: skip
+    parts = ["\n## The family of models (`family.py`)\n",
+             "By the command line, defaults throughout: fit, detect, export, verify, lossy and exact archives of 1,000\n"
+             "records that were not fitted. bits: mean score of a record (of pictures, of a pixel); `pca` adds up each column\n"
+             "given all others, which is no density. error and bits stored, model apart: of the lossy archive, of a record;\n"
+             "`masked` has no code. Lines: without blanks, comments and docstrings. AUROC: half of the normal rows fitted.\n"]  # fmt: skip
+    for data, part in rows.groupby("data", sort=False):
+        shown = {k: v for k, v in names.items() if not part[k].isna().all()}
+        parts += [f"\n{data}:\n", markdown(part, {"plugin": "model", **shown})]
+    seen = read("density", ["data", "plugin"])
+    if not seen.empty:
+        row = seen.iloc[-1]
+        parts.append(
+            f"\nA VAE (code of 32, Gaussian pixels in buckets) fitted on the 60,000 pictures of Fashion-MNIST needs\n"
+            f"{row.elbo:.4f} bits per pixel of the 10,000 test pictures by its negative ELBO, {row.iwae100:.4f} by IWAE-100.\n"
+        )
+    for name, said in (
+        ("curves", "Reconstruction against code size"),
+        ("codes", "Codes of two numbers"),
+    ):
+        if (HERE / f"family_{name}.png").exists():
+            parts.append(f"\n![{said}: PCA beside an autoencoder](family_{name}.png)\n")
+    return parts
+
+
 def main() -> None:
     """Write the page."""
     options = common.parser(__doc__).parse_args()
@@ -119,6 +153,7 @@ def main() -> None:
     found = detection(options.data.parent / "baselines" / "detect.csv")
     if found:
         parts += ["\n## Labelled sets, beside peers (`detect.py`)\n", found]
+    parts += family()
     one = read("oneclass", ["class", "detector"])
     if not one.empty:
         mean = one.groupby("detector")[["auroc", "auprc"]].mean().reset_index()

@@ -12,7 +12,7 @@ import aetool
 from aetool import operations
 from aetool.bundle import SAMPLING
 from aetool.codec.students import packed, unpacked
-from aetool.errors import BundleError
+from aetool.errors import BundleError, ParamError
 from aetool.operations.sampling import SampleOptions, Sampler
 from aetool.testing import pictures
 
@@ -50,6 +50,20 @@ def opened(path):
     with Image.open(path) as image:
         image.load()
         return image
+
+
+def test_a_variational_model_draws_from_its_prior_or_as_its_codes_are():
+    rng = np.random.default_rng(0)
+    side = rng.choice([-4.0, 4.0], (4000, 1)) * [1, -1, 1]
+    data = pd.DataFrame(side + rng.normal(size=(4000, 3)), columns=list("abc")).round(3)
+    made = aetool.fit(data, "vae", latent=2, beta=0.2, max_time=10)
+    between = [
+        float((drawn["a"].abs() < 2).mean())
+        for drawn in (data, made.sample(4000), made.sample(4000, prior=True))
+    ]
+    assert between[0] < 0.03 and between[1] < 0.1 and between[2] > 1.5 * between[1], between
+    with pytest.raises(ParamError, match="no prior"):
+        aetool.fit(data, "pca").sample(5, prior=True)
 
 
 def tiny(rows):

@@ -92,13 +92,16 @@ def decode(
     help="How far from those: 0 (the same code) .. 1 (any).",
 )
 @click.option("--grid", is_flag=True, help="Codes on a grid over a plane of the code.")
+@click.option(
+    "--prior", is_flag=True, help="Of a vae: codes N(0, I), not distributed as the data's."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @options.device
 @options.force
 @options.quiet
 def sample(
     model: str | None, output: str, count: int | None, like: str | None, spread: float, grid: bool,
-    seed: int, device: str, force: bool, quiet: bool,
+    prior: bool, seed: int, device: str, force: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Draw new records from what the model has learned.
 
@@ -107,7 +110,7 @@ def sample(
     """
     from aetool.operations import sampling
 
-    chosen = sampling.SampleOptions(count, like, spread, grid, seed, force, device)
+    chosen = sampling.SampleOptions(count, like, spread, grid, seed, prior, force, device)
     rows = sampling.write_samples(_needed(model), output, chosen)
     if not quiet:
         click.echo(f"{output}: {rows:,} records", err=True)

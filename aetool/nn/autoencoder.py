@@ -24,10 +24,10 @@ class AutoEncoder(nn.Module):
 
     encoder: nn.Module
     decoder: nn.Module
-    # What `sample` draws: "codes", distributed as those of the training rows; "normal", codes that
-    # are N(0, I); "graph", discrete codes by the logits of prior_logits, each of which depends on
-    # the codes before it alone; "features": there is no code, and each feature's likelihood depends
-    # on the features before it alone, in some order.
+    # What `sample` draws: "codes", distributed as those of held-out rows; "normal": the same, or if
+    # asked N(0, I), which is what the model is trained to have; "graph", discrete codes by the
+    # logits of prior_logits, each of which depends on the codes before it alone; "features": there
+    # is no code, and the likelihood of each feature depends on those before it, in some order.
     prior: str = "codes"
 
     def __init__(self, spec: Spec, params: Any) -> None:
@@ -57,6 +57,10 @@ class AutoEncoder(nn.Module):
     def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """(batch, latent): what is stored."""
         return self.encoder(x)
+
+    def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """(batch, latent): codes as training draws them of x, for `sample` to learn from."""
+        return self.encode(x)
 
     def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
         """Parameters of the likelihood, laid out as x."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from aetool.bundle import Bundle, atomic
 from aetool.codec import archive as archives
 from aetool.data import sources, writers
 from aetool.data.images import ImageSource
-from aetool.data.scaling import table_features
+from aetool.data.scaling import PIXEL_MEAN, table_features
 from aetool.data.schema import Column
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
@@ -23,7 +24,8 @@ from aetool.model import Float
 from aetool.operations import restoring
 from aetool.operations.detecting import check_kind, inputs_of
 
-ROUNDS = 6  # of filling: each sees what the one before has put in the gaps
+ROUNDS = 24  # of filling, at most: each sees what the one before has put in the gaps
+TRIED, HIDDEN = 256, 0.1  # records, and the part of their known values, that tell how many are best
 Region = tuple[int, int, int, int]
 
 
@@ -81,20 +83,40 @@ class _Job:
             self.clean = inputs_of(clean, model)
         self.columns: tuple[Column, ...] = model.schema.modelled if model.schema else ()
         self.restored = np.array([c.kind in ("number", "category") for c in self.columns], bool)
-        # what a gap is filled with at first: the median, or the commonest level
-        self.start = np.array([c.center if c.kind == "number" else 0.0 for c in self.columns])
+        # what a gap holds at first is what models are trained with in place of what is blanked: the
+        # mean of the laid-out values (gray 96), or the commonest level; and what it is measured by
+        self.blank = np.array([_mean(c) for c in self.columns])
+        self.naive = np.array([c.center if c.kind == "number" else 0.0 for c in self.columns])
+        self.rounds: int | None = None
 
     def _round(self, x: Any) -> Any:
         z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
         return archives.decode(self.model, z, self.options.device)
 
-    def _fill(self, x: Any, gaps: Any, start: Any) -> Any:
-        """x with gaps filled: from `start`, then by what the model makes of the filled record."""
-        y = np.where(gaps, start, x)
-        for _ in range(ROUNDS):
+    def _filled(self, x: Any, gaps: Any, blank: Any) -> Iterator[Any]:
+        """x with gaps filled by what the model makes of the record, again and again."""
+        y = np.where(gaps, blank, x)
+        while True:
             found = self._round(y)
             y = np.where(gaps & (found == found), found, y)
-        return y
+            yield y
+
+    def _fill(self, x: Any, gaps: Any, blank: Any, more: Any) -> Any:
+        """x with gaps filled, in as many rounds as restore best what is known: where `more` (of the
+        first records, once filled) is hidden. Models trained on blanks take one, others some."""
+        if self.rounds is None:
+            more = more & ~gaps[:TRIED]
+            few = next(self._filled(x[:TRIED], gaps[:TRIED], blank))
+            wanted = self._standard(few)
+            fill = itertools.islice(self._filled(few, more, blank), ROUNDS)
+            off = [np.nan_to_num(self._standard(y) - wanted)[self._laid(more)] for y in fill]
+            errors = [float((v**2).mean()) if v.size else 0.0 for v in off]
+            self.rounds = 1 + int(np.argmin(errors))
+        return next(itertools.islice(self._filled(x, gaps, blank), self.rounds - 1, None))
+
+    def _laid(self, where: Any) -> Any:
+        """Columns of a table as _standard has them; pixels as they are."""
+        return where if self.model.schema is None else where[:, self.model.spec.owner]
 
     def _measure(self, x: Any, y: Any, rows: int) -> None:
         """Adds up the errors of what was given, x, and what is made of it, y."""
@@ -123,7 +145,7 @@ class _Job:
         for _, x, table in inputs_of(self.source, self.model):
             assert table is not None
             y = self._table(x)
-            naive = np.where(np.isnan(x) & self.restored, self.start, x)
+            naive = np.where(np.isnan(x) & self.restored, self.naive, x)
             self._measure(naive if self.options.fill_missing else x, y, len(x))
             yield self._columns(table, x, y)
 
@@ -131,7 +153,9 @@ class _Job:
         if self.options.fill_missing:
             gaps = np.isnan(x) & self.restored
             self.filled += int(gaps.sum())
-            return np.asarray(self._fill(x, gaps, self.start))
+            more = np.random.default_rng(0).random(x[:TRIED].shape) < HIDDEN
+            more &= self.restored & ~np.isnan(x[:TRIED])
+            return np.asarray(self._fill(x, gaps, self.blank, more))
         found = self._round(x)
         return np.where(np.isnan(found) | ~self.restored, x, found)
 
@@ -167,8 +191,9 @@ class _Job:
             if self.options.region is not None:
                 hole = self._hole(x.shape)
                 self.filled += int(hole.sum()) * len(x)
+                hole = np.broadcast_to(hole, (len(x), 1, *x.shape[2:]))
                 x = np.where(hole, np.uint8(x[:, :, ~hole[0, 0]].mean()), x)
-                y = self._fill(x, hole, x)
+                y = self._fill(x, hole, np.uint8(PIXEL_MEAN), self._elsewhere(hole[:TRIED]))
             else:
                 y = self._round(x)
             self._measure(x, y, len(x))
@@ -187,6 +212,16 @@ class _Job:
         hole[:, :, top : top + height, left : left + width] = True
         return hole
 
+    def _elsewhere(self, hole: Any) -> Any:
+        """A hole of the same size in every picture, anywhere."""
+        rng, out = np.random.default_rng(0), np.zeros_like(hole)
+        _, _, width, height = self.options.region or (0, 0, 0, 0)
+        for one in out:
+            top = rng.integers(0, hole.shape[2] - height + 1)
+            left = rng.integers(0, hole.shape[3] - width + 1)
+            one[:, top : top + height, left : left + width] = True
+        return out
+
     def figures(self) -> dict[str, Any]:
         """What was done, and what it brought."""
         out: dict[str, Any] = {"rows": self.rows}
@@ -200,6 +235,14 @@ class _Job:
             if self.before > 0 and self.after > 0:
                 out["psnr_gain_db"] = 10 * math.log10(self.before / self.after)
         return out
+
+
+def _mean(column: Column) -> float:
+    """The value that is laid out as 0; a category's commonest level."""
+    if column.kind != "number":
+        return 0.0
+    u = math.sinh(column.mean) if column.curved else column.mean
+    return column.center + column.spread * u
 
 
 def default_name(data: str) -> str:

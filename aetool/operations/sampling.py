@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -28,11 +29,17 @@ AT_ONCE = 4096
 
 
 class Sampler:
-    """Draws records of a model. rng: where every random number comes from."""
+    """Draws records of a model. prior: of the N(0, I) it is trained to have. rng: where every
+    random number comes from."""
 
-    def __init__(self, model: Bundle, device: str, seed: int) -> None:
+    def __init__(self, model: Bundle, device: str, seed: int, prior: bool = False) -> None:
         self.model, self.device, self.spec = model, device, model.spec
         self.recipe = Recipe.of(model)
+        if prior:
+            if self.recipe.prior != "normal":
+                raise ParamError(f"{model.plugin} has no prior N(0, I) to draw from: no --prior")
+            none = np.zeros((len(SCORES), 0))
+            self.recipe = dataclasses.replace(self.recipe, codes=none, factor=np.zeros((0, 0)))
         self.rng = np.random.default_rng(seed)
         self._tail: runtime.Session | None = None
 
@@ -88,7 +95,7 @@ class Sampler:
         return self._finished(found["likely"] + self._noise(len(z), found["likely"]))
 
     def _correlated(self, eps: Float) -> Float:
-        return eps if self.recipe.prior == "normal" else eps @ self.recipe.factor.T
+        return eps @ self.recipe.factor.T if self.recipe.codes.size else eps
 
     def _noise(self, count: int, likely: Any = None) -> Any:
         """(count, features) to be added to likely values, means and logits, to make a draw of them
@@ -189,13 +196,15 @@ def _flat(x: Any) -> Any:
 @dataclass(frozen=True)
 class SampleOptions:
     """What to draw. count: samples in all, or near each record of `like`; spread: how far from
-    those, 0 .. 1; grid: records of codes on a grid over a plane of the code, not drawn ones."""
+    those, 0 .. 1; grid: records of codes on a grid over a plane of the code, not drawn ones; prior:
+    codes are N(0, I), as a variational model is trained to have them, not as the data's are."""
 
     count: int | None = None
     like: Any = None
     spread: float = 0.25
     grid: bool = False
     seed: int = 0
+    prior: bool = False
     force: bool = False
     device: str = "auto"
 
@@ -221,7 +230,7 @@ def write_samples(
     png = target.suffix.lower() == ".png"
     if png and options.grid and model.schema is not None:
         side = _side(options)
-        x, z = Sampler(model, options.device, options.seed).manifold(side)
+        x, z = Sampler(model, options.device, options.seed, options.prior).manifold(side)
         with atomic(target, options.force) as file:
             drawing.maps(file, model.schema, x, z, side)
         return len(x)
@@ -267,7 +276,7 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
         raise ParamError(f"--spread must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
         raise ParamError(f"-n must be at least 1, got {options.count}")
-    sampler = Sampler(model, options.device, options.seed)
+    sampler = Sampler(model, options.device, options.seed, options.prior)
     if options.grid:
         if options.like is not None:
             raise ParamError("--grid and --like exclude each other")

@@ -65,6 +65,10 @@ class VAE(AutoEncoder):
         cost = self.likelihood((x[:, None] * ones).flatten(0, 1), self.decode(z.flatten(0, 1)))
         return cost.reshape(-1, eps.shape[1], cost.shape[1]), log_q - log_normal(z)
 
+    def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        eps = torch.randn((len(x), 1, self.latent), generator=rng, device=x.device)
+        return self.q.sample(self.encoder(x), eps)[0].flatten(1)
+
     def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         h = self.encoder(x)
         cost, ratio = self.bound(x, h, h[:, None, : self.latent] * 0 + self.draws)
