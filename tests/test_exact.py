@@ -10,7 +10,7 @@ import pytest
 
 from aetool import operations
 from aetool.bundle import CODEC
-from aetool.codec import kernel, planning, shared, students
+from aetool.codec import kernel, packing, planning, shared, students
 from aetool.codec.archive import Archive
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student
@@ -216,25 +216,25 @@ def zeros(megabytes):
 CODECS = {
     "xz bomb": lambda a, w: zeros(300),
     "length of its header": lambda a, w: lzma.compress((2**60).to_bytes(8, "little") + b"{}"),
-    "no metas": lambda a, w: students.packed(a, {**w, "metas": []}),
-    "decimals": lambda a, w: students.packed(a, {**w, "metas": [{"k": "number", "d": 9999, "f": [0], "s": []}] * 11}),
-    "a prime is missing": lambda a, w: students.packed({k: v for k, v in a.items() if k != "prime.0"}, w),
-    "usual of another length": lambda a, w: students.packed(a, {**w, "usual": [0] * 5}),
-    "stillness of another shape": lambda a, w: students.packed({**a, "stillness": np.zeros((1, 3), np.uint16)}, w),
-    "line end": lambda a, w: students.packed(a, {**w, "format": {**w["format"], "newline": "x" * 99}}),
-    "wide student": lambda a, w: students.packed({**a, **{k: np.zeros((5000, 5000), np.int16) for k in a if k.endswith("0.weight")}}, w),
-    "a shift of 60": lambda a, w: students.packed(a, {**w, "students": {k: {**v, "shifts": [60, 0]} for k, v in w["students"].items()}}),
+    "no metas": lambda a, w: packing.packed(a, {**w, "metas": []}),
+    "decimals": lambda a, w: packing.packed(a, {**w, "metas": [{"k": "number", "d": 9999, "f": [0], "s": []}] * 11}),
+    "a prime is missing": lambda a, w: packing.packed({k: v for k, v in a.items() if k != "prime.0"}, w),
+    "usual of another length": lambda a, w: packing.packed(a, {**w, "usual": [0] * 5}),
+    "stillness of another shape": lambda a, w: packing.packed({**a, "stillness": np.zeros((1, 3), np.uint16)}, w),
+    "line end": lambda a, w: packing.packed(a, {**w, "format": {**w["format"], "newline": "x" * 99}}),
+    "wide student": lambda a, w: packing.packed({**a, **{k: np.zeros((5000, 5000), np.int16) for k in a if k.endswith("0.weight")}}, w),
+    "a shift of 60": lambda a, w: packing.packed(a, {**w, "students": {k: {**v, "shifts": [60, 0]} for k, v in w["students"].items()}}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CODECS)
 def test_bombs_in_a_codec_are_refused_at_once(taught, name):
-    arrays, words = students.unpacked(taught[0].graphs[CODEC])
+    arrays, words = packing.unpacked(taught[0].graphs[CODEC])
     data = CODECS[name](arrays, words)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(BundleError):
         shared.from_bytes(data, "x")
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_a_codec_that_is_not_exact_is_refused(taught):

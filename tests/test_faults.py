@@ -164,14 +164,14 @@ def test_hostile_plans_with_right_checksums_are_refused(made, mode, number, tmp_
     if mode == "typed":  # a forged scale with right checksums is another, whole archive
         expected = None
     rng = random.Random(number)
-    began = time.monotonic()
+    began = time.process_time()
     for _ in range(number):
         try:
             bad = resealed(data, lambda w: change_one(w, rng))
         except (ValueError, OverflowError):
             continue
         refused_or_same(bad, expected, made[1], tmp_path)
-    assert time.monotonic() - began < number, "none may take more than a second"
+    assert time.process_time() - began < number, "none may take more than a second"
 
 
 def huge(words):
@@ -193,9 +193,9 @@ def huge(words):
 ])  # fmt: skip
 def test_bombs_in_a_block_are_refused_at_once(made, change, tmp_path):
     data, expected = made[0]["text"]
-    began = time.monotonic()
+    began = time.process_time()
     refused_or_same(resealed(data, change), expected, None, tmp_path)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_other_blocks_are_recovered(tmp_path, monkeypatch):

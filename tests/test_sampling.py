@@ -11,7 +11,7 @@ from PIL import Image
 import aetool
 from aetool import operations
 from aetool.bundle import SAMPLING
-from aetool.codec.students import packed, unpacked
+from aetool.codec.packing import packed, unpacked
 from aetool.errors import BundleError, ParamError
 from aetool.operations.sampling import SampleOptions, Sampler
 from aetool.testing import pictures

@@ -19,7 +19,8 @@ import numpy as np
 from aetool.bundle import CODEC, Bundle, canonical
 from aetool.codec import columns, integers, planning, rans, spans, textual
 from aetool.codec.integers import Known, Plan, Stream
-from aetool.codec.students import Students, from_arrays, packed, sensible, to_arrays, unpacked
+from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.students import Students, from_arrays, to_arrays
 
 EFFORT = dataclasses.replace(
     planning.BEST, cells=1 << 14, repeats=(), bins=96, sample=32768, block=16 << 20

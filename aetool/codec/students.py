@@ -7,19 +7,16 @@ than its weights take.
 from __future__ import annotations
 
 import dataclasses
-import json
-import lzma
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from aetool.bundle import canonical, parse_canonical
 from aetool.codec import integers, planning
 from aetool.codec.columns import Coded
 from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.planning import Hints, Planner
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student
@@ -30,7 +27,6 @@ FEATURES = 12
 WEIGHT_BITS = 6  # of a weight, squeezed
 LEAST_ROWS = 2000
 ROWS = 1 << 14  # predicted at a time
-MAX_PACKED = 1 << 28
 
 
 @dataclass(eq=False)
@@ -193,39 +189,3 @@ def from_bytes(data: bytes, name: str) -> Students:
     """What to_bytes wrote; BundleError unless it is whole, within limits, and proved."""
     with sensible(name):
         return from_arrays(*unpacked(data))
-
-
-def packed(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> bytes:
-    """A safetensors file, compressed by xz; words are in its metadata."""
-    from safetensors.numpy import save
-
-    raw = save(dict(arrays), {"aetool": canonical(words).decode()})
-    return lzma.compress(raw, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, preset=9)
-
-
-def unpacked(data: bytes) -> tuple[dict[str, Any], Any]:
-    """(arrays, words) of `packed`."""
-    import safetensors
-    from safetensors.numpy import load
-
-    try:
-        inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-        raw = inflater.decompress(data, MAX_PACKED)
-        arrays = load(raw)
-    except (lzma.LZMAError, EOFError, safetensors.SafetensorError) as error:
-        raise BundleError(f"damaged: {error}") from None
-    if not inflater.eof or inflater.unused_data:
-        raise BundleError("damaged: its codec is larger than allowed")
-    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
-    return arrays, parse_canonical(str(header["__metadata__"]["aetool"]).encode())
-
-
-@contextmanager
-def sensible(name: str) -> Iterator[None]:
-    """BundleError under this name for bytes that make no sense."""
-    try:
-        yield
-    except (ArchiveError, BundleError) as error:
-        raise BundleError(f"{name}: {error}") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
-        raise BundleError(f"{name}: damaged: its codec does not make sense ({error})") from None

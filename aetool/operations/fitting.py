@@ -21,7 +21,6 @@ from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
 from aetool.model import Model, Progress, Spec, make_params
-from aetool.operations import recipes
 
 FOLDS, FEW_FOLDS, MANY_ROWS = 5, 2, 10_000
 FEWEST_TO_CROSS = 20
@@ -243,6 +242,8 @@ def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[l
 def _fit_closed(
     model: Model, params: Any, net: Any, prepared: Prepared, options: FitOptions, started: float
 ) -> Bundle:
+    from aetool.operations import recipes
+
     _, parts = cross_fit(net, params, prepared, options.device)
     graphs, maps = solve(net, params, prepared, np.ones(len(prepared.features), bool))
     few = prepared.features[:: -(-len(prepared.features) // recipes.FEW)]
@@ -269,6 +270,7 @@ def _fit_network(
     seen: Any = None,
 ) -> Bundle:
     from aetool import export, training
+    from aetool.operations import recipes
 
     trained = training.train(
         net,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aetool.bundle import SAMPLING, Bundle
-from aetool.codec.students import packed, sensible, unpacked
+from aetool.codec.packing import packed, sensible, unpacked
 from aetool.errors import BundleError
 from aetool.model import Float, Spec
 

@@ -1,0 +1,52 @@
+"""Arrays and words as one compressed file: a member of a bundle, a section of an archive."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from aetool.bundle import canonical, parse_canonical
+from aetool.errors import ArchiveError, BundleError
+
+MAX_PACKED = 1 << 28
+
+
+def packed(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> bytes:
+    """A safetensors file, compressed by xz; words are in its metadata."""
+    from safetensors.numpy import save
+
+    raw = save(dict(arrays), {"aetool": canonical(words).decode()})
+    window = max(1 << 16, 1 << (len(raw) - 1).bit_length())  # no larger than what it looks back on
+    chain = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": min(window, 1 << 26)}]
+    return lzma.compress(raw, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, filters=chain)
+
+
+def unpacked(data: bytes) -> tuple[dict[str, Any], Any]:
+    """(arrays, words) of `packed`."""
+    import safetensors
+    from safetensors.numpy import load
+
+    try:
+        inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        raw = inflater.decompress(data, MAX_PACKED)
+        arrays = load(raw)
+    except (lzma.LZMAError, EOFError, safetensors.SafetensorError) as error:
+        raise BundleError(f"damaged: {error}") from None
+    if not inflater.eof or inflater.unused_data:
+        raise BundleError("damaged: its codec is larger than allowed")
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    return arrays, parse_canonical(str(header["__metadata__"]["aetool"]).encode())
+
+
+@contextmanager
+def sensible(name: str) -> Iterator[None]:
+    """BundleError under this name for bytes that make no sense."""
+    try:
+        yield
+    except (ArchiveError, BundleError) as error:
+        raise BundleError(f"{name}: {error}") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+        raise BundleError(f"{name}: damaged: its codec does not make sense ({error})") from None
