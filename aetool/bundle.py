@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -263,6 +264,17 @@ def atomic(target: Path, force: bool) -> Iterator[BinaryIO]:
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def output(target: Path, force: bool) -> Iterator[BinaryIO]:
+    """The same; "-" is standard output."""
+    if os.fspath(target) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with atomic(target, force) as file:
+        yield file
 
 
 def _nameless_or_part(target: Path) -> tuple[int, Path | None]:

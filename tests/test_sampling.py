@@ -131,6 +131,9 @@ def test_files_of_samples(air, air_pca, tmp_path, run):
     again = tmp_path / "again.parquet"
     assert run("sample", "-m", air_pca, "-n", 300, "-o", again).status == 0
     assert pd.read_parquet(again)["wd"].equals(drawn["wd"].astype("str"))
+    piped = run("sample", "-m", air_pca, "-n", 2, "-o", "-")
+    lines = piped.out.splitlines()
+    assert piped.status == 0 and len(lines) == 3 and lines[0] == out.read_text().splitlines()[0]
     near = tmp_path / "near.csv"
     lines = air.read_text().splitlines()[:11]
     (tmp_path / "few.csv").write_text(

@@ -103,6 +103,15 @@ def test_pictures_by_file_and_by_archive(blobs, run, monkeypatch):
     kept = [len(set(a) & set(b)) for a, b in zip(
         found["row"].to_numpy().reshape(3, 4), stored["row"].to_numpy().reshape(3, 4), strict=True)]  # fmt: skip
     assert sum(kept) >= 10, "rounding of codes moves few neighbours"
+    monkeypatch.undo()
+    assert run("compress", blobs / "p.npy", "--lossy", *m, "--embed", "-o", blobs / "e.aez", "-f").status == 0  # fmt: skip
+    bare = run("similar", blobs / "q.npy", "--in", blobs / "e.aez", "-k", 4)
+    assert bare.status == 2 and "decoder alone" in bare.err
+    inside = run("similar", blobs / "q.npy", "--in", blobs / "e.aez", *m, "-k", 4)
+    assert table(inside.out).equals(stored)
+    aetool.fit(blobs / "p.npy", "pca", latent=7).save(blobs / "other.aem", force=True)
+    other = run("similar", blobs / "q.npy", "--in", blobs / "e.aez", "-m", blobs / "other.aem")
+    assert other.status == 2 and "another model" in other.err
     bits = table(
         run("similar", blobs / "q.npy", "--in", blobs / "p.aez", *m, "-k", 4, "--binary").out
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from aetool.bundle import Bundle, atomic
+from aetool.bundle import Bundle, output
 from aetool.codec import archive as archives
 from aetool.data import sources, writers
 from aetool.data.images import ImageSource
@@ -64,7 +64,7 @@ def denoise(
         schema = model.schema
         assert schema is not None
         written = {c.name: restoring.written_as(c) for c in schema.columns}
-        with atomic(target, options.force) as file:
+        with output(target, options.force) as file:
             writers.write_table(file, job.tables(), source.format, source.dtypes, written)
     return job.figures()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aetool.bundle import Bundle, atomic
+from aetool.bundle import Bundle, atomic, output
 from aetool.codec import archive as archives
 from aetool.codec import folders
 from aetool.data import sources, text, writers
@@ -60,7 +60,7 @@ def write_codes(
     target = Path(path)
     parquet = target.suffix == ".parquet"
     found = (_numbered(b) for b in batches()) if parquet else batches()
-    with atomic(target, force) as file:
+    with output(target, force) as file:
         writers.write_table(file, found, {**CSV, "format": "parquet" if parquet else "csv"}, {}, {})
     return count
 
@@ -91,6 +91,8 @@ def plot_codes(
         codes.append(session(x)["z"])
         if colour is not None and table is not None:
             values += list(cells(table, colour, source.name))
+    if not sum(map(len, codes)):
+        raise DataError(f"{source.name}: no records to draw")
     z, axes = drawing.plane(np.concatenate(codes))
     with atomic(Path(path), force) as file:
         drawing.scatter(file, z, axes, colour or "", values)
@@ -155,7 +157,7 @@ def write_records(
 
     kind = "parquet" if target.suffix == ".parquet" else "csv"
     written = {c.name: restoring.written_as(c) for c in schema.columns}
-    with atomic(target, force) as file:
+    with output(target, force) as file:
         writers.write_table(file, tables(), {**CSV, "format": kind}, {}, written)
     return count
 

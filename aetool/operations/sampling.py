@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aetool import runtime
-from aetool.bundle import Bundle, atomic
+from aetool.bundle import Bundle, atomic, output
 from aetool.codec import archive as archives
 from aetool.data import dates, sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
@@ -261,7 +261,7 @@ def write_samples(
 
     written = {c.name: restoring.written_as(c) for c in model.schema.columns}
     kind = "parquet" if target.suffix == ".parquet" else "csv"
-    with atomic(target, options.force) as file:
+    with output(target, options.force) as file:
         writers.write_table(file, tables(), {**coding.CSV, "format": kind}, {}, written)
     return count
 

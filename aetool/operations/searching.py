@@ -129,7 +129,10 @@ def _codes_of_data(
                 )
             codes = list(archive.codes())
             names = archive.picture_names() if archive.kind == "image" else []
-            return np.concatenate(codes), archive.model, names
+            whole = archive.model if model is None else model
+            if whole.graphs.get("decoder.onnx") != archive.model.graphs["decoder.onnx"]:
+                raise ParamError(f"{_name(data)}: written by another model than {whole.name}")
+            return np.concatenate(codes), whole, names
     if model is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
     source = sources.open_source(data)
@@ -145,6 +148,8 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
     """(codes of the wanted records of query, their numbers from 0)."""
     source = sources.open_source(query)
     check_kind(source, model)
+    if "encoder.onnx" not in model.graphs:
+        raise ParamError("the archive holds its model's decoder alone: give the whole one with -m")
     session = model.session("encoder.onnx", options.device)
     codes, numbers = [], []
     only = np.array(options.rows, dtype=np.int64) - 1
