@@ -115,8 +115,8 @@ def family() -> list[str]:
              "fit_cpu_s": "fit CPU s", "model_bytes": "model bytes", "latent": "code", "lines": "lines of code"}  # fmt: skip
     parts = ["\n## The family of models (`family.py`)\n",
              "By the command line, defaults throughout: fit, detect, export, verify, lossy and exact archives of 1,000\n"
-             "records that were not fitted. bits: mean score of a record (of pictures, of a pixel); `pca` adds up each column\n"
-             "given all others, which is no density. error and bits stored, model apart: of the lossy archive, of a record;\n"
+             "records that were not fitted. bits: mean score of a record (of pictures, of a pixel), a density for `vae`, `masked`\n"
+             "and `vq` alone: `pca` adds up each column given all others, and the others leave out what the code takes. error and bits stored, model apart: of the lossy archive, of a record;\n"
              "`masked` has no code. Lines: without blanks, comments and docstrings. AUROC: half of the normal rows fitted.\n"]  # fmt: skip
     for data, part in rows.groupby("data", sort=False):
         shown = {k: v for k, v in names.items() if not part[k].isna().all()}
