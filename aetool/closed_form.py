@@ -55,6 +55,31 @@ class Maps:
     shared: float | None = None
     report: Mapping[str, Any] = field(default_factory=dict)  # figures for `info`
 
+    @property
+    def drawn(self) -> str:
+        """What `sample` draws, as AutoEncoder.prior."""
+        return "codes" if self.shared is None else "normal"
+
+    def encode(self, x: Float, scored: Any) -> Float:
+        """(rows, k): codes of rows x, (rows, features). scored: which features are no context."""
+        return np.asarray((x - self.mean) @ self.encoder)
+
+    def decode(self, z: Float) -> Float:
+        """(rows, features) that codes stand for."""
+        return np.asarray(z @ self.decoder + self.mean)
+
+    def write(self, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]:
+        """The encoder, decoder and score graphs, as the bytes of ONNX files.
+
+        error: "bits" (surprise of each column given the others), or "mse", "mae" (reconstruction
+        error in standardised units, summed over a column's features).
+        """
+        return {
+            "encoder.onnx": _encoder(self, spec, schema),
+            "decoder.onnx": _decoder(self, spec, schema),
+            "score.onnx": _score(self, spec, schema, error),
+        }
+
     def residual(self, x: Float) -> Float:
         """What the prediction leaves of rows x, (rows, features)."""
         r = x - self.mean
@@ -64,28 +89,27 @@ class Maps:
         return np.asarray((self.precision * r - (r @ self.left) @ self.left.T) / self.diagonal)
 
 
+class Solution(Protocol):
+    """What a closed form is fitted to: Maps, or aetool.prototypes.Prototypes."""
+
+    @property
+    def report(self) -> Mapping[str, Any]: ...
+    @property
+    def drawn(self) -> str: ...
+    def encode(self, x: Float, scored: Any) -> Float: ...
+    def decode(self, z: Float) -> Float: ...
+    def write(self, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]: ...
+
+
 class ClosedForm:
     """Base of closed-form models. `fit` is given batches laid out as spec says."""
 
     def __init__(self, spec: Spec, params: Any) -> None:
         self.spec, self.params = spec, params
 
-    def fit(self, batches: Batches) -> Maps:
-        """The maps that fit the batches."""
+    def fit(self, batches: Batches) -> Solution:
+        """What fits the batches."""
         raise NotImplementedError
-
-
-def write(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]:
-    """The encoder, decoder and score graphs, as the bytes of ONNX files.
-
-    error: "bits" (surprise of each column given the others), or "mse", "mae" (reconstruction
-    error in standardised units, summed over a column's features).
-    """
-    return {
-        "encoder.onnx": _encoder(maps, spec, schema),
-        "decoder.onnx": _decoder(maps, spec, schema),
-        "score.onnx": _score(maps, spec, schema, error),
-    }
 
 
 def loadings_of(graphs_: Mapping[str, bytes]) -> Float | None:
@@ -111,8 +135,8 @@ def latent_of(graphs_: dict[str, bytes]) -> int:
     return int(output.type.tensor_type.shape.dim[1].dim_value)
 
 
-def _open(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
-    """The declared input and the flat features (B, features) made of it."""
+def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
+    """The declared input of records, and the flat features (B, features) made of it."""
     if schema is None:
         x = g.input("pixels", TensorProto.UINT8, spec.shape or ())
         return x, g.op("Flatten", graphs.prepare_image(g, x), axis=1)
@@ -120,7 +144,7 @@ def _open(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
     return x, graphs.prepare_table(g, schema, spec, x)
 
 
-def _close(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
+def close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
     """Declares expected features as an output in user units."""
     if schema is None:
         shape = list(spec.shape or ())
@@ -137,7 +161,7 @@ def _close(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str
 
 def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
-    _, features = _open(g, spec, schema)
+    _, features = open_graph(g, spec, schema)
     z = _coded(g, maps, features)
     g.output("z", z, TensorProto.FLOAT, [maps.encoder.shape[1]])
     return g.build("encoder")
@@ -147,7 +171,7 @@ def _decoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
     z = g.input("z", TensorProto.FLOAT, [maps.decoder.shape[0]])
     likely = _decoded(g, maps, z)
-    _close(g, spec, schema, "x_hat", likely)
+    close_graph(g, spec, schema, "x_hat", likely)
     g.output("likely", likely, TensorProto.FLOAT, [spec.features])
     return g.build("decoder")
 
@@ -174,7 +198,7 @@ def _predicted(g: Graph, maps: Maps, features: str) -> str:
 
 def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
     g = Graph()
-    x, features = _open(g, spec, schema)
+    x, features = open_graph(g, spec, schema)
     if error == "bits":
         z = _coded(g, maps, features) if maps.shared is not None else ""
         expected = _decoded(g, maps, z) if z else _predicted(g, maps, features)
@@ -198,7 +222,7 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
         owner = spec.owners()[scored]
         parts = graphs.sum_by_column(g, g.take(cost, scored), owner.tolist(), len(spec.columns))
     g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
-    _close(g, spec, schema, "expected", expected)
+    close_graph(g, spec, schema, "expected", expected)
     return g.build("score")
 
 

@@ -10,11 +10,11 @@ from tests.conftest import fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "model", "hookspecs", "plugins", "data", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "closed_form", "gaussians", "nn", "training", "export", "operations", "api", "testing", "cli",
+    "graphs", "closed_form", "gaussians", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "testing"},
-    "onnx": {"exact", "runtime", "graphs", "closed_form", "export"},
+    "onnx": {"exact", "runtime", "graphs", "closed_form", "prototypes", "export"},
     "onnxruntime": {"exact", "runtime", "operations", "cli"},
     "pyarrow": {"data", "cli"},
     "pandas": {"data", "operations"},

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from aetool import closed_form, plugins
+from aetool import plugins
 from aetool.data import scaling
 from aetool.data.schema import infer
 from aetool.data.table import Cells, Table
@@ -88,7 +88,7 @@ def test_low_rank_prediction_is_that_of_ppca():
     x = flat[0].astype(float) - maps.mean
     expected = x - (x @ P) / np.diag(P)
     session = ort.InferenceSession(
-        closed_form.write(maps, spec, None, "bits")["score.onnx"],
+        maps.write(spec, None, "bits")["score.onnx"],
         providers=["CPUExecutionProvider"],
     )
     got = session.run(["expected"], {"pixels": pixels})[0].reshape(len(pixels), -1)
@@ -121,7 +121,7 @@ def test_outliers_do_not_move_the_fit():
 def test_plain_error_is_that_of_the_reconstruction(related, error):
     schema, spec, features, X = related
     maps = PCA(spec, params(latent=2)).fit([features])
-    graph = closed_form.write(maps, spec, schema, error)["score.onnx"]
+    graph = maps.write(spec, schema, error)["score.onnx"]
     parts = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(
         ["parts"], {"x": X}
     )[0]
@@ -133,7 +133,7 @@ def test_plain_error_is_that_of_the_reconstruction(related, error):
 def test_a_table_of_constants():
     schema, spec, features, X = numbers(np.ones((30, 2)))
     maps = PCA(spec, params()).fit([features])
-    graph = closed_form.write(maps, spec, schema, "bits")["score.onnx"]
+    graph = maps.write(spec, schema, "bits")["score.onnx"]
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     usual = session.run(["parts"], {"x": X})[0].sum(axis=1)
     other = session.run(["parts"], {"x": X + 1})[0].sum(axis=1)

@@ -212,14 +212,14 @@ def folds_of(rows: int) -> int:
 
 def solve(
     net: Any, params: Any, prepared: Prepared, keep: Any
-) -> tuple[dict[str, bytes], closed_form.Maps]:
-    """The graphs, and the maps, of a closed form fitted on the rows `keep`."""
+) -> tuple[dict[str, bytes], closed_form.Solution]:
+    """The graphs, and the solution, of a closed form fitted on the rows `keep`."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[rows[i : i + CHUNK]] for i in range(0, len(rows), CHUNK)]
     maps = net(prepared.spec, params).fit(chunks)
     error = getattr(params, "error", "bits")
-    return closed_form.write(maps, prepared.spec, prepared.schema, error), maps
+    return maps.write(prepared.spec, prepared.schema, error), maps
 
 
 def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[list[Bundle], Any]:
@@ -248,11 +248,13 @@ def _fit_closed(
     graphs, maps = solve(net, params, prepared, np.ones(len(prepared.features), bool))
     few = prepared.features[:: -(-len(prepared.features) // recipes.FEW)]
     few = few.reshape(len(few), -1)
-    z = (few - maps.mean) @ maps.encoder
-    likely, kind = z @ maps.decoder + maps.mean, "codes" if maps.shared is None else "normal"
-    numbers = prepared.spec.numeric
-    mixture = None if maps.shared is None else (maps.scale[:, numbers], maps.weight[:, numbers])
-    graphs[SAMPLING] = recipes.learn(kind, prepared.spec, few, z, likely, mixture, True)
+    z = maps.encode(few, prepared.spec.owners() >= 0)
+    mixture = None
+    if isinstance(maps, closed_form.Maps) and maps.shared is not None:
+        numbers = prepared.spec.numeric
+        mixture = maps.scale[:, numbers], maps.weight[:, numbers]
+    likely = maps.decode(z)
+    graphs[SAMPLING] = recipes.learn(maps.drawn, prepared.spec, few, z, likely, mixture, True)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
     facts |= maps.report
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
