@@ -41,14 +41,16 @@ class Model:
     """A kind of model, declared without importing what computes it.
 
     net names the class as "package.module:Class"; data says what it can be fitted on: "table",
-    "image", and "pairs" (of damaged and clean records, which its loss takes apart).
+    "image", and "pairs" (of damaged and clean records, which its loss takes apart). In place of a
+    net there may be members: names of models, with parameters, whose scores are added up.
     """
 
     name: str
     summary: str
-    net: str
+    net: str = ""
     Params: type = NoParams
     data: frozenset[str] = frozenset({"table", "image"})
+    members: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,10 @@ class NetParams:
     depth: int = param(
         2, "hidden layers (pictures: halvings of the sides); 0: linear", min=0, max=8
     )
+    scale: str = param(
+        "column", "how far numbers usually are from what is expected: learned for each column, or "
+        "one for all", choices=("column", "shared"),
+    )  # fmt: skip
     error: str = param(
         "bits", "what the score adds up: surprise, or plain error", choices=("bits", "mse", "mae")
     )

@@ -123,6 +123,8 @@ class _Bench:
 
     @property
     def deep(self) -> bool:
+        if self.model.members:
+            return False
         return not (isinstance(self.net_class, type) and issubclass(self.net_class, ClosedForm))
 
     @cached_property

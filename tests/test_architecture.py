@@ -14,7 +14,7 @@ ORDER = [
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "testing"},
-    "onnx": {"exact", "runtime", "graphs", "closed_form", "prototypes", "export"},
+    "onnx": {"exact", "runtime", "graphs", "closed_form", "prototypes", "export", "operations"},
     "onnxruntime": {"exact", "runtime", "operations", "cli"},
     "pyarrow": {"data", "cli"},
     "pandas": {"data", "operations"},

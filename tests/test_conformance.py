@@ -17,7 +17,18 @@ STRANGER = Model(
 )
 CASES = [
     pytest.param(case, id=f"{getattr(model, 'name', model)}-{case}")
-    for model in ("pca", "ae", "sparse", "denoising", "vae", "masked", "vq", STRANGER)
+    for model in (
+        "pca",
+        "ae",
+        "sparse",
+        "denoising",
+        "vae",
+        "masked",
+        "vq",
+        "prototypes",
+        "auto",
+        STRANGER,
+    )
     for case in conformance(model)
 ]
 

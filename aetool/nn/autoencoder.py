@@ -35,7 +35,8 @@ class AutoEncoder(nn.Module):
         self.spec, self.params = spec, params
         self.latent = self.latent_size()
         self.code: Code = Continuous(self.latent)
-        self.likelihood = Likelihood(spec, params.error)
+        shared = getattr(params, "scale", "column") == "shared"
+        self.likelihood = Likelihood(spec, params.error, shared=shared)
         self.build()
 
     def latent_size(self) -> int:

@@ -24,6 +24,9 @@ class Likelihood(nn.Module):
     Numbers: the mass of the value's bucket under a mixture of two Gaussians of one mean, whose
     scales and weights are learned for each: a sharp bulk and a wide, thin rest (pixels: one).
     Flags: Bernoulli. Categories: softmax. Parameters have the layout of x itself.
+    shared: all numbers have one scale, so that what counts is how far they are off in standard
+    deviations, and no value costs too much; in training means follow the squared error, and the
+    scale what that leaves.
     With pixels="bernoulli" a pixel is an intensity p within 0 .. 1, and costs
     -p log q - (1 - p) log (1 - q).
     """
@@ -38,12 +41,15 @@ class Likelihood(nn.Module):
     flag: Tensor
     owner: Tensor
 
-    def __init__(self, spec: Spec, error: str = "bits", pixels: str = "gaussian") -> None:
+    def __init__(
+        self, spec: Spec, error: str = "bits", pixels: str = "gaussian", shared: bool = False
+    ) -> None:
         super().__init__()
         self.spec, self.error = spec, error
         self.bernoulli = pixels == "bernoulli" and spec.shape is not None
-        n = len(spec.numeric)
-        parts = 1 if spec.shape else 2
+        self.shared = shared and spec.shape is None
+        n = 1 if self.shared else len(spec.numeric)
+        parts = 1 if spec.shape or self.shared else 2
         start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
         self.log_scale = nn.Parameter(start.clone())
         if parts > 1:
@@ -96,6 +102,8 @@ class Likelihood(nn.Module):
             scale = torch.maximum(self.log_scale.exp(), PIXEL_FLOOR * self.half_width)
             return scale, torch.ones_like(scale)
         scale = torch.maximum(self.log_scale.exp(), 0.5 * self.half_width)
+        if self.shared:
+            return scale, torch.ones_like(scale)
         return scale, torch.softmax(self.weight_logit, dim=0)
 
     def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
@@ -119,6 +127,12 @@ class Likelihood(nn.Module):
             p, q = ((PIXEL_MEAN + PIXEL_SPREAD * v) / 255 for v in (z, mean))
             q = q.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)
             return -(p * q.log() + (1 - p) * (1 - q).log())
+        if self.shared:
+            follows = 0.5 * (z - mean).square() if self.training else 0.0
+            mean = mean.detach() if self.training else mean
+            sigma = self.log_scale[0].exp()
+            usual = (math.sqrt(2 * math.pi) * sigma / (2 * half)).clamp(min=1.0).log()
+            return follows + usual + 0.5 * ((z - mean) / sigma).square()
         if self.spec.shape:
             sigma = torch.maximum(self.log_scale[0].exp(), PIXEL_FLOOR * half)
             return thin_bucket_nats(z, mean, sigma, half)

@@ -22,6 +22,8 @@ def load(bundle: bundles.Bundle | str) -> Any:
     """
     found = bundles.load(bundle) if isinstance(bundle, str) else bundle
     model = plugins.get_model(found.plugin)
+    if model.members:
+        raise BundleError(f"{found.name}: {found.plugin} is several models: fit the one you want")
     made = plugins.resolve(model.net)
     if not (isinstance(made, type) and issubclass(made, AutoEncoder)):
         raise BundleError(f"{found.name}: {found.plugin} is a closed form: it has no torch network")

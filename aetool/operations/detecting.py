@@ -228,7 +228,7 @@ def _scorer(
     options = options or fitting.FitOptions()
     chosen = fitting.declared(options)
     prepared = fitting.prepare(source, options)
-    net = plugins.resolve(chosen.net)
+    net = None if chosen.members else plugins.resolve(chosen.net)
     if not hasattr(net, "fit"):
         raise ParamError(
             f"detect without a model takes a closed form, not {chosen.name}; "

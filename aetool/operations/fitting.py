@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from aetool.data.schema import Schema, drop, infer
 from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
-from aetool.errors import DataError, ParamError
+from aetool.errors import DataError, ParamError, PluginError
 from aetool.model import Model, Progress, Spec, make_params
+
+if TYPE_CHECKING:
+    from aetool.operations import joining
 
 FOLDS, FEW_FOLDS, MANY_ROWS = 5, 2, 10_000
 FEWEST_TO_CROSS = 20
@@ -90,20 +93,58 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
         raise ParamError(f"{model.name} does not learn from pairs: leave out --target")
     runtime.providers(options.device)
     prepared = prepare(source, options)
-    net = plugins.resolve(model.net)
-    closed = isinstance(net, type) and issubclass(net, closed_form.ClosedForm)
-    if closed:
-        made = _fit_closed(model, params, net, prepared, options, started)
+    if model.members:
+        made = _joint(model, prepared, options, progress, started)
     else:
         seen = None
         if options.target is not None:
             prepared, seen = _paired(source, options)
-        made = _fit_network(model, params, net, prepared, options, progress, started, seen)
+        made = fitted(model, params, prepared, options, progress, started, seen).bundle
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
         made = learning.with_codec(made, source, options.max_error, options.students, options.seed)
     return made
+
+
+def fitted(
+    model: Model,
+    params: Any,
+    prepared: Prepared,
+    options: FitOptions,
+    progress: Progress | None,
+    started: float,
+    seen: Any = None,
+) -> joining.Fitted:
+    """One model fitted on prepared rows."""
+    net = plugins.resolve(model.net)
+    if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
+        return _fit_closed(model, params, net, prepared, options, started)
+    return _fit_network(model, params, net, prepared, options, progress, started, seen)
+
+
+def _joint(
+    model: Model, prepared: Prepared, options: FitOptions, progress: Progress | None, started: float
+) -> Bundle:
+    """Members that need torch are left out where it is not installed."""
+    from aetool.operations import joining
+
+    made, left = [], []
+    for name, given in model.members:
+        member = plugins.get_model(name)
+        try:
+            plugins.resolve(member.net)
+        except PluginError:
+            left.append(name)
+            continue
+        params = make_params(member, given)
+        made.append(fitted(member, params, prepared, options, progress, started))
+    if not made:
+        raise PluginError(f"{model.name} has no member that can be fitted here")
+    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
+    facts |= {"left_out": left} if left else {}
+    facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
+    return joining.join(model.name, made, facts)
 
 
 def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
@@ -241,8 +282,8 @@ def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[l
 
 def _fit_closed(
     model: Model, params: Any, net: Any, prepared: Prepared, options: FitOptions, started: float
-) -> Bundle:
-    from aetool.operations import recipes
+) -> joining.Fitted:
+    from aetool.operations import joining, recipes
 
     _, parts = cross_fit(net, params, prepared, options.device)
     graphs, maps = solve(net, params, prepared, np.ones(len(prepared.features), bool))
@@ -258,7 +299,8 @@ def _fit_closed(
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
     facts |= maps.report
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
-    return _bundle(model.name, params, prepared, graphs, Calibration.of(parts), facts)
+    made = _bundle(model.name, params, prepared, graphs, Calibration.of(parts), facts)
+    return joining.Fitted(made, np.arange(len(parts)), parts)
 
 
 def _fit_network(
@@ -270,9 +312,9 @@ def _fit_network(
     progress: Progress | None,
     started: float,
     seen: Any = None,
-) -> Bundle:
+) -> joining.Fitted:
     from aetool import export, training
-    from aetool.operations import recipes
+    from aetool.operations import joining, recipes
 
     trained = training.train(
         net,
@@ -301,7 +343,8 @@ def _fit_network(
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
     facts["seconds"] = round(time.monotonic() - started, 2)
     calibrated = Calibration.of(parts)
-    return dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
+    made = dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
+    return joining.Fitted(made, trained.held_out, parts)
 
 
 def _bundle(

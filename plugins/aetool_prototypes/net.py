@@ -17,7 +17,7 @@ class KMeans(ClosedForm):
     """Lloyd's rounds from rows drawn by chance; a prototype of one row alone is let go, for an
     outlier must not make itself at home. One row of ten is kept aside for the deviation."""
 
-    def fit(self, batches: Batches) -> Prototypes:  # type: ignore[override]
+    def fit(self, batches: Batches) -> Prototypes:
         rows = sum(len(b) for b in batches)
         if not rows:
             raise DataError("no rows to fit")

@@ -33,7 +33,8 @@ class VAE(AutoEncoder):
             raise ParamError(
                 f"posterior=full takes latent up to {MOST_FULL}, got {self.latent}; use flow"
             )
-        self.likelihood = Likelihood(self.spec, self.params.error, self.params.pixels)
+        shared = self.params.scale == "shared"
+        self.likelihood = Likelihood(self.spec, self.params.error, self.params.pixels, shared)
         self.prior = "normal" if self.params.beta else "codes"
         self.q = KINDS[self.params.posterior](self.latent, self.params)
         self.encoder, self.decoder = backbone(

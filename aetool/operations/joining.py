@@ -1,0 +1,87 @@
+"""Models of models: one score graph that adds up those of members fitted one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from aetool.bundle import GRAPHS, SAMPLING, Bundle
+from aetool.detection.calibration import Calibration
+from aetool.graphs import Graph
+
+BULK, HIGH = 0.5, 0.8  # ranks of the held-out scores whose distance is a member's unit
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A bundle, and the parts, (n, columns + 1), of the rows (n,) that its score had not seen."""
+
+    bundle: Bundle
+    rows: Any
+    parts: Any
+
+
+def join(name: str, made: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
+    """The bundle, under this name, of members fitted on the same rows.
+
+    Each member's score is put on the scale of the first by the spread of held-out scores, from
+    their median to their 80 % rank, and the parts are added up: a straight sum, so that columns
+    keep their shares. Code, decoder and samples are the last member's that has a code.
+    """
+    rows = min((m.rows for m in made), key=len)  # what every member has held out
+    parts = [m.parts[np.isin(m.rows, rows)] for m in made]
+    spreads = [_spread(p) for p in parts]
+    weights = [spreads[0] / s for s in spreads]
+    coded = [m.bundle for m in made if m.bundle.latent][-1:] or [made[0].bundle]
+    graphs = {n: d for n, d in coded[0].graphs.items() if n in GRAPHS or n == SAMPLING}
+    graphs["score.onnx"] = joined([m.bundle for m in made], weights)
+    named = zip((m.bundle.plugin for m in made), weights, strict=True)
+    facts = {**facts, "members": {n: round(float(w), 6) for n, w in named}}
+    facts |= {k: v for k, v in coded[0].facts.items() if k == "code_levels"}
+    total = sum(w * p.astype(np.float64) for w, p in zip(weights, parts, strict=True))
+    return dataclasses.replace(
+        coded[0],
+        plugin=name,
+        params={},
+        unit=made[0].bundle.unit,
+        graphs=graphs,
+        calibration=Calibration.of(np.asarray(total)),
+        facts=facts,
+        _sessions={},
+    )
+
+
+def _spread(parts: Any) -> float:
+    scores = parts.sum(axis=1, dtype=np.float64)
+    low, high = np.quantile(scores, [BULK, HIGH]) if len(scores) else (0.0, 0.0)
+    return max(float(high - low), 1e-6 * max(1.0, abs(float(low))))
+
+
+def joined(members: Sequence[Bundle], weights: Sequence[float]) -> bytes:
+    """A score graph: parts are the weighted sums of the members', what is expected the first's."""
+    first, g = members[0], Graph()
+    spec = first.spec
+    columns = len(spec.columns)
+    if first.schema is None:
+        x = g.input("pixels", TensorProto.UINT8, spec.shape or ())
+    else:
+        x = g.input("x", TensorProto.DOUBLE, [columns])
+    total, expected = "", ""
+    for member, weight in zip(members, weights, strict=True):
+        own = onnx.ModelProto.FromString(member.graphs["score.onnx"])
+        found = g.embed(own, {own.graph.input[0].name: x})
+        parts = g.op("Mul", found["parts"], g.const(weight))
+        total = g.op("Add", total, parts) if total else parts
+        expected = expected or found["expected"]
+    g.output("parts", total, TensorProto.FLOAT, [columns + 1])
+    if first.schema is None:
+        g.output("expected", expected, TensorProto.FLOAT, spec.shape or ())
+    else:
+        g.output("expected", expected, TensorProto.DOUBLE, [columns])
+    return g.build("score")

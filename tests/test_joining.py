@@ -1,0 +1,125 @@
+"""Prototypes, and models joined: what is added up is what the members say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import aetool
+from aetool import operations, plugins
+from aetool.errors import BundleError, ParamError, PluginError
+from aetool.nn import Likelihood
+from aetool.operations import FitOptions, fitting
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    rng = np.random.default_rng(0)
+    place = rng.uniform(-10, 10, (8, 3))
+    x = place[rng.integers(0, 8, 1500)] + 0.2 * rng.normal(size=(1500, 3))
+    return pd.DataFrame(x, columns=list("abc")).round(3)
+
+
+@pytest.fixture(scope="module")
+def remembered(clusters):
+    return operations.fit(clusters, FitOptions("prototypes", {"size": 32}))
+
+
+def ready(data):
+    return fitting.prepare(fitting.open_sources([data]), FitOptions("prototypes"))
+
+
+def test_the_code_is_the_nearest_prototype(clusters, remembered):
+    p = ready(clusters)
+    z = remembered.session("encoder.onnx", "cpu")(p.inputs)["z"]
+    every = np.arange(remembered.facts["code_levels"], dtype=np.float32)[:, None]
+    centres = remembered.session("decoder.onnx", "cpu")(every)["likely"]
+    far = ((p.features[:, None].astype(float) - centres[None]) ** 2).sum(axis=2)
+    assert np.array_equal(z[:, 0], far.argmin(axis=1))
+    assert far.min(axis=1).mean() < 0.01, "each cluster has its prototypes"
+
+
+def test_its_score_is_a_mixture_of_gaussians_bounded_by_the_nearest(clusters, remembered):
+    p = ready(clusters)
+    score = operations.score(clusters, remembered, "cpu")
+    every = np.arange(remembered.facts["code_levels"], dtype=np.float32)[:, None]
+    centres = remembered.session("decoder.onnx", "cpu")(every)["likely"].astype(float)
+    square = ((p.features[:, None] - centres[None]) ** 2).sum(axis=2)
+    # deviation, from two scores that differ by nothing but the distance
+    a, b = 0, int(np.argmax(square.min(axis=1)))
+    near = square.min(axis=1)
+    variance = (near[b] - near[a]) / (2 * np.log(2) * (score[b] - score[a]))
+    log_p = -square / (2 * variance) - 1.5 * np.log(2 * np.pi * variance)
+    log_p = np.log(np.exp(log_p - log_p.max(axis=1, keepdims=True)).sum(axis=1)) + log_p.max(axis=1)
+    log_p += np.log(2 * p.spec.half).sum() - np.log(len(centres))
+    off = score - -log_p / np.log(2)
+    assert (off > -0.05).all() and np.median(off) < 1.5, "an upper bound, and near"
+
+
+def test_an_outlier_does_not_make_itself_at_home(clusters):
+    dirty = pd.concat([clusters, pd.DataFrame([[60.0, -60.0, 60.0]], columns=list("abc"))])
+    found = operations.detect(dirty, fit=FitOptions("prototypes", {"size": 64}), top=1)
+    assert found.row[0] == len(dirty) - 1
+    made = operations.fit(dirty, FitOptions("prototypes", {"size": 64}))
+    assert operations.score(dirty, made, "cpu").argmax() == len(dirty) - 1
+
+
+def test_parts_of_a_join_are_those_of_its_members(rows_csv, tmp_path):
+    made = operations.fit(rows_csv, FitOptions("auto", epochs=5, device="cpu"))
+    model = plugins.get_model("auto")
+    p = fitting.prepare(fitting.open_sources([rows_csv]), FitOptions("auto"))
+    total = 0.0
+    for name, given in model.members:
+        own = operations.fit(rows_csv, FitOptions(name, given, epochs=5, device="cpu"))
+        parts = own.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float)
+        total = total + made.facts["members"][name] * parts
+    found = made.session("score.onnx", "cpu")(p.inputs)["parts"]
+    assert np.allclose(found, total, rtol=1e-3, atol=1e-3)
+    assert made.facts["members"]["pca"] == 1 and "left_out" not in made.facts
+    assert made.calibration.rows == 30, "rows that no member has seen"
+    with pytest.raises(BundleError, match="several models"):
+        from aetool.nn import load
+
+        load(made)
+
+
+def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
+    resolve = plugins.resolve
+
+    def without(path):
+        if "denoising" in path:
+            raise PluginError(f"{path} needs torch")
+        return resolve(path)
+
+    monkeypatch.setattr(plugins, "resolve", without)
+    made = operations.fit(rows_csv, FitOptions("auto"))
+    assert set(made.facts["members"]) == {"pca", "prototypes"}
+    assert made.facts["left_out"] == ["denoising"]
+    assert np.isfinite(operations.score(rows_csv, made, "cpu")).all()
+
+
+def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
+    with pytest.raises(ParamError, match="has no parameter"):
+        aetool.fit(rows_csv, "auto", latent=3)
+    refused = run("detect", rows_csv, "-p", "auto")
+    assert refused.status == 2 and "takes a closed form" in refused.err
+    assert "joins pca + prototypes + denoising" in run("plugins", "show", "auto").out
+
+
+def test_one_scale_for_all_is_taught_by_squared_errors(clusters):
+    spec = ready(clusters).spec
+    net = Likelihood(spec, shared=True)
+    x = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))
+    mean = torch.zeros(4000, 3, requires_grad=True)
+    net.train()(x, mean).sum().backward()
+    assert torch.allclose(mean.grad, mean.detach() - x), "the gradient of half the squared error"
+    for _ in range(400):
+        net.zero_grad()
+        net(x, mean.detach()).sum(dim=1).mean().backward()
+        with torch.no_grad():
+            net.log_scale -= 0.1 * net.log_scale.grad
+    assert float(net.log_scale.detach().exp()) == pytest.approx(1.0, abs=0.03)
+    parts = net.eval()(x, mean.detach())
+    half = torch.from_numpy(spec.half).float()
+    normal = torch.distributions.Normal(0.0, net.log_scale.detach().exp())
+    assert torch.allclose(parts[:, :3], -normal.log_prob(x) - (2 * half).log(), atol=1e-4)
