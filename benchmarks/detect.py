@@ -17,7 +17,7 @@ import pandas as pd
 from aetool import operations
 from aetool.operations.detecting import auroc, average_precision
 
-PLUGINS = ("pca", "ae", "sparse", "denoising", "vae")
+PLUGINS = ("pca", "prototypes", "auto", "ae", "sparse", "denoising", "vae", "masked", "vq")
 MOST = 20_000
 
 

@@ -139,12 +139,15 @@ def density(options: Any) -> None:
     from aetool.nn import load
 
     with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "train.npy"
-        np.save(path, pictures(options, "train"))
-        fitted = operations.FitOptions("vae", {"latent": 32}, epochs=40, max_time=options.max_time)
-        made = operations.fit(path, fitted)
-        kept = made.save(options.model or Path(temporary) / "m.aem", force=True)
-        net = load(kept)
+        kept = options.model or Path(temporary) / "m.aem"
+        if not kept.exists():
+            path = Path(temporary) / "train.npy"
+            np.save(path, pictures(options, "train"))
+            chosen = operations.FitOptions(
+                "vae", {"latent": 32}, epochs=40, max_time=options.max_time
+            )
+            operations.fit(path, chosen).save(kept)
+        made, net = aetool.load(kept), load(kept)
     test = pictures(options, "t10k")
     x = torch.from_numpy(image_features(test[:, None]))
     rng, elbo, iwae = torch.Generator().manual_seed(0), [], []
@@ -247,7 +250,9 @@ def main() -> None:
     parser.add_argument("jobs", nargs="*", default=["models", "density", "curves"])
     parser.add_argument("--plugins", default=",".join(PLUGINS))
     parser.add_argument("--max-time", type=float, default=900.0, help="seconds of the longest fits")
-    parser.add_argument("--model", type=Path, help="where to keep the VAE of all pictures")
+    parser.add_argument(
+        "--model", type=Path, help="the VAE of all pictures: read, or if it is not there kept"
+    )
     options = parser.parse_args()
     for job in options.jobs:
         {"models": models, "density": density, "curves": curves}[job](options)

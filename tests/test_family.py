@@ -632,7 +632,7 @@ def test_a_bundle_is_torch_again(plugin, params, kind, tmp_path):
     bench = _Bench(plugins.get_model(plugin), kind)
     made = operations.fit(bench.path, FitOptions(plugin, params, epochs=3, device="cpu"))
     made.save(tmp_path / "m.aem")
-    net = load(str(tmp_path / "m.aem"))
+    net = load(tmp_path / "m.aem")
     with torch.no_grad():
         z = net.encode(torch.from_numpy(bench.prepared.features[:50])).numpy()
     wanted = made.session("encoder.onnx", "cpu")(bench.prepared.inputs[:50])["z"]

@@ -30,7 +30,7 @@ CSV = b"a,b\n1,x\n2,y\n"
     ("name", "raw"),
     [
         ("t.csv", CSV),
-        ("t.csv.gz", gzip.compress(CSV)),
+        ("t.csv.gz", gzip.compress(CSV, mtime=0)),
         ("t.csv.xz", lzma.compress(CSV)),
         ("t.csv.zst", pa.compress(CSV, "zstd", asbytes=True)),
         ("t.tsv", CSV.replace(b",", b"\t")),
@@ -134,7 +134,7 @@ def bad_npz() -> bytes:
         ("t.csv", b"", "empty"),
         ("t.csv", b"a,b\n", "no records"),
         ("t.bin", bytes(range(256)) * 4, "binary file"),
-        ("t.csv.gz", gzip.compress(CSV * 100)[:-20], "damaged"),
+        ("t.csv.gz", gzip.compress(CSV * 100, mtime=0)[:-20], "damaged"),
         ("t.npy", bad_npy(), "promises"),
         ("t.npz", bad_npz(), "promises"),
         ("t.jsonl", b'{"a": 1}\nnope\n', "line 2 is not JSON"),

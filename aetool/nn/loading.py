@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -13,14 +14,14 @@ from aetool.model import make_params
 from aetool.nn.autoencoder import AutoEncoder
 
 
-def load(bundle: bundles.Bundle | str) -> Any:
+def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> Any:
     """The network of a bundle (or of the .aem file at a path), with its weights, in eval mode.
 
     encode and decode are as in the bundle, on the features of `aetool.data.scaling`. The plugin
     must be installed: a bundle holds no code. BundleError for closed forms, and where the plugin is
     now another than the one that was fitted.
     """
-    found = bundles.load(bundle) if isinstance(bundle, str) else bundle
+    found = bundle if isinstance(bundle, bundles.Bundle) else bundles.load(bundle)
     model = plugins.get_model(found.plugin)
     if model.members:
         raise BundleError(f"{found.name}: {found.plugin} is several models: fit the one you want")
