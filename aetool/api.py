@@ -38,6 +38,10 @@ class Bundle(bundles.Bundle):
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8."""
         return operations.decode(codes, self, device)
 
+    def denoise(self, data: Any, path: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
+        """Write the restored records of data; options: as DenoiseOptions. Returns figures."""
+        return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
+
     def sample(self, count: int | None = None, **options: Any) -> Any:
         """New records, or with like=data records near those: a DataFrame, or pictures (rows, C, H,
         W) uint8. options: as SampleOptions."""

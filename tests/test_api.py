@@ -83,3 +83,19 @@ def test_pictures_in_arrays(tmp_path):
 def test_a_model_that_is_not_a_name_anymore():
     with pytest.raises(AttributeError):
         _ = aetool.nothing
+
+
+def test_a_frame_is_drawn_looked_up_and_restored_with_its_own_types(frame, tmp_path):
+    model = aetool.fit(frame)
+    drawn, near = model.sample(60), model.sample(like=frame[:20], spread=0.1)
+    for made, rows in ((drawn, 60), (near, 20)):
+        assert len(made) == rows and list(made) == list(frame)
+        assert made["c"].dtype == "category" and made["t"].dtype.kind == "M"
+        assert (made["n"].dropna() % 1 == 0).all()
+    assert np.array_equal(near["t"].to_numpy(), frame["t"][:20].to_numpy(), equal_nan=True)
+    found = model.similar(frame[:5], frame, k=2, columns=["t"])
+    assert found["row"][::2].tolist() == [1, 2, 3, 4, 5] and found["t"][0] == frame["t"].iloc[0]
+    figures = model.denoise(frame, tmp_path / "filled.parquet", fill_missing=True)
+    back = pd.read_parquet(tmp_path / "filled.parquet")
+    assert figures["filled"] == int(frame[["n", "f", "c"]].isna().sum().sum())
+    assert not back[["n", "f", "c"]].isna().any(axis=None)

@@ -298,12 +298,18 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
                 yield {"like": given}, x
                 continue
             modelled = {c.name for c in model.schema.modelled if c.kind != "date"}
-            own: writers.Columns = {
-                n: [v for v in coding.cells(table, n, source.name) for _ in range(each)]
+            own = {
+                n: _repeated(coding.cells(table, n, source.name), each)
                 for n in table.names
                 if n not in modelled
             }
             yield _columns(model, x, own, {}), x
+
+
+def _repeated(values: writers.Restored, times: int) -> writers.Restored:
+    if isinstance(values, list):
+        return [v for v in values for _ in range(times)]
+    return values.repeat(times)
 
 
 def _columns(
