@@ -11,7 +11,7 @@ demo: $(VENV)/.train
 	$(BIN)/aetool demo
 
 test: $(VENV)/.dev lint slim
-	$(BIN)/python -m pytest -m "not gpu and not long"
+	$(BIN)/python -m pytest -n auto -m "not gpu and not long"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
