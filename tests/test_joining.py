@@ -94,8 +94,17 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
     monkeypatch.setattr(plugins, "resolve", without)
     made = operations.fit(rows_csv, FitOptions("auto"))
     assert set(made.facts["members"]) == {"pca", "prototypes"}
-    assert made.facts["left_out"] == ["denoising"]
+    assert "needs torch" in made.facts["left_out"]["denoising"]
     assert np.isfinite(operations.score(rows_csv, made, "cpu")).all()
+
+
+def test_large_pictures_leave_out_what_cannot_take_them(tmp_path, run):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "p.npy", rng.integers(0, 255, (30, 80, 60), dtype=np.uint8))
+    done = run("fit", tmp_path / "p.npy", "-p", "auto", "--epochs", 1, "-o", tmp_path / "m.aem")
+    assert done.status == 0 and "left out pca: 4800 features are more" in done.err, done.err
+    assert "adds up prototypes x 1, denoising x" in done.err
+    assert run("detect", tmp_path / "p.npy", "-m", tmp_path / "m.aem").status == 0
 
 
 def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):

@@ -56,6 +56,11 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
         err=True,
     )
+    if "members" in facts:
+        said = (f"{name} x {weight:.3g}" for name, weight in facts["members"].items())
+        click.echo(f"adds up {', '.join(said)}, each on the scale of its held-out scores", err=True)
+    for name, why in facts.get("left_out", {}).items():
+        click.echo(f"left out {name}: {why}", err=True)
     if facts.get("copies"):
         click.echo(
             f"note: the code of {bundle.latent} merely copies: records whose columns come from "

@@ -126,21 +126,22 @@ def fitted(
 def _joint(
     model: Model, prepared: Prepared, options: FitOptions, progress: Progress | None, started: float
 ) -> Bundle:
-    """Members that need torch are left out where it is not installed."""
+    """Members that cannot be fitted here (torch is not installed, the pictures are too large) are
+    left out; facts say which and why."""
     from aetool.operations import joining
 
-    made, left = [], []
+    made: list[joining.Fitted] = []
+    left: dict[str, str] = {}
     for name, given in model.members:
         member = plugins.get_model(name)
         try:
-            plugins.resolve(member.net)
-        except PluginError:
-            left.append(name)
-            continue
-        params = make_params(member, given)
-        made.append(fitted(member, params, prepared, options, progress, started))
+            params = make_params(member, given)
+            made.append(fitted(member, params, prepared, options, progress, started))
+        except (PluginError, DataError) as error:
+            left[name] = str(error)
     if not made:
-        raise PluginError(f"{model.name} has no member that can be fitted here")
+        why = "; ".join(f"{name}: {words}" for name, words in left.items())
+        raise DataError(f"{model.name} has no member that can be fitted here: {why}")
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
     facts |= {"left_out": left} if left else {}
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}

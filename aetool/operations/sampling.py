@@ -228,30 +228,17 @@ def write_samples(
     `grid` is a map of every column over the plane. Returns how many."""
     options, target = options or SampleOptions(), Path(path)
     png = target.suffix.lower() == ".png"
-    if png and options.grid and model.schema is not None:
+    if model.schema is None:
+        return _write_pictures(model, target, options, png)
+    if png:
+        if not options.grid:
+            raise ParamError(f"{target}: a table is drawn as .csv or .parquet; a .png takes --grid")
         side = _side(options)
         x, z = Sampler(model, options.device, options.seed, options.prior).manifold(side)
         with atomic(target, options.force) as file:
             drawing.maps(file, model.schema, x, z, side)
         return len(x)
-    if png and model.schema is not None:
-        raise ParamError(f"{target}: a table's samples are a .csv or .parquet; a .png takes --grid")
     count = 0
-    if model.schema is None:
-        found = list(_batches(model, options))
-        pixels = np.concatenate([x for _, x in found])
-        if png:
-            wide = _side(options)
-            if options.like is not None and not options.grid:
-                wide = 1 + (options.count or PER_ROW)
-                given = np.concatenate([columns["like"] for columns, _ in found])
-                rows = pixels.reshape(len(given), wide - 1, *pixels.shape[1:])
-                pixels = np.concatenate([given[:, None], rows], axis=1)
-                pixels = pixels.reshape(-1, *given.shape[1:])
-            drawing.write_sheet(target, pixels, wide, options.force)
-        else:
-            coding.write_pictures(target, pixels, options.force)
-        return len(pixels)
 
     def tables() -> Iterator[writers.Columns]:
         nonlocal count
@@ -264,6 +251,23 @@ def write_samples(
     with output(target, options.force) as file:
         writers.write_table(file, tables(), {**coding.CSV, "format": kind}, {}, written)
     return count
+
+
+def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bool) -> int:
+    found = list(_batches(model, options))
+    pixels = np.concatenate([x for _, x in found])
+    if not png:
+        coding.write_pictures(target, pixels, options.force)
+        return len(pixels)
+    sheet, across = pixels, _side(options)
+    if options.like is not None:
+        each = options.count or PER_ROW
+        given = np.concatenate([columns["like"] for columns, _ in found])
+        rows = pixels.reshape(len(given), each, *pixels.shape[1:])
+        sheet = np.concatenate([given[:, None], rows], axis=1).reshape(-1, *given.shape[1:])
+        across = 1 + each
+    drawing.write_sheet(target, sheet, across, options.force)
+    return len(pixels)
 
 
 def _side(options: SampleOptions) -> int:
