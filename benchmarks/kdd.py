@@ -20,7 +20,7 @@ PEAK = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"
 )
-PLUGINS = "pca,ae,sparse,denoising,vae"
+PLUGINS = "pca,prototypes,auto,ae,sparse,denoising,vae"
 
 
 def main() -> None:
