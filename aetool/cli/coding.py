@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from aetool.bundle import Bundle
 from aetool.cli import detecting, options
 from aetool.errors import ParamError
 
@@ -64,7 +63,7 @@ def decode(
     """Write the records that CODES (a table of z0, z1, ...) stand for."""
     from aetool.operations import coding
 
-    rows = coding.write_records(codes, output, _needed(model), force, device)
+    rows = coding.write_records(codes, output, options.needed_model(model), force, device)
     if not quiet:
         click.echo(f"{output}: {rows:,} records", err=True)
 
@@ -111,7 +110,7 @@ def sample(
     from aetool.operations import sampling
 
     chosen = sampling.SampleOptions(count, like, spread, grid, seed, prior, force, device)
-    rows = sampling.write_samples(_needed(model), output, chosen)
+    rows = sampling.write_samples(options.needed_model(model), output, chosen)
     if not quiet:
         click.echo(f"{output}: {rows:,} records", err=True)
 
@@ -161,10 +160,3 @@ def similar(
     if sheet is not None:
         searching.write_sheet(sheet, query, data, found, given["force"])
     detecting.write_columns(found.columns(), detecting.form_of(given), given)
-
-
-def _needed(path: str | None) -> Bundle:
-    found = options.load_model(path)
-    if found is None:
-        raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
-    return found

@@ -102,6 +102,14 @@ def load_model(path: str | None) -> Bundle | None:
     return load(path)
 
 
+def needed_model(path: str | None) -> Bundle:
+    """The bundle at path; ParamError if none is given."""
+    found = load_model(path)
+    if found is None:
+        raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
+    return found
+
+
 def percent(text: str | None, option: str) -> float | None:
     """ "1%" or "0.01" as 0.01."""
     if text is None:

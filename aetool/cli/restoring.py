@@ -26,9 +26,7 @@ def denoise(
     from aetool import operations
     from aetool.operations import cleaning
 
-    bundle = options.load_model(model)
-    if bundle is None:
-        raise ParamError("denoise needs a model: give one with -m, or set $AETOOL_MODEL")
+    bundle = options.needed_model(model)
     target = output or cleaning.default_name(data)
     chosen = operations.DenoiseOptions(fill_missing, _region(region), clean, force, device)
     found = operations.denoise(data, target, bundle, chosen)

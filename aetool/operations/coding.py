@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from aetool import runtime
 from aetool.bundle import Bundle, atomic, output
 from aetool.codec import archive as archives
 from aetool.codec import folders
@@ -20,6 +21,13 @@ from aetool.operations.detecting import check_kind, inputs_of
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
 CSV = {"format": "csv", **text.Dialect().__dict__}
+
+
+def encoder_of(model: Bundle, device: str) -> runtime.Session:
+    """The session that gives codes "z"; ParamError for a model that has none."""
+    if "encoder.onnx" not in model.graphs:
+        raise ParamError(f"{model.plugin} has no code")
+    return model.session("encoder.onnx", device)
 
 
 def write_codes(
@@ -34,12 +42,10 @@ def write_codes(
     the code of every record as a CSV, or as Parquet if path says so. Returns how many."""
     source = sources.open_source(data)
     check_kind(source, model)
-    if "encoder.onnx" not in model.graphs:
-        raise ParamError(f"{model.plugin} has no code")
     names = getattr(source, "names", [])
     if columns and model.schema is None:
         raise ParamError("--id is for tables")
-    session = model.session("encoder.onnx", device)
+    session = encoder_of(model, device)
     count = 0
 
     def batches() -> Iterator[writers.Columns]:
@@ -78,12 +84,10 @@ def plot_codes(
     pictures "folder"."""
     source = sources.open_source(data)
     check_kind(source, model)
-    if "encoder.onnx" not in model.graphs:
-        raise ParamError(f"{model.plugin} has no code")
     names: list[str] = getattr(source, "names", [])
     if colour is not None and model.schema is None and (colour != FOLDER or not names):
         raise ParamError(f"pictures are coloured by their folder: --color {FOLDER}")
-    session = model.session("encoder.onnx", device)
+    session = encoder_of(model, device)
     codes: list[Any] = []
     of_folders = colour is not None and model.schema is None
     values: list[Any] = [n.split("/")[0] for n in names] if of_folders else []

@@ -137,9 +137,7 @@ def _codes_of_data(
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
     source = sources.open_source(data)
     check_kind(source, model)
-    if "encoder.onnx" not in model.graphs:
-        raise ParamError(f"{model.plugin} has no code to search by")
-    session = model.session("encoder.onnx", options.device)
+    session = coding.encoder_of(model, options.device)
     found = [session(x)["z"] for _, x, _ in inputs_of(source, model)]
     return np.concatenate(found), model, list(getattr(source, "names", []))
 
