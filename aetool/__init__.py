@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
     from aetool.hookspecs import hookimpl as hookimpl
     from aetool.model import Continuous as Continuous
     from aetool.model import Discrete as Discrete
+    from aetool.model import Member as Member
     from aetool.model import Model as Model
     from aetool.model import NetParams as NetParams
     from aetool.model import Reader as Reader
@@ -30,6 +31,7 @@ _HOMES = {
     "Bundle": "aetool.api",
     "Continuous": "aetool.model",
     "Discrete": "aetool.model",
+    "Member": "aetool.model",
     "Model": "aetool.model",
     "NetParams": "aetool.model",
     "Reader": "aetool.model",

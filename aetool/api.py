@@ -26,6 +26,11 @@ class Bundle(bundles.Bundle):
         """
         return operations.detect(data, self, **{"all_rows": True, **options}).frame()
 
+    def calibrate(self, data: Any = None, fpr: float | None = None) -> Bundle:
+        """This model with a threshold that flags this part of ordinary records, counted on data, a
+        DataFrame or a path of ordinary records that were not fitted; or on those held out."""
+        return _dressed(operations.calibrated(self, data, fpr))
+
     def score(self, data: Any, device: str = "auto") -> Any:
         """(rows,) float64: the score of each record, in `unit`; larger is more anomalous."""
         return operations.score(data, self, device)
@@ -65,7 +70,7 @@ def _dressed(plain: bundles.Bundle) -> Bundle:
     return Bundle(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)})
 
 
-def fit(data: Any, plugin: str = "pca", **params: Any) -> Bundle:
+def fit(data: Any, plugin: str = "auto", **params: Any) -> Bundle:
     """Fit a model on a DataFrame, a path, or a list of paths.
 
     params: parameters of the model (latent=8, ...) and fields of FitOptions (label, normal, drop,

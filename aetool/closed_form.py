@@ -26,6 +26,27 @@ class Batches(Protocol):
     def __iter__(self) -> Iterator[Features]: ...
 
 
+NATS = math.log(2 * math.pi)
+FARTHEST = 1e6  # squared deviations along an axis, above which it is no farther
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """A density of all numbers together: independent along axes, heavy-tailed along each.
+
+    mean: (numbers,). axes: (numbers, k), of numbers less their mean; along each the mixture of
+    zero-mean Gaussians of scale and weight, (components, k). share: (k, columns), how much of an
+    axis is each column's. amount: how much it counts.
+    """
+
+    mean: Float
+    axes: Float
+    scale: Float
+    weight: Float
+    share: Float
+    amount: float
+
+
 @dataclass(frozen=True, eq=False)
 class Maps:
     """The affine maps of a closed form, over x - mean, (features,).
@@ -40,6 +61,7 @@ class Maps:
     shared: the code has a density of its own, and is part of the score: numbers are surprising
     beside what the code says of them, and half the square of the code plus `shared` nats is what
     all columns share. For probabilistic PCA that adds up to -log N(x; mean, covariance).
+    joint: what records are rare as a whole by is added to what each column is given the others.
     """
 
     mean: Float
@@ -53,6 +75,7 @@ class Maps:
     diagonal: Float | None = None
     precision: float = 0.0
     shared: float | None = None
+    joint: Joint | None = None
     report: Mapping[str, Any] = field(default_factory=dict)  # figures for `info`
 
     @property
@@ -159,6 +182,48 @@ def close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 
+def scored_alike(
+    g: Graph,
+    spec: Spec,
+    schema: Schema | None,
+    error: str,
+    values: tuple[str, str, str],
+    deviation: float,
+    shared: float = 0.0,
+) -> bytes:
+    """The score graph where every scored feature lies about what is expected of it with the same
+    deviation. values: the input, its features, and what is expected of them; shared: nats that all
+    columns share.
+
+    A number costs the mass of its bucket; flags and levels count by their density alone.
+    """
+    x, features, expected = values
+    scored = np.flatnonzero(spec.owners() >= 0)
+    off = g.take(g.op("Sub", features, expected), scored)
+    cost = g.op("Abs", off) if error == "mae" else g.op("Mul", off, off)
+    if error == "bits":
+        half = np.full(spec.features, 0.5)
+        half[spec.numeric] = spec.half
+        usual = 0.5 * NATS + np.log(deviation / np.minimum(2 * half, deviation))
+        cost = g.op("Mul", cost, g.const(0.5 / deviation**2))
+        cost = g.op("Add", cost, g.const(usual[scored]))
+    columns = len(spec.columns)
+    parts = graphs.sum_by_column(g, cost, spec.owners()[scored].tolist(), columns)
+    if error == "bits":
+        extra = graphs.unexpected_gaps(g, schema, x) if schema else None
+        if extra is not None:
+            nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
+            parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
+        if shared:
+            last = np.zeros(columns + 1)
+            last[-1] = shared
+            parts = g.op("Add", parts, g.const(last))
+        parts = g.op("Mul", parts, g.const(1 / math.log(2)))
+    g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
+    close_graph(g, spec, schema, "expected", expected)
+    return g.build("score")
+
+
 def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
     _, features = open_graph(g, spec, schema)
@@ -214,6 +279,11 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
             own = g.take(parts, list(range(len(spec.columns))))
             parts = g.op("Concat", own, code, axis=1)
         parts = g.op("Mul", parts, g.const(1 / math.log(2)))
+        if not z:
+            columns = list(range(len(spec.columns)))
+            g.output("surprise", g.take(parts, columns), TensorProto.FLOAT, [len(columns)])
+        if maps.joint is not None:
+            parts = g.op("Add", parts, _together(g, maps.joint, spec, features))
     else:
         expected = _decoded(g, maps, _coded(g, maps, features))
         off = g.op("Sub", features, expected)
@@ -224,6 +294,18 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
     g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
     close_graph(g, spec, schema, "expected", expected)
     return g.build("score")
+
+
+def _together(g: Graph, joint: Joint, spec: Spec, features: str) -> str:
+    """(B, columns + 1) bits: how much rarer the numbers are together than the likeliest ones."""
+    numbers = g.take(features, spec.numeric)
+    bias = -joint.mean @ joint.axes
+    along = g.op("Gemm", numbers, g.const(joint.axes), g.const(bias))
+    square = g.op("Min", g.op("Mul", along, along), g.const(FARTHEST))
+    cost = graphs.scale_mixture_nats(g, square, joint.scale, joint.weight)
+    share = np.zeros((len(joint.share), len(spec.columns) + 1))
+    share[:, : len(spec.columns)] = joint.share * joint.amount / math.log(2)
+    return g.op("MatMul", cost, g.const(share))
 
 
 def _last_zero(g: Graph, parts: str, columns: int) -> str:

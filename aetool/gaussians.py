@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from aetool.closed_form import Batches, Maps
+from aetool.closed_form import Batches, Joint, Maps
 from aetool.errors import DataError
-from aetool.model import Float, Spec
+from aetool.model import Float, Int, Spec
 
 TAIL_ROWS, TAIL_STEPS, TAIL_START, TAIL_CUT = 8_000, 25, (1.0, 3.0, 10.0), 0.0025
+TRIMS, AXIS_NOISE, LEAST_AXIS = 3, 1e-3, 1e-3  # rounds; variance; deviation
+CONCENTRATIONS, FEWEST, MOST = 5, 20, 4096  # rounds; rows; numbers
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,87 @@ def with_tails(maps: Maps, spec: Spec, batches: Batches) -> Maps:
     bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The
     largest 0.25 % of each feature are left out: an outlier must not make itself at home.
     """
-    rows = sum(len(batch) for batch in batches)
-    step = -(-rows // TAIL_ROWS)
-    few = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
+    few = _few(batches)
     square = maps.residual(few) ** 2
-    inside = square <= np.quantile(square, 1 - TAIL_CUT, axis=0)
     least = np.full(spec.features, 1e-6)
     least[spec.numeric] = 0.5 * spec.half
+    scale, weight = _mixture(square, least)
+    return Maps(**{**maps.__dict__, "scale": scale, "weight": weight})
+
+
+def with_joint(maps: Maps, spec: Spec, batches: Batches, trim: float, amount: float) -> Maps:
+    """The maps with a density of all numbers together, which counts by this amount.
+
+    The axes are the whitened principal ones of a covariance from which the `trim` farthest rows are
+    weighed down (Maronna 1976), and the tails along them are fitted as those of columns are. A row
+    that is far in many columns at once is told by its neighbours in each, and only found here. What
+    an axis costs falls on the columns by the squares of its loadings.
+    """
+    numbers = spec.numeric
+    if not amount or len(numbers) < 2:
+        return maps
+    chunks = _Columns(batches, numbers)
+    found = moments(chunks)
+    for _ in range(TRIMS if trim else 0):
+        far = _squares(found, chunks)
+        cut = np.quantile(far, 1 - trim)
+        found = moments(chunks, np.minimum(1.0, (cut + 1e-9) / (far + 1e-9)))
+    values, vectors = _eigen(found)
+    axes = vectors / np.sqrt(values)
+    few = _few(chunks)
+    square = ((few - found.mean) @ axes) ** 2
+    scale, weight = _mixture(square, np.full(len(numbers), LEAST_AXIS))
+    share = np.zeros((len(numbers), len(spec.columns)))
+    share[:, spec.owner] = vectors.T**2
+    return Maps(**{**maps.__dict__, "joint": Joint(found.mean, axes, scale, weight, share, amount)})
+
+
+def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
+    """(rows,): the part of the rows that lies nearest to the middle of all numbers, by the distance
+    under the covariance of those rows: the concentration steps of Rousseeuw & Van Driessen 1999,
+    from all rows on."""
+    chunks = _Columns(batches, spec.numeric)
+    rows = sum(len(batch) for batch in batches)
+    keep = np.ones(rows, dtype=bool)
+    if len(spec.numeric) < 1 or rows < FEWEST or len(spec.numeric) > MOST:
+        return keep
+    for _ in range(CONCENTRATIONS):
+        far = _squares(moments(chunks, keep.astype(np.float64)), chunks)
+        keep = far <= np.quantile(far, part)
+    return keep
+
+
+class _Columns:
+    """Some features of batches."""
+
+    def __init__(self, batches: Batches, index: Int) -> None:
+        self.batches, self.index = batches, index
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        return (batch.reshape(len(batch), -1)[:, self.index] for batch in self.batches)
+
+
+def _eigen(m: Moments) -> tuple[Float, Float]:
+    values, vectors = np.linalg.eigh(m.cov)
+    return np.maximum(values, 0) + AXIS_NOISE, vectors
+
+
+def _squares(m: Moments, batches: Batches) -> Float:
+    """(rows,): squared Mahalanobis distances."""
+    values, vectors = _eigen(m)
+    axes = vectors / np.sqrt(values)
+    return np.concatenate([(((b - m.mean) @ axes) ** 2).sum(axis=1) for b in batches])
+
+
+def _few(batches: Batches) -> Float:
+    """At most TAIL_ROWS rows, evenly spaced."""
+    step = -(-sum(len(batch) for batch in batches) // TAIL_ROWS)
+    return np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
+
+
+def _mixture(square: Float, least: Float) -> tuple[Float, Float]:
+    """(scales, weights), (components, k) both, of zero-mean values whose squares are (rows, k)."""
+    inside = square <= np.quantile(square, 1 - TAIL_CUT, axis=0)
     variance = np.maximum(np.median(square, axis=0) / 0.455, least**2)
     scale = np.sqrt(variance) * np.array(TAIL_START)[:, None]
     weight = np.full_like(scale, 1 / len(scale))
@@ -108,4 +186,4 @@ def with_tails(maps: Maps, spec: Spec, batches: Batches) -> Maps:
         scale = np.sqrt(((share * square).sum(axis=1) + scale**2) / mass)
         scale = np.maximum(scale, least)
         weight = mass / mass.sum(axis=0)
-    return Maps(**{**maps.__dict__, "scale": scale, "weight": weight})
+    return scale, weight

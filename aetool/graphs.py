@@ -315,6 +315,21 @@ def mixture_nats(
     return g.op("Sub", least, g.op("Log", total))
 
 
+def scale_mixture_nats(
+    g: Graph, square: str, scales: npt.NDArray[Any], weights: npt.NDArray[Any]
+) -> str:
+    """How much less dense a zero-mean mixture of Gaussians is at values of these squares, (B, k),
+    than at 0; scales, weights: (components, k)."""
+    costs = [
+        g.op("Add", g.op("Mul", square, g.const(0.5 / s**2)), g.const(np.log(s / w)))
+        for s, w in zip(scales, weights, strict=True)
+    ]
+    least = g.op("Min", *costs)
+    total = g.op("Sum", *(g.op("Exp", g.op("Sub", least, c)) for c in costs))
+    at_zero = g.const(np.log((weights / scales).sum(axis=0)))
+    return g.op("Add", g.op("Sub", least, g.op("Log", total)), at_zero)
+
+
 def _log_tail(g: Graph, v: str) -> str:
     """log P(N(0,1) > v)."""
     x = g.op("Mul", g.op("Abs", v), g.const(math.sqrt(0.5)))

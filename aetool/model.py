@@ -37,12 +37,28 @@ class NoParams:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A model that another adds up: its name, and parameters that differ from its own defaults.
+
+    data: kinds it is tried on. seconds: it is tried where the time budget is at least this.
+    robust: whether it withstands anomalies among the rows that it is fitted on.
+    """
+
+    model: str
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    data: frozenset[str] = frozenset({"table", "image"})
+    seconds: float = 0.0
+    robust: bool = False
+
+
+@dataclass(frozen=True)
 class Model:
     """A kind of model, declared without importing what computes it.
 
     net names the class as "package.module:Class"; data says what it can be fitted on: "table",
     "image", and "pairs" (of damaged and clean records, which its loss takes apart). In place of a
-    net there may be members: names of models, with parameters, whose scores are added up.
+    net there may be members, whose scores are added up; the first that can be fitted also gives
+    the code and what is expected.
     """
 
     name: str
@@ -50,7 +66,7 @@ class Model:
     net: str = ""
     Params: type = NoParams
     data: frozenset[str] = frozenset({"table", "image"})
-    members: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -70,19 +70,23 @@ def train(
     settings: Settings,
     progress: Progress | None = None,
     seen: npt.NDArray[np.float32] | None = None,
+    keep: npt.NDArray[np.bool_] | None = None,
 ) -> Trained:
     """Train net on features, (rows, features) or (rows, C, H, W) float32; seen: the user's own
-    damaged copies of them."""
+    damaged copies of them; keep: which rows to train on, (rows,), all if None."""
     device = torch_device(settings.device)
     model = make(net, spec, params, settings.seed).to(device)
     rng = torch.Generator(device=device).manual_seed(settings.seed)
     fitted, held = split(len(features), settings.seed)
+    known = held
+    if keep is not None:
+        fitted, known = fitted[keep[fitted]], held[keep[held]] if keep[held].any() else held
     data = torch.from_numpy(features)
     if seen is not None:
         data = torch.stack([data, torch.from_numpy(seen)], dim=1)
     if device.type != "cpu":
         data = data.to(device)
-    validation = data[torch.from_numpy(held)]
+    validation = data[torch.from_numpy(known)]
     batch = settings.batch_size or (IMAGE_BATCH if spec.shape else TABLE_BATCH)
     batch = min(batch, len(fitted))
     per_epoch = math.ceil(len(fitted) / batch)

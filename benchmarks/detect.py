@@ -1,8 +1,9 @@
-"""Detection: every plugin on the labelled sets, beside what peers reach on them.
+"""Detection: our plugins and PyOD's detectors on the labelled sets, in one run.
 
 Protocols: semi (seeded shuffle; fit on a random half of the normal rows, score the rest) and unsup
 (fit and score everything). Sets above 20,000 rows are cut to 20,000, stratified, seed 0.
-Peers' figures are read from <data>/../baselines/detect.csv; a peer is compared on the sets it covers.
+`one-shot` is detection without a model; `NAME --robust` is a plugin fitted with that option.
+Peers (pip install 'aetool[bench]') have their defaults, behind standardisation by the fitted rows.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from pathlib import Path
 import common
 import numpy as np
 import pandas as pd
+import peers
 
 from aetool import operations
 from aetool.operations.detecting import auroc, average_precision
 
-PLUGINS = ("pca", "prototypes", "auto", "ae", "sparse", "denoising", "vae", "masked", "vq")
+OURS = (
+    "auto", "auto --robust", "one-shot", "pca", "prototypes", "ae", "sparse", "denoising", "vae", "masked", "vq",
+)  # fmt: skip
 MOST = 20_000
 
 
@@ -46,52 +50,89 @@ def split(y: np.ndarray, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarr
     return normal[:half], np.concatenate([normal[half:], order[y[order]]])
 
 
-def one(path: Path, protocol: str, plugin: str, seed: int, params: dict[str, str]) -> dict:
-    """Fit, score, and the figures."""
+def one(path: Path, protocol: str, detector: str, seed: int, params: dict[str, str]) -> dict | None:
+    """Fit, score, and the figures; None where a peer cannot take the set."""
     X, y = load(path)
     fit, score = split(y, protocol, seed)
-    frame = pd.DataFrame(X, columns=[f"c{i + 1}" for i in range(X.shape[1])])
-    started = time.process_time()
-    chosen = operations.FitOptions(plugin=plugin, params=params, seed=seed)
-    bundle = operations.fit(frame.iloc[fit], chosen)
-    fitted = time.process_time()
-    scores = operations.score(frame.iloc[score], bundle)
+    if detector in peers.MODULES:
+        peers.make(detector, X.shape[1], seed)  # imports do not count
+    began = time.monotonic(), time.process_time()
+    if detector in peers.MODULES:
+        if not peers.takes(detector, len(fit), X.shape[1]):
+            return None
+        try:
+            peer = peers.Peer(detector, X[fit], seed)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            print(f"{protocol} {path.stem} {detector}: {error}", flush=True)
+            return None
+        fitted = time.monotonic(), time.process_time()
+        scores = peer.own() if protocol == "unsup" else peer.score(X[score])
+    else:
+        frame = pd.DataFrame(X, columns=[f"c{i + 1}" for i in range(X.shape[1])])
+        name, _, robust = detector.partition(" ")
+        bundle = None
+        if name != "one-shot":
+            chosen = operations.FitOptions(
+                plugin=name, params=params, seed=seed, robust=bool(robust)
+            )
+            bundle = operations.fit(frame.iloc[fit], chosen)
+        fitted = time.monotonic(), time.process_time()
+        scores = (
+            operations.score(frame.iloc[score], bundle)
+            if bundle
+            else operations.detect(frame.iloc[score], all_rows=True).score
+        )
+    ended = time.monotonic(), time.process_time()
     return {
         "protocol": protocol,
         "dataset": path.stem,
-        "detector": plugin,
+        "detector": detector,
         "params": params,
         "seed": seed,
         "auroc": round(auroc(scores, y[score]), 6),
         "auprc": round(average_precision(scores, y[score]), 6),
-        "fit_cpu_s": round(fitted - started, 2),
-        "score_cpu_s": round(time.process_time() - fitted, 2),
+        "fit_s": round(fitted[0] - began[0], 3),
+        "fit_cpu_s": round(fitted[1] - began[1], 3),
+        "score_s": round(ended[0] - fitted[0], 3),
+        "score_cpu_s": round(ended[1] - fitted[1], 3),
     }
 
 
-def report(rows: pd.DataFrame, peers: pd.DataFrame) -> str:
-    """Mean AUROC and average precision, ours and the peers', on the sets each covers."""
+def report(rows: pd.DataFrame) -> str:
+    """Means over the sets of each set's mean over seeds; ranks among those complete on all sets."""
     lines = []
-    for protocol, ours in rows.groupby("protocol"):
-        sets = set(ours["dataset"])
-        theirs = peers[(peers["protocol"] == protocol) & peers["dataset"].isin(sets)]
-        both = pd.concat([ours.assign(whose="aetool"), theirs.assign(whose="peer")])
-        per_set = both.groupby(["whose", "detector", "dataset"])[["auroc", "auprc"]].mean()
-        mean = per_set.groupby(["whose", "detector"]).agg(
-            auroc=("auroc", "mean"), auprc=("auprc", "mean"), sets=("auroc", "size")
+    for protocol, part in rows.groupby("protocol"):
+        sets = part["dataset"].nunique()
+        per_set = part.groupby(["detector", "dataset"])[
+            ["auroc", "auprc", "fit_cpu_s", "score_cpu_s"]
+        ].mean()
+        mean = per_set.groupby("detector").agg(
+            auroc=("auroc", "mean"), auprc=("auprc", "mean"), sets=("auroc", "size"),
+            fit=("fit_cpu_s", "median"), longest=("fit_cpu_s", "max"), score=("score_cpu_s", "median"),
+        )  # fmt: skip
+        mean["seeds"] = part.groupby("detector")["seed"].nunique()
+        whole = per_set["auroc"].unstack("detector")[mean.index[mean["sets"] == sets]]
+        mean["rank"] = whole.rank(axis=1, ascending=False).mean()
+        lines.append(f"\n{protocol}, {sets} sets\n")
+        lines.append(
+            "| detector | AUROC | average precision | mean rank | sets | seeds | fit CPU s, median | longest "
+            "| score CPU s, median |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
         )
-        lines.append(f"\n{protocol}, {len(sets)} sets\n")
-        lines.append("| detector | AUROC | average precision | sets |\n|---|--:|--:|--:|")
-        for (whose, name), row in mean.sort_values("auroc", ascending=False).iterrows():
-            shown = f"**aetool {name}**" if whose == "aetool" else name
-            lines.append(f"| {shown} | {row.auroc:.3f} | {row.auprc:.3f} | {row.sets:.0f} |")
+        for name, row in mean.sort_values("auroc", ascending=False).iterrows():
+            shown = name if name in peers.MODULES else f"**aetool {name}**"
+            rank = "" if np.isnan(row["rank"]) else f"{row['rank']:.2f}"
+            lines.append(
+                f"| {shown} | {row.auroc:.4f} | {row.auprc:.4f} | {rank} | {row.sets:.0f} "
+                f"| {row.seeds:.0f} | {row.fit:.2f} | {row.longest:.1f} | {row.score:.2f} |"
+            )
     return "\n".join(lines)
 
 
 def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
-    parser.add_argument("--plugins", default=",".join(PLUGINS))
+    parser.set_defaults(seeds=3)
+    parser.add_argument("--detectors", default=",".join(OURS + tuple(peers.MODULES)))
     parser.add_argument("--protocols", default="semi,unsup")
     parser.add_argument("--sets", default="", help="comma-separated parts of names; default all")
     parser.add_argument("-O", action="append", default=[], metavar="KEY=VALUE")
@@ -99,27 +140,25 @@ def main() -> None:
     folder = common.need(options.data / "detect")
     params = dict(item.split("=", 1) for item in options.O)
     wanted = [s for s in options.sets.split(",") if s]
+    detectors = options.detectors.split(",")
+    if not peers.installed():
+        print("without peers: pip install 'aetool[bench]'")
+        detectors = [d for d in detectors if d not in peers.MODULES]
     rows = []
-    for path in sorted(folder.glob("*.npz")):
-        if wanted and not any(w in path.stem for w in wanted):
-            continue
+    for seed in range(options.seeds):
         for protocol in options.protocols.split(","):
-            for plugin in options.plugins.split(","):
-                for seed in range(options.seeds):
-                    row = one(path, protocol, plugin, seed, params)
+            for path in sorted(folder.glob("*.npz")):
+                if wanted and not any(w in path.stem for w in wanted):
+                    continue
+                for detector in detectors:
+                    row = one(path, protocol, detector, seed, params)
+                    if row is None:
+                        continue
                     common.record("detect", row, path)
                     rows.append(row)
-                    print(f"{protocol} {path.stem} {plugin} {seed}: {row['auroc']:.3f} "
+                    print(f"{protocol} {path.stem} {detector} {seed}: {row['auroc']:.3f} "
                           f"{row['auprc']:.3f} {row['fit_cpu_s']} s", flush=True)  # fmt: skip
-    baselines = options.data.parent / "baselines" / "detect.csv"
-    peers = (
-        pd.read_csv(baselines)
-        if baselines.exists()
-        else pd.DataFrame(columns=["protocol", "dataset", "detector", "auroc", "auprc"])
-    )
-    if "status" in peers:
-        peers = peers[peers["status"] == "ok"]
-    print(report(pd.DataFrame(rows), peers))
+    print(report(pd.DataFrame(rows)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from aetool.cli import options
 from aetool.errors import ParamError
 
 if TYPE_CHECKING:
+    from aetool.bundle import Bundle
     from aetool.operations import Detection
 
 NUMBERS = ("row", "score", "p", "query", "rank", "distance")  # printed flush right
@@ -31,6 +32,12 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @click.option("--top", type=click.IntRange(0), help="The N highest scores.")
 @click.option("--threshold", type=float, help="Anomaly: score above this.")
 @click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
+@click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
+@click.option(
+    "--calibration",
+    metavar="CLEAN",
+    help="Ordinary records not fitted on: makes --fpr, --fdr exact.",
+)
 @click.option("--contamination", help="Part of these records to flag, such as 1%.")
 @click.option("--all", "all_rows", is_flag=True, help="Print every record.")
 @click.option("--count", is_flag=True, help="Print only how many are flagged.")
@@ -67,6 +74,8 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
         fit=one_shot,
         threshold=given["threshold"],
         fpr=options.percent(given["fpr"], "--fpr"),
+        fdr=options.percent(given["fdr"], "--fdr"),
+        calibration=given["calibration"],
         contamination=options.percent(given["contamination"], "--contamination"),
         top=given["top"],
         all_rows=given["all_rows"],
@@ -79,8 +88,23 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
         show(found, given)
     if not quiet:
         _talk(found, given)
+        if given["fdr"] and not given["calibration"]:
+            _warn(bundle)
     failed = limit is not None and found.flagged > limit * (found.total if limit < 1 else 1)
     return int(failed or (given["exit_code"] and limit is None and found.flagged > 0))
+
+
+def _warn(model: Bundle | None) -> None:
+    """What the rate that was asked for rests on."""
+    if model is None:
+        why = "p is by the scores of these very records, anomalies among them"
+    elif model.facts.get("robust"):
+        why = "the rows held out may hold anomalies, for the model was fitted with --robust"
+    elif model.facts.get("calibrated_apart"):
+        return
+    else:
+        why = "p is by rows of the data that were fitted"
+    click.echo(f"the rate is approximate: {why}; --calibration CLEAN makes it exact", err=True)
 
 
 def _limit(text: str | None) -> float | None:

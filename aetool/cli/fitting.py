@@ -14,15 +14,22 @@ from aetool.errors import DataError
 @click.command()
 @click.argument("data", nargs=-1, required=True)
 @click.option("-o", "--output", help="Where to write the model [DATA.aem].")
-@click.option("-p", "--plugin", default="pca", show_default=True, help="The kind of model.")
+@click.option("-p", "--plugin", default="auto", show_default=True, help="The kind of model.")
 @options.data_options
 @click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")
 @click.option("--target", metavar="CLEAN", help="DATA are damaged; these are the same, clean.")
 @click.option("--all-rows", is_flag=True, help="Use every row (default: a sample of 200,000).")
+@click.option("--robust", is_flag=True, help="Anomalies are among DATA: leave the farthest out.")
+@click.option("--fpr", help="Part of ordinary records that may be flagged: the model's threshold.")
+@click.option("--calibration", metavar="CLEAN", help="Ordinary records to set the threshold by.")
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")
-@click.option("--max-time", type=click.FloatRange(0, min_open=True), help="Seconds to train.")
+@click.option(
+    "--max-time",
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds to train; auto takes more models the more it is given [10; pictures: 60].",
+)
 @click.option("--codec", is_flag=True, help="Learn also what archives of many small files share.")
 @click.option(
     "--max-error",
@@ -45,6 +52,9 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     meter = options.Meter(not (quiet or given["no_progress"]))
     bundle = operations.fit(list(data), options.fit_options(given), meter)
     meter.done()
+    fpr = options.percent(given["fpr"], "--fpr")
+    if fpr is not None or given["calibration"]:
+        bundle = operations.calibrated(bundle, given["calibration"], fpr, given["device"])
     bundle.save(target, force)
     if quiet:
         return
@@ -60,7 +70,7 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         said = (f"{name} x {weight:.3g}" for name, weight in facts["members"].items())
         click.echo(f"adds up {', '.join(said)}, each on the scale of its held-out scores", err=True)
     for name, why in facts.get("left_out", {}).items():
-        click.echo(f"left out {name}: {why}", err=True)
+        click.echo(f"left out {name}, which {why}", err=True)
     if facts.get("copies"):
         click.echo(
             f"note: the code of {bundle.latent} merely copies: records whose columns come from "

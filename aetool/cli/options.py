@@ -60,11 +60,12 @@ def names(items: tuple[str, ...]) -> list[str]:
 
 
 def fit_options(given: Mapping[str, Any]) -> FitOptions:
-    """FitOptions from the options of a command."""
+    """FitOptions from the options of a command; without a plugin, what is learned on the spot."""
     from aetool.operations import FitOptions
+    from aetool.operations.fitting import ONE_SHOT
 
     return FitOptions(
-        plugin=given.get("plugin") or "pca",
+        plugin=given.get("plugin") or ONE_SHOT,
         params=pairs(given["params"], "-O"),
         types=pairs(given["types"], "--type"),
         drop=names(given["drop"]),
@@ -80,6 +81,7 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         codec=bool(given.get("codec") or given.get("max_error") or given.get("students")),
         max_error=bounds(given.get("max_error") or ()),
         students=bool(given.get("students")),
+        robust=bool(given.get("robust")),
         target=given.get("target"),
     )
 

@@ -23,25 +23,35 @@ class Calibration:
     """Held-out scores, sorted, at the ranks kept of `rows`; and the usual part of each column.
 
     scores, ranks: (n,); rank r means r of the rows score no higher. typical: (columns + 1,),
-    medians.
+    medians of the parts; or (columns,), of the surprises by which reasons are ranked. fpr: the part
+    of ordinary records that the default threshold may flag; None where it follows the bulk.
     """
 
     rows: int
     scores: Float
     ranks: Float
     typical: Float
+    fpr: float | None = None
 
     @classmethod
-    def of(cls, parts: npt.NDArray[np.floating[Any]]) -> Calibration:
-        """The calibration of held-out parts, (rows, columns + 1)."""
+    def of(
+        cls,
+        parts: npt.NDArray[np.floating[Any]],
+        surprise: npt.NDArray[np.floating[Any]] | None = None,
+        kept: int = KEPT,
+    ) -> Calibration:
+        """The calibration of held-out parts, (rows, columns + 1); surprise: (rows, columns), of
+        each column given the others, where the model tells it apart. kept: of more scores than
+        these, ranks between are interpolated."""
         scores = np.sort(parts.sum(axis=1, dtype=np.float64))
         n = len(scores)
-        if n <= KEPT:
+        if n <= kept:
             keep = np.arange(n)
         else:
-            even = np.linspace(0, n - 1, KEPT - 64).round().astype(np.int64)
+            even = np.linspace(0, n - 1, kept - 64).round().astype(np.int64)
             keep = np.unique(np.concatenate([even, np.arange(n - 64, n)]))
-        typical = np.median(parts, axis=0) if n else np.zeros(parts.shape[1])
+        ranked = parts if surprise is None else surprise
+        typical = np.median(ranked, axis=0) if n else np.zeros(ranked.shape[1])
         rounded = np.array([float(f"{v:.7g}") for v in scores[keep]], dtype=np.float64)
         return cls(
             n,
@@ -53,12 +63,14 @@ class Calibration:
     def threshold(self, fpr: float | None = None) -> float:
         """The score above which a record is an anomaly.
 
-        fpr: the part of held-out records that may lie above. By default the median plus 4 robust
-        deviations of the log score: a deviation is read off between the median and the 80 % rank,
-        where anomalies among the rows, if they are few, move it little.
+        fpr: the part of held-out records that may lie above; by default the calibration's own. If
+        that is none, the median plus 4 robust deviations of the log score: a deviation is read off
+        between the median and the 80 % rank, where anomalies among the rows, if they are few, move
+        it little.
         """
         if not self.rows:
             return math.inf
+        fpr = self.fpr if fpr is None else fpr
         if fpr is not None:
             rank = math.ceil((1 - fpr) * (self.rows + 1))
             return math.inf if rank > self.rows else self.at(rank)
@@ -90,6 +102,7 @@ class Calibration:
             "scores": self.scores.tolist(),
             "ranks": [int(r) for r in self.ranks],
             "typical": self.typical.tolist(),
+            **({} if self.fpr is None else {"fpr": self.fpr}),
         }
 
     @classmethod
@@ -100,8 +113,21 @@ class Calibration:
             np.array(data["scores"], dtype=np.float64),
             np.array(data["ranks"], dtype=np.float64),
             np.array(data["typical"], dtype=np.float64),
+            float(data["fpr"]) if "fpr" in data else None,
         )
         shapes = made.scores.ndim == 1 and made.scores.shape == made.ranks.shape
         if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")
         return made
+
+
+def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
+    """(n,): which of these p-values to call, so that of those called a part of at most fdr is
+    expected to be false.
+
+    Benjamini & Hochberg 1995. It holds for conformal p-values of records that are independent of
+    the held-out ones: Bates, Candes, Lei, Romano & Sesia 2023, theorem 1.
+    """
+    ranked = np.sort(p)
+    passed = np.flatnonzero(ranked <= fdr * np.arange(1, len(p) + 1) / max(len(p), 1))
+    return p <= (ranked[passed[-1]] if len(passed) else -1.0)

@@ -17,14 +17,14 @@ MOST, LEAST_SHARE = 3, 0.1
 def columns(parts: Float, typical: Float, marginal: Float | None = None) -> list[list[int]]:
     """For each record the columns to name, the most surprising first.
 
-    parts: (rows, columns + 1): what each column costs, given the others where the model offers
-    conditionals; a column counts by its cost beyond the usual. marginal, (rows, columns): its
-    surprise on its own, in the unit of parts. When two columns contradict each other both cost
-    much given the other, and the one that is odd on its own is the culprit: the mean of a column's
-    cost when told first and when told last is the two-point estimate of its Shapley value
-    (Lundberg & Lee 2017). A column is named if it has a tenth of the record's excess.
+    parts: (rows, columns), what each column costs, given the others where the model offers
+    conditionals; a column counts by its cost beyond the usual, typical: (columns,). marginal,
+    (rows, columns): its surprise on its own, in the unit of parts. When two columns contradict each
+    other both cost much given the other, and the one that is odd on its own is the culprit: the
+    mean of a column's cost when told first and when told last is the two-point estimate of its
+    Shapley value (Lundberg & Lee 2017). A column is named if it has a tenth of the record's excess.
     """
-    excess = parts[:, :-1] - typical[:-1]
+    excess = parts - typical
     ranked = excess if marginal is None else excess + np.where(excess > 0, marginal, 0)
     order = np.argsort(-ranked, axis=1, kind="stable")[:, :MOST]
     named = []

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aetool.operations.cleaning import DenoiseOptions as DenoiseOptions
     from aetool.operations.cleaning import denoise as denoise
     from aetool.operations.detecting import Detection as Detection
+    from aetool.operations.detecting import calibrated as calibrated
     from aetool.operations.detecting import detect as detect
     from aetool.operations.detecting import encode as encode
     from aetool.operations.detecting import evaluate as evaluate
@@ -37,6 +38,7 @@ _HOMES = {
     "FitOptions": "fitting",
     "SampleOptions": "sampling",
     "SearchOptions": "searching",
+    "calibrated": "detecting",
     "compress": "archiving",
     "decode": "restoring",
     "decompress": "restoring",

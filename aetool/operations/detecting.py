@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from aetool.data.schema import as_cells
 from aetool.data.sources import ROWS, TableSource, open_source
 from aetool.data.table import Cells, Table, concat
 from aetool.detection import reasons
-from aetool.detection.calibration import Calibration
+from aetool.detection.calibration import KEPT, Calibration, discoveries
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int, make_params
 from aetool.operations import fitting
@@ -23,14 +24,18 @@ from aetool.operations import fitting
 if TYPE_CHECKING:
     import pandas as pd
 
+EXACT = 1_000_000  # scores kept of a calibration that is not stored
+
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A batch: its first record's number (0-based), what the graphs took, parts and expectation."""
+    """A batch: its first record's number (0-based), what the graphs took, parts, what reasons are
+    ranked by (rows, columns), and expectation."""
 
     first: int
     inputs: Any
     parts: Float
+    surprise: Any
     expected: Any
     table: Table | None
     names: Sequence[str]
@@ -94,8 +99,10 @@ def detect(
     fit: fitting.FitOptions | None = None,
     threshold: float | None = None,
     fpr: float | None = None,
+    fdr: float | None = None,
     contamination: float | None = None,
     top: int | None = None,
+    calibration: Any = None,
     all_rows: bool = False,
     append: Sequence[str] | None = None,
     device: str = "auto",
@@ -104,24 +111,38 @@ def detect(
 
     Without a model one is learned from the data themselves: a robust closed form, cross-fitted so
     that no record is scored by a model that has seen it. append: names of input columns to carry
-    along ([]: all). At most one of threshold, fpr, contamination and top may be given.
+    along ([]: all). fdr: the part of the records called anomalies that may be ordinary ones.
+    calibration: ordinary records that the model has not seen, in place of those it held out: p,
+    fpr and fdr are then exact. At most one of threshold, fpr, fdr, contamination and top may be
+    given.
     """
-    given = {"threshold": threshold, "fpr": fpr, "contamination": contamination, "top": top}
+    given = {
+        "threshold": threshold,
+        "fpr": fpr,
+        "fdr": fdr,
+        "contamination": contamination,
+        "top": top,
+    }
     said = [k for k, v in given.items() if v is not None]
     if len(said) > 1:
         raise ParamError(f"--{said[0]} and --{said[1]} exclude each other")
-    for name in ("fpr", "contamination"):
-        value = given[name]
-        if value is not None and not 0 < value < 1:
-            raise ParamError(f"--{name} must lie between 0 and 1, got {value:g}")
+    if calibration is not None and model is None:
+        raise ParamError("--calibration needs a model (-m): what is learned here is of these data")
+    for name in ("fpr", "fdr", "contamination"):
+        _check_part(name, given[name])
     source = open_source(data)
     if append is None and getattr(source, "names", None):
         append = []  # pictures are known by their names
-    scorer, bundle, calibration = _scorer(source, model, fit, device)
-    cut = calibration.threshold(fpr) if threshold is None else threshold
-    if contamination is not None or top is not None:
+    scorer, bundle, held = _scorer(source, model, fit, device)
+    if calibration is not None:
+        held = calibrate(bundle, calibration, device)
+    cut = held.threshold(fpr) if threshold is None else threshold
+    if contamination is not None or top is not None or fdr is not None:
         scores = _all_scores(source, bundle, scorer)
-        wanted = top if top is not None else round(len(scores) * (contamination or 0))
+        if fdr is not None:
+            wanted = int(discoveries(held.p_values(scores), fdr).sum())
+        else:
+            wanted = top if top is not None else round(len(scores) * (contamination or 0))
         chosen = set(np.argsort(-scores, kind="stable")[:wanted].tolist())
         ranked = np.sort(scores)[::-1]
         cut = float(ranked[wanted]) if wanted < len(scores) else -np.inf
@@ -130,12 +151,40 @@ def detect(
         )
     else:
         decide = lambda s, first: s > cut  # noqa: E731
-    collected = _Collected(bundle, calibration, append)
+    collected = _Collected(bundle, held, append)
     for batch in _scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
     index = getattr(data, "index", None)
     return collected.done(cut, index)
+
+
+def calibrate(model: Bundle, data: Any, device: str = "auto", kept: int = EXACT) -> Calibration:
+    """The model's calibration by ordinary records that it has not seen."""
+    source = open_source(data)
+    scores = _all_scores(source, model, _scorer(source, model, None, device)[0])
+    if not len(scores):
+        raise DataError(f"{source.name}: no records to calibrate on")
+    found = Calibration.of(scores[:, None], kept=kept)
+    return dataclasses.replace(found, typical=model.calibration.typical)
+
+
+def calibrated(
+    model: Bundle, data: Any = None, fpr: float | None = None, device: str = "auto"
+) -> Bundle:
+    """The model with a calibration by other records, if given, and with this default threshold."""
+    _check_part("fpr", fpr)
+    found, facts = model.calibration, model.facts
+    if data is not None:
+        found = calibrate(model, data, device, KEPT)
+        facts = {**facts, "calibrated_apart": True}
+    found = dataclasses.replace(found, fpr=fpr)
+    return dataclasses.replace(model, calibration=found, facts=facts, _sessions={})
+
+
+def _check_part(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value < 1:
+        raise ParamError(f"--{name} must lie between 0 and 1, got {value:g}")
 
 
 def score(data: Any, model: Bundle, device: str = "auto") -> Float:
@@ -166,7 +215,8 @@ def evaluate(
     closed form is learned from all rows, as `detect` does."""
     source = open_source(data)
     if model is None and fit is None:
-        fit = fitting.FitOptions(label=None if isinstance(source, ImageSource) else label)
+        label_column = None if isinstance(source, ImageSource) else label
+        fit = fitting.FitOptions(plugin=fitting.ONE_SHOT, label=label_column)
     scorer, bundle, calibration = _scorer(source, model, fit, device)
     scores = _all_scores(source, bundle, scorer)
     if isinstance(source, ImageSource):
@@ -225,7 +275,7 @@ def _scorer(
         check_kind(source, model)
         session = model.session("score.onnx", device)
         return (lambda x, _: session(x)), model, model.calibration
-    options = options or fitting.FitOptions()
+    options = options or fitting.FitOptions(plugin=fitting.ONE_SHOT)
     chosen = fitting.declared(options)
     prepared = fitting.prepare(source, options)
     net = None if chosen.members else plugins.resolve(chosen.net)
@@ -235,7 +285,7 @@ def _scorer(
             f"first: aetool fit {source.name} -p {chosen.name}"
         )
     params = make_params(chosen, options.params)
-    scorers, parts = fitting.cross_fit(net, params, prepared, device)
+    scorers, parts, surprise = fitting.cross_fit(net, params, prepared, device)
     sessions = [s.session("score.onnx", device) for s in scorers]
 
     def by_fold(x: Any, first: int) -> Any:
@@ -251,7 +301,7 @@ def _scorer(
             out[name] = joined
         return out
 
-    return by_fold, scorers[0], Calibration.of(parts)
+    return by_fold, scorers[0], Calibration.of(parts, surprise)
 
 
 def check_kind(source: TableSource | ImageSource, model: Bundle) -> None:
@@ -293,7 +343,8 @@ def _scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
         if bad.any():
             row = first + int(np.flatnonzero(bad.any(axis=1))[0]) + 1
             raise DataError(f"{source.name}: row {row} has no finite score; the model is broken")
-        yield Scored(first, x, parts, found.get("expected"), table, names)
+        surprise = found.get("surprise", parts[:, :-1]).astype(np.float64)
+        yield Scored(first, x, parts, surprise, found.get("expected"), table, names)
 
 
 def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> Float:
@@ -330,7 +381,8 @@ class _Collected:
             alone = None
             if self.bundle.unit == "bits":
                 alone = reasons.marginal_bits(self.bundle.schema, batch.inputs[keep])
-            named = reasons.columns(parts, typical, alone)
+            usual = typical[: len(self.bundle.spec.columns)]
+            named = reasons.columns(batch.surprise[keep], usual, alone)
             said = reasons.explain(
                 self.bundle.schema, batch.inputs[keep], batch.expected[keep], named
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aetool import closed_form, plugins, runtime
+from aetool import closed_form, gaussians, plugins, runtime
 from aetool.bundle import SAMPLING, Bundle
 from aetool.data import scaling
 from aetool.data.images import ImageSource
@@ -25,7 +25,10 @@ from aetool.model import Model, Progress, Spec, make_params
 if TYPE_CHECKING:
     from aetool.operations import joining
 
-FOLDS, FEW_FOLDS, MANY_ROWS = 5, 2, 10_000
+FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
+BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
+TRIMMED = 0.1  # of the rows, in a robust fit
+ONE_SHOT = "pca"  # what detection learns from its own data
 FEWEST_TO_CROSS = 20
 CHUNK = 8192
 
@@ -39,10 +42,12 @@ class FitOptions:
     (empty: all). max_time in seconds. codec: learn also what archives of many small files share,
     for `compress -m`; max_error: for this bound (see CompressOptions) instead of for lossless ones;
     students: with small exact networks that predict columns, which takes a second for each.
-    target: a source of the same records, clean, where the data are damaged (for models of pairs).
+    robust: leave out the tenth of the rows that lies farthest out, and members that would learn
+    anomalies. target: a source of the same records, clean, where the data are damaged (for models
+    of pairs).
     """
 
-    plugin: str | Model = "pca"
+    plugin: str | Model = "auto"
     params: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     drop: Sequence[str] = ()
@@ -58,6 +63,7 @@ class FitOptions:
     codec: bool = False
     max_error: Mapping[str, str] = field(default_factory=dict)
     students: bool = False
+    robust: bool = False
     target: Any = None
 
 
@@ -66,6 +72,7 @@ class Prepared:
     """Training data as a model sees them: features (rows, ...) float32, laid out as spec says.
 
     inputs are what the graphs take: (rows, columns) float64, or pictures (rows, C, H, W) uint8.
+    keep: (rows,) bool, which rows to fit; None for all.
     """
 
     spec: Spec
@@ -73,6 +80,12 @@ class Prepared:
     inputs: Any
     schema: Schema | None
     rows: int
+    keep: Any = None
+
+    @property
+    def kept(self) -> Any:
+        """(rows,) bool: which rows to fit."""
+        return np.ones(len(self.features), bool) if self.keep is None else self.keep
 
 
 def fit(data: Any, options: FitOptions | None = None, progress: Progress | None = None) -> Bundle:
@@ -93,6 +106,8 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
         raise ParamError(f"{model.name} does not learn from pairs: leave out --target")
     runtime.providers(options.device)
     prepared = prepare(source, options)
+    if options.robust:
+        prepared = trimmed(prepared)
     if model.members:
         made = _joint(model, prepared, options, progress, started)
     else:
@@ -100,6 +115,8 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
         if options.target is not None:
             prepared, seen = _paired(source, options)
         made = fitted(model, params, prepared, options, progress, started, seen).bundle
+    if options.robust:
+        made = dataclasses.replace(made, facts={**made.facts, "robust": True}, _sessions={})
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
@@ -115,12 +132,21 @@ def fitted(
     progress: Progress | None,
     started: float,
     seen: Any = None,
+    samples: bool = True,
 ) -> joining.Fitted:
-    """One model fitted on prepared rows."""
+    """One model fitted on prepared rows; samples: so that it can be drawn from."""
     net = plugins.resolve(model.net)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
-        return _fit_closed(model, params, net, prepared, options, started)
+        return _fit_closed(model, params, net, prepared, options, started, samples)
     return _fit_network(model, params, net, prepared, options, progress, started, seen)
+
+
+def trimmed(prepared: Prepared) -> Prepared:
+    """The same rows, the farthest out of which are not to be fitted."""
+    flat = prepared.features.reshape(len(prepared.features), -1)
+    chunks = [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]
+    keep = gaussians.nearest(chunks, prepared.spec, 1 - TRIMMED)
+    return dataclasses.replace(prepared, keep=keep)
 
 
 def _joint(
@@ -132,17 +158,27 @@ def _joint(
 
     made: list[joining.Fitted] = []
     left: dict[str, str] = {}
-    for name, given in model.members:
-        member = plugins.get_model(name)
+    kind = "image" if prepared.schema is None else "table"
+    budget = options.max_time or BUDGET[kind]
+    for member in model.members:
+        name = member.model
+        if kind not in member.data or budget < member.seconds:
+            left[name] = f"wants {member.seconds:g} s: the budget is {budget:g} s (--max-time)"
+            continue
+        if options.robust and not member.robust:
+            left[name] = "would learn anomalies among the rows"
+            continue
         try:
-            params = make_params(member, given)
-            made.append(fitted(member, params, prepared, options, progress, started))
+            found = plugins.get_model(name)
+            params = make_params(found, member.params)
+            rest = dataclasses.replace(options, max_time=budget - (time.monotonic() - started))
+            made.append(fitted(found, params, prepared, rest, progress, started, None, not made))
         except (PluginError, DataError) as error:
-            left[name] = str(error)
+            left[name] = f"failed: {error}"
     if not made:
         why = "; ".join(f"{name}: {words}" for name, words in left.items())
         raise DataError(f"{model.name} has no member that can be fitted here: {why}")
-    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
+    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= {"left_out": left} if left else {}
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
     return joining.join(model.name, made, facts)
@@ -247,9 +283,11 @@ def labels(table: Table, label: str, name: str) -> Any:
     return np.array([format(v, "g") for v in values.tolist()])
 
 
-def folds_of(rows: int) -> int:
+def folds_of(rows: int, features: int) -> int:
     """Into how many parts to cross-fit this many rows."""
-    return 1 if rows < FEWEST_TO_CROSS else FOLDS if rows <= MANY_ROWS else FEW_FOLDS
+    if rows < FEWEST_TO_CROSS:
+        return 1
+    return FOLDS if rows * features <= MANY_NUMBERS else FEW_FOLDS
 
 
 def solve(
@@ -264,31 +302,66 @@ def solve(
     return maps.write(prepared.spec, prepared.schema, error), maps
 
 
-def cross_fit(net: Any, params: Any, prepared: Prepared, device: str) -> tuple[list[Bundle], Any]:
-    """One scorer a fold, fitted without that fold's rows (row number modulo folds); and the parts
-    of every row under the scorer that has not seen it, (rows, columns + 1)."""
+def cross_fit(
+    net: Any, params: Any, prepared: Prepared, device: str, blocks: bool = False
+) -> tuple[list[Bundle], Any, Any]:
+    """One scorer a fold, fitted without that fold's rows; the parts of every row under the scorer
+    that has not seen it, (rows, columns + 1); and the surprise of its columns, (rows, columns), or
+    None.
+
+    A row's fold is its number modulo folds; or with blocks, folds are stretches of rows. What is
+    scored later comes after what was fitted, and where rows have an order neighbours tell too much
+    of each other: stretches show how far ordinary records drift (Bergmeir & Benitez 2012).
+    """
     rows = len(prepared.features)
-    folds = folds_of(rows)
-    fold = np.arange(rows) % folds
+    folds = folds_of(rows, prepared.spec.features)
+    fold = np.arange(rows) * folds // rows if blocks else np.arange(rows) % folds
     scorers, parts = [], np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
+    surprise = None
     for k in range(folds):
-        graphs, _ = solve(net, params, prepared, (fold != k) if folds > 1 else fold == 0)
+        others = fold != k if folds > 1 else fold == 0
+        graphs, _ = solve(net, params, prepared, others & prepared.kept)
         scorer = _bundle("fold", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
         own = np.flatnonzero(fold == k)
         session = scorer.session("score.onnx", device)
-        parts[own] = session(prepared.inputs[own])["parts"]
+        found = session(prepared.inputs[own])
+        parts[own] = found["parts"]
+        if "surprise" in found:
+            surprise = np.zeros_like(parts[:, :-1]) if surprise is None else surprise
+            surprise[own] = found["surprise"]
         scorers.append(scorer)
-    return scorers, parts
+    return scorers, parts, surprise
 
 
 def _fit_closed(
-    model: Model, params: Any, net: Any, prepared: Prepared, options: FitOptions, started: float
+    model: Model,
+    params: Any,
+    net: Any,
+    prepared: Prepared,
+    options: FitOptions,
+    started: float,
+    samples: bool,
 ) -> joining.Fitted:
-    from aetool.operations import joining, recipes
+    from aetool.operations import joining
 
-    _, parts = cross_fit(net, params, prepared, options.device)
-    graphs, maps = solve(net, params, prepared, np.ones(len(prepared.features), bool))
-    few = prepared.features[:: -(-len(prepared.features) // recipes.FEW)]
+    _, parts, surprise = cross_fit(net, params, prepared, options.device, blocks=True)
+    graphs, maps = solve(net, params, prepared, prepared.kept)
+    if samples:
+        graphs[SAMPLING] = _recipe(maps, prepared)
+    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+    facts |= maps.report
+    facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
+    calibration = Calibration.of(parts, surprise)
+    made = _bundle(model.name, params, prepared, graphs, calibration, facts)
+    return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
+
+
+def _recipe(maps: closed_form.Solution, prepared: Prepared) -> bytes:
+    """What samples of a closed form are drawn by."""
+    from aetool.operations import recipes
+
+    few = prepared.features[prepared.kept]
+    few = few[:: -(-len(few) // recipes.FEW)]
     few = few.reshape(len(few), -1)
     z = maps.encode(few, prepared.spec.owners() >= 0)
     mixture = None
@@ -296,12 +369,7 @@ def _fit_closed(
         numbers = prepared.spec.numeric
         mixture = maps.scale[:, numbers], maps.weight[:, numbers]
     likely = maps.decode(z)
-    graphs[SAMPLING] = recipes.learn(maps.drawn, prepared.spec, few, z, likely, mixture, True)
-    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
-    facts |= maps.report
-    facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
-    made = _bundle(model.name, params, prepared, graphs, Calibration.of(parts), facts)
-    return joining.Fitted(made, np.arange(len(parts)), parts)
+    return recipes.learn(maps.drawn, prepared.spec, few, z, likely, mixture, True)
 
 
 def _fit_network(
@@ -331,12 +399,13 @@ def _fit_network(
         ),
         progress,
         seen,
+        prepared.kept,
     )
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
     few = prepared.features[trained.held_out[: recipes.FEW]]
     drawn = training.for_samples(trained.net, few)
     graphs[SAMPLING] = recipes.learn(trained.net.prior, prepared.spec, few, *drawn)
-    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": len(prepared.features)}
+    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts["seed"] = options.seed
     facts |= trained.facts
     empty = Calibration.of(np.zeros((0, 1)))

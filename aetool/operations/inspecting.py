@@ -43,6 +43,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
         "unit": model.unit,
         "score": "sum of parts over its second dimension; an anomaly is a score above threshold",
         "threshold": model.calibration.threshold(),
+        "calibration": model.calibration.to_json(),
     }
     graphs = {n: model.graphs[n] for n in bundles.GRAPHS if n in model.graphs}
     files = {**graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}

@@ -20,11 +20,13 @@ BULK, HIGH = 0.5, 0.8  # ranks of the held-out scores whose distance is a member
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A bundle, and the parts, (n, columns + 1), of the rows (n,) that its score had not seen."""
+    """A bundle, and the parts, (n, columns + 1), of the rows (n,) that its score had not seen; and
+    the surprise, (n, columns), of each column given the others, if the model tells it apart."""
 
     bundle: Bundle
     rows: Any
     parts: Any
+    surprise: Any = None
 
 
 def join(name: str, made: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
@@ -32,26 +34,28 @@ def join(name: str, made: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
 
     Each member's score is put on the scale of the first by the spread of held-out scores, from
     their median to their 80 % rank, and the parts are added up: a straight sum, so that columns
-    keep their shares. Code, decoder and samples are the last member's that has a code.
+    keep their shares. Code, decoder, samples and what is expected are the first member's.
     """
     rows = min((m.rows for m in made), key=len)  # what every member has held out
     parts = [m.parts[np.isin(m.rows, rows)] for m in made]
     spreads = [_spread(p) for p in parts]
     weights = [spreads[0] / s for s in spreads]
-    coded = [m.bundle for m in made if m.bundle.latent][-1:] or [made[0].bundle]
-    graphs = {n: d for n, d in coded[0].graphs.items() if n in GRAPHS or n == SAMPLING}
+    first = made[0].bundle
+    graphs = {n: d for n, d in first.graphs.items() if n in GRAPHS or n == SAMPLING}
     graphs["score.onnx"] = joined([m.bundle for m in made], weights)
     named = zip((m.bundle.plugin for m in made), weights, strict=True)
     facts = {**facts, "members": {n: round(float(w), 6) for n, w in named}}
-    facts |= {k: v for k, v in coded[0].facts.items() if k == "code_levels"}
+    facts |= {k: v for k, v in first.facts.items() if k in ("code_levels", "explained")}
     total = sum(w * p.astype(np.float64) for w, p in zip(weights, parts, strict=True))
+    surprise = made[0].surprise
+    if surprise is not None:
+        surprise = surprise[np.isin(made[0].rows, rows)]
     return dataclasses.replace(
-        coded[0],
+        first,
         plugin=name,
         params={},
-        unit=made[0].bundle.unit,
         graphs=graphs,
-        calibration=Calibration.of(np.asarray(total)),
+        calibration=Calibration.of(np.asarray(total), surprise),
         facts=facts,
         _sessions={},
     )
@@ -64,7 +68,7 @@ def _spread(parts: Any) -> float:
 
 
 def joined(members: Sequence[Bundle], weights: Sequence[float]) -> bytes:
-    """A score graph: parts are the weighted sums of the members', what is expected the first's."""
+    """A score graph: parts are the weighted sums of the members', all else is the first's."""
     first, g = members[0], Graph()
     spec = first.spec
     columns = len(spec.columns)
@@ -72,16 +76,19 @@ def joined(members: Sequence[Bundle], weights: Sequence[float]) -> bytes:
         x = g.input("pixels", TensorProto.UINT8, spec.shape or ())
     else:
         x = g.input("x", TensorProto.DOUBLE, [columns])
-    total, expected = "", ""
+    total = ""
+    others: dict[str, str] = {}
     for member, weight in zip(members, weights, strict=True):
         own = onnx.ModelProto.FromString(member.graphs["score.onnx"])
         found = g.embed(own, {own.graph.input[0].name: x})
         parts = g.op("Mul", found["parts"], g.const(weight))
         total = g.op("Add", total, parts) if total else parts
-        expected = expected or found["expected"]
+        others = others or found
     g.output("parts", total, TensorProto.FLOAT, [columns + 1])
+    if "surprise" in others:
+        g.output("surprise", others["surprise"], TensorProto.FLOAT, [columns])
     if first.schema is None:
-        g.output("expected", expected, TensorProto.FLOAT, spec.shape or ())
+        g.output("expected", others["expected"], TensorProto.FLOAT, spec.shape or ())
     else:
-        g.output("expected", expected, TensorProto.DOUBLE, [columns])
+        g.output("expected", others["expected"], TensorProto.DOUBLE, [columns])
     return g.build("score")

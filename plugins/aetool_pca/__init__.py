@@ -15,6 +15,10 @@ class Params:
     )
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
     trim: float = param(0.02, "part of the rows weighed down as far out", min=0.0, max=0.4)
+    joint: float = param(
+        0.25, "how much the density of all numbers together counts beside each column's, given the "
+        "others", min=0.0, max=100.0,
+    )  # fmt: skip
     probabilistic: bool = param(False, "score by the density of probabilistic PCA, without trim")
 
 

@@ -6,12 +6,13 @@ import numpy as np
 
 from aetool.closed_form import Batches, ClosedForm, Maps
 from aetool.errors import DataError
-from aetool.gaussians import Moments, conditionals, distances, moments, with_tails
+from aetool.gaussians import Moments, conditionals, distances, moments, with_joint, with_tails
 from aetool.model import Float
 
 DENSE = 1024  # features up to which the whole covariance is kept
 MOST = 4096  # features up to which a covariance is formed
 COMPONENTS = 64  # of the low-rank covariance of more features (pictures)
+JOINT_TRIM = 0.1  # part of the rows weighed down in the joint density
 INDICATOR_NOISE = 1e-3  # variance added to 0/1 features, whose blocks are singular
 FEATURE_NOISE = 1e-6  # likewise, for the others: a column may repeat another
 
@@ -38,7 +39,10 @@ class PCA(ClosedForm):
             far = distances(self._maps(found), self.spec, batches)
             cut = np.quantile(far, 1 - self.params.trim)
             found = moments(batches, np.minimum(1.0, (cut + 1e-9) / (far + 1e-9)))
-        return with_tails(self._maps(found), self.spec, batches)
+        maps = with_tails(self._maps(found), self.spec, batches)
+        if self.spec.shape is not None:
+            return maps
+        return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
 
     def _noise(self) -> Float:
         """Variance added to each feature: of rounding to its bucket, and against singularity."""
