@@ -279,10 +279,8 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
             own = g.take(parts, list(range(len(spec.columns))))
             parts = g.op("Concat", own, code, axis=1)
         parts = g.op("Mul", parts, g.const(1 / math.log(2)))
-        if not z:
-            columns = list(range(len(spec.columns)))
-            g.output("surprise", g.take(parts, columns), TensorProto.FLOAT, [len(columns)])
         if maps.joint is not None:
+            _say_surprise(g, maps, spec, features, expected, parts)
             parts = g.op("Add", parts, _together(g, maps.joint, spec, features))
     else:
         expected = _decoded(g, maps, _coded(g, maps, features))
@@ -294,6 +292,27 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
     g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
     close_graph(g, spec, schema, "expected", expected)
     return g.build("score")
+
+
+def _say_surprise(
+    g: Graph, maps: Maps, spec: Spec, features: str, expected: str, parts: str
+) -> None:
+    """Declares how surprising each column is given the others, in bits, for reasons to be ranked
+    by: as parts, but that numbers have no most. Where one value is wrong, those that it predicts
+    look wrong too, and only how far off they are tells which it is."""
+    columns = list(range(len(spec.columns)))
+    own = g.take(parts, columns)
+    off = g.op("Sub", g.take(features, spec.numeric), g.take(expected, spec.numeric))
+    square = g.op("Min", g.op("Mul", off, off), g.const(FARTHEST))
+    scale, weight = maps.scale[:, spec.numeric], maps.weight[:, spec.numeric]
+    cost = graphs.scale_mixture_nats(g, square, scale, weight)
+    cost = _where_present(g, spec, features, cost)
+    cost = graphs.sum_by_column(g, cost, spec.owner.tolist(), len(columns))
+    cost = g.op("Mul", g.take(cost, columns), g.const(1 / math.log(2)))
+    is_number = np.isin(columns, spec.owner)
+    cost = g.op("Mul", g.op("Max", cost, own), g.const(is_number))
+    rest = g.op("Mul", own, g.const(~is_number))
+    g.output("surprise", g.op("Add", cost, rest), TensorProto.FLOAT, [len(columns)])
 
 
 def _together(g: Graph, joint: Joint, spec: Spec, features: str) -> str:
@@ -308,6 +327,15 @@ def _together(g: Graph, joint: Joint, spec: Spec, features: str) -> str:
     return g.op("MatMul", cost, g.const(share))
 
 
+def _where_present(g: Graph, spec: Spec, features: str, cost: str) -> str:
+    """Costs of numbers, (B, numbers), 0 where the number is missing."""
+    if not (spec.gate >= 0).any():
+        return cost
+    flag = g.take(features, np.where(spec.gate >= 0, spec.gate, spec.flags[0][0]))
+    present = g.op("Sub", g.const(1.0), g.op("Mul", flag, g.const(spec.gate >= 0)))
+    return g.op("Mul", cost, present)
+
+
 def _last_zero(g: Graph, parts: str, columns: int) -> str:
     return g.op("Mul", parts, g.const([1.0] * columns + [0.0]))
 
@@ -319,11 +347,7 @@ def _surprise(g: Graph, maps: Maps, spec: Spec, features: str, expected: str) ->
         z, mean = g.take(features, spec.numeric), g.take(expected, spec.numeric)
         scales, weights = maps.scale[:, spec.numeric], maps.weight[:, spec.numeric]
         cost = graphs.mixture_nats(g, spec, z, mean, scales, weights)
-        if (spec.gate >= 0).any():
-            flag = g.take(features, np.where(spec.gate >= 0, spec.gate, spec.flags[0][0]))
-            present = g.op("Sub", g.const(1.0), g.op("Mul", flag, g.const(spec.gate >= 0)))
-            cost = g.op("Mul", cost, present)
-        costs.append(cost)
+        costs.append(_where_present(g, spec, features, cost))
         owner += spec.owner.tolist()
     # linear probabilities may leave (0, 1): never below a tenth of how often the level occurs, or
     # for flags a half, which extrapolate from far values of other columns
