@@ -36,7 +36,8 @@ class Joint:
 
     mean: (numbers,). axes: (numbers, k), of numbers less their mean; along each the mixture of
     zero-mean Gaussians of scale and weight, (components, k). share: (k, columns), how much of an
-    axis is each column's. amount: how much it counts.
+    axis is each column's. amount: how much it counts. lean: (features, numbers), what the rows
+    before tell of the numbers, which is taken off first.
     """
 
     mean: Float
@@ -45,6 +46,7 @@ class Joint:
     weight: Float
     share: Float
     amount: float
+    lean: Float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +165,7 @@ def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
     if schema is None:
         x = g.input("pixels", TensorProto.UINT8, spec.shape or ())
         return x, g.op("Flatten", graphs.prepare_image(g, x), axis=1)
-    x = g.input("x", TensorProto.DOUBLE, [len(spec.columns)])
+    x = g.input("x", TensorProto.DOUBLE, [schema.inputs])
     return x, graphs.prepare_table(g, schema, spec, x)
 
 
@@ -318,6 +320,8 @@ def _say_surprise(
 def _together(g: Graph, joint: Joint, spec: Spec, features: str) -> str:
     """(B, columns + 1) bits: how much rarer the numbers are together than the likeliest ones."""
     numbers = g.take(features, spec.numeric)
+    if joint.lean is not None:
+        numbers = g.op("Sub", numbers, g.op("MatMul", features, g.const(joint.lean)))
     bias = -joint.mean @ joint.axes
     along = g.op("Gemm", numbers, g.const(joint.axes), g.const(bias))
     square = g.op("Min", g.op("Mul", along, along), g.const(FARTHEST))

@@ -81,9 +81,7 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
 def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
     if schema is None:
         return graphs.prepare_image(g, g.input("pixels", TensorProto.UINT8, spec.shape or ()))
-    return graphs.prepare_table(
-        g, schema, spec, g.input("x", TensorProto.DOUBLE, [len(spec.columns)])
-    )
+    return graphs.prepare_table(g, schema, spec, g.input("x", TensorProto.DOUBLE, [schema.inputs]))
 
 
 def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:

@@ -13,6 +13,7 @@ from aetool.errors import DataError
 from aetool.model import Float, Int, Spec
 
 TAIL_ROWS, TAIL_STEPS, TAIL_START, TAIL_CUT = 8_000, 25, (1.0, 3.0, 10.0), 0.0025
+GIVEN_RIDGE = 1e-2  # beside variances of 1
 TRIMS, AXIS_NOISE, LEAST_AXIS = 3, 1e-3, 1e-3  # rounds; variance; deviation
 CONCENTRATIONS, FEWEST, MOST = 5, 20, 4096  # rounds; rows; numbers
 
@@ -108,12 +109,14 @@ def with_joint(maps: Maps, spec: Spec, batches: Batches, trim: float, amount: fl
     The axes are the whitened principal ones of a covariance from which the `trim` farthest rows are
     weighed down (Maronna 1976), and the tails along them are fitted as those of columns are. A row
     that is far in many columns at once is told by its neighbours in each, and only found here. What
-    an axis costs falls on the columns by the squares of its loadings.
+    an axis costs falls on the columns by the squares of its loadings. Where the rows before a row
+    are given, the density is of what they do not tell.
     """
     numbers = spec.numeric
     if not amount or len(numbers) < 2:
         return maps
-    chunks = _Columns(batches, numbers)
+    lean = _lean(spec, batches)
+    chunks = _Columns(batches, numbers, lean)
     found = moments(chunks)
     for _ in range(TRIMS if trim else 0):
         far = _squares(found, chunks)
@@ -126,7 +129,9 @@ def with_joint(maps: Maps, spec: Spec, batches: Batches, trim: float, amount: fl
     scale, weight = _mixture(square, np.full(len(numbers), LEAST_AXIS))
     share = np.zeros((len(numbers), len(spec.columns)))
     share[:, spec.owner] = vectors.T**2
-    return Maps(**{**maps.__dict__, "joint": Joint(found.mean, axes, scale, weight, share, amount)})
+    return Maps(
+        **{**maps.__dict__, "joint": Joint(found.mean, axes, scale, weight, share, amount, lean)}
+    )
 
 
 def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
@@ -145,13 +150,29 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
 
 
 class _Columns:
-    """Some features of batches."""
+    """Some features of batches, less what other features say of them: (features, some)."""
 
-    def __init__(self, batches: Batches, index: Int) -> None:
-        self.batches, self.index = batches, index
+    def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
+        self.batches, self.index, self.lean = batches, index, lean
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
-        return (batch.reshape(len(batch), -1)[:, self.index] for batch in self.batches)
+        for batch in self.batches:
+            flat = batch.reshape(len(batch), -1)
+            found = flat[:, self.index]
+            yield found if self.lean is None else found - (flat @ self.lean).astype(np.float32)
+
+
+def _lean(spec: Spec, batches: Batches) -> Float | None:
+    """(features, numbers): what the rows before a row say of its numbers, by ridge regression."""
+    if not spec.given:
+        return None
+    given = np.arange(spec.features - spec.given, spec.features)
+    m = moments(_Columns(batches, np.concatenate([given, spec.numeric])))
+    k = len(given)
+    cov = m.cov[:k, :k] + GIVEN_RIDGE * np.eye(k)
+    out = np.zeros((spec.features, len(spec.numeric)))
+    out[given] = np.linalg.solve(cov, m.cov[:k, k:])
+    return out
 
 
 def _eigen(m: Moments) -> tuple[Float, Float]:

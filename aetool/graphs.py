@@ -6,6 +6,7 @@ operator (those are placed on the CPU) and the batch as the only dynamic dimensi
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
-from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD, cycles_of
+from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD, cycles_of, table_spec, told_of
 from aetool.data.schema import CLIP, Schema
 from aetool.model import Spec
 
@@ -123,8 +124,17 @@ def weights_of(data: bytes) -> dict[str, npt.NDArray[Any]]:
 
 
 def prepare_table(g: Graph, schema: Schema, spec: Spec, x: str) -> str:
-    """(B, columns) float64 in user units to (B, features) float32, as scaling.table_features."""
+    """(B, inputs) float64 in user units to (B, features) float32, as scaling.table_features."""
     columns = schema.modelled
+    if schema.context:
+        alone = dataclasses.replace(schema, context=0)
+        own, told = table_spec(alone), told_of(schema)
+        laid = []
+        for first in range(0, schema.inputs, len(columns)):
+            row = g.take(x, list(range(first, first + len(columns))))
+            features = prepare_table(g, alone, own, row)
+            laid.append(g.take(features, told) if first else features)
+        return g.op("Concat", *laid, axis=1)
     parts = []
     number = [columns[i] for i in spec.owner]
     if number:
@@ -258,7 +268,8 @@ def unexpected_gaps(g: Graph, schema: Schema, x: str) -> str | None:
     penalty = [0.0 if c.gaps else math.log(schema.rows + 1) for c in schema.modelled]
     if not any(penalty):
         return None
-    return g.op("Mul", g.cast(g.op("IsNaN", x)), g.const(penalty))
+    own = g.take(x, list(range(len(penalty)))) if schema.context else x
+    return g.op("Mul", g.cast(g.op("IsNaN", own)), g.const(penalty))
 
 
 def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: npt.NDArray[Any]) -> str:

@@ -29,6 +29,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @options.model
 @click.option("-p", "--plugin", help="Closed form to learn where no model is given [pca].")
 @options.data_options
+@options.context_options
 @click.option("--top", type=click.IntRange(0), help="The N highest scores.")
 @click.option("--threshold", type=float, help="Anomaly: score above this.")
 @click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
@@ -66,6 +67,8 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
     bundle = options.load_model(model)
     if bundle is not None and (given["plugin"] or given["params"]):
         raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
+    if bundle is not None and given["context"]:
+        raise ParamError("--context is of the model: fit it with --context, not detect")
     append = [] if given["append"] else list(given["ids"]) or None
     one_shot = None if bundle else options.fit_options({**given, "all_rows": False})
     found = operations.detect(

@@ -20,6 +20,7 @@ from aetool.errors import DataError
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")
 @click.option("--target", metavar="CLEAN", help="DATA are damaged; these are the same, clean.")
 @click.option("--all-rows", is_flag=True, help="Use every row (default: a sample of 200,000).")
+@options.context_options
 @click.option("--robust", is_flag=True, help="Anomalies are among DATA: leave the farthest out.")
 @click.option("--fpr", help="Part of ordinary records that may be flagged: the model's threshold.")
 @click.option("--calibration", metavar="CLEAN", help="Ordinary records to set the threshold by.")

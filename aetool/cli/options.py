@@ -43,6 +43,20 @@ def data_options(command: F) -> F:
     return command
 
 
+def context_options(command: F) -> F:
+    """--context, --group, --order: the rows that a model is given beside each."""
+    for option in (
+        click.option("--order", metavar="COL", help="The order of rows [as they come]."),
+        click.option("--group", metavar="COL", help="Context is of rows of the same value here."),
+        click.option(
+            "--context", type=click.IntRange(0, 256), metavar="N",
+            help="Give the model the N rows before each.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
     """KEY=VALUE strings as a dictionary."""
     found = {}
@@ -81,6 +95,9 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         codec=bool(given.get("codec") or given.get("max_error") or given.get("students")),
         max_error=bounds(given.get("max_error") or ()),
         students=bool(given.get("students")),
+        context=given.get("context") or 0,
+        group=given.get("group") or "",
+        order=given.get("order") or "",
         robust=bool(given.get("robust")),
         target=given.get("target"),
     )

@@ -5,6 +5,8 @@ The same map is written as a graph by aetool.graphs; a test holds the two togeth
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +30,8 @@ def table_spec(schema: Schema) -> Spec:
             width = len(c.levels) + 1 + c.gaps
             categories.append((i, at, width))
             at += width
+    own, given = at, len(told_of(schema))
+    at += schema.context * given
     number = [columns[i] for i in numeric]
     return Spec(
         columns=tuple(c.name for c in columns),
@@ -41,7 +45,19 @@ def table_spec(schema: Schema) -> Spec:
         gate=np.array([flag_of.get(i, -1) for i in numeric], dtype=np.int64),
         flags=tuple(flags),
         categories=tuple(categories),
+        given=at - own,
     )
+
+
+def told_of(schema: Schema) -> list[int]:
+    """Which features of a row before are given: all but cycles of dates."""
+    columns = schema.modelled
+    numbers = sum(c.kind == "number" for c in columns)
+    flags = sum(c.gaps and c.kind != "category" for c in columns)
+    cycles = 2 * len(cycles_of(schema))
+    levels = sum(len(c.levels) + 1 + c.gaps for c in columns if c.kind == "category")
+    first = numbers + flags + cycles
+    return [*range(numbers + flags), *range(first, first + levels)]
 
 
 def image_spec(shape: tuple[int, int, int]) -> Spec:
@@ -62,8 +78,14 @@ def image_spec(shape: tuple[int, int, int]) -> Spec:
 
 
 def table_features(schema: Schema, X: Float) -> npt.NDArray[np.float32]:
-    """(rows, columns) in user units to (rows, features) float32."""
+    """(rows, inputs) in user units to (rows, features) float32."""
     columns = schema.modelled
+    if schema.context:
+        alone = dataclasses.replace(schema, context=0)
+        rows = [X[:, i : i + len(columns)] for i in range(0, X.shape[1], len(columns))]
+        laid = [table_features(alone, row) for row in rows]
+        told = told_of(schema)
+        return np.concatenate([laid[0], *(row[:, told] for row in laid[1:])], axis=1)
     spec = table_spec(schema)
     out = np.zeros((len(X), spec.features), dtype=np.float32)
     for feature, i in zip(spec.numeric, spec.owner, strict=True):

@@ -16,6 +16,7 @@ from aetool.model import Float
 
 KINDS = ("number", "category", "date", "text", "skip")
 MAX_LEVELS = 254
+MOST_CONTEXT = 256  # rows
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0
 HEAVY = 10.0  # robust deviations that one value in a thousand may reach before asinh is used
 FINENESS = 2.0**-10  # resolution of true floats, as a part of the robust range
@@ -70,10 +71,22 @@ CLIP = 12.0  # standardised values beyond this say nothing more
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table, in file order."""
+    """The columns of a table, in file order.
+
+    context: how many rows before a row, of the same value of the column `group`, in the order of
+    the column `order`, models are given beside it.
+    """
 
     columns: tuple[Column, ...]
     rows: int = 0
+    context: int = 0
+    group: str = ""
+    order: str = ""
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers of a row the graphs take: its own, then those of the rows before."""
+        return len(self.modelled) * (self.context + 1)
 
     @property
     def modelled(self) -> tuple[Column, ...]:
@@ -93,7 +106,8 @@ class Schema:
         for c in self.columns:
             filled = dataclasses.asdict(c).items()
             columns.append({k: v for k, v in filled if v != getattr(plain, k)})
-        return {"rows": self.rows, "columns": columns}
+        given = {"context": self.context, "group": self.group, "order": self.order}
+        return {"rows": self.rows, "columns": columns, **(given if self.context else {})}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
@@ -109,7 +123,11 @@ class Schema:
         names = [c.name for c in columns]
         if len(set(names)) != len(names):
             raise ValueError("duplicate column names")
-        return cls(tuple(columns), int(data["rows"]))
+        context = int(data.get("context", 0))
+        if not 0 <= context <= MOST_CONTEXT:
+            raise ValueError(f"a context of {context} rows")
+        group, order = str(data.get("group", "")), str(data.get("order", ""))
+        return cls(tuple(columns), int(data["rows"]), context, group, order)
 
     def encode(self, table: Table, name: str) -> Float:
         """The modelled columns as (rows, columns) float64: numbers in user units, categories as

@@ -36,7 +36,7 @@ def columns(parts: Float, typical: Float, marginal: Float | None = None) -> list
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
     """(rows, columns): surprise of each number on its own, as a standard normal's, at most 32."""
-    out = np.zeros(X.shape)
+    out = np.zeros((len(X), len(schema.modelled)))
     for i, column in enumerate(schema.modelled):
         if column.kind == "number":
             z = np.nan_to_num(column.lay(X[:, i]))

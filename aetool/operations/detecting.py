@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from aetool import plugins
 from aetool.bundle import Bundle
+from aetool.data.history import History, whole
 from aetool.data.images import ImageSource
 from aetool.data.schema import as_cells
 from aetool.data.sources import ROWS, TableSource, open_source
@@ -326,11 +327,23 @@ def inputs_of(
             first += len(pixels)
         return
     assert bundle.schema is not None
-    for table in source.batches():
+    schema = bundle.schema
+    history = History(schema) if schema.context else None
+    laid = None
+    batches: Iterable[Table] = source.batches()
+    if schema.order:  # which row comes before which is known when all are read
+        everything = concat(list(batches))
+        laid, batches = whole(schema, everything, source.name), [everything]
+    for table in batches:
         for start in range(0, max(len(table), 1), ROWS):
             part = table.take(slice(start, start + ROWS)) if len(table) > ROWS else table
             part = Table(part.names, part.values, table.first_row + start, part.typed)
-            yield first, bundle.schema.encode(part, source.name), part
+            if laid is not None:
+                x = laid[start : start + ROWS]
+            else:
+                x = schema.encode(part, source.name)
+                x = history.wide(x, part) if history else x
+            yield first, x, part
             first += len(part)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from aetool import closed_form, gaussians, plugins, runtime
 from aetool.bundle import SAMPLING, Bundle
 from aetool.data import scaling
+from aetool.data.history import whole
 from aetool.data.images import ImageSource
 from aetool.data.schema import Schema, drop, infer
 from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
@@ -42,9 +43,10 @@ class FitOptions:
     (empty: all). max_time in seconds. codec: learn also what archives of many small files share,
     for `compress -m`; max_error: for this bound (see CompressOptions) instead of for lossless ones;
     students: with small exact networks that predict columns, which takes a second for each.
-    robust: leave out the tenth of the rows that lies farthest out, and members that would learn
-    anomalies. target: a source of the same records, clean, where the data are damaged (for models
-    of pairs).
+    context: give the model this many rows before each, of the same group, in the order of the
+    column `order` (else as they come). robust: leave out the tenth of the rows that lies farthest
+    out, and members that would learn anomalies. target: a source of the same records, clean, where
+    the data are damaged (for models of pairs).
     """
 
     plugin: str | Model = "auto"
@@ -63,6 +65,9 @@ class FitOptions:
     codec: bool = False
     max_error: Mapping[str, str] = field(default_factory=dict)
     students: bool = False
+    context: int = 0
+    group: str = ""
+    order: str = ""
     robust: bool = False
     target: Any = None
 
@@ -222,14 +227,48 @@ def declared(options: FitOptions) -> Model:
 
 def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:
     """The source's training rows as features."""
-    most = 10**12 if options.all_rows else RESERVOIR
+    if (options.group or options.order) and not options.context:
+        raise ParamError("--group and --order say which rows come before: give --context N, too")
+    most = 10**12 if options.all_rows or options.context else RESERVOIR
     if isinstance(source, ImageSource):
+        if options.context:
+            raise ParamError("--context is of the rows of a table, not of pictures")
         pixels = source.sample(most, options.seed)
         spec = scaling.image_spec(source.shape)
         return Prepared(spec, scaling.image_features(pixels), pixels, None, source.count)
     table, total = source.sample(most, options.seed)
+    if options.context:
+        return _with_context(source, table, options)
     table = normal_rows(table, options.label, options.normal, source.name)
     return prepare_table(table, infer_schema(source, table, options), source.name, total)
+
+
+def _with_context(source: TableSource, table: Table, options: FitOptions) -> Prepared:
+    """Rows with those before them, ordinary ones or not; the rows to fit are chosen after."""
+    chosen = np.arange(len(table))
+    if options.label is not None:
+        found = labels(table, options.label, source.name)
+        if options.normal:
+            chosen = np.flatnonzero(np.isin(found, list(options.normal)))
+    own = normal_rows(table, options.label, options.normal, source.name)
+    schema = infer_schema(source, own, options)
+    order = schema[options.order] if options.order in own.names else None
+    if options.order and (order is None or order.kind not in ("date", "number")):
+        raise ParamError(f"--order {options.order}: {source.name} has no such date or number")
+    if options.group and options.group not in own.names:
+        raise ParamError(
+            f"--group {options.group}: no such column; there are {', '.join(own.names)}"
+        )
+    schema = dataclasses.replace(
+        schema, context=options.context, group=options.group, order=options.order
+    )
+    X = whole(schema, table, source.name)
+    if len(chosen) > RESERVOIR and not options.all_rows:
+        kept = np.random.default_rng(options.seed).choice(len(chosen), RESERVOIR, replace=False)
+        chosen = chosen[np.sort(kept)]
+    X = X[chosen]
+    features = scaling.table_features(schema, X)
+    return Prepared(scaling.table_spec(schema), features, X, schema, len(table))
 
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
@@ -346,7 +385,7 @@ def _fit_closed(
 
     _, parts, surprise = cross_fit(net, params, prepared, options.device, blocks=True)
     graphs, maps = solve(net, params, prepared, prepared.kept)
-    if samples:
+    if samples and not prepared.spec.given:
         graphs[SAMPLING] = _recipe(maps, prepared)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= maps.report
@@ -404,7 +443,8 @@ def _fit_network(
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
     few = prepared.features[trained.held_out[: recipes.FEW]]
     drawn = training.for_samples(trained.net, few)
-    graphs[SAMPLING] = recipes.learn(trained.net.prior, prepared.spec, few, *drawn)
+    if not prepared.spec.given:
+        graphs[SAMPLING] = recipes.learn(trained.net.prior, prepared.spec, few, *drawn)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts["seed"] = options.seed
     facts |= trained.facts
@@ -427,6 +467,8 @@ def _bundle(
     latent: int | None = None,
 ) -> Bundle:
     error = getattr(params, "error", "bits")
+    if prepared.spec.given:  # a record has no code of its own where those before it count
+        graphs, latent = {"score.onnx": graphs["score.onnx"]}, 0
     return Bundle(
         plugin=plugin,
         params={k: list(v) if isinstance(v, tuple) else v for k, v in vars(params).items()},

@@ -82,7 +82,7 @@ def _random_inputs(model: Bundle) -> Any:
         else:
             x = rng.uniform(c.low, c.high or 1.0, VERIFY_ROWS)
         columns.append(np.where(rng.random(VERIFY_ROWS) < 0.05, np.nan, x))
-    return np.stack(columns, axis=1)
+    return np.tile(np.stack(columns, axis=1), (1, model.schema.context + 1))
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:

@@ -75,7 +75,7 @@ def joined(members: Sequence[Bundle], weights: Sequence[float]) -> bytes:
     if first.schema is None:
         x = g.input("pixels", TensorProto.UINT8, spec.shape or ())
     else:
-        x = g.input("x", TensorProto.DOUBLE, [columns])
+        x = g.input("x", TensorProto.DOUBLE, [first.schema.inputs])
     total = ""
     others: dict[str, str] = {}
     for member, weight in zip(members, weights, strict=True):

@@ -1,0 +1,61 @@
+"""The rows before a row, of the same group, laid beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aetool.data.schema import Schema, as_cells
+from aetool.data.table import Table
+from aetool.errors import DataError
+from aetool.model import Float
+
+
+class History:
+    """Lays the last rows of each group beside its rows, and remembers them from batch to batch.
+
+    The rows of a group are taken in the order they come in.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.last: dict[str, Float] = {}
+
+    def wide(self, X: Float, table: Table) -> Float:
+        """(rows, columns) to (rows, columns * (context + 1)): each row, the row before it, the one
+        before that; all missing where the group has not so many."""
+        steps, columns = self.schema.context, X.shape[1]
+        out = np.full((len(X), columns * (steps + 1)), np.nan)
+        for name, rows in self._groups(table):
+            known = self.last.get(name, np.zeros((0, columns)))
+            seen = np.concatenate([known, X[rows]])
+            for k in range(steps + 1):
+                first = max(0, k - len(known))  # rows that have one k before them begin here
+                whole = seen[len(known) + first - k : len(seen) - k]
+                out[rows[first:], k * columns : (k + 1) * columns] = whole
+            self.last[name] = seen[max(0, len(seen) - steps) :]
+        return out
+
+    def _groups(self, table: Table) -> list[tuple[str, np.ndarray]]:
+        if not self.schema.group:
+            return [("", np.arange(len(table)))]
+        if self.schema.group not in table.names:
+            raise DataError(f"no column '{self.schema.group}', by which the model groups rows")
+        levels, index = as_cells(table[self.schema.group]).distinct()
+        order = np.argsort(index, kind="stable")
+        ends = np.cumsum(np.bincount(index, minlength=len(levels)))
+        return [(str(v), r) for v, r in zip(levels, np.split(order, ends[:-1]), strict=True)]
+
+
+def whole(schema: Schema, table: Table, name: str) -> Float:
+    """(rows, inputs) of a whole table, whose rows stay where they are: which come before which, the
+    column `order` says."""
+    X = schema.encode(table, name)
+    if not schema.context:
+        return X
+    order = np.arange(len(table))
+    if schema.order:
+        names = [c.name for c in schema.modelled]
+        order = np.argsort(X[:, names.index(schema.order)], kind="stable")
+    out = np.empty((len(X), schema.inputs))
+    out[order] = History(schema).wide(X[order], table.take(order))
+    return out
