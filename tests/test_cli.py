@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from aetool import bundle as bundles
-from aetool import cli
+from aetool import cli, operations
 from aetool.cli import COMMANDS, main
 
 ENV = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -231,8 +231,18 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def both(pca, rows_csv, work):
+    """pca, and what `fit` makes without any option."""
+    target = work / "auto.aem"
+    operations.fit(rows_csv).save(target)
+    return {"pca": pca, "auto": target}
+
+
+@pytest.mark.parametrize("model", ["pca", "auto"])
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_to_detect(run, rows_csv, pca, tmp_path, name):
+def test_bad_input_to_detect(run, rows_csv, both, tmp_path, name, model):
+    pca = both[model]
     change, status, words = BAD[name]
     text = change(rows_csv.read_text())
     if name == "reordered":

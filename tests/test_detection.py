@@ -74,8 +74,8 @@ def test_figures_are_those_of_scikit_learn():
 
 
 def test_the_column_that_costs_more_than_usual_is_named_first():
-    parts = np.array([[9.0, 1.0, 5.0, 0.0], [9.0, 6.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0]])
-    assert reasons.columns(parts, np.array([9.0, 1.0, 1.0, 0.0])) == [[2], [1], []]
+    parts = np.array([[9.0, 1.0, 5.0], [9.0, 6.0, 1.0], [1.0, 1.0, 1.0]])
+    assert reasons.columns(parts, np.array([9.0, 1.0, 1.0])) == [[2], [1], []]
 
 
 def test_one_shot_finds_the_planted_cell_and_says_why(rows_csv, tmp_path):

@@ -8,6 +8,7 @@ import torch
 import aetool
 from aetool import operations, plugins
 from aetool.errors import BundleError, ParamError, PluginError
+from aetool.model import make_params
 from aetool.nn import Likelihood
 from aetool.operations import FitOptions, fitting
 
@@ -65,14 +66,16 @@ def test_an_outlier_does_not_make_itself_at_home(clusters):
 
 
 def test_parts_of_a_join_are_those_of_its_members(rows_csv, tmp_path):
-    made = operations.fit(rows_csv, FitOptions("auto", epochs=5, device="cpu"))
+    chosen = FitOptions("auto", epochs=5, device="cpu", max_time=60.0)
+    made = operations.fit(rows_csv, chosen)
     model = plugins.get_model("auto")
     p = fitting.prepare(fitting.open_sources([rows_csv]), FitOptions("auto"))
     total = 0.0
-    for name, given in model.members:
-        own = operations.fit(rows_csv, FitOptions(name, given, epochs=5, device="cpu"))
+    for member in model.members:
+        chosen = FitOptions(member.model, member.params, epochs=5, device="cpu")
+        own = operations.fit(rows_csv, chosen)
         parts = own.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float)
-        total = total + made.facts["members"][name] * parts
+        total = total + made.facts["members"][member.model] * parts
     found = made.session("score.onnx", "cpu")(p.inputs)["parts"]
     assert np.allclose(found, total, rtol=1e-3, atol=1e-3)
     assert made.facts["members"]["pca"] == 1 and "left_out" not in made.facts
@@ -92,9 +95,12 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
         return resolve(path)
 
     monkeypatch.setattr(plugins, "resolve", without)
-    made = operations.fit(rows_csv, FitOptions("auto"))
-    assert set(made.facts["members"]) == {"pca", "prototypes"}
+    made = operations.fit(rows_csv, FitOptions("auto", max_time=60.0))
+    assert set(made.facts["members"]) == {"pca", "prototypes", "elm"}
     assert "needs torch" in made.facts["left_out"]["denoising"]
+    quick = operations.fit(rows_csv, FitOptions("auto"))
+    assert quick.facts["members"] == made.facts["members"]
+    assert "wants 30 s: the budget is 10 s" in quick.facts["left_out"]["denoising"]
     assert np.isfinite(operations.score(rows_csv, made, "cpu")).all()
 
 
@@ -102,8 +108,9 @@ def test_large_pictures_leave_out_what_cannot_take_them(tmp_path, run):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "p.npy", rng.integers(0, 255, (30, 80, 60), dtype=np.uint8))
     done = run("fit", tmp_path / "p.npy", "-p", "auto", "--epochs", 1, "-o", tmp_path / "m.aem")
-    assert done.status == 0 and "left out pca: 4800 features are more" in done.err, done.err
-    assert "adds up prototypes x 1, denoising x" in done.err
+    assert done.status == 0, done.err
+    assert "left out pca, which failed: 4800 features are more" in done.err, done.err
+    assert "left out elm" in done.err and "adds up prototypes x 1, denoising x" in done.err
     assert run("detect", tmp_path / "p.npy", "-m", tmp_path / "m.aem").status == 0
 
 
@@ -112,7 +119,7 @@ def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
         aetool.fit(rows_csv, "auto", latent=3)
     refused = run("detect", rows_csv, "-p", "auto")
     assert refused.status == 2 and "takes a closed form" in refused.err
-    assert "joins pca + prototypes + denoising" in run("plugins", "show", "auto").out
+    assert "joins pca + prototypes + elm + denoising" in run("plugins", "show", "auto").out
 
 
 def test_one_scale_for_all_is_taught_by_squared_errors(clusters):
@@ -132,3 +139,38 @@ def test_one_scale_for_all_is_taught_by_squared_errors(clusters):
     half = torch.from_numpy(spec.half).float()
     normal = torch.distributions.Normal(0.0, net.log_scale.detach().exp())
     assert torch.allclose(parts[:, :3], -normal.log_prob(x) - (2 * half).log(), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def wide(clusters):
+    return operations.fit(clusters, FitOptions("elm", {"latent": 64}))
+
+
+def test_the_decoder_of_random_units_is_the_least_squares_one(clusters):
+    spec = ready(clusters).spec
+    params = make_params(plugins.get_model("elm"), {"latent": 40, "noise": 0.0})
+    net = plugins.resolve(plugins.get_model("elm").net)(spec, params)
+    x = ready(clusters).features
+    found = net.fit([x])
+    z = found.encode(x, np.ones(3, bool))
+    assert (z >= 0).all() and (z == 0).mean() > 0.2
+    best = np.column_stack([z, np.ones(len(z))])
+    theirs = best @ np.linalg.lstsq(best, x, rcond=None)[0]
+    ours = ((found.decode(z) - x) ** 2).mean()
+    least = ((theirs - x) ** 2).mean()
+    assert least <= ours < least + 0.02, "but for the ridge, and the rows kept aside"
+
+
+def test_it_pulls_noise_back_to_where_records_lie(clusters, wide):
+    x = ready(clusters).features.astype(float)
+    prepared = ready(clusters)
+    encoder = wide.session("encoder.onnx", "cpu")(prepared.inputs)["z"]
+    likely = wide.session("decoder.onnx", "cpu")(encoder)["likely"]
+    moved = x + 0.5 * np.random.default_rng(0).standard_normal(x.shape)
+    spread = (x.std(axis=0), x.mean(axis=0))
+    assert likely.shape == x.shape and np.abs(likely - x).mean() < 0.3 * spread[0].mean()
+    net = plugins.resolve(plugins.get_model("elm").net)
+    params = make_params(plugins.get_model("elm"), {"latent": 256, "noise": 0.5})
+    found = net(prepared.spec, params).fit([prepared.features])
+    back = found.decode(found.encode(moved, np.ones(3, bool)))
+    assert ((back - x) ** 2).mean() < 0.8 * ((moved - x) ** 2).mean()

@@ -89,11 +89,16 @@ class Calibration:
 
         Between kept ranks interpolated. Vovk, Gammerman & Shafer 2005, section 2.2.
         """
-        below = np.interp(scores, self.scores, self.ranks, left=0.0) if self.rows else 0 * scores
-        exact = np.searchsorted(self.scores, scores, side="left")
-        top = exact >= len(self.scores)
-        at_least = np.where(top, 0.0, np.clip(self.rows - below + (below > 0), 0, self.rows))
-        return (1 + at_least) / (1 + self.rows)
+        if not self.rows:
+            return np.ones(len(scores))
+        after = np.searchsorted(self.scores, scores, side="left")
+        ranks = np.concatenate([[0.0], self.ranks, [self.rows + 1.0]])
+        ends = np.concatenate([[-np.inf], self.scores, [np.inf]])
+        low, high = ranks[after], ranks[after + 1] - 1  # of how many rows it lies above, at least
+        width = ends[after + 1] - ends[after]
+        inner = np.isfinite(width) & (width > 0)
+        part = np.where(inner, (scores - ends[after]) / np.where(inner, width, 1.0), 0.0)
+        return (1 + self.rows - (low + part * np.maximum(high - low, 0.0))) / (1 + self.rows)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form, of which from_json makes the same calibration."""

@@ -1,0 +1,138 @@
+"""The rows before a row: laid beside it, over batches and groups, and of use."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.data import scaling
+from aetool.data.history import History
+from aetool.data.sources import open_source
+from aetool.operations import FitOptions, fitting
+
+
+def waves(rows=600, seed=0):
+    """A wave that each row continues, in two groups that take turns, and a number that follows it."""
+    rng = np.random.default_rng(seed)
+    half = rows // 2
+    wave = np.stack([np.sin(np.arange(half) / 7), np.cos(np.arange(half) / 11)], axis=1).ravel()
+    a = wave + 0.01 * rng.standard_normal(rows)
+    return pd.DataFrame(
+        {
+            "when": np.arange(rows) // 2,
+            "unit": ["u", "v"] * half,
+            "a": a.round(4),
+            "b": (2 * a + 0.3 * rng.standard_normal(rows)).round(3),
+            "c": rng.standard_normal(rows).round(2),
+        }
+    )
+
+
+OPTIONS = {"context": 2, "group": "unit"}
+
+
+@pytest.fixture(scope="module")
+def table():
+    return waves()
+
+
+@pytest.fixture(scope="module")
+def fitted(table):
+    return operations.fit(table, FitOptions("pca", **OPTIONS))
+
+
+def test_the_rows_before_are_those_of_the_group_whatever_the_batches(table, fitted):
+    schema = fitted.schema
+    source = open_source(table)
+    whole = next(iter(source.batches()))
+    X = schema.encode(whole, "t")
+    columns = X.shape[1]
+    expected = np.full((len(X), 3 * columns), np.nan)
+    for i in range(len(X)):
+        for k in range(3):
+            if i - 2 * k >= 0:  # groups take turns
+                expected[i, k * columns : (k + 1) * columns] = X[i - 2 * k]
+    for sizes in ([len(X)], [1] * len(X), [3, 1, 250, 2, len(X) - 256]):
+        history, found, first = History(schema), [], 0
+        for size in sizes:
+            rows = slice(first, first + size)
+            found.append(history.wide(X[rows], whole.take(rows)))
+            first += size
+        np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+@pytest.mark.parametrize("plugin", ["pca", "prototypes", "elm"])
+def test_graphs_lay_context_as_features_are(plugin, table):
+    frame = table.assign(b=table["b"].where(table.index % 9 > 0), d=["x", "y", "x"] * 200)
+    made = operations.fit(frame, FitOptions(plugin, **OPTIONS))
+    prepared = fitting.prepare(open_source(frame), FitOptions(plugin, **OPTIONS))
+    spec = made.spec
+    assert prepared.features.shape[1] == spec.features and spec.given > 0
+    assert (spec.owners()[-spec.given :] == -1).all(), "the rows before are seen, not scored"
+    laid = scaling.table_features(made.schema, prepared.inputs)
+    np.testing.assert_array_equal(laid, prepared.features)
+    alone = operations.fit(frame, FitOptions(plugin))
+    own = scaling.table_features(alone.schema, prepared.inputs[:, : len(spec.columns)])
+    np.testing.assert_array_equal(laid[:, : own.shape[1]], own)
+    assert np.isfinite(operations.score(frame, made, "cpu")).all()
+
+
+def test_what_the_rows_before_tell_makes_a_jump_surprising(table, fitted):
+    odd = waves(seed=1)
+    odd.loc[300, ["a", "b"]] = [-odd.loc[300, "a"], -odd.loc[300, "b"]]  # it agrees with itself
+    assert abs(odd.loc[300, "a"]) > 0.5
+    scores = operations.score(odd, fitted, "cpu")
+    assert 300 in np.argsort(-scores)[:2]
+    without = operations.score(odd, operations.fit(table, FitOptions("pca")), "cpu")
+    assert (without > without[300]).mean() > 0.1, "alone it is quite usual"
+    found = operations.detect(odd, fitted, top=1)
+    assert found.named[0][0][0] in ("a", "b")
+
+
+def test_scores_land_on_their_rows_whatever_the_order(table):
+    made = operations.fit(table, FitOptions("pca", **OPTIONS, order="when"))
+    shuffled = table.sample(frac=1.0, random_state=0)
+    again = operations.fit(shuffled, FitOptions("pca", **OPTIONS, order="when"))
+    assert again.graphs.keys() == made.graphs.keys()
+    scores = operations.score(table, made, "cpu")
+    np.testing.assert_array_equal(
+        operations.score(shuffled, made, "cpu"), scores[shuffled.index.to_numpy()]
+    )
+
+
+def test_a_model_of_context_is_stored_exported_and_streams(table, tmp_path, run):
+    path, model = tmp_path / "t.csv", tmp_path / "m.aem"
+    table.to_csv(path, index=False)
+    done = run("fit", path, "-p", "auto", "--context", 3, "--group", "unit", "-o", model)
+    assert done.status == 0, done.err
+    loaded = bundles.load(model)
+    assert loaded.schema.context == 3 and loaded.schema.group == "unit"
+    assert run("export", model, "-o", tmp_path / "onnx", "--verify").status == 0
+    assert run("verify", model).status == 0
+    alone = run("detect", path, "-m", model, "--all").out
+    assert run("detect", path, "-m", model, "--all").out == alone
+    one_shot = run("detect", path, "--context", 2, "--group", "unit", "--top", 3)
+    assert one_shot.status == 0 and one_shot.out.count("\n") == 4
+    refused = run("compress", path, "-m", model, "--lossy", "-o", tmp_path / "x.aez")
+    assert refused.status == 2 and "has no code" in refused.err
+
+
+def test_context_that_cannot_be(table, tmp_path, run):
+    path = tmp_path / "t.csv"
+    table.to_csv(path, index=False)
+    model = tmp_path / "m.aem"
+    for args, words in (
+        (["--group", "unit"], "give --context N"),
+        (["--context", 2, "--group", "zz"], "no such column"),
+        (["--context", 2, "--order", "unit"], "no such date or number"),
+        (["--context", 999], "is not in the range"),
+    ):
+        done = run("fit", path, *args, "-o", model)
+        assert done.status == 2 and words in done.err, done.err
+        assert not model.exists()
+    assert run("fit", path, "-p", "pca", "--context", 1, "--group", "unit", "-o", model).status == 0
+    assert run("detect", path, "-m", model, "--context", 1).status == 2
+    table.drop(columns="unit").to_csv(path, index=False)
+    gone = run("detect", path, "-m", model)
+    assert gone.status == 2 and "'unit'" in gone.err

@@ -1,0 +1,159 @@
+"""False-discovery rates, calibration by clean records, and robust fits."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.detection.calibration import Calibration, discoveries
+from aetool.errors import DataError, ParamError
+from aetool.operations import FitOptions
+
+
+def plain(rows, seed, odd=0):
+    """Three related numbers; the last `odd` rows lie elsewhere."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.standard_normal((rows, 2))
+    X = hidden @ [[1.0, 0.5, -0.5], [0.3, 1.0, 0.8]] + 0.2 * rng.standard_normal((rows, 3))
+    X[rows - odd :] += rng.choice([-1, 1], (odd, 3)) * rng.uniform(1.5, 4, (odd, 3))
+    return pd.DataFrame(X.round(3), columns=list("abc"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return operations.fit(plain(2000, 0), FitOptions("pca"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_discoveries_are_those_of_benjamini_and_hochberg(seed):
+    p = np.random.default_rng(seed).beta(0.4, 1.0, 40).round(2)  # with ties
+    best = 0
+    for k in range(1, 41):
+        if np.sort(p)[k - 1] <= 0.2 * k / 40:
+            best = k
+    found = discoveries(p, 0.2)
+    assert found.sum() == best
+    assert not found.any() or p[found].max() < p[~found].min(initial=2.0)
+    assert discoveries(np.zeros(0), 0.1).shape == (0,)
+
+
+def test_clean_records_make_p_values_exact(model):
+    clean = plain(999, 1)
+    scores = np.sort(operations.score(clean, model, "cpu"))
+    found = operations.detect(plain(50, 2), model, calibration=clean, all_rows=True)
+    at_least = (scores[None, :] >= found.score[:, None]).sum(axis=1)
+    np.testing.assert_allclose(found.p, (1 + at_least) / 1000, atol=1e-12)
+
+
+def test_false_discoveries_are_as_few_as_asked_for(model):
+    false, hits = [], []
+    for seed in range(20):
+        data = plain(600, 100 + seed, odd=120)
+        found = operations.detect(data, model, fdr=0.1, calibration=plain(1500, 200 + seed))
+        wrong = int((found.row < 480).sum())
+        false.append(wrong / max(found.flagged, 1))
+        hits.append((found.flagged - wrong) / 120)
+    assert np.mean(false) <= 0.1 and np.mean(hits) > 0.5
+
+
+def test_a_false_positive_rate_holds_on_fresh_rows(model):
+    for rate in (0.1, 0.01):
+        found = operations.detect(plain(20_000, 7), model, fpr=rate)
+        assert 0.5 * rate < found.flagged / 20_000 < 1.6 * rate
+
+
+def test_thresholds_are_stored_and_exported(tmp_path, run):
+    data, clean, target = tmp_path / "t.csv", tmp_path / "clean.csv", tmp_path / "m.aem"
+    plain(500, 0).to_csv(data, index=False)
+    plain(400, 1).to_csv(clean, index=False)
+    args = ("fit", data, "-p", "pca", "-o", target)
+    assert run(*args, "--fpr", "2%", "--calibration", clean).status == 0
+    made = bundles.load(target)
+    assert made.calibration.rows == 400 and made.calibration.fpr == 0.02
+    assert made.facts["calibrated_apart"]
+    scores = np.sort(operations.score(clean, made, "cpu"))
+    rank = int(np.ceil(0.98 * 401))
+    assert made.calibration.threshold() == pytest.approx(scores[rank - 1], rel=1e-5)
+    assert run("export", target, "-o", tmp_path / "onnx").status == 0
+    about = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert about["threshold"] == pytest.approx(made.calibration.threshold())
+    assert Calibration.from_json(about["calibration"]).threshold() == about["threshold"]
+    quiet = run("detect", data, "-m", target, "--fdr", "10%")
+    assert quiet.status == 0 and "approximate" not in quiet.err
+
+
+def test_a_rate_that_is_not_exact_says_so(tmp_path, run):
+    data, target = tmp_path / "t.csv", tmp_path / "m.aem"
+    plain(300, 0, odd=5).to_csv(data, index=False)
+    assert "these very records" in run("detect", data, "--fdr", "10%").err
+    assert run("fit", data, "--robust", "-o", target).status == 0
+    assert "may hold anomalies" in run("detect", data, "-m", target, "--fdr", "10%").err
+    assert run("fit", data, "-p", "pca", "-o", target, "-f").status == 0
+    assert "the data that were fitted" in run("detect", data, "-m", target, "--fdr", "0.1").err
+
+
+def test_thresholds_that_cannot_be(model, tmp_path):
+    data = plain(50, 0)
+    with pytest.raises(ParamError, match="--fdr must lie"):
+        operations.detect(data, model, fdr=1.0)
+    with pytest.raises(ParamError, match="exclude"):
+        operations.detect(data, model, fdr=0.1, top=3)
+    with pytest.raises(ParamError, match="needs a model"):
+        operations.detect(data, calibration=data)
+    with pytest.raises(DataError, match="no records"):
+        operations.detect(data, model, calibration=data.head(0))
+    with pytest.raises(DataError, match="'c' is missing"):
+        operations.detect(data, model, calibration=data[["a", "b"]])
+
+
+def test_a_robust_fit_is_of_the_bulk():
+    """A twentieth of the rows, all in one far place, pull a plain fit to themselves."""
+    dirty = plain(1000, 0)
+    dirty.loc[950:, :] = [6.0, -6.0, 6.0]
+    dirty += 0.05 * np.random.default_rng(1).standard_normal(dirty.shape)
+    made = operations.fit(dirty.round(3), FitOptions("auto", robust=True))
+    assert made.facts["robust"] and made.facts["fitted_rows"] == 900
+    assert "would learn anomalies" in made.facts["left_out"]["prototypes"]
+    scores = operations.score(dirty.round(3), made, "cpu")
+    assert set(np.argsort(-scores)[:50]) == set(range(950, 1000))
+    plainly = operations.fit(dirty.round(3), FitOptions("auto"))
+    worst = operations.score(dirty.round(3), plainly, "cpu")
+    assert worst[950:].min() / np.median(worst) < scores[950:].min() / np.median(scores)
+
+
+def test_a_robust_network_is_not_taught_the_farthest(rows_csv):
+    made = operations.fit(rows_csv, FitOptions("ae", robust=True, epochs=3, device="cpu"))
+    assert made.facts["fitted_rows"] == 270 and made.calibration.rows == 30
+
+
+def test_what_is_rare_as_a_whole_costs_beside_what_columns_are_given_the_others():
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal(3000)
+    X = hidden[:, None] + 0.1 * rng.standard_normal((3000, 6))
+    far = pd.DataFrame(np.vstack([X, np.full(6, 9.0)]).round(3), columns=list("abcdef"))
+    rank = {}
+    for joint in (0.0, 1.0):
+        made = operations.fit(far.iloc[:-1], FitOptions("pca", {"joint": joint}))
+        scores = operations.score(far, made, "cpu")
+        rank[joint] = int((scores > scores[-1]).sum())
+        session = made.session("score.onnx", "cpu")
+        assert ("surprise" in session.outputs) == (joint > 0)
+    assert rank[1.0] == 0 < rank[0.0], "every column agrees with the others, and all are far"
+
+
+def test_the_wrong_value_is_named_and_not_those_it_predicts():
+    rng = np.random.default_rng(0)
+    load = rng.uniform(10, 100, 4000)
+    table = {
+        f"s{i}": (k * load + rng.standard_normal(4000)).round(2) for i, k in enumerate((1, 2, 5, 9))
+    }
+    frame = pd.DataFrame(table)
+    made = operations.fit(frame, FitOptions("pca"))
+    for column in table:
+        odd = frame.iloc[:50].copy()
+        odd.loc[20, column] += 150.0
+        found = operations.detect(odd, made, top=1)
+        assert found.row[0] == 20 and found.named[0][0][0] == column
