@@ -70,7 +70,7 @@ def _dressed(plain: bundles.Bundle) -> Bundle:
     return Bundle(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)})
 
 
-def fit(data: Any, plugin: str = "auto", **params: Any) -> Bundle:
+def fit(data: Any, plugin: str | None = None, **params: Any) -> Bundle:
     """Fit a model on a DataFrame, a path, or a list of paths.
 
     params: parameters of the model (latent=8, ...) and fields of FitOptions (label, normal, drop,

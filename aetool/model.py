@@ -41,7 +41,8 @@ class Member:
     """A model that another adds up: its name, and parameters that differ from its own defaults.
 
     data: kinds it is tried on. seconds: it is tried where the time budget is at least this.
-    robust: whether it withstands anomalies among the rows that it is fitted on.
+    robust: whether it withstands anomalies among the rows that it is fitted on. context: whether
+    it gains by the rows before a row.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Member:
     data: frozenset[str] = frozenset({"table", "image"})
     seconds: float = 0.0
     robust: bool = False
+    context: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def make_params(model: Model, given: Mapping[str, Any]) -> Any:
     fields = {f.name: f for f in dataclasses.fields(model.Params)}
     unknown = [k for k in given if k not in fields]
     if unknown:
-        allowed = ", ".join(fields) or "none"
-        raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; it has: {allowed}")
+        has = f"it has: {', '.join(fields)}" if fields else "it has none; choose another with -p"
+        raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; {has}")
     return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in given.items()})
 
 

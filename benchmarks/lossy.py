@@ -38,7 +38,7 @@ def curve(fit: Path, data: Path, drop: tuple) -> np.ndarray:
     points = []
     for latent in CURVE:
         try:
-            model = operations.fit(fit, FitOptions(params={"latent": latent}, drop=drop))
+            model = operations.fit(fit, FitOptions("pca", {"latent": latent}, drop=drop))
         except ParamError:
             continue
         size, best = size_and_error(data, model, None, drop)

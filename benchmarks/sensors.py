@@ -96,7 +96,8 @@ def figures(found: pd.DataFrame, moved: dict[int, tuple[str, str]]) -> dict[str,
     """Precision, recall (also of each kind), and how often the tampered column is named."""
     rows = (found["row"].to_numpy() - 1).tolist()
     named = {
-        r: [w.partition("=")[0] for w in why.split("; ")] for r, why in zip(rows, found["why"])
+        r: [w.partition("=")[0] for w in why.split("; ")]
+        for r, why in zip(rows, found["why"], strict=True)
     }
     hits = [r for r in rows if r in moved]
     out = {

@@ -43,7 +43,7 @@ def test_a_frame_goes_in_and_comes_back_on_its_own_index(frame):
 
 
 def test_encode_and_decode(frame):
-    model = aetool.fit(frame, latent=3)
+    model = aetool.fit(frame, "pca", latent=3)
     codes = model.encode(frame)
     assert codes.shape == (200, 3) and codes.dtype == np.float32
     back = model.decode(codes)
@@ -73,7 +73,7 @@ def test_pictures_in_arrays(tmp_path):
     from aetool.testing import pictures
 
     np.save(tmp_path / "p.npy", pictures(60)[:, 0])
-    model = aetool.fit(tmp_path / "p.npy", latent=6)
+    model = aetool.fit(tmp_path / "p.npy", "pca", latent=6)
     codes = model.encode(tmp_path / "p.npy")
     back = model.decode(codes)
     assert back.shape == (60, 1, 8, 8) and back.dtype == np.uint8

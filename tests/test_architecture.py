@@ -10,11 +10,20 @@ from tests.conftest import fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "model", "hookspecs", "plugins", "data", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "closed_form", "gaussians", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
+    "graphs", "closed_form", "gaussians", "hidden", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "testing"},
-    "onnx": {"exact", "runtime", "graphs", "closed_form", "prototypes", "export", "operations"},
+    "onnx": {
+        "exact",
+        "runtime",
+        "graphs",
+        "closed_form",
+        "hidden",
+        "prototypes",
+        "export",
+        "operations",
+    },
     "onnxruntime": {"exact", "runtime", "operations", "cli"},
     "pyarrow": {"data", "cli"},
     "pandas": {"data", "operations"},
@@ -133,7 +142,7 @@ def test_the_runtime_path_imports_no_heavy_package(rows_csv, pca, vae, tmp_path)
 
 def test_public_names_are_there():
     assert aetool.__all__ == sorted(
-        ["Archive", "Bundle", "Continuous", "Discrete", "Model", "NetParams", "Reader", "Spec",
+        ["Archive", "Bundle", "Continuous", "Discrete", "Member", "Model", "NetParams", "Reader", "Spec",
          "__version__", "fit", "hookimpl", "load", "open", "param"]
     )  # fmt: skip
     for name in aetool.__all__:

@@ -111,7 +111,7 @@ def test_target_error_is_met_or_refused(air, tmp_path):
 
 
 def test_fewer_code_units_are_smaller(air, tmp_path):
-    model = operations.fit(air, FitOptions(params={"latent": 8}))
+    model = operations.fit(air, FitOptions("pca", {"latent": 8}))
     sizes = []
     for latent in (2, 8):
         chosen = CompressOptions(lossy=True, force=True, latent=latent)

@@ -39,7 +39,7 @@ def encode(
         raise ParamError("--color needs --plot")
     bundle = options.load_model(model)
     if bundle is None:
-        bundle = fitting.fit(data, options.fit_options({**given, "device": device}))
+        bundle = fitting.on_the_spot(data, options.fit_options({**given, "device": device}))
     elif given["plugin"] or given["params"]:
         raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
     if output is not None:

@@ -14,7 +14,7 @@ from aetool.errors import DataError
 @click.command()
 @click.argument("data", nargs=-1, required=True)
 @click.option("-o", "--output", help="Where to write the model [DATA.aem].")
-@click.option("-p", "--plugin", default="auto", show_default=True, help="The kind of model.")
+@click.option("-p", "--plugin", help="The kind of model [auto].")
 @options.data_options
 @click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")

@@ -74,12 +74,11 @@ def names(items: tuple[str, ...]) -> list[str]:
 
 
 def fit_options(given: Mapping[str, Any]) -> FitOptions:
-    """FitOptions from the options of a command; without a plugin, what is learned on the spot."""
+    """FitOptions from the options of a command."""
     from aetool.operations import FitOptions
-    from aetool.operations.fitting import ONE_SHOT
 
     return FitOptions(
-        plugin=given.get("plugin") or ONE_SHOT,
+        plugin=given.get("plugin"),
         params=pairs(given["params"], "-O"),
         types=pairs(given["types"], "--type"),
         drop=names(given["drop"]),

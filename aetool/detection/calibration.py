@@ -98,7 +98,8 @@ class Calibration:
         width = ends[after + 1] - ends[after]
         inner = np.isfinite(width) & (width > 0)
         part = np.where(inner, (scores - ends[after]) / np.where(inner, width, 1.0), 0.0)
-        return (1 + self.rows - (low + part * np.maximum(high - low, 0.0))) / (1 + self.rows)
+        below = low + part * np.maximum(high - low, 0.0)
+        return np.asarray((1 + self.rows - below) / (1 + self.rows))
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-able form, of which from_json makes the same calibration."""

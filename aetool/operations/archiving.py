@@ -53,7 +53,7 @@ def compress(
     source = sources.open_source(data)
     learned = model is None
     if model is None:
-        model = fitting.fit(data, options.fit)
+        model = fitting.on_the_spot(data, options.fit)
     check_kind(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no code: --lossy needs a model with an encoder")

@@ -217,7 +217,7 @@ def evaluate(
     source = open_source(data)
     if model is None and fit is None:
         label_column = None if isinstance(source, ImageSource) else label
-        fit = fitting.FitOptions(plugin=fitting.ONE_SHOT, label=label_column)
+        fit = fitting.FitOptions(label=label_column)
     scorer, bundle, calibration = _scorer(source, model, fit, device)
     scores = _all_scores(source, bundle, scorer)
     if isinstance(source, ImageSource):
@@ -276,8 +276,8 @@ def _scorer(
         check_kind(source, model)
         session = model.session("score.onnx", device)
         return (lambda x, _: session(x)), model, model.calibration
-    options = options or fitting.FitOptions(plugin=fitting.ONE_SHOT)
-    chosen = fitting.declared(options)
+    options = options or fitting.FitOptions()
+    chosen = fitting.declared(options, fitting.ON_THE_SPOT)
     prepared = fitting.prepare(source, options)
     net = None if chosen.members else plugins.resolve(chosen.net)
     if not hasattr(net, "fit"):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
 BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
 TRIMMED = 0.1  # of the rows, in a robust fit
-ONE_SHOT = "pca"  # what detection learns from its own data
+DEFAULT, ON_THE_SPOT = "auto", "pca"  # models: that fit learns, and where none is given
 FEWEST_TO_CROSS = 20
 CHUNK = 8192
 
@@ -38,10 +38,11 @@ CHUNK = 8192
 class FitOptions:
     """How to fit.
 
-    plugin: the name of an installed model, or a declaration. types: column to kind; drop / keep:
-    columns; label and normal: the column kept out of the model, and its values that are fitted
-    (empty: all). max_time in seconds. codec: learn also what archives of many small files share,
-    for `compress -m`; max_error: for this bound (see CompressOptions) instead of for lossless ones;
+    plugin: the name of an installed model, or a declaration; None for the default. types: column
+    to kind; drop / keep: columns; label and normal: the column kept out of the model, and its
+    values that are fitted (empty: all). max_time in seconds. codec: learn also what archives of
+    many small files share, for `compress -m`; max_error: for this bound (see CompressOptions)
+    instead of for lossless ones;
     students: with small exact networks that predict columns, which takes a second for each.
     context: give the model this many rows before each, of the same group, in the order of the
     column `order` (else as they come). robust: leave out the tenth of the rows that lies farthest
@@ -49,7 +50,7 @@ class FitOptions:
     the data are damaged (for models of pairs).
     """
 
-    plugin: str | Model = "auto"
+    plugin: str | Model | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     drop: Sequence[str] = ()
@@ -100,7 +101,7 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     """
     options = options or FitOptions()
     started = time.monotonic()
-    model = declared(options)
+    model = declared(options, DEFAULT)
     params = make_params(model, options.params)
     source = open_sources(data if isinstance(data, list | tuple) else [data])
     if source.kind not in model.data:
@@ -173,6 +174,9 @@ def _joint(
         if options.robust and not member.robust:
             left[name] = "would learn anomalies among the rows"
             continue
+        if options.context and not member.context:
+            left[name] = "makes little of the rows before"
+            continue
         try:
             found = plugins.get_model(name)
             params = make_params(found, member.params)
@@ -218,11 +222,17 @@ def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
     )
 
 
-def declared(options: FitOptions) -> Model:
-    """The declaration of the model that the options name."""
+def declared(options: FitOptions, otherwise: str) -> Model:
+    """The declaration of the model that the options name, or of this one if they name none."""
     if isinstance(options.plugin, Model):
         return options.plugin
-    return plugins.get_model(options.plugin)
+    return plugins.get_model(options.plugin or otherwise)
+
+
+def on_the_spot(data: Any, options: FitOptions | None) -> Bundle:
+    """What is learned of data where an operation needs a model and none is given."""
+    options = options or FitOptions()
+    return fit(data, dataclasses.replace(options, plugin=options.plugin or ON_THE_SPOT))
 
 
 def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:

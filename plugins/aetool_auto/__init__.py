@@ -16,7 +16,7 @@ def aetool_models() -> Iterable[Model]:
         "columns that contradict each other, records far from all others, and records that a wide "
         "denoising autoencoder cannot restore: the scores of several models, added up",
         members=(
-            Member("pca", {"joint": 1.0}, robust=True),
+            Member("pca", {"joint": 1.0}, robust=True, context=True),
             Member("prototypes"),
             Member("elm"),
             Member("denoising", DEEP, seconds=30.0),
