@@ -1,12 +1,18 @@
-"""Fits a small deep model for the slim environment, which has no torch to fit one."""
+"""Fits what the slim environment is to run: a deep model, which it has no torch to fit, and the scores
+of it and of the default model in this environment."""
 
 import sys
 from pathlib import Path
 
-from aetool import operations
+from aetool import cli, operations
 from aetool.cli.demo import DATA, TABLE
 
 path = Path(sys.argv[1])
-if not path.exists():
-    options = operations.FitOptions(plugin="vae", epochs=3)
-    operations.fit(DATA / TABLE, options).save(path)
+for target, options in (
+    (path, operations.FitOptions(plugin="vae", epochs=3)),
+    (path.with_stem("default"), operations.FitOptions()),
+):
+    if not target.exists():
+        operations.fit(DATA / TABLE, options).save(target)
+    scored = ["detect", str(DATA / TABLE), "-m", str(target), "--all", "-q", "-f"]
+    assert cli.status([*scored, "-o", str(target.with_suffix(".csv"))]) == 0

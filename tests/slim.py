@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 model = Path(sys.argv[1]).resolve()
+default = model.with_stem("default")
 for package in ("torch", "onnxscript", "pytest", "sklearn"):
     assert importlib.util.find_spec(package) is None, f"{package} is installed: this is not slim"
 
@@ -18,6 +19,12 @@ COMMANDS = f"""
 --help
 plugins list
 fit {table} -p pca -o m.aem
+fit {table} -o auto.aem
+fit {table} --context 2 --order time --robust -o context.aem
+detect {table} -m auto.aem --fdr 10% --calibration {table}
+detect {table} -m context.aem --top 3
+detect {table} -m {model} --all -q -o deep.csv
+detect {table} -m {default} --all -q -o default.csv
 detect {table} --top 3
 detect {table} -m m.aem
 detect {table} -m {model} --top 3
@@ -42,6 +49,9 @@ with tempfile.TemporaryDirectory() as folder:
         assert done.returncode == 0, f"aetool {line}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
     assert (Path(folder) / "a.csv").read_bytes() == table.read_bytes()
+    for scored in (model, default):
+        there = scored.with_suffix(".csv").read_bytes()
+        assert (Path(folder) / f"{scored.stem}.csv").read_bytes() == there, "the same scores"
     command = [sys.executable, "-m", "aetool", "fit", str(table), "-p", "vae", "-o", "x.aem"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "pip install 'aetool[train]'" in done.stderr, done.stderr
