@@ -157,3 +157,28 @@ def test_the_wrong_value_is_named_and_not_those_it_predicts():
         odd.loc[20, column] += 150.0
         found = operations.detect(odd, made, top=1)
         assert found.row[0] == 20 and found.named[0][0][0] == column
+
+
+def test_a_chain_of_columns_is_told_by_mending_each():
+    """The first column is told without the others: only mending it shows that it was the wrong one."""
+    rng = np.random.default_rng(0)
+    a = rng.uniform(0, 10, 3000)
+    frame = pd.DataFrame({"a": a, "b": 2 * a, "c": 3 * a, "d": 5 * a}).round(1)
+    frame += 0.1 * rng.standard_normal(frame.shape)
+    frame["e"] = np.where(a > 5, "hot", "cold")
+    frame = frame.round(2)
+    made = operations.fit(frame, FitOptions("masked", epochs=60, device="cpu"))
+    for column, wrong in (("a", 9.0), ("c", 28.0), ("e", "hot")):
+        odd = frame[(a > 1) & (a < 2)].head(30).reset_index(drop=True)
+        odd.loc[11, column] = wrong
+        found = operations.detect(odd, made, top=1)
+        assert found.row[0] == 11 and found.named[0][0][0] == column
+    assert found.named[0][0][1:] == ("hot", "cold"), "found and, given the others, expected"
+
+
+def test_values_go_to_standard_units_and_back(rows_csv):
+    schema = operations.fit(rows_csv, FitOptions("pca")).schema
+    for column in schema.modelled:
+        if column.kind == "number":
+            x = np.linspace(column.low, column.high, 50)
+            np.testing.assert_allclose(column.unlay(column.lay(x)), x, atol=1e-9)

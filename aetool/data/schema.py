@@ -65,6 +65,11 @@ class Column:
         t = np.arcsinh(u) if self.curved else u
         return np.clip((t - self.mean) / self.deviation, -CLIP, CLIP)
 
+    def unlay(self, z: Float) -> Float:
+        """The user units that lay maps to z."""
+        t = z * self.deviation + self.mean
+        return self.center + self.spread * (np.sinh(t) if self.curved else t)
+
 
 CLIP = 12.0  # standardised values beyond this say nothing more
 

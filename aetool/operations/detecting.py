@@ -152,7 +152,7 @@ def detect(
         )
     else:
         decide = lambda s, first: s > cut  # noqa: E731
-    collected = _Collected(bundle, held, append)
+    collected = _Collected(bundle, held, append, _repaired(bundle, scorer))
     for batch in _scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
@@ -367,13 +367,26 @@ def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> Float:
     return np.concatenate(found)
 
 
+def _repaired(bundle: Bundle, scorer: Parts) -> Callable[[Float], Float] | None:
+    """What scores records of which a value was changed, for a model whose parts are of each column
+    given some of the others: those alone do not say which value is wrong."""
+    if bundle.schema is None or "likely" not in bundle.session("score.onnx").outputs:
+        return None
+    return lambda x: np.asarray(scorer(x, 0)["parts"].sum(axis=1, dtype=np.float64))
+
+
 class _Collected:
     """Gathers the records to report, batch by batch."""
 
     def __init__(
-        self, bundle: Bundle, calibration: Calibration, append: Sequence[str] | None
+        self,
+        bundle: Bundle,
+        calibration: Calibration,
+        append: Sequence[str] | None,
+        repaired: Callable[[Float], Float] | None,
     ) -> None:
         self.bundle, self.calibration, self.append = bundle, calibration, append
+        self.repaired = repaired
         self.row: list[int] = []
         self.score: list[float] = []
         self.anomaly: list[bool] = []
@@ -391,14 +404,18 @@ class _Collected:
         parts = batch.parts[keep]
         typical = self.calibration.typical
         if self.bundle.schema is not None:
-            alone = None
-            if self.bundle.unit == "bits":
-                alone = reasons.marginal_bits(self.bundle.schema, batch.inputs[keep])
-            usual = typical[: len(self.bundle.spec.columns)]
-            named = reasons.columns(batch.surprise[keep], usual, alone)
-            said = reasons.explain(
-                self.bundle.schema, batch.inputs[keep], batch.expected[keep], named
-            )
+            schema, inputs = self.bundle.schema, batch.inputs[keep]
+            alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
+            usual = typical[: len(schema.modelled)]
+            surprise, expected = batch.surprise[keep], batch.expected[keep]
+            if self.repaired is not None and len(keep):
+                odd = flagged[keep]  # of others the parts must do: it takes many scores each
+                surprise[odd], expected[odd] = reasons.leave_one_out(
+                    schema, inputs[odd], self.repaired
+                )
+                surprise[odd] += usual
+            named = reasons.columns(surprise, usual, alone)
+            said = reasons.explain(schema, inputs, expected, named)
             self.named += said
             self.why += [reasons.line(s) for s in said]
         else:
