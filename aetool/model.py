@@ -111,6 +111,7 @@ class Spec:
     laid through asinh). It counts only where the flag feature `gate[i]` is 0 (gate -1: always).
     `flags` are (feature, column): 1 where the column's value is missing.
     `categories` are (column, first feature, width): a one-hot block.
+    The last `given` features are of the rows before a row, and context as well.
     A model's decode returns the same layout: means, and logits for flags and one-hot blocks.
     """
 

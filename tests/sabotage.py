@@ -11,7 +11,7 @@ from aetool_vae.net import VAE
 class Resampled(VAE):
     """Draws its code anew at every score."""
 
-    def parts(self, x, given=None):
+    def parts(self, x):
         mean, log_var = self.posterior(x)
         z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
         return self.likelihood(x, self.decode(z))
@@ -20,7 +20,7 @@ class Resampled(VAE):
 class DeadKL(VAE):
     """Never pays for what its code says."""
 
-    def parts(self, x, given=None):
+    def parts(self, x):
         found = super().parts(x)
         return torch.cat([found[:, :-1], found[:, -1:] * 0], dim=1)
 
@@ -28,7 +28,7 @@ class DeadKL(VAE):
 class FlippedKL(VAE):
     """Is paid for what its code says."""
 
-    def parts(self, x, given=None):
+    def parts(self, x):
         found = super().parts(x)
         return torch.cat([found[:, :-1], -found[:, -1:]], dim=1)
 
@@ -36,14 +36,14 @@ class FlippedKL(VAE):
 class Peeking(AutoEncoder):
     """Hands its decoder the record itself."""
 
-    def parts(self, x, given=None):
+    def parts(self, x):
         return self.likelihood(x, x + 0 * self.decode(self.encode(x)))
 
 
 class BatchDependent(AutoEncoder):
     """Centres a batch by its own mean."""
 
-    def encode(self, x, given=None):
+    def encode(self, x):
         z = self.encoder(x)
         return z - z.mean(dim=0)
 

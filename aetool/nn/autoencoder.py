@@ -18,8 +18,8 @@ class AutoEncoder(nn.Module):
 
     x: (batch, features) float32 laid out by the Spec, or pictures (batch, C, H, W). The parameters
     of the likelihood have the same layout: means, and logits for flags and one-hot blocks.
-    A model may be given the previous rows: encode, decode and parts take an optional
-    given, (batch, spec.given). Every random draw comes from the generator that is passed in.
+    Where a model is given the rows before a row, theirs are the last spec.given features of x: seen
+    like cycles of dates, and not scored. Every random draw comes from the generator passed in.
     """
 
     encoder: nn.Module
@@ -55,7 +55,7 @@ class AutoEncoder(nn.Module):
             self.spec, self.latent, width=self.width(), depth=self.params.depth
         )
 
-    def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
         """(batch, latent): what is stored."""
         return self.encoder(x)
 
@@ -63,21 +63,21 @@ class AutoEncoder(nn.Module):
         """(batch, latent): codes as training draws them of x, for `sample` to learn from."""
         return self.encode(x)
 
-    def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         """Parameters of the likelihood, laid out as x."""
         return self.decoder(z)
 
-    def expected(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def expected(self, x: Tensor) -> Tensor:
         """Parameters of the likelihood of x that the model holds likely, laid out as x."""
-        return self.decode(self.encode(x, given), given)
+        return self.decode(self.encode(x))
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """What the encoder sees in training instead of x."""
         return x
 
-    def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def parts(self, x: Tensor) -> Tensor:
         """(batch, columns + 1) nats: each column's cost, and last what all share."""
-        return self.likelihood(x, self.expected(x, given))
+        return self.likelihood(x, self.expected(x))
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's."""

@@ -40,7 +40,7 @@ class MADE(AutoEncoder):
         self.out = MaskedLinear(sizes[-1], degree, False) if layers else None
         self.straight = MaskedLinear(degree, degree, False)
 
-    def expected(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def expected(self, x: Tensor) -> Tensor:
         """Parameters of each column given those before it, laid out as x."""
         flat = x.flatten(1)
         found, h = self.straight(flat), flat
@@ -50,7 +50,7 @@ class MADE(AutoEncoder):
             found = found + self.out(h)
         return found.reshape(-1, *self.spec.shape) if self.spec.shape else found
 
-    def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def parts(self, x: Tensor) -> Tensor:
         return self.likelihood(x, self.expected(x))
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:

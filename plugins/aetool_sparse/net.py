@@ -30,7 +30,7 @@ class Sparse(AutoEncoder):
             raise ParamError(f"k of sparse must be at most latent ({size}), got {self.params.k}")
         return size
 
-    def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
         z = self.encoder(x)
         if self.params.kl:
             z = torch.sigmoid(z)

@@ -49,10 +49,10 @@ class VAE(AutoEncoder):
         mean, log_sigma = self.q.moments(self.encoder(x))
         return mean, 2 * log_sigma
 
-    def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
         return self.q.mean(self.encoder(x))
 
-    def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         out = self.decoder(z)
         if self.likelihood.bernoulli:
             out = (255 * torch.sigmoid(out) - PIXEL_MEAN) / PIXEL_SPREAD
@@ -70,7 +70,7 @@ class VAE(AutoEncoder):
         eps = torch.randn((len(x), 1, self.latent), generator=rng, device=x.device)
         return self.q.sample(self.encoder(x), eps)[0].flatten(1)
 
-    def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def parts(self, x: Tensor) -> Tensor:
         h = self.encoder(x)
         cost, ratio = self.bound(x, h, h[:, None, : self.latent] * 0 + self.draws)
         kl = self.q.kl(h)

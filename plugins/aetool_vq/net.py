@@ -102,10 +102,10 @@ class VQ(AutoEncoder):
         flat = self.book.flatten(0, 1).index_select(0, places.flatten())
         return flat.reshape(-1, codes.shape[1] * self.params.dim)
 
-    def encode(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def encode(self, x: Tensor) -> Tensor:
         return self.chosen(self.vectors(x)).float()
 
-    def decode(self, z: Tensor, given: Tensor | None = None) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor:
         return self.decoder(self.entries(z.round().clamp(0, self.size - 1).long()))
 
     def prior_logits(self, z: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class VQ(AutoEncoder):
         logits = F.log_softmax(self.prior_logits(codes.float()), dim=2)
         return -torch.gather(logits, 2, codes[:, :, None])[:, :, 0]
 
-    def parts(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+    def parts(self, x: Tensor) -> Tensor:
         codes = self.chosen(self.vectors(x))
         cost = self.likelihood(x, self.decoder(self.entries(codes)))
         return torch.cat([cost[:, :-1], self.told(codes).sum(dim=1, keepdim=True)], dim=1)

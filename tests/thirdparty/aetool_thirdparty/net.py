@@ -8,5 +8,5 @@ from aetool.nn import AutoEncoder
 class Bounded(AutoEncoder):
     """z = tanh(slope * encoder(x))."""
 
-    def encode(self, x, given=None):
+    def encode(self, x):
         return torch.tanh(self.params.slope * self.encoder(x))
