@@ -86,8 +86,7 @@ def one(path: Path, protocol: str, detector: str, seed: int, params: dict[str, s
     return {
         "protocol": protocol,
         "dataset": path.stem,
-        "detector": detector,
-        "params": params,
+        "detector": " ".join([detector, *(f"{k}={v}" for k, v in params.items())]),
         "seed": seed,
         "auroc": round(auroc(scores, y[score]), 6),
         "auprc": round(average_precision(scores, y[score]), 6),

@@ -14,8 +14,7 @@ HEAD = """# Benchmarks
 
 One script a question; each prints a table and appends its rows to `results/`, with the commit, seed
 and a checksum of the data. This page is written from those rows by `python tables.py`. Data are looked
-for in `--data DIR` (default `../shared/data`), and a benchmark without them is skipped; peers' figures
-come from the folder `baselines` beside it. Times are of one small 2-core machine under load: compare
+for in `--data DIR` (default `../shared/data`), and a benchmark without them is skipped. Times are of one small 2-core machine under load: compare
 them within one table only.
 """
 
@@ -38,19 +37,122 @@ def markdown(frame: pd.DataFrame, columns: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def detection(peers: Path) -> str:
-    """Ours beside the peers, on the sets each covers."""
+def detection() -> list[str]:
+    """Ours and the peers on the labelled sets; halves of the sets; units of the score."""
     import detect
 
     rows = read("detect", ["protocol", "dataset", "detector", "seed"])
     if rows.empty:
-        return ""
-    theirs = (
-        pd.read_csv(peers)
-        if peers.exists()
-        else pd.DataFrame(columns=["protocol", "dataset", "detector", "auroc", "auprc", "status"])
+        return []
+    plain = rows["detector"].str.contains("=")
+    parts = ["\n## Labelled sets, in one run with PyOD's detectors (`detect.py`)\n",
+             "semi: fitted on a random half of the ordinary rows, the rest scored. unsup: fitted on all rows, anomalies\n"
+             "among them, and the same rows scored; `auto --robust` was named beforehand as the one to compare there.\n"
+             "Means over sets of each set's mean over seeds; ranks by AUROC among detectors that took every set; CPU\n"
+             "seconds of one thread. Peers take standardised features; MCD does not end on 1,555 of them, and KDE and OCSVM\n"
+             "are run up to 6,000 rows. Networks of ours: one seed, of an earlier state that does not differ for them.",
+             detect.report(rows[~plain])]  # fmt: skip
+    names = sorted(rows["dataset"].unique())
+    semi = rows[~plain & (rows["protocol"] == "semi")]
+    per_set = semi.groupby(["detector", "dataset"])[["auroc", "auprc"]].mean()
+    whole = per_set.groupby("detector").size()
+    per_set = per_set.loc[whole.index[whole == len(names)]]
+    halves = pd.concat(
+        {
+            label: per_set[per_set.index.get_level_values(1).isin(part)].groupby("detector").mean()
+            for label, part in (("first", names[::2]), ("second", names[1::2]))
+        },
+        axis=1,
     )
-    return detect.report(rows, theirs[theirs["status"] == "ok"])
+    halves.columns = ["a1", "p1", "a2", "p2"]
+    halves = halves.sort_values("a1", ascending=False).head(12).round(4).reset_index()
+    parts += ["\nThe same (semi) by halves of the sets: every other one by name, from `10_cover` on, on which most trials\n"
+              "were made, and the others, which were looked at as well when members were chosen: neither half is untouched.\n",
+              markdown(halves, {"detector": "detector", "a1": "AUROC, first half", "p1": "average precision",
+                                "a2": "AUROC, second half", "p2": "average precision "})]  # fmt: skip
+    mean = (
+        rows[rows["protocol"] == "semi"].groupby(["detector", "dataset"])[["auroc", "auprc"]].mean()
+    )
+    mean = mean.groupby("detector").mean().round(4)
+    units = {"pca": "each column given the others, and all numbers together", "masked": "log-likelihood",
+             "pca probabilistic=true": "log-likelihood (PPCA)", "vae": "negative ELBO",
+             "ae": "likelihood of the reconstruction", "denoising": "likelihood of the reconstruction",
+             "elm": "likelihood, one deviation", "prototypes": "mixture bound, one deviation"}  # fmt: skip
+    lines = []
+    for name, what in units.items():
+        row = {"detector": name, "what": what}
+        for key, label in (("b", name), ("m", f"{name} error=mse")):
+            if label in mean.index:
+                row |= {f"{key}a": mean.loc[label, "auroc"], f"{key}p": mean.loc[label, "auprc"]}
+        lines.append(row)
+    if any("ma" in row for row in lines):
+        parts += ["\nPlain reconstruction error beside the score in bits (semi; means over the sets):\n",
+                  markdown(pd.DataFrame(lines), {"detector": "model", "ma": "AUROC, plain error", "mp": "average precision",
+                                                 "ba": "AUROC, bits", "bp": "average precision ", "what": "what the bits are"})]  # fmt: skip
+    return parts
+
+
+def mean_over(name: str, keys: list[str], by: list[str], columns: list[str]) -> pd.DataFrame:
+    """Latest rows of a benchmark, averaged over the other keys."""
+    rows = read(name, keys)
+    if rows.empty:
+        return rows
+    return rows.groupby(by, sort=False)[columns].mean().round(4).reset_index()
+
+
+def trust() -> list[str]:
+    """Thresholds, reasons, time and scale."""
+    parts = []
+    figures = ["planted", "flagged", "precision", "recall", "first", "among_three"]
+    found = mean_over(
+        "sensors", ["detector", "seed", "threshold"], ["detector", "threshold"], figures
+    )
+    if not found.empty:
+        parts += ["\n## Planted sensors: what is flagged, and the column named first (`sensors.py`)\n",
+                  "One week of a pump a minute, 1 % of the rows with one tampered value; fitted on the two weeks before it\n"
+                  "(one-shot: on nothing else). first, among three: of the true hits. Means over seeds.\n",
+                  markdown(found, {"detector": "detector", "threshold": "--fpr", **{c: c.replace("_", " ") for c in figures}})]  # fmt: skip
+    rows = read("thresholds", ["dataset", "detector", "seed"])
+    if not rows.empty:
+        each = rows.groupby(["detector", "dataset"])[["fpr", "default_fpr", "fdp", "found"]].mean()
+        lines = []
+        for detector, part in each.groupby("detector"):
+            row = {"detector": detector, "sets": len(part)}
+            for c in ("fpr", "default_fpr"):
+                row[c] = (
+                    f"{100 * part[c].mean():.2f} ({100 * part[c].min():.2f} .. {100 * part[c].max():.2f})"
+                )
+            row |= {"fdp": f"{part['fdp'].mean():.3f} (at most {part['fdp'].max():.3f})"}
+            row |= {"found": f"{part['found'].mean():.3f}"}
+            lines.append(row)
+        parts += ["\n## Thresholds that were asked for (`thresholds.py`)\n",
+                  "Rates on ordinary rows that no model has seen, of sets with at least 1,000 of them: mean over sets and seeds\n"
+                  "(least and most of a set's mean).\n",
+                  markdown(pd.DataFrame(lines), {"detector": "detector", "sets": "sets", "fpr": "flagged by --fpr 1 %, in %",
+                                                 "default_fpr": "by default, in %",
+                                                 "fdp": "false discoveries by --fdr 0.1 with --calibration",
+                                                 "found": "anomalies found so"})]  # fmt: skip
+    found = mean_over("skab", ["run", "detector", "seed"], ["detector"], ["auroc", "auprc"])
+    if not found.empty:
+        rows = read("skab", ["run", "detector", "seed"])
+        best = (
+            rows.pivot_table(index="run", columns="detector", values="auroc").round(3).reset_index()
+        )
+        parts += ["\n## Time: 34 runs of a water test bench (`skab.py`)\n",
+                  "Fitted on the first 400 rows of each run, the others scored point by point. `auto 3`: with `--context 3`.\n",
+                  markdown(found.sort_values("auroc", ascending=False), {"detector": "detector", "auroc": "AUROC", "auprc": "average precision"}),
+                  "\nAUROC of every run:\n", markdown(best, {c: c for c in best.columns})]  # fmt: skip
+    found = mean_over("adult", ["detector", "seed"], ["detector"], ["auroc", "auprc"])
+    if not found.empty:
+        parts += ["\n## Shuffled categories: adult, 1 % of the rows (`adult.py`)\n",
+                  "Peers on one-hot categories and standardised numbers. Means over seeds.\n",
+                  markdown(found.sort_values("auroc", ascending=False), {"detector": "detector", "auroc": "AUROC", "auprc": "average precision"})]  # fmt: skip
+    found = read("throughput", ["job", "detector"])
+    if not found.empty:
+        parts += ["\n## Scale of one machine (`throughput.py`)\n",
+                  markdown(found, {"job": "job", "detector": "detector", "rows_per_s": "rows a second", "seconds": "seconds",
+                                   "peak_mb": "peak MB"})]  # fmt: skip
+    return parts
 
 
 def archives() -> list[str]:
@@ -139,7 +241,6 @@ def family() -> list[str]:
 
 def main() -> None:
     """Write the page."""
-    options = common.parser(__doc__).parse_args()
     parts = [HEAD]
     start = read("startup", ["job"])
     if not start.empty:
@@ -150,9 +251,8 @@ def main() -> None:
         parts += ["\n## Mixed types: KDD Cup 1999, half of the normal rows fitted (`kdd.py`)\n",
                   markdown(kdd, {"detector": "plugin", "auroc": "AUROC", "average_precision": "average precision",
                                  "precision": "precision at threshold", "recall": "recall", "fit_cpu_s": "fit CPU s"})]  # fmt: skip
-    found = detection(options.data.parent / "baselines" / "detect.csv")
-    if found:
-        parts += ["\n## Labelled sets, beside peers (`detect.py`)\n", found]
+    parts += detection()
+    parts += trust()
     parts += family()
     one = read("oneclass", ["class", "detector"])
     if not one.empty:

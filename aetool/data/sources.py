@@ -221,7 +221,8 @@ class ArrowSource(TableSource):
                 pa.RecordBatch.from_pylist([], schema=self._table.schema)
             ]
             return
-        with pq.ParquetFile(self._path) as file:
+        # read ahead, pyarrow keeps every byte that it has read
+        with pq.ParquetFile(self._path, pre_buffer=False) as file:
             try:
                 if not file.metadata.num_rows:
                     yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
