@@ -1,5 +1,7 @@
 """The rows before a row: laid beside it, over batches and groups, and of use."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,6 +118,13 @@ def test_a_model_of_context_is_stored_exported_and_streams(table, tmp_path, run)
     assert one_shot.status == 0 and one_shot.out.count("\n") == 4
     refused = run("compress", path, "-m", model, "--lossy", "-o", tmp_path / "x.aez")
     assert refused.status == 2 and "has no code" in refused.err
+    for args in (["encode", path, "-o", tmp_path / "z.csv"], ["denoise", path, "-o", tmp_path / "d.csv"],
+                 ["sample", "-o", tmp_path / "s.csv"], ["similar", path, "--row", 1, "--in", path]):  # fmt: skip
+        none = run(*args, "-m", model)
+        assert none.status == 2 and none.err.count("\n") == 1, none.err
+    about = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert about["context"]["rows"] == 3 and about["context"]["group"] == "unit"
+    assert "context" in run("info", model).out
 
 
 def test_context_that_cannot_be(table, tmp_path, run):

@@ -50,23 +50,23 @@ def demo(output: str) -> int:
 def commands(deep: bool) -> list[str]:
     """The demo's command lines; @NAME is a file in its folder."""
     table, pictures = f"@{TABLE}", f"@{PICTURES}"
-    lines = [f"detect {table} --top 5 --id time --format table"]
+    model = "@air.aem" if deep else "@usual.aem"
+    deeper = "ae -O error=mse --epochs 150" if deep else "pca"
+    lines = [
+        f"detect {table} --top 5 --id time --format table",
+        f"fit {table} -o @usual.aem -f",
+        f"detect {table} -m @usual.aem --top 5 --id time --format table",
+    ]
     if deep:
-        lines += [
-            f"fit {table} -p vae -o @air.aem -f",
-            f"detect {table} -m @air.aem --top 5 --id time --format table",
-            "export @air.aem -o @onnx -f --verify",
-        ]
-    else:
-        lines.append(f"fit {table} -o @air.aem -f")
+        lines += [f"fit {table} -p vae -o @air.aem -f", "export @air.aem -o @onnx -f --verify"]
     return [
         *lines,
         f"compress {table} -f",
-        f"compress {table} --lossy -m @air.aem -o @air.aez -f",
-        "verify @air.aez @air.aem",
-        "decompress @air.aez -m @air.aem -o @air.restored.csv -f",
-        "decompress @air.aez -m @air.aem -c --rows 0:3",
-        f"fit {pictures} {'-p ae -O error=mse --epochs 150' if deep else ''} -o @pictures.aem -f",
+        f"compress {table} --lossy -m {model} -o @air.aez -f",
+        f"verify @air.aez {model}",
+        f"decompress @air.aez -m {model} -o @air.restored.csv -f",
+        f"decompress @air.aez -m {model} -c --rows 0:3",
+        f"fit {pictures} -p {deeper} -o @pictures.aem -f",
         f"detect {pictures} -m @pictures.aem --top 3 --format table",
         f"compress {pictures} --lossy -m @pictures.aem -o @pictures.aez -f",
         "decompress @pictures.aez -m @pictures.aem -o @pictures.restored.npz -f",

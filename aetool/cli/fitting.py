@@ -69,7 +69,8 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     )
     if "members" in facts:
         said = (f"{name} x {weight:.3g}" for name, weight in facts["members"].items())
-        click.echo(f"adds up {', '.join(said)}, each on the scale of its held-out scores", err=True)
+        scale = ", each on the scale of its held-out scores" if len(facts["members"]) > 1 else ""
+        click.echo(f"adds up {', '.join(said)}{scale}", err=True)
     for name, why in facts.get("left_out", {}).items():
         click.echo(f"left out {name}, which {why}", err=True)
     if facts.get("copies"):

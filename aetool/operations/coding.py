@@ -26,6 +26,8 @@ CSV = {"format": "csv", **text.Dialect().__dict__}
 def encoder_of(model: Bundle, device: str) -> runtime.Session:
     """The session that gives codes "z"; ParamError for a model that has none."""
     if "encoder.onnx" not in model.graphs:
+        if model.spec.given:
+            raise ParamError(f"{model.name}: has no code of a row alone; fit without --context")
         raise ParamError(f"{model.plugin} has no code")
     return model.session("encoder.onnx", device)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aetool.operations import joining
 
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
+STRETCHES = 3  # of rows, in each fold of those that are blocks
 BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
 TRIMMED = 0.1  # of the rows, in a robust fit
 DEFAULT, ON_THE_SPOT = "auto", "pca"  # models: that fit learns, and where none is given
@@ -358,13 +359,16 @@ def cross_fit(
     that has not seen it, (rows, columns + 1); and the surprise of its columns, (rows, columns), or
     None.
 
-    A row's fold is its number modulo folds; or with blocks, folds are stretches of rows. What is
-    scored later comes after what was fitted, and where rows have an order neighbours tell too much
-    of each other: stretches show how far ordinary records drift (Bergmeir & Benitez 2012).
+    A row's fold is its number modulo folds; or with blocks, each fold is a few stretches of rows.
+    What is scored later comes after what was fitted, and where rows have an order neighbours tell
+    too much of each other: stretches show how far ordinary records drift (blocked cross-validation:
+    Bergmeir & Benitez 2012), several of them that no season is left out whole.
     """
     rows = len(prepared.features)
     folds = folds_of(rows, prepared.spec.features)
-    fold = np.arange(rows) * folds // rows if blocks else np.arange(rows) % folds
+    fold = np.arange(rows) % folds
+    if blocks:
+        fold = np.arange(rows) * (folds * STRETCHES) // rows % folds
     scorers, parts = [], np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
     surprise = None
     for k in range(folds):

@@ -31,6 +31,16 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
         {"name": c.name, "kind": c.kind, "levels": list(c.levels)}
         for c in (model.schema.modelled if model.schema else ())
     ]
+    schema = model.schema
+    beside = {}
+    if schema is not None and schema.context:
+        beside["context"] = {
+            "rows": schema.context,
+            "group": schema.group,
+            "order": schema.order,
+            "input": "the columns of the row, then those of the row before it, of the one before "
+            "that: (batch, columns * (rows + 1)); NaN where there is none",
+        }
     about = {
         "plugin": model.plugin,
         "input": "x: (batch, columns) float64: numbers in user units, categories as index into "
@@ -44,6 +54,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
         "score": "sum of parts over its second dimension; an anomaly is a score above threshold",
         "threshold": model.calibration.threshold(),
         "calibration": model.calibration.to_json(),
+        **beside,
     }
     graphs = {n: model.graphs[n] for n in bundles.GRAPHS if n in model.graphs}
     files = {**graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}
@@ -137,6 +148,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "unit": model.unit,
         "threshold": model.calibration.threshold(),
         "calibrated_on": model.calibration.rows,
+        **({"context": model.schema.context} if model.spec.given and model.schema else {}),
         "sha256": model.sha256,
         "graph_bytes": {n: len(d) for n, d in model.graphs.items()},
         **{f"fit_{k}": v for k, v in model.facts.items()},
