@@ -141,7 +141,7 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
     chunks = _Columns(batches, spec.numeric)
     rows = sum(len(batch) for batch in batches)
     keep = np.ones(rows, dtype=bool)
-    if len(spec.numeric) < 1 or rows < FEWEST or len(spec.numeric) > MOST:
+    if not len(spec.numeric) or rows < FEWEST:
         return keep
     for _ in range(CONCENTRATIONS):
         far = _squares(moments(chunks, keep.astype(np.float64)), chunks)

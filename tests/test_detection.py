@@ -10,7 +10,9 @@ from aetool import operations
 from aetool.detection import reasons
 from aetool.detection.calibration import Calibration
 from aetool.errors import ParamError
+from aetool.operations import FitOptions
 from aetool.operations.detecting import auroc, average_precision
+from aetool.operations.inspecting import difference
 
 SCORES = st.lists(st.floats(0.01, 1000), min_size=5, max_size=60)
 
@@ -96,7 +98,9 @@ def test_the_row_joins_back_to_the_input(rows_csv, loaded):
         assert lines[row].startswith(time), "row counts records from 1, the header is line 0"
 
 
-def test_scores_do_not_depend_on_company(rows_csv, loaded, tmp_path):
+@pytest.mark.parametrize("plugin", ["pca", "auto"])
+def test_scores_do_not_depend_on_company(plugin, rows_csv, tmp_path):
+    loaded = operations.fit(rows_csv, FitOptions(plugin))
     whole = operations.score(rows_csv, loaded)
     lines = rows_csv.read_text().splitlines()
     order = np.random.default_rng(0).permutation(len(whole))
@@ -105,6 +109,8 @@ def test_scores_do_not_depend_on_company(rows_csv, loaded, tmp_path):
     np.testing.assert_array_equal(operations.score(path, loaded), whole[order])
     path.write_text("\n".join([lines[0], lines[8]]) + "\n")
     assert operations.score(path, loaded)[0] == whole[7]
+    operations.export(loaded, tmp_path / "onnx")
+    assert difference(loaded, tmp_path / "onnx") < 1e-5, "by the runtime alone, a row at a time"
 
 
 def test_thresholds_exclude_each_other(rows_csv, loaded):

@@ -9,7 +9,7 @@ import pytest
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.detection.calibration import Calibration, discoveries
-from aetool.errors import DataError, ParamError
+from aetool.errors import BundleError, DataError, ParamError
 from aetool.operations import FitOptions
 
 
@@ -81,6 +81,8 @@ def test_thresholds_are_stored_and_exported(tmp_path, run):
     about = json.loads((tmp_path / "onnx" / "model.json").read_text())
     assert about["threshold"] == pytest.approx(made.calibration.threshold())
     assert Calibration.from_json(about["calibration"]).threshold() == about["threshold"]
+    with pytest.raises(BundleError, match="no rate"):
+        Calibration.from_json({**about["calibration"], "fpr": float("nan")})
     quiet = run("detect", data, "-m", target, "--fdr", "10%")
     assert quiet.status == 0 and "approximate" not in quiet.err
 

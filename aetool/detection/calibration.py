@@ -121,6 +121,8 @@ class Calibration:
             np.array(data["typical"], dtype=np.float64),
             float(data["fpr"]) if "fpr" in data else None,
         )
+        if made.fpr is not None and not 0 < made.fpr < 1:
+            raise BundleError("damaged: the calibration is for no rate")
         shapes = made.scores.ndim == 1 and made.scores.shape == made.ranks.shape
         if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")

@@ -152,7 +152,7 @@ def detect(
         )
     else:
         decide = lambda s, first: s > cut  # noqa: E731
-    collected = _Collected(bundle, held, append, _repaired(bundle, scorer))
+    collected = _Collected(bundle, held, append, _repaired(bundle, scorer, device))
     for batch in _scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
@@ -367,10 +367,10 @@ def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> Float:
     return np.concatenate(found)
 
 
-def _repaired(bundle: Bundle, scorer: Parts) -> Callable[[Float], Float] | None:
+def _repaired(bundle: Bundle, scorer: Parts, device: str) -> Callable[[Float], Float] | None:
     """What scores records of which a value was changed, for a model whose parts are of each column
     given some of the others: those alone do not say which value is wrong."""
-    if bundle.schema is None or "likely" not in bundle.session("score.onnx").outputs:
+    if bundle.schema is None or "likely" not in bundle.session("score.onnx", device).outputs:
         return None
     return lambda x: np.asarray(scorer(x, 0)["parts"].sum(axis=1, dtype=np.float64))
 

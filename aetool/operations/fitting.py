@@ -150,6 +150,10 @@ def fitted(
 
 def trimmed(prepared: Prepared) -> Prepared:
     """The same rows, the farthest out of which are not to be fitted."""
+    if len(prepared.spec.numeric) > gaussians.MOST:
+        raise ParamError(
+            f"--robust measures at most {gaussians.MOST} numbers, not {len(prepared.spec.numeric)}"
+        )
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]
     keep = gaussians.nearest(chunks, prepared.spec, 1 - TRIMMED)
