@@ -134,3 +134,14 @@ def test_a_record_alone_is_not_its_own_anomaly(tmp_path):
     path.write_text("a,b\n1,2\n")
     assert operations.detect(path).flagged == 0
     assert of(np.full(9, 5.0)).threshold() > 5
+
+
+def test_a_record_counts_itself_among_those_as_high():
+    scores = np.random.default_rng(0).lognormal(4, 1, 300) * np.pi
+    calibration = of(scores)
+    order = np.argsort(-scores)
+    expected = (1 + np.arange(1, 301)) / 301
+    np.testing.assert_allclose(calibration.p_values(scores[order]), expected)
+    negative = Calibration.of(-scores[:, None])
+    assert (negative.scores >= np.sort(-scores)).all()
+    assert np.allclose(negative.scores, np.sort(-scores), rtol=1e-6)

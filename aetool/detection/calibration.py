@@ -52,7 +52,7 @@ class Calibration:
             keep = np.unique(np.concatenate([even, np.arange(n - 64, n)]))
         ranked = parts if surprise is None else surprise
         typical = np.median(ranked, axis=0) if n else np.zeros(ranked.shape[1])
-        rounded = np.array([float(f"{v:.7g}") for v in scores[keep]], dtype=np.float64)
+        rounded = np.array([_short(v) for v in scores[keep].tolist()], dtype=np.float64)
         return cls(
             n,
             rounded,
@@ -127,6 +127,14 @@ class Calibration:
         if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")
         return made
+
+
+def _short(value: float) -> float:
+    """Seven digits of a score, never below it: a record still counts itself among those as high."""
+    near = float(f"{value:.7g}")
+    if near >= value or not math.isfinite(near):
+        return near
+    return float(f"{near + 10.0 ** (math.floor(math.log10(abs(value))) - 6):.7g}")
 
 
 def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
