@@ -40,17 +40,16 @@ class NoParams:
 class Member:
     """A model that another adds up: its name, and parameters that differ from its own defaults.
 
-    data: kinds it is tried on. seconds: it is tried where the time budget is at least this.
-    robust: whether it withstands anomalies among the rows that it is fitted on. context: whether
-    it gains by the rows before a row.
+    data: kinds it is tried on. seconds: it is tried where the time budget is at least this. fits:
+    kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies among the rows;
+    "context", if it gains by the rows before a row. It must be in all that are asked for.
     """
 
     model: str
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     data: frozenset[str] = frozenset({"table", "image"})
     seconds: float = 0.0
-    robust: bool = False
-    context: bool = False
+    fits: frozenset[str] = frozenset({"plain"})
 
 
 @dataclass(frozen=True)

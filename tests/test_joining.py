@@ -72,6 +72,8 @@ def test_parts_of_a_join_are_those_of_its_members(rows_csv, tmp_path):
     p = fitting.prepare(fitting.open_sources([rows_csv]), FitOptions("auto"))
     total = 0.0
     for member in model.members:
+        if "plain" not in member.fits:
+            continue
         chosen = FitOptions(member.model, member.params, epochs=5, device="cpu")
         own = operations.fit(rows_csv, chosen)
         parts = own.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float)

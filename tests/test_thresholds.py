@@ -184,3 +184,27 @@ def test_values_go_to_standard_units_and_back(rows_csv):
         if column.kind == "number":
             x = np.linspace(column.low, column.high, 50)
             np.testing.assert_allclose(column.unlay(column.lay(x)), x, atol=1e-9)
+
+
+def test_a_blurred_density_is_of_the_data_with_noise():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, 3)) @ np.array([[2.0, 1, 0], [0, 1, 1], [0, 0, 0.3]])
+    frame = pd.DataFrame(X.round(4), columns=list("abc"))
+    params = {"probabilistic": True, "blur": 1.5, "latent": 2}
+    made = operations.fit(frame, FitOptions("pca", params))
+    z = np.stack([made.schema[c].lay(frame[c].to_numpy()) for c in "abc"], axis=1)
+    values, vectors = np.linalg.eigh(np.cov(z.T, bias=True) + 1.5**2 * np.eye(3))
+    density = ((((z - z.mean(axis=0)) @ vectors) ** 2) / values).sum(axis=1) / 2
+    density += 0.5 * np.log(2 * np.pi * values).sum()
+    scores = operations.score(frame, made, "cpu")
+    off = scores - density / np.log(2)
+    assert off.std() < 0.01, "but for the width of buckets, which is the same for all"
+
+
+def test_a_robust_default_adds_a_blurred_density():
+    made = operations.fit(plain(400, 0), FitOptions(robust=True))
+    assert list(made.facts["members"])[1] == "pca probabilistic=True blur=1.0"
+    assert "pca" not in made.facts["left_out"]
+    also = operations.fit(plain(400, 0), FitOptions(robust=True, context=1))
+    assert list(also.facts["members"]) == ["pca"]
+    assert set(also.facts["left_out"]) == {"prototypes", "elm", "denoising"}

@@ -43,7 +43,7 @@ def show(name: str) -> None:
     model = host.get_model(name)
     click.echo(f"{model.name}: {model.summary}")
     kinds = [k if k == "pairs" else f"{k}s" for k in sorted(model.data, reverse=True)]
-    of = " + ".join(member.model for member in model.members)
+    of = " + ".join(dict.fromkeys(member.model for member in model.members))
     click.echo(f"takes {', '.join(kinds)}; {f'joins {of}' if of else f'class {model.net}'}")
     for key, default, allowed, help_ in describe_params(model):
         click.echo(f"  -O {key}={default}  ({allowed})  {help_}")

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
 STRETCHES = 3  # of rows, in each fold of those that are blocks
+WHY_NOT = {
+    "context": "makes little of the rows before",
+    "robust": "would learn anomalies among the rows",
+}
 BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
 TRIMMED = 0.1  # of the rows, in a robust fit
 DEFAULT, ON_THE_SPOT = "auto", "pca"  # models: that fit learns, and where none is given
@@ -170,17 +174,16 @@ def _joint(
     made: list[joining.Fitted] = []
     left: dict[str, str] = {}
     kind = "image" if prepared.schema is None else "table"
+    asked = {k for k in ("robust", "context") if getattr(options, k)} or {"plain"}
     budget = options.max_time or BUDGET[kind]
     for member in model.members:
         name = member.model
         if kind not in member.data or budget < member.seconds:
             left[name] = f"wants {member.seconds:g} s: the budget is {budget:g} s (--max-time)"
             continue
-        if options.robust and not member.robust:
-            left[name] = "would learn anomalies among the rows"
-            continue
-        if options.context and not member.context:
-            left[name] = "makes little of the rows before"
+        if not asked <= member.fits:
+            if "plain" in member.fits and name not in left:
+                left[name] = WHY_NOT[min(asked - member.fits)]
             continue
         try:
             found = plugins.get_model(name)

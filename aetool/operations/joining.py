@@ -43,7 +43,7 @@ def join(name: str, made: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
     first = made[0].bundle
     graphs = {n: d for n, d in first.graphs.items() if n in GRAPHS or n == SAMPLING}
     graphs["score.onnx"] = joined([m.bundle for m in made], weights)
-    named = zip((m.bundle.plugin for m in made), weights, strict=True)
+    named = zip(_names([m.bundle for m in made]), weights, strict=True)
     facts = {**facts, "members": {n: round(float(w), 6) for n, w in named}}
     facts |= {k: v for k, v in first.facts.items() if k in ("code_levels", "explained")}
     total = sum(w * p.astype(np.float64) for w, p in zip(weights, parts, strict=True))
@@ -59,6 +59,16 @@ def join(name: str, made: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
         facts=facts,
         _sessions={},
     )
+
+
+def _names(made: Sequence[Bundle]) -> list[str]:
+    """What the members are called: the model, and a second one of it with what differs."""
+    names: list[str] = []
+    for bundle in made:
+        first = next(b for b in made if b.plugin == bundle.plugin)
+        other = (f"{k}={v}" for k, v in bundle.params.items() if first.params.get(k) != v)
+        names.append(" ".join([bundle.plugin, *other]))
+    return names
 
 
 def _spread(parts: Any) -> float:

@@ -20,6 +20,12 @@ class Params:
         "others", min=0.0, max=100.0,
     )  # fmt: skip
     probabilistic: bool = param(False, "score by the density of probabilistic PCA, without trim")
+    blur: float = param(
+        0.0,
+        "of probabilistic PCA: noise added to the data, in standard deviations",
+        min=0.0,
+        max=10.0,
+    )
 
 
 @hookimpl

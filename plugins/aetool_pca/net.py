@@ -90,6 +90,7 @@ class PCA(ClosedForm):
         values, vectors = np.linalg.eigh(m.cov[np.ix_(numbers, numbers)])
         values, vectors = np.maximum(values[::-1], 1e-12), vectors[:, ::-1]
         k = min(self.params.latent or _enough(values), len(numbers) - 1)
+        values = values + self.params.blur**2  # the density of data + N(0, blur^2 I)
         least = float((self.spec.half**2).mean()) / 3 + FEATURE_NOISE  # of rounding, and for one
         noise = max(float(values[k:].mean()), least)
         stretch = np.sqrt(np.maximum(values[:k] - noise, 0))
