@@ -24,10 +24,12 @@ FILES = {  # in the template: in the package
 }
 REFERENCE = (  # file, what of it: all of a file's functions, or classes with their members
     ("hookspecs.py", ()),
-    ("model.py", ("Model", "Reader", "NetParams", "Continuous", "Discrete", "Spec")),
+    ("model.py", ("Model", "Member", "Reader", "NetParams", "Continuous", "Discrete", "Spec")),
     ("nn/autoencoder.py", ("AutoEncoder", "Stacked")),
     ("nn/likelihood.py", ("Likelihood",)),
-    ("closed_form.py", ("ClosedForm", "Maps")),
+    ("closed_form.py", ("ClosedForm", "Maps", "Joint")),
+    ("hidden.py", ("Hidden",)),
+    ("prototypes.py", ("Prototypes",)),
     ("gaussians.py", ()),
 )
 
