@@ -145,3 +145,9 @@ def test_context_that_cannot_be(table, tmp_path, run):
     table.drop(columns="unit").to_csv(path, index=False)
     gone = run("detect", path, "-m", model)
     assert gone.status == 2 and "'unit'" in gone.err
+
+
+def test_an_order_by_no_column_is_refused(fitted):
+    told = {**fitted.schema.to_json(), "order": "zz"}
+    with pytest.raises(ValueError, match="ordered by"):
+        type(fitted.schema).from_json(told)

@@ -208,3 +208,10 @@ def test_a_robust_default_adds_a_blurred_density():
     also = operations.fit(plain(400, 0), FitOptions(robust=True, context=1))
     assert list(also.facts["members"]) == ["pca"]
     assert set(also.facts["left_out"]) == {"prototypes", "elm", "denoising"}
+
+
+def test_a_few_rows_do_not_set_the_scale():
+    made = operations.fit(plain(3, 0))
+    assert set(made.facts["members"].values()) == {1.0}
+    with pytest.raises(ParamError, match="neither"):
+        operations.fit(plain(60, 0), FitOptions("denoising", robust=True, target=plain(60, 0)))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aetool.cli import options
-from aetool.errors import DataError
+from aetool.errors import DataError, ParamError
 
 
 @click.command()
@@ -50,10 +50,12 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     target = Path(output or default_output(data[0]))
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    fpr = options.percent(given["fpr"], "--fpr")
+    if fpr is not None and not 0 < fpr < 1:  # before the fit, not after
+        raise ParamError(f"--fpr must lie between 0 and 1, got {fpr:g}")
     meter = options.Meter(not (quiet or given["no_progress"]))
     bundle = operations.fit(list(data), options.fit_options(given), meter)
     meter.done()
-    fpr = options.percent(given["fpr"], "--fpr")
     if fpr is not None or given["calibration"]:
         bundle = operations.calibrated(bundle, given["calibration"], fpr, given["device"])
     bundle.save(target, force)

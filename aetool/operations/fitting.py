@@ -115,6 +115,8 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
         )
     if options.target is not None and "pairs" not in model.data:
         raise ParamError(f"{model.name} does not learn from pairs: leave out --target")
+    if options.target is not None and (options.robust or options.context):
+        raise ParamError("--target goes with neither --robust nor --context")
     runtime.providers(options.device)
     prepared = prepare(source, options)
     if options.robust:
@@ -188,7 +190,8 @@ def _joint(
         try:
             found = plugins.get_model(name)
             params = make_params(found, member.params)
-            rest = dataclasses.replace(options, max_time=budget - (time.monotonic() - started))
+            left_over = max(1.0, budget - (time.monotonic() - started))
+            rest = dataclasses.replace(options, max_time=left_over)
             made.append(fitted(found, params, prepared, rest, progress, started, None, not made))
         except (PluginError, DataError) as error:
             left[name] = f"failed: {error}"

@@ -15,6 +15,7 @@ from aetool.bundle import GRAPHS, SAMPLING, Bundle
 from aetool.detection.calibration import Calibration
 from aetool.graphs import Graph
 
+FEWEST = 20  # rows, of which fewer are not held out
 BULK, HIGH = 0.5, 0.8  # ranks of the held-out scores whose distance is a member's unit
 
 
@@ -40,6 +41,8 @@ def join(name: str, made: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
     parts = [m.parts[np.isin(m.rows, rows)] for m in made]
     spreads = [_spread(p) for p in parts]
     weights = [spreads[0] / s for s in spreads]
+    if len(rows) < FEWEST:  # scores of the rows that were fitted say nothing of their spread
+        weights = [1.0] * len(made)
     first = made[0].bundle
     graphs = {n: d for n, d in first.graphs.items() if n in GRAPHS or n == SAMPLING}
     graphs["score.onnx"] = joined([m.bundle for m in made], weights)
