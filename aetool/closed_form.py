@@ -15,7 +15,8 @@ from onnx import TensorProto
 from aetool import graphs
 from aetool.data.schema import Schema
 from aetool.graphs import Graph
-from aetool.model import Float, Spec
+from aetool.model import Float, Int, Spec
+from aetool.rarity import knee, write_cap
 
 Features = npt.NDArray[np.float32]
 
@@ -27,19 +28,21 @@ class Batches(Protocol):
 
 
 NATS = math.log(2 * math.pi)
+LEAST_DEVIATION, PRIOR_ROWS = 1e-3, 10
 FARTHEST = 1e6  # squared deviations along an axis, above which it is no farther
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """A density of all numbers together: independent along axes, heavy-tailed along each.
+    """A density of several numbers together: independent along axes, heavy-tailed along each.
 
-    mean: (numbers,). axes: (numbers, k), of numbers less their mean; along each the mixture of
+    numbers: the features it is of. mean: (numbers,). axes: (numbers, k), of numbers less their mean; along each the mixture of
     zero-mean Gaussians of scale and weight, (components, k). share: (k, columns), how much of an
     axis is each column's. amount: how much it counts. lean: (features, numbers), what the rows
     before tell of the numbers, which is taken off first.
     """
 
+    numbers: Int
     mean: Float
     axes: Float
     scale: Float
@@ -80,6 +83,8 @@ class Maps:
     joint: Joint | None = None
     report: Mapping[str, Any] = field(default_factory=dict)  # figures for `info`
 
+    fair = False
+
     @property
     def drawn(self) -> str:
         """What `sample` draws, as AutoEncoder.prior."""
@@ -115,8 +120,15 @@ class Maps:
 
 
 class Solution(Protocol):
-    """What a closed form is fitted to: Maps, or aetool.prototypes.Prototypes."""
+    """What a closed form is fitted to: Maps, or aetool.prototypes.Prototypes.
 
+    fair: whether the score of a row that was fitted is what it would be had it not been. Otherwise
+    the host fits several, each without a fold of the rows, and a row is scored by the one that was
+    fitted without it (aetool.folds).
+    """
+
+    @property
+    def fair(self) -> bool: ...
     @property
     def report(self) -> Mapping[str, Any]: ...
     @property
@@ -190,40 +202,73 @@ def scored_alike(
     schema: Schema | None,
     error: str,
     values: tuple[str, str, str],
-    deviation: float,
+    deviation: Float,
+    prior: Float,
     shared: float = 0.0,
 ) -> bytes:
-    """The score graph where every scored feature lies about what is expected of it with the same
-    deviation. values: the input, its features, and what is expected of them; shared: nats that all
-    columns share.
+    """The score graph where numbers lie about what is expected of them with these deviations.
 
-    A number costs the mass of its bucket; flags and levels count by their density alone.
+    values: the input, its features, and what is expected of them. deviation: (numbers,). prior: (features,), how often a
+    flag or level occurs. shared: nats that all columns share.
+
+    In bits a number costs the mass of its bucket, a flag or level what is expected of it as a
+    probability; error "mse" or "mae" adds up squared or absolute differences of all features.
     """
     x, features, expected = values
-    scored = np.flatnonzero(spec.owners() >= 0)
-    off = g.take(g.op("Sub", features, expected), scored)
-    cost = g.op("Abs", off) if error == "mae" else g.op("Mul", off, off)
-    if error == "bits":
-        half = np.full(spec.features, 0.5)
-        half[spec.numeric] = spec.half
-        usual = 0.5 * NATS + np.log(deviation / np.minimum(2 * half, deviation))
-        cost = g.op("Mul", cost, g.const(0.5 / deviation**2))
-        cost = g.op("Add", cost, g.const(usual[scored]))
     columns = len(spec.columns)
-    parts = graphs.sum_by_column(g, cost, spec.owners()[scored].tolist(), columns)
     if error == "bits":
-        extra = graphs.unexpected_gaps(g, schema, x) if schema else None
-        if extra is not None:
-            nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
-            parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
+        costs, owner = [], []
+        if len(spec.numeric):
+            off = g.op("Sub", g.take(features, spec.numeric), g.take(expected, spec.numeric))
+            usual = 0.5 * NATS + np.log(deviation / np.minimum(2 * spec.half, deviation))
+            cost = g.op("Mul", g.op("Mul", off, off), g.const(0.5 / deviation**2))
+            cost = g.op("Add", cost, g.const(usual))
+            costs.append(_where_present(g, spec, features, cost))
+            owner += spec.owner.tolist()
+        rows = schema.rows if schema else 0
+        indicators, their_owner = _indicator_nats(g, spec, features, expected, prior, rows)
+        parts = _sum_of(g, spec, features, costs + indicators, owner + their_owner)
+        parts = _with_gaps(g, spec, schema, x, parts)
         if shared:
             last = np.zeros(columns + 1)
             last[-1] = shared
             parts = g.op("Add", parts, g.const(last))
-        parts = g.op("Mul", parts, g.const(1 / math.log(2)))
+        parts = capped(g, spec, schema, g.op("Mul", parts, g.const(1 / math.log(2))))
+    else:
+        scored = np.flatnonzero(spec.owners() >= 0)
+        off = g.take(g.op("Sub", features, expected), scored)
+        cost = g.op("Abs", off) if error == "mae" else g.op("Mul", off, off)
+        parts = graphs.sum_by_column(g, cost, spec.owners()[scored].tolist(), columns)
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     close_graph(g, spec, schema, "expected", expected)
     return g.build("score")
+
+
+def deviations(spec: Spec, x: Float, expected: Float) -> Float:
+    """(numbers,): how far the numbers of rows x lie from what is expected of them, both
+    (rows, features): one deviation for all, so that what counts is how far they are off together.
+
+    A number that is missing from some rows has at least its own where it is present: what is rarely
+    there is hardly learned, and no anomaly for that.
+    """
+    numbers = spec.numeric
+    off = (x - expected)[:, numbers] ** 2
+    present = np.ones(off.shape, dtype=bool)
+    gated = spec.gate >= 0
+    present[:, gated] = x[:, spec.gate[gated]] == 0
+    if not present.any():
+        return np.ones(len(numbers))
+    shared = max(float(np.sqrt(off[present].mean())), LEAST_DEVIATION)
+    few = PRIOR_ROWS  # of one deviation each, for what few rows hold
+    own = np.sqrt(((off * present).sum(axis=0) + few) / (present.sum(axis=0) + few))
+    return np.asarray(np.where(gated, np.maximum(own, shared), shared))
+
+
+def capped(g: Graph, spec: Spec, schema: Schema | None, parts: str) -> str:
+    """Parts in bits, (B, columns + 1), none above log2(rows + 1) + 32: a column is evidence of
+    rarity, and no record among rows is rarer than one in rows + 1; what is beyond that is told in
+    32 bits more."""
+    return write_cap(g, parts, np.array(knee(schema.rows if schema else 0)))
 
 
 def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
@@ -266,34 +311,43 @@ def _predicted(g: Graph, maps: Maps, features: str) -> str:
 def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
     g = Graph()
     x, features = open_graph(g, spec, schema)
+    columns = len(spec.columns)
     if error == "bits":
         z = _coded(g, maps, features) if maps.shared is not None else ""
         expected = _decoded(g, maps, z) if z else _predicted(g, maps, features)
-        parts = _surprise(g, maps, spec, features, expected)
-        extra = graphs.unexpected_gaps(g, schema, x) if schema else None
-        if extra is not None:
-            parts = g.op("Add", parts, g.op("Concat", extra, g.take(parts, [-1]), axis=1))
-            parts = _last_zero(g, parts, len(spec.columns))
+        parts = _surprise(g, maps, spec, schema, features, expected)
+        parts = _with_gaps(g, spec, schema, x, parts)
         if z:
             half = np.full((maps.encoder.shape[1], 1), 0.5)
             code = g.op("MatMul", g.op("Mul", z, z), g.const(half))
             code = g.op("Add", code, g.const(maps.shared or 0.0))
-            own = g.take(parts, list(range(len(spec.columns))))
+            own = g.take(parts, list(range(columns)))
             parts = g.op("Concat", own, code, axis=1)
         parts = g.op("Mul", parts, g.const(1 / math.log(2)))
         if maps.joint is not None:
             _say_surprise(g, maps, spec, features, expected, parts)
-            parts = g.op("Add", parts, _together(g, maps.joint, spec, features))
+            rare = _together(g, maps.joint, spec, schema, features)
+            parts = g.op("Add", parts, rare)
+        parts = capped(g, spec, schema, parts)
     else:
         expected = _decoded(g, maps, _coded(g, maps, features))
         off = g.op("Sub", features, expected)
         cost = g.op("Mul", off, off) if error == "mse" else g.op("Abs", off)
         scored = np.flatnonzero(spec.owners() >= 0)
         owner = spec.owners()[scored]
-        parts = graphs.sum_by_column(g, g.take(cost, scored), owner.tolist(), len(spec.columns))
-    g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
+        parts = graphs.sum_by_column(g, g.take(cost, scored), owner.tolist(), columns)
+    g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     close_graph(g, spec, schema, "expected", expected)
     return g.build("score")
+
+
+def _with_gaps(g: Graph, spec: Spec, schema: Schema | None, x: str, parts: str) -> str:
+    """Parts in nats, with what a value costs that is missing where training saw none."""
+    extra = graphs.unexpected_gaps(g, schema, x) if schema else None
+    if extra is None:
+        return parts
+    nothing = g.op("Mul", g.take(parts, [len(spec.columns)]), g.const(0.0))
+    return g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
 
 
 def _say_surprise(
@@ -317,17 +371,20 @@ def _say_surprise(
     g.output("surprise", g.op("Add", cost, rest), TensorProto.FLOAT, [len(columns)])
 
 
-def _together(g: Graph, joint: Joint, spec: Spec, features: str) -> str:
+def _together(
+    g: Graph, joint: Joint, spec: Spec, schema: Schema | None, features: str
+) -> str:
     """(B, columns + 1) bits: how much rarer the numbers are together than the likeliest ones."""
-    numbers = g.take(features, spec.numeric)
+    numbers = g.take(features, joint.numbers)
     if joint.lean is not None:
         numbers = g.op("Sub", numbers, g.op("MatMul", features, g.const(joint.lean)))
     bias = -joint.mean @ joint.axes
     along = g.op("Gemm", numbers, g.const(joint.axes), g.const(bias))
     square = g.op("Min", g.op("Mul", along, along), g.const(FARTHEST))
     cost = graphs.scale_mixture_nats(g, square, joint.scale, joint.weight)
+    cost = capped(g, spec, schema, g.op("Mul", cost, g.const(1 / math.log(2))))
     share = np.zeros((len(joint.share), len(spec.columns) + 1))
-    share[:, : len(spec.columns)] = joint.share * joint.amount / math.log(2)
+    share[:, : len(spec.columns)] = joint.share * joint.amount
     return g.op("MatMul", cost, g.const(share))
 
 
@@ -340,11 +397,9 @@ def _where_present(g: Graph, spec: Spec, features: str, cost: str) -> str:
     return g.op("Mul", cost, present)
 
 
-def _last_zero(g: Graph, parts: str, columns: int) -> str:
-    return g.op("Mul", parts, g.const([1.0] * columns + [0.0]))
-
-
-def _surprise(g: Graph, maps: Maps, spec: Spec, features: str, expected: str) -> str:
+def _surprise(
+    g: Graph, maps: Maps, spec: Spec, schema: Schema | None, features: str, expected: str
+) -> str:
     """(B, columns + 1) nats: each column's surprise given all the others."""
     costs, owner = [], []
     if len(spec.numeric):
@@ -353,13 +408,28 @@ def _surprise(g: Graph, maps: Maps, spec: Spec, features: str, expected: str) ->
         cost = graphs.mixture_nats(g, spec, z, mean, scales, weights)
         costs.append(_where_present(g, spec, features, cost))
         owner += spec.owner.tolist()
-    # linear probabilities may leave (0, 1): never below a tenth of how often the level occurs, or
-    # for flags a half, which extrapolate from far values of other columns
-    floor = 0.1 * maps.prior + 1e-6
+    rows = schema.rows if schema else 0
+    indicators, their_owner = _indicator_nats(g, spec, features, expected, maps.prior, rows)
+    return _sum_of(g, spec, features, costs + indicators, owner + their_owner)
+
+
+def _indicator_nats(
+    g: Graph, spec: Spec, features: str, expected: str, prior: Float, rows: int
+) -> tuple[list[str], list[int]]:
+    """What flags and levels cost, in nats, where the features expected of them are taken for their
+    probabilities: ([costs (B, n), ...], the column of each).
+
+    Linear probabilities may leave (0, 1). A level is never taken for less likely than a tenth of
+    how often it occurs, or would if it had occurred once; a flag, which extrapolates from far
+    values of other columns, never for less likely than half of that: what is rare costs what its
+    rarity is worth.
+    """
+    once = np.maximum(prior, 1 / (rows + 1) if rows else 1e-6)
+    costs, owner = [], []
     if spec.flags:
         index = [f for f, _ in spec.flags]
         flag = g.take(features, index)
-        low = 0.5 * np.minimum(maps.prior[index], 1 - maps.prior[index]) + 1e-6
+        low = 0.5 * np.minimum(once[index], np.maximum(1 - once[index], 1 / (rows + 2)))
         p = g.op("Max", g.take(expected, index), g.const(low))
         p = g.op("Min", p, g.const(1 - low))
         yes = g.op("Mul", flag, g.op("Log", p))
@@ -372,11 +442,16 @@ def _surprise(g: Graph, maps: Maps, spec: Spec, features: str, expected: str) ->
         block = [j for j, (_, _, w) in enumerate(spec.categories) for _ in range(w)]
         member = np.zeros((len(index), len(spec.categories)))
         member[np.arange(len(index)), block] = 1
-        p = g.op("Max", g.take(expected, index), g.const(floor[index]))
+        p = g.op("Max", g.take(expected, index), g.const(0.1 * once[index]))
         total = g.op("Log", g.op("MatMul", p, g.const(member)))
         chosen = g.op("Mul", g.take(features, index), g.op("Log", p))
         costs.append(g.op("Sub", total, g.op("MatMul", chosen, g.const(member))))
         owner += [c for c, _, _ in spec.categories]
+    return costs, owner
+
+
+def _sum_of(g: Graph, spec: Spec, features: str, costs: list[str], owner: list[int]) -> str:
+    """(B, columns + 1): costs added up by the column that owns them."""
     if not costs:
         zero = g.op("Mul", g.take(features, [0]), g.const(0.0))
         return g.op("MatMul", zero, g.const(np.zeros((1, len(spec.columns) + 1))))

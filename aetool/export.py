@@ -60,19 +60,19 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
         z = net.encode(x)
     g = Graph()
     features = _input(g, spec, schema)
-    name = g.embed(_traced(_Encode(net), x), {"input": features})["output_0"]
+    name = g.embed(_traced(_Encode(net), x), {"input": features}, keep_names=True)["output_0"]
     g.output("z", name, TensorProto.FLOAT, list(z.shape[1:]))
     out["encoder.onnx"] = g.build("encoder")
     g = Graph()
     code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
-    likely = g.embed(_traced(_Decode(net), z), {"input": code})["output_0"]
+    likely = g.embed(_traced(_Decode(net), z), {"input": code}, keep_names=True)["output_0"]
     _restore(g, spec, schema, "x_hat", likely)
     g.output("likely", likely, TensorProto.FLOAT, wide)
     out["decoder.onnx"] = g.build("decoder")
     if net.prior == "graph":
         g = Graph()
         code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
-        logits = g.embed(_traced(_Prior(net), z), {"input": code})["output_0"]
+        logits = g.embed(_traced(_Prior(net), z), {"input": code}, keep_names=True)["output_0"]
         g.output("logits", logits, TensorProto.FLOAT, [*z.shape[1:], net.code.size])
         out["prior.onnx"] = g.build("prior")
     return out
@@ -95,7 +95,7 @@ def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: s
 def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
     g = Graph()
     columns = len(spec.columns)
-    found = g.embed(_traced(_Score(net), x), {"input": _input(g, spec, schema)})
+    found = g.embed(_traced(_Score(net), x), {"input": _input(g, spec, schema)}, keep_names=True)
     _keep(g, net)
     parts = found["output_0"]
     if net.likelihood.error == "bits":

@@ -22,7 +22,7 @@ from aetool.data.schema import CLIP, Schema
 from aetool.model import Spec
 
 OPSET, IR_VERSION = 20, 9
-SMALLEST_MASS = 32 * math.log(2)  # no value costs more than 32 bits
+SMALLEST_MASS = 48 * math.log(2)  # no number costs more than 48 bits under one Gaussian
 THIN = 0.03  # buckets thinner than this many sigma use the density: a difference would cancel
 # erfc by Chebyshev fitting, relative error below 1.2e-7 everywhere (Numerical Recipes, 2nd ed.,
 # section 6.2, erfcc); powers of t = 1 / (1 + x / 2), constant first
@@ -33,7 +33,12 @@ ERFC = (
 
 
 class Graph:
-    """A graph under construction: `op` adds a node and returns the name of its output."""
+    """A graph under construction: `op` adds a node and returns the name of its output.
+
+    Equal constants are stored once, and an operator asked for twice with the same inputs and
+    attributes is one node (hash consing: Ershov 1958). Models that are joined share the layers
+    that prepare their input that way, without knowing of each other.
+    """
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -41,6 +46,7 @@ class Graph:
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self._count = 0
+        self._known: dict[bytes, str] = {}  # the contents of a constant or node, and its name
 
     def name(self, stem: str) -> str:
         """A name not used yet."""
@@ -49,15 +55,28 @@ class Graph:
 
     def const(self, value: npt.ArrayLike, dtype: Any = np.float32) -> str:
         """A stored array."""
-        name = self.name("c")
-        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
-        return name
+        return self._stored(numpy_helper.from_array(np.asarray(value, dtype=dtype)))
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """One operator with one output."""
-        out = self.name(kind.lower())
-        self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
-        return out
+        return self._computed(helper.make_node(kind, list(inputs), [], **attributes))
+
+    def _stored(self, tensor: onnx.TensorProto) -> str:
+        """The name of the constant that holds the contents of a nameless tensor."""
+        key = b"constant" + tensor.SerializeToString(deterministic=True)
+        if key not in self._known:
+            tensor.name = self._known[key] = self.name("c")
+            self.constants.append(tensor)
+        return self._known[key]
+
+    def _computed(self, node: onnx.NodeProto) -> str:
+        """The name of what a nameless node without outputs computes."""
+        key = b"node" + node.SerializeToString(deterministic=True)
+        if key not in self._known:
+            self._known[key] = self.name(node.op_type.lower())
+            node.output.append(self._known[key])
+            self.nodes.append(node)
+        return self._known[key]
 
     def take(self, x: str, index: Sequence[int] | npt.NDArray[np.int64]) -> str:
         """Columns `index` of x."""
@@ -77,8 +96,14 @@ class Graph:
         self.nodes.append(helper.make_node("Identity", [value], [name]))
         self.outputs.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
 
-    def embed(self, model: onnx.ModelProto, inputs: Mapping[str, str]) -> dict[str, str]:
-        """Copies another graph's nodes in; returns what its outputs are called here."""
+    def embed(
+        self, model: onnx.ModelProto, inputs: Mapping[str, str], keep_names: bool = False
+    ) -> dict[str, str]:
+        """Copies another graph's nodes in; returns what its outputs are called here.
+
+        inputs: what stands here for each of its inputs. keep_names: its constants keep their names
+        behind a prefix, and are not shared with equal ones.
+        """
         prefix = self.name("net") + "."
         mapping = dict(inputs)
 
@@ -88,15 +113,22 @@ class Graph:
         for tensor in model.graph.initializer:
             copy = onnx.TensorProto()
             copy.CopyFrom(tensor)
-            copy.name = here(tensor.name)
-            self.constants.append(copy)
+            if keep_names:  # a network's weights are looked for by name when it is loaded again
+                copy.name = here(tensor.name)
+                self.constants.append(copy)
+            else:
+                copy.ClearField("name")
+                mapping[tensor.name] = self._stored(copy)
         for node in model.graph.node:
             fresh = onnx.NodeProto()
             fresh.op_type = node.op_type
             fresh.attribute.extend(node.attribute)
             fresh.input.extend(here(i) for i in node.input)
-            fresh.output.extend(here(o) for o in node.output)
-            self.nodes.append(fresh)
+            if len(node.output) == 1:
+                mapping[node.output[0]] = self._computed(fresh)
+            else:
+                fresh.output.extend(here(o) for o in node.output)
+                self.nodes.append(fresh)
         return {o.name: here(o.name) for o in model.graph.output}
 
     def build(self, name: str) -> bytes:

@@ -20,16 +20,19 @@ class Hidden:
     """z = max(0, x weight + bias), x_hat = z decoder + offset.
 
     weight: (features, units). bias: (units,). decoder: (units, features). offset: (features,).
-    deviation: of a scored feature about what is expected of it, the same for all.
+    deviation: (numbers,), of numbers about what is expected of them. prior: (features,), how often a
+    flag or level occurs.
     """
 
     weight: Float
     bias: Float
     decoder: Float
     offset: Float
-    deviation: float
+    deviation: Float
+    prior: Float
     report: Mapping[str, Any] = field(default_factory=dict)
     drawn: str = "codes"
+    fair = False
 
     def encode(self, x: Float, scored: Any) -> Float:
         """(rows, units)."""
@@ -55,7 +58,7 @@ class Hidden:
         g = Graph()
         x, features = open_graph(g, spec, schema)
         values = x, features, self._likely(g, self._code(g, features))
-        out["score.onnx"] = scored_alike(g, spec, schema, error, values, self.deviation)
+        out["score.onnx"] = scored_alike(g, spec, schema, error, values, self.deviation, self.prior)
         return out
 
     def _code(self, g: Graph, features: str) -> str:

@@ -10,7 +10,7 @@ from tests.conftest import fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "model", "hookspecs", "plugins", "data", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "closed_form", "gaussians", "hidden", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
+    "graphs", "rarity", "closed_form", "folds", "gaussians", "hidden", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "testing"},
@@ -18,6 +18,7 @@ HEAVY = {
         "exact",
         "runtime",
         "graphs",
+        "folds",
         "closed_form",
         "hidden",
         "prototypes",

@@ -69,10 +69,11 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
         err=True,
     )
-    if "members" in facts:
-        said = (f"{name} x {weight:.3g}" for name, weight in facts["members"].items())
-        scale = ", each on the scale of its held-out scores" if len(facts["members"]) > 1 else ""
-        click.echo(f"adds up {', '.join(said)}{scale}", err=True)
+    if len(facts.get("members", [])) > 1:
+        click.echo(
+            f"joins {', '.join(facts['members'])}: one that is sure is enough "
+            "(harmonic mean of their p-values)", err=True,
+        )  # fmt: skip
     for name, why in facts.get("left_out", {}).items():
         click.echo(f"left out {name}, which {why}", err=True)
     if facts.get("copies"):

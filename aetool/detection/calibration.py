@@ -14,8 +14,76 @@ from aetool.errors import BundleError
 from aetool.model import Float
 
 KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
-LEAST_DEVIATION = 0.01  # of the log score: equal scores are all usual
-DEVIATIONS = 4.0  # robust deviations of the log score above the median: the default threshold
+ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
+TAIL = 0.1  # part of the scores that the tail is fitted to
+MOST_SHAPE = 0.5  # of the tail
+PRIOR_SHAPE, PRIOR_WEIGHT = 0.1, 50  # what a shape is taken for before any excess; as if so many
+FAR, DOUBT = 6.0, 100  # body scales at which excesses are cut; times less than once in the rows
+CUT, ROUNDS = 5.0, 20  # mean excesses at which an excess is cut; until it changes no more
+LEAST_SPREAD = 1e-6  # of the scores, beside their size: equal scores are all usual
+
+
+def tail_scale(excess: Float) -> float:
+    """The mean excess, (n,), of a tail, each excess cut at five times that mean: of an exponential
+    tail it is the scale, and a few far outliers move it little."""
+    scale = float(excess.mean()) if len(excess) else 0.0
+    for _ in range(ROUNDS if len(excess) else 0):
+        scale = float(np.minimum(excess, CUT * scale).mean())
+    return scale
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The highest tenth of ordinary scores, as a generalised Pareto distribution (Pickands 1975).
+
+    start: the score that a tenth exceed. The part p of the scores beyond s is
+    0.1 (1 + shape (s - start) / scale)^(-1 / shape), with shape 0 an exponential.
+    """
+
+    start: float
+    scale: float
+    shape: float
+
+    @classmethod
+    def of(cls, scores: Float, robust: bool = False) -> Tail:
+        """The tail of sorted scores, (n,), by probability-weighted moments (Hosking & Wallis 1987).
+
+        Scores so far out that not one in a hundred such files would have one are left out first:
+        anomalies among the scores, if they are few, move the tail little. How far that is tells an
+        exponential tail, whose scale is the mean excess, each excess cut at five times that mean;
+        or if anomalies are known to be among the rows (robust), at six times the body's scale.
+        A shape read off few scores is believed in part.
+        """
+        if not len(scores):
+            return cls(0.0, 0.0, 0.0)
+        median, start = (float(v) for v in np.quantile(scores, [0.5, 1 - TAIL]))
+        least = LEAST_SPREAD * max(1.0, abs(start))
+        excess = scores[scores > start] - start
+        if robust and len(excess):
+            body = max((start - median) / math.log(0.5 / TAIL), least)
+            scale = float(np.minimum(excess, FAR * body).mean())
+        else:
+            scale = tail_scale(excess)
+        farthest = start + max(scale, least) * math.log(TAIL * len(scores) * DOUBT + 1)
+        scores = scores[scores <= farthest]
+        start = float(np.quantile(scores, 1 - TAIL))
+        excess = scores[scores > start] - start
+        if not len(excess):
+            return cls(_short(start), least, 0.0)
+        n, mean = len(excess), float(excess.mean())
+        below = (n - np.arange(1, n + 1) + 0.35) / n  # the part of the excesses above each
+        second = float((excess * below).mean())
+        shape = 2 - mean / max(mean - 2 * second, 1e-9 * mean)
+        shape = min(max(shape, -0.2), MOST_SHAPE)
+        shape = (shape * n + PRIOR_SHAPE * PRIOR_WEIGHT) / (n + PRIOR_WEIGHT)
+        return cls(_short(start), _short(max(mean * (1 - shape), least)), float(f"{shape:.5g}"))
+
+    def score_at(self, part: float) -> float:
+        """The score that this part, at most a tenth, of ordinary records exceed."""
+        beyond = TAIL / part
+        if abs(self.shape) < 1e-6:
+            return self.start + self.scale * math.log(beyond)
+        return self.start + self.scale * (beyond**self.shape - 1) / self.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +92,15 @@ class Calibration:
 
     scores, ranks: (n,); rank r means r of the rows score no higher. typical: (columns + 1,),
     medians of the parts; or (columns,), of the surprises by which reasons are ranked. fpr: the part
-    of ordinary records that the default threshold may flag; None where it follows the bulk.
+    of ordinary records that the default threshold may flag, by their ranks; None for one in 1,000
+    by the tail.
     """
 
     rows: int
     scores: Float
     ranks: Float
     typical: Float
+    tail: Tail
     fpr: float | None = None
 
     @classmethod
@@ -39,10 +109,12 @@ class Calibration:
         parts: npt.NDArray[np.floating[Any]],
         surprise: npt.NDArray[np.floating[Any]] | None = None,
         kept: int = KEPT,
+        robust: bool = False,
     ) -> Calibration:
         """The calibration of held-out parts, (rows, columns + 1); surprise: (rows, columns), of
         each column given the others, where the model tells it apart. kept: of more scores than
-        these, ranks between are interpolated."""
+        these, ranks between are interpolated. robust: anomalies are among the rows, and are not to
+        raise the default threshold."""
         scores = np.sort(parts.sum(axis=1, dtype=np.float64))
         n = len(scores)
         if n <= kept:
@@ -58,27 +130,22 @@ class Calibration:
             rounded,
             (keep + 1.0).astype(np.float64),
             np.array([float(f"{v:.5g}") for v in typical]),
+            Tail.of(scores, robust),
         )
 
     def threshold(self, fpr: float | None = None) -> float:
         """The score above which a record is an anomaly.
 
         fpr: the part of held-out records that may lie above; by default the calibration's own. If
-        that is none, the median plus 4 robust deviations of the log score: a deviation is read off
-        between the median and the 80 % rank, where anomalies among the rows, if they are few, move
-        it little.
+        that is none, the score that one in 1,000 ordinary records exceeds, by the tail.
         """
         if not self.rows:
             return math.inf
         fpr = self.fpr if fpr is None else fpr
-        if fpr is not None:
-            rank = math.ceil((1 - fpr) * (self.rows + 1))
-            return math.inf if rank > self.rows else self.at(rank)
-        median, high = self.at(0.5 * self.rows), self.at(0.8 * self.rows)
-        if self.scores[0] > 0:
-            deviation = max((math.log(high) - math.log(median)) / 0.8416, LEAST_DEVIATION)
-            return math.exp(min(math.log(median) + DEVIATIONS * deviation, 700.0))
-        return median + DEVIATIONS * (high - median) / 0.8416
+        if fpr is None:
+            return self.tail.score_at(1 / ONE_IN)
+        rank = math.ceil((1 - fpr) * (self.rows + 1))
+        return math.inf if rank > self.rows else self.at(rank)
 
     def at(self, rank: float) -> float:
         """The score of this rank, between kept ones by interpolation."""
@@ -108,6 +175,7 @@ class Calibration:
             "scores": self.scores.tolist(),
             "ranks": [int(r) for r in self.ranks],
             "typical": self.typical.tolist(),
+            "tail": [self.tail.start, self.tail.scale, self.tail.shape],
             **({} if self.fpr is None else {"fpr": self.fpr}),
         }
 
@@ -119,10 +187,14 @@ class Calibration:
             np.array(data["scores"], dtype=np.float64),
             np.array(data["ranks"], dtype=np.float64),
             np.array(data["typical"], dtype=np.float64),
+            Tail(*(float(v) for v in data["tail"])),
             float(data["fpr"]) if "fpr" in data else None,
         )
         if made.fpr is not None and not 0 < made.fpr < 1:
             raise BundleError("damaged: the calibration is for no rate")
+        tail = (made.tail.start, made.tail.scale, made.tail.shape)
+        if not all(map(math.isfinite, tail)) or made.tail.scale < 0 or made.tail.shape > MOST_SHAPE:
+            raise BundleError("damaged: the calibration has no tail")
         shapes = made.scores.ndim == 1 and made.scores.shape == made.ranks.shape
         if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")

@@ -19,7 +19,7 @@ from aetool.data.table import Cells, Table, concat
 from aetool.detection import reasons
 from aetool.detection.calibration import KEPT, Calibration, discoveries
 from aetool.errors import DataError, ParamError
-from aetool.model import Float, Int, make_params
+from aetool.model import Float, Int
 from aetool.operations import fitting
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def detect(
 ) -> Detection:
     """Score every record; return those above the threshold (or the top N, or all).
 
-    Without a model one is learned from the data themselves: a robust closed form, cross-fitted so
-    that no record is scored by a model that has seen it. append: names of input columns to carry
+    Without a model one is learned from the data themselves, robustly: no record is scored by a
+    model that has seen it (aetool.folds). append: names of input columns to carry
     along ([]: all). fdr: the part of the records called anomalies that may be ordinary ones.
     calibration: ordinary records that the model has not seen, in place of those it held out: p,
     fpr and fdr are then exact. At most one of threshold, fpr, fdr, contamination and top may be
@@ -277,32 +277,15 @@ def _scorer(
         session = model.session("score.onnx", device)
         return (lambda x, _: session(x)), model, model.calibration
     options = options or fitting.FitOptions()
-    chosen = fitting.declared(options, fitting.ON_THE_SPOT)
-    prepared = fitting.prepare(source, options)
-    net = None if chosen.members else plugins.resolve(chosen.net)
-    if not hasattr(net, "fit"):
+    chosen = fitting.declared(options, fitting.DEFAULT)
+    if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):
         raise ParamError(
             f"detect without a model takes a closed form, not {chosen.name}; "
             f"first: aetool fit {source.name} -p {chosen.name}"
         )
-    params = make_params(chosen, options.params)
-    scorers, parts, surprise = fitting.cross_fit(net, params, prepared, device)
-    sessions = [s.session("score.onnx", device) for s in scorers]
-
-    def by_fold(x: Any, first: int) -> Any:
-        fold = (first + np.arange(len(x))) % len(sessions)
-        found = [s(x) if len(sessions) == 1 else s(x[fold == k]) for k, s in enumerate(sessions)]
-        if len(found) == 1:
-            return found[0]
-        out = {}
-        for name in found[0]:
-            joined = np.empty((len(x), *found[0][name].shape[1:]), found[0][name].dtype)
-            for k, f in enumerate(found):
-                joined[fold == k] = f[name]
-            out[name] = joined
-        return out
-
-    return by_fold, scorers[0], Calibration.of(parts, surprise)
+    # the records are judged that the model is fitted on: anomalies are among them
+    bundle = fitting.fit_source(source, dataclasses.replace(options, robust=True))
+    return _scorer(source, bundle, None, device)
 
 
 def check_kind(source: TableSource | ImageSource, model: Bundle) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aetool import closed_form, gaussians, plugins, runtime
+from aetool import folds as content
 from aetool.bundle import SAMPLING, Bundle
 from aetool.data import scaling
 from aetool.data.history import whole
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
     from aetool.operations import joining
 
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
-STRETCHES = 3  # of rows, in each fold of those that are blocks
+CONTENT_FOLDS, FEW_CONTENT_FOLDS = 4, 2  # models in a score; of tables of many numbers
+LEAST_OTHERS = 0.5  # part of the rows that every one of them is fitted on
 WHY_NOT = {
     "context": "makes little of the rows before",
     "robust": "would learn anomalies among the rows",
 }
 BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
 TRIMMED = 0.1  # of the rows, in a robust fit
-DEFAULT, ON_THE_SPOT = "auto", "pca"  # models: that fit learns, and where none is given
+DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_TO_CROSS = 20
 CHUNK = 8192
 
@@ -104,11 +106,19 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
 
     Raises ParamError, PluginError or DataError; nothing is written.
     """
+    return fit_source(
+        open_sources(data if isinstance(data, list | tuple) else [data]), options, progress
+    )
+
+
+def fit_source(
+    source: Any, options: FitOptions | None = None, progress: Progress | None = None
+) -> Bundle:
+    """fit, on a source that is open already."""
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)
     params = make_params(model, options.params)
-    source = open_sources(data if isinstance(data, list | tuple) else [data])
     if source.kind not in model.data:
         raise ParamError(
             f"{model.name} takes {' or '.join(sorted(model.data))}, not {source.kind}s"
@@ -156,10 +166,6 @@ def fitted(
 
 def trimmed(prepared: Prepared) -> Prepared:
     """The same rows, the farthest out of which are not to be fitted."""
-    if len(prepared.spec.numeric) > gaussians.MOST:
-        raise ParamError(
-            f"--robust measures at most {gaussians.MOST} numbers, not {len(prepared.spec.numeric)}"
-        )
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]
     keep = gaussians.nearest(chunks, prepared.spec, 1 - TRIMMED)
@@ -190,8 +196,10 @@ def _joint(
         try:
             found = plugins.get_model(name)
             params = make_params(found, member.params)
-            left_over = max(1.0, budget - (time.monotonic() - started))
-            rest = dataclasses.replace(options, max_time=left_over)
+            rest = options
+            if options.max_time:
+                spent = time.monotonic() - started
+                rest = dataclasses.replace(options, max_time=max(1.0, options.max_time - spent))
             made.append(fitted(found, params, prepared, rest, progress, started, None, not made))
         except (PluginError, DataError) as error:
             left[name] = f"failed: {error}"
@@ -201,7 +209,7 @@ def _joint(
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= {"left_out": left} if left else {}
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
-    return joining.join(model.name, made, facts)
+    return joining.join(model.name, made, facts, options.robust)
 
 
 def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
@@ -241,9 +249,9 @@ def declared(options: FitOptions, otherwise: str) -> Model:
 
 
 def on_the_spot(data: Any, options: FitOptions | None) -> Bundle:
-    """What is learned of data where an operation needs a model and none is given."""
+    """What is learned of data where an operation needs a code and no model is given."""
     options = options or FitOptions()
-    return fit(data, dataclasses.replace(options, plugin=options.plugin or ON_THE_SPOT))
+    return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 
 
 def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:
@@ -362,38 +370,46 @@ def solve(
     return maps.write(prepared.spec, prepared.schema, error), maps
 
 
-def cross_fit(
-    net: Any, params: Any, prepared: Prepared, device: str, blocks: bool = False
-) -> tuple[list[Bundle], Any, Any]:
-    """One scorer a fold, fitted without that fold's rows; the parts of every row under the scorer
-    that has not seen it, (rows, columns + 1); and the surprise of its columns, (rows, columns), or
-    None.
+def out_of_fold(
+    net: Any, params: Any, prepared: Prepared, fold: Any, device: str
+) -> tuple[Any, Any]:
+    """(parts, surprise) of every row, by a closed form fitted without the row's fold, (rows,).
 
-    A row's fold is its number modulo folds; or with blocks, each fold is a few stretches of rows.
-    What is scored later comes after what was fitted, and where rows have an order neighbours tell
-    too much of each other: stretches show how far ordinary records drift (blocked cross-validation:
-    Bergmeir & Benitez 2012), several of them that no season is left out whole.
+    parts: (rows, columns + 1). surprise: (rows, columns), or None if the model tells none apart.
     """
     rows = len(prepared.features)
-    folds = folds_of(rows, prepared.spec.features)
-    fold = np.arange(rows) % folds
-    if blocks:
-        fold = np.arange(rows) * (folds * STRETCHES) // rows % folds
-    scorers, parts = [], np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
+    parts = np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
     surprise = None
+    folds = int(fold.max()) + 1
     for k in range(folds):
-        others = fold != k if folds > 1 else fold == 0
+        others = fold != k if folds > 1 else fold == k
         graphs, _ = solve(net, params, prepared, others & prepared.kept)
         scorer = _bundle("fold", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
         own = np.flatnonzero(fold == k)
-        session = scorer.session("score.onnx", device)
-        found = session(prepared.inputs[own])
-        parts[own] = found["parts"]
-        if "surprise" in found:
+        outputs = scorer.session("score.onnx", device)(prepared.inputs[own])
+        parts[own] = outputs["parts"]
+        if "surprise" in outputs:
             surprise = np.zeros_like(parts[:, :-1]) if surprise is None else surprise
-            surprise[own] = found["surprise"]
-        scorers.append(scorer)
-    return scorers, parts, surprise
+            surprise[own] = outputs["surprise"]
+    return parts, surprise
+
+
+def fair_score(net: Any, params: Any, prepared: Prepared) -> bytes | None:
+    """A score graph that scores every row by a model fitted without it and its equals; None where
+    there are too few rows for that."""
+    flat, kept = prepared.features.reshape(len(prepared.features), -1), prepared.kept
+    if kept.sum() < FEWEST_TO_CROSS:
+        return None
+    folds = CONTENT_FOLDS if flat.size <= MANY_NUMBERS else FEW_CONTENT_FOLDS
+    fold = content.content_folds(flat, prepared.spec, folds)
+    usual = content.frequent(flat)
+    scores = []
+    for k in range(folds):
+        others = ((fold != k) | usual) & kept
+        if others.sum() < LEAST_OTHERS * kept.sum():  # rows of few contents
+            others = kept
+        scores.append(solve(net, params, prepared, others)[0]["score.onnx"])
+    return content.fair(scores, prepared.spec, prepared.schema)
 
 
 def _fit_closed(
@@ -407,14 +423,19 @@ def _fit_closed(
 ) -> joining.Fitted:
     from aetool.operations import joining
 
-    _, parts, surprise = cross_fit(net, params, prepared, options.device, blocks=True)
-    graphs, maps = solve(net, params, prepared, prepared.kept)
+    rows = len(prepared.features)
+    stretches = content.stretch_folds(rows, folds_of(rows, prepared.spec.features))
+    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device)
+    graphs, solution = solve(net, params, prepared, prepared.kept)
+    if not solution.fair:
+        fair = fair_score(net, params, prepared)
+        graphs |= {"score.onnx": fair} if fair else {}
     if samples and not prepared.spec.given:
-        graphs[SAMPLING] = _recipe(maps, prepared)
+        graphs[SAMPLING] = _recipe(solution, prepared)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
-    facts |= maps.report
+    facts |= solution.report
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
-    calibration = Calibration.of(parts, surprise)
+    calibration = Calibration.of(parts, surprise, robust=options.robust)
     made = _bundle(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
 
@@ -476,7 +497,7 @@ def _fit_network(
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
     facts["seconds"] = round(time.monotonic() - started, 2)
-    calibrated = Calibration.of(parts)
+    calibrated = Calibration.of(parts, robust=options.robust)
     made = dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
     return joining.Fitted(made, trained.held_out, parts)
 

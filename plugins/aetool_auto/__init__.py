@@ -6,12 +6,8 @@ from collections.abc import Iterable
 
 from aetool import Member, Model, hookimpl
 
-BLURRED = {
-    "joint": 1.0,
-    "probabilistic": True,
-    "blur": 1.0,
-}  # few directions count, and none that is thin
 DEEP = {"width": 128, "mask": 0.0, "scale": "shared"}
+TABLES = frozenset({"plain", "robust"})
 
 
 @hookimpl
@@ -19,12 +15,11 @@ def aetool_models() -> Iterable[Model]:
     yield Model(
         "auto",
         "columns that contradict each other, records far from all others, and records that a wide "
-        "denoising autoencoder cannot restore: the scores of several models, added up",
+        "denoising autoencoder cannot restore: one that any of several models is sure of",
         members=(
-            Member("pca", {"joint": 1.0}, fits=frozenset({"plain", "robust", "context"})),
-            Member("pca", BLURRED, fits=frozenset({"robust"})),
-            Member("prototypes"),
-            Member("elm"),
+            Member("pca", fits=TABLES | {"context"}),
+            Member("neighbours", fits=TABLES),
+            Member("elm", fits=TABLES),
             Member("denoising", DEEP, seconds=30.0),
         ),
     )

@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    latent: int = param(512, "hidden units, drawn by chance", min=1, max=4096)
+    latent: int = param(256, "hidden units, drawn by chance", min=1, max=4096)
     noise: float = param(0.2, "Gaussian noise, in standard deviations", min=0.0, max=10.0)
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
 

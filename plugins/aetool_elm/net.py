@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.closed_form import Batches, ClosedForm
+from aetool.closed_form import Batches, ClosedForm, deviations
 from aetool.errors import DataError
 from aetool.hidden import Hidden
 from aetool.model import Float
@@ -14,7 +14,6 @@ MOST = 4096  # features
 ROWS = 10_000  # damaged rows that the decoder is solved from
 RIDGE = 1e-3  # beside the mean square of a hidden unit
 HELD = 10  # one row of so many is kept aside for the deviation
-LEAST = 1e-3  # deviation
 
 
 class ELM(ClosedForm):
@@ -36,15 +35,15 @@ class ELM(ClosedForm):
             held, seen = x, x
         units, d = self.params.latent, self.spec.features
         weight = rng.standard_normal((d, units)) / np.sqrt(d)
-        blank = Hidden(weight, rng.standard_normal(units), np.zeros((units, d)), np.zeros(d), 1.0)
+        prior, bias = x.mean(axis=0).clip(0, 1), rng.standard_normal(units)
+        blank = Hidden(weight, bias, np.zeros((units, d)), np.zeros(d), np.ones(0), prior)
         wanted = np.repeat(seen, max(1, ROWS // len(seen)), axis=0)
         damaged = wanted + self.params.noise * rng.standard_normal(wanted.shape) * scored
         z = blank.encode(damaged, scored)
         decoder, offset = _ridge(z, wanted)
-        found = Hidden(weight, blank.bias, decoder, offset, 1.0)
-        off = (held - found.decode(found.encode(held, scored)))[:, scored]
-        deviation = max(float(np.sqrt((off**2).mean())), LEAST)
-        return Hidden(weight, blank.bias, decoder, offset, deviation)
+        expected = blank.encode(held, scored) @ decoder + offset
+        deviation = deviations(self.spec, held, expected)
+        return Hidden(weight, bias, decoder, offset, deviation, prior)
 
 
 def _ridge(z: Float, wanted: Float) -> tuple[Float, Float]:

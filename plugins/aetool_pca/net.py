@@ -14,6 +14,7 @@ MOST = 4096  # features up to which a covariance is formed
 COMPONENTS = 64  # of the low-rank covariance of more features (pictures)
 JOINT_TRIM = 0.1  # part of the rows weighed down in the joint density
 INDICATOR_NOISE = 1e-3  # variance added to 0/1 features, whose blocks are singular
+PRIOR_ROWS = 10  # of one deviation each, for numbers and flags of gaps
 FEATURE_NOISE = 1e-6  # likewise, for the others: a column may repeat another
 
 
@@ -44,10 +45,15 @@ class PCA(ClosedForm):
             return maps
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
 
-    def _noise(self) -> Float:
-        """Variance added to each feature: of rounding to its bucket, and against singularity."""
-        noise = np.full(self.spec.features, INDICATOR_NOISE)
-        noise[self.spec.numeric] = self.spec.half**2 / 3 + FEATURE_NOISE
+    def _noise(self, rows: int) -> Float:
+        """Variance added to each feature: of rounding to its bucket, against singularity, and where
+        a number is often missing as of a few rows more, that few rows may not tell too much."""
+        spec = self.spec
+        noise = np.full(spec.features, INDICATOR_NOISE)
+        noise[spec.numeric] = spec.half**2 / 3 + FEATURE_NOISE
+        gated = spec.gate >= 0
+        noise[spec.numeric[gated]] += PRIOR_ROWS / rows
+        noise[spec.gate[gated]] += PRIOR_ROWS / rows
         return noise
 
     def _maps(self, m: Moments) -> Maps:
@@ -60,13 +66,13 @@ class PCA(ClosedForm):
         common = (m.mean, axes, axes.T, one, one, prior)
         report = {"explained": _explained(values, k)}
         if self.spec.features <= DENSE and self.spec.shape is None:
-            predict = conditionals(self.spec, m.cov + np.diag(self._noise()))
+            predict = conditionals(self.spec, m.cov + np.diag(self._noise(m.rows)))
             return Maps(*common, predict=predict, report=report)
         q = min(max(COMPONENTS, k), self.spec.features - 1)
         # maximum-likelihood PPCA (Tipping & Bishop 1999, eqs. 8 and 12): the noise is the mean
         # of the eigenvalues left out; P = I / s - left left^T
-        noise = float(values[q:].mean()) + float(self._noise().mean())
-        kept = values[:q] + float(self._noise().mean())
+        noise = float(values[q:].mean()) + float(self._noise(m.rows).mean())
+        kept = values[:q] + float(self._noise(m.rows).mean())
         shrink = np.maximum(1 / noise - 1 / np.maximum(kept, noise), 0)
         left = vectors[:, :q] * np.sqrt(shrink)
         diagonal = 1 / noise - (left**2).sum(axis=1)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.closed_form import Batches, ClosedForm
+from aetool.closed_form import Batches, ClosedForm, deviations
 from aetool.errors import DataError
 from aetool.prototypes import Prototypes
 
 MOST, NUMBERS = 1024, 1 << 16  # prototypes, and numbers in all of them, by default
 ROWS, ROUNDS, HELD = 20_000, 12, 10
-LEAST = 1e-3  # deviation
 
 
 class KMeans(ClosedForm):
@@ -28,7 +27,8 @@ class KMeans(ClosedForm):
         if len(x) > 2 * HELD:
             held, seen = x[::HELD], np.delete(x, slice(None, None, HELD), axis=0)
         k = self.params.size or max(16, min(MOST, NUMBERS // max(1, int(scored.sum()))))
-        found = Prototypes(np.unique(seen[: min(k, len(seen))], axis=0), 1.0)
+        prior = x.mean(axis=0).clip(0, 1)
+        found = Prototypes(np.unique(seen[: min(k, len(seen))], axis=0), np.ones(0), prior)
         for _ in range(ROUNDS):
             number = found.encode(seen, scored)[:, 0].astype(np.int64)
             count = np.bincount(number, minlength=len(found.centres))
@@ -36,7 +36,7 @@ class KMeans(ClosedForm):
             first = np.cumsum(count) - count
             total = np.add.reduceat(seen[order], first[count > 0])
             kept = count[count > 0] > (1 if len(seen) > 4 * k else 0)
-            found = Prototypes((total / count[count > 0, None])[kept], 1.0)
-        off = ((held - found.decode(found.encode(held, scored)))[:, scored] ** 2).mean()
+            found = Prototypes((total / count[count > 0, None])[kept], np.ones(0), prior)
+        deviation = deviations(self.spec, held, found.decode(found.encode(held, scored)))
         report = {"code_levels": len(found.centres)}
-        return Prototypes(found.centres, max(float(np.sqrt(off)), LEAST), report)
+        return Prototypes(found.centres, deviation, prior, report=report)

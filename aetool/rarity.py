@@ -1,0 +1,132 @@
+"""Scores of different models on one scale: how rare a score is among ordinary records, in bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.detection.calibration import tail_scale
+from aetool.graphs import Graph
+from aetool.model import Float
+
+TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
+BODY = (1.0, 0.75, 0.5, 0.35, 0.25, 0.175, 0.125, TAIL)  # parts above which scores are kept
+LEAST_SCALE = 1e-3  # of the tail, beside the spread of the middle 80 %
+EXACT, MOST = 16.0, 32.0  # bits beyond one in rows + 1: up to here as it is; never beyond
+
+
+@dataclass(frozen=True, eq=False)
+class Rarity:
+    """The part p of ordinary records whose score is at least as high, as -log2 p.
+
+    scores, bits: (knots,), increasing; between them straight lines, below the first 0, beyond the
+    last `slope` bits for each unit of score: an exponential tail. bend: from here on bits count
+    less and less, and never reach bend + 16, so that no record's score drowns all others.
+    """
+
+    scores: Float
+    bits: Float
+    slope: float
+    bend: float
+
+    @classmethod
+    def of(cls, held_out: Float) -> Rarity:
+        """The rarity of scores such as these, (n,), of ordinary records held out of the fit."""
+        n = len(held_out)
+        scores = np.quantile(held_out, [1 - part for part in BODY])
+        bits = -np.log2(BODY)
+        low, high = np.quantile(held_out, [0.1, 0.9])
+        scale = tail_scale(held_out[held_out > scores[-1]] - scores[-1])
+        scale = max(scale, LEAST_SCALE * float(high - low), 1e-6 * max(1.0, abs(float(high))))
+        # of equal scores the lowest part holds: a score that most records have is not rare
+        kept = np.append(np.diff(scores) > 1e-6 * scale, True)
+        first = np.searchsorted(scores, scores[kept], side="left")
+        return cls(
+            scores[kept], bits[first], 1 / (scale * math.log(2)), knee(n)
+        )
+
+    def of_scores(self, scores: Float) -> Float:
+        """(n,) bits of these scores."""
+        bits = np.interp(scores, self.scores, self.bits)
+        bits = bits + self.slope * np.maximum(scores - self.scores[-1], 0.0)
+        return cap(bits, self.bend)
+
+    def write(self, g: Graph, scores: str) -> str:
+        """The same as nodes of a graph, on scores of shape (B, 1)."""
+        slopes = np.diff(self.bits) / np.maximum(np.diff(self.scores), 1e-300)
+        turns = np.diff(np.concatenate([[0.0], slopes, [self.slope]]))
+        over = g.op("Relu", g.op("Sub", scores, g.const(self.scores)))
+        bits = g.op("Add", g.op("MatMul", over, g.const(turns[:, None])), g.const(self.bits[0]))
+        return write_cap(g, bits, np.array(self.bend))
+
+
+def knee(rows: int) -> float:
+    """The bits up to which a part of a score counts in full: no record among so many rows is rarer
+    than one in rows + 1, and 16 bits more tell how much."""
+    return math.log2(rows + 1) + EXACT
+
+
+def cap(bits: Float, bend: float) -> Float:
+    """Bits as they are up to the bend; beyond it they grow ever more slowly, to bend + 16."""
+    room = MOST - EXACT
+    over = np.maximum(bits - bend, 0.0)
+    return np.asarray(np.minimum(bits, bend) + room * over / (room + over))
+
+
+def write_cap(g: Graph, bits: str, bend: Float) -> str:
+    """cap as nodes of a graph; the bend broadcasts against bits."""
+    room = g.const(MOST - EXACT)
+    over = g.op("Relu", g.op("Sub", bits, g.const(bend)))
+    rest = g.op("Div", g.op("Mul", over, room), g.op("Add", over, room))
+    return g.op("Add", g.op("Min", bits, g.const(bend)), rest)
+
+
+def joined(parts: Sequence[Float], usual: Sequence[Float], rarities: Sequence[Rarity]) -> Float:
+    """(rows, columns + 1) bits: the parts of several models' scores, joined.
+
+    parts: of each model, (rows, columns + 1); usual: its medians, (columns + 1,). A record's score
+    is -log2 of the harmonic mean of its p-values (Wilson 2019, PNAS 116:1195): one model that is
+    sure is enough, and no model can hide what another sees. It falls on the columns by what each
+    costs beyond the usual in each model, models counting by how rare they hold the record.
+    """
+    bits = np.stack([r.of_scores(p.sum(axis=1)) for p, r in zip(parts, rarities, strict=True)])
+    top = bits.max(axis=0)
+    weight = np.exp2(bits - top)
+    score = top + np.log2(weight.mean(axis=0))
+    share = np.zeros(parts[0].shape)
+    for p, u, w in zip(parts, usual, weight / weight.sum(axis=0), strict=True):
+        excess = np.maximum(p - u, 0.0) + LITTLE
+        share += w[:, None] * excess / excess.sum(axis=1, keepdims=True)
+    return np.asarray(score[:, None] * share)
+
+
+LITTLE = 1e-6  # bits: so that a record without excess has shares, too
+
+
+def write_joined(
+    g: Graph, parts: Sequence[str], usual: Sequence[Float], rarities: Sequence[Rarity]
+) -> str:
+    """joined as nodes of a graph."""
+    bits = [r.write(g, g.op("ReduceSum", p, axes_1(g), keepdims=1)) for p, r in zip(parts, rarities, strict=True)]
+    every = g.op("Concat", *bits, axis=1)
+    top = g.op("ReduceMax", every, axes_1(g), keepdims=1)
+    weight = g.op("Exp", g.op("Mul", g.op("Sub", every, top), g.const(math.log(2))))
+    total = g.op("ReduceSum", weight, axes_1(g), keepdims=1)
+    mean = g.op("Mul", g.op("Log", g.op("Mul", total, g.const(1 / len(parts)))), g.const(1 / math.log(2)))
+    score = g.op("Add", top, mean)
+    shares = []
+    for k, (p, u) in enumerate(zip(parts, usual, strict=True)):
+        excess = g.op("Add", g.op("Relu", g.op("Sub", p, g.const(u))), g.const(LITTLE))
+        share = g.op("Div", excess, g.op("ReduceSum", excess, axes_1(g), keepdims=1))
+        own = g.op("Div", g.take(weight, [k]), total)
+        shares.append(g.op("Mul", share, own))
+    together = g.op("Sum", *shares) if len(shares) > 1 else shares[0]
+    return g.op("Mul", together, score)
+
+
+def axes_1(g: Graph) -> str:
+    """The axis of columns, as reductions take it."""
+    return g.const([1], np.int64)

@@ -1,0 +1,24 @@
+"""A memory of rows: how far a record is from the nearest one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aetool import Model, hookimpl, param
+
+
+@dataclass(frozen=True)
+class Params:
+    size: int = param(0, "rows remembered; 0: chosen by the data", min=0, max=20_000)
+    error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
+
+
+@hookimpl
+def aetool_models() -> Iterable[Model]:
+    yield Model(
+        "neighbours",
+        "the nearest of many rows remembered; a closed form that knows where records lie close",
+        net="aetool_neighbours.net:Nearest",
+        Params=Params,
+    )
