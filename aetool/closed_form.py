@@ -29,7 +29,8 @@ class Batches(Protocol):
 
 NATS = math.log(2 * math.pi)
 LEAST_DEVIATION, PRIOR_ROWS = 1e-3, 10
-FARTHEST = 1e6  # squared deviations along an axis, above which it is no farther
+FARTHEST = 1e4  # squared deviations, above which it is no farther
+PLAIN = 1000.0  # bits of surprise
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +269,7 @@ def capped(g: Graph, spec: Spec, schema: Schema | None, parts: str) -> str:
     """Parts in bits, (B, columns + 1), none above log2(rows + 1) + 32: a column is evidence of
     rarity, and no record among rows is rarer than one in rows + 1; what is beyond that is told in
     32 bits more."""
-    return write_cap(g, parts, np.array(knee(schema.rows if schema else 0)))
+    return write_cap(g, parts, knee(schema.rows if schema else 0))
 
 
 def _encoder(maps: Maps, spec: Spec, schema: Schema | None) -> bytes:
@@ -366,7 +367,9 @@ def _say_surprise(
     cost = graphs.sum_by_column(g, cost, spec.owner.tolist(), len(columns))
     cost = g.op("Mul", g.take(cost, columns), g.const(1 / math.log(2)))
     is_number = np.isin(columns, spec.owner)
-    cost = g.op("Mul", g.op("Max", cost, own), g.const(is_number))
+    # beyond this what is far off is compared by how far, but more by what is odd on its own
+    cost = write_cap(g, g.op("Max", cost, own), PLAIN, PLAIN)
+    cost = g.op("Mul", cost, g.const(is_number))
     rest = g.op("Mul", own, g.const(~is_number))
     g.output("surprise", g.op("Add", cost, rest), TensorProto.FLOAT, [len(columns)])
 

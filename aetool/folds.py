@@ -19,7 +19,7 @@ from onnx import TensorProto
 
 from aetool.closed_form import open_graph
 from aetool.data.schema import Schema
-from aetool.graphs import Graph
+from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float, Int, Spec
 
 GOLDEN = 0.6180339887498949  # multiples of it spread most evenly over 0 .. 1 (Knuth, TAOCP 6.4)
@@ -63,7 +63,7 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
     x, features = open_graph(g, spec, schema)
     flat = g.cast(features, TensorProto.DOUBLE)
-    turns = g.op("MatMul", flat, g.const(_weights(spec)[:, None], np.float64))
+    turns = weighed_sum(g, flat, _weights(spec), np.float64)
     inside = g.op("Sub", turns, g.op("Floor", turns))
     fold = g.op("Floor", g.op("Mul", inside, g.const(float(len(scores)), np.float64)))
     chosen: dict[str, str] = {}

@@ -22,7 +22,7 @@ from aetool.data.schema import CLIP, Schema
 from aetool.model import Spec
 
 OPSET, IR_VERSION = 20, 9
-SMALLEST_MASS = 48 * math.log(2)  # no number costs more than 48 bits under one Gaussian
+SMALLEST_MASS = 32 * math.log(2)  # no number costs more than 32 bits under one Gaussian
 THIN = 0.03  # buckets thinner than this many sigma use the density: a difference would cancel
 # erfc by Chebyshev fitting, relative error below 1.2e-7 everywhere (Numerical Recipes, 2nd ed.,
 # section 6.2, erfcc); powers of t = 1 / (1 + x / 2), constant first
@@ -384,6 +384,16 @@ def _log_tail(g: Graph, v: str) -> str:
     upper = g.op("Add", upper, g.const(-math.log(2)))
     lower = g.op("Log", g.op("Sub", g.const(1.0), g.op("Min", g.op("Exp", upper), g.const(0.5))))
     return g.op("Where", g.op("Less", v, g.const(0.0)), lower, upper)
+
+
+def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: Any = np.float32) -> str:
+    """(B, 1): the sum of the columns of x, (B, n), each times its weight, (n,).
+
+    A product with a matrix of several equal columns, of which one is kept: sums over rows, and
+    products with a single column, round by where a record stands in its batch.
+    """
+    columns = np.repeat(np.asarray(weight)[:, None], 4, axis=1)
+    return g.take(g.op("MatMul", x, g.const(columns, dtype)), [0])
 
 
 def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:

@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from aetool.closed_form import close_graph, open_graph, scored_alike
 from aetool.data.schema import Schema
-from aetool.graphs import Graph
+from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float, Spec
 
 SAME = 1e-5  # of a record's squared length: closer than this it is the same record
@@ -82,7 +82,7 @@ class Prototypes:
         square = g.const((self.centres**2).sum(axis=1))
         far = g.op("Gemm", scored, centres, square, transB=1, alpha=-2.0)
         if others and self.usual is not None:
-            size = g.op("ReduceSum", g.op("Mul", scored, scored), g.const([1], np.int64), keepdims=1)
+            size = weighed_sum(g, g.op("Mul", scored, scored), np.ones(spec.features))
             # |x|^2 + |c|^2 - 2 x.c of equal records is no exact zero in float32
             same = g.op("Less", far, g.op("Sub", g.op("Mul", size, g.const(SAME)), size))
             last_choice = g.const(np.where(self.usual, -FAR, FAR))

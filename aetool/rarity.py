@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.detection.calibration import tail_scale
-from aetool.graphs import Graph
+from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float
 
 TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
 BODY = (1.0, 0.75, 0.5, 0.35, 0.25, 0.175, 0.125, TAIL)  # parts above which scores are kept
 LEAST_SCALE = 1e-3  # of the tail, beside the spread of the middle 80 %
-EXACT, MOST = 16.0, 32.0  # bits beyond one in rows + 1: up to here as it is; never beyond
+EXACT, ROOM = 24.0, 8.0  # bits beyond one in rows + 1 that count in full; and what is left above
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Rarity:
 
     scores, bits: (knots,), increasing; between them straight lines, below the first 0, beyond the
     last `slope` bits for each unit of score: an exponential tail. bend: from here on bits count
-    less and less, and never reach bend + 16, so that no record's score drowns all others.
+    less and less, and never reach bend + 8, so that no record's score drowns all others.
     """
 
     scores: Float
@@ -59,28 +59,26 @@ class Rarity:
         slopes = np.diff(self.bits) / np.maximum(np.diff(self.scores), 1e-300)
         turns = np.diff(np.concatenate([[0.0], slopes, [self.slope]]))
         over = g.op("Relu", g.op("Sub", scores, g.const(self.scores)))
-        bits = g.op("Add", g.op("MatMul", over, g.const(turns[:, None])), g.const(self.bits[0]))
-        return write_cap(g, bits, np.array(self.bend))
+        bits = g.op("Add", weighed_sum(g, over, turns), g.const(self.bits[0]))
+        return write_cap(g, bits, self.bend)
 
 
 def knee(rows: int) -> float:
     """The bits up to which a part of a score counts in full: no record among so many rows is rarer
-    than one in rows + 1, and 16 bits more tell how much."""
+    than one in rows + 1, and 24 bits more tell how much."""
     return math.log2(rows + 1) + EXACT
 
 
 def cap(bits: Float, bend: float) -> Float:
-    """Bits as they are up to the bend; beyond it they grow ever more slowly, to bend + 16."""
-    room = MOST - EXACT
+    """Bits as they are up to the bend; beyond it they grow ever more slowly, to bend + 8."""
     over = np.maximum(bits - bend, 0.0)
-    return np.asarray(np.minimum(bits, bend) + room * over / (room + over))
+    return np.asarray(np.minimum(bits, bend) + ROOM * over / (ROOM + over))
 
 
-def write_cap(g: Graph, bits: str, bend: Float) -> str:
-    """cap as nodes of a graph; the bend broadcasts against bits."""
-    room = g.const(MOST - EXACT)
+def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
+    """cap as nodes of a graph, to bend + room."""
     over = g.op("Relu", g.op("Sub", bits, g.const(bend)))
-    rest = g.op("Div", g.op("Mul", over, room), g.op("Add", over, room))
+    rest = g.op("Div", g.op("Mul", over, g.const(room)), g.op("Add", over, g.const(room)))
     return g.op("Add", g.op("Min", bits, g.const(bend)), rest)
 
 
@@ -110,23 +108,20 @@ def write_joined(
     g: Graph, parts: Sequence[str], usual: Sequence[Float], rarities: Sequence[Rarity]
 ) -> str:
     """joined as nodes of a graph."""
-    bits = [r.write(g, g.op("ReduceSum", p, axes_1(g), keepdims=1)) for p, r in zip(parts, rarities, strict=True)]
+    columns = np.ones(len(usual[0]))
+    bits = [
+        r.write(g, weighed_sum(g, p, columns)) for p, r in zip(parts, rarities, strict=True)
+    ]
     every = g.op("Concat", *bits, axis=1)
-    top = g.op("ReduceMax", every, axes_1(g), keepdims=1)
+    top = g.op("Max", *bits) if len(bits) > 1 else bits[0]
     weight = g.op("Exp", g.op("Mul", g.op("Sub", every, top), g.const(math.log(2))))
-    total = g.op("ReduceSum", weight, axes_1(g), keepdims=1)
-    mean = g.op("Mul", g.op("Log", g.op("Mul", total, g.const(1 / len(parts)))), g.const(1 / math.log(2)))
-    score = g.op("Add", top, mean)
+    total = weighed_sum(g, weight, np.ones(len(bits)))
+    mean = g.op("Log", g.op("Mul", total, g.const(1 / len(parts))))
+    score = g.op("Add", top, g.op("Mul", mean, g.const(1 / math.log(2))))
     shares = []
     for k, (p, u) in enumerate(zip(parts, usual, strict=True)):
         excess = g.op("Add", g.op("Relu", g.op("Sub", p, g.const(u))), g.const(LITTLE))
-        share = g.op("Div", excess, g.op("ReduceSum", excess, axes_1(g), keepdims=1))
-        own = g.op("Div", g.take(weight, [k]), total)
-        shares.append(g.op("Mul", share, own))
+        share = g.op("Div", excess, weighed_sum(g, excess, columns))
+        shares.append(g.op("Mul", share, g.op("Div", g.take(weight, [k]), total)))
     together = g.op("Sum", *shares) if len(shares) > 1 else shares[0]
     return g.op("Mul", together, score)
-
-
-def axes_1(g: Graph) -> str:
-    """The axis of columns, as reductions take it."""
-    return g.const([1], np.int64)

@@ -45,25 +45,21 @@ class Tail:
     shape: float
 
     @classmethod
-    def of(cls, scores: Float, robust: bool = False) -> Tail:
+    def of(cls, scores: Float) -> Tail:
         """The tail of sorted scores, (n,), by probability-weighted moments (Hosking & Wallis 1987).
 
         Scores so far out that not one in a hundred such files would have one are left out first:
         anomalies among the scores, if they are few, move the tail little. How far that is tells an
-        exponential tail, whose scale is the mean excess, each excess cut at five times that mean;
-        or if anomalies are known to be among the rows (robust), at six times the body's scale.
-        A shape read off few scores is believed in part.
+        exponential tail, whose scale is the mean excess, each excess cut at six times the scale that
+        the middle half of the scores has. A shape read off few scores is believed in part.
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
         median, start = (float(v) for v in np.quantile(scores, [0.5, 1 - TAIL]))
         least = LEAST_SPREAD * max(1.0, abs(start))
         excess = scores[scores > start] - start
-        if robust and len(excess):
-            body = max((start - median) / math.log(0.5 / TAIL), least)
-            scale = float(np.minimum(excess, FAR * body).mean())
-        else:
-            scale = tail_scale(excess)
+        body = max((start - median) / math.log(0.5 / TAIL), least)
+        scale = float(np.minimum(excess, FAR * body).mean()) if len(excess) else body
         farthest = start + max(scale, least) * math.log(TAIL * len(scores) * DOUBT + 1)
         scores = scores[scores <= farthest]
         start = float(np.quantile(scores, 1 - TAIL))
@@ -109,12 +105,10 @@ class Calibration:
         parts: npt.NDArray[np.floating[Any]],
         surprise: npt.NDArray[np.floating[Any]] | None = None,
         kept: int = KEPT,
-        robust: bool = False,
     ) -> Calibration:
         """The calibration of held-out parts, (rows, columns + 1); surprise: (rows, columns), of
         each column given the others, where the model tells it apart. kept: of more scores than
-        these, ranks between are interpolated. robust: anomalies are among the rows, and are not to
-        raise the default threshold."""
+        these, ranks between are interpolated."""
         scores = np.sort(parts.sum(axis=1, dtype=np.float64))
         n = len(scores)
         if n <= kept:
@@ -130,7 +124,7 @@ class Calibration:
             rounded,
             (keep + 1.0).astype(np.float64),
             np.array([float(f"{v:.5g}") for v in typical]),
-            Tail.of(scores, robust),
+            Tail.of(scores),
         )
 
     def threshold(self, fpr: float | None = None) -> float:

@@ -11,6 +11,7 @@ from aetool.data import dates
 from aetool.data.schema import Column, Schema
 from aetool.model import Float
 
+Scores = Callable[[Float], Float]  # (rows,) of what the graphs take, (rows, inputs)
 MOST, LEAST_SHARE = 3, 0.1
 REACH = 2.5  # deviations that tried numbers lie within
 TRIED = 16  # values of a column, to see which fits best beside the others
@@ -37,7 +38,7 @@ def columns(parts: Float, typical: Float, marginal: Float | None = None) -> list
 
 
 def leave_one_out(
-    schema: Schema, X: Float, scores: Callable[[Float], Float]
+    schema: Schema, X: Float, scores: Scores
 ) -> tuple[Float, Float]:
     """(surprise, best), (rows, columns) both: how much lower the score of a record would be, were
     one of its values the one that fits the others best; and that value.
@@ -68,6 +69,25 @@ def leave_one_out(
             lowest[better], best[better, j] = found[better], value
         surprise[:, j] = np.maximum(own - lowest, 0.0)
     return surprise, best
+
+
+def by_mending(
+    schema: Schema, X: Float, expected: Float, named: Sequence[Sequence[int]], scores: Scores
+) -> list[list[int]]:
+    """The named columns of each record, first the one that mends it: whose value, replaced by what
+    was expected, lowers the record's score most.
+
+    Where one value is wrong, those that it predicts look wrong too; but to mend one of those makes
+    two wrong values of one.
+    """
+    score, lowered = scores(X), np.zeros((len(X), len(schema.modelled)))
+    for j in sorted({j for js in named for j in js}):
+        mended = X.copy()
+        mended[:, j] = np.where(np.isnan(expected[:, j]), X[:, j], expected[:, j])
+        lowered[:, j] = score - scores(mended)
+    return [
+        sorted(js, key=lambda j, row=row: -row[j]) for js, row in zip(named, lowered, strict=True)
+    ]
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:

@@ -90,7 +90,7 @@ class Detection:
         return found
 
 
-Parts = Callable[[Any, int], Any]
+Parts = Callable[[Any], Any]  # the outputs of a score graph for its inputs
 
 
 def detect(
@@ -152,7 +152,7 @@ def detect(
         )
     else:
         decide = lambda s, first: s > cut  # noqa: E731
-    collected = _Collected(bundle, held, append, _repaired(bundle, scorer, device))
+    collected = _Collected(bundle, held, append, scorer, device)
     for batch in _scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
@@ -271,11 +271,11 @@ def _scorer(
     options: fitting.FitOptions | None,
     device: str,
 ) -> tuple[Parts, Bundle, Calibration]:
-    """What gives the outputs of the score graph for inputs from row `first` on."""
+    """What gives the outputs of the score graph, the model, and its calibration."""
     if model is not None:
         check_kind(source, model)
         session = model.session("score.onnx", device)
-        return (lambda x, _: session(x)), model, model.calibration
+        return session, model, model.calibration
     options = options or fitting.FitOptions()
     chosen = fitting.declared(options, fitting.DEFAULT)
     if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):
@@ -333,7 +333,7 @@ def inputs_of(
 def _scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
     names = getattr(source, "names", [])
     for first, x, table in inputs_of(source, bundle):
-        found = scorer(x, first)
+        found = scorer(x)
         parts = found["parts"].astype(np.float64)
         bad = ~np.isfinite(parts)
         if bad.any():
@@ -350,14 +350,6 @@ def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> Float:
     return np.concatenate(found)
 
 
-def _repaired(bundle: Bundle, scorer: Parts, device: str) -> Callable[[Float], Float] | None:
-    """What scores records of which a value was changed, for a model whose parts are of each column
-    given some of the others: those alone do not say which value is wrong."""
-    if bundle.schema is None or "likely" not in bundle.session("score.onnx", device).outputs:
-        return None
-    return lambda x: np.asarray(scorer(x, 0)["parts"].sum(axis=1, dtype=np.float64))
-
-
 class _Collected:
     """Gathers the records to report, batch by batch."""
 
@@ -366,10 +358,18 @@ class _Collected:
         bundle: Bundle,
         calibration: Calibration,
         append: Sequence[str] | None,
-        repaired: Callable[[Float], Float] | None,
+        scorer: Parts,
+        device: str,
     ) -> None:
         self.bundle, self.calibration, self.append = bundle, calibration, append
-        self.repaired = repaired
+        outputs = bundle.session("score.onnx", device).outputs if bundle.schema else ()
+        scores: reasons.Scores = lambda x: np.asarray(  # noqa: E731
+            scorer(x)["parts"].sum(axis=1, dtype=np.float64)
+        )
+        # models whose parts are of each column given some of the others do not say by them alone
+        # which value is wrong; those that tell surprise given all the others nearly do
+        self.repaired = scores if "likely" in outputs else None
+        self.mended = scores if "surprise" in outputs else None
         self.row: list[int] = []
         self.score: list[float] = []
         self.anomaly: list[bool] = []
@@ -398,6 +398,13 @@ class _Collected:
                 )
                 surprise[odd] += usual
             named = reasons.columns(surprise, usual, alone)
+            if self.mended is not None and flagged[keep].any():
+                odd = np.flatnonzero(flagged[keep])
+                firsts = reasons.by_mending(
+                    schema, inputs[odd], expected[odd], [named[i] for i in odd], self.mended
+                )
+                for i, columns in zip(odd, firsts, strict=True):
+                    named[i] = columns
             said = reasons.explain(schema, inputs, expected, named)
             self.named += said
             self.why += [reasons.line(s) for s in said]

@@ -209,7 +209,7 @@ def _joint(
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= {"left_out": left} if left else {}
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
-    return joining.join(model.name, made, facts, options.robust)
+    return joining.join(model.name, made, facts)
 
 
 def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
@@ -395,10 +395,13 @@ def out_of_fold(
 
 
 def fair_score(net: Any, params: Any, prepared: Prepared) -> bytes | None:
-    """A score graph that scores every row by a model fitted without it and its equals; None where
-    there are too few rows for that."""
+    """A score graph that scores every row by a model fitted without it and its equals.
+
+    None where there are too few rows for that, and where a model is given the rows before each: the
+    values of a row left out would still be seen beside the rows after it.
+    """
     flat, kept = prepared.features.reshape(len(prepared.features), -1), prepared.kept
-    if kept.sum() < FEWEST_TO_CROSS:
+    if kept.sum() < FEWEST_TO_CROSS or prepared.spec.given:
         return None
     folds = CONTENT_FOLDS if flat.size <= MANY_NUMBERS else FEW_CONTENT_FOLDS
     fold = content.content_folds(flat, prepared.spec, folds)
@@ -435,7 +438,7 @@ def _fit_closed(
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= solution.report
     facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
-    calibration = Calibration.of(parts, surprise, robust=options.robust)
+    calibration = Calibration.of(parts, surprise)
     made = _bundle(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
 
@@ -497,7 +500,7 @@ def _fit_network(
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
     facts["seconds"] = round(time.monotonic() - started, 2)
-    calibrated = Calibration.of(parts, robust=options.robust)
+    calibrated = Calibration.of(parts)
     made = dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
     return joining.Fitted(made, trained.held_out, parts)
 

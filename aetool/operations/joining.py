@@ -30,9 +30,7 @@ class Fitted:
     surprise: Any = None
 
 
-def join(
-    name: str, members: Sequence[Fitted], facts: dict[str, Any], robust: bool = False
-) -> Bundle:
+def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
     """The bundle, under this name, of members fitted on the same rows.
 
     A member's score becomes how rare it is among its held-out scores, in bits; the bits of all
@@ -56,9 +54,7 @@ def join(
         plugin=name,
         params={},
         graphs=graphs,
-        calibration=Calibration.of(
-            rarity.joined(common, usual, rarities), surprise, robust=robust
-        ),
+        calibration=Calibration.of(rarity.joined(common, usual, rarities), surprise),
         facts=facts,
         _sessions={},
     )
