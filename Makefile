@@ -39,9 +39,9 @@ gallery: $(VENV)/.dev
 reference: $(VENV)/.train
 	$(BIN)/aetool plugins reference > plugins/REFERENCE.md
 
-# Tens of thousands of mutants, hundreds of kills.
+# Tens of thousands of mutants, hundreds of kills, new examples of every law.
 long: $(VENV)/.dev
-	$(BIN)/python -m pytest -m long
+	HYPOTHESIS=explore $(BIN)/python -m pytest -m "long or hypothesis"
 
 # The same bytes on Haswell, Nehalem and aarch64, emulated.
 cpus: $(VENV)/.dev

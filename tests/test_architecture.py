@@ -167,3 +167,24 @@ def test_commands_are_operations():
 
     own = {"plugins", "demo", "doctor"}
     assert set(COMMANDS) - own <= set(operations.__all__)
+
+
+CLOCKS = {"time", "monotonic", "perf_counter", "process_time", "sleep"}
+
+
+def test_no_test_waits_or_trains_by_the_clock():
+    """Steps, lines and calls are counted instead; --max-time itself is tested on a clock that the
+    test moves, by a test whose name says so. The speeds that test_gpu prints are judged by nobody."""
+    for path in Path(__file__).parent.glob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef) or "max_time" in function.name:
+                continue
+            for node in ast.walk(function):
+                where = f"{path.name}: {function.name}"
+                if isinstance(node, ast.Call) and path.name != "test_gpu.py":
+                    module, _, name = ast.unparse(node.func).rpartition(".")
+                    assert module != "time" or name not in CLOCKS, f"{where} reads a clock"
+                elif isinstance(node, ast.keyword) and node.arg == "max_time":
+                    assert isinstance(node.value, ast.Name), f"{where} trains by the clock"
+                elif isinstance(node, ast.Constant):
+                    assert node.value != "--max" + "-time", f"{where} trains by the clock"
