@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 import aetool
 from aetool import bundle as bundles
-from aetool import operations
+from aetool import operations, plugins
 from aetool.cli import status
 from aetool.testing import pictures, table_rows
 
@@ -27,6 +28,12 @@ UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("usual", derandomize=True, **UNTIMED)
 settings.register_profile("explore", max_examples=1000, print_blob=True, **UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS", "usual"))
+
+
+def built_ins() -> dict[str, str]:
+    """The models this distribution brings, by name, and the package of each: its entry points."""
+    own = metadata.distribution("aetool").entry_points.select(group=plugins.GROUP)
+    return {entry.name: entry.value for entry in sorted(own, key=lambda e: e.name)}
 
 
 @dataclass(frozen=True)

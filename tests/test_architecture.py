@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import aetool
-from tests.conftest import fresh
+from aetool.operations import fitting
+from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
@@ -104,14 +105,17 @@ def test_heavy_packages_stay_in_their_rooms():
 
 
 def test_no_plugin_is_named_in_host_code():
-    """But for the name of the default: a value, in one place of each face."""
-    names = {"ae", "sparse", "denoising", "vae"}
+    """But for the names of the defaults, values in one place of each face; "auto" is also what a
+    device is called."""
+    names = built_ins().keys() - {fitting.DEFAULT, fitting.ON_THE_SPOT}
+    packages = "|".join(built_ins().values())
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in names, f"{path} names the plugin {node.value}"
-        assert not re.search(r"aetool_(pca|ae|sparse|denoising|vae)\b", path.read_text()), path
-    assert sum(p.read_text().count('"pca"') for p in ROOT.rglob("*.py")) <= 4
+        assert not re.search(rf"\b({packages})\b", path.read_text()), path
+    spot = f'"{fitting.ON_THE_SPOT}"'
+    assert sum(p.read_text().count(spot) for p in ROOT.rglob("*.py")) <= 4
 
 
 def test_help_imports_click_and_pluggy_alone():
