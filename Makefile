@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim bench gallery reference long cpus sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench gallery reference readability long stress cpus sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -38,6 +38,11 @@ gallery: $(VENV)/.dev
 # The authors' reference, from the code itself.
 reference: $(VENV)/.train
 	$(BIN)/aetool plugins reference > plugins/REFERENCE.md
+
+# How readable each file is; the baseline that the tests hold files to takes over what has become better
+# (FORCE=--force: whatever there is now).
+readability: $(VENV)/.dev
+	$(BIN)/python tests/readability.py --write $(FORCE)
 
 # Tens of thousands of mutants, hundreds of kills, new examples of every law.
 long: $(VENV)/.dev
