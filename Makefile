@@ -48,6 +48,10 @@ readability: $(VENV)/.dev
 long: $(VENV)/.dev
 	HYPOTHESIS=explore $(BIN)/python -m pytest -m "long or hypothesis"
 
+# The suite of `make test` beside four busy processes; `make long` has a part of it, too.
+stress: $(VENV)/.dev
+	$(BIN)/python tests/stress.py -n auto -m "not gpu and not long"
+
 # The same bytes on Haswell, Nehalem and aarch64, emulated.
 cpus: $(VENV)/.dev
 	tests/cpus.sh
