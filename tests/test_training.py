@@ -91,6 +91,7 @@ def interrupt(meter, state):
     print("training, step", state["step"], flush=True)
     os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # of a background job it is ignored
 options.Meter.__call__ = interrupt
 run(sys.argv[1:])
 """
