@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim bench gallery reference long cpus sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench gallery reference readability long stress cpus sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -39,9 +39,18 @@ gallery: $(VENV)/.dev
 reference: $(VENV)/.train
 	$(BIN)/aetool plugins reference > plugins/REFERENCE.md
 
-# Tens of thousands of mutants, hundreds of kills.
+# How readable each file is; the baseline that the tests hold files to takes over what has become better
+# (FORCE=--force: whatever there is now).
+readability: $(VENV)/.dev
+	$(BIN)/python tests/readability.py --write $(FORCE)
+
+# Tens of thousands of mutants, hundreds of kills, new examples of every law.
 long: $(VENV)/.dev
-	$(BIN)/python -m pytest -m long
+	HYPOTHESIS=explore $(BIN)/python -m pytest -m "long or hypothesis"
+
+# The suite of `make test` beside four busy processes; `make long` has a part of it, too.
+stress: $(VENV)/.dev
+	$(BIN)/python tests/stress.py -n auto -m "not gpu and not long"
 
 # The same bytes on Haswell, Nehalem and aarch64, emulated.
 cpus: $(VENV)/.dev

@@ -43,7 +43,8 @@ class Bundle:
     """A fitted model: what it was fitted on, its graphs, and the calibration of its score.
 
     Exactly one of schema (tables) and shape (pictures: channels, height, width) is set. unit is
-    the unit of the score; facts are the training's numbers, for `info`.
+    the unit of the score; facts are the training's numbers, for `info`: never a time, so that the
+    same data, options and seed give the same bytes.
     """
 
     plugin: str

@@ -51,7 +51,7 @@ def main() -> None:
                 found = operations.score(rest, operations.fit(fit, chosen))
             row = {"detector": detector, "seed": seed, "auroc": round(auroc(found, truth), 4)}
             row |= {"auprc": round(average_precision(found, truth), 4)}
-            common.record("adult", row, path)
+            common.record("adult", row, seeds=seed, data=path)
             rows.append(row)
             print(row, flush=True)
     print(pd.DataFrame(rows).groupby("detector")[["auroc", "auprc"]].mean().round(4).to_string())

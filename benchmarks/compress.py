@@ -190,7 +190,7 @@ def tables(options: Any) -> None:
                     }
                     row |= {f"{k}_bytes": v for k, v in held.items()}
                     row |= {"in_s": made[2], "out_s": made[3], "coders": coders(made[0])}
-                    common.record("compress", row, path)
+                    common.record("compress", row, seeds=0, data=path)
     for key, values in logs.items():
         print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
 
@@ -268,7 +268,7 @@ def shared(options: Any) -> None:
                     "fit_s": seconds,
                     "codec_bytes": len(model.graphs["codec.safetensors.xz"]),
                 }
-                common.record("shared", row, path)
+                common.record("shared", row, seeds=0, data=path)
     for key, values in logs.items():
         print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
 
@@ -337,7 +337,7 @@ def speed(options: Any) -> None:
                 row |= {"bytes": small.stat().st_size, "source_mb": size, "peak_mb": max(peaks)}
                 print(f"| {name} | {job} | {row['in_mb_s']:.1f} | {row['out_mb_s']:.1f} | {row['bytes']} "
                       f"| {row['peak_mb']:.0f} |", flush=True)  # fmt: skip
-                common.record("compress_speed", row, path)
+                common.record("compress_speed", row, seeds=0, data=path)
 
 
 def main() -> None:

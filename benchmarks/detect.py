@@ -22,6 +22,8 @@ from aetool.operations.detecting import auroc, average_precision
 OURS = (
     "auto", "auto --robust", "one-shot", "pca", "prototypes", "ae", "sparse", "denoising", "vae", "masked", "vq",
 )  # fmt: skip
+# Members of the default, and their settings, were looked at on all of these sets: none is untouched.
+CHOSEN_ON = "all sets of this benchmark"
 MOST = 20_000
 BEST = {"semi": "auto", "unsup": "auto --robust"}  # what is compared, named beforehand
 
@@ -143,6 +145,9 @@ def main() -> None:
     parser.add_argument("--protocols", default="semi,unsup")
     parser.add_argument("--sets", default="", help="comma-separated parts of names; default all")
     parser.add_argument("-O", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--chosen-on", default=CHOSEN_ON, help="the sets by which our settings were chosen"
+    )
     options = parser.parse_args()
     folder = common.need(options.data / "detect")
     params = dict(item.split("=", 1) for item in options.O)
@@ -161,7 +166,9 @@ def main() -> None:
                     row = one(path, protocol, detector, seed, params)
                     if row is None:
                         continue
-                    common.record("detect", row, path)
+                    ours = detector not in peers.MODULES
+                    chosen_on = options.chosen_on.split(",") if ours else []
+                    common.record("detect", row, seeds=seed, data=path, chosen_on=chosen_on)
                     rows.append(row)
                     print(f"{protocol} {path.stem} {detector} {seed}: {row['auroc']:.3f} "
                           f"{row['auprc']:.3f} {row['fit_cpu_s']} s", flush=True)  # fmt: skip

@@ -93,7 +93,8 @@ def models(options: Any) -> None:
         for name, (fit, test, units) in splits(options, folder).items():
             for plugin in options.plugins.split(","):
                 row = one(plugin, fit, test, units, folder)
-                common.record("family", {"data": name, "plugin": plugin, **row})
+                row = {"data": name, "plugin": plugin, **row}
+                common.record("family", row, seeds=0, data=[fit, test])
                 print(name, plugin, json.dumps(row), flush=True)
 
 
@@ -166,7 +167,8 @@ def density(options: Any) -> None:
         "iwae100": float(torch.cat(iwae).mean()) / unit,
     }
     print(row, made.facts)
-    common.record("density", {"data": "Fashion-MNIST", "plugin": "vae", **row, "facts": made.facts})
+    row = {"data": "Fashion-MNIST", "plugin": "vae", **row, "facts": made.facts}
+    common.record("density", row, seeds=0, data=options.data / "images" / "fashion-mnist")
 
 
 def curves(options: Any) -> None:
@@ -185,7 +187,7 @@ def curves(options: Any) -> None:
                     made = operations.fit(fit, operations.FitOptions(plugin, params))
                     found.append(_error(made, test))
                     row = {"data": name, "plugin": plugin, "latent": size, "error": found[-1]}
-                    common.record("family_curves", row)
+                    common.record("family_curves", row, seeds=0, data=[fit, test])
                     print(row, flush=True)
                 place.plot(
                     SIZES, found, "o-", color=colour, label={"ae": "autoencoder"}.get(plugin, "PCA")

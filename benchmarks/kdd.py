@@ -43,7 +43,7 @@ def main() -> None:
             found = operations.evaluate(frame.iloc[rest], bundle, "label", ["normal."])
             row = {"detector": plugin, "seed": seed, "fit_cpu_s": round(fitted, 1)}
             row |= {k: round(v, 4) for k, v in found.items()}
-            common.record("kdd", row, path)
+            common.record("kdd", row, seeds=seed, data=path)
             print(row, flush=True)
     detect = [sys.executable, "-m", "aetool", "detect", str(path)]
     detect += ["--drop", "label", "--top", "200", "-q"]
@@ -55,7 +55,7 @@ def main() -> None:
     attacks = (frame["label"].iloc[rows] != "normal.").sum()
     row = {"one_shot_s": round(time.monotonic() - started, 1), "peak_mb": int(done.stderr) // 1024}
     row |= {"rows": len(rows), "attacks_among_them": int(attacks)}
-    common.record("kdd", row, path)
+    common.record("kdd", row, seeds=0, data=path)
     print(row)
 
 

@@ -8,6 +8,7 @@ code sizes and steps reaches; what it has at the bytes of a deep archive is read
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 import common
@@ -94,7 +95,9 @@ def run(name: str, fit: Path, data: Path, drop: tuple, options: object) -> None:
             if plugin == "vae" and name == "pictures":
                 params["beta"] = 0.1
             chosen = FitOptions(plugin, params, drop=drop, max_time=options.max_time)
+            began = time.monotonic()
             model = operations.fit(fit, chosen)
+            seconds = time.monotonic() - began
             size, error = size_and_error(data, model, None, drop)
             pca = float(np.interp(np.log(size), np.log(reference[:, 0]), reference[:, 1]))
             ratio = error / pca
@@ -102,7 +105,8 @@ def run(name: str, fit: Path, data: Path, drop: tuple, options: object) -> None:
                   flush=True)  # fmt: skip
             row = {"data": name, "plugin": plugin, "latent": latent, "bytes": size, "error": error}
             row |= {"pca_error": pca, "model_bytes": len(model.to_bytes()), **model.facts}
-            common.record("lossy", row, data)
+            row["seconds"] = round(seconds, 2)
+            common.record("lossy", row, seeds=0, data=[fit, data])
 
 
 if __name__ == "__main__":

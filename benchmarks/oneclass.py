@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import tempfile
+import time
 from pathlib import Path
 
 import common
@@ -43,12 +44,15 @@ def main() -> None:
         for cls in range(10):
             np.save(Path(work) / "train.npy", train[train_label == cls])
             chosen = operations.FitOptions(options.plugin, params, max_time=options.max_time)
+            began = time.monotonic()
             model = operations.fit(Path(work) / "train.npy", chosen)
+            seconds = time.monotonic() - began
             scores = operations.score(everything, model)
             row = {"class": cls, "detector": options.plugin, "params": params}
             row["auroc"] = round(auroc(scores, test_label != cls), 5)
             row["auprc"] = round(average_precision(scores, test_label != cls), 5)
-            common.record("oneclass", {**row, **model.facts})
+            row |= {**model.facts, "seconds": round(seconds, 2)}
+            common.record("oneclass", row, seeds=0, data=folder)
             found.append(row["auroc"])
             print(f"class {cls}: AUROC {row['auroc']:.4f}", flush=True)
     print(f"aetool {options.plugin}: mean AUROC {np.mean(found):.4f}")

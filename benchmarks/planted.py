@@ -71,8 +71,9 @@ def main() -> None:
         recalls.append(len(hits) / CELLS)
         named.append(sum(first[r] == moved[r] for r in hits) / CELLS)
         print(f"seed {seed}: recall {recalls[-1]:.2f}, planted column first {named[-1]:.2f}")
-    row = {"farthest": options.farthest, "seeds": seeds, "recall": statistics.mean(recalls)}
-    common.record("planted", {**row, "first": statistics.mean(named)})
+    row = {"farthest": options.farthest, "recall": statistics.mean(recalls)}
+    row["first"] = statistics.mean(named)
+    common.record("planted", row, seeds=range(seeds), data=source)
     print(f"mean: recall {statistics.mean(recalls):.3f}, first {statistics.mean(named):.3f}")
     print(
         f"median over {seeds} seeds: recall {statistics.median(recalls):.2f}, "

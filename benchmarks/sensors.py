@@ -134,7 +134,7 @@ def main() -> None:
                 found = operations.detect(week, bundle, fpr=fpr)
                 row = {"detector": plugin, "seed": seed, "threshold": fpr or "default"}
                 row |= {"rows": len(week), "planted": len(moved), **figures(found.frame(), moved)}
-                common.record("sensors", row)
+                common.record("sensors", row, seeds=seed, data=frame)
                 print(row, flush=True)
 
 

@@ -51,7 +51,7 @@ def main() -> None:
                 row = {"run": f"{path.parent.name}/{path.stem}", "detector": detector, "seed": seed}
                 row |= {"auroc": round(auroc(found, truth), 4)}
                 row |= {"auprc": round(average_precision(found, truth), 4)}
-                common.record("skab", row, path)
+                common.record("skab", row, seeds=seed, data=path)
                 rows.append(row)
     table = pd.DataFrame(rows).groupby("detector")[["auroc", "auprc"]].agg(["mean", "size"])
     print(table.sort_values(("auroc", "mean"), ascending=False).round(4).to_string())

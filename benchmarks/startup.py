@@ -68,10 +68,12 @@ def main() -> None:
                 f"| {name} | {seconds:.2f} | {most_seconds or ''} | {mb:.0f} | {most_mb or ''} |",
                 flush=True,
             )
-            common.record("startup", {"job": name, "cpu_s": round(seconds, 3), "mb": round(mb)})
+            row = {"job": name, "cpu_s": round(seconds, 3), "mb": round(mb)}
+            common.record("startup", row, seeds=0, data=[few, many])
         for name, path in (("pca bundle", model), ("vae bundle", deep)):
             print(f"| {name} | | | {path.stat().st_size / 1000:.0f} kB | 100 kB |")
-            common.record("startup", {"job": name, "bytes": path.stat().st_size})
+            row = {"job": name, "bytes": path.stat().st_size}
+            common.record("startup", row, seeds=0, data=[few, many])
 
 
 if __name__ == "__main__":

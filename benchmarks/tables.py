@@ -12,8 +12,8 @@ import pandas as pd
 HERE = Path(__file__).parent
 HEAD = """# Benchmarks
 
-One script a question; each prints a table and appends its rows to `results/`, with the commit, seed
-and a checksum of the data. This page is written from those rows by `python tables.py`. Data are looked
+One script a question; each prints a table and appends its rows to `results/`, with the commit, the seeds
+and a checksum of the data: below each table is what its rows were made with, and what they lack. This page is written from those rows by `python tables.py`. Data are looked
 for in `--data DIR` (default `../shared/data`), and a benchmark without them is skipped. Times are of one small 2-core machine under load: compare
 them within one table only.
 """
@@ -25,7 +25,46 @@ def read(name: str, keys: list[str]) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame()
     rows = pd.DataFrame([json.loads(line) for line in path.read_text().splitlines()])
+    if "seeds" in rows:  # a number is how many, from 0 on
+        rows["seeds"] = [list(range(s)) if isinstance(s, int) else s for s in rows["seeds"]]
     return rows.dropna(subset=keys).drop_duplicates(keys, keep="last")
+
+
+def provenance(*tables: pd.DataFrame) -> str:
+    """A line below a table: commit and seeds of its rows, and what is wrong with them.
+
+    Rows of several commits cannot be compared with one another: that is said first, with how many
+    rows each has. A commit with a + is one whose code was changed; rows of earlier benchmarks may
+    lack seeds or the checksum of their data, which is said too.
+    """
+    rows = pd.concat(tables)
+    commits = rows["commit"].replace("", "unknown").value_counts(sort=False)
+    said = [f"commit {commits.index[0]}".replace("commit unknown", "**commit unknown**")]
+    if len(commits) > 1:
+        each = ", ".join(f"{commit}: {count}" for commit, count in commits.items())
+        said = [f"**rows of {len(commits)} commits** ({each})"]
+    seeds, without = set(), 0
+    for row in rows.to_dict("records"):
+        own = row.get("seeds", row.get("seed"))
+        own = row.get("seed") if isinstance(own, float) and own != own else own
+        if isinstance(own, list):
+            seeds |= set(own)
+        elif own is None or own != own:
+            without += 1
+        else:
+            seeds.add(int(own))
+    if seeds:
+        said.append(f"seeds {', '.join(map(str, sorted(seeds)))}")
+    if without:
+        said.append(f"seeds unknown: {without} of {len(rows)} rows")
+    unchecked = int(rows["sha256"].isna().sum()) if "sha256" in rows else len(rows)
+    if unchecked:
+        said.append(f"no checksum of the data: {unchecked} of {len(rows)} rows")
+    chosen = rows["chosen_on"].dropna() if "chosen_on" in rows else []
+    sets = sorted({name for names in chosen for name in names})
+    if sets:
+        said.append(f"settings chosen on {', '.join(sets)}")
+    return "\n" + "; ".join(said) + "."
 
 
 def markdown(frame: pd.DataFrame, columns: dict[str, str]) -> str:
@@ -51,7 +90,7 @@ def detection() -> list[str]:
              "Means over sets of each set's mean over seeds; ranks by AUROC among detectors that took every set; CPU\n"
              "seconds of one thread. Peers take standardised features; MCD does not end on 1,555 of them, and KDE and OCSVM\n"
              "are run up to 6,000 rows. Networks of ours: one seed, of an earlier state that does not differ for them.",
-             detect.report(rows[~plain])]  # fmt: skip
+             detect.report(rows[~plain]), provenance(rows[~plain])]  # fmt: skip
     names = sorted(rows["dataset"].unique())
     semi = rows[~plain & (rows["protocol"] == "semi")]
     per_set = semi.groupby(["detector", "dataset"])[["auroc", "auprc"]].mean()
@@ -69,7 +108,8 @@ def detection() -> list[str]:
     parts += ["\nThe same (semi) by halves of the sets: every other one by name, from `10_cover` on, on which most trials\n"
               "were made, and the others, which were looked at as well when members were chosen: neither half is untouched.\n",
               markdown(halves, {"detector": "detector", "a1": "AUROC, first half", "p1": "average precision",
-                                "a2": "AUROC, second half", "p2": "average precision "})]  # fmt: skip
+                                "a2": "AUROC, second half", "p2": "average precision "}),
+              provenance(semi)]  # fmt: skip
     mean = (
         rows[rows["protocol"] == "semi"].groupby(["detector", "dataset"])[["auroc", "auprc"]].mean()
     )
@@ -88,7 +128,8 @@ def detection() -> list[str]:
     if any("ma" in row for row in lines):
         parts += ["\nPlain reconstruction error beside the score in bits (semi; means over the sets):\n",
                   markdown(pd.DataFrame(lines), {"detector": "model", "ma": "AUROC, plain error", "mp": "average precision",
-                                                 "ba": "AUROC, bits", "bp": "average precision ", "what": "what the bits are"})]  # fmt: skip
+                                                 "ba": "AUROC, bits", "bp": "average precision ", "what": "what the bits are"}),
+                  provenance(rows[rows["protocol"] == "semi"])]  # fmt: skip
     return parts
 
 
@@ -111,7 +152,8 @@ def trust() -> list[str]:
         parts += ["\n## Planted sensors: what is flagged, and the column named first (`sensors.py`)\n",
                   "One week of a pump a minute, 1 % of the rows with one tampered value; fitted on the two weeks before it\n"
                   "(one-shot: on nothing else). first, among three: of the true hits. Means over seeds.\n",
-                  markdown(found, {"detector": "detector", "threshold": "--fpr", **{c: c.replace("_", " ") for c in figures}})]  # fmt: skip
+                  markdown(found, {"detector": "detector", "threshold": "--fpr", **{c: c.replace("_", " ") for c in figures}}),
+                  provenance(read("sensors", ["detector", "seed", "threshold"]))]  # fmt: skip
     rows = read("thresholds", ["dataset", "detector", "seed"])
     if not rows.empty:
         each = rows.groupby(["detector", "dataset"])[["fpr", "default_fpr", "fdp", "found"]].mean()
@@ -131,7 +173,8 @@ def trust() -> list[str]:
                   markdown(pd.DataFrame(lines), {"detector": "detector", "sets": "sets", "fpr": "flagged by --fpr 1 %, in %",
                                                  "default_fpr": "by default, in %",
                                                  "fdp": "false discoveries by --fdr 0.1 with --calibration",
-                                                 "found": "anomalies found so"})]  # fmt: skip
+                                                 "found": "anomalies found so"}),
+                  provenance(rows)]  # fmt: skip
     found = mean_over("skab", ["run", "detector", "seed"], ["detector"], ["auroc", "auprc"])
     if not found.empty:
         rows = read("skab", ["run", "detector", "seed"])
@@ -141,17 +184,19 @@ def trust() -> list[str]:
         parts += ["\n## Time: 34 runs of a water test bench (`skab.py`)\n",
                   "Fitted on the first 400 rows of each run, the others scored point by point. `auto 3`: with `--context 3`.\n",
                   markdown(found.sort_values("auroc", ascending=False), {"detector": "detector", "auroc": "AUROC", "auprc": "average precision"}),
-                  "\nAUROC of every run:\n", markdown(best, {c: c for c in best.columns})]  # fmt: skip
+                  "\nAUROC of every run:\n", markdown(best, {c: c for c in best.columns}), provenance(rows)]  # fmt: skip
     found = mean_over("adult", ["detector", "seed"], ["detector"], ["auroc", "auprc"])
     if not found.empty:
         parts += ["\n## Shuffled categories: adult, 1 % of the rows (`adult.py`)\n",
                   "Peers on one-hot categories and standardised numbers. Means over seeds.\n",
-                  markdown(found.sort_values("auroc", ascending=False), {"detector": "detector", "auroc": "AUROC", "auprc": "average precision"})]  # fmt: skip
+                  markdown(found.sort_values("auroc", ascending=False), {"detector": "detector", "auroc": "AUROC", "auprc": "average precision"}),
+                  provenance(read("adult", ["detector", "seed"]))]  # fmt: skip
     found = read("throughput", ["job", "detector"])
     if not found.empty:
         parts += ["\n## Scale of one machine (`throughput.py`)\n",
                   markdown(found, {"job": "job", "detector": "detector", "rows_per_s": "rows a second", "seconds": "seconds",
-                                   "peak_mb": "peak MB"})]  # fmt: skip
+                                   "peak_mb": "peak MB"}),
+                  provenance(found)]  # fmt: skip
     return parts
 
 
@@ -172,7 +217,8 @@ def archives() -> list[str]:
                   "Geometric means of the ratios: " + "; ".join(lines) + ".\n",
                   markdown(rows.sort_values(["table", "mode", "effort"]),
                            {"table": "table", "mode": "mode", "effort": "effort", "bytes": "aetool", "ratio": "ratio",
-                            **{f"{r}_bytes": r for r in rivals}, "in_s": "s in", "out_s": "s out"})]  # fmt: skip
+                            **{f"{r}_bytes": r for r in rivals}, "in_s": "s in", "out_s": "s out"}),
+                  provenance(rows)]  # fmt: skip
         coders = pd.DataFrame(list(rows["coders"])).fillna(0).astype(int)
         for place, key in enumerate(["table", "mode", "effort"]):
             coders.insert(place, key, rows[key].to_numpy())
@@ -181,6 +227,7 @@ def archives() -> list[str]:
             "\nBytes by coder; `--best` may store students, small networks whose verdict is a context, where they\n"
             "save more than their weights:\n",
             markdown(coders, {c: c for c in coders.columns}),
+            provenance(rows),
         ]
     rows = read("shared", ["table", "mode", "students"])
     if not rows.empty:
@@ -195,13 +242,15 @@ def archives() -> list[str]:
                   markdown(rows.sort_values(["table", "mode", "students"]),
                            {"table": "table", "mode": "mode", "students": "networks", "files": "files", "bytes": "aetool",
                             "ratio": "ratio", "zstd_bytes": "zstd + dictionary", "xz_bytes": "xz", "pcodec_bytes": "pcodec",
-                            "codec_bytes": "codec in the model", "fit_s": "fit s"})]  # fmt: skip
+                            "codec_bytes": "codec in the model", "fit_s": "fit s"}),
+                  provenance(rows)]  # fmt: skip
     rows = read("compress_speed", ["table", "job"])
     if not rows.empty:
         parts += ["\n## Speed on 100 MiB (`compress.py speed`)\n",
                   markdown(rows.sort_values(["table", "job"]),
                            {"table": "table", "job": "job", "in_mb_s": "MB/s in", "out_mb_s": "MB/s out", "bytes": "bytes",
-                            "peak_mb": "peak MB"})]  # fmt: skip
+                            "peak_mb": "peak MB"}),
+                  provenance(rows)]  # fmt: skip
     return parts
 
 
@@ -222,7 +271,7 @@ def family() -> list[str]:
              "`masked` has no code. Lines: without blanks, comments and docstrings. AUROC: half of the normal rows fitted.\n"]  # fmt: skip
     for data, part in rows.groupby("data", sort=False):
         shown = {k: v for k, v in names.items() if not part[k].isna().all()}
-        parts += [f"\n{data}:\n", markdown(part, {"plugin": "model", **shown})]
+        parts += [f"\n{data}:\n", markdown(part, {"plugin": "model", **shown}), provenance(part)]
     seen = read("density", ["data", "plugin"])
     if not seen.empty:
         row = seen.iloc[-1]
@@ -230,6 +279,7 @@ def family() -> list[str]:
             f"\nA VAE (code of 32, Gaussian pixels in buckets) fitted on the 60,000 pictures of Fashion-MNIST needs\n"
             f"{row.elbo:.4f} bits per pixel of the 10,000 test pictures by its negative ELBO, {row.iwae100:.4f} by IWAE-100.\n"
         )
+        parts.append(provenance(seen.tail(1)))
     for name, said in (
         ("curves", "Reconstruction against code size"),
         ("codes", "Codes of two numbers"),
@@ -245,12 +295,14 @@ def main() -> None:
     start = read("startup", ["job"])
     if not start.empty:
         parts += ["## Start-up and small jobs (`startup.py`)\n",
-                  markdown(start, {"job": "job", "cpu_s": "CPU s", "mb": "peak MB", "bytes": "bytes"})]  # fmt: skip
+                  markdown(start, {"job": "job", "cpu_s": "CPU s", "mb": "peak MB", "bytes": "bytes"}),
+                  provenance(start)]  # fmt: skip
     kdd = read("kdd", ["detector", "seed"])
     if not kdd.empty:
         parts += ["\n## Mixed types: KDD Cup 1999, half of the normal rows fitted (`kdd.py`)\n",
                   markdown(kdd, {"detector": "plugin", "auroc": "AUROC", "average_precision": "average precision",
-                                 "precision": "precision at threshold", "recall": "recall", "fit_cpu_s": "fit CPU s"})]  # fmt: skip
+                                 "precision": "precision at threshold", "recall": "recall", "fit_cpu_s": "fit CPU s"}),
+                  provenance(kdd)]  # fmt: skip
     parts += detection()
     parts += trust()
     parts += family()
@@ -258,7 +310,7 @@ def main() -> None:
     if not one.empty:
         mean = one.groupby("detector")[["auroc", "auprc"]].mean().reset_index()
         parts += ["\n## Fashion-MNIST, one class normal, mean over classes (`oneclass.py`)\n",
-                  markdown(mean, {"detector": "plugin", "auroc": "AUROC", "auprc": "average precision"})]  # fmt: skip
+                  markdown(mean, {"detector": "plugin", "auroc": "AUROC", "auprc": "average precision"}), provenance(one)]  # fmt: skip
     lossy = read("lossy", ["data", "plugin", "latent"])
     if not lossy.empty:
         lossy["ratio"] = lossy["error"] / lossy["pca_error"]
@@ -266,13 +318,16 @@ def main() -> None:
                   "error: RMSE / 255 of pictures; of tables the mean over columns of RMSE / range.\n",
                   markdown(lossy, {"data": "data", "plugin": "plugin", "latent": "latent", "bytes": "bytes, model apart",
                                    "error": "error", "pca_error": "PCA's error at these bytes", "ratio": "ratio",
-                                   "model_bytes": "model bytes"})]  # fmt: skip
+                                   "model_bytes": "model bytes"}),
+                  provenance(lossy)]  # fmt: skip
     parts += archives()
     planted = read("planted", ["farthest"])
     if not planted.empty:
+        planted["count"] = planted["seeds"].str.len()
         parts += ["\n## Planted cells, one-shot detection (`planted.py`)\n",
-                  markdown(planted, {"farthest": "farthest, deviations", "seeds": "seeds", "recall": "mean recall in the top 50",
-                                     "first": "planted column named first, of all 50"})]  # fmt: skip
+                  markdown(planted, {"farthest": "farthest, deviations", "count": "seeds", "recall": "mean recall in the top 50",
+                                     "first": "planted column named first, of all 50"}),
+                  provenance(planted)]  # fmt: skip
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
 

@@ -59,7 +59,7 @@ def main() -> None:
                 row |= {"default_fpr": float((normal > bundle.calibration.threshold()).mean())}
                 row |= {"fdp": fdp, "found": found}
                 row = {k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()}
-                common.record("thresholds", row, path)
+                common.record("thresholds", row, seeds=seed, data=path)
                 rows.append(row)
                 print(row, flush=True)
     table = pd.DataFrame(rows)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import aetool
 from aetool import bundle as bundles
-from aetool import operations
+from aetool import operations, plugins
 from aetool.cli import status
 from aetool.testing import pictures, table_rows
 
 DEMO = Path(aetool.__file__).parent / "demo"
+
+# No deadline, and no complaint that examples are made slowly: neither says anything of the code on
+# a busy machine. The usual profile tries the same examples every time, so that a change alone can
+# turn a test red; `make long` sets HYPOTHESIS=explore, which draws new ones, and ten times as many.
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("usual", derandomize=True, **UNTIMED)
+settings.register_profile("explore", max_examples=1000, print_blob=True, **UNTIMED)
+settings.load_profile(os.environ.get("HYPOTHESIS", "usual"))
+
+
+def built_ins() -> dict[str, str]:
+    """The models this distribution brings, by name, and the package of each: its entry points."""
+    own = metadata.distribution("aetool").entry_points.select(group=plugins.GROUP)
+    return {entry.name: entry.value for entry in sorted(own, key=lambda e: e.name)}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import aetool
-from tests.conftest import fresh
+from aetool.operations import fitting
+from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
@@ -105,14 +106,17 @@ def test_heavy_packages_stay_in_their_rooms():
 
 
 def test_no_plugin_is_named_in_host_code():
-    """But for the name of the default: a value, in one place of each face."""
-    names = {"ae", "sparse", "denoising", "vae"}
+    """But for the names of the defaults, values in one place of each face; "auto" is also what a
+    device is called."""
+    names = built_ins().keys() - {fitting.DEFAULT, fitting.ON_THE_SPOT}
+    packages = "|".join(built_ins().values())
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in names, f"{path} names the plugin {node.value}"
-        assert not re.search(r"aetool_(pca|ae|sparse|denoising|vae)\b", path.read_text()), path
-    assert sum(p.read_text().count('"pca"') for p in ROOT.rglob("*.py")) <= 4
+        assert not re.search(rf"\b({packages})\b", path.read_text()), path
+    spot = f'"{fitting.ON_THE_SPOT}"'
+    assert sum(p.read_text().count(spot) for p in ROOT.rglob("*.py")) <= 4
 
 
 def test_help_imports_click_and_pluggy_alone():
@@ -168,3 +172,24 @@ def test_commands_are_operations():
 
     own = {"plugins", "demo", "doctor"}
     assert set(COMMANDS) - own <= set(operations.__all__)
+
+
+CLOCKS = {"time", "monotonic", "perf_counter", "process_time", "sleep"}
+
+
+def test_no_test_waits_or_trains_by_the_clock():
+    """Steps, lines and calls are counted instead; --max-time itself is tested on a clock that the
+    test moves, by a test whose name says so. The speeds that test_gpu prints are judged by nobody."""
+    for path in Path(__file__).parent.glob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef) or "max_time" in function.name:
+                continue
+            for node in ast.walk(function):
+                where = f"{path.name}: {function.name}"
+                if isinstance(node, ast.Call) and path.name != "test_gpu.py":
+                    module, _, name = ast.unparse(node.func).rpartition(".")
+                    assert module != "time" or name not in CLOCKS, f"{where} reads a clock"
+                elif isinstance(node, ast.keyword) and node.arg == "max_time":
+                    assert isinstance(node.value, ast.Name), f"{where} trains by the clock"
+                elif isinstance(node, ast.Constant):
+                    assert node.value != "--max" + "-time", f"{where} trains by the clock"

@@ -373,7 +373,7 @@ def test_every_cut_is_detected(small, tmp_path, mode):
         Archive(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_bursts_never_give_a_wrong_value(small, tmp_path_factory, data):
     whole, expected = small[data.draw(st.sampled_from(["lossless", "lossy"]))]

@@ -1,12 +1,14 @@
 """Every built-in model and a stranger's pass conformance; each sabotaged one fails it."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import pytest
 
-from aetool import Model
+from aetool import Model, param, plugins
 from aetool.testing import conformance
+from tests.conftest import built_ins
 from tests.sabotage import MODELS
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
@@ -15,22 +17,43 @@ from aetool_thirdparty import Params
 STRANGER = Model(
     "bounded", "a stranger's", "aetool_thirdparty.net:Bounded", Params, frozenset({"table"})
 )
-CASES = [
-    pytest.param(case, id=f"{getattr(model, 'name', model)}-{case}")
-    for model in (
-        "pca",
-        "ae",
-        "sparse",
-        "denoising",
-        "vae",
-        "masked",
-        "vq",
-        "prototypes",
-        "auto",
-        STRANGER,
-    )
-    for case in conformance(model)
-]
+WIDE, NARROW = 256, 16  # units of a code
+
+
+def code_by_default(model):
+    own = {field.name: field.default for field in dataclasses.fields(model.Params)}
+    return own.get("latent", 0)
+
+
+def narrowed(model):
+    """The same model with another default: a code of few units."""
+    latent = ("latent", int, param(NARROW, "units of the code", min=1))
+    own = dataclasses.make_dataclass("Params", [latent], bases=(model.Params,), frozen=True)
+    return dataclasses.replace(model, Params=own)
+
+
+def cases():
+    """Every check of every built-in model and the stranger's. Each unit of a code is a column of an
+    archive, and planning hundreds of them takes minutes: archives of a wide code are of the long
+    set, and of the fast one with a narrow code."""
+    for model in (*map(plugins.get_model, built_ins()), STRANGER):
+        for case in conformance(model.name if model is not STRANGER else model):
+            wide = "archives" in case.name and code_by_default(model) > WIDE
+            marks = [pytest.mark.long] if wide else []
+            yield pytest.param(case, id=f"{model.name}-{case}", marks=marks)
+            if wide:
+                same = next(c for c in conformance(narrowed(model)) if c.name == case.name)
+                yield pytest.param(same, id=f"{model.name}-narrow-{case}")
+
+
+CASES = list(cases())
+
+
+def test_every_model_is_here():
+    """Each entry point declares a model of its own name, and no check of one is left out."""
+    seen = [str(case.id) for case in CASES if not case.marks]
+    for name in built_ins():
+        assert any(id_.startswith(f"{name}-") and "archives" in id_ for id_ in seen), name
 
 
 @pytest.mark.parametrize("case", CASES)

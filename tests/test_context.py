@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from aetool import bundle as bundles
-from aetool import operations
+from aetool import operations, plugins
+from aetool.closed_form import ClosedForm
 from aetool.data import scaling
 from aetool.data.history import History
 from aetool.data.sources import open_source
 from aetool.operations import FitOptions, fitting
+from tests.conftest import built_ins
 
 
 def waves(rows=600, seed=0):
@@ -32,6 +34,14 @@ def waves(rows=600, seed=0):
 
 
 OPTIONS = {"context": 2, "group": "unit"}
+NETS = {
+    name: plugins.resolve(plugins.get_model(name).net)
+    for name in built_ins()
+    if plugins.get_model(name).net
+}
+CLOSED_FORMS = [
+    n for n, net in NETS.items() if isinstance(net, type) and issubclass(net, ClosedForm)
+]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +74,7 @@ def test_the_rows_before_are_those_of_the_group_whatever_the_batches(table, fitt
         np.testing.assert_array_equal(np.concatenate(found), expected)
 
 
-@pytest.mark.parametrize("plugin", ["pca", "prototypes", "elm"])
+@pytest.mark.parametrize("plugin", CLOSED_FORMS)
 def test_graphs_lay_context_as_features_are(plugin, table):
     frame = table.assign(b=table["b"].where(table.index % 9 > 0), d=["x", "y", "x"] * 200)
     made = operations.fit(frame, FitOptions(plugin, **OPTIONS))

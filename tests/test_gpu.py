@@ -8,6 +8,7 @@ import pytest
 
 from aetool import operations
 from aetool.operations import CompressOptions, FitOptions
+from tests.conftest import built_ins
 
 pytestmark = [
     pytest.mark.gpu,
@@ -18,17 +19,18 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("plugin", ["pca", "ae", "sparse", "denoising", "vae"])
+@pytest.mark.parametrize("plugin", built_ins())
 @pytest.mark.parametrize("kind", ["table", "pictures"])
 def test_fit_score_and_compress(plugin, kind, air, folder, tmp_path):
     data = air if kind == "table" else folder
     model = operations.fit(data, FitOptions(plugin=plugin, epochs=3, device="cuda"))
     here, there = (operations.score(data, model, d) for d in ("cpu", "cuda"))
     np.testing.assert_allclose(there, here, rtol=1e-4)
-    options = CompressOptions(lossy=True, device="cuda", embed=True)
-    facts = operations.compress(data, tmp_path / "t.aez", model, options)
-    assert 0 <= facts["error"] < 1
-    operations.decompress(tmp_path / "t.aez", tmp_path / "out", device="cuda")
+    if 0 < model.latent <= 256:  # some have no code; one of hundreds of units takes minutes
+        options = CompressOptions(lossy=True, device="cuda", embed=True)
+        facts = operations.compress(data, tmp_path / "t.aez", model, options)
+        assert 0 <= facts["error"] < 1
+        operations.decompress(tmp_path / "t.aez", tmp_path / "out", device="cuda")
     rates = {}
     for device in ("cpu", "cuda"):
         session = model.session("score.onnx", device)

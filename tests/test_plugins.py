@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from importlib import metadata
 from pathlib import Path
@@ -16,14 +17,38 @@ import pytest
 from aetool import plugins, testing
 from aetool.errors import ParamError, PluginError
 from aetool.model import Model, describe_params, make_params
+from tests.conftest import built_ins
 
 HERE = Path(__file__).parent
-BUILT_IN = {"pca", "ae", "sparse", "denoising", "vae"}
+BUILT_IN = built_ins()
 
 
 def test_built_ins_are_ordinary_plugins():
-    assert set(plugins.available()) >= BUILT_IN
-    assert {m.name for m in plugins.models_installed() if isinstance(m, Model)} >= BUILT_IN
+    assert plugins.available().keys() >= BUILT_IN.keys()
+    declared = {m.name for m in plugins.models_installed() if isinstance(m, Model)}
+    assert declared >= BUILT_IN.keys()
+    folders = {
+        p.name for p in (HERE.parent / "plugins").glob("aetool_*") if (p / "net.py").exists()
+    }
+    assert set(BUILT_IN.values()) >= folders, "every package has its entry point"
+
+
+def test_lists_that_must_be_typed_are_those_of_the_entry_points():
+    """In pyproject.toml what is checked, and in the README what there is."""
+    settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
+    assert settings["project"]["entry-points"][plugins.GROUP] == BUILT_IN, "install it again"
+    checked = settings["tool"]["mypy"]
+    assert set(checked["packages"]) == {"aetool", *BUILT_IN.values()}
+    networks = {
+        f"{package}.*"
+        for package in BUILT_IN.values()
+        for path in (HERE.parent / "plugins" / package).glob("*.py")
+        if re.search(r"^\s*(import|from) (torch|aetool\.nn)\b", path.read_text(), flags=re.M)
+    }
+    (lenient,) = (o["module"] for o in checked["overrides"] if "aetool.nn.*" in o["module"])
+    assert {m for m in lenient if m.startswith("aetool_")} == networks
+    readme = (HERE.parent / "README.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", readme, flags=re.M)) >= BUILT_IN.keys()
 
 
 def test_parameters_are_typed():

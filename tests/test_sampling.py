@@ -56,7 +56,7 @@ def test_a_variational_model_draws_from_its_prior_or_as_its_codes_are():
     rng = np.random.default_rng(0)
     side = rng.choice([-4.0, 4.0], (4000, 1)) * [1, -1, 1]
     data = pd.DataFrame(side + rng.normal(size=(4000, 3)), columns=list("abc")).round(3)
-    made = aetool.fit(data, "vae", latent=2, beta=0.2, max_time=10)
+    made = aetool.fit(data, "vae", latent=2, beta=0.2, epochs=167)  # 2,505 steps
     between = [
         float((drawn["a"].abs() < 2).mean())
         for drawn in (data, made.sample(4000), made.sample(4000, prior=True))
@@ -76,7 +76,7 @@ def tiny(rows):
 
 def test_autoregressive_samples_have_the_probabilities_of_the_model():
     data = tiny(3000)
-    made = aetool.fit(data, "masked", max_time=5, types={"b": "category"})
+    made = aetool.fit(data, "masked", epochs=40, types={"b": "category"})
     every = pd.DataFrame(itertools.product("xyz", "01", "pq"), columns=list("abc"))
     wanted = 2.0 ** -made.score(every)
     drawn = made.sample(8000).astype(str).value_counts(normalize=True)
@@ -86,7 +86,7 @@ def test_autoregressive_samples_have_the_probabilities_of_the_model():
 
 
 def test_discrete_codes_are_drawn_by_the_learned_prior(normal):
-    made = aetool.fit(normal, "vq", latent=2, size=4, max_time=5)
+    made = aetool.fit(normal, "vq", latent=2, size=4, epochs=60)
     sampler = Sampler(made, "cpu", 0)
     codes = sampler._codes(np.zeros((20_000, 2)), None)
     session = made.session("prior.onnx", "cpu")

@@ -1,20 +1,18 @@
 """The training loop: seeds, early stopping, time, and what it leaves alone."""
 
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import torch
 
-from aetool import plugins, training
+from aetool import nn, plugins, training
 from aetool.data import scaling
 from aetool.data.schema import infer
 from aetool.errors import ParamError
 from aetool.model import make_params
 from aetool.testing import table_rows
+from tests.conftest import fresh
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +62,18 @@ def test_the_best_weights_are_kept(data):
     assert trained.facts["held_out_loss_nats"] == pytest.approx(best, abs=1e-3)
 
 
-def test_training_stops_in_time(data):
-    started = time.monotonic()
-    trained = train(data, epochs=100_000, max_time=1.0)
-    assert time.monotonic() - started < 6 and trained.facts["steps"] > 10
+def test_max_time_caps_the_training(data, monkeypatch):
+    """On a clock by which a step takes a second, and nothing else takes any time."""
+    steps = 0
+
+    def step(self, rng):
+        nonlocal steps
+        steps += 1
+
+    monkeypatch.setattr(nn.AutoEncoder, "after_step", step)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0 + steps)
+    trained = train(data, epochs=100_000, max_time=30.0)
+    assert 30 <= trained.facts["steps"] <= 32 and trained.facts["steps"] == steps
 
 
 def test_cuda_that_is_not_there():
@@ -77,15 +83,27 @@ def test_cuda_that_is_not_there():
         training.torch_device("cuda")
 
 
+INTERRUPTED = """
+import os, signal, sys
+from aetool.cli import options, run
+
+def interrupt(meter, state):
+    print("training, step", state["step"], flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # of a background job it is ignored
+options.Meter.__call__ = interrupt
+run(sys.argv[1:])
+"""
+
+
 def test_interrupted_fit_leaves_nothing(tmp_path, rows_csv):
     target = tmp_path / "m.aem"
-    command = [sys.executable, "-m", "aetool", "fit", str(rows_csv), "-p", "ae",
-               "--epochs", "1000000", "-o", str(target)]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    time.sleep(6)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130 and "interrupted" in err and "Traceback" not in err
+    done = fresh(
+        INTERRUPTED, "fit", str(rows_csv), "-p", "ae", "--epochs", "200", "-o", str(target)
+    )
+    assert done.returncode == 130 and "interrupted" in done.stderr
+    assert "training" in done.stdout and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

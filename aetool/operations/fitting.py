@@ -137,7 +137,7 @@ def fit_source(
         seen = None
         if options.target is not None:
             prepared, seen = _paired(source, options)
-        made = fitted(model, params, prepared, options, progress, started, seen).bundle
+        made = fitted(model, params, prepared, options, progress, seen).bundle
     if options.robust:
         made = dataclasses.replace(made, facts={**made.facts, "robust": True}, _sessions={})
     if options.codec and isinstance(source, CsvSource):
@@ -153,15 +153,14 @@ def fitted(
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None,
-    started: float,
     seen: Any = None,
     samples: bool = True,
 ) -> joining.Fitted:
     """One model fitted on prepared rows; samples: so that it can be drawn from."""
     net = plugins.resolve(model.net)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
-        return _fit_closed(model, params, net, prepared, options, started, samples)
-    return _fit_network(model, params, net, prepared, options, progress, started, seen)
+        return _fit_closed(model, params, net, prepared, options, samples)
+    return _fit_network(model, params, net, prepared, options, progress, seen)
 
 
 def trimmed(prepared: Prepared) -> Prepared:
@@ -200,7 +199,7 @@ def _joint(
             if options.max_time:
                 spent = time.monotonic() - started
                 rest = dataclasses.replace(options, max_time=max(1.0, options.max_time - spent))
-            made.append(fitted(found, params, prepared, rest, progress, started, None, not made))
+            made.append(fitted(found, params, prepared, rest, progress, None, not made))
         except (PluginError, DataError) as error:
             left[name] = f"failed: {error}"
     if not made:
@@ -208,7 +207,7 @@ def _joint(
         raise DataError(f"{model.name} has no member that can be fitted here: {why}")
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= {"left_out": left} if left else {}
-    facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
+    facts["seed"] = options.seed
     return joining.join(model.name, made, facts)
 
 
@@ -421,7 +420,6 @@ def _fit_closed(
     net: Any,
     prepared: Prepared,
     options: FitOptions,
-    started: float,
     samples: bool,
 ) -> joining.Fitted:
     from aetool.operations import joining
@@ -437,7 +435,7 @@ def _fit_closed(
         graphs[SAMPLING] = _recipe(solution, prepared)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= solution.report
-    facts |= {"seconds": round(time.monotonic() - started, 2), "seed": options.seed}
+    facts["seed"] = options.seed
     calibration = Calibration.of(parts, surprise)
     made = _bundle(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
@@ -466,7 +464,6 @@ def _fit_network(
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None,
-    started: float,
     seen: Any = None,
 ) -> joining.Fitted:
     from aetool import export, training
@@ -499,7 +496,6 @@ def _fit_network(
     empty = Calibration.of(np.zeros((0, 1)))
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
-    facts["seconds"] = round(time.monotonic() - started, 2)
     calibrated = Calibration.of(parts)
     made = dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
     return joining.Fitted(made, trained.held_out, parts)

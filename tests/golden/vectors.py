@@ -1,0 +1,104 @@
+"""Makes vectors.json, the test vectors of FORMAT.md for single streams; run once for each version of
+the format, never again for an old one.
+
+python tests/golden/vectors.py
+
+Each vector is a plan, the streams that are known before it, the values, and the bytes they become.
+Rows where a stream has no value hold null; "student" are the student's verdicts, row by row.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from aetool.codec import integers
+from aetool.codec.integers import Known, Stream
+
+ROWS = 240
+TARGET = Path(__file__).parent / "2.0" / "vectors.json"
+
+
+def digits(seed, most):
+    """Whole numbers below `most` of a linear congruential generator, low ones more often."""
+    x, out = seed, []
+    for _ in range(ROWS):
+        x = (1103515245 * x + 12345) % 2**31
+        y = (1103515245 * x + 12345) % 2**31
+        out.append((x >> 16) % most * ((y >> 16) % most) // most)
+        x = y
+    return out
+
+
+LEVELS = digits(1, 5)
+GAPPED = [None if v == 2 else w for v, w in zip(digits(2, 4), digits(3, 6), strict=True)]
+RUNS = [(i // 9 * 7) % 5 for i in range(ROWS)]
+KNOWN = {
+    "levels": (LEVELS, {"b": [0, 1, 1, 1]}),
+    "gapped": (GAPPED, {"b": [0, 1, 1, 1, 1, 1], "x": 1}),
+    "runs": (RUNS, {"b": [0, 1, 1, 1, 1], "x": 1}),
+}
+FEW = digits(4, 4)
+FAR = [(-1) ** i * 10**6 if i % 29 == 7 else v for i, v in enumerate(FEW)]
+WALK = np.cumsum(digits(5, 9)).tolist()
+LIKE_LEVELS = [v + w // 3 for v, w in zip(LEVELS, FEW, strict=True)]
+# 80 rows of noise that come again, with a row changed here and there: long and short repeats
+NOISE = digits(6, 6)[:80]
+AGAIN = [(v + (i % 31 == 5)) % 6 for i, v in enumerate(NOISE * 3)]
+MISSES = [(v + (40 <= i < 47 or 60 <= i < 69)) % 6 for i, v in enumerate(NOISE)]
+SMALL = {"b": [0, 1, 1, 1], "x": 1}
+VECTORS = {
+    "no feature, one lane": ({**SMALL}, (), FEW),
+    "strength 3, four lanes": ({**SMALL, "k": 3, "l": 2}, (), FEW),
+    "the symbol before, eight lanes": ({**SMALL, "f": [["o", [1, 2]]], "l": 3}, (), [3 - v for v in FEW]),
+    "escapes": ({"b": [0, 1, 1]}, (), FAR),
+    "bins of several bits": ({"b": [-4, 4, 1, 2, 8], "w": [2, 0, 1, 3, 4], "x": 1, "t": "d"}, (), WALK),
+    "differences after a stable sort": ({"b": [-300, 300, 8], "w": [8, 3, 8], "t": "g", "g": 0}, ("levels",), WALK),
+    "difference to a column with gaps": ({"b": [-6, 1, 1, 1, 1, 1, 1, 1, 1, 1], "t": "c", "g": 0}, ("gapped",), FEW),
+    "the symbol of a column with gaps": ({**SMALL, "f": [["s", 0, [1, 2, 3]]]}, ("gapped",), FEW),
+    "the value of a column with gaps": ({**SMALL, "f": [["v", 0, [1, 2]], ["v", 1, [2]]]}, ("levels", "gapped"), LIKE_LEVELS[:ROWS]),
+    "whether a column moves": ({**SMALL, "f": [["o", [1]], ["e", 0]]}, ("runs",), [RUNS[i] % 4 for i in range(ROWS)]),
+    "contexts that are never met": ({"b": [0, 1, 1], "x": 1, "f": [["v", 0, [1, 1, 1, 1]], ["v", 1, [1, 1, 1, 1]]]}, ("runs", "levels"), [0] * 200 + [1, 2] * 20),
+    "repeats": ({"b": [0, 1, 1, 1, 1, 1], "x": 1, "f": [["o", [3]], ["m", [1, 2], 3], ["v", 0, [1, 1]]]}, ("runs",), AGAIN),
+    "repeats with many misses": ({"b": [0, 1, 1, 1, 1, 1], "x": 1, "f": [["m", [1, 1, 1, 1, 1], 2]]}, (), NOISE + MISSES + NOISE),
+    "a student's verdict": ({**SMALL, "f": [["n"]]}, ("student",), FEW),
+    "a mask of its own": ({**SMALL, "f": [["s", 0, [1, 1]]]}, ("levels",), [None if i % 5 == 3 else v for i, v in enumerate(FEW)]),
+    "every symbol is the usual one": ({**SMALL}, (), [0] * ROWS),
+    "every symbol is one that the plan names": ({**SMALL, "z": 2}, (), [2] * ROWS),
+}  # fmt: skip
+
+
+def stream_of(values):
+    """A stream of values, None where it has none."""
+    present = np.array([v is not None for v in values])
+    own = np.array([v for v in values if v is not None], np.int64)
+    return Stream(own, None if present.all() else present)
+
+
+def known_of(streams):
+    """What is known of columns before; streams: [values, plan] each, or ["student", verdicts]."""
+    known = Known(ROWS)
+    for values, plan in streams:
+        if values == "student":
+            known.predict = lambda number, known, verdicts=plan: np.array(verdicts)
+        else:
+            integers.forward(plan, stream_of(values), known)
+    return known
+
+
+def main():
+    """Write the vectors."""
+    out = {}
+    for name, (plan, names, values) in VECTORS.items():
+        before = [
+            ["student", [v * 50 for v in LEVELS]] if n == "student" else list(KNOWN[n])
+            for n in names
+        ]
+        data = integers.encode(plan, stream_of(values), known_of(before))
+        out[name] = {"plan": plan, "known": before, "values": values, "bytes": data.hex()}
+    lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in out.items()]
+    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Rows of benchmarks can be measured again, and tables say what their rows were made with."""
+
+import ast
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+HERE = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    """(common, tables) of the benchmarks, with an empty folder of results."""
+    monkeypatch.syspath_prepend(str(HERE))
+    before = set(sys.modules)
+    import common
+    import tables
+
+    monkeypatch.setattr(common, "RESULTS", tmp_path / "results")
+    yield common, tables
+    for name in set(sys.modules) - before:
+        if str(HERE) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def written(common, name):
+    return [
+        json.loads(line) for line in (common.RESULTS / f"{name}.jsonl").read_text().splitlines()
+    ]
+
+
+def test_a_row_carries_what_it_takes_to_measure_it_again(bench, tmp_path):
+    common, _ = bench
+    data = tmp_path / "t.csv"
+    data.write_bytes(b"a\n1\n")
+    common.record("some", {"job": "x", "bytes": 3}, seeds=range(2), data=data)
+    common.record("some", {"job": "y"}, seeds=7, data=data, chosen_on=["adult"])
+    one, two = written(common, "some")
+    assert one["seeds"] == [0, 1] and two["seeds"] == [7] and two["chosen_on"] == ["adult"]
+    assert one["sha256"] == two["sha256"] == hashlib.sha256(b"a\n1\n").hexdigest()[:16]
+    assert one["commit"] == common.commit() and len(one["commit"].removesuffix("+")) >= 7
+
+
+def test_a_row_without_them_is_not_written(bench, tmp_path, monkeypatch):
+    common, _ = bench
+    data = np.arange(3)
+    wrong = (
+        (TypeError, {"data": data}),
+        (TypeError, {"seeds": 0}),
+        (ValueError, {"seeds": [], "data": data}),
+        (TypeError, {"seeds": 0, "data": None}),
+        (TypeError, {"seeds": 0, "data": []}),
+        (FileNotFoundError, {"seeds": 0, "data": tmp_path / "nothing"}),
+    )
+    for error, given in wrong:
+        with pytest.raises(error):
+            common.record("some", {"job": "x"}, **given)
+    with pytest.raises(ValueError, match="chosen_on"):
+        common.record("detect", {"job": "x"}, seeds=0, data=data)
+    with pytest.raises(ValueError, match="commit"):
+        common.record("some", {"commit": "another"}, seeds=0, data=data)
+    monkeypatch.setattr(common, "__file__", str(tmp_path / "benchmarks" / "common.py"))
+    with pytest.raises(SystemExit, match="git checkout"):
+        common.record("some", {"job": "x"}, seeds=0, data=data)
+    assert not common.RESULTS.exists()
+
+
+def test_checksums_tell_data_apart(bench, tmp_path):
+    common, _ = bench
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"1")
+    frame = pd.DataFrame({"a": [1, 2]})
+    x = np.arange(4)
+    many = [folder, frame, x, x.reshape(2, 2), x.astype(float), [x, frame], [frame, x], [x]]
+    sums = [common.checksum(data) for data in many]
+    assert len(set(sums)) == len(many) and sums == [common.checksum(data) for data in many]
+    (folder / "a").rename(folder / "b")
+    assert common.checksum(folder) != sums[0], "names count"
+
+
+def test_every_script_says_seeds_and_data():
+    calls = 0
+    for path in HERE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "common.record":
+                calls += 1
+                given = {keyword.arg for keyword in node.keywords}
+                assert {"seeds", "data"} <= given, f"{path.name}, line {node.lineno}"
+            if isinstance(node, ast.Attribute) and node.attr == "write":
+                assert path.name in ("common.py", "compress.py"), f"{path.name} appends by itself"
+    assert calls >= 15
+
+
+def test_tables_say_commit_and_seeds(bench):
+    _, tables = bench
+    row = {"commit": "aaaaaaa", "seeds": [0, 1], "sha256": "12"}
+    other = {"commit": "bbbbbbb+", "seed": 4.0}
+    say = lambda *rows: tables.provenance(pd.DataFrame(rows))  # noqa: E731
+    assert say(row, row) == "\ncommit aaaaaaa; seeds 0, 1."
+    assert say(row, other, row) == (
+        "\n**rows of 2 commits** (aaaaaaa: 2, bbbbbbb+: 1); seeds 0, 1, 4; "
+        "no checksum of the data: 1 of 3 rows."
+    )
+    assert say({"commit": ""}) == (
+        "\n**commit unknown**; seeds unknown: 1 of 1 rows; no checksum of the data: 1 of 1 rows."
+    )
+    chosen = {**row, "chosen_on": ["b", "a"]}
+    assert say(row, chosen).endswith("; settings chosen on a, b.")
+
+
+def test_each_table_of_the_page_says_where_its_rows_are_from():
+    """One line of commits below every table, or every group of tables of the same rows."""
+    page = (HERE / "README.md").read_text()
+    for part in page.split("\n## ")[1:]:
+        assert "\ncommit " in part or " commits** (" in part or "**commit " in part, part[:60]

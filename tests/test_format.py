@@ -1,0 +1,170 @@
+"""The rules of FORMAT.md that two sides could break together: each is held to literal values.
+
+A round trip does not notice when writer and reader change alike, nor does a comparison of the
+kernel with the reference when both are changed; archives that were written before would then be
+read wrongly. So the bytes themselves are here, or in tests/golden.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from aetool.codec import integers, rans
+from aetool.codec.integers import Stream
+from aetool.errors import ArchiveError
+from tests.golden import vectors
+from tests.test_codec import loops
+
+__all__ = ["loops"]  # a fixture: with the C kernel, and with the references
+VECTORS = json.loads(vectors.TARGET.read_text())
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_vectors_of_streams(name, loops):
+    vector = VECTORS[name]
+    plan, values = vector["plan"], vectors.stream_of(vector["values"])
+    data = integers.encode(plan, values, vectors.known_of(vector["known"]))
+    assert data.hex() == vector["bytes"]
+    back = Stream(np.zeros(0, np.int64), values.present)
+    source = integers.Source(bytes.fromhex(vector["bytes"]))
+    known = vectors.known_of(vector["known"])
+    restored = integers.decode(plan, source, back, len(values.values), known)
+    np.testing.assert_array_equal(restored, values.values)
+
+
+def test_every_transform_and_feature_has_its_vector():
+    plans = [vector["plan"] for vector in VECTORS.values()]
+    assert {plan.get("t", "v") for plan in plans} == set("vdgc")
+    assert {feature[0] for plan in plans for feature in plan.get("f", ())} == set("osvenm")
+
+
+def test_tables_where_nothing_was_counted():
+    """A context that was never met has the table of the coarser one as it is: a floor of 1 for each
+    symbol is not mixed in again, nor is what is missing given to the largest again."""
+    layout = rans.Contexts(3, (2, 2), 8)
+    none = np.zeros((4, 3), np.int64)
+    assert rans.tables(none, layout).tolist() == [[5462, 5461, 5461]] * 4
+    # one context has been met: (0, 1), with 9, 0 and 3 symbols
+    counts = none.copy()
+    counts[1] = [9, 0, 3]
+    order_0 = [9557, 2185, 4642]
+    met_half = [11196, 874, 4314]
+    met = [11851, 350, 4183]
+    assert rans.tables(counts[1:2], rans.Contexts(3)).tolist() == [order_0]
+    assert rans.tables(counts[:2], rans.Contexts(3, (1, 2))).tolist()[0] == met_half
+    assert rans.tables(counts, layout).tolist() == [met_half, met, order_0, order_0]
+
+
+def test_the_formula_of_the_tables():
+    """Order 0 of 9, 0 and 3 symbols under strength 8, worked out by hand."""
+    n, above, total = (9, 0, 3), (5462, 5461, 5461), 1 << 14
+    f = [
+        1 + (total * k + 8 * a) * (total - 3) // (total * (12 + 8))
+        for k, a in zip(n, above, strict=True)
+    ]
+    assert f == [9556, 2185, 4642], "the one that is missing to 16,384 goes to the first largest"
+    ties = rans.tables(np.array([[5, 5, 5, 0]]), rans.Contexts(4, (), 1)).tolist()
+    assert ties == [[5378, 5375, 5375, 256]], "to the first of equals"
+
+
+def test_ends_of_epochs():
+    """After 32 symbols, then 48, 72, 108, ...: in steps of all lanes, rounded up."""
+    assert rans.epochs(120, 1) == [(0, 32), (32, 48), (48, 72), (72, 108), (108, 120)]
+    assert rans.epochs(400, 1)[4:] == [(108, 162), (162, 243), (243, 364), (364, 400)]
+    assert rans.epochs(120, 5) == [(0, 7), (7, 10), (10, 15), (15, 22), (22, 24)]
+    assert rans.epochs(300, 64) == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)], "a step at least"
+    assert rans.epochs(0, 1) == []
+
+
+def test_how_many_contexts_features_make():
+    """Counts to begin with are laid out so: the first feature counts most."""
+    known = integers.Known(4, predict=lambda number, known: np.zeros(4, np.int64))
+    plan = {"b": [0, 1, 1], "f": [["o", [2]], ["m", [1, 9], 2], ["n"]]}
+    stream = Stream(np.array([0, 1, 0, 2], np.int64))
+    _, layout = integers.contexts(plan, stream, known)
+    # the class 2 of "m" is that of no symbol; each class is there with few hits and with many
+    assert layout.alphabet == 4 and layout.radices == (2, 2 * 2 + 1, 256) and layout.stride == 256
+
+
+def test_before_the_first_of_a_lane_stands_symbol_0():
+    own = np.array([1, 0, 2], np.uint8)
+    layout = rans.Contexts(3, (3, 2), 8, own)
+    symbols = np.array([2, 2, 1, 2, 0, 1, 1], np.uint16)
+    base = np.array([0, 1, 0, 1, 0, 1, 1], np.uint32)
+    # lanes of three: 2 2 1 | 2 0 1 | 1; classes before: 1 2 2 | 1 2 1 | 1; times 2, plus the base
+    assert rans.contexts_of(symbols, base, layout, 3).tolist() == [2, 5, 4, 3, 4, 3, 3]
+
+
+THREE_LANES = "17c17464e04003083bc1756401416080cbc0ffc01701dc004e80cb80f3002281e78046c110015800da00"
+
+
+def test_lanes_take_words_in_order(loops):
+    """Rare symbols of a large alphabet, so that several lanes want a word in one step."""
+    symbols = np.array([5, 1, 4, 2, 3, 0, 7] * 4 + [6, 1], np.uint16)
+    layout = rans.Contexts(900, (), 1)
+    assert rans.encode(symbols, None, layout, 3).hex() == THREE_LANES
+    back = rans.decode(bytes.fromhex(THREE_LANES), 30, None, layout, 3)
+    assert back.tolist() == symbols.tolist()
+
+
+def test_marks_of_repeats(loops):
+    """Stretches of two; classes of the symbols 0 .. 3 are 0, 1, 1, 2, so marks are 1 .. 3 for a
+    repeat of fewer than 16 hits, 4 .. 6 for a longer one."""
+    classes = np.array([0, 1, 1, 2], np.uint8)
+    first = [0, 1, 2, 3, 3, 1, 0, 2, 2, 1, 3, 0, 0, 3, 2, 0, 1, 1, 3, 1]
+    symbols = np.array(first + first + [3, 0, 0, 0, 1, 0, 2, 0, 2], np.uint16)
+    assert rans.repeats(symbols, classes, 2).tolist() == [
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 3, 1, 2, 2, 3, 3,
+        2, 1, 2, 2, 2, 3, 1, 1, 3, 2, 1, 2, 2, 3, 5, 4, 2, 1, 3, 1, 2, 2, 2, 2,
+    ]  # fmt: skip
+
+
+def test_a_repeat_ends_with_its_eighth_miss(loops):
+    """A stretch of 3 within noise of a large alphabet, where no other stretch comes again."""
+    stretch, noise = [1, 2, 3], list(range(10, 30))
+    follows = list(range(40, 56))
+    for misses, mark in ((7, 1), (8, 0)):
+        again = [*stretch, *range(60, 60 + misses), follows[misses]]
+        symbols = np.array([*stretch, *follows, *noise, *again], np.uint16)
+        marks = rans.repeats(symbols, np.zeros(80, np.uint8), 3)
+        assert int(marks[-1]) == mark, misses
+
+
+def test_eighteen_bits_of_a_hash_count(loops):
+    """(4, 397) and (157, 29) share 18 bits and not 19, (0, 183) and (74, 9) share 17 and not 18."""
+    for first, second, mark in (((4, 397), (157, 29), 1), ((0, 183), (74, 9), 0)):
+        symbols = np.array([*first, 600, 601, *second, 602], np.uint16)
+        assert int(rans.repeats(symbols, np.zeros(700, np.uint8), 2)[-1]) == mark
+
+
+def test_steps_from_the_usual_value():
+    """A stream that does not move: varint 2 d for a step up, -2 d - 1 for one down."""
+    plan = {"b": [0, 1, 1]}
+    for raw, value in ((b"\x06", 13), (b"\x05", 7), (b"\x80\x02", 138), (b"\x01", 9)):
+        source = integers.Joined(b"\x00" + raw)
+        stream = Stream(np.zeros(0, np.int64))
+        known = integers.Known(4)
+        values = source.still(plan, stream, 4, known, 10, integers.STILL)
+        assert values.tolist() == [value] * 4
+        source.finish()
+        pushed = integers.still(plan, Stream(np.full(4, value)), integers.Known(4), 10)
+        assert pushed.raw == raw
+    assert [integers.MOVING, integers.USUAL, integers.STILL] == [0, 1, 2]
+    assert integers.stillness(np.zeros(0, np.int64), 5) == integers.USUAL
+
+
+def test_values_by_bytes():
+    """`y` bytes each above `o`, as a blob: here stored as they are (varint 2 n + 0)."""
+    plan = {"b": [0], "y": 2, "o": -5}
+    source = integers.Source(bytes.fromhex("0c" + "0000" + "0500" + "ff00"))
+    values = integers.decode(plan, source, Stream(np.zeros(0, np.int64)), 3, integers.Known(3))
+    assert values.tolist() == [-5, 0, 250]
+
+
+def test_unknown_features_and_transforms_are_refused():
+    for plan in ({"b": [0, 1], "f": [["q", 0]]}, {"b": [0, 1], "t": "q"}):
+        data = rans.encode(np.zeros(3, np.uint16), None, rans.Contexts(3), 1)
+        source = integers.Source(bytes([len(data)]) + data)
+        with pytest.raises(ArchiveError, match="unknown"):
+            integers.decode(plan, source, Stream(np.zeros(0, np.int64)), 3, integers.Known(3))
