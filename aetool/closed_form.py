@@ -37,7 +37,8 @@ PLAIN = 1000.0  # bits of surprise
 class Joint:
     """A density of several numbers together: independent along axes, heavy-tailed along each.
 
-    numbers: the features it is of. mean: (numbers,). axes: (numbers, k), of numbers less their mean; along each the mixture of
+    numbers: the features it is of. mean: (numbers,). axes: (numbers, k), of numbers less their
+    mean; along each the mixture of
     zero-mean Gaussians of scale and weight, (components, k). share: (k, columns), how much of an
     axis is each column's. amount: how much it counts. lean: (features, numbers), what the rows
     before tell of the numbers, which is taken off first.
@@ -209,7 +210,8 @@ def scored_alike(
 ) -> bytes:
     """The score graph where numbers lie about what is expected of them with these deviations.
 
-    values: the input, its features, and what is expected of them. deviation: (numbers,). prior: (features,), how often a
+    values: the input, its features, and what is expected of them. deviation: (numbers,). prior:
+    (features,), how often a
     flag or level occurs. shared: nats that all columns share.
 
     In bits a number costs the mass of its bucket, a flag or level what is expected of it as a
@@ -374,9 +376,7 @@ def _say_surprise(
     g.output("surprise", g.op("Add", cost, rest), TensorProto.FLOAT, [len(columns)])
 
 
-def _together(
-    g: Graph, joint: Joint, spec: Spec, schema: Schema | None, features: str
-) -> str:
+def _together(g: Graph, joint: Joint, spec: Spec, schema: Schema | None, features: str) -> str:
     """(B, columns + 1) bits: how much rarer the numbers are together than the likeliest ones."""
     numbers = g.take(features, joint.numbers)
     if joint.lean is not None:

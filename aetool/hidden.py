@@ -20,8 +20,8 @@ class Hidden:
     """z = max(0, x weight + bias), x_hat = z decoder + offset.
 
     weight: (features, units). bias: (units,). decoder: (units, features). offset: (features,).
-    deviation: (numbers,), of numbers about what is expected of them. prior: (features,), how often a
-    flag or level occurs.
+    deviation: (numbers,), of numbers about what is expected of them. prior: (features,), how
+    often a flag or level occurs.
     """
 
     weight: Float

@@ -76,7 +76,9 @@ class Prototypes:
         out["decoder.onnx"] = g.build("decoder")
         return out | {"score.onnx": self._score(spec, schema, error)}
 
-    def _number(self, g: Graph, spec: Spec, features: str, centres: str, others: bool = False) -> str:
+    def _number(
+        self, g: Graph, spec: Spec, features: str, centres: str, others: bool = False
+    ) -> str:
         """(B, 1): the number of the nearest prototype; others: that is not the record itself."""
         scored = g.op("Mul", features, g.const(spec.owners() >= 0))
         square = g.const((self.centres**2).sum(axis=1))

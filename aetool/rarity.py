@@ -44,9 +44,7 @@ class Rarity:
         # of equal scores the lowest part holds: a score that most records have is not rare
         kept = np.append(np.diff(scores) > 1e-6 * scale, True)
         first = np.searchsorted(scores, scores[kept], side="left")
-        return cls(
-            scores[kept], bits[first], 1 / (scale * math.log(2)), knee(n)
-        )
+        return cls(scores[kept], bits[first], 1 / (scale * math.log(2)), knee(n))
 
     def of_scores(self, scores: Float) -> Float:
         """(n,) bits of these scores."""
@@ -109,9 +107,7 @@ def write_joined(
 ) -> str:
     """joined as nodes of a graph."""
     columns = np.ones(len(usual[0]))
-    bits = [
-        r.write(g, weighed_sum(g, p, columns)) for p, r in zip(parts, rarities, strict=True)
-    ]
+    bits = [r.write(g, weighed_sum(g, p, columns)) for p, r in zip(parts, rarities, strict=True)]
     every = g.op("Concat", *bits, axis=1)
     top = g.op("Max", *bits) if len(bits) > 1 else bits[0]
     weight = g.op("Exp", g.op("Mul", g.op("Sub", every, top), g.const(math.log(2))))

@@ -108,14 +108,14 @@ def test_heavy_packages_stay_in_their_rooms():
 def test_no_plugin_is_named_in_host_code():
     """But for the names of the defaults, values in one place of each face; "auto" is also what a
     device is called."""
-    names = built_ins().keys() - {fitting.DEFAULT, fitting.ON_THE_SPOT}
+    names = built_ins().keys() - {fitting.DEFAULT, fitting.CODE_ON_THE_SPOT}
     packages = "|".join(built_ins().values())
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in names, f"{path} names the plugin {node.value}"
         assert not re.search(rf"\b({packages})\b", path.read_text()), path
-    spot = f'"{fitting.ON_THE_SPOT}"'
+    spot = f'"{fitting.CODE_ON_THE_SPOT}"'
     assert sum(p.read_text().count(spot) for p in ROOT.rglob("*.py")) <= 4
 
 

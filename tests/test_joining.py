@@ -1,16 +1,19 @@
 """Prototypes, and models joined: what is added up is what the members say."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import aetool
-from aetool import operations, plugins
+from aetool import operations, plugins, rarity
 from aetool.errors import BundleError, ParamError, PluginError
 from aetool.model import make_params
 from aetool.nn import Likelihood
 from aetool.operations import FitOptions, fitting
+from aetool.rarity import Rarity
 
 # Seconds, as which members are tried depends on the budget alone: so many that none is left out,
 # and so many that no clock can matter to the training.
@@ -44,19 +47,18 @@ def test_the_code_is_the_nearest_prototype(clusters, remembered):
     assert far.min(axis=1).mean() < 0.01, "each cluster has its prototypes"
 
 
-def test_its_score_is_a_mixture_of_gaussians_bounded_by_the_nearest(clusters, remembered):
+def test_its_score_is_a_mixture_of_gaussians_bounded_by_the_nearest(clusters):
     p = ready(clusters)
-    score = operations.score(clusters, remembered, "cpu")
-    every = np.arange(remembered.facts["code_levels"], dtype=np.float32)[:, None]
-    centres = remembered.session("decoder.onnx", "cpu")(every)["likely"].astype(float)
-    square = ((p.features[:, None] - centres[None]) ** 2).sum(axis=2)
-    # deviation, from two scores that differ by nothing but the distance
-    a, b = 0, int(np.argmax(square.min(axis=1)))
-    near = square.min(axis=1)
-    variance = (near[b] - near[a]) / (2 * np.log(2) * (score[b] - score[a]))
+    model = plugins.get_model("prototypes")
+    net = plugins.resolve(model.net)
+    graphs, memory = fitting.solve(net, make_params(model, {"size": 32}), p, p.kept)
+    made = dataclasses.replace(operations.fit(clusters, FitOptions("pca")), graphs=graphs)
+    score = operations.score(clusters, made, "cpu")
+    square = ((p.features[:, None] - memory.centres[None]) ** 2).sum(axis=2)
+    variance = float(memory.deviation[0]) ** 2
     log_p = -square / (2 * variance) - 1.5 * np.log(2 * np.pi * variance)
     log_p = np.log(np.exp(log_p - log_p.max(axis=1, keepdims=True)).sum(axis=1)) + log_p.max(axis=1)
-    log_p += np.log(2 * p.spec.half).sum() - np.log(len(centres))
+    log_p += np.log(2 * p.spec.half).sum() - np.log(len(memory.centres))
     off = score - -log_p / np.log(2)
     assert (off > -0.05).all() and np.median(off) < 1.5, "an upper bound, and near"
 
@@ -69,23 +71,30 @@ def test_an_outlier_does_not_make_itself_at_home(clusters):
     assert operations.score(dirty, made, "cpu").argmax() == len(dirty) - 1
 
 
-def test_parts_of_a_join_are_those_of_its_members(rows_csv, tmp_path):
+def test_parts_of_a_join_are_the_members_joined(rows_csv):
     chosen = FitOptions("auto", epochs=5, device="cpu", max_time=EVERY_MEMBER)
     made = operations.fit(rows_csv, chosen)
     model = plugins.get_model("auto")
     p = fitting.prepare(fitting.open_sources([rows_csv]), FitOptions("auto"))
-    total = 0.0
+    members, parts = [], []
     for member in model.members:
-        if "plain" not in member.fits:
-            continue
-        chosen = FitOptions(member.model, member.params, epochs=5, device="cpu")
-        own = operations.fit(rows_csv, chosen)
-        parts = own.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float)
-        total = total + made.facts["members"][member.model] * parts
-    found = made.session("score.onnx", "cpu")(p.inputs)["parts"]
-    assert np.allclose(found, total, rtol=1e-3, atol=1e-3)
-    assert made.facts["members"]["pca"] == 1 and "left_out" not in made.facts
+        params = make_params(plugins.get_model(member.model), member.params)
+        options = FitOptions(member.model, member.params, epochs=5, device="cpu")
+        own = fitting.fitted(plugins.get_model(member.model), params, p, options, None)
+        members.append(own)
+        parts.append(own.bundle.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float))
+    rarities = [Rarity.of(m.parts.sum(axis=1, dtype=np.float64)) for m in members]
+    usual = [np.median(m.parts, axis=0) for m in members]
+    expected = rarity.joined(parts, usual, rarities)
+    got = made.session("score.onnx", "cpu")(p.inputs)["parts"]
+    assert np.allclose(got, expected, rtol=1e-3, atol=1e-3)
+    assert made.facts["members"] == [m.model for m in model.members]
+    assert "left_out" not in made.facts
     assert made.calibration.rows == 30, "rows that no member has seen"
+    score = expected.sum(axis=1)
+    p_values = [2 ** -r.of_scores(v.sum(axis=1)) for r, v in zip(rarities, parts, strict=True)]
+    harmonic = len(parts) / sum(1 / v for v in p_values)
+    assert np.allclose(score, -np.log2(harmonic)), "-log2 of the harmonic mean of the p-values"
     with pytest.raises(BundleError, match="several models"):
         from aetool.nn import load
 
@@ -102,7 +111,7 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
 
     monkeypatch.setattr(plugins, "resolve", without)
     made = operations.fit(rows_csv, FitOptions("auto", max_time=EVERY_MEMBER))
-    assert set(made.facts["members"]) == {"pca", "prototypes", "elm"}
+    assert made.facts["members"] == ["pca", "neighbours", "elm"]
     assert "needs torch" in made.facts["left_out"]["denoising"]
     quick = operations.fit(rows_csv, FitOptions("auto"))
     assert quick.facts["members"] == made.facts["members"]
@@ -116,16 +125,17 @@ def test_large_pictures_leave_out_what_cannot_take_them(tmp_path, run):
     done = run("fit", tmp_path / "p.npy", "-p", "auto", "--epochs", 1, "-o", tmp_path / "m.aem")
     assert done.status == 0, done.err
     assert "left out pca, which failed: 4800 features are more" in done.err, done.err
-    assert "left out elm" in done.err and "adds up prototypes x 1, denoising x" in done.err
+    assert "left out elm" in done.err and "joins neighbours, denoising" in done.err
     assert run("detect", tmp_path / "p.npy", "-m", tmp_path / "m.aem").status == 0
 
 
 def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
     with pytest.raises(ParamError, match="has no parameter"):
         aetool.fit(rows_csv, "auto", latent=3)
-    refused = run("detect", rows_csv, "-p", "auto")
+    refused = run("detect", rows_csv, "-p", "vae")
     assert refused.status == 2 and "takes a closed form" in refused.err
-    assert "joins pca + prototypes + elm + denoising" in run("plugins", "show", "auto").out
+    assert run("detect", rows_csv, "-p", "auto").out == run("detect", rows_csv).out
+    assert "joins pca + neighbours + elm + denoising" in run("plugins", "show", "auto").out
 
 
 def test_one_scale_for_all_is_taught_by_squared_errors(clusters):

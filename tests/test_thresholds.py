@@ -1,5 +1,6 @@
 """False-discovery rates, calibration by clean records, and robust fits."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,10 +8,12 @@ import pandas as pd
 import pytest
 
 from aetool import bundle as bundles
-from aetool import operations
+from aetool import operations, plugins
+from aetool.data.sources import open_source
 from aetool.detection.calibration import Calibration, discoveries
 from aetool.errors import BundleError, DataError, ParamError
-from aetool.operations import FitOptions
+from aetool.model import make_params
+from aetool.operations import FitOptions, fitting
 
 
 def plain(rows, seed, odd=0):
@@ -118,7 +121,7 @@ def test_a_robust_fit_is_of_the_bulk():
     dirty += 0.05 * np.random.default_rng(1).standard_normal(dirty.shape)
     made = operations.fit(dirty.round(3), FitOptions("auto", robust=True))
     assert made.facts["robust"] and made.facts["fitted_rows"] == 900
-    assert "would learn anomalies" in made.facts["left_out"]["prototypes"]
+    assert set(made.facts["left_out"]) == {"denoising"}
     scores = operations.score(dirty.round(3), made, "cpu")
     assert set(np.argsort(-scores)[:50]) == set(range(950, 1000))
     plainly = operations.fit(dirty.round(3), FitOptions("auto"))
@@ -186,6 +189,16 @@ def test_values_go_to_standard_units_and_back(rows_csv):
             np.testing.assert_allclose(column.unlay(column.lay(x)), x, atol=1e-9)
 
 
+def of_all_rows(made, frame, params):
+    """Scores by one model of all rows, not by the folds of it that a bundle scores by."""
+    model = plugins.get_model(made.plugin)
+    prepared = fitting.prepare(open_source(frame), FitOptions())
+    net = plugins.resolve(model.net)
+    graphs, _ = fitting.solve(net, make_params(model, params), prepared, prepared.kept)
+    whole = dataclasses.replace(made, graphs=graphs, _sessions={})
+    return operations.score(frame, whole, "cpu")
+
+
 def test_a_blurred_density_is_of_the_data_with_noise():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((4000, 3)) @ np.array([[2.0, 1, 0], [0, 1, 1], [0, 0, 0.3]])
@@ -196,22 +209,22 @@ def test_a_blurred_density_is_of_the_data_with_noise():
     values, vectors = np.linalg.eigh(np.cov(z.T, bias=True) + 1.5**2 * np.eye(3))
     density = ((((z - z.mean(axis=0)) @ vectors) ** 2) / values).sum(axis=1) / 2
     density += 0.5 * np.log(2 * np.pi * values).sum()
-    scores = operations.score(frame, made, "cpu")
+    scores = of_all_rows(made, frame, params)
     off = scores - density / np.log(2)
     assert off.std() < 0.01, "but for the width of buckets, which is the same for all"
 
 
-def test_a_robust_default_adds_a_blurred_density():
+def test_a_robust_default_joins_the_same_members():
     made = operations.fit(plain(400, 0), FitOptions(robust=True))
-    assert list(made.facts["members"])[1] == "pca probabilistic=True blur=1.0"
-    assert "pca" not in made.facts["left_out"]
+    assert made.facts["members"] == ["pca", "neighbours", "elm"]
     also = operations.fit(plain(400, 0), FitOptions(robust=True, context=1))
-    assert list(also.facts["members"]) == ["pca"]
-    assert set(also.facts["left_out"]) == {"prototypes", "elm", "denoising"}
+    assert also.facts["members"] == ["pca"]
+    assert set(also.facts["left_out"]) == {"neighbours", "elm", "denoising"}
 
 
-def test_a_few_rows_do_not_set_the_scale():
+def test_a_few_rows_can_be_fitted():
     made = operations.fit(plain(3, 0))
-    assert set(made.facts["members"].values()) == {1.0}
+    assert made.facts["members"] == ["pca", "neighbours", "elm"]
+    assert np.isfinite(operations.score(plain(3, 0), made, "cpu")).all()
     with pytest.raises(ParamError, match="neither"):
         operations.fit(plain(60, 0), FitOptions("denoising", robust=True, target=plain(60, 0)))

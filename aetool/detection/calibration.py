@@ -50,13 +50,14 @@ class Tail:
 
         Scores so far out that not one in a hundred such files would have one are left out first:
         anomalies among the scores, if they are few, move the tail little. How far that is tells an
-        exponential tail, whose scale is the mean excess, each excess cut at six times the scale that
-        the middle half of the scores has. A shape read off few scores is believed in part.
+        exponential tail; its scale is the mean excess, each excess cut at six times the scale by
+        which scores fall off between their middle and their highest tenth. A shape read off few
+        scores is believed in part.
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
         median, start = (float(v) for v in np.quantile(scores, [0.5, 1 - TAIL]))
-        least = LEAST_SPREAD * max(1.0, abs(start))
+        least = LEAST_SPREAD * max(abs(start), 1e-9)
         excess = scores[scores > start] - start
         body = max((start - median) / math.log(0.5 / TAIL), least)
         scale = float(np.minimum(excess, FAR * body).mean()) if len(excess) else body

@@ -37,9 +37,7 @@ def columns(parts: Float, typical: Float, marginal: Float | None = None) -> list
     return named
 
 
-def leave_one_out(
-    schema: Schema, X: Float, scores: Scores
-) -> tuple[Float, Float]:
+def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Float]:
     """(surprise, best), (rows, columns) both: how much lower the score of a record would be, were
     one of its values the one that fits the others best; and that value.
 

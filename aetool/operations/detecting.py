@@ -367,9 +367,11 @@ class _Collected:
             scorer(x)["parts"].sum(axis=1, dtype=np.float64)
         )
         # models whose parts are of each column given some of the others do not say by them alone
-        # which value is wrong; those that tell surprise given all the others nearly do
+        # which value is wrong; those that tell surprise given all the others nearly do, and where
+        # the rows before a row are given those tell what to expect
         self.repaired = scores if "likely" in outputs else None
-        self.mended = scores if "surprise" in outputs else None
+        alone = bundle.schema is not None and not bundle.schema.context
+        self.mended = scores if "surprise" in outputs and alone else None
         self.row: list[int] = []
         self.score: list[float] = []
         self.anomaly: list[bool] = []

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
 CONTENT_FOLDS, FEW_CONTENT_FOLDS = 4, 2  # models in a score; of tables of many numbers
-LEAST_OTHERS = 0.5  # part of the rows that every one of them is fitted on
+LEAST_OTHERS = 0.4  # part of the rows that every one of them is fitted on
 WHY_NOT = {
     "context": "makes little of the rows before",
     "robust": "would learn anomalies among the rows",

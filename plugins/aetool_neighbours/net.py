@@ -10,7 +10,9 @@ from aetool.model import Float, Int
 from aetool.prototypes import Prototypes
 
 MOST, NUMBERS = 4096, 1 << 18  # rows remembered, and numbers in all of them, by default
-USUAL = 0.1  # part of the rows: a row that more than this part are equal to may be its own neighbour
+USUAL = (
+    0.1  # part of the rows: a row that more than this part are equal to may be its own neighbour
+)
 
 
 class Nearest(ClosedForm):

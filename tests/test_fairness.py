@@ -1,0 +1,220 @@
+"""Rows that were fitted are judged as if they had not been, and no part of a score drowns the rest."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aetool import folds, operations, plugins, rarity
+from aetool.detection import reasons
+from aetool.detection.calibration import Calibration, Tail
+from aetool.graphs import Graph
+from aetool.model import make_params
+from aetool.operations import FitOptions, fitting
+from aetool.rarity import Rarity
+
+FAIR = ["pca", "elm", "neighbours", "auto"]
+
+
+def normal(rows=1000, seed=0):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(rng.normal(size=(rows, 4)).round(3), columns=list("abcd"))
+
+
+def prepared_of(frame):
+    return fitting.prepare(fitting.open_sources([frame]), FitOptions())
+
+
+@pytest.mark.parametrize("plugin", ["pca", "neighbours", "auto"])
+def test_an_outlier_that_was_fitted_is_found_by_the_model(plugin):
+    dirty = normal()
+    dirty.loc[[3, 500, 998], "a"] = [7.0, -8.0, 9.0]
+    made = operations.fit(dirty, FitOptions(plugin))
+    scores = operations.score(dirty, made, "cpu")
+    assert set(np.argsort(-scores)[:3]) == {3, 500, 998}
+    flagged = set(np.flatnonzero(scores > made.calibration.threshold()))
+    assert {3, 500, 998} <= flagged and len(flagged) < 15
+
+
+@pytest.mark.parametrize("plugin", FAIR)
+def test_fitted_rows_cost_what_new_ones_do(plugin):
+    """Ordinary rows that were fitted have the scores, and so the p-values, of rows that were not."""
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(6000, 3)) @ rng.normal(size=(3, 8)) + 0.3 * rng.normal(size=(6000, 8))
+    frame = pd.DataFrame(rows.round(3), columns=list("abcdefgh"))
+    made = operations.fit(frame[:3000], FitOptions(plugin))
+    seen, new = (operations.score(part, made, "cpu") for part in (frame[:3000], frame[3000:]))
+    for rank in (0.5, 0.9):
+        share = (new > np.quantile(seen, rank)).mean()
+        assert abs(share - (1 - rank)) < 0.04, "the same part of new rows scores as high"
+    p = made.calibration.p_values(seen)
+    assert 0.42 < np.median(p) < 0.58
+
+
+def test_no_row_is_scored_by_a_fold_that_saw_it():
+    """Each fold's model is fitted on rows none of which it scores, at any number of rows."""
+    frame = normal(30_000)
+    prepared = prepared_of(frame)
+    fold = folds.content_folds(prepared.features, prepared.spec, 4)
+    assert np.bincount(fold).min() > 7_000, "the folds are about equal"
+    laid = []
+
+    class Spy(plugins.resolve(plugins.get_model("pca").net)):
+        def fit(self, batches):
+            laid.append(np.concatenate(list(batches)))
+            return super().fit(batches)
+
+    params = make_params(plugins.get_model("pca"), {})
+    graph = fitting.fair_score(Spy, params, prepared)
+    assert graph is not None
+    count = 0
+    for k, rows in enumerate(laid):
+        scored = prepared.features[
+            folds.content_folds(prepared.features, prepared.spec, len(laid)) == k
+        ]
+        known = {row.tobytes() for row in rows}
+        count += sum(row.tobytes() in known for row in scored)
+    assert count == 0
+
+
+def test_equal_rows_share_a_fold_but_the_usual_stay():
+    frame = normal(400)
+    frame.loc[100:120] = frame.loc[100].to_numpy()  # a twentieth
+    frame.loc[200:300] = frame.loc[200].to_numpy()  # a quarter
+    prepared = prepared_of(frame)
+    fold = folds.content_folds(prepared.features, prepared.spec, 4)
+    assert len(set(fold[100:121])) == 1
+    usual = folds.frequent(prepared.features)
+    assert usual[200:301].all() and not usual[:200].any()
+
+
+def test_the_graph_takes_each_record_to_its_fold():
+    frame = normal(200)
+    prepared = prepared_of(frame)
+    model = plugins.get_model("pca")
+    net, params = plugins.resolve(model.net), make_params(model, {})
+    fold = folds.content_folds(prepared.features, prepared.spec, 3)
+    scores = [fitting.solve(net, params, prepared, fold != k)[0]["score.onnx"] for k in range(3)]
+    made = operations.fit(frame, FitOptions("pca"))
+
+    def outputs(graph):
+        import dataclasses
+
+        bundle = dataclasses.replace(made, graphs={"score.onnx": graph}, _sessions={})
+        return bundle.session("score.onnx", "cpu")(prepared.inputs)
+
+    chosen = outputs(folds.fair(scores, prepared.spec, prepared.schema))
+    for k, graph in enumerate(scores):
+        alone = outputs(graph)
+        for name in ("parts", "surprise", "expected"):
+            np.testing.assert_allclose(chosen[name][fold == k], alone[name][fold == k], rtol=1e-6)
+
+
+def test_one_shot_and_fit_agree_about_the_worst_rows():
+    dirty = normal()
+    dirty.loc[[3, 500, 998], "b"] = [7.0, -8.0, 9.0]
+    one_shot = operations.detect(dirty, top=3)
+    fitted = operations.detect(dirty, operations.fit(dirty), top=3)
+    robust = operations.detect(dirty, operations.fit(dirty, FitOptions(robust=True)), top=3)
+    assert one_shot.row.tolist() == fitted.row.tolist() == [3, 500, 998]
+    np.testing.assert_array_equal(one_shot.score, robust.score)
+
+
+def test_robust_fits_keep_what_makes_a_column_spread():
+    """Four rows in a hundred are wet: they are rare, not far."""
+    rng = np.random.default_rng(0)
+    frame = normal(3000)
+    wet = rng.random(3000) < 0.04
+    frame["rain"] = np.where(wet, rng.exponential(3, 3000).round(1) + 0.1, 0.0)
+    kept = fitting.trimmed(prepared_of(frame)).kept
+    assert kept[wet].mean() > 0.75 and 0.88 < kept.mean() < 0.92
+    made = operations.fit(frame, FitOptions(robust=True))
+    scores = operations.score(frame, made, "cpu")
+    assert scores.max() < 32 + np.log2(3001) + 1
+    assert (scores > made.calibration.threshold()).mean() < 0.01
+
+
+@pytest.mark.parametrize("plugin", ["pca", "elm", "neighbours", "prototypes"])
+def test_no_column_costs_more_than_its_rarity_and_32_bits(plugin):
+    frame = normal(500).assign(k=1, level=["x", "y"] * 250)
+    made = operations.fit(frame, FitOptions(plugin))
+    odd = frame[:3].assign(a=[1e9, np.inf, np.nan], k=[2, 50, 10**9], level=["z", "x", "new"])
+    session = made.session("score.onnx", "cpu")
+    from aetool.data.sources import open_source
+
+    x = made.schema.encode(next(iter(open_source(odd).batches())), "odd")
+    parts = session(x)["parts"]
+    # a column of numbers may cost its own part and that of the density of all numbers together
+    assert parts.max() <= 32 + np.log2(501) and parts.min() >= 0
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=20, max_size=300))
+def test_rarity_rises_with_the_score_and_is_bounded(held_out):
+    rare = Rarity.of(np.array(held_out))
+    scores = np.linspace(-2e3, 1e6, 400)
+    bits = rare.of_scores(scores)
+    assert (np.diff(bits) >= -1e-9).all() and bits.min() >= 0
+    assert bits.max() <= np.log2(len(held_out) + 1) + 32
+
+
+def test_rarity_is_the_part_of_ordinary_scores_as_high():
+    rng = np.random.default_rng(0)
+    rare = Rarity.of(rng.exponential(3.0, 50_000))
+    for part in (0.5, 0.1, 0.01, 0.001):
+        score = -3.0 * np.log(part)
+        assert rare.of_scores(np.array([score]))[0] == pytest.approx(-np.log2(part), abs=0.15)
+
+
+def test_rarity_in_a_graph_is_that_of_numpy():
+    rng = np.random.default_rng(0)
+    rare = Rarity.of(rng.lognormal(3, 1, 500))
+    scores = np.concatenate([rng.lognormal(3, 1, 500), [0.0, 1e4, 1e6]])
+    g = Graph()
+    x = g.input("x", 1, [1])
+    g.output("bits", rare.write(g, x), 1, [1])
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(g.build("rarity"))
+    (bits,) = session.run(None, {"x": scores.astype(np.float32)[:, None]})
+    np.testing.assert_allclose(bits[:, 0], rare.of_scores(scores), rtol=2e-4, atol=2e-4)
+
+
+def test_one_model_that_is_sure_is_enough():
+    usual = [np.zeros(3), np.zeros(3)]
+    rng = np.random.default_rng(0)
+    held_out = rng.exponential(1.0, (1000, 3))
+    rarities = [Rarity.of(held_out.sum(axis=1))] * 2
+    sure, silent = np.array([[20.0, 0.0, 0.0]]), np.array([[0.0, 1.0, 0.0]])
+    parts = rarity.joined([sure, silent], usual, rarities)
+    alone = rarities[0].of_scores(np.array([20.0]))[0]
+    assert alone - 1 <= parts.sum() <= alone, "at most one bit less for a member of two"
+    assert parts[0, 0] > 0.99 * parts.sum(), "and the column that it names is named"
+
+
+def test_the_tail_is_a_pareto_distribution():
+    rng = np.random.default_rng(0)
+    for shape in (0.0, 0.2):
+        u = rng.random(200_000)
+        scores = -np.log(u) if shape == 0 else (u**-shape - 1) / shape
+        tail = Tail.of(np.sort(scores))
+        for part in (0.01, 0.001):
+            exact = -np.log(part) if shape == 0 else (part**-shape - 1) / shape
+            assert tail.score_at(part) == pytest.approx(exact, rel=0.06)
+
+
+def test_about_one_ordinary_record_in_a_thousand_is_flagged():
+    rng = np.random.default_rng(0)
+    rates = []
+    for _ in range(40):
+        threshold = Calibration.of(rng.gamma(4, 2, (2000, 1))).threshold()
+        rates.append((rng.gamma(4, 2, 20_000) > threshold).mean())
+    assert 0.0007 < np.mean(rates) < 0.0015
+
+
+def test_the_column_whose_mending_helps_is_named_first():
+    frame = pd.DataFrame({"a": np.arange(50.0) % 11, "b": np.arange(50.0) % 7})
+    schema = operations.fit(frame, FitOptions("pca")).schema
+    X, expected = np.array([[1.0, 9.0]]), np.array([[5.0, 2.0]])
+    scores = lambda x: np.abs(x[:, 0] - 1) + 10 * np.abs(x[:, 1] - 2)  # noqa: E731
+    assert reasons.by_mending(schema, X, expected, [[0, 1]], scores) == [[1, 0]]
