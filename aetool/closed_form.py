@@ -38,10 +38,9 @@ class Joint:
     """A density of several numbers together: independent along axes, heavy-tailed along each.
 
     numbers: the features it is of. mean: (numbers,). axes: (numbers, k), of numbers less their
-    mean; along each the mixture of
-    zero-mean Gaussians of scale and weight, (components, k). share: (k, columns), how much of an
-    axis is each column's. amount: how much it counts. lean: (features, numbers), what the rows
-    before tell of the numbers, which is taken off first.
+    mean; along each the mixture of zero-mean Gaussians of scale and weight, (components, k).
+    share: (k, columns), how much of an axis is each column's. amount: how much it counts.
+    lean: (features, numbers), what the rows before tell of the numbers, which is taken off first.
     """
 
     numbers: Int
@@ -210,9 +209,8 @@ def scored_alike(
 ) -> bytes:
     """The score graph where numbers lie about what is expected of them with these deviations.
 
-    values: the input, its features, and what is expected of them. deviation: (numbers,). prior:
-    (features,), how often a
-    flag or level occurs. shared: nats that all columns share.
+    values: the input, its features, and what is expected of them. deviation: (numbers,).
+    prior: (features,), how often a flag or level occurs. shared: nats that all columns share.
 
     In bits a number costs the mass of its bucket, a flag or level what is expected of it as a
     probability; error "mse" or "mae" adds up squared or absolute differences of all features.

@@ -80,7 +80,7 @@ class Tail:
         beyond = TAIL / part
         if abs(self.shape) < 1e-6:
             return self.start + self.scale * math.log(beyond)
-        return self.start + self.scale * (beyond**self.shape - 1) / self.shape
+        return self.start + self.scale * (math.pow(beyond, self.shape) - 1) / self.shape
 
 
 @dataclass(frozen=True, eq=False)

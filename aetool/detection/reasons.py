@@ -83,9 +83,7 @@ def by_mending(
         mended = X.copy()
         mended[:, j] = np.where(np.isnan(expected[:, j]), X[:, j], expected[:, j])
         lowered[:, j] = score - scores(mended)
-    return [
-        sorted(js, key=lambda j, row=row: -row[j]) for js, row in zip(named, lowered, strict=True)
-    ]
+    return [sorted(js, key=(-row).__getitem__) for js, row in zip(named, lowered, strict=True)]
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:

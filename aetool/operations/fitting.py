@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aetool.operations import joining
 
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
-CONTENT_FOLDS, FEW_CONTENT_FOLDS = 4, 2  # models in a score; of tables of many numbers
+CONTENT_FOLDS, FEW_CONTENT_FOLDS = 6, 3  # models in a score; of tables of many numbers
 LEAST_OTHERS = 0.4  # part of the rows that every one of them is fitted on
 WHY_NOT = {
     "context": "makes little of the rows before",

@@ -10,14 +10,15 @@ from aetool.model import Float, Int
 from aetool.prototypes import Prototypes
 
 MOST, NUMBERS = 4096, 1 << 18  # rows remembered, and numbers in all of them, by default
-USUAL = (
-    0.1  # part of the rows: a row that more than this part are equal to may be its own neighbour
-)
+USUAL = 0.5  # part of the rows: where more than this part repeat others, to repeat is usual
 
 
 class Nearest(ClosedForm):
-    """Rows are remembered once each, drawn by chance where there are more than fit; a record at the
-    place of one is compared with another, so that no row vouches for itself."""
+    """Rows are remembered once each, drawn by chance where there are more than fit.
+
+    A record at the place of a row is compared with the next nearest, so that no row vouches for
+    itself, unless several rows were there; and where most rows repeat others, any row may vouch.
+    """
 
     def fit(self, batches: Batches) -> Prototypes:
         """The rows remembered."""
@@ -30,7 +31,8 @@ class Nearest(ClosedForm):
         if len(x) > most:
             x = x[np.random.default_rng(0).choice(len(x), most, replace=False)]
         centres, count = np.unique(x, axis=0, return_counts=True)
-        usual, prior = count > max(1.0, USUAL * len(x)), x.mean(axis=0).clip(0, 1)
+        prior, repeated = x.mean(axis=0).clip(0, 1), count > 1
+        usual = repeated | bool(count[repeated].sum() > USUAL * len(x))
         other = centres[_others(centres)]
         deviation = deviations(self.spec, centres, other)
         return Prototypes(centres, deviation, prior, usual, {"code_levels": len(centres)})
