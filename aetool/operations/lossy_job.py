@@ -180,15 +180,22 @@ class LossyJob:
         def distortion(decoded: Any) -> float:
             return float(self._distance(sample, decoded).mean())
 
-        found = []
+        candidates = []
+        refused: list[ParamError] = []
         latent = self.options.latent
         for apart in self._ways(sample, decode(z)):
             self.not_carried = apart
             judges = (self._distance, error, distortion, self._floor())
-            chosen = lossy.choose(z, decode, *judges, latent, target)
+            try:
+                chosen = lossy.choose(z, decode, *judges, latent, target)
+            except ParamError as unreachable:  # with other categories apart it may be reached
+                refused.append(unreachable)
+                continue
             size = _coded_size(list(chosen.quantise(z).T)) + self._size_apart(sample)
-            found.append((size, apart, chosen))
-        _, self.not_carried, quantiser = min(found, key=lambda f: f[0])
+            candidates.append((size, apart, chosen))
+        if not candidates:
+            raise refused[-1]
+        _, self.not_carried, quantiser = min(candidates, key=lambda c: c[0])
         return quantiser
 
     def _decode(self, code: Any, x: Any) -> Any:
