@@ -79,12 +79,14 @@ def bounded(data: Path, original: pd.DataFrame, limits: Errors, folder: Path) ->
         errors = errors_of(original, target, None)
         if no_worse(errors, limits):
             smallest = min(smallest or sys.maxsize, facts["archive_bytes"])
-        for name in bounds:
+        for name in list(bounds):
             ratio = limits[name] / errors[name] if errors[name] else 1.25
-            if ratio * EQUAL < 1:
+            if ratio * EQUAL >= 1:
+                bounds[name] *= min(ratio, 1.25) if turn < WIDENING else 1
+            elif turn < ROUNDS - 2:
                 bounds[name] *= 0.98 * max(ratio, 0.5)
-            elif turn < WIDENING:
-                bounds[name] *= min(ratio, 1.25)
+            else:  # no bound was found: the last archive has this column exactly
+                del bounds[name]
     return smallest
 
 

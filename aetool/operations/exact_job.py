@@ -172,7 +172,7 @@ def job_of(
         return _typed(source, options, bounds)
     if bounded:
         raise ParamError(f"{source.name}: --max-error is for CSV, Parquet and arrays")
-    if getattr(source, "_table", None) is not None:
+    if isinstance(source, sources.ArrowSource) and source.in_memory:
         raise ParamError("a DataFrame has no bytes to keep")
     return _bytes(source, Path(getattr(source, "path", source.name)))
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,12 +38,14 @@ Make = Callable[[CompressOptions], ExactJob]
 @dataclass(eq=False)
 class Rival:
     """An archive that may be written instead: its bytes, and the sum of squared errors by column.
-    figures and file: of the archive; None where the price is judged by pieces."""
+    figures and file: of the archive; None where the price is judged by pieces. bounds: the largest
+    error allowed by column."""
 
     size: int
     squares: dict[str, float]
     figures: dict[str, Any] | None = None
     file: BinaryIO | None = None
+    bounds: dict[str, float] = field(default_factory=dict)
 
 
 def smallest(
@@ -53,8 +54,9 @@ def smallest(
     """Leaves the smallest archive of no more error in the file; returns its figures.
 
     file: holds what the job wrote. figures: of that. folder: where others may be written for a
-    while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each) and,
-    where pieces of the source told a price, judged (the names of those).
+    while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
+    bounds of a bounded one (--max-error by column), and, where pieces of the source told a price,
+    judged (the names of those).
     """
     options = dataclasses.replace(
         job.options, lossy=False, lossy_only=False, latent=None, target=None
@@ -82,7 +84,8 @@ def smallest(
         best = rivals[taken]
         assert best.file is not None and best.figures is not None
         replace(file, best.file)
-        return {**best.figures, "taken": taken, **facts}
+        bounds = {"bounds": best.bounds} if best.bounds else {}
+        return {**best.figures, "taken": taken, **bounds, **facts}
 
 
 def with_or_without(
@@ -185,6 +188,7 @@ def _bounded(
             return rival
         missed = [n for n in bounds if rival.squares.get(names[n], 0.0) > job.squares[n]]
         if not missed:
+            rival.bounds = {name: float(bound) for name, bound in chosen.items()}
             return rival
         for name in missed:
             ratio = job.squares[name] / rival.squares[names[name]]
@@ -210,10 +214,7 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
 
 
 def _names_in_archive(job: LossyJob) -> dict[str, str]:
-    """What exact archives call a source's columns; those of which two are called alike left out."""
+    """What exact archives call a source's columns."""
     ours = job.source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(job.source)
-    if len(ours) != len(theirs):
-        return {}
-    times = Counter(theirs)
-    return {a: b for a, b in zip(ours, theirs, strict=True) if times[b] == 1}
+    return dict(zip(ours, theirs, strict=True))

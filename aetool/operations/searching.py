@@ -73,11 +73,12 @@ def similar(
     """The k records of data nearest to each record of query.
 
     data: a source, or an archive that stores codes (by --lossy-only): its codes are compared as
-    they are, no record is decoded, and the model is the archive's. Distance: Euclidean between codes; of
-    discrete codes, and binary ones, how many differ. Of neighbours as far the nearer by Euclidean
-    distance, then the earlier, comes first. Binary codes of numbers are the signs of the code's
-    principal components, turned to lie near those signs (iterative quantisation: Gong & Lazebnik
-    2011); they are found by flipping ever more bits of the query (Salakhutdinov & Hinton 2009).
+    they are, no record is decoded, and the model is the archive's. Distance: Euclidean between
+    codes; of discrete codes, and binary ones, how many differ. Of neighbours as far the nearer by
+    Euclidean distance, then the earlier, comes first. Binary codes of numbers are the signs of the
+    code's principal components, turned to lie near those signs (iterative quantisation: Gong &
+    Lazebnik 2011); they are found by flipping ever more bits of the query (Salakhutdinov & Hinton
+    2009).
     """
     options = options or SearchOptions()
     if options.k < 1:
