@@ -47,6 +47,7 @@ def errors_of(original: pd.DataFrame, archive: Path, model: Bundle | None) -> Er
     restored = operations.decompress(archive, archive.with_suffix(".csv"), model=model, force=True)
     back = pd.read_csv(restored, low_memory=False)
     assert back.shape == original.shape, f"{archive}: {back.shape} for {original.shape}"
+    back.columns = original.columns  # a column without a name is given one by the code's archive
     errors = {}
     for name in original:
         a, b = original[name], back[name]
