@@ -80,6 +80,8 @@ def bounded(data: Path, original: pd.DataFrame, limits: Errors, folder: Path) ->
         errors = errors_of(original, target, None)
         if no_worse(errors, limits):
             smallest = min(smallest or sys.maxsize, facts["archive_bytes"])
+            if turn >= WIDENING:  # nothing changes any more
+                break
         for name in list(bounds):
             ratio = limits[name] / errors[name] if errors[name] else 1.25
             if ratio * EQUAL >= 1:

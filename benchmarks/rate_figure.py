@@ -31,8 +31,9 @@ from aetool.operations import CompressOptions, FitOptions
 
 AIR = Path(__file__).parent.parent / "aetool" / "demo" / "beijing_air.csv"
 PLUGINS = "pca,ae,sparse,denoising,vae"
+NESTED = ("pca",)  # a code of K units is part of a larger one: one fit, then --latent K
 LATENTS = {
-    "table": {"pca": (1, 2, 3, 4, 6, 8, 11), "": (1, 2, 4, 8)},
+    "table": {"pca": (1, 2, 3, 4, 6, 8, 11, 16), "": (1, 2, 4, 8)},
     "pictures": {"pca": (2, 4, 8, 16, 32, 64, 128), "": (4, 16, 64)},
 }
 STEPS = (1.0, 1.3, 1.8)  # errors as multiples of what the default quantiser reaches
@@ -146,25 +147,31 @@ def measure(job: Table | Pictures, options: Any) -> None:
             record(point)
     for plugin in options.plugins.split(","):
         latents = LATENTS[job.name].get(plugin, LATENTS[job.name][""])
-        for latent in latents:
-            for seed in range(options.seeds):
-                fit = FitOptions(plugin, {"latent": latent}, max_time=options.max_time, seed=seed)
-                model = operations.fit(job.fit, fit)
-                facts = {"plugin": plugin, "latent": latent, "seed": seed,
-                         "model_bytes": len(model.to_bytes())}  # fmt: skip
+        for seed in range(options.seeds):
+            model = None
+            for latent in sorted(latents, reverse=True):
+                if model is None or plugin not in NESTED:
+                    given = {"latent": latent}
+                    fit = FitOptions(plugin, given, max_time=options.max_time, seed=seed)
+                    model = operations.fit(job.fit, fit)
                 best = None
                 for step in STEPS:
-                    given = {} if best is None else {"target": best * step}
+                    chosen = {"latent": latent} if plugin in NESTED else {}
+                    if best is not None:  # --latent and --target-error exclude each other
+                        if chosen:
+                            break
+                        chosen = {"target": best * step}
                     setting = f"latent={latent} step={step} seed={seed}"
                     try:
                         point = archived(
-                            plugin, setting, model, lossy_only=True, embed=False, **given
+                            plugin, setting, model, lossy_only=True, embed=False, **chosen
                         )
                     except ParamError as error:
                         print(f"{job.name} {plugin} {setting}: {error}")
                         break
                     best = best or point["stated"]
-                    record(point, **facts)
+                    size = len(model.to_bytes())
+                    record(point, plugin=plugin, latent=latent, seed=seed, model_bytes=size)
 
 
 def frontier(points: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,8 @@ from aetool import bundle as bundles
 from aetool import operations
 from aetool.codec.archive import Archive
 from aetool.codec.lossy import bound_of_error
-from aetool.errors import ParamError
-from aetool.operations import CompressOptions, FitOptions, rivals
+from aetool.errors import ArchiveError, ParamError
+from aetool.operations import CompressOptions, FitOptions, exact_job, rivals
 from tests.conftest import write_rows
 
 LOSSY = CompressOptions(lossy=True, embed=False, force=True)
@@ -183,6 +183,18 @@ def test_a_large_source_is_priced_by_pieces(air, air_model, tmp_path, monkeypatc
     figures, _ = written(air, tmp_path / "d.aez", air_model, few)
     assert figures["taken"] == "code" and "exact" in figures["judged"]
     assert figures["prices"]["exact"] == pytest.approx(whole["prices"]["exact"], rel=0.15)
+
+
+def test_a_source_that_cannot_be_stored_otherwise_keeps_its_code(
+    air, air_model, tmp_path, monkeypatch
+):
+    def refuse(*_, **__):
+        raise ArchiveError("a block did not decode to its source; nothing was written")
+
+    monkeypatch.setattr(exact_job, "job_of", refuse)
+    figures, _ = written(air, tmp_path / "a.aez", air_model, LOSSY)
+    assert figures["taken"] == "code" and list(figures["prices"]) == ["code"]
+    assert figures["fidelity"] == "lossy" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_dead_code_is_refused(air, air_model, tmp_path, run):

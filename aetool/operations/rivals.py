@@ -10,7 +10,7 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +20,7 @@ from aetool.bundle import Bundle
 from aetool.codec import lossy
 from aetool.codec.shared import Shared
 from aetool.data.sources import CsvSource
+from aetool.errors import AetoolError
 from aetool.operations import exact_job
 from aetool.operations.exact_job import ExactJob
 from aetool.operations.lossy_job import CompressOptions, LossyJob
@@ -65,14 +66,16 @@ def smallest(
     every = _every(job.size)
     with ExitStack() as stack:
         scratch = [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(2)]
-        rivals = {
-            "exact": _priced(
+        rivals: dict[str, Rival] = {}
+        # a source that cannot be stored otherwise, whatever the reason, still has its code
+        with suppress(AetoolError):
+            rivals["exact"] = _priced(
                 lambda o: exact_job.job_of(job.source, o), options, every, code, scratch[0]
             )
-        }
-        bounded = _bounded(job, options, every, code, scratch[1])
-        if bounded is not None:
-            rivals["bounded"] = bounded
+        with suppress(AetoolError):
+            bounded = _bounded(job, options, every, code, scratch[1])
+            if bounded is not None:
+                rivals["bounded"] = bounded
         prices = {"code": code} | {name: rival.size for name, rival in rivals.items()}
         judged = sorted(name for name, rival in rivals.items() if rival.figures is None)
         facts = {"prices": prices} | ({"judged": judged} if judged else {})
