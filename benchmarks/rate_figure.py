@@ -186,7 +186,7 @@ def draw(target: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
     lines = (common.RESULTS / "rate.jsonl").read_text().splitlines()
     rows = pd.DataFrame([json.loads(line) for line in lines])
@@ -214,19 +214,28 @@ def draw(target: Path) -> None:
                 linewidth=1.6, linestyle="--" if peer else "-",
             )  # fmt: skip
         axis.set_yscale("log")
-        axis.yaxis.set_major_formatter(ScalarFormatter())
+        axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         axis.yaxis.set_minor_formatter(NullFormatter())
         low, high = panel["rate"].min(), max(exact, panel["rate"].quantile(0.95))
-        ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low / 2 <= t <= 2 * high]
+        axis.tick_params(which="minor", left=False)
+        ticks = [
+            t
+            for t in (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+            if low / 2 <= t <= 2 * high
+        ]
         axis.set_yticks(ticks)
         axis.set_ylim(low / 1.3, exact * 1.5)
-        axis.set_xlim(0, None)
+        axis.set_xlim(-0.015 * panel["error"].max(), None)
         axis.set_title(title, fontsize=10.5)
         axis.set_xlabel(f"root mean square error ({unit})")
         axis.set_ylabel(rate)
         axis.grid(alpha=0.25)
     handles = {"exact (error 0)": handles.pop("exact"), **handles}
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=5, frameon=False)
+    figure.legend(
+        handles.values(), handles, loc="outside lower center", ncols=5, frameon=False,
+        title="codes of pca, ae, sparse, denoising, vae: --lossy-only, the model stored apart",
+        title_fontsize=9,
+    )  # fmt: skip
     figure.savefig(target, dpi=200, pil_kwargs={"optimize": True})
     # a palette of 64 colours takes a third of the bytes
     Image.open(target).convert("RGB").quantize(64).save(target, optimize=True)
