@@ -90,8 +90,8 @@ def _again(data: Any, source: sources.Source) -> Any:
 
 def _refuse_dead_code(model: Bundle, options: CompressOptions) -> None:
     """ParamError for a model whose fit found that its code tells nothing of the records."""
-    code = model.facts.get("code", {})
-    if code.get("dead") and not options.force:
+    code = model.facts.get("code")
+    if isinstance(code, dict) and code.get("dead") and not options.force:
         active = f"{code.get('active', 0)} of {code.get('units', model.latent)} units active"
         raise ParamError(
             f"{model.name or model.plugin}: its code is dead ({active}), every record would be "
@@ -112,11 +112,9 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
         return "it knows other columns than these"
     if dict(shared.spec) != dict(options.max_error):
         bounds = ",".join(f"{c}={e}" if c else e for c, e in shared.spec.items())
-        return (
-            f"it was fitted for --max-error {bounds}"
-            if bounds
-            else ("it was fitted for lossless archives (fit --max-error for bounded ones)")
-        )
+        if bounds:
+            return f"it was fitted for --max-error {bounds}"
+        return "it was fitted for lossless archives (fit --max-error for bounded ones)"
     return None
 
 
