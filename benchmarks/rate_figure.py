@@ -53,7 +53,8 @@ STYLES = {  # way: (name, colour of Okabe & Ito's palette, marker)
 
 
 class Table:
-    """The bundled table: rows, and the error of what an archive restores."""
+    """The bundled table: rows, and the error of what an archive restores. worthless: the error of a
+    table whose every record is the mean."""
 
     name = "table"
 
@@ -62,6 +63,7 @@ class Table:
         self.folder = folder
         self.original = pd.read_csv(AIR)
         self.count = len(self.original)
+        self.worthless = 1.0
 
     def error(self, archive: Path, model: Any) -> float:
         """Root mean square error in deviations, over rows and columns of numbers."""
@@ -77,7 +79,7 @@ class Table:
 
 
 class Pictures:
-    """Test pictures of Fashion-MNIST."""
+    """Test pictures of Fashion-MNIST. worthless: the error where each is their mean."""
 
     name = "pictures"
 
@@ -88,6 +90,7 @@ class Pictures:
         self.data = folder / "test.npy"
         np.save(self.data, self.original)
         self.count, self.folder = len(self.original), folder
+        self.worthless = rms(self.original, self.original.mean(axis=0))
 
     def error(self, archive: Path, model: Any) -> float:
         """Root mean square error in pixel values."""
@@ -138,7 +141,7 @@ def measure(job: Table | Pictures, options: Any) -> None:
         return {"way": way, "setting": setting, "bytes": size, "error": error,
                 "stated": facts.get("error")}  # fmt: skip
 
-    record(archived("exact", "exact"))
+    record(archived("exact", "exact"), worthless=job.worthless)
     if isinstance(job, Table):
         for bound in BOUNDS:
             record(archived("bounded", bound, max_error={"": bound}))
@@ -202,7 +205,8 @@ def draw(target: Path) -> None:
         panel = rows[rows["data"] == name]
         if panel.empty:
             continue
-        exact = float(panel[panel["way"] == "exact"]["rate"].iloc[0])
+        (exact, worthless), *_ = panel[panel["way"] == "exact"][["rate", "worthless"]].to_numpy()
+        panel = panel[panel["error"] < worthless]
         handles["exact"] = axis.axhline(exact, color="#000000", linestyle=":", linewidth=1.5)
         for way, (label, colour, marker) in STYLES.items():
             points = frontier(panel[panel["way"] == way])
@@ -225,7 +229,13 @@ def draw(target: Path) -> None:
         ]
         axis.set_yticks(ticks)
         axis.set_ylim(low / 1.3, exact * 1.5)
-        axis.set_xlim(-0.015 * panel["error"].max(), None)
+        axis.set_xlim(-0.015 * worthless, 1.03 * worthless)
+        axis.axvline(worthless, color="#777777", linewidth=1, linestyle=(0, (4, 3)))
+        axis.annotate(
+            "every record the mean", (worthless, 0.8), xycoords=("data", "axes fraction"),
+            xytext=(-5, 0), textcoords="offset points", rotation=90, ha="right", va="top",
+            fontsize=8.5, color="#555555",
+        )  # fmt: skip
         axis.set_title(title, fontsize=10.5)
         axis.set_xlabel(f"root mean square error ({unit})")
         axis.set_ylabel(rate)
