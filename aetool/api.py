@@ -60,8 +60,9 @@ class Bundle(bundles.Bundle):
         return operations.similar(query, data, self, chosen).frame()
 
     def compress(self, data: Any, path: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
-        """Write an archive of data by this model's code; options: as CompressOptions. Returns its
-        figures."""
+        """Write an archive of data by this model's code, or an exact or bounded one where that is
+        smaller at no more error; options: as CompressOptions (lossy_only=True keeps the code, and
+        lossy=False is lossless). Returns its figures."""
         chosen = CompressOptions(**{"lossy": True, **options})
         return operations.compress(data, path, self, chosen)
 

@@ -385,7 +385,7 @@ def archives_round_trip(bench: _Bench) -> None:
     assert back.read_bytes() == bench.path.read_bytes(), "lossless compression lost something"
     if bench.bundle.latent == 0:
         return
-    lossy = operations.CompressOptions(lossy=True, force=True, embed=True, device="cpu")
+    lossy = operations.CompressOptions(lossy_only=True, force=True, embed=True, device="cpu")
     facts = operations.compress(bench.path, target, bench.bundle, lossy)
     assert 0 <= facts["error"] < 1, f"the lossy error is {facts['error']}"
     operations.decompress(target, back, force=True, device="cpu")

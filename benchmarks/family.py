@@ -115,16 +115,20 @@ def one(plugin: str, fit: Path, test: Path, units: int, folder: Path) -> dict[st
     if bundle.latent:
         facts = operations.compress(
             test, archive, bundle,
-            operations.CompressOptions(lossy=True, embed=False, force=True),
+            operations.CompressOptions(lossy_only=True, embed=False, force=True),
         )  # fmt: skip
-        shell("compress", test, "--lossy", "--no-embed", "-m", model, "-o", archive, "-f", "-q")
+        shell(
+            "compress", test, "--lossy-only", "--no-embed", "-m", model, "-o", archive, "-f", "-q"
+        )
         shell("decompress", archive, "-m", model, "-o", back, "-f")
         assert open_source(back).kind == open_source(test).kind
         row |= {"error": facts["error"], "rate": 8 * archive.stat().st_size / TESTED}
         if "psnr_db" in facts:
             row["psnr_db"] = facts["psnr_db"]
     else:
-        refused, _ = shell("compress", test, "--lossy", "-m", model, "-o", archive, check=False)
+        refused, _ = shell(
+            "compress", test, "--lossy-only", "-m", model, "-o", archive, check=False
+        )
         assert "has no code" in refused
     shell("compress", test, "-o", archive, "-f", "-q")
     shell("decompress", archive, "-o", back, "-f")

@@ -29,7 +29,7 @@ def size_and_error(
 ) -> tuple[int, float]:
     """Bytes of the archive less the model, and its error."""
     with tempfile.TemporaryDirectory() as folder:
-        options = CompressOptions(lossy=True, embed=False, target=target)
+        options = CompressOptions(lossy_only=True, embed=False, target=target)
         facts = operations.compress(data, Path(folder) / "a.aez", model, options)
     return facts["archive_bytes"], facts["error"]
 

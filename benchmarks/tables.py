@@ -289,6 +289,34 @@ def family() -> list[str]:
     return parts
 
 
+def law() -> list[str]:
+    """What --lossy writes beside exact and bounded archives, and where the figure is."""
+    rows = read("lossy_law", ["table", "plugin", "level", "seed"])
+    parts = []
+    if not rows.empty:
+        rows["broken"] = rows["larger"] | rows["worse"]
+        rows["saved"] = 1 - rows["bytes"] / rows["code_bytes"]
+        jobs = rows.groupby(["table", "plugin"], sort=False)
+        shown = jobs.agg(
+            levels=("level", "size"), broken=("broken", "sum"), saved=("saved", "median")
+        )
+        for way in ("code", "bounded", "exact"):
+            shown[way] = jobs["taken"].agg(lambda taken, way=way: int((taken == way).sum()))
+        parts = ["\n## Lossy archives are never dominated (`lossy_law.py`)\n",
+                 "What `compress --lossy --target-error` took at each error level, first 20,000 rows, models apart. Broken: levels\n"
+                 "where it is larger than an exact archive, or than a bounded one of no more error in any column (bounds searched\n"
+                 f"by the benchmark), or restores a column worse than the code: {int(rows['broken'].sum())} of {len(rows)} points. "
+                 "Saved: the median\npart of the code's bytes.\n",
+                 markdown(shown.reset_index(), {"table": "table", "plugin": "plugin", "levels": "levels", "code": "code",
+                                                "bounded": "bounded", "exact": "exact", "saved": "saved",
+                                                "broken": "broken"})]  # fmt: skip
+    if (HERE / "rate.png").exists():
+        parts.append("\n## Bytes against error of each way (`rate_figure.py`)\n\n"
+                     "![Bytes against root mean square error: exact, bounded, codes of five models, and of pictures JPEG and "
+                     "WebP](rate.png)\n")  # fmt: skip
+    return parts
+
+
 def main() -> None:
     """Write the page."""
     parts = [HEAD]
@@ -320,6 +348,7 @@ def main() -> None:
                                    "error": "error", "pca_error": "PCA's error at these bytes", "ratio": "ratio",
                                    "model_bytes": "model bytes"}),
                   provenance(lossy)]  # fmt: skip
+    parts += law()
     parts += archives()
     planted = read("planted", ["farthest"])
     if not planted.empty:

@@ -30,9 +30,9 @@ detect {table} -m m.aem
 detect {table} -m {model} --top 3
 compress {table} -o a.aez
 decompress a.aez -o a.csv
-compress {table} --lossy -m {model} --embed -o b.aez
+compress {table} --lossy-only -m {model} --embed -o b.aez
 decompress b.aez -o b.csv
-compress {table} --lossy -o c.aez
+compress {table} --lossy-only -o c.aez
 decompress c.aez -c --rows 0:3
 info {model}
 info b.aez

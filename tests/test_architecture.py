@@ -134,7 +134,7 @@ def test_the_runtime_path_imports_no_heavy_package(rows_csv, pca, vae, tmp_path)
         "import sys\nfrom aetool.cli import status\nrows, pca, vae, out = sys.argv[1:]\n"
         "for line in (['detect', rows, '-m', vae], ['detect', rows], ['fit', rows, '-o', out + '/m.aem'],\n"
         "             ['compress', rows, '-o', out + '/a.aez'], ['decompress', out + '/a.aez', '-o', out + '/a'],\n"
-        "             ['compress', rows, '--lossy', '-m', vae, '--embed', '-o', out + '/b.aez'],\n"
+        "             ['compress', rows, '--lossy-only', '-m', vae, '--embed', '-o', out + '/b.aez'],\n"
         "             ['decompress', out + '/b.aez', '-o', out + '/b'], ['info', out + '/b.aez'],\n"
         "             ['verify', out + '/b.aez', vae], ['export', vae, '-o', out + '/g']):\n"
         "    assert status(line) == 0, line\n"

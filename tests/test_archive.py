@@ -13,7 +13,7 @@ from aetool.data.sources import open_source
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.operations import CompressOptions, FitOptions
 
-LOSSY = CompressOptions(lossy=True, force=True)
+LOSSY = CompressOptions(lossy_only=True, force=True)
 
 
 def back(path, out, **options):
@@ -99,12 +99,12 @@ def test_target_error_is_met_or_refused(air, tmp_path):
     fit = FitOptions(params={"latent": 30})
     sizes = []
     for target in (0.05, 0.02):
-        options = CompressOptions(lossy=True, force=True, target=target, fit=fit)
+        options = CompressOptions(lossy_only=True, force=True, target=target, fit=fit)
         facts = operations.compress(air, tmp_path / "t.aez", options=options)
         assert facts["error"] <= target
         sizes.append(facts["bytes"]["code"])
     assert sizes[0] < sizes[1]
-    small = CompressOptions(lossy=True, target=0.001, fit=FitOptions(params={"latent": 2}))
+    small = CompressOptions(lossy_only=True, target=0.001, fit=FitOptions(params={"latent": 2}))
     with pytest.raises(ParamError, match="reaches .* at best"):
         operations.compress(air, tmp_path / "u.aez", options=small)
     assert not (tmp_path / "u.aez").exists()
@@ -114,18 +114,18 @@ def test_fewer_code_units_are_smaller(air, tmp_path):
     model = operations.fit(air, FitOptions("pca", {"latent": 8}))
     sizes = []
     for latent in (2, 8):
-        chosen = CompressOptions(lossy=True, force=True, latent=latent)
+        chosen = CompressOptions(lossy_only=True, force=True, latent=latent)
         sizes.append(operations.compress(air, tmp_path / "t.aez", model, chosen)["bytes"]["code"])
     assert sizes[0] < 0.7 * sizes[1]
     with pytest.raises(ParamError, match="has 8 units"):
         operations.compress(
-            air, tmp_path / "t.aez", model, CompressOptions(lossy=True, force=True, latent=9)
+            air, tmp_path / "t.aez", model, CompressOptions(lossy_only=True, force=True, latent=9)
         )
 
 
 def test_a_model_referred_to_by_hash(rows_csv, pca, loaded, tmp_path, monkeypatch):
     path = tmp_path / "t.aez"
-    options = CompressOptions(lossy=True, embed=False)
+    options = CompressOptions(lossy_only=True, embed=False)
     operations.compress(rows_csv, path, loaded, options)
     with pytest.raises(
         ArchiveError, match=f"needs the model whose sha256 begins {loaded.sha256[:32]}"

@@ -151,7 +151,9 @@ def test_pictures_are_labelled_by_folder(run, folder, pca_pictures):
 
 def test_info_and_verify(run, rows_csv, pca, tmp_path):
     archive = tmp_path / "t.aez"
-    assert run("compress", rows_csv, "--lossy", "-m", pca, "-o", archive, "--embed").status == 0
+    assert (
+        run("compress", rows_csv, "--lossy-only", "-m", pca, "-o", archive, "--embed").status == 0
+    )
     assert "fidelity" in run("info", archive).out and "threshold" in run("info", pca).out
     assert json.loads(run("info", archive, "--json").out)["rows"] == 300
     assert json.loads(run("info", pca, "--json").out)["data"] == "table"

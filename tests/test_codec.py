@@ -331,7 +331,7 @@ def small(tmp_path_factory):
     made = {}
     for mode, options in (
         ("lossless", operations.CompressOptions()),
-        ("lossy", operations.CompressOptions(lossy=True)),
+        ("lossy", operations.CompressOptions(lossy_only=True)),
     ):
         path = folder / f"{mode}.aez"
         operations.compress(source, path, options=options)

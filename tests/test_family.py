@@ -606,7 +606,7 @@ def test_discrete_codes_are_what_compression_stores(plane, relax, tmp_path):
     options = FitOptions("vq", {"latent": 3, "size": 32, "relax": relax}, epochs=60, device="cpu")
     made = operations.fit(tmp_path / "t.csv", options)
     assert made.facts["code_levels"] == 32 and made.facts["codebook_perplexity"] > 4
-    lossy = operations.CompressOptions(lossy=True, device="cpu")
+    lossy = operations.CompressOptions(lossy_only=True, device="cpu")
     facts = operations.compress(tmp_path / "t.csv", tmp_path / "t.aez", made, lossy)
     made.save(tmp_path / "m.aem")
     operations.decompress(tmp_path / "t.aez", tmp_path / "o.csv", model=made, device="cpu")

@@ -47,7 +47,7 @@ def made(tmp_path_factory):
         ("bounded", text, None, {"max_error": {"": "10%"}}),
         ("bytes", folder / "t.parquet", None, {"keep_files": True}),
         ("pictures", folder / "p.npy", None, {}),
-        ("lossy", text, model, {"lossy": True, "embed": True}),
+        ("lossy", text, model, {"lossy_only": True, "embed": True}),
         ("shared", text, model, {}),
     ):
         target = folder / f"{mode}.aez"

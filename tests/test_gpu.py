@@ -27,7 +27,7 @@ def test_fit_score_and_compress(plugin, kind, air, folder, tmp_path):
     here, there = (operations.score(data, model, d) for d in ("cpu", "cuda"))
     np.testing.assert_allclose(there, here, rtol=1e-4)
     if 0 < model.latent <= 256:  # some have no code; one of hundreds of units takes minutes
-        options = CompressOptions(lossy=True, device="cuda", embed=True)
+        options = CompressOptions(lossy_only=True, device="cuda", embed=True)
         facts = operations.compress(data, tmp_path / "t.aez", model, options)
         assert 0 <= facts["error"] < 1
         operations.decompress(tmp_path / "t.aez", tmp_path / "out", device="cuda")

@@ -187,7 +187,7 @@ def test_a_third_party_distribution(elsewhere, tmp_path, rows_csv):
     assert "bounded" in aetool("plugins", "list").stdout
     assert "slope" in aetool("plugins", "show", "bounded").stdout
     aetool("fit", rows_csv, "-p", "bounded", "-O", "slope=2", "--epochs", 5, "-o", "m.aem")
-    aetool("compress", rows_csv, "--lossy", "-m", "m.aem", "--embed", "-o", "t.aez")
+    aetool("compress", rows_csv, "--lossy-only", "-m", "m.aem", "--embed", "-o", "t.aez")
     wide = tmp_path / "t.fwf"
     wide.write_text("a    b\n" + "".join(f"{i % 7:<5}{i % 3}\n" for i in range(40)))
     assert aetool("detect", wide, "--top", 2).stdout.count("\n") == 3

@@ -88,7 +88,10 @@ def test_pictures_by_file_and_by_archive(blobs, run, monkeypatch):
     assert found["query"].tolist() == [1] * 4 + [2] * 4 + [3] * 4
     assert found["row"][::4].tolist() == [8, 9, 10] and (found["distance"][::4] == 0).all()
     assert opened(blobs / "s.png").size == (8 * 52, 8 * 32)
-    assert run("compress", blobs / "p.npy", "--lossy", *m, "-o", blobs / "p.aez", "-f").status == 0
+    assert (
+        run("compress", blobs / "p.npy", "--lossy-only", *m, "-o", blobs / "p.aez", "-f").status
+        == 0
+    )
     session = bundles.Bundle.session
 
     def no_decoder(self, graph, device="auto"):
@@ -104,7 +107,7 @@ def test_pictures_by_file_and_by_archive(blobs, run, monkeypatch):
         found["row"].to_numpy().reshape(3, 4), stored["row"].to_numpy().reshape(3, 4), strict=True)]  # fmt: skip
     assert sum(kept) >= 10, "rounding of codes moves few neighbours"
     monkeypatch.undo()
-    assert run("compress", blobs / "p.npy", "--lossy", *m, "--embed", "-o", blobs / "e.aez", "-f").status == 0  # fmt: skip
+    assert run("compress", blobs / "p.npy", "--lossy-only", *m, "--embed", "-o", blobs / "e.aez", "-f").status == 0  # fmt: skip
     bare = run("similar", blobs / "q.npy", "--in", blobs / "e.aez", "-k", 4)
     assert bare.status == 2 and "decoder alone" in bare.err
     inside = run("similar", blobs / "q.npy", "--in", blobs / "e.aez", *m, "-k", 4)

@@ -27,7 +27,14 @@ from aetool.errors import AetoolError, ParamError
     help="Numbers may differ by E, or by E % of their column's range in FILE.",
 )
 @click.option("--keep-files", is_flag=True, help="Keep the bytes of FILE, whatever it holds.")
-@click.option("--lossy", is_flag=True, help="Store the model's code alone; errors are measured.")
+@click.option(
+    "--lossy",
+    is_flag=True,
+    help="Store the model's code; or FILE exactly or bounded, if smaller at no more error.",
+)
+@click.option(
+    "--lossy-only", is_flag=True, help="Store the model's code, even where that is larger."
+)
 @click.option("--latent", type=int, metavar="K", help="With --lossy: keep K units of the code.")
 @click.option("--target-error", metavar="E", help="With --lossy: mean error allowed, such as 1%.")
 @click.option(
@@ -44,7 +51,7 @@ def compress(
     files: tuple[str, ...], output: str | None, model: str | None, quiet: bool, **given: Any
 ) -> int:
     """Store each FILE in less space: exactly, with --max-error within a bound, or with --lossy by
-    the model's code alone. FILE is kept."""
+    the model's code, of which the errors are measured. FILE is kept."""
     from aetool import operations
     from aetool.codec import planning
 
@@ -55,6 +62,7 @@ def compress(
         output = "-"
     settings = operations.CompressOptions(
         lossy=given["lossy"],
+        lossy_only=given["lossy_only"],
         latent=given["latent"],
         target=options.percent(given["target_error"], "--target-error"),
         max_error=options.bounds(given["max_error"]),
@@ -76,9 +84,6 @@ def compress(
             continue
         if not quiet:
             _say(name, target, facts)
-            if bundle is not None and facts["fidelity"] != "lossy" and not facts.get("shared"):
-                click.echo("note: the model was not used: it has learned nothing for archives of "
-                           "such a table (fit --codec)", err=True)  # fmt: skip
     return worst
 
 
@@ -88,6 +93,16 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     before = path.stat().st_size if path.is_file() else None
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     click.echo(f"{target}: {size:,} bytes, {facts['fidelity']}{ratio}", err=True)
+    if "unused" in facts:
+        click.echo(f"note: the model was not used: {facts['unused']}", err=True)
+    taken = facts.get("taken", "code")
+    if taken != "code":
+        what = {"exact": "exact", "bounded": "bounded at no more error"}[taken]
+        click.echo(
+            f"{what} is smaller: {size:,} bytes against {facts['prices']['code']:,} of the code "
+            "(use --lossy-only to keep the code)",
+            err=True,
+        )
     if facts["fidelity"] == "lossy":
         sizes = facts["bytes"]
         code = f"code {sizes.get('code', 0):,} bytes"

@@ -151,7 +151,7 @@ def similar(
 ) -> None:  # fmt: skip
     """Print the records of DATA whose codes are nearest to those of QUERY.
 
-    DATA may be an archive written with --lossy: its codes are compared as they are stored.
+    DATA may be an archive written with --lossy-only: its codes are compared as they are stored.
     """
     from aetool.operations import searching
 

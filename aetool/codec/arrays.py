@@ -52,7 +52,9 @@ def encode_array(values: npt.NDArray[Any], bound: Fraction | None = None) -> Cod
         quantised = (k + allowed) // step
         meta["q"] = step
         made = _typed(meta, quantised, gap, odd, whole)
-        made.error = float(np.abs(quantised * step - k)[~gap & ~odd].max(initial=0)) / 10**decimals
+        off = np.abs(quantised * step - k)[~gap & ~odd]
+        made.error = float(off.max(initial=0)) / 10**decimals
+        made.square = float(np.square(off / 10.0**decimals).sum())
         return made
     return _typed(meta, k, gap, odd, whole)
 
@@ -137,7 +139,9 @@ def _on_grid(x: Any, whole: Int, gap: Any, finite: Any, bound: Fraction) -> Code
             odd |= finite & ~((np.abs(steps) < 2.0**53) & (off <= 0.999 * float(bound)))
         k = np.where(odd | gap, 0, steps).astype(np.int64)
         made = _typed({"k": "float", "g": grid.hex()}, k, gap, odd, whole)
-        made.error = float(off[~gap & ~odd].max(initial=0))
+        off = off[~gap & ~odd]
+        made.error = float(off.max(initial=0))
+        made.square = float(np.square(off).sum())
         return made
     return _typed({"k": "float", "b": 64}, _ordered(whole, 63), gap, np.isnan(x) & ~gap, whole)
 

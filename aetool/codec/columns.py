@@ -19,12 +19,13 @@ MOST_DECIMALS = 15  # of a float
 @dataclass(eq=False)
 class Coded:
     """A column in parts: what to know (JSON), streams of whole numbers, blobs of bytes. error: the
-    largest difference to the source, in its units."""
+    largest difference to the source, in its units; square: the sum of the squared ones."""
 
     meta: dict[str, Any]
     streams: list[Stream] = field(default_factory=list)
     blobs: list[bytes] = field(default_factory=list)
     error: float = 0.0
+    square: float = 0.0
 
 
 @dataclass(eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ PROBE = 0.25  # of a deviation: how far a code unit is moved to see what it does
 PROBED_ROWS = 512
 SLACK = 1.25  # the default step may raise the squared error by a quarter (1 dB)
 FINEST, COARSEST = 2.0**-12, 2.0**4
+LADDER = 1.02  # ratio of neighbouring error bounds that are tried
+MOST_TRIED = 1 << 15  # numbers on which bounds are tried first
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,3 +136,45 @@ def _gains(
         moved[:, j] += np.float32(PROBE * deviation[j])
         gains[j] = np.sqrt(distance(base, decode(moved)).mean()) / (PROBE * deviation[j])
     return gains
+
+
+def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fraction:
+    """The largest error bound under which numbers are rounded with at most this mean squared error.
+
+    x: (rows,), of which finite ones count. decimals: of the grid that x lies on; None if on none.
+    Wide bounds E of smooth data have a mean square of E^2 / 3, that of a uniform distribution; a
+    grid, many zeros or few values do not, so that bounds around it are tried on x, from wide to
+    narrow. 0 where even the narrowest errs by more.
+    """
+    x = x[np.isfinite(x)]
+    unit = 10.0 ** (decimals or 0)
+    if decimals is not None:
+        x = np.rint(x * unit)
+        mean_square *= unit**2
+    x = x[np.abs(x) < 2.0**53]
+    widest = float(np.abs(x).max(initial=0.0))  # from here on every number is rounded to 0
+    guess = (3 * mean_square) ** 0.5
+    if not mean_square > 0 or not widest > 0:
+        return Fraction(0)
+    first = max(0.3 * guess, 1.0 if decimals is not None else 0.0)
+    if first > widest:
+        tried = np.array([widest])
+    else:
+        steps = int(np.ceil(np.log(widest / first) / np.log(LADDER))) + 1
+        tried = np.minimum(first * LADDER ** np.arange(steps + 1), widest)
+    if decimals is not None:
+        tried = np.unique(np.rint(tried))
+    few = x[:: -(-len(x) // MOST_TRIED)]
+    for bound in tried[::-1].tolist():
+        step = 2 * bound + (decimals is not None)
+        if _mean_square(few, step) <= mean_square and _mean_square(x, step) <= mean_square:
+            if decimals is None:
+                return Fraction(bound)
+            # half a unit more than the largest error: floor() then finds it whatever the rounding
+            return Fraction(2 * int(bound) + 1, 2 * 10**decimals)
+    return Fraction(0)
+
+
+def _mean_square(x: Float, step: float) -> float:
+    """The mean squared error of x rounded to multiples of a step."""
+    return float(np.square(np.rint(x / step) * step - x).mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ WORKERS = 2
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A block ready to be written. hints: for the next; errors: largest by column."""
+    """A block ready to be written. hints: for the next; errors: largest by column; squares: sums of
+    the squared errors by column."""
 
     rows: int
     content: bytes
@@ -35,6 +37,7 @@ class Encoded:
     hints: Hints
     errors: dict[str, float] = field(default_factory=dict)
     restored: bytes = b""
+    squares: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,8 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
     if layout.exact and made.restored != piece:
         raise ArchiveError("a block did not decode to its source; nothing was written")
-    return [Encoded(made.rows, made.content, made.payload, made.hints, errors, made.restored)]
+    squares = {n: c.square for n, c in zip(layout.names, coded, strict=True) if c.square}
+    return [dataclasses.replace(made, errors=errors, squares=squares)]
 
 
 def _columns(piece: bytes, cut: spans.Cut, layout: Layout) -> list[Coded]:

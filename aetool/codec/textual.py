@@ -207,11 +207,12 @@ def _as_numbers(text: _Text, meta: dict[str, Any], value: Int, form: Any) -> Cod
         kinds, written = _form_of(forms, form, after)
         good &= written
     value = value[good] * scale[good]
-    error = 0.0
+    error = square = 0.0
     if step > 1:
         quantised = (value + step // 2) // step
         off = np.abs(quantised * step - value)
         error = float(off.max(initial=0)) / 10**decimals
+        square = float(np.square(off / 10.0**decimals).sum())
         value = quantised
     odd = np.flatnonzero(~good)
     if len(odd):
@@ -228,7 +229,7 @@ def _as_numbers(text: _Text, meta: dict[str, Any], value: Int, form: Any) -> Cod
     streams = [Stream(value, None if not len(odd) else good)]
     if shape_of(meta).kinds > 1:
         streams = [Stream(kinds), *streams]
-    return Coded(meta, streams, blobs, error)
+    return Coded(meta, streams, blobs, error, square)
 
 
 def _form_of(forms: list[int], form: Any, after: Any) -> tuple[Int, Any]:

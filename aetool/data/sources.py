@@ -200,6 +200,11 @@ class ArrowSource(TableSource):
         self.dtypes = {n: str(f.type) for n, f in zip(names, fields, strict=True)}
         self._names = names
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the table is a DataFrame, with no file behind it."""
+        return self._path is None
+
     def batches(self) -> Iterator[Table]:
         row = 0
         for batch in self._batches():

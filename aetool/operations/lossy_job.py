@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aetool.bundle import Bundle, atomic, path_of
+from aetool.bundle import Bundle, path_of
 from aetool.codec import archive as archives
 from aetool.codec import arrays, blobs, blocks, lossy, planning
 from aetool.codec.archive import Archive
@@ -35,11 +35,12 @@ TRIES = 6
 
 @dataclass(frozen=True)
 class CompressOptions:
-    """lossy: the code alone; latent: code units kept, or target: the error allowed (a part: 0.01
-    is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files: the
-    bytes of any source. effort: how long to look for the smallest coding. embed: put the model into
-    the archive (None: if it is small beside the source). fit: how to learn a model where none is
-    given.
+    """lossy: a model's code, or an exact or bounded archive where that is smaller at no more error;
+    lossy_only: the code in any case. latent: code units kept, or target: the error allowed (a part:
+    0.01 is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files:
+    the bytes of any source. effort: how long to look for the smallest coding. embed: put the model
+    into the archive (None: if it is small beside the source). fit: how to learn a model where none
+    is given.
     """
 
     lossy: bool = False
@@ -52,6 +53,7 @@ class CompressOptions:
     force: bool = False
     device: str = "auto"
     fit: fitting.FitOptions | None = None
+    lossy_only: bool = False
 
 
 def inner_name(name: str) -> str:
@@ -89,30 +91,52 @@ class LossyJob:
         self.modelled = model.schema.modelled if model.schema else ()
         self.ranges: dict[str, list[float]] = {}
         self.not_carried: set[str] = set()
+        self.rows = 0
+        self.squares: dict[str, float] = {}
+        self.compared: dict[str, int] = {}
 
-    def run(self, path: Path) -> dict[str, Any]:
-        """Write the archive; a target that the whole file misses is tried again, finer."""
+    @property
+    def size(self) -> int:
+        """Bytes of the source as pixels, or as 8 a cell; known when it was written."""
+        if isinstance(self.source, ImageSource):
+            return self.source.count * int(np.prod(self.source.shape))
+        return 8 * self.rows * max(1, len(self.source.head(0).names))
+
+    def write(self, file: BinaryIO) -> dict[str, Any]:
+        """Write the archive to an empty file; returns its figures. A target that the whole source
+        misses is tried again, finer.
+
+        Then rows, squares (the sum of squared errors of each column of numbers that the code
+        carries) and compared (of how many numbers) are known.
+        """
         sample = self._survey()
         wanted = self.options.target
         target = wanted
         for _ in range(TRIES):
-            quantiser = self._choose(sample, target)
-            try:
-                with atomic(path, self.options.force) as file:
-                    facts = self._write(file, quantiser)
-                    if wanted is not None and facts["error"] > wanted:
-                        raise _MissedError
-                    file.flush()
-                    with Archive(path_of(file), self.model, self.options.device) as made:
-                        made.check()
-                    return {**facts, "archive_bytes": file.tell(), "rows": made.rows}
-            except _MissedError:
-                assert wanted is not None and target is not None
-                target = 0.98 * target * wanted / facts["error"]
+            file.seek(0)
+            file.truncate()
+            facts = self._write(file, self._choose(sample, target))
+            if wanted is None or target is None or facts["error"] <= wanted:
+                file.flush()
+                with Archive(path_of(file), self.model, self.options.device) as made:
+                    made.check()
+                    self.rows = made.rows
+                return {**facts, "archive_bytes": file.tell(), "rows": self.rows}
+            target = 0.98 * target * wanted / facts["error"]
         raise ParamError(
             f"--target-error {wanted:g} holds on a sample but not on the whole file; "
             "fit a model with a larger code (-O latent=...), or allow more"
         )
+
+    def numbers(self, rows: int | None) -> Any:
+        """(rows, columns) float64: the source's records as the model reads them, all of them or
+        this many drawn from it."""
+        assert self.model.schema is not None and not isinstance(self.source, ImageSource)
+        if rows is not None:
+            table, _ = self.source.sample(rows, 0)
+            return self.model.schema.encode(table, self.source.name)
+        found = [x for x, _, _ in self._blocks()]
+        return np.concatenate(found) if found else np.zeros((0, len(self.modelled)))
 
     def _survey(self) -> Any:
         """A sample of what the encoder takes; on the way, the range of every number."""
@@ -156,15 +180,22 @@ class LossyJob:
         def distortion(decoded: Any) -> float:
             return float(self._distance(sample, decoded).mean())
 
-        found = []
+        candidates = []
+        refused: list[ParamError] = []
         latent = self.options.latent
         for apart in self._ways(sample, decode(z)):
             self.not_carried = apart
             judges = (self._distance, error, distortion, self._floor())
-            chosen = lossy.choose(z, decode, *judges, latent, target)
+            try:
+                chosen = lossy.choose(z, decode, *judges, latent, target)
+            except ParamError as unreachable:  # with other categories apart it may be reached
+                refused.append(unreachable)
+                continue
             size = _coded_size(list(chosen.quantise(z).T)) + self._size_apart(sample)
-            found.append((size, apart, chosen))
-        _, self.not_carried, quantiser = min(found, key=lambda f: f[0])
+            candidates.append((size, apart, chosen))
+        if not candidates:
+            raise refused[-1]
+        _, self.not_carried, quantiser = min(candidates, key=lambda c: c[0])
         return quantiser
 
     def _decode(self, code: Any, x: Any) -> Any:
@@ -282,6 +313,10 @@ class LossyJob:
             if back.joined:  # the streams of a small block cannot be told apart
                 found.sizes["streams"] = found.sizes.get("streams", 0) + back.joined
             writer.add(len(x), content, payload)
+        for i, column in enumerate(self.modelled):
+            if column.kind == "number" and found.rows:
+                self.squares[column.name] = float(found.square[i])
+                self.compared[column.name] = int(found.compared[i])
         facts = {"fidelity": "lossy", "bytes": found.sizes, **self._summary(found)}
         writer.finish(facts)
         return facts
@@ -349,10 +384,6 @@ class LossyJob:
 
     def _sections(self) -> dict[str, bytes]:
         return {"model": self._decoder_only()} if self._embed() else {}
-
-
-class _MissedError(Exception):
-    """The whole file missed the target that the sample met."""
 
 
 def _coded_size(values: list[Any]) -> int:

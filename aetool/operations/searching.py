@@ -72,12 +72,13 @@ def similar(
 ) -> Neighbours:
     """The k records of data nearest to each record of query.
 
-    data: a source, or an archive that stores codes (--lossy): then its codes are compared as they
-    are, no record is decoded, and the model is the archive's. Distance: Euclidean between codes; of
-    discrete codes, and binary ones, how many differ. Of neighbours as far the nearer by Euclidean
-    distance, then the earlier, comes first. Binary codes of numbers are the signs of the code's
-    principal components, turned to lie near those signs (iterative quantisation: Gong & Lazebnik
-    2011); they are found by flipping ever more bits of the query (Salakhutdinov & Hinton 2009).
+    data: a source, or an archive that stores codes (by --lossy-only): its codes are compared as
+    they are, no record is decoded, and the model is the archive's. Distance: Euclidean between
+    codes; of discrete codes, and binary ones, how many differ. Of neighbours as far the nearer by
+    Euclidean distance, then the earlier, comes first. Binary codes of numbers are the signs of the
+    code's principal components, turned to lie near those signs (iterative quantisation: Gong &
+    Lazebnik 2011); they are found by flipping ever more bits of the query (Salakhutdinov & Hinton
+    2009).
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -125,7 +126,8 @@ def _codes_of_data(
         with Archive(data, model, options.device) as archive:
             if archive.mode != "lossy":
                 raise ParamError(
-                    f"{_name(data)}: holds no codes, being {archive.mode}; search the file itself"
+                    f"{_name(data)}: holds no codes, being {archive.mode}; search the file itself, "
+                    "or compress it with --lossy-only"
                 )
             codes = list(archive.codes())
             names = archive.picture_names() if archive.kind == "image" else []

@@ -39,7 +39,7 @@ def main(version: str) -> None:
         ("bytes", "table.parquet", None, {"keep_files": True}),
         ("pictures", "pictures.npy", None, {}),
         ("shared", "table.csv", model, {}),
-        ("lossy", "table.csv", model, {"lossy": True}),
+        ("lossy", "table.csv", model, {"lossy_only": True}),
     ):
         operations.compress(home / source, home / f"{name}.aez", given, CompressOptions(**options))
     operations.decompress(home / "bounded.aez", home / "bounded.csv")

@@ -1,0 +1,223 @@
+"""What else an archive could be: exact, or bounded at the error of a model's code; and its size.
+
+A small source is priced whole. Of a large one some pieces are; where they say that a rival may be
+the smaller, it is written whole and counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aetool.bundle import Bundle
+from aetool.codec import lossy
+from aetool.codec.shared import Shared
+from aetool.data.sources import CsvSource
+from aetool.errors import AetoolError
+from aetool.operations import exact_job
+from aetool.operations.exact_job import ExactJob
+from aetool.operations.lossy_job import CompressOptions, LossyJob
+
+LARGE = 16 << 20  # bytes of a source: above this it is priced by pieces
+PRICED = 8 << 20  # bytes of a large source that are encoded for its price
+STRETCH = 2 << 20  # bytes of text in a piece of those
+MARGIN = 1.1  # a price by pieces may be wrong by this factor
+TRIES = 4  # at bounds that keep the error of the code
+TIGHTER = 0.98  # of what a bound that missed the error should have been
+SAMPLE = 1 << 16  # rows of a large source that bounds are chosen on
+
+Make = Callable[[CompressOptions], ExactJob]
+
+
+@dataclass(eq=False)
+class Rival:
+    """An archive that may be written instead: its bytes, and the sum of squared errors by column.
+    figures and file: of the archive; None where the price is judged by pieces. bounds: the largest
+    error allowed by column."""
+
+    size: int
+    squares: dict[str, float]
+    figures: dict[str, Any] | None = None
+    file: BinaryIO | None = None
+    bounds: dict[str, float] = field(default_factory=dict)
+
+
+def smallest(
+    file: BinaryIO, job: LossyJob, figures: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """Leaves the smallest archive of no more error in the file; returns its figures.
+
+    file: holds what the job wrote. figures: of that. folder: where others may be written for a
+    while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
+    bounds of a bounded one (--max-error by column), and, where pieces of the source told a price,
+    judged (the names of those).
+    """
+    options = dataclasses.replace(
+        job.options, lossy=False, lossy_only=False, latent=None, target=None
+    )
+    code = int(figures["archive_bytes"])
+    every = _every(job.size)
+    with ExitStack() as stack:
+        scratch = [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(2)]
+        rivals: dict[str, Rival] = {}
+        # a source that cannot be stored otherwise, whatever the reason, still has its code
+        with suppress(AetoolError):
+            rivals["exact"] = _priced(
+                lambda o: exact_job.job_of(job.source, o), options, every, code, scratch[0]
+            )
+        with suppress(AetoolError):
+            bounded = _bounded(job, options, every, code, scratch[1])
+            if bounded is not None:
+                rivals["bounded"] = bounded
+        prices = {"code": code} | {name: rival.size for name, rival in rivals.items()}
+        judged = sorted(name for name, rival in rivals.items() if rival.figures is None)
+        facts = {"prices": prices} | ({"judged": judged} if judged else {})
+        # of equal sizes the one of less error
+        order = [*(n for n in rivals if rivals[n].figures is not None), "code"]
+        taken = min(order, key=lambda name: prices[name])
+        if taken == "code":
+            return {**figures, "taken": taken, **facts}
+        best = rivals[taken]
+        assert best.file is not None and best.figures is not None
+        replace(file, best.file)
+        bounds = {"bounds": best.bounds} if best.bounds else {}
+        return {**best.figures, "taken": taken, **bounds, **facts}
+
+
+def with_or_without(
+    file: BinaryIO,
+    source: CsvSource,
+    options: CompressOptions,
+    model: Bundle,
+    shared: Shared,
+    folder: Path,
+) -> dict[str, Any]:
+    """Writes a table with what a model knows of its columns, or without, whichever is smaller.
+
+    Returns the figures of the archive and prices: the bytes of it "with" the model and "without".
+    """
+
+    def by_model(chosen: CompressOptions) -> ExactJob:
+        return exact_job.job_of(source, chosen, model, shared)
+
+    def plain(chosen: CompressOptions) -> ExactJob:
+        return exact_job.job_of(source, chosen)
+
+    every = _every(source.path.stat().st_size)
+    if every > 1:
+        judged = {
+            "with": _judged(by_model, options, every),
+            "without": _judged(plain, options, every),
+        }
+        prices = {name: rival.size for name, rival in judged.items()}
+        make = by_model if prices["with"] <= prices["without"] else plain
+        figures = make(options).write(file)
+        return {**figures, "prices": prices, "judged": sorted(prices)}
+    figures = by_model(options).write(file)
+    with tempfile.TemporaryFile(dir=folder) as scratch:
+        other = plain(options).write(scratch)
+        prices = {"with": figures["archive_bytes"], "without": other["archive_bytes"]}
+        if prices["without"] < prices["with"]:
+            replace(file, scratch)
+            figures = other
+    return {**figures, "prices": prices}
+
+
+def replace(file: BinaryIO, other: BinaryIO) -> None:
+    """Gives a file that is being written the bytes of another, and reads them back."""
+    other.seek(0)
+    file.seek(0)
+    file.truncate()
+    shutil.copyfileobj(other, file, 1 << 20)
+    exact_job.read_back(file)
+
+
+def _every(size: int) -> int:
+    """1 for a source that is priced whole; else which pieces are: every so-manieth."""
+    return max(2, size // PRICED) if size > LARGE else 1
+
+
+def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
+    """The price by pieces of the source."""
+    effort = dataclasses.replace(options.effort, block=min(options.effort.block, STRETCH))
+    job = make(dataclasses.replace(options, effort=effort))
+    return Rival(round(job.estimate(every)), job.squares)
+
+
+def _priced(
+    make: Make, options: CompressOptions, every: int, limit: int, scratch: BinaryIO
+) -> Rival:
+    """The price by pieces where it is far above the limit, else the archive itself, in scratch."""
+    if every > 1:
+        judged = _judged(make, options, every)
+        if judged.size > MARGIN * limit:
+            return judged
+    scratch.seek(0)
+    scratch.truncate()
+    job = make(options)
+    figures = job.write(scratch)
+    return Rival(int(figures["archive_bytes"]), job.squares, figures, scratch)
+
+
+def _bounded(
+    job: LossyJob, options: CompressOptions, every: int, limit: int, scratch: BinaryIO
+) -> Rival | None:
+    """The archive each number of which is bounded so that no column's squared error is above the
+    code's; None where there can be none, or it would be the exact one.
+
+    Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
+    that missed it is tightened, and at last given up.
+    """
+    if not exact_job.can_be_bounded(job.source):
+        return None
+    bounds = _bounds(job, SAMPLE if every > 1 else None)
+    names = _names_in_archive(job)
+    for tries_left in reversed(range(TRIES)):
+        if not bounds:
+            return None
+        chosen = {names[name]: bound for name, bound in bounds.items()}
+        rival = _priced(
+            lambda o, b=chosen: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
+            options, every, limit, scratch,
+        )  # fmt: skip
+        if rival.figures is None:  # far too large: its errors need not be known better
+            return rival
+        missed = [n for n in bounds if rival.squares.get(names[n], 0.0) > job.squares[n]]
+        if not missed:
+            rival.bounds = {name: float(bound) for name, bound in chosen.items()}
+            return rival
+        for name in missed:
+            ratio = job.squares[name] / rival.squares[names[name]]
+            bounds[name] *= Fraction(TIGHTER * ratio**0.5)
+            if tries_left <= 1:
+                del bounds[name]
+    return None
+
+
+def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
+    """The largest error allowed to each column of numbers that the code restores with an error."""
+    assert job.model.schema is not None
+    x = job.numbers(rows)
+    names = _names_in_archive(job)
+    bounds = {}
+    for place, column in enumerate(job.modelled):
+        if column.name in job.squares and column.name in names:
+            mean_square = job.squares[column.name] / max(1, job.compared[column.name])
+            bound = lossy.bound_of_error(x[:, place], mean_square, column.decimals)
+            if bound:
+                bounds[column.name] = bound
+    return bounds
+
+
+def _names_in_archive(job: LossyJob) -> dict[str, str]:
+    """What exact archives call a source's columns."""
+    ours = job.source.head(0).names  # type: ignore[union-attr]
+    theirs = exact_job.names_of(job.source)
+    return dict(zip(ours, theirs, strict=True))
