@@ -22,6 +22,7 @@ TABLE_STEPS, IMAGE_STEPS = 2500, 4000  # by default; --epochs says otherwise
 TABLE_SECONDS, IMAGE_SECONDS = 60.0, 300.0  # by default; --max-time says otherwise
 HELD_OUT, MOST_HELD_OUT, FEWEST_TO_HOLD = 0.1, 10_000, 20
 COPIES = 0.05  # nats a column: less than this between real and mixed rows, and a code copies
+STARTING = 10_000  # rows at most that a model starts from
 CHECKS, PATIENCE = 25, 6  # looks at the held-out part, and how many without gain end it
 
 
@@ -96,6 +97,7 @@ def train(
     seconds = settings.max_time or (IMAGE_SECONDS if spec.shape else TABLE_SECONDS)
     run = _Run(model, rng, validation, steps, seconds, progress, seen is not None)
     shuffle = np.random.default_rng(settings.seed)
+    start(model, torch.from_numpy(features[_some(fitted, settings.seed)]).to(device))
     threads = torch.get_num_threads()
     if not spec.shape:
         torch.set_num_threads(1)  # small layers: a second thread costs more than it brings
@@ -117,6 +119,25 @@ def train(
             facts["copies"] = True
         facts |= model.report(x)
     return Trained(model, held, _code_size(model), facts)
+
+
+@torch.no_grad()
+def start(model: Any, x: Tensor) -> None:
+    """The model's own first weights, and the scales of its likelihood that suit them."""
+    model.eval()
+    model.start(x)
+    rng = torch.Generator(device=x.device).manual_seed(0)
+    seen = model.corrupt(x, rng)
+    likely = model.expected(x) if model.code is None else model.decode(model.draw(seen, rng))
+    if model.likelihood.error == "bits":
+        model.likelihood.start(x, likely)
+
+
+def _some(rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+    """At most STARTING of these row numbers, in order."""
+    if len(rows) <= STARTING:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, STARTING, replace=False))
 
 
 @torch.no_grad()
@@ -188,6 +209,7 @@ class _Run:
         )
         began, patience = time.monotonic(), 0
         every = max(1, self.steps // CHECKS)
+        self._check(math.inf)  # the first weights may be good
         for i in range(1, self.steps + 1):
             done = max(i / self.steps, (time.monotonic() - began) / self.seconds)
             rate = LEARNING_RATE * min(1.0, i / 50) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

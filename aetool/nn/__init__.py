@@ -5,6 +5,7 @@ from aetool.nn.backbones import backbone
 from aetool.nn.likelihood import Likelihood, kl_to_standard_normal
 from aetool.nn.loading import load
 from aetool.nn.masked import MaskedLinear, spread
+from aetool.nn.starting import start_at_pca
 
 __all__ = [
     "AutoEncoder",
@@ -15,4 +16,5 @@ __all__ = [
     "kl_to_standard_normal",
     "load",
     "spread",
+    "start_at_pca",
 ]
