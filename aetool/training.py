@@ -23,7 +23,8 @@ TABLE_SECONDS, IMAGE_SECONDS = 60.0, 300.0  # by default; --max-time says otherw
 HELD_OUT, MOST_HELD_OUT, FEWEST_TO_HOLD = 0.1, 10_000, 20
 COPIES = 0.05  # nats a column: less than this between real and mixed rows, and a code copies
 STARTING = 10_000  # rows at most that a model starts from
-CHECKS, PATIENCE = 25, 6  # looks at the held-out part, and how many without gain end it
+SCALE_RATE = 5.0  # times the learning rate, for the likelihood's scales: means move, scales follow
+CHECKS, PATIENCE = 25, 12  # looks at the held-out part, and how many without gain end it
 
 
 @dataclass(frozen=True)
@@ -204,8 +205,13 @@ class _Run:
     def stage(self, parameters: list[Tensor], draw: Any) -> None:
         """Train these parameters until steps, time or patience run out; keeps the best weights."""
         self.best_loss = math.inf
+        scales = {id(p) for p in self.model.likelihood.parameters()}
+        groups = [
+            {"params": [p for p in parameters if id(p) not in scales], "times": 1.0},
+            {"params": [p for p in parameters if id(p) in scales], "times": SCALE_RATE},
+        ]
         optimiser = torch.optim.AdamW(
-            parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+            groups, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
         )
         began, patience = time.monotonic(), 0
         every = max(1, self.steps // CHECKS)
@@ -214,7 +220,7 @@ class _Run:
             done = max(i / self.steps, (time.monotonic() - began) / self.seconds)
             rate = LEARNING_RATE * min(1.0, i / 50) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["times"]
             self.model.train()
             loss = self._loss(draw(), self.rng).mean()
             optimiser.zero_grad(set_to_none=True)

@@ -11,7 +11,7 @@ BLURRED = {
     "probabilistic": True,
     "blur": 1.0,
 }  # few directions count, and none that is thin
-DEEP = {"width": 128, "mask": 0.0, "scale": "shared"}
+DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
 
 
 @hookimpl
