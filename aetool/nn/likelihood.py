@@ -15,7 +15,8 @@ from aetool.model import Spec
 
 START_SCALE, START_WEIGHT = (1.0, 4.0), (0.95, 0.05)
 LEAST_INTENSITY = 1e-3  # that a Bernoulli pixel may be given
-MEMORY, LEAST_RESIDUAL = 0.99, 1e-4  # of the moving mean of squared residuals; its least value
+MEMORY, LEAST_RESIDUAL = 0.99, 1e-4  # of the moving means of squared residuals; their least mean
+LEAST_PART = 1e-3  # of that mean that a column counts with at least
 EM_STEPS, LEAST_WEIGHT, LEAST_VARIANCE = 30, 1e-3, 1e-8
 PIXEL_FLOOR = 4.0  # least scale of a pixel, in bucket half-widths: its bucket is always thin
 
@@ -55,7 +56,7 @@ class Likelihood(nn.Module):
         super().__init__()
         self.spec, self.error = spec, error
         self.squares = means == "squares" or shared
-        self.register_buffer("residual", torch.ones(()), persistent=False)
+        self.register_buffer("residual", torch.ones(len(spec.numeric)), persistent=False)
         self.bernoulli = pixels == "bernoulli" and spec.shape is not None
         self.shared = shared and spec.shape is None
         n = 1 if self.shared else len(spec.numeric)
@@ -117,9 +118,9 @@ class Likelihood(nn.Module):
             there = 1 - x.index_select(1, self.gate) * self.gated
         rows = there.sum(dim=0).clamp(min=1.0)
         mean = (off * there).sum(dim=0) / rows
-        self.residual.copy_((off * there).sum() / there.sum().clamp(min=1.0))
+        self.residual.copy_(mean)
         if len(self.log_scale) == 1:
-            wanted = self.residual[None] if self.shared else mean
+            wanted = mean.mean()[None] if self.shared else mean
             self.log_scale.copy_(0.5 * wanted.clamp(min=LEAST_VARIANCE).log()[None])
             return
         bulk = off.median(dim=0).values / 0.455  # the median of a squared standard normal
@@ -168,11 +169,13 @@ class Likelihood(nn.Module):
             return -(p * q.log() + (1 - p) * (1 - q).log())
         if not (self.training and self.squares):
             return self._surprise(z, mean, half)
-        # the value is the surprise, its gradient in the means that of the squared error, weighed as
-        # under a Gaussian with the deviation that numbers have in common
+        # the value is the surprise; its gradient in the means is that of the squared error over
+        # s s_c, with the deviation s_c that a column has left and s that all have in common: over
+        # s^2 thin columns would not be restored closely, and over s_c^2 wide ones hardly at all
         off = 0.5 * (z - mean).square()
-        self.residual.lerp_(2 * off.detach().mean(), 1 - MEMORY)
-        off = off / self.residual.clamp(min=LEAST_RESIDUAL)
+        self.residual.lerp_(2 * off.detach().mean(dim=0), 1 - MEMORY)
+        common = self.residual.mean().clamp(min=LEAST_RESIDUAL)
+        off = off / (common * self.residual.clamp(min=LEAST_PART * common)).sqrt()
         return self._surprise(z, mean.detach(), half) + off - off.detach()
 
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:

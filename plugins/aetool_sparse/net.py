@@ -12,6 +12,7 @@ from aetool.nn import AutoEncoder, backbone
 TABLE_UNITS, IMAGE_UNITS = 8, 4  # times the code of a dense autoencoder
 MEMORY = 0.98  # of the moving means behind the threshold and the use of each unit
 LEAST_USE = 0.1  # of the mean use of a unit: one with less is let in at smaller values
+LEAST_RATE = 1e-3  # at which a unit counts as active, at least
 EASE = 0.05  # how fast, in nats a step
 
 
@@ -30,6 +31,10 @@ class Sparse(AutoEncoder):
     Frey 2013, arXiv:1312.5663; Gao et al. 2024, arXiv:2406.04093). Units that hardly any record
     takes are let in more easily, until some do: a conscience (DeSieno 1988). With kl > 0 the code
     is a logistic sigmoid whose mean over the batch is pulled to rho (Ng 2011, CS294A notes).
+
+    Score: -log p(x | z), and as what all columns share the nats that tell which units are active,
+    each by itself as often as in training, beyond those of none: a record that takes many, or rare,
+    columns of the dictionary is odd even if they restore it.
     """
 
     threshold: Tensor
@@ -53,7 +58,7 @@ class Sparse(AutoEncoder):
         self.register_buffer("ease", torch.zeros(self.latent))
         k = self.params.k
         self.share = min(1.0, k / self.latent) if k else self.params.active
-        self.register_buffer("use", torch.full((self.latent,), self.share), persistent=False)
+        self.register_buffer("use", torch.full((self.latent,), self.share))
         self.taken: Tensor | None = None
 
     @torch.no_grad()
@@ -96,6 +101,12 @@ class Sparse(AutoEncoder):
 
     def encode(self, x: Tensor) -> Tensor:
         return self.sparse(self.encoder(x), self.threshold)
+
+    def parts(self, x: Tensor) -> Tensor:
+        z = self.encode(x)
+        use = self.use.clamp(LEAST_RATE, 0.5)
+        told = ((z != 0).to(z) * ((1 - use) / use).log()).sum(dim=1, keepdim=True)
+        return torch.cat([self.likelihood(x, self.decode(z))[:, :-1], told], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         u = self.encoder(x if seen is None else seen)
