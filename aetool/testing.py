@@ -296,6 +296,7 @@ def global_generators_are_left_alone(bench: _Bench) -> None:
         state = torch.get_rng_state()
         net = bench.fresh()
         x, rng = bench.batch(), torch.Generator().manual_seed(1)
+        net.start(x)
         net.loss(x, rng).mean().backward()
         net.parts(x)
         assert torch.equal(state, torch.get_rng_state()), "torch's global generator was used"

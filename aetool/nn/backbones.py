@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,8 +41,9 @@ class Backbone(nn.Module):
         return len(self.levels)
 
     @property
-    def linear(self) -> nn.Module | None:
-        """The linear map from end to end: the straight one, or the only level's; else None."""
+    def linear(self) -> Any:
+        """The linear map from end to end, an nn.Linear (tied: one with a bias of its own alone):
+        the straight one, or the only level's; else None."""
         if self.straight is None:
             return _weighted(self.levels[0]) if len(self.levels) == 1 else None
         return _weighted(self.straight)

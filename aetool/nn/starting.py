@@ -41,10 +41,12 @@ def start_at_pca(
 ) -> Tensor | None:
     """Sets the linear maps of encoder and decoder to PCA of x, and silences what is beside them.
 
-    Units of the code get deviation 1. Logits start from the mean code of each level, as in linear
-    discriminant analysis with unit covariance. Units beyond the number of features keep their first
-    weights, and the decoder does not see them. Returns what PCA leaves of the variance of each unit,
-    s^2 / lambda with s^2 the mean variance left over, (latent,); None if there are no linear maps.
+    Units of the code get deviation 1 (tied ones keep that of their component). Logits start from
+    the mean code of each level, as in linear discriminant analysis with unit covariance. Units
+    beyond the number of features keep their first weights, and the decoder does not see them.
+    x: rows as the network takes them. Returns s^2 / lambda of each unit, (latent,), with lambda the
+    variance along it and s^2 the mean of those left over: the variance of the posterior of
+    probabilistic PCA where it is small. None if there are no linear maps.
     """
     if not isinstance(encoder, Backbone) or not isinstance(decoder, Backbone):
         return None

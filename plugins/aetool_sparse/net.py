@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aetool.errors import ParamError
-from aetool.nn import AutoEncoder, backbone
+from aetool.nn import AutoEncoder, Backbone, backbone
 
 TABLE_UNITS, IMAGE_UNITS = 8, 4  # times the code of a dense autoencoder
 MEMORY = 0.98  # of the moving means behind the threshold and the use of each unit
@@ -37,9 +37,12 @@ class Sparse(AutoEncoder):
     columns of the dictionary is odd even if they restore it.
     """
 
+    encoder: Backbone
+    decoder: Backbone
     threshold: Tensor
     ease: Tensor
     use: Tensor
+    taken: Tensor
 
     def latent_size(self) -> int:
         size = super().latent_size()
@@ -59,7 +62,7 @@ class Sparse(AutoEncoder):
         k = self.params.k
         self.share = min(1.0, k / self.latent) if k else self.params.active
         self.register_buffer("use", torch.full((self.latent,), self.share))
-        self.taken: Tensor | None = None
+        self.register_buffer("taken", self.use.clone(), persistent=False)
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:

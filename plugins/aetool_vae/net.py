@@ -9,7 +9,7 @@ from torch import Tensor
 
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.errors import ParamError
-from aetool.nn import AutoEncoder, Likelihood, backbone, start_at_pca
+from aetool.nn import AutoEncoder, Backbone, Likelihood, backbone, start_at_pca
 from aetool_vae.posteriors import KINDS, log_normal
 
 ACTIVE = 0.01  # nats of KL, on average: a unit with less says nothing
@@ -26,6 +26,7 @@ class VAE(AutoEncoder):
     being weighed by w_s.
     """
 
+    encoder: Backbone
     draws: Tensor
 
     def build(self) -> None:
@@ -48,6 +49,8 @@ class VAE(AutoEncoder):
 
     def start(self, x: Tensor) -> None:
         """At probabilistic PCA: the means of PCA's code, and its posterior's deviations."""
+        if self.likelihood.bernoulli:  # the decoder gives logits
+            return
         noise = start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
         if noise is not None and self.q.size >= 2 * self.latent:
             with torch.no_grad():
