@@ -117,7 +117,7 @@ def test_l1_makes_codes_sparser(data):
     for l1 in (0.0, 3.0):
         model = plugins.get_model("sparse")
         net = training.train(plugins.resolve(model.net), spec, make_params(model, {"l1": l1}),
-                             x.numpy(), training.Settings(epochs=30)).net  # fmt: skip
+                             x.numpy(), training.Settings(epochs=300)).net  # fmt: skip
         sizes.append(float(net.encode(x).detach().abs().mean()))
     assert sizes[1] < 0.5 * sizes[0]
 
@@ -182,8 +182,7 @@ def test_networks_start_at_pca(cloud, name, given):
     training.start(net, x)
     with torch.no_grad():
         error = float((net.decode(net.encode(x)) - x).square().mean())
-    slack = 0.05 if given.get("tied") else 1e-3  # a tied decoder has no last layer of its own
-    assert error == pytest.approx(principal_error(features.astype(float), 3), rel=slack)
+    assert error == pytest.approx(principal_error(features.astype(float), 3), rel=1e-3)
 
 
 def test_pictures_start_at_pca():
@@ -255,7 +254,7 @@ def test_sparse_codes_are_exact_zeros_of_a_dictionary_of_unit_columns(cloud, giv
     z = net.encode(torch.from_numpy(features)).detach()
     part = float((z != 0).float().mean())
     assert part == 3 / 24 if given else part <= 0.25
-    assert facts["units_never_active"] <= 2 and facts["code"]["units"] == z.shape[1]
+    assert (z == 0).all(dim=0).sum() <= 4 and facts["code"]["units"] == z.shape[1]
     assert facts["code"]["explained"] > 0.9
 
 

@@ -30,9 +30,10 @@ class AutoEncoder(nn.Module):
     # logits of prior_logits, each of which depends on the codes before it alone; "features": there
     # is no code, and the likelihood of each feature depends on those before it, in some order.
     prior: str = "codes"
-    # What the means of numbers follow in training: "squares", the squared error, so that far values
-    # count as in PCA, or "likelihood".
-    means: str = "squares"
+    # What the means of numbers follow in training: "squares", the squared error, as PCA; "weighed
+    # squares", in which columns that are restored closely count somewhat more (a linear network,
+    # depth 0, follows plain squares); or "likelihood", in which far values hardly count.
+    means: str = "weighed squares"
 
     def __init__(self, spec: Spec, params: Any) -> None:
         super().__init__()
@@ -40,6 +41,8 @@ class AutoEncoder(nn.Module):
         self.latent = self.latent_size()
         self.code: Code = Continuous(self.latent)
         shared = getattr(params, "scale", "column") == "shared"
+        if self.means == "weighed squares" and getattr(params, "depth", 1) == 0:
+            self.means = "squares"
         self.likelihood = Likelihood(spec, params.error, shared=shared, means=self.means)
         self.build()
 

@@ -55,10 +55,11 @@ class Likelihood(nn.Module):
     ) -> None:
         super().__init__()
         self.spec, self.error = spec, error
-        self.squares = means == "squares" or shared
         self.register_buffer("residual", torch.ones(len(spec.numeric)), persistent=False)
         self.bernoulli = pixels == "bernoulli" and spec.shape is not None
         self.shared = shared and spec.shape is None
+        self.squares = means != "likelihood" or shared
+        self.weighed = means == "weighed squares" and not self.shared
         n = 1 if self.shared else len(spec.numeric)
         parts = 1 if spec.shape or self.shared else 2
         start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
@@ -170,12 +171,14 @@ class Likelihood(nn.Module):
         if not (self.training and self.squares):
             return self._surprise(z, mean, half)
         # the value is the surprise; its gradient in the means is that of the squared error over
-        # s s_c, with the deviation s_c that a column has left and s that all have in common: over
-        # s^2 thin columns would not be restored closely, and over s_c^2 wide ones hardly at all
+        # s^2, the variance that is left of a column on average, or if it is weighed over s s_c with
+        # s_c^2 that of the column: a compromise, since over s^2 thin columns are not restored
+        # closely, and over s_c^2 wide ones hardly at all
         off = 0.5 * (z - mean).square()
         self.residual.lerp_(2 * off.detach().mean(dim=0), 1 - MEMORY)
         common = self.residual.mean().clamp(min=LEAST_RESIDUAL)
-        off = off / (common * self.residual.clamp(min=LEAST_PART * common)).sqrt()
+        own = self.residual.clamp(min=LEAST_PART * common) if self.weighed else common
+        off = off / (common * own).sqrt()
         return self._surprise(z, mean.detach(), half) + off - off.detach()
 
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:

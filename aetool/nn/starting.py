@@ -88,6 +88,10 @@ def start_at_pca(
     _set(back.get_parameter("bias"), out)
     encoder.silence()
     decoder.silence()
+    if tied:  # the levels of the decoder still add a constant: their weights are the encoder's
+        off = (x - decoder(encoder(x))).flatten(1).mean(dim=0)
+        numbers = torch.from_numpy(spec.numeric).to(off.device)
+        back.get_parameter("bias")[numbers] += off[numbers]
     noise = np.ones(latent)
     noise[:k] = np.clip(left / np.maximum(variance, 1e-12), 1e-6, 1.0)
     return torch.from_numpy(noise).float()
