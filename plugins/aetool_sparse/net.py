@@ -84,7 +84,17 @@ class Sparse(AutoEncoder):
             back.bias[feature] = torch.logit(mean[feature].clamp(1e-3, 1 - 1e-3))
         for _, first, width in self.spec.categories:
             back.bias[first : first + width] = mean[first : first + width].clamp(min=1e-3).log()
-        self.threshold.copy_(self.cut(self.encoder(x[:1000])))
+        few = x[:1000]
+        u = self.encoder(few)
+        cut = self.cut(u)
+        # columns are alike, so that what they measure adds up to too much: by one factor less
+        numbers = torch.from_numpy(self.spec.numeric).to(x.device)
+        wanted = (few.flatten(1) - mean).index_select(1, numbers)
+        got = (self.sparse(u, cut) @ back.weight.T).index_select(1, numbers)
+        gain = ((wanted * got).sum() / got.square().sum().clamp(min=1e-9)).clamp(1e-3, 1.0)
+        there.weight.mul_(gain)
+        there.bias.mul_(gain)
+        self.threshold.copy_(gain * cut)
 
     def cut(self, u: Tensor) -> Tensor:
         """Scalar: what the part `active` of |u|, eased, lies above."""
