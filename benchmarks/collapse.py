@@ -68,8 +68,11 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=2)
     parser.add_argument("--plugins", default=",".join(PLUGINS))
+    parser.add_argument("--tables", default="", help="comma-separated names; default all")
     options = parser.parse_args()
     found = tables(options.data)
+    if options.tables:
+        found = {name: found[name] for name in options.tables.split(",")}
     for seed in range(options.seeds):
         for name, (path, frame) in found.items():
             prepared = fitting.prepare(open_source(frame), FitOptions())

@@ -11,7 +11,7 @@ from aetool import Model, NetParams, hookimpl, param
 @dataclass(frozen=True)
 class Params(NetParams):
     active: float = param(
-        0.2, "part of the units that are not 0, on average, where neither k nor kl is given",
+        0.125, "part of the units that are not 0, on average, where neither k nor kl is given",
         min=0.001, max=1.0,
     )  # fmt: skip
     l1: float = param(0.0, "weight of the sum of absolute code units, in nats", min=0.0, max=100.0)
