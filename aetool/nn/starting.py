@@ -12,6 +12,7 @@ from aetool.nn.backbones import Backbone
 EXACT = 1024  # features up to which the whole covariance is decomposed
 OVERSAMPLED, POWERS = 16, 4  # further directions, and passes, where it is not
 LEAST_DEVIATION = 1e-3  # of a component: one with less is not stretched to 1
+LEAST_VARIANCE = 1e-6  # of that along the first component: less is none
 RAREST = 1e-3  # least probability of a level or flag that a logit starts from
 
 
@@ -56,7 +57,8 @@ def start_at_pca(
     flat = x.flatten(1).cpu().numpy()
     scored = np.flatnonzero(spec.owners() >= 0)
     mean, axes, variance = principal(flat[:, scored], latent)
-    k = axes.shape[1]
+    k = max(1, int((variance > LEAST_VARIANCE * variance[:1]).sum()))
+    axes, variance = axes[:, :k], variance[:k]  # along the others rows do not vary
     total = float(flat[:, scored].var(axis=0, dtype=np.float64).sum())
     left = max(total - float(variance.sum()), 0.0) / max(len(scored) - k, 1)
     stretch = np.maximum(np.sqrt(variance), LEAST_DEVIATION)
@@ -65,6 +67,11 @@ def start_at_pca(
         stretch = np.ones(k)
     weight = there.weight.detach().double().numpy().copy()
     bias = there.bias.detach().double().numpy().copy()
+    still = flat.min(axis=0) == flat.max(axis=0)  # what training cannot learn to read
+    weight[:, still] = 0.0
+    entry = next((m for m in encoder.levels[0].modules() if isinstance(m, nn.Linear)), None)
+    if spec.shape is None and entry is not None:
+        entry.weight[:, torch.from_numpy(still)] = 0.0
     weight[:k], bias[:k] = 0.0, -(mean @ axes) / stretch
     weight[:k, scored] = axes.T / stretch[:, None]
     weight[latent:], bias[latent:] = 0.0, 0.0
