@@ -30,7 +30,7 @@ def table(tmp_path_factory):
     noisy["b"] = (noisy["b"] + rng.normal(0, 1.0, 2500)).round(2)
     noisy.to_csv(folder / "noisy.csv", index=False)
     made = operations.fit(
-        folder / "clean.csv", FitOptions("denoising", {"noise": 0.4, "mask": 0.3, "latent": 8}, epochs=120, device="cpu")
+        folder / "clean.csv", FitOptions("denoising", {"noise": 0.4, "mask": 0.3, "latent": 8}, epochs=60, device="cpu")
     )  # fmt: skip
     made.save(folder / "m.aem")
     return folder, made
