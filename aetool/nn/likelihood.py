@@ -16,6 +16,7 @@ from aetool.model import Spec
 START_SCALE, START_WEIGHT = (1.0, 4.0), (0.95, 0.05)
 LEAST_INTENSITY = 1e-3  # that a Bernoulli pixel may be given
 MEMORY, LEAST_RESIDUAL = 0.99, 1e-4  # of the moving means of squared residuals; their least mean
+NUMBERS_FIRST = 100.0  # weight of plain squares: levels, in nats, do not take the code of numbers
 LEAST_PART = 1e-3  # of that mean that a column counts with at least
 EM_STEPS, LEAST_WEIGHT, LEAST_VARIANCE = 30, 1e-3, 1e-8
 PIXEL_FLOOR = 4.0  # least scale of a pixel, in bucket half-widths: its bucket is always thin
@@ -60,6 +61,7 @@ class Likelihood(nn.Module):
         self.shared = shared and spec.shape is None
         self.squares = means != "likelihood" or shared
         self.weighed = means == "weighed squares" and not self.shared
+        self.times = NUMBERS_FIRST if means == "squares" and not self.shared else 1.0
         n = 1 if self.shared else len(spec.numeric)
         parts = 1 if spec.shape or self.shared else 2
         start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
@@ -178,7 +180,7 @@ class Likelihood(nn.Module):
         self.residual.lerp_(2 * off.detach().mean(dim=0), 1 - MEMORY)
         common = self.residual.mean().clamp(min=LEAST_RESIDUAL)
         own = self.residual.clamp(min=LEAST_PART * common) if self.weighed else common
-        off = off / (common * own).sqrt()
+        off = self.times * off / (common * own).sqrt()
         return self._surprise(z, mean.detach(), half) + off - off.detach()
 
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
