@@ -1,4 +1,8 @@
-"""The one training loop: AdamW, cosine decay, early stopping on a held-out part."""
+"""The one training loop: AdamW, cosine decay, early stopping on a held-out part.
+
+A training is counted in steps, and looks at the clock only if a limit of time was asked for: the
+same data and seed give the same network on a slow or busy machine.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +19,23 @@ from torch import Tensor
 
 from aetool.errors import DataError, ParamError
 from aetool.model import Continuous, Discrete, Progress, Spec
+from aetool.nn.usage import code_use
 
 LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 2e-3, 1e-4, 5.0
 TABLE_BATCH, IMAGE_BATCH = 256, 128
 TABLE_STEPS, IMAGE_STEPS = 2500, 4000  # by default; --epochs says otherwise
-TABLE_SECONDS, IMAGE_SECONDS = 60.0, 300.0  # by default; --max-time says otherwise
+LEAST_STEPS = 1000  # that a network learns in; --epochs that amount to fewer are remarked on
 HELD_OUT, MOST_HELD_OUT, FEWEST_TO_HOLD = 0.1, 10_000, 20
 COPIES = 0.05  # nats a column: less than this between real and mixed rows, and a code copies
-CHECKS, PATIENCE = 25, 6  # looks at the held-out part, and how many without gain end it
+STARTING = 10_000  # rows at most that a model starts from
+SCALE_RATE = 5.0  # times the learning rate, for the likelihood's scales: means move, scales follow
+CHECKS, PATIENCE = 25, 12  # looks at the held-out part, and how many without gain end it
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and on what to train. epochs, batch_size, max_time (s): None for the defaults."""
+    """How long and on what to train. epochs, batch_size: None for the defaults. max_time: seconds
+    after which training ends, whatever steps are left; None for no limit."""
 
     epochs: int | None = None
     batch_size: int | None = None
@@ -93,13 +101,14 @@ def train(
     steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
     if settings.epochs is not None:
         steps = settings.epochs * per_epoch
-    seconds = settings.max_time or (IMAGE_SECONDS if spec.shape else TABLE_SECONDS)
-    run = _Run(model, rng, validation, steps, seconds, progress, seen is not None)
+    run = _Run(model, rng, validation, steps, settings.max_time, progress, seen is not None)
     shuffle = np.random.default_rng(settings.seed)
+    first = torch.from_numpy(features[_some(fitted, settings.seed)])
     threads = torch.get_num_threads()
     if not spec.shape:
         torch.set_num_threads(1)  # small layers: a second thread costs more than it brings
     try:
+        start(model, first.to(device))
         for stage in model.stages():
             run.stage(stage, lambda: data[torch.from_numpy(shuffle.choice(fitted, batch))])
             model.load_state_dict(run.best)
@@ -107,7 +116,15 @@ def train(
         torch.set_num_threads(threads)
     model.eval().cpu()
     loss = float(run.best_loss)
-    facts = {"steps": run.step, "held_out_loss_nats": round(loss, 4), "device": str(device)}
+    facts: dict[str, Any] = {"steps": run.step, "held_out_loss_nats": round(loss, 4)}
+    facts["device"] = str(device)
+    if run.timed_out:
+        facts["stopped_by_max_time"] = {"steps": run.step, "of": run.planned}
+    if settings.epochs is not None and steps < LEAST_STEPS:
+        facts["few_steps"] = {
+            "epochs": settings.epochs, "steps": steps, "least": LEAST_STEPS,
+            "enough_epochs": math.ceil(LEAST_STEPS / per_epoch),
+        }  # fmt: skip
     own = run.evaluate(data[torch.from_numpy(fitted[:10_000])])
     facts |= {"train_loss_nats": round(own, 4), "gap_nats": round(loss - own, 4)}
     facts["weights"] = sum(p.numel() for p in model.parameters())
@@ -115,8 +132,32 @@ def train(
         x = torch.from_numpy(features[held])
         if _code_size(model) >= math.prod(spec.shape or (spec.features,)) and _copies(model, x):
             facts["copies"] = True
-        facts |= model.report(x)
+        report = model.report(x)
+        facts |= report
+    if model.code is not None and not spec.given:
+        there = x if seen is None else torch.from_numpy(seen[held])
+        use = code_use(model, first, x, there, report)
+        facts |= {"code": use} if use else {}
     return Trained(model, held, _code_size(model), facts)
+
+
+@torch.no_grad()
+def start(model: Any, x: Tensor) -> None:
+    """The model's own first weights, and the scales of its likelihood that suit them."""
+    model.eval()
+    model.start(x)
+    rng = torch.Generator(device=x.device).manual_seed(0)
+    seen = model.corrupt(x, rng)
+    likely = model.expected(x) if model.code is None else model.decode(model.draw(seen, rng))
+    if model.likelihood.error == "bits":
+        model.likelihood.start(x, likely)
+
+
+def _some(rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+    """At most STARTING of these row numbers, in order."""
+    if len(rows) <= STARTING:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, STARTING, replace=False))
 
 
 @torch.no_grad()
@@ -167,32 +208,42 @@ class _Run:
         rng: torch.Generator,
         validation: Tensor,
         steps: int,
-        seconds: float,
+        seconds: float | None,
         progress: Progress | None,
         pairs: bool = False,
     ) -> None:
         self.pairs = pairs
         self.model, self.rng, self.validation = model, rng, validation
         self.steps, self.seconds, self.progress = max(1, steps), seconds, progress
-        self.started = time.monotonic()
-        self.step = 0
+        self.started = time.monotonic()  # for the line of progress, and --max-time
+        self.step, self.planned, self.timed_out = 0, 0, False
         self.seed = rng.initial_seed()
         self.best_loss = math.inf
         self.best = copy.deepcopy(model.state_dict())
 
     def stage(self, parameters: list[Tensor], draw: Any) -> None:
-        """Train these parameters until steps, time or patience run out; keeps the best weights."""
+        """Train these parameters until steps or patience run out, or the time that was asked for;
+        keeps the best weights."""
         self.best_loss = math.inf
+        scales = {id(p) for p in self.model.likelihood.parameters()}
+        groups = [
+            {"params": [p for p in parameters if id(p) not in scales], "times": 1.0},
+            {"params": [p for p in parameters if id(p) in scales], "times": SCALE_RATE},
+        ]
         optimiser = torch.optim.AdamW(
-            parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+            groups, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
         )
-        began, patience = time.monotonic(), 0
+        patience = 0
+        self.planned += self.steps
         every = max(1, self.steps // CHECKS)
+        self._check(math.nan)  # the first weights may be good
         for i in range(1, self.steps + 1):
-            done = max(i / self.steps, (time.monotonic() - began) / self.seconds)
+            done = i / self.steps
+            if self.seconds is not None:
+                done = max(done, (time.monotonic() - self.started) / self.seconds)
             rate = LEARNING_RATE * min(1.0, i / 50) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["times"]
             self.model.train()
             loss = self._loss(draw(), self.rng).mean()
             optimiser.zero_grad(set_to_none=True)
@@ -204,6 +255,7 @@ class _Run:
             if i % every and done < 1:
                 continue
             patience = 0 if self._check(float(loss.detach())) else patience + 1
+            self.timed_out |= done >= 1 and i < self.steps
             if done >= 1 or patience >= PATIENCE:
                 return
 

@@ -170,7 +170,7 @@ def main() -> int:
                             flush=True,
                         )
                         row |= {"table": table, "plugin": plugin, "level": level, "seed": seed}
-                        common.record("lossy_law", row, source)
+                        common.record("lossy_law", row, seeds=seed, data=source)
     print(f"{broken} points break the law")
     return broken
 

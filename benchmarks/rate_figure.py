@@ -128,7 +128,8 @@ def measure(job: Table | Pictures, options: Any) -> None:
 
     def record(point: dict[str, Any], **facts: Any) -> None:
         row = {"data": job.name, **point, "rate": point["bytes"] / job.count, "count": job.count}
-        common.record("rate", row | facts, job.data if job.data == AIR else job.fit)
+        data = job.data if job.data == AIR else job.fit
+        common.record("rate", row | facts, seeds=0, data=data)
         shown = {k: point.get(k) for k in ("way", "setting", "bytes", "error")}
         print(job.name, *shown.values(), flush=True)
 

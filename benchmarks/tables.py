@@ -317,6 +317,36 @@ def law() -> list[str]:
     return parts
 
 
+def codes() -> list[str]:
+    """Whether codes are used, by default settings."""
+    rows = read("collapse", ["table", "plugin", "seed"])
+    if rows.empty:
+        return []
+    for name in ("explained", "pca_explained"):
+        rows[name] *= 100
+    lines = []
+    for (table, plugin), part in rows.groupby(["table", "plugin"], sort=False):
+        said = "code is dead" if part["dead"].any() else ""
+        behind = part["said"].str.contains("PCA does better")
+        lines.append({
+            "table": table, "plugin": plugin, "fits": len(part), "units": part["units"].iloc[0],
+            "active": part["active"].mean(), "never": part["never_active"].mean(),
+            "kl": part["kl_nats"].mean() if "kl_nats" in part else float("nan"),
+            "explained": part["explained"].mean(), "numbers": part["pca_numbers"].mean(),
+            "pca": part["pca_explained"].mean(), "gain": (part["explained"] - part["pca_explained"]).mean(),
+            "said": said or ("PCA does better" if behind.any() else ""),
+        })  # fmt: skip
+    silent = int(rows["silent"].sum())
+    return ["\n## Are codes used? (`collapse.py`)\n",
+            f"{len(rows)} fits by default settings, {silent} of which collapsed without a word. active: units in use (of\n"
+            "`sparse`, of a record on average). explained: part of the variance of held-out rows' numbers, in %, and the same\n"
+            "for PCA of as many numbers as the code has that are not 0. said: by `fit`, of any seed.\n",
+            markdown(pd.DataFrame(lines),
+                     {"table": "table", "plugin": "model", "fits": "fits", "units": "units", "active": "active",
+                      "never": "never active", "kl": "KL nats", "explained": "explained %", "numbers": "PCA of", "pca": "PCA %",
+                      "gain": "gain %", "said": "said"})]  # fmt: skip
+
+
 def main() -> None:
     """Write the page."""
     parts = [HEAD]
@@ -333,6 +363,7 @@ def main() -> None:
                   provenance(kdd)]  # fmt: skip
     parts += detection()
     parts += trust()
+    parts += codes()
     parts += family()
     one = read("oneclass", ["class", "detector"])
     if not one.empty:

@@ -9,9 +9,10 @@ from torch.distributions import Normal, kl_divergence
 from aetool import plugins, training
 from aetool.data import scaling
 from aetool.data.schema import infer
+from aetool.data.table import Table
 from aetool.errors import ParamError
 from aetool.model import make_params
-from aetool.nn import Likelihood, backbone, kl_to_standard_normal
+from aetool.nn import Likelihood, backbone, kl_to_standard_normal, starting
 from aetool.testing import pictures, table_rows
 
 
@@ -116,7 +117,7 @@ def test_l1_makes_codes_sparser(data):
     for l1 in (0.0, 3.0):
         model = plugins.get_model("sparse")
         net = training.train(plugins.resolve(model.net), spec, make_params(model, {"l1": l1}),
-                             x.numpy(), training.Settings(epochs=30)).net  # fmt: skip
+                             x.numpy(), training.Settings(epochs=300)).net  # fmt: skip
         sizes.append(float(net.encode(x).detach().abs().mean()))
     assert sizes[1] < 0.5 * sizes[0]
 
@@ -150,3 +151,125 @@ def test_pictures_have_a_cost_for_every_pixel():
     x = torch.from_numpy(scaling.image_features(pictures(5)))
     parts = make("vae", spec).parts(x)
     assert parts.shape == (5, 65) and torch.isfinite(parts).all()
+
+
+def principal_error(x, k):
+    """Mean squared error a number of PCA with k components of x itself, by SVD."""
+    left = x - x.mean(axis=0)
+    deviations = np.linalg.svd(left, compute_uv=False)
+    return float((deviations[k:] ** 2).sum() / x.size)
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """600 rows of eight related numbers: (spec, features)."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(600, 3)) @ rng.normal(size=(3, 8)) + 0.3 * rng.normal(size=(600, 8))
+    schema = infer(Table(tuple("abcdefgh"), tuple(x.T)), {}, {}, ".")
+    features = scaling.table_features(
+        schema, schema.encode(Table(tuple("abcdefgh"), tuple(x.T)), "x")
+    )
+    return scaling.table_spec(schema), features
+
+
+@pytest.mark.parametrize(("name", "given"), [
+    ("ae", {}), ("ae", {"tied": True}), ("ae", {"depth": 0}), ("denoising", {}), ("vae", {}),
+    ("vae", {"posterior": "full"}),
+])  # fmt: skip
+def test_networks_start_at_pca(cloud, name, given):
+    spec, features = cloud
+    net, x = make(name, spec, latent=3, **given), torch.from_numpy(features)
+    training.start(net, x)
+    with torch.no_grad():
+        error = float((net.decode(net.encode(x)) - x).square().mean())
+    assert error == pytest.approx(principal_error(features.astype(float), 3), rel=1e-3)
+
+
+def test_pictures_start_at_pca():
+    spec = scaling.image_spec((1, 8, 8))
+    features = scaling.image_features(pictures(80))
+    net, x = make("ae", spec, latent=4), torch.from_numpy(features)
+    training.start(net, x)
+    with torch.no_grad():
+        error = float((net.decode(net.encode(x)) - x).square().mean())
+    flat = features.reshape(80, -1).astype(float)
+    assert error == pytest.approx(principal_error(flat, 4), rel=1e-3)
+
+
+def test_axes_of_many_features_are_those_of_few(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 40)) * np.r_[9.0, 7.0, 5.0, np.full(37, 0.5)]
+    exact = starting.principal(x, 3)
+    monkeypatch.setattr(starting, "EXACT", 10)
+    found = starting.principal(x, 3)
+    assert np.allclose(np.abs(exact[1].T @ found[1]), np.eye(3), atol=1e-3)
+    assert np.allclose(exact[2], found[2], rtol=1e-3)
+
+
+def test_a_linear_autoencoder_has_the_error_of_pca(cloud):
+    spec, features = cloud
+    model = plugins.get_model("ae")
+    params = make_params(model, {"depth": 0, "latent": 3})
+    code = training.train(plugins.resolve(model.net), spec, params, features,
+                          training.Settings(epochs=400, device="cpu")).facts["code"]  # fmt: skip
+    assert 1 - code["explained"] <= 1.01 * (1 - code["pca_explained"])
+
+
+def test_scales_are_the_likeliest():
+    """Residuals drawn from a mixture: its scales and weights come back."""
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random((20_000, 2)) < 0.9, 0.1, 1.5) * rng.normal(size=(20_000, 2))
+    spec = scaling.table_spec(infer(Table(("a", "b"), tuple(x.T)), {}, {}, "."))
+    likelihood = Likelihood(spec)
+    likelihood.start(torch.from_numpy(x).float(), torch.zeros(20_000, 2))
+    scale, weight = likelihood.mixture()
+    assert np.allclose(scale.detach().numpy(), [[0.1, 0.1], [1.5, 1.5]], rtol=0.05)
+    assert np.allclose(weight.detach().numpy(), [[0.9, 0.9], [0.1, 0.1]], atol=0.02)
+
+
+def test_means_follow_squares_and_scales_follow_means(cloud):
+    spec, features = cloud
+    x = torch.from_numpy(features[:50])
+    mean = torch.zeros_like(x, requires_grad=True)
+    likelihood = Likelihood(spec, means="squares").train()
+    likelihood(x, mean).sum().backward()
+    weight = -mean.grad / x  # of each number in the squared error
+    assert torch.allclose(weight, weight[:1].expand_as(weight), rtol=1e-3), "far values count fully"
+    plain = Likelihood(spec).train()
+    plain(x, torch.zeros_like(x)).sum().backward()
+    assert torch.allclose(plain.log_scale.grad, likelihood.log_scale.grad), "scales: by likelihood"
+    with torch.no_grad():
+        assert torch.allclose(likelihood(x, mean), plain(x, mean), atol=1e-5), "the same value"
+
+
+@pytest.mark.parametrize("given", [{}, {"k": 3, "latent": 24}])
+def test_sparse_codes_are_exact_zeros_of_a_dictionary_of_unit_columns(cloud, given):
+    spec, features = cloud
+    model = plugins.get_model("sparse")
+    trained = training.train(plugins.resolve(model.net), spec, make_params(model, given), features,
+                             training.Settings(epochs=400, device="cpu"))  # fmt: skip
+    net, facts = trained.net, trained.facts
+    norms = net.decoder.linear.weight.detach().norm(dim=0)
+    assert torch.allclose(norms, torch.ones_like(norms), atol=1e-5)
+    z = net.encode(torch.from_numpy(features)).detach()
+    part = float((z != 0).float().mean())
+    assert part == 3 / 24 if given else part <= 0.25
+    assert (z == 0).all(dim=0).sum() <= 4 and facts["code"]["units"] == z.shape[1]
+    assert facts["code"]["explained"] > 0.9
+
+
+def test_units_that_are_hardly_taken_are_let_in(cloud):
+    spec, features = cloud
+    net = make("sparse", spec, latent=8, k=2).train()
+    x, rng = torch.from_numpy(features), torch.Generator().manual_seed(0)
+    training.start(net, x)
+    with torch.no_grad():
+        net.encoder.linear.weight[5] *= 1e-3
+        net.encoder.linear.bias[5] *= 1e-3
+    net.train()
+    assert not (net.encode(x)[:, 5] != 0).any()
+    for _ in range(400):
+        net.loss(x, rng)
+        net.after_step(rng)
+    assert (net.encode(x)[:, 5] != 0).any()
+    assert ((net.encode(x) != 0).sum(dim=1) == 2).all()

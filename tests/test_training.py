@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+import aetool
 from aetool import nn, plugins, training
+from aetool.cli import remarks
 from aetool.data import scaling
 from aetool.data.schema import infer
 from aetool.errors import ParamError
@@ -74,6 +76,83 @@ def test_max_time_caps_the_training(data, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0 + steps)
     trained = train(data, epochs=100_000, max_time=30.0)
     assert 30 <= trained.facts["steps"] <= 32 and trained.facts["steps"] == steps
+
+
+class FastClock:
+    """A clock that goes `tick` seconds forward whenever it is looked at."""
+
+    def __init__(self, tick):
+        self.tick, self.now = tick, 0.0
+
+    def __call__(self):
+        self.now += self.tick
+        return self.now
+
+
+def test_training_does_not_look_at_the_clock(data, monkeypatch):
+    plain = train(data, epochs=20)
+    monkeypatch.setattr(training.time, "monotonic", FastClock(3600.0))
+    slow = train(data, epochs=20)
+    assert torch.equal(weights(plain), weights(slow)) and plain.facts == slow.facts
+    assert slow.facts["steps"] == 40 and "stopped_by_max_time" not in slow.facts
+
+
+def test_max_time_caps_and_says_so(data, monkeypatch):
+    monkeypatch.setattr(training.time, "monotonic", FastClock(0.1))
+    trained = train(data, epochs=1000, max_time=5.0)
+    assert 30 < trained.facts["steps"] < 60
+    cut = {"steps": trained.facts["steps"], "of": 2000}
+    assert trained.facts["stopped_by_max_time"] == cut
+    (first, *_) = remarks.of_training(trained.facts)
+    assert first == f"stopped by --max-time after {cut['steps']} of 2,000 steps"
+
+
+def test_facts_hold_no_time(data):
+    assert not [k for k in train(data, epochs=2).facts if "second" in k or k.endswith("_s")]
+
+
+def test_few_epochs_are_remarked_on(data):
+    trained = train(data, epochs=5)
+    assert trained.facts["few_steps"] == {
+        "epochs": 5, "steps": 10, "least": 1000, "enough_epochs": 500
+    }  # fmt: skip
+    said = " ".join(remarks.of_training(trained.facts))
+    assert "5 epochs are 10 steps, too few for a network to learn (at least 1,000)" in said
+    assert "leave --epochs out, or ask for 500" in said
+    assert "few_steps" not in train(data, epochs=500).facts
+
+
+def test_the_code_is_described():
+    code = {"units": 6, "active": 6, "explained": 0.831, "pca_numbers": 6, "pca_explained": 0.78,
+            "dead": False}  # fmt: skip
+    (line,) = remarks.of_code(code)
+    assert line == (
+        "code: 6 of 6 units in use, explains 83.1 % of the variance of held-out rows "
+        "(PCA of 6: 78.0 %)"
+    )
+    (line,) = remarks.of_code(code | {"pca_explained": 0.9})
+    assert "PCA does better here: -p pca, or -O latent=N" in line
+    _, warning = remarks.of_code(code | {"dead": True})
+    assert warning.startswith("warning: the code is dead")
+
+
+def test_a_dead_code_is_said_by_fit_and_info(rows_csv, tmp_path, run):
+    target = tmp_path / "m.aem"
+    fitted = run("fit", rows_csv, "-p", "vae", "-O", "beta=100", "--epochs", 100, "-o", target)
+    assert fitted.status == 0
+    code = aetool.load(target).facts["code"]
+    assert code["dead"] and code["active"] == 0 and code["kl_nats"] < 0.05
+    assert "\nwarning: the code is dead" in fitted.err
+    assert "\nwarning: the code is dead" in run("info", target).out
+
+
+def test_the_code_of_a_default_fit_is_alive(rows_csv, tmp_path, run):
+    target = tmp_path / "m.aem"
+    fitted = run("fit", rows_csv, "-p", "vae", "--epochs", 5, "-o", target)
+    code = aetool.load(target).facts["code"]
+    assert fitted.status == 0 and not code["dead"] and code["active"] >= 1
+    assert "code: " in fitted.err and "too few for a network to learn" in fitted.err
+    assert "warning" not in fitted.err
 
 
 def test_cuda_that_is_not_there():

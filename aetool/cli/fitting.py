@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import options
+from aetool.cli import options, remarks
 from aetool.errors import DataError, ParamError
 
 
@@ -79,6 +79,8 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         )  # fmt: skip
     for name, why in facts.get("left_out", {}).items():
         click.echo(f"left out {name}, which {why}", err=True)
+    for line in remarks.of_training(facts):
+        click.echo(line, err=True)
     if facts.get("copies"):
         click.echo(
             f"note: the code of {bundle.latent} merely copies: records whose columns come from "

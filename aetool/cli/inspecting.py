@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import options
+from aetool.cli import options, remarks
 from aetool.errors import BundleError
 
 
@@ -67,6 +67,9 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
                 click.echo(f"  {k:24} {inner}")
         elif value is not None:
             click.echo(f"{key.replace('_', ' '):16} {_shown(value)}")
+    facts = {key.removeprefix("fit_"): value for key, value in found.items()}
+    for line in remarks.of_training(facts) if "fit_steps" in found else ():
+        click.echo(line)
 
 
 def _shown(value: Any) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from aetool.model import Code, Continuous, Spec
 from aetool.nn.backbones import backbone
 from aetool.nn.likelihood import Likelihood
+from aetool.nn.starting import start_at_pca
 
 
 class AutoEncoder(nn.Module):
@@ -29,6 +30,10 @@ class AutoEncoder(nn.Module):
     # logits of prior_logits, each of which depends on the codes before it alone; "features": there
     # is no code, and the likelihood of each feature depends on those before it, in some order.
     prior: str = "codes"
+    # What the means of numbers follow in training: "squares", the squared error, as PCA; "weighed
+    # squares", in which columns that are restored closely count somewhat more (a linear network,
+    # depth 0, follows plain squares); or "likelihood", in which far values hardly count.
+    means: str = "weighed squares"
 
     def __init__(self, spec: Spec, params: Any) -> None:
         super().__init__()
@@ -36,7 +41,9 @@ class AutoEncoder(nn.Module):
         self.latent = self.latent_size()
         self.code: Code = Continuous(self.latent)
         shared = getattr(params, "scale", "column") == "shared"
-        self.likelihood = Likelihood(spec, params.error, shared=shared)
+        if self.means == "weighed squares" and getattr(params, "depth", 1) == 0:
+            self.means = "squares"
+        self.likelihood = Likelihood(spec, params.error, shared=shared, means=self.means)
         self.build()
 
     def latent_size(self) -> int:
@@ -54,6 +61,11 @@ class AutoEncoder(nn.Module):
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, width=self.width(), depth=self.params.depth
         )
+
+    def start(self, x: Tensor) -> None:
+        """Called once before training with training rows x: better first weights than random ones.
+        By default those of PCA, where encoder and decoder are a backbone."""
+        start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
 
     def encode(self, x: Tensor) -> Tensor:
         """(batch, latent): what is stored."""
@@ -113,6 +125,10 @@ class Stacked(AutoEncoder):
     """
 
     level: int | None = None
+
+    def start(self, x: Tensor) -> None:
+        if not self.params.stacked:
+            super().start(x)
 
     def stages(self) -> Iterator[list[nn.Parameter]]:
         downs, ups = list(self.encoder), list(reversed(list(self.decoder)))  # type: ignore[call-overload]

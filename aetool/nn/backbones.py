@@ -2,12 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aetool.model import Spec
+
+
+class Backbone(nn.Module):
+    """Levels one after the other, and beside them a straight linear map that is added.
+
+    What is linear in the data is carried by the straight map alone, and the levels learn what it
+    leaves. Iterates over the levels, each an nn.Sequential. straight is None where the levels are
+    themselves linear, or where none is wanted.
+    """
+
+    def __init__(self, levels: list[list[nn.Module]], straight: nn.Module | None) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(nn.Sequential(*level) for level in levels)
+        self.straight = straight
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = x
+        for level in self.levels:
+            out = level(out)
+        return out if self.straight is None else out + self.straight(x)
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return iter(self.levels)
+
+    def __getitem__(self, place: int) -> nn.Module:
+        return self.levels[place]
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    @property
+    def linear(self) -> Any:
+        """The linear map from end to end, an nn.Linear (tied: one with a bias of its own alone):
+        the straight one, or the only level's; else None."""
+        if self.straight is None:
+            return _weighted(self.levels[0]) if len(self.levels) == 1 else None
+        return _weighted(self.straight)
+
+    def silence(self) -> None:
+        """Sets the last layer beside the straight map to 0, so that this map alone is left."""
+        if self.straight is not None:
+            for weight in _weighted(self.levels[-1]).parameters(recurse=False):
+                nn.init.zeros_(weight)
 
 
 def backbone(
@@ -18,13 +63,15 @@ def backbone(
     depth: int = 2,
     out: int | None = None,
     tied: bool = False,
-) -> tuple[nn.Sequential, nn.Sequential]:
+    straight: bool = True,
+) -> tuple[Backbone, Backbone]:
     """(encoder, decoder): x to (batch, out or latent), and (batch, latent) to the layout of x.
 
-    Both are sequences of depth + 1 levels, and decoder[-1 - i] goes back over what encoder[i] maps.
+    Both have depth + 1 levels, and decoder[-1 - i] goes back over what encoder[i] maps.
     width: units of a hidden layer (channels of the first convolution are a quarter of it).
     depth: hidden layers, or for pictures halvings of the sides; 0 makes both maps linear.
     tied: the decoder's weights are the encoder's, transposed (out must then be latent).
+    straight: a linear map goes beside the levels, so that training can start from PCA.
     """
     out = out or latent
     if spec.shape is not None:
@@ -37,11 +84,24 @@ def backbone(
         ups = [[_tied(d, u), *rest] for d, (u, *rest) in zip(_linears(downs), ups, strict=True)]
     for layers in (*downs[:-1], *ups[:-1]):
         layers.append(nn.SiLU())
-    return _levels(downs), _levels(ups)
+    if not straight or len(downs) == 1:
+        return Backbone(downs, None), Backbone(ups, None)
+    there = nn.Linear(spec.features, out)
+    back: nn.Module = nn.Linear(latent, spec.features)
+    if tied:
+        back = _TiedLinear(there, back)
+    if spec.shape is not None:
+        return (
+            Backbone(downs, nn.Sequential(nn.Flatten(), there)),
+            Backbone(ups, nn.Sequential(back, _Unflatten(*spec.shape))),
+        )
+    return Backbone(downs, there), Backbone(ups, back)
 
 
-def _levels(layers: list[list[nn.Module]]) -> nn.Sequential:
-    return nn.Sequential(*(nn.Sequential(*level) for level in layers))
+def _weighted(layers: nn.Module) -> nn.Module:
+    """The linear map or convolution among the layers of a level, or the layer itself."""
+    parts = list(layers) if isinstance(layers, nn.Sequential) else [layers]
+    return next(m for m in parts if hasattr(m, "bias"))
 
 
 def _linears(downs: list[list[nn.Module]]) -> list[nn.Module]:

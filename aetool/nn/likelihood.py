@@ -15,6 +15,10 @@ from aetool.model import Spec
 
 START_SCALE, START_WEIGHT = (1.0, 4.0), (0.95, 0.05)
 LEAST_INTENSITY = 1e-3  # that a Bernoulli pixel may be given
+MEMORY, LEAST_RESIDUAL = 0.99, 1e-4  # of the moving means of squared residuals; their least mean
+NUMBERS_FIRST = 100.0  # weight of plain squares: levels, in nats, do not take the code of numbers
+LEAST_PART = 1e-3  # of that mean that a column counts with at least
+EM_STEPS, LEAST_WEIGHT, LEAST_VARIANCE = 30, 1e-3, 1e-8
 PIXEL_FLOOR = 4.0  # least scale of a pixel, in bucket half-widths: its bucket is always thin
 
 
@@ -40,14 +44,24 @@ class Likelihood(nn.Module):
     gated: Tensor
     flag: Tensor
     owner: Tensor
+    residual: Tensor
 
     def __init__(
-        self, spec: Spec, error: str = "bits", pixels: str = "gaussian", shared: bool = False
+        self,
+        spec: Spec,
+        error: str = "bits",
+        pixels: str = "gaussian",
+        shared: bool = False,
+        means: str = "likelihood",
     ) -> None:
         super().__init__()
         self.spec, self.error = spec, error
+        self.register_buffer("residual", torch.ones(len(spec.numeric)), persistent=False)
         self.bernoulli = pixels == "bernoulli" and spec.shape is not None
         self.shared = shared and spec.shape is None
+        self.squares = means != "likelihood" or shared
+        self.weighed = means == "weighed squares" and not self.shared
+        self.times = NUMBERS_FIRST if means == "squares" and not self.shared else 1.0
         n = 1 if self.shared else len(spec.numeric)
         parts = 1 if spec.shape or self.shared else 2
         start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
@@ -96,6 +110,35 @@ class Likelihood(nn.Module):
             return torch.cat([joined, joined[:, :1] * 0.0], dim=1)
         return joined @ self.owner
 
+    @torch.no_grad()
+    def start(self, x: Tensor, parameters: Tensor) -> None:
+        """Sets scales and weights to the likeliest for what parameters leave of x (rows of both as
+        in forward), by expectation maximisation (Dempster, Laird & Rubin 1977)."""
+        x, parameters = x.flatten(1), parameters.flatten(1)
+        off = (x - parameters).index_select(1, self.numeric).square()
+        there = torch.ones_like(off)
+        if self.spec.flags:
+            there = 1 - x.index_select(1, self.gate) * self.gated
+        rows = there.sum(dim=0).clamp(min=1.0)
+        mean = (off * there).sum(dim=0) / rows
+        self.residual.copy_(mean)
+        if len(self.log_scale) == 1:
+            wanted = mean.mean()[None] if self.shared else mean
+            self.log_scale.copy_(0.5 * wanted.clamp(min=LEAST_VARIANCE).log()[None])
+            return
+        bulk = off.median(dim=0).values / 0.455  # the median of a squared standard normal
+        bulk = torch.minimum(bulk, mean).clamp(min=LEAST_VARIANCE)
+        variance = torch.stack([bulk, 4 * mean.clamp(min=LEAST_VARIANCE)])
+        weight = torch.tensor(START_WEIGHT).to(off)[:, None].expand(2, off.shape[1])
+        for _ in range(EM_STEPS):
+            log = weight.log()[:, None] - 0.5 * (variance.log()[:, None] + off / variance[:, None])
+            share = torch.softmax(log, dim=0) * there
+            held = share.sum(dim=1).clamp(min=1e-6)
+            variance = ((share * off).sum(dim=1) / held).clamp(min=LEAST_VARIANCE)
+            weight = (held / held.sum(dim=0)).clamp(min=LEAST_WEIGHT)
+        self.log_scale.copy_(0.5 * variance.log())
+        self.weight_logit.copy_(weight.log())
+
     def mixture(self) -> tuple[Tensor, Tensor]:
         """(scales, weights), (components, numbers) both, of numbers about their means."""
         if self.spec.shape:
@@ -127,12 +170,24 @@ class Likelihood(nn.Module):
             p, q = ((PIXEL_MEAN + PIXEL_SPREAD * v) / 255 for v in (z, mean))
             q = q.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)
             return -(p * q.log() + (1 - p) * (1 - q).log())
+        if not (self.training and self.squares):
+            return self._surprise(z, mean, half)
+        # the value is the surprise; its gradient in the means is that of the squared error over
+        # s^2, the variance that is left of a column on average, or if it is weighed over s s_c with
+        # s_c^2 that of the column: a compromise, since over s^2 thin columns are not restored
+        # closely, and over s_c^2 wide ones hardly at all
+        off = 0.5 * (z - mean).square()
+        self.residual.lerp_(2 * off.detach().mean(dim=0), 1 - MEMORY)
+        common = self.residual.mean().clamp(min=LEAST_RESIDUAL)
+        own = self.residual.clamp(min=LEAST_PART * common) if self.weighed else common
+        off = self.times * off / (common * own).sqrt()
+        return self._surprise(z, mean.detach(), half) + off - off.detach()
+
+    def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
         if self.shared:
-            follows = 0.5 * (z - mean).square() if self.training else 0.0
-            mean = mean.detach() if self.training else mean
             sigma = self.log_scale[0].exp()
             usual = (math.sqrt(2 * math.pi) * sigma / (2 * half)).clamp(min=1.0).log()
-            return follows + usual + 0.5 * ((z - mean) / sigma).square()
+            return usual + 0.5 * ((z - mean) / sigma).square()
         if self.spec.shape:
             sigma = torch.maximum(self.log_scale[0].exp(), PIXEL_FLOOR * half)
             return thin_bucket_nats(z, mean, sigma, half)

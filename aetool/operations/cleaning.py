@@ -86,6 +86,10 @@ class _Job:
         # what a gap holds at first is what models are trained with in place of what is blanked: the
         # mean of the laid-out values (gray 96), or the commonest level; and what it is measured by
         self.blank = np.array([_mean(c) for c in self.columns])
+        # a level that is set is copied by a model which never saw a wrong one: better one that no
+        # row had, which moves nothing, as if blanked
+        unseen = [c.kind == "category" and not c.others for c in self.columns]
+        self.blank = np.where(unseen, [len(c.levels) for c in self.columns], self.blank)
         self.naive = np.array([c.center if c.kind == "number" else 0.0 for c in self.columns])
         self.rounds: int | None = None
 

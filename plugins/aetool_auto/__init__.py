@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from aetool import Member, Model, hookimpl
 
-DEEP = {"width": 128, "mask": 0.0, "scale": "shared"}
+DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
 TABLES = frozenset({"plain", "robust"})
 
 

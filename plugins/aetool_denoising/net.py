@@ -32,9 +32,6 @@ class Denoising(Stacked):
         number[torch.from_numpy(self.spec.numeric)] = True
         self.register_buffer("number", number, persistent=False)
 
-    def latent_size(self) -> int:
-        return super().latent_size() if self.params.latent or self.spec.shape else 64
-
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
         p, flat = self.params, x.flatten(1)
         columns = (len(x), len(self.spec.columns))

@@ -21,6 +21,7 @@ class MADE(AutoEncoder):
     """
 
     prior = "features"
+    means = "likelihood"
 
     def latent_size(self) -> int:
         return 0
@@ -39,6 +40,9 @@ class MADE(AutoEncoder):
         self.hidden = nn.ModuleList(layers)
         self.out = MaskedLinear(sizes[-1], degree, False) if layers else None
         self.straight = MaskedLinear(degree, degree, False)
+
+    def start(self, x: Tensor) -> None:
+        """From random weights."""
 
     def expected(self, x: Tensor) -> Tensor:
         """Parameters of each column given those before it, laid out as x."""

@@ -10,7 +10,11 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
-    l1: float = param(0.01, "weight of the sum of absolute code units, in nats", min=0.0, max=100.0)
+    active: float = param(
+        0.125, "part of the units that are not 0, on average, where neither k nor kl is given",
+        min=0.001, max=1.0,
+    )  # fmt: skip
+    l1: float = param(0.0, "weight of the sum of absolute code units, in nats", min=0.0, max=100.0)
     l2: float = param(0.0, "weight of the sum of squared code units, in nats", min=0.0, max=100.0)
     k: int = param(0, "keep only the k largest code units of a record; 0: all", min=0, max=4096)
     kl: float = param(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.errors import ParamError
-from aetool.nn import AutoEncoder, Likelihood, backbone
+from aetool.nn import AutoEncoder, Backbone, Likelihood, backbone, start_at_pca
 from aetool_vae.posteriors import KINDS, log_normal
 
 ACTIVE = 0.01  # nats of KL, on average: a unit with less says nothing
@@ -26,6 +26,7 @@ class VAE(AutoEncoder):
     being weighed by w_s.
     """
 
+    encoder: Backbone
     draws: Tensor
 
     def build(self) -> None:
@@ -34,7 +35,9 @@ class VAE(AutoEncoder):
                 f"posterior=full takes latent up to {MOST_FULL}, got {self.latent}; use flow"
             )
         shared = self.params.scale == "shared"
-        self.likelihood = Likelihood(self.spec, self.params.error, self.params.pixels, shared)
+        self.likelihood = Likelihood(
+            self.spec, self.params.error, self.params.pixels, shared, self.means
+        )
         self.prior = "normal" if self.params.beta else "codes"
         self.q = KINDS[self.params.posterior](self.latent, self.params)
         self.encoder, self.decoder = backbone(
@@ -43,6 +46,15 @@ class VAE(AutoEncoder):
         sobol = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
         uniform = sobol.draw(self.params.samples).clamp(1e-6, 1 - 1e-6)
         self.register_buffer("draws", torch.special.ndtri(uniform), persistent=False)
+
+    def start(self, x: Tensor) -> None:
+        """At probabilistic PCA: the means of PCA's code, and its posterior's deviations."""
+        if self.likelihood.bernoulli:  # the decoder gives logits
+            return
+        noise = start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
+        if noise is not None and self.q.size >= 2 * self.latent:
+            with torch.no_grad():
+                self.encoder.linear.bias[self.latent : 2 * self.latent] = 0.5 * noise.log()
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent)."""

@@ -57,7 +57,7 @@ class VQ(AutoEncoder):
         self.code = Discrete(k, (m,))
         self.encoder, self.decoder = backbone(
             self.spec, m * d, out=m * k if self.gumbel else (m - self.top) * d,
-            width=self.width(), depth=self.params.depth,
+            width=self.width(), depth=self.params.depth, straight=False,
         )  # fmt: skip
         if self.top:
             below, wide = (m - self.top) * d, self.width()

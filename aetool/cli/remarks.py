@@ -1,0 +1,43 @@
+"""What fit and info say in words of how a network was trained, and whether its code is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
+
+
+def of_training(facts: Mapping[str, Any]) -> Iterator[str]:
+    """A line for a training that was cut or too short, and one on the code."""
+    if "stopped_by_max_time" in facts:
+        cut = facts["stopped_by_max_time"]
+        yield f"stopped by --max-time after {cut['steps']:,} of {cut['of']:,} steps"
+    if "few_steps" in facts:
+        few = facts["few_steps"]
+        epochs = f"{few['epochs']:,} epoch{'s are' if few['epochs'] > 1 else ' is'}"
+        yield (
+            f"{epochs} {few['steps']:,} steps, too few for a network to learn (at least "
+            f"{few['least']:,}): leave --epochs out, or ask for {few['enough_epochs']:,}"
+        )
+    if "code" in facts:
+        yield from of_code(facts["code"])
+
+
+def of_code(code: Mapping[str, Any]) -> Iterator[str]:
+    """What the code explains of rows that were not fitted, beside PCA."""
+    in_use = f"{code['active']:.3g} of {code['units']} units in use"
+    by_pca = f"PCA of {code['pca_numbers']}: {100 * code['pca_explained']:.1f} %"
+    said = (
+        f"code: {in_use}, explains {100 * code['explained']:.1f} % of the variance of held-out "
+        f"rows ({by_pca})"
+    )
+    if code["pca_explained"] > code["explained"] + BETTER:
+        said += "; PCA does better here: -p pca, or -O latent=N with a larger N"
+    yield said
+    if code["dead"]:
+        yield (
+            "warning: the code is dead: what it restores is hardly better than the mean; train "
+            "longer (leave out --epochs and --max-time), give -O latent=N a larger N, or lower the "
+            "weight of the penalty on the code (-O beta of a variational model); -p pca is never so"
+        )

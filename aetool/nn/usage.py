@@ -1,0 +1,116 @@
+"""How well a trained code is used: what it explains of rows that were not fitted, beside PCA."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aetool.model import Discrete, Float, Spec
+from aetool.nn.starting import principal
+
+ABLATED = 256  # rows by which units are tried one by one
+MOVES = 1e-4  # part of the variance that a unit must move to count as active
+# A code that explains less is dead: what it restores cannot be told from the mean. One number of 50
+# that have nothing in common explains as much.
+LEAST_EXPLAINED = 0.02
+
+
+@torch.no_grad()
+def code_use(
+    model: Any, rows: Tensor, held_out: Tensor, seen: Tensor, report: dict[str, Any]
+) -> dict[str, Any] | None:
+    """units: numbers in the code. active: how many of them are in use (of a sparse code, of a row
+    on average), by the model's own report if that has active_units. kl_nats: from the report.
+    explained: 1 - squared error / variance of the numbers (pixels) of held_out, gaps left out, all
+    columns together, each in its standard deviations; without numbers, of one-hot features.
+    pca_numbers, pca_explained: the same for PCA of rows with as many numbers as a code has that are
+    not exactly 0, on average. dead: whether no unit is active or next to nothing is explained.
+
+    rows, held_out: (n, ...) as the model takes them; seen: what it sees of held_out. None where
+    held-out rows do not vary.
+    """
+    spec, flat = model.spec, held_out.flatten(1).double().numpy()
+    z = model.encode(seen)
+    restored = _restored(spec, model.decode(z).flatten(1).double().numpy())
+    where, there = _counted(spec, flat)
+    if where is None:
+        return None
+    explained = _explained(flat[:, where], restored[:, where], there)
+    discrete = isinstance(model.code, Discrete)
+    units = z.shape[1]
+    numbers = units if discrete else max(1, round(float((z != 0).double().sum(dim=1).mean())))
+    scored = np.flatnonzero(spec.owners() >= 0)
+    mean, axes, _ = principal(rows.flatten(1).numpy()[:, scored], min(numbers, len(scored)))
+    source = seen.flatten(1).double().numpy()[:, scored]
+    by_pca = flat.copy()
+    by_pca[:, scored] = mean + (source - mean) @ axes @ axes.T
+    pca_explained = _explained(flat[:, where], by_pca[:, where], there)
+    if "active_units" in report:
+        active = float(report["active_units"])
+    elif discrete:
+        active = float(sum(len(torch.unique(codes)) > 1 for codes in z.T))
+    else:
+        active = float(_moving(model, z[:ABLATED], flat[:, where].var(axis=0).sum(), where))
+    found: dict[str, Any] = {
+        "units": units, "active": int(active) if active == int(active) else round(active, 2),
+        "explained": _rounded(explained), "pca_numbers": axes.shape[1],
+        "pca_explained": _rounded(pca_explained),
+        "dead": bool(active <= 0 or not explained >= LEAST_EXPLAINED),
+    }  # fmt: skip
+    if "kl_nats" in report:
+        found["kl_nats"] = report["kl_nats"]
+    return found
+
+
+def _counted(spec: Spec, flat: Float) -> tuple[Any, Any]:
+    """Which features count, and (rows, those features) 0 where the value is a gap; or (None, None)
+    if none varies."""
+    numbers = np.array(spec.numeric)
+    there = np.ones((len(flat), len(numbers)))
+    gated = np.flatnonzero(spec.gate >= 0)
+    there[:, gated] = 1 - flat[:, spec.gate[gated]]
+    if len(numbers) and (flat[:, numbers] * there).var(axis=0).sum() > 0:
+        return numbers, there
+    levels = [np.arange(first, first + width) for _, first, width in spec.categories]
+    places = np.concatenate(levels) if levels else np.zeros(0, np.int64)
+    if len(places) and flat[:, places].var(axis=0).sum() > 0:
+        return places, np.ones((len(flat), len(places)))
+    return None, None
+
+
+def _restored(spec: Spec, likely: Float) -> Float:
+    """Logits of categories as probabilities; numbers as they are."""
+    out = likely.copy()
+    for _, first, width in spec.categories:
+        logits = likely[:, first : first + width]
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        out[:, first : first + width] = odds / odds.sum(axis=1, keepdims=True)
+    return out
+
+
+def _explained(x: Float, restored: Float, there: Float) -> float:
+    mean = (x * there).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    total = float(((x - mean) ** 2 * there).sum())
+    return 1 - float(((x - restored) ** 2 * there).sum()) / max(total, 1e-12)
+
+
+def _moving(model: Any, z: Tensor, variance: float, where: Any) -> int:
+    """How many units matter to the decoder: rows are restored otherwise with their mean instead."""
+    places = torch.from_numpy(np.asarray(where))
+    restored = model.decode(z).flatten(1).index_select(1, places)
+    count = 0
+    for unit in range(z.shape[1]):
+        other = z.clone()
+        other[:, unit] = z[:, unit].mean()
+        off = restored - model.decode(other).flatten(1).index_select(1, places)
+        count += float(off.double().square().sum(dim=1).mean()) > MOVES * variance
+    return count
+
+
+def _rounded(value: float) -> float:
+    """To four digits; what is not finite, or below -1, as -1."""
+    return round(max(value, -1.0), 4) if math.isfinite(value) else -1.0
