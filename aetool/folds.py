@@ -87,6 +87,6 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
 
 def _weights(spec: Spec) -> Float:
     """(features,): how far a unit of each feature turns a record; 0 for those that do not count."""
-    weight: Float = STIR * (1 + (np.arange(1, spec.features + 1) * GOLDEN) % 1)
+    weight = STIR * (1 + (np.arange(1, spec.features + 1) * GOLDEN) % 1)
     weight[spec.features - spec.given :] = 0.0
-    return weight
+    return np.asarray(weight, dtype=np.float64)

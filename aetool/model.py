@@ -43,6 +43,7 @@ class Member:
     data: kinds it is tried on. seconds: it is tried where the time budget is at least this. fits:
     kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies among the rows;
     "context", if it gains by the rows before a row. It must be in all that are asked for.
+    withstands: in a robust fit it is given all rows, for it weighs down the farthest itself.
     """
 
     model: str
@@ -50,6 +51,7 @@ class Member:
     data: frozenset[str] = frozenset({"table", "image"})
     seconds: float = 0.0
     fits: frozenset[str] = frozenset({"plain"})
+    withstands: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ WHY_NOT = {
     "robust": "would learn anomalies among the rows",
 }
 BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
-TRIMMED = 0.1  # of the rows, in a robust fit
+TRIMMED = 0.05  # of the rows, in a robust fit
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_TO_CROSS = 20
 CHUNK = 8192
@@ -52,7 +52,7 @@ class FitOptions:
     instead of for lossless ones;
     students: with small exact networks that predict columns, which takes a second for each.
     context: give the model this many rows before each, of the same group, in the order of the
-    column `order` (else as they come). robust: leave out the tenth of the rows that lies farthest
+    column `order` (else as they come). robust: leave out the twentieth of the rows that lies farthest
     out, and members that would learn anomalies. target: a source of the same records, clean, where
     the data are damaged (for models of pairs).
     """
@@ -199,7 +199,8 @@ def _joint(
             if options.max_time:
                 spent = time.monotonic() - started
                 rest = dataclasses.replace(options, max_time=max(1.0, options.max_time - spent))
-            made.append(fitted(found, params, prepared, rest, progress, None, not made))
+            rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
+            made.append(fitted(found, params, rows, rest, progress, None, not made))
         except (PluginError, DataError) as error:
             left[name] = f"failed: {error}"
     if not made:

@@ -17,7 +17,7 @@ def aetool_models() -> Iterable[Model]:
         "columns that contradict each other, records far from all others, and records that a wide "
         "denoising autoencoder cannot restore: one that any of several models is sure of",
         members=(
-            Member("pca", fits=TABLES | {"context"}),
+            Member("pca", fits=TABLES | {"context"}, withstands=True),
             Member("neighbours", fits=TABLES),
             Member("elm", fits=TABLES),
             Member("denoising", DEEP, seconds=30.0),
