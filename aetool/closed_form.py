@@ -234,7 +234,7 @@ def scored_alike(
             last = np.zeros(columns + 1)
             last[-1] = shared
             parts = g.op("Add", parts, g.const(last))
-        parts = capped(g, spec, schema, g.op("Mul", parts, g.const(1 / math.log(2))))
+        parts = capped(g, schema, g.op("Mul", parts, g.const(1 / math.log(2))))
     else:
         scored = np.flatnonzero(spec.owners() >= 0)
         off = g.take(g.op("Sub", features, expected), scored)
@@ -265,7 +265,7 @@ def deviations(spec: Spec, x: Float, expected: Float) -> Float:
     return np.asarray(np.where(gated, np.maximum(own, shared), shared))
 
 
-def capped(g: Graph, spec: Spec, schema: Schema | None, parts: str) -> str:
+def capped(g: Graph, schema: Schema | None, parts: str) -> str:
     """Parts in bits, (B, columns + 1), none above log2(rows + 1) + 32: a column is evidence of
     rarity, and no record among rows is rarer than one in rows + 1; what is beyond that is told in
     32 bits more."""
@@ -329,7 +329,7 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
             _say_surprise(g, maps, spec, features, expected, parts)
             rare = _together(g, maps.joint, spec, schema, features)
             parts = g.op("Add", parts, rare)
-        parts = capped(g, spec, schema, parts)
+        parts = capped(g, schema, parts)
     else:
         expected = _decoded(g, maps, _coded(g, maps, features))
         off = g.op("Sub", features, expected)
@@ -383,7 +383,7 @@ def _together(g: Graph, joint: Joint, spec: Spec, schema: Schema | None, feature
     along = g.op("Gemm", numbers, g.const(joint.axes), g.const(bias))
     square = g.op("Min", g.op("Mul", along, along), g.const(FARTHEST))
     cost = graphs.scale_mixture_nats(g, square, joint.scale, joint.weight)
-    cost = capped(g, spec, schema, g.op("Mul", cost, g.const(1 / math.log(2))))
+    cost = capped(g, schema, g.op("Mul", cost, g.const(1 / math.log(2))))
     share = np.zeros((len(joint.share), len(spec.columns) + 1))
     share[:, : len(spec.columns)] = joint.share * joint.amount
     return g.op("MatMul", cost, g.const(share))

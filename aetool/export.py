@@ -14,6 +14,7 @@ from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from aetool import graphs
+from aetool.closed_form import capped
 from aetool.data.schema import Schema
 from aetool.errors import PluginError
 from aetool.graphs import Graph
@@ -103,7 +104,7 @@ def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
         if extra is not None:
             nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
             parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
-        parts = g.op("Mul", parts, g.const(1 / math.log(2)))
+        parts = capped(g, schema, g.op("Mul", parts, g.const(1 / math.log(2))))
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     _restore(g, spec, schema, "expected", found["output_1"])
     if net.prior == "features":

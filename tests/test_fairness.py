@@ -135,10 +135,10 @@ def test_robust_fits_keep_what_makes_a_column_spread():
     assert (scores > made.calibration.threshold()).mean() < 0.01
 
 
-@pytest.mark.parametrize("plugin", ["pca", "elm", "neighbours", "prototypes"])
+@pytest.mark.parametrize("plugin", ["pca", "elm", "neighbours", "prototypes", "vae"])
 def test_no_column_costs_more_than_its_rarity_and_32_bits(plugin):
     frame = normal(500).assign(k=1, level=["x", "y"] * 250)
-    made = operations.fit(frame, FitOptions(plugin))
+    made = operations.fit(frame, FitOptions(plugin, epochs=20))
     odd = frame[:3].assign(a=[1e9, np.inf, np.nan], k=[2, 50, 10**9], level=["z", "x", "new"])
     session = made.session("score.onnx", "cpu")
     from aetool.data.sources import open_source

@@ -52,9 +52,9 @@ class FitOptions:
     instead of for lossless ones;
     students: with small exact networks that predict columns, which takes a second for each.
     context: give the model this many rows before each, of the same group, in the order of the
-    column `order` (else as they come). robust: leave out the twentieth of the rows that lies farthest
-    out, and members that would learn anomalies. target: a source of the same records, clean, where
-    the data are damaged (for models of pairs).
+    column `order` (else as they come). robust: anomalies are among the rows: leave out the
+    twentieth of them that lies farthest out, and members that would learn anomalies. target: a
+    source of the same records, clean, where the data are damaged (for models of pairs).
     """
 
     plugin: str | Model | None = None
