@@ -43,7 +43,7 @@ class Member:
     data: kinds it is tried on. seconds: it is tried where the time budget is at least this. fits:
     kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies among the rows;
     "context", if it gains by the rows before a row. It must be in all that are asked for.
-    withstands: in a robust fit it is given all rows, for it weighs down the farthest itself.
+    withstands: in a robust fit it is given all rows, for the farthest sway it little.
     """
 
     model: str
