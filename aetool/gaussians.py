@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from aetool.closed_form import Batches, Joint, Maps
 from aetool.errors import DataError
+from aetool.graphs import LEAST_SIGMA
 from aetool.model import Float, Int, Spec
 
 TAIL_ROWS, TAIL_STEPS, TAIL_START, TAIL_CUT = 8_000, 25, (1.0, 3.0, 10.0), 0.0025
@@ -101,7 +102,7 @@ def with_tails(maps: Maps, spec: Spec, batches: Batches) -> Maps:
     few = _few(batches)
     square = maps.residual(few) ** 2
     least = np.full(spec.features, 1e-6)
-    least[spec.numeric] = 0.5 * spec.half
+    least[spec.numeric] = LEAST_SIGMA * spec.half
     present = np.ones(square.shape, dtype=bool)  # a missing number says nothing of its spread
     gated = spec.gate >= 0
     present[:, spec.numeric[gated]] = few[:, spec.gate[gated]] == 0

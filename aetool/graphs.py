@@ -23,6 +23,7 @@ from aetool.model import Spec
 
 OPSET, IR_VERSION = 20, 9
 SMALLEST_MASS = 32 * math.log(2)  # no number costs more than 32 bits under one Gaussian
+LEAST_SIGMA = 0.35  # deviation of a number, in half-widths of its bucket
 THIN = 0.03  # buckets thinner than this many sigma use the density: a difference would cancel
 # erfc by Chebyshev fitting, relative error below 1.2e-7 everywhere (Numerical Recipes, 2nd ed.,
 # section 6.2, erfcc); powers of t = 1 / (1 + x / 2), constant first
@@ -316,7 +317,8 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: npt.NDArray[Any]
         t = g.op("Mul", t, g.const(spec.curved))
         cosh = g.op("Mul", g.op("Add", g.op("Exp", t), g.op("Exp", g.op("Neg", t))), g.const(0.5))
         half = g.op("Div", half, cosh)
-    least = 4.0 if spec.shape else 0.5
+    # of half a bucket, so that the next value to one that all rows have costs some nine bits
+    least = 4.0 if spec.shape else LEAST_SIGMA
     sigma = g.op("Max", g.const(scale), g.op("Mul", half, g.const(least)))
     d = g.op("Div", g.op("Abs", g.op("Sub", z, mean)), sigma)
     d = g.op("Min", d, g.const(40.0))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
-from aetool.graphs import ERFC, SMALLEST_MASS, THIN
+from aetool.graphs import ERFC, LEAST_SIGMA, SMALLEST_MASS, THIN
 from aetool.model import Spec
 
 START_SCALE, START_WEIGHT = (1.0, 4.0), (0.95, 0.05)
@@ -144,7 +144,7 @@ class Likelihood(nn.Module):
         if self.spec.shape:
             scale = torch.maximum(self.log_scale.exp(), PIXEL_FLOOR * self.half_width)
             return scale, torch.ones_like(scale)
-        scale = torch.maximum(self.log_scale.exp(), 0.5 * self.half_width)
+        scale = torch.maximum(self.log_scale.exp(), LEAST_SIGMA * self.half_width)
         if self.shared:
             return scale, torch.ones_like(scale)
         return scale, torch.softmax(self.weight_logit, dim=0)
@@ -191,7 +191,7 @@ class Likelihood(nn.Module):
         if self.spec.shape:
             sigma = torch.maximum(self.log_scale[0].exp(), PIXEL_FLOOR * half)
             return thin_bucket_nats(z, mean, sigma, half)
-        sigma = torch.maximum(self.log_scale.exp()[:, None], 0.5 * half)
+        sigma = torch.maximum(self.log_scale.exp()[:, None], LEAST_SIGMA * half)
         weight = F.log_softmax(self.weight_logit, dim=0)[:, None]
         return -torch.logsumexp(weight - bucket_nats(z, mean, sigma, half), dim=0)
 

@@ -285,7 +285,10 @@ def _scorer(
         )
     # the records are judged that the model is fitted on: anomalies are among them
     bundle = fitting.fit_source(source, dataclasses.replace(options, robust=True))
-    return _scorer(source, bundle, None, device)
+    session = bundle.session("score.onnx", device)
+    # no other records are to come: how rare a score is, it is among these
+    held = Calibration.of(_all_scores(source, bundle, session)[:, None], kept=EXACT)
+    return session, bundle, dataclasses.replace(held, typical=bundle.calibration.typical)
 
 
 def check_kind(source: TableSource | ImageSource, model: Bundle) -> None:

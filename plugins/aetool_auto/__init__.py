@@ -19,7 +19,7 @@ def aetool_models() -> Iterable[Model]:
         members=(
             Member("pca", fits=TABLES | {"context"}, withstands=True),
             Member("neighbours", fits=TABLES),
-            Member("elm", fits=TABLES, withstands=True),
+            Member("elm", {"latent": 128}, fits=TABLES, withstands=True),
             Member("denoising", DEEP, seconds=30.0),
         ),
     )

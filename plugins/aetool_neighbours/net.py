@@ -9,7 +9,7 @@ from aetool.errors import DataError
 from aetool.model import Float, Int
 from aetool.prototypes import Prototypes
 
-MOST, NUMBERS = 4096, 1 << 18  # rows remembered, and numbers in all of them, by default
+MOST, NUMBERS = 4096, 1 << 16  # rows remembered, and numbers in all of them, by default
 USUAL = 0.5  # part of the rows: where more than this part repeat others, to repeat is usual
 
 
