@@ -24,7 +24,8 @@ from aetool.model import Float, Int, Spec
 
 GOLDEN = 0.6180339887498949  # multiples of it spread most evenly over 0 .. 1 (Knuth, TAOCP 6.4)
 STIR = 1009.0  # stirs rows that differ by a thousandth of a deviation into different folds
-FREQUENT = 0.1  # rows of which there are more than this part stay in every model: they are usual
+FREQUENT = 0.1  # part of the rows: equal rows of more than this are usual
+REPETITIVE = 0.5  # part of the rows that repeat others, above which to repeat is usual
 STRETCHES = 3  # of rows, in each fold of stretches
 
 
@@ -49,12 +50,30 @@ def stretch_folds(rows: int, folds: int) -> Int:
     return np.asarray(np.arange(rows) * (folds * STRETCHES) // rows % folds)
 
 
-def frequent(features: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """(rows,) bool: the rows that more than a tenth of all rows are equal to."""
-    flat = np.ascontiguousarray(features.reshape(len(features), -1))
+def staying(
+    features: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """(rows,) bool: of the rows that are kept, those that stay when their fold is left out.
+
+    Rows that equal each other are left out together, for a few that lie apart would vouch for one
+    another; unless there are so many that to be like them is usual: more than a tenth of all rows.
+    Where more than half of the rows repeat others, as where columns hold few values, to repeat is
+    usual, and of equal rows all but one stay: each is judged by the others.
+    """
+    rows = np.flatnonzero(kept)
+    flat = np.ascontiguousarray(features.reshape(len(features), -1)[rows])
     keys = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
-    _, place, count = np.unique(keys, return_inverse=True, return_counts=True)
-    return np.asarray(count[place.ravel()] > FREQUENT * len(flat))
+    _, first, place, count = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
+    equals = count[place.ravel()]
+    stays = equals > FREQUENT * len(rows)
+    if (equals > 1).mean() > REPETITIVE:
+        stays = np.ones(len(rows), dtype=bool)
+        stays[first] = False
+    out = np.zeros(len(features), dtype=bool)
+    out[rows] = stays
+    return out
 
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:

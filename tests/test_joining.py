@@ -144,7 +144,9 @@ def test_one_scale_for_all_is_taught_by_squared_errors(clusters):
     x = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))
     mean = torch.zeros(4000, 3, requires_grad=True)
     net.train()(x, mean).sum().backward()
-    assert torch.allclose(mean.grad, mean.detach() - x, rtol=1e-3), "the gradient of half the squared error"
+    assert torch.allclose(mean.grad, mean.detach() - x, rtol=1e-3), (
+        "the gradient of half the squared error"
+    )
     for _ in range(400):
         net.zero_grad()
         net(x, mean.detach()).sum(dim=1).mean().backward()
