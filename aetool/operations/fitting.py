@@ -405,10 +405,10 @@ def fair_score(net: Any, params: Any, prepared: Prepared) -> bytes | None:
         return None
     folds = CONTENT_FOLDS if flat.size <= MANY_NUMBERS else FEW_CONTENT_FOLDS
     fold = content.content_folds(flat, prepared.spec, folds)
-    usual = content.frequent(flat)
+    again = content.spares(flat, kept)
     scores = []
     for k in range(folds):
-        others = ((fold != k) | usual) & kept
+        others = (kept & (fold != k)) | again
         if others.sum() < LEAST_OTHERS * kept.sum():  # rows of few contents
             others = kept
         scores.append(solve(net, params, prepared, others)[0]["score.onnx"])
