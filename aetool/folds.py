@@ -24,6 +24,7 @@ from aetool.model import Float, Int, Spec
 
 GOLDEN = 0.6180339887498949  # multiples of it spread most evenly over 0 .. 1 (Knuth, TAOCP 6.4)
 STIR = 1009.0  # stirs rows that differ by a thousandth of a deviation into different folds
+FREQUENT = 0.1  # rows of which there are more than this part stay in every model: they are usual
 STRETCHES = 3  # of rows, in each fold of stretches
 
 
@@ -48,19 +49,12 @@ def stretch_folds(rows: int, folds: int) -> Int:
     return np.asarray(np.arange(rows) * (folds * STRETCHES) // rows % folds)
 
 
-def spares(features: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """(rows,) bool: of the rows that are kept, those that an earlier kept row is equal to.
-
-    They stay when their fold is left out: a row that occurs n times is judged by the n - 1 others,
-    as if it alone had been left out.
-    """
-    rows = np.flatnonzero(kept)
-    flat = np.ascontiguousarray(features.reshape(len(features), -1)[rows])
+def frequent(features: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """(rows,) bool: the rows that more than a tenth of all rows are equal to."""
+    flat = np.ascontiguousarray(features.reshape(len(features), -1))
     keys = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
-    again = np.zeros(len(features), dtype=bool)
-    again[rows] = True
-    again[rows[np.unique(keys, return_index=True)[1]]] = False
-    return again
+    _, place, count = np.unique(keys, return_inverse=True, return_counts=True)
+    return np.asarray(count[place.ravel()] > FREQUENT * len(flat))
 
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:

@@ -405,10 +405,10 @@ def fair_score(net: Any, params: Any, prepared: Prepared) -> bytes | None:
         return None
     folds = CONTENT_FOLDS if flat.size <= MANY_NUMBERS else FEW_CONTENT_FOLDS
     fold = content.content_folds(flat, prepared.spec, folds)
-    again = content.spares(flat, kept)
+    usual = content.frequent(flat)
     scores = []
     for k in range(folds):
-        others = (kept & (fold != k)) | again
+        others = ((fold != k) | usual) & kept
         if others.sum() < LEAST_OTHERS * kept.sum():  # rows of few contents
             others = kept
         scores.append(solve(net, params, prepared, others)[0]["score.onnx"])
