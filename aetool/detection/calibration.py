@@ -20,7 +20,7 @@ MOST_SHAPE = 0.5  # of the tail
 PRIOR_SHAPE, PRIOR_WEIGHT = 0.1, 50  # what a shape is taken for before any excess; as if so many
 FAR, DOUBT = 6.0, 100  # body scales at which excesses are cut; times less than once in the rows
 CUT, ROUNDS = 5.0, 20  # mean excesses at which an excess is cut; until it changes no more
-LEAST_SPREAD = 1e-6  # of the scores, beside their size: equal scores are all usual
+LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all usual
 
 
 def tail_scale(excess: Float) -> float:
