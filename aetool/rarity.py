@@ -15,6 +15,10 @@ from aetool.model import Float
 TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
 BODY = (1.0, 0.75, 0.5, 0.35, 0.25, 0.175, 0.125, TAIL)  # parts above which scores are kept
 LEAST_SCALE = 1e-3  # of the tail, beside the spread of the middle 80 %
+ROUNDED = 1e-4  # the same, beside the scores: those of equal rows differ by float32's rounding
+LEAST_TAIL = (
+    0.05  # bits: the scale of the tail of joined scores, beside what rounding makes of them
+)
 EXACT, ROOM = 24.0, 8.0  # bits beyond one in rows + 1 that count in full; and what is left above
 
 
@@ -40,7 +44,7 @@ class Rarity:
         bits = -np.log2(BODY)
         low, high = np.quantile(held_out, [0.1, 0.9])
         scale = tail_scale(held_out[held_out > scores[-1]] - scores[-1])
-        scale = max(scale, LEAST_SCALE * float(high - low), 1e-6 * max(1.0, abs(float(high))))
+        scale = max(scale, LEAST_SCALE * float(high - low), ROUNDED * max(1.0, abs(float(high))))
         # of equal scores the lowest part holds: a score that most records have is not rare
         kept = np.append(np.diff(scores) > 1e-6 * scale, True)
         first = np.searchsorted(scores, scores[kept], side="left")

@@ -162,3 +162,17 @@ def test_an_order_by_no_column_is_refused(fitted):
     told = {**fitted.schema.to_json(), "order": "zz"}
     with pytest.raises(ValueError, match="ordered by"):
         type(fitted.schema).from_json(told)
+
+
+def test_fewer_rows_than_are_given_before_each():
+    frame = pd.DataFrame({"v": [1.0, 2.0, 4.0]})
+    made = operations.fit(frame, FitOptions("pca", context=5))
+    X = made.schema.encode(open_source(frame).head(3), "frame")
+    wide = History(made.schema).wide(X, open_source(frame).head(3))
+    nan = np.nan
+    assert np.array_equal(
+        wide,
+        [[1, nan, nan, nan, nan, nan], [2, 1, nan, nan, nan, nan], [4, 2, 1, nan, nan, nan]],
+        equal_nan=True,
+    )
+    assert np.isfinite(operations.score(frame, made, "cpu")).all()

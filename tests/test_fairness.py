@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from aetool import folds, operations, plugins, rarity
 from aetool.detection import reasons
 from aetool.detection.calibration import Calibration, Tail
+from aetool.errors import BundleError
 from aetool.graphs import Graph
 from aetool.model import make_params
 from aetool.operations import FitOptions, fitting
@@ -230,3 +231,22 @@ def test_the_column_whose_mending_helps_is_named_first():
     X, expected = np.array([[1.0, 9.0]]), np.array([[5.0, 2.0]])
     scores = lambda x: np.abs(x[:, 0] - 1) + 10 * np.abs(x[:, 1] - 2)  # noqa: E731
     assert reasons.by_mending(schema, X, expected, [[0, 1]], scores) == [[1, 0]]
+
+
+@pytest.mark.parametrize("plugin", FAIR)
+def test_rows_that_are_all_equal_are_no_anomalies(plugin, tmp_path):
+    frame = pd.DataFrame({"a": [1] * 100, "b": ["z"] * 100, "c": [2.5] * 100})
+    pictures = tmp_path / "pictures.npz"
+    np.savez(pictures, x=np.full((60, 8, 8), 7, np.uint8))
+    for data in (frame, pictures):
+        made = operations.fit(data, FitOptions(plugin, max_time=5))
+        assert operations.detect(data, made).flagged == 0
+    other = frame.assign(a=[1] * 99 + [2])
+    assert operations.detect(other, operations.fit(frame, FitOptions(plugin))).row.tolist() == [99]
+
+
+def test_a_calibration_without_a_tail_is_of_an_earlier_version():
+    data = Calibration.of(np.arange(50.0)[:, None]).to_json()
+    del data["tail"]
+    with pytest.raises(BundleError, match="earlier version"):
+        Calibration.from_json(data)

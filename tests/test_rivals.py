@@ -12,7 +12,7 @@ from aetool import bundle as bundles
 from aetool import operations
 from aetool.codec.archive import Archive
 from aetool.codec.lossy import bound_of_error
-from aetool.errors import ArchiveError, ParamError
+from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.operations import CompressOptions, FitOptions, exact_job, rivals
 from tests.conftest import write_rows
 
@@ -339,3 +339,21 @@ def test_bounds_that_cannot_be():
     assert bound_of_error(x, 0.0, 0) == bound_of_error(np.zeros(4), 1.0, 0) == 0
     assert bound_of_error(x, 1e-9, 0) == bound_of_error(np.zeros(0), 1.0, None) == 0
     assert bound_of_error(np.array([np.nan, 7.0]), 1e9, 2) == Fraction(1401, 200)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_code_that_nothing_depends_on_is_stored_without_a_step_of_zero(tmp_path):
+    source = tmp_path / "one.csv"
+    pd.DataFrame({"a": list("abca") * 20}).to_csv(source, index=False)
+    figures = operations.compress(source, tmp_path / "one.aez", options=CompressOptions(lossy=True))
+    assert figures["taken"] == "exact"
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_whose_squares_overflow_are_refused_in_words(tmp_path):
+    source = tmp_path / "huge.csv"
+    numbers = np.random.default_rng(0).normal(size=100)
+    numbers[3] = 1e308
+    pd.DataFrame({"a": numbers, "b": np.arange(100) % 7}).to_csv(source, index=False)
+    with pytest.raises(DataError, match="numbers of 'a' are too large"):
+        operations.compress(source, tmp_path / "huge.aez", options=CompressOptions(lossy=True))

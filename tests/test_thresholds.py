@@ -104,6 +104,8 @@ def test_thresholds_that_cannot_be(model, tmp_path):
     data = plain(50, 0)
     with pytest.raises(ParamError, match="--fdr must lie"):
         operations.detect(data, model, fdr=1.0)
+    with pytest.raises(ParamError, match="--threshold nan"):
+        operations.detect(data, model, threshold=float("nan"))
     with pytest.raises(ParamError, match="exclude"):
         operations.detect(data, model, fdr=0.1, top=3)
     with pytest.raises(ParamError, match="needs a model"):

@@ -99,7 +99,8 @@ def choose(
     effect = gain * deviation
     kept = np.sort(np.argsort(-effect)[: latent or size])
     unit = 1 / np.maximum(gain, 1e-6 * max(float(gain.max()), 1e-12))
-    weight = float((effect[kept] ** 2).mean()) ** 0.5
+    # where no unit does anything any step will do but 0
+    weight = float((effect[kept] ** 2).mean()) ** 0.5 or 1.0
 
     def at(scale: float) -> Quantiser:
         return Quantiser(centre, scale * weight * unit, kept)

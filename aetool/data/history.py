@@ -30,6 +30,8 @@ class History:
             seen = np.concatenate([known, X[rows]])
             for k in range(steps + 1):
                 first = max(0, k - len(known))  # rows that have one k before them begin here
+                if first >= len(rows):
+                    break
                 whole = seen[len(known) + first - k : len(seen) - k]
                 out[rows[first:], k * columns : (k + 1) * columns] = whole
             self.last[name] = seen[max(0, len(seen) - steps) :]

@@ -20,7 +20,7 @@ MOST_SHAPE = 0.5  # of the tail
 PRIOR_SHAPE, PRIOR_WEIGHT = 0.1, 50  # what a shape is taken for before any excess; as if so many
 FAR, DOUBT = 6.0, 100  # body scales at which excesses are cut; times less than once in the rows
 CUT, ROUNDS = 5.0, 20  # mean excesses at which an excess is cut; until it changes no more
-LEAST_SPREAD = 1e-6  # of the scores, beside their size: equal scores are all usual
+LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all usual
 
 
 def tail_scale(excess: Float) -> float:
@@ -45,19 +45,20 @@ class Tail:
     shape: float
 
     @classmethod
-    def of(cls, scores: Float) -> Tail:
+    def of(cls, scores: Float, least: float = 0.0) -> Tail:
         """The tail of sorted scores, (n,), by probability-weighted moments (Hosking & Wallis 1987).
 
         Scores so far out that not one in a hundred such files would have one are left out first:
         anomalies among the scores, if they are few, move the tail little. How far that is tells an
         exponential tail; its scale is the mean excess, each excess cut at six times the scale by
         which scores fall off between their middle and their highest tenth. A shape read off few
-        scores is believed in part.
+        scores is believed in part. least: the smallest scale; differences of scores far below it
+        say nothing.
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
         median, start = (float(v) for v in np.quantile(scores, [0.5, 1 - TAIL]))
-        least = LEAST_SPREAD * max(abs(start), 1e-9)
+        least = max(least, LEAST_SPREAD * max(abs(start), 1e-9))
         excess = scores[scores > start] - start
         body = max((start - median) / math.log(0.5 / TAIL), least)
         scale = float(np.minimum(excess, FAR * body).mean()) if len(excess) else body
@@ -106,10 +107,11 @@ class Calibration:
         parts: npt.NDArray[np.floating[Any]],
         surprise: npt.NDArray[np.floating[Any]] | None = None,
         kept: int = KEPT,
+        least: float = 0.0,
     ) -> Calibration:
         """The calibration of held-out parts, (rows, columns + 1); surprise: (rows, columns), of
         each column given the others, where the model tells it apart. kept: of more scores than
-        these, ranks between are interpolated."""
+        these, ranks between are interpolated. least: the smallest scale of the tail."""
         scores = np.sort(parts.sum(axis=1, dtype=np.float64))
         n = len(scores)
         if n <= kept:
@@ -125,7 +127,7 @@ class Calibration:
             rounded,
             (keep + 1.0).astype(np.float64),
             np.array([float(f"{v:.5g}") for v in typical]),
-            Tail.of(scores),
+            Tail.of(scores, least),
         )
 
     def threshold(self, fpr: float | None = None) -> float:
@@ -176,7 +178,9 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
-        """The calibration that to_json wrote."""
+        """The calibration that to_json wrote; BundleError for any other."""
+        if "tail" not in data:
+            raise BundleError("a model of an earlier version, which told no tail: fit it again")
         made = cls(
             int(data["rows"]),
             np.array(data["scores"], dtype=np.float64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,8 @@ def detect(
         raise ParamError(f"--{said[0]} and --{said[1]} exclude each other")
     if calibration is not None and model is None:
         raise ParamError("--calibration needs a model (-m): what is learned here is of these data")
+    if threshold is not None and math.isnan(threshold):
+        raise ParamError("--threshold nan: write the score above which a record is an anomaly")
     for name in ("fpr", "fdr", "contamination"):
         _check_part(name, given[name])
     source = open_source(data)

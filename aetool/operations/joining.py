@@ -54,7 +54,9 @@ def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
         plugin=name,
         params={},
         graphs=graphs,
-        calibration=Calibration.of(rarity.joined(common, usual, rarities), surprise),
+        calibration=Calibration.of(
+            rarity.joined(common, usual, rarities), surprise, least=rarity.LEAST_TAIL
+        ),
         facts=facts,
         _sessions={},
     )

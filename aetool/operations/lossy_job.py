@@ -258,7 +258,8 @@ class LossyJob:
         d = np.where(both, np.where(both, x, 0.0) - np.where(both, decoded, 0.0), 0.0)
         same = (x == decoded) | (np.isnan(x) & np.isnan(decoded))
         wrong = np.where(number, ~both & ~same, ~same)
-        found.square = found.square + (d**2).sum(axis=0)
+        with np.errstate(over="ignore"):  # said by _summary
+            found.square = found.square + (d**2).sum(axis=0)
         found.largest = np.maximum(found.largest, np.abs(d).max(axis=0, initial=0.0))
         found.compared = found.compared + both.sum(axis=0)
         found.wrong = found.wrong + wrong.sum(axis=0)
@@ -279,6 +280,11 @@ class LossyJob:
             errors.append(entry["wrong"])
             if column.kind == "number":
                 rmse = float(found.square[i] / max(found.compared[i], 1)) ** 0.5
+                if not np.isfinite(rmse):
+                    raise DataError(
+                        f"{self.source.name}: the numbers of '{column.name}' are too large for "
+                        "their errors to be added up: leave --lossy out, or this column (--drop)"
+                    )
                 low, high = self.ranges[column.name]
                 entry |= {"rmse": rmse, "largest": float(found.largest[i])}
                 errors[-1] = min(1.0, rmse / (high - low or 1.0) + entry["wrong"])
