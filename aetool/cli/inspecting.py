@@ -48,6 +48,8 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_finite(found), indent=1))
         return
+    if "fidelity" in found:
+        found["fidelity"] = remarks.FIDELITY.get(found["fidelity"], found["fidelity"])
     for key, value in found.items():
         if isinstance(value, list) and not (value and isinstance(value[0], dict)):
             click.echo(f"{key.replace('_', ' '):16} {', '.join(map(_shown, value))}")
@@ -84,6 +86,10 @@ def _shown(value: Any) -> str:
     )
 
 
+def _listed(value: Any) -> str:
+    return " + ".join(value) if isinstance(value, list) else _shown(value)
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
@@ -110,7 +116,8 @@ def verify(files: tuple[str, ...], model: str | None, quiet: bool) -> int:
             worst = max(worst, 1 if isinstance(error, BundleError) else error.status)
             continue
         if not quiet:
-            click.echo(f"{file}: whole ({', '.join(f'{k} {v}' for k, v in found.items())})")
+            said = (f"{key} {_listed(value)}" for key, value in found.items())
+            click.echo(f"{file}: intact ({', '.join(said)})")
     return worst
 
 
