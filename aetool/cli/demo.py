@@ -102,6 +102,6 @@ def commands(deep: bool) -> list[str]:
         f"fit {pictures} -p pca -o @pictures.aem -f",
         f"detect {pictures} -m @pictures.aem --top 3 --format table",
         f"compress {pictures} -o @pictures.exact.aez -f",
-        f"compress {pictures} --lossy -m @pictures.aem -o @pictures.aez -f",
+        f"compress {pictures} --lossy --latent 32 -m @pictures.aem -o @pictures.aez -f",
         "decompress @pictures.aez -m @pictures.aem -o @pictures.restored.npz -f",
     ]
