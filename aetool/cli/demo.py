@@ -14,8 +14,7 @@ from aetool.errors import DataError
 DATA = Path(__file__).parent.parent / "demo"
 TABLE, PICTURES = "beijing_air.csv", "fashion_mnist.npz"
 DAMAGED = "damaged.csv"
-# (row counted from 1, column, cell): each lies within reach of a typing or unit error, and each is
-# odd beside the other cells of its row.
+# (row counted from 1, column, cell): what a slip of the hand or a broken sensor might have written.
 PLANTED = (
     (1001, "TEMP", "-20.5"),
     (2500, "CO", "9900"),
@@ -50,17 +49,20 @@ def demo(output: str) -> int:
     started = time.monotonic()
     worst = 0
     for line in commands(deep):
-        arguments = [str(folder / a[1:]) if a.startswith("@") else a for a in shlex.split(line)]
+        arguments = shlex.split(line)
+        for i, argument in enumerate(arguments):
+            if argument.startswith("@"):
+                arguments[i] = str(folder / argument[1:])
         click.echo(f"\n$ aetool {shlex.join(arguments)}")
         worst = max(worst, status(arguments))
-    models = len(list(folder.glob("*.aem")))
     if not deep:
         click.echo("\ndeep models were left out: run: pip install 'aetool[train]'")
-    ending = "a command above failed; " if worst else ""
-    click.echo(
-        f"\n{time.monotonic() - started:.0f} s: fitted {models} models, checked and stored 5,000 "
-        f"records and 400 pictures; {ending}all files are in {folder}/"
-    )
+    seconds = time.monotonic() - started
+    models = 3 if deep else 2
+    what = f"fitted {models} models, checked and stored 5,000 records and 400 pictures"
+    if worst:
+        what = "a command above failed"
+    click.echo(f"\n{seconds:.0f} s: {what}; all files are in {folder}/")
     return worst
 
 
@@ -71,9 +73,10 @@ def plant(table: Path, damaged: Path) -> list[str]:
     said = []
     for row, column, cell in PLANTED:
         cells = lines[row].split(",")
-        before, cells[columns.index(column)] = cells[columns.index(column)], cell
+        place = columns.index(column)
+        said.append(f"row {row}: {column} {cells[place]} -> {cell}")
+        cells[place] = cell
         lines[row] = ",".join(cells)
-        said.append(f"row {row}: {column} {before} -> {cell}")
     damaged.write_text("\n".join(lines) + "\n")
     return said
 

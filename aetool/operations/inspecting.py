@@ -79,7 +79,7 @@ def _plain(graph: bytes) -> bytes:
         return graph
     del model.graph.initializer[:]
     model.graph.initializer.extend(constants)
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
