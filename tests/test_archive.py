@@ -29,7 +29,7 @@ def test_text_is_restored_byte_for_byte(tmp_path, raw):
     source = tmp_path / "t.csv"
     source.write_bytes(raw)
     facts = operations.compress(source, tmp_path / "t.aez")
-    assert facts["fidelity"] == "bytes"
+    assert facts["fidelity"] == "lossless"
     assert back(tmp_path / "t.aez", tmp_path / "o").read_bytes() == raw
 
 
@@ -38,7 +38,7 @@ def test_other_files_are_restored_byte_for_byte(tmp_path):
     kept = CompressOptions(keep_files=True)
     assert (
         operations.compress(tmp_path / "t.parquet", tmp_path / "t.aez", options=kept)["fidelity"]
-        == "bytes"
+        == "lossless"
     )
     out = back(tmp_path / "t.aez", tmp_path / "o")
     assert out.read_bytes() == (tmp_path / "t.parquet").read_bytes()

@@ -157,13 +157,13 @@ def test_info_and_verify(run, rows_csv, pca, tmp_path):
     assert "fidelity" in run("info", archive).out and "threshold" in run("info", pca).out
     assert json.loads(run("info", archive, "--json").out)["rows"] == 300
     assert json.loads(run("info", pca, "--json").out)["data"] == "table"
-    assert run("verify", archive, pca).out.count("whole") == 2
+    assert run("verify", archive, pca).out.count(": intact (") == 2
     damaged = tmp_path / "bad.aez"
     raw = bytearray(archive.read_bytes())
     raw[len(raw) // 2] ^= 4
     damaged.write_bytes(raw)
     done = run("verify", damaged, archive)
-    assert done.status == 1 and "damaged" in done.err and done.out.count("whole") == 1
+    assert done.status == 1 and "damaged" in done.err and done.out.count(": intact (") == 1
     model = tmp_path / "bad.aem"
     raw = bytearray(pca.read_bytes())
     raw[999] ^= 4

@@ -1,43 +1,415 @@
-"""What the README says works: its commands and its Python are run as they stand."""
+"""What the README says is true: its commands and its Python are run as they stand, the outputs it
+shows are compared, and what each command leaves is judged."""
 
+import functools
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from aetool.cli import status
-from tests.conftest import DEMO
+import aetool
+from aetool import operations
+from aetool.cli import demo, status
+from tests.conftest import DEMO, Ran
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+AIR = DEMO / "beijing_air.csv"
+PLANTED = [row for row, _, _ in demo.PLANTED]
+NEAR = 0.02  # relative: printed results of floating point, and bytes that depend on them
+CHECKS = {}  # by command line: what must be true after it
+
+
+def after(line):
+    """Declares the check of a command of the README."""
+
+    def declare(check):
+        CHECKS[line] = check
+        return check
+
+    return declare
 
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
 
 
+def commands():
+    """(line, what the README shows that it prints) of every console block, in order."""
+    found = []
+    for line in "".join(blocks("console")).splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def alike(shown, printed):
+    """Whether two lines are equal but for small differences of results in floating point: numbers
+    with a decimal point or a comma of thousands, and expected values. Rows and counts are exact."""
+    number = r"(expected -?\d[\d.,]*\d|expected \d|-?\d+\.\d+|\d{1,3}(?:,\d{3})+)"
+    ours, theirs = re.split(number, shown), re.split(number, printed)
+    if len(ours) != len(theirs) or ours[::2] != theirs[::2]:
+        return False
+    pairs = zip(ours[1::2], theirs[1::2], strict=True)
+    value = lambda text: float(text.removeprefix("expected ").replace(",", ""))  # noqa: E731
+    return all(value(a) == pytest.approx(value(b), rel=NEAR) for a, b in pairs)
+
+
+def said(*arguments, capfd):
+    """A further command, run for a check."""
+    capfd.readouterr()
+    code = status([str(a) for a in arguments])
+    return Ran(code, *capfd.readouterr())
+
+
+@functools.cache
+def table(path="air.csv"):
+    return pd.read_csv(path)
+
+
+def errors(path):
+    """By column of numbers: root mean square error in standard deviations; the mean has 1."""
+    original, restored = pd.read_csv("air.csv"), pd.read_csv(path)
+    assert list(restored) == list(original) and len(restored) == len(original)
+    numeric = original.select_dtypes("number")
+    squares = np.square(numeric - restored[list(numeric)])
+    return np.sqrt(squares.mean()) / numeric.std()
+
+
+def explained(path):
+    """Part of the variance of the columns of numbers that a restored table has."""
+    return 1 - float(np.square(errors(path)).mean())
+
+
+def flagged(model, capfd, *options):
+    """Rows of the damaged table that are flagged, as printed."""
+    demo.plant(Path("air.csv"), Path("damaged.csv"))
+    chosen = ["-m", model] if model else []
+    done = said("detect", "damaged.csv", *chosen, *options, capfd=capfd)
+    assert done.status == 0, done.err
+    lines = done.out.splitlines()[1:]
+    for row, column, _ in demo.PLANTED:
+        why = [line.split(",")[3].strip('"') for line in lines if line.startswith(f"{row},")]
+        assert why and why[0].startswith(f"{column}="), f"{row}: {column} is not named first"
+    return [int(line.split(",")[0]) for line in lines]
+
+
+@after("aetool fit air.csv --codec -o air.aem")
+def _(ran, capfd):
+    assert flagged("air.aem", capfd) == PLANTED, "by its own threshold"
+    assert sorted(flagged("air.aem", capfd, "--top", 4)) == PLANTED
+    # the anomalies of a file are found in that file, too
+    assert said("fit", "damaged.csv", "-o", "damaged.aem", capfd=capfd).status == 0
+    own = flagged("damaged.aem", capfd)
+    assert set(PLANTED) <= set(own) and len(own) <= 0.002 * 5000
+
+
+@after("aetool detect air.csv -m air.aem --top 3 --id time")
+def _(ran, capfd):
+    scores = [float(line.split(",")[1]) for line in ran.out.splitlines()[1:]]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+
+
+@after("aetool compress air.csv -m air.aem -o air.aez")
+def _(ran, capfd):
+    plain = operations.compress("air.csv", "plain.aez")["archive_bytes"]
+    assert Path("air.aez").stat().st_size / plain == pytest.approx(0.95, abs=0.005), "5 % less"
+
+
+@after("aetool export air.aem -o onnx --verify")
+@after("aetool export vae.aem -o vae_onnx --verify")
+def _(ran, capfd):
+    assert float(ran.out.split()[-1]) < 1e-5
+    assert "\x1b" not in ran.err and "arning" not in ran.err
+    folder = Path("vae_onnx" if Path("vae_onnx").exists() else "onnx")
+    assert {p.stem for p in folder.glob("*.onnx")} == {"encoder", "decoder", "score"}
+
+
+@after("aetool detect air.csv --id time")
+def _(ran, capfd):
+    rows = flagged(None, capfd)
+    assert set(PLANTED) <= set(rows) and len(rows) <= 0.002 * 5000
+
+
+@after("aetool detect air.csv -m air.aem --fpr 1% --count")
+def _(ran, capfd):
+    assert 0 < int(ran.out) <= 0.015 * 5000
+
+
+@after("aetool detect air.csv -m air.aem --top 20 --append --format jsonl -o odd.jsonl")
+def _(ran, capfd):
+    records = [json.loads(line) for line in Path("odd.jsonl").read_text().splitlines()]
+    scores = [record["score"] for record in records]
+    assert len(records) == 20 and scores == sorted(scores, reverse=True)
+    assert {98, 1584} <= {record["row"] for record in records[:5]}
+    assert all(r["PM10"] == table().astype(str)["PM10"][r["row"] - 1].removesuffix(".0")
+               for r in records if r["PM10"] != "NA")  # fmt: skip
+
+
+@after("aetool detect air.csv -m air.aem --max-flagged 5% --count")
+def _(ran, capfd):
+    assert int(ran.out) == 0, "as it says of the file that was fitted"
+
+
+@after("aetool fit air.csv --label wd --normal N,NNE,NE -o north.aem")
+def _(ran, capfd):
+    assert "wd" not in [c.name for c in aetool.load("north.aem").schema.modelled]
+
+
+@after("aetool evaluate air.csv -m north.aem --label wd --normal N,NNE,NE")
+def _(ran, capfd):
+    figures = dict(line.rsplit(maxsplit=1) for line in ran.out.splitlines())
+    assert float(figures["auroc"]) > 0.65, "chance has 0.5"
+    assert float(figures["average precision"]) > 4003 / 5000 + 0.05, "chance has their part"
+
+
+def network(name, ran, capfd):
+    """A code in use, better than PCA of its size, as printed and by our own reckoning."""
+    used, units, ours, pca = re.search(
+        r"code: ([\d.]+) of (\d+) units in use, explains ([\d.]+) % .*PCA of \d+: ([\d.]+) %",
+        ran.err,
+    ).groups()
+    assert used == units and float(ours) > float(pca) > 85 and "warning" not in ran.err
+    model, linear = aetool.load(name), aetool.fit("air.csv", plugin="pca", latent=int(units))
+    codes = model.encode(table())
+    assert codes.std(axis=0).min() > 0.05
+    worth = {}
+    for one in (model, linear):
+        one.decode(one.encode(table())).to_csv("decoded_here.csv", index=False)
+        worth[one] = explained("decoded_here.csv")
+    assert worth[model] > worth[linear] + 0.03, worth
+
+
+@after("aetool fit air.csv -p vae -o vae.aem")
+def _(ran, capfd):
+    network("vae.aem", ran, capfd)
+    assert sorted(flagged("vae.aem", capfd, "--top", 4)) == PLANTED
+    assert set(PLANTED) <= set(flagged("vae.aem", capfd))
+
+
+@after("aetool detect air.csv -m vae.aem --top 5")
+def _(ran, capfd):
+    assert len(ran.out.splitlines()) == 6
+
+
+@after("aetool sample -m vae.aem -n 500 -o drawn.csv")
+def _(ran, capfd):
+    drawn, data = pd.read_csv("drawn.csv"), table()
+    assert len(drawn) == 500 and set(drawn["wd"].dropna()) <= set(data["wd"].dropna())
+    assert (drawn.isna().mean() - data.isna().mean()).abs().max() < 0.03, "gaps as often"
+    numeric = data.select_dtypes("number")
+    off = (drawn[list(numeric)].mean() - numeric.mean()).abs() / numeric.std()
+    assert off.max() < 0.25
+    ratio = drawn[list(numeric)].std() / numeric.std()
+    assert ratio.drop("RAIN").between(0.7, 1.3).all(), "RAIN is 0 but for one hour in 25"
+    assert (drawn[list(numeric)].corr() - numeric.corr()).abs().drop("RAIN")["PM2.5"].max() < 0.2
+
+
+@after("aetool sample -m vae.aem --like air.csv --spread 0.2 -o near_air.csv")
+def _(ran, capfd):
+    assert errors("near_air.csv").max() < 0.7, "near each"
+    assert not pd.read_csv("near_air.csv").equals(table())
+
+
+@after("aetool fit air.csv -p denoising -o clean.aem")
+def _(ran, capfd):
+    network("clean.aem", ran, capfd)
+
+
+@after("aetool denoise air.csv -m clean.aem --fill-missing -o filled.csv")
+def _(ran, capfd):
+    filled, data = pd.read_csv("filled.csv"), table()
+    numeric = list(data.select_dtypes("number"))
+    assert data[numeric].isna().any().any() and not filled[numeric].isna().any().any()
+    there = data[numeric].notna()
+    assert (filled[numeric][there] == data[numeric])[there].stack().all(), "nothing else changed"
+    # of known cells, hidden: filled better than by the column's mean
+    hidden = there & (np.random.default_rng(0).random(there.shape) < 0.03)
+    gappy = data.copy()
+    gappy[numeric] = gappy[numeric].mask(hidden)
+    gappy.to_csv("gappy.csv", index=False)
+    done = said("denoise", "gappy.csv", "-m", "clean.aem", "--fill-missing", "-o", "mended.csv",
+                capfd=capfd)  # fmt: skip
+    assert done.status == 0, done.err
+    mended = pd.read_csv("mended.csv")[numeric]
+    ours = np.square((mended - data[numeric])[hidden]).mean()
+    mean = np.square((gappy[numeric].mean() - data[numeric])[hidden]).mean()
+    assert (ours < 0.6 * mean).all(), ours / mean
+
+
+@after("aetool denoise filled.csv -m clean.aem -o smooth.csv")
+def _(ran, capfd):
+    assert explained("smooth.csv") > 0.9
+
+
+@after("aetool encode air.csv -m clean.aem --id time -o codes.csv")
+def _(ran, capfd):
+    codes = pd.read_csv("codes.csv")
+    assert list(codes["time"]) == list(table()["time"])
+    assert codes.filter(regex="^z").std().min() > 0.05
+
+
+@after("aetool decode codes.csv -m clean.aem -o decoded.csv")
+def _(ran, capfd):
+    restored = pd.read_csv("decoded.csv")
+    numeric = table().select_dtypes("number")
+    squares = np.square(restored[list(numeric)] - numeric).mean() / numeric.var()
+    assert squares.mean() < 0.1 and squares.max() < 0.2, "the mean has 1"
+
+
+@after("aetool encode air.csv -O latent=2 --plot map.png --color TEMP")
+def _(ran, capfd):
+    from PIL import Image
+
+    picture = Image.open("map.png").convert("RGB")
+    assert len(picture.getcolors(1 << 20)) > 100, "coloured by a number"
+
+
+@after("aetool similar air.csv --row 98 --in air.csv -m clean.aem -k 3 --id time,PM10")
+@after("aetool similar air.csv --row 98 --in air.csv -m clean.aem -k 3 --binary")
+@after("aetool similar air.csv --row 98 --in code.aez -m vae.aem -k 5")
+def _(ran, capfd):
+    rows = [int(line.split(",")[2]) for line in ran.out.splitlines()[1:]]
+    assert rows[0] == 98 and 1584 in rows, "itself, then the other storm"
+
+
+@after("aetool fit air.csv -p pca -O probabilistic=true -o ppca.aem")
+def _(ran, capfd):
+    assert aetool.load("ppca.aem").latent == 8
+    done = said("detect", "damaged.csv", "-m", "ppca.aem", "--top", 50, capfd=capfd)
+    assert set(PLANTED) <= {int(line.split(",")[0]) for line in done.out.splitlines()[1:]}
+
+
+@after("aetool info ppca.aem --loadings")
+def _(ran, capfd):
+    parts = [float(p) for p in re.findall(r"explained ([\d.]+)", ran.out)]
+    assert parts == sorted(parts, reverse=True) and 0.9 < sum(parts) < 1
+    numeric = table().select_dtypes("number").corr()
+    assert numeric.loc["CO", "PM2.5"] > 0.5, "as both load on z0 alike"
+    first = ran.out.splitlines()[1]
+    assert re.search(r"CO (?P<sign>-?)0\.\d+  PM2.5 (?P=sign)0\.\d+", first)
+
+
+@after("aetool compress air.csv")
+def _(ran, capfd):
+    import lzma
+
+    data = Path("air.csv").read_bytes()
+    assert Path("air.csv.aez").stat().st_size < 0.8 * len(lzma.compress(data, preset=9))
+
+
+@after("aetool decompress air.csv.aez -o same.csv")
+def _(ran, capfd):
+    assert Path("same.csv").read_bytes() == AIR.read_bytes()
+
+
+@after("aetool decompress air.csv.aez -c --rows 100:103 --columns time,TEMP")
+def _(ran, capfd):
+    lines = [",".join((c[0], c[7])) for c in (s.split(",") for s in AIR.read_text().splitlines())]
+    assert ran.out.splitlines() == [lines[0], *lines[101:104]]
+
+
+@after("aetool compress air.csv --max-error 1% --max-error TEMP=0.5 -o bounded.aez")
+def _(ran, capfd):
+    operations.decompress("bounded.aez", "bounded.csv")
+    data, restored = table(), pd.read_csv("bounded.csv")
+    numeric = data.select_dtypes("number")
+    bound = 0.01 * (numeric.max() - numeric.min())
+    bound["TEMP"] = 0.5
+    largest = (restored[list(numeric)] - numeric).abs().max()
+    assert (largest <= bound * (1 + 1e-12)).all() and largest["TEMP"] > 0.3
+    exact = ["time", "wd"]
+    assert restored[exact].equals(data[exact]) and restored.isna().equals(data.isna())
+    assert Path("bounded.aez").stat().st_size < 0.7 * Path("air.csv.aez").stat().st_size
+
+
+@after("aetool compress air.csv --best -o small.aez")
+def _(ran, capfd):
+    assert Path("small.aez").stat().st_size <= Path("air.csv.aez").stat().st_size
+
+
+@after("aetool info bounded.aez")
+def _(ran, capfd):
+    assert (
+        "fidelity         bounded" in ran.out and "TEMP                     largest 0.5" in ran.out
+    )
+
+
+@after("aetool verify air.csv.aez bounded.aez small.aez vae.aem")
+def _(ran, capfd):
+    assert ran.out.count(": intact (") == 4
+    data = bytearray(Path("small.aez").read_bytes())
+    data[len(data) // 2] ^= 1
+    Path("broken.aez").write_bytes(data)
+    assert said("verify", "broken.aez", capfd=capfd).status == 1
+
+
+@after("aetool verify air.aez -m air.aem")
+def _(ran, capfd):
+    assert ": intact (" in ran.out
+
+
+@after("aetool decompress air.aez -m air.aem -o again.csv")
+def _(ran, capfd):
+    assert Path("again.csv").read_bytes() == AIR.read_bytes()
+
+
+@after("aetool compress air.csv --lossy -m vae.aem -o near.aez")
+def _(ran, capfd):
+    assert Path("near.aez").stat().st_size < Path("air.csv.aez").stat().st_size
+
+
+@after("aetool compress air.csv --lossy-only -m vae.aem -o code.aez")
+def _(ran, capfd):
+    with aetool.open("code.aez") as archive:
+        assert archive.facts["bytes"]["code"] > 5000, "a byte a record at least"
+    assert Path("code.aez").stat().st_size < 0.5 * Path("air.csv.aez").stat().st_size
+
+
+@after("aetool decompress code.aez -m vae.aem -o near.csv")
+def _(ran, capfd):
+    assert explained("near.csv") > 0.85 and errors("near.csv").drop("RAIN").max() < 0.4
+    restored, exact = pd.read_csv("near.csv"), ["time", "wd"]
+    assert restored[exact].equals(table()[exact]), "stored exactly"
+    operations.decompress("near.aez", "nearer.csv")
+    assert (errors("nearer.csv") <= errors("near.csv")).all(), "bounded, at no more error"
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
-    shutil.copy(DEMO / "beijing_air.csv", folder / "air.csv")
+    shutil.copy(AIR, folder / "air.csv")
     return folder
 
 
-def test_its_commands_run(place, monkeypatch, capfd):
+def test_its_commands_do_what_it_says(place, monkeypatch, capfd):
+    """One test, for each command needs what those before it have written."""
     monkeypatch.chdir(place)
-    lines = [
-        line[2:]
-        for block in blocks("console")
-        for line in block.splitlines()
-        if line.startswith("$ ")
-    ]
-    assert len(lines) > 12
-    for line in lines:
+    assert sorted(CHECKS) == sorted(line for line, _ in commands()), "a check for each"
+    printed, wrong = [], []
+    for line, shown in commands():
         assert line.startswith("aetool ")
-        assert status(shlex.split(line)[1:]) == 0, f"{line}\n{capfd.readouterr().err}"
-    assert (place / "same.csv").read_bytes() == (place / "air.csv").read_bytes()
+        ran = said(*shlex.split(line)[1:], capfd=capfd)
+        assert ran.status == 0, f"{line}\n{ran.err}"
+        lines = [*ran.out.splitlines(), *ran.err.splitlines()]
+        missing = [one for one in shown if not any(alike(one, other) for other in lines)]
+        if missing:
+            wrong.append((line, "prints no such line", missing, lines))
+        try:
+            CHECKS[line](ran, capfd)
+        except AssertionError as error:
+            wrong.append((line, str(error)))
+        printed += lines
+    assert not wrong, "\n".join(map(str, wrong))
+    for one in "".join(blocks("text")).splitlines():
+        assert any(alike(one, other) for other in printed), one
 
 
 def test_its_python_runs(place, monkeypatch):
@@ -45,12 +417,36 @@ def test_its_python_runs(place, monkeypatch):
     (code,) = blocks("python")
     names = {}
     exec(compile(code, "README.md", "exec"), names)
+    frame = names["frame"]
+    assert {98, 1584} <= set(names["found"].nlargest(5, "score")["row"])
     assert len(names["part"]) == 100 and names["codes"].shape == (5000, 8)
+    numeric = frame.select_dtypes("number")
+    left = np.square(names["near"][list(numeric)] - numeric).mean() / numeric.var()
+    assert left.mean() < 0.15, "the mean has 1"
+    assert (names["drawn"].isna().mean() - frame.isna().mean()).abs().max() < 0.08
+    assert names["alike"]["row"].iloc[0] == 97
+
+
+def test_lines_that_differ_are_not_alike():
+    assert alike("98,15.7943,PM10=800 (expected 209)", "98,15.7950,PM10=800 (expected 208)")
+    assert not alike("98,15.7943", "97,15.7943") and not alike("98,15.7943", "98,17.7943")
+    assert not alike("a: 9,573 bytes", "a: 10,573 bytes") and not alike("3 of 5000", "4 of 5000")
+
+
+def anchors(path):
+    """What the headings of a page are reached by: lower case, no punctuation, hyphens for blanks."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def test_its_links_and_options_are_real():
-    for link in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / link).exists(), link
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert len(links) > 10
+    for link in links:
+        name, _, anchor = link.partition("#")
+        path = ROOT / (name or "README.md")
+        assert path.exists(), link
+        assert not anchor or anchor in anchors(path), link
     source = "".join(p.read_text() for p in (ROOT / "aetool" / "cli").glob("*.py"))
     for option in set(re.findall(r"--[a-z][a-z-]+", README)):
         assert f'"{option}' in source or f"{option}/" in source or option == "--verify", option
@@ -74,13 +470,10 @@ def test_the_example_by_hand(folder, work, tmp_path):
     """40 lines: the exported graphs, onnxruntime and numpy."""
     import importlib.util
 
-    import numpy as np
-
-    from aetool import operations
     from aetool.testing import pictures
 
     np.save(tmp_path / "p.npy", pictures(60)[:, 0])
-    model = operations.fit(tmp_path / "p.npy")
+    model = operations.fit(tmp_path / "p.npy", operations.FitOptions(plugin="pca"))
     operations.export(model, tmp_path / "graphs")
     spec = importlib.util.spec_from_file_location("by_hand", ROOT / "benchmarks" / "by_hand.py")
     by_hand = importlib.util.module_from_spec(spec)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import options, say_error
+from aetool.cli import options, remarks, say_error
 from aetool.errors import AetoolError, ParamError
 
 
@@ -92,7 +92,8 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     path = Path(name)
     before = path.stat().st_size if path.is_file() else None
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
-    click.echo(f"{target}: {size:,} bytes, {facts['fidelity']}{ratio}", err=True)
+    fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
+    click.echo(f"{target}: {size:,} bytes, {fidelity}{ratio}", err=True)
     if "unused" in facts:
         click.echo(f"note: the model was not used: {facts['unused']}", err=True)
     taken = facts.get("taken", "code")

@@ -48,6 +48,8 @@ def encode(
             click.echo(f"{output}: codes of {rows:,} records", err=True)
     if plot is not None:
         coding.plot_codes(data, plot, bundle, color, force, device)
+        if not quiet:
+            click.echo(f"{plot}: a map of the codes", err=True)
 
 
 @click.command()

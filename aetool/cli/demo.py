@@ -13,6 +13,14 @@ from aetool.errors import DataError
 
 DATA = Path(__file__).parent.parent / "demo"
 TABLE, PICTURES = "beijing_air.csv", "fashion_mnist.npz"
+DAMAGED = "damaged.csv"
+# (row counted from 1, column, cell): what a slip of the hand or a broken sensor might have written.
+PLANTED = (
+    (1001, "TEMP", "-20.5"),
+    (2500, "CO", "9900"),
+    (3333, "PRES", "1090.0"),
+    (4200, "O3", "999"),
+)
 CREDITS = (
     "Data: Beijing Multi-Site Air Quality, one station, March to September 2016 (S. Chen, UCI "
     "Machine Learning Repository, CC BY 4.0); Fashion-MNIST, 400 pictures (Zalando SE, MIT)."
@@ -24,7 +32,7 @@ CREDITS = (
     "-o", "--output", default="demo-output", show_default=True, help="A folder to work in."
 )
 def demo(output: str) -> int:
-    """Run the main job on bundled real data: fit, detect, compress, decompress."""
+    """Run the main job on bundled real data: detect, fit, compress, restore, export."""
     from aetool.cli import status
 
     folder = Path(output)
@@ -35,40 +43,68 @@ def demo(output: str) -> int:
         (folder / name).write_bytes((DATA / name).read_bytes())
     deep = bool(importlib.util.find_spec("torch") and importlib.util.find_spec("onnxscript"))
     click.echo(CREDITS)
+    click.echo(f"\n{folder / DAMAGED} is the table with {len(PLANTED)} cells changed:")
+    for line in plant(folder / TABLE, folder / DAMAGED):
+        click.echo(f"  {line}")
     started = time.monotonic()
     worst = 0
     for line in commands(deep):
-        click.echo(f"\n$ aetool {line}")
-        arguments = [str(folder / a[1:]) if a.startswith("@") else a for a in shlex.split(line)]
+        arguments = shlex.split(line)
+        for i, argument in enumerate(arguments):
+            if argument.startswith("@"):
+                arguments[i] = str(folder / argument[1:])
+        click.echo(f"\n$ aetool {shlex.join(arguments)}")
         worst = max(worst, status(arguments))
-    click.echo(f"\n{time.monotonic() - started:.0f} s; the files (@ above) are in {folder}/")
     if not deep:
-        click.echo("deep models were left out: run: pip install 'aetool[train]'")
+        click.echo("\ndeep models were left out: run: pip install 'aetool[train]'")
+    seconds = time.monotonic() - started
+    models = 3 if deep else 2
+    what = f"fitted {models} models, checked and stored 5,000 records and 400 pictures"
+    if worst:
+        what = "a command above failed"
+    click.echo(f"\n{seconds:.0f} s: {what}; all files are in {folder}/")
     return worst
+
+
+def plant(table: Path, damaged: Path) -> list[str]:
+    """Write the table with the cells of PLANTED changed; say what each was and is."""
+    lines = table.read_text().splitlines()
+    columns = lines[0].split(",")
+    said = []
+    for row, column, cell in PLANTED:
+        cells = lines[row].split(",")
+        place = columns.index(column)
+        said.append(f"row {row}: {column} {cells[place]} -> {cell}")
+        cells[place] = cell
+        lines[row] = ",".join(cells)
+    damaged.write_text("\n".join(lines) + "\n")
+    return said
 
 
 def commands(deep: bool) -> list[str]:
     """The demo's command lines; @NAME is a file in its folder."""
-    table, pictures = f"@{TABLE}", f"@{PICTURES}"
-    model = "@air.aem" if deep else "@usual.aem"
-    deeper = "ae -O error=mse --epochs 150" if deep else "pca"
+    table, damaged, pictures = f"@{TABLE}", f"@{DAMAGED}", f"@{PICTURES}"
     lines = [
-        f"detect {table} --top 5 --id time --format table",
-        f"fit {table} -o @usual.aem -f",
-        f"detect {table} -m @usual.aem --top 5 --id time --format table",
+        f"detect {damaged} --id time --format table",
+        f"fit {table} --codec -o @air.aem -f",
+        f"detect {damaged} -m @air.aem --id time --format table",
+        f"compress {table} -m @air.aem -o @air.aez -f",
+        "verify @air.aez -m @air.aem",
+        "decompress @air.aez -m @air.aem -o @same.csv -f",
+        "export @air.aem -o @onnx -f --verify",
     ]
     if deep:
-        lines += [f"fit {table} -p vae -o @air.aem -f", "export @air.aem -o @onnx -f --verify"]
+        lines += [
+            f"fit {table} -p vae -o @vae.aem -f",
+            f"detect {damaged} -m @vae.aem --top 4 --id time --format table",
+            f"compress {table} --lossy-only -m @vae.aem -o @code.aez -f",
+            "decompress @code.aez -m @vae.aem -c --rows 0:3",
+        ]
     return [
         *lines,
-        f"compress {table} -f",
-        f"compress {table} --lossy -m {model} -o @air.aez -f",
-        f"verify @air.aez {model}",
-        f"decompress @air.aez -m {model} -o @air.restored.csv -f",
-        f"decompress @air.aez -m {model} -c --rows 0:3",
-        f"fit {pictures} -p {deeper} -o @pictures.aem -f",
+        f"fit {pictures} -p pca -o @pictures.aem -f",
         f"detect {pictures} -m @pictures.aem --top 3 --format table",
-        f"compress {pictures} --lossy -m @pictures.aem -o @pictures.aez -f",
+        f"compress {pictures} -o @pictures.exact.aez -f",
+        f"compress {pictures} --lossy --latent 32 -m @pictures.aem -o @pictures.aez -f",
         "decompress @pictures.aez -m @pictures.aem -o @pictures.restored.npz -f",
-        "info @pictures.aez",
     ]

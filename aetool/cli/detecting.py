@@ -30,7 +30,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @click.option("-p", "--plugin", help="Closed form to learn where no model is given [pca].")
 @options.data_options
 @options.context_options
-@click.option("--top", type=click.IntRange(0), help="The N highest scores.")
+@click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first.")
 @click.option("--threshold", type=float, help="Anomaly: score above this.")
 @click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
 @click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")

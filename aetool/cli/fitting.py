@@ -95,7 +95,7 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         skipped = [f"{c.name} ({c.kind})" for c in bundle.schema.columns if not c.modelled]
         if skipped:
             click.echo(f"not modelled: {', '.join(skipped)}", err=True)
-    click.echo(f"next: aetool detect {data[0]} -m {target}", err=True)
+    click.echo(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
 
 
 def default_output(data: str) -> str:

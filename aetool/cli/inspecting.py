@@ -49,45 +49,72 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
         click.echo(json.dumps(_finite(found), indent=1))
         return
     for key, value in found.items():
-        if isinstance(value, list) and not (value and isinstance(value[0], dict)):
-            click.echo(f"{key.replace('_', ' '):16} {', '.join(map(_shown, value))}")
-        elif isinstance(value, list):
+        title = key.replace("_", " ")
+        if isinstance(value, list) and value and isinstance(value[0], dict):
             click.echo(f"{key}:")
             for entry in value:
-                click.echo("  " + "  ".join(f"{_shown(v)}" if k == "name" else f"{k} {_shown(v)}"
-                                            for k, v in entry.items()))  # fmt: skip
+                click.echo(f"  {_entry(entry)}")
+        elif isinstance(value, list):
+            each = ", ".join(map(_shown, value))
+            click.echo(f"{title:16} {each}")
         elif isinstance(value, dict) and value:
-            click.echo(f"{key.replace('_', ' ')}:")
-            for k, v in value.items():
-                inner = (
-                    ", ".join(f"{a} {_shown(b)}" for a, b in v.items())
-                    if isinstance(v, dict)
-                    else _shown(v)
-                )
-                click.echo(f"  {k:24} {inner}")
+            click.echo(f"{title}:")
+            for name, figure in value.items():
+                click.echo(f"  {name:24} {_inner(figure)}")
+        elif key == "fidelity":
+            said = remarks.FIDELITY.get(str(value), value)
+            click.echo(f"{title:16} {said}")
         elif value is not None:
-            click.echo(f"{key.replace('_', ' '):16} {_shown(value)}")
-    facts = {key.removeprefix("fit_"): value for key, value in found.items()}
-    for line in remarks.of_training(facts) if "fit_steps" in found else ():
-        click.echo(line)
+            click.echo(f"{title:16} {_shown(value)}")
+    if "fit_steps" in found:
+        facts = {key.removeprefix("fit_"): value for key, value in found.items()}
+        for line in remarks.of_training(facts):
+            click.echo(line)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (
-        f"{value:.6g}"
-        if isinstance(value, float)
-        else f"{value:,}"
-        if isinstance(value, int)
-        else str(value)
-    )
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def _entry(entry: dict[str, object]) -> str:
+    """One record of a list, its name first and alone."""
+    said = []
+    for key, value in entry.items():
+        figure = _shown(value)
+        if key != "name":
+            figure = f"{key} {figure}"
+        said.append(figure)
+    return "  ".join(said)
+
+
+def _inner(value: object) -> str:
+    """What stands beside a key of a table in a table."""
+    if not isinstance(value, dict):
+        return _shown(value)
+    figures = []
+    for key, each in value.items():
+        figures.append(f"{key} {_shown(each)}")
+    return ", ".join(figures)
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, list):
+        return " + ".join(value)
+    return _shown(value)
 
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 @click.command()
@@ -107,10 +134,12 @@ def verify(files: tuple[str, ...], model: str | None, quiet: bool) -> int:
             found = inspecting.verify(file, bundle)
         except AetoolError as error:
             say_error(error)
-            worst = max(worst, 1 if isinstance(error, BundleError) else error.status)
+            damaged = isinstance(error, BundleError)
+            worst = max(worst, 1 if damaged else error.status)
             continue
         if not quiet:
-            click.echo(f"{file}: whole ({', '.join(f'{k} {v}' for k, v in found.items())})")
+            said = ", ".join(f"{key} {_listed(value)}" for key, value in found.items())
+            click.echo(f"{file}: intact ({said})")
     return worst
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+FIDELITY = {"values": "lossless by value", "pixels": "lossless by pixel"}  # else as it is
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 
 

@@ -413,12 +413,13 @@ class Archive:
 
 
 def fidelity_of(header: dict[str, Any]) -> str:
-    """bytes, values, pixels, bounded or lossy: what an archive of this header restores."""
+    """What an archive of this header restores: lossless (every byte), values, pixels, bounded or
+    lossy."""
     if header["mode"] != "lossless":
         return str(header["mode"])
     if header["kind"] == "image":
         return "pixels" if header["format"]["format"] == "folder" else "values"
-    return "values" if header.get("typed") else "bytes"
+    return "values" if header.get("typed") else "lossless"
 
 
 def _empty(kind: str) -> writers.Restored:

@@ -45,7 +45,7 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """The records asked for, in input order.
+    """The records asked for: of `top` the highest score first, else in input order.
 
     row: 0-based; score in `unit`; p: conformal p-value; named: (column, found, expected) of the
     columns that say why; why: the same on one line; table: the records' own columns, if asked.
@@ -63,6 +63,20 @@ class Detection:
     unit: str
     table: Table | None = None
     index: Any = None
+
+    def ranked(self) -> Detection:
+        """The same records, the highest score first."""
+        order = np.argsort(-self.score, kind="stable")
+        return dataclasses.replace(
+            self,
+            row=self.row[order],
+            score=self.score[order],
+            p=self.p[order],
+            anomaly=self.anomaly[order],
+            why=[self.why[i] for i in order],
+            named=[self.named[i] for i in order],
+            table=None if self.table is None else self.table.take(order),
+        )
 
     def columns(self, everything: bool = False) -> dict[str, list[Any]]:
         """The output table: row (1-based), score, p, why; anomaly when not only anomalies are in
@@ -109,7 +123,8 @@ def detect(
     append: Sequence[str] | None = None,
     device: str = "auto",
 ) -> Detection:
-    """Score every record; return those above the threshold (or the top N, or all).
+    """Score every record; return those above the threshold (or the top N, the highest score first;
+    or all).
 
     Without a model one is learned from the data themselves, robustly: no record is scored by a
     model that has seen it (aetool.folds). append: names of input columns to carry
@@ -160,7 +175,8 @@ def detect(
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
     index = getattr(data, "index", None)
-    return collected.done(cut, index)
+    found = collected.done(cut, index)
+    return found if top is None or all_rows else found.ranked()
 
 
 def calibrate(model: Bundle, data: Any, device: str = "auto", kept: int = EXACT) -> Calibration:

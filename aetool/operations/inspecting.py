@@ -56,7 +56,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
         "calibration": model.calibration.to_json(),
         **beside,
     }
-    graphs = {n: model.graphs[n] for n in bundles.GRAPHS if n in model.graphs}
+    graphs = {n: _plain(model.graphs[n]) for n in bundles.GRAPHS if n in model.graphs}
     files = {**graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}
     written = []
     for name, data in files.items():
@@ -64,6 +64,22 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
             file.write(data)
         written.append(target / name)
     return written
+
+
+def _plain(graph: bytes) -> bytes:
+    """The graph without constants that no node reads: a bundle keeps them for fine-tuning, and a
+    runtime warns of each."""
+    import onnx
+
+    model = onnx.ModelProto.FromString(graph)
+    read = {name for node in model.graph.node for name in node.input}
+    read |= {output.name for output in model.graph.output}
+    constants = [c for c in model.graph.initializer if c.name in read]
+    if len(constants) == len(model.graph.initializer):
+        return graph
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(constants)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
