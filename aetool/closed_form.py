@@ -31,6 +31,7 @@ NATS = math.log(2 * math.pi)
 LEAST_DEVIATION, PRIOR_ROWS = 1e-3, 10
 FARTHEST = 1e4  # squared deviations, above which it is no farther
 PLAIN = 1000.0  # bits of surprise
+RARER, UNSEEN = 0.1, 0.001  # of how often a level occurs, or would if once, given the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -423,9 +424,10 @@ def _indicator_nats(
     Linear probabilities may leave (0, 1). A level is never taken for less likely than a tenth of
     how often it occurs, or would if it had occurred once; a flag, which extrapolates from far
     values of other columns, never for less likely than half of that: what is rare costs what its
-    rarity is worth.
+    rarity is worth. A level that never occurred is taken for a thousandth of one that did once.
     """
     once = np.maximum(prior, 1 / (rows + 1) if rows else 1e-6)
+    part = np.where(prior > 0, RARER, UNSEEN)  # of that, the least that a level is taken for
     costs, owner = [], []
     if spec.flags:
         index = [f for f, _ in spec.flags]
@@ -443,7 +445,7 @@ def _indicator_nats(
         block = [j for j, (_, _, w) in enumerate(spec.categories) for _ in range(w)]
         member = np.zeros((len(index), len(spec.categories)))
         member[np.arange(len(index)), block] = 1
-        p = g.op("Max", g.take(expected, index), g.const(0.1 * once[index]))
+        p = g.op("Max", g.take(expected, index), g.const((part * once)[index]))
         total = g.op("Log", g.op("MatMul", p, g.const(member)))
         chosen = g.op("Mul", g.take(features, index), g.op("Log", p))
         costs.append(g.op("Sub", total, g.op("MatMul", chosen, g.const(member))))

@@ -27,7 +27,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @click.command()
 @click.argument("data")
 @options.model
-@click.option("-p", "--plugin", help="Closed form to learn where no model is given [pca].")
+@click.option("-p", "--plugin", help="Closed form to learn where no model is given [auto].")
 @options.data_options
 @options.context_options
 @click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first.")

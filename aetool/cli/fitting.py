@@ -66,8 +66,10 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         return
     facts = bundle.facts
     what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
+    used = facts.get("fitted_rows", facts["rows"])
+    fitted = f" ({used} of them fitted)" if used != facts["rows"] else ""
     click.echo(
-        f"{target}: {bundle.plugin}, {facts['rows']} rows, {what}, code of {bundle.latent}, "
+        f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, code of {bundle.latent}, "
         f"{target.stat().st_size:,} bytes, {seconds:.2f} s; "
         f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
         err=True,
