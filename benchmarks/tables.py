@@ -309,11 +309,14 @@ def law() -> list[str]:
                  "Saved: the median\npart of the code's bytes.\n",
                  markdown(shown.reset_index(), {"table": "table", "plugin": "plugin", "levels": "levels", "code": "code",
                                                 "bounded": "bounded", "exact": "exact", "saved": "saved",
-                                                "broken": "broken"})]  # fmt: skip
-    if (HERE / "rate.png").exists():
+                                                "broken": "broken"}),
+                 provenance(rows)]  # fmt: skip
+    rate = read("rate", ["data", "way", "setting"])
+    if not rate.empty:
         parts.append("\n## Bytes against error of each way (`rate_figure.py`)\n\n"
-                     "![Bytes against root mean square error: exact, bounded, codes of five models, and of pictures JPEG and "
+                     "![Bytes against root mean square error: exact, bounded, codes, and of pictures JPEG and "
                      "WebP](rate.png)\n")  # fmt: skip
+        parts.append(provenance(rate))
     return parts
 
 
@@ -362,7 +365,8 @@ def codes() -> list[str]:
             markdown(pd.DataFrame(lines),
                      {"table": "table", "plugin": "model", "fits": "fits", "units": "units", "active": "active",
                       "never": "never active", "kl": "KL nats", "explained": "explained %", "numbers": "PCA of", "pca": "PCA %",
-                      "gain": "gain %", "said": "said"})]  # fmt: skip
+                      "gain": "gain %", "said": "said"}),
+            provenance(rows)]  # fmt: skip
 
 
 def main() -> None:

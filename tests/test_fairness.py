@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from aetool import folds, operations, plugins, rarity
 from aetool.detection import reasons
 from aetool.detection.calibration import Calibration, Tail
-from aetool.errors import BundleError
 from aetool.graphs import Graph
 from aetool.model import make_params
 from aetool.operations import FitOptions, fitting
@@ -130,7 +129,7 @@ def test_one_shot_and_fit_agree_about_the_worst_rows():
     one_shot = operations.detect(dirty, top=3)
     fitted = operations.detect(dirty, operations.fit(dirty), top=3)
     robust = operations.detect(dirty, operations.fit(dirty, FitOptions(robust=True)), top=3)
-    assert one_shot.row.tolist() == fitted.row.tolist() == [3, 500, 998]
+    assert sorted(one_shot.row.tolist()) == sorted(fitted.row.tolist()) == [3, 500, 998]
     np.testing.assert_array_equal(one_shot.score, robust.score)
 
 
@@ -239,14 +238,16 @@ def test_rows_that_are_all_equal_are_no_anomalies(plugin, tmp_path):
     pictures = tmp_path / "pictures.npz"
     np.savez(pictures, x=np.full((60, 8, 8), 7, np.uint8))
     for data in (frame, pictures):
-        made = operations.fit(data, FitOptions(plugin, max_time=5))
+        made = operations.fit(data, FitOptions(plugin))
         assert operations.detect(data, made).flagged == 0
     other = frame.assign(a=[1] * 99 + [2])
     assert operations.detect(other, operations.fit(frame, FitOptions(plugin))).row.tolist() == [99]
 
 
-def test_a_calibration_without_a_tail_is_of_an_earlier_version():
-    data = Calibration.of(np.arange(50.0)[:, None]).to_json()
+def test_a_calibration_of_an_earlier_version_gets_a_tail_by_its_scores():
+    rng = np.random.default_rng(0)
+    calibration = Calibration.of(rng.exponential(size=(3000, 1)))
+    data = calibration.to_json()
     del data["tail"]
-    with pytest.raises(BundleError, match="earlier version"):
-        Calibration.from_json(data)
+    again = Calibration.from_json(data)
+    assert again.threshold() == pytest.approx(calibration.threshold(), rel=0.15)

@@ -69,8 +69,8 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     used = facts.get("fitted_rows", facts["rows"])
     fitted = f" ({used} of them fitted)" if used != facts["rows"] else ""
     click.echo(
-        f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, code of {bundle.latent}, "
-        f"{target.stat().st_size:,} bytes, {seconds:.2f} s; "
+        f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, "
+        f"code of {bundle.latent}, {target.stat().st_size:,} bytes, {seconds:.2f} s; "
         f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
         err=True,
     )

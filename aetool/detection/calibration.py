@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ class Calibration:
     scores, ranks: (n,); rank r means r of the rows score no higher. typical: (columns + 1,),
     medians of the parts; or (columns,), of the surprises by which reasons are ranked. fpr: the part
     of ordinary records that the default threshold may flag, by their ranks; None for one in 1,000
-    by the tail.
+    by the tail. tail_told: whether the tail is stored; of earlier versions it is read off the
+    scores that were kept.
     """
 
     rows: int
@@ -100,6 +102,7 @@ class Calibration:
     typical: Float
     tail: Tail
     fpr: float | None = None
+    tail_told: bool = True
 
     @classmethod
     def of(
@@ -172,22 +175,22 @@ class Calibration:
             "scores": self.scores.tolist(),
             "ranks": [int(r) for r in self.ranks],
             "typical": self.typical.tolist(),
-            "tail": [self.tail.start, self.tail.scale, self.tail.shape],
+            **({"tail": dataclasses.astuple(self.tail)} if self.tail_told else {}),
             **({} if self.fpr is None else {"fpr": self.fpr}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
         """The calibration that to_json wrote; BundleError for any other."""
-        if "tail" not in data:
-            raise BundleError("a model of an earlier version, which told no tail: fit it again")
+        told = data.get("tail")
         made = cls(
             int(data["rows"]),
             np.array(data["scores"], dtype=np.float64),
             np.array(data["ranks"], dtype=np.float64),
             np.array(data["typical"], dtype=np.float64),
-            Tail(*(float(v) for v in data["tail"])),
+            Tail(*(float(v) for v in told)) if told else _tail_of_kept(data),
             float(data["fpr"]) if "fpr" in data else None,
+            bool(told),
         )
         if made.fpr is not None and not 0 < made.fpr < 1:
             raise BundleError("damaged: the calibration is for no rate")
@@ -198,6 +201,16 @@ class Calibration:
         if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")
         return made
+
+
+def _tail_of_kept(data: Mapping[str, Any]) -> Tail:
+    """A tail for a calibration that tells none, by the scores it kept."""
+    ranks = np.array(data["ranks"], dtype=np.float64)
+    scores = np.array(data["scores"], dtype=np.float64)
+    if not len(scores):
+        return Tail.of(scores)
+    every = np.interp(np.linspace(1, max(int(data["rows"]), 1), KEPT), ranks, scores)
+    return Tail.of(np.sort(every))
 
 
 def _short(value: float) -> float:
