@@ -38,7 +38,7 @@ class NoParams:
 
 @dataclass(frozen=True)
 class Member:
-    """A model that another adds up: its name, and parameters that differ from its own defaults.
+    """A model that another joins: its name, and parameters that differ from its own defaults.
 
     data: kinds it is tried on. seconds: it is tried where the time budget is at least this. fits:
     kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies among the rows;
@@ -60,8 +60,8 @@ class Model:
 
     net names the class as "package.module:Class"; data says what it can be fitted on: "table",
     "image", and "pairs" (of damaged and clean records, which its loss takes apart). In place of a
-    net there may be members, whose scores are added up; the first that can be fitted also gives
-    the code and what is expected.
+    net there may be members, whose scores are joined as aetool.rarity.joined says; the first that
+    can be fitted also gives the code and what is expected.
     """
 
     name: str
