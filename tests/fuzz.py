@@ -130,6 +130,7 @@ def bundle(data: bytes) -> None:
     """A bundle, as if all hashes were right: pieces are its manifest, the JSON of its codec (or of
     what it says of samples), the arrays of that, and its graphs."""
     from aetool import bundle as bundles
+    from aetool.canonical import canonical
     from aetool.codec import shared
     from aetool.errors import AetoolError
     from aetool.operations import recipes
@@ -137,7 +138,7 @@ def bundle(data: bytes) -> None:
     parts = pieces(data)
     try:
         manifest, words = json.loads(parts[0]), json.loads(parts[1])
-        header = {"__metadata__": {"aetool": bundles.canonical(words).decode()}}
+        header = {"__metadata__": {"aetool": canonical(words).decode()}}
         arrays = json.loads(parts[2])
         raw = json.dumps(header | arrays).encode()
         codec = lzma.compress(len(raw).to_bytes(8, "little") + raw + parts[3], preset=0)
@@ -223,7 +224,7 @@ def table(data: bytes) -> None:
 
 def seeds(name: str) -> list[bytes]:
     """Where the fuzzer begins."""
-    from aetool.bundle import canonical
+    from aetool.canonical import canonical
     from aetool.codec import blocks
     from aetool.codec.archive import Archive
     from aetool.operations import recipes

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from aetool import bundle as bundles
 from aetool import operations, runtime
+from aetool.canonical import canonical, parse_canonical
 from aetool.errors import AetoolError, BundleError, DataError
 
 
@@ -187,10 +188,10 @@ def test_missing_and_unwritable(loaded, tmp_path):
 
 
 def test_json_is_canonical():
-    assert bundles.parse_canonical(bundles.canonical({"b": [1.5], "a": "é"})) == {
+    assert parse_canonical(canonical({"b": [1.5], "a": "é"})) == {
         "a": "é",
         "b": [1.5],
     }
     for raw in (b'{"a":1,"a":2}', b'{ "a":1}', b"[NaN]", b'{"b":1,"a":2}', b"[" * 100_000):
         with pytest.raises(ValueError):
-            bundles.parse_canonical(raw)
+            parse_canonical(raw)

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aetool import bundle as bundles
 from aetool import operations
 from aetool.codec import blocks, container
 from aetool.codec.archive import Archive
@@ -252,7 +251,7 @@ def failing(monkeypatch, call, n):
     seen = [0]
     if call == "write":
         Failing.left = n
-        monkeypatch.setattr(bundles.os, "fdopen", lambda fd, _: Failing(io.FileIO(fd, "r+b")))
+        monkeypatch.setattr(os, "fdopen", lambda fd, _: Failing(io.FileIO(fd, "r+b")))
         return seen
     plain = getattr(os, call)
 
@@ -334,7 +333,7 @@ def test_a_kill_while_writing_leaves_the_old_file_or_the_new_one(tmp_path, times
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
-    from aetool.bundle import atomic
+    from aetool.files import atomic
 
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()

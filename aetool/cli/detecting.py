@@ -183,7 +183,7 @@ def _opened(output: str | None, force: bool) -> Iterator[TextIO]:
         return
     import io
 
-    from aetool.bundle import atomic
+    from aetool.files import atomic
 
     with atomic(Path(output), force) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="")
@@ -225,7 +225,7 @@ def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from aetool.bundle import atomic
+    from aetool.files import atomic
 
     if given["output"] is None:
         raise ParamError("--format parquet needs -o FILE")

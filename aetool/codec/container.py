@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from aetool.bundle import canonical, parse_canonical
+from aetool.canonical import canonical, parse_canonical
 from aetool.codec.blobs import read_varint, varint
 from aetool.errors import ArchiveError, DataError
 

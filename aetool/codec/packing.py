@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from aetool.bundle import canonical, parse_canonical
+from aetool.canonical import canonical, parse_canonical
 from aetool.errors import ArchiveError, BundleError
 
 MAX_PACKED = 1 << 28

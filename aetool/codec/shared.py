@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from aetool.bundle import CODEC, Bundle, canonical
+from aetool.bundle import CODEC, Bundle
+from aetool.canonical import canonical
 from aetool.codec import columns, integers, planning, rans, spans, textual
 from aetool.codec.integers import Known, Plan, Stream
 from aetool.codec.packing import packed, sensible, unpacked

@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from aetool.bundle import CODEC, Bundle, atomic
+from aetool.bundle import CODEC, Bundle
 from aetool.codec.shared import shared_of
 from aetool.data import sources
 from aetool.errors import ParamError
+from aetool.files import atomic
 from aetool.operations import exact_job, fitting, rivals, texts
 from aetool.operations.detecting import check_kind
 from aetool.operations.lossy_job import CompressOptions, LossyJob

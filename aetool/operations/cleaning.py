@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from aetool.bundle import Bundle, output
+from aetool.bundle import Bundle
 from aetool.codec import archive as archives
 from aetool.data import sources, writers
 from aetool.data.images import ImageSource
@@ -20,6 +20,7 @@ from aetool.data.scaling import PIXEL_MEAN, table_features
 from aetool.data.schema import Column
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
+from aetool.files import output
 from aetool.model import Float
 from aetool.operations import restoring
 from aetool.operations.detecting import check_kind, inputs_of

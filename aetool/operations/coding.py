@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from aetool import runtime
-from aetool.bundle import Bundle, atomic, output
+from aetool.bundle import Bundle
 from aetool.codec import archive as archives
 from aetool.codec import folders
 from aetool.data import sources, text, writers
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
+from aetool.files import atomic, output
 from aetool.operations import drawing, restoring
 from aetool.operations.detecting import check_kind, inputs_of
 

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aetool.bundle import atomic
 from aetool.data import images
 from aetool.data.numbers import MISSING
 from aetool.data.schema import Schema
 from aetool.errors import ParamError
+from aetool.files import atomic
 from aetool.model import Float
 
 MOST_PANELS, MOST_LEVELS, MOST_POINTS = 25, 10, 20_000

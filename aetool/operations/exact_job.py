@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aetool.bundle import Bundle, path_of
+from aetool.bundle import Bundle
 from aetool.codec import archive as archives
 from aetool.codec import arrays, blobs, blocks, folders, pictures, records, students
 from aetool.codec.columns import Coded
@@ -26,6 +26,7 @@ from aetool.data import sources
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table import Table
 from aetool.errors import ArchiveError, ParamError
+from aetool.files import path_of
 from aetool.operations import texts
 from aetool.operations.lossy_job import BLOCK_BYTES, CompressOptions, inner_name
 

@@ -15,6 +15,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
 from aetool.codec.shared import shared_of
 from aetool.errors import BundleError, DataError
+from aetool.files import atomic
 
 VERIFY_ROWS = 64
 TOLERANCE = 1e-4
@@ -60,7 +61,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
     files = {**graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}
     written = []
     for name, data in files.items():
-        with bundles.atomic(target / name, force) as file:
+        with atomic(target / name, force) as file:
             file.write(data)
         written.append(target / name)
     return written

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aetool.bundle import Bundle, path_of
+from aetool.bundle import Bundle
 from aetool.codec import archive as archives
 from aetool.codec import arrays, blobs, blocks, lossy, planning
 from aetool.codec.archive import Archive
@@ -23,6 +23,7 @@ from aetool.data.scaling import image_features
 from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
+from aetool.files import path_of
 from aetool.operations import fitting
 
 BLOCK_BYTES = 8 << 20  # of text, or of pictures, in one block

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aetool.bundle import Bundle, atomic
+from aetool.bundle import Bundle
 from aetool.codec import archive as archives
 from aetool.codec import folders
 from aetool.codec.archive import Archive
@@ -22,6 +22,7 @@ from aetool.data import writers
 from aetool.data.images import ImageSource
 from aetool.data.schema import Column
 from aetool.errors import ArchiveError, DataError, ParamError
+from aetool.files import atomic
 
 
 def decompress(

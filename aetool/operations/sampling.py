@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from aetool import runtime
-from aetool.bundle import Bundle, atomic, output
+from aetool.bundle import Bundle
 from aetool.codec import archive as archives
 from aetool.data import dates, sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.errors import BundleError, ParamError
+from aetool.files import atomic, output
 from aetool.model import Float
 from aetool.operations import coding, drawing, restoring
 from aetool.operations.detecting import check_kind, inputs_of

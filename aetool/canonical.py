@@ -1,0 +1,23 @@
+"""The one way JSON is written into bundles and archives, and read from them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def canonical(value: Any) -> bytes:
+    """The one way we write JSON: sorted keys, no blanks, no NaN."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+def parse_canonical(data: bytes) -> Any:
+    """JSON written by `canonical`; ValueError for anything else, duplicate keys included."""
+    try:
+        value = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if canonical(value) != data:
+        raise ValueError("not canonical JSON")
+    return value
