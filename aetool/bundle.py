@@ -109,22 +109,22 @@ class Bundle:
             "calibration": self.calibration.to_json(),
             "facts": self.facts,
             "members": {
-                n: {"size": len(d), "sha256": hashlib.sha256(d).hexdigest()}
-                for n, d in self.graphs.items()
+                graph: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                for graph, content in self.graphs.items()
             },
         }
 
 
 def _pack(manifest: dict[str, Any], graphs: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         members = {"manifest.json": canonical(manifest)}
-        members |= {_MEMBER + n: graphs[n] for n in MEMBERS if n in graphs}
-        for name, data in members.items():
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.create_system = 3
-            archive.writestr(info, data)
-    return out.getvalue()
+        members |= {_MEMBER + graph: graphs[graph] for graph in MEMBERS if graph in graphs}
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix, whatever the system: one model, one file
+            archive.writestr(entry, content)
+    return written.getvalue()
 
 
 def from_bytes(data: bytes, name: str) -> Bundle:
@@ -134,13 +134,14 @@ def from_bytes(data: bytes, name: str) -> Bundle:
     try:
         members = _unpack(data, name)
         manifest = parse_canonical(members.pop("manifest.json"))
-        bundle = _rebuild(manifest, {k.removeprefix(_MEMBER): v for k, v in members.items()}, name)
-        same = bundle.to_bytes() == data
+        graphs = {path.removeprefix(_MEMBER): content for path, content in members.items()}
+        bundle = _rebuild(manifest, graphs, name)
+        canonical_bytes = bundle.to_bytes() == data
     except AetoolError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
-    if not same:
+    if not canonical_bytes:
         raise BundleError(f"{name}: damaged: its bytes are not the canonical ones")
     for graph, content in bundle.graphs.items():
         if graph not in GRAPHS:
@@ -153,17 +154,17 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
     allowed = ["manifest.json", *(_MEMBER + g for g in MEMBERS)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = archive.infolist()
-            for info in infos:
-                if info.filename not in allowed:
-                    raise BundleError(f"{name}: refused: unknown member {info.filename!r}")
-                if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(data):
-                    raise BundleError(f"{name}: refused: member {info.filename} is not plain")
-            if len(infos) != len({i.filename for i in infos}) or not infos:
+            entries = archive.infolist()
+            for entry in entries:
+                if entry.filename not in allowed:
+                    raise BundleError(f"{name}: refused: unknown member {entry.filename!r}")
+                if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(data):
+                    raise BundleError(f"{name}: refused: member {entry.filename} is not plain")
+            if len(entries) != len({entry.filename for entry in entries}) or not entries:
                 raise BundleError(f"{name}: refused: a member appears twice, or none at all")
-            if infos[0].file_size > MAX_MANIFEST:
+            if entries[0].file_size > MAX_MANIFEST:
                 raise BundleError(f"{name}: refused: the manifest is too large")
-            return {i.filename: archive.read(i) for i in infos}
+            return {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
         raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
 
