@@ -25,6 +25,7 @@ from aetool.model import Spec
 FORMAT = 1
 MAX_BUNDLE = 1 << 30
 MAX_MANIFEST = 16 << 20
+MOST_VALUES = 1 << 22  # of one picture
 CODEC = "codec.safetensors.xz"  # what archives of many small files share; read by the codec
 SAMPLING = "sampling.safetensors.xz"  # how codes and what they leave open are distributed
 GRAPHS = ("encoder.onnx", "decoder.onnx", "prior.onnx", "score.onnx")
@@ -177,10 +178,15 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
     for graph, entry in manifest["members"].items():
         if hashlib.sha256(graphs[graph]).hexdigest() != entry["sha256"]:
             raise BundleError(f"{name}: damaged: {graph} does not match its hash")
-    shape = tuple(int(v) for v in manifest["shape"]) if manifest["shape"] else None
-    if shape is not None and (len(shape) != 3 or not 0 < shape[0] * shape[1] * shape[2] <= 1 << 22):
-        raise ValueError("shape")
-    schema = Schema.from_json(manifest["schema"]) if manifest["schema"] else None
+    shape = None
+    if manifest["shape"]:
+        channels, height, width = (int(size) for size in manifest["shape"])
+        shape = channels, height, width
+        if not 0 < channels * height * width <= MOST_VALUES:
+            raise ValueError("shape")
+    schema = None
+    if manifest["schema"]:
+        schema = Schema.from_json(manifest["schema"])
     if (schema is None) == (shape is None):
         raise ValueError("neither table nor pictures")
     return Bundle(
