@@ -206,7 +206,7 @@ def test_a_float_that_is_off_is_caught_and_the_reference_decides(taught, tmp_pat
         monkeypatch.setattr(network, "in_floats", off)
         seen_by_reference.clear()
         with Archive(tmp_path / "s.aez", model) as archive:
-            assert b"".join(archive.text(0, archive.rows)) == path.read_bytes()
+            assert b"".join(archive.pieces(0, archive.rows)) == path.read_bytes()
         harmful += bool(seen_by_reference)
     assert harmful > 300, "most faults change what is decoded; those the reference repairs"
 

@@ -32,11 +32,14 @@ JOINED = planning.SMALL_BLOCK
 
 
 @dataclass(eq=False)
-class Content:
-    """A decoded block: what its JSON says beside columns, and the columns."""
+class Block:
+    """A decoded block: what its JSON says beside columns, and the columns; rows, and the first."""
 
     words: dict[str, Any]
     columns: list[Decoded]
+    rows: int = 0
+    first: int = 0
+    content: bytes = b""  # the digest of what it holds
     sizes: list[dict[str, int]] = field(default_factory=list)
     joined: int = 0  # bytes of all streams, where they are joined
 
@@ -75,6 +78,20 @@ def encode(
     lengths = some + b"".join(varint(len(p)) for p in parts if p)
     payload = varint(len(head)) + head + lengths + b"".join(parts)
     return digest(b"".join(made.content)), payload, planning.Hints(shape, made.plans)
+
+
+def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Any]) -> Block:
+    """What these columns will be once they are decoded, without coding them."""
+    return Block(dict(words), [_decoded(column, rows) for column in coded], rows)
+
+
+def _decoded(column: Coded, rows: int) -> Decoded:
+    shape = columns.shape_of(column.meta)
+    streams = iter(column.streams)
+    kinds = next(streams).values if shape.kinds > 1 else np.zeros(rows, np.int64)
+    values = next(streams).values if shape.valued else np.zeros(0, np.int64)
+    raws = next(streams).values if shape.raws else np.zeros(0, np.int64)
+    return Decoded(column.meta, kinds, values, raws, column.blobs)
 
 
 class _Encoder:
@@ -156,7 +173,7 @@ def decode(
     content: bytes | None,
     shared: Shared | None = None,
     students: Students | None = None,
-) -> Content:
+) -> Block:
     """The columns of a payload; ArchiveError unless all adds up and the digest is `content`
     (None: it is not compared; what is restored will be). students: as of `encode`; None: the
     shared model's."""
@@ -190,14 +207,14 @@ class _Decoder:
         self.stored = words.pop("plans", None)
         if len(metas) > MAX_COLUMNS or rows < 0 or rows * max(1, len(metas)) > MAX_CELLS:
             raise ArchiveError("damaged: a block has more columns or cells than allowed")
-        self.out, self.rows, self.number = Content(words, []), rows, 0
+        self.out, self.rows, self.number = Block(words, [], rows), rows, 0
         self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []
         if shared is not None:
             metas = [m if m is not None else shared.metas[i] for i, m in enumerate(metas)]
         self.held = [(m, columns.shape_of(m)) for m in metas]
 
-    def run(self) -> Content:
+    def run(self) -> Block:
         """The block's content."""
         small = self.rows <= JOINED
         streams = sum(s.streams for _, s in self.held)

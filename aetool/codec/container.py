@@ -81,7 +81,7 @@ class BlockInfo:
 
 
 @dataclass(frozen=True)
-class Block:
+class StoredBlock:
     """A block as read: its number, first row, rows, the digest of its content, and its payload,
     verified against its own digest."""
 
@@ -181,7 +181,7 @@ class Reader:
         self.facts: dict[str, Any] = {}
         self.sections: dict[str, bytes] = {}
         self.blocks: list[BlockInfo] = []
-        self._only: Block | None = None  # of an archive of one block, which is read at once
+        self._only: StoredBlock | None = None  # of an archive of one block, which is read at once
         try:
             self.file: BinaryIO = path.open("rb")
             self.size = os.fstat(self.file.fileno()).st_size
@@ -277,7 +277,7 @@ class Reader:
         self.facts, self.header = dict(facts), dict(header)
         if at < end:
             self.blocks = [BlockInfo(at, end - at, 0, rows)]
-            self._only = Block(0, 0, rows, content, data[at:end])
+            self._only = StoredBlock(0, 0, rows, content, data[at:end])
 
     def _header(self) -> int:
         self._layout()
@@ -370,7 +370,12 @@ class Reader:
             raise self.damaged("a block is larger than allowed")
         return number, first, rows, length
 
-    def block(self, index: int) -> Block:
+    def check_whole(self, digest: bytes) -> None:
+        """ArchiveError unless the digest of what is restored begins as the stored one."""
+        if not self.sha256 or not digest.startswith(self.sha256):
+            raise self.damaged("the whole does not match its digest")
+
+    def block(self, index: int) -> StoredBlock:
         """A block's payload, its checksums verified."""
         if self._only is not None:
             return self._only
@@ -385,4 +390,4 @@ class Reader:
         payload = self._read(info.offset + size, length)
         if digest(payload) != expected:
             raise self.damaged(f"the content of block {index} does not match its digest")
-        return Block(number, first, rows, content, payload)
+        return StoredBlock(number, first, rows, content, payload)

@@ -42,6 +42,10 @@ class _Text:
     def __len__(self) -> int:
         return len(self.start)
 
+    @property
+    def spans(self) -> tuple[Bytes, I32, I32]:
+        return self.buffer, self.start, self.stop
+
     def cells(self, rows: Any = slice(None)) -> list[bytes]:
         return spans.cells_of(self.buffer, self.start[rows], self.stop[rows])
 
@@ -82,7 +86,7 @@ def _given(text: _Text, meta: dict[str, Any]) -> Coded:
     """Under a shared meta, which is kept as it is: what it does not foresee is raw."""
     if meta["k"] == "number":
         prefix, suffix = (a.encode("latin-1") for a in meta.get("a", ("", "")))
-        return _as_numbers(text, meta, *_parsed(text, prefix, suffix))
+        return _as_numbers(text, meta, *parsed(*text.spans, prefix, suffix))
     found = text.levels(len(text)) or ([], np.zeros(0, np.int32))
     if meta["k"] == "level":
         made = _levels(*found, [s.encode("latin-1") for s in meta["v"]])
@@ -104,7 +108,7 @@ def _levels(cells: list[bytes], index: I32, known: list[bytes]) -> Coded:
     return Coded({"k": "level"}, [Stream(rank[index])], [blob])
 
 
-def _affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
+def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
     """What stands before and behind the number in most of these cells."""
     seen: dict[tuple[bytes, bytes], int] = {}
     for cell in cells:
@@ -120,9 +124,14 @@ def _affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
     return best if max(map(len, best)) <= AFFIX else (b"", b"")
 
 
-def _parsed(text: _Text, prefix: bytes, suffix: bytes) -> tuple[Int, Any]:
+def affixes_of(buffer: Bytes, start: I32, stop: I32) -> tuple[bytes, bytes]:
+    """What stands before and behind the number in most cells of a column."""
+    some = np.unique(np.linspace(0, len(start) - 1, min(len(start), 64)).astype(np.int64))
+    return _common_affixes(spans.cells_of(buffer, start[some], stop[some]))
+
+
+def parsed(buffer: Bytes, start: I32, stop: I32, prefix: bytes, suffix: bytes) -> tuple[Int, Any]:
     """(digits, form) of every cell, see spans.numbers; -1 where the affixes are not there."""
-    buffer, start, stop = text.buffer, text.start, text.stop
     value, form = spans.numbers(buffer, start, stop, len(prefix), len(suffix))
     for i, byte in enumerate(prefix):
         form[buffer[np.minimum(start + i, len(buffer) - 1)] != byte] = -1
@@ -134,9 +143,8 @@ def _parsed(text: _Text, prefix: bytes, suffix: bytes) -> tuple[Int, Any]:
 def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     """The column as decimals, if it is one of numbers."""
     n = len(text)
-    some = np.unique(np.linspace(0, n - 1, min(n, 64)).astype(np.int64))
-    prefix, suffix = _affixes(text.cells(some))
-    value, form = _parsed(text, prefix, suffix)
+    prefix, suffix = affixes_of(*text.spans)
+    value, form = parsed(*text.spans, prefix, suffix)
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:
         return None
@@ -164,8 +172,7 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
 def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
     """The smallest and the largest number of a column; None if it is not one of numbers."""
     text = _Text(buffer, start, stop)
-    some = np.unique(np.linspace(0, len(text) - 1, min(len(text), 64)).astype(np.int64))
-    value, form = _parsed(text, *_affixes(text.cells(some)))
+    value, form = parsed(*text.spans, *affixes_of(*text.spans))
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:
         return None

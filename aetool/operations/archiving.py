@@ -39,7 +39,7 @@ def compress(
         return _lossy(data, source, Path(path), model, options)
     with atomic(Path(path), options.force) as file:
         if model is None:
-            return exact_job.job_of(source, options).write(file)
+            return exact_job.write_compared(file, exact_job.job_of(source, options), source)
         why = _why_unused(source, model, options)
         if why is None:
             assert isinstance(source, sources.CsvSource)
@@ -47,7 +47,7 @@ def compress(
             assert shared is not None
             folder = Path(path).parent
             figures = rivals.with_or_without(file, source, options, model, shared, folder)
-            if figures.get("shared"):
+            if figures.get("shared") or "kept" in figures:
                 return figures
             prices = figures["prices"]
             why = (
@@ -55,7 +55,7 @@ def compress(
                 f"against {prices['with']:,}"
             )
         else:
-            figures = exact_job.job_of(source, options).write(file)
+            figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
         return {**figures, "unused": why}
 
 

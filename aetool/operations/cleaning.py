@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aetool.bundle import Bundle
-from aetool.codec import archive as archives
+from aetool.codec import decoding
 from aetool.data import sources, writers
 from aetool.data.images import ImageSource
 from aetool.data.scaling import PIXEL_MEAN, table_features
@@ -64,7 +64,7 @@ def denoise(
     else:
         schema = model.schema
         assert schema is not None
-        written = {c.name: restoring.written_as(c) for c in schema.columns}
+        written = {c.name: decoding.written_as(c) for c in schema.columns}
         with output(target, options.force) as file:
             writers.write_table(file, job.tables(), source.format, source.dtypes, written)
     return job.figures()
@@ -96,7 +96,7 @@ class _Job:
 
     def _round(self, x: Any) -> Any:
         z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
-        return archives.decode(self.model, z, self.options.device)
+        return decoding.decode(self.model, z, self.options.device)
 
     def _filled(self, x: Any, gaps: Any, blank: Any) -> Iterator[Any]:
         """x with gaps filled by what the model makes of the record, again and again."""
@@ -181,10 +181,10 @@ class _Job:
                 out[name] = own
                 continue
             column = self.columns[i]
-            found = archives.values_of(column, archives.on_grid(column, y[:, i]))
+            found = decoding.values_of(column, decoding.on_grid(column, y[:, i]))
             changed = ~((x[:, i] == y[:, i]) | (np.isnan(x[:, i]) & np.isnan(y[:, i])))
             if isinstance(own, list):
-                text = writers.text_of(found, restoring.written_as(column))
+                text = writers.text_of(found, decoding.written_as(column))
                 out[name] = [t if c else o for t, o, c in zip(text, own, changed, strict=True)]
             else:
                 out[name] = np.where(changed, np.asarray(found, np.float64), own)

@@ -11,8 +11,7 @@ import numpy as np
 
 from aetool import runtime
 from aetool.bundle import Bundle
-from aetool.codec import archive as archives
-from aetool.codec import folders
+from aetool.codec import decoding, folders
 from aetool.data import sources, text, writers
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
@@ -147,7 +146,7 @@ def write_records(
             z = np.stack([_codes(table, n, source.name) for n in wanted], axis=1)
             count += len(z)
             own = {n: cells(table, n, source.name) for n in table.names if n not in wanted}
-            yield own, archives.decode(model, z.astype(np.float32), device)
+            yield own, decoding.decode(model, z.astype(np.float32), device)
 
     target = Path(path)
     if model.schema is None:
@@ -160,10 +159,10 @@ def write_records(
 
     def tables() -> Iterator[writers.Columns]:
         for own, x in batches():
-            yield own | {c.name: archives.values_of(c, x[:, i]) for i, c in modelled}
+            yield own | {c.name: decoding.values_of(c, x[:, i]) for i, c in modelled}
 
     kind = "parquet" if target.suffix == ".parquet" else "csv"
-    written = {c.name: restoring.written_as(c) for c in schema.columns}
+    written = {c.name: decoding.written_as(c) for c in schema.columns}
     with output(target, force) as file:
         writers.write_table(file, tables(), {**CSV, "format": kind}, {}, written)
     return count

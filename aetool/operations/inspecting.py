@@ -13,6 +13,7 @@ from aetool import bundle as bundles
 from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
+from aetool.codec.contents.content import LOSSY
 from aetool.codec.shared import shared_of
 from aetool.errors import BundleError, DataError
 from aetool.files import atomic
@@ -219,8 +220,7 @@ def verify(path: str | os.PathLike[str], model: Bundle | None = None) -> dict[st
         with Archive(path, model) as archive:
             archive.check()
             found = {"archive": archive.mode, "rows": archive.rows}
-            if archive.mode == "lossy" and (model or "model" in archive.reader.sections):
-                archive.model.session("decoder.onnx", "cpu")
+            if archive.mode == LOSSY and archive.has_model:
                 found["decoder"] = "checked"
             return found
     found_model = bundles.load(path)

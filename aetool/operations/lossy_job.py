@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,22 +12,22 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from aetool.bundle import Bundle
-from aetool.codec import archive as archives
-from aetool.codec import arrays, blobs, blocks, lossy, planning
+from aetool.codec import blocks, decoding, lossy, planning
 from aetool.codec.archive import Archive
 from aetool.codec.columns import Coded
 from aetool.codec.container import Writer
+from aetool.codec.contents.content import BLOCK_BYTES
+from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, LossyTable, stored_as
 from aetool.codec.integers import Stream
 from aetool.data import sources
 from aetool.data.images import ImageSource
 from aetool.data.scaling import image_features
-from aetool.data.table import Cells, Table
+from aetool.data.table import Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
 from aetool.files import path_of
 from aetool.operations import fitting
 
-BLOCK_BYTES = 8 << 20  # of text, or of pictures, in one block
 SAMPLE = 4096
 EMBED_SHARE = 0.05  # a model up to this part of the source is embedded
 MOST_WRONG = 0.05  # a category restored wrongly more often than this is stored as it is
@@ -74,7 +75,6 @@ class _Errors:
     compared: Any = 0
     wrong: Any = 0
     rows: int = 0
-    sizes: dict[str, int] = field(default_factory=dict)
 
 
 class LossyJob:
@@ -89,6 +89,7 @@ class LossyJob:
     ) -> None:
         self.source, self.model, self.options = source, model, options
         self.learned = learned
+        self.content: Lossy  # of what was written last
         self.modelled = model.schema.modelled if model.schema else ()
         self.ranges: dict[str, list[float]] = {}
         self.not_carried: set[str] = set()
@@ -120,7 +121,7 @@ class LossyJob:
             if wanted is None or target is None or facts["error"] <= wanted:
                 file.flush()
                 with Archive(path_of(file), self.model, self.options.device) as made:
-                    made.check()
+                    self.content.compare(made)
                     self.rows = made.rows
                 return {**facts, "archive_bytes": file.tell(), "rows": self.rows}
             target = 0.98 * target * wanted / facts["error"]
@@ -201,9 +202,9 @@ class LossyJob:
 
     def _decode(self, code: Any, x: Any) -> Any:
         """Codes to what the archive restores of the records x, whose gaps it stores."""
-        decoded = archives.decode(self.model, code, self.options.device, self.ranges)
+        decoded = decoding.decode(self.model, code, self.options.device, self.ranges)
         if self.model.schema is not None:
-            archives.put_gaps(self.model.schema, decoded, archives.gaps_of(x))
+            decoding.put_gaps(self.model.schema, decoded, decoding.gaps_of(x))
         return decoded
 
     def _ways(self, sample: Any, decoded: Any) -> list[set[str]]:
@@ -294,38 +295,27 @@ class LossyJob:
 
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Any]:
         found = _Errors()
-        stored = self._columns()
+        self.content = self._content(quantiser)
         named = "" if self._embed() else self.model.sha256
-        writer = Writer(file, self._header(quantiser, stored), self._sections(), named)
+        writer = Writer(file, self.content.header(), self._sections(), named)
         encoder = self.model.session("encoder.onnx", self.options.device)
+        whole = hashlib.sha256()
         hints = blocks.NO_HINTS
         for x, table, names in self._blocks():
             q = quantiser.quantise(encoder(x)["z"])
             self._measure(found, x, self._decode(quantiser.restore(q), x))
-            coded = [Coded({"k": "whole"}, [Stream(np.ascontiguousarray(c))]) for c in q.T]
-            labels = [archives.CODE] * len(coded)
-            if table is not None:
-                gaps = blobs.pack(archives.gaps_of(x))
-                coded.append(Coded({"k": "bytes"}, [], [gaps]))
-                apart = [str(c["name"]) for c in stored if c["stored"] != "model"]
-                coded += archives.typed_columns(table.only(apart), {})
-                labels += ["gaps", *apart]
-            elif names:
-                coded.append(arrays.encode_cells(Cells.of(names)))
-                labels.append("names")
-            content, payload, hints = blocks.encode(coded, len(x), {}, self.options.effort, hints)
-            back = blocks.decode(payload, len(x), content)
-            for label, sizes in zip(labels, back.sizes, strict=True):
-                found.sizes[label] = found.sizes.get(label, 0) + sum(sizes.values())
-            if back.joined:  # the streams of a small block cannot be told apart
-                found.sizes["streams"] = found.sizes.get("streams", 0) + back.joined
-            writer.add(len(x), content, payload)
+            encoded = self.content.encode(CodedRecords(x, q, table, names), hints)
+            for block in encoded:
+                whole.update(block.content)
+                writer.add(block.rows, block.content, block.payload)
+                hints = block.hints
         for i, column in enumerate(self.modelled):
             if column.kind == "number" and found.rows:
                 self.squares[column.name] = float(found.square[i])
                 self.compared[column.name] = int(found.compared[i])
-        facts = {"fidelity": "lossy", "bytes": found.sizes, **self._summary(found)}
-        writer.finish(facts)
+        sizes = self.content.sizes.of
+        facts = {"fidelity": "lossy", "bytes": sizes, **self._summary(found)}
+        writer.finish(facts, whole.digest())
         return facts
 
     def _blocks(self) -> Iterator[tuple[Any, Table | None, list[str]]]:
@@ -349,30 +339,15 @@ class LossyJob:
         if held:
             yield np.concatenate(held), None, source.names[first:]
 
-    def _columns(self) -> list[dict[str, Any]]:
-        """How each column of the source is stored, in its order."""
+    def _content(self, quantiser: lossy.Quantiser) -> Lossy:
+        format = {**self.source.format, "name": inner_name(self.source.name)}
+        effort = self.options.effort
         if isinstance(self.source, ImageSource):
-            return []
+            return LossyPictures(format, quantiser, bool(self.source.names), effort)
         carried = {c.name for c in self.modelled if c.kind != "date"} - self.not_carried
-        head = self.source.head(1)
-        return [
-            {"name": n, "stored": "model" if n in carried else archives.kind_of(v)}
-            for n, v in zip(head.names, head.values, strict=True)
-        ]
-
-    def _header(self, quantiser: lossy.Quantiser, columns: list[dict[str, Any]]) -> dict[str, Any]:
-        header: dict[str, Any] = {
-            "mode": "lossy",
-            "kind": self.source.kind,
-            "format": {**self.source.format, "name": inner_name(self.source.name)},
-            "columns": columns,
-            "dtypes": getattr(self.source, "dtypes", {}),
-            "quantiser": quantiser.to_json(),
-            "ranges": self.ranges,
-        }
-        if isinstance(self.source, ImageSource) and self.source.names:
-            header["named"] = True
-        return header
+        columns = stored_as(self.source.head(1), carried)
+        dtypes = self.source.dtypes
+        return LossyTable(format, quantiser, columns, dtypes, self.ranges, effort)
 
     def _embed(self) -> bool:
         if self.options.embed is not None:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from aetool.bundle import Bundle
-from aetool.codec import archive as archives
-from aetool.codec import folders
+from aetool.codec import decoding, folders
 from aetool.codec.archive import Archive
+from aetool.codec.contents.folder import Folder
+from aetool.codec.contents.lossy import LossyPictures
+from aetool.codec.contents.pixels import write_arrays
 from aetool.data import writers
 from aetool.data.images import ImageSource
-from aetool.data.schema import Column
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import atomic
 
@@ -63,15 +62,16 @@ def _decompress(
     first, last = rows or (0, archive.rows)
     if not 0 <= first <= last <= archive.rows:
         raise ParamError(f"--rows {first}:{last}: the archive has rows 0:{archive.rows}")
-    if archive.kind == "image" and archive.format["format"] == "folder":
+    content = archive.content
+    if isinstance(content, Folder | LossyPictures) and content.is_folder:
         target = Path(out or default_name(path, archive))
-        return write_folder(target, _pictures(archive, first, last), force)
+        return write_folder(target, content.pictures(archive, first, last), force)
     target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-":
-        _restore_to(archive, sys.stdout.buffer, first, last, columns)
+        content.restore(archive, sys.stdout.buffer, first, last, columns)
         return Path("-")
     with atomic(target, force) as file:
-        _restore_to(archive, file, first, last, columns)
+        content.restore(archive, file, first, last, columns)
     return target
 
 
@@ -80,13 +80,13 @@ def decode(codes: Any, model: Bundle, device: str = "auto") -> Any:
 
     Dates come back missing: they are context, which a code does not carry.
     """
-    x = archives.decode(model, np.asarray(codes, dtype=np.float32), device)
+    x = decoding.decode(model, np.asarray(codes, dtype=np.float32), device)
     if model.schema is None:
         return x
     columns: writers.Columns = {}
     dtypes = {}
     for i, column in enumerate(model.schema.modelled):
-        values = archives.values_of(column, x[:, i])
+        values = decoding.values_of(column, x[:, i])
         columns[column.name] = values if column.kind != "date" else [None] * len(x)
         if column.dtype and column.kind != "date" and "," not in column.dtype[:5]:
             dtypes[column.name] = column.dtype
@@ -102,50 +102,6 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     return base if base != name else name.with_name(archive.format.get("name") or name.stem)
 
 
-def _restore_to(
-    archive: Archive, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
-) -> None:
-    if wanted is not None and archive.kind != "table":
-        raise ParamError(f"{archive.reader.path}: --columns is for tables")
-    if archive.mode != "lossy" and not archive.typed and archive.kind != "image":
-        seen = hashlib.sha256()
-        for piece in archive.text(first, last, wanted):
-            seen.update(piece)
-            file.write(piece)
-        whole = (first, last) == (0, archive.rows) and wanted is None and not archive.lost
-        stored = archive.reader.sha256
-        if whole and (not stored or not seen.digest().startswith(stored)):
-            raise ArchiveError(f"{archive.reader.path}: damaged: the whole does not match its hash")
-        return
-    if archive.kind == "table":
-        schema = archive.model.schema if archive.mode == "lossy" else None
-        written = {c.name: written_as(c) for c in schema.columns} if schema else {}
-        batches = archive.tables(first, last)
-        if wanted is not None:
-            _ = archive.places(wanted)
-            batches = ({n: b[n] for n in wanted} for b in batches)
-        writers.write_table(file, batches, archive.format, archive.dtypes, written)
-        return
-    shape = tuple(archive.shape) or archive.model.shape or (1, 1, 1)
-    _write_arrays(file, archive.pictures(first, last), archive.format, last - first, shape)
-
-
-def _write_arrays(
-    file: BinaryIO, batches: Iterator[Any], format: Mapping[str, Any], count: int,
-    shape: tuple[int, ...],
-) -> None:  # fmt: skip
-    if format["format"] == "idx":
-        writers.write_idx(file, batches, count, shape)
-        return
-    found = list(batches)
-    pixels = np.concatenate(found) if found else np.zeros((0, *shape), np.uint8)
-    array = pixels[:, 0] if format["flat"] else pixels.transpose(0, 2, 3, 1)
-    if format["format"] == "npy":
-        np.save(file, array, allow_pickle=False)
-    else:
-        np.savez(file, **{str(format["key"]): array})  # type: ignore[arg-type]
-
-
 def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], force: bool) -> Path:
     """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
     if source.format["format"] == "folder":
@@ -153,16 +109,8 @@ def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], fo
         named = zip(source.names, pixels, strict=True)
         return write_folder(target, (folders.Picture(n, "", p) for n, p in named), force)
     with atomic(target, force) as file:
-        _write_arrays(file, batches, source.format, source.count, source.shape)
+        write_arrays(file, batches, source.format, source.count, source.shape)
     return target
-
-
-def written_as(column: Column) -> dict[str, Any]:
-    """How text files write the column: true floats with the decimals their resolution needs."""
-    places = column.decimals
-    if places is None and column.kind == "number":
-        places = min(12, max(0, math.ceil(-math.log10(column.resolution))))
-    return {"decimals": places, "token": column.token, "comma": column.dtype == "text,"}
 
 
 def write_folder(target: Path, pictures: Iterable[folders.Picture], force: bool) -> Path:
@@ -190,13 +138,3 @@ def write_folder(target: Path, pictures: Iterable[folders.Picture], force: bool)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target
-
-
-def _pictures(archive: Archive, first: int, last: int) -> Iterator[folders.Picture]:
-    if archive.mode != "lossy":
-        yield from archive.files(first, last)
-        return
-    names = iter(archive.picture_names()[first:last])
-    for pixels in archive.pictures(first, last):
-        for picture in pixels:
-            yield folders.Picture(next(names), "", picture)

@@ -20,7 +20,7 @@ from aetool.bundle import Bundle
 from aetool.codec import lossy
 from aetool.codec.shared import Shared
 from aetool.data.sources import CsvSource
-from aetool.errors import AetoolError
+from aetool.errors import AetoolError, ArchiveError
 from aetool.operations import exact_job
 from aetool.operations.exact_job import ExactJob
 from aetool.operations.lossy_job import CompressOptions, LossyJob
@@ -39,13 +39,14 @@ Make = Callable[[CompressOptions], ExactJob]
 @dataclass(eq=False)
 class Rival:
     """An archive that may be written instead: its bytes, and the sum of squared errors by column.
-    figures and file: of the archive; None where the price is judged by pieces. bounds: the largest
-    error allowed by column."""
+    figures, file, job: of the archive; None where the price is judged by pieces. bounds: the
+    largest error allowed by column."""
 
     size: int
     squares: dict[str, float]
     figures: dict[str, Any] | None = None
     file: BinaryIO | None = None
+    job: ExactJob | None = None
     bounds: dict[str, float] = field(default_factory=dict)
 
 
@@ -85,8 +86,9 @@ def smallest(
         if taken == "code":
             return {**figures, "taken": taken, **facts}
         best = rivals[taken]
-        assert best.file is not None and best.figures is not None
+        assert best.file is not None and best.figures is not None and best.job is not None
         replace(file, best.file)
+        best.job.compare(file)
         bounds = {"bounds": best.bounds} if best.bounds else {}
         return {**best.figures, "taken": taken, **bounds, **facts}
 
@@ -118,25 +120,31 @@ def with_or_without(
         }
         prices = {name: rival.size for name, rival in judged.items()}
         make = by_model if prices["with"] <= prices["without"] else plain
-        figures = make(options).write(file)
+        figures = exact_job.write_compared(file, make(options), source)
         return {**figures, "prices": prices, "judged": sorted(prices)}
-    figures = by_model(options).write(file)
+    taken = by_model(options)
+    figures = taken.write(file)
     with tempfile.TemporaryFile(dir=folder) as scratch:
-        other = plain(options).write(scratch)
-        prices = {"with": figures["archive_bytes"], "without": other["archive_bytes"]}
+        other = plain(options)
+        others = other.write(scratch)
+        prices = {"with": figures["archive_bytes"], "without": others["archive_bytes"]}
         if prices["without"] < prices["with"]:
             replace(file, scratch)
-            figures = other
+            figures, taken = others, other
+    try:
+        taken.compare(file)
+    except ArchiveError as error:
+        figures = exact_job.keep_instead(file, taken.content, source, error)
     return {**figures, "prices": prices}
 
 
 def replace(file: BinaryIO, other: BinaryIO) -> None:
-    """Gives a file that is being written the bytes of another, and reads them back."""
+    """Gives a file that is being written the bytes of another."""
     other.seek(0)
     file.seek(0)
     file.truncate()
     shutil.copyfileobj(other, file, 1 << 20)
-    exact_job.read_back(file)
+    file.flush()
 
 
 def _every(size: int) -> int:
@@ -163,7 +171,7 @@ def _priced(
     scratch.truncate()
     job = make(options)
     figures = job.write(scratch)
-    return Rival(int(figures["archive_bytes"]), job.squares, figures, scratch)
+    return Rival(int(figures["archive_bytes"]), job.squares, figures, scratch, job)
 
 
 def _bounded(

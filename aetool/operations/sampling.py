@@ -14,13 +14,13 @@ import numpy as np
 
 from aetool import runtime
 from aetool.bundle import Bundle
-from aetool.codec import archive as archives
+from aetool.codec import decoding
 from aetool.data import dates, sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.errors import BundleError, ParamError
 from aetool.files import atomic, output
 from aetool.model import Float
-from aetool.operations import coding, drawing, restoring
+from aetool.operations import coding, drawing
 from aetool.operations.detecting import check_kind, inputs_of
 from aetool.operations.recipes import BELOW, SCORES, Recipe, through
 
@@ -83,13 +83,13 @@ class Sampler:
         steps = np.interp((np.arange(side) + 0.5) / side, BELOW, SCORES)
         scores[:, one], scores[:, two] = np.tile(steps, side), np.repeat(steps[::-1], side)
         z = centre + self.recipe.from_scores(scores) - self.recipe.from_scores(scores * 0)
-        return archives.decode(self.model, z, self.device), z[:, [one, two]]
+        return decoding.decode(self.model, z, self.device), z[:, [one, two]]
 
     def records(self, z: Float) -> Any:
         """Records of codes: numbers scattered about what the code says, categories and gaps drawn
         by their probabilities, pictures as the decoder gives them."""
         if self.model.schema is None:
-            return archives.decode(self.model, z, self.device)
+            return decoding.decode(self.model, z, self.device)
         found = self.model.session("decoder.onnx", self.device)(z.astype(np.float32))
         if "likely" not in found:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
@@ -132,7 +132,7 @@ class Sampler:
         x = self._tail(values.astype(np.float32))["x_hat"]
         for i, column in enumerate(schema.modelled):
             if column.kind == "number":
-                x[:, i] = np.clip(archives.on_grid(column, x[:, i]), column.low, column.high)
+                x[:, i] = np.clip(decoding.on_grid(column, x[:, i]), column.low, column.high)
             elif column.kind == "date":
                 x[:, i] = self.rng.uniform(column.low, column.high, len(x))
         return x
@@ -247,7 +247,7 @@ def write_samples(
             count += len(x)
             yield columns
 
-    written = {c.name: restoring.written_as(c) for c in model.schema.columns}
+    written = {c.name: decoding.written_as(c) for c in model.schema.columns}
     kind = "parquet" if target.suffix == ".parquet" else "csv"
     with output(target, options.force) as file:
         writers.write_table(file, tables(), {**coding.CSV, "format": kind}, {}, written)
@@ -332,7 +332,7 @@ def _columns(
         elif column.kind == "date" and not beside:
             out[column.name] = _moments(x[:, place[column.name]], column.format)
         elif column.kind in ("number", "category"):
-            out[column.name] = archives.values_of(column, x[:, place[column.name]])
+            out[column.name] = decoding.values_of(column, x[:, place[column.name]])
     return out
 
 

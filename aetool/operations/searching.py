@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
+from aetool.codec.contents.lossy import Lossy
 from aetool.data import sources
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
@@ -124,13 +125,14 @@ def _codes_of_data(
         if options.columns:
             raise ParamError("--id is for tables: an archive's records are not decoded")
         with Archive(data, model, options.device) as archive:
-            if archive.mode != "lossy":
+            content = archive.content
+            if not isinstance(content, Lossy):
                 raise ParamError(
                     f"{_name(data)}: holds no codes, being {archive.mode}; search the file itself, "
                     "or compress it with --lossy-only"
                 )
-            codes = list(archive.codes())
-            names = archive.picture_names() if archive.kind == "image" else []
+            codes = list(content.codes(archive))
+            names = content.picture_names(archive)
             whole = archive.model if model is None else model
             if whole.graphs.get("decoder.onnx") != archive.model.graphs["decoder.onnx"]:
                 raise ParamError(f"{_name(data)}: written by another model than {whole.name}")
@@ -309,7 +311,7 @@ def _pictures(data: Any, wanted: Int) -> list[Any]:
 def _batches(data: Any) -> Iterator[Any]:
     if _is_archive(data):
         with Archive(data) as archive:
-            yield from archive.pictures(0, archive.rows)
+            yield from archive.pieces(0, archive.rows)
         return
     source = sources.open_source(data)
     if isinstance(source, sources.TableSource):

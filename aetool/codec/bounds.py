@@ -1,0 +1,111 @@
+"""Whether text that came back holds its bounds: numbers in exact arithmetic, all else by bytes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from aetool.codec import spans, textual
+from aetool.codec.records import Layout
+from aetool.codec.spans import I8, I32
+from aetool.data.table import Bytes
+from aetool.model import Int
+
+SAFE = 1 << 62  # whole numbers below it can be subtracted in 64 bits
+
+
+def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
+    """Whether records came back within the bounds of their columns, and else byte for byte."""
+    if source == restored:
+        return True
+    before = _columns(source, layout)
+    after = _columns(restored, layout)
+    if len(before) != len(after) or not before:
+        return False
+    for name, column, other in zip(layout.names, before, after, strict=True):
+        bound = layout.bounds.get(name)
+        within = bound is not None and column.near(other, bound)
+        if not within and column.cells() != other.cells():
+            return False
+    return True
+
+
+def _columns(text: bytes, layout: Layout) -> list[Column]:
+    """The columns of regular records; none of others."""
+    cut = spans.split(text, ord(layout.delimiter))
+    if cut is None or cut[2] != len(layout.names):
+        return []
+    start, stop, width, _ = cut
+    cells = np.frombuffer(text, np.uint8)
+    columns = []
+    for place in range(width):
+        own_start = start[place::width].copy()
+        own_stop = stop[place::width].copy()
+        columns.append(Column(cells, own_start, own_stop))
+    return columns
+
+
+class Column:
+    """Cells of one column: spans of a text."""
+
+    def __init__(self, text: Bytes, start: I32, stop: I32) -> None:
+        self.text = text
+        self.start = start
+        self.stop = stop
+
+    def cells(self) -> list[bytes]:
+        """The cells' bytes."""
+        return spans.cells_of(self.text, self.start, self.stop)
+
+    def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
+        """(digits, form) of each cell, see spans.numbers."""
+        return textual.parsed(self.text, self.start, self.stop, prefix, suffix)
+
+    def near(self, other: Column, bound: Fraction) -> bool:
+        """Whether each number differs by at most the bound, and each other cell by nothing."""
+        if len(self.start) != len(other.start):
+            return False
+        affixes = textual.affixes_of(self.text, self.start, self.stop)
+        value, form = self.numbers(*affixes)
+        value_again, form_again = other.numbers(*affixes)
+        number = (form >= 0) & (form_again >= 0)
+        cells = self.cells()
+        cells_again = other.cells()
+        for row in np.flatnonzero(~number).tolist():
+            if cells[row] != cells_again[row]:
+                return False
+        before = Decimals(value[number], form[number])
+        after = Decimals(value_again[number], form_again[number])
+        return before.near(after, bound)
+
+
+class Decimals:
+    """Numbers as whole numbers of their last digit, each with its decimals."""
+
+    def __init__(self, digits: Int, form: I8) -> None:
+        self.digits = digits
+        self.places = (form & 31).astype(np.int64)
+
+    def near(self, other: Decimals, bound: Fraction) -> bool:
+        """Whether each differs from the other's by at most the bound."""
+        most = self.places.max(initial=0)
+        most = int(max(most, other.places.max(initial=0)))
+        # both at the scale of the most decimals, where that fits into 64 bits
+        factor = 10 ** (most - self.places)
+        factor_again = 10 ** (most - other.places)
+        fits = np.abs(self.digits) <= SAFE // factor
+        fits &= np.abs(other.digits) <= SAFE // factor_again
+        off = self.digits * factor - other.digits * factor_again
+        largest = np.abs(off[fits]).max(initial=0)
+        if int(largest) > int(bound * 10**most):
+            return False
+        for row in np.flatnonzero(~fits).tolist():
+            off_here = self.fraction(row) - other.fraction(row)
+            if abs(off_here) > bound:
+                return False
+        return True
+
+    def fraction(self, row: int) -> Fraction:
+        """One of the numbers, exactly."""
+        return Fraction(int(self.digits[row]), 10 ** int(self.places[row]))

@@ -1,0 +1,30 @@
+"""Kinds of content, a class each, and the registry that knows them by the name in a header."""
+
+from __future__ import annotations
+
+from aetool.codec.contents.content import Content, Json
+from aetool.codec.contents.folder import Folder
+from aetool.codec.contents.kept import KeptBytes
+from aetool.codec.contents.lossy import LossyPictures, LossyTable
+from aetool.codec.contents.pixels import PixelArray
+from aetool.codec.contents.text import TextTable
+from aetool.codec.contents.typed import TypedTable
+from aetool.errors import ArchiveError
+
+# a later version of a kind is another entry: older archives stay readable
+KNOWN: dict[tuple[str, int], type[Content]] = {
+    (kind.name, kind.version): kind
+    for kind in (TextTable, TypedTable, LossyTable, LossyPictures, PixelArray, Folder, KeptBytes)
+}
+
+
+def of_header(header: dict[str, Json]) -> Content:
+    """The content that a header describes; ArchiveError for one that is not known here."""
+    name, version = header["content"]
+    known = KNOWN.get((str(name), int(version)))
+    if known is None:
+        there = ", ".join(f"{name} {version}" for name, version in sorted(KNOWN))
+        raise ArchiveError(
+            f"holds a content of kind {name!r}, version {version}; this aetool reads {there}"
+        )
+    return known.from_header(header)

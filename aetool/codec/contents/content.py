@@ -1,0 +1,208 @@
+"""What every kind of content can do: say itself in a header, become blocks, come back, be compared.
+
+An archive holds one content. Made from a source it knows how to write itself (`items`, `encode`)
+and how to be compared with what came back (`compare`); made from a header it knows how to be read
+(`decode`, `restore`). Nothing else in the program asks which kind it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+
+from aetool.codec.blocks import Block
+from aetool.codec.planning import Hints
+from aetool.codec.records import Encoded
+from aetool.errors import ArchiveError, DataError, ParamError
+
+if TYPE_CHECKING:
+    from aetool.codec.archive import Archive
+
+Json = Any  # a value of a header
+Piece = Any  # what one block restores: bytes of text, columns, pixels, files
+LOSSLESS, BOUNDED, LOSSY = "lossless", "bounded", "lossy"
+BLOCK_BYTES = 8 << 20  # of bytes, or of pictures, in one block
+
+
+class Content:
+    """One kind of content.
+
+    name, version: what the header calls it; a reader refuses what is not in its registry. kind: of
+    records: "table", "image" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY. format: how the source
+    was written, with at least its "format". hashes_bytes: whether the digest of the whole is that
+    of the restored bytes; else it is that of the digests of all blocks. is_folder: whether it
+    restores a folder.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    kind: ClassVar[str] = "table"
+    hashes_bytes: ClassVar[bool] = False
+
+    def __init__(self, mode: str, format: dict[str, Json]) -> None:
+        if mode not in (LOSSLESS, BOUNDED, LOSSY):
+            raise ValueError(f"an unknown mode, {mode!r}")
+        self.mode, self._format = mode, format
+        self.paths: Sequence[Path] = ()
+        self._stamps: list[Stamp] = []
+
+    # ---- the header
+
+    def header(self) -> dict[str, Json]:
+        """What a reader has to know."""
+        return {"content": [self.name, self.version], "mode": self.mode, "format": self._format}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> Content:
+        """The content of a header; ValueError, KeyError or TypeError if it is not one."""
+        raise NotImplementedError
+
+    @property
+    def fidelity(self) -> str:
+        """What is restored: lossless (every byte), values, pixels, bounded or lossy."""
+        return self.mode
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether a folder is restored, not a file."""
+        return False
+
+    def format(self, archive: Archive | None = None) -> dict[str, Json]:
+        """How the source was written."""
+        return self._format
+
+    # ---- a source to blocks
+
+    def watch(self, paths: Sequence[Path]) -> None:
+        """Remembers how the source's files are now, so that a change of them can be told later."""
+        self.paths = paths
+        self._stamps = [Stamp.of(path) for path in paths]
+
+    def changed(self) -> Path | None:
+        """The first of the source's files that is another now, if any."""
+        for path, before in zip(self.paths, self._stamps, strict=True):
+            if Stamp.of(path) != before:
+                return path
+        return None
+
+    @property
+    def opening(self) -> bytes:
+        """Bytes of the source before its first item."""
+        return b""
+
+    def items(self) -> Iterator[Piece]:
+        """The source in pieces, each a block or a few."""
+        raise NotImplementedError
+
+    def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
+        """The blocks of an item."""
+        raise NotImplementedError
+
+    def size_of(self, item: Piece) -> int:
+        """Bytes of the source in an item; of tables in memory, its records."""
+        return len(item)
+
+    def restored_of(self, item: Piece, encoded: list[Encoded]) -> Iterator[bytes]:
+        """What an item adds to the digest of the whole."""
+        for block in encoded:
+            yield block.content
+
+    def facts_of(self, item: Piece) -> dict[str, Json]:
+        """What the footer has to say once this is the last item."""
+        return {}
+
+    def compare(self, archive: Archive) -> None:
+        """Reads the source again, beside what a finished archive restores.
+
+        Raises ArchiveError where they differ, in the source's own types.
+        """
+        raise NotImplementedError
+
+    def differs(self, what: str) -> ArchiveError:
+        """The error for an archive that is not its source."""
+        return ArchiveError(f"{what} would not be restored as the source has it")
+
+    # ---- blocks to records
+
+    def names(self, archive: Archive) -> list[str]:
+        """The columns' names, or what else a block is made of."""
+        return [self.kind]
+
+    def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
+        """Where the columns called so are; ParamError for one that is not there."""
+        if self.kind != "table":
+            raise ParamError(f"{archive.reader.path}: --columns is for tables")
+        return places_in(self.names(archive), wanted)
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> Piece:
+        """The records `inside` of a block, of the columns wanted (None: all)."""
+        raise NotImplementedError
+
+    def pieces(
+        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+    ) -> Iterator[Piece]:
+        """Records first:last, block by block."""
+        for block, inside in archive.blocks(first, last):
+            yield self.decode(archive, block, inside, wanted)
+
+    def checked(self, archive: Archive) -> Iterator[Piece]:
+        """Everything, restored as `restore` does it, for who wants to know whether it is whole."""
+        yield from archive.pieces(0, archive.rows)
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        """Writes records first:last as the source's kind of file."""
+        raise NotImplementedError
+
+    def frame(self, archive: Archive, first: int, last: int) -> Piece:
+        """Records first:last as a DataFrame, or pictures (n, C, H, W) uint8."""
+        raise DataError(
+            f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
+        )
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells that a file was written to: its size and the time of its last change."""
+
+    size: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """The stamp of a file; of one that is gone, one that no file has."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 - a path may be a handle's
+        except OSError:
+            return cls(-1, -1)
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Where the wanted names are among the names; ParamError for one that is not there."""
+    for name in wanted:
+        if name not in names:
+            raise ParamError(f"--columns: no column '{name}'; there are {', '.join(names)}")
+    return [names.index(name) for name in wanted]
+
+
+def read_exactly(stream: BinaryIO, size: int) -> bytes:
+    """The next `size` bytes of a stream; fewer at its end."""
+    data = stream.read(size)
+    while len(data) < size:
+        more = stream.read(size - len(data))
+        if not more:
+            break
+        data += more
+    return data

@@ -1,0 +1,104 @@
+"""A folder of pictures: names, modes and pixels, or the bytes of what is no plain picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from aetool.codec import folders
+from aetool.codec.blocks import Block
+from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json
+from aetool.codec.folders import Picture
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.data.images import FolderSource, Pixels
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    from aetool.codec.archive import Archive
+
+
+class Folder(Content):
+    """Files of a folder. Those of one size and mode together, by pixel; others, and those of lossy
+    formats, which are smaller as they are, by their bytes.
+
+    source, effort, keep_files: to write it.
+    """
+
+    name = "folder"
+    kind = "image"
+
+    def __init__(
+        self,
+        format: dict[str, Json],
+        source: FolderSource | None = None,
+        effort: Effort | None = None,
+        keep_files: bool = False,
+    ) -> None:
+        super().__init__(LOSSLESS, format)
+        self.source, self.effort, self.keep_files = source, effort or Effort(), keep_files
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> Folder:
+        return cls(dict(header["format"]))
+
+    @property
+    def fidelity(self) -> str:
+        return "pixels"
+
+    @property
+    def is_folder(self) -> bool:
+        return True
+
+    def items(self) -> Iterator[list[Picture]]:
+        waiting: list[Picture] = []
+        # a block holds pictures of one key, in the order of the names
+        for picture in self._pictures():
+            size = sum(one.size for one in waiting)
+            if waiting and (picture.key != waiting[0].key or size >= BLOCK_BYTES):
+                yield waiting
+                waiting = []
+            waiting.append(picture)
+        if waiting:
+            yield waiting
+
+    def _pictures(self) -> Iterator[Picture]:
+        # read anew by each call: once to encode, once to compare
+        assert self.source is not None
+        for path, name in zip(self.source.files, self.source.names, strict=True):
+            yield folders.read(path, name, self.keep_files)
+
+    def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
+        return [folders.encode(item, self.effort)]
+
+    def compare(self, archive: Archive) -> None:
+        restored = self.pictures(archive, 0, archive.rows)
+        for picture in self._pictures():
+            again = next(restored, None)
+            if again is None or not picture.same(again):
+                raise self.differs(f"{picture.name}:")
+        if next(restored, None) is not None:
+            raise self.differs("the number of files")
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> list[Picture]:
+        return folders.decode(block, block.rows)[inside]
+
+    def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
+        """Files first:last."""
+        for files in archive.pieces(first, last):
+            yield from files
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
+
+    def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
+        return [picture.pixels for picture in self.pictures(archive, first, last)]

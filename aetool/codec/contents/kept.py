@@ -1,0 +1,103 @@
+"""The bytes of a file, whatever it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from aetool.codec import blobs, blocks
+from aetool.codec.blocks import Block
+from aetool.codec.columns import Coded
+from aetool.codec.contents.content import (
+    BLOCK_BYTES,
+    LOSSLESS,
+    Content,
+    Json,
+    read_exactly,
+)
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.errors import DataError, ParamError
+
+if TYPE_CHECKING:
+    from aetool.codec.archive import Archive
+
+
+class KeptBytes(Content):
+    """A file as it is. stream: opens its bytes; effort: how long to look (both to write)."""
+
+    name = "bytes"
+    kind = "bytes"
+    hashes_bytes = True
+
+    def __init__(
+        self,
+        format: dict[str, Json],
+        stream: Callable[[], BinaryIO] | None = None,
+        effort: Effort | None = None,
+    ) -> None:
+        super().__init__(LOSSLESS, format)
+        self.stream, self.effort = stream, effort or Effort()
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> KeptBytes:
+        return cls(dict(header["format"]))
+
+    @property
+    def fidelity(self) -> str:
+        return "bytes (kept file)"
+
+    def items(self) -> Iterator[bytes]:
+        assert self.stream is not None
+        with self.stream() as stream:
+            while data := read_exactly(stream, BLOCK_BYTES):
+                yield data
+
+    def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
+        # a block of bytes counts as one record
+        coded = [Coded({"k": "bytes"}, [], [blobs.pack(item)])]
+        content, payload, after = blocks.encode(coded, 1, {}, self.effort)
+        return [Encoded(1, content, payload, after)]
+
+    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
+        yield item
+
+    def compare(self, archive: Archive) -> None:
+        """Byte by byte. Bytes that differ are those of a source that changed, even where nothing
+        else tells that it did."""
+        assert self.stream is not None
+        with self.stream() as stream:
+            for piece in archive.pieces(0, archive.rows):
+                if read_exactly(stream, len(piece)) != piece:
+                    raise self.differs("a byte of the file")
+            # and nothing may follow what was restored
+            if stream.read(1):
+                raise self.differs("the end of the file")
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> bytes:
+        return blobs.unpack(block.columns[0].blobs[0])
+
+    def pieces(
+        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+    ) -> Iterator[bytes]:
+        if wanted is not None:
+            raise ParamError(f"{archive.reader.path}: --columns is for tables")
+        if (first, last) != (0, archive.rows):
+            raise DataError(
+                f"{archive.reader.path}: holds bytes, not records: --rows and --columns cannot be "
+                "used"
+            )
+        yield from super().pieces(archive, first, last)
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        for piece in archive.pieces(first, last, wanted):
+            file.write(piece)

@@ -1,0 +1,314 @@
+"""The code of a model, quantised, and what it does not carry: gaps, dates, text, names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from aetool.codec import arrays, blobs, blocks, decoding
+from aetool.codec.blocks import Block
+from aetool.codec.columns import Coded
+from aetool.codec.contents.content import LOSSY, Content, Json, Piece, places_in
+from aetool.codec.contents.pixels import stacked, write_arrays
+from aetool.codec.contents.typed import at_least_one, empty, kind_of, restored, typed_columns
+from aetool.codec.folders import Picture
+from aetool.codec.integers import Stream
+from aetool.codec.lossy import Code, Quantiser
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.data import writers
+from aetool.data.images import Pixels
+from aetool.data.table import Cells, Table
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+if TYPE_CHECKING:
+    from aetool.codec.archive import Archive
+
+CODE = "code"
+
+
+class CodedRecords(NamedTuple):
+    """Records of a source with their code: what the model takes, the quantised code (rows, kept),
+    the table they are from, or the pictures' names."""
+
+    inputs: Any
+    code: Int
+    table: Table | None
+    names: list[str]
+
+
+@dataclass(eq=False)
+class Sizes:
+    """Bytes of the payloads written, by what they hold."""
+
+    of: dict[str, int] = field(default_factory=dict)
+
+    def add(self, labels: Sequence[str], block: Block) -> None:
+        """Counts a block; the streams of a small one cannot be told apart."""
+        for label, sizes in zip(labels, block.sizes, strict=True):
+            self.of[label] = self.of.get(label, 0) + sum(sizes.values())
+        if block.joined:
+            self.of["streams"] = self.of.get("streams", 0) + block.joined
+
+
+class Lossy(Content):
+    """What lossy tables and pictures have in common. quantiser: of the code."""
+
+    def __init__(
+        self, format: dict[str, Json], quantiser: Quantiser, effort: Effort | None = None
+    ) -> None:
+        super().__init__(LOSSY, format)
+        self.quantiser, self.effort = quantiser, effort or Effort()
+        self.sizes = Sizes()
+
+    def header(self) -> dict[str, Json]:
+        return {**super().header(), "quantiser": self.quantiser.to_json()}
+
+    @property
+    def labels(self) -> list[str]:
+        """What the columns of a block are."""
+        return [f"{CODE} {unit}" for unit in self.quantiser.kept]
+
+    def names(self, archive: Archive) -> list[str]:
+        return self.labels
+
+    def picture_names(self, archive: Archive) -> list[str]:
+        """The pictures' names; empty if they had none."""
+        return []
+
+    def beside(self, item: CodedRecords) -> list[Coded]:
+        """The columns of a block that are not the code."""
+        raise NotImplementedError
+
+    def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
+        coded = [Coded({"k": "whole"}, [Stream(np.ascontiguousarray(c))]) for c in item.code.T]
+        coded += self.beside(item)
+        rows = len(item.inputs)
+        # decoded once here, to count what each column takes
+        content, payload, after = blocks.encode(coded, rows, {}, self.effort, hints)
+        labels = [CODE] * len(self.quantiser.kept) + self.labels[len(self.quantiser.kept) :]
+        self.sizes.add(labels, blocks.decode(payload, rows, content))
+        return [Encoded(rows, content, payload, after)]
+
+    def codes_of(self, block: Block) -> Code:
+        """The code of a block's records, (rows, latent), as the decoder takes it."""
+        width = len(self.quantiser.kept)
+        columns = block.columns[:width]
+        if len(block.columns) != len(self.labels):
+            raise ArchiveError("damaged: a block has not the columns that the header promises")
+        if any(column.meta["k"] != "whole" for column in columns):
+            raise ArchiveError("damaged: a block's code is not stored as such")
+        if not columns:
+            return self.quantiser.restore(np.zeros((block.rows, 0), np.int64))
+        return self.quantiser.restore(np.stack([column.values for column in columns], axis=1))
+
+    def codes(self, archive: Archive) -> Iterator[Code]:
+        """The codes, block by block; no record is decoded."""
+        for block, _ in archive.blocks(0, archive.rows):
+            yield self.codes_of(block)
+
+    def compare(self, archive: Archive) -> None:
+        """The code is what the encoder gave, which only it can tell: it is restored, and what is
+        stored beside it."""
+        for _ in self.checked(archive):
+            pass
+
+    def checked(self, archive: Archive) -> Iterator[Piece]:
+        # without the model, which may be elsewhere, codes are all that can be read
+        if archive.has_model:
+            yield from archive.pieces(0, archive.rows)
+            return
+        for block, _ in archive.blocks(0, archive.rows):
+            yield self.codes_of(block)
+
+
+class LossyTable(Lossy):
+    """A table by a model's code. columns: how each is stored ("model", or its kind where it is
+    exact), in their order; dtypes: the source's; ranges: the file's own, of numbers."""
+
+    name = "lossy table"
+
+    def __init__(
+        self,
+        format: dict[str, Json],
+        quantiser: Quantiser,
+        columns: Sequence[tuple[str, str]],
+        dtypes: Mapping[str, str],
+        ranges: Mapping[str, list[float]],
+        effort: Effort | None = None,
+    ) -> None:
+        super().__init__(format, quantiser, effort)
+        self.columns, self.dtypes, self.ranges = list(columns), dict(dtypes), dict(ranges)
+
+    def header(self) -> dict[str, Json]:
+        columns = [{"name": name, "stored": stored} for name, stored in self.columns]
+        facts = {"columns": columns, "dtypes": self.dtypes, "ranges": self.ranges}
+        return {**super().header(), **facts}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> LossyTable:
+        columns = [(str(c["name"]), str(c["stored"])) for c in header["columns"]]
+        ranges = {n: [float(low), float(high)] for n, (low, high) in header["ranges"].items()}
+        quantiser = Quantiser.from_json(header["quantiser"])
+        return cls(dict(header["format"]), quantiser, columns, dict(header["dtypes"]), ranges)
+
+    @property
+    def exact(self) -> list[str]:
+        """Columns that are stored as they are."""
+        return [name for name, stored in self.columns if stored != "model"]
+
+    @property
+    def labels(self) -> list[str]:
+        return [*super().labels, "gaps", *self.exact]
+
+    def beside(self, item: CodedRecords) -> list[Coded]:
+        gaps = Coded({"k": "bytes"}, [], [blobs.pack(decoding.gaps_of(item.inputs))])
+        assert item.table is not None
+        return [gaps, *typed_columns(item.table.only(self.exact), {})]
+
+    def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
+        names = [name for name, _ in self.columns]
+        return places_in(names, wanted)
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> writers.Columns:
+        code, schema = self.codes_of(block), archive.model.schema
+        # the decoder is given whole blocks, so that rows do not depend on which are asked for
+        width = len(self.quantiser.kept)
+        records = decoding.decode(archive.model, code, archive.device, self.ranges)
+        if schema is not None:
+            decoding.put_gaps(schema, records, blobs.unpack(block.columns[width].blobs[0]))
+        modelled = schema.modelled if schema else ()
+        place = {column.name: i for i, column in enumerate(modelled)}
+        exact = iter(block.columns[width + 1 :])
+        out: writers.Columns = {}
+        for name, stored in self.columns:
+            if stored == "model":
+                values = decoding.values_of(modelled[place[name]], records[:, place[name]])
+            else:
+                values = restored(next(exact))
+            if wanted is None or name in wanted:
+                out[name] = values[inside]
+        return out
+
+    def nothing(self, archive: Archive) -> writers.Columns:
+        """No records of the right columns."""
+        schema = archive.model.schema
+        words = {c.name for c in schema.modelled if c.kind == "category"} if schema else set()
+        out: writers.Columns = {}
+        for name, stored in self.columns:
+            carried = "cells" if name in words else "floats"
+            out[name] = empty(carried if stored == "model" else stored)
+        return out
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        schema = archive.model.schema
+        written = {c.name: decoding.written_as(c) for c in schema.columns} if schema else {}
+        batches = at_least_one(archive.pieces(first, last), self.nothing(archive))
+        if wanted is not None:
+            self.places(archive, wanted)
+            batches = ({name: batch[name] for name in wanted} for batch in batches)
+        writers.write_table(file, batches, self._format, self.dtypes, written)
+
+    def frame(self, archive: Archive, first: int, last: int) -> Piece:
+        batches = list(at_least_one(archive.pieces(first, last), self.nothing(archive)))
+        return writers.frame_of(batches, self.dtypes, self._format.get("pandas", {}))
+
+
+class LossyPictures(Lossy):
+    """Pictures by a model's code. named: whether blocks have a column of their names."""
+
+    name = "lossy pictures"
+    kind = "image"
+
+    def __init__(
+        self,
+        format: dict[str, Json],
+        quantiser: Quantiser,
+        named: bool = False,
+        effort: Effort | None = None,
+    ) -> None:
+        super().__init__(format, quantiser, effort)
+        self.named = named
+
+    def header(self) -> dict[str, Json]:
+        return {**super().header(), **({"named": True} if self.named else {})}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> LossyPictures:
+        quantiser = Quantiser.from_json(header["quantiser"])
+        return cls(dict(header["format"]), quantiser, bool(header.get("named")))
+
+    @property
+    def is_folder(self) -> bool:
+        return bool(self._format["format"] == "folder")
+
+    @property
+    def labels(self) -> list[str]:
+        return [*super().labels, *(["names"] if self.named else [])]
+
+    def beside(self, item: CodedRecords) -> list[Coded]:
+        return [arrays.encode_cells(Cells.of(list(item.names)))] if self.named else []
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> Pixels:
+        pixels: Pixels = decoding.decode(
+            archive.model, self.codes_of(block)[inside], archive.device
+        )
+        return pixels
+
+    def picture_names(self, archive: Archive) -> list[str]:
+        out: list[str] = []
+        if self.named:
+            for block, _ in archive.blocks(0, archive.rows):
+                self.codes_of(block)
+                out += [name or "" for name in arrays.decode_cells(block.columns[-1])]
+        return out
+
+    def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
+        """Pictures first:last with their names."""
+        # names are few bytes: all of them are read before the first picture
+        names = iter(self.picture_names(archive)[first:last])
+        for pixels in archive.pieces(first, last):
+            for picture in pixels:
+                yield Picture(next(names), "", picture)
+
+    def _shape(self, archive: Archive) -> tuple[int, int, int]:
+        return archive.model.shape or (1, 1, 1)
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        if wanted is not None:
+            super().places(archive, wanted)
+        shape = self._shape(archive)
+        write_arrays(file, archive.pieces(first, last), self._format, last - first, shape)
+
+    def frame(self, archive: Archive, first: int, last: int) -> Pixels:
+        return stacked(archive.pieces(first, last), self._shape(archive))
+
+
+def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:
+    """(name, "model" or the kind of an exact column) of each column of a table."""
+    return [
+        (name, "model" if name in by_model else kind_of(values))
+        for name, values in zip(table.names, table.values, strict=True)
+    ]

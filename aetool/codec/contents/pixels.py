@@ -1,0 +1,137 @@
+"""Pictures of one size from an array or an idx file, every pixel exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from aetool.codec import pictures
+from aetool.codec.blocks import Block
+from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.data import writers
+from aetool.data.images import ImageSource, Pixels
+
+if TYPE_CHECKING:
+    from aetool.codec.archive import Archive
+
+
+class PixelArray(Content):
+    """Pictures of one shape [C, H, W]. source, effort: to write it."""
+
+    name = "pixels"
+    kind = "image"
+
+    def __init__(
+        self,
+        format: dict[str, Json],
+        shape: Sequence[int],
+        source: ImageSource | None = None,
+        effort: Effort | None = None,
+    ) -> None:
+        super().__init__(LOSSLESS, format)
+        self.shape = shape_of(shape)
+        self.source, self.effort = source, effort or Effort()
+
+    def header(self) -> dict[str, Json]:
+        return {**super().header(), "shape": list(self.shape)}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> PixelArray:
+        return cls(dict(header["format"]), header["shape"])
+
+    @property
+    def fidelity(self) -> str:
+        return "values"
+
+    def items(self) -> Iterator[Pixels]:
+        assert self.source is not None
+        yield from gathered(self.source.batches())
+
+    def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
+        return [pictures.encode(item, self.effort, hints)]
+
+    def size_of(self, item: Pixels) -> int:
+        return int(item.size)
+
+    def compare(self, archive: Archive) -> None:
+        # blocks hold the same pictures as items do
+        restored = archive.pieces(0, archive.rows)
+        for item in self.items():
+            again = next(restored, None)
+            if again is None or again.shape != item.shape or not (again == item).all():
+                raise self.differs("a picture")
+        if next(restored, None) is not None:
+            raise self.differs("the number of pictures")
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> Pixels:
+        pixels = pictures.decode(block, block.rows)
+        if pixels.shape[1:] != self.shape:
+            raise archive.reader.damaged("a block has pictures of another shape")
+        return pixels[inside]
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        if wanted is not None:
+            self.places(archive, wanted)
+        write_arrays(file, archive.pieces(first, last), self._format, last - first, self.shape)
+
+    def frame(self, archive: Archive, first: int, last: int) -> Pixels:
+        return stacked(archive.pieces(first, last), self.shape)
+
+
+def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
+    """A shape [C, H, W] of a header; ValueError if it is none."""
+    if len(shape) != 3 or any(type(size) is not int or not 0 < size < 1 << 31 for size in shape):
+        raise ValueError(f"the shape of pictures cannot be {list(shape)}")
+    channels, height, width = shape
+    return channels, height, width
+
+
+def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
+    """Batches put together to the size of a block."""
+    waiting: list[Pixels] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(part.size for part in waiting) >= BLOCK_BYTES:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
+    """All pictures as one array."""
+    found = list(batches)
+    return np.concatenate(found) if found else np.zeros((0, *shape), np.uint8)
+
+
+def write_arrays(
+    file: BinaryIO,
+    batches: Iterator[Pixels],
+    format: dict[str, Json],
+    count: int,
+    shape: Sequence[int],
+) -> None:
+    """Pictures as an idx file, or as the array of an .npy or .npz file."""
+    if format["format"] == "idx":
+        writers.write_idx(file, batches, count, shape)
+        return
+    pixels = stacked(batches, shape)
+    # files have their channels last; those of gray pictures have none
+    array = pixels[:, 0] if format["flat"] else pixels.transpose(0, 2, 3, 1)
+    if format["format"] == "npy":
+        np.save(file, array, allow_pickle=False)
+    else:
+        np.savez(file, **{str(format["key"]): array})  # type: ignore[arg-type]

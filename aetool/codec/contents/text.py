@@ -1,0 +1,215 @@
+"""A table in text: its records column by column, byte for byte, or with numbers within a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from aetool.codec import bounds, records, spans
+from aetool.codec.blocks import NO_HINTS, Block
+from aetool.codec.contents.content import BOUNDED, Content, Json, read_exactly
+from aetool.codec.planning import Hints
+from aetool.codec.records import Encoded, Layout
+from aetool.data import writers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aetool.codec.archive import Archive
+
+
+class Piece(NamedTuple):
+    """Whole records. added: how many bytes at the end are not the source's, but end its record."""
+
+    text: bytes
+    added: int
+
+
+@dataclass(eq=False)
+class TextOrigin:
+    """Where a text table is written from.
+
+    pieces: of whole records behind the header record, read anew by each call; stream: the bytes as
+    they are; layout, first: how pieces are coded, and hints for the first of them.
+    """
+
+    pieces: Callable[[], Iterator[Piece]]
+    stream: Callable[[], BinaryIO]
+    layout: Layout
+    first: Hints = NO_HINTS
+
+
+class TextTable(Content):
+    """A table in text. head: the bytes of the header record; names: of the columns.
+
+    Under a shared model the header leaves out what the model says: head, names and format are then
+    None, or the parts of the format that are not as the model has them.
+    """
+
+    name = "text"
+    hashes_bytes = True
+
+    def __init__(
+        self,
+        mode: str,
+        format: dict[str, Json],
+        head: bytes | None,
+        names: Sequence[str] | None,
+        shared: bool = False,
+        origin: TextOrigin | None = None,
+    ) -> None:
+        super().__init__(mode, format)
+        if not shared and (head is None or names is None):
+            raise ValueError("a table in text has a head and names")
+        self.head, self.given_names, self.shared = head, names, shared
+        self.origin = origin
+
+    def header(self) -> dict[str, Json]:
+        header = super().header()
+        if self.head is not None:
+            header["head"] = self.head.decode("latin-1")
+        if self.given_names is not None:
+            header["names"] = list(self.given_names)
+        return header | ({"shared": 1} if self.shared else {})
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> TextTable:
+        head, names = header.get("head"), header.get("names")
+        return cls(
+            str(header["mode"]),
+            dict(header["format"]),
+            None if head is None else str(head).encode("latin-1"),
+            None if names is None else [str(name) for name in names],
+            "shared" in header,
+        )
+
+    def format(self, archive: Archive | None = None) -> dict[str, Json]:
+        if not self.shared or archive is None or "format" in self._format:
+            return self._format
+        return {**archive.foreseen.format, **self._format}
+
+    def names(self, archive: Archive) -> list[str]:
+        if self.given_names is not None:
+            return list(self.given_names)
+        return list(archive.foreseen.names)
+
+    # ---- writing
+
+    @property
+    def opening(self) -> bytes:
+        return self._head_of(self._layout)
+
+    @property
+    def _layout(self) -> Layout:
+        assert self.origin is not None
+        return self.origin.layout
+
+    def _head_of(self, layout: Layout) -> bytes:
+        if self.head is None and layout.shared is not None:
+            return layout.shared.head.encode("latin-1")
+        return self.head or b""
+
+    def items(self) -> Iterator[Piece]:
+        assert self.origin is not None
+        return self.origin.pieces()
+
+    def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
+        assert self.origin is not None
+        return records.encode(item.text, self._layout, hints if hints.shape else self.origin.first)
+
+    def size_of(self, item: Piece) -> int:
+        return len(item.text) - item.added
+
+    def restored_of(self, item: Piece, encoded: list[Encoded]) -> Iterator[bytes]:
+        rounded = self.mode == BOUNDED
+        text = b"".join(block.restored for block in encoded) if rounded else item.text
+        yield text[: len(text) - item.added]
+
+    def facts_of(self, item: Piece) -> dict[str, Json]:
+        return {"cut": item.added} if item.added else {}
+
+    def compare(self, archive: Archive) -> None:
+        """Byte by byte; within bounds record by record, the other columns byte by byte."""
+        assert self.origin is not None
+        if self.mode == BOUNDED:
+            self._compare_within_bounds(archive)
+            return
+        with self.origin.stream() as stream:
+            for piece in archive.pieces(0, archive.rows):
+                if read_exactly(stream, len(piece)) != piece:
+                    raise self.differs("a record")
+            if stream.read(1):
+                raise self.differs("the end of the text")
+
+    def _compare_within_bounds(self, archive: Archive) -> None:
+        stored = archive.blocks(0, archive.rows)
+        for item in self.items():
+            # numbers of one block are bounded together: records are cut as blocks hold them
+            ends = [0, *records.record_ends(item.text).tolist()]
+            row = 0
+            while row < len(ends) - 1:
+                block, inside = next(stored, (None, slice(0)))
+                if block is None or row + block.rows >= len(ends):
+                    raise self.differs("the number of records")
+                source = item.text[ends[row] : ends[row + block.rows]]
+                restored = self.decode(archive, block, inside, None)
+                if not bounds.holds(source, restored, self._layout):
+                    raise self.differs("a number, within its bound,")
+                row += block.rows
+        if next(stored, None) is not None:
+            raise self.differs("the number of records")
+
+    # ---- reading
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> bytes:
+        places = None if wanted is None else self.places(archive, wanted)
+        return records.decode(block, self._delimiter(archive), block.rows, inside, places)
+
+    def _delimiter(self, archive: Archive) -> str:
+        return str(self.format(archive).get("delimiter", ","))
+
+    def pieces(
+        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+    ) -> Iterator[bytes]:
+        """The header record, then records first:last; without what was added to end the last."""
+        yield self._head(archive, wanted)
+        added = int(archive.reader.facts.get("cut", 0)) if wanted is None else 0
+        row = first
+        for block, inside in archive.blocks(first, last):
+            piece = self.decode(archive, block, inside, wanted)
+            row = block.first + inside.stop
+            yield piece[: len(piece) - added] if row == archive.rows else piece
+
+    def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
+        """The header record, of the columns wanted."""
+        head = self.head
+        if head is None:
+            head = archive.foreseen.head.encode("latin-1")
+        if wanted is None or not head:
+            return head
+        delimiter = self._delimiter(archive)
+        line_end = b"\r\n" if head.endswith(b"\r\n") else b"\n"
+        found = spans.split(head.rstrip(b"\r\n") + b"\n", ord(delimiter))
+        if found is None or found[2] != len(self.names(archive)):
+            raise archive.reader.damaged("its head cannot be cut into columns")
+        cells = [head[start:stop] for start, stop in zip(found[0], found[1], strict=True)]
+        places = self.places(archive, wanted)
+        return delimiter.encode().join(cells[place] for place in places) + line_end
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        for piece in archive.pieces(first, last, wanted):
+            file.write(piece)
+
+    def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        text = b"".join(archive.pieces(first, last))
+        return writers.frame_of_text(text, self.format(archive), self.names(archive))
