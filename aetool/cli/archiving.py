@@ -94,6 +94,8 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
     click.echo(f"{target}: {size:,} bytes, {fidelity}{ratio}", err=True)
+    if "kept" in facts:
+        click.echo(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
     if "unused" in facts:
         click.echo(f"note: the model was not used: {facts['unused']}", err=True)
     taken = facts.get("taken", "code")
