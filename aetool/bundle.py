@@ -18,8 +18,8 @@ from aetool.canonical import canonical, parse_canonical
 from aetool.data.scaling import image_spec, table_spec
 from aetool.data.schema import Schema
 from aetool.detection.calibration import Calibration
-from aetool.errors import AetoolError, BundleError, DataError
-from aetool.files import atomic
+from aetool.errors import AetoolError, BundleError
+from aetool.files import atomic, read_all
 from aetool.model import Spec
 
 FORMAT = 1
@@ -205,11 +205,7 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
 
 def load(path: str | os.PathLike[str]) -> Bundle:
     """The bundle in a file; runs no code of it."""
-    target = Path(path)
-    try:
-        if target.stat().st_size > MAX_BUNDLE:
-            raise BundleError(f"{path}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
-        data = target.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
+    data = read_all(path, MAX_BUNDLE)
+    if data is None:
+        raise BundleError(f"{path}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
     return from_bytes(data, os.fspath(path))

@@ -2,6 +2,7 @@
 silently, half-written, or unbounded."""
 
 import errno
+import fcntl
 import io
 import os
 import random
@@ -19,6 +20,7 @@ from aetool.codec import blocks, container
 from aetool.codec.archive import Archive
 from aetool.codec.blobs import read_varint, varint
 from aetool.errors import AetoolError, ArchiveError, DataError
+from aetool.files import atomic, outputs
 from aetool.operations import CompressOptions, FitOptions
 from tests.effort import measured
 
@@ -333,16 +335,14 @@ def test_a_kill_while_writing_leaves_the_old_file_or_the_new_one(tmp_path, times
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
-    from aetool.files import atomic
-
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
     target = tmp_path / "t.aez"
-    kept = tmp_path / f".t.aez.{os.getppid()}.part"  # of a process that lives
-    for path in (target, kept, tmp_path / f".t.aez.{gone.pid}.part"):
+    kept, left = (tmp_path / outputs.new_name(target) for _ in range(2))
+    for path in (target, kept, left):
         path.write_bytes(b"old")
-    with atomic(target, True) as file:
-        file.write(b"new")
+    with kept.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # its writer lives
+        with atomic(target, True) as new:
+            new.write(b"new")
     assert target.read_bytes() == b"new" and set(tmp_path.iterdir()) == {target, kept}
 
 

@@ -17,6 +17,7 @@ from aetool.codec.contents.content import Content, Json, Piece
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
 from aetool.errors import AetoolError, ArchiveError
+from aetool.files import place_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,8 @@ class Archive:
         device: str = "auto",
         lenient: bool = False,
     ) -> None:
-        self.reader = Reader(Path(path), lenient)
+        self._place = place_of(path)  # a pipe is kept for as long as the archive is open
+        self.reader = Reader(self._place.path, lenient, self._place.name)
         self.device, self.lenient = device, lenient
         try:
             self.content: Content = contents.of_header(self.reader.header)
@@ -70,6 +72,11 @@ class Archive:
     def rows(self) -> int:
         """Records in the archive."""
         return self.reader.rows
+
+    @property
+    def piped(self) -> bool:
+        """Whether it came through a pipe."""
+        return self._place.spool is not None
 
     @property
     def lost(self) -> list[str]:

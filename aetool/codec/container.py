@@ -172,8 +172,8 @@ class Reader:
     looking for blocks; `lost` then says what is missing.
     """
 
-    def __init__(self, path: Path, lenient: bool = False) -> None:
-        self.path = path
+    def __init__(self, path: Path, lenient: bool = False, name: str = "") -> None:
+        self.path = Path(name or path)  # as messages call it
         self.lost: list[str] = []
         self.header: dict[str, Any] = {}
         self.model = bytes(16)  # how the sha256 of the model begins that is needed

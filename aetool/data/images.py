@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from aetool import files
 from aetool.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
@@ -27,6 +28,7 @@ class ImageSource:
     """
 
     kind = "image"
+    place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
 
     def __init__(
         self, name: str, shape: tuple[int, int, int], count: int, format: dict[str, Any]
@@ -167,7 +169,7 @@ class IdxSource(ImageSource):
             name,
             (channels, sizes[1], sizes[2]),
             sizes[0],
-            {"format": "idx", "suffix": path.name.removesuffix(".gz").rpartition(".")[2]},
+            {"format": "idx", "suffix": name.removesuffix(".gz").rpartition(".")[2]},
         )
 
     def batches(self) -> Iterator[Pixels]:

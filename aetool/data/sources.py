@@ -7,9 +7,6 @@ import io
 import json
 import lzma
 import os
-import shutil
-import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
+from aetool import files
 from aetool.data import images, text
 from aetool.data.table import Cells, Table, Values, concat
 from aetool.errors import DataError
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 65536  # records a batch
-MAX_STDIN = 8 << 30
 MAX_ARRAY = 8 << 30
 RESERVOIR = 200_000
 _ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
@@ -40,6 +37,7 @@ class TableSource:
     """
 
     kind = "table"
+    place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
 
     def __init__(self, name: str, format: dict[str, Any]) -> None:
         self.name, self.format = name, format
@@ -97,7 +95,7 @@ class CsvSource(TableSource):
             head = text.utf8(stream).read(1 << 18)
         cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
         whole = head if len(head) < 1 << 18 or not cut else head[:cut]
-        suffix = _suffix(path)
+        suffix = _suffix(Path(name))
         self.dialect = text.sniff(whole, name, "\t" if suffix in (".tsv", ".tab") else None)
         d = self.dialect
         facts = {"format": "csv", "suffix": suffix, **d.__dict__}
@@ -349,16 +347,20 @@ def open_source(data: str | os.PathLike[str] | pd.DataFrame) -> Source:
     """The source behind a path, `-` (standard input) or a DataFrame."""
     if not isinstance(data, str | os.PathLike):
         return ArrowSource("DataFrame", data)
-    name = os.fspath(data)
-    path = _spooled(sys.stdin.buffer) if name == "-" else Path(name)
-    name = "stdin" if name == "-" else name
+    if not os.path.lexists(data):
+        files.repair(Path(data))  # a folder that a killed process was about to replace
+    place = files.place_of(data)
+    source = _open(place.path, place.name)
+    source.place = place
+    return source
+
+
+def _open(path: Path, name: str) -> Source:
     if path.is_dir():
         return images.FolderSource(path, name)
-    if not path.exists():
-        raise DataError(f"{name}: no such file")
     with open_stream(path) as stream:
         head = stream.read(16)
-    suffix = _suffix(path)
+    suffix = _suffix(Path(name))
     if head[:4] == b"PAR1":
         return ArrowSource(name, path)
     if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04":
@@ -440,25 +442,6 @@ def _suffix(path: Path) -> str:
     if suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
-
-
-def _spooled(stdin: BinaryIO) -> Path:
-    """Standard input copied to a file of this process, deleted when it ends."""
-    spool = tempfile.NamedTemporaryFile(prefix="aetool-stdin-")  # noqa: SIM115
-    _SPOOLS.append(spool)
-    size = 0
-    while data := stdin.read(1 << 20):
-        size += len(data)
-        if size > MAX_STDIN:
-            raise DataError(f"stdin: more than {MAX_STDIN >> 30} GiB; write it to a file first")
-        if shutil.disk_usage(tempfile.gettempdir()).free < 2 * len(data):
-            raise DataError("stdin: the temporary folder is full; write it to a file first")
-        spool.write(data)
-    spool.flush()
-    return Path(spool.name)
-
-
-_SPOOLS: list[Any] = []
 
 
 def _open_arrays(path: Path, name: str, head: bytes) -> Source:

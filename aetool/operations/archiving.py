@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,13 @@ from aetool.bundle import CODEC, Bundle
 from aetool.codec.shared import shared_of
 from aetool.data import sources
 from aetool.errors import ParamError
-from aetool.files import atomic
+from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
 from aetool.operations import exact_job, fitting, rivals, texts
 from aetool.operations.detecting import check_kind
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 
 
+@one_reading()
 def compress(
     data: Any,
     path: str | os.PathLike[str],
@@ -32,12 +30,10 @@ def compress(
     prices, the bytes of each; with a model that a lossless archive does not use, unused: why.
     """
     options = _checked(options or CompressOptions())
-    if os.fspath(path) == "-":
-        return _to_stdout(data, model, options)
     source = sources.open_source(data)
     if options.lossy:
         return _lossy(data, source, Path(path), model, options)
-    with atomic(Path(path), options.force) as file:
+    with output(Path(path), options.force, _inherited(data)) as file:
         if model is None:
             return exact_job.write_compared(file, exact_job.job_of(source, options), source)
         why = _why_unused(source, model, options)
@@ -45,7 +41,7 @@ def compress(
             assert isinstance(source, sources.CsvSource)
             shared = shared_of(model)
             assert shared is not None
-            folder = Path(path).parent
+            folder = scratch_folder(Path(path))
             figures = rivals.with_or_without(file, source, options, model, shared, folder)
             if figures.get("shared") or "kept" in figures:
                 return figures
@@ -69,24 +65,22 @@ def _lossy(
     """A model's code, or an exact or bounded archive where that is smaller at no more error."""
     learned = model is None
     if model is None:
-        model = fitting.on_the_spot(_again(data, source), options.fit)
+        model = fitting.on_the_spot(data, options.fit)
     check_kind(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no code: --lossy needs a model with an encoder")
     _refuse_dead_code(model, options)
     job = LossyJob(source, model, options, learned)
-    with atomic(path, options.force) as file:
+    with output(path, options.force, _inherited(data)) as file:
         figures = job.write(file)
         if options.lossy_only:
             return {**figures, "taken": "code"}
-        return rivals.smallest(file, job, figures, path.parent)
+        return rivals.smallest(file, job, figures, scratch_folder(path))
 
 
-def _again(data: Any, source: sources.Source) -> Any:
-    """What to open a second time: of standard input, which was read, the file it was put in."""
-    if not isinstance(data, str) or data != "-":
-        return data
-    return getattr(source, "path", None) or getattr(source, "_path", data)
+def _inherited(data: Any) -> Attributes | None:
+    """What the archive has of its source's mode, owner and times."""
+    return attributes_of(data) if isinstance(data, str | os.PathLike) else None
 
 
 def _refuse_dead_code(model: Bundle, options: CompressOptions) -> None:
@@ -117,17 +111,6 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
             return f"it was fitted for --max-error {bounds}"
         return "it was fitted for lossless archives (fit --max-error for bounded ones)"
     return None
-
-
-def _to_stdout(data: Any, model: Bundle | None, options: CompressOptions) -> dict[str, Any]:
-    """Through a file: an archive is verified before a byte of it is handed on."""
-    with tempfile.TemporaryDirectory(prefix="aetool-") as folder:
-        written = Path(folder) / "archive.aez"
-        facts = compress(data, written, model, options)
-        with written.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
-        sys.stdout.buffer.flush()
-    return facts
 
 
 def _checked(options: CompressOptions) -> CompressOptions:

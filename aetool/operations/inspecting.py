@@ -16,7 +16,7 @@ from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
 from aetool.codec.shared import shared_of
 from aetool.errors import BundleError, DataError
-from aetool.files import atomic
+from aetool.files import atomic, place_of
 
 VERIFY_ROWS = 64
 TOLERANCE = 1e-4
@@ -117,7 +117,7 @@ def _random_inputs(model: Bundle) -> Any:
 def is_archive(path: str | os.PathLike[str]) -> bool:
     """Whether a file is an archive (else it should be a bundle)."""
     try:
-        with Path(path).open("rb") as file:
+        with place_of(path).path.open("rb") as file:
             return file.read(4) == MAGIC[:4]
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +13,14 @@ from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
 from aetool.codec.archive import Archive
 from aetool.codec.contents.folder import Folder
+from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lossy import LossyPictures
 from aetool.codec.contents.pixels import write_arrays
+from aetool.codec.contents.text import TextTable
 from aetool.data import writers
 from aetool.data.images import ImageSource
-from aetool.errors import ArchiveError, DataError, ParamError
-from aetool.files import atomic
+from aetool.errors import ArchiveError, ParamError
+from aetool.files import atomic, attributes_of, new_folder, output, standard_output
 
 
 def decompress(
@@ -67,10 +66,12 @@ def _decompress(
         target = Path(out or default_name(path, archive))
         return write_folder(target, content.pictures(archive, first, last), force)
     target = default_name(path, archive) if out is None else Path(out)
-    if os.fspath(target) == "-":
-        content.restore(archive, sys.stdout.buffer, first, last, columns)
-        return Path("-")
-    with atomic(target, force) as file:
+    if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
+        with standard_output() as stream:  # every block is checked before it goes out
+            content.restore(archive, stream, first, last, columns)
+        return target
+    whole = (first, last) == (0, archive.rows) and columns is None
+    with output(target, force, attributes_of(path, whole)) as file:
         content.restore(archive, file, first, last, columns)
     return target
 
@@ -83,18 +84,23 @@ def decode(codes: Any, model: Bundle, device: str = "auto") -> Any:
     x = decoding.decode(model, np.asarray(codes, dtype=np.float32), device)
     if model.schema is None:
         return x
+
     columns: writers.Columns = {}
     dtypes = {}
     for i, column in enumerate(model.schema.modelled):
-        values = decoding.values_of(column, x[:, i])
-        columns[column.name] = values if column.kind != "date" else [None] * len(x)
+        columns[column.name] = decoding.values_of(column, x[:, i])
+        if column.kind == "date":
+            columns[column.name] = [None] * len(x)
         if column.dtype and column.kind != "date" and "," not in column.dtype[:5]:
             dtypes[column.name] = column.dtype
     return writers.frame_of([columns], dtypes, {})
 
 
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
-    """The archive's name without .aez and without a suffix of compression."""
+    """The archive's name without .aez and without a suffix of compression; "-", standard output,
+    for an archive that came through a pipe."""
+    if archive.piped:
+        return Path("-")
     name = Path(path)
     base = name.with_name(name.name.removesuffix(".aez"))
     if base.suffix in (".gz", ".zst", ".xz"):
@@ -105,9 +111,10 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
 def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], force: bool) -> Path:
     """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
     if source.format["format"] == "folder":
-        pixels = (p for batch in batches for p in batch)
+        pixels = (picture for batch in batches for picture in batch)
         named = zip(source.names, pixels, strict=True)
-        return write_folder(target, (folders.Picture(n, "", p) for n, p in named), force)
+        pictures = (folders.Picture(name, "", picture) for name, picture in named)
+        return write_folder(target, pictures, force)
     with atomic(target, force) as file:
         write_arrays(file, batches, source.format, source.count, source.shape)
     return target
@@ -115,26 +122,17 @@ def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], fo
 
 def write_folder(target: Path, pictures: Iterable[folders.Picture], force: bool) -> Path:
     """Pictures as PNG files (others as they were) in a new folder, moved into place when whole."""
-    if target.exists() and not force:
-        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent or Path()))
-    try:
+    if os.fspath(target) == "-":
+        raise ParamError("a folder cannot be written to standard output: name one with -o")
+    with new_folder(target, force) as folder:
         for picture in pictures:
             name = Path(picture.name)
             if name.is_absolute() or ".." in name.parts or not name.name:
                 raise ArchiveError(f"{target}: picture name {picture.name!r} leaves the folder")
             if picture.pixels is None:
-                (part / name).parent.mkdir(parents=True, exist_ok=True)
-                (part / name).write_bytes(picture.raw)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(picture.raw)
             else:
-                path = (part / name).with_suffix(".png")
+                path = (folder / name).with_suffix(".png")
                 writers.write_picture(path, picture.pixels, picture.mode)
-        if target.exists():
-            shutil.rmtree(target)
-        part.replace(target)
-        target.chmod(0o755)
-    except OSError as error:
-        raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return target

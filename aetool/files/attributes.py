@@ -1,0 +1,89 @@
+"""What a file hands on to the file that is made of it: mode, owner and times, as gzip and xz do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from aetool.errors import DataError
+
+ALL, OTHERS = 0o777, 0o077  # permission bits of everybody, and of all but the owner
+# What file systems say that have no modes, owners or times, and systems that forbid to set them.
+UNSUPPORTED = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """mode: permission bits; user, group: numbers of the owner; times: (access, change of the
+    content) in ns, or None where they are not handed on."""
+
+    mode: int
+    user: int
+    group: int
+    times: tuple[int, int] | None = None
+
+
+def looked_up(path: Path) -> os.stat_result | None:
+    """What is at a path, links followed; None if nothing is. DataError if one cannot know."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+
+
+def attributes_of(path: str | os.PathLike[str], timed: bool = True) -> Attributes | None:
+    """What a file, or an archive of a folder, inherits from path; None from anything else."""
+    there = looked_up(Path(path))
+    if there is None or os.fspath(path) == "-":
+        return None
+    if stat.S_ISDIR(there.st_mode):
+        # a folder that others may not enter: its archive is not theirs to read
+        return Attributes(there.st_mode & 0o666, there.st_uid, there.st_gid)
+    if not stat.S_ISREG(there.st_mode):
+        return None
+    times = (there.st_atime_ns, there.st_mtime_ns) if timed else None
+    return Attributes(there.st_mode & ALL, there.st_uid, there.st_gid, times)
+
+
+def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | None) -> None:
+    """Give an open file, mode 0600 so far, the attributes of its source; without one, those of the
+    file that it replaces; without either, what the umask leaves.
+
+    A file that replaces another is never open to more people than that was.
+    """
+    if source is None and replaced is not None:
+        source = Attributes(replaced.st_mode & ALL, replaced.st_uid, replaced.st_gid)
+    if source is None:
+        os.umask(mask := os.umask(0))
+        _unless_unsupported(lambda: os.fchmod(handle, 0o666 & ~mask))
+        return
+    mode = source.mode
+    if replaced is not None:
+        mode &= replaced.st_mode | ~OTHERS
+    with contextlib.suppress(OSError):  # only root gives files away
+        os.fchown(handle, source.user, -1)
+    try:
+        os.fchown(handle, -1, source.group)
+    except OSError:
+        # Another group than the source's: it may do no more than both its group and all others
+        both = (mode >> 3) & mode & 0o007
+        mode = (mode & 0o700) | (both << 3) | both
+    _unless_unsupported(lambda: os.fchmod(handle, mode))
+    times = source.times
+    if times is not None:
+        _unless_unsupported(lambda: os.utime(handle, ns=times))
+
+
+def _unless_unsupported(step: object) -> None:
+    assert callable(step)
+    try:
+        step()
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise

@@ -1,0 +1,267 @@
+"""Writes files so that a name stands for a whole file at every instant: the old one or the new."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import itertools
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from aetool.errors import DataError
+from aetool.files.attributes import Attributes, hand_on, looked_up
+from aetool.files.spools import OPEN_FILES, PIECE, new_spool
+
+# What open files of this process are called, by the system's own links to them.
+STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+NUMBERED = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+# What a system or file system says that has no files without names.
+NO_NAMELESS = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+_count = itertools.count()
+
+
+@contextmanager
+def atomic(
+    target: Path, force: bool = False, source: Attributes | None = None
+) -> Iterator[BinaryIO]:
+    """A file that becomes `target` if the block ends well, and leaves no trace if it does not.
+
+    force: it may replace a file; of a link, the file that it leads to. source: what it inherits,
+    see `attributes_of`. A target that is a pipe, a device or an open file of this process is never
+    replaced: the bytes go there when the block has ended.
+
+    Where the file system can, the file has no name until it is whole, so that not even a killed
+    process leaves anything behind; only where it takes the place of another there is an instant in
+    which it has a name of its own. What a process killed just then leaves, the next one removes.
+    """
+    there = looked_up(target)
+    if there is not None and stat.S_ISDIR(there.st_mode):
+        raise DataError(f"{target}: is a folder; name a file with -o")
+    number = _open_file(target)
+    if number is not None or not (there is None or stat.S_ISREG(there.st_mode)):
+        with _handed_over(str(target), lambda: _opened(target, number)) as spool:
+            yield spool
+        return
+    if there is not None and not force:
+        raise _exists(target)
+    with _replacing(target, force, source, there) as file:
+        yield file
+
+
+@contextmanager
+def output(
+    target: Path, force: bool = False, source: Attributes | None = None
+) -> Iterator[BinaryIO]:
+    """The same; "-" is standard output."""
+    if os.fspath(target) == "-":
+        with _handed_over("standard output", _standard_output) as spool:
+            yield spool
+        return
+    with atomic(target, force, source) as file:
+        yield file
+
+
+@contextmanager
+def standard_output() -> Iterator[BinaryIO]:
+    """Standard output itself, for what is checked piece by piece."""
+    try:
+        stream = _standard_output()
+        yield stream
+        stream.flush()
+    except OSError as error:
+        raise DataError(f"standard output: cannot write: {error.strerror or error}") from None
+
+
+def scratch_folder(target: Path) -> Path:
+    """Where files for a while may lie that are as large as target: beside it, or where the system
+    keeps such files if it is no file."""
+    plain = os.fspath(target) != "-" and _open_file(target) is None
+    there = looked_up(target) if plain else None
+    if plain and (there is None or stat.S_ISREG(there.st_mode)):
+        return Path(os.path.realpath(target)).parent
+    return Path(tempfile.gettempdir())
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in this folder last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def stray_name(target: Path) -> str:
+    """How the names begin under which target is made. Of one length, whatever its own."""
+    digest = hashlib.blake2b(os.fsencode(target.name), digest_size=6).hexdigest()
+    return f".aetool-{digest}."
+
+
+def new_name(target: Path) -> str:
+    """A name under which target may be made beside it, which no other writer takes."""
+    return f"{stray_name(target)}{os.getpid()}-{next(_count)}.part"
+
+
+def strays_of(target: Path) -> Iterator[tuple[Path, int]]:
+    """(path, handle) of what killed writers of target left beside it.
+
+    A writer holds a lock on what it makes for as long as it lives.
+    """
+    begin = stray_name(target)
+    for path in sorted(target.parent.iterdir()):
+        if not path.name.startswith(begin):
+            continue
+        with contextlib.suppress(OSError):  # of a writer that lives, or just gone
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield path, handle
+            finally:
+                os.close(handle)
+
+
+def _exists(target: Path) -> DataError:
+    return DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+
+
+# ---- into what is no file
+
+
+def _open_file(target: Path) -> int | None:
+    """The number of the open file of this process that a path like /dev/stdout stands for."""
+    name = os.fspath(target)
+    numbered = NUMBERED.fullmatch(name)
+    return int(numbered[1]) if numbered else STANDARD.get(name)
+
+
+def _opened(target: Path, number: int | None) -> BinaryIO:
+    if number == 1:
+        return _standard_output()
+    if number is not None:
+        return os.fdopen(os.dup(number), "wb")
+    return os.fdopen(os.open(target, os.O_WRONLY), "wb")
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
+    sys.stdout.flush()
+    return sys.stdout.buffer
+
+
+@contextmanager
+def _handed_over(name: str, opened: Callable[[], BinaryIO]) -> Iterator[BinaryIO]:
+    """A file for a while; its bytes go to what `opened` opens, if the block ends well."""
+    with new_spool() as spool:
+        try:
+            yield spool
+            spool.flush()
+        except OSError as error:
+            where = error.filename or tempfile.gettempdir()
+            raise DataError(f"{where}: cannot write: {error.strerror or error}") from None
+        spool.seek(0)
+        try:
+            stream = opened()
+            shutil.copyfileobj(spool, stream, PIECE)
+            stream.flush()
+            if sys.stdout is None or stream is not sys.stdout.buffer:
+                stream.close()
+        except OSError as error:
+            raise DataError(f"{name}: cannot write: {error.strerror or error}") from None
+
+
+# ---- into files
+
+
+@contextmanager
+def _replacing(
+    target: Path, force: bool, source: Attributes | None, replaced: os.stat_result | None
+) -> Iterator[BinaryIO]:
+    """A new file that gets the name of target, or of the file that target leads to."""
+    resolved = Path(os.path.realpath(target))
+    part: Path | None = None
+    try:
+        folder = os.open(resolved.parent, os.O_RDONLY)
+    except OSError as error:
+        raise _no_folder(target, error) from None
+    try:
+        handle, part = _nameless_or_part(resolved)
+    except OSError as error:
+        os.close(folder)
+        raise _no_folder(target, error) from None
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield file
+            file.flush()
+            hand_on(handle, source, replaced)
+            os.fsync(handle)
+            if part is None:
+                _name(handle, resolved, folder, force)
+            else:
+                part.replace(resolved)
+        os.fsync(folder)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
+    finally:
+        os.close(folder)
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def _no_folder(target: Path, error: OSError) -> DataError:
+    reason = error.strerror or error
+    if error.errno == errno.ENAMETOOLONG:
+        return DataError(f"{target}: cannot write: {reason}")
+    return DataError(f"{target.parent}: cannot write here: {reason}")
+
+
+def _nameless_or_part(target: Path) -> tuple[int, Path | None]:
+    """(handle, its path) of a new file in the target's folder; None: it has no name."""
+    if hasattr(os, "O_TMPFILE") and OPEN_FILES.is_dir():
+        try:
+            return os.open(target.parent, os.O_TMPFILE | os.O_RDWR, 0o600), None
+        except OSError as error:
+            if error.errno not in NO_NAMELESS:
+                raise
+    _remove_strays(target)
+    part = target.parent / new_name(target)
+    return os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), part
+
+
+def _remove_strays(target: Path) -> None:
+    for path, handle in strays_of(target):
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            path.unlink(missing_ok=True)
+
+
+def _name(handle: int, target: Path, folder: int, force: bool) -> None:
+    """Gives a nameless file its name, in an open folder. FileExistsError if it may not."""
+    # with a folder's handle it is linkat, which looks through the link in /proc
+    nameless = OPEN_FILES / str(handle)
+    try:
+        os.link(nameless, target.name, dst_dir_fd=folder)
+        return
+    except FileExistsError:
+        if not force:
+            raise
+    _remove_strays(target)
+    part = new_name(target)
+    os.link(nameless, part, dst_dir_fd=folder)
+    try:
+        os.rename(part, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        os.unlink(part, dir_fd=folder)
+        raise

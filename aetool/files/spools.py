@@ -1,0 +1,137 @@
+"""Keeps what can be read only once (a pipe, standard input) in a file without a name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from aetool.errors import DataError
+from aetool.files.attributes import looked_up
+
+MOST_SPOOLED = 8 << 30  # bytes
+PIECE = 1 << 20  # bytes copied at a time
+STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+OPEN_FILES = Path("/proc/self/fd")  # where a file without a name can be opened by its number
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where data can be read as often as one likes: path, and what they are called in messages.
+
+    spool: keeps the bytes of a pipe for as long as the place is in use.
+    """
+
+    path: Path
+    name: str
+    spool: BinaryIO | None = None
+
+
+Key = str | tuple[int, int]
+_spooled: ContextVar[dict[Key, Place] | None] = ContextVar("_spooled", default=None)
+
+
+@contextmanager
+def one_reading() -> Iterator[None]:
+    """Within the block all users of a pipe share one reading of it. Blocks may be nested."""
+    if _spooled.get() is not None:
+        yield
+        return
+    token = _spooled.set({})
+    try:
+        yield
+    finally:
+        _spooled.reset(token)
+
+
+def place_of(data: str | os.PathLike[str]) -> Place:
+    """Where the data of a path, or of `-` (standard input), can be read again and again.
+
+    Files and folders stay where they are; anything else is read to its end, once. DataError if
+    there is nothing at the path, or nothing came.
+    """
+    name = os.fspath(data)
+    key: Key = "-"
+    if name != "-":
+        there = looked_up(Path(name))
+        if there is None:
+            raise DataError(f"{name}: no such file")
+        if stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode):
+            return Place(Path(name), name)
+        if name not in STANDARD_INPUT:
+            key = there.st_dev, there.st_ino
+    known = _spooled.get()
+    if known is not None and key in known:
+        return known[key]
+    try:
+        place = _read_once(name)
+    except OSError as error:
+        raise DataError(f"{name}: {error.strerror or error}") from None
+    if known is not None:
+        known[key] = place
+    return place
+
+
+def _read_once(name: str) -> Place:
+    if name != "-":
+        with Path(name).open("rb") as stream:
+            return _read_to_end(stream, name)
+    if sys.stdin is None:
+        raise DataError("stdin: standard input is closed")
+    return _read_to_end(sys.stdin.buffer, "stdin")
+
+
+def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
+    """The bytes of a file, or of what can be read once; None if they are more than `most`."""
+    path = Path(data)
+    there = looked_up(path)
+    try:
+        if there is not None and not stat.S_ISREG(there.st_mode):
+            path = place_of(data).path
+        with path.open("rb") as stream:
+            content = stream.read(most + 1)
+    except OSError as error:
+        raise DataError(f"{os.fspath(data)}: {error.strerror or error}") from None
+    return content if len(content) <= most else None
+
+
+def new_spool() -> BinaryIO:
+    """A new file for a while. It has no name: nothing is left of it, however this process ends."""
+    try:
+        # where a nameless file cannot be opened a second time it keeps its name until it is closed
+        make = tempfile.TemporaryFile if OPEN_FILES.is_dir() else tempfile.NamedTemporaryFile
+        return make(prefix="aetool-")  # type: ignore[return-value]
+    except OSError as error:
+        raise DataError(f"no folder for temporary files: {error.strerror or error}") from None
+
+
+def path_of(file: BinaryIO) -> Path:
+    """Where an open file can be opened again, be it without a name."""
+    return OPEN_FILES / str(file.fileno()) if OPEN_FILES.is_dir() else Path(file.name)
+
+
+def _read_to_end(stream: BinaryIO, name: str) -> Place:
+    spool = new_spool()
+    size = 0
+    while piece := stream.read(PIECE):
+        size += len(piece)
+        if size > MOST_SPOOLED:
+            raise DataError(f"{name}: more than {MOST_SPOOLED >> 30} GiB; write it to a file first")
+        if shutil.disk_usage(tempfile.gettempdir()).free < 2 * len(piece):
+            raise DataError(f"{name}: the temporary folder is full; write it to a file first")
+        spool.write(piece)
+    spool.flush()
+    if not size:
+        raise DataError(f"{name}: is empty: nothing came through it")
+    place = Place(path_of(spool), name, spool)
+    weakref.finalize(place, spool.close)
+    return place

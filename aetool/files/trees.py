@@ -1,0 +1,255 @@
+"""Replaces a folder by a new one in one step, with every file that the new one does not bring.
+
+A folder is made beside its target, in a folder of its own that only its writer uses:
+
+    .aetool-<digest of the target's name>.<process>-<number>.part/
+        tree/          what is being made; after the exchange, what was there before
+        journal.json   written when the tree is whole: the number of its inode, and its files
+        old/           where the system cannot exchange two names: what was there before
+
+Whatever a killed writer leaves, the next writer of the target (or reader, if the target is gone)
+settles by these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+from aetool.errors import DataError
+from aetool.files.attributes import looked_up
+from aetool.files.outputs import new_name, strays_of, sync_folder
+
+TREE, OLD, JOURNAL = "tree", "old", "journal.json"
+HERE = -100  # AT_FDCWD: names are as of the current folder
+EXCHANGE_LINUX, EXCHANGE_MACOS = 2, 2  # RENAME_EXCHANGE, RENAME_SWAP
+# What a system says that cannot exchange names on this file system.
+NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+
+Files: TypeAlias = set[str]  # paths within a folder, with /
+
+
+@contextmanager
+def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
+    """An empty folder to fill, which becomes `target` if the block ends well.
+
+    force: target may exist. Then files of the same names are replaced, and all others stay: nothing
+    vanishes that the block did not write. At every instant target is the old folder or the new.
+    Raises DataError, and then leaves what there was.
+    """
+    resolved = Path(os.path.realpath(target))
+    try:
+        repair(resolved)
+        replaced = looked_up(target)
+        if replaced is not None:
+            _check_replaceable(target, resolved, replaced, force)
+        wrapper = resolved.parent / new_name(resolved)
+        wrapper.mkdir(0o700)
+    except OSError as error:
+        raise DataError(f"{target.parent}: cannot write here: {error.strerror or error}") from None
+    lock = os.open(wrapper, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        tree = wrapper / TREE
+        tree.mkdir()
+        yield tree
+        brought = _files_in(tree)
+        if replaced is not None:
+            _keep_others(resolved, tree, target)
+            shutil.copystat(resolved, tree)
+        _sync_all(tree)
+        _write_journal(wrapper, brought)
+        _put_in_place(wrapper, resolved)
+        _settle(wrapper, resolved)
+        sync_folder(resolved.parent)
+    except OSError as error:
+        raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):  # then the next writer of target does it
+            _settle(wrapper, resolved)
+        os.close(lock)
+
+
+def repair(target: Path) -> None:
+    """Bring what killed writers of the folder target left to an end: the old one, or the new."""
+    try:
+        strays = list(strays_of(target))
+    except OSError:  # no such parent, or none that can be read: nothing can have been left
+        return
+    for path, _ in strays:
+        if path.is_dir():
+            _settle(path, target)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Whether the system exchanged two names in one step; False if it never can."""
+    system = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin":
+        status = system.renamex_np(*names, EXCHANGE_MACOS)
+    elif hasattr(system, "renameat2"):
+        status = system.renameat2(HERE, names[0], HERE, names[1], EXCHANGE_LINUX)
+    else:
+        return False
+    if status == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), os.fspath(other))
+
+
+def _check_replaceable(target: Path, resolved: Path, replaced: os.stat_result, force: bool) -> None:
+    if not stat.S_ISDIR(replaced.st_mode):
+        raise DataError(f"{target}: is a file, and a folder is to be written; choose another -o")
+    if not force:
+        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    if os.path.ismount(resolved):
+        raise DataError(f"{target}: is where a file system is mounted; name a folder in it with -o")
+    here = Path.cwd()
+    if resolved in (here, *here.parents):
+        raise DataError(
+            f"{target}: holds the folder in which this command runs; run it elsewhere, or name "
+            "another folder with -o"
+        )
+
+
+# ---- making the new folder whole
+
+
+def _files_in(tree: Path) -> Files:
+    """What is in a folder: files, and folders with a / behind their names."""
+    found: Files = set()
+    for folder, folders, files in os.walk(tree):
+        inside = Path(folder).relative_to(tree)
+        found.update((inside / name).as_posix() for name in files)
+        found.update((inside / name).as_posix() + "/" for name in folders)
+    return found
+
+
+def _keep_others(old: Path, new: Path, shown: Path) -> None:
+    """Give a new folder what the old one has besides: the same files, by a second name."""
+    device = old.stat().st_dev
+    with os.scandir(old) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            beside, name = new / entry.name, shown / entry.name
+            brought = beside.lstat() if os.path.lexists(beside) else None
+            if not entry.is_dir(follow_symlinks=False):
+                if brought is None:
+                    os.link(entry.path, beside, follow_symlinks=False)
+                elif stat.S_ISDIR(brought.st_mode):
+                    raise DataError(f"{name}: is a file, and the archive holds a folder there")
+                continue
+            if entry.stat().st_dev != device:
+                raise DataError(f"{name}: is where another file system is mounted; -o elsewhere")
+            if brought is None:
+                beside.mkdir()
+            elif not stat.S_ISDIR(brought.st_mode):
+                raise DataError(f"{name}: is a folder, and the archive holds a file there")
+            _keep_others(Path(entry.path), beside, name)
+            if brought is None:
+                shutil.copystat(entry.path, beside)
+
+
+def _sync_all(tree: Path) -> None:
+    """Have everything of the folder's file system written to the disk, in one call if there is."""
+    system = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(system, "syncfs"):
+        os.sync()
+        return
+    handle = os.open(tree, os.O_RDONLY)
+    try:
+        if system.syncfs(handle):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(handle)
+
+
+def _write_journal(wrapper: Path, brought: Files) -> None:
+    """Say that the tree is whole. Written under another name, so that it is there whole or not."""
+    journal = {"inode": (wrapper / TREE).stat().st_ino, "brought": sorted(brought)}
+    draft = wrapper / "draft"
+    with draft.open("w", encoding="ascii") as file:
+        json.dump(journal, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(wrapper / JOURNAL)
+    sync_folder(wrapper)
+
+
+def _put_in_place(wrapper: Path, target: Path) -> None:
+    """The tree gets the target's name; what was there gets a name in the wrapper."""
+    tree = wrapper / TREE
+    if not os.path.lexists(target):
+        tree.rename(target)
+    elif not exchange(tree, target):
+        # two steps: a writer that is killed between them leaves none, and `repair` the new one
+        target.rename(wrapper / OLD)
+        try:
+            tree.rename(target)
+        except OSError:
+            (wrapper / OLD).rename(target)
+            raise
+
+
+# ---- what is left when the new folder is in place, or when its writer was killed
+
+
+def _settle(wrapper: Path, target: Path) -> None:
+    """Leave the old folder or the new one as target, and nothing beside it."""
+    tree, old = wrapper / TREE, wrapper / OLD
+    try:
+        journal = json.loads((wrapper / JOURNAL).read_bytes())
+    except FileNotFoundError:  # killed while it was being made: target is what it was
+        _remove(wrapper)
+        return
+    whole = tree.exists() and tree.stat().st_ino == journal["inode"]  # and not exchanged
+    brought = set(journal["brought"])
+    if old.exists():
+        if not target.exists():
+            newest = tree if whole else old
+            newest.rename(target)
+        if old.exists():
+            _remove_replaced(old, target, brought)
+    elif tree.exists() and not whole:
+        if target.exists():
+            _remove_replaced(tree, target, brought)
+        else:  # somebody took the new one away since: what was there before comes back
+            tree.rename(target)
+    _remove(wrapper)
+
+
+def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> None:
+    """Remove what is in the new folder, too, or was replaced; what came to the old folder while the
+    new one was being made is moved to it."""
+    with os.scandir(old) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            name, path, beside = inside + entry.name, Path(entry.path), new / entry.name
+            there = os.path.lexists(beside)
+            if entry.is_dir(follow_symlinks=False) and there and beside.is_dir():
+                path.chmod(0o700)  # what is in it can be removed by its owner
+                _remove_replaced(path, beside, brought, name + "/")
+                path.rmdir()
+            elif there and (name in brought or beside.lstat().st_ino == entry.inode()):
+                path.unlink()
+            else:
+                path.rename(beside)
+
+
+def _remove(wrapper: Path) -> None:
+    """Remove a folder of ours, whatever the modes of the folders in it."""
+    for folder, _, _ in os.walk(wrapper):
+        Path(folder).chmod(0o700)
+    shutil.rmtree(wrapper, ignore_errors=True)
