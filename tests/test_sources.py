@@ -163,11 +163,12 @@ def test_pictures_of_two_sizes_or_16_bits(tmp_path):
 
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     Image.new("L", (9, 8)).save(tmp_path / "b.png")
-    with pytest.raises(DataError, match="9 x 8, the first picture is 8 x 8"):
+    with pytest.raises(DataError, match=r"b.png: 9 x 8, and most pictures of .* are 8 x 8"):
         sources.open_source(tmp_path).sample(9, 0)
-    Image.new("I;16", (8, 8)).save(tmp_path / "a.png")
+    for name in ("b.png", "a.png"):
+        Image.new("I;16", (8, 8)).save(tmp_path / name)
     with pytest.raises(DataError, match="8 bits"):
-        sources.open_source(tmp_path)
+        sources.open_source(tmp_path).sample(9, 0)
 
 
 def test_no_such_file_and_empty_folder(tmp_path):

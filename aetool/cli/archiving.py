@@ -10,6 +10,8 @@ import click
 from aetool.cli import options, remarks, say_error
 from aetool.errors import AetoolError, ParamError
 
+FEW = 8  # names of files that are said
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -98,6 +100,14 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
         click.echo(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
     if "unused" in facts:
         click.echo(f"note: the model was not used: {facts['unused']}", err=True)
+    if facts.get("left_out"):
+        few = ", ".join(facts["left_out"][:FEW])
+        more = len(facts["left_out"]) - FEW
+        click.echo(
+            f"warning: not in the archive, decompress will not bring back: {few}"
+            + (f" and {more:,} more" if more > 0 else ""),
+            err=True,
+        )
     taken = facts.get("taken", "code")
     if taken != "code":
         what = {"exact": "exact", "bounded": "bounded at no more error"}[taken]

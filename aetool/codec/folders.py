@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,28 +14,43 @@ from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded, sensible
 from aetool.codec.records import Encoded
 from aetool.data import images
-from aetool.errors import ArchiveError
+from aetool.errors import ArchiveError, DataError
+
+USUAL = 0o644  # the permission bits of a file that has none of its own
+PIECE = 64 << 20  # bytes of a large file in one block
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A file: its name in the folder, its pixels (C, H, W) uint8 and mode, or else its bytes."""
+    """A file: its name in the folder, and its pixels (C, H, W) uint8 with their mode and format (as
+    Pillow calls them; "": any), or else its bytes.
+
+    permissions: mode bits, or None where none are known. offset: where the bytes begin, of a file
+    that is stored in pieces.
+    """
 
     name: str
     mode: str = ""
     pixels: Any = None
     raw: bytes = b""
+    format: str = ""
+    permissions: int | None = None
+    offset: int = 0
 
     @property
     def key(self) -> Any:
         """What pictures of one block have in common."""
-        return (self.mode, *self.pixels.shape) if self.pixels is not None else None
+        if self.pixels is not None:
+            return self.format, self.mode, *self.pixels.shape
+        return self.offset
 
     def same(self, other: Picture) -> bool:
-        """Whether another has the same name, mode, and pixels or bytes."""
-        if (self.name, self.key) != (other.name, other.key) or self.raw != other.raw:
+        """Whether another has the same name, mode, permissions, and pixels or bytes."""
+        if (self.name, self.key, self.permissions) != (other.name, other.key, other.permissions):
             return False
-        return self.pixels is None or bool((self.pixels == other.pixels).all())
+        if self.pixels is None:
+            return self.raw == other.raw
+        return other.pixels is not None and bool((self.pixels == other.pixels).all())
 
     @property
     def size(self) -> int:
@@ -42,35 +58,77 @@ class Picture:
         return int(self.pixels.size) if self.pixels is not None else len(self.raw)
 
 
-def read(path: Path, name: str, keep: bool) -> Picture:
-    """A file; keep: its bytes whatever it holds."""
-    found = None if keep else images.plain_pixels(path)
-    if found is None:
-        return Picture(name, raw=path.read_bytes())
-    return Picture(name, *found)
+def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
+    """A file, in pieces if it is large; keep: its bytes whatever it holds."""
+    try:
+        permissions = path.stat().st_mode & 0o777
+        picture = None if keep else images.plain_picture(path)
+        if picture is not None:
+            yield Picture(
+                name,
+                picture.mode,
+                picture.pixels,
+                format=picture.format,
+                permissions=permissions,
+            )
+            return
+        with path.open("rb") as file:
+            offset, raw = 0, file.read(PIECE)
+            while raw or not offset:
+                yield Picture(name, raw=raw, permissions=permissions, offset=offset)
+                offset, raw = offset + len(raw), file.read(PIECE)
+                if not raw:
+                    return
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def encode(held: list[Picture], effort: planning.Effort) -> Encoded:
+def encode(files: list[Picture], effort: planning.Effort) -> Encoded:
     """A block of pictures with one key."""
-    words: dict[str, Any] = {"names": [p.name for p in held]}
-    if held[0].pixels is None:
-        coded = [Coded({"k": "bytes"}, [], [spans.pack_cells([p.raw for p in held])])]
-        content, payload, after = blocks.encode(coded, len(held), words, effort)
-        made = Encoded(len(held), content, payload, after)
-    else:
-        words["mode"] = held[0].mode
-        made = pictures.encode(np.stack([p.pixels for p in held]), effort, words=words)
-    return made
+    first = files[0]
+    words: dict[str, Any] = {"names": [file.name for file in files]}
+    permissions = [USUAL if file.permissions is None else file.permissions for file in files]
+    if set(permissions) != {USUAL}:
+        alike = len(set(permissions)) == 1
+        words["permissions"] = permissions[:1] if alike else permissions
+    if first.pixels is None:
+        if first.offset:
+            words["offset"] = first.offset
+        coded = [Coded({"k": "bytes"}, [], [spans.pack_cells([file.raw for file in files])])]
+        content, payload, after = blocks.encode(coded, len(files), words, effort)
+        return Encoded(len(files), content, payload, after)
+    words["mode"] = first.mode
+    if first.format != "PNG":
+        words["format"] = first.format
+    return pictures.encode(np.stack([file.pixels for file in files]), effort, words=words)
 
 
 @sensible()
 def decode(content: Block, rows: int) -> list[Picture]:
     """The files of a block."""
-    names = [str(n) for n in content.words["names"]]
+    names = [str(name) for name in content.words["names"]]
     if len(names) != rows:
         raise ArchiveError("damaged: a block has not the names of its pictures")
+    permissions = [int(bits) for bits in content.words.get("permissions", [USUAL])]
+    if len(permissions) == 1:
+        permissions = permissions * rows
+    if len(permissions) != rows or any(not 0 <= bits <= 0o777 for bits in permissions):
+        raise ArchiveError("damaged: a block has not the permissions of its files")
+    named = zip(names, permissions, strict=True)
     if "mode" in content.words:
-        mode, found = str(content.words["mode"]), pictures.decode(content, rows)
-        return [Picture(n, mode, p) for n, p in zip(names, found, strict=True)]
+        mode, format = str(content.words["mode"]), str(content.words.get("format", "PNG"))
+        if mode not in images.PLAIN.get(format, ()):
+            raise ArchiveError(f"damaged: a block has pictures of format {format}, mode {mode}")
+        pixels = pictures.decode(content, rows)
+        return [
+            Picture(name, mode, picture, format=format, permissions=bits)
+            for (name, bits), picture in zip(named, pixels, strict=True)
+        ]
+    offset = int(content.words.get("offset", 0))
+    if offset < 0 or (offset and rows != 1):
+        raise ArchiveError("damaged: a block has not one piece of a file")
     cells = spans.unpack_cells(content.columns[0].blobs[0], rows).bytes()
-    return [Picture(n, raw=c) for n, c in zip(names, cells, strict=True)]
+    return [
+        Picture(name, raw=raw, permissions=bits, offset=offset)
+        for (name, bits), raw in zip(named, cells, strict=True)
+    ]

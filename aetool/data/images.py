@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,14 +36,7 @@ class ImageSource:
     def __init__(
         self, name: str, shape: tuple[int, int, int], count: int, format: dict[str, Any]
     ) -> None:
-        channels, height, width = shape
-        if max(height, width) > MAX_SIDE or channels not in (1, 3) or 0 in shape:
-            raise DataError(
-                f"{name}: pictures of {width} x {height} with {channels} channels; sides up to "
-                f"{MAX_SIDE} and 1 or 3 channels are allowed"
-            )
-        if height * width * channels > MAX_PIXELS:
-            raise DataError(f"{name}: pictures of more than {MAX_PIXELS} values; make them smaller")
+        check_shape(name, shape)
         self.name, self.shape, self.count, self.format = name, shape, count, format
         self.names: list[str] = []
 
@@ -64,6 +60,18 @@ class ImageSource:
         return np.concatenate(out)
 
 
+def check_shape(name: str, shape: tuple[int, int, int]) -> None:
+    """Refuses pictures (channels, height, width) that no model takes."""
+    channels, height, width = shape
+    if max(height, width) > MAX_SIDE or channels not in (1, 3) or 0 in shape:
+        raise DataError(
+            f"{name}: pictures of {width} x {height} with {channels} channels; sides up to "
+            f"{MAX_SIDE} and 1 or 3 channels are allowed"
+        )
+    if height * width * channels > MAX_PIXELS:
+        raise DataError(f"{name}: pictures of more than {MAX_PIXELS} values; make them smaller")
+
+
 def contact_sheet(pixels: Pixels, across: int) -> bytes:
     """Pictures (n, C, H, W) side by side, `across` in a row, as a PNG; small ones are enlarged."""
     from PIL import Image
@@ -82,59 +90,138 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
 
 
 class FolderSource(ImageSource):
-    """All pictures under a folder, by name; one size and either gray or colour."""
+    """All pictures under a folder, by name: of one size, and either gray or colour.
+
+    names, files: the pictures, hidden files left out; others: every other file, which only an
+    archive takes; folders: the mode of each folder in it, "" being itself; left_out: what is
+    neither a file nor a folder, or leads to a folder elsewhere. Names are paths with /.
+
+    Size and colour are what most of the pictures have, and are told when they are first needed.
+    """
 
     def __init__(self, path: Path, name: str) -> None:
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        if not files:
-            raise DataError(f"{name}: a folder without pictures ({' '.join(SUFFIXES)})")
-        self.files = files
-        first = _read(files[0], None)
-        self.colour = first.ndim == 3
-        shape = (3 if self.colour else 1, first.shape[0], first.shape[1])
-        super().__init__(name, shape, len(files), {"format": "folder", "suffix": ""})
-        self.names = [p.relative_to(path).as_posix() for p in files]
+        self.path, self.name = path, name
+        self.format = {"format": "folder", "suffix": ""}
+        self.names = []
+        self.others: list[str] = []
+        self.left_out: list[str] = []
+        self.folders: dict[str, int] = {}
+        self._walk("")
+        self.files = [path / picture for picture in self.names]
+        self.count = len(self.files)
+        if not self.names and not self.others:
+            raise DataError(f"{name}: a folder without pictures, or any other file")
+
+    def _walk(self, inside: str) -> None:
+        """Add what is in a folder, by name."""
+        folder = self.path / inside
+        try:
+            self.folders[inside] = folder.stat().st_mode & 0o777
+            entries = sorted(folder.iterdir())
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
+        for entry in entries:
+            name = entry.relative_to(self.path).as_posix()
+            if entry.is_dir() and not entry.is_symlink():
+                self._walk(name)
+            elif not entry.is_file():
+                self.left_out.append(name)
+            elif entry.suffix.lower() in SUFFIXES and not f"/{name}".count("/."):
+                self.names.append(name)
+            else:
+                self.others.append(name)
+
+    @functools.cached_property
+    def _kinds(self) -> list[tuple[int, int, bool]]:
+        """(height, width, whether in colour) of each picture, by the beginning of its file."""
+        if not self.files:
+            raise DataError(f"{self.name}: a folder without pictures ({' '.join(SUFFIXES)})")
+        return [_kind(file) for file in self.files]
+
+    @functools.cached_property
+    def colour(self) -> bool:
+        """Whether most pictures are in colour."""
+        return 2 * sum(coloured for _, _, coloured in self._kinds) > len(self._kinds)
+
+    @functools.cached_property
+    def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
+        """(channels, height, width) of most pictures."""
+        sizes = Counter((height, width) for height, width, _ in self._kinds)
+        (height, width), _ = sizes.most_common(1)[0]
+        shape = (3 if self.colour else 1, height, width)
+        check_shape(self.name, shape)
+        return shape
 
     def batches(self) -> Iterator[Pixels]:
+        _, height, width = self.shape
+        for file, (high, wide, _) in zip(self.files, self._kinds, strict=True):
+            if (high, wide) != (height, width):
+                raise DataError(
+                    f"{file}: {wide} x {high}, and most pictures of {self.name} are {width} x "
+                    f"{height}; pictures must have one size"
+                )
         for first in range(0, len(self.files), BATCH):
             files = self.files[first : first + BATCH]
-            yield np.stack([self._one(f) for f in files])
+            yield np.stack([self._one(file) for file in files])
 
     def _one(self, path: Path) -> Pixels:
         pixels = _read(path, self.colour)
-        if pixels.shape[:2] != self.shape[1:]:
-            raise DataError(
-                f"{path}: {pixels.shape[1]} x {pixels.shape[0]}, the first picture is "
-                f"{self.shape[2]} x {self.shape[1]}; pictures must have one size"
-            )
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-PLAIN = ("1", "L", "LA", "RGB", "RGBA")  # modes whose pixels say everything
-PIXELS_ONLY = ("PNG", "BMP", "PPM")  # formats that hold pixels, and hold them exactly
+# Formats that hold pixels, and hold them exactly, and the modes in which pixels say everything.
+PLAIN = {
+    "PNG": ("1", "L", "LA", "RGB", "RGBA"),
+    "BMP": ("1", "L", "RGB"),
+    "PPM": ("1", "L", "RGB"),
+}
 
 
-def plain_pixels(path: Path) -> tuple[str, Pixels] | None:
-    """(mode, (C, H, W) uint8) of a file that is fully told by its pixels and mode; None for
-    others: palettes, 16 bits, animations, lossy formats, rotation or text beside the pixels."""
+@dataclass(frozen=True, eq=False)
+class PlainPicture:
+    """A picture file that is fully told by its format and mode (Pillow's names of them) and its
+    pixels, (C, H, W) uint8."""
+
+    format: str
+    mode: str
+    pixels: Pixels
+
+
+def plain_picture(path: Path) -> PlainPicture | None:
+    """What a file holds; None for others: palettes, 16 bits, animations, lossy formats, rotation or
+    text beside the pixels."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as picture:
-            plain = picture.format in PIXELS_ONLY and picture.mode in PLAIN
+            plain = picture.mode in PLAIN.get(picture.format or "", ())
             plain = plain and getattr(picture, "n_frames", 1) == 1 and not picture.getexif()
             plain = plain and "transparency" not in picture.info
             if not plain or picture.width * picture.height > MAX_PIXELS:
                 return None
             pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
-            return picture.mode, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+            pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+            return PlainPicture(str(picture.format), picture.mode, pixels)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return None  # kept as the bytes it is
     except Image.DecompressionBombError:
         return None
 
 
-def _read(path: Path, colour: bool | None) -> Pixels:
+def _kind(path: Path) -> tuple[int, int, bool]:
+    """(height, width, whether in colour) of a picture, of which only the beginning is read."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width, picture.mode not in ("1", "L", "LA")
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"{path}: not a picture that can be read: {error}") from None
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _read(path: Path, colour: bool) -> Pixels:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -143,8 +230,6 @@ def _read(path: Path, colour: bool | None) -> Pixels:
                 raise DataError(f"{path}: {picture.mode} pixels; 8 bits a channel are needed")
             if picture.width * picture.height > MAX_PIXELS:
                 raise DataError(f"{path}: {picture.width} x {picture.height} is too large")
-            if colour is None:
-                colour = picture.mode not in ("1", "L", "LA")
             return np.asarray(picture.convert("RGB" if colour else "L"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise DataError(f"{path}: not a picture that can be read: {error}") from None

@@ -245,8 +245,8 @@ def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequ
         file.write(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes())
 
 
-def write_picture(path: Path, pixels: Pixels, mode: str = "") -> None:
-    """One picture, (C, H, W) uint8, as PNG; mode: of Pillow ("": gray or colour)."""
+def write_picture(path: Path, pixels: Pixels, mode: str = "", format: str = "PNG") -> None:
+    """One picture, (C, H, W) uint8, as a file; mode, format: of Pillow ("": gray or colour)."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,4 +254,4 @@ def write_picture(path: Path, pixels: Pixels, mode: str = "") -> None:
     picture = Image.fromarray(np.ascontiguousarray(flat))
     if mode == "1":
         picture = picture.convert("1", dither=Image.Dither.NONE)
-    picture.save(path, format="PNG")
+    picture.save(path, format=format)

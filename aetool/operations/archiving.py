@@ -10,6 +10,7 @@ from typing import Any
 from aetool.bundle import CODEC, Bundle
 from aetool.codec.shared import shared_of
 from aetool.data import sources
+from aetool.data.images import FolderSource
 from aetool.errors import ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
 from aetool.operations import exact_job, fitting, rivals, texts
@@ -27,10 +28,26 @@ def compress(
     """Write an archive of data at path; returns its figures. Nothing is left behind on failure.
 
     With options.lossy the figures say which archive was taken ("code", "exact" or "bounded") and
-    prices, the bytes of each; with a model that a lossless archive does not use, unused: why.
+    prices, the bytes of each; with a model that a lossless archive does not use, unused: why. Of a
+    folder, left_out: what is in it and not in the archive.
     """
     options = _checked(options or CompressOptions())
     source = sources.open_source(data)
+    figures = _written(data, source, path, model, options)
+    if isinstance(source, FolderSource):
+        others = source.others if figures["fidelity"] == "lossy" else []
+        figures["left_out"] = [*others, *source.left_out]
+    return figures
+
+
+def _written(
+    data: Any,
+    source: sources.Source,
+    path: str | os.PathLike[str],
+    model: Bundle | None,
+    options: CompressOptions,
+) -> dict[str, Any]:
+    """Write the archive of an open source; its figures."""
     if options.lossy:
         return _lossy(data, source, Path(path), model, options)
     with output(Path(path), options.force, _inherited(data)) as file:

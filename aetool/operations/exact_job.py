@@ -198,7 +198,7 @@ def job_of(
     job = _job_of(source, options, model, shared, bounds)
     path = file_of(source)
     if isinstance(source, FolderSource):
-        job.content.watch(source.files)
+        job.content.watch([source.path / name for name in [*source.names, *source.others]])
     elif path is not None:
         job.content.watch([path])
     return job

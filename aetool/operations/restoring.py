@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,11 @@ def _decompress(
     content = archive.content
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
         target = Path(out or default_name(path, archive))
-        return write_folder(target, content.pictures(archive, first, last), force)
+        names = () if isinstance(content, Folder) else content.picture_names(archive)
+        whole = (first, last) == (0, archive.rows)
+        permissions = content.folders if isinstance(content, Folder) and whole else None
+        pictures = content.pictures(archive, first, last)
+        return write_folder(target, pictures, force, names, permissions)
     target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
@@ -114,25 +118,65 @@ def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], fo
         pixels = (picture for batch in batches for picture in batch)
         named = zip(source.names, pixels, strict=True)
         pictures = (folders.Picture(name, "", picture) for name, picture in named)
-        return write_folder(target, pictures, force)
+        return write_folder(target, pictures, force, source.names)
     with atomic(target, force) as file:
         write_arrays(file, batches, source.format, source.count, source.shape)
     return target
 
 
-def write_folder(target: Path, pictures: Iterable[folders.Picture], force: bool) -> Path:
-    """Pictures as PNG files (others as they were) in a new folder, moved into place when whole."""
+def write_folder(
+    target: Path,
+    pictures: Iterable[folders.Picture],
+    force: bool,
+    names: Sequence[str] = (),
+    permissions: Mapping[str, int] | None = None,
+) -> Path:
+    """Files in a new folder, moved into place when whole: pictures in their format, or as PNG.
+
+    names: of all pictures, where their formats are not known. permissions: of folders, by path.
+    """
     if os.fspath(target) == "-":
         raise ParamError("a folder cannot be written to standard output: name one with -o")
+    taken = set(names)
     with new_folder(target, force) as folder:
         for picture in pictures:
-            name = Path(picture.name)
-            if name.is_absolute() or ".." in name.parts or not name.name:
-                raise ArchiveError(f"{target}: picture name {picture.name!r} leaves the folder")
+            path = _inside(folder, picture.name, target)
             if picture.pixels is None:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(picture.raw)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if picture.offset:
+                    path.chmod(0o600)  # the piece before has closed it
+                with path.open("r+b" if picture.offset else "xb") as file:
+                    file.seek(picture.offset)
+                    file.write(picture.raw)
+            elif picture.format:
+                writers.write_picture(path, picture.pixels, picture.mode, picture.format)
             else:
-                path = (folder / name).with_suffix(".png")
+                path = _inside(folder, _as_png(picture.name, taken), target)
                 writers.write_picture(path, picture.pixels, picture.mode)
+            if picture.permissions is not None:
+                path.chmod(picture.permissions)
+        # from the innermost: who may no longer write to a folder can still write to those in it
+        for name, mode in sorted((permissions or {}).items(), reverse=True):
+            path = _inside(folder, name, target) if name else folder
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(mode)
     return target
+
+
+def _inside(folder: Path, name: str, target: Path) -> Path:
+    """Where a file of an archive comes to lie; ArchiveError if its name leads out of the folder."""
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
+        raise ArchiveError(f"{target}: picture name {name!r} leaves the folder")
+    return folder / path
+
+
+def _as_png(name: str, taken: set[str]) -> str:
+    """What a picture is called as a PNG file, so that no two have one name."""
+    png = str(Path(name).with_suffix(".png"))
+    if png == name:
+        return name
+    while png in taken:
+        name = png = f"{name}.png"
+    taken.add(png)
+    return png

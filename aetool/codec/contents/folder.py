@@ -1,4 +1,4 @@
-"""A folder of pictures: names, modes and pixels, or the bytes of what is no plain picture."""
+"""A folder: names, permissions, and the pixels of plain pictures, or else the bytes of files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from aetool.codec.archive import Archive
 
 
-class Folder(Content):
-    """Files of a folder. Those of one size and mode together, by pixel; others, and those of lossy
-    formats, which are smaller as they are, by their bytes.
+USUAL = 0o755  # permission bits of a folder that has none of its own
 
-    source, effort, keep_files: to write it.
+
+class Folder(Content):
+    """Files of a folder. Pictures of one size, mode and format together, by pixel; other files, and
+    pictures of lossy formats, which are smaller as they are, by their bytes. Pictures come first.
+
+    folders: permission bits of folders that are empty, or open to others than usual, by their
+    paths; "" is the folder itself. source, effort, keep_files: to write it.
     """
 
     name = "folder"
@@ -34,13 +38,21 @@ class Folder(Content):
         source: FolderSource | None = None,
         effort: Effort | None = None,
         keep_files: bool = False,
+        folders: dict[str, int] | None = None,
     ) -> None:
         super().__init__(LOSSLESS, format)
+        self.folders = _worth_saying(source) if source is not None else folders or {}
         self.source, self.effort, self.keep_files = source, effort or Effort(), keep_files
+
+    def header(self) -> dict[str, Json]:
+        return {**super().header(), **({"folders": self.folders} if self.folders else {})}
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Folder:
-        return cls(dict(header["format"]))
+        folders = {str(path): int(mode) for path, mode in header.get("folders", {}).items()}
+        if any(not 0 <= mode <= 0o777 for mode in folders.values()):
+            raise ValueError("the permissions of a folder")
+        return cls(dict(header["format"]), folders=folders)
 
     @property
     def fidelity(self) -> str:
@@ -55,7 +67,8 @@ class Folder(Content):
         # a block holds pictures of one key, in the order of the names
         for picture in self._pictures():
             size = sum(one.size for one in waiting)
-            if waiting and (picture.key != waiting[0].key or size >= BLOCK_BYTES):
+            apart = picture.offset or (waiting and picture.key != waiting[0].key)
+            if waiting and (apart or size >= BLOCK_BYTES):
                 yield waiting
                 waiting = []
             waiting.append(picture)
@@ -65,8 +78,10 @@ class Folder(Content):
     def _pictures(self) -> Iterator[Picture]:
         # read anew by each call: once to encode, once to compare
         assert self.source is not None
-        for path, name in zip(self.source.files, self.source.names, strict=True):
-            yield folders.read(path, name, self.keep_files)
+        for name in self.source.names:
+            yield from folders.read(self.source.path / name, name, self.keep_files)
+        for name in self.source.others:
+            yield from folders.read(self.source.path / name, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
         return [folders.encode(item, self.effort)]
@@ -102,3 +117,11 @@ class Folder(Content):
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
         return [picture.pixels for picture in self.pictures(archive, first, last)]
+
+
+def _worth_saying(source: FolderSource) -> dict[str, int]:
+    """The folders that a reader cannot tell by the names of files, and their permissions."""
+    full = {path.rpartition("/")[0] for path in [*source.names, *source.others, *source.folders]}
+    return {
+        path: mode for path, mode in source.folders.items() if mode != USUAL or path not in full
+    }

@@ -1,0 +1,193 @@
+"""A folder comes back with every file in it, under its name, with its permissions; what does not fit
+is said, and what the archive does not hold stays where it is."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aetool import operations
+from aetool.codec import folders
+from aetool.data import images
+from aetool.data.sources import open_source
+from aetool.errors import AetoolError, ArchiveError, DataError
+from aetool.operations import CompressOptions, restoring
+
+
+def pixels(seed, *shape):
+    return np.random.default_rng(seed).integers(0, 255, shape).astype(np.uint8)
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """A folder as people have them: pictures of several kinds, notes, what systems leave."""
+    folder = tmp_path / "mixed"
+    (folder / "sub" / "empty").mkdir(parents=True)
+    for number, name in enumerate(("x.png", "x.bmp", "x.ppm", "Y.PNG", "sub/x.png")):
+        Image.fromarray(pixels(number, 8, 8, 3)).save(folder / name)
+    Image.fromarray(pixels(9, 7, 5)).save(folder / "photo.jpg")
+    (folder / "._x.png").write_bytes(bytes([0, 5, 22, 7]) + bytes(100))
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (folder / "readme.txt").write_text("of the line, March\n")
+    (folder / "sub" / "nothing.txt").write_bytes(b"")
+    (folder / "readme.txt").chmod(0o600)
+    (folder / "x.bmp").chmod(0o640)
+    (folder / "sub" / "empty").chmod(0o700)
+    return folder
+
+
+def held(folder):
+    """What a folder holds: pixels of PNG, BMP and PPM, bytes of other files, and permissions."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        what = "folder" if path.is_dir() else path.read_bytes()
+        if path.is_file() and (plain := images.plain_picture(path)) is not None:
+            what = (plain.format, plain.mode, plain.pixels.tobytes())
+        found[path.relative_to(folder).as_posix()] = (what, oct(path.stat().st_mode))
+    return found
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_every_file_of_a_folder_comes_back(mixed, tmp_path, keep):
+    figures = operations.compress(mixed, tmp_path / "m.aez", None, CompressOptions(keep_files=keep))
+    assert figures["left_out"] == [] and figures["rows"] == 11
+    back = operations.decompress(tmp_path / "m.aez", tmp_path / "back")
+    assert held(back) == held(mixed)
+
+
+def test_a_folder_without_pictures_and_one_with_nothing(tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    with pytest.raises(DataError, match="without pictures, or any other file"):
+        operations.compress(folder, tmp_path / "n.aez")
+    (folder / "a.csv").write_text("a\n1\n")
+    operations.compress(folder, tmp_path / "n.aez")
+    assert held(operations.decompress(tmp_path / "n.aez", tmp_path / "back")) == held(folder)
+    with pytest.raises(DataError, match="no pictures in it"):
+        operations.detect(folder)
+
+
+@pytest.mark.parametrize("format", images.PLAIN)
+def test_what_counts_as_plain_is_written_as_it_is_read(tmp_path, format):
+    for mode in images.PLAIN[format]:
+        channels = {"1": (), "L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}[mode]
+        picture = Image.fromarray(pixels(1, 9, 13, *channels))
+        (picture.convert("1") if mode == "1" else picture).save(tmp_path / "one", format=format)
+        one = next(folders.read(tmp_path / "one", "one", keep=False))
+        assert (one.format, one.mode) == (format, mode)
+        restoring.write_folder(tmp_path / "out", [one], force=True)
+        assert next(folders.read(tmp_path / "out" / "one", "one", keep=False)).same(one)
+
+
+def test_large_files_are_stored_in_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "PIECE", 1000)
+    folder = tmp_path / "large"
+    folder.mkdir()
+    (folder / "log").write_bytes(bytes(range(256)) * 12)
+    (folder / "log").chmod(0o400)
+    (folder / "exact").write_bytes(bytes(2000))
+    operations.compress(folder, tmp_path / "l.aez")
+    assert held(operations.decompress(tmp_path / "l.aez", tmp_path / "back")) == held(folder)
+
+
+def test_what_no_archive_holds_is_said(mixed, tmp_path, run):
+    os.mkfifo(mixed / "pipe")
+    (mixed / "loop").symlink_to(mixed / "sub")
+    (mixed / "gone").symlink_to("nowhere")
+    (mixed / "alias.txt").symlink_to("readme.txt")
+    done = run("compress", mixed, "-o", tmp_path / "m.aez")
+    assert done.status == 0 and "will not bring back: gone, loop, pipe\n" in done.err
+    back = operations.decompress(tmp_path / "m.aez", tmp_path / "back")
+    assert (back / "alias.txt").read_text() == (mixed / "readme.txt").read_text()
+    for name in ("pipe", "loop", "gone", "alias.txt"):
+        (mixed / name).unlink()
+    (back / "alias.txt").unlink()
+    assert held(back) == held(mixed)
+
+
+def test_a_lossy_archive_says_what_it_leaves_out(folder, tmp_path, run):
+    (tmp_path / "p").mkdir()
+    for number, name in enumerate(sorted(folder.rglob("*.png"))):
+        Image.open(name).save(tmp_path / "p" / f"{number // 2:02}.{'bmp' if number % 2 else 'png'}")
+    (tmp_path / "p" / "labels.csv").write_text("a\n1\n")
+    done = run("compress", tmp_path / "p", "--lossy-only", "-p", "pca", "-o", tmp_path / "p.aez")
+    assert done.status == 0 and "will not bring back: labels.csv\n" in done.err
+    back = operations.decompress(tmp_path / "p.aez", tmp_path / "back")
+    names = sorted(path.name for path in back.iterdir())
+    assert names == sorted(
+        [f"{n:02}.png" for n in range(20)] + [f"{n:02}.bmp.png" for n in range(20)]
+    )
+
+
+def test_most_pictures_decide_and_not_the_first(tmp_path, run):
+    for number in range(9):
+        Image.fromarray(pixels(number, 8, 8)).save(tmp_path / f"b{number}.png")
+    Image.fromarray(pixels(0, 8, 8, 3)).save(tmp_path / "a-in-colour.png")
+    (tmp_path / "._b0.png").write_bytes(b"no picture")
+    source = open_source(tmp_path)
+    assert source.shape == (1, 8, 8) and source.count == 10
+    assert next(source.batches()).shape == (10, 1, 8, 8)
+    assert run("detect", tmp_path, "--top", 1).status == 0
+    Image.fromarray(pixels(0, 16, 8)).save(tmp_path / "a-large.png")
+    done = run("detect", tmp_path, "--top", 1)
+    assert done.status == 2 and "a-large.png: 8 x 16, and most pictures of" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_files_that_the_archive_does_not_hold_stay(mixed, tmp_path):
+    before = held(mixed)
+    operations.compress(mixed, tmp_path / "m.aez")
+    home = tmp_path / "home"
+    (home / "sub" / "deep").mkdir(parents=True)
+    (home / "sub").chmod(0o750)
+    for name in ("thesis.txt", "sub/x.txt", "sub/deep/y", "readme.txt"):
+        (home / name).write_text(f"{name}, as it was")
+    (home / "thesis.txt").chmod(0o600)
+    (home / "link").symlink_to("thesis.txt")
+    kept = {name: entry for name, entry in held(home).items() if name not in before}
+    inode = (home / "thesis.txt").stat().st_ino
+    with pytest.raises(DataError, match="exists already"):
+        operations.decompress(tmp_path / "m.aez", home)
+    operations.decompress(tmp_path / "m.aez", home, force=True)
+    assert held(home) == before | kept | {"sub": before["sub"]}
+    assert (home / "link").is_symlink() and (home / "thesis.txt").stat().st_ino == inode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "m.aez", "mixed"]
+
+
+def test_what_cannot_be_in_one_place_is_refused_and_nothing_lost(mixed, tmp_path, monkeypatch):
+    operations.compress(mixed, tmp_path / "m.aez")
+    for name, words in (("sub", "is a file, and the archive"), ("x.png", "is a folder, and the")):
+        home = tmp_path / f"home-{name}"
+        home.mkdir()
+        (home / name).write_text("own") if name == "sub" else (home / name).mkdir()
+        before = held(home)
+        with pytest.raises(DataError, match=words):
+            operations.decompress(tmp_path / "m.aez", home, force=True)
+        assert held(home) == before
+    (tmp_path / "file").write_text("own")
+    with pytest.raises(DataError, match="is a file, and a folder is to be written"):
+        operations.decompress(tmp_path / "m.aez", tmp_path / "file", force=True)
+    monkeypatch.chdir(mixed / "sub")
+    with pytest.raises(DataError, match="in which this command runs"):
+        operations.decompress(tmp_path / "m.aez", mixed, force=True)
+    assert not list(tmp_path.glob(".*")), "no stray files"
+
+
+def test_a_link_to_a_folder_is_followed(mixed, tmp_path):
+    operations.compress(mixed, tmp_path / "m.aez")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    operations.decompress(tmp_path / "m.aez", tmp_path / "link", force=True)
+    assert (tmp_path / "link").is_symlink() and held(tmp_path / "real") == held(mixed)
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "/tmp/out.txt", "a/../../out.txt", "", "a\0b"])
+def test_no_name_leads_out_of_the_folder(tmp_path, name):
+    with pytest.raises(ArchiveError, match="leaves the folder"):
+        restoring.write_folder(tmp_path / "f", [folders.Picture(name, raw=b"x")], force=False)
+    with pytest.raises(AetoolError, match="leaves the folder"):
+        permissions = {name or ".": 0o777}
+        restoring.write_folder(tmp_path / "f", [], force=False, permissions=permissions)
+    assert list(tmp_path.iterdir()) == []
