@@ -18,7 +18,7 @@ from aetool import operations
 from aetool.codec import kernel
 from aetool.exact import network
 
-GOLDEN = Path(__file__).parent / "golden" / "2.0"
+GOLDEN = Path(__file__).parent / "golden" / "3.0"
 
 
 def main() -> None:

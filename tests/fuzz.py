@@ -42,7 +42,7 @@ ODD = [
     {},
     [1, 1],
 ]
-GOLDEN = Path(__file__).parent / "golden" / "2.0"
+GOLDEN = Path(__file__).parent / "golden" / "3.0"
 
 
 def archive(data: bytes) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from aetool import bundle as bundles
 from aetool import operations
@@ -399,7 +400,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize("loops_", ["kernel", "reference"])
-@pytest.mark.parametrize("version", ["2.0"])
+@pytest.mark.parametrize("version", ["3.0"])
 def test_golden_archives_are_restored_for_ever(version, loops_, tmp_path, monkeypatch):
     if loops_ == "reference":
         monkeypatch.setattr(kernel, "C", None)
@@ -407,7 +408,8 @@ def test_golden_archives_are_restored_for_ever(version, loops_, tmp_path, monkey
     model = bundles.load(home / "model.aem")
     for name, expected in (
         ("text", "table.csv"), ("bounded", "bounded.csv"), ("bytes", "table.parquet"),
-        ("pictures", "pictures.npy"), ("shared", "table.csv"),
+        ("pictures", "pictures.npy"), ("shared", "table.csv"), ("tiny", "tiny.csv"),
+        ("ragged", "ragged.csv"), ("blocks", "table.csv"), ("long", "long.csv"),
     ):  # fmt: skip
         out = operations.decompress(home / f"{name}.aez", tmp_path / name, model=model)
         assert out.read_bytes() == (home / expected).read_bytes(), name
@@ -415,6 +417,24 @@ def test_golden_archives_are_restored_for_ever(version, loops_, tmp_path, monkey
     pd.testing.assert_frame_equal(back, pd.read_parquet(home / "table.parquet"))
     with Archive(home / "lossy.aez", model) as archive:
         assert len(archive.to_pandas()) == 400
+
+
+def test_golden_folders_are_restored_for_ever(tmp_path):
+    home = GOLDEN / "3.0"
+    out = operations.decompress(home / "folder.aez", tmp_path / "folder")
+    assert sorted(p.name for p in out.iterdir()) == ["a.png", "b.png", "c.png", "d.jpg"]
+    for path in out.iterdir():
+        one, two = (np.asarray(Image.open(p)) for p in (path, home / "folder" / path.name))
+        np.testing.assert_array_equal(one, two)
+    assert (out / "d.jpg").read_bytes() == (home / "folder" / "d.jpg").read_bytes()
+
+
+def test_archives_of_format_2_are_refused_in_one_line(tmp_path):
+    for layout in (0, 1, 3, 5, 7):
+        path = tmp_path / "old.aez"
+        path.write_bytes(b"\x89AEZ\r\n\x1a\n" + bytes([2, 0, layout, 0]) + bytes(300))
+        with pytest.raises(ArchiveError, match="format 2.*this aetool reads format 3"):
+            Archive(path)
 
 
 def test_the_vectors_of_the_format_page():

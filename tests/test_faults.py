@@ -126,11 +126,11 @@ def resealed(data, change):
         head = container.deflate(change(words))
         return varint(len(head)) + head + payload[rest:]
 
-    layout, at = data[10], 28 if data[10] & container.NAMED else 12
+    layout, at = data[9], 26 if data[9] & container.NAMED else 10
     assert layout & container.WHOLE
     _, at = read_varint(data, at)
     size, at = read_varint(data, at)
-    begin, end = at + size, len(data) - (32 if layout & container.HASHED else 16)
+    begin, end = at + size, len(data) - 16
     data = data[:begin] + changed(data[begin:end]) + data[end:-8]
     return data + container.digest(data)
 
@@ -215,7 +215,10 @@ def test_other_blocks_are_recovered(tmp_path, monkeypatch):
         assert not archive.lost
     whole = source.read_bytes()
     for bad, lost in (
-        (data[: starts[2] + 70] + b"\xff\xff" + data[starts[2] + 72 :], f"records {info.first} to"),
+        (
+            data[: starts[2] + 80] + b"\xff\xff" + data[starts[2] + 82 :],
+            f"records {info.first + 1} to",
+        ),
         (data[:-30], "the footer"),
         (data[: starts[4] + 10], "the footer"),
     ):
@@ -229,7 +232,7 @@ def test_other_blocks_are_recovered(tmp_path, monkeypatch):
         if "records" in lost:
             gone = "".join(lines[info.first : info.first + info.rows]).encode()
             assert out == whole.replace(gone, b"") and said == [
-                f"records {info.first} to {info.first + info.rows - 1}"
+                f"records {info.first + 1} to {info.first + info.rows}"
             ]
         else:
             assert whole.startswith(out[: len(out) - 10]) and len(out) > 0.6 * len(whole)

@@ -155,9 +155,9 @@ def test_steps_from_the_usual_value():
 
 
 def test_values_by_bytes():
-    """`y` bytes each above `o`, as a blob: here stored as they are (varint 2 n + 0)."""
+    """`y` bytes each above `o`, as a blob: here stored as they are (varint 8 n + 0)."""
     plan = {"b": [0], "y": 2, "o": -5}
-    source = integers.Source(bytes.fromhex("0c" + "0000" + "0500" + "ff00"))
+    source = integers.Source(bytes.fromhex("30" + "0000" + "0500" + "ff00"))
     values = integers.decode(plan, source, Stream(np.zeros(0, np.int64)), 3, integers.Known(3))
     assert values.tolist() == [-5, 0, 250]
 

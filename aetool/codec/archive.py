@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
-from aetool.codec import blocks, contents, records, shared
+from aetool.codec import blocks, contents, limits, records, shared
 from aetool.codec.blocks import Block
-from aetool.codec.container import Reader, StoredBlock
+from aetool.codec.container import Reader, StoredBlock, lost_records
 from aetool.codec.contents.content import Content, Json, Piece
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
@@ -29,7 +29,8 @@ class Archive:
     """An archive. Everything but the blocks is verified when it is opened; each block when read.
 
     content: what it holds, which says how blocks become records. rows: records in it.
-    lenient: damaged parts are left out; `lost` says which.
+    lenient: damaged parts are left out; `lost` says which. max_output: bytes that may be restored
+    at most; None: as many as `limits.default_output` says.
     """
 
     def __init__(
@@ -38,9 +39,13 @@ class Archive:
         model: Bundle | None = None,
         device: str = "auto",
         lenient: bool = False,
+        max_output: int | None = None,
     ) -> None:
         self._place = place_of(path)  # a pipe is kept for as long as the archive is open
         self.reader = Reader(self._place.path, lenient, self._place.name)
+        self.max_output = max_output
+        if max_output is None:
+            self.max_output = limits.default_output(self.reader.size)
         self.device, self.lenient = device, lenient
         try:
             self.content: Content = contents.of_header(self.reader.header)
@@ -191,7 +196,7 @@ class Archive:
             if isinstance(found, ArchiveError):
                 if not self.lenient:
                     raise found
-                self.lost.append(f"records {info.first} to {info.first + info.rows - 1}")
+                self.lost.append(lost_records(info.first, info.rows))
                 continue
             digest.update(found.content)
             inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
@@ -214,8 +219,13 @@ class Archive:
         return number, block
 
     def _decoded(self, stored: StoredBlock, students: Students | None) -> Block:
-        block = blocks.decode(stored.payload, stored.rows, stored.content, self.shared, students)
-        block.rows, block.first, block.content = stored.rows, stored.first, stored.content
+        count = not self.content.hashes_bytes
+        expected = stored.content or None
+        if expected is None and students is not None:
+            # nothing but the digest of the whole would tell that floats are not the norm's
+            students = students.by_reference()
+        block = blocks.decode(stored.payload, stored.rows, expected, self.shared, students, count)
+        block.rows, block.first = stored.rows, stored.first
         return block
 
     def pieces(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[Piece]:
@@ -225,13 +235,23 @@ class Archive:
         digest of the whole: ArchiveError, behind the last piece, where it does not match.
         """
         digest = hashlib.sha256()
+        size = 0
         for piece in self.content.pieces(self, first, last, wanted):
+            size += self.content.bytes_of(piece)
+            self._check_output(size)
             if self.content.hashes_bytes:
                 digest.update(piece)
             yield piece
         whole = (first, last) == (0, self.rows) and wanted is None and not self.lost
         if whole and self.content.hashes_bytes:
             self.reader.check_whole(digest.digest())
+
+    def _check_output(self, size: int) -> None:
+        if self.max_output is not None and size > self.max_output:
+            raise ArchiveError(
+                f"{self.reader.path}: restores more than {self.max_output:,} bytes, which is all "
+                "that is allowed; allow more with --max-output"
+            )
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """Bytes by column and coder, over all blocks."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import lzma
-
+from aetool.codec import stages
+from aetool.codec.limits import MAX_TEXT
 from aetool.errors import ArchiveError
-
-MAX_RAW = 1 << 31
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
-_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 8 << 20}]
 
 
 def varint(value: int) -> bytes:
     """Seven bits a byte, lowest first; the last byte is below 128."""
-    out = bytearray()
+    encoded = bytearray()
     while value > 127:
-        out.append(value & 127 | 128)
+        encoded.append(value & 127 | 128)
         value >>= 7
-    out.append(value)
-    return bytes(out)
+    encoded.append(value)
+    return bytes(encoded)
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
@@ -34,29 +30,30 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def pack(raw: bytes, quick: bool = False) -> bytes:
-    """Bytes, smaller if they can be: varint length * 2 (+ 1 if LZMA2), then the data. quick: looks
-    less for what repeats."""
-    filters = _QUICK if quick else _FILTERS
-    small = lzma.compress(raw, lzma.FORMAT_RAW, filters=filters) if len(raw) > 16 else raw
-    if len(small) < len(raw):
-        return varint(2 * len(raw) + 1) + small
-    return varint(2 * len(raw)) + raw
+def pack(raw: bytes, quick: bool = False, wanted: stages.Names = stages.USUAL) -> bytes:
+    """Bytes, smaller if they can be: varint length * 8 + number of the stage, then the data.
+
+    wanted: the stages that are tried, of which the one that gives fewest bytes is taken. quick:
+    looks less for what repeats.
+    """
+    smallest = raw
+    stage_taken = stages.STORED
+    for stage_name in wanted if len(raw) > stages.LEAST else ():
+        number = stages.number_of(stage_name)
+        squeezed = stages.KNOWN[number].squeeze(raw, quick)
+        if len(squeezed) < len(smallest):
+            smallest = squeezed
+            stage_taken = number
+    return varint(len(raw) << stages.BITS | stage_taken) + smallest
 
 
-def unpack(data: bytes, limit: int = MAX_RAW) -> bytes:
+def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
     """What pack was given; ArchiveError if it is not that, or larger than the limit."""
-    size, at = read_varint(data, 0)
-    size, squeezed = divmod(size, 2)
-    if size > min(limit, MAX_RAW):
+    head, at = read_varint(data, 0)
+    size, number = head >> stages.BITS, head & ((1 << stages.BITS) - 1)
+    if size > min(limit, MAX_TEXT):
         raise ArchiveError(f"damaged: a column claims {size} bytes of text")
-    raw = data[at:]
-    if squeezed:
-        try:
-            inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
-            raw = inflater.decompress(raw, size + 1)
-        except (lzma.LZMAError, EOFError) as error:
-            raise ArchiveError(f"damaged: {error}") from None
+    raw = stages.restore(number, data[at:], size)
     if len(raw) != size:
         raise ArchiveError("damaged: a text has not the length it should have")
     return raw

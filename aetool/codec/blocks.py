@@ -21,13 +21,13 @@ from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container import deflate, digest, inflate
 from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.limits import check_cells
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
 NO_HINTS = planning.Hints()
-MAX_COLUMNS, MAX_CELLS = 1 << 16, 1 << 27
 JOINED = planning.SMALL_BLOCK
 
 
@@ -173,17 +173,19 @@ def decode(
     content: bytes | None,
     shared: Shared | None = None,
     students: Students | None = None,
+    count: bool = False,
 ) -> Block:
     """The columns of a payload; ArchiveError unless all adds up and the digest is `content`
     (None: it is not compared; what is restored will be). students: as of `encode`; None: the
-    shared model's."""
+    shared model's. count: take the digest even where it is not compared."""
     with columns.sensible():
         students = shared.students if shared and students is None else students
-        made = _Decoder(payload, rows, content is not None, shared, students)
-        out = made.run()
-        if content is not None and digest(b"".join(made.digests)) != content:
+        decoder = _Decoder(payload, rows, count or content is not None, shared, students)
+        block = decoder.run()
+        block.content = digest(b"".join(decoder.digests))
+        if content is not None and block.content != content:
             raise ArchiveError("damaged: a block decodes to something else than was stored")
-        return out
+        return block
 
 
 class _Decoder:
@@ -205,8 +207,7 @@ class _Decoder:
             words.setdefault("e", shared.format["newline"])
         metas = words.pop("columns", shared.nothing if shared else None)
         self.stored = words.pop("plans", None)
-        if len(metas) > MAX_COLUMNS or rows < 0 or rows * max(1, len(metas)) > MAX_CELLS:
-            raise ArchiveError("damaged: a block has more columns or cells than allowed")
+        check_cells(rows, len(metas))
         self.out, self.rows, self.number = Block(words, [], rows), rows, 0
         self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []

@@ -14,6 +14,7 @@ import numpy as np
 from aetool.codec import blobs, blocks, planning, spans, students, textual
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.columns import Coded
+from aetool.codec.limits import MAX_CELLS, check_text
 from aetool.codec.planning import Hints
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
@@ -63,7 +64,8 @@ class Layout:
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Blocks of whole records of text."""
     cut = spans.split(piece, ord(layout.delimiter))
-    if cut is None or cut[2] != len(layout.names):
+    too_many = cut is not None and len(cut[0]) > MAX_CELLS and _middle(piece) > 0
+    if cut is None or too_many or cut[2] != len(layout.names):
         middle = _middle(piece) if len(piece) > SMALLEST else 0
         if middle:
             return [
@@ -177,6 +179,7 @@ def decode(
         size[:, j, 0], start[:, j, 0] = found.length[inside], found.start[inside] + at
         pools.append(found.pool)
         at += len(found.pool)
+    check_text(int(size.sum(dtype=np.int64)))
     pool = np.concatenate(pools)
     return spans.weave(pool, start.reshape(-1), size.reshape(-1)).tobytes()
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from aetool.codec import spans
-from aetool.codec.blobs import MAX_RAW, read_varint, varint
+from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible, shape_of
 from aetool.codec.integers import Stream
+from aetool.codec.limits import MAX_ROWS
 from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, pack_cells, unpack_cells
 from aetool.data import dates
 from aetool.data.table import Bytes
@@ -352,7 +353,7 @@ def _read_levels(meta: dict[str, Any], values: Int, blob: bytes) -> Spans:
     )
     if blob:
         count, at = read_varint(blob, 0)
-        fresh = unpack_cells(blob[at:], min(count, MAX_RAW))
+        fresh = unpack_cells(blob[at:], min(count, MAX_ROWS))
         held = Spans(
             np.concatenate([held.pool, fresh.pool]),
             np.concatenate([held.start, fresh.start + len(held.pool)]),

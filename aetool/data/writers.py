@@ -179,12 +179,14 @@ def _write_parquet(file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[s
     import pyarrow.parquet as pq
 
     writer = None
-    for batch in batches:
-        table = arrow_table(batch, dtypes)
-        writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
-        writer.write_table(table)
-    if writer:
-        writer.close()
+    try:
+        for batch in batches:
+            table = arrow_table(batch, dtypes)
+            writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer:  # also where a batch could not be had: the file is closed after this
+            writer.close()
 
 
 def _write_arrays(

@@ -1,49 +1,89 @@
-"""Makes the golden archives of this version; run once for each release, never again for an old one.
+"""Makes the golden archives of this version of the format, and its test vectors, all in one command;
+once a version is released, never again.
 
-python tests/golden/make.py 2.0
+python tests/golden/make.py
 """
 
+import dataclasses
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
+from aetool import bundle as bundles
 from aetool import operations
+from aetool.codec import planning
 from aetool.operations import CompressOptions, FitOptions
 
+HOME = Path(__file__).parent / "3.0"
+SMALL_BLOCKS = dataclasses.replace(planning.DEFAULT, block=3000)
+ROWS = 400
 
-def main(version: str) -> None:
-    """Write <mode>.aez, what each restores, and the model, under a folder of the version."""
-    home = Path(__file__).parent / version
-    home.mkdir()
+
+def table():
+    """Columns of every kind: dates, decimals with gaps, levels, whole numbers, text."""
     rng = np.random.default_rng(0)
-    rows = 400
     frame = pd.DataFrame({
-        "time": pd.date_range("2020-01-01", periods=rows, freq="h").strftime("%Y-%m-%d %H:%M"),
-        "temp": np.cumsum(rng.normal(0, 0.3, rows)).round(1),
-        "kind": rng.choice(["a", "b", "c"], rows, p=[0.7, 0.2, 0.1]),
-        "count": rng.poisson(3, rows),
-        "note": [f"n{i * 7919 % 1009}" for i in range(rows)],
+        "time": pd.date_range("2020-01-01", periods=ROWS, freq="h").strftime("%Y-%m-%d %H:%M"),
+        "temp": np.cumsum(rng.normal(0, 0.3, ROWS)).round(1),
+        "kind": rng.choice(["a", "b", "c"], ROWS, p=[0.7, 0.2, 0.1]),
+        "count": rng.poisson(3, ROWS),
+        "note": [f"n{i * 7919 % 1009}" for i in range(ROWS)],
     })  # fmt: skip
     frame.loc[::50, "temp"] = np.nan
-    frame.to_csv(home / "table.csv", index=False)
-    frame.to_parquet(home / "table.parquet")
-    np.save(home / "pictures.npy", rng.integers(0, 9, (4, 6, 5)).astype(np.uint8))
-    model = operations.fit(home / "table.csv", FitOptions(codec=True, students=True))
-    model.save(home / "model.aem")
+    return frame
+
+
+def pictures(folder):
+    """A folder of two gray pictures, one in colour, and a file that is none."""
+    rng = np.random.default_rng(1)
+    folder.mkdir()
+    for name, shape in (("a", (6, 5)), ("b", (6, 5)), ("c", (4, 7, 3))):
+        pixels = rng.integers(0, 9, shape).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    Image.fromarray(rng.integers(0, 255, (5, 5, 3)).astype(np.uint8)).save(folder / "d.jpg")
+
+
+def main():
+    """Write <name>.aez, what each restores, the model, and the vectors."""
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir()
+    frame = table()
+    frame.to_csv(HOME / "table.csv", index=False)
+    frame.to_parquet(HOME / "table.parquet")
+    (HOME / "tiny.csv").write_text("a,b\n1,2\n")
+    (HOME / "ragged.csv").write_text("a,b\n1,2\n3\n4,5,6\n")
+    long = np.random.default_rng(2).integers(0, 50, (4200, 2)).cumsum(axis=0)
+    (HOME / "long.csv").write_text("x,y\n" + "".join(f"{a},{b}.5\n" for a, b in long))
+    rng = np.random.default_rng(3)
+    np.save(HOME / "pictures.npy", rng.integers(0, 9, (4, 6, 5)).astype(np.uint8))
+    pictures(HOME / "folder")
+    model = operations.fit(HOME / "table.csv", FitOptions(codec=True, students=True))
+    needed = {n: g for n, g in model.graphs.items() if n not in ("score.onnx", bundles.SAMPLING)}
+    model = dataclasses.replace(model, graphs=needed)
+    model.save(HOME / "model.aem")
     for name, source, given, options in (
         ("text", "table.csv", None, {}),
+        ("tiny", "tiny.csv", None, {}),
+        ("ragged", "ragged.csv", None, {}),
+        ("long", "long.csv", None, {}),
+        ("blocks", "table.csv", None, {"effort": SMALL_BLOCKS}),
         ("typed", "table.parquet", None, {}),
         ("bounded", "table.csv", None, {"max_error": {"": "5%"}}),
         ("bytes", "table.parquet", None, {"keep_files": True}),
         ("pictures", "pictures.npy", None, {}),
+        ("folder", "folder", None, {}),
         ("shared", "table.csv", model, {}),
         ("lossy", "table.csv", model, {"lossy_only": True}),
     ):
-        operations.compress(home / source, home / f"{name}.aez", given, CompressOptions(**options))
-    operations.decompress(home / "bounded.aez", home / "bounded.csv")
+        operations.compress(HOME / source, HOME / f"{name}.aez", given, CompressOptions(**options))
+    operations.decompress(HOME / "bounded.aez", HOME / "bounded.csv")
+    subprocess.run([sys.executable, Path(__file__).parent / "vectors.py"], check=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

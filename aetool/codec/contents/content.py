@@ -105,6 +105,10 @@ class Content:
         """Bytes of the source in an item; of tables in memory, its records."""
         return len(item)
 
+    def bytes_of(self, piece: Piece) -> int:
+        """Bytes of a restored piece, as it is in memory."""
+        return len(piece)
+
     def restored_of(self, item: Piece, encoded: list[Encoded]) -> Iterator[bytes]:
         """What an item adds to the digest of the whole."""
         for block in encoded:

@@ -86,6 +86,9 @@ class Folder(Content):
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
         return [folders.encode(item, self.effort)]
 
+    def bytes_of(self, piece: list[Picture]) -> int:
+        return sum(picture.size for picture in piece)
+
     def compare(self, archive: Archive) -> None:
         restored = self.pictures(archive, 0, archive.rows)
         for picture in self._pictures():

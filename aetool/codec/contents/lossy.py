@@ -13,7 +13,14 @@ from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
 from aetool.codec.contents.content import LOSSY, Content, Json, Piece, places_in
 from aetool.codec.contents.pixels import stacked, write_arrays
-from aetool.codec.contents.typed import at_least_one, empty, kind_of, restored, typed_columns
+from aetool.codec.contents.typed import (
+    at_least_one,
+    bytes_of_columns,
+    empty,
+    kind_of,
+    restored,
+    typed_columns,
+)
 from aetool.codec.folders import Picture
 from aetool.codec.integers import Stream
 from aetool.codec.lossy import Code, Quantiser
@@ -196,6 +203,9 @@ class LossyTable(Lossy):
                 out[name] = values[inside]
         return out
 
+    def bytes_of(self, piece: writers.Columns) -> int:
+        return bytes_of_columns(piece)
+
     def nothing(self, archive: Archive) -> writers.Columns:
         """No records of the right columns."""
         schema = archive.model.schema
@@ -269,6 +279,10 @@ class LossyPictures(Lossy):
             archive.model, self.codes_of(block)[inside], archive.device
         )
         return pixels
+
+    def bytes_of(self, piece: Pixels) -> int:
+        # a byte for each value of a pixel
+        return int(piece.size)
 
     def picture_names(self, archive: Archive) -> list[str]:
         out: list[str] = []

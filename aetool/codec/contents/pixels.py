@@ -57,6 +57,9 @@ class PixelArray(Content):
     def size_of(self, item: Pixels) -> int:
         return int(item.size)
 
+    def bytes_of(self, piece: Pixels) -> int:
+        return int(piece.size)
+
     def compare(self, archive: Archive) -> None:
         # blocks hold the same pictures as items do
         restored = archive.pieces(0, archive.rows)
@@ -100,14 +103,17 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
-    """Batches put together to the size of a block."""
+    """Batches put together, and cut, to the size of a block; a block has a picture at least."""
     waiting: list[Pixels] = []
     for batch in batches:
-        waiting.append(batch)
-        if sum(part.size for part in waiting) >= BLOCK_BYTES:
-            yield np.concatenate(waiting)
-            waiting = []
-    if waiting:
+        most = max(1, BLOCK_BYTES // max(1, int(np.prod(batch.shape[1:]))))
+        for first in range(0, len(batch), most):
+            waiting.append(batch[first : first + most])
+            if sum(map(len, waiting)) >= most:
+                gathered_pictures = np.concatenate(waiting)
+                yield gathered_pictures[:most]
+                waiting = [gathered_pictures[most:]]
+    if sum(map(len, waiting)):
         yield np.concatenate(waiting)
 
 

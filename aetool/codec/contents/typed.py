@@ -110,6 +110,9 @@ class TypedTable(Content):
 
     # ---- reading
 
+    def bytes_of(self, piece: writers.Columns) -> int:
+        return bytes_of_columns(piece)
+
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> writers.Columns:
@@ -151,6 +154,17 @@ def at_least_one(
     """The batches; one of no records, if there is none."""
     yield next(batches, nothing)
     yield from batches
+
+
+def bytes_of_columns(columns: writers.Columns) -> int:
+    """Bytes of restored columns, as they are in memory; of text, its letters."""
+    size = 0
+    for column in columns.values():
+        if isinstance(column, list):
+            size += sum(len(cell) for cell in column if cell is not None)
+        else:
+            size += column.nbytes
+    return size
 
 
 def empty(kind: str) -> writers.Restored:

@@ -1,0 +1,57 @@
+"""How large the parts of an archive may be: checked before anything is allocated for them.
+
+FORMAT.md repeats these numbers. They bound what a reader needs for one block, whatever the archive
+claims; what all blocks restore together is bounded by `default_output`.
+"""
+
+from __future__ import annotations
+
+from aetool.errors import ArchiveError
+
+MAX_JSON = 16 << 20  # bytes of a header, a footer or a block's description, inflated
+MAX_BLOCKS = 1 << 24
+MAX_ROWS = 1 << 31  # of a block
+MAX_ALL_ROWS = 1 << 62  # of an archive
+MAX_PAYLOAD = 1 << 31
+MAX_COLUMNS = 1 << 16
+MAX_CELLS = 1 << 24  # rows times columns of a block
+MAX_TEXT = 320 << 20  # bytes that one block, or one blob of it, restores
+MAX_SECTION = 1 << 30
+MAX_DIMENSIONS = 32
+
+LEAST_OUTPUT = 4 << 30  # any archive may restore so many bytes
+RATIO = 500_000  # or so many times its own size
+
+
+def default_output(archive_bytes: int) -> int:
+    """Bytes that an archive of this size may restore where nobody says how many."""
+    return max(LEAST_OUTPUT, RATIO * archive_bytes)
+
+
+def check_cells(rows: int, columns: int) -> None:
+    """ArchiveError for a block of more cells than are allowed."""
+    if columns > MAX_COLUMNS or rows < 0 or rows * max(1, columns) > MAX_CELLS:
+        raise ArchiveError(
+            f"damaged: a block claims {rows} rows of {columns} columns; at most {MAX_COLUMNS} "
+            f"columns and {MAX_CELLS} cells are allowed"
+        )
+
+
+def check_text(size: int) -> None:
+    """ArchiveError for more bytes of one block than are allowed."""
+    if size > MAX_TEXT:
+        raise ArchiveError(f"damaged: a block claims {size} bytes; at most {MAX_TEXT} are allowed")
+
+
+def shape_of(sizes: object) -> tuple[int, ...]:
+    """The sizes of an array's dimensions; ValueError unless they and their product are sensible."""
+    if not isinstance(sizes, list | tuple) or len(sizes) > MAX_DIMENSIONS:
+        raise ValueError(f"a shape of more than {MAX_DIMENSIONS} dimensions, or none")
+    product = 1
+    for size in sizes:
+        if type(size) is not int or not 0 <= size < MAX_ALL_ROWS:
+            raise ValueError(f"a dimension cannot be {size!r}")
+        product *= max(1, size)
+    if product >= MAX_ALL_ROWS:
+        raise ValueError("a shape of too many values")
+    return tuple(sizes)

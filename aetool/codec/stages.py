@@ -1,0 +1,93 @@
+"""Stages: general ways to make bytes fewer, each known by a number that stands for a name and a
+version. A later version is another number, so that older archives stay readable."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aetool.errors import ArchiveError
+
+BITS = 3  # of a stage's number, in front of a blob
+STORED = 0
+LEAST = 16  # bytes: fewer are never squeezed
+Names = Sequence[str]
+_LZMA2 = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
+_LZMA2_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 8 << 20}]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its name and version."""
+
+    name: str
+    version: int = 1
+
+    def squeeze(self, raw: bytes, quick: bool) -> bytes:
+        """Fewer bytes, or not; quick: in less time."""
+        return raw
+
+    def restore(self, data: bytes, size: int) -> bytes:
+        """The bytes that were squeezed; at most one more than `size` of them are ever made."""
+        return data[: size + 1]
+
+
+class Lzma2(Stage):
+    """Raw LZMA2 with a dictionary of 8 MiB."""
+
+    def squeeze(self, raw: bytes, quick: bool) -> bytes:
+        filters = _LZMA2_QUICK if quick else _LZMA2
+        return lzma.compress(raw, lzma.FORMAT_RAW, filters=filters)
+
+    def restore(self, data: bytes, size: int) -> bytes:
+        inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
+        return inflater.decompress(data, size + 1)
+
+
+class Bzip2(Stage):
+    """One stream of bzip2."""
+
+    def squeeze(self, raw: bytes, quick: bool) -> bytes:
+        return bz2.compress(raw, 1 if quick else 9)
+
+    def restore(self, data: bytes, size: int) -> bytes:
+        return bz2.BZ2Decompressor().decompress(data, size + 1)
+
+
+class Zstd(Stage):
+    """One frame of zstd (RFC 8878)."""
+
+    def squeeze(self, raw: bytes, quick: bool) -> bytes:
+        import pyarrow as pa
+
+        codec = pa.Codec("zstd", compression_level=3 if quick else 19)
+        return bytes(codec.compress(raw, asbytes=True))
+
+    def restore(self, data: bytes, size: int) -> bytes:
+        import pyarrow as pa
+
+        # the frame must restore `size` bytes: a larger one does not fit the buffer
+        return bytes(pa.decompress(data, size, codec="zstd", asbytes=True)) if size else b""
+
+
+KNOWN = {STORED: Stage("stored"), 1: Lzma2("lzma2"), 2: Bzip2("bzip2"), 3: Zstd("zstd")}
+USUAL: Names = ("lzma2",)
+
+
+def number_of(name: str) -> int:
+    """The number of a stage."""
+    return next(number for number, stage in KNOWN.items() if stage.name == name)
+
+
+def restore(number: int, data: bytes, size: int) -> bytes:
+    """The `size` bytes that a stage squeezed; ArchiveError for an unknown stage, or damage."""
+    stage = KNOWN.get(number)
+    if stage is None:
+        known = ", ".join(f"{number} {stage.name}" for number, stage in KNOWN.items())
+        raise ArchiveError(f"a stage of number {number} is not known here; known are {known}")
+    try:
+        return stage.restore(data, size)
+    except (lzma.LZMAError, EOFError, OSError, ValueError) as error:
+        raise ArchiveError(f"damaged: {error}") from None
