@@ -27,7 +27,7 @@ HEAVY = {
         "operations",
     },
     "onnxruntime": {"exact", "runtime", "operations", "cli"},
-    "pyarrow": {"data", "cli"},
+    "pyarrow": {"data", "codec", "cli"},
     "pandas": {"data", "operations"},
     "PIL": {"data"},
     "sklearn": set(),
