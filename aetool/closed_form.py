@@ -225,7 +225,7 @@ def scored_alike(
             usual = 0.5 * NATS + np.log(deviation / np.minimum(2 * spec.half, deviation))
             cost = g.op("Mul", g.op("Mul", off, off), g.const(0.5 / deviation**2))
             cost = g.op("Add", cost, g.const(usual))
-            costs.append(_where_present(g, spec, features, cost))
+            costs.append(where_present(g, spec, features, cost))
             owner += spec.owner.tolist()
         rows = schema.rows if schema else 0
         indicators, their_owner = _indicator_nats(g, spec, features, expected, prior, rows)
@@ -364,7 +364,7 @@ def _say_surprise(
     square = g.op("Min", g.op("Mul", off, off), g.const(FARTHEST))
     scale, weight = maps.scale[:, spec.numeric], maps.weight[:, spec.numeric]
     cost = graphs.scale_mixture_nats(g, square, scale, weight)
-    cost = _where_present(g, spec, features, cost)
+    cost = where_present(g, spec, features, cost)
     cost = graphs.sum_by_column(g, cost, spec.owner.tolist(), len(columns))
     cost = g.op("Mul", g.take(cost, columns), g.const(1 / math.log(2)))
     is_number = np.isin(columns, spec.owner)
@@ -390,7 +390,7 @@ def _together(g: Graph, joint: Joint, spec: Spec, schema: Schema | None, feature
     return g.op("MatMul", cost, g.const(share))
 
 
-def _where_present(g: Graph, spec: Spec, features: str, cost: str) -> str:
+def where_present(g: Graph, spec: Spec, features: str, cost: str) -> str:
     """Costs of numbers, (B, numbers), 0 where the number is missing."""
     if not (spec.gate >= 0).any():
         return cost
@@ -408,7 +408,7 @@ def _surprise(
         z, mean = g.take(features, spec.numeric), g.take(expected, spec.numeric)
         scales, weights = maps.scale[:, spec.numeric], maps.weight[:, spec.numeric]
         cost = graphs.mixture_nats(g, spec, z, mean, scales, weights)
-        costs.append(_where_present(g, spec, features, cost))
+        costs.append(where_present(g, spec, features, cost))
         owner += spec.owner.tolist()
     rows = schema.rows if schema else 0
     indicators, their_owner = _indicator_nats(g, spec, features, expected, maps.prior, rows)

@@ -43,7 +43,9 @@ class Member:
     data: kinds it is tried on. seconds: it is tried where the time budget is at least this. fits:
     kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies among the rows;
     "context", if it gains by the rows before a row. It must be in all that are asked for.
-    withstands: in a robust fit it is given all rows, for the farthest sway it little.
+    withstands: in a robust fit it is given all rows, for the farthest sway it little. in_bits: its
+    score is -log2 p already, p being the part of ordinary records that are as odd, or more than
+    that part; it joins the others as it is.
     """
 
     model: str
@@ -52,6 +54,7 @@ class Member:
     seconds: float = 0.0
     fits: frozenset[str] = frozenset({"plain"})
     withstands: bool = False
+    in_bits: bool = False
 
 
 @dataclass(frozen=True)

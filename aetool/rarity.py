@@ -50,6 +50,11 @@ class Rarity:
         first = np.searchsorted(scores, scores[kept], side="left")
         return cls(scores[kept], bits[first], 1 / (scale * math.log(2)), knee(n))
 
+    @classmethod
+    def told(cls, rows: int) -> Rarity:
+        """The rarity of scores that are -log2 p themselves; rows: how many they were fitted on."""
+        return cls(np.zeros(1), np.zeros(1), 1.0, knee(rows))
+
     def of_scores(self, scores: Float) -> Float:
         """(n,) bits of these scores."""
         bits = np.interp(scores, self.scores, self.bits)

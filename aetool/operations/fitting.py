@@ -200,7 +200,8 @@ def _joint(
                 spent = time.monotonic() - started
                 rest = dataclasses.replace(options, max_time=max(1.0, options.max_time - spent))
             rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
-            made.append(fitted(found, params, rows, rest, progress, None, not made))
+            one = fitted(found, params, rows, rest, progress, None, not made)
+            made.append(dataclasses.replace(one, in_bits=member.in_bits))
         except (PluginError, DataError) as error:
             left[name] = f"failed: {error}"
     if not made:

@@ -22,23 +22,32 @@ from aetool.rarity import Rarity
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """A bundle, and the parts, (n, columns + 1), of the rows (n,) that its score had not seen; and
-    the surprise, (n, columns), of each column given the others, if the model tells it apart."""
+    the surprise, (n, columns), of each column given the others, if the model tells it apart.
+    in_bits: as in model.Member."""
 
     bundle: Bundle
     rows: Any
     parts: Any
     surprise: Any = None
+    in_bits: bool = False
+
+    @property
+    def rarity(self) -> Rarity:
+        """What its scores become when it joins others."""
+        if self.in_bits:
+            return Rarity.told(len(self.parts))
+        return Rarity.of(self.parts.sum(axis=1, dtype=np.float64))
 
 
 def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
     """The bundle, under this name, of members fitted on the same rows.
 
-    A member's score becomes how rare it is among its held-out scores, in bits; the bits of all
-    members are joined as rarity.joined says. Code, decoder, samples, what is expected, and the
-    surprise that reasons are ranked by are the first member's.
+    A member's score becomes how rare it is among its held-out scores, in bits, unless it is that
+    already; the bits of all members are joined as rarity.joined says. Code, decoder, samples, what
+    is expected, and the surprise that reasons are ranked by are the first member's.
     """
     first = members[0].bundle
-    rarities = [Rarity.of(m.parts.sum(axis=1, dtype=np.float64)) for m in members]
+    rarities = [m.rarity for m in members]
     usual = [np.median(m.parts, axis=0).astype(np.float64) for m in members]
     graphs = {n: d for n, d in first.graphs.items() if n in GRAPHS or n == SAMPLING}
     graphs["score.onnx"] = joined([m.bundle for m in members], usual, rarities)

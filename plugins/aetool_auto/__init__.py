@@ -14,12 +14,14 @@ TABLES = frozenset({"plain", "robust"})
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "auto",
-        "columns that contradict each other, records far from all others, and records that a wide "
-        "denoising autoencoder cannot restore: one that any of several models is sure of",
+        "columns that contradict each other, records far from all others, records that a wide "
+        "denoising autoencoder cannot restore, and values far out: one that any of several models "
+        "is sure of",
         members=(
             Member("pca", fits=TABLES | {"context"}, withstands=True),
             Member("neighbours", fits=TABLES),
             Member("elm", {"latent": 128}, fits=TABLES, withstands=True),
+            Member("tails", data=frozenset({"table"}), fits=TABLES, withstands=True, in_bits=True),
             Member("denoising", DEEP, seconds=30.0),
         ),
     )
