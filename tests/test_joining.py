@@ -111,7 +111,7 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
 
     monkeypatch.setattr(plugins, "resolve", without)
     made = operations.fit(rows_csv, FitOptions("auto", max_time=EVERY_MEMBER))
-    assert made.facts["members"] == ["pca", "neighbours", "elm"]
+    assert made.facts["members"] == ["pca", "neighbours", "elm", "tails"]
     assert "needs torch" in made.facts["left_out"]["denoising"]
     quick = operations.fit(rows_csv, FitOptions("auto"))
     assert quick.facts["members"] == made.facts["members"]
@@ -135,7 +135,7 @@ def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
     refused = run("detect", rows_csv, "-p", "vae")
     assert refused.status == 2 and "takes a closed form" in refused.err
     assert run("detect", rows_csv, "-p", "auto").out == run("detect", rows_csv).out
-    assert "joins pca + neighbours + elm + denoising" in run("plugins", "show", "auto").out
+    assert "joins pca + neighbours + elm + tails + denoising" in run("plugins", "show", "auto").out
 
 
 def test_one_scale_for_all_is_taught_by_squared_errors(clusters):

@@ -218,15 +218,15 @@ def test_a_blurred_density_is_of_the_data_with_noise():
 
 def test_a_robust_default_joins_the_same_members():
     made = operations.fit(plain(400, 0), FitOptions(robust=True))
-    assert made.facts["members"] == ["pca", "neighbours", "elm"]
+    assert made.facts["members"] == ["pca", "neighbours", "elm", "tails"]
     also = operations.fit(plain(400, 0), FitOptions(robust=True, context=1))
     assert also.facts["members"] == ["pca"]
-    assert set(also.facts["left_out"]) == {"neighbours", "elm", "denoising"}
+    assert set(also.facts["left_out"]) == {"neighbours", "elm", "tails", "denoising"}
 
 
 def test_a_few_rows_can_be_fitted():
     made = operations.fit(plain(3, 0))
-    assert made.facts["members"] == ["pca", "neighbours", "elm"]
+    assert made.facts["members"] == ["pca", "neighbours", "elm", "tails"]
     assert np.isfinite(operations.score(plain(3, 0), made, "cpu")).all()
     with pytest.raises(ParamError, match="neither"):
         operations.fit(plain(60, 0), FitOptions("denoising", robust=True, target=plain(60, 0)))

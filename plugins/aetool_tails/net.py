@@ -51,7 +51,7 @@ class TailsOfColumns:
     part: Float
     centre: Float
     report: Mapping[str, Any] = field(default_factory=dict)
-    drawn: str = "features"
+    drawn: str = "features"  # column by column: there is no code to draw
     fair: bool = True  # one row among those of a tail moves it by next to nothing
 
     def encode(self, x: Float, scored: Any) -> Float:
@@ -73,8 +73,9 @@ class TailsOfColumns:
         _, features = open_graph(g, spec, schema)
         parts = self._parts(g, spec, features)
         g.output("parts", capped(g, schema, parts), TensorProto.FLOAT, [len(spec.columns) + 1])
-        unlike = g.op("Mul", features, g.const(0.0))
-        close_graph(g, spec, schema, "expected", g.op("Add", unlike, g.const(self.centre)))
+        likely = g.op("Add", g.op("Mul", features, g.const(0.0)), g.const(self.centre))
+        close_graph(g, spec, schema, "expected", likely)
+        g.output("likely", likely, TensorProto.FLOAT, [spec.features])
         return {"score.onnx": g.build("score")}
 
     def _parts(self, g: Graph, spec: Spec, features: str) -> str:
