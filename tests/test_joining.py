@@ -81,9 +81,12 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
         params = make_params(plugins.get_model(member.model), member.params)
         options = FitOptions(member.model, member.params, epochs=5, device="cpu")
         own = fitting.fitted(plugins.get_model(member.model), params, p, options, None)
-        members.append(own)
+        members.append(dataclasses.replace(own, in_bits=member.in_bits))
         parts.append(own.bundle.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float))
-    rarities = [Rarity.of(m.parts.sum(axis=1, dtype=np.float64)) for m in members]
+    rarities = [
+        Rarity.told(len(m.parts)) if m.in_bits else Rarity.of(m.parts.sum(axis=1, dtype=np.float64))
+        for m in members
+    ]
     usual = [np.median(m.parts, axis=0) for m in members]
     expected = rarity.joined(parts, usual, rarities)
     got = made.session("score.onnx", "cpu")(p.inputs)["parts"]

@@ -13,7 +13,6 @@ from onnx import TensorProto
 from aetool.closed_form import (
     Batches,
     ClosedForm,
-    capped,
     close_graph,
     open_graph,
     where_present,
@@ -23,6 +22,7 @@ from aetool.detection.calibration import tail_scale
 from aetool.errors import DataError
 from aetool.graphs import Graph, sum_by_column, weighed_sum
 from aetool.model import Float, Spec
+from aetool.rarity import knee, write_cap
 
 FEWEST_VALUES = 10  # of a column: fewer are levels, and no tail is read off them
 CUT = 5.0  # mean excesses, beyond which an excess counts as this: a few far values move no tail
@@ -71,15 +71,15 @@ class TailsOfColumns:
         """
         g = Graph()
         _, features = open_graph(g, spec, schema)
-        parts = self._parts(g, spec, features)
-        g.output("parts", capped(g, schema, parts), TensorProto.FLOAT, [len(spec.columns) + 1])
+        parts = self._parts(g, spec, features, schema.rows if schema else 0)
+        g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
         likely = g.op("Add", g.op("Mul", features, g.const(0.0)), g.const(self.centre))
         close_graph(g, spec, schema, "expected", likely)
         g.output("likely", likely, TensorProto.FLOAT, [spec.features])
         return {"score.onnx": g.build("score")}
 
-    def _parts(self, g: Graph, spec: Spec, features: str) -> str:
-        """(B, columns + 1) bits."""
+    def _parts(self, g: Graph, spec: Spec, features: str, rows: int) -> str:
+        """(B, columns + 1) bits; rows: that the tails were fitted to."""
         columns = len(spec.columns)
         tails = int((self.part > 0).sum())
         if not tails:
@@ -89,6 +89,7 @@ class TailsOfColumns:
         sides = [self._bits(g, side, numbers) for side in range(2)]
         bits = where_present(g, spec, features, g.op("Max", *sides))
         beyond = g.op("Relu", g.op("Sub", bits, g.const(math.log2(tails) + MARGIN)))
+        beyond = write_cap(g, beyond, knee(rows))
         rarest = g.op("ReduceMax", beyond, g.const([1], np.int64), keepdims=1)
         # columns that are as rare, such as two that say the same, share the bits
         is_rarest = g.cast(g.op("Equal", beyond, rarest))
