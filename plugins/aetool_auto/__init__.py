@@ -18,10 +18,18 @@ def aetool_models() -> Iterable[Model]:
         "denoising autoencoder cannot restore, and values far out: one that any of several models "
         "is sure of",
         members=(
+            # of few rows, or rows with anomalies among them, a linear model is the steadiest
             Member("pca", fits=TABLES | {"context"}, withstands=True),
             Member("neighbours", fits=TABLES),
             Member("elm", {"latent": 128}, fits=TABLES, withstands=True),
-            Member("tails", data=frozenset({"table"}), fits=TABLES, withstands=True, in_bits=True),
+            # a single cell far out is lost among the many cells that the others add up
+            Member(
+                "tails",
+                data=frozenset({"table"}),
+                fits=TABLES,
+                withstands=True,
+                in_bits=True,
+            ),
             Member("denoising", DEEP, seconds=30.0),
         ),
     )

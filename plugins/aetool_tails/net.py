@@ -32,13 +32,15 @@ STRAIGHT = 1e-3  # a shape nearer to 0 is taken for this
 LEAST_SCALE = 1e-2  # of a tail, in standard deviations
 UNSEEN_SCALE = 0.1  # the same, where the values end at one that many have
 MARGIN = 3.0  # bits that are not believed: far out, a tail read off its column may err by as much
+UPPER, LOWER = 0, 1
+NO_TAIL = (0.0, 1.0, STRAIGHT, 0.0)
 IN_BITS = 1 / math.log(2)
 
 
 @dataclass(frozen=True, eq=False)
 class TailsOfColumns:
-    """What is known of each number x of a record: start, scale, shape, part, each (2, numbers); row
-    0 of the upper tails, row 1 of the lower ones, which are upper tails of -x.
+    """What is known of each number x of a record: start, scale, shape, part, each (2, numbers): of
+    the UPPER tails, and of the LOWER ones, which are upper tails of -x.
 
     The part of a column's values beyond x is, where x lies beyond start,
     part * (1 + shape (x - start) / scale)^(-1 / shape); of a column without tails the part is 0.
@@ -71,9 +73,11 @@ class TailsOfColumns:
         """
         g = Graph()
         _, features = open_graph(g, spec, schema)
-        parts = self._parts(g, spec, features, schema.rows if schema else 0)
+        rows = schema.rows if schema else 0
+        parts = self._parts(g, spec, features, rows)
         g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
-        likely = g.op("Add", g.op("Mul", features, g.const(0.0)), g.const(self.centre))
+        nothing = g.op("Mul", features, g.const(0.0))
+        likely = g.op("Add", nothing, g.const(self.centre))
         close_graph(g, spec, schema, "expected", likely)
         g.output("likely", likely, TensorProto.FLOAT, [spec.features])
         return {"score.onnx": g.build("score")}
@@ -86,52 +90,68 @@ class TailsOfColumns:
             nothing = g.op("Mul", g.take(features, [0]), g.const(0.0))
             return sum_by_column(g, nothing, [0], columns)
         numbers = g.take(features, spec.numeric)
-        sides = [self._bits(g, side, numbers) for side in range(2)]
-        bits = where_present(g, spec, features, g.op("Max", *sides))
-        beyond = g.op("Relu", g.op("Sub", bits, g.const(math.log2(tails) + MARGIN)))
+        upper = self._bits(g, UPPER, numbers)
+        lower = self._bits(g, LOWER, numbers)
+        bits = where_present(g, spec, features, g.op("Max", upper, lower))
+        allowance = math.log2(tails) + MARGIN
+        beyond = g.op("Relu", g.op("Sub", bits, g.const(allowance)))
         beyond = write_cap(g, beyond, knee(rows))
         rarest = g.op("ReduceMax", beyond, g.const([1], np.int64), keepdims=1)
         # columns that are as rare, such as two that say the same, share the bits
         is_rarest = g.cast(g.op("Equal", beyond, rarest))
         count = weighed_sum(g, is_rarest, np.ones(len(spec.numeric)))
-        shared = g.op("Div", g.op("Mul", beyond, is_rarest), count)
+        only_rarest = g.op("Mul", beyond, is_rarest)
+        shared = g.op("Div", only_rarest, count)
         return sum_by_column(g, shared, spec.owner.tolist(), columns)
 
     def _bits(self, g: Graph, side: int, numbers: str) -> str:
         """(B, numbers): -log2 of the part of values as far out on this side; 0 before its tail."""
-        has_tail = self.part[side] > 0
-        outwards = (1.0, -1.0)[side] / self.scale[side]
-        excess = g.op("Mul", numbers, g.const(outwards))
-        excess = g.op("Sub", excess, g.const(self.start[side] / self.scale[side]))
-        grown = g.op("Mul", g.op("Relu", excess), g.const(self.shape[side]))
+        scale = self.scale[side]
+        shape = self.shape[side]
+        part = self.part[side]
+        has_tail = part > 0
+        outwards = 1.0 if side == UPPER else -1.0
+        excess = g.op("Mul", numbers, g.const(outwards / scale))
+        excess = g.op("Sub", excess, g.const(self.start[side] / scale))
+        grown = g.op("Relu", excess)
+        grown = g.op("Mul", grown, g.const(shape))
+        grown = g.op("Add", grown, g.const(1.0))
         # beyond the end of a tail that has one the part is 0, and the bits are capped
-        grown = g.op("Log", g.op("Max", g.op("Add", grown, g.const(1.0)), g.const(1e-30)))
-        bits = g.op("Mul", grown, g.const(has_tail * IN_BITS / self.shape[side]))
+        grown = g.op("Max", grown, g.const(1e-30))
+        to_bits = has_tail * IN_BITS / shape
+        grown = g.op("Log", grown)
+        bits = g.op("Mul", grown, g.const(to_bits))
         in_tail = g.cast(g.op("Greater", excess, g.const(0.0)))
-        at_start = -np.log2(np.where(has_tail, self.part[side], 1.0))
-        return g.op("Add", bits, g.op("Mul", in_tail, g.const(at_start)))
+        at_start = -np.log2(np.where(has_tail, part, 1.0))
+        step = g.op("Mul", in_tail, g.const(at_start))
+        return g.op("Add", bits, step)
 
 
 class Tails(ClosedForm):
     """Where the tails of each column begin, and how fast they fall off."""
 
     def fit(self, batches: Batches) -> TailsOfColumns:
-        rows = np.concatenate([np.zeros((0, self.spec.features), np.float32), *batches])
+        no_rows = np.zeros((0, self.spec.features), np.float32)
+        rows = np.concatenate([no_rows, *batches])
         if not len(rows):
             raise DataError("no rows to fit")
         x = rows.astype(np.float64)
         numbers = len(self.spec.numeric)
-        tails = np.tile([[0.0], [1.0], [STRAIGHT], [0.0]], (2, 1, numbers))
-        centre = x.mean(axis=0).clip(0, 1)
+        tails = {side: [NO_TAIL] * numbers for side in (UPPER, LOWER)}
+        centre = x.mean(axis=0)
+        centre = centre.clip(0, 1)
         for n, feature in enumerate(self.spec.numeric):
+            values = x[:, feature]
             gate = self.spec.gate[n]
-            values = x[:, feature] if gate < 0 else x[x[:, gate] == 0, feature]
+            if gate >= 0:  # a flag that says where the number is missing
+                values = values[x[:, gate] == 0]
             centre[feature] = np.median(values) if len(values) else 0.0
             if len(np.unique(values)) < FEWEST_VALUES:
                 continue
-            tails[0, :, n] = _tail(values, self.params.part)
-            tails[1, :, n] = _tail(-values, self.params.part)
-        start, scale, shape, part = tails.transpose(1, 0, 2)
+            tails[UPPER][n] = _tail(values, self.params.part)
+            tails[LOWER][n] = _tail(-values, self.params.part)
+        told = np.array([tails[UPPER], tails[LOWER]]).reshape(2, numbers, len(NO_TAIL))
+        start, scale, shape, part = np.moveaxis(told, 2, 0)
         return TailsOfColumns(start, scale, shape, part, centre)
 
 
@@ -140,15 +160,25 @@ def _tail(values: Float, wanted: float) -> tuple[float, float, float, float]:
     (Hosking & Wallis 1987, equation 6); a shape read off few values is believed in part."""
     start = float(np.quantile(values, 1 - wanted))
     excess = np.sort(values[values > start]) - start
-    if not len(excess):  # many values are the largest: the next beyond them is as rare as one row
-        return start, UNSEEN_SCALE, PRIOR_SHAPE, 1 / (len(values) + 1)
-    n, mean = len(excess), max(tail_scale(excess), 1e-9)
+    if not len(excess):
+        # many values are the largest: the next beyond them is as rare as one row
+        part = 1 / (len(values) + 1)
+        return start, UNSEEN_SCALE, PRIOR_SHAPE, part
+    n = len(excess)
+    mean = max(tail_scale(excess), 1e-9)
     excess = np.minimum(excess, CUT * mean)
-    above = (n - np.arange(1, n + 1) + 0.35) / n  # the part of the excesses above each
+    # the part of the excesses above each, and the moment that it weighs
+    rank = np.arange(1, n + 1)
+    above = (n - rank + 0.35) / n
     second = float((excess * above).mean())
-    shape = 2 - mean / max(mean - 2 * second, 1e-9 * mean)
-    shape = min(max(shape, LEAST_SHAPE), MOST_SHAPE)
-    shape = (shape * n + PRIOR_SHAPE * PRIOR_WEIGHT) / (n + PRIOR_WEIGHT)
+    least = 1e-9 * mean
+    rest = max(mean - 2 * second, least)
+    shape = 2 - mean / rest
+    shape = max(shape, LEAST_SHAPE)
+    shape = min(shape, MOST_SHAPE)
+    prior = PRIOR_SHAPE * PRIOR_WEIGHT
+    shape = (shape * n + prior) / (n + PRIOR_WEIGHT)
     if abs(shape) < STRAIGHT:
         shape = STRAIGHT
-    return start, max(mean * (1 - shape), LEAST_SCALE), shape, n / len(values)
+    scale = max(mean * (1 - shape), LEAST_SCALE)
+    return start, scale, shape, n / len(values)
