@@ -14,8 +14,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from aetool import bundle as bundles
-from aetool import operations
-from aetool.codec import kernel
+from aetool import kernel, operations
 from aetool.exact import network
 
 GOLDEN = Path(__file__).parent / "golden" / "3.0"

@@ -205,25 +205,30 @@ def bundle_seed(member: bytes = b"") -> bytes:
 def table(data: bytes) -> None:
     """A table in text, as detection and as archives read it."""
     from aetool.codec import blocks, records
+    from aetool.csv import cutting, encodings
+    from aetool.csv.dialect import sniff
     from aetool.data import text
     from aetool.errors import AetoolError
-    from aetool.operations import texts
 
     try:
-        dialect = text.sniff(data, "fuzz")
-        for _ in text.tables(io.BytesIO(data), "fuzz", dialect):
+        dialect = sniff(data, "fuzz")
+        for _ in text.tables(encodings.utf8(io.BytesIO(data), dialect.encoding), "fuzz", dialect):
             pass
     except AetoolError:
         pass
-    head, end, rest = data.partition(b"\n")
-    names = texts.column_names(head + end, ",") or ["a"]
-    if rest:
-        made = records.encode(rest, records.Layout(",", names))
-        restored = b""
-        for block in made:
-            content = blocks.decode(block.payload, block.rows, block.content)
-            restored += records.decode(content, ",", block.rows, slice(0, block.rows))
-        assert restored == rest
+    try:
+        dialect = sniff(data, "fuzz")
+        stream = encodings.utf8(io.BytesIO(data), dialect.encoding)
+        head, *pieces = cutting.pieces(stream, dialect, 64)
+    except encodings.NoTableError:
+        return
+    names = cutting.header_names(head, dialect) or ["a"]
+    back = head
+    for piece in pieces:
+        for made in records.encode(piece, records.Layout(dialect.rule, names)):
+            block = blocks.decode(made.payload, made.rows, made.content)
+            back += records.decode(block, dialect.rule, made.rows, slice(0, made.rows))
+    assert encodings.original(back, dialect.encoding) == data
 
 
 def seeds(name: str) -> list[bytes]:

@@ -33,7 +33,7 @@ decompress a.aez -o a.csv
 compress {table} --lossy-only -m {model} --embed -o b.aez
 decompress b.aez -o b.csv
 compress {table} --lossy-only -o c.aez
-decompress c.aez -c --rows 0:3
+decompress c.aez -c --rows 1:3
 info {model}
 info b.aez
 verify a.aez b.aez m.aem {model}

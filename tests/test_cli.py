@@ -193,9 +193,13 @@ def test_over_several_files_the_worst_wins(run, rows_csv, tmp_path):
 def test_decompress_to_stdout(run, rows_csv, tmp_path):
     run("compress", rows_csv, "-o", tmp_path / "t.aez")
     assert run("decompress", tmp_path / "t.aez", "-c").out == rows_csv.read_text()
-    part = run("decompress", tmp_path / "t.aez", "-c", "--rows", "2:4").out.splitlines()
+    part = run("decompress", tmp_path / "t.aez", "-c", "--rows", "3:4").out.splitlines()
     assert part == [rows_csv.read_text().splitlines()[i] for i in (0, 3, 4)]
-    assert run("decompress", tmp_path / "t.aez", "-c", "--rows", "2-4").status == 2
+    for rows in ("2-4", "0:4", "4:3", ":", "", "-1:2", "1:1:1", "1:99999999999"):
+        refused = run("decompress", tmp_path / "t.aez", "-c", "--rows", rows)
+        assert refused.status == 2 and "from 1, both" in refused.err.replace("rows count ", ""), (
+            rows
+        )
 
 
 def test_export(run, pca, tmp_path):
@@ -296,7 +300,13 @@ def test_a_folder_or_a_binary_file(run, tmp_path, command):
     binary.write_bytes(bytes(range(256)) * 9)
     empty = tmp_path / "empty"
     empty.mkdir()
-    for path in (binary, empty, tmp_path / "none"):
+    if command == "compress":  # the bytes of any file can be kept
+        assert run(command, binary).status == 0
+        assert run("decompress", f"{binary}.aez", "-o", tmp_path / "back").status == 0
+        assert (tmp_path / "back").read_bytes() == binary.read_bytes()
+        Path(f"{binary}.aez").unlink()
+        (tmp_path / "back").unlink()
+    for path in (binary, empty, tmp_path / "none")[command == "compress" :]:
         extra = ["-o", tmp_path / "out"] if command in ("fit", "decompress") else []
         done = run(command, path, *extra)
         assert done.status in (1, 2) and done.err.startswith("aetool: error:"), (path, done)
@@ -392,7 +402,7 @@ def test_archives_from_the_shell(tmp_path, air):
         assert run("decompress", "t.aez", "-c").stdout == air.read_bytes()
     assert sizes["--best"] <= 1.01 * sizes[""] and sizes[""] < 1.01 * sizes["--fast"]
     assert run("decompress", "t.aez", "-c", "--columns", "hour,no").returncode == 2
-    part = run("decompress", "t.aez", "-c", "--rows", "0:2", "--columns", "time,TEMP").stdout
+    part = run("decompress", "t.aez", "-c", "--rows", ":2", "--columns", "time,TEMP").stdout
     frame = pd.read_csv(source)
     assert part.decode().split() == [
         "time,TEMP",

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aetool import bundle as bundles
-from aetool import operations
+from aetool import kernel, operations
 from aetool.codec import (
     arrays,
     bits,
     blobs,
     blocks,
     integers,
-    kernel,
     planning,
     rans,
     records,
@@ -31,6 +30,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.integers import Known, Stream
 from aetool.codec.lossy import Quantiser
 from aetool.codec.planning import Planner
+from aetool.csv.fields import Rule, fields
 from aetool.errors import AetoolError, ArchiveError
 from aetool.operations import texts
 
@@ -266,27 +266,28 @@ def test_packed_bytes_come_back(raw):
 def text_of(made):
     """What a block of text restores."""
     block = blocks.decode(made.payload, made.rows, made.content)
-    return records.decode(block, ",", made.rows, slice(0, made.rows))
+    return records.decode(block, Rule(), made.rows, slice(0, made.rows))
 
 
 def layout_of(piece, **more):
-    names = texts.column_names(piece.split(b"\n")[0] or b"a", ",") or ["a"]
-    return records.Layout(",", names, **more)
+    """Names for as many columns as the first record has."""
+    first = fields(piece, Rule()).width[:1].tolist() or [1]
+    return records.Layout(Rule(), [f"c{i}" for i in range(first[0])], **more)
 
 
 @given(st.text(alphabet='a1.,"\n\r', max_size=60), st.integers(0, 5), st.integers(0, 5))
 def test_a_piece_of_text_comes_back_byte_for_byte(raw, a, b):
     piece = raw.encode()
-    both(lambda: spans.split(piece, 44))
+    piece = piece.lstrip(b"\r\n")  # a piece begins at a record
     if not piece:
         return
     for made in records.encode(piece, layout_of(piece)):
         content = blocks.decode(made.payload, made.rows, made.content)
         rows = made.rows
-        assert records.decode(content, ",", rows, slice(0, rows)) == piece
+        assert records.decode(content, Rule(), rows, slice(0, rows)) == piece
         split = sorted((min(a, rows), min(b, rows)))
         pieces = [slice(0, split[0]), slice(*split), slice(split[1], rows)]
-        assert b"".join(records.decode(content, ",", rows, s) for s in pieces) == piece
+        assert b"".join(records.decode(content, Rule(), rows, s) for s in pieces) == piece
 
 
 def test_irregular_records_cost_only_their_surroundings(monkeypatch):
@@ -294,7 +295,7 @@ def test_irregular_records_cost_only_their_surroundings(monkeypatch):
     lines = [f"{i},{i % 7}.5,name{i % 3}\n" for i in range(4000)]
     lines[1234] = "ragged\n"
     piece = "".join(lines).encode()
-    made = records.encode(piece, records.Layout(",", ["a", "b", "c"]))
+    made = records.encode(piece, records.Layout(Rule(), ["a", "b", "c"]))
     assert b"".join(map(text_of, made)) == piece and 2 < len(made) < 30
     assert sum(m.rows for m in made) == 4000
 
@@ -306,10 +307,10 @@ def test_irregular_records_cost_only_their_surroundings(monkeypatch):
 def test_a_bound_holds_on_what_is_written(bound, cells):
     piece = "".join(f"{c}\n" for c in cells * 50).encode()
     seen = {}
-    layout = records.Layout(",", ["a"])
+    layout = records.Layout(Rule(), ["a"])
     records.ranges(piece, layout, seen)
     bounds = texts.allowed({"": bound}, ["a"], seen)
-    made = records.encode(piece, records.Layout(",", ["a"], bounds=bounds, exact=False))
+    made = records.encode(piece, records.Layout(Rule(), ["a"], bounds=bounds, exact=False))
     assert text_of(made[0]) == made[0].restored
     out = made[0].restored.decode().split()
     assert len(out) == 50 * len(cells)

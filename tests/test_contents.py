@@ -16,6 +16,7 @@ from aetool.codec.contents.content import Stamp
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.text import TextTable
 from aetool.codec.records import Layout
+from aetool.csv.fields import Rule
 from aetool.errors import ArchiveError, DataError
 from aetool.operations import CompressOptions
 
@@ -143,11 +144,11 @@ def test_an_unknown_content_is_refused_in_one_line(table, tmp_path):
     ],
 )
 def test_bounds_are_judged_in_exact_arithmetic(before, after, within):
-    layout = dataclasses.replace(Layout(",", ["a"]), bounds={"a": records.Fraction(1, 2)})
+    layout = dataclasses.replace(Layout(Rule(), ["a"]), bounds={"a": records.Fraction(1, 2)})
     assert holds(before.encode(), after.encode(), layout) == within
 
 
 def test_a_column_without_a_bound_comes_back_byte_for_byte():
-    layout = dataclasses.replace(Layout(",", ["a", "b"]), bounds={"a": records.Fraction(1)})
+    layout = dataclasses.replace(Layout(Rule(), ["a", "b"]), bounds={"a": records.Fraction(1)})
     assert holds(b"1,1.0\n", b"2,1.0\n", layout)
     assert not holds(b"1,1.0\n", b"1,1\n", layout)

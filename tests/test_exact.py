@@ -7,9 +7,9 @@ import lzma
 import numpy as np
 import pytest
 
-from aetool import operations
+from aetool import kernel, operations
 from aetool.bundle import CODEC
-from aetool.codec import kernel, packing, planning, shared, students
+from aetool.codec import packing, planning, shared, students
 from aetool.codec.archive import Archive
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student

@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aetool.csv import encodings
+from aetool.csv.dialect import Dialect, sniff
 from aetool.data import text
 from aetool.errors import DataError
 
 CELL = st.text(alphabet='ab ,"\n1é', max_size=5)
 
 
-def tokenized(raw: bytes, dialect: text.Dialect | None = None) -> list[list[str]]:
-    dialect = dialect or text.Dialect(header=False)
+def tokenized(raw: bytes, dialect: Dialect | None = None) -> list[list[str]]:
+    dialect = dialect or Dialect(header=False)
     found = []
     for table in text.tables(io.BytesIO(raw), "x", dialect):
         found += [list(r) for r in zip(*(v.strings() for v in table.values), strict=True)]
@@ -60,7 +62,7 @@ def test_chunks_do_not_change_the_cells(monkeypatch):
     ],
 )
 def test_sniffs(head, expected):
-    found = text.sniff(head, "x")
+    found = sniff(head, "x")
     assert {k: getattr(found, k) for k in expected} == expected
 
 
@@ -75,12 +77,12 @@ def test_sniffs(head, expected):
 )
 def test_bad_tables_are_named(raw, words):
     with pytest.raises(DataError, match=None) as caught:
-        tokenized(raw, text.Dialect())
+        tokenized(raw, Dialect())
     assert words in str(caught.value)
 
 
 def test_utf16_is_read():
     raw = "a,b\nü,2\n".encode("utf-16")
-    stream = text.utf8(io.BytesIO(raw))
-    table = next(text.tables(stream, "x", text.Dialect()))
+    stream = encodings.utf8(io.BytesIO(raw), encodings.encoding_of(raw))
+    table = next(text.tables(stream, "x", Dialect()))
     assert [v.strings() for v in table.values] == [["ü"], ["2"]]

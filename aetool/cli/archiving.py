@@ -134,7 +134,9 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
 @options.model
 @click.option("-o", "--output", help="Where to write, for one FILE; - is standard output.")
 @click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
-@click.option("--rows", metavar="A:B", help="Only these records, counted from 0, B not included.")
+@click.option(
+    "--rows", metavar="A:B", help="Only records A to B, from 1, both included; A, A:, :B."
+)
 @click.option("--columns", multiple=True, metavar="COL[,COL]", help="Only these columns.")
 @click.option("--recover", is_flag=True, help="Leave out what is damaged, say what, exit with 1.")
 @options.device
@@ -183,10 +185,16 @@ def decompress(
     return worst
 
 
-def _rows(text: str | None) -> tuple[int, int] | None:
+def _rows(text: str | None) -> tuple[int, int | None] | None:
+    """A:B, A, A: or :B, counted from 1, both ends included, as (first, end) from 0."""
     if text is None:
         return None
-    first, sign, last = text.partition(":")
-    if not sign or not first.isdigit() or not last.isdigit():
-        raise ParamError(f"--rows {text}: write A:B, such as 0:1000")
-    return int(first), int(last)
+    first, sign, last = (part.strip() for part in text.partition(":"))
+    last = last if sign else first
+    numbers = [int(part) for part in (first, last) if part.isascii() and part.isdigit()]
+    written = [part for part in (first, last) if part]
+    if not written or len(numbers) < len(written) or 0 in numbers or numbers != sorted(numbers):
+        raise ParamError(
+            f"--rows {text}: write A:B, A:, :B or A; rows count from 1, both ends are included"
+        )
+    return (int(first) - 1 if first else 0), (int(last) if last else None)

@@ -98,7 +98,7 @@ def commands(deep: bool) -> list[str]:
             f"fit {table} -p vae -o @vae.aem -f",
             f"detect {damaged} -m @vae.aem --top 4 --id time --format table",
             f"compress {table} --lossy-only -m @vae.aem -o @code.aez -f",
-            "decompress @code.aez -m @vae.aem -c --rows 0:3",
+            "decompress @code.aez -m @vae.aem -c --rows 1:3",
         ]
     return [
         *lines,

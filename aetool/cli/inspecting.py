@@ -163,7 +163,7 @@ def doctor() -> int:
         p.removesuffix("ExecutionProvider") for p in ort.get_available_providers()
     )
     click.echo(f"onnxruntime {ort.__version__}: {providers}")
-    from aetool.codec import kernel
+    from aetool import kernel
 
     click.echo(
         f"codec: {'the C kernel' if kernel.C else 'numpy alone (the C kernel is not built)'}"

@@ -1,5 +1,5 @@
 /* The hot loops of the codec. Each function has a reference in numpy that computes the same
- * integers (rans.py, fields.py, bits.py); the tests compare them. No dependency; limited API. */
+ * integers (csv/fields.py, rans.py, spans.py, bits.py); the tests compare them. No dependency; limited API. */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -475,59 +475,171 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(right ? used : -1);
 }
 
-/* ---- text: fields.py ------------------------------------------------------------------ */
+/* ---- records and fields of text: csv/fields.py ------------------------------------------ */
 
-/* split(text, delimiter, start i32, stop i32) -> (fields, fields a record or 0, line end) or None
- * where quotes decide nothing. A quote counts wherever it stands; records must be regular. */
-static PyObject *split(PyObject *self, PyObject *args) {
-    Py_buffer text, starts, stops;
-    int delimiter;
+enum { BARE, QUOTED, ODD };         /* how a field is written */
+enum { OTHER, BY_LF, BY_CRLF, BY_CR }; /* how a record ends */
+
+typedef struct {
+    uint8_t ends[256]; /* whether a byte ends a bare field */
+    int space;         /* blanks at the start of a field are none of it */
+} Rule;
+
+static int rule_make(Rule *rule, int delimiter, int space) {
+    memset(rule, 0, sizeof *rule);
+    if (delimiter < 0 || delimiter > 127 || delimiter == '"' || delimiter == '\n' ||
+        delimiter == '\r')
+        return -1;
+    rule->ends[delimiter] = rule->ends['\n'] = rule->ends['\r'] = 1;
+    rule->space = space;
+    return 0;
+}
+
+static int is_line_end(uint8_t b) { return b == '\n' || b == '\r'; }
+
+/* Where the field that begins at i ends: at a delimiter, a line end, or n. */
+static Py_ssize_t field_end(const Rule *rule, const uint8_t *p, Py_ssize_t i, Py_ssize_t n,
+                            uint8_t *kind) {
+    *kind = BARE;
+    if (rule->space)
+        while (i < n && p[i] == ' ')
+            i++;
+    if (i < n && p[i] == '"') {
+        *kind = QUOTED;
+        for (i++;; i++) {
+            const uint8_t *close = memchr(p + i, '"', (size_t)(n - i));
+            if (!close) { /* left open: all that follows is of the field */
+                *kind = ODD;
+                return n;
+            }
+            i = close - p + 1;
+            if (i == n || p[i] != '"')
+                break;
+            *kind = ODD; /* a doubled quote stands for one */
+        }
+        if (i < n && !rule->ends[p[i]])
+            *kind = ODD; /* what follows the closing quote is of the field, too */
+    }
+    while (i < n && !rule->ends[p[i]])
+        i++;
+    return i;
+}
+
+/* Where the next record begins, or n: behind line ends, which are of blank lines but the first. */
+static Py_ssize_t record_begin(const uint8_t *p, Py_ssize_t i, Py_ssize_t n) {
+    while (i < n && is_line_end(p[i]))
+        i++;
+    return i;
+}
+
+static int line_end(const uint8_t *tail, Py_ssize_t size) {
+    if (size == 1)
+        return tail[0] == '\n' ? BY_LF : BY_CR;
+    return size == 2 && tail[0] == '\r' && tail[1] == '\n' ? BY_CRLF : OTHER;
+}
+
+/* fields(text, delimiter, space, start i32, stop i32, kind u8, begin i32, width i32)
+ * -> (fields, records, fields of every record or 0, how all records but the last end)
+ * start, stop, kind: by field; begin, width: by record; None where they are too short. */
+static PyObject *fields(PyObject *self, PyObject *args) {
+    Py_buffer text, starts, stops, kinds, begins_, widths;
+    int delimiter, space;
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*iw*w*", &text, &delimiter, &starts, &stops))
+    if (!PyArg_ParseTuple(args, "y*iiw*w*w*w*w*", &text, &delimiter, &space, &starts, &stops,
+                          &kinds, &begins_, &widths))
         return NULL;
     const uint8_t *p = text.buf;
-    Py_ssize_t n = text.len, most = starts.len / 4, fields = 0, columns = 0, in_record = 0;
-    int32_t *start = starts.buf, *stop = stops.buf;
-    int regular = stops.len == starts.len && n && n < INT32_MAX && p[n - 1] == '\n', carriage = -1;
-    Py_BEGIN_ALLOW_THREADS
-    Py_ssize_t from = 0;
-    int inside = 0;
-    for (Py_ssize_t i = 0; i < n && regular; i++) {
-        uint8_t b = p[i];
-        if (b == '"') {
-            inside ^= 1;
-        } else if (!inside && (b == delimiter || b == '\n')) {
-            if (fields == most) {
-                regular = 0;
+    Py_ssize_t n = text.len, most = kinds.len, most_records = widths.len / 4;
+    Py_ssize_t count = 0, records = 0, columns = -1;
+    int32_t *start = starts.buf, *stop = stops.buf, *begin = begins_.buf, *width = widths.buf;
+    uint8_t *kind = kinds.buf;
+    int ends = -1, last = OTHER, room = 1;
+    Rule rule;
+    int ok = !rule_make(&rule, delimiter, space) && n < INT32_MAX && starts.len == 4 * most &&
+             stops.len == 4 * most && begins_.len == widths.len;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        Py_ssize_t i = record_begin(p, 0, n);
+        while (i < n && room) {
+            Py_ssize_t first = count;
+            if (records == most_records) {
+                room = 0;
                 break;
             }
-            Py_ssize_t to = i;
-            in_record++;
-            if (b == '\n') {
-                int cr = i > from && p[i - 1] == '\r';
-                if (carriage < 0)
-                    carriage = cr;
-                if (carriage != cr || (columns && columns != in_record))
-                    regular = 0;
-                columns = in_record;
-                in_record = 0;
-                to -= cr;
+            begin[records] = (int32_t)i;
+            for (;; i++) {
+                if (count == most) {
+                    room = 0;
+                    break;
+                }
+                start[count] = (int32_t)i;
+                i = field_end(&rule, p, i, n, &kind[count]);
+                stop[count++] = (int32_t)i;
+                if (i == n || is_line_end(p[i]))
+                    break;
             }
-            start[fields] = (int32_t)from;
-            stop[fields++] = (int32_t)to;
-            from = i + 1;
+            Py_ssize_t fields_here = count - first, tail = i;
+            width[records++] = (int32_t)fields_here;
+            columns = columns < 0 || columns == fields_here ? fields_here : 0;
+            i = record_begin(p, i, n);
+            if (records > 1) /* `last` is of the record before this */
+                ends = ends < 0 || ends == last ? last : OTHER;
+            last = line_end(p + tail, i - tail);
         }
+        Py_END_ALLOW_THREADS
     }
-    if (inside || from != n)
-        regular = 0;
-    Py_END_ALLOW_THREADS
     PyBuffer_Release(&text);
     PyBuffer_Release(&starts);
     PyBuffer_Release(&stops);
-    if (!regular)
+    PyBuffer_Release(&kinds);
+    PyBuffer_Release(&begins_);
+    PyBuffer_Release(&widths);
+    if (!ok)
+        return bad("fields: arguments out of range");
+    if (!room)
         Py_RETURN_NONE;
-    return Py_BuildValue("nni", fields, columns, carriage);
+    return Py_BuildValue("nnni", count, records, columns < 0 ? 0 : columns, ends < 0 ? last : ends);
 }
+
+/* begins(text, delimiter, space, begin i32) -> (records, where the last begins or -1)
+ * begin: of the first records, as many as there is room for. */
+static PyObject *begins(PyObject *self, PyObject *args) {
+    Py_buffer text, out;
+    int delimiter, space;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*iiw*", &text, &delimiter, &space, &out))
+        return NULL;
+    const uint8_t *p = text.buf;
+    Py_ssize_t n = text.len, most = out.len / 4, records = 0, last = -1;
+    int32_t *begin = out.buf;
+    uint8_t kind;
+    Rule rule;
+    int ok = !rule_make(&rule, delimiter, space) && n < INT32_MAX;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        Py_ssize_t i = record_begin(p, 0, n);
+        while (i < n) {
+            last = i;
+            if (records < most)
+                begin[records] = (int32_t)i;
+            records++;
+            for (;; i++) {
+                i = field_end(&rule, p, i, n, &kind);
+                if (i == n || is_line_end(p[i]))
+                    break;
+            }
+            i = record_begin(p, i, n);
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&out);
+    if (!ok)
+        return bad("begins: arguments out of range");
+    return Py_BuildValue("nn", records, last);
+}
+
+/* ---- cells: codec/spans.py --------------------------------------------------------------- */
 
 /* numbers(text, start i32, stop i32, step, prefix, suffix, value i64, form i8)
  * form: digits after the point (0..18), or -1 where the cell is not such a number; a number whose
@@ -881,7 +993,8 @@ static PyMethodDef methods[] = {
     {"forward", forward, METH_VARARGS, NULL},
     {"push", push, METH_VARARGS, NULL},
     {"decode", decode, METH_VARARGS, NULL},
-    {"split", split, METH_VARARGS, NULL},
+    {"fields", fields, METH_VARARGS, NULL},
+    {"begins", begins, METH_VARARGS, NULL},
     {"numbers", numbers, METH_VARARGS, NULL},
     {"levels", levels, METH_VARARGS, NULL},
     {"write", write_numbers, METH_VARARGS, NULL},

@@ -266,10 +266,12 @@ class Archive:
         other = "irregular records" if self.kind == "table" else self.kind
         for block, _ in self.blocks(0, self.rows):
             add("streams of small blocks", "joined", block.joined)
-            regular = len(block.sizes) == len(names)
-            for place, by_coder in enumerate(block.sizes):
+            labels = [other] * len(block.sizes)
+            if len(block.sizes) == len(names) + bool(block.words.get("t")):
+                labels = [*names, "line ends"]
+            for label, by_coder in zip(labels, block.sizes, strict=False):
                 for coder, size in by_coder.items():
-                    add(names[place] if regular else other, coder, size)
+                    add(label, coder, size)
         return sizes
 
     # ---- records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import kernel
+from aetool import kernel
 from aetool.errors import ArchiveError
 
 U8 = npt.NDArray[np.uint8]

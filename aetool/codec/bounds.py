@@ -9,6 +9,7 @@ import numpy as np
 from aetool.codec import spans, textual
 from aetool.codec.records import Layout
 from aetool.codec.spans import I8, I32
+from aetool.csv.fields import fields
 from aetool.data.table import Bytes
 from aetool.model import Int
 
@@ -23,8 +24,8 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
     after = _columns(restored, layout)
     if len(before) != len(after) or not before:
         return False
-    for name, column, other in zip(layout.names, before, after, strict=True):
-        bound = layout.bounds.get(name)
+    bounds = [layout.bounds.get(name) for name in layout.names]
+    for bound, column, other in zip([*bounds, None], before, after, strict=True):
         within = bound is not None and column.near(other, bound)
         if not within and column.cells() != other.cells():
             return False
@@ -32,18 +33,18 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
 
 
 def _columns(text: bytes, layout: Layout) -> list[Column]:
-    """The columns of regular records; none of others."""
-    cut = spans.split(text, ord(layout.delimiter))
-    if cut is None or cut[2] != len(layout.names):
+    """The columns of regular records, and what follows each record; none of others."""
+    found = fields(text, layout.rule)
+    width = found.columns
+    if width != len(layout.names):
         return []
-    start, stop, width, _ = cut
     cells = np.frombuffer(text, np.uint8)
     columns = []
     for place in range(width):
-        own_start = start[place::width].copy()
-        own_stop = stop[place::width].copy()
+        own_start = found.start[place::width].copy()
+        own_stop = found.stop[place::width].copy()
         columns.append(Column(cells, own_start, own_stop))
-    return columns
+    return [*columns, Column(cells, *found.tails())]
 
 
 class Column:

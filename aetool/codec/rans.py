@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import kernel
+from aetool import kernel
 from aetool.errors import ArchiveError
 from aetool.model import Int
 

@@ -11,18 +11,20 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from aetool.codec import blobs, blocks, planning, spans, students, textual
+from aetool.codec import blobs, blocks, planning, students, textual, weaving
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.columns import Coded
-from aetool.codec.limits import MAX_CELLS, check_text
+from aetool.codec.limits import MAX_CELLS
 from aetool.codec.planning import Hints
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
+from aetool.csv import writing
+from aetool.csv.fields import Fields, Rule, begins, fields
 from aetool.errors import ArchiveError
-from aetool.model import Int
 
 T = TypeVar("T")
 R = TypeVar("R")
+Words = dict[str, Any]  # what a block says of itself, for its JSON
 SMALLEST = 1 << 16  # bytes: irregular text is cut in two until pieces are this small
 WORKERS = 2
 
@@ -43,11 +45,12 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How pieces of text are coded. names: of the columns; bounds: the largest error allowed, by
-    column, in its units; shared: statistics of a model, if its columns are these; students:
-    that the archive carries; exact: whether the restored bytes are the source's."""
+    """How pieces of text are coded. rule: how records are cut; names: of the columns; bounds: the
+    largest error allowed, by column, in its units; shared: statistics of a model, if its columns
+    are these; students: that the archive carries; exact: whether the restored bytes are the
+    source's."""
 
-    delimiter: str
+    rule: Rule
     names: Sequence[str]
     effort: planning.Effort = planning.DEFAULT
     bounds: Mapping[str, Fraction] = field(default_factory=dict)
@@ -62,36 +65,62 @@ class Layout:
 
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
-    """Blocks of whole records of text."""
-    cut = spans.split(piece, ord(layout.delimiter))
-    too_many = cut is not None and len(cut[0]) > MAX_CELLS and _middle(piece) > 0
-    if cut is None or too_many or cut[2] != len(layout.names):
-        middle = _middle(piece) if len(piece) > SMALLEST else 0
+    """Blocks of whole records of text, which begins at a record."""
+    found = fields(piece, layout.rule)
+    too_many = (found.columns + 1) * len(found) > MAX_CELLS  # one column may be of line ends
+    if too_many or found.columns != len(layout.names):
+        middle = _middle(found)
         if middle:
             return [
                 *encode(piece[:middle], layout, hints),
                 *encode(piece[middle:], layout, hints),
             ]
         coded = [Coded({"k": "bytes"}, [], [blobs.pack(piece)])]
-        alone: dict[str, Any] = {"own": 1} if layout.shared else {}
-        return [_block(coded, len(record_ends(piece)), alone, layout, NO_HINTS)]
-    ends = "\r\n" if cut[3] else "\n"
-    words = {} if ends == layout.line_end else {"e": ends}
-    coded = _columns(piece, cut, layout)
-    made = _block(coded, len(cut[0]) // cut[2], words, layout, hints)
-    errors = {n: c.error for n, c in zip(layout.names, coded, strict=True) if c.error}
-    squares = {n: c.square for n, c in zip(layout.names, coded, strict=True) if c.square}
-    return [dataclasses.replace(made, errors=errors, squares=squares)]
+        alone: Words = {"own": 1} if layout.shared else {}
+        return [_block(coded, len(found), alone, layout, NO_HINTS)]
+    words, tails = _line_ends(found, layout)
+    coded = _columns(found, layout, own="own" in words) + tails
+    encoded = _block(coded, len(found), words, layout, hints)
+    errors: dict[str, float] = {}
+    squares: dict[str, float] = {}
+    for name, column in zip(layout.names, coded, strict=False):  # but for the tails
+        if column.error:
+            errors[name] = column.error
+        if column.square:
+            squares[name] = column.square
+    return [dataclasses.replace(encoded, errors=errors, squares=squares)]
 
 
-def _columns(piece: bytes, cut: spans.Cut, layout: Layout) -> list[Coded]:
-    start, stop, width, _ = cut
-    text = np.frombuffer(piece, np.uint8)
+def _line_ends(found: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
+    """(what a block says of how its records end, a column of that if they end in different ways).
+
+    "e": the usual end, if it is not the layout's; "l": what follows the last record, if it is not
+    the usual end; "t": that the last column is what follows each record.
+    """
+    start, stop = found.tails()
+    last = found.text[start[-1] : stop[-1]].decode()
+    usual = found.usual_end(layout.line_end)
+    words: Words = {} if usual == layout.line_end else {"e": usual}
+    if found.ends or len(found) == 1:
+        if last != usual:
+            words["l"] = last
+        return words, []
+    if layout.shared is not None:
+        words["own"] = 1
+    # kept like any column of text: where line ends differ they mostly do so in stretches
+    tails = textual.encode(np.frombuffer(found.text, np.uint8), start, stop)
+    return {**words, "t": 1}, [tails]
+
+
+def _columns(found: Fields, layout: Layout, own: bool = False) -> list[Coded]:
+    """Each column, ready to be coded. own: not as the shared model says."""
+    width = found.columns
+    text = np.frombuffer(found.text, np.uint8)
 
     def column(j: int) -> Coded:
-        given = layout.shared.metas[j] if layout.shared else None
-        own = start[j::width].copy(), stop[j::width].copy()
-        return textual.encode(text, *own, given, layout.bounds.get(layout.names[j]))
+        given = layout.shared.metas[j] if layout.shared and not own else None
+        spans_of = found.start[j::width].copy(), found.stop[j::width].copy()
+        return textual.encode(text, *spans_of, given, layout.bounds.get(layout.names[j]))
 
     return [column(j) for j in range(width)]
 
@@ -99,10 +128,10 @@ def _columns(piece: bytes, cut: spans.Cut, layout: Layout) -> list[Coded]:
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
     """Students from whole records of text, for an archive of `times` as many, and plans for its
     blocks; None where records are not regular, or an archive without them is smaller."""
-    cut = spans.split(piece, ord(layout.delimiter))
-    if cut is None or cut[2] != len(layout.names):
+    found = fields(piece, layout.rule)
+    if found.columns != len(layout.names):
         return None
-    coded, rows = _columns(piece, cut, layout), len(cut[0]) // cut[2]
+    coded, rows = _columns(found, layout), len(found)
     made, hints = students.learn(coded, rows, layout.effort, times)
     if not made.of:
         return None
@@ -114,9 +143,7 @@ def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints]
     return (made, hints) if times * (sizes[0] - sizes[1]) > weight else None
 
 
-def _block(
-    coded: list[Coded], rows: int, words: dict[str, Any], layout: Layout, hints: Hints
-) -> Encoded:
+def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: Hints) -> Encoded:
     shared = None if "own" in words else layout.shared
     given = None if "own" in words else layout.students
     content, payload, after = blocks.encode(
@@ -124,82 +151,83 @@ def _block(
     )
     restored = b""
     if not layout.exact:  # the digest of the whole is that of the text with its numbers rounded
-        block = blocks.as_decoded(coded, rows, words)
-        restored = decode(block, layout.delimiter, rows, slice(0, rows))
+        block = blocks.as_decoded(coded, rows, {"e": layout.line_end, **words})
+        restored = decode(block, layout.rule, rows, slice(0, rows))
     return Encoded(rows, content, payload, after, {}, restored)
 
 
-def _middle(piece: bytes) -> int:
-    """Where a record ends near the middle; 0 if there is but one."""
-    ends = record_ends(piece)
-    return int(ends[len(ends) // 2 - 1]) if len(ends) > 1 else 0
-
-
-def record_ends(piece: bytes) -> Int:
-    """Positions after each record's last byte; a quote counts wherever it stands."""
-    data = np.frombuffer(piece, np.uint8)
-    inside = np.cumsum(data == spans.QUOTE) & 1
-    ends = np.flatnonzero((data == spans.LF) & (inside == 0)) + 1
-    if not len(ends) or ends[-1] != len(data):
-        ends = np.append(ends, len(data))
-    return ends
+def _middle(found: Fields) -> int:
+    """Where a record begins near the middle; 0 if the text is short, or but one record."""
+    if len(found.text) <= SMALLEST or len(found) < 2:
+        return 0
+    return int(found.begin[len(found) // 2])
 
 
 def decode(
-    content: Block, delimiter: str, rows: int, inside: slice, wanted: Sequence[int] | None = None
+    content: Block, rule: Rule, rows: int, inside: slice, wanted: Sequence[int] | None = None
 ) -> bytes:
     """The bytes of records `inside` of a block; wanted: of these columns only."""
-    held = content.columns
-    if len(held) == 1 and held[0].meta["k"] == "bytes":
-        if wanted is not None:
-            raise ArchiveError("its records are not regular: columns cannot be told apart")
-        piece = blobs.unpack(held[0].blobs[0])
-        if inside == slice(0, rows):
-            return piece
-        edges = [0, *record_ends(piece).tolist()]
-        if len(edges) != rows + 1:
-            raise ArchiveError("damaged: a block has not the records it claims")
-        return piece[edges[inside.start] : edges[inside.stop]]
-    if not held or (wanted is not None and max(wanted, default=0) >= len(held)):
+    columns = content.columns
+    line_end = str(content.words.get("e", "\n"))
+    if len(columns) == 1 and columns[0].meta["k"] == "bytes":
+        piece = blobs.unpack(columns[0].blobs[0])
+        return _of_bytes(piece, rule, rows, inside, wanted, line_end.encode())
+    tails = None
+    if content.words.get("t"):
+        tails = textual.decode(columns[-1])
+        columns = columns[:-1]
+    if not columns or (wanted is not None and max(wanted, default=0) >= len(columns)):
         raise ArchiveError("damaged: a block has not the columns that the header promises")
     if wanted is not None:
-        held = [held[j] for j in wanted]
-    ends = str(content.words.get("e", "\n")).encode()
-    first, last, _ = inside.indices(rows)
-    pools = [np.frombuffer(delimiter.encode() + ends, np.uint8)]
-    at = len(pools[0])
-    size = np.empty((last - first, len(held), 2), np.int32)
-    start = np.empty((last - first, len(held), 2), np.int64)
-    size[:, :, 1], start[:, :, 1] = len(delimiter.encode()), 0
-    size[:, -1, 1], start[:, -1, 1] = len(ends), len(delimiter.encode())
-    for j, column in enumerate(held):
-        found = textual.decode(column)
-        if len(found.start) != rows:
-            raise ArchiveError("damaged: a column has not the records of its block")
-        size[:, j, 0], start[:, j, 0] = found.length[inside], found.start[inside] + at
-        pools.append(found.pool)
-        at += len(found.pool)
-    check_text(int(size.sum(dtype=np.int64)))
-    pool = np.concatenate(pools)
-    return spans.weave(pool, start.reshape(-1), size.reshape(-1)).tobytes()
+        columns = [columns[place] for place in wanted]
+    cells = [textual.decode(column) for column in columns]
+    if wanted is not None:  # each record then ends alike
+        tails = weaving.alike(rows, line_end, line_end)
+        cells = [weaving.visible(column, rule, len(cells)) for column in cells]
+    elif tails is None:
+        last_end = str(content.words.get("l", line_end))
+        tails = weaving.alike(rows, line_end, last_end)
+    if any(len(column.start) != rows for column in (*cells, tails)):
+        raise ArchiveError("damaged: a column has not the records of its block")
+    return weaving.woven(cells, tails, rule, inside)
+
+
+def _of_bytes(
+    piece: bytes,
+    rule: Rule,
+    rows: int,
+    inside: slice,
+    wanted: Sequence[int] | None,
+    line_end: bytes,
+) -> bytes:
+    """Records of a block that keeps them as they are."""
+    if wanted is None and inside == slice(0, rows):
+        return piece
+    places = [*begins(piece, rule).tolist(), len(piece)]
+    if len(places) != rows + 1:
+        raise ArchiveError("damaged: a block has not the records it claims")
+    part = piece[places[inside.start] : places[inside.stop]]
+    if wanted is None:
+        return part
+    return writing.selected(fields(part, rule), wanted, line_end)
 
 
 def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fraction]]) -> None:
     """Widens `seen`, the smallest and largest number of each column, by a piece of text."""
-    cut = spans.split(piece, ord(layout.delimiter))
-    if cut is None or cut[2] != len(layout.names):
-        middle = _middle(piece) if len(piece) > SMALLEST else 0
+    found = fields(piece, layout.rule)
+    if found.columns != len(layout.names):
+        middle = _middle(found)
         if middle:
             ranges(piece[:middle], layout, seen)
             ranges(piece[middle:], layout, seen)
         return
-    start, stop, width, _ = cut
+    width = found.columns
     text = np.frombuffer(piece, np.uint8)
     for j, name in enumerate(layout.names):
-        found = textual.ends(text, start[j::width].copy(), stop[j::width].copy())
-        if found is not None:
-            low, high = seen.get(name, found)
-            seen[name] = min(low, found[0]), max(high, found[1])
+        extremes = textual.ends(text, found.start[j::width].copy(), found.stop[j::width].copy())
+        if extremes is not None:
+            low, high = seen.get(name, extremes)
+            seen[name] = min(low, extremes[0]), max(high, extremes[1])
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

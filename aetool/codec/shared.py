@@ -22,6 +22,7 @@ from aetool.codec import columns, integers, planning, rans, spans, textual
 from aetool.codec.integers import Known, Plan, Stream
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.students import Students, from_arrays, to_arrays
+from aetool.csv.fields import Rule, fields
 
 EFFORT = dataclasses.replace(
     planning.BEST, cells=1 << 14, repeats=(), bins=96, sample=32768, block=16 << 20
@@ -106,12 +107,12 @@ def learn(
     bounds: Mapping[str, Fraction], spec: Mapping[str, str], with_students: bool, seed: int = 0,
 ) -> Shared | None:  # fmt: skip
     """What whole records of a table teach; None if they are not regular."""
-    cut = spans.split(piece, ord(format["delimiter"]))
-    if cut is None or cut[2] != len(names):
+    cells = fields(piece, Rule(format["delimiter"], bool(format.get("space"))))
+    if cells.columns != len(names):
         return None
-    start, stop, width, _ = cut
+    start, stop, width = cells.start, cells.stop, cells.columns
     text = np.frombuffer(piece, np.uint8)
-    rows = len(start) // width
+    rows = len(cells)
     made = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])
     known = Known(rows, predict=made.students.predict)
     planner = planning.Planner(known, EFFORT, complete=False)
@@ -219,7 +220,7 @@ def _parse(arrays: Mapping[str, Any], words: Any) -> Shared:
     made.primes = [arrays[f"prime.{i}"].astype(np.uint32) for i in range(len(made.plans))]
     made.usual = [int(v) for v in words["usual"]]
     made.stillness = arrays["stillness"].astype(np.uint32)
-    if made.format["newline"] not in ("\n", "\r\n"):
+    if made.format["newline"] not in ("\n", "\r\n", "\r"):
         raise ValueError("its line end is none")
     marked = min(len(made.plans), MOST_MARKED)
     if len(made.usual) != len(made.plans) or made.stillness.shape != (marked, 3):

@@ -1,4 +1,4 @@
-"""Text as spans of a buffer: cut into fields, read as decimals, told apart, written, woven.
+"""Cells as spans of a buffer: read as decimals, told apart, written, woven.
 
 Every function has a twin in the C kernel; what stands here is the norm.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import kernel
+from aetool import kernel
 from aetool.codec.blobs import pack, unpack
 from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
@@ -20,44 +20,9 @@ from aetool.model import Int
 
 I8 = npt.NDArray[np.int8]
 I32 = npt.NDArray[np.int32]
-LF, CR, QUOTE = 10, 13, 34
+LF = 10
 DIGITS = 18  # of a decimal; more are kept as text
 SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at least one
-
-Cut = tuple[I32, I32, int, bool]
-
-
-def split(text: bytes, delimiter: int) -> Cut | None:
-    """(start, stop, fields a record, whether lines end in CR LF) of regular records; else None.
-
-    A quote counts wherever it stands; all records must have the same fields and the same end.
-    """
-    if not text.endswith(b"\n") or len(text) >= 1 << 31:
-        return None
-    most = text.count(delimiter) + text.count(b"\n")
-    if kernel.C is not None:
-        start, stop = np.empty(most, np.int32), np.empty(most, np.int32)
-        found = kernel.C.split(text, delimiter, start, stop)
-        if found is None:
-            return None
-        count, columns, carriage = found
-        return start[:count], stop[:count], columns, bool(carriage)
-    data = np.frombuffer(text, np.uint8)
-    inside = np.cumsum(data == QUOTE) & 1
-    end = np.flatnonzero(((data == delimiter) | (data == LF)) & (inside == 0))
-    if not len(end) or end[-1] != len(data) - 1:
-        return None
-    last = data[end] == LF
-    columns, rest = divmod(len(end), int(last.sum()))
-    if rest or not last[columns - 1 :: columns].all():
-        return None
-    begin = np.concatenate([[0], end[:-1] + 1])
-    carriages = (data[np.maximum(end - 1, 0)] == CR)[last] & (end > begin)[last]
-    if carriages.any() and not carriages.all():
-        return None
-    if carriages.any():
-        end = end - last
-    return begin.astype(np.int32), end.astype(np.int32), columns, bool(carriages.any())
 
 
 def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tuple[Int, I8]:

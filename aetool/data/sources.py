@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from aetool import files
+from aetool.csv import encodings
+from aetool.csv.dialect import Dialect, sniff
 from aetool.data import images, text
 from aetool.data.table import Cells, Table, Values, concat
 from aetool.errors import DataError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 ROWS = 65536  # records a batch
 MAX_ARRAY = 8 << 30
 RESERVOIR = 200_000
+HEAD = 1 << 18  # bytes by which a dialect is told
 _ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
 _COMPRESSED = (".gz", ".zst", ".xz")
 
@@ -92,19 +95,33 @@ class CsvSource(TableSource):
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
         with open_stream(path) as stream:
-            head = text.utf8(stream).read(1 << 18)
+            head = stream.read(HEAD)
         cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
-        whole = head if len(head) < 1 << 18 or not cut else head[:cut]
+        whole = head if len(head) < HEAD or not cut else head[:cut]
         suffix = _suffix(Path(name))
-        self.dialect = text.sniff(whole, name, "\t" if suffix in (".tsv", ".tab") else None)
-        d = self.dialect
-        facts = {"format": "csv", "suffix": suffix, **d.__dict__}
+        self.dialect = sniff(whole, name, "\t" if suffix in (".tsv", ".tab") else None)
+        facts = {"format": "csv", "suffix": suffix, **self.dialect.to_json()}
         super().__init__(name, facts)
-        self.decimal = d.decimal
+        self.decimal = self.dialect.decimal
+
+    def open_text(self) -> BinaryIO:
+        """The file's text as UTF-8, or what is cut like it, from its first byte."""
+        return encodings.utf8(open_stream(self.path), self.dialect.encoding)
 
     def batches(self) -> Iterator[Table]:
-        with open_stream(self.path) as stream:
-            yield from text.tables(text.utf8(stream), self.name, self.dialect)
+        with self.open_text() as stream:
+            yield from text.tables(stream, self.name, self.dialect)
+
+
+class UnreadSource(TableSource):
+    """A file whose bytes are no table: an archive can keep them, nothing else reads them."""
+
+    def __init__(self, path: Path, name: str, reason: DataError) -> None:
+        super().__init__(name, {"format": "binary", "suffix": _suffix(Path(name))})
+        self.path, self.reason = path, reason
+
+    def batches(self) -> Iterator[Table]:
+        raise self.reason
 
 
 class JsonLinesSource(TableSource):
@@ -327,7 +344,7 @@ class FrameBatches(TableSource):
     """What a plugin's reader gives: a re-iterable of DataFrames."""
 
     def __init__(self, name: str, frames: Any) -> None:
-        super().__init__(name, {"format": "csv", "suffix": ".csv", **text.Dialect().__dict__})
+        super().__init__(name, {"format": "csv", "suffix": ".csv", **Dialect().to_json()})
         self.frames = frames
 
     def batches(self) -> Iterator[Table]:
@@ -381,7 +398,10 @@ def _open(path: Path, name: str) -> Source:
             return FrameBatches(name, plugins.resolve(reader.open)(str(path)))
     if not head:
         raise DataError(f"{name}: the file is empty")
-    return CsvSource(path, name)
+    try:
+        return CsvSource(path, name)
+    except encodings.NoTableError as reason:
+        return UnreadSource(path, name, reason)
 
 
 def open_sources(data: Sequence[Any]) -> Source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from aetool.csv import encodings, writing
+from aetool.csv.fields import ODD, Fields, Rule, fields
 from aetool.data.images import Pixels
 from aetool.errors import DataError
 
@@ -71,29 +72,20 @@ def _write_csv(
     format: Mapping[str, Any],
     written: Mapping[str, Any],
 ) -> None:
+    rule = Rule(format["delimiter"], bool(format.get("space")))
+    encoding = str(format.get("encoding", encodings.UTF8))
+    end = format["newline"]
     if format.get("bom"):
-        file.write(b"\xef\xbb\xbf")
-    delimiter, end = format["delimiter"], format["newline"]
+        file.write(encodings.original(encodings.BOM, encoding))
     first = True
     for batch in batches:
-        if first and format["header"]:
-            file.write(_csv_text([list(batch)], delimiter, end).encode())
-        first = False
         cells = [text_of(values, written.get(name, {})) for name, values in batch.items()]
-        body = _csv_text(zip(*cells, strict=True), delimiter, end)
-        if format.get("space") and not _quoted(cells, delimiter):
-            body = body.replace(delimiter, delimiter + " ")
-        file.write(body.encode())
-
-
-def _csv_text(rows: Iterable[Sequence[str]], delimiter: str, end: str) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, delimiter=delimiter, lineterminator=end).writerows(rows)
-    return buffer.getvalue()
-
-
-def _quoted(cells: list[list[str]], delimiter: str) -> bool:
-    return any(delimiter in c or "\n" in c for column in cells for c in column)
+        body = writing.table(zip(*cells, strict=True), rule, end)
+        if first and format["header"]:
+            body = writing.table([list(batch)], rule, end) + body
+        first = False
+        raw = body.encode(errors=encodings.LONE)
+        file.write(encodings.original(raw, encoding))
 
 
 def _write_jsonl(
@@ -231,11 +223,51 @@ def frame_of_text(body: bytes, format: Mapping[str, Any], names: Sequence[str]) 
     """A table in text as a DataFrame; names: of its columns, where it has no header."""
     import pandas as pd
 
-    options: dict[str, Any] = {"sep": format["delimiter"], "decimal": format["decimal"]}
+    rule = Rule(format["delimiter"], bool(format.get("space")))
+    found = fields(body.removeprefix(encodings.BOM), rule)
+    if not len(found):
+        return pd.DataFrame({name: [] for name in names})
+    options: dict[str, Any] = {"decimal": format["decimal"]}
     if not format["header"]:
         options |= {"header": None, "names": list(names)}
-    frame: pd.DataFrame = pd.read_csv(io.BytesIO(body), skipinitialspace=True, **options)
+    if _cut_alike(found, len(names)):
+        options |= {"sep": rule.delimiter, "skipinitialspace": rule.space}
+        text = found.text
+    else:
+        text = _all_quoted(found, len(names))
+    frame: pd.DataFrame = pd.read_csv(io.StringIO(_decoded(text), newline=""), **options)
     return frame
+
+
+def _cut_alike(found: Fields, columns: int) -> bool:
+    """Whether pandas, which strips and skips more, finds these records as they are."""
+    first_bytes = np.frombuffer(found.text, np.uint8)[found.begin]
+    blank = (first_bytes == ord(" ")) | (first_bytes == ord("\t"))
+    return (
+        found.columns == columns
+        and found.ends != ""
+        and found.rule.delimiter != " "
+        and not (found.kind == ODD).any()
+        and not blank.any()
+        and b"\0" not in found.text
+    )
+
+
+def _all_quoted(found: Fields, columns: int) -> bytes:
+    """The records with commas between quoted values, each with as many as there are columns."""
+    lines = []
+    for record in found.records():
+        values = [*record, *[b""] * columns][:columns]
+        lines.append(b",".join(b'"' + v.replace(b'"', b'""') + b'"' for v in values))
+    return b"\n".join(lines)
+
+
+def _decoded(text: bytes) -> str:
+    """Text in UTF-8; what is not, as Latin-1."""
+    try:
+        return text.decode("utf-8", encodings.LONE)
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequence[int]) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from aetool import runtime
 from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
-from aetool.data import sources, text, writers
+from aetool.csv.dialect import Dialect
+from aetool.data import sources, writers
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic, output
@@ -20,7 +21,7 @@ from aetool.operations import drawing, restoring
 from aetool.operations.detecting import check_kind, inputs_of
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
-CSV = {"format": "csv", **text.Dialect().__dict__}
+CSV = {"format": "csv", **Dialect().to_json()}
 
 
 def encoder_of(model: Bundle, device: str) -> runtime.Session:

@@ -21,11 +21,11 @@ from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Piece
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.pixels import PixelArray
-from aetool.codec.contents.text import Piece as TextPiece
 from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.contents.typed import TypedTable
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
+from aetool.csv.encodings import NoTableError
 from aetool.data import sources
 from aetool.data.images import FolderSource, ImageSource
 from aetool.errors import ArchiveError, DataError, ParamError
@@ -41,7 +41,8 @@ class ExactJob:
     """One lossless or bounded archive, ready to be written once.
 
     model: the one that is needed to decode, and shared, what it knows of columns. squares: after
-    writing, the sum of squared errors by column.
+    writing, the sum of squared errors by column. kept: why the content is the file's bytes, where
+    they were not asked for.
     """
 
     content: Content
@@ -49,6 +50,7 @@ class ExactJob:
     shared: Shared | None = None
     sections: Mapping[str, bytes] = field(default_factory=dict)
     squares: dict[str, float] = field(default_factory=dict)
+    kept: str = ""
 
     def write(self, file: BinaryIO) -> dict[str, Any]:
         """Encodes the content into the file; returns the archive's figures.
@@ -80,9 +82,15 @@ class ExactJob:
         writer.finish(stored, whole.digest())
         file.flush()
         os.fsync(file.fileno())
-        figures = {"rows": writer.rows, "archive_bytes": file.tell(), "source_bytes": total}
+        figures: dict[str, Any] = {
+            "rows": writer.rows,
+            "archive_bytes": file.tell(),
+            "source_bytes": total,
+        }
         if self.model:
             figures["shared"] = True
+        if self.kept:
+            figures["kept"] = self.kept
         return {"fidelity": content.fidelity, **facts, **figures}
 
     def compare(self, file: BinaryIO) -> None:
@@ -152,9 +160,9 @@ def write_compared(file: BinaryIO, job: ExactJob, source: sources.Source) -> dic
     try:
         figures = job.write(file)
         job.compare(file)
-        return figures
-    except (ArchiveError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return keep_instead(file, job.content, source, error)
+    except (NoTableError, ArchiveError, ArithmeticError, LookupError, TypeError, ValueError) as why:
+        return keep_instead(file, job.content, source, why)
+    return figures
 
 
 def keep_instead(
@@ -220,21 +228,21 @@ def _job_of(
         if not options.keep_files:
             return ExactJob(PixelArray(_format(source), source.shape, source, options.effort))
     elif isinstance(source, sources.CsvSource):
-        if shared is not None and model is not None:
-            return _text_by_model(source, model, shared, options)
-        return _text(source, options, bounds)
+        return _text_job(source, options, model, shared, bounds)
     elif not options.keep_files and can_be_bounded(source):
         return _typed(source, options, bounds)
     if bounded:
         raise ParamError(f"{source.name}: --max-error is for CSV, Parquet and arrays")
     if isinstance(source, sources.ArrowSource) and source.in_memory:
         raise ParamError("a DataFrame has no bytes to keep")
-    return ExactJob(_bytes(source, Path(getattr(source, "path", source.name))))
+    kept = str(source.reason) if isinstance(source, sources.UnreadSource) else ""
+    return ExactJob(_bytes(source, Path(getattr(source, "path", source.name))), kept=kept)
 
 
 def can_be_bounded(source: sources.Source) -> bool:
     """Whether --max-error is possible for such a source."""
-    return not isinstance(source, ImageSource | sources.JsonLinesSource | sources.FrameBatches)
+    never = ImageSource | sources.JsonLinesSource | sources.FrameBatches | sources.UnreadSource
+    return not isinstance(source, never)
 
 
 def names_of(source: Any) -> list[str]:
@@ -251,10 +259,27 @@ def _format(source: sources.Source) -> dict[str, Any]:
     return {**source.format, "name": inner_name(source.name)}
 
 
+def _text_job(
+    source: sources.CsvSource,
+    options: CompressOptions,
+    model: Bundle | None,
+    shared: Shared | None,
+    bounds: Bounds | None,
+) -> ExactJob:
+    try:
+        if shared is not None and model is not None:
+            return _text_by_model(source, model, shared, options)
+        return _text(source, options, bounds)
+    except NoTableError as why:  # its first records do not end, or are not in its encoding
+        if options.max_error or bounds:
+            raise
+        return ExactJob(_bytes(source, source.path), kept=str(why))
+
+
 def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
     head, names = texts.header_of(source)
     bounded = bool(options.max_error or bounds)
-    layout = Layout(source.dialect.delimiter, names, options.effort, exact=not bounded)
+    layout = Layout(source.dialect.rule, names, options.effort, exact=not bounded)
     if options.max_error and bounds is None:
         bounds = texts.bounds_of(source, layout, options.max_error)
     if bounds:
@@ -278,9 +303,7 @@ def _text_by_model(
     """By what a model knows of the columns; the header leaves out what the model says."""
     head, names = texts.header_of(source)
     bounded = bool(options.max_error)
-    layout = Layout(
-        source.dialect.delimiter, names, options.effort, shared=shared, exact=not bounded
-    )
+    layout = Layout(source.dialect.rule, names, options.effort, shared=shared, exact=not bounded)
     if bounded:  # what the model's numbers are rounded to, to be compared with the source
         wanted = texts.bounds_of(source, layout, options.max_error)
         layout = dataclasses.replace(layout, bounds=wanted)
@@ -294,13 +317,15 @@ def _text_by_model(
 
 
 def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
-    def pieces() -> Iterator[TextPiece]:
+    def pieces() -> Iterator[bytes]:
         behind_the_head = texts.pieces_of(source, layout.effort.block)
         next(behind_the_head)
-        for piece in behind_the_head:
-            yield TextPiece(*texts.ended(piece, source.dialect))
+        yield from behind_the_head
 
-    return TextOrigin(pieces, lambda: sources.open_stream(source.path), layout)
+    def stream() -> BinaryIO:
+        return sources.open_stream(source.path)
+
+    return TextOrigin(pieces, stream, layout, source.dialect.encoding)
 
 
 def _typed(

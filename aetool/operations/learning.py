@@ -29,12 +29,12 @@ def learn(
 ) -> bytes | None:
     """The codec's member of a bundle; None where the table's records are not regular."""
     head, names = texts.header_of(source)
-    layout = Layout(source.dialect.delimiter, names, shared.EFFORT)
+    layout = Layout(source.dialect.rule, names, shared.EFFORT)
     bounds = texts.bounds_of(source, layout, max_error) if max_error else {}
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = texts.pieces_of(source, PIECE)
     next(pieces)
-    kept = [texts.ended(p, source.dialect)[0] for i, p in enumerate(pieces) if i % every == 0]
+    kept = [piece for i, piece in enumerate(pieces) if i % every == 0]
     made = shared.learn(
         b"".join(kept), head, source.format, names, bounds, max_error, students, seed
     )

@@ -28,7 +28,7 @@ def decompress(
     out: str | os.PathLike[str] | None = None,
     *,
     model: Bundle | None = None,
-    rows: tuple[int, int] | None = None,
+    rows: tuple[int, int | None] | None = None,
     columns: Sequence[str] | None = None,
     lost: list[str] | None = None,
     force: bool = False,
@@ -36,9 +36,9 @@ def decompress(
 ) -> Path:
     """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
 
-    rows: (first, last) 0-based, last exclusive. columns: only these, of a table. lost: a list that
-    takes what is damaged and left out; without one, damage is an error. Returns where it was
-    written; nothing is left behind on failure.
+    rows: (first, last) 0-based, last exclusive; None: to the end. columns: only these, of a table.
+    lost: a list that takes what is damaged and left out; without one, damage is an error. Returns
+    where it was written; nothing is left behind on failure.
     """
     with Archive(path, model, device, lenient=lost is not None) as archive:
         try:
@@ -54,13 +54,11 @@ def _decompress(
     archive: Archive,
     path: str | os.PathLike[str],
     out: str | os.PathLike[str] | None,
-    rows: tuple[int, int] | None,
+    rows: tuple[int, int | None] | None,
     columns: Sequence[str] | None,
     force: bool,
 ) -> Path:
-    first, last = rows or (0, archive.rows)
-    if not 0 <= first <= last <= archive.rows:
-        raise ParamError(f"--rows {first}:{last}: the archive has rows 0:{archive.rows}")
+    first, last = _records(archive, rows)
     content = archive.content
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
         target = Path(out or default_name(path, archive))
@@ -78,6 +76,20 @@ def _decompress(
     with output(target, force, attributes_of(path, whole)) as file:
         content.restore(archive, file, first, last, columns)
     return target
+
+
+def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
+    """The records asked for, from 0, the last not included; ParamError where there are none."""
+    if rows is None:
+        return 0, archive.rows
+    first, last = rows[0], archive.rows if rows[1] is None else rows[1]
+    if not 0 <= first <= last <= archive.rows:
+        there = f"1:{archive.rows}" if archive.rows else "none"
+        raise ParamError(
+            f"rows {first + 1}:{last} of {archive.reader.path}: it has rows {there} (counted from "
+            "1, both ends included)"
+        )
+    return first, last
 
 
 def decode(codes: Any, model: Bundle, device: str = "auto") -> Any:

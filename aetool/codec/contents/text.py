@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
-from aetool.codec import bounds, records, spans
+from aetool.codec import bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.contents.content import BOUNDED, Content, Json, read_exactly
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
+from aetool.csv import encodings, writing
+from aetool.csv.fields import Rule, begins, fields
 from aetool.data import writers
 
 if TYPE_CHECKING:
@@ -19,29 +21,24 @@ if TYPE_CHECKING:
     from aetool.codec.archive import Archive
 
 
-class Piece(NamedTuple):
-    """Whole records. added: how many bytes at the end are not the source's, but end its record."""
-
-    text: bytes
-    added: int
-
-
 @dataclass(eq=False)
 class TextOrigin:
     """Where a text table is written from.
 
-    pieces: of whole records behind the header record, read anew by each call; stream: the bytes as
-    they are; layout, first: how pieces are coded, and hints for the first of them.
+    pieces: of whole records behind the head, read anew by each call, in UTF-8; stream: the bytes as
+    they are, in this encoding; layout, first: how pieces are coded, and hints for the first.
     """
 
-    pieces: Callable[[], Iterator[Piece]]
+    pieces: Callable[[], Iterator[bytes]]
     stream: Callable[[], BinaryIO]
     layout: Layout
+    encoding: str = encodings.UTF8
     first: Hints = NO_HINTS
 
 
 class TextTable(Content):
-    """A table in text. head: the bytes of the header record; names: of the columns.
+    """A table in text. head: what stands before the first record (byte-order mark, blank lines, the
+    header record), as blocks in UTF-8, or what is cut like it; names: of the columns.
 
     Under a shared model the header leaves out what the model says: head, names and format are then
     None, or the parts of the format that are not as the model has them.
@@ -98,7 +95,8 @@ class TextTable(Content):
 
     @property
     def opening(self) -> bytes:
-        return self._head_of(self._layout)
+        assert self.origin is not None
+        return encodings.original(self._head_of(self._layout), self.origin.encoding)
 
     @property
     def _layout(self) -> Layout:
@@ -110,24 +108,23 @@ class TextTable(Content):
             return layout.shared.head.encode("latin-1")
         return self.head or b""
 
-    def items(self) -> Iterator[Piece]:
+    def items(self) -> Iterator[bytes]:
         assert self.origin is not None
         return self.origin.pieces()
 
-    def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
+    def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         assert self.origin is not None
-        return records.encode(item.text, self._layout, hints if hints.shape else self.origin.first)
+        return records.encode(item, self._layout, hints if hints.shape else self.origin.first)
 
-    def size_of(self, item: Piece) -> int:
-        return len(item.text) - item.added
+    def size_of(self, item: bytes) -> int:
+        assert self.origin is not None
+        return len(encodings.original(item, self.origin.encoding))
 
-    def restored_of(self, item: Piece, encoded: list[Encoded]) -> Iterator[bytes]:
+    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
+        assert self.origin is not None
         rounded = self.mode == BOUNDED
-        text = b"".join(block.restored for block in encoded) if rounded else item.text
-        yield text[: len(text) - item.added]
-
-    def facts_of(self, item: Piece) -> dict[str, Json]:
-        return {"cut": item.added} if item.added else {}
+        text = b"".join(block.restored for block in encoded) if rounded else item
+        yield encodings.original(text, self.origin.encoding)
 
     def compare(self, archive: Archive) -> None:
         """Byte by byte; within bounds record by record, the other columns byte by byte."""
@@ -146,13 +143,13 @@ class TextTable(Content):
         stored = archive.blocks(0, archive.rows)
         for item in self.items():
             # numbers of one block are bounded together: records are cut as blocks hold them
-            ends = [0, *records.record_ends(item.text).tolist()]
+            edges = [*begins(item, self._layout.rule).tolist(), len(item)]
             row = 0
-            while row < len(ends) - 1:
+            while row < len(edges) - 1:
                 block, inside = next(stored, (None, slice(0)))
-                if block is None or row + block.rows >= len(ends):
+                if block is None or row + block.rows >= len(edges):
                     raise self.differs("the number of records")
-                source = item.text[ends[row] : ends[row + block.rows]]
+                source = item[edges[row] : edges[row + block.rows]]
                 restored = self.decode(archive, block, inside, None)
                 if not bounds.holds(source, restored, self._layout):
                     raise self.differs("a number, within its bound,")
@@ -166,38 +163,44 @@ class TextTable(Content):
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> bytes:
         places = None if wanted is None else self.places(archive, wanted)
-        return records.decode(block, self._delimiter(archive), block.rows, inside, places)
+        return records.decode(block, self.rule(archive), block.rows, inside, places)
 
-    def _delimiter(self, archive: Archive) -> str:
-        return str(self.format(archive).get("delimiter", ","))
+    def rule(self, archive: Archive) -> Rule:
+        """How the text is cut into records."""
+        format = self.format(archive)
+        return Rule(str(format.get("delimiter", ",")), bool(format.get("space")))
 
     def pieces(
         self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
     ) -> Iterator[bytes]:
-        """The header record, then records first:last; without what was added to end the last."""
+        """What stands before the first record, then records first:last, as the source has them."""
+        encoding = str(self.format(archive).get("encoding", encodings.UTF8))
+        for piece in self._utf8_pieces(archive, first, last, wanted):
+            yield encodings.original(piece, encoding)
+
+    def _utf8_pieces(
+        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+    ) -> Iterator[bytes]:
         yield self._head(archive, wanted)
-        added = int(archive.reader.facts.get("cut", 0)) if wanted is None else 0
-        row = first
         for block, inside in archive.blocks(first, last):
-            piece = self.decode(archive, block, inside, wanted)
-            row = block.first + inside.stop
-            yield piece[: len(piece) - added] if row == archive.rows else piece
+            yield self.decode(archive, block, inside, wanted)
 
     def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
-        """The header record, of the columns wanted."""
+        """What stands before the first record; of the columns wanted, without blank lines."""
         head = self.head
         if head is None:
             head = archive.foreseen.head.encode("latin-1")
-        if wanted is None or not head:
+        if wanted is None:
             return head
-        delimiter = self._delimiter(archive)
-        line_end = b"\r\n" if head.endswith(b"\r\n") else b"\n"
-        found = spans.split(head.rstrip(b"\r\n") + b"\n", ord(delimiter))
-        if found is None or found[2] != len(self.names(archive)):
-            raise archive.reader.damaged("its head cannot be cut into columns")
-        cells = [head[start:stop] for start, stop in zip(found[0], found[1], strict=True)]
+        mark = encodings.BOM if head.startswith(encodings.BOM) else b""
         places = self.places(archive, wanted)
-        return delimiter.encode().join(cells[place] for place in places) + line_end
+        found = fields(head.removeprefix(mark), self.rule(archive))
+        if not len(found):
+            return mark
+        if len(found) > 1 or found.columns != len(self.names(archive)):
+            raise archive.reader.damaged("its head cannot be cut into columns")
+        line_end = found.usual_end("\n").encode()
+        return mark + writing.selected(found, places, line_end)
 
     def restore(
         self,
@@ -211,5 +214,5 @@ class TextTable(Content):
             file.write(piece)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        text = b"".join(archive.pieces(first, last))
+        text = b"".join(self._utf8_pieces(archive, first, last))
         return writers.frame_of_text(text, self.format(archive), self.names(archive))

@@ -1,0 +1,100 @@
+"""Columns of cells to records of text: each cell, then a delimiter or what ends the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.codec import spans
+from aetool.codec.limits import check_text
+from aetool.codec.spans import I32, Spans
+from aetool.csv import writing
+from aetool.csv.fields import Rule
+from aetool.data.table import Bytes
+from aetool.model import Int
+
+
+def alike(rows: int, line_end: str, last_end: str) -> Spans:
+    """What follows each record, if all but the last end in the usual way."""
+    both_ends = (line_end + last_end).encode()
+    pool = np.frombuffer(both_ends, np.uint8)
+    start = np.zeros(rows, np.int64)
+    length = np.full(rows, len(line_end), np.int32)
+    # of the last record, if there is one
+    start[-1:] = len(line_end)
+    length[-1:] = len(last_end)
+    return Spans(pool, start, length)
+
+
+def visible(column: Spans, rule: Rule, columns: int) -> Spans:
+    """A column as it is written in a table of so many: see `writing.field`."""
+    rows = len(column.start)
+    judged = np.full(rows, rule.delimiter == " ")
+    if columns == 1:
+        judged |= column.length == 0
+    judged[-1:] = True  # a quote that is left open is the last record's
+    changed = np.flatnonzero(judged)
+    start = column.start.copy()
+    length = column.length.copy()
+    # what is written anew stands behind the pool
+    chosen = Spans(column.pool, start[changed], length[changed])
+    written = [writing.field(cell, rule, columns) for cell in chosen.bytes()]
+    size = np.array([len(cell) for cell in written], np.int32)
+    ends = len(column.pool) + np.cumsum(size, dtype=np.int64)
+    start[changed] = ends - size
+    length[changed] = size
+    behind = np.frombuffer(b"".join(written), np.uint8)
+    pool = np.concatenate([column.pool, behind])
+    return Spans(pool, start, length)
+
+
+class Records:
+    """Records in the making. Each cell is two spans: the cell, and what stands behind it."""
+
+    def __init__(self, rows: int, columns: int, rule: Rule) -> None:
+        delimiter = np.frombuffer(rule.delimiter.encode(), np.uint8)
+        shape = (rows, columns, 2)
+        # behind every cell stands a delimiter, at first
+        self.start: Int = np.zeros(shape, np.int64)
+        self.length: I32 = np.ones(shape, np.int32)
+        self.pools: list[Bytes] = [delimiter]
+        self.pooled = len(delimiter)
+
+    def put(
+        self,
+        column: int,
+        behind: int,
+        values: Spans,
+        inside: slice,
+    ) -> None:
+        """Values of the records `inside` as cells of a column, or as what stands behind them."""
+        place = (slice(None), column, behind)
+        start = values.start[inside]
+        self.start[place] = start + self.pooled
+        self.length[place] = values.length[inside]
+        self.pools.append(values.pool)
+        self.pooled += len(values.pool)
+
+    def text(self) -> bytes:
+        """The records, one after the other."""
+        pool = np.concatenate(self.pools)
+        start = self.start.reshape(-1)
+        length = self.length.reshape(-1)
+        check_text(int(length.sum(dtype=np.int64)))
+        return spans.weave(pool, start, length).tobytes()
+
+
+def woven(
+    cells: Sequence[Spans],
+    tails: Spans,
+    rule: Rule,
+    inside: slice,
+) -> bytes:
+    """Records `inside`: cells with delimiters between them, and what follows each record."""
+    first, last, _ = inside.indices(len(tails.start))
+    records = Records(last - first, len(cells), rule)
+    for place, column in enumerate(cells):
+        records.put(place, 0, column, inside)
+    records.put(-1, 1, tails, inside)
+    return records.text()

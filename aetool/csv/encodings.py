@@ -1,0 +1,103 @@
+"""Text of any encoding as UTF-8 and back, byte for byte.
+
+Delimiters, quotes and line ends are single bytes in UTF-8, and in every encoding that has ASCII in
+its lower half (Latin-1, Windows-1252 ...): there records are cut as the bytes stand. UTF-16 and
+UTF-32 are rewritten as UTF-8 first. Lone surrogates are carried along, so that every sequence of
+whole UTF-16 units comes back as it was.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+from aetool.errors import DataError
+
+UTF8 = "utf-8"
+BOM = codecs.BOM_UTF8
+CHUNK = 1 << 16
+LONE = "surrogatepass"
+# longer marks first: that of UTF-32 begins with that of UTF-16
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+WIDE = tuple(name for _, name in _MARKS)
+
+
+class NoTableError(DataError):
+    """The bytes are no table in text after all; an archive keeps them as they are."""
+
+
+def encoding_of(head: bytes) -> str:
+    """The encoding of a text by its first bytes: one of WIDE, or UTF-8 (or what is cut like it)."""
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    if b"\0" in head:  # without a mark: mostly ASCII, whose other bytes are all zero
+        whole = len(head) & ~3
+        for name, zeros in (("utf-16-le", head[1:whole:2]), ("utf-16-be", head[0:whole:2])):
+            if zeros.count(0) > 0.9 * len(zeros) and _few_zeros(head[:whole], name):
+                return name
+    return UTF8
+
+
+def _few_zeros(data: bytes, name: str) -> bool:
+    """Whether few characters, if any, are zero in this encoding."""
+    text = data.decode(name, errors="replace")
+    return text.count("\0") <= 0.02 * len(text)
+
+
+def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
+    """The stream as UTF-8; NoTableError while reading where it is not in the encoding."""
+    if encoding not in WIDE:
+        return stream
+    return cast(BinaryIO, io.BufferedReader(_Rewritten(stream, encoding)))
+
+
+def original(text: bytes, encoding: str) -> bytes:
+    """UTF-8 (whole characters) as it stood in the source."""
+    if encoding not in WIDE:
+        return text
+    return text.decode(UTF8, LONE).encode(encoding, LONE)
+
+
+class _Rewritten(io.RawIOBase):
+    """A stream of another encoding, read as UTF-8."""
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self.pieces = _rewritten(stream, encoding)
+        self.stream = stream
+        self.left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        if not self.left:
+            self.left = next(self.pieces, b"")
+        size = min(len(target), len(self.left))
+        target[:size], self.left = self.left[:size], self.left[size:]
+        return size
+
+    def close(self) -> None:
+        self.stream.close()
+        super().close()
+
+
+def _rewritten(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(LONE)
+    while True:
+        data = stream.read(CHUNK)
+        try:
+            text = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            raise NoTableError(f"not {encoding} throughout ({error.reason})") from None
+        if text:
+            yield text.encode(UTF8, LONE)
+        if not data:
+            return

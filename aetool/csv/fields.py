@@ -1,0 +1,307 @@
+"""Text to records and their fields, as spans of the text.
+
+The loops are in the C kernel. What stands here is the norm: `by_loop` is the rule, byte by byte,
+and `by_arrays` finds the same with array operations wherever quotes do not make it difficult.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import kernel
+from aetool.errors import DataError
+
+LF, CR, QUOTE, BLANK = 10, 13, 34, 32
+MOST_BYTES = (1 << 31) - 1  # of text cut at once: positions are int32
+LINE_ENDS = b"\r\n"
+ENDS = ("", "\n", "\r\n", "\r")  # by the number that the kernel gives them; "": not all the same
+BARE, QUOTED, ODD = 0, 1, 2  # how a field is written; odd: its value is not a span of the text
+
+Positions = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What parts fields. space: whether blanks at the start of a field are none of its value."""
+
+    delimiter: str = ","
+    space: bool = False
+
+    @property
+    def byte(self) -> int:
+        """The delimiter as it stands in the text."""
+        return ord(self.delimiter)
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """The fields of a text, record by record.
+
+    start, stop: (fields,) where each field stands in the text, quotes and blanks included. kind:
+    (fields,) BARE, QUOTED or ODD. begin: (records,) where each record begins. width: (records,) its
+    fields. columns: the fields of every record, 0 if they differ. ends: what every record but the
+    last ends with (of a single record, this one), "" if they differ.
+    """
+
+    text: bytes
+    rule: Rule
+    start: Positions
+    stop: Positions
+    kind: Bytes
+    begin: Positions
+    width: Positions
+    columns: int
+    ends: str
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+    def tails(self) -> tuple[Positions, Positions]:
+        """(start, stop) of what follows each record's last field: line end and blank lines."""
+        last_field = np.cumsum(self.width, dtype=np.int64) - 1
+        following = np.append(self.begin[1:], len(self.text)).astype(np.int32)
+        return self.stop[last_field], following[: len(self)]
+
+    def usual_end(self, otherwise: str) -> str:
+        """What records end with; if they differ, what the last one does, or `otherwise`."""
+        if self.ends:
+            return self.ends
+        start, _ = self.tails()
+        last = self.text[start[-1] :] if len(self) else b""
+        # CR LF first: it begins as CR does
+        for end in (ENDS[2], ENDS[1], ENDS[3]):
+            if last.startswith(end.encode()):
+                return end
+        return otherwise
+
+    def records(self) -> list[list[bytes]]:
+        """The values, a list for each record."""
+        data, start, stop = self.values()
+        raw = data.tobytes()
+        cells = [raw[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
+        edges = np.cumsum(self.width).tolist()
+        return [cells[b - w : b] for b, w in zip(edges, self.width.tolist(), strict=True)]
+
+    def values(self) -> tuple[Bytes, Positions, Positions]:
+        """(bytes, start, stop) of each field's value: quotes and blanks before it apart."""
+        data = np.frombuffer(self.text, np.uint8)
+        start, stop = self.start.copy(), self.stop.copy()
+        if self.rule.space:
+            _skip_blanks(data, start, stop)
+        quoted = self.kind == QUOTED
+        start += quoted
+        stop -= quoted
+        odd = np.flatnonzero(self.kind == ODD)
+        if not len(odd):
+            return data, start, stop
+        # values that are not spans of the text are written behind it
+        spans = zip(self.start[odd].tolist(), self.stop[odd].tolist(), strict=True)
+        written = [value(self.text[a:b], self.rule) for a, b in spans]
+        edges = len(data) + np.cumsum([0, *map(len, written)])
+        if edges[-1] > MOST_BYTES:
+            raise DataError("a piece of text is too large")
+        start[odd], stop[odd] = edges[:-1], edges[1:]
+        return np.concatenate([data, np.frombuffer(b"".join(written), np.uint8)]), start, stop
+
+
+def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
+    """Moves starts behind the blanks that they stand at."""
+    moving = np.flatnonzero(start < stop)
+    while len(moving):
+        moving = moving[data[start[moving]] == BLANK]
+        start[moving] += 1
+        moving = moving[start[moving] < stop[moving]]
+
+
+def value(raw: bytes, rule: Rule) -> bytes:
+    """The value of a field that is written so."""
+    if rule.space:
+        raw = raw.lstrip(b" ")
+    if not raw.startswith(b'"'):
+        return raw
+    parts: list[bytes] = []
+    at = 1
+    while True:
+        close = raw.find(b'"', at)
+        if close < 0:  # left open
+            return b"".join(parts) + raw[at:]
+        if raw[close + 1 : close + 2] != b'"':
+            return b"".join(parts) + raw[at:close] + raw[close + 1 :]
+        parts.append(raw[at : close + 1])
+        at = close + 2
+
+
+def is_open(raw: bytes, rule: Rule) -> bool:
+    """Whether a field that is written so begins with a quote that nothing closes."""
+    if rule.space:
+        raw = raw.lstrip(b" ")
+    # doubled quotes are even, a closing quote makes them odd; behind that one all is bare
+    return raw.startswith(b'"') and raw[1:].replace(b'""', b"").find(b'"') < 0
+
+
+def fields(text: bytes, rule: Rule) -> Fields:
+    """All records of a text, of less than 2 GiB, that begins at a record or at blank lines."""
+    if len(text) >= MOST_BYTES:
+        raise DataError("a piece of text is too large")
+    if kernel.C is None:
+        return by_arrays(text, rule) or by_loop(text, rule)
+    most_records = text.count(b"\n") + text.count(b"\r") + 1
+    most_fields = text.count(rule.byte) + most_records
+    start, stop = np.empty(most_fields, np.int32), np.empty(most_fields, np.int32)
+    kind = np.empty(most_fields, np.uint8)
+    begin, width = np.empty(most_records, np.int32), np.empty(most_records, np.int32)
+    count, records, columns, ends = kernel.C.fields(
+        text, rule.byte, rule.space, start, stop, kind, begin, width
+    )
+    of_fields = start[:count], stop[:count], kind[:count]
+    return Fields(text, rule, *of_fields, begin[:records], width[:records], columns, ENDS[ends])
+
+
+def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
+    """Where records begin; most: no more than the first so many."""
+    if kernel.C is None:
+        return fields(text, rule).begin[:most]
+    if most is None:
+        most = text.count(b"\n") + text.count(b"\r") + 1
+    begin = np.empty(most, np.int32)
+    records, _ = kernel.C.begins(text, rule.byte, rule.space, begin)
+    return begin[:records]
+
+
+def last_begin(text: bytes, rule: Rule) -> int:
+    """Where the last record begins, -1 if there is none: all before are whole."""
+    if text.find(QUOTE) < 0:
+        body = len(text.rstrip(LINE_ENDS))
+        if not body:
+            return -1
+        return max(text.rfind(b"\n", 0, body), text.rfind(b"\r", 0, body)) + 1
+    if kernel.C is None:
+        found = fields(text, rule).begin
+        return int(found[-1]) if len(found) else -1
+    last: int = kernel.C.begins(text, rule.byte, rule.space, np.empty(0, np.int32))[1]
+    return last
+
+
+# ---- the references
+
+
+def by_loop(text: bytes, rule: Rule) -> Fields:
+    """As `fields`, byte by byte: the rule itself."""
+    edges = frozenset((rule.byte, LF, CR))
+    start: list[int] = []
+    stop: list[int] = []
+    kind: list[int] = []
+    begin: list[int] = []
+    width: list[int] = []
+    at = _behind_line_ends(text, 0)
+    while at < len(text):
+        begin.append(at)
+        before = len(start)
+        while True:
+            start.append(at)
+            at, written = _field_end(text, at, rule, edges)
+            stop.append(at)
+            kind.append(written)
+            if at == len(text) or text[at] in LINE_ENDS:
+                break
+            at += 1
+        width.append(len(start) - before)
+        at = _behind_line_ends(text, at)
+    columns = width[0] if len(set(width)) == 1 else 0
+    spans = np.array(start, np.int32), np.array(stop, np.int32), np.array(kind, np.uint8)
+    records = np.array(begin, np.int32), np.array(width, np.int32)
+    return _with_ends(text, rule, *spans, *records, columns)
+
+
+def _behind_line_ends(text: bytes, at: int) -> int:
+    while at < len(text) and text[at] in LINE_ENDS:
+        at += 1
+    return at
+
+
+def _field_end(text: bytes, at: int, rule: Rule, edges: frozenset[int]) -> tuple[int, int]:
+    """(where the field that begins here ends, how it is written)."""
+    kind = BARE
+    if rule.space:
+        while text[at : at + 1] == b" ":
+            at += 1
+    if text[at : at + 1] == b'"':
+        kind = QUOTED
+        at += 1
+        while True:
+            close = text.find(b'"', at)
+            if close < 0:
+                return len(text), ODD
+            at = close + 1
+            if text[at : at + 1] != b'"':
+                break
+            kind = ODD
+            at += 1
+        if at < len(text) and text[at] not in edges:
+            kind = ODD
+    while at < len(text) and text[at] not in edges:
+        at += 1
+    return at, kind
+
+
+def _with_ends(
+    text: bytes, rule: Rule, start: Positions, stop: Positions, kind: Bytes, begin: Positions,
+    width: Positions, columns: int,
+) -> Fields:  # fmt: skip
+    """The fields, and what their records end with."""
+    found = Fields(text, rule, start, stop, kind, begin, width, columns, "")
+    tail_start, tail_stop = (places.tolist() for places in found.tails())
+    judged = max(1, len(found) - 1)  # all but the last
+    tails = {text[a:b].decode() for a, b in zip(tail_start[:judged], tail_stop, strict=False)}
+    ends = tails.pop() if len(tails) == 1 else ""
+    return dataclasses.replace(found, ends=ends if ends in ENDS else "")
+
+
+def by_arrays(text: bytes, rule: Rule) -> Fields | None:
+    """As `fields`, with array operations; None where quotes (or blanks that part fields) make the
+    count of quotes before a byte too little to tell whether it is quoted."""
+    data = np.frombuffer(text, np.uint8)
+    if not len(data) or rule.delimiter == " ":
+        return None
+    delimiter = data == rule.byte
+    line_end = (data == LF) | (data == CR)
+    quote = data == QUOTE
+    quotes_before = np.cumsum(quote) - quote
+    if quote.any():
+        if not _quotes_decide(quote, delimiter | line_end, quotes_before):
+            return None
+        outside = quotes_before & 1 == 0
+        delimiter &= outside
+        line_end &= outside
+    after_line_end = np.concatenate([[True], line_end[:-1]])
+    begin = np.flatnonzero(~line_end & after_line_end)
+    record_stop = np.flatnonzero(line_end & ~after_line_end)
+    if not line_end[-1]:
+        record_stop = np.append(record_stop, len(data))
+    parted = np.flatnonzero(delimiter)
+    start = np.sort(np.concatenate([begin, parted + 1]))
+    stop = np.sort(np.concatenate([record_stop, parted]))
+    width = np.diff(np.append(np.searchsorted(start, begin), len(start)))
+    quotes = np.append(quotes_before, quote.sum())
+    inner = quotes[stop] - quotes[start]
+    kind = np.where(inner > 2, ODD, np.where(inner > 0, QUOTED, BARE)).astype(np.uint8)
+    columns = int(width[0]) if len(width) and (width == width[0]).all() else 0
+    spans = start.astype(np.int32), stop.astype(np.int32), kind
+    return _with_ends(text, rule, *spans, begin.astype(np.int32), width.astype(np.int32), columns)
+
+
+def _quotes_decide(quote: Mask, edge: Mask, quotes_before: npt.NDArray[np.int64]) -> bool:
+    """Whether an edge or a quote stands before every opening quote, and behind every closing one:
+    then a byte is quoted where the number of quotes before it is odd."""
+    where = np.flatnonzero(quote)
+    if len(where) & 1:
+        return False
+    opening, closing = where[0::2], where[1::2]
+    joint = np.concatenate([[True], edge | quote, [True]])
+    return bool(joint[opening].all() and joint[closing + 2].all())

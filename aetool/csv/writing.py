@@ -1,0 +1,97 @@
+"""Fields back to text that csv.reader reads as the same values."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+
+from aetool.csv.fields import Fields, Rule, is_open
+
+ANY_END = "\r\n"
+SPECIAL = '"' + ANY_END
+
+
+def record(fields_as_written: Sequence[bytes], rule: Rule) -> bytes:
+    """Fields, as they are written, as one record without its end."""
+    columns = len(fields_as_written)
+    visible = [field(raw, rule, columns) for raw in fields_as_written]
+    return rule.delimiter.encode().join(visible)
+
+
+def field(raw: bytes, rule: Rule, columns: int) -> bytes:
+    """A field, as it is written, in a record of so many columns.
+
+    An empty one by itself would be a blank line, and one between blanks that part fields would not
+    be seen: both are quoted. A quote left open is closed.
+    """
+    if is_open(raw, rule):
+        return raw + b'"'
+    # blanks alone are a value where the rule does not skip them
+    visible_part = raw.strip(b" ") if rule.space else raw
+    if not visible_part and _hidden_when_empty(rule, columns):
+        return b'""'
+    return raw
+
+
+def _hidden_when_empty(rule: Rule, columns: int) -> bool:
+    return columns == 1 or rule.delimiter == " "
+
+
+def selected(found: Fields, places: Sequence[int], line_end: bytes) -> bytes:
+    """The records with the fields at these places alone; a field that is not there is empty."""
+    starts, stops = found.start.tolist(), found.stop.tolist()
+    lines = []
+    first_field = 0
+    for width in found.width.tolist():
+        chosen = []
+        for place in places:
+            raw = b""
+            if place < width:
+                number = first_field + place
+                raw = found.text[starts[number] : stops[number]]
+            chosen.append(raw)
+        lines.append(record(chosen, found.rule) + line_end)
+        first_field += width
+    return b"".join(lines)
+
+
+def table(rows: Iterable[Sequence[str]], rule: Rule, line_end: str) -> str:
+    """Records of these values, each with its end; a blank behind delimiters, if the rule has it."""
+    lines = _spaced_lines(rows, rule) if rule.space else _plain_lines(rows, rule)
+    return "".join(line + line_end for line in lines)
+
+
+class _LineCollector:
+    """What csv.writer writes to: records, the end that it gives them apart."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(line.removesuffix(ANY_END))
+
+
+def _plain_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
+    collector = _LineCollector()
+    # with this end both of its characters are quoted, whatever a record ends with
+    writer = csv.writer(collector, delimiter=rule.delimiter, lineterminator=ANY_END)
+    writer.writerows(rows)
+    return collector.lines
+
+
+def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
+    separator = rule.delimiter.rstrip(" ") + " "
+    lines = []
+    for row in rows:
+        hidden = _hidden_when_empty(rule, len(row))
+        cells = [quoted(value, rule) for value in row]
+        lines.append(separator.join(cell or '""' if hidden else cell for cell in cells))
+    return lines
+
+
+def quoted(value: str, rule: Rule) -> str:
+    """A value as a field: as it is, or within quotes where it must be."""
+    special = any(character in value for character in (*SPECIAL, rule.delimiter))
+    if not special and not (rule.space and value.startswith(" ")):
+        return value
+    return '"' + value.replace('"', '""') + '"'
