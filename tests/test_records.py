@@ -141,12 +141,15 @@ def check(hostile, effort, block, folder, rng):
 
         def read(first, last, wanted=None):
             raw = b"".join(archive.pieces(first, last, wanted))
-            if dialect.encoding not in encodings.WIDE:
+            if dialect.bom:
+                mark = encodings.original(encodings.BOM, dialect.encoding)
+                assert raw.startswith(mark)
+                raw = raw.removeprefix(mark)
+            codec = dialect.encoding
+            if codec not in encodings.WIDE:
                 # a slice may be UTF-8 where the whole is not
                 codec = "utf-8" if csv_texts.is_utf8(hostile.data) else "latin-1"
-                part = raw.removeprefix(encodings.BOM).decode(codec)
-            else:
-                part = raw.decode(dialect.encoding).removeprefix("\ufeff")
+            part = raw.decode(codec)
             return csv_texts.records_of(part, dialect.delimiter, dialect.space)
 
         assert len(archive) == len(rows)
@@ -196,13 +199,6 @@ def test_hostile_texts(effort, tmp_path):
     count = 100
     tables = run_grammar(range(count), EFFORTS[effort], tmp_path)
     assert tables > 0.8 * count
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("effort", EFFORTS)
-@pytest.mark.parametrize("part", range(10))
-def test_many_hostile_texts(part, effort, tmp_path):
-    run_grammar(range(1000 * part, 1000 * (part + 1)), EFFORTS[effort], tmp_path)
 
 
 def test_hostile_texts_without_the_kernel(monkeypatch, tmp_path):

@@ -186,7 +186,7 @@ class TextTable(Content):
             yield self.decode(archive, block, inside, wanted)
 
     def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
-        """What stands before the first record; of the columns wanted, without blank lines."""
+        """What stands before the first record; the header of the columns wanted."""
         head = self.head
         if head is None:
             head = archive.foreseen.head.encode("latin-1")
@@ -196,11 +196,12 @@ class TextTable(Content):
         places = self.places(archive, wanted)
         found = fields(head.removeprefix(mark), self.rule(archive))
         if not len(found):
-            return mark
+            return head
         if len(found) > 1 or found.columns != len(self.names(archive)):
             raise archive.reader.damaged("its head cannot be cut into columns")
         line_end = found.usual_end("\n").encode()
-        return mark + writing.selected(found, places, line_end)
+        before = head[: len(mark) + int(found.begin[0])]
+        return before + writing.selected(found, places, line_end)
 
     def restore(
         self,
