@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import click
 
 from aetool import __version__
+from aetool.cli import terminal
 from aetool.errors import AetoolError
+from aetool.files import one_reading
 
 # command -> (module, one line of help): read here, so that --help imports no command
 COMMANDS = {
@@ -64,42 +65,68 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 def run(args: list[str] | None = None) -> None:
     """The `aetool` command: runs, prints any error as one line, exits with its status."""
+    terminal.occupy_standard_files()
+    terminal.end_like_interrupted()
     sys.exit(status(args))
 
 
 def status(args: list[str] | None = None) -> int:
     """Run a command line; returns the exit status."""
     arguments = sys.argv[1:] if args is None else args
+    code = _status(arguments)
+    failure = terminal.settle_standard_output()
+    if failure is None or isinstance(failure, BrokenPipeError):
+        return code
+    if code != 2:  # else it was said
+        say_error(AetoolError(f"standard output: cannot write: {failure.strerror or failure}"))
+    return 2
+
+
+def _status(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        code: Any = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
-        sys.stdout.flush()
+        with one_reading():
+            code: Any = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        return 130
     except click.ClickException as error:
-        error.show()
+        _say_usage(error)
         return 2
-    except KeyboardInterrupt:
-        click.echo("interrupted; nothing was written", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        terminal.say("interrupted; nothing was written", err=True)
         return 130
-    except (BrokenPipeError, SystemExit) as end:
-        if isinstance(end, SystemExit) and not _by_click(end):
+    except terminal.Ended as end:
+        terminal.say(f"ended by {end}; nothing was written", err=True)
+        return end.status
+    except (BrokenPipeError, SystemExit) as gone:
+        if isinstance(gone, SystemExit) and not _by_click(gone):
             raise
-        # the reader has gone: say nothing, and keep the interpreter from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        return 0  # the reader has gone: say nothing
     except AetoolError as error:
         if debug:
             raise
         say_error(error)
         return error.status
+    except OSError as error:  # of the system, and no bug: a disk that is full, a name too long
+        if debug:
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        say_error(AetoolError(f"{where}{error.strerror or error}"))
+        return 2
     except MemoryError:
-        click.echo("aetool: error: out of memory; use fewer rows or columns", err=True)
+        terminal.say("aetool: error: out of memory; use fewer rows or columns", err=True)
         return 2
     return code if isinstance(code, int) else 0
+
+
+def _say_usage(error: click.ClickException) -> None:
+    """What click has to say of a command line, as click says it."""
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        hint = f"{context.command_path} {context.help_option_names[0]}"
+        usage = context.get_usage().splitlines()
+        terminal.say(*usage, f"Try '{hint}' for help.", "", err=True)
+    terminal.say(f"Error: {error.format_message()}", err=True)
 
 
 def _by_click(end: SystemExit) -> bool:
@@ -112,4 +139,4 @@ def _by_click(end: SystemExit) -> bool:
 
 def say_error(error: AetoolError) -> None:
     """An error on one line of standard error."""
-    click.echo(f"aetool: error: {' '.join(str(error).split())}", err=True)
+    terminal.say(f"aetool: error: {' '.join(str(error).split())}", err=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import options, remarks, say_error
+from aetool.cli import options, remarks, say_error, terminal
 from aetool.errors import AetoolError, ParamError
 
 FEW = 8  # names of files that are said
@@ -95,15 +95,15 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     before = path.stat().st_size if path.is_file() else None
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
-    click.echo(f"{target}: {size:,} bytes, {fidelity}{ratio}", err=True)
+    terminal.say(f"{target}: {size:,} bytes, {fidelity}{ratio}", err=True)
     if "kept" in facts:
-        click.echo(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
+        terminal.say(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
     if "unused" in facts:
-        click.echo(f"note: the model was not used: {facts['unused']}", err=True)
+        terminal.say(f"note: the model was not used: {facts['unused']}", err=True)
     if facts.get("left_out"):
         few = ", ".join(facts["left_out"][:FEW])
         more = len(facts["left_out"]) - FEW
-        click.echo(
+        terminal.say(
             f"warning: not in the archive, decompress will not bring back: {few}"
             + (f" and {more:,} more" if more > 0 else ""),
             err=True,
@@ -111,7 +111,7 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     taken = facts.get("taken", "code")
     if taken != "code":
         what = {"exact": "exact", "bounded": "bounded at no more error"}[taken]
-        click.echo(
+        terminal.say(
             f"{what} is smaller: {size:,} bytes against {facts['prices']['code']:,} of the code "
             "(use --lossy-only to keep the code)",
             err=True,
@@ -122,7 +122,7 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
         if "streams" in sizes:
             code = f"code and whole numbers {sizes['streams']:,} bytes"
         exact = sum(v for k, v in sizes.items() if k not in ("code", "streams"))
-        click.echo(
+        terminal.say(
             f"{code}, exact columns {exact:,}; mean error {100 * facts['error']:.3g} %"
             + (f", PSNR {facts['psnr_db']:.1f} dB" if "psnr_db" in facts else ""),
             err=True,
@@ -178,10 +178,10 @@ def decompress(
             worst = max(worst, error.status)
             continue
         for what in lost:
-            click.echo(f"{name}: lost: {what}", err=True)
+            terminal.say(f"{name}: lost: {what}", err=True)
         worst = max(worst, int(bool(lost)))
         if not quiet and str(written) != "-":
-            click.echo(f"{written}: restored{' in part' if lost else ''}", err=True)
+            terminal.say(f"{written}: restored{' in part' if lost else ''}", err=True)
     return worst
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import detecting, options
+from aetool.cli import detecting, options, terminal
 from aetool.errors import ParamError
 
 
@@ -45,11 +45,11 @@ def encode(
     if output is not None:
         rows = coding.write_codes(data, output, bundle, options.names(ids), force, device)
         if not quiet:
-            click.echo(f"{output}: codes of {rows:,} records", err=True)
+            terminal.say(f"{output}: codes of {rows:,} records", err=True)
     if plot is not None:
         coding.plot_codes(data, plot, bundle, color, force, device)
         if not quiet:
-            click.echo(f"{plot}: a map of the codes", err=True)
+            terminal.say(f"{plot}: a map of the codes", err=True)
 
 
 @click.command()
@@ -67,7 +67,7 @@ def decode(
 
     rows = coding.write_records(codes, output, options.needed_model(model), force, device)
     if not quiet:
-        click.echo(f"{output}: {rows:,} records", err=True)
+        terminal.say(f"{output}: {rows:,} records", err=True)
 
 
 @click.command()
@@ -114,7 +114,7 @@ def sample(
     chosen = sampling.SampleOptions(count, like, spread, grid, seed, prior, force, device)
     rows = sampling.write_samples(options.needed_model(model), output, chosen)
     if not quiet:
-        click.echo(f"{output}: {rows:,} records", err=True)
+        terminal.say(f"{output}: {rows:,} records", err=True)
 
 
 @click.command()

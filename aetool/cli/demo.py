@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from aetool.cli import terminal
 from aetool.errors import DataError
 
 DATA = Path(__file__).parent.parent / "demo"
@@ -42,10 +43,10 @@ def demo(output: str) -> int:
     for name in (TABLE, PICTURES):
         (folder / name).write_bytes((DATA / name).read_bytes())
     deep = bool(importlib.util.find_spec("torch") and importlib.util.find_spec("onnxscript"))
-    click.echo(CREDITS)
-    click.echo(f"\n{folder / DAMAGED} is the table with {len(PLANTED)} cells changed:")
+    terminal.say(CREDITS)
+    terminal.say("", f"{folder / DAMAGED} is the table with {len(PLANTED)} cells changed:")
     for line in plant(folder / TABLE, folder / DAMAGED):
-        click.echo(f"  {line}")
+        terminal.say(f"  {line}")
     started = time.monotonic()
     worst = 0
     for line in commands(deep):
@@ -53,16 +54,16 @@ def demo(output: str) -> int:
         for i, argument in enumerate(arguments):
             if argument.startswith("@"):
                 arguments[i] = str(folder / argument[1:])
-        click.echo(f"\n$ aetool {shlex.join(arguments)}")
+        terminal.say("", f"$ aetool {shlex.join(arguments)}")
         worst = max(worst, status(arguments))
     if not deep:
-        click.echo("\ndeep models were left out: run: pip install 'aetool[train]'")
+        terminal.say("", "deep models were left out: run: pip install 'aetool[train]'")
     seconds = time.monotonic() - started
     models = 3 if deep else 2
     what = f"fitted {models} models, checked and stored 5,000 records and 400 pictures"
     if worst:
         what = "a command above failed"
-    click.echo(f"\n{seconds:.0f} s: {what}; all files are in {folder}/")
+    terminal.say("", f"{seconds:.0f} s: {what}; all files are in {folder}/")
     return worst
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from aetool.cli import options
+from aetool.cli import options, terminal
 from aetool.errors import ParamError
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
         device=given["device"],
     )
     if given["count"]:
-        click.echo(found.flagged)
+        terminal.say(str(found.flagged))
     else:
         show(found, given)
     if not quiet:
@@ -107,7 +106,7 @@ def _warn(model: Bundle | None) -> None:
         return
     else:
         why = "p is by rows of the data that were fitted"
-    click.echo(f"the rate is approximate: {why}; --calibration CLEAN makes it exact", err=True)
+    terminal.say(f"the rate is approximate: {why}; --calibration CLEAN makes it exact", err=True)
 
 
 def _limit(text: str | None) -> float | None:
@@ -123,14 +122,14 @@ def _limit(text: str | None) -> float | None:
 
 def _talk(found: Detection, given: dict[str, Any]) -> None:
     part = found.flagged / max(found.total, 1)
-    click.echo(
+    terminal.say(
         f"{found.flagged} of {found.total} records flagged ({100 * part:.3g} %): "
         f"score above {found.threshold:.4g} {found.unit}",
         err=True,
     )
     chosen = given["top"] is not None or given["contamination"] is not None
     if part > 0.1 and not chosen:
-        click.echo(
+        terminal.say(
             "more than 10 % flagged: these data differ from what the model was fitted on, or it "
             "needs refitting; tighten with --fpr 0.1% or --top N",
             err=True,
@@ -151,7 +150,7 @@ def form_of(given: dict[str, Any]) -> str:
     """The format to print in: what was asked for, or else what the output's name says."""
     if given["form"] or given["as_json"]:
         return given["form"] or "json"
-    if given["output"] is None and sys.stdout.isatty():
+    if given["output"] is None and sys.stdout is not None and sys.stdout.isatty():
         return "table"
     named = {".parquet": "parquet", ".json": "json", ".jsonl": "jsonl"}
     return named.get(Path(given["output"] or "").suffix, "csv")
@@ -162,13 +161,16 @@ def write_columns(columns: dict[str, list[Any]], form: str, given: dict[str, Any
     if form == "parquet":
         _parquet(columns, given)
         return
+    if form == "table" and given["output"] in (None, "-"):
+        terminal.say(*_table(columns))
+        return
     with _opened(given["output"], given["force"]) as file:
         if form == "csv":
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
         elif form == "table":
-            _table(columns, file)
+            file.writelines(line + "\n" for line in _table(columns))
         else:
             rows = zip(*columns.values(), strict=True)
             records = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -179,14 +181,15 @@ def write_columns(columns: dict[str, list[Any]], form: str, given: dict[str, Any
 @contextmanager
 def _opened(output: str | None, force: bool) -> Iterator[TextIO]:
     if output is None or output == "-":
-        yield sys.stdout
+        with terminal.data() as text:
+            yield text
         return
     import io
 
     from aetool.files import atomic
 
     with atomic(Path(output), force) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="")
+        text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
         yield text
         text.flush()
         text.detach()
@@ -210,15 +213,19 @@ def _json(found: Detection, columns: dict[str, list[Any]], form: str, file: Text
     file.write("\n")
 
 
-def _table(columns: dict[str, list[Any]], file: TextIO) -> None:
-    cells = [[name, *(str(v) for v in values)] for name, values in columns.items()]
+def _table(columns: dict[str, list[Any]]) -> Iterator[str]:
+    """The lines of a table for people."""
+    cells = [
+        [terminal.printable(str(value)) for value in (name, *values)]
+        for name, values in columns.items()
+    ]
     widths = [max(map(len, c)) for c in cells]
     right = [name in NUMBERS for name in columns]
     for line in zip(*cells, strict=True):
         padded = (
             c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)
         )
-        file.write("  ".join(padded).rstrip() + os.linesep)
+        yield "  ".join(padded).rstrip()
 
 
 def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
@@ -257,8 +264,8 @@ def evaluate(
         data, options.load_model(model), label, normal.split(","), given["device"], fit=one_shot
     )
     if as_json:
-        click.echo(json.dumps(found))
+        terminal.say(json.dumps(found))
         return
     for key, value in found.items():
         shown = f"{value:.4f}" if isinstance(value, float) else str(value)
-        click.echo(f"{key.replace('_', ' '):18} {shown}")
+        terminal.say(f"{key.replace('_', ' '):18} {shown}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import options, remarks
+from aetool.cli import options, remarks, terminal
 from aetool.errors import DataError, ParamError
 
 
@@ -68,36 +68,36 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
     used = facts.get("fitted_rows", facts["rows"])
     fitted = f" ({used} of them fitted)" if used != facts["rows"] else ""
-    click.echo(
+    terminal.say(
         f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, "
         f"code of {bundle.latent}, {target.stat().st_size:,} bytes, {seconds:.2f} s; "
         f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
         err=True,
     )
     if len(facts.get("members", [])) > 1:
-        click.echo(
+        terminal.say(
             f"joins {', '.join(facts['members'])}: one that is sure is enough "
             "(harmonic mean of their p-values)", err=True,
         )  # fmt: skip
     for name, why in facts.get("left_out", {}).items():
-        click.echo(f"left out {name}, which {why}", err=True)
+        terminal.say(f"left out {name}, which {why}", err=True)
     for line in remarks.of_training(facts):
-        click.echo(line, err=True)
+        terminal.say(line, err=True)
     if facts.get("copies"):
-        click.echo(
+        terminal.say(
             f"note: the code of {bundle.latent} merely copies: records whose columns come from "
             "different rows cost no more; lower -O latent, or use sparse or denoising", err=True,
         )  # fmt: skip
     for column in bundle.schema.columns if bundle.schema else ():
         if column.others:
-            click.echo(
+            terminal.say(
                 f"note: {column.name} has more than 254 levels; the rest is `other`", err=True
             )
     if bundle.schema:
         skipped = [f"{c.name} ({c.kind})" for c in bundle.schema.columns if not c.modelled]
         if skipped:
-            click.echo(f"not modelled: {', '.join(skipped)}", err=True)
-    click.echo(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
+            terminal.say(f"not modelled: {', '.join(skipped)}", err=True)
+    terminal.say(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
 
 
 def default_output(data: str) -> str:

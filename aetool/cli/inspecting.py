@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import options, remarks
+from aetool.cli import options, remarks, terminal
 from aetool.errors import BundleError
 
 
@@ -28,11 +28,11 @@ def export(model: str, output: str, check: bool, force: bool, quiet: bool) -> in
     bundle = load(model)
     for path in inspecting.export(bundle, output, force):
         if not quiet:
-            click.echo(f"{path}: {path.stat().st_size:,} bytes", err=True)
+            terminal.say(f"{path}: {path.stat().st_size:,} bytes", err=True)
     if not check:
         return 0
     worst = inspecting.difference(bundle, output)
-    click.echo(f"largest relative difference of a score: {worst:.3g}")
+    terminal.say(f"largest relative difference of a score: {worst:.3g}")
     return int(not worst <= inspecting.TOLERANCE)
 
 
@@ -46,30 +46,30 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
 
     found = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)
     if as_json:
-        click.echo(json.dumps(_finite(found), indent=1))
+        terminal.say(*json.dumps(_finite(found), indent=1).splitlines())
         return
     for key, value in found.items():
         title = key.replace("_", " ")
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            click.echo(f"{key}:")
+            terminal.say(f"{key}:")
             for entry in value:
-                click.echo(f"  {_entry(entry)}")
+                terminal.say(f"  {_entry(entry)}")
         elif isinstance(value, list):
             each = ", ".join(map(_shown, value))
-            click.echo(f"{title:16} {each}")
+            terminal.say(f"{title:16} {each}")
         elif isinstance(value, dict) and value:
-            click.echo(f"{title}:")
+            terminal.say(f"{title}:")
             for name, figure in value.items():
-                click.echo(f"  {name:24} {_inner(figure)}")
+                terminal.say(f"  {name:24} {_inner(figure)}")
         elif key == "fidelity":
             said = remarks.FIDELITY.get(str(value), value)
-            click.echo(f"{title:16} {said}")
+            terminal.say(f"{title:16} {said}")
         elif value is not None:
-            click.echo(f"{title:16} {_shown(value)}")
+            terminal.say(f"{title:16} {_shown(value)}")
     if "fit_steps" in found:
         facts = {key.removeprefix("fit_"): value for key, value in found.items()}
         for line in remarks.of_training(facts):
-            click.echo(line)
+            terminal.say(line)
 
 
 def _shown(value: object) -> str:
@@ -139,7 +139,7 @@ def verify(files: tuple[str, ...], model: str | None, quiet: bool) -> int:
             continue
         if not quiet:
             said = ", ".join(f"{key} {_listed(value)}" for key, value in found.items())
-            click.echo(f"{file}: intact ({said})")
+            terminal.say(f"{file}: intact ({said})")
     return worst
 
 
@@ -155,26 +155,26 @@ def doctor() -> int:
         except metadata.PackageNotFoundError:
             return None
 
-    click.echo(f"aetool {version('aetool')} on Python {platform.python_version()}")
+    terminal.say(f"aetool {version('aetool')} on Python {platform.python_version()}")
     both = version("onnxruntime") and version("onnxruntime-gpu")
     import onnxruntime as ort
 
     providers = ", ".join(
         p.removesuffix("ExecutionProvider") for p in ort.get_available_providers()
     )
-    click.echo(f"onnxruntime {ort.__version__}: {providers}")
+    terminal.say(f"onnxruntime {ort.__version__}: {providers}")
     from aetool import kernel
 
-    click.echo(
+    terminal.say(
         f"codec: {'the C kernel' if kernel.C else 'numpy alone (the C kernel is not built)'}"
     )
     torch, scripts = version("torch"), version("onnxscript")
     if torch and scripts:
-        click.echo(f"torch {torch}: deep models can be fitted")
+        terminal.say(f"torch {torch}: deep models can be fitted")
     else:
-        click.echo("torch or onnxscript is missing: only closed forms can be fitted; "
+        terminal.say("torch or onnxscript is missing: only closed forms can be fitted; "
                    "run: pip install 'aetool[train]'")  # fmt: skip
     if both:
-        click.echo("problem: onnxruntime and onnxruntime-gpu are both installed; run:")
-        click.echo("  pip uninstall onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")
+        terminal.say("problem: onnxruntime and onnxruntime-gpu are both installed; run:")
+        terminal.say("  pip uninstall onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")
     return int(bool(both))

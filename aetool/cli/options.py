@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from aetool.cli import terminal
 from aetool.errors import ParamError
 
 if TYPE_CHECKING:
@@ -149,11 +150,11 @@ class Meter:
     def __call__(self, state: Mapping[str, Any]) -> None:
         if self.show:
             part = 100 * state["step"] / state["steps"]
-            line = f"\r{part:3.0f} %  held-out loss {state['held_out']:.4g} nats"
-            click.echo(f"{line}  {state['seconds']:.0f} s ", nl=False, err=True)
+            loss = f"held-out loss {state['held_out']:.4g} nats"
+            terminal.progress(f"{part:3.0f} %  {loss}  {state['seconds']:.0f} s ")
             self.shown = True
 
     def done(self) -> None:
         """End the line."""
         if self.shown:
-            click.echo("", err=True)
+            terminal.say("", err=True)

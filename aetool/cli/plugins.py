@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from aetool import plugins as host
-from aetool.cli import options
+from aetool.cli import options, terminal
 from aetool.errors import PluginError
 from aetool.model import describe_params
 
@@ -26,13 +26,13 @@ def list_(as_json: bool) -> int:
     found = list(host.models_installed())
     good = [m for m in found if not isinstance(m, PluginError)]
     if as_json:
-        click.echo(json.dumps([{"name": m.name, "summary": m.summary} for m in good]))
+        terminal.say(json.dumps([{"name": m.name, "summary": m.summary} for m in good]))
     else:
         for model in good:
-            click.echo(f"{model.name:12} {model.summary}")
+            terminal.say(f"{model.name:12} {model.summary}")
     broken = [e for e in found if isinstance(e, PluginError)]
     for error in broken:
-        click.echo(f"aetool: error: {error}", err=True)
+        terminal.say(f"aetool: error: {error}", err=True)
     return 2 if broken else 0
 
 
@@ -41,12 +41,12 @@ def list_(as_json: bool) -> int:
 def show(name: str) -> None:
     """Show the parameters of the model NAME."""
     model = host.get_model(name)
-    click.echo(f"{model.name}: {model.summary}")
+    terminal.say(f"{model.name}: {model.summary}")
     kinds = [k if k == "pairs" else f"{k}s" for k in sorted(model.data, reverse=True)]
     of = " + ".join(dict.fromkeys(member.model for member in model.members))
-    click.echo(f"takes {', '.join(kinds)}; {f'joins {of}' if of else f'class {model.net}'}")
+    terminal.say(f"takes {', '.join(kinds)}; {f'joins {of}' if of else f'class {model.net}'}")
     for key, default, allowed, help_ in describe_params(model):
-        click.echo(f"  -O {key}={default}  ({allowed})  {help_}")
+        terminal.say(f"  -O {key}={default}  ({allowed})  {help_}")
 
 
 @plugins.command()
@@ -60,21 +60,21 @@ def check(name: str) -> int:
     for case in testing.conformance(name):
         if case.kind != kind:
             kind = case.kind
-            click.echo(kind)
+            terminal.say(kind)
         started = time.monotonic()
         try:
             case.run()
         except Exception as error:  # a check may fail in any way its plugin does
             failed += 1
             found = str(error) if isinstance(error, AssertionError) else _told(error)
-            click.echo(f"  FAIL  {case.title}: {found}")
+            terminal.say(f"  FAIL  {case.title}: {found}")
             if case.advice:
-                click.echo(f"        {case.advice}")
+                terminal.say(f"        {case.advice}")
         else:
             passed += 1
-            click.echo(f"  ok    {case.title} ({time.monotonic() - started:.1f} s)")
+            terminal.say(f"  ok    {case.title} ({time.monotonic() - started:.1f} s)")
     total = time.monotonic() - began
-    click.echo(f"{name}: {passed} checks passed, {failed} failed, in {total:.0f} s")
+    terminal.say(f"{name}: {passed} checks passed, {failed} failed, in {total:.0f} s")
     return int(failed > 0)
 
 
@@ -90,8 +90,8 @@ def new(name: str, output: str) -> None:
     from aetool.operations import authoring
 
     made = authoring.new(name, Path(output))
-    click.echo(f"{made}: a package with a working model")
-    click.echo(f"next: pip install -e {made} && aetool plugins check {name}", err=True)
+    terminal.say(f"{made}: a package with a working model")
+    terminal.say(f"next: pip install -e {made} && aetool plugins check {name}", err=True)
 
 
 @plugins.command()
@@ -99,4 +99,4 @@ def reference() -> None:
     """Print the reference of every hook, as Markdown."""
     from aetool.operations import authoring
 
-    click.echo(authoring.reference(), nl=False)
+    terminal.say(*authoring.reference().splitlines())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aetool.cli import options
+from aetool.cli import options, terminal
 from aetool.errors import ParamError
 
 
@@ -39,7 +39,7 @@ def denoise(
         said.append(f"mean squared error {found['mse_before']:.4g} -> {found['mse_after']:.4g}")
     if "psnr_gain_db" in found:
         said.append(f"PSNR {found['psnr_gain_db']:+.2f} dB")
-    click.echo(f"{target}: {', '.join(said)}", err=True)
+    terminal.say(f"{target}: {', '.join(said)}", err=True)
 
 
 def _region(text: str | None) -> tuple[int, int, int, int] | None:

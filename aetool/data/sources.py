@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ ROWS = 65536  # records a batch
 MAX_ARRAY = 8 << 30
 RESERVOIR = 200_000
 HEAD = 1 << 18  # bytes by which a dialect is told
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, as JSON writes it
+HALF = re.compile("[\ud800-\udfff]")  # one that is left when pairs were joined
 _ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
 _COMPRESSED = (".gz", ".zst", ".xz")
 
@@ -146,6 +149,8 @@ class JsonLinesSource(TableSource):
                     raise DataError(f"{self.name}: line {number} is not JSON: {error}") from None
                 if not isinstance(record, dict):
                     raise DataError(f"{self.name}: line {number} is not an object {{...}}")
+                if SURROGATE.search(line):
+                    record = _whole_characters(record)
                 records.append(record)
                 if len(records) == ROWS:
                     names = names or _keys(records)
@@ -181,6 +186,17 @@ def _json_cell(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value)
+
+
+def _whole_characters(record: dict[str, Any]) -> dict[str, Any]:
+    """A record in which half a surrogate pair, which is no character, is replaced by U+FFFD.
+
+    Programs that cut a text by UTF-16 units, in the middle of an emoji, write such halves.
+    """
+    return {
+        HALF.sub("\ufffd", key): HALF.sub("\ufffd", value) if isinstance(value, str) else value
+        for key, value in record.items()
+    }
 
 
 class ArrowSource(TableSource):
@@ -311,6 +327,8 @@ class ArraySource(TableSource):
         self.format["arrays"] = {k: list(a.shape[1:]) for k, a in arrays.items()}
 
     def batches(self) -> Iterator[Table]:
+        if not self._columns:
+            raise DataError(f"{self.name}: an array without columns")
         total = len(next(iter(self._columns.values())))
         for first in range(0, max(total, 1), ROWS):
             values: list[Values] = []

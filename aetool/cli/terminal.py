@@ -1,0 +1,152 @@
+"""What is printed: talk and tables, in which no name or value steers the terminal, and data.
+
+Names of columns and values come from files of strangers. In talk, tables and error messages their
+control characters are written as escapes (\\x1b); data for other programs are written as they are.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TextIO
+
+from aetool.errors import AetoolError
+
+# Categories of Unicode: control characters, ends of lines and paragraphs, halves of surrogate pairs
+STEERING = ("Cc", "Zl", "Zp", "Cs")
+# What turns the direction of writing, so that a line reads as another
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+SIGNALS = ("SIGTERM", "SIGHUP")
+
+
+class OutputError(AetoolError):
+    """Standard output takes no more: the disk is full, or it is closed."""
+
+
+def printable(text: str) -> str:
+    """A name or value on one line, with nothing in it that a terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) in STEERING or character in TURNING:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines of talk: on standard output, or err: on standard error."""
+    text = "".join(printable(line) + "\n" for line in lines)
+    if not err:
+        with _to_standard_output():
+            _put(_opened(sys.stdout), text)
+    elif sys.stderr is not None:  # else nobody is there to be told
+        _put(sys.stderr, text)
+
+
+def progress(line: str) -> None:
+    """Print a line of progress over the one before, on standard error."""
+    if sys.stderr is not None:
+        _put(sys.stderr, f"\r{printable(line)}")
+
+
+@contextmanager
+def data() -> Iterator[TextIO]:
+    """Standard output for data: UTF-8, as in a file; on a terminal, as talk."""
+    with _to_standard_output():
+        stream = _opened(sys.stdout)
+        if stream.isatty():
+            lines = io.StringIO()
+            yield lines
+            say(*lines.getvalue().splitlines())
+            return
+        stream.flush()
+        text = io.TextIOWrapper(stream.buffer, "utf-8", "backslashreplace", newline="")
+        try:
+            yield text
+            text.flush()
+        finally:
+            text.detach()
+
+
+@contextmanager
+def _to_standard_output() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # the reader has seen enough
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OutputError(f"standard output: cannot write: {error.strerror or error}") from None
+
+
+def _opened(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return stream
+
+
+def _put(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+# ---- the process
+
+
+class Ended(BaseException):
+    """A signal asks the command to end. status: as a shell has it, 128 and the signal's number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+
+
+def end_like_interrupted() -> None:
+    """Have SIGTERM and SIGHUP end a command as Ctrl-C does: nothing is left half-written. A second
+    one ends it at once. What the parent has ignored (nohup) stays ignored."""
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise Ended(number)
+
+
+def occupy_standard_files() -> None:
+    """Open what is closed of the standard files, so that no file of ours gets their numbers, and
+    takes what a library prints."""
+    number = os.open(os.devnull, os.O_RDWR)
+    while number <= 2:
+        number = os.dup(number)
+    os.close(number)
+
+
+def settle_standard_output() -> OSError | None:
+    """Write what is left for standard output; the error if it cannot be, which is then said once,
+    and not again by the interpreter when it ends."""
+    if sys.stdout is None:
+        return None
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return error
+    return None

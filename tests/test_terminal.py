@@ -1,0 +1,186 @@
+"""What is printed cannot steer a terminal, and what cannot be printed is one line and status 2."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aetool.cli import terminal
+
+ROWS = "".join(f"{i},{i % 7}\n" for i in range(300))
+
+
+def aetool(*args, folder=None, env=(), **more):
+    """A command in a process of its own, with its status, output and errors."""
+    command = [sys.executable, "-m", "aetool", *map(str, args)]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **dict(env)}, check=False, timeout=120,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + ROWS)
+    assert aetool("compress", path, "-q").returncode == 0
+    return path
+
+
+def one_line(done, words=""):
+    """Asserts that a command failed as it should, and said it once."""
+    said = done.stderr.decode()
+    assert done.returncode == 2 and words in said and said.count("\n") == 1, said
+
+
+COMMANDS = (
+    ("compress", "t.csv", "-c"),
+    ("decompress", "t.csv.aez", "-c"),
+    ("decompress", "t.csv.aez", "-o", "/dev/stdout"),
+    ("info", "t.csv.aez"),
+    ("info", "t.csv.aez", "--json"),
+    ("detect", "t.csv", "--all", "-q"),
+    ("detect", "t.csv", "--all", "-q", "--format", "table"),
+    ("detect", "t.csv", "--all", "-q", "--json"),
+    ("doctor",),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_full_or_closed_output_is_one_line(table, tmp_path, command):
+    with Path("/dev/full").open("wb") as full:
+        one_line(aetool(*command, folder=tmp_path, stdout=full), ": cannot write: No space")
+    closed = aetool(*command, folder=tmp_path, stdout=None, preexec_fn=lambda: os.close(1))
+    one_line(closed, ": cannot write: it is closed")
+
+
+def test_a_closed_input_is_one_line(tmp_path):
+    done = aetool(
+        "compress", "-", "-o", tmp_path / "x.aez", stdin=None, preexec_fn=lambda: os.close(0)
+    )
+    one_line(done, "standard input is closed")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_leaves_an_archive_is_said_and_one_of_talk_is_not(table, tmp_path):
+    for command, status, words in (
+        (("decompress", "t.csv.aez", "-c"), 2, "cannot write: Broken pipe"),
+        (("compress", "t.csv", "-c", "-q"), 2, "cannot write: Broken pipe"),
+        (("info", "t.csv.aez"), 0, ""),
+    ):
+        ends = os.pipe()
+        os.close(ends[0])
+        done = aetool(*command, folder=tmp_path, stdout=ends[1])
+        os.close(ends[1])
+        said = done.stderr.decode()
+        assert (done.returncode, words in said) == (status, True), said
+        assert said.count("\n") == (status > 0)
+
+
+@pytest.mark.parametrize("name", ["é", "a\x1b[2J", "b\x1b]0;pwned\x07", "c\x9b1m", "d\u202e", "日"])
+def test_names_do_not_steer_the_terminal_and_data_stay_as_they_are(tmp_path, name):
+    path, model = tmp_path / "t.csv", tmp_path / "m.aem"
+    path.write_text(f"{name},y\n" + "".join(f"{i % 50}.5,{name}{i % 3}\n" for i in range(300)))
+    for env in ({}, {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}):
+        said = b""
+        for command in (
+            ("fit", path, "-p", "pca", "-o", model, "-f"),
+            ("info", model),
+            ("compress", path, "-f"),
+            ("info", f"{path}.aez"),
+            ("detect", path, "-m", model, "--top", 2, "--append", "--format", "table"),
+            ("doctor",),
+        ):
+            done = aetool(*command, env=env)
+            assert done.returncode == 0, done.stderr
+            said += done.stdout + done.stderr
+        (tmp_path / "u.csv").write_text("y\n1\n2\n")
+        for command in (
+            ("detect", tmp_path / "u.csv", "-m", model),
+            ("detect", name),
+            (f"-{name}",),
+        ):
+            done = aetool(*command, env=env)
+            assert done.returncode == 2 and b"Traceback" not in done.stderr, done.stderr
+            said += done.stdout + done.stderr
+        text = said.decode("ascii" if env else "utf-8")
+        assert all(c.isprintable() or c == "\n" for c in text)
+        assert (name in text) == (name.isprintable() and not env)
+        done = aetool("detect", path, "-m", model, "--top", 2, "--append", env=env)
+        assert done.stdout.decode("utf-8").split("\n")[0] == f"row,score,p,why,{name},y"
+        done = aetool("detect", path, "-m", model, "--top", 2, "--append", "--json", env=env)
+        assert name in json.loads(done.stdout)["records"][0]
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("plain é 日", "plain é 日"), ("\x1b[31m", "\\x1b[31m"), ("a\nb\tc\r", "a\\nb\\tc\\r"),
+    ("\u202etxt", "\\u202etxt"), ("\u2028", "\\u2028"), ("\ud83d", "\\ud83d"), ("\x85", "\\x85"),
+    ("no\xa0break 👩\u200d🚀", "no\xa0break 👩\u200d🚀"),
+])  # fmt: skip
+def test_what_is_shown_of_a_value(text, shown):
+    assert terminal.printable(text) == shown
+
+
+def test_a_name_too_long_is_one_line(tmp_path):
+    name = "n" * 248 + ".csv"
+    (tmp_path / name).write_text("a\n1\n2\n")
+    one_line(aetool("compress", name, folder=tmp_path), "File name too long")
+    one_line(aetool("fit", name, "-p", "pca", "-q", "-o", "m" * 300, folder=tmp_path), "too long")
+    done = aetool("compress", name, "-o", "x" * 251 + ".aez", "-q", folder=tmp_path)
+    assert done.returncode == 0, "the longest name that the file system takes"
+    done = aetool("compress", name, "-o", "x" * 251 + ".aez", "-q", "-f", folder=tmp_path)
+    assert done.returncode == 0 and len(list(tmp_path.iterdir())) == 2
+
+
+def test_half_a_surrogate_pair_in_json_is_read(tmp_path):
+    path = tmp_path / "t.jsonl"
+    lines = [json.dumps({"t": "ab"[i % 2], "v": i * 7 % 31}) for i in range(60)]
+    path.write_text(
+        "\n".join([*lines, '{"t":"\\ud83d","v":3,"\\ude00":1}'.replace(',"\\ude00":1', "")])
+    )
+    from aetool.data.sources import open_source
+
+    assert open_source(path).head()["t"].strings()[-2:] == ["b", "\ufffd"]
+    path.write_text('{"t\\udfff": "\\ud83d\\ude00 \\udc00"}\n')
+    found = open_source(path).head()
+    assert found.names == ("t\ufffd",) and found[found.names[0]].strings() == ["😀 \ufffd"]
+    for command in (
+        ("detect", path),
+        ("fit", path, "-p", "pca", "-o", "m.aem"),
+        ("compress", path),
+    ):
+        assert b"Traceback" not in aetool(*command, folder=tmp_path).stderr
+
+
+def test_an_array_without_columns_is_one_line(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((3, 0)))
+    one_line(aetool("detect", tmp_path / "a.npy"), "without columns")
+    one_line(aetool("fit", tmp_path / "a.npy", "-p", "pca"), "without columns")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_ends_a_command_as_interrupted(tmp_path, name):
+    """While it reads a pipe that does not end: its spool has no name, so that not even SIGKILL
+    leaves it."""
+    number = getattr(signal, name)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "aetool", "compress", "-", "-o", str(tmp_path / "x.aez")]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    )  # fmt: skip
+    # what is written is larger than a pipe holds: when it is gone, most of it was read
+    process.stdin.write(b"a,b\n" + ROWS.encode() * 1000)
+    process.stdin.flush()
+    assert list(scratch.iterdir()) == []
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and said.strip().count(b"\n") == 0
+    assert b"nothing was written" in said
+    assert list(scratch.iterdir()) == [] and not (tmp_path / "x.aez").exists()
