@@ -413,7 +413,7 @@ def test_archives_from_the_shell(tmp_path, air):
     said = run("info", "b.aez").stdout.decode()
     assert "fidelity         bounded" in said and "coders:" in said
     bad = bytearray((tmp_path / "t.aez").read_bytes())
-    bad[-20] ^= 1
+    bad[-2] ^= 1  # of its digest
     (tmp_path / "bad.aez").write_bytes(bad)
     assert (
         run("decompress", "bad.aez", "-o", "x.csv").returncode == 1
@@ -422,6 +422,10 @@ def test_archives_from_the_shell(tmp_path, air):
     found = run("decompress", "bad.aez", "-o", "x.csv", "--recover")
     assert found.returncode == 1 and b"lost: its digest" in found.stderr
     assert (tmp_path / "x.csv").read_bytes() == air.read_bytes()
+    bad[-20] ^= 1  # and of its only block
+    (tmp_path / "bad.aez").write_bytes(bad)
+    found = run("decompress", "bad.aez", "-o", "y.csv", "--recover")
+    assert found.returncode == 1 and not (tmp_path / "y.csv").exists()
 
 
 def test_a_model_for_many_small_files(tmp_path, air, capsys):

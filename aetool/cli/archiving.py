@@ -139,6 +139,7 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
 )
 @click.option("--columns", multiple=True, metavar="COL[,COL]", help="Only these columns.")
 @click.option("--recover", is_flag=True, help="Leave out what is damaged, say what, exit with 1.")
+@options.max_output
 @options.device
 @options.force
 @options.quiet
@@ -172,6 +173,7 @@ def decompress(
                 lost=lost if recover else None,
                 force=given["force"],
                 device=given["device"],
+                max_output=options.size(given["max_output"], "--max-output"),
             )
         except AetoolError as error:
             say_error(error)

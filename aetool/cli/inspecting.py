@@ -120,8 +120,9 @@ def _finite(value: Any) -> Any:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options.model
+@options.max_output
 @options.quiet
-def verify(files: tuple[str, ...], model: str | None, quiet: bool) -> int:
+def verify(files: tuple[str, ...], model: str | None, max_output: str | None, quiet: bool) -> int:
     """Check every byte of each FILE, a model or an archive. Exit status 1 if one is damaged."""
     from aetool.cli import say_error
     from aetool.errors import AetoolError
@@ -131,7 +132,8 @@ def verify(files: tuple[str, ...], model: str | None, quiet: bool) -> int:
     worst = 0
     for file in files:
         try:
-            found = inspecting.verify(file, bundle)
+            most = options.size(max_output, "--max-output")
+            found = inspecting.verify(file, bundle, most)
         except AetoolError as error:
             say_error(error)
             damaged = isinstance(error, BundleError)

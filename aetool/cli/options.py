@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.operations import FitOptions
 
+# what a unit multiplies by, as a power of two
+UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 F = TypeVar("F", bound=Callable[..., Any])
 
 device = click.option(
@@ -24,6 +26,9 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors
 force = click.option("-f", "--force", is_flag=True, help="Replace files that exist.")
 model = click.option(
     "-m", "--model", envvar="AETOOL_MODEL", help="The model, a .aem file [$AETOOL_MODEL]."
+)
+max_output = click.option(
+    "--max-output", metavar="BYTES", help="Restore at most so much, such as 500M or 20G."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -127,6 +132,19 @@ def needed_model(path: str | None) -> Bundle:
     if found is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
     return found
+
+
+def size(text: str | None, option: str) -> int | None:
+    """A number of bytes such as 500000, 64M or 2G; None if there is none."""
+    if text is None:
+        return None
+    unit = text[-1:].upper()
+    if unit not in UNITS:
+        unit = ""
+    digits = text.removesuffix(text[-1]) if unit else text
+    if not digits.isdecimal() or not digits.isascii():
+        raise ParamError(f"{option} {text}: write a number of bytes such as 500000, 64M or 2G")
+    return int(digits) << UNITS[unit]
 
 
 def percent(text: str | None, option: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +202,7 @@ class Archive:
             digest.update(found.content)
             inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
             yield found, inside
-        if whole and not self.content.hashes_bytes and not self.lost:
+        if whole and not self.content.hashes_bytes and self._complete:
             self.reader.check_whole(digest.digest())
 
     def _block(self, number: int) -> tuple[int, Block | ArchiveError]:
@@ -242,9 +243,13 @@ class Archive:
             if self.content.hashes_bytes:
                 digest.update(piece)
             yield piece
-        whole = (first, last) == (0, self.rows) and wanted is None and not self.lost
+        whole = (first, last) == (0, self.rows) and wanted is None and self._complete
         if whole and self.content.hashes_bytes:
             self.reader.check_whole(digest.digest())
+
+    @property
+    def _complete(self) -> bool:
+        return not self.lost or self.reader.unsure
 
     def _check_output(self, size: int) -> None:
         if self.max_output is not None and size > self.max_output:
@@ -291,5 +296,16 @@ class Archive:
     def check(self) -> None:
         """Restores everything, as decompressing does, and keeps nothing of it; ArchiveError at the
         first part that is not as its digest says."""
-        for _ in self.content.checked(self):
-            pass
+        with self.sensible():
+            for _ in self.content.checked(self):
+                pass
+
+    @contextmanager
+    def sensible(self) -> Iterator[None]:
+        """What the archive says that makes no sense is damage, not a bug."""
+        try:
+            yield
+        except MemoryError:
+            raise self.reader.damaged("it asks for more memory than there is") from None
+        except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:
+            raise self.reader.damaged(f"its header does not fit ({error!r})") from None

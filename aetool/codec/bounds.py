@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.codec import spans, textual
 from aetool.codec.records import Layout
@@ -13,6 +14,7 @@ from aetool.csv.fields import fields
 from aetool.data.table import Bytes
 from aetool.model import Int
 
+Rows = npt.NDArray[np.bool_]
 SAFE = 1 << 62  # whole numbers below it can be subtracted in 64 bits
 
 
@@ -27,7 +29,7 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
     bounds = [layout.bounds.get(name) for name in layout.names]
     for bound, column, other in zip([*bounds, None], before, after, strict=True):
         within = bound is not None and column.near(other, bound)
-        if not within and column.cells() != other.cells():
+        if not within and not column.same(other):
             return False
     return True
 
@@ -55,9 +57,17 @@ class Column:
         self.start = start
         self.stop = stop
 
-    def cells(self) -> list[bytes]:
-        """The cells' bytes."""
-        return spans.cells_of(self.text, self.start, self.stop)
+    def only(self, rows: Rows) -> Column:
+        """Some of the cells."""
+        return Column(self.text, self.start[rows], self.stop[rows])
+
+    def same(self, other: Column) -> bool:
+        """Whether all cells have the same bytes."""
+        length = self.stop - self.start
+        if not np.array_equal(length, other.stop - other.start):
+            return False
+        own = spans.weave(self.text, self.start.astype(np.int64), length)
+        return np.array_equal(own, spans.weave(other.text, other.start.astype(np.int64), length))
 
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
         """(digits, form) of each cell, see spans.numbers."""
@@ -71,11 +81,8 @@ class Column:
         value, form = self.numbers(*affixes)
         value_again, form_again = other.numbers(*affixes)
         number = (form >= 0) & (form_again >= 0)
-        cells = self.cells()
-        cells_again = other.cells()
-        for row in np.flatnonzero(~number).tolist():
-            if cells[row] != cells_again[row]:
-                return False
+        if not self.only(~number).same(other.only(~number)):
+            return False
         before = Decimals(value[number], form[number])
         after = Decimals(value_again[number], form_again[number])
         return before.near(after, bound)

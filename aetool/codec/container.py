@@ -246,6 +246,7 @@ class Reader:
     def __init__(self, path: Path, lenient: bool = False, name: str = "") -> None:
         self.path = Path(name or path)  # as messages call it
         self.lost: list[str] = []
+        self.unsure = False  # whether all is there, but nothing but the whole's digest says so
         self.header: dict[str, Any] = {}
         self.header_seal = b""
         self.model = bytes(16)  # how the sha256 of the model begins that is needed
@@ -345,7 +346,8 @@ class Reader:
         if digest(data[:end]) != data[end:]:
             if not lenient:
                 raise self.damaged("its digest does not match")
-            self.lost.append("its digest (names and values may be wrong)")
+            self.unsure = True
+            self.lost.append("its digest (values match one of their own; names may be wrong)")
         at = _START.size
         if data[at - 1] & NAMED:
             self.model, at = data[at : at + 16], at + 16

@@ -101,7 +101,7 @@ class ExactJob:
         try:
             with Archive(path_of(file), self.model) as archive:
                 self.content.compare(archive)
-        except (ArchiveError, DataError):
+        except (ArchiveError, DataError, ValueError):
             self._refuse_changed()
             raise
         self._refuse_changed()

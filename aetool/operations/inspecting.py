@@ -214,10 +214,15 @@ def feature_names(model: Bundle) -> list[str]:
     return names
 
 
-def verify(path: str | os.PathLike[str], model: Bundle | None = None) -> dict[str, Any]:
-    """Check every byte of a bundle or an archive, decoding all blocks; raises if it is damaged."""
+def verify(
+    path: str | os.PathLike[str], model: Bundle | None = None, max_output: int | None = None
+) -> dict[str, Any]:
+    """Check every byte of a bundle or an archive, decoding all blocks; raises if it is damaged.
+
+    max_output: bytes that an archive may restore at most, as of `decompress`.
+    """
     if is_archive(path):
-        with Archive(path, model) as archive:
+        with Archive(path, model, max_output=max_output) as archive:
             archive.check()
             found = {"archive": archive.mode, "rows": archive.rows}
             if archive.mode == LOSSY and archive.has_model:

@@ -33,21 +33,21 @@ def decompress(
     lost: list[str] | None = None,
     force: bool = False,
     device: str = "auto",
+    max_output: int | None = None,
 ) -> Path:
     """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
 
     rows: (first, last) 0-based, last exclusive; None: to the end. columns: only these, of a table.
-    lost: a list that takes what is damaged and left out; without one, damage is an error. Returns
-    where it was written; nothing is left behind on failure.
+    lost: a list that takes what is damaged and left out; without one, damage is an error.
+    max_output: bytes that may be restored at most (None: as many as are sensible for an archive of
+    its size). Returns where it was written; nothing is left behind on failure.
     """
-    with Archive(path, model, device, lenient=lost is not None) as archive:
-        try:
+    with Archive(path, model, device, lost is not None, max_output) as archive:
+        with archive.sensible():
             written = _decompress(archive, path, out, rows, columns, force)
-            if lost is not None:
-                lost += archive.lost
-            return written
-        except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:
-            raise archive.reader.damaged(f"its header does not fit ({error!r})") from None
+        if lost is not None:
+            lost += archive.lost
+        return written
 
 
 def _decompress(

@@ -1,10 +1,11 @@
-"""Makes the golden archives of this version of the format, and its test vectors, all in one command;
-once a version is released, never again.
+"""Makes the golden archives of this version of the format, its test vectors, and what FORMAT.md shows
+of them, all in one command; once a version is released, never again.
 
 python tests/golden/make.py
 """
 
 import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from PIL import Image
 
 from aetool import bundle as bundles
 from aetool import operations
-from aetool.codec import planning
+from aetool.canonical import canonical
+from aetool.codec import container, planning
+from aetool.codec.blobs import read_varint
 from aetool.operations import CompressOptions, FitOptions
 
 HOME = Path(__file__).parent / "3.0"
@@ -46,6 +49,53 @@ def pictures(folder):
         pixels = rng.integers(0, 9, shape).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{name}.png")
     Image.fromarray(rng.integers(0, 255, (5, 5, 3)).astype(np.uint8)).save(folder / "d.jpg")
+
+
+def example(data):
+    """The small archive, field by field, as FORMAT.md shows it."""
+    _, at = read_varint(data, 10)
+    rows_end = at
+    size, at = read_varint(data, at)
+    words_end = at + size
+    head_size, at_of_description = read_varint(data, words_end)
+    description_end = at_of_description + head_size
+    facts, header = container.inflate(data[at:words_end])
+    description = container.inflate(data[at_of_description:description_end])
+    fields = [
+        (0, 8, "magic"),
+        (8, 10, "version 3; layout: one piece, no model"),
+        (10, rows_end, "rows"),
+        (rows_end, at, f"{size} bytes of words follow"),
+        (at, words_end, f"`{canonical([facts, header]).decode()}`"),
+        (words_end, at_of_description, f"the payload; {head_size} bytes of words follow"),
+        (at_of_description, description_end, f"`{canonical(description).decode()}`"),
+        (description_end, description_end + 1, "one part, the joined streams, which has bytes"),
+        (description_end + 1, description_end + 2, "its length"),
+        (description_end + 2, len(data) - 16, "no rANS, as each alphabet is 1; no raw bits"),
+        (len(data) - 16, len(data) - 8, "sha256 of `a,b`, LF, `1,2`, LF begins so"),
+        (len(data) - 8, len(data), "digest of everything before"),
+    ]
+    lines = ["| at | bytes | is |", "|--:|---|---|"]
+    for first, last, meaning in fields:
+        shown = data[first:last].hex(" ").upper()
+        lines.append(f"| {first} | `{shown}` | {meaning} |")
+    return "\n".join(lines)
+
+
+def fill_in(page):
+    """Writes the example and the dictionary into FORMAT.md."""
+    words = container.WORDS.decode()
+    lines = [words[i : i + 96] for i in range(0, len(words), 96)]
+    fresh = {
+        "EXAMPLE": example((HOME / "tiny.aez").read_bytes()),
+        "WORDS": "\n".join(["```", *lines, "```"]),
+    }
+    text = page.read_text()
+    for name, content in fresh.items():
+        between = re.compile(f"(<!-- {name} -->\n).*?(<!-- -->)", re.DOTALL)
+        text, count = between.subn(lambda m, c=content: f"{m[1]}{c}\n{m[2]}", text)
+        assert count == 1, name
+    page.write_text(text)
 
 
 def main():
@@ -82,6 +132,7 @@ def main():
     ):
         operations.compress(HOME / source, HOME / f"{name}.aez", given, CompressOptions(**options))
     operations.decompress(HOME / "bounded.aez", HOME / "bounded.csv")
+    fill_in(Path(container.__file__).parent / "FORMAT.md")
     subprocess.run([sys.executable, Path(__file__).parent / "vectors.py"], check=True)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from aetool.codec import bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aetool.codec.archive import Archive
+
+
+class WrittenItem(NamedTuple):
+    """An item as it was read first: its bytes, in UTF-8, and how many blocks it became."""
+
+    size: int
+    blocks: int
 
 
 @dataclass(eq=False)
@@ -61,6 +69,7 @@ class TextTable(Content):
             raise ValueError("a table in text has a head and names")
         self.head, self.given_names, self.shared = head, names, shared
         self.origin = origin
+        self._written: list[WrittenItem] = []
 
     def header(self) -> dict[str, Json]:
         header = super().header()
@@ -122,6 +131,7 @@ class TextTable(Content):
 
     def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
         assert self.origin is not None
+        self._written.append(WrittenItem(len(item), len(encoded)))
         rounded = self.mode == BOUNDED
         text = b"".join(block.restored for block in encoded) if rounded else item
         yield encodings.original(text, self.origin.encoding)
@@ -130,30 +140,36 @@ class TextTable(Content):
         """Byte by byte; within bounds record by record, the other columns byte by byte."""
         assert self.origin is not None
         if self.mode == BOUNDED:
-            self._compare_within_bounds(archive)
+            with encodings.utf8(self.origin.stream(), self.origin.encoding) as stream:
+                self._compare_within_bounds(archive, stream)
+                self._compare_end(stream)
             return
         with self.origin.stream() as stream:
             for piece in archive.pieces(0, archive.rows):
                 if read_exactly(stream, len(piece)) != piece:
                     raise self.differs("a record")
-            if stream.read(1):
-                raise self.differs("the end of the text")
+            self._compare_end(stream)
 
-    def _compare_within_bounds(self, archive: Archive) -> None:
+    def _compare_end(self, stream: BinaryIO) -> None:
+        if stream.read(1):
+            raise self.differs("the end of the text")
+
+    def _compare_within_bounds(self, archive: Archive, stream: BinaryIO) -> None:
+        head = self._head_of(self._layout)
+        if read_exactly(stream, len(head)) != head:
+            raise self.differs("the header record")
         stored = archive.blocks(0, archive.rows)
-        for item in self.items():
+        for item in self._written:
             # numbers of one block are bounded together: records are cut as blocks hold them
-            edges = [*begins(item, self._layout.rule).tolist(), len(item)]
-            row = 0
-            while row < len(edges) - 1:
-                block, inside = next(stored, (None, slice(0)))
-                if block is None or row + block.rows >= len(edges):
-                    raise self.differs("the number of records")
-                source = item[edges[row] : edges[row + block.rows]]
-                restored = self.decode(archive, block, inside, None)
+            found = [block for block, _ in itertools.islice(stored, item.blocks)]
+            text = read_exactly(stream, item.size)
+            sources = cut_as([block.rows for block in found], text, self._layout.rule)
+            if len(sources) != len(found):
+                raise self.differs("the number of records")
+            for block, source in zip(found, sources, strict=True):
+                restored = self.decode(archive, block, slice(0, block.rows), None)
                 if not bounds.holds(source, restored, self._layout):
                     raise self.differs("a number, within its bound,")
-                row += block.rows
         if next(stored, None) is not None:
             raise self.differs("the number of records")
 
@@ -217,3 +233,14 @@ class TextTable(Content):
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         text = b"".join(self._utf8_pieces(archive, first, last))
         return writers.frame_of_text(text, self.format(archive), self.names(archive))
+
+
+def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
+    """Text cut behind so many records each; none where it has not these records in all."""
+    if len(rows) == 1:
+        return [text]
+    places = [*begins(text, rule).tolist(), len(text)]
+    edges = list(itertools.accumulate(rows, initial=0))
+    if edges[-1] != len(places) - 1:
+        return []
+    return [text[places[first] : places[last]] for first, last in itertools.pairwise(edges)]

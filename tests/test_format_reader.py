@@ -1,0 +1,112 @@
+"""FORMAT.md is enough: a reader that was written from it restores every golden archive."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from aetool.codec import container
+from aetool.codec.archive import Archive
+from tests import format_reader
+
+HOME = Path(__file__).parent / "golden" / "3.0"
+PAGE = Path(container.__file__).parent / "FORMAT.md"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return (HOME / "model.aem").read_bytes()
+
+
+def restored(name, model):
+    return format_reader.restore((HOME / f"{name}.aez").read_bytes(), model)
+
+
+@pytest.mark.parametrize(
+    "name,expected",
+    [
+        ("text", "table.csv"), ("tiny", "tiny.csv"), ("ragged", "ragged.csv"), ("blocks", "table.csv"),
+        ("long", "long.csv"), ("bounded", "bounded.csv"), ("shared", "table.csv"),
+        ("bytes", "table.parquet"),
+    ],
+)  # fmt: skip
+def test_text_and_files(name, expected, model):
+    assert restored(name, model) == (HOME / expected).read_bytes()
+
+
+def test_pictures(model):
+    pixels = np.load(HOME / "pictures.npy")
+    np.testing.assert_array_equal(restored("pictures", model)[:, 0], pixels)
+
+
+def test_folders(model):
+    files = restored("folder", model)
+    assert sorted(files) == ["a.png", "b.png", "c.png", "d.jpg"]
+    assert files.pop("d.jpg") == (HOME / "folder" / "d.jpg").read_bytes()
+    for name, (mode, pixels) in files.items():
+        picture = Image.open(HOME / "folder" / name)
+        assert picture.mode == mode
+        flat = pixels[0] if mode == "L" else pixels.transpose(1, 2, 0)
+        np.testing.assert_array_equal(flat, np.asarray(picture))
+
+
+def test_typed_tables(model):
+    frame = pd.read_parquet(HOME / "table.parquet")
+    columns = restored("typed", model)
+    assert list(columns) == list(frame)
+    for name, values in columns.items():
+        expected = frame[name].to_numpy()
+        if expected.dtype.kind in "if":
+            np.testing.assert_array_equal(np.array(values), expected)
+        else:
+            assert values == frame[name].tolist()
+
+
+def test_lossy_tables(model):
+    columns = restored("lossy", model)
+    with Archive(HOME / "lossy.aez", format_reader_model(model)) as archive:
+        frame = archive.to_pandas()
+    assert list(columns) == list(frame)
+    for name, values in columns.items():
+        ours = [None if v != v else v for v in frame[name].tolist()]
+        assert len(ours) == len(values)
+        for a, b in zip(ours, values, strict=True):
+            same = a == b or (isinstance(a, float) and abs(a - b) < 0.11)
+            assert same or (a is None and b is None), name
+
+
+def format_reader_model(data):
+    from aetool import bundle
+
+    return bundle.from_bytes(data, "model")
+
+
+def test_every_golden_archive_is_read():
+    read = {"text", "tiny", "ragged", "blocks", "long", "bounded", "shared", "bytes", "pictures",
+            "folder", "typed", "lossy"}  # fmt: skip
+    assert {path.stem for path in HOME.glob("*.aez")} == read
+
+
+def test_the_reader_imports_nothing_of_the_program():
+    text = Path(format_reader.__file__).read_text()
+    assert not re.search(r"^\s*(from|import) (aetool|tests)", text, re.MULTILINE)
+
+
+def test_the_page_has_the_dictionary_of_the_program():
+    assert format_reader.WORDS == container.WORDS
+
+
+@pytest.mark.parametrize("name", ["tiny", "blocks", "long"])
+def test_the_reader_notices_what_is_wrong(name, model):
+    data = (HOME / f"{name}.aez").read_bytes()
+    for at in range(0, len(data), max(1, len(data) // 60)):
+        bad = bytearray(data)
+        bad[at] ^= 1 << at % 8
+        try:
+            format_reader.restore(bytes(bad), model)
+        except Exception:
+            continue
+        raise AssertionError(f"byte {at} is read as if it were whole")
