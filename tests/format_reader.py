@@ -421,9 +421,13 @@ def restore(data, model=None):
         if found and found[0][0]["k"] == "bytes" and name in ("text", "bytes"):
             out += blob(found[0][4])
         elif name == "text":
-            ends = about.get("e", shared.get("format", {"newline": "\n"})["newline"]).encode()
-            columns = zip(*(text_cells(*column) for column in found), strict=True)
-            out += b"".join(form["delimiter"].encode().join(row) + ends for row in columns)
+            usual = about.get("e", shared.get("format", {"newline": "\n"})["newline"])
+            tails = [usual.encode()] * (rows - 1) + [about.get("l", usual).encode()]
+            if "t" in about:
+                tails = text_cells(*found.pop())
+            lines = zip(*(text_cells(*column) for column in found), strict=True)
+            delimiter = form["delimiter"].encode()
+            out += b"".join(delimiter.join(a) + b for a, b in zip(lines, tails, strict=True))
         elif "shape" in about:
             c, h, w = about["shape"]
             pixels = np.array([values for _, _, values, _, _ in found]).reshape(h, c, rows, w)
@@ -442,7 +446,9 @@ def restore(data, model=None):
             gain(frame, lossy(header, found, rows, sections.get("model", model)))
         digest.update(about["digest"])
     if isinstance(out, bytes) and name in ("text", "bytes"):
-        out = out[: len(out) - facts.get("cut", 0)]
+        if name == "text" and form.get("encoding", "utf-8").startswith("utf-"):
+            wide, lone = form.get("encoding", "utf-8"), "surrogatepass"
+            out = out if wide == "utf-8" else out.decode("utf-8", lone).encode(wide, lone)
         digest = hashlib.sha256(out)
     check(digest.digest()[: len(whole)] == whole, "the digest of the whole")
     return frame if name not in ("text", "bytes", "pixels") else out

@@ -30,7 +30,7 @@ def restored(name, model):
     [
         ("text", "table.csv"), ("tiny", "tiny.csv"), ("ragged", "ragged.csv"), ("blocks", "table.csv"),
         ("long", "long.csv"), ("bounded", "bounded.csv"), ("shared", "table.csv"),
-        ("bytes", "table.parquet"),
+        ("bytes", "table.parquet"), ("ends", "ends.csv"), ("wide", "wide.csv"),
     ],
 )  # fmt: skip
 def test_text_and_files(name, expected, model):
@@ -86,7 +86,7 @@ def format_reader_model(data):
 
 def test_every_golden_archive_is_read():
     read = {"text", "tiny", "ragged", "blocks", "long", "bounded", "shared", "bytes", "pictures",
-            "folder", "typed", "lossy"}  # fmt: skip
+            "folder", "typed", "lossy", "ends", "wide"}  # fmt: skip
     assert {path.stem for path in HOME.glob("*.aez")} == read
 
 

@@ -107,6 +107,8 @@ def main():
     frame.to_parquet(HOME / "table.parquet")
     (HOME / "tiny.csv").write_text("a,b\n1,2\n")
     (HOME / "ragged.csv").write_text("a,b\n1,2\n3\n4,5,6\n")
+    (HOME / "ends.csv").write_bytes(b"a,b\r\n1,2\r\n3,4\n5,6\r\n\r\n7,8")
+    (HOME / "wide.csv").write_bytes('a,b\r\n1,"x\r\ny"\r\n2,é\r\n'.encode("utf-16"))
     long = np.random.default_rng(2).integers(0, 50, (4200, 2)).cumsum(axis=0)
     (HOME / "long.csv").write_text("x,y\n" + "".join(f"{a},{b}.5\n" for a, b in long))
     rng = np.random.default_rng(3)
@@ -121,6 +123,8 @@ def main():
         ("tiny", "tiny.csv", None, {}),
         ("ragged", "ragged.csv", None, {}),
         ("long", "long.csv", None, {}),
+        ("ends", "ends.csv", None, {}),
+        ("wide", "wide.csv", None, {}),
         ("blocks", "table.csv", None, {"effort": SMALL_BLOCKS}),
         ("typed", "table.parquet", None, {}),
         ("bounded", "table.csv", None, {"max_error": {"": "5%"}}),

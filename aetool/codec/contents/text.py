@@ -162,6 +162,7 @@ class TextTable(Content):
         for item in self._written:
             # numbers of one block are bounded together: records are cut as blocks hold them
             found = [block for block, _ in itertools.islice(stored, item.blocks)]
+            # read anew, without being cut again: as many bytes as there were
             text = read_exactly(stream, item.size)
             sources = cut_as([block.rows for block in found], text, self._layout.rule)
             if len(sources) != len(found):
