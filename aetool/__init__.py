@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
     from aetool.api import Bundle as Bundle
+    from aetool.api import compress as compress
+    from aetool.api import decompress as decompress
+    from aetool.api import detect as detect
     from aetool.api import fit as fit
     from aetool.api import load as load
     from aetool.api import open_archive as open
     from aetool.codec.archive import Archive as Archive
+    from aetool.errors import AetoolError as AetoolError
     from aetool.hookspecs import hookimpl as hookimpl
     from aetool.model import Continuous as Continuous
     from aetool.model import Discrete as Discrete
@@ -27,6 +31,7 @@ if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AetoolError": "aetool.errors",
     "Archive": "aetool.codec.archive",
     "Bundle": "aetool.api",
     "Continuous": "aetool.model",
@@ -36,6 +41,9 @@ _HOMES = {
     "NetParams": "aetool.model",
     "Reader": "aetool.model",
     "Spec": "aetool.model",
+    "compress": "aetool.api",
+    "decompress": "aetool.api",
+    "detect": "aetool.api",
     "fit": "aetool.api",
     "hookimpl": "aetool.hookspecs",
     "load": "aetool.api",

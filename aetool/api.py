@@ -1,41 +1,47 @@
-"""The Python face: fit, load and open, and bundles with methods."""
+"""The Python face: the verbs of the command line, and bundles with methods."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
+import pathlib
 from typing import TYPE_CHECKING, Any
 
 from aetool import bundle as bundles
 from aetool import operations
+from aetool.codec import planning
 from aetool.codec.archive import Archive
-from aetool.operations import CompressOptions, FitOptions
+from aetool.errors import ParamError
+from aetool.operations import CompressOptions, FitOptions, archiving
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Path = str | os.PathLike[str]
+Model = bundles.Bundle | Path  # a fitted model, or where it is
+Data = Any  # a DataFrame, or a path
+Option = Any  # what each takes is said where it is declared
+Figures = dict[str, Any]
 
 
 class Bundle(bundles.Bundle):
     """A fitted model; see aetool.fit and aetool.load, which make one."""
 
-    def detect(self, data: Any, **options: Any) -> pd.DataFrame:
-        """Every record (row, score, p, why, anomaly), on the caller's own index.
+    def detect(self, data: Data, **options: Option) -> pd.DataFrame:
+        """aetool.detect with this model."""
+        return detect(data, self, **options)
 
-        data: a DataFrame, or a path. options: as aetool.operations.detect; all_rows=False gives
-        the anomalies alone.
-        """
-        return operations.detect(data, self, **{"all_rows": True, **options}).frame()
-
-    def calibrate(self, data: Any = None, fpr: float | None = None) -> Bundle:
+    def calibrate(self, data: Data = None, fpr: float | None = None) -> Bundle:
         """This model with a threshold that flags this part of ordinary records, counted on data, a
         DataFrame or a path of ordinary records that were not fitted; or on those held out."""
         return _dressed(operations.calibrated(self, data, fpr))
 
-    def score(self, data: Any, device: str = "auto") -> Any:
+    def score(self, data: Data, device: str = "auto") -> Any:
         """(rows,) float64: the score of each record, in `unit`; larger is more anomalous."""
         return operations.score(data, self, device)
 
-    def encode(self, data: Any, device: str = "auto") -> Any:
+    def encode(self, data: Data, device: str = "auto") -> Any:
         """(rows, latent) float32: the code of each record."""
         return operations.encode(data, self, device)
 
@@ -43,53 +49,128 @@ class Bundle(bundles.Bundle):
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8."""
         return operations.decode(codes, self, device)
 
-    def denoise(self, data: Any, path: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
+    def denoise(self, data: Data, path: Path, **options: Option) -> Figures:
         """Write the restored records of data; options: as DenoiseOptions. Returns figures."""
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
-    def sample(self, count: int | None = None, **options: Any) -> Any:
+    def sample(self, count: int | None = None, **options: Option) -> Any:
         """New records, or with like=data records near those: a DataFrame, or pictures (rows, C, H,
         W) uint8. options: as SampleOptions."""
         return operations.sample(self, operations.SampleOptions(count, **options))
 
-    def similar(self, query: Any, data: Any, **options: Any) -> pd.DataFrame:
+    def similar(self, query: Data, data: Data, **options: Option) -> pd.DataFrame:
         """The records of data nearest to each record of query: query, rank and row (from 1) and
         distance. data: a DataFrame, a path, or an archive that stores codes. options: as
         SearchOptions."""
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 
-    def compress(self, data: Any, path: str | os.PathLike[str], **options: Any) -> dict[str, Any]:
-        """Write an archive of data by this model's code, or an exact or bounded one where that is
-        smaller at no more error; options: as CompressOptions (lossy_only=True keeps the code, and
-        lossy=False is lossless). Returns its figures."""
-        chosen = CompressOptions(**{"lossy": True, **options})
-        return operations.compress(data, path, self, chosen)
+    def compress(self, data: Data, path: Path | None = None, **options: Option) -> Figures:
+        """aetool.compress with this model: lossless, and with lossy=True by this model's code."""
+        return compress(data, path, self, **options)
+
+
+def detect(data: Data, model: Model | None = None, **options: Option) -> pd.DataFrame:
+    """Every record of a DataFrame or a path, on the caller's own index: row (from 1), score, p,
+    why, and anomaly, whether it is flagged.
+
+    Without a model one is learned from the data themselves. options: as
+    aetool.operations.detect (fpr=0.01, top=10, ...; all_rows=False gives the anomalies alone), and
+    without a model those of aetool.fit. Raises AetoolError.
+    """
+    known = inspect.signature(operations.detect).parameters
+    chosen = {name: value for name, value in options.items() if name in known}
+    of_fit = {name: value for name, value in options.items() if name not in known}
+    bundle = _bundle_of(model)
+    if bundle is None:
+        chosen.setdefault("fit", _fit_options(**of_fit))
+    elif of_fit:
+        raise ParamError(f"{', '.join(of_fit)}: of a fit; they cannot change the model given")
+    return operations.detect(data, bundle, **{"all_rows": True, **chosen}).frame()
+
+
+def compress(
+    data: Data, path: Path | None = None, model: Model | None = None, **options: Option
+) -> Figures:
+    """Write an archive of a DataFrame or a path, and return its figures. Lossless, unless max_error
+    or lossy says otherwise.
+
+    path: where to [data.aez, for a path]. model: what a model knows makes the archive smaller.
+    options: as CompressOptions, of which max_error may be "1%" or 0.5 for all columns or a
+    dictionary by column, and effort "fast" or "best"; lossy=True takes the model's code, or an
+    exact or bounded archive where that is smaller at no more error. Raises AetoolError.
+    """
+    if path is None:
+        if not isinstance(data, str | os.PathLike):
+            raise ParamError("a DataFrame has no name: say where to write its archive")
+        path = archiving.default_name(data)
+    effort = options.get("effort")
+    if isinstance(effort, str):
+        efforts = {"fast": planning.FAST, "default": planning.DEFAULT, "best": planning.BEST}
+        if effort not in efforts:
+            raise ParamError(f"effort must be {', '.join(efforts)}; got {effort!r}")
+        options["effort"] = efforts[effort]
+    bound = options.get("max_error")
+    if isinstance(bound, str | float | int):
+        options["max_error"] = {"": str(bound)}
+    elif isinstance(bound, dict):
+        options["max_error"] = {name: str(error) for name, error in bound.items()}
+    return operations.compress(data, path, _bundle_of(model), CompressOptions(**options))
+
+
+def decompress(
+    path: Path,
+    out: Path | None = None,
+    model: Model | None = None,
+    rows: slice | tuple[int, int] | None = None,
+    **options: Option,
+) -> pathlib.Path:
+    """Restore an archive to a file, or to a folder; returns where.
+
+    out: where to [path without .aez]. rows: slice(a, b), records counted from 0, without b.
+    options: columns, force, device, lost, as aetool.operations.decompress. Raises AetoolError. To
+    have the records in Python, see aetool.open.
+    """
+    if isinstance(rows, slice):
+        with Archive(path) as archive:
+            first, last, step = rows.indices(archive.rows)
+        if step != 1:
+            raise ParamError(f"rows are restored one after the other, not by steps of {step}")
+        rows = first, max(first, last)
+    return operations.decompress(path, out, model=_bundle_of(model), rows=rows, **options)
+
+
+def _bundle_of(model: Model | None) -> bundles.Bundle | None:
+    if model is None or isinstance(model, bundles.Bundle):
+        return model
+    return bundles.load(model)
 
 
 def _dressed(plain: bundles.Bundle) -> Bundle:
     return Bundle(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)})
 
 
-def fit(data: Any, plugin: str | None = None, **params: Any) -> Bundle:
+def fit(data: Data, plugin: str | None = None, **params: Option) -> Bundle:
     """Fit a model on a DataFrame, a path, or a list of paths.
 
     params: parameters of the model (latent=8, ...) and fields of FitOptions (label, normal, drop,
     seed, ...), told apart by name. Raises AetoolError.
     """
-    known = {f.name for f in dataclasses.fields(FitOptions)} - {"plugin", "params"}
-    options = {k: v for k, v in params.items() if k in known}
-    rest = {k: v for k, v in params.items() if k not in known}
-    return _dressed(operations.fit(data, FitOptions(plugin=plugin, params=rest, **options)))
+    return _dressed(operations.fit(data, _fit_options(plugin, **params)))
 
 
-def load(path: str | os.PathLike[str]) -> Bundle:
+def _fit_options(plugin: str | None = None, **params: Option) -> FitOptions:
+    known = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
+    options = {name: value for name, value in params.items() if name in known}
+    rest = {name: value for name, value in params.items() if name not in known}
+    return FitOptions(plugin=plugin, params=rest, **options)
+
+
+def load(path: Path) -> Bundle:
     """The bundle in a .aem file. Runs no code from it; raises BundleError if it is damaged."""
     return _dressed(bundles.load(path))
 
 
-def open_archive(
-    path: str | os.PathLike[str], model: bundles.Bundle | None = None, device: str = "auto"
-) -> Archive:
+def open_archive(path: Path, model: bundles.Bundle | None = None, device: str = "auto") -> Archive:
     """An archive, verified, for archive[a:b] and archive.to_pandas(); close it, or use `with`."""
     return Archive(path, model, device)

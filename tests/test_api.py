@@ -1,5 +1,7 @@
 """From Python: DataFrames in and out, on their own index."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,3 +101,75 @@ def test_a_frame_is_drawn_looked_up_and_restored_with_its_own_types(frame, tmp_p
     back = pd.read_parquet(tmp_path / "filled.parquet")
     assert figures["filled"] == int(frame[["n", "f", "c"]].isna().sum().sum())
     assert not back[["n", "f", "c"]].isna().any(axis=None)
+
+
+def cells(frame):
+    return [tuple(None if pd.isna(v) else v for v in row) for row in frame.itertuples(index=False)]
+
+
+def test_compress_is_lossless_unless_asked_and_open_gives_the_frame_back(frame, tmp_path):
+    numbers = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)), columns=list("abc"))
+    model = aetool.fit(numbers, plugin="pca", latent=1)
+    for name, figures in (
+        ("top.aez", aetool.compress(numbers, tmp_path / "top.aez")),
+        ("model.aez", model.compress(numbers, tmp_path / "model.aez")),
+    ):
+        assert figures["fidelity"] == "values"
+        with aetool.open(tmp_path / name) as archive:
+            assert cells(archive.to_pandas()) == cells(numbers)
+            assert cells(archive[100:200]) == cells(numbers[100:200])
+    lossy = model.compress(numbers, tmp_path / "code.aez", lossy_only=True)
+    assert lossy["fidelity"] == "lossy"
+    with pytest.raises(AetoolError, match="a DataFrame has no name"):
+        aetool.compress(numbers)
+
+
+def test_the_same_bytes_as_the_shell(rows_csv, air_pca, air, tmp_path, run):
+    for shell, python in (
+        ((), {}), (("--fast",), {"effort": "fast"}), (("--max-error", "5%"), {"max_error": "5%"}),
+        (("--keep-files",), {"keep_files": True}),
+    ):  # fmt: skip
+        assert run("compress", rows_csv, "-o", tmp_path / "s.aez", "-f", *shell).status == 0
+        aetool.compress(rows_csv, tmp_path / "p.aez", force=True, **python)
+        assert (tmp_path / "s.aez").read_bytes() == (tmp_path / "p.aez").read_bytes()
+    assert (
+        run("compress", air, "--lossy", "-m", air_pca, "-o", tmp_path / "s.aez", "-f").status == 0
+    )
+    aetool.compress(air, tmp_path / "p.aez", air_pca, lossy=True, force=True)
+    assert (tmp_path / "s.aez").read_bytes() == (tmp_path / "p.aez").read_bytes()
+    with pytest.raises(AetoolError, match="effort must be fast, default, best; got 'least'"):
+        aetool.compress(rows_csv, tmp_path / "p.aez", effort="least")
+
+
+def test_decompress_by_slices_from_0(rows_csv, tmp_path):
+    (tmp_path / "t.csv").write_bytes(rows_csv.read_bytes())
+    lines = rows_csv.read_bytes().splitlines(keepends=True)
+    figures = aetool.compress(tmp_path / "t.csv")
+    assert figures["rows"] == 300 and (tmp_path / "t.csv.aez").exists()
+    with pytest.raises(DataError, match="exists already"):
+        aetool.decompress(tmp_path / "t.csv.aez")
+    assert aetool.decompress(tmp_path / "t.csv.aez", force=True) == tmp_path / "t.csv"
+    assert (tmp_path / "t.csv").read_bytes() == rows_csv.read_bytes()
+    for rows in (slice(3, 7), slice(-2, None), slice(5, 5), slice(None), slice(298, 999)):
+        out = aetool.decompress(tmp_path / "t.csv.aez", tmp_path / "part", rows=rows, force=True)
+        assert out.read_bytes() == b"".join([lines[0], *lines[1:][rows]])
+    with pytest.raises(AetoolError, match="one after the other"):
+        aetool.decompress(tmp_path / "t.csv.aez", tmp_path / "part", rows=slice(0, 9, 2))
+
+
+def test_detect_at_the_top_is_what_the_shell_prints(rows_csv, pca, run):
+    for shell, python in (
+        ((), {}), (("-p", "pca"), {"plugin": "pca"}), (("-m", pca), {"model": pca}),
+        (("-p", "pca", "-O", "latent=2"), {"plugin": "pca", "latent": 2}),
+        (("-m", pca, "--fpr", "5%"), {"model": pca, "fpr": 0.05}),
+    ):  # fmt: skip
+        printed = pd.read_csv(io.StringIO(run("detect", rows_csv, *shell).out))
+        found = aetool.detect(rows_csv, all_rows=False, **python)
+        assert found["row"].tolist() == printed["row"].tolist()
+        assert found["score"].tolist() == printed["score"].tolist()
+        everything = aetool.detect(rows_csv, **python)
+        assert len(everything) == 300 and everything["anomaly"].sum() == len(found)
+    with pytest.raises(AetoolError, match="latent: of a fit; they cannot change the model given"):
+        aetool.detect(rows_csv, pca, latent=2)
+    with pytest.raises(aetool.AetoolError, match="no such file"):
+        aetool.detect("none.csv")

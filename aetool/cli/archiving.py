@@ -56,6 +56,7 @@ def compress(
     the model's code, of which the errors are measured. FILE is kept."""
     from aetool import operations
     from aetool.codec import planning
+    from aetool.operations import archiving
 
     if output is not None and len(files) > 1:
         raise ParamError("-o names one archive: give one FILE, or leave -o out")
@@ -77,8 +78,8 @@ def compress(
     )
     worst = 0
     for name in files:
-        target = Path(output or ("stdin.aez" if name == "-" else f"{name.rstrip('/')}.aez"))
         try:
+            target = Path(output) if output else archiving.default_name(name)
             facts = operations.compress(name, target, bundle, settings)
         except AetoolError as error:
             say_error(error)

@@ -40,6 +40,18 @@ def compress(
     return figures
 
 
+def default_name(data: str | os.PathLike[str]) -> Path:
+    """Where the archive of a path is written unless it is said: beside it, with .aez behind it."""
+    path = Path(data)
+    if os.fspath(data) == "-":
+        return Path("stdin.aez")
+    if path.parts[:2] in (("/", "dev"), ("/", "proc")):
+        raise ParamError(f"{path}: has no folder to write into: say where to write with -o")
+    if path.name in ("", ".."):  # the folder that is called . here has a name
+        path = path.resolve()
+    return path.with_name(f"{path.name}.aez")
+
+
 def _written(
     data: Any,
     source: sources.Source,
