@@ -51,8 +51,10 @@ class Archive:
         try:
             self.content: Content = contents.of_header(self.reader.header)
         except ArchiveError as error:
+            self.close()
             raise ArchiveError(f"{path}: {error}") from None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            self.close()
             raise self.reader.damaged(f"its header is not complete ({error})") from None
         self._offered_model = model
         self._model: Bundle | None = None

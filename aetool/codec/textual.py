@@ -17,7 +17,7 @@ from aetool.codec import spans
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible, shape_of
 from aetool.codec.integers import Stream
-from aetool.codec.limits import MAX_ROWS
+from aetool.codec.limits import MAX_ROWS, check_text
 from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, pack_cells, unpack_cells
 from aetool.data import dates
 from aetool.data.table import Bytes
@@ -319,6 +319,7 @@ def decode(column: Decoded) -> Spans:
     if meta["k"] == "date":
         unit = 10 ** int(meta["t"].split("|")[4])
         quote = str(meta["a"])
+        check_text(len(values) * (2 * len(quote) + len(meta["t"])))
         cells = [f"{quote}{t}{quote}".encode() for t in dates.render(values / unit, meta["t"])]
         written = np.frombuffer(b"".join(cells), np.uint8)
         length = np.array([len(c) for c in cells], np.int32)
@@ -373,6 +374,7 @@ def _write_numbers(meta: dict[str, Any], kinds: Int, values: Int) -> tuple[Bytes
         return written, length
     prefix, suffix = (str(a).encode("latin-1") for a in meta["a"])
     n = len(length)
+    check_text(len(written) + n * len(prefix + suffix))
     pool = np.concatenate([np.frombuffer(prefix + suffix, np.uint8), written])
     size = np.empty((n, 3), np.int32)
     size[:, 0], size[:, 1], size[:, 2] = len(prefix), length, len(suffix)

@@ -1,0 +1,381 @@
+"""The container, by FORMAT.md's layout: no block of another archive or place, no bomb, and whatever
+is left is recovered."""
+
+import hashlib
+import json
+import random
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from aetool import operations
+from aetool.cli import status
+from aetool.codec import container, limits, planning
+from aetool.codec.archive import Archive
+from aetool.codec.blobs import varint
+from aetool.errors import AetoolError, ArchiveError
+from aetool.operations import CompressOptions
+from tests.effort import measured
+
+SYNC, END = bytes.fromhex("D541455A626C6BAA"), bytes.fromhex("D541455A656E64AA")
+HEAD = 56  # bytes of a block before its payload
+ROWS = 240
+SMALL = CompressOptions(effort=planning.Effort(block=350))
+
+
+def blake(*parts, size=16):
+    return hashlib.blake2b(b"".join(parts), digest_size=size).digest()
+
+
+def lines(first):
+    return [f"{i % 7},{i % 5}.{first}\n" for i in range(ROWS)]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """Two archives of the same name, header and layout of blocks, with other values."""
+    made = {}
+    for digit in range(1, 10):
+        folder = tmp_path_factory.mktemp("pair")
+        text = "a,b\n" + "".join(lines(digit))
+        (folder / "t.csv").write_text(text)
+        operations.compress(folder / "t.csv", folder / "t.aez", options=SMALL)
+        data = (folder / "t.aez").read_bytes()
+        alike = tuple(len(block) for block in parts_of(data)[1])
+        if alike in made:
+            return [made[alike], (data, text)]
+        made[alike] = data, text
+    raise AssertionError("no two archives have blocks of the same lengths")
+
+
+def parts_of(data):
+    """(header, [blocks], footer), by the sync marks alone."""
+    at = data.index(SYNC)
+    header, blocks = data[:at], []
+    while data[at : at + 8] == SYNC:
+        (length,) = struct.unpack_from("<I", data, at + 24)
+        blocks.append(data[at : at + HEAD + length])
+        at += HEAD + length
+    return header, blocks, data[at:]
+
+
+def sealed_anew(header, blocks, footer):
+    """The archive with every digest, seal, root and index right again, by FORMAT.md."""
+    own, fresh, first = blake(header[:-16]), [], 0
+    for number, block in enumerate(blocks):
+        (rows,) = struct.unpack_from("<I", block, 20)
+        head = SYNC + struct.pack("<IQII", number, first, rows, len(block) - HEAD) + block[28:36]
+        checked = head + blake(own, head, blake(block[HEAD:]))
+        fresh.append(checked + struct.pack("<I", zlib.crc32(checked)) + block[HEAD:])
+        first += rows
+    size, _ = struct.unpack("<II", footer[-32:-24])
+    described = container.inflate(footer[:size])
+    described["blocks"] = [[len(b) - HEAD, struct.unpack_from("<I", b, 20)[0]] for b in fresh]
+    words = container.deflate(described)
+    level = [blake(b"\0", b[36:52]) for b in fresh] or [blake()]
+    while len(level) > 1:
+        pairs = [blake(b"\1", *level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(level) - len(level) % 2 :]
+    begin = len(header) + sum(map(len, fresh))
+    trailer = footer[-104:-72] + own + level[0] + struct.pack("<QII", begin, len(words), len(fresh))
+    body = words + b"".join(b[36:52] for b in fresh) + trailer
+    return header + b"".join(fresh) + body + blake(body) + END
+
+
+def refused(path, data):
+    """Whether an archive of these bytes is refused, by verify, decompress and --rows alike."""
+    path.write_bytes(data)
+    answers = set()
+    for options in ({}, {"rows": (0, ROWS)}, {"rows": (100, 103)}):
+        try:
+            out = operations.decompress(path, path.with_suffix(".out"), force=True, **options)
+            answers.add(out.read_bytes())
+        except AetoolError:
+            answers.add(None)
+    try:
+        operations.verify(path)
+        answers.add("whole")
+    except AetoolError:
+        answers.add(None)
+    return answers
+
+
+def test_by_the_marks_alone_an_archive_can_be_put_together_again(pair, tmp_path):
+    data, text = pair[0]
+    header, blocks, footer = parts_of(data)
+    assert len(blocks) > 3 and header + b"".join(blocks) + footer == data
+    assert sealed_anew(header, blocks, footer) == data, "seals are those that FORMAT.md says"
+    (tmp_path / "t.aez").write_bytes(data)
+    assert operations.decompress(tmp_path / "t.aez", tmp_path / "o").read_text() == text
+
+
+def test_a_block_of_another_archive_is_never_taken(pair, tmp_path):
+    """The same header, number, first row, rows and length: only the footer knows better."""
+    (first, text), (second, _) = pair
+    header, blocks, footer = parts_of(first)
+    other_header, others, _ = parts_of(second)
+    assert header == other_header
+    for i in range(len(blocks)):
+        assert len(others[i]) == len(blocks[i])
+        mixed = [*blocks[:i], others[i], *blocks[i + 1 :]]
+        found = refused(tmp_path / "t.aez", header + b"".join(mixed) + footer)
+        rows = sum(struct.unpack_from("<I", b, 20)[0] for b in blocks[:i])
+        touched = rows < 103 and rows + struct.unpack_from("<I", blocks[i], 20)[0] > 100
+        # rows of other blocks are still given, and right
+        right = (
+            {None}
+            if touched
+            else {
+                None,
+                "".join(text.splitlines(True)[:1] + text.splitlines(True)[101:104]).encode(),
+            }
+        )
+        assert found == right
+
+
+def test_a_footer_of_another_archive_is_never_taken(pair, tmp_path):
+    (first, _), (second, _) = pair
+    header, blocks, _ = parts_of(first)
+    assert refused(tmp_path / "t.aez", header + b"".join(blocks) + parts_of(second)[2]) == {None}
+
+
+def test_exchanged_blocks_with_seals_made_anew_are_noticed(pair, tmp_path):
+    """Whoever seals a block of another archive anew changes what the whole restores."""
+    (first, _), (second, _) = pair
+    header, blocks, footer = parts_of(first)
+    others = parts_of(second)[1]
+    data = sealed_anew(header, [others[0], *blocks[1:]], footer)
+    (tmp_path / "t.aez").write_bytes(data)
+    for act in (operations.verify, operations.decompress):
+        with pytest.raises(ArchiveError, match="the whole does not match its digest"):
+            act(tmp_path / "t.aez")
+
+
+@pytest.mark.parametrize("change", [
+    lambda b: [*b[:2], b[1], *b[2:]], lambda b: [*b, b[0]], lambda b: [b[0], *b],
+    lambda b: b[1:], lambda b: b[:-1], lambda b: [*b[:1], *b[2:]],
+    lambda b: [b[1], b[0], *b[2:]], lambda b: b[::-1], lambda b: [],
+])  # fmt: skip
+@pytest.mark.parametrize("anew", [False, True])
+def test_repeated_dropped_and_reordered_blocks_are_refused(pair, change, anew, tmp_path):
+    header, blocks, footer = parts_of(pair[0][0])
+    mixed = change(blocks)
+    data = header + b"".join(mixed) + footer
+    if anew:
+        data = sealed_anew(header, mixed, footer)
+    (tmp_path / "t.aez").write_bytes(data)
+    for act in (operations.verify, operations.decompress):
+        with pytest.raises(ArchiveError):
+            act(tmp_path / "t.aez")
+
+
+def test_every_flipped_bit_and_every_cut_of_an_archive_of_blocks(pair, tmp_path):
+    data, _ = pair[0]
+    path = tmp_path / "t.aez"
+
+    def check(raw):
+        path.write_bytes(raw)
+        with pytest.raises(AetoolError), Archive(path) as archive:
+            archive.check()
+
+    for i in range(len(data)):
+        bad = bytearray(data)
+        bad[i] ^= 1 << i % 8
+        check(bad)
+        check(data[:i])
+    check(data + b"\0")
+
+
+def test_the_root_is_that_of_the_tree(pair):
+    seals = [bytes([i]) * 16 for i in range(5)]
+    a, b, c, d, e = (blake(b"\0", s) for s in seals)
+    ab, cd = blake(b"\1", a, b), blake(b"\1", c, d)
+    assert container.root_of(seals) == blake(b"\1", blake(b"\1", ab, cd), e)
+    assert container.root_of(seals[:1]) == a and container.root_of([]) == blake()
+
+
+# ---- what can be recovered
+
+
+def recovered(path, data):
+    path.write_bytes(data)
+    lost = []
+    out = operations.decompress(path, path.with_suffix(".out"), lost=lost, force=True)
+    return out.read_text(), lost
+
+
+def rows_of(blocks, i):
+    first = sum(struct.unpack_from("<I", b, 20)[0] for b in blocks[:i])
+    return first, struct.unpack_from("<I", blocks[i], 20)[0]
+
+
+def test_recovery_drops_repeats_and_reads_past_junk(pair, tmp_path):
+    data, text = pair[0]
+    header, blocks, footer = parts_of(data)
+    junk = random.Random(0).randbytes(5000) + SYNC + END[:5] + SYNC
+    path = tmp_path / "t.aez"
+    repeated = header + b"".join([*blocks[:2], blocks[1], *blocks[2:]]) + footer
+    assert recovered(path, repeated) == (text, [])
+    assert recovered(path, header + b"".join(blocks[::-1]) + footer) == (text, [])
+    whole, lost = recovered(path, junk + data)
+    assert whole == text and lost == [f"{len(junk)} bytes before the archive, which are not of it"]
+    assert recovered(path, data + junk)[0] == text
+    inside = header + junk + blocks[0] + junk + b"".join(blocks[1:]) + junk + footer
+    assert recovered(path, inside) == (text, [])
+    # without a footer a repeated block is still one block
+    whole, lost = recovered(path, repeated[: -len(footer) + 5])
+    assert whole == text and len(lost) == 1 and lost[0].startswith("the footer")
+
+
+def test_recovery_takes_no_block_of_another_archive(pair, tmp_path):
+    (first, text), (second, _) = pair
+    header, blocks, footer = parts_of(first)
+    others = parts_of(second)[1]
+    mixed = header + b"".join([blocks[0], others[1], *blocks[2:]]) + footer
+    whole, lost = recovered(tmp_path / "t.aez", mixed)
+    first_row, rows = rows_of(blocks, 1)
+    kept = text.splitlines(True)
+    del kept[1 + first_row : 1 + first_row + rows]
+    assert whole == "".join(kept)
+    assert lost == [f"records {first_row + 1} to {first_row + rows}"]
+
+
+def test_recovery_says_which_records_are_missing_without_a_footer(pair, tmp_path):
+    header, blocks, _ = parts_of(pair[0][0])
+    whole, lost = recovered(tmp_path / "t.aez", header + blocks[0] + b"".join(blocks[2:]))
+    first_row, rows = rows_of(blocks, 1)
+    assert f"records {first_row + 1} to {first_row + rows}" in lost and len(lost) == 2
+    assert len(whole.splitlines()) == 1 + ROWS - rows
+
+
+def test_recovery_of_a_small_archive_between_junk(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    operations.compress(tmp_path / "t.csv", tmp_path / "t.aez")
+    data = (tmp_path / "t.aez").read_bytes()
+    whole, lost = recovered(tmp_path / "x.aez", b"junk" + data + b"junk" * 1000)
+    assert whole == "a,b\n1,2\n" and len(lost) == 2
+
+
+def large(tmp_path):
+    """An archive whose header has a copy."""
+    rng = np.random.default_rng(0)
+    text = "a\n" + "".join(f"{v}\n" for v in rng.integers(0, 2**60, 12_000))
+    (tmp_path / "t.csv").write_text(text)
+    options = CompressOptions(effort=planning.Effort(block=60_000, squeeze=(0.0, 0.0)))
+    operations.compress(tmp_path / "t.csv", tmp_path / "t.aez", options=options)
+    return (tmp_path / "t.aez").read_bytes(), text
+
+
+def test_a_header_is_read_from_its_copy(tmp_path):
+    data, text = large(tmp_path)
+    assert len(data) > container.TWICE
+    for bad in (b"\0" * 40 + data[40:], data[40:], data[:30] + b"\xff" + data[31:]):
+        whole, lost = recovered(tmp_path / "x.aez", bad)
+        assert whole == text and any("header" in what for what in lost)
+
+
+# ---- bombs
+
+
+def in_one_piece(header, rows, description, parts=b""):
+    """A small archive of this block, with whatever digest of the whole."""
+    words = container.deflate([{}, header])
+    described = container.deflate(description)
+    payload = varint(len(described)) + described + parts
+    data = container._START.pack(container.MAGIC, container.MAJOR, container.WHOLE)
+    data += varint(rows) + varint(len(words)) + words + payload + bytes(8)
+    return data + blake(data, size=8)
+
+
+TEXT = {
+    "content": ["text", 1], "mode": "lossless", "head": "a\n", "names": ["a"],
+    "format": {"format": "csv", "delimiter": ",", "newline": "\n", "name": "t.csv"},
+}  # fmt: skip
+STILL = {"b": [0], "x": 1}
+BOMBS = {
+    "a long level in many rows": (
+        TEXT, 2_000_000, {"columns": [{"k": "level", "v": ["y" * 1000]}], "plans": [STILL]}, b"\0"),
+    "rows": (TEXT, 2**31 - 1, {"columns": [{"k": "whole"}], "plans": [STILL]}, b"\0"),
+    "columns": (TEXT, 1000, {"columns": [{"k": "whole"}] * 60_000, "plans": [STILL] * 60_000}, b"\0"),
+    "pictures": (
+        {"content": ["pixels", 1], "mode": "lossless", "format": {"format": "npy"}, "shape": [1, 1, 2**30]},
+        1, {"columns": [{"k": "whole"}], "plans": [STILL], "shape": [1, 1, 2**30]}, b"\0"),
+    "a text that claims much": (
+        TEXT, 5, {"columns": [{"k": "text"}], "plans": []}, b"\xc0\x06" + varint(2**40 << 3 | 1) + b"x"),
+    "affixes": (
+        TEXT, 4_000_000,
+        {"columns": [{"k": "number", "d": 0, "f": [0], "s": [], "a": ["y" * 900, ""]}], "plans": [STILL]}, b"\0"),
+    "special cells": (
+        TEXT, 4_000_000,
+        {"columns": [{"k": "number", "d": 0, "f": [0], "s": ["y" * 900]}], "plans": [{"b": [1], "x": 1}, STILL]}, b"\0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_before_they_take_memory(name, tmp_path):
+    path = tmp_path / "bomb.aez"
+    path.write_bytes(in_one_piece(*BOMBS[name]))
+    assert path.stat().st_size < 3000 or name == "columns"
+
+    def refuse():
+        for act in (operations.verify, operations.decompress):
+            with pytest.raises(AetoolError):
+                act(path)
+
+    work = measured(refuse)
+    assert work.peak_bytes < 700 << 20, work
+
+
+def test_what_may_be_restored_has_a_limit(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 50_000)
+    archive = str(tmp_path / "t.aez")
+    operations.compress(tmp_path / "t.csv", archive)
+    for command in (["decompress", archive, "-o", str(tmp_path / "o")], ["verify", archive]):
+        for most, expected in (("100K", 1), ("300000", 0), ("1G", 0)):
+            assert status([*command, "--max-output", most]) == expected
+            said = capsys.readouterr().err
+            assert expected == 0 or ("--max-output" in said and said.count("\n") == 1)
+            (tmp_path / "o").unlink(missing_ok=True)
+        assert status([*command, "--max-output", "many"]) == 2
+        assert "write a number of bytes" in capsys.readouterr().err
+    assert limits.default_output(100) == limits.LEAST_OUTPUT
+    assert limits.default_output(1 << 40) == limits.RATIO << 40
+
+
+@pytest.mark.parametrize("number", [150, pytest.param(3000, marks=pytest.mark.long)])
+def test_hostile_headers_and_footers_with_right_seals(pair, number, tmp_path):
+    """A value of the header or the footer is another: refused, or restored as it was."""
+    from tests.test_faults import change_one
+
+    data, text = pair[0]
+    header, blocks, footer = parts_of(data)
+    rng = random.Random(number)
+    for _ in range(number):
+        size = struct.unpack("<I", header[10:14])[0]
+        described = container.inflate(header[14 : 14 + size])
+        (length,) = struct.unpack("<I", footer[-32:-28])
+        facts = container.inflate(footer[:length])
+        if rng.random() < 0.5:
+            described = change_one(described, rng)
+        else:
+            facts = change_one(facts, rng)
+        try:
+            body, words = container.deflate(described), container.deflate(facts)
+        except (ValueError, OverflowError):
+            continue
+        head = header[:10] + struct.pack("<I", len(body)) + body
+        fresh = sealed_anew(head + blake(head), blocks, footer)
+        if facts != container.inflate(footer[:length]):
+            tail = parts_of(fresh)[2]
+            own = tail[-104:-32] + struct.pack("<II", len(words), len(blocks))
+            whole = words + tail[struct.unpack("<I", tail[-32:-28])[0] : -104] + own
+            fresh = fresh[: -len(tail)] + whole + blake(whole) + END
+        path = tmp_path / "t.aez"
+        path.write_bytes(fresh)
+        try:
+            out = operations.decompress(path, tmp_path / "o", force=True)
+        except AetoolError:
+            continue
+        assert out.read_bytes() == text.encode(), json.dumps([described, facts])[:300]
