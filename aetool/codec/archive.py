@@ -274,7 +274,10 @@ class Archive:
         for block, _ in self.blocks(0, self.rows):
             add("streams of small blocks", "joined", block.joined)
             labels = [other] * len(block.sizes)
-            if len(block.sizes) == len(names) + bool(block.words.get("t")):
+            owners = self.content.owners(block)
+            if owners is not None:
+                labels = [names[place] for place in owners]
+            elif len(block.sizes) == len(names) + bool(block.words.get("t")):
                 labels = [*names, "line ends"]
             for label, by_coder in zip(labels, block.sizes, strict=False):
                 for coder, size in by_coder.items():

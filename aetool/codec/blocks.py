@@ -74,7 +74,7 @@ def encode(
         words = {**words, "columns": metas, "plans": made.stored}
     head = deflate(words) if words else b""
     parts = made.all_parts()
-    some = np.packbits([len(p) > 0 for p in parts]).tobytes()
+    some = np.packbits(np.array([len(p) > 0 for p in parts], np.bool_)).tobytes()
     lengths = some + b"".join(varint(len(p)) for p in parts if p)
     payload = varint(len(head)) + head + lengths + b"".join(parts)
     return digest(b"".join(made.content)), payload, planning.Hints(shape, made.plans)
@@ -203,6 +203,8 @@ class _Decoder:
         words, self.at = _words(payload)
         if "shape" in words:  # of pictures: a column holds a row of pixels of each
             rows *= int(words["shape"][2])
+        if "each" in words:  # of arrays: a column holds several values of each row
+            rows *= int(words["each"])
         if shared is not None:
             words.setdefault("e", shared.format["newline"])
         metas = words.pop("columns", shared.nothing if shared else None)

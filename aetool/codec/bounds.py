@@ -81,11 +81,34 @@ class Column:
         value, form = self.numbers(*affixes)
         value_again, form_again = other.numbers(*affixes)
         number = (form >= 0) & (form_again >= 0)
-        if not self.only(~number).same(other.only(~number)):
-            return False
+        # what is not short enough to be compared as a column is compared number by number
+        odd, odd_again = self.only(~number), other.only(~number)
+        if not odd.same(odd_again):
+            pairs = zip(odd.cells(), odd_again.cells(), strict=True)
+            if not all(_near(cell, again, affixes, bound) for cell, again in pairs):
+                return False
         before = Decimals(value[number], form[number])
         after = Decimals(value_again[number], form_again[number])
         return before.near(after, bound)
+
+
+def _near(cell: bytes, again: bytes, affixes: tuple[bytes, bytes], bound: Fraction) -> bool:
+    """Whether two cells are the same, or numbers of any length within the bound."""
+    if cell == again:
+        return True
+    number, number_again = _exactly(cell, affixes), _exactly(again, affixes)
+    if number is None or number_again is None:
+        return False
+    return abs(number - number_again) <= bound
+
+
+def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
+    """A number of any length; None for what is none."""
+    prefix, suffix = affixes
+    inner = cell[len(prefix) : len(cell) - len(suffix)]
+    if prefix + inner + suffix != cell or textual.NUMBER.fullmatch(inner) is None:
+        return None
+    return Fraction(inner.decode())
 
 
 class Decimals:

@@ -14,6 +14,11 @@ from aetool.errors import ArchiveError
 from aetool.model import Int
 
 MOST_DECIMALS = 15  # of a float
+DECIMALS = {
+    "number": spans.DIGITS,
+    "float": MOST_DECIMALS,
+    "real": MOST_DECIMALS,
+}
 
 
 @dataclass(eq=False)
@@ -65,7 +70,7 @@ def shape_of(meta: dict[str, Any]) -> Kind:
     if kind == "whole":
         return Kind(0)
     step, places = int(meta.get("q", 1)), int(meta.get("d", 0))
-    most = {"number": spans.DIGITS, "float": MOST_DECIMALS}.get(kind, 0)
+    most = DECIMALS.get(kind, 0)
     if not 1 <= step < 1 << 62 or not 0 <= places <= most:
         raise ArchiveError("damaged: a column's decimals are out of range")
     if kind in ("number", "date"):
@@ -79,7 +84,20 @@ def shape_of(meta: dict[str, Any]) -> Kind:
     if kind in ("float", "moment"):
         raw = bool(meta.get("r"))
         return Kind(0, 1 + bool(meta.get("z")) + raw, 1, raw)
+    if kind in ("int", "real"):
+        return _native_shape(meta)
     raise ArchiveError("damaged: a column is stored in an unknown way")
+
+
+def _native_shape(meta: dict[str, Any]) -> Kind:
+    """Kinds of cells of whole numbers and floats in their own types."""
+    kinds = 1
+    # gaps, usual NaNs, and floats kept as their bits
+    for key in ("z", "n", "r"):
+        if meta.get(key):
+            kinds += 1
+    kept_as_bits = bool(meta.get("r"))
+    return Kind(0, kinds, 1, kept_as_bits)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ kept as it is, at its place.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -28,6 +29,11 @@ MAX_LEVELS = 1 << 16
 LONGEST_SPECIAL = 256  # bytes; longer ones are raw
 MAX_SPECIAL = 62  # different cells that are no numbers, before a column is no column of numbers
 AFFIX = 8
+Meta = dict[str, Any]
+LONGEST_NUMBER = 400  # bytes of one that is read digit by digit
+NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+FINE_ENOUGH = 64  # units of the last decimal in a bound: rounding loses at most 1 in so many of it
+LARGEST_ALLOWED = 1 << 61
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 
@@ -63,7 +69,7 @@ def encode(
     buffer: Bytes,
     start: I32,
     stop: I32,
-    given: dict[str, Any] | None = None,
+    given: Meta | None = None,
     bound: Fraction | None = None,
 ) -> Coded:
     """A column of text cells. given: a meta to use, of a shared model. bound: the largest error
@@ -83,7 +89,7 @@ def encode(
     return _dates(*found) or _levels(*found, [])
 
 
-def _given(text: _Text, meta: dict[str, Any]) -> Coded:
+def _given(text: _Text, meta: Meta) -> Coded:
     """Under a shared meta, which is kept as it is: what it does not foresee is raw."""
     if meta["k"] == "number":
         prefix, suffix = (a.encode("latin-1") for a in meta.get("a", ("", "")))
@@ -146,6 +152,10 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     n = len(text)
     prefix, suffix = affixes_of(*text.spans)
     value, form = parsed(*text.spans, prefix, suffix)
+    if bound:
+        rounded = _Rounded.of(text, value, form, bound, (prefix, suffix))
+        if rounded is not None:
+            return rounded.coded()
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:
         return None
@@ -154,15 +164,11 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     if int((after[good] > decimals).sum()) * 20 > n * (int(after[good].max()) - decimals):
         decimals = int(after[good].max())
     good &= after <= decimals  # a few numbers with many more digits are kept as text
-    meta: dict[str, Any] = {"k": "number", "d": decimals, "f": _forms(form[good])}
-    if prefix or suffix:
-        meta["a"] = [prefix.decode("latin-1"), suffix.decode("latin-1")]
-    odd = np.flatnonzero(~good)
-    special = text.levels(MAX_SPECIAL, odd) if len(odd) else ([], None)
-    if special is None and len(odd) > n // 20:
+    meta: Meta = {"k": "number", "d": decimals, "f": _forms(form[good])}
+    specials = _specials(text, good)
+    if specials is None:
         return None
-    short = [c for c in special[0] if len(c) <= LONGEST_SPECIAL] if special else []
-    meta["s"] = [c.decode("latin-1") for c in short]
+    meta |= _affixed(prefix, suffix) | {"s": specials}
     if bound is not None:
         allowed = int(bound * 10 ** meta["d"])
         if 0 < allowed < 1 << 61:
@@ -170,19 +176,151 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     return _as_numbers(text, meta, value, form)
 
 
+def _affixed(prefix: bytes, suffix: bytes) -> Meta:
+    if not prefix and not suffix:
+        return {}
+    return {"a": [prefix.decode("latin-1"), suffix.decode("latin-1")]}
+
+
+def _specials(text: _Text, good: Any) -> list[str] | None:
+    """The different cells that are no such numbers; None if they are too many for a column of
+    numbers."""
+    odd = np.flatnonzero(~good)
+    special = text.levels(MAX_SPECIAL, odd) if len(odd) else ([], None)
+    if special is None and len(odd) > len(text) // 20:
+        return None
+    short = [c for c in special[0] if len(c) <= LONGEST_SPECIAL] if special else []
+    return [c.decode("latin-1") for c in short]
+
+
+@dataclass(eq=False)
+class _Rounded:
+    """A column of numbers at fewer decimals than they are written with, within a bound.
+
+    For numbers of more digits than 64 bits hold, with exponents, or so long that their last digit
+    is far below the bound. decimals: of the result; step: of it in its last digit. exact: numbers
+    that are not plain decimals, by row.
+    """
+
+    text: _Text
+    value: Int
+    form: Any
+    affixes: tuple[bytes, bytes]
+    decimals: int
+    step: int
+    exact: dict[int, Fraction]
+
+    @classmethod
+    def of(
+        cls, text: _Text, value: Int, form: Any, bound: Fraction, affixes: tuple[bytes, bytes]
+    ) -> _Rounded | None:
+        """The column, if it is one of numbers that must be rounded; else None."""
+        plain = form >= 0
+        exact = _long_numbers(text, np.flatnonzero(~plain), affixes)
+        if int(plain.sum()) + len(exact) < LEAST_NUMBERS * len(text):
+            return None
+        most = int((form[plain] & 31).max(initial=0))
+        if not exact and bound * 10**most < LARGEST_ALLOWED:
+            return None
+        # with so many decimals hardly anything of the bound is lost
+        decimals = 0
+        while decimals < spans.DIGITS and bound * 10**decimals < FINE_ENOUGH:
+            decimals += 1
+        largest = max(map(abs, exact.values()), default=Fraction(0))
+        while decimals and largest * 10**decimals >= LARGEST_ALLOWED:
+            decimals -= 1
+        allowed = min(int(bound * 10**decimals), LARGEST_ALLOWED - 1)
+        if not allowed:
+            return None
+        # a number between two multiples is at most half a step from one: the step is even
+        return cls(text, value, form, affixes, decimals, 2 * allowed, exact)
+
+    def coded(self) -> Coded | None:
+        """The column; None if too many cells are no numbers."""
+        multiples = np.zeros(len(self.text), np.int64)
+        good = np.zeros(len(self.text), np.bool_)
+        errors = [Fraction(0)]
+        square = 0.0
+        for after in np.unique(self.form[self.form >= 0] & 31).tolist():
+            rows = np.flatnonzero((self.form >= 0) & ((self.form & 31) == after))
+            rows, numbers, off = self._multiples(rows, after)
+            multiples[rows] = numbers
+            good[rows] = True
+            errors.append(Fraction(int(off.max(initial=0)), 10 ** max(after, self.decimals)))
+            square += float(np.square(off / 10.0 ** max(after, self.decimals)).sum())
+        for row, number in self.exact.items():
+            scaled = number * 10**self.decimals / self.step
+            multiple = (
+                int(scaled + Fraction(1, 2)) if scaled >= 0 else -int(Fraction(1, 2) - scaled)
+            )
+            if abs(multiple * self.step) < 1 << 63:
+                multiples[row] = multiple
+                good[row] = True
+                errors.append(abs(Fraction(multiple * self.step, 10**self.decimals) - number))
+                square += float(errors[-1]) ** 2
+        specials = _specials(self.text, good)
+        if specials is None:
+            return None
+        meta: Meta = {"k": "number", "d": self.decimals, "f": [SHORT], "q": self.step}
+        meta |= _affixed(*self.affixes) | {"s": specials}
+        coded = _with_odd_cells(
+            self.text, meta, multiples[good], good, np.zeros(len(good), np.int64)
+        )
+        coded.error, coded.square = float(max(errors)), square
+        return coded
+
+    def _multiples(self, rows: Int, after: int) -> tuple[Int, Int, Int]:
+        """(rows whose numbers fit, the multiples of the step nearest to them, how far they are off
+        in units of the longer of both decimals); after: the decimals of these numbers."""
+        value = self.value[rows]
+        if after < self.decimals:
+            scale = 10 ** (self.decimals - after)
+            fits = np.abs(value) <= (1 << 61) // scale
+            rows, value = rows[fits], value[fits] * scale
+            divisor = self.step
+        else:
+            divisor = self.step * 10 ** (after - self.decimals)
+        if divisor >= 1 << 62:  # all numbers have at most 18 digits: they are nearest to 0
+            return rows, np.zeros(len(rows), np.int64), np.abs(value)
+        multiples = (value + divisor // 2) // divisor
+        return rows, multiples, np.abs(value - multiples * divisor)
+
+
+def _long_numbers(text: _Text, rows: Int, affixes: tuple[bytes, bytes]) -> dict[int, Fraction]:
+    """Numbers that are too long for 64 bits, or have exponents, by their rows."""
+    numbers: dict[int, Fraction] = {}
+    for row, cell in zip(rows.tolist(), text.cells(rows), strict=True):
+        number = exact_number(cell, *affixes)
+        if number is not None:
+            numbers[row] = number
+    return numbers
+
+
+def exact_number(cell: bytes, prefix: bytes = b"", suffix: bytes = b"") -> Fraction | None:
+    """The number in a cell that spans.numbers does not take, if it has an exponent or too many
+    digits; None for all else: leading zeros and signs of zeros mean something."""
+    if not cell.startswith(prefix) or not cell.endswith(suffix):
+        return None
+    inner = cell[len(prefix) : len(cell) - len(suffix)]
+    parts = NUMBER.fullmatch(inner) if len(inner) <= LONGEST_NUMBER else None
+    if parts is None or (parts[1] is None and len(inner) <= spans.DIGITS):
+        return None
+    return Fraction(inner.decode())
+
+
 def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
     """The smallest and the largest number of a column; None if it is not one of numbers."""
     text = _Text(buffer, start, stop)
-    value, form = parsed(*text.spans, *affixes_of(*text.spans))
+    affixes = affixes_of(*text.spans)
+    value, form = parsed(*text.spans, *affixes)
     good = form >= 0
-    if good.mean() < LEAST_NUMBERS:
+    found = list(_long_numbers(text, np.flatnonzero(~good), affixes).values())
+    if int(good.sum()) + len(found) < LEAST_NUMBERS * len(text):
         return None
     after, value = form[good] & 31, value[good]
-    found = [
-        (Fraction(int(end(value[after == d])), 10 ** int(d)))
-        for d in np.unique(after)
-        for end in (np.min, np.max)
-    ]
+    for places in np.unique(after).tolist():
+        for end in (np.min, np.max):
+            found.append(Fraction(int(end(value[after == places])), 10**places))
     return min(found), max(found)
 
 
@@ -203,7 +341,7 @@ def _one_form(forms: list[int]) -> int:
     return forms[0] if len(forms) == 1 else SHORT if 0 in forms else SHORT_ONE
 
 
-def _as_numbers(text: _Text, meta: dict[str, Any], value: Int, form: Any) -> Coded:
+def _as_numbers(text: _Text, meta: Meta, value: Int, form: Any) -> Coded:
     """Cells by a meta of numbers; those that it does not write are special, or raw."""
     decimals, forms, step = int(meta["d"]), meta["f"], int(meta.get("q", 1))
     good = (form >= 0) & ((form & 31) <= decimals)
@@ -222,6 +360,14 @@ def _as_numbers(text: _Text, meta: dict[str, Any], value: Int, form: Any) -> Cod
         error = float(off.max(initial=0)) / 10**decimals
         square = float(np.square(off / 10.0**decimals).sum())
         value = quantised
+    coded = _with_odd_cells(text, meta, value, good, kinds)
+    coded.error, coded.square = error, square
+    return coded
+
+
+def _with_odd_cells(text: _Text, meta: Meta, value: Int, good: Any, kinds: Int) -> Coded:
+    """Numbers where good, and the other cells as specials of the meta, or raw."""
+    forms = meta["f"]
     odd = np.flatnonzero(~good)
     if len(odd):
         specials = {s.encode("latin-1"): len(forms) + i for i, s in enumerate(meta["s"])}
@@ -237,7 +383,7 @@ def _as_numbers(text: _Text, meta: dict[str, Any], value: Int, form: Any) -> Cod
     streams = [Stream(value, None if not len(odd) else good)]
     if shape_of(meta).kinds > 1:
         streams = [Stream(kinds), *streams]
-    return Coded(meta, streams, blobs, error, square)
+    return Coded(meta, streams, blobs)
 
 
 def _form_of(forms: list[int], form: Any, after: Any) -> tuple[Int, Any]:
@@ -274,7 +420,7 @@ def _inside(cell: bytes, quote: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == quote else ""
 
 
-def _as_dates(meta: dict[str, Any], cells: list[bytes], index: I32) -> Coded:
+def _as_dates(meta: Meta, cells: list[bytes], index: I32) -> Coded:
     texts = [_inside(c, meta["a"]) for c in cells]
     fmt = meta["t"]
     unit = 10 ** int(fmt.split("|")[4])
@@ -346,7 +492,7 @@ def decode(column: Decoded) -> Spans:
     return Spans(pool, start, size)
 
 
-def _read_levels(meta: dict[str, Any], values: Int, blob: bytes) -> Spans:
+def _read_levels(meta: Meta, values: Int, blob: bytes) -> Spans:
     known = [str(s).encode("latin-1") for s in meta.get("v", [])]
     sizes = np.array([len(c) for c in known], np.int32)
     held = Spans(
@@ -365,7 +511,7 @@ def _read_levels(meta: dict[str, Any], values: Int, blob: bytes) -> Spans:
     return Spans(held.pool, held.start[values], held.length[values])
 
 
-def _write_numbers(meta: dict[str, Any], kinds: Int, values: Int) -> tuple[Bytes, I32]:
+def _write_numbers(meta: Meta, kinds: Int, values: Int) -> tuple[Bytes, I32]:
     forms = np.array(meta["f"], np.int8)
     decimals = int(meta["d"])
     step = int(meta.get("q", 1))

@@ -209,6 +209,7 @@ class ArrowSource(TableSource):
         super().__init__(name, {"format": "parquet", "suffix": ".parquet"})
         self._path: Path | None = None
         self._table: Any = None
+        self.frame = None if isinstance(data, Path) else data
         if isinstance(data, Path):
             self._path = data
             try:
@@ -268,31 +269,51 @@ class ArrowSource(TableSource):
 
 
 def _wide_integers(file: Any) -> set[str]:
-    """Integer columns with values float64 cannot hold exactly."""
-    wide = set()
-    names = file.schema_arrow.names
+    """Integer columns with values float64 cannot hold exactly, wherever in the file they are."""
+    from pyarrow import types
+
+    wide, unknown = set(), set()
+    fields = list(file.schema_arrow)
     for g in range(file.metadata.num_row_groups):
-        for j, name in enumerate(names[: file.metadata.num_columns]):
+        for j, field in enumerate(fields[: file.metadata.num_columns]):
+            if not types.is_integer(field.type) or field.type.bit_width < 64:
+                continue
             stats = file.metadata.row_group(g).column(j).statistics
-            ends = (stats.min, stats.max) if stats is not None and stats.has_min_max else ()
-            if any(isinstance(v, int) and abs(v) > 2**53 for v in ends):
+            if stats is None or not stats.has_min_max:
+                unknown.add(field.name)
+            elif _is_wide(stats.min) or _is_wide(stats.max):
+                wide.add(field.name)
+    # without statistics the values themselves must be looked at
+    for name in unknown - wide:
+        for batch in file.iter_batches(ROWS, columns=[name]):
+            if any(_is_wide(end) for end in _ends(batch.column(0))):
                 wide.add(name)
+                break
     return wide
+
+
+def _is_wide(value: object) -> bool:
+    return isinstance(value, int) and abs(value) > 2**53
+
+
+def _ends(column: Any) -> list[object]:
+    """The smallest and the largest of an Arrow array."""
+    import pyarrow.compute as pc
+
+    ends: dict[str, object] = pc.min_max(column).as_py()
+    return list(ends.values())
 
 
 def _from_arrow(column: Any, wide: bool) -> tuple[Values, bool]:
     """An Arrow array as a column, and whether it is known to be text."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = kind.value_type
-    if pa.types.is_integer(kind):
-        ends = pc.min_max(column).as_py()
-        if wide or any(v is not None and abs(v) > 2**53 for v in ends.values()):
-            return Cells.of([None if v is None else str(v) for v in column.to_pylist()]), True
+    if pa.types.is_integer(kind) and (wide or any(_is_wide(end) for end in _ends(column))):
+        return Cells.of([None if v is None else str(v) for v in column.to_pylist()]), True
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind):
         floats = column.cast(pa.float64(), safe=False)
         return np.asarray(floats.to_numpy(zero_copy_only=False), dtype=np.float64), False
@@ -312,7 +333,8 @@ class ArraySource(TableSource):
     def __init__(self, name: str, arrays: dict[str, Any], suffix: str) -> None:
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
         self._columns: dict[str, Any] = {}
-        rows = {len(a) for a in arrays.values() if a.ndim}
+        arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing
+        rows = {len(a) for a in arrays.values()}
         if len(rows) != 1:
             raise DataError(f"{name}: arrays of one length are needed, found {sorted(rows)}")
         for key, array in arrays.items():

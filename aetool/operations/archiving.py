@@ -10,10 +10,10 @@ from typing import Any
 from aetool.bundle import CODEC, Bundle
 from aetool.codec.shared import shared_of
 from aetool.data import sources
-from aetool.data.images import FolderSource
+from aetool.data.images import FolderSource, ImageSource
 from aetool.errors import ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
-from aetool.operations import exact_job, fitting, rivals, texts
+from aetool.operations import exact_job, fitting, opening, rivals, texts
 from aetool.operations.detecting import check_kind
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 
@@ -32,7 +32,11 @@ def compress(
     folder, left_out: what is in it and not in the archive.
     """
     options = _checked(options or CompressOptions())
-    source = sources.open_source(data)
+    source: opening.Opened
+    if options.lossy:
+        source = sources.open_source(data)
+    else:
+        source = opening.opened(data, options.keep_files)
     figures = _written(data, source, path, model, options)
     if isinstance(source, FolderSource):
         others = source.others if figures["fidelity"] == "lossy" else []
@@ -54,13 +58,14 @@ def default_name(data: str | os.PathLike[str]) -> Path:
 
 def _written(
     data: Any,
-    source: sources.Source,
+    source: opening.Opened,
     path: str | os.PathLike[str],
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Any]:
     """Write the archive of an open source; its figures."""
     if options.lossy:
+        assert isinstance(source, sources.TableSource | ImageSource)
         return _lossy(data, source, Path(path), model, options)
     with output(Path(path), options.force, _inherited(data)) as file:
         if model is None:

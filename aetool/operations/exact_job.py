@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,21 +17,30 @@ from aetool.bundle import Bundle
 from aetool.codec import blocks, records, students
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
+from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
+from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Piece
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
+from aetool.codec.contents.labels import labels_of
+from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.pixels import PixelArray
 from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.contents.typed import TypedTable
+from aetool.codec.natives import batches
+from aetool.codec.natives.arrow import Ends
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
 from aetool.csv.encodings import NoTableError
-from aetool.data import sources
+from aetool.data import arrow_files, images, sources
+from aetool.data.array_files import ArrayFile
+from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.images import FolderSource, ImageSource
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import path_of
-from aetool.operations import texts
+from aetool.operations import opening, texts
 from aetool.operations.lossy_job import CompressOptions, inner_name
+from aetool.operations.opening import FileBytes, Opened
 
 Bounds = Mapping[str, Fraction]
 
@@ -64,7 +73,8 @@ class ExactJob:
         errors: dict[str, float] = {}
         facts: dict[str, Any] = {}
         named = self.model.sha256 if self.model else ""
-        writer = Writer(file, content.header(), self.sections, named)
+        sections = {**content.sections(), **self.sections}
+        writer = Writer(file, content.header(), sections, named)
         for item, encoded in self._blocks():
             total += content.size_of(item)
             facts = content.facts_of(item)
@@ -77,6 +87,10 @@ class ExactJob:
             self._count(encoded)
         if content.mode == BOUNDED:
             facts["errors"] = {name: {"largest": error} for name, error in errors.items()}
+            # nothing else keeps their bound, or nothing would be saved: these are not moved
+            exact = [label for label in content.bounded if not errors.get(label)]
+            if exact and not self.shared:
+                facts["exact"] = exact
         units = self.shared.in_units(errors) if self.shared and facts else None
         stored = facts if units is None else {**facts, "errors": units}
         writer.finish(stored, whole.digest())
@@ -151,7 +165,7 @@ class ExactJob:
         return scale * coded + sum(len(data) for data in self.sections.values())
 
 
-def write_compared(file: BinaryIO, job: ExactJob, source: sources.Source) -> dict[str, Any]:
+def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, Any]:
     """Writes a job's archive and compares it with its source; returns its figures.
 
     Where it cannot be written, or would not restore the source, the file's bytes are kept instead:
@@ -166,25 +180,39 @@ def write_compared(file: BinaryIO, job: ExactJob, source: sources.Source) -> dic
 
 
 def keep_instead(
-    file: BinaryIO, content: Content, source: sources.Source, error: Exception
+    file: BinaryIO, content: Content, source: Opened, error: Exception
 ) -> dict[str, Any]:
     """Writes the bytes of a source that its content could not carry; raises where there are none,
     or where the archive was to be bounded. Figures as `write_compared`."""
-    path = file_of(source)
-    if path is None or content.mode != LOSSLESS:
+    if content.mode != LOSSLESS:
+        raise error
+    kept = _kept_bytes(source)
+    if kept is None:
         raise error
     file.seek(0)
     file.truncate()
-    job = ExactJob(_bytes(source, path))
+    job = ExactJob(kept, kept=str(error) or type(error).__name__)
     figures = job.write(file)
     try:
         job.compare(file)
     except ArchiveError:  # bytes that are not the same twice
-        raise DataError(f"{path}: was changed while it was read; compress it again") from None
-    return {**figures, "kept": str(error) or type(error).__name__}
+        raise DataError(
+            f"{source.name}: was changed while it was read; compress it again"
+        ) from None
+    return figures
 
 
-def file_of(source: sources.Source) -> Path | None:
+def _kept_bytes(source: Opened) -> KeptBytes | None:
+    """The bytes of a source, of a table in memory those of an Arrow file; None of a folder."""
+    source = opening.of_source(source)
+    if isinstance(source, ArrowTable | ArrayFile):
+        kept = _as_bytes(source, "")
+        return KeptBytes(_format(kept), kept.stream)
+    path = file_of(source)
+    return None if path is None else _bytes(source, path)
+
+
+def file_of(source: Opened) -> Path | None:
     """The file behind a source; None for a folder, a DataFrame, or what a plugin reads."""
     path = getattr(source, "path", None) or getattr(source, "_path", None)
     path = Path(path) if path is not None else Path(source.name)
@@ -192,7 +220,7 @@ def file_of(source: sources.Source) -> Path | None:
 
 
 def job_of(
-    source: sources.Source,
+    source: Opened,
     options: CompressOptions,
     model: Bundle | None = None,
     shared: Shared | None = None,
@@ -213,33 +241,42 @@ def job_of(
 
 
 def _job_of(
-    source: sources.Source,
+    source: Opened,
     options: CompressOptions,
     model: Bundle | None,
     shared: Shared | None,
     bounds: Bounds | None,
 ) -> ExactJob:
+    source = opening.of_source(source)
     bounded = bool(options.max_error or bounds)
+    if isinstance(source, ArrowTable):
+        return _table(source, options, bounds)
+    if isinstance(source, ArrayFile):
+        return _arrays(source, options, bounds)
     if isinstance(source, ImageSource):
         if bounded:
             raise ParamError("--max-error is for tables; for pictures there is --lossy")
         if isinstance(source, FolderSource):
             return ExactJob(Folder(_format(source), source, options.effort, options.keep_files))
-        if not options.keep_files:
-            return ExactJob(PixelArray(_format(source), source.shape, source, options.effort))
-    elif isinstance(source, sources.CsvSource):
+        return ExactJob(PixelArray(_format(source), source.shape, source, options.effort))
+    if isinstance(source, sources.CsvSource):
         return _text_job(source, options, model, shared, bounds)
-    elif not options.keep_files and can_be_bounded(source):
+    if isinstance(source, sources.JsonLinesSource) and not bounded:
+        path = source.path
+        lines = JsonLines(_format(source), lambda: sources.open_stream(path), options.effort)
+        return ExactJob(lines)
+    if not isinstance(source, FileBytes) and can_be_bounded(source):
         return _typed(source, options, bounds)
     if bounded:
-        raise ParamError(f"{source.name}: --max-error is for CSV, Parquet and arrays")
-    if isinstance(source, sources.ArrowSource) and source.in_memory:
-        raise ParamError("a DataFrame has no bytes to keep")
-    kept = str(source.reason) if isinstance(source, sources.UnreadSource) else ""
-    return ExactJob(_bytes(source, Path(getattr(source, "path", source.name))), kept=kept)
+        why = f" ({source.reason})" if isinstance(source, FileBytes) else ""
+        raise ParamError(f"{source.name}: --max-error is for CSV, Parquet and arrays{why}")
+    if isinstance(source, FileBytes):
+        content = KeptBytes(_format(source), source.stream, options.effort)
+        return ExactJob(content, kept=source.reason)
+    return _typed(source, options, bounds)
 
 
-def can_be_bounded(source: sources.Source) -> bool:
+def can_be_bounded(source: Opened) -> bool:
     """Whether --max-error is possible for such a source."""
     never = ImageSource | sources.JsonLinesSource | sources.FrameBatches | sources.UnreadSource
     return not isinstance(source, never)
@@ -247,15 +284,20 @@ def can_be_bounded(source: sources.Source) -> bool:
 
 def names_of(source: Any) -> list[str]:
     """What the archive of a table calls its columns."""
+    source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
         return texts.header_of(source)[1]
+    if isinstance(source, ArrowTable):
+        return labels_of(source.schema.names)
+    if isinstance(source, ArrayFile):
+        return column_labels(source)
     return list(source.head(0).names)
 
 
 # ---- the content of each kind of source
 
 
-def _format(source: sources.Source) -> dict[str, Any]:
+def _format(source: Opened) -> dict[str, Any]:
     return {**source.format, "name": inner_name(source.name)}
 
 
@@ -279,9 +321,10 @@ def _text_job(
 def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
     head, names = texts.header_of(source)
     bounded = bool(options.max_error or bounds)
-    layout = Layout(source.dialect.rule, names, options.effort, exact=not bounded)
+    labels = labels_of(names)
+    layout = Layout(source.dialect.rule, labels, options.effort, exact=not bounded)
     if options.max_error and bounds is None:
-        bounds = texts.bounds_of(source, layout, options.max_error)
+        bounds = texts.bounds_of(source, layout, options.max_error, names)
     if bounds:
         layout = dataclasses.replace(layout, bounds=bounds)
     sections: dict[str, bytes] = {}
@@ -303,9 +346,10 @@ def _text_by_model(
     """By what a model knows of the columns; the header leaves out what the model says."""
     head, names = texts.header_of(source)
     bounded = bool(options.max_error)
-    layout = Layout(source.dialect.rule, names, options.effort, shared=shared, exact=not bounded)
+    labels = labels_of(names)
+    layout = Layout(source.dialect.rule, labels, options.effort, shared=shared, exact=not bounded)
     if bounded:  # what the model's numbers are rounded to, to be compared with the source
-        wanted = texts.bounds_of(source, layout, options.max_error)
+        wanted = texts.bounds_of(source, layout, options.max_error, names)
         layout = dataclasses.replace(layout, bounds=wanted)
     format = {"name": inner_name(source.name)}
     if source.format != shared.format:
@@ -328,6 +372,73 @@ def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
     return TextOrigin(pieces, stream, layout, source.dialect.encoding)
 
 
+def _table(source: ArrowTable, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
+    labels = labels_of(source.schema.names)
+
+    def ends() -> list[Ends | None]:
+        return batches.ends_of(source.schema, source.batches())
+
+    chosen = _bounds_by_place(labels, source.schema.names, options, bounds, ends)
+    try:
+        content = ArrowContent.of_source(source, _format(source), options.effort, chosen)
+    except UnsuitedError as error:
+        return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)
+    return ExactJob(content)
+
+
+def _arrays(source: ArrayFile, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
+    bounded = bool(options.max_error or bounds)
+    try:
+        pictures = pixels_of(source)
+        if pictures is not None and not bounded:
+            return ExactJob(PixelArray(_format(pictures), pictures.shape, pictures, options.effort))
+        labels = column_labels(source)
+        chosen = _bounds_by_place(labels, labels, options, bounds, lambda: ends_of(source))
+        content = ArrayContent.of_source(source, _format(source), options.effort, chosen)
+    except UnsuitedError as error:
+        return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)
+    return ExactJob(content)
+
+
+def _as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
+    """The bytes of a source that cannot be carried in its own types."""
+    if source.path is None:
+        assert isinstance(source, ArrowTable)
+        return FileBytes(source.name, None, arrow_files.file_of(source.table()), reason)
+    kept = FileBytes(source.name, source.path, b"", reason)
+    kept.place = source.place
+    return kept
+
+
+def _bounds_by_place(
+    labels: Sequence[str],
+    names: Sequence[str],
+    options: CompressOptions,
+    bounds: Bounds | None,
+    ends: Callable[[], list[Ends | None]],
+) -> list[Fraction | None] | None:
+    """The largest error of each column, by its place; None where none is asked for."""
+    if bounds is not None:
+        return [bounds.get(label) for label in labels]
+    if not options.max_error:
+        return None
+    return texts.allowed_by_place(options.max_error, names, ends())
+
+
+def pixels_of(source: ArrayFile) -> images.ArraySource | None:
+    """The pictures of a file of one array of them; None for any other."""
+    if len(source.members) != 1 or source.members[0].fortran:
+        return None
+    member = source.members[0]
+    if member.dtype != np.uint8 or len(member.shape) not in (3, 4) or not member.size:
+        return None
+    try:
+        suffix = source.format["suffix"]
+        return images.ArraySource(source.array(0), source.name, suffix, member.name)
+    except DataError:  # too large, or of another number of channels
+        return None
+
+
 def _typed(
     source: sources.TableSource, options: CompressOptions, bounds: Bounds | None
 ) -> ExactJob:
@@ -342,11 +453,13 @@ def _typed(
                     low, high = Fraction(float(finite.min())), Fraction(float(finite.max()))
                     held = seen.get(name, (low, high))
                     seen[name] = min(low, held[0]), max(high, held[1])
-        bounds = texts.allowed(options.max_error, names, seen)
+        ends = [seen.get(name) for name in names]
+        allowed = texts.allowed_by_place(options.max_error, names, ends)
+        bounds = {n: b for n, b in zip(names, allowed, strict=True) if b is not None}
     mode = BOUNDED if options.max_error or bounds else LOSSLESS
     content = TypedTable.of_source(source, _format(source), mode, options.effort, bounds or {})
     return ExactJob(content)
 
 
-def _bytes(source: sources.Source, path: Path) -> KeptBytes:
+def _bytes(source: Opened, path: Path) -> KeptBytes:
     return KeptBytes(_format(source), lambda: sources.open_stream(path))

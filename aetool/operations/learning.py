@@ -30,7 +30,7 @@ def learn(
     """The codec's member of a bundle; None where the table's records are not regular."""
     head, names = texts.header_of(source)
     layout = Layout(source.dialect.rule, names, shared.EFFORT)
-    bounds = texts.bounds_of(source, layout, max_error) if max_error else {}
+    bounds = texts.bounds_of(source, layout, max_error, names) if max_error else {}
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = texts.pieces_of(source, PIECE)
     next(pieces)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from aetool.codec import records
@@ -23,31 +23,44 @@ def pieces_of(source: sources.CsvSource, size: int) -> Iterator[bytes]:
         yield from cutting.pieces(stream, source.dialect, size)
 
 
-def allowed(
-    wanted: Mapping[str, str], names: list[str], seen: dict[str, tuple[Fraction, Fraction]]
-) -> dict[str, Fraction]:
-    """The largest error of each column of numbers, in its units. wanted: "E" or "E%" (of the
-    column's range in this file) by column; "" is for all that are not named."""
+def allowed_by_place(
+    wanted: Mapping[str, str],
+    names: Sequence[str],
+    ends: Sequence[tuple[Fraction, Fraction] | None],
+) -> list[Fraction | None]:
+    """The largest error of each column of numbers, by its place; columns may have the same name.
+
+    ends: the smallest and the largest value of each column, None for one that holds no numbers.
+    """
+    numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
     for name in wanted:
         if name and name not in names:
             raise ParamError(
                 f"--max-error {name}=...: no column '{name}'; there are {', '.join(names)}"
             )
-        if name and name not in seen:
+        if name and name not in numeric:
             raise ParamError(f"--max-error {name}=...: column '{name}' does not hold numbers")
-    out = {}
-    for name, (low, high) in seen.items():
-        given = wanted.get(name, wanted.get(""))
-        if given is None:
-            continue
-        try:
-            value = Fraction(given.removesuffix("%"))
-        except (ValueError, ZeroDivisionError):
-            raise ParamError(f"--max-error {given}: write a number such as 0.5 or 1%") from None
-        if value < 0:
-            raise ParamError(f"--max-error {given}: an error is 0 or more")
-        out[name] = value * (high - low) / 100 if given.endswith("%") else value
-    return out
+    bounds: list[Fraction | None] = []
+    for name, both in zip(names, ends, strict=True):
+        asked = wanted.get(name, wanted.get(""))
+        if asked is None or both is None:
+            bounds.append(None)
+        else:
+            bounds.append(_bound_of(asked, *both))
+    return bounds
+
+
+def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
+    """An error, or a part in % of the range between two numbers."""
+    try:
+        value = Fraction(asked.removesuffix("%"))
+    except (ValueError, ZeroDivisionError):
+        raise ParamError(f"--max-error {asked}: write a number such as 0.5 or 1%") from None
+    if value < 0:
+        raise ParamError(f"--max-error {asked}: an error is 0 or more")
+    if asked.endswith("%"):
+        return value * (high - low) / 100
+    return value
 
 
 def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
@@ -64,15 +77,24 @@ def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
 
 
 def bounds_of(
-    source: sources.CsvSource, layout: Layout, wanted: Mapping[str, str]
+    source: sources.CsvSource, layout: Layout, wanted: Mapping[str, str], names: Sequence[str]
 ) -> dict[str, Fraction]:
-    """The largest error of each column of numbers, by a look at the whole file."""
+    """The largest error of each column of numbers, by a look at the whole file.
+
+    names: the columns', of which some may be the same; the layout has labels that differ, by which
+    the errors are told.
+    """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     pieces = pieces_of(source, layout.effort.block)
     next(pieces)
     for piece in pieces:
         records.ranges(piece, layout, seen)
-    return allowed(wanted, list(layout.names), seen)
+    ends = [seen.get(label) for label in layout.names]
+    bounds = {}
+    for label, bound in zip(layout.names, allowed_by_place(wanted, names, ends), strict=True):
+        if bound is not None:
+            bounds[label] = bound
+    return bounds
 
 
 def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from aetool.codec.contents.arrays import ArrayContent
+from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import Content, Json
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
+from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.lossy import LossyPictures, LossyTable
 from aetool.codec.contents.pixels import PixelArray
 from aetool.codec.contents.text import TextTable
@@ -14,7 +17,18 @@ from aetool.errors import ArchiveError
 # a later version of a kind is another entry: older archives stay readable
 KNOWN: dict[tuple[str, int], type[Content]] = {
     (kind.name, kind.version): kind
-    for kind in (TextTable, TypedTable, LossyTable, LossyPictures, PixelArray, Folder, KeptBytes)
+    for kind in (
+        TextTable,
+        ArrowContent,
+        ArrayContent,
+        TypedTable,
+        JsonLines,
+        LossyTable,
+        LossyPictures,
+        PixelArray,
+        Folder,
+        KeptBytes,
+    )
 }
 
 

@@ -8,7 +8,7 @@ and how to be compared with what came back (`compare`); made from a header it kn
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
@@ -74,6 +74,15 @@ class Content:
         """How the source was written."""
         return self._format
 
+    def owners(self, block: Block) -> list[int] | None:
+        """The place, among names, of what each column of a block belongs to; None where a block
+        has not its columns."""
+        return None
+
+    def sections(self) -> Mapping[str, bytes]:
+        """What is to be written ahead of the blocks."""
+        return {}
+
     # ---- a source to blocks
 
     def watch(self, paths: Sequence[Path]) -> None:
@@ -113,6 +122,11 @@ class Content:
         """What an item adds to the digest of the whole."""
         for block in encoded:
             yield block.content
+
+    @property
+    def bounded(self) -> Sequence[str]:
+        """Labels of the columns whose numbers may be moved, by at most a bound."""
+        return ()
 
     def facts_of(self, item: Piece) -> dict[str, Json]:
         """What the footer has to say once this is the last item."""

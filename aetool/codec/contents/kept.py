@@ -17,6 +17,7 @@ from aetool.codec.contents.content import (
 )
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
+from aetool.data import arrow_files
 from aetool.errors import DataError, ParamError
 
 if TYPE_CHECKING:
@@ -101,3 +102,10 @@ class KeptBytes(Content):
     ) -> None:
         for piece in archive.pieces(first, last, wanted):
             file.write(piece)
+
+    def frame(self, archive: Archive, first: int, last: int) -> Json:
+        if self._format.get("format") != arrow_files.ARROW:
+            return super().frame(archive, first, last)
+        # of a table in memory whose types are not carried in any other way
+        frame = arrow_files.frame_of_file(b"".join(archive.pieces(0, archive.rows)))
+        return frame if (first, last) == (0, archive.rows) else frame.iloc[first:last]

@@ -136,6 +136,10 @@ class TextTable(Content):
         text = b"".join(block.restored for block in encoded) if rounded else item
         yield encodings.original(text, self.origin.encoding)
 
+    @property
+    def bounded(self) -> Sequence[str]:
+        return list(self._layout.bounds)
+
     def compare(self, archive: Archive) -> None:
         """Byte by byte; within bounds record by record, the other columns byte by byte."""
         assert self.origin is not None

@@ -1,0 +1,365 @@
+"""The arrays of an .npy or .npz file, of any simple type and number of dimensions.
+
+Arrays of as many rows each, in one or two dimensions, are one table: a block holds rows of all of
+them. Of others every block belongs to one array, and blocks follow the order of arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from aetool.codec import blocks
+from aetool.codec.blocks import Block
+from aetool.codec.columns import Coded
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json
+from aetool.codec.contents.labels import Bounding, labels_of
+from aetool.codec.natives import tensors
+from aetool.codec.natives.tensors import Array, Tensor
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.data import array_files
+from aetool.data.array_files import ArrayFile, Member
+from aetool.data.arrow_files import UnsuitedError
+from aetool.errors import ArchiveError, DataError, ParamError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aetool.codec.archive import Archive
+
+MOST_COLUMNS = 4096  # of a table of arrays
+Bounds = Sequence[Fraction | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of some arrays, from first on: of each its place in the file, and its values."""
+
+    first: int
+    parts: list[tuple[int, Array]]
+
+    def __len__(self) -> int:
+        return len(self.parts[0][1])
+
+
+class ArrayContent(Content):
+    """Arrays by their place in the file. joint: they are one table.
+
+    source, effort, bounding (the largest error by column): to write it.
+    """
+
+    name = "arrays"
+    kind = "array"
+
+    def __init__(self, mode: str, format: dict[str, Json], arrays: list[Tensor], joint: bool):
+        super().__init__(mode, format)
+        self.arrays, self.joint = arrays, joint
+        self.source: ArrayFile | None = None
+        self.effort = Effort()
+        self.bounding = Bounding([], [])
+        self._values: dict[int, Array] = {}
+
+    @classmethod
+    def of_source(
+        cls, source: ArrayFile, format: dict[str, Json], effort: Effort, bounds: Bounds | None
+    ) -> ArrayContent:
+        """The content of a source, ready to be written; UnsuitedError for types not carried."""
+        arrays = []
+        values: dict[int, Array] = {}
+        for place, member in enumerate(source.members):
+            tensor = tensor_of(member)
+            values[place] = source.array(place)
+            arrays.append(tensors.laid_out(tensor, values[place], bounds is not None))
+        joint = are_joint(arrays)
+        content = cls(LOSSLESS if bounds is None else BOUNDED, format, arrays, joint)
+        content.source, content.effort, content._values = source, effort, values
+        labels = column_labels(source)
+        content.bounding = Bounding(labels, bounds or [None] * len(labels))
+        return content
+
+    def header(self) -> dict[str, Json]:
+        described = [tensor.to_json() for tensor in self.arrays]
+        joint = {"joint": True} if self.joint else {}
+        return {**super().header(), "arrays": described, **joint}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> ArrayContent:
+        arrays = [Tensor.from_json(described) for described in header["arrays"]]
+        joint = bool(header.get("joint", False))
+        if joint and not are_joint(arrays):
+            raise ValueError("its arrays are not one table")
+        return cls(str(header["mode"]), dict(header["format"]), arrays, joint)
+
+    @property
+    def fidelity(self) -> str:
+        return "values" if self.mode == LOSSLESS else self.mode
+
+    def names(self, archive: Archive) -> list[str]:
+        return [name for names in self._column_names() for name in names]
+
+    def _column_names(self) -> list[list[str]]:
+        alone = len(self.arrays) == 1
+        return [tensor.column_names(alone) for tensor in self.arrays]
+
+    def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
+        raise ParamError(f"{archive.reader.path}: --columns is for tables, and this holds arrays")
+
+    def owners(self, block: Block) -> list[int]:
+        """The place, among names, of what each column of a block belongs to."""
+        owners: list[int] = []
+        before = 0
+        widths = [len(names) for names in self._column_names()]
+        inside = range(len(self.arrays)) if self.joint else [self._array_at(block.first)]
+        for place, tensor in enumerate(self.arrays):
+            if place in inside:
+                parts = tensors.parts_of(tensor)
+                for column in range(tensor.columns):
+                    owners += [before + min(column, widths[place] - 1)] * parts
+            before += widths[place]
+        return owners
+
+    # ---- which rows are whose
+
+    def _array_at(self, row: int) -> int:
+        """The array that a row of the archive belongs to, where each has its own blocks."""
+        for place, tensor in enumerate(self.arrays):
+            if row < tensor.rows:
+                return place
+            row -= tensor.rows
+        raise ArchiveError("damaged: a block of no array")
+
+    def _rows_of_all(self) -> int:
+        if self.joint:
+            return self.arrays[0].rows
+        return sum(tensor.rows for tensor in self.arrays)
+
+    # ---- writing
+
+    def items(self) -> Iterator[Rows]:
+        row = 0
+        if self.joint:
+            whole = list(range(len(self.arrays)))
+            yield from self._items_of(whole, row)
+            return
+        for place, tensor in enumerate(self.arrays):
+            yield from self._items_of([place], row)
+            row += tensor.rows
+
+    def _items_of(self, places: list[int], row: int) -> Iterator[Rows]:
+        """Blocks of arrays of as many rows each; row: of the archive, where they begin."""
+        step = min(tensors.rows_a_block(self.arrays[place]) for place in places)
+        total = self.arrays[places[0]].rows
+        for first in range(0, total, step):
+            last = min(total, first + step)
+            parts = []
+            for place in places:
+                tensor = self.arrays[place]
+                parts.append((place, tensors.rows_of(tensor, self._values[place], first, last)))
+            yield Rows(row + first, parts)
+
+    def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
+        coded: list[Coded] = []
+        by_label: list[list[Coded]] = [[] for _ in self.bounding.labels]
+        for place, values in item.parts:
+            tensor = self.arrays[place]
+            before = self._first_label(place)
+            bounds = self.bounding.bounds[before : before + tensor.bounds]
+            columns = tensors.encode(tensor, values, bounds)
+            coded += columns
+            for number, column in enumerate(columns):
+                by_label[before + min(number, tensor.bounds - 1)].append(column)
+        each, period = self._shape_of_block(item.parts[0][0])
+        words = {} if each == 1 else {"each": each}
+        count = len(item) * each
+        if count > 0 and len(item.parts) > 1:
+            period = 0
+        content, payload, after = blocks.encode(
+            coded, count, words, self.effort, hints, period=period
+        )
+        errors, squares = self.bounding.errors_of(by_label)
+        return [Encoded(len(item), content, payload, after, errors, squares=squares)]
+
+    def _shape_of_block(self, place: int) -> tuple[int, int]:
+        """(cells of a column for each row, at what distance columns are alike)."""
+        tensor = self.arrays[place]
+        return tensors.cells_of(tensor, 1), tensors.period_of(tensor)
+
+    def _first_label(self, place: int) -> int:
+        return sum(tensor.bounds for tensor in self.arrays[:place])
+
+    def size_of(self, item: Rows) -> int:
+        return sum(values.nbytes for _, values in item.parts)
+
+    def bytes_of(self, piece: Rows) -> int:
+        return self.size_of(piece)
+
+    @property
+    def bounded(self) -> Sequence[str]:
+        return self.bounding.bounded
+
+    def compare(self, archive: Archive) -> None:
+        stored = archive.pieces(0, archive.rows)
+        for item in self.items():
+            again = next(stored, None)
+            if again is None or len(again) != len(item):
+                raise self.differs("the number of rows")
+            for (place, before), (_, after) in zip(item.parts, again.parts, strict=True):
+                tensor = self.arrays[place]
+                first = self._first_label(place)
+                bounds = self.bounding.bounds[first : first + tensor.bounds]
+                if not tensors.agree(tensor, before, after, bounds):
+                    raise self.differs(f"array '{tensor.name}'")
+        if next(stored, None) is not None:
+            raise self.differs("the number of rows")
+
+    # ---- reading
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> Rows:
+        if wanted is not None:
+            self.places(archive, wanted)
+        places = list(range(len(self.arrays))) if self.joint else [self._array_at(block.first)]
+        each, _ = self._shape_of_block(places[0])
+        if block.words.get("each", 1) != each:
+            raise archive.reader.damaged("a block has not the shape of its array")
+        parts = []
+        columns = block.columns
+        for place in places:
+            tensor = self.arrays[place]
+            count = tensor.columns * tensors.parts_of(tensor)
+            values = tensors.decode(tensor, columns[:count], block.rows)
+            parts.append((place, values[inside]))
+            columns = columns[count:]
+        if columns:
+            raise archive.reader.damaged("a block has more columns than its arrays")
+        return Rows(block.first + inside.start, parts)
+
+    def pieces(
+        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+    ) -> Iterator[Rows]:
+        if archive.rows != self._rows_of_all() and not archive.lost:
+            raise archive.reader.damaged("its blocks have not the rows of its arrays")
+        whole = (first, last) == (0, archive.rows)
+        if not whole and not self._has_rows():
+            raise DataError(
+                f"{archive.reader.path}: holds arrays of different lengths: --rows cannot be used"
+            )
+        yield from super().pieces(archive, first, last, wanted)
+
+    def _has_rows(self) -> bool:
+        """Whether the rows of the archive are those of its array, or of all of them."""
+        return self.joint or (len(self.arrays) == 1 and self.arrays[0].lead == 1)
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        pieces = archive.pieces(first, last, wanted)
+        with array_files.written(file, self._format) as writer:
+            for member, parts in self._restored(pieces, last - first, archive.rows):
+                writer.add(member, parts)
+
+    def _restored(
+        self, pieces: Iterator[Rows], rows: int, all_rows: int
+    ) -> Iterator[tuple[Member, Iterator[Array]]]:
+        """Each array with its parts in order; of all arrays but those of a table as they come."""
+        members = [self._member(tensor, rows, all_rows) for tensor in self.arrays]
+        if len(members) == 1:
+            yield members[0], (values for piece in pieces for _, values in piece.parts)
+            return
+        if self.joint:
+            # the file has one array behind the other, the archive all of them side by side
+            gathering = [array_files.Gathering(member) for member in members]
+            for piece in pieces:
+                for place, values in piece.parts:
+                    gathering[place].add(values)
+            for member, gathered in zip(members, gathering, strict=True):
+                yield member, iter([gathered.whole])
+            return
+        for member, tensor in zip(members, self.arrays, strict=True):
+            yield member, _taken(pieces, tensor.rows)
+
+    def _member(self, tensor: Tensor, rows: int, all_rows: int) -> Member:
+        shape = tensor.shape
+        if rows != all_rows and shape:
+            shape = (rows, *shape[1:])
+        dtype = np.dtype(tensor.dtype)
+        return Member(tensor.name, dtype, shape, tensor.fortran, 0)
+
+    def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame | Array | Json:
+        pieces = archive.pieces(first, last)
+        arrays = {}
+        for member, parts in self._restored(pieces, last - first, archive.rows):
+            arrays[member.name] = array_files.gathered(member, parts)
+        if self.joint:
+            return _as_frame(self._column_names(), list(arrays.values()))
+        return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+
+
+def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
+    """The values of the next pieces, until there are so many rows."""
+    while rows > 0:
+        piece = next(pieces, None)
+        if piece is None:
+            raise ArchiveError("damaged: an array is cut short")
+        yield piece.parts[0][1]
+        rows -= len(piece)
+
+
+def _as_frame(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {}
+    for labels, array in zip(names, arrays, strict=True):
+        table = array.reshape(len(array), -1)
+        for place, label in enumerate(labels):
+            # pandas computes in the processor's byte order alone
+            column = table[:, place]
+            columns[label] = column.astype(column.dtype.newbyteorder("="))
+    return pd.DataFrame(columns)
+
+
+def tensor_of(member: Member) -> Tensor:
+    """A file's array as the codec knows it; UnsuitedError for a type that is not carried."""
+    reason = tensors.reason_against(member.dtype)
+    if reason is not None:
+        raise UnsuitedError(f"array '{member.name}': {reason}")
+    return Tensor(member.name, member.dtype.str, member.shape, member.fortran)
+
+
+def are_joint(arrays: Sequence[Tensor]) -> bool:
+    """Whether arrays are one table: of one or two dimensions, as many rows, a column each time."""
+    columns = 0
+    for tensor in arrays:
+        flat = len(tensor.shape) == 1 or (len(tensor.shape) == 2 and tensor.axes == (1,))
+        if not flat or tensor.rows != arrays[0].rows or not tensor.rows:
+            return False
+        columns += tensor.columns
+    return 0 < columns <= MOST_COLUMNS
+
+
+def column_labels(source: ArrayFile) -> list[str]:
+    """What is called what in --max-error: columns of tables, else arrays."""
+    alone = len(source.members) == 1
+    names: list[str] = []
+    for member in source.members:
+        names += tensor_of(member).column_names(alone)
+    return labels_of(names)
+
+
+def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
+    """(smallest, largest) finite number of each of these; None where there is none."""
+    ends: list[tuple[Fraction, Fraction] | None] = []
+    for place, member in enumerate(source.members):
+        ends += tensors.ends(tensor_of(member), source.array(place))
+    return ends

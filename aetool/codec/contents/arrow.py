@@ -1,0 +1,190 @@
+"""A table in Arrow's types: Parquet, an Arrow file, or one in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from aetool.codec import blocks
+from aetool.codec.blocks import Block
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json
+from aetool.codec.contents.labels import Bounding, labels_of
+from aetool.codec.natives import batches, schemas
+from aetool.codec.natives.batches import BatchCoder
+from aetool.codec.natives.dictionaries import Dictionaries
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.data import arrow_files
+from aetool.data.arrow_files import ArrowTable, UnsuitedError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from aetool.codec.archive import Archive
+
+DICTIONARIES = "dictionaries"  # the section that holds them
+Bounds = Sequence[Fraction | None]
+
+
+class ArrowContent(Content):
+    """Batches of one schema; columns are known by their place, so that names may be the same.
+
+    source, effort, dictionaries, bounds (the largest error by place): to write it.
+    """
+
+    name = "arrow"
+
+    def __init__(self, mode: str, format: dict[str, Json], schema: pa.Schema) -> None:
+        super().__init__(mode, format)
+        self.schema = schema
+        self.labels = labels_of(schema.names)
+        self.source: ArrowTable | None = None
+        self.effort = Effort()
+        self.dictionaries = Dictionaries()
+        self.bounding = Bounding([], [])
+        self.coder = BatchCoder(schema, self.dictionaries)
+
+    @classmethod
+    def of_source(
+        cls, source: ArrowTable, format: dict[str, Json], effort: Effort, bounds: Bounds | None
+    ) -> ArrowContent:
+        """The content of a source, ready to be written; UnsuitedError for types we do not carry."""
+        reason = schemas.reason_against(source.schema)
+        if reason is not None:
+            raise UnsuitedError(reason)
+        content = cls(LOSSLESS if bounds is None else BOUNDED, format, source.schema)
+        content.source, content.effort = source, effort
+        content._collect_dictionaries()
+        wanted = bounds or [None] * len(source.schema)
+        content.bounding = Bounding(content.labels, wanted)
+        content.coder = BatchCoder(source.schema, content.dictionaries, wanted)
+        return content
+
+    def _collect_dictionaries(self) -> None:
+        from pyarrow import types
+
+        # blocks refer to dictionaries, which are written ahead of them
+        if self.source and any(types.is_dictionary(kind) for kind in self.schema.types):
+            for batch in self.source.batches():
+                self.dictionaries.collect(batch)
+
+    def sections(self) -> Mapping[str, bytes]:
+        """What is to be written ahead of the blocks."""
+        if not self.dictionaries.of:
+            return {}
+        data = batches.dictionaries_to_bytes(self.dictionaries, self.schema, self.effort)
+        return {DICTIONARIES: data}
+
+    def header(self) -> dict[str, Json]:
+        return {**super().header(), "schema": schemas.to_json(self.schema)}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> ArrowContent:
+        schema = schemas.from_json(header["schema"])
+        return cls(str(header["mode"]), dict(header["format"]), schema)
+
+    @property
+    def fidelity(self) -> str:
+        return "values" if self.mode == LOSSLESS else self.mode
+
+    def names(self, archive: Archive) -> list[str]:
+        return self.labels
+
+    # ---- writing
+
+    def items(self) -> Iterator[pa.RecordBatch]:
+        assert self.source is not None
+        yield from self.source.batches()
+
+    def encode(self, item: pa.RecordBatch, hints: Hints) -> list[Encoded]:
+        coded = self.coder.encode(item)
+        flat = [column for columns in coded for column in columns]
+        rows = item.num_rows
+        content, payload, after = blocks.encode(flat, rows, {}, self.effort, hints)
+        errors, squares = self.bounding.errors_of(coded)
+        return [Encoded(rows, content, payload, after, errors, squares=squares)]
+
+    def size_of(self, item: pa.RecordBatch) -> int:
+        return int(item.nbytes)
+
+    def bytes_of(self, piece: pa.RecordBatch) -> int:
+        return int(piece.nbytes)
+
+    @property
+    def bounded(self) -> Sequence[str]:
+        return self.bounding.bounded
+
+    def compare(self, archive: Archive) -> None:
+        assert self.source is not None
+        if self.source.path is None:
+            self._compare_batches(archive.pieces(0, archive.rows))
+            return
+        # what matters is the file that will be there: it is written, and read as the source was
+        with tempfile.TemporaryDirectory(prefix="aetool-") as folder:
+            path = Path(folder) / "restored"
+            with path.open("wb") as spool:
+                self.restore(archive, spool, 0, archive.rows)
+            again = arrow_files.open_table(path, self.source.name)
+            if not again.schema.equals(self.schema, check_metadata=True):
+                raise self.differs("the schema")
+            self._compare_batches(again.batches())
+
+    def _compare_batches(self, restored: Iterator[pa.RecordBatch]) -> None:
+        for batch in self.items():
+            other = next(restored, None)
+            if other is None:
+                raise self.differs("the number of records")
+            difference = batches.difference(batch, other, self.bounding.bounds)
+            if difference is not None:
+                raise self.differs(difference)
+        if next(restored, None) is not None:
+            raise self.differs("the number of records")
+
+    # ---- reading
+
+    def reader(self, archive: Archive) -> BatchCoder:
+        """What decodes the blocks of an archive."""
+        if DICTIONARIES in archive.reader.sections and not self.dictionaries.of:
+            data = archive.reader.sections[DICTIONARIES]
+            self.dictionaries.of = batches.dictionaries_from_bytes(data, self.schema).of
+        return self.coder
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> pa.RecordBatch:
+        whole = self.reader(archive).decode(block.columns, block.rows)
+        part = whole.slice(inside.start, inside.stop - inside.start)
+        if wanted is None:
+            return part
+        return part.select(self.places(archive, wanted))
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        schema = self.schema
+        if wanted is not None:
+            schema = _part_of(schema, self.places(archive, wanted))
+        pieces = archive.pieces(first, last, wanted)
+        whole = (first, last) == (0, archive.rows) and not archive.lenient
+        arrow_files.write_table(file, schema, pieces, self._format, whole)
+
+    def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        return arrow_files.frame_of(self.schema, archive.pieces(first, last))
+
+    def owners(self, block: Block) -> list[int]:
+        return self.coder.owners([column.meta for column in block.columns])
+
+
+def _part_of(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([schema.field(place) for place in places], schema.metadata)

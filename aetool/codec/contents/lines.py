@@ -1,0 +1,132 @@
+"""Lines of JSON, byte for byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from aetool.codec import blocks, jsonlines
+from aetool.codec.blocks import Block
+from aetool.codec.contents.content import LOSSLESS, Content, Json, read_exactly
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.errors import DataError, ParamError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aetool.codec.archive import Archive
+
+PIECE = 4 << 20  # bytes of text in a block
+
+
+class JsonLines(Content):
+    """A file of JSON lines; a record is a line. stream: opens it; effort: how long to look."""
+
+    name = "lines"
+    hashes_bytes = True
+
+    def __init__(
+        self,
+        format: dict[str, Json],
+        stream: Callable[[], BinaryIO] | None = None,
+        effort: Effort | None = None,
+    ) -> None:
+        super().__init__(LOSSLESS, format)
+        self.stream, self.effort = stream, effort or Effort()
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> JsonLines:
+        return cls(dict(header["format"]))
+
+    # ---- writing
+
+    def items(self) -> Iterator[bytes]:
+        assert self.stream is not None
+        with self.stream() as stream:
+            left = b""
+            while data := read_exactly(stream, PIECE):
+                left += data
+                # whole lines only; one that is longer than a piece waits for its end
+                end = left.rfind(b"\n") + 1
+                if end:
+                    yield left[:end]
+                    left = left[end:]
+            if left:
+                yield left
+
+    def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
+        coded, rows, words = jsonlines.encode(item)
+        content, payload, after = blocks.encode(coded, rows, words, self.effort, hints)
+        return [Encoded(rows, content, payload, after)]
+
+    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
+        yield item
+
+    def compare(self, archive: Archive) -> None:
+        assert self.stream is not None
+        with self.stream() as stream:
+            for piece in archive.pieces(0, archive.rows):
+                if read_exactly(stream, len(piece)) != piece:
+                    raise self.differs("a line")
+            if stream.read(1):
+                raise self.differs("the last line")
+
+    # ---- reading
+
+    def names(self, archive: Archive) -> list[str]:
+        """The keys of the first line."""
+        for piece in archive.pieces(0, min(1, archive.rows)):
+            return [str(name) for name in _record(archive, piece)]
+        return []
+
+    def owners(self, block: Block) -> list[int] | None:
+        return None
+
+    def decode(
+        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+    ) -> bytes:
+        lines = jsonlines.decode(block, block.rows)[inside]
+        if wanted is None:
+            return b"".join(lines)
+        chosen = []
+        for line in lines:
+            record = _record(archive, line)
+            part = {name: record[name] for name in wanted if name in record}
+            chosen.append(json.dumps(part, ensure_ascii=False).encode() + b"\n")
+        return b"".join(chosen)
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        if wanted is not None:
+            self.places(archive, wanted)
+        for piece in archive.pieces(first, last, wanted):
+            file.write(piece)
+
+    def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        import pandas as pd
+
+        records = []
+        for piece in archive.pieces(first, last):
+            for line in jsonlines.split(piece):
+                if line.strip():
+                    records.append(_record(archive, line))
+        return pd.DataFrame(records)
+
+
+def _record(archive: Archive, line: bytes) -> dict[str, Json]:
+    """The object in a line; DataError where there is none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{archive.reader.path}: a line is not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ParamError(f"{archive.reader.path}: its lines are no objects, which have names")
+    return record

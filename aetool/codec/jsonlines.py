@@ -1,0 +1,172 @@
+"""Lines of JSON by their values, byte for byte: what is the same in many lines is told once.
+
+A line is cut into values (strings, numbers, true, false, null; not keys) and what stands between
+them, its frame. Lines of the same keys, blanks and nesting have the same frame. Values of one key
+are a column. Nothing is parsed: a line that is no JSON at all still comes back byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aetool.codec import blobs, spans
+from aetool.codec.blocks import Block
+from aetool.codec.columns import Coded, sensible
+from aetool.codec.natives import cells, numbers
+from aetool.errors import ArchiveError
+
+STRING = rb'"(?:[^"\\]|\\.)*"'
+# a key with its colon is part of the frame; the group is a value
+TOKEN = re.compile(
+    STRING + rb"[ \t]*:|(" + STRING + rb"|-?[0-9][0-9.eE+-]*|true|false|null)", re.DOTALL
+)
+KEY = re.compile(STRING + rb"[ \t]*:")
+MOST_FRAMES = 1024  # in one block
+MOST_COLUMNS = 2048
+LEAST_ALIKE = 4  # lines for each frame, below which lines are not alike
+
+Frame = tuple[bytes, ...]
+Column = tuple[bytes, int]  # the key before a value, and how often it came before in the line
+
+
+@dataclass(eq=False)
+class Lines:
+    """Lines cut into frames and columns.
+
+    frames: each with its number and the columns of its values; frame_of: the number of each line's;
+    rows, values: of each column, which lines have it, and what they have.
+    """
+
+    frames: dict[Frame, tuple[int, list[int]]] = field(default_factory=dict)
+    columns: dict[Column, int] = field(default_factory=dict)
+    frame_of: list[int] = field(default_factory=list)
+    rows: list[list[int]] = field(default_factory=list)
+    values: list[list[bytes]] = field(default_factory=list)
+
+    def add(self, line: bytes) -> None:
+        """The next line, its end included."""
+        frame, line_values = cut(line)
+        known = self.frames.get(frame)
+        if known is None:
+            known = len(self.frames), [self._place_of(column) for column in columns_of(frame)]
+            self.frames[frame] = known
+        number, places = known
+        row = len(self.frame_of)
+        self.frame_of.append(number)
+        for place, value in zip(places, line_values, strict=True):
+            self.rows[place].append(row)
+            self.values[place].append(value)
+
+    def _place_of(self, column: Column) -> int:
+        place = self.columns.setdefault(column, len(self.columns))
+        if place == len(self.rows):
+            self.rows.append([])
+            self.values.append([])
+        return place
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether it pays to cut such lines."""
+        few = len(self.frames) <= MOST_FRAMES and len(self.columns) <= MOST_COLUMNS
+        return few and len(self.frames) * LEAST_ALIKE <= max(len(self.frame_of), LEAST_ALIKE)
+
+
+def cut(line: bytes) -> tuple[Frame, list[bytes]]:
+    """(what stands before, between and behind the values; the values)."""
+    parts = []
+    values = []
+    at = 0
+    for token in TOKEN.finditer(line):
+        if token.lastindex:
+            parts.append(line[at : token.start()])
+            values.append(token.group())
+            at = token.end()
+    parts.append(line[at:])
+    return tuple(parts), values
+
+
+def columns_of(frame: Frame) -> list[Column]:
+    """The column of each value of a line: its key, and how many values of that key came before."""
+    columns = []
+    seen: dict[bytes, int] = {}
+    key = b""
+    for part in frame[:-1]:
+        keys = KEY.findall(part)
+        if keys:
+            key = keys[-1]
+        columns.append((key, seen.get(key, 0)))
+        seen[key] = seen.get(key, 0) + 1
+    return columns
+
+
+def split(text: bytes) -> list[bytes]:
+    """Lines with their ends; the last may have none."""
+    lines = text.split(b"\n")
+    last = lines.pop()
+    ended = [line + b"\n" for line in lines]
+    return [*ended, last] if last else ended
+
+
+def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
+    """(columns of a block, lines, what the block has to say beside them) of whole lines."""
+    lines = split(text)
+    cut_lines = Lines()
+    for line in lines:
+        cut_lines.add(line)
+        if len(cut_lines.frames) > MOST_FRAMES or len(cut_lines.columns) > MOST_COLUMNS:
+            break
+    if len(cut_lines.frame_of) < len(lines) or not cut_lines.are_alike:
+        return [Coded({"k": "bytes"}, [], [blobs.pack(text)])], len(lines), {}
+    coded = [numbers.encode_integers(np.array(cut_lines.frame_of, np.int64))]
+    for rows, values in zip(cut_lines.rows, cut_lines.values, strict=True):
+        coded.append(_column(rows, values, len(lines)))
+    frames = []
+    for frame, (_, places) in cut_lines.frames.items():
+        frames.append([[part.decode("latin-1") for part in frame], places])
+    return coded, len(lines), {"frames": frames}
+
+
+def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
+    """Values in these of `count` lines; gaps in the others."""
+    sizes = np.zeros(count, np.int64)
+    sizes[rows] = [len(value) for value in values]
+    stop = np.cumsum(sizes)
+    gaps = np.ones(count, np.bool_)
+    gaps[rows] = False
+    buffer = np.frombuffer(b"".join(values), np.uint8)
+    return cells.encode_cells(buffer, stop - sizes, stop, gaps, utf8=False)
+
+
+@sensible()
+def decode(block: Block, rows: int) -> list[bytes]:
+    """The lines of a block, with their ends."""
+    if "frames" not in block.words:
+        if len(block.columns) != 1:
+            raise ArchiveError("damaged: a block of lines has columns, and no frames")
+        return split(blobs.unpack(block.columns[0].blobs[0]))
+    frames = [(_frame(parts), places) for parts, places in block.words["frames"]]
+    frame_of, _ = numbers.decode_integers(block.columns[0], 0, len(frames) - 1)
+    columns = [_values(cells.decode_cells(column)) for column in block.columns[1:]]
+    lines = []
+    for row, number in enumerate(frame_of.tolist()):
+        frame, places = frames[number]
+        parts = [frame[0]]
+        for part, place in zip(frame[1:], places, strict=True):
+            parts += (columns[place][row], part)
+        lines.append(b"".join(parts))
+    if len(lines) != rows:
+        raise ArchiveError("damaged: a block has not the lines that it claims")
+    return lines
+
+
+def _frame(parts: Sequence[str]) -> list[bytes]:
+    return [str(part).encode("latin-1") for part in parts]
+
+
+def _values(column: cells.CellColumn) -> list[bytes]:
+    stop = column.ends
+    return spans.cells_of(column.bytes, stop - column.lengths(), stop)

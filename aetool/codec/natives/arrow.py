@@ -1,0 +1,450 @@
+"""A class for each kind of Arrow column: values to whole numbers and blobs, and back.
+
+Which class codes a column is told by its type alone, and columns are known by their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec.columns import Coded, Decoded
+from aetool.codec.integers import Stream
+from aetool.codec.natives import cells, numbers
+from aetool.codec.natives.bounding import Floats, Grid, Integers, Mask, distances, within
+from aetool.codec.natives.buffers import (
+    array_from,
+    bits_of,
+    buffer_of,
+    bytes_of,
+    gaps_of,
+    same_values,
+)
+from aetool.codec.natives.dictionaries import Dictionaries
+from aetool.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Int64 = npt.NDArray[np.int64]
+Stored = np.dtype[np.integer[Any]]
+Bound = Fraction | None
+Columns = Iterator[Decoded]
+Metas = Sequence[Mapping[str, object]]
+Ends = tuple[Fraction, Fraction]
+LIMBS = "l"  # in the meta of a wide decimal's first column: how many there are, of 64 bits each
+PLACE_OF_DICTIONARY = "v"
+
+
+class ColumnKind:
+    """How columns of one Arrow type are coded. place: of the column in its table."""
+
+    numeric = False  # whether --max-error applies
+
+    def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
+        self.kind, self.place, self.dictionaries = kind, place, dictionaries
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """The array as columns of a block; bound: the largest error of a value, in its units."""
+        raise NotImplementedError
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """The array behind the next columns of a block: as many as belong to it."""
+        raise NotImplementedError
+
+    def width(self, metas: Metas) -> int:
+        """How many of the columns that begin here belong to it."""
+        return 1
+
+    def ends(self, array: pa.Array) -> Ends | None:
+        """The smallest and the largest finite value; None where there is none."""
+        return None
+
+    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+        """Whether what came back is the source, bit for bit or within the bound."""
+        return same_values(source, restored)
+
+
+class Nothing(ColumnKind):
+    """Arrow's null: every value is missing."""
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        return []
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        import pyarrow as pa
+
+        return pa.nulls(rows)
+
+    def width(self, metas: Metas) -> int:
+        return 0
+
+
+class Booleans(ColumnKind):
+    """Bits, as 0 and 1."""
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        values = bits_of(array).astype(np.int64)
+        return [numbers.encode_integers(values, gaps_of(array))]
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        values, gaps = numbers.decode_integers(next(columns), 0, 1)
+        packed = np.packbits(values.astype(np.uint8), bitorder="little")
+        return array_from(self.kind, rows, gaps, packed)
+
+
+class WholeNumbers(ColumnKind):
+    """Integers, and what Arrow keeps as integers: dates, times, moments, durations, decimals.
+
+    stored: the dtype of Arrow's buffer; scale: value = stored number / 10^scale.
+    """
+
+    def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
+        from pyarrow import types
+
+        super().__init__(kind, place, dictionaries)
+        self.numeric = types.is_integer(kind) or types.is_decimal(kind)
+        self.scale = int(getattr(kind, "scale", 0))
+        self.stored = self._stored_as()
+        limits = np.iinfo(self.stored)
+        self.low, self.high = int(limits.min), int(limits.max)
+        # what a moved value may be: a decimal of no more digits than its type says
+        self.first, self.last = self.low, self.high
+        if hasattr(kind, "precision"):
+            self.last = min(10**kind.precision - 1, self.high)
+            self.first = -self.last
+
+    def _stored_as(self) -> Stored:
+        from pyarrow import types
+
+        sign = "u" if types.is_unsigned_integer(self.kind) else "i"
+        return np.dtype(f"<{sign}{self.kind.bit_width // 8}")
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        values = buffer_of(array, self.stored)
+        return [self._encoded(self._widened(values), gaps_of(array), bound)]
+
+    def _widened(self, values: Integers) -> Integers:
+        return values.astype(np.uint64 if self.high >= 1 << 63 else np.int64)
+
+    def _encoded(self, values: Integers, gaps: Mask | None, bound: Bound) -> Coded:
+        unit = Fraction(10) ** self.scale
+        grid = None
+        if bound is not None and self._are_valid(values, gaps):
+            grid = Grid.of(bound * unit, self.first, self.last)
+        coded = numbers.encode_integers(values, gaps, grid)
+        coded.error /= float(unit)
+        coded.square /= float(unit) ** 2
+        return coded
+
+    def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
+        """Whether all values are within the type's digits, which Arrow does not enforce."""
+        present = values if gaps is None else values[~gaps]
+        if not len(present):
+            return True
+        smallest = int(present.min())
+        largest = int(present.max())
+        return self.first <= smallest and largest <= self.last
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        values, gaps = self._decoded(next(columns))
+        return array_from(self.kind, rows, gaps, values.astype(self.stored))
+
+    def _decoded(self, column: Decoded) -> tuple[Integers, Mask | None]:
+        if "q" in column.meta:
+            return numbers.decode_integers(column, self.first, self.last)
+        return numbers.decode_integers(column, self.low, self.high)
+
+    def ends(self, array: pa.Array) -> Ends | None:
+        gaps = gaps_of(array)
+        values = buffer_of(array, self.stored)
+        return self._ends(values if gaps is None else values[~gaps])
+
+    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+        if bound is None or same_values(source, restored):
+            return same_values(source, restored)
+        if not _same_gaps(source, restored):
+            return False
+        before = self._widened(buffer_of(source, self.stored))
+        after = self._widened(buffer_of(restored, self.stored))
+        gaps = gaps_of(source)
+        if gaps is not None:
+            before, after = before[~gaps], after[~gaps]
+        largest = int(distances(before, after).max(initial=0))
+        return largest <= bound * Fraction(10) ** self.scale
+
+    def _ends(self, values: Integers) -> Ends | None:
+        if not len(values):
+            return None
+        unit = Fraction(10) ** self.scale
+        smallest = int(values.min())
+        largest = int(values.max())
+        return smallest / unit, largest / unit
+
+
+class WideDecimals(WholeNumbers):
+    """Decimals of 128 or 256 bits: as whole numbers where those of a batch fit 64 bits, else in
+    limbs of 64 bits, lowest first, of which the last says the sign. Only the former are moved
+    within a bound."""
+
+    @property
+    def limbs(self) -> int:
+        """Numbers of 64 bits in a value."""
+        width: int = self.kind.bit_width
+        return width // 64
+
+    def _stored_as(self) -> Stored:
+        return np.dtype("<i8")  # where one limb is enough
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        limbs, gaps = self._limbs(array)
+        count = _needed(limbs)
+        if count == 1:
+            return [self._encoded(limbs[:, 0].copy(), gaps, bound)]
+        first = numbers.encode_integers(limbs[:, 0].copy(), gaps)
+        first.meta[LIMBS] = count
+        coded = [first]
+        for place in range(1, count):
+            # the gaps are told by the first limb; here stands 0
+            coded.append(Coded({"k": "whole"}, [Stream(limbs[:, place].copy())]))
+        return coded
+
+    def _limbs(self, array: pa.Array) -> tuple[Int64, Mask | None]:
+        """((n, limbs) int64, 0 in gaps; gaps)."""
+        gaps = gaps_of(array)
+        size = 8 * self.limbs
+        raw = bytes_of(array.buffers()[1])[array.offset * size :]
+        limbs = raw[: len(array) * size].view("<i8").reshape(-1, self.limbs).copy()
+        if gaps is not None:
+            limbs[gaps] = 0
+        return limbs, gaps
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        column = next(columns)
+        count = column.meta.get(LIMBS, 1)
+        if type(count) is not int or not 1 <= count <= self.limbs:
+            raise ArchiveError("damaged: a decimal of more limbs than its type has")
+        limbs = np.empty((rows, self.limbs), "<i8")
+        limbs[:, 0], gaps = self._decoded(column)
+        for place in range(1, count):
+            limbs[:, place] = whole_of(next(columns))
+        sign = limbs[:, count - 1] >> 63
+        limbs[:, count:] = sign[:, None]
+        return array_from(self.kind, rows, gaps, limbs)
+
+    def width(self, metas: Metas) -> int:
+        count = metas[0].get(LIMBS)
+        return count if isinstance(count, int) else 1
+
+    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+        if bound is None or same_values(source, restored):
+            return same_values(source, restored)
+        before, _ = self._limbs(source)
+        after, _ = self._limbs(restored)
+        if not _same_gaps(source, restored) or _needed(before) > 1 or _needed(after) > 1:
+            return False
+        largest = int(distances(before[:, 0], after[:, 0]).max(initial=0))
+        return largest <= bound * Fraction(10) ** self.scale
+
+    def ends(self, array: pa.Array) -> Ends | None:
+        limbs, gaps = self._limbs(array)
+        here = limbs if gaps is None else limbs[~gaps]
+        if _needed(here) == 1:
+            return self._ends(here[:, 0])
+        unit = Fraction(10) ** self.scale
+        # rare, and Python's own integers have no end
+        values = [int.from_bytes(row.tobytes(), "little", signed=True) for row in here]
+        return min(values) / unit, max(values) / unit
+
+
+def _needed(limbs: Int64) -> int:
+    """How many of the (n, limbs) say all: the others repeat the sign."""
+    count: int = limbs.shape[1]
+    while count > 1 and (limbs[:, count - 1] == limbs[:, count - 2] >> 63).all():
+        count -= 1
+    return count
+
+
+class FloatNumbers(ColumnKind):
+    """float16, float32 and float64."""
+
+    numeric = True
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        return [numbers.encode_floats(self._values(array), gaps_of(array), bound)]
+
+    def _values(self, array: pa.Array) -> Floats:
+        return buffer_of(array, np.dtype(f"<f{self.kind.bit_width // 8}"))
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        values, gaps = numbers.decode_floats(next(columns), self.kind.bit_width)
+        return array_from(self.kind, rows, gaps, values)
+
+    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+        if bound is None or same_values(source, restored):
+            return same_values(source, restored)
+        if source.type != restored.type or not _same_gaps(source, restored):
+            return False
+        before, after = self._values(source), self._values(restored)
+        whole = np.dtype(f"<i{before.dtype.itemsize}")
+        same = before.view(whole) == after.view(whole)
+        gaps = gaps_of(source)
+        if gaps is not None:
+            same |= gaps
+        return bool((same | within(before, after, bound)).all())
+
+    def ends(self, array: pa.Array) -> Ends | None:
+        values = self._values(array)
+        gaps = gaps_of(array)
+        finite = np.isfinite(values)
+        if gaps is not None:
+            finite &= ~gaps
+        if not finite.any():
+            return None
+        here = values[finite].astype(np.float64)
+        return Fraction(float(here.min())), Fraction(float(here.max()))
+
+
+class Strings(ColumnKind):
+    """Text and bytes of any length; fixed: of the same length.
+
+    offsets: the dtype of Arrow's buffer of ends; views are coded like what they look at.
+    """
+
+    def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
+        import pyarrow as pa
+        from pyarrow import types
+
+        super().__init__(kind, place, dictionaries)
+        self.fixed = kind.byte_width if types.is_fixed_size_binary(kind) else None
+        self.utf8 = kind in (pa.string(), pa.large_string(), pa.string_view())
+        self.laid_out = kind
+        if kind == pa.string_view():
+            self.laid_out = pa.large_string()
+        if kind == pa.binary_view():
+            self.laid_out = pa.large_binary()
+        large = self.laid_out in (pa.large_string(), pa.large_binary())
+        self.offsets = np.dtype("<i8" if large else "<i4")
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        gaps = gaps_of(array)
+        if array.type != self.laid_out:
+            array = array.cast(self.laid_out)
+        data = bytes_of(array.buffers()[-1])
+        places = self._ends_of_cells(array)
+        start = places[:-1]
+        stop = places[1:]
+        return [cells.encode_cells(data, start, stop, gaps, self.utf8)]
+
+    def _ends_of_cells(self, array: pa.Array) -> Int64:
+        """Where each cell begins in the buffer of bytes, and where the last ends, (n + 1,)."""
+        if self.fixed is not None:
+            first = array.offset
+            places = np.arange(first, first + len(array) + 1, dtype=np.int64)
+            return places * np.int64(self.fixed)
+        buffer = array.buffers()[1]
+        if buffer is None:
+            return np.zeros(1, np.int64)
+        first = array.offset * self.offsets.itemsize
+        ends = np.frombuffer(buffer, self.offsets, len(array) + 1, first)
+        return ends.astype(np.int64)
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        found = cells.decode_cells(next(columns))
+        if self.fixed is not None:
+            return array_from(self.kind, rows, found.gaps, self._padded(found))
+        offsets = np.zeros(rows + 1, self.offsets)
+        offsets[1:] = found.ends
+        array = array_from(self.laid_out, rows, found.gaps, offsets, found.bytes)
+        if self.utf8:
+            # Arrow trusts its buffers: bytes that are no text would be found out much later
+            array.validate(full=True)
+        return array if self.kind == self.laid_out else array.cast(self.kind)
+
+    def _padded(self, found: cells.CellColumn) -> npt.NDArray[np.uint8]:
+        """Cells of the fixed length, zeros in gaps."""
+        lengths, width = found.lengths(), self.fixed or 0
+        if found.gaps is not None:
+            lengths = lengths[~found.gaps]
+        if (lengths != width).any():
+            raise ArchiveError("damaged: bytes have not the length of their type")
+        if found.gaps is None:
+            return found.bytes
+        padded = np.zeros((len(found.gaps), width), np.uint8)
+        padded[~found.gaps] = found.bytes.reshape(len(lengths), width)
+        return padded
+
+
+class Indices(WholeNumbers):
+    """A dictionary's indices; the dictionary itself is one of those stored ahead of all blocks."""
+
+    def _stored_as(self) -> Stored:
+        index: Stored = np.dtype(self.kind.index_type.to_pandas_dtype())
+        return index.newbyteorder("<")
+
+    def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        (coded,) = super().encode(array.indices, None)
+        number = self.dictionaries.number(self.place, array.dictionary)
+        coded.meta[PLACE_OF_DICTIONARY] = number
+        return [coded]
+
+    def decode(self, columns: Columns, rows: int) -> pa.Array:
+        import pyarrow as pa
+
+        column = next(columns)
+        number = column.meta.get(PLACE_OF_DICTIONARY, -1)
+        known = self.dictionaries.of.get(self.place, [])
+        there = type(number) is int and 0 <= number < len(known)
+        if not there:
+            raise ArchiveError("damaged: a block refers to a dictionary that is not there")
+        dictionary = known[number]
+        values, gaps = self._decoded(column)
+        # in gaps stands 0, which an empty dictionary has not
+        beyond = (values < 0) | (values >= max(1, len(dictionary)))
+        if beyond.any():
+            raise ArchiveError("damaged: a column points beyond its dictionary")
+        stored = values.astype(self.stored)
+        indices = array_from(self.kind.index_type, rows, gaps, stored)
+        is_ordered = self.kind.ordered
+        return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=is_ordered, safe=False)
+
+
+def kind_of(kind: pa.DataType, place: int, dictionaries: Dictionaries) -> ColumnKind:
+    """How columns of this type are coded; the type is one that schemas.type_to_json knows."""
+    return _class_of(kind)(kind, place, dictionaries)
+
+
+def _class_of(kind: pa.DataType) -> type[ColumnKind]:
+    from pyarrow import types
+
+    if types.is_null(kind):
+        return Nothing
+    if types.is_boolean(kind):
+        return Booleans
+    if types.is_dictionary(kind):
+        return Indices
+    if types.is_floating(kind):
+        return FloatNumbers
+    if types.is_decimal(kind):
+        return WideDecimals if kind.bit_width > 64 else WholeNumbers
+    if types.is_integer(kind) or types.is_temporal(kind):
+        return WholeNumbers
+    return Strings
+
+
+def _same_gaps(one: pa.Array, other: pa.Array) -> bool:
+    """Whether two arrays have as many values, and gaps in the same places."""
+    if len(one) != len(other):
+        return False
+    return bool(one.is_null().equals(other.is_null()))
+
+
+def whole_of(column: Decoded) -> Int64:
+    """A column that is whole numbers alone."""
+    if column.meta["k"] != "whole":
+        raise ArchiveError("damaged: a part of a number is not stored as such")
+    return column.values

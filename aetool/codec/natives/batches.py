@@ -1,0 +1,145 @@
+"""Batches of one schema to the columns of a block and back, and the dictionaries they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from aetool.codec import blocks, planning
+from aetool.codec.blobs import read_varint, varint
+from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.natives.arrow import Ends, kind_of
+from aetool.codec.natives.dictionaries import Dictionaries
+from aetool.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIGEST = 8  # bytes
+
+
+class BatchCoder:
+    """Codes batches of one schema.
+
+    bounds: the largest error of each column, by its place; None where none is allowed.
+    """
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        dictionaries: Dictionaries,
+        bounds: Sequence[Fraction | None] | None = None,
+    ) -> None:
+        self.schema = schema
+        self.kinds = [kind_of(f.type, i, dictionaries) for i, f in enumerate(schema)]
+        self.bounds = bounds or [None] * len(self.kinds)
+
+    def encode(self, batch: pa.RecordBatch) -> list[list[Coded]]:
+        """For each column of the table, in its order, the columns of the block that carry it."""
+        parts = zip(self.kinds, batch.columns, self.bounds, strict=True)
+        return [kind.encode(array, bound) for kind, array, bound in parts]
+
+    def decode(self, columns: Sequence[Decoded], rows: int) -> pa.RecordBatch:
+        """The batch behind the columns of a block."""
+        import pyarrow as pa
+
+        with sensible():
+            left = iter(columns)
+            # each kind takes as many columns as it has put there
+            arrays = [kind.decode(left, rows) for kind in self.kinds]
+            if next(left, None) is not None:
+                raise ArchiveError("damaged: a block has more columns than its table")
+            if not arrays:
+                return _of_no_columns(self.schema, rows)
+            return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def owners(self, metas: Sequence[dict[str, object]]) -> list[int]:
+        """The place of the table's column that each column of a block belongs to."""
+        places: list[int] = []
+        for kind in self.kinds:
+            if len(places) < len(metas):
+                places += [kind.place] * kind.width(metas[len(places) :])
+        return places
+
+
+def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends | None]:
+    """(smallest, largest) finite number of each column of numbers; None for all others."""
+    kinds = BatchCoder(schema, Dictionaries()).kinds
+    ends: list[Ends | None] = [None] * len(kinds)
+    for batch in batches:
+        for place, kind in enumerate(kinds):
+            both = kind.ends(batch.column(place)) if kind.numeric else None
+            known = ends[place]
+            if both is not None and known is not None:
+                both = min(both[0], known[0]), max(both[1], known[1])
+            ends[place] = both or known
+    return ends
+
+
+def _of_no_columns(schema: pa.Schema, rows: int) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    empty_records = pa.array([{}] * rows, pa.struct([]))
+    batch = pa.RecordBatch.from_struct_array(empty_records)
+    return batch.replace_schema_metadata(schema.metadata)
+
+
+def difference(
+    one: pa.RecordBatch,
+    other: pa.RecordBatch,
+    bounds: Sequence[Fraction | None] | None = None,
+) -> str | None:
+    """Where two batches differ, types and metadata included; None if nowhere.
+
+    NaN equals NaN of the same bits, and is never a gap; what lies in gaps is not looked at. bounds:
+    by how much the columns may differ; elsewhere all bits are the same.
+    """
+    kinds = BatchCoder(one.schema, Dictionaries(), bounds)
+    if not one.schema.equals(other.schema, check_metadata=True):
+        return "the schema"
+    if one.num_rows != other.num_rows:
+        return "the number of rows"
+    for place, kind in enumerate(kinds.kinds):
+        left, right = one.column(place), other.column(place)
+        if not kind.agree(left, right, kinds.bounds[place]):
+            return f"column {place + 1} '{one.schema.field(place).name}'"
+    return None
+
+
+def dictionaries_to_bytes(
+    dictionaries: Dictionaries, schema: pa.Schema, effort: planning.Effort
+) -> bytes:
+    """All dictionaries, one behind the other.
+
+    Of each: varint place of its column, varint rows, varint length, digest, payload of one column.
+    """
+    parts = []
+    for place, known in sorted(dictionaries.of.items()):
+        kind = kind_of(schema.field(place).type.value_type, place, Dictionaries())
+        for dictionary in known:
+            rows = len(dictionary)
+            coded = kind.encode(dictionary, None)
+            content, payload, _ = blocks.encode(coded, rows, {}, effort)
+            parts += [varint(place), varint(rows), varint(len(payload)), content, payload]
+    return b"".join(parts)
+
+
+@sensible()
+def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
+    """What dictionaries_to_bytes wrote; ArchiveError for anything else."""
+    dictionaries = Dictionaries()
+    at = 0
+    while at < len(data):
+        place, at = read_varint(data, at)
+        rows, at = read_varint(data, at)
+        size, at = read_varint(data, at)
+        content, payload = data[at : at + DIGEST], data[at + DIGEST : at + DIGEST + size]
+        at += DIGEST + size
+        if at > len(data):
+            raise ArchiveError("damaged: a dictionary is cut short")
+        kind = kind_of(schema.field(place).type.value_type, place, Dictionaries())
+        found = blocks.decode(payload, rows, content)
+        array = kind.decode(iter(found.columns), rows)
+        dictionaries.of.setdefault(place, []).append(array)
+    return dictionaries

@@ -1,0 +1,105 @@
+"""Values moved by at most a bound, in their own dtype; what cannot be proved is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.model import Int
+
+LARGEST_STEP = (1 << 62) - 1
+LARGEST_FLOAT = float(np.finfo(np.float64).max)
+
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating[Any]]
+# int64 or uint64: arithmetic of either is exact modulo 2^64
+Integers = npt.NDArray[np.integer[Any]]
+
+
+def float_below(bound: Fraction) -> float:
+    """The largest finite float64 that is at most the bound."""
+    if bound >= Fraction(LARGEST_FLOAT):
+        return LARGEST_FLOAT
+    nearest = float(bound)
+    if Fraction(nearest) > bound:
+        return float(np.nextafter(nearest, -np.inf))
+    return nearest
+
+
+def within(values: Floats, replacements: Floats, bound: Fraction) -> Mask:
+    """Where |value - replacement| <= bound is certain in exact arithmetic.
+
+    values, replacements: (n,) of the same floating dtype. False also where either is not finite, or
+    where the difference overflows; (n,) bool.
+
+    A difference of two floats is rounded; Knuth's two-sum gives what was rounded off, so that
+    |difference| + rest is exact. Below the largest float under the bound the rest cannot matter;
+    on it, it must not be positive.
+    """
+    with np.errstate(all="ignore"):
+        value = values.astype(np.float64)
+        replacement = replacements.astype(np.float64)
+        difference = value - replacement
+        virtual = difference - value
+        rest = (value - (difference - virtual)) - (replacement + virtual)
+        distance = np.abs(difference)
+        beyond = np.where(difference < 0, -rest, rest)
+        limit = float_below(bound)
+        return np.asarray((distance < limit) | ((distance == limit) & (beyond <= 0)))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Multiples of a step of whole numbers, ends of the dtype's range included.
+
+    allowed: the largest error, a whole number > 0. low, high: ends of the range of values.
+    """
+
+    allowed: int
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, bound: Fraction | None, low: int, high: int) -> Grid | None:
+        """The grid that keeps a bound; None if only the values themselves do."""
+        if bound is None or bound < 1:
+            return None
+        return cls(min(int(bound), LARGEST_STEP // 2), low, high)
+
+    @property
+    def step(self) -> int:
+        """The distance of neighbouring multiples."""
+        return 2 * self.allowed + 1
+
+    def quantise(self, values: Integers) -> Int:
+        """The number of the multiple nearest to each value, (n,) int64.
+
+        A multiple is at most (2^64 - 1) / 3 + 1 in number: it fits int64 for uint64, too.
+        """
+        step = values.dtype.type(self.step)
+        numbers = values // step
+        rest = values - numbers * step
+        return (numbers + (rest > values.dtype.type(self.allowed))).astype(np.int64)
+
+    def restore(self, numbers: Int, unsigned: bool) -> Integers:
+        """The values behind numbers of multiples: those beyond the range become its ends, so that
+        nothing wraps, and no error grows."""
+        dtype = np.dtype(np.uint64 if unsigned else np.int64).type
+        first, last = -(-self.low // self.step), self.high // self.step
+        # what is beyond is set afterwards: its product might not fit
+        inside = np.clip(numbers, first, last)
+        restored = inside.astype(dtype) * dtype(self.step)
+        restored[numbers > last] = self.high
+        restored[numbers < first] = self.low
+        return np.asarray(restored)
+
+
+def distances(values: Integers, restored: Integers) -> npt.NDArray[np.uint64]:
+    """|value - restored| of whole numbers, exactly, (n,) uint64."""
+    larger = values > restored
+    up = values.view(np.uint64) - restored.view(np.uint64)
+    return np.asarray(np.where(larger, up, np.uint64(0) - up))

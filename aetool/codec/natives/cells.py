@@ -1,0 +1,91 @@
+"""Cells of text or bytes, gaps among them, as one column; and back to one run of bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count, product
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec import spans, textual
+from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.natives.bounding import Mask
+from aetool.data.table import Bytes
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+MARK = "gap"  # in a column's meta: the cell that stands for a gap, as latin-1
+NO_UTF8 = b"\xff"
+MOST_BYTES = 1 << 30  # of the cells of one block: places in it are int32
+
+
+@dataclass(frozen=True, eq=False)
+class CellColumn:
+    """n cells behind one another: bytes[ends[i - 1]:ends[i]]; gaps have no bytes."""
+
+    bytes: Bytes
+    ends: Int
+    gaps: Mask | None
+
+    def lengths(self) -> Int:
+        """Bytes of each cell, (n,)."""
+        return np.diff(self.ends, prepend=np.int64(0))
+
+
+def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: bool) -> Coded:
+    """A column of cells: bytes start[i]:stop[i] of the buffer.
+
+    gaps: (n,), which cells are missing, or None; utf8: whether all cells are. A gap becomes a cell
+    that occurs nowhere else, so that it takes part in whatever the column is coded as.
+    """
+    first, last = (int(start.min()), int(stop.max())) if len(start) else (0, 0)
+    if last - first >= MOST_BYTES:
+        raise ArchiveError(f"a block of {last - first:,} bytes of text is too large")
+    buffer = buffer[first:last]
+    start, stop = start - first, stop - first
+    if gaps is None or not gaps.any():
+        return textual.encode(buffer, start.astype(np.int32), stop.astype(np.int32))
+    mark = NO_UTF8 if utf8 else _unused(buffer, start[~gaps], stop[~gaps])
+    buffer = np.concatenate([buffer, np.frombuffer(mark, np.uint8)])
+    start = np.where(gaps, len(buffer) - len(mark), start)
+    stop = np.where(gaps, len(buffer), stop)
+    coded = textual.encode(buffer, start.astype(np.int32), stop.astype(np.int32))
+    coded.meta[MARK] = mark.decode("latin-1")
+    return coded
+
+
+def _unused(buffer: Bytes, start: Int, stop: Int) -> bytes:
+    """The first of FF, FE .. 00, FFFF .. that is none of these cells."""
+    for size in count(1):
+        of_this_size = np.flatnonzero(stop - start == size)
+        seen = set(spans.cells_of(buffer, start[of_this_size], stop[of_this_size]))
+        for letters in product(range(255, -1, -1), repeat=size):
+            if bytes(letters) not in seen:
+                return bytes(letters)
+    raise AssertionError("there are more cells than strings of bytes")
+
+
+@sensible()
+def decode_cells(column: Decoded) -> CellColumn:
+    """The cells of encode_cells."""
+    found = textual.decode(column)
+    length = found.length.astype(np.int64)
+    gaps = None
+    if MARK in column.meta:
+        mark = str(column.meta[MARK]).encode("latin-1")
+        gaps = _are(found, mark)
+        length = np.where(gaps, 0, length)
+    if int(length.sum()) >= 2 * MOST_BYTES:
+        raise ArchiveError("damaged: a column of text is larger than allowed")
+    joined = spans.weave(found.pool, found.start, length.astype(np.int32))
+    return CellColumn(joined, np.cumsum(length, dtype=np.int64), gaps)
+
+
+def _are(cells: spans.Spans, mark: bytes) -> Mask:
+    """Which cells are the mark."""
+    same: npt.NDArray[np.bool_] = cells.length == len(mark)
+    for place, byte in enumerate(mark):
+        candidates = np.flatnonzero(same)
+        same[candidates] = cells.pool[cells.start[candidates] + place] == byte
+    return same

@@ -1,0 +1,40 @@
+"""The different dictionaries of a table's columns, which are stored once, ahead of all blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aetool.codec.natives.buffers import same_values
+from aetool.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(eq=False)
+class Dictionaries:
+    """The different dictionaries of each column, by its place, in the order of their first use.
+
+    They are stored once, ahead of all blocks, since any block may refer to them.
+    """
+
+    of: dict[int, list[pa.Array]] = field(default_factory=dict)
+
+    def number(self, place: int, dictionary: pa.Array, add: bool = False) -> int:
+        """Which one of the column's dictionaries this is, exactly; ArchiveError if it is none."""
+        known = self.of.setdefault(place, [])
+        # most often it is the one that was used last
+        for number in reversed(range(len(known))):
+            if same_values(known[number], dictionary):
+                return number
+        if not add:
+            raise ArchiveError("a dictionary is not among those seen before: the source changed")
+        known.append(dictionary)
+        return len(known) - 1
+
+    def collect(self, batch: pa.RecordBatch) -> None:
+        """Remember the dictionaries of a batch."""
+        for place, column in enumerate(batch.columns):
+            if hasattr(column, "dictionary"):
+                self.number(place, column.dictionary, add=True)

@@ -1,0 +1,339 @@
+"""Whole numbers and floats of one column as streams of int64, bit for bit or within a bound.
+
+A gap (null) is told apart from NaN, NaN of another payload from the usual one, -0.0 from 0.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec.columns import MOST_DECIMALS, Coded, Decoded, sensible, shape_of
+from aetool.codec.integers import Stream
+from aetool.codec.natives.bounding import Floats, Grid, Integers, Mask, distances, within
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+Meta = dict[str, Any]
+INTEGER, REAL = "int", "real"  # meta["k"]
+NEARLY_ALL = 0.98  # of the floats are decimals: then the others are kept as their bits
+MOST_ODD = 0.25  # of the values may be kept as they are before a bound is not worth its grid
+GRID_SHARE = 1.99  # of the bound: the distance of a grid's points; less than 2 leaves room to round
+LEAST_MULTIPLE = 10  # a smaller common divisor saves nothing
+FEW = 64  # values looked at before all are
+
+
+@dataclass(frozen=True)
+class FloatType:
+    """What differs between float16, float32 and float64."""
+
+    bits: int
+    digits: int  # binary digits of the significand
+    whole: npt.DTypeLike
+    dtype: npt.DTypeLike
+
+    @property
+    def usual_nan(self) -> int:
+        """The bits of NaN as numpy, Arrow and processors write it."""
+        return int(np.array(np.nan, self.dtype).view(self.whole))
+
+    @property
+    def most_decimals(self) -> int:
+        """Decimals that may tell a float shorter than its bits."""
+        return min(MOST_DECIMALS, self.digits * 3 // 10)
+
+
+FLOATS = {
+    16: FloatType(16, 11, np.int16, np.float16),
+    32: FloatType(32, 24, np.int32, np.float32),
+    64: FloatType(64, 53, np.int64, np.float64),
+}
+
+
+# ---- whole numbers
+
+
+def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | None = None) -> Coded:
+    """A column of int64 or uint64, (n,); what stands in gaps is not kept.
+
+    grid: of the bound; without it the values come back as they are.
+    """
+    present = None if gaps is None or not gaps.any() else ~gaps
+    meta: Meta = {"k": INTEGER}
+    here = values if present is None else values[present]
+    error = square = 0.0
+    if grid is not None:
+        meta["q"] = grid.allowed
+        stored = grid.quantise(here)
+        restored = grid.restore(stored, here.dtype == np.uint64)
+        off = distances(here, restored)
+        if int(off.max(initial=0)) > grid.allowed:
+            raise ArchiveError("a bound could not be kept; nothing was written")
+        error = float(off.max(initial=0))
+        square = float(np.square(off.astype(np.float64)).sum())
+    else:
+        stored = here.view(np.int64)
+        multiple = _common_divisor(stored)
+        if multiple:
+            meta["m"] = multiple
+            stored = stored // multiple
+    if present is None:
+        return Coded(meta, [Stream(stored)], [], error, square)
+    meta["z"] = 1
+    kinds = (~present).astype(np.int64)
+    return Coded(meta, [Stream(kinds), Stream(stored, present)], [], error, square)
+
+
+@sensible()
+def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mask | None]:
+    """(values (n,) int64, or uint64 where the range is 0 .. beyond int64; gaps, None without).
+
+    low, high: the range of the column's type. A value outside is damage.
+    """
+    meta = column.meta
+    if meta["k"] != INTEGER:
+        raise ArchiveError("damaged: a column of whole numbers is not stored as such")
+    unsigned = high >= 1 << 63
+    values: Integers = column.values
+    if "q" in meta:
+        values = Grid(_natural(meta["q"]), low, high).restore(column.values, unsigned)
+    elif "m" in meta:
+        values = column.values * np.int64(_natural(meta["m"]))
+    if unsigned:
+        values = values.view(np.uint64)
+    if len(values) and not low <= int(values.min()) <= int(values.max()) <= high:
+        raise ArchiveError("damaged: a whole number is beyond the range of its type")
+    return _spread(values, column)
+
+
+def _natural(value: object) -> int:
+    if type(value) is not int or not 1 <= value < 1 << 62:
+        raise ArchiveError("damaged: a column's step is out of range")
+    return value
+
+
+def _common_divisor(values: Int) -> int:
+    """What all values are multiples of, if that is worth telling; else 0."""
+    if len(values) < 2 or int(np.gcd.reduce(values[:FEW])) == 1:
+        return 0
+    divisor = abs(int(np.gcd.reduce(values)))
+    return divisor if LEAST_MULTIPLE <= divisor < 1 << 62 else 0
+
+
+def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
+    """Values at their rows, 0 in gaps."""
+    if len(values) == len(column.kinds):
+        return values, None
+    gaps = column.kinds == 1
+    everywhere = np.zeros(len(gaps), values.dtype)
+    everywhere[~gaps] = values
+    return everywhere, gaps
+
+
+# ---- floats
+
+
+def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | None = None) -> Coded:
+    """A column of float16, float32 or float64, (n,); what stands in gaps is not kept.
+
+    bound: the largest error of what comes back in this dtype; without one every bit comes back.
+    """
+    kind = FLOATS[8 * values.dtype.itemsize]
+    values = np.ascontiguousarray(values)
+    bits = values.view(kind.whole).astype(np.int64)
+    missing = np.zeros(len(values), np.bool_) if gaps is None else gaps
+    usual_nan = ~missing & (bits == kind.usual_nan)
+    plain = ~missing & np.isfinite(values) & ~((values == 0) & np.signbit(values))
+    column = _FloatColumn(kind, values, bits, missing, usual_nan, plain)
+    decimals = column.decimals()
+    # a bound of less than one unit of the last decimal leaves nothing to save
+    least = 0 if decimals is None else Fraction(1, 10**decimals)
+    if bound is not None and bound > 0 and bound >= least:
+        bounded = column.in_steps(decimals, bound) if decimals is not None else None
+        bounded = bounded or column.on_grid(bound)
+        if bounded is not None:
+            return bounded
+    if decimals is not None:
+        return column.as_decimals(decimals)
+    return column.as_bits()
+
+
+@dataclass(frozen=True, eq=False)
+class _FloatColumn:
+    """Floats, their bits, and masks: gaps, usual NaNs, and those that are finite and not -0.0."""
+
+    kind: FloatType
+    values: Floats
+    bits: Int
+    gaps: Mask
+    usual_nan: Mask
+    plain: Mask
+
+    def decimals(self) -> int | None:
+        """Fewest decimals that give nearly every number back bit for bit."""
+        some = self.values[self.plain]
+        for part in (some[:: max(1, len(some) // 1024)], some):
+            for places in range(self.kind.most_decimals + 1):
+                numbers, sure = _scaled(part, places, self.kind)
+                if (
+                    not len(part)
+                    or (sure & (_decimal(numbers, places, self.kind) == part)).mean() > NEARLY_ALL
+                ):
+                    break
+            else:
+                return None
+        return places
+
+    def as_decimals(self, places: int) -> Coded:
+        """Whole numbers over a power of ten; the others as their bits."""
+        numbers, sure = _scaled(self.values, places, self.kind)
+        restored = _decimal(numbers, places, self.kind)
+        good = self.plain & sure & (restored == self.values)
+        return self._coded({"d": places}, numbers, good)
+
+    def as_bits(self) -> Coded:
+        """The bits, in the order of the floats; of float64 in 32 bits where that says all."""
+        meta: Meta = {"b": self.kind.bits}
+        numbers = ordered(self.bits, self.kind.bits)
+        good = ~self.gaps & ~self.usual_nan
+        if self.kind.bits == 64:
+            with np.errstate(all="ignore"):
+                single = self.values.astype(np.float32)
+            narrow = single.astype(np.float64) == self.values
+            if narrow[good].all():
+                meta = {"b": 32}
+                numbers = ordered(single.view(np.int32).astype(np.int64), 32)
+        return self._coded(meta, numbers, good)
+
+    def in_steps(self, places: int, bound: Fraction) -> Coded | None:
+        """Decimals in steps of as many units as the bound allows."""
+        grid = Grid.of(bound * 10**places, -(1 << 53), 1 << 53)
+        if grid is None:
+            return None
+        numbers, sure = _scaled(self.values, places, self.kind)
+        quantised = grid.quantise(numbers)
+        restored = _decimal(grid.restore(quantised, unsigned=False), places, self.kind)
+        meta: Meta = {"d": places, "q": grid.allowed}
+        return self._bounded(meta, quantised, restored, sure, bound)
+
+    def on_grid(self, bound: Fraction) -> Coded | None:
+        """Multiples of a float that is a little less than twice the bound."""
+        try:
+            spacing = float(bound) * GRID_SHARE
+        except OverflowError:
+            return None
+        if not 0 < spacing < np.inf:
+            return None
+        with np.errstate(all="ignore"):
+            steps = np.rint(np.where(self.plain, self.values, 0).astype(np.float64) / spacing)
+            sure = np.abs(steps) < 2.0**53
+            numbers = np.where(sure, steps, 0).astype(np.int64)
+        restored = _multiple(numbers, spacing, self.kind)
+        return self._bounded({"g": spacing.hex()}, numbers, restored, sure, bound)
+
+    def _bounded(
+        self, meta: Meta, numbers: Int, restored: Floats, sure: Mask, bound: Fraction
+    ) -> Coded | None:
+        """What keeps the bound on its number, the rest as its bits; None where that is too much.
+
+        -0.0 and values such as the largest float may be moved like any other.
+        """
+        finite = ~self.gaps & np.isfinite(self.values)
+        good = finite & sure & within(self.values, restored, bound)
+        odd = int(finite.sum()) - int(good.sum())
+        if odd > MOST_ODD * max(1, int(finite.sum())):
+            return None
+        coded = self._coded(meta, numbers, good)
+        off = np.abs(restored[good].astype(np.float64) - self.values[good].astype(np.float64))
+        coded.error = float(off.max(initial=0))
+        with np.errstate(over="ignore"):
+            coded.square = float(np.square(off).sum())
+        return coded
+
+    def _coded(self, meta: Meta, numbers: Int, good: Mask) -> Coded:
+        """Kinds: 0 a number, then gaps, usual NaNs and floats kept as bits, as far as there are."""
+        meta = {"k": REAL, **meta}
+        kinds = np.zeros(len(numbers), np.int64)
+        count = 1
+        rest = ~good & ~self.gaps & ~self.usual_nan
+        for key, mask in (("z", self.gaps), ("n", self.usual_nan), ("r", rest)):
+            if mask.any():
+                meta[key] = 1
+                kinds[mask] = count
+                count += 1
+        if count == 1:
+            return Coded(meta, [Stream(numbers)])
+        streams = [Stream(kinds), Stream(numbers[good], good)]
+        if "r" in meta:
+            streams.append(Stream(self.bits[rest], rest))
+        return Coded(meta, streams)
+
+
+@sensible()
+def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
+    """(floats of this many bits, (n,); gaps, None without) of a column of encode_floats."""
+    meta, kind = column.meta, FLOATS[bits]
+    if meta["k"] != REAL:
+        raise ArchiveError("damaged: a column of floats is not stored as such")
+    with np.errstate(all="ignore"):
+        numbers = _floats_behind(meta, column.values, kind)
+    if len(numbers) == len(column.kinds):
+        return numbers, None
+    everywhere = np.full(len(column.kinds), kind.usual_nan, kind.whole)
+    everywhere[column.kinds == 0] = numbers.view(kind.whole)
+    if meta.get("r"):
+        last = shape_of(meta).kinds - 1
+        everywhere[column.kinds == last] = column.raws.astype(kind.whole)
+    if not meta.get("z"):
+        return everywhere.view(kind.dtype), None
+    gaps = column.kinds == 1
+    everywhere[gaps] = 0
+    return everywhere.view(kind.dtype), gaps
+
+
+def _floats_behind(meta: Meta, values: Int, kind: FloatType) -> Floats:
+    if "d" in meta:
+        places = int(meta["d"])
+        if "q" in meta:
+            grid = Grid(_natural(meta["q"]), -(1 << 53), 1 << 53)
+            return _decimal(grid.restore(values, unsigned=False), places, kind)
+        return _decimal(values, places, kind)
+    if "g" in meta:
+        return _multiple(values, float.fromhex(meta["g"]), kind)
+    if meta["b"] not in FLOATS or meta["b"] > kind.bits:
+        raise ArchiveError("damaged: floats of a width that there is not")
+    stored = FLOATS[meta["b"]]
+    bits = ordered(values, stored.bits).astype(stored.whole)
+    return bits.view(stored.dtype).astype(kind.dtype)
+
+
+def ordered(bits: Int, width: int) -> Int:
+    """Bits of floats as whole numbers in the floats' order; its own inverse."""
+    sign = width - 1
+    return np.asarray(bits ^ ((bits >> np.int64(sign)) & np.int64((1 << sign) - 1)))
+
+
+def _scaled(values: Floats, places: int, kind: FloatType) -> tuple[Int, Mask]:
+    """(the nearest whole numbers of 10^-places, where they are small enough to be exact)."""
+    with np.errstate(all="ignore"):
+        scaled = np.rint(values.astype(np.float64) * float(10**places))
+        sure = np.abs(scaled) < 2.0**kind.digits
+    return np.where(sure, scaled, 0).astype(np.int64), sure
+
+
+def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
+    """numbers / 10^places: divided in float64, rounded to the dtype; exact operations everywhere.
+
+    10^places is exact in float64 up to 22 places, and a division rounds correctly (IEEE 754).
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray((numbers / float(10**places)).astype(kind.dtype))
+
+
+def _multiple(numbers: Int, spacing: float, kind: FloatType) -> Floats:
+    with np.errstate(over="ignore"):
+        return np.asarray((numbers * spacing).astype(kind.dtype))

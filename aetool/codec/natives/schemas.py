@@ -1,0 +1,139 @@
+"""An Arrow schema as JSON and back: names, types, what may be missing, metadata, all in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aetool.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Json = list[object] | dict[str, object] | str | int | bool
+# Types that are told by their name alone: as JSON -> as pyarrow calls the function that makes it.
+PLAIN = {
+    **{name: name for name in ("null", "int8", "int16", "int32", "int64", "uint8", "uint16")},
+    **{name: name for name in ("uint32", "uint64", "float16", "float32", "float64", "date32")},
+    **{name: name for name in ("date64", "string", "binary", "large_string", "large_binary")},
+    **{name: name for name in ("string_view", "binary_view")},
+    "bool": "bool_",  # bool is Python's own
+}
+UNITS = ("s", "ms", "us", "ns")
+DECIMALS = ("decimal32", "decimal64", "decimal128", "decimal256")
+
+
+def reason_against(schema: pa.Schema) -> str | None:
+    """Why tables of this schema cannot be carried in their own types; None if they can."""
+    for place, field in enumerate(schema):
+        try:
+            type_to_json(field.type)
+            metadata_to_json(field.metadata)
+        except ValueError as error:
+            return f"column {place + 1} '{field.name}' is {error}"
+        except UnicodeError:
+            return f"column {place + 1} has a name that is no text"
+    return None
+
+
+def to_json(schema: pa.Schema) -> dict[str, object]:
+    """The schema; ValueError for a type that has no JSON here."""
+    fields = []
+    for field in schema:
+        entry: dict[str, object] = {"name": field.name, "type": type_to_json(field.type)}
+        if not field.nullable:
+            entry["required"] = True
+        if field.metadata:
+            entry["metadata"] = metadata_to_json(field.metadata)
+        fields.append(entry)
+    described: dict[str, object] = {"fields": fields}
+    if schema.metadata is not None:
+        described["metadata"] = metadata_to_json(schema.metadata)
+    return described
+
+
+def from_json(described: object) -> pa.Schema:
+    """The schema of to_json; ArchiveError for anything else."""
+    import pyarrow as pa
+
+    try:
+        assert isinstance(described, dict)
+        fields = [
+            pa.field(
+                str(entry["name"]),
+                type_from_json(entry["type"]),
+                not entry.get("required", False),
+                _metadata_of(entry.get("metadata")),
+            )
+            for entry in described["fields"]
+        ]
+        return pa.schema(fields, _metadata_of(described.get("metadata")))
+    except (
+        AssertionError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        raise ArchiveError(f"damaged: a schema does not make sense ({error})") from None
+
+
+def metadata_to_json(metadata: Mapping[bytes, bytes] | None) -> list[list[str]]:
+    """Pairs of bytes, as latin-1."""
+    pairs = (metadata or {}).items()
+    return [[key.decode("latin-1"), value.decode("latin-1")] for key, value in pairs]
+
+
+def _metadata_of(pairs: list[list[str]] | None) -> dict[bytes, bytes] | None:
+    if pairs is None:
+        return None
+    return {key.encode("latin-1"): value.encode("latin-1") for key, value in pairs}
+
+
+def type_to_json(kind: pa.DataType) -> Json:
+    """A type's name, or a list of its name and parameters; ValueError for one that is not here."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    for name, function in PLAIN.items():
+        if kind == getattr(pa, function)():
+            return name
+    if types.is_decimal(kind):
+        # 32 bits are the first of the four, 256 the last
+        return [DECIMALS[(kind.bit_width // 32).bit_length() - 1], kind.precision, kind.scale]
+    if types.is_time(kind):
+        return ["time32" if types.is_time32(kind) else "time64", kind.unit]
+    if types.is_timestamp(kind):
+        return ["timestamp", kind.unit] if kind.tz is None else ["timestamp", kind.unit, kind.tz]
+    if types.is_duration(kind):
+        return ["duration", kind.unit]
+    if types.is_fixed_size_binary(kind):
+        return ["fixed", kind.byte_width]
+    if types.is_dictionary(kind) and not types.is_dictionary(kind.value_type):
+        index, values = type_to_json(kind.index_type), type_to_json(kind.value_type)
+        return ["dictionary", index, values, kind.ordered]
+    raise ValueError(f"of type {kind}")
+
+
+def type_from_json(described: object) -> pa.DataType:
+    """The type of type_to_json; ValueError or TypeError for anything else."""
+    import pyarrow as pa
+
+    if isinstance(described, str):
+        return getattr(pa, PLAIN[described])()
+    assert isinstance(described, list)
+    name, *arguments = described
+    if name in DECIMALS:
+        return getattr(pa, name)(*arguments)
+    if name in ("time32", "time64", "timestamp", "duration") and arguments[0] in UNITS:
+        return getattr(pa, name)(*arguments)
+    if name == "fixed":
+        (width,) = arguments
+        if type(width) is not int or not 0 <= width < 1 << 31:
+            raise ValueError(f"bytes of length {width}")
+        return pa.binary(width)
+    if name == "dictionary":
+        index, values, is_ordered = arguments
+        return pa.dictionary(type_from_json(index), type_from_json(values), bool(is_ordered))
+    raise ValueError(f"type {name}")

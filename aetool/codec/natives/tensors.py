@@ -1,0 +1,488 @@
+"""numpy arrays of any number of dimensions to columns of whole numbers and blobs, and back.
+
+An array is laid out as columns in one of several ways: some of its axes tell the columns, the
+others, in their order, the cells of each. (1000, 3) with axis 1 for the columns is 3 columns of
+1000; pictures (n, height, width, 3) with axes 1 and 3 are 3 * height columns of n * width. Which
+layout is smallest is measured. The order in memory is told by the header and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec import blocks, limits, planning
+from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.natives import cells, numbers
+from aetool.codec.natives.bounding import Grid, Mask, distances, within
+from aetool.errors import ArchiveError
+
+Array = npt.NDArray[Any]
+DType = np.dtype[Any]
+MOST_VALUES = 1 << 23  # in one block
+MOST_ROWS = 1 << 16  # in one block of a table
+MOST_COLUMNS = 4096
+SAMPLED = 1 << 16  # values by which layouts are compared
+LARGEST_SIDE = 1 << 40
+ALIKE = 64  # so many columns are of one kind: the plan of one serves its neighbours, too
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An array without its values.
+
+    name: within its file; dtype: as numpy spells it, byte order included ("<f8", "|S5");
+    fortran: whether the file has the first axis innermost. axes: those that tell the columns.
+    lead: how many of the first axes are counted as rows: blocks are cut between rows.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    fortran: bool = False
+    axes: tuple[int, ...] = ()
+    lead: int = 1
+
+    @property
+    def size(self) -> int:
+        """Values in it."""
+        return prod(self.shape)
+
+    @property
+    def rows(self) -> int:
+        """What blocks are cut between; 0 of an array without values."""
+        return prod(self.shape[: self.lead]) if self.size else 0
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row."""
+        return self.shape[self.lead :]
+
+    @property
+    def columns(self) -> int:
+        """Columns of a block, before a complex number becomes two."""
+        return prod(self.shape[axis] for axis in self.axes)
+
+    @property
+    def bounds(self) -> int:
+        """How many columns have a bound of their own: those of a table, else one for all."""
+        is_table = len(self.shape) == 2 and 0 < self.shape[1] <= MOST_COLUMNS
+        return self.shape[1] if is_table else 1
+
+    def column_names(self, alone: bool) -> list[str]:
+        """What the columns that have a bound are called; alone: there is no other array."""
+        if len(self.shape) != 2:
+            return [self.name]
+        prefix = f"{self.name}_"
+        if alone or self.name == "X":
+            prefix = "c"
+        return [f"{prefix}{place + 1}" for place in range(self.bounds)]
+
+    def to_json(self) -> dict[str, object]:
+        """As an archive's header has it."""
+        described: dict[str, object] = {
+            "name": self.name,
+            "dtype": self.dtype,
+            "shape": list(self.shape),
+            "axes": list(self.axes),
+        }
+        if self.fortran:
+            described["fortran"] = True
+        if self.lead != 1:
+            described["lead"] = self.lead
+        return described
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, object]) -> Tensor:
+        """The tensor of to_json; ArchiveError for anything else."""
+        with sensible():
+            (lead,) = _naturals([described.get("lead", 1)])
+            tensor = cls(
+                name=str(described["name"]),
+                dtype=str(described["dtype"]),
+                shape=limits.shape_of(described["shape"]),
+                fortran=bool(described.get("fortran", False)),
+                axes=_naturals(described["axes"]),
+                lead=lead,
+            )
+            tensor.check()
+            return tensor
+
+    def check(self) -> None:
+        """ArchiveError unless its axes are there, in order, and its type is one of ours."""
+        count = len(self.shape)
+        if lead_of(count) > self.lead or self.lead > count:
+            raise ArchiveError("damaged: an array without rows")
+        if list(self.axes) != sorted(set(self.axes)):
+            raise ArchiveError("damaged: an array's axes are out of order")
+        if self.axes and not self.lead <= self.axes[0] <= self.axes[-1] < count:
+            raise ArchiveError("damaged: an array's axes are not there")
+        if reason_against(np.dtype(self.dtype)):
+            raise ArchiveError("damaged: an array of no type that can be stored")
+
+
+def lead_of(count: int) -> int:
+    """The fewest axes that are counted as rows, of so many: only a scalar has none."""
+    return min(1, count)
+
+
+def _naturals(values: object) -> tuple[int, ...]:
+    if not isinstance(values, list):
+        raise ArchiveError("damaged: an array's shape is not told as such")
+    naturals: list[int] = []
+    for value in values:
+        if type(value) is not int or not 0 <= value < LARGEST_SIDE:
+            raise ArchiveError("damaged: an array's shape is out of range")
+        naturals.append(value)
+    return tuple(naturals)
+
+
+def reason_against(dtype: DType) -> str | None:
+    """Why arrays of this type cannot be carried natively; None if they can."""
+    if dtype.kind not in "biufcMmSU" or dtype.hasobject:
+        return f"its type is {dtype}"
+    # a longdouble has other bits on other processors, and undefined ones between
+    sizes = {"f": (2, 4, 8), "c": (8, 16)}
+    if dtype.kind in sizes and dtype.itemsize not in sizes[dtype.kind]:
+        return f"its type is {dtype}, which differs between machines"
+    return None
+
+
+# ---- layouts
+
+
+def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
+    """The tensor with the rows and the axes that make its values smallest.
+
+    bounded: the columns of a table have bounds of their own, and stay columns.
+    """
+    lead = lead_of(len(tensor.shape))
+    while prod(tensor.shape[lead:]) > MOST_VALUES:
+        lead += 1
+    tensor = replace(tensor, lead=lead, axes=())
+    if bounded and tensor.bounds > 1:
+        return replace(tensor, axes=(1,))
+    tried = [replace(tensor, axes=axes) for axes in _layouts(tensor)]
+    if len(tried) == 1 or not tensor.size:
+        return tried[0]
+    rows = SAMPLED // prod(tensor.row_shape)
+    rows = max(1, min(tensor.rows, rows))
+    # the middle is less likely to be empty than the beginning
+    first = (tensor.rows - rows) // 2
+    sample = rows_of(tensor, array, first, first + rows)
+    return min(tried, key=lambda one: _sampled_size(one, sample))
+
+
+def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
+    """Axes worth trying: those of a picture's rows, the last, all but the first, or none."""
+    count = len(tensor.shape)
+    first = tensor.lead
+    inner = tuple(range(first, count))
+    tried = [inner, inner[-1:], ()]
+    if first == 1 and count == 2 and tensor.shape[1] <= ALIKE:
+        return [inner]  # surely a table
+    if first == 1 and count == 3:
+        tried = [(1,), *tried]
+    if first == 1 and count == 4:
+        tried = [(1, 3), *tried]
+    fitting = []
+    for axes in dict.fromkeys(tried):
+        columns = prod(tensor.shape[axis] for axis in axes)
+        # short columns tell nothing of each other, and planning them takes long
+        if columns <= MOST_COLUMNS and (columns**2 <= tensor.size or not axes):
+            fitting.append(axes)
+    return fitting
+
+
+def _sampled_size(tensor: Tensor, sample: Array) -> int:
+    coded = encode(tensor, sample)
+    count = cells_of(tensor, len(sample))
+    # as it will be done, but with half of the looking
+    quick = replace(planning.DEFAULT, sample=4096, second=4)
+    period = period_of(tensor)
+    _, payload, _ = blocks.encode(coded, count, {}, quick, period=period)
+    return len(payload)
+
+
+def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
+    """Rows first:last of the array, (rows, *row_shape), in the array's own dtype."""
+    if tensor.lead == 1:
+        return np.asarray(array[first:last])
+    if tensor.lead == 0:
+        return np.asarray(array).reshape(1)[first:last]
+    # several axes count as rows: whole entries of the first axis, then what is asked for of them
+    inner = prod(tensor.shape[1 : tensor.lead])
+    begin = first // inner
+    end = -(-last // inner)
+    whole = np.asarray(array[begin:end])
+    folded = whole.reshape(-1, *tensor.row_shape)
+    before = begin * inner
+    return folded[first - before : last - before]
+
+
+def rows_a_block(tensor: Tensor) -> int:
+    """Rows of a whole block."""
+    most = MOST_VALUES // max(1, prod(tensor.row_shape))
+    if len(tensor.shape) <= 2:
+        most = min(most, MOST_ROWS)
+    return max(1, most)
+
+
+def cells_of(tensor: Tensor, rows: int) -> int:
+    """Cells of each column in a block of so many rows."""
+    return rows * prod(tensor.row_shape) // max(1, tensor.columns)
+
+
+def period_of(tensor: Tensor) -> int:
+    """At what distance columns are alike, see blocks.encode; 0 for a table of few columns."""
+    if len(tensor.axes) > 1:
+        return tensor.shape[tensor.axes[-1]] * parts_of(tensor)
+    if len(tensor.shape) > 2 or tensor.columns > ALIKE:
+        return parts_of(tensor)
+    return 0
+
+
+def parts_of(tensor: Tensor) -> int:
+    return 2 if np.dtype(tensor.dtype).kind == "c" else 1
+
+
+# ---- values
+
+
+def encode(
+    tensor: Tensor, array: Array, bounds: Sequence[Fraction | None] = (None,)
+) -> list[Coded]:
+    """Rows of the array, (rows, *row_shape), as columns of a block.
+
+    bounds: the largest error, of each column of a table or of all values.
+    """
+    dtype = np.dtype(tensor.dtype)
+    flat = _columns_first(tensor, array).reshape(tensor.columns, -1)
+    coded: list[Coded] = []
+    for place, column in enumerate(flat):
+        bound = bounds[place] if len(bounds) > 1 else bounds[0]
+        values = _native(column)
+        if dtype.kind != "c":
+            coded.append(_encode_column(values, bound))
+            continue
+        parts = values.view(f"f{dtype.itemsize // 2}")
+        # the real parts, then the imaginary ones: they have no range, and so no bound
+        coded.append(_encode_column(parts[0::2].copy(), None))
+        coded.append(_encode_column(parts[1::2].copy(), None))
+    return coded
+
+
+def _columns_first(tensor: Tensor, array: Array) -> Array:
+    """The values with the axes of columns ahead of all others, (*columns, rows, *others)."""
+    shift = tensor.lead - 1  # all leading axes have become one
+    chosen = [axis - shift for axis in tensor.axes]
+    return np.moveaxis(array, chosen, range(len(chosen)))
+
+
+def _native(column: Array) -> Array:
+    """The values one behind the other, in the processor's byte order; every bit is kept."""
+    plain = np.ascontiguousarray(column)
+    if plain.dtype.isnative:
+        return plain
+    return plain.byteswap().view(plain.dtype.newbyteorder("="))
+
+
+def _encode_column(values: Array, bound: Fraction | None) -> Coded:
+    dtype = values.dtype
+    if dtype.kind == "b":
+        return numbers.encode_integers(values.view(np.uint8).astype(np.int64))
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        grid = Grid.of(bound, int(limits.min), int(limits.max))
+        wide = np.uint64 if dtype == np.uint64 else np.int64
+        return numbers.encode_integers(values.astype(wide), None, grid)
+    if dtype.kind == "f":
+        return numbers.encode_floats(values, None, bound)
+    if dtype.kind in "Mm":
+        ticks = values.view(np.int64)
+        return numbers.encode_integers(ticks, np.isnat(values))
+    if dtype.kind == "S":
+        return _encode_bytes(values)
+    return _encode_text(values)
+
+
+def _encode_bytes(values: Array) -> Coded:
+    """Bytes without the zeros that fill them up."""
+    width = values.dtype.itemsize
+    start = np.arange(len(values), dtype=np.int64) * width
+    stop = start + np.strings.str_len(values)
+    buffer = values.view(np.uint8) if width else np.zeros(0, np.uint8)
+    return cells.encode_cells(buffer, start, stop, None, utf8=False)
+
+
+def _encode_text(values: Array) -> Coded:
+    """UTF-8 of code points without the zeros that fill them up; also of lone surrogates."""
+    width = values.dtype.itemsize // 4
+    length = np.strings.str_len(values).astype(np.int64)
+    used = np.zeros(0, np.uint32)
+    if width:
+        points = values.view(np.uint32).reshape(len(values), width)
+        used = points[_prefixes(length, width)]
+    text = used.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    buffer = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    # UTF-8 takes 1 to 4 bytes a code point
+    size = np.ones(len(used), np.int64)
+    for first_of_one_more in (0x80, 0x800, 0x10000):
+        size += used >= first_of_one_more
+    places = np.concatenate([np.zeros(1, np.int64), np.cumsum(size)])
+    last = np.cumsum(length)
+    start = places[last - length]
+    return cells.encode_cells(buffer, start, places[last], None, utf8=False)
+
+
+@sensible()
+def decode(tensor: Tensor, columns: Sequence[Decoded], rows: int) -> Array:
+    """Rows of the array, (rows, *row_shape), in the processor's byte order."""
+    dtype = np.dtype(tensor.dtype).newbyteorder("=")
+    parts = parts_of(tensor)
+    if len(columns) != parts * tensor.columns:
+        raise ArchiveError("damaged: a block has not the columns of its array")
+    count = cells_of(tensor, rows)
+    flat = np.empty((tensor.columns, count), dtype)
+    part_type = dtype
+    if parts == 2:
+        part_type = np.dtype(f"f{dtype.itemsize // 2}")
+    # a complex number is its real and its imaginary part, one behind the other
+    halves = flat.view(part_type)
+    for place, column in enumerate(columns):
+        owner, part = divmod(place, parts)
+        halves[owner, part::parts] = _decode_column(column, part_type)
+    return _rows_first(tensor, flat, rows)
+
+
+def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
+    """What _columns_first did, undone: (rows, *row_shape)."""
+    shift = tensor.lead - 1
+    chosen = [axis - shift for axis in tensor.axes]
+    whole = (rows, *tensor.row_shape)
+    columns_first = [whole[axis] for axis in chosen]
+    columns_first += [size for axis, size in enumerate(whole) if axis not in chosen]
+    return np.moveaxis(flat.reshape(columns_first), range(len(chosen)), chosen)
+
+
+def _decode_column(column: Decoded, dtype: DType) -> Array:
+    if dtype.kind == "b":
+        values, _ = numbers.decode_integers(column, 0, 255)
+        return values.astype(np.uint8).view(np.bool_)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        values, _ = numbers.decode_integers(column, int(limits.min), int(limits.max))
+        return values.astype(dtype)
+    if dtype.kind == "f":
+        floats, _ = numbers.decode_floats(column, 8 * dtype.itemsize)
+        return floats
+    if dtype.kind in "Mm":
+        return _decode_moments(column, dtype)
+    found = cells.decode_cells(column)
+    if dtype.kind == "S":
+        return _padded(found.bytes, found.lengths(), dtype)
+    points, length = _code_points(found)
+    return _padded(points, length, dtype)
+
+
+def _decode_moments(column: Decoded, dtype: DType) -> Array:
+    limits = np.iinfo(np.int64)
+    ticks, gaps = numbers.decode_integers(column, int(limits.min), int(limits.max))
+    ticks = ticks.copy()
+    if gaps is not None:
+        ticks[gaps] = limits.min  # NaT
+    return ticks.view(dtype)
+
+
+def _code_points(found: cells.CellColumn) -> tuple[Array, Array]:
+    """(code points of all cells, how many each has)."""
+    text = found.bytes.tobytes().decode("utf-8", "surrogatepass")
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    # a code point is counted where it begins, not at bytes 10xxxxxx
+    begins = np.cumsum((found.bytes & 0xC0) != 0x80)
+    counted = np.concatenate([np.zeros(1, np.int64), begins])
+    return points, np.diff(counted[found.ends], prepend=np.int64(0))
+
+
+def _padded(units: Array, length: Array, dtype: DType) -> Array:
+    """Fixed-width strings of so many bytes or code points each."""
+    width = dtype.itemsize // units.dtype.itemsize
+    if len(length) and int(length.max()) > width:
+        raise ArchiveError("damaged: a string is longer than its type")
+    if not width:
+        return np.zeros(len(length), dtype)
+    padded = np.zeros((len(length), width), units.dtype)
+    padded[_prefixes(length, width)] = units
+    return padded.reshape(-1).view(dtype)
+
+
+def _prefixes(length: Array, width: int) -> Mask:
+    """(n, width): True in the first length[i] places."""
+    return np.asarray(np.arange(width) < length[:, None])
+
+
+def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]:
+    """(smallest, largest) finite number of each column that has a bound; None without any.
+
+    array: rows of the array; what is no number has none.
+    """
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind not in "iuf" or not array.size:
+        return [None] * tensor.bounds
+    columns = array.reshape(-1, tensor.bounds)
+    found: list[tuple[Fraction, Fraction] | None] = []
+    for column in columns.T:
+        values = _native(column)
+        values = values[np.isfinite(values)] if dtype.kind == "f" else values
+        if not len(values):
+            found.append(None)
+            continue
+        smallest = Fraction(values.min().item())
+        found.append((smallest, Fraction(values.max().item())))
+    return found
+
+
+def agree(
+    tensor: Tensor, source: Array, restored: Array, bounds: Sequence[Fraction | None]
+) -> bool:
+    """Whether rows that came back are the source's, bit for bit or within the bounds."""
+    if source.shape != restored.shape or all(bound is None for bound in bounds):
+        return same(source, restored)
+    before = source.reshape(-1, tensor.bounds)
+    after = restored.reshape(-1, tensor.bounds)
+    for place, bound in enumerate(bounds):
+        one = _native(before[:, place])
+        other = _native(after[:, place])
+        if not _agree(one, other, bound):
+            return False
+    return True
+
+
+def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
+    """The same of one column, in the processor's byte order."""
+    if bound is None or one.tobytes() == other.tobytes():
+        return one.tobytes() == other.tobytes()
+    if one.dtype.kind == "f":
+        whole = f"i{one.dtype.itemsize}"
+        near = within(one, other, bound)
+        return bool((near | (one.view(whole) == other.view(whole))).all())
+    if one.dtype.kind in "iu":
+        wide = np.uint64 if one.dtype == np.uint64 else np.int64
+        off = distances(one.astype(wide), other.astype(wide))
+        return int(off.max(initial=0)) <= bound
+    return False
+
+
+def same(one: Array, other: Array) -> bool:
+    """Whether two arrays have the same dtype but for its byte order, shape, and all bits."""
+    if one.shape != other.shape:
+        return False
+    if one.dtype.newbyteorder("=") != other.dtype.newbyteorder("="):
+        return False
+    return _native(one).tobytes() == _native(other).tobytes()

@@ -1,0 +1,215 @@
+"""The arrays of .npy and .npz files as they are: type, byte order, shape, order in memory."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import files
+from aetool.data.arrow_files import Format, UnsuitedError
+
+Array = npt.NDArray[Any]
+DType = np.dtype[Any]
+MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
+MAX_ARRAY = 1 << 36  # bytes
+SUFFIX = ".npy"
+LARGE = 1 << 26  # bytes: larger arrays are put together in a file, not in memory
+DATE = (1980, 1, 1, 0, 0, 0)  # of members, as numpy writes them: nothing depends on the clock
+
+
+@dataclass(frozen=True)
+class Member:
+    """One array of a file, without its values.
+
+    offset: where they begin behind the start of the member; squeezed: by DEFLATE, in an .npz.
+    """
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    fortran: bool
+    offset: int
+    squeezed: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+class ArrayFile:
+    """An .npy file, or an .npz with its arrays in their order."""
+
+    def __init__(self, path: Path, name: str, suffix: str, members: list[Member]) -> None:
+        self.path, self.name, self.members = path, name, members
+        self.place: files.Place | None = None  # keeps a spool for as long as it is in use
+        self.format: Format = {"format": suffix[1:], "suffix": suffix}
+        if any(member.squeezed for member in members):
+            self.format["squeezed"] = [int(member.squeezed) for member in members]
+
+    def array(self, place: int) -> Array:
+        """An array's values, from the file itself or from a copy that has no name."""
+        member = self.members[place]
+        if not member.size:
+            return np.zeros(member.shape, member.dtype)
+        if self.format["format"] == "npy":
+            with self.path.open("rb") as file:
+                return _mapped(file, member)
+        with zipfile.ZipFile(self.path) as archive, tempfile.TemporaryFile() as copy:
+            with archive.open(member.name + SUFFIX) as packed:
+                shutil.copyfileobj(packed, copy, 1 << 20)
+            copy.flush()
+            return _mapped(copy, member)
+
+
+def open_arrays(path: Path, name: str) -> ArrayFile:
+    """The arrays of a file; UnsuitedError with the reason for one that is kept as it is."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                file.seek(0)
+                return ArrayFile(path, name, ".npy", [_member(file, "c1", path.stat().st_size)])
+        return ArrayFile(path, name, ".npz", _members(path))
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        said = " ".join(str(error).split())
+        raise UnsuitedError(f"it is no array file that can be read ({said})") from None
+
+
+def _members(path: Path) -> list[Member]:
+    members = []
+    with zipfile.ZipFile(path) as archive:
+        if archive.comment:
+            raise UnsuitedError("it has a comment")
+        for info in archive.infolist():
+            name = info.filename.removesuffix(SUFFIX)
+            if name == info.filename:
+                raise UnsuitedError(f"its member '{info.filename}' is no array")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise UnsuitedError(f"array '{name}' is compressed in an unusual way")
+            with archive.open(info) as stream:
+                squeezed = info.compress_type == zipfile.ZIP_DEFLATED
+                members.append(_member(stream, name, info.file_size, squeezed))
+    if len({member.name for member in members}) < len(members):
+        raise UnsuitedError("two of its arrays have one name")
+    if not members:
+        raise UnsuitedError("there are no arrays in it")
+    return members
+
+
+def _member(file: IO[bytes], name: str, size: int, squeezed: bool = False) -> Member:
+    """The array that begins here and must fill the size."""
+    version = np.lib.format.read_magic(file)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in read:
+        raise UnsuitedError(f"array '{name}' is of numpy's format {version[0]}.{version[1]}")
+    shape, fortran, dtype = read[version](file)
+    if dtype.hasobject:
+        raise UnsuitedError(f"array '{name}' holds Python objects")
+    member = Member(name, dtype, tuple(map(int, shape)), bool(fortran), file.tell(), squeezed)
+    if member.offset + member.size != size or size > MAX_ARRAY:
+        raise UnsuitedError(
+            f"array '{name}' should take {member.size:,} bytes, and has {size - member.offset:,}"
+        )
+    return member
+
+
+def _mapped(file: BinaryIO, member: Member) -> Array:
+    """The values, read from the file where they are looked at."""
+    # a scalar cannot be mapped; the mapping outlives the file
+    shape = member.shape or (1,)
+    if member.fortran:
+        shape = shape[::-1]
+    mapped: Array = np.memmap(file, member.dtype, "r", member.offset, shape)
+    array = mapped.T if member.fortran else mapped
+    return array.reshape(member.shape)
+
+
+# ---- writing
+
+
+@contextmanager
+def written(file: BinaryIO, format: Format) -> Iterator[ArrayWriter]:
+    """Writes the arrays of one .npy or .npz file, one after the other."""
+    if format["format"] == "npy":
+        yield ArrayWriter(file, None, [])
+        return
+    with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        yield ArrayWriter(file, archive, format.get("squeezed", []))
+
+
+@dataclass(eq=False)
+class ArrayWriter:
+    """Writes arrays behind one another; squeezed: which of them by DEFLATE."""
+
+    file: BinaryIO
+    archive: zipfile.ZipFile | None
+    squeezed: list[int]
+    count: int = 0
+
+    def add(self, member: Member, parts: Iterable[Array]) -> None:
+        """An array of rows in their order."""
+        if self.archive is None:
+            _write(self.file, member, parts)
+            return
+        info = zipfile.ZipInfo(member.name + SUFFIX, DATE)
+        if self.count < len(self.squeezed) and self.squeezed[self.count]:
+            info.compress_type = zipfile.ZIP_DEFLATED
+        self.count += 1
+        with self.archive.open(info, "w", force_zip64=True) as stream:
+            _write(stream, member, parts)
+
+
+def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
+    described = {
+        "descr": np.lib.format.dtype_to_descr(member.dtype),
+        "fortran_order": member.fortran,
+        "shape": member.shape,
+    }
+    np.lib.format.write_array_header_1_0(file, described)
+    if member.fortran:
+        # the last axis is outermost in the file: all rows must be there first
+        whole = gathered(member, parts)
+        parts = (column for column in whole.T)
+    for part in parts:
+        file.write(np.ascontiguousarray(part, member.dtype).tobytes())
+
+
+def gathered(member: Member, parts: Iterable[Array]) -> Array:
+    """Parts put together to the whole array."""
+    gathering = Gathering(member)
+    for part in parts:
+        gathering.add(part)
+    return gathering.whole
+
+
+class Gathering:
+    """Puts rows together, in memory or, where they are large, in a file that has no name."""
+
+    def __init__(self, member: Member) -> None:
+        if member.size < LARGE:
+            self.whole: Array = np.zeros(member.shape, member.dtype)
+        else:
+            with tempfile.TemporaryFile() as file:
+                file.truncate(member.size)
+                self.whole = np.memmap(file, member.dtype, "r+", 0, member.shape)
+        self._flat = self.whole.reshape(-1)
+        self._count = 0
+
+    def add(self, part: Array) -> None:
+        """The next rows."""
+        values = part.reshape(-1)
+        self._flat[self._count : self._count + len(values)] = values
+        self._count += len(values)

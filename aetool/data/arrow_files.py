@@ -1,0 +1,321 @@
+"""Tables in Arrow's types, as their source has them: Parquet and Arrow files, tables in memory.
+
+What cannot be read, or would not be written the same again, is `UnsuitedError`, with the reason.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from aetool import files
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+ROWS = 1 << 16  # records a batch
+MOST_CELLS = 1 << 22  # of a batch; a wide decimal takes four times as many
+MOST_BYTES = 1 << 26  # of a batch that can be cut
+PARQUET, ARROW = "parquet", "arrow"
+PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
+# What Parquet says of a column beside its type, and Arrow does not write again.
+LOST = ("ENUM", "JSON", "BSON", "UUID", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY")
+CODECS = ("SNAPPY", "GZIP", "BROTLI", "ZSTD", "LZ4")
+
+
+Format = dict[str, Any]  # of a header
+
+
+class UnsuitedError(DataError):
+    """A source that cannot be carried in its own types; its text says why."""
+
+
+class ArrowTable:
+    """A table in batches of one schema.
+
+    path: of its file; None for a table in memory. format: how to write it back: kind of file,
+    compression, and the groups of rows it is in, as pairs (how many, rows).
+    """
+
+    def __init__(self, name: str, schema: pa.Schema, format: Format) -> None:
+        self.name, self.schema, self.format = name, schema, format
+        self.path: Path | None = None
+        self.place: files.Place | None = None  # keeps a spool for as long as it is in use
+        self._batches: list[pa.RecordBatch] = []
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The records in order; can be called again. No batch crosses the end of a group."""
+        for batch in self._whole_batches():
+            if batch.num_rows:
+                yield from _cut(batch)
+
+    def table(self) -> pa.Table:
+        """All records."""
+        import pyarrow as pa
+
+        return pa.Table.from_batches(list(self._whole_batches()), self.schema)
+
+    def _whole_batches(self) -> Iterator[pa.RecordBatch]:
+        if self.path is None:
+            yield from self._batches
+        elif self.format["format"] == PARQUET:
+            yield from _parquet_batches(self.path)
+        else:
+            yield from _arrow_batches(self.path)
+
+
+def open_table(path: Path, name: str) -> ArrowTable:
+    """The table of a Parquet or Arrow file; UnsuitedError with the reason for one that is kept."""
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        head = file.read(len(ARROW_MAGIC))
+    try:
+        is_parquet = head.startswith(PARQUET_MAGIC)
+        table = _open_parquet(path, name) if is_parquet else _open_arrow(path, name)
+        table.path = path
+        return _checked(table)
+    except (pa.ArrowException, OSError, NotImplementedError) as error:
+        raise UnsuitedError(f"it cannot be read ({_one_line(error)})") from None
+
+
+def of_memory(data: pa.Table | pa.RecordBatch | pd.DataFrame, name: str) -> ArrowTable:
+    """A table or DataFrame in memory; UnsuitedError for types kept as an Arrow file's bytes."""
+    table = as_arrow(data)
+    described: Format = {"format": PARQUET, "suffix": ".parquet", "compression": "zstd"}
+    source = ArrowTable(name, table.schema, described)
+    source._batches = table.to_batches()
+    try:
+        return _checked(source)
+    except UnsuitedError:
+        # Parquet has fewer types than Arrow
+        source.format = {"format": ARROW, "suffix": ".arrow"}
+        return _checked(source)
+
+
+def as_arrow(data: pa.Table | pa.RecordBatch | pd.DataFrame) -> pa.Table:
+    """The data as an Arrow table, a DataFrame's index included; DataError where that cannot be."""
+    import pyarrow as pa
+
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    if isinstance(data, pa.Table):
+        return data
+    try:
+        return pa.Table.from_pandas(data)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"DataFrame: a column cannot be read: {_one_line(error)}") from None
+
+
+def file_of(table: pa.Table) -> bytes:
+    """An Arrow file of a table, for types that are not carried in any other way."""
+    import pyarrow as pa
+
+    sink = io.BytesIO()
+    unified = table.unify_dictionaries()
+    with pa.ipc.new_file(sink, unified.schema) as writer:
+        writer.write_table(unified)
+    return sink.getvalue()
+
+
+def frame_of_file(data: bytes) -> pd.DataFrame:
+    """The DataFrame of an Arrow file's bytes."""
+    import pyarrow as pa
+
+    frame: pd.DataFrame = pa.ipc.open_file(io.BytesIO(data)).read_all().to_pandas()
+    return frame
+
+
+def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
+    """Batches as a DataFrame, index and dtypes as they were."""
+    import pyarrow as pa
+
+    frame: pd.DataFrame = pa.Table.from_batches(list(batches), schema).to_pandas()
+    return frame
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _checked(table: ArrowTable) -> ArrowTable:
+    """The table, if a file without records has its schema again, metadata included."""
+    import pyarrow as pa
+
+    sink = io.BytesIO()
+    try:
+        write_table(sink, table.schema, [], table.format, whole=False)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        raise UnsuitedError(f"it cannot be written again ({_one_line(error)})") from None
+    sink.seek(0)
+    again = _schema_of(sink, table.format["format"])
+    if not again.equals(table.schema, check_metadata=True):
+        for before, after in zip(table.schema, again, strict=True):
+            if not before.equals(after, check_metadata=True):
+                raise UnsuitedError(f"column '{before.name}' would be written as {after.type}")
+        raise UnsuitedError("its metadata would not be written again")
+    return table
+
+
+def _schema_of(file: BinaryIO, kind: str) -> pa.Schema:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if kind == PARQUET:
+        return pq.ParquetFile(file).schema_arrow
+    return pa.ipc.open_file(file).schema
+
+
+def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Parts of a batch that are not too large: of few enough rows, cells and bytes."""
+    step = max(1, min(ROWS, MOST_CELLS // max(1, batch.num_columns)))
+    for first in range(0, batch.num_rows, step):
+        yield from _halved(batch.slice(first, step))
+
+
+def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    if batch.num_rows < 2 or batch.nbytes <= MOST_BYTES:
+        yield batch
+        return
+    middle = batch.num_rows // 2
+    yield from _halved(batch.slice(0, middle))
+    yield from _halved(batch.slice(middle))
+
+
+# ---- reading
+
+
+def _open_parquet(path: Path, name: str) -> ArrowTable:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for column in file.schema:
+            kind = column.logical_type.type
+            if column.physical_type == "INT96" or kind in LOST:
+                said = "INT96" if column.physical_type == "INT96" else kind
+                raise UnsuitedError(f"column '{column.path}' is of Parquet's type {said}")
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        codec = groups[0].column(0).compression if groups and groups[0].num_columns else "ZSTD"
+        described = {
+            "format": PARQUET,
+            "suffix": ".parquet",
+            "compression": codec.lower() if codec in CODECS else "none",
+            "groups": _counted([group.num_rows for group in groups]),
+        }
+        return ArrowTable(name, file.schema_arrow, described)
+
+
+def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    # read ahead, pyarrow keeps every byte that it has read
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            # of columns of dictionaries every group has its own
+            yield from file.iter_batches(ROWS, row_groups=[group])
+
+
+def _open_arrow(path: Path, name: str) -> ArrowTable:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as mapped:
+        file = pa.ipc.open_file(mapped)
+        rows, raw = [], 0
+        for number in range(file.num_record_batches):
+            batch, metadata = file.get_batch_with_custom_metadata(number)
+            if metadata:
+                raise UnsuitedError("its batches have metadata of their own")
+            rows.append(batch.num_rows)
+            raw += batch.nbytes
+        described = {"format": ARROW, "suffix": path.suffix, "groups": _counted(rows)}
+        if path.stat().st_size < raw:
+            described["compression"] = "lz4"
+        return ArrowTable(name, file.schema, described)
+
+
+def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as mapped:
+        file = pa.ipc.open_file(mapped)
+        for number in range(file.num_record_batches):
+            yield file.get_batch(number)
+
+
+def _counted(sizes: list[int]) -> list[list[int]]:
+    """Sizes as pairs (how many in a row, size); groups without records are left out."""
+    counted: list[list[int]] = []
+    for size in filter(None, sizes):
+        if counted and counted[-1][1] == size:
+            counted[-1][0] += 1
+        else:
+            counted.append([1, size])
+    return counted
+
+
+# ---- writing
+
+
+def write_table(
+    file: BinaryIO,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    format: Format,
+    whole: bool = True,
+) -> None:
+    """Writes batches as the kind of file that the format says.
+
+    whole: all records and columns are there, so that they are put into their groups again.
+    """
+    groups = _groups(batches, format.get("groups") if whole else None, schema)
+    if format["format"] == PARQUET:
+        _write_parquet(file, schema, groups, format)
+    else:
+        _write_arrow(file, schema, groups, format)
+
+
+def _groups(
+    batches: Iterable[pa.RecordBatch], counted: list[list[int]] | None, schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Batches put together to groups of so many rows; as they are without any."""
+    import pyarrow as pa
+
+    left = iter(batches)
+    if counted is None:
+        for batch in left:
+            yield pa.Table.from_batches([batch])
+        return
+    for times, rows in counted:
+        for _ in range(times):
+            parts, missing = [], rows
+            while missing > 0 and (batch := next(left, None)) is not None:
+                parts.append(batch)
+                missing -= batch.num_rows
+            yield pa.Table.from_batches(parts, schema)
+
+
+def _write_parquet(
+    file: BinaryIO, schema: pa.Schema, groups: Iterator[pa.Table], format: Format
+) -> None:
+    import pyarrow.parquet as pq
+
+    compression = format.get("compression", "zstd")
+    with pq.ParquetWriter(file, schema, compression=compression, version="2.6") as writer:
+        for group in groups:
+            writer.write_table(group, row_group_size=max(1, group.num_rows))
+
+
+def _write_arrow(
+    file: BinaryIO, schema: pa.Schema, groups: Iterator[pa.Table], format: Format
+) -> None:
+    import pyarrow as pa
+
+    options = pa.ipc.IpcWriteOptions(compression=format.get("compression"))
+    with pa.ipc.new_file(file, schema, options=options) as writer:
+        for group in groups:
+            for batch in group.combine_chunks().to_batches():
+                writer.write_batch(batch)

@@ -1,0 +1,161 @@
+"""What `compress` takes a path or data in memory for: in its own types where it can be, else bytes.
+
+Detection reads numbers and categories; an archive must not: it opens what has types of its own
+here, and takes detection's sources for the rest.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from aetool import files
+from aetool.data import array_files, arrow_files, images, sources
+from aetool.data.array_files import ArrayFile
+from aetool.data.arrow_files import ArrowTable, UnsuitedError
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+COMPRESSED = (".gz", ".zst", ".xz")
+OWN = (b"\x89AEZ", b"PK\x03\x04")
+
+
+class FileBytes:
+    """A file that is kept byte for byte, or an Arrow file of a table in memory; reason: why, or
+    empty where that was asked for."""
+
+    def __init__(self, name: str, path: Path | None, content: bytes, reason: str) -> None:
+        self.name, self.path, self.content, self.reason = name, path, content, reason
+        suffix = Path(name).suffix if path is not None else ".arrow"
+        kind = "bytes" if path is not None else arrow_files.ARROW
+        self.format: arrow_files.Format = {"format": kind, "suffix": suffix}
+        self.place: files.Place | None = None
+
+    def stream(self) -> BinaryIO:
+        """Its bytes; of a compressed file those inside, if it is whole."""
+        if self.path is None:
+            return io.BytesIO(self.content)
+        if self.is_raw:
+            return self.path.open("rb")
+        return sources.open_stream(self.path)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether a compressed file cannot be read to its end, so that it is kept as it is."""
+        if self.path is None:
+            return False
+        try:
+            with sources.open_stream(self.path) as inside:
+                while inside.read(1 << 20):
+                    pass
+        except DataError:
+            return True
+        return False
+
+
+Opened = sources.Source | ArrowTable | ArrayFile | FileBytes
+
+
+def opened(
+    data: str | os.PathLike[str] | pd.DataFrame | pa.Table, keep_files: bool = False
+) -> Opened:
+    """What data is to an archive. keep_files: its bytes, whatever it is.
+
+    DataError where there is nothing, or nothing that may be kept: aetool's own files.
+    """
+    if not isinstance(data, str | os.PathLike):
+        return in_memory(data)
+    if not os.path.lexists(data):
+        files.repair(Path(data))
+    place = files.place_of(data)
+    if place.path.is_dir():
+        return sources.open_source(data)
+    try:
+        if keep_files:
+            raise UnsuitedError("")
+        source: Opened = natively(place.path, place.name) or sources.open_source(data)
+    except DataError as error:
+        # whatever cannot be understood can still be kept
+        _refuse_own(place)
+        reason = str(error).removeprefix(f"{place.name}: ")
+        source = FileBytes(place.name, place.path, b"", reason)
+    source.place = source.place or place
+    return source
+
+
+def _refuse_own(place: files.Place) -> None:
+    with place.path.open("rb") as file:
+        head = file.read(4)
+    own_suffix = Path(place.name).suffix == ".aem"
+    if head == OWN[0] or (head == OWN[1] and own_suffix):
+        raise DataError(
+            f"{place.name}: this is one of aetool's own files, not data; see `aetool info`"
+        )
+
+
+def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
+    """The table or arrays of a file that has types of its own; None for any other kind.
+
+    UnsuitedError with the reason where it must be kept as bytes.
+    """
+    with sources.open_stream(path) as stream:
+        head = stream.read(8)
+    is_table = head.startswith((arrow_files.PARQUET_MAGIC, arrow_files.ARROW_MAGIC))
+    is_array = head.startswith((array_files.MAGIC, array_files.ZIP_MAGIC))
+    if not is_table and not is_array:
+        return None
+    place = _unpacked(path, name)
+    if is_table:
+        table = arrow_files.open_table(place.path, name)
+        table.place = place
+        return table
+    if Path(name).suffix == ".aem":
+        raise UnsuitedError("it is a model")
+    arrays = array_files.open_arrays(place.path, name)
+    arrays.place = place
+    return arrays
+
+
+def _unpacked(path: Path, name: str) -> files.Place:
+    """Where the bytes of a file can be read at any place: of a compressed one a copy."""
+    if Path(name).suffix not in COMPRESSED:
+        return files.Place(path, name)
+    spool = files.new_spool()
+    with sources.open_stream(path) as stream:
+        shutil.copyfileobj(stream, spool, 1 << 20)
+    spool.flush()
+    return files.Place(files.path_of(spool), name, spool)
+
+
+def in_memory(data: pd.DataFrame | pa.Table) -> ArrowTable | FileBytes:
+    """A table in memory in its own types, or as the bytes of an Arrow file."""
+    name = "DataFrame"
+    # every type that Arrow has can be in an Arrow file
+    try:
+        return arrow_files.of_memory(data, name)
+    except UnsuitedError as error:
+        content = arrow_files.file_of(arrow_files.as_arrow(data))
+        return FileBytes(name, None, content, str(error))
+
+
+def of_source(source: Opened) -> Opened:
+    """A source of detection's as an archive takes it."""
+    if isinstance(source, sources.ArrowSource) and source.frame is not None:
+        return in_memory(source.frame)
+    if isinstance(source, sources.UnreadSource):
+        return FileBytes(source.name, source.path, b"", str(source.reason))
+    has_types = isinstance(source, sources.ArrowSource | sources.ArraySource | images.ArraySource)
+    if not has_types or source.place is None:
+        return source
+    place = source.place
+    try:
+        return natively(place.path, place.name) or source
+    except UnsuitedError as error:
+        return FileBytes(place.name, place.path, b"", str(error))

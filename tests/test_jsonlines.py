@@ -1,0 +1,104 @@
+"""Lines of JSON come back byte for byte, however they are spelled, and small where they are alike."""
+
+import json
+import lzma
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import aetool
+from aetool import operations
+from aetool.codec import blocks, jsonlines, planning
+from aetool.operations import CompressOptions
+
+ODD = [
+    b'{"a": "\\ud800"}', b'{"a": 1, "a": 2}', b'{"a": 1.0}', b'{"a": 1.00, "b": 1e5}', b'{"a":-0}',
+    b'{"a": 1E+05, "b": 0.1000}', b'{ "a" : null }', b"", b"  ", b"[1, 2, [3]]", b"7", b"nope",
+    b'{"a": {"b": [1, {"b": 2}], "c": "x\\"y: 1"}}', b'{"a": "\xff\xfe"}', b'{"a: ', b'{"a": 1}\r',
+    b'{"\xc3\xa9": "\xe2\x82\xac", "b": true}', b'{"a": 123456789012345678901234567890}', b"\0\xff",
+]  # fmt: skip
+RECORD = st.dictionaries(
+    st.sampled_from(["a", "b", "key", 'q"uote', ""]),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
+        st.lists(st.integers(0, 9), max_size=3), st.dictionaries(st.text(max_size=2), st.integers(0, 9), max_size=2),
+    ),
+    max_size=4,
+)  # fmt: skip
+LINE = st.one_of(
+    st.sampled_from(ODD),
+    RECORD.map(lambda record: json.dumps(record).encode()),
+    RECORD.map(lambda record: json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()),
+    st.binary(max_size=20),
+)  # fmt: skip
+
+
+def restored(text):
+    coded, rows, words = jsonlines.encode(text)
+    content, payload, _ = blocks.encode(coded, rows, words, planning.DEFAULT)
+    lines = jsonlines.decode(blocks.decode(payload, rows, content), rows)
+    assert len(lines) == rows == len(jsonlines.split(text))
+    return b"".join(lines)
+
+
+@settings(max_examples=200)
+@given(st.lists(LINE, min_size=1, max_size=30), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
+def test_any_lines_come_back(lines, end, ended):
+    text = end.join(lines) + (end if ended else b"")
+    if text:
+        assert restored(text) == text
+
+
+@settings(max_examples=50)
+@given(st.lists(RECORD, min_size=1, max_size=4))
+def test_lines_that_are_alike_are_columns(records):
+    text = b"".join(json.dumps(record).encode() + b"\n" for record in records * 20)
+    assert "frames" in jsonlines.encode(text)[2] and restored(text) == text
+
+
+def test_values_of_one_key_are_one_column():
+    frame, values = jsonlines.cut(b'{"x1": {"y": 5, "s": "a: 1"}, "l": [1, 2], "y": null}\n')
+    assert values == [b"5", b'"a: 1"', b"1", b"2", b"null"]
+    assert b"".join(part + value for part, value in zip(frame, [*values, b""], strict=True)) == (
+        b'{"x1": {"y": 5, "s": "a: 1"}, "l": [1, 2], "y": null}\n'
+    )
+    names = [(key.rstrip(b":"), count) for key, count in jsonlines.columns_of(frame)]
+    assert names == [(b'"y"', 0), (b'"s"', 0), (b'"l"', 0), (b'"l"', 1), (b'"y"', 1)]
+
+
+@pytest.fixture
+def lines(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "t.jsonl"
+    with path.open("w", newline="") as file:
+        for i in range(3000):
+            record = {"id": i, "v": round(float(rng.normal()), 2), "w": ["up", "down"][i % 2]}
+            if i % 7 == 0:
+                record["note"] = f"note {i % 13}"
+            file.write(json.dumps(record) + "\n")
+        file.write('{"id": 1.50, "v": "\\ud800", "v": 1}')
+    return path
+
+
+def test_a_file_of_lines(lines, tmp_path, run):
+    facts = operations.compress(lines, tmp_path / "t.aez")
+    assert facts["fidelity"] == "lossless" and facts["rows"] == 3001
+    assert facts["archive_bytes"] < 0.5 * len(lzma.compress(lines.read_bytes(), preset=9))
+    assert run("decompress", tmp_path / "t.aez", "-o", tmp_path / "o.jsonl").status == 0
+    assert (tmp_path / "o.jsonl").read_bytes() == lines.read_bytes()
+    with aetool.open(tmp_path / "t.aez") as archive:
+        whole = archive.to_pandas()
+        assert list(whole["id"][:3]) == [0, 1, 2] and whole["note"].notna().sum() == 429
+        assert archive[5:8]["w"].tolist() == ["down", "up", "down"]
+    operations.decompress(tmp_path / "t.aez", tmp_path / "w", columns=["w", "id"], rows=(0, 2))
+    assert (tmp_path / "w").read_text() == '{"w": "up", "id": 0}\n{"w": "down", "id": 1}\n'
+
+
+def test_a_bound_is_refused_in_one_line(lines, run):
+    done = run("compress", lines, "--max-error", "1")
+    assert done.status == 2 and done.err.count("\n") == 1 and "--max-error is for" in done.err
+    options = CompressOptions(keep_files=True, force=True)
+    facts = operations.compress(lines, lines.with_suffix(".aez"), options=options)
+    assert facts["fidelity"] == "bytes (kept file)"

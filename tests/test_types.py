@@ -1,0 +1,454 @@
+"""Every type, through files: native or kept, and equal; the table in TYPES.md says which."""
+
+import datetime
+import io
+import re
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import aetool
+from aetool import operations
+from aetool.codec import limits
+from aetool.codec.archive import Archive
+from aetool.data import arrow_files
+from aetool.errors import DataError, ParamError
+from aetool.operations import CompressOptions
+from tests import typed
+
+PAGE = Path(aetool.__file__).parent / "codec" / "TYPES.md"
+NESTED = {
+    "list": pa.array([[1, 2], None, []] * 20),
+    "struct": pa.array([{"x": 1}, None, {"x": None}] * 20),
+    "map": pa.array([[("a", 1)], [], None] * 20, pa.map_(pa.string(), pa.int8())),
+    "uuid": pa.array([b"0123456789abcdef"] * 60, pa.uuid()),
+    "run_end_encoded": pa.RunEndEncodedArray.from_arrays([2, 60], pa.array([7, None])),
+    "month_day_nano_interval": pa.array([(1, 2, 3)] * 60, pa.month_day_nano_interval()),
+}
+NUMPY_KEPT = {
+    "longdouble": np.linspace(0, 1, 60).astype(np.longdouble),
+    "structured": np.zeros(60, [("a", "i4"), ("b", "f8")]),
+    "void": np.zeros(60, "V8"),
+    "object": np.array([1, "a", None] * 20, dtype=object),
+}
+
+
+def through(path, folder, **options):
+    """(the restored file, fidelity) of a source."""
+    out = folder / f"restored{path.suffix}"
+    figures = operations.compress(
+        path, folder / "t.aez", options=CompressOptions(force=True, **options)
+    )
+    operations.decompress(folder / "t.aez", out, force=True)
+    return out, figures["fidelity"]
+
+
+def fidelity_of_table(array, folder):
+    """native or kept, of a column in an Arrow file; it must come back equal."""
+    chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+    field = pa.field("a", chunked.type, metadata={"unit": "m"})
+    table = pa.Table.from_arrays([chunked], schema=pa.schema([field], {"k": "v"}))
+    path = folder / "t.arrow"
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+    out, fidelity = through(path, folder)
+    before = pa.ipc.open_file(path).read_all()
+    after = pa.ipc.open_file(out).read_all()
+    assert before.schema.equals(after.schema, check_metadata=True)
+    assert table_bytes(before) == table_bytes(after)
+    return {"values": "native", "bytes (kept file)": "kept"}[fidelity]
+
+
+def table_bytes(table):
+    """What a table says, every bit of floats included, nothing of what lies under gaps."""
+    return [repr(_bits(column)) for column in table.columns]
+
+
+def _bits(column):
+    if isinstance(column, pa.ChunkedArray):
+        if not column.num_chunks:
+            return []
+        column = pa.concat_arrays(column.chunks)
+    if pa.types.is_dictionary(column.type):
+        return column.indices.to_pylist(), _bits(column.dictionary)
+    if pa.types.is_floating(column.type):
+        whole = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[column.type.bit_width]
+        return column.view(whole).to_pylist()
+    if pa.types.is_temporal(column.type) and not pa.types.is_interval(column.type):
+        return column.view(pa.int32() if column.type.bit_width == 32 else pa.int64()).to_pylist()
+    return column.to_pylist()
+
+
+def fidelity_of_array(array, folder):
+    """native or kept, of an .npy file; it must come back with all that belongs to it."""
+    path = folder / "t.npy"
+    np.save(path, array, allow_pickle=array.dtype.hasobject)
+    out, fidelity = through(path, folder)
+    if array.dtype.hasobject:
+        assert out.read_bytes() == path.read_bytes()
+        return "kept"
+    before, after = np.load(path), np.load(out)
+    assert (before.dtype.str, before.shape) == (after.dtype.str, after.shape)
+    assert before.flags.f_contiguous == after.flags.f_contiguous
+    assert before.tobytes() == after.tobytes()
+    return {"values": "native", "bytes (kept file)": "kept"}[fidelity]
+
+
+def table_of(names, columns):
+    """A Markdown table; columns: name -> cells."""
+    head = ["| type | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    rows = [
+        f"| {name} | " + " | ".join(cells[i] for cells in columns.values()) + " |"
+        for i, name in enumerate(names)
+    ]
+    return "\n".join([*head, *rows])
+
+
+def part_of_page(title):
+    found = re.search(rf"## {title}\n(?:.*?\n)??(\| type .*?)(?:\n\n|\Z)", PAGE.read_text(), re.S)
+    return found[1].strip()
+
+
+def arrow_matrix(tmp_path):
+    names = [*map(str, typed.TYPES), *NESTED]
+    columns = {}
+    for case in typed.CASES:
+        rng = np.random.default_rng(0)
+        cells = [
+            fidelity_of_table(typed.array_of(kind, case, rng, 12), tmp_path)
+            if case != "NaN" or typed.floats(kind) else "-"
+            for kind in typed.TYPES
+        ]  # fmt: skip
+        columns[case] = cells + [
+            fidelity_of_table(array, tmp_path) if case == "gaps" else "-"
+            for name, array in NESTED.items()
+        ]
+    return table_of(names, columns)
+
+
+def numpy_matrix(tmp_path):
+    columns = {}
+    for layout in typed.LAYOUTS:
+        rng = np.random.default_rng(0)
+        cells = [
+            fidelity_of_array(typed.numpy_array(dtype, layout, rng), tmp_path)
+            for dtype in typed.DTYPES
+        ]
+        columns[layout] = cells + [
+            fidelity_of_array(array, tmp_path) if layout == "1-d" else "-"
+            for array in NUMPY_KEPT.values()
+        ]
+    names = [np.dtype(dtype).name if dtype[0] not in "MmSU" else dtype for dtype in typed.DTYPES]
+    return table_of([*names, *NUMPY_KEPT], columns)
+
+
+@pytest.mark.parametrize("title", ["Arrow", "numpy"])
+def test_the_tables_of_types(title, tmp_path):
+    made = {"Arrow": arrow_matrix, "numpy": numpy_matrix}[title](tmp_path)
+    assert made == part_of_page(title), made
+
+
+# ---- Parquet, and tables in memory
+
+
+def parquet(table, folder, **options):
+    path = folder / "t.parquet"
+    pq.write_table(table, path, **options)
+    return path
+
+
+def assert_same_table(one, other):
+    assert one.schema.equals(other.schema, check_metadata=True)
+    assert [column.to_pylist() for column in one.columns] == [
+        column.to_pylist() for column in other.columns
+    ]
+
+
+def test_parquet_comes_back_with_all_it_says(tmp_path):
+    moments = pa.array([1, 1_000_000_001, None], pa.timestamp("ns", "Europe/Berlin"))
+    fields = [
+        pa.field("id", pa.int64(), nullable=False, metadata={"unit": "none"}),
+        pa.field("when", moments.type),
+        pa.field("price", pa.decimal128(30, 4)),
+        pa.field("f", pa.float64()),
+        pa.field("half", pa.float16()),
+        pa.field("raw", pa.binary()),
+        pa.field("took", pa.duration("us")),
+        pa.field("at", pa.time64("us")),
+        pa.field("none", pa.null()),
+    ]
+    arrays = [
+        pa.array([2**63 - 1, -(2**63), 2**53 + 1]),
+        moments,
+        pa.array(["1.1000", None, "-99999999999999999999999999.9999"]).cast(pa.decimal128(30, 4)),
+        pa.array([float("nan"), None, -0.0]),
+        pa.array(np.array([1.5, np.nan, 65504], np.float16)),
+        pa.array([b"a\xff", None, b""]),
+        pa.array([1, None, -5], pa.duration("us")),
+        pa.array([datetime.time(1, 2, 3, 4), None, None], pa.time64("us")),
+        pa.nulls(3),
+    ]
+    table = pa.Table.from_arrays(
+        arrays, schema=pa.schema(fields, {"made by": "hand", "b": b"\xff"})
+    )
+    path = parquet(table, tmp_path, row_group_size=2, compression="snappy")
+    out, fidelity = through(path, tmp_path)
+    assert fidelity == "values"
+    before, after = pq.read_table(path), pq.read_table(out)
+    assert before.schema.equals(after.schema, check_metadata=True)
+    assert table_bytes(before) == table_bytes(after)
+    one, two = pq.ParquetFile(path).metadata, pq.ParquetFile(out).metadata
+    assert [one.row_group(i).num_rows for i in range(2)] == [2, 1]
+    assert [two.row_group(i).num_rows for i in range(2)] == [2, 1]
+    assert two.row_group(0).column(0).compression == "SNAPPY"
+
+
+def test_a_dictionary_for_each_group_of_rows(tmp_path):
+    parts = [
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, None], pa.int8()), pa.array(levels), ordered=True)
+        for levels in (["lo", "hi", "unused"], ["other", "lo"])
+    ]  # fmt: skip
+    path = parquet(pa.table({"c": pa.chunked_array(parts)}), tmp_path, row_group_size=3)
+    out, fidelity = through(path, tmp_path)
+    assert fidelity == "values" and pq.read_table(path).equals(pq.read_table(out))
+    levels = [chunk.dictionary.to_pylist() for chunk in pq.read_table(out)["c"].chunks]
+    assert levels == [["lo", "hi", "unused"], ["other", "lo"]]
+
+
+def test_an_index_and_an_ordered_category_of_pandas(tmp_path):
+    index = pd.date_range("2020-01-01", periods=50, freq="h", name="when")
+    c = pd.Categorical(["l", "h"] * 25, categories=["l", "m", "h"], ordered=True)
+    frame = pd.DataFrame({"v": np.linspace(0, 1, 50), "c": c, 3: range(50)}, index=index)
+    frame.columns = ["v", "c", "3"]
+    frame.to_parquet(tmp_path / "t.parquet")
+    out, _ = through(tmp_path / "t.parquet", tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(out), frame, check_freq=False)
+    operations.compress(frame, tmp_path / "m.aez")
+    with Archive(tmp_path / "m.aez") as archive:
+        pd.testing.assert_frame_equal(archive.to_pandas(), frame, check_freq=False)
+        pd.testing.assert_frame_equal(archive[10:20], frame[10:20], check_freq=False)
+
+
+def test_two_columns_of_one_name(tmp_path, run):
+    table = pa.Table.from_arrays([pa.array([1, 2]), pa.array(["x", None])], names=["a", "a"])
+    path = parquet(table, tmp_path)
+    out, fidelity = through(path, tmp_path)
+    assert fidelity == "values"
+    assert_same_table(pq.ParquetFile(path).read(), pq.ParquetFile(out).read())
+    said = run("info", tmp_path / "t.aez").out
+    assert "a (column 1)" in said or "streams of small blocks" in said
+
+
+def test_a_frame_whose_types_need_an_arrow_file(tmp_path):
+    frame = pd.DataFrame({"a": [[1, 2], None], "b": [{"x": 1}, {"x": 2}], "n": [1, 2]})
+    facts = operations.compress(frame, tmp_path / "t.aez")
+    assert facts["fidelity"] == "bytes (kept file)" and "list<" in facts["kept"]
+    with Archive(tmp_path / "t.aez") as archive:
+        back = archive.to_pandas()
+    table = pa.Table.from_pandas(frame)
+    assert pa.Table.from_pandas(back).equals(table)
+    operations.decompress(tmp_path / "t.aez", tmp_path / "o.arrow")
+    assert pa.ipc.open_file(tmp_path / "o.arrow").read_all().equals(table)
+    nested = pa.table({"u": pa.array([1, 1, 2]).dictionary_encode(), "l": [[1], [], None]})
+    assert operations.compress(nested, tmp_path / "n.aez")["fidelity"] == "bytes (kept file)"
+
+
+def test_tables_in_memory_with_dictionaries_of_their_own(tmp_path):
+    parts = [pa.array(part).dictionary_encode() for part in (["a", "b"], ["b", None], ["c"])]
+    table = pa.table({"c": pa.chunked_array(parts), "t": pa.array([1, 2, 3, 4, 5], pa.time32("s"))})
+    assert operations.compress(table, tmp_path / "t.aez")["fidelity"] == "values"
+    with Archive(tmp_path / "t.aez") as archive:
+        assert archive.to_pandas()["c"].astype(object).where(lambda c: c.notna(), None).tolist() == [
+            "a", "b", "b", None, "c",
+        ]  # fmt: skip
+        assert archive.format["format"] == "arrow", "Parquet has no time32[s]"
+
+
+def test_rows_and_columns_of_a_table(tmp_path):
+    table = pa.table({"a": range(1000), "b": [str(i % 7) for i in range(1000)], "c": [0.5] * 1000})
+    parquet(table, tmp_path, row_group_size=300)
+    operations.compress(tmp_path / "t.parquet", tmp_path / "t.aez")
+    out = operations.decompress(
+        tmp_path / "t.aez", tmp_path / "o.parquet", rows=(290, 310), columns=["b", "a"]
+    )
+    assert pq.read_table(out).equals(table.select(["b", "a"]).slice(290, 20))
+    with pytest.raises(ParamError, match="no column 'z'"):
+        operations.decompress(tmp_path / "t.aez", tmp_path / "p", columns=["z"])
+
+
+# ---- arrays
+
+
+def test_all_arrays_of_an_npz(tmp_path):
+    arrays = {
+        "x_train": np.arange(60 * 64, dtype=np.uint8).reshape(60, 8, 8),
+        "y": np.array([2**63 - 1, -(2**63)]),
+        "labels": np.array([b"red", b"b\0c"]),
+        "F": np.asfortranarray(np.random.default_rng(0).normal(size=(7, 5)).astype(">f4")),
+        "n": np.float64(3.5),
+        "none": np.zeros((3, 0), np.int16),
+        "when": np.array(["2020-01-01", "NaT"], "M8[ns]"),
+    }
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "t.npz", **arrays)
+        out, fidelity = through(tmp_path / "t.npz", tmp_path)
+        assert fidelity == "values"
+        with np.load(out) as restored:
+            assert restored.files == list(arrays)
+            for name, array in arrays.items():
+                again = restored[name]
+                assert (again.dtype.str, again.shape) == (np.asarray(array).dtype.str, array.shape)
+                assert again.tobytes() == array.tobytes()
+            assert restored["F"].flags.f_contiguous
+        kinds = [
+            {info.compress_type for info in zipfile.ZipFile(path).infolist()}
+            for path in (tmp_path / "t.npz", out)
+        ]
+        assert kinds[0] == kinds[1]
+
+
+def test_rows_of_arrays(tmp_path):
+    wide = np.arange(3000, dtype=np.int16).reshape(500, 3, 2)
+    np.save(tmp_path / "t.npy", wide)
+    operations.compress(tmp_path / "t.npy", tmp_path / "t.aez")
+    out = operations.decompress(tmp_path / "t.aez", tmp_path / "o.npy", rows=(100, 103))
+    assert np.load(out).tolist() == wide[100:103].tolist()
+    with Archive(tmp_path / "t.aez") as archive:
+        assert len(archive) == 500 and archive[7:9].tolist() == wide[7:9].tolist()
+    with pytest.raises(ParamError, match="--columns is for tables"):
+        operations.decompress(tmp_path / "t.aez", tmp_path / "p.npy", columns=["c1"])
+    np.savez(tmp_path / "t.npz", X=np.arange(20.0).reshape(10, 2), y=np.arange(10))
+    operations.compress(tmp_path / "t.npz", tmp_path / "j.aez")
+    with Archive(tmp_path / "j.aez") as archive:
+        assert archive[2:4].to_dict("list") == {"c1": [4.0, 6.0], "c2": [5.0, 7.0], "y": [2, 3]}
+    np.savez(tmp_path / "t.npz", X=np.zeros((10, 2)), y=np.arange(7))
+    operations.compress(tmp_path / "t.npz", tmp_path / "d.aez")
+    with pytest.raises(DataError, match="different lengths: --rows"):
+        operations.decompress(tmp_path / "d.aez", tmp_path / "p.npz", rows=(1, 2))
+
+
+# ---- what is kept
+
+
+def kept_files():
+    """Files that are no table or array of ours, and a part of the reason."""
+    whole = io.BytesIO()
+    np.save(whole, np.arange(9.0))
+    return {
+        "word.docx": (b"PK\x03\x04 not really", "no array file"),
+        "cut.npy": (whole.getvalue()[:-8], "should take"),
+        "cut.parquet": (b"PAR1 not really", "cannot be read"),
+        "picture.png": (b"\x89PNG", "one picture"),
+        "empty.csv": (b"", "empty"),
+        "cut.csv.gz": (b"\x1f\x8b\x08\0\0\0\0\0", "damaged"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", kept_files())
+def test_what_cannot_be_read_is_kept_and_said(name, tmp_path, run):
+    raw, reason = kept_files()[name]
+    path = tmp_path / name
+    path.write_bytes(raw)
+    done = run("compress", path)
+    assert done.status == 0, done.err
+    assert "kept byte for byte: " in done.err and reason in done.err
+    out = operations.decompress(f"{path}.aez", tmp_path / "out")
+    assert out.read_bytes() == raw
+    assert run("compress", path, "-f", "--keep-files", "-q").status == 0
+    assert operations.decompress(f"{path}.aez", tmp_path / "out2").read_bytes() == raw
+
+
+def test_int96_and_what_stands_behind_an_array_are_kept(tmp_path):
+    moments = pa.table({"t": pa.array([1], pa.timestamp("ns"))})
+    path = parquet(moments, tmp_path, use_deprecated_int96_timestamps=True)
+    out, fidelity = through(path, tmp_path)
+    assert fidelity == "bytes (kept file)" and out.read_bytes() == path.read_bytes()
+    with (tmp_path / "two.npy").open("wb") as file:
+        np.save(file, np.arange(3))
+        np.save(file, np.arange(4))
+    out, fidelity = through(tmp_path / "two.npy", tmp_path)
+    assert fidelity == "bytes (kept file)"
+    assert out.read_bytes() == (tmp_path / "two.npy").read_bytes()
+
+
+def test_our_own_files_are_no_data(tmp_path, run):
+    np.save(tmp_path / "t.npy", np.arange(5))
+    assert run("compress", tmp_path / "t.npy").status == 0
+    done = run("compress", tmp_path / "t.npy.aez")
+    assert done.status == 2 and "own files" in done.err
+
+
+# ---- bounds
+
+
+def off_of(before, after):
+    """The largest error, exactly."""
+    return max(abs(Fraction(a) - Fraction(b)) for a, b in zip(before, after, strict=True))
+
+
+def test_bounds_are_those_of_a_place_not_of_a_name(tmp_path, run):
+    small, large = [i / 100 for i in range(100)], [i * 100.0 for i in range(100)]
+    table = pa.Table.from_arrays([pa.array(small), pa.array(large)], names=["a", "a"])
+    path = parquet(table, tmp_path)
+    out, fidelity = through(path, tmp_path, max_error={"": "5%"})
+    restored = pq.ParquetFile(out).read()
+    for before, after in ((small, restored.column(0)), (large, restored.column(1))):
+        bound = 5 * (Fraction(max(before)) - Fraction(min(before))) / 100
+        assert fidelity == "bounded" and 0 < off_of(before, after.to_pylist()) <= bound
+    said = run("info", tmp_path / "t.aez").out
+    assert "a (column 1)" in said and "a (column 2)" in said
+
+
+def test_bounds_of_text_are_those_of_a_place(tmp_path):
+    rows = [f"{i / 100:.2f},{i * 100}" for i in range(100)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,a", *rows]) + "\n")
+    out, _ = through(path, tmp_path, max_error={"": "3%"})
+    back = [line.split(",") for line in out.read_text().split()[1:]]
+    assert off_of([row.split(",")[0] for row in rows], [row[0] for row in back]) <= Fraction(
+        "0.0297"
+    )
+    assert 0 < off_of([row.split(",")[1] for row in rows], [row[1] for row in back]) <= 297
+
+
+@pytest.mark.parametrize("form", ["{:.18f}", "{:.20f}", "{!r}", "{:.17e}"])
+@pytest.mark.parametrize("bound", ["1e-9", "0.001", "5"])
+def test_bounds_of_numbers_with_many_digits(tmp_path, form, bound):
+    values = np.random.default_rng(0).normal(0, 1, 400)
+    values[::7] *= 1e-6
+    cells = [form.format(float(value)) for value in values]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["v,i", *(f"{cell},{i}" for i, cell in enumerate(cells))]) + "\n")
+    out, _ = through(path, tmp_path, max_error={"v": bound})
+    back = [line.split(",")[0] for line in out.read_text().split()[1:]]
+    assert 0 < off_of(cells, back) <= Fraction(bound)
+    exact, _ = through(path, tmp_path)
+    assert exact.read_text() == path.read_text()
+
+
+def test_columns_that_are_exact_within_a_bound_are_named(tmp_path, run):
+    table = pa.table({"i": range(100), "f": np.linspace(0, 1, 100), "s": ["x"] * 100})
+    path = parquet(table, tmp_path)
+    through(path, tmp_path, max_error={"": "0.01"})
+    said = run("info", tmp_path / "t.aez").out
+    assert re.search(r"^exact +i$", said, re.M) and re.search(r"^  f +largest 0.00", said, re.M)
+
+
+def test_a_bound_that_nothing_can_keep_is_refused(tmp_path, run):
+    path = parquet(pa.table({"l": [[1], [2]]}), tmp_path)
+    done = run("compress", path, "--max-error", "1")
+    assert done.status == 2 and done.err.count("\n") == 1 and "list<" in done.err
+    with pytest.raises(ParamError, match="does not hold numbers"):
+        parquet(pa.table({"s": ["x"]}), tmp_path)
+        operations.compress(path, tmp_path / "b.aez", options=CompressOptions(max_error={"s": "1"}))
+
+
+def test_what_may_be_counted_is_written_down():
+    """The same limits on both sides of a batch."""
+    assert 4 * arrow_files.MOST_CELLS <= limits.MAX_CELLS, "a decimal of 256 bits is four columns"
