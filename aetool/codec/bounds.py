@@ -61,6 +61,10 @@ class Column:
         """Some of the cells."""
         return Column(self.text, self.start[rows], self.stop[rows])
 
+    def cells(self) -> list[bytes]:
+        """The cells' bytes."""
+        return spans.cells_of(self.text, self.start, self.stop)
+
     def same(self, other: Column) -> bool:
         """Whether all cells have the same bytes."""
         length = self.stop - self.start
@@ -82,7 +86,8 @@ class Column:
         value_again, form_again = other.numbers(*affixes)
         number = (form >= 0) & (form_again >= 0)
         # what is not short enough to be compared as a column is compared number by number
-        odd, odd_again = self.only(~number), other.only(~number)
+        odd = self.only(~number)
+        odd_again = other.only(~number)
         if not odd.same(odd_again):
             pairs = zip(odd.cells(), odd_again.cells(), strict=True)
             if not all(_near(cell, again, affixes, bound) for cell, again in pairs):
@@ -96,7 +101,8 @@ def _near(cell: bytes, again: bytes, affixes: tuple[bytes, bytes], bound: Fracti
     """Whether two cells are the same, or numbers of any length within the bound."""
     if cell == again:
         return True
-    number, number_again = _exactly(cell, affixes), _exactly(again, affixes)
+    number = _exactly(cell, affixes)
+    number_again = _exactly(again, affixes)
     if number is None or number_again is None:
         return False
     return abs(number - number_again) <= bound

@@ -24,6 +24,7 @@ from aetool.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 ROWS = 65536  # records a batch
 MAX_ARRAY = 8 << 30
@@ -296,7 +297,7 @@ def _is_wide(value: object) -> bool:
     return isinstance(value, int) and abs(value) > 2**53
 
 
-def _ends(column: Any) -> list[object]:
+def _ends(column: pa.Array) -> list[object]:
     """The smallest and the largest of an Arrow array."""
     import pyarrow.compute as pc
 
