@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool import files
 from aetool.data.arrow_files import Format, UnsuitedError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = npt.NDArray[Any]
 DType = np.dtype[Any]
@@ -213,3 +216,17 @@ class Gathering:
         values = part.reshape(-1)
         self._flat[self._count : self._count + len(values)] = values
         self._count += len(values)
+
+
+def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
+    """Arrays of as many rows each as one DataFrame; names: of the columns of each."""
+    import pandas as pd
+
+    columns = {}
+    for labels, array in zip(names, arrays, strict=True):
+        table = array.reshape(len(array), -1)
+        for place, label in enumerate(labels):
+            # pandas computes in the processor's byte order alone
+            column = table[:, place]
+            columns[label] = column.astype(column.dtype.newbyteorder("="))
+    return pd.DataFrame(columns)

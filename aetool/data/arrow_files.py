@@ -138,6 +138,13 @@ def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFra
     return frame
 
 
+def frame_of_records(records: list[dict[str, object]]) -> pd.DataFrame:
+    """Objects of JSON as a DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame(records)
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 

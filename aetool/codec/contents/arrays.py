@@ -302,7 +302,7 @@ class ArrayContent(Content):
         for member, parts in self._restored(pieces, last - first, archive.rows):
             arrays[member.name] = array_files.gathered(member, parts)
         if self.joint:
-            return _as_frame(self._column_names(), list(arrays.values()))
+            return array_files.frame_of(self._column_names(), list(arrays.values()))
         return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 
 
@@ -314,19 +314,6 @@ def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
             raise ArchiveError("damaged: an array is cut short")
         yield piece.parts[0][1]
         rows -= len(piece)
-
-
-def _as_frame(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
-    import pandas as pd
-
-    columns = {}
-    for labels, array in zip(names, arrays, strict=True):
-        table = array.reshape(len(array), -1)
-        for place, label in enumerate(labels):
-            # pandas computes in the processor's byte order alone
-            column = table[:, place]
-            columns[label] = column.astype(column.dtype.newbyteorder("="))
-    return pd.DataFrame(columns)
 
 
 def tensor_of(member: Member) -> Tensor:

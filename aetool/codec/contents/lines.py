@@ -11,6 +11,7 @@ from aetool.codec.blocks import Block
 from aetool.codec.contents.content import LOSSLESS, Content, Json, read_exactly
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
+from aetool.data import arrow_files
 from aetool.errors import DataError, ParamError
 
 if TYPE_CHECKING:
@@ -111,14 +112,12 @@ class JsonLines(Content):
             file.write(piece)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        import pandas as pd
-
         records = []
         for piece in archive.pieces(first, last):
             for line in jsonlines.split(piece):
                 if line.strip():
                     records.append(_record(archive, line))
-        return pd.DataFrame(records)
+        return arrow_files.frame_of_records(records)
 
 
 def _record(archive: Archive, line: bytes) -> dict[str, Json]:

@@ -249,6 +249,7 @@ def period_of(tensor: Tensor) -> int:
 
 
 def parts_of(tensor: Tensor) -> int:
+    """Columns of a block for each of the array: two for complex numbers."""
     return 2 if np.dtype(tensor.dtype).kind == "c" else 1
 
 
