@@ -18,7 +18,7 @@ from aetool.codec.archive import Archive
 from aetool.csv import cutting, encodings, writing
 from aetool.csv.dialect import Dialect
 from aetool.csv.fields import ENDS, Rule, begins, by_arrays, by_loop, fields, last_begin
-from aetool.data import sources
+from aetool.data import sources, writers
 from aetool.errors import DataError
 from aetool.operations import CompressOptions
 from tests import csv_texts
@@ -204,3 +204,168 @@ def test_hostile_texts(effort, tmp_path):
 def test_hostile_texts_without_the_kernel(monkeypatch, tmp_path):
     monkeypatch.setattr(kernel, "C", None)
     run_grammar(range(40), planning.FAST, tmp_path)
+
+
+# ---- complaints
+
+
+def archive_of(raw, folder, **effort):
+    """An archive of these bytes, opened."""
+    (folder / "t.csv").write_bytes(raw)
+    settings = dataclasses.replace(planning.DEFAULT, **effort)
+    options = CompressOptions(effort=settings, force=True)
+    operations.compress(folder / "t.csv", folder / "t.aez", options=options)
+    operations.decompress(folder / "t.aez", folder / "back", force=True)
+    assert (folder / "back").read_bytes() == raw
+    return Archive(folder / "t.aez")
+
+
+def rows_of(archive, first, last, wanted=None):
+    return b"".join(archive.pieces(first, last, wanted))
+
+
+def test_inches_are_no_quotes(tmp_path):
+    raw = b'screen,price\n19" flat,100\n21" flat,200\n24" flat,300\n27" flat,400\n'
+    with archive_of(raw, tmp_path) as archive:
+        assert len(archive) == 4
+        assert rows_of(archive, 1, 2) == b'screen,price\n21" flat,200\n'
+        assert rows_of(archive, 0, 4, ["price"]) == b"price\n100\n200\n300\n400\n"
+        assert archive[2:4].values.tolist() == [['24" flat', 300], ['27" flat', 400]]
+
+
+def test_inches_cost_nothing(tmp_path):
+    lines = [f"{i % 40}# flat,{i * 7 % 1000}\n" for i in range(4000)]
+    plain = ("screen,price\n" + "".join(lines)).encode()
+    sizes = []
+    for raw in (plain, plain.replace(b"#", b'"')):
+        with archive_of(raw, tmp_path, block=10_000) as archive:
+            assert len(archive) == 4000
+        sizes.append((tmp_path / "t.aez").stat().st_size)
+    assert sizes[1] < 1.02 * sizes[0]
+
+
+@pytest.mark.parametrize("block", [16, 1 << 20])
+@pytest.mark.parametrize("last_end", ["\r", ""])
+@pytest.mark.parametrize("header", ["a,b\r", ""])
+def test_carriage_returns_alone_end_records(header, last_end, block, tmp_path):
+    lines = [f"{i},{i % 7}" for i in range(50)]
+    raw = (header + "\r".join(lines) + last_end).encode()
+    with archive_of(raw, tmp_path, block=block) as archive:
+        assert len(archive) == 50
+        assert rows_of(archive, 3, 5) == header.encode() + b"3,3\r4,4\r"
+
+
+def test_blank_lines_are_no_records_but_come_back(tmp_path):
+    raw = b"\n\r\na,b\n\n1,2\n\n\n3,4\r\n5,6\n\n"
+    with archive_of(raw, tmp_path) as archive:
+        assert len(archive) == 3
+        found = csv_texts.records_of(rows_of(archive, 1, 3).decode(), ",", False)
+        assert found == [["a", "b"], ["3", "4"], ["5", "6"]]
+    (batch,) = sources.open_source(tmp_path / "t.csv").batches()
+    assert batch["b"].strings() == ["2", "4", "6"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_records_of_wide_characters(encoding, tmp_path):
+    text = 'a,ü\r\n1,"x\r\ny"\r\n2,😀\r\n'
+    raw = text.encode(encoding)
+    with archive_of(raw, tmp_path, block=16) as archive:
+        assert len(archive) == 2
+        mark = b"" if encoding[-2:] in ("le", "be") else raw[: len("".encode(encoding))]
+        name = archive.format["encoding"]
+        assert rows_of(archive, 1, 2) == mark + "a,ü\r\n2,😀\r\n".encode(name)
+        assert rows_of(archive, 0, 2, ["ü"]) == mark + 'ü\r\n"x\r\ny"\r\n😀\r\n'.encode(name)
+        assert archive[1:2].values.tolist() == [[2, "😀"]]
+
+
+def test_a_name_in_latin_1_can_be_asked_for(tmp_path):
+    raw = "Größe,b\n1,é\n2,x\n".encode("latin-1")
+    with archive_of(raw, tmp_path) as archive:
+        assert rows_of(archive, 0, 2, ["Größe"]) == "Größe\n1\n2\n".encode("latin-1")
+        assert archive[0:2].values.tolist() == [[1, "é"], [2, "x"]]
+
+
+def test_a_zero_in_a_cell_is_a_character(tmp_path):
+    raw = b"a,b\n1,x\0y\n2,z\n"
+    with archive_of(raw, tmp_path) as archive:
+        assert len(archive) == 2 and rows_of(archive, 0, 1) == b"a,b\n1,x\0y\n"
+        assert archive.to_pandas()["b"].tolist() == ["x\0y", "z"]
+
+
+@pytest.mark.parametrize("size", range(20, 44))
+def test_blocks_are_cut_neither_in_quotes_nor_between_cr_and_lf(size, tmp_path):
+    record = b'1,"x\r\n,""y"\r\n'
+    with archive_of(b"a,b\r\n" + 20 * record, tmp_path, block=size) as archive:
+        assert len(archive) == 20 and rows_of(archive, 7, 9) == b"a,b\r\n" + 2 * record
+        assert all(block.rows for block in archive.reader.blocks)
+
+
+def test_ragged_records_have_columns(tmp_path):
+    raw = b"a,b,c\n1\n2,x,3,4\n5,,6\n"
+    with archive_of(raw, tmp_path) as archive:
+        assert len(archive) == 3
+        assert rows_of(archive, 0, 3, ["c", "a"]) == b"c,a\n,1\n3,2\n6,5\n"
+        assert rows_of(archive, 0, 3, ["b"]) == b'b\n""\nx\n""\n'
+        assert archive[1:2].values.tolist() == [[2, "x", 3]]
+
+
+@pytest.mark.parametrize("raw,reason", [
+    (b'a,b\n1,"' + b"x,y\n" * 500, "a quote left open"),
+    ("a,b\n".encode("utf-16") + "1,2\n".encode("utf-16-le") * 300 + b"x", "utf-16-le throughout"),
+])  # fmt: skip
+def test_what_is_no_table_is_kept_as_bytes(raw, reason, monkeypatch, tmp_path):
+    monkeypatch.setattr(cutting, "MAX_RECORD", 1000)
+    monkeypatch.setattr(encodings, "CHUNK", 64)
+    (tmp_path / "t.csv").write_bytes(raw)
+    options = CompressOptions(effort=dataclasses.replace(planning.DEFAULT, block=64))
+    figures = operations.compress(tmp_path / "t.csv", tmp_path / "t.aez", options=options)
+    assert reason in figures["kept"]
+    operations.decompress(tmp_path / "t.aez", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == raw
+
+
+def test_a_file_of_zeros_is_kept_as_bytes(tmp_path):
+    raw = bytes(range(256)) * 30
+    (tmp_path / "t").write_bytes(raw)
+    figures = operations.compress(tmp_path / "t", tmp_path / "t.aez")
+    assert "binary file" in figures["kept"]
+    with pytest.raises(DataError, match="binary file"):
+        operations.detect(tmp_path / "t")
+
+
+WORD = st.text(alphabet='ab ,"\n\r\t', max_size=4).map("x".__add__)
+
+
+@given(st.lists(st.lists(WORD, min_size=2, max_size=2), min_size=1, max_size=6),
+       st.sampled_from(RULES), st.sampled_from(ENDS[1:]))  # fmt: skip
+def test_frames_have_the_values_of_csv_reader(rows, rule, end):
+    header = {"header": False, "decimal": ".", "delimiter": rule.delimiter, "space": rule.space}
+    raw = writing.table(rows, rule, end).encode()
+    assert writers.frame_of_text(raw, header, ["a", "b"]).values.tolist() == rows
+
+
+@given(TEXT, st.sampled_from(RULES), st.integers(1, 4))
+def test_frames_of_any_text_have_its_records(raw, rule, columns):
+    names = [f"c{i}" for i in range(columns)]
+    format = {"header": False, "decimal": ".", "delimiter": rule.delimiter, "space": rule.space}
+    frame = writers.frame_of_text(raw.encode(), format, names)
+    expected = csv_texts.records_of(raw, rule.delimiter, rule.space)
+    assert frame.shape == (len(expected), columns)
+    for row, cells in zip(frame.values.tolist(), expected, strict=True):
+        for value, cell in zip(row, [*cells, "", "", "", ""], strict=False):
+            assert value == cell if isinstance(value, str) else not cell.strip(' "')
+
+
+def test_rows_count_from_1_in_detect_and_decompress(run, tmp_path):
+    lines = ["a,b\n", *(f"{i % 10}.5,{i % 7}\n" for i in range(200))]
+    lines[151] = "9999.5,3\n"
+    (tmp_path / "t.csv").write_text("".join(lines))
+    row = run("detect", tmp_path / "t.csv", "--top", "1", "--format", "csv").out.split()[1]
+    number = row.split(",")[0]
+    assert number == "151"
+    run("compress", tmp_path / "t.csv", "-q")
+    back = tmp_path / "t.csv.aez"
+    for rows, first, last in ((number, 151, 151), ("101:103", 101, 103), ("199:", 199, 200),
+                              (":2", 1, 2)):  # fmt: skip
+        out = run("decompress", back, "-c", "--rows", rows).out
+        assert out == "".join([lines[0], *lines[first : last + 1]])

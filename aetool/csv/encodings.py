@@ -19,6 +19,7 @@ UTF8 = "utf-8"
 BOM = codecs.BOM_UTF8
 CHUNK = 1 << 16
 LONE = "surrogatepass"
+MOST_ZEROS = 0.3  # of the higher bytes, in text of single bytes
 # longer marks first: that of UTF-32 begins with that of UTF-16
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -38,17 +39,16 @@ def encoding_of(head: bytes) -> str:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
-    if b"\0" in head:  # without a mark: mostly ASCII, whose other bytes are all zero
-        whole = len(head) & ~3
-        for name, zeros in (("utf-16-le", head[1:whole:2]), ("utf-16-be", head[0:whole:2])):
-            if zeros.count(0) > 0.9 * len(zeros) and _few_zeros(head[:whole], name):
+    if b"\0" in head:  # without a mark: of ASCII every other byte is zero, and hardly any else
+        whole = head[: len(head) & ~1]
+        for name, high_bytes in (("utf-16-le", whole[1::2]), ("utf-16-be", whole[0::2])):
+            often = high_bytes.count(0) > MOST_ZEROS * len(high_bytes)
+            if often and _few_zeros(whole.decode(name, errors="replace")):
                 return name
     return UTF8
 
 
-def _few_zeros(data: bytes, name: str) -> bool:
-    """Whether few characters, if any, are zero in this encoding."""
-    text = data.decode(name, errors="replace")
+def _few_zeros(text: str) -> bool:
     return text.count("\0") <= 0.02 * len(text)
 
 
