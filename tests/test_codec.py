@@ -30,6 +30,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.integers import Known, Stream
 from aetool.codec.lossy import Quantiser
 from aetool.codec.planning import Planner
+from aetool.codec.plans import OtherSymbol, OtherValue, OwnSymbol, Plan, Transform, Unchanged
 from aetool.csv.fields import Rule, fields
 from aetool.errors import AetoolError, ArchiveError
 from aetool.operations import texts
@@ -91,7 +92,7 @@ def test_any_whole_numbers_come_back(values):
         assert back.tolist() == values
 
 
-@pytest.mark.parametrize("transform", [{}, {"t": "d"}, {"t": "g", "g": 0}, {"t": "c", "g": 0}])
+@pytest.mark.parametrize("transform", list(Transform))
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_transform_and_feature_comes_back(loops, transform, masked):
     rng = np.random.default_rng(0)
@@ -99,7 +100,8 @@ def test_every_transform_and_feature_comes_back(loops, transform, masked):
     first = Stream(rng.integers(0, 5, n))
     present = rng.random(n) < 0.7 if masked else None
     values = np.cumsum(rng.integers(-9, 9, int(present.sum()) if masked else n)) + 2**40
-    features = [["o", [1, 1]], ["s", 0, [1, 2]], ["v", 0, [2]], ["e", 0]]
+    edges = np.array([1, 2])
+    features = (OwnSymbol(edges), OtherSymbol(edges + 0, 0), OtherValue(edges[1:], 0), Unchanged(0))
 
     def known():
         made = Known(n)
@@ -107,15 +109,10 @@ def test_every_transform_and_feature_comes_back(loops, transform, masked):
         return made
 
     stream = Stream(values, present)
-    r = integers.residuals(transform, stream, known())
-    start, width = planning.bins_of(r, 40)
-    plan = {
-        **transform,
-        "b": np.diff(start, prepend=0).tolist(),
-        "w": width.tolist(),
-        "f": features,
-    }
-    plan |= {"x": 1, "l": 2}
+    plan = Plan(transform=transform, of=0, features=features, complete=True, lanes_log=2)
+    start, width = planning.bins_of(integers.residuals(plan, stream, known()), 40)
+    plan = plan.but(starts=start, widths=width)
+    assert Plan.from_json(plan.to_json()).to_json() == plan.to_json()
     data = integers.encode(plan, stream, known())
     again = known()
     source = integers.Source(data)

@@ -6,12 +6,14 @@ read wrongly. So the bytes themselves are here, or in tests/golden.
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from aetool.codec import integers, rans
 from aetool.codec.integers import Stream
+from aetool.codec.plans import OtherValue, OwnSymbol, Packed, Plan, Repeat, Transform
 from aetool.errors import ArchiveError
 from tests.golden import vectors
 from tests.test_codec import loops
@@ -24,6 +26,8 @@ VECTORS = json.loads(vectors.TARGET.read_text())
 def test_vectors_of_streams(name, loops):
     vector = VECTORS[name]
     plan, values = vector["plan"], vectors.stream_of(vector["values"])
+    plan = Plan.from_json(plan)
+    assert plan.to_json() == Plan.from_json(plan.to_json()).to_json()
     data = integers.encode(plan, values, vectors.known_of(vector["known"]))
     assert data.hex() == vector["bytes"]
     back = Stream(np.zeros(0, np.int64), values.present)
@@ -80,7 +84,7 @@ def test_ends_of_epochs():
 def test_how_many_contexts_features_make():
     """Counts to begin with are laid out so: the first feature counts most."""
     known = integers.Known(4, predict=lambda number, known: np.zeros(4, np.int64))
-    plan = {"b": [0, 1, 1], "f": [["o", [2]], ["m", [1, 9], 2], ["n"]]}
+    plan = Plan.from_json({"b": [0, 1, 1], "f": [["o", [2]], ["m", [1, 9], 2], ["n"]]})
     stream = Stream(np.array([0, 1, 0, 2], np.int64))
     _, layout = integers.contexts(plan, stream, known)
     # the class 2 of "m" is that of no symbol; each class is there with few hits and with many
@@ -140,7 +144,7 @@ def test_eighteen_bits_of_a_hash_count(loops):
 
 def test_steps_from_the_usual_value():
     """A stream that does not move: varint 2 d for a step up, -2 d - 1 for one down."""
-    plan = {"b": [0, 1, 1]}
+    plan = Plan.from_json({"b": [0, 1, 1]})
     for raw, value in ((b"\x06", 13), (b"\x05", 7), (b"\x80\x02", 138), (b"\x01", 9)):
         source = integers.Joined(b"\x00" + raw)
         stream = Stream(np.zeros(0, np.int64))
@@ -156,15 +160,73 @@ def test_steps_from_the_usual_value():
 
 def test_values_by_bytes():
     """`y` bytes each above `o`, as a blob: here stored as they are (varint 8 n + 0)."""
-    plan = {"b": [0], "y": 2, "o": -5}
+    plan = Plan.from_json({"b": [0], "y": 2, "o": -5})
     source = integers.Source(bytes.fromhex("30" + "0000" + "0500" + "ff00"))
     values = integers.decode(plan, source, Stream(np.zeros(0, np.int64)), 3, integers.Known(3))
     assert values.tolist() == [-5, 0, 250]
 
 
-def test_unknown_features_and_transforms_are_refused():
-    for plan in ({"b": [0, 1], "f": [["q", 0]]}, {"b": [0, 1], "t": "q"}):
-        data = rans.encode(np.zeros(3, np.uint16), None, rans.Contexts(3), 1)
-        source = integers.Source(bytes([len(data)]) + data)
-        with pytest.raises(ArchiveError, match="unknown"):
-            integers.decode(plan, source, Stream(np.zeros(0, np.int64)), 3, integers.Known(3))
+BINS = {"b": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    "stored,said",
+    [
+        ({**BINS, "f": [["q", 0]]}, "an unknown feature, 'q'"),
+        ({**BINS, "t": "q"}, "an unknown transform, 'q'"),
+        ({**BINS, "later": 1}, "parts that are not known here"),
+        ({}, "no bins"),
+        ([], "no bins"),
+        ({"b": [0, 0]}, "bins must be ascending"),
+        ({"b": [0, True]}, "whole numbers of 64 bits"),
+        ({"b": [0, 1.5]}, "whole numbers of 64 bits"),
+        ({"b": [2**63]}, "whole numbers of 64 bits"),
+        ({"b": [2**62, 2**62, 2**62]}, "bins must be ascending"),
+        ({"b": [1] * 1024}, "at most 1023"),
+        ({**BINS, "w": [0]}, "another number of widths"),
+        ({**BINS, "w": [0, 64]}, "width of a bin must be a whole number of 0 to 63, not 64"),
+        ({**BINS, "k": 0}, "strength"),
+        ({**BINS, "l": 9}, "lanes"),
+        ({**BINS, "z": -1}, "usual symbol"),
+        ({**BINS, "y": 3, "o": 0}, "values of 3 bytes"),
+        ({**BINS, "y": 4}, "lowest value"),
+        ({**BINS, "g": "x"}, "stream's number"),
+        ({**BINS, "f": [["e", -1]]}, "stream's number"),
+        ({**BINS, "f": [["e", 0]] * 5}, "at most 4"),
+        ({**BINS, "f": [["s", 0]]}, "letter s has 1 parts"),
+        ({**BINS, "f": [["n", 0]]}, "nothing behind it"),
+        ({**BINS, "f": [["m", [1], 65]]}, "size of a repeat"),
+        ({**BINS, "f": [["v", 0, [1] * 256]]}, "at most 255"),
+        ({**BINS, "f": ["o"]}, "begins with a letter"),
+    ],
+)
+def test_plans_that_are_out_of_range_are_refused_in_one_line(stored, said):
+    with pytest.raises(ArchiveError, match=re.escape(said)) as found:
+        Plan.from_json(stored)
+    assert "\n" not in str(found.value)
+
+
+def test_a_plan_is_stored_as_the_page_says():
+    """Every letter, and nothing that is as usual."""
+    assert Plan().to_json() == {"b": []}
+    plan = Plan(
+        starts=np.array([-3, 0, 8]),
+        widths=np.array([1, 3, 0]),
+        complete=True,
+        transform=Transform.GROUPED,
+        of=2,
+        features=(
+            OwnSymbol(np.array([1])),
+            OtherValue(np.array([5, 7]), 1),
+            Repeat(np.array([2]), 4),
+        ),
+        strength=3,
+        lanes_log=1,
+        usual=2,
+        packed=Packed(-3, 2),
+    )
+    assert plan.to_json() == {
+        "b": [-3, 3, 8], "w": [1, 3, 0], "x": 1, "t": "g", "g": 2, "k": 3, "l": 1, "z": 2, "o": -3, "y": 2,
+        "f": [["o", [1]], ["v", 1, [5, 2]], ["m", [2], 4]],
+    }  # fmt: skip
+    assert plan.alphabet == 3 and plan.but(complete=False).alphabet == 4

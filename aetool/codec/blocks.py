@@ -20,8 +20,9 @@ from aetool.codec import columns, integers, planning
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container import deflate, digest, inflate
-from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.integers import Known, Stream
 from aetool.codec.limits import check_cells
+from aetool.codec.plans import Json, OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
 from aetool.errors import ArchiveError
@@ -70,8 +71,9 @@ def encode(
         made.content += [digest(b) for b in column.blobs]
         for stream in column.streams:
             made.add(stream, own)
-    if any(v is not None for v in [*metas, *made.stored]) or words or shared is None:
-        words = {**words, "columns": metas, "plans": made.stored}
+    plans = [None if plan is None else plan.to_json() for plan in made.stored]
+    if any(v is not None for v in [*metas, *plans]) or words or shared is None:
+        words = {**words, "columns": metas, "plans": plans}
     head = deflate(words) if words else b""
     parts = made.all_parts()
     some = np.packbits(np.array([len(p) > 0 for p in parts], np.bool_)).tobytes()
@@ -123,7 +125,7 @@ class _Encoder:
         number, shared = len(self.plans), self.shared
         given = shared.plan(number, stream, self.known, own, self.planner) if shared else None
         plan, prime = given or (self._planned(stream, number), None)
-        if self.joined and ("l" in plan or "y" in plan):  # taken over from a larger block
+        if self.joined:  # it may be taken over from a larger block
             plan = self.planner.small(plan)
         self.stored.append(None if given else plan)
         self.plans.append(plan)
@@ -155,12 +157,15 @@ class _Encoder:
 def _alike(plans: list[Plan], period: int) -> Plan | None:
     """The plan `period` columns before, moved here; None where it is time to look anew."""
     before = len(plans) - period
-    if before < 0 or before // period % 8 in (0, 4) or not plans[before].get("f"):
+    if before < 0 or before // period % 8 in (0, 4) or not plans[before].features:
         return None
     plan = plans[before]
-    moved = [[f[0], f[1] + period, *f[2:]] if f[0] in "sve" else f for f in plan["f"]]
-    out = {**plan, "f": moved}
-    return {**out, "g": plan["g"] + period} if "g" in plan else out
+    moved = []
+    for feature in plan.features:
+        stream = feature.stream
+        moved.append(feature if stream is None else feature.at(stream + period))
+    of = plan.of + period if plan.transform.looks_aside else plan.of
+    return plan.but(features=tuple(moved), of=of)
 
 
 def _digest(values: Int) -> bytes:
@@ -208,7 +213,8 @@ class _Decoder:
         if shared is not None:
             words.setdefault("e", shared.format["newline"])
         metas = words.pop("columns", shared.nothing if shared else None)
-        self.stored = words.pop("plans", None)
+        stored = words.pop("plans", None)
+        self.stored = None if stored is None else [_plan_or_none(plan) for plan in stored]
         check_cells(rows, len(metas))
         self.out, self.rows, self.number = Block(words, [], rows), rows, 0
         self.known = Known(rows, predict=students.predict if students else None)
@@ -265,8 +271,7 @@ class _Decoder:
         return self.payload[self.at - size : self.at]
 
     def _plan(self, number: int) -> Plan | None:
-        found: Plan | None = self.stored[number] if self.stored is not None else None
-        return found
+        return self.stored[number] if self.stored is not None else None
 
     def _stream(self, present: Any, count: int, sizes: dict[str, int]) -> Int:
         number, plan, prime = self.number, self._plan(self.number), None
@@ -324,14 +329,19 @@ def _words(payload: bytes) -> tuple[dict[str, Any], int]:
 
 def _coder(plan: Plan) -> str:
     """What people call a plan."""
-    if "y" in plan:
+    if plan.packed is not None:
         return "lzma"
-    features = {f[0] for f in plan.get("f", ())}
-    if "n" in features:
+    if any(isinstance(feature, Verdict) for feature in plan.features):
         return "student"
-    name = {"d": "difference", "g": "group", "c": "column"}.get(plan.get("t", "v"))
-    if name is None:
-        name = "parent" if features & {"s", "v", "e"} else "order-0"
-        if "w" in plan:
-            name = "numeric"
-    return name
+    if plan.transform is not Transform.NONE:
+        return {"DIFFERENCE": "difference", "GROUPED": "group", "COLUMN": "column"}[
+            plan.transform.name
+        ]
+    if plan.widths.any():
+        return "numeric"
+    parents = any(isinstance(feature, OtherSymbol | Unchanged) for feature in plan.features)
+    return "parent" if parents else "order-0"
+
+
+def _plan_or_none(stored: Json) -> Plan | None:
+    return None if stored is None else Plan.from_json(stored)

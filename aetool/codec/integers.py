@@ -7,7 +7,7 @@
                 hold in this row, the student's verdict
 
 In a small block under a shared model a stream that never changes is but a mark (`stillness`).
-A plan is JSON (see FORMAT.md). Only columns before this one in the block are referred to.
+Only streams before this one in the block are referred to. plans.py says what a plan is.
 """
 
 from __future__ import annotations
@@ -21,14 +21,24 @@ import numpy.typing as npt
 
 from aetool.codec import bits, rans
 from aetool.codec.blobs import pack, read_varint, unpack, varint
+from aetool.codec.plans import (
+    MAX_CLASSES,
+    Feature,
+    OtherSymbol,
+    OtherValue,
+    OwnSymbol,
+    Packed,
+    Plan,
+    Repeat,
+    Transform,
+    Unchanged,
+    Verdict,
+)
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
-Plan = dict[str, Any]
 U16 = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
-MAX_BINS = rans.MAX_ALPHABET - 1
-MAX_CLASSES = 256
 MOVING, USUAL, STILL = 0, 1, 2
 MARK_STRENGTH = 2
 
@@ -73,39 +83,35 @@ class Known:
 
 def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
     """What is left of the values; arithmetic is modulo 2^64."""
-    v = stream.values
-    kind = plan.get("t", "v")
-    if kind == "d":
-        return np.diff(v, prepend=np.int64(0))
-    if kind == "g":
+    values = stream.values
+    if plan.transform is Transform.DIFFERENCE:
+        return np.diff(values, prepend=np.int64(0))
+    if plan.transform is Transform.GROUPED:
         order = _order(plan, stream, known)
-        out = np.empty_like(v)
-        out[order] = np.diff(v[order], prepend=np.int64(0))
-        return out
-    if kind == "c":
-        return np.asarray(v - _of(known.values, plan["g"], stream))
-    return v
+        r = np.empty_like(values)
+        r[order] = np.diff(values[order], prepend=np.int64(0))
+        return r
+    if plan.transform is Transform.COLUMN:
+        return np.asarray(values - _of(known.values, plan.of, stream))
+    return values
 
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
     """The values behind residuals r; stream: its mask."""
-    kind = plan.get("t", "v")
-    if kind == "d":
+    if plan.transform is Transform.DIFFERENCE:
         return np.cumsum(r, dtype=np.int64)
-    if kind == "g":
+    if plan.transform is Transform.GROUPED:
         order = _order(plan, stream, known)
-        out = np.empty_like(r)
-        out[order] = np.cumsum(r[order], dtype=np.int64)
-        return out
-    if kind == "c":
-        return np.asarray(r + _of(known.values, plan["g"], stream))
-    if kind != "v":
-        raise ArchiveError("damaged: a column's plan names an unknown transform")
+        values = np.empty_like(r)
+        values[order] = np.cumsum(r[order], dtype=np.int64)
+        return values
+    if plan.transform is Transform.COLUMN:
+        return np.asarray(r + _of(known.values, plan.of, stream))
     return r
 
 
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:
-    return np.argsort(_of(known.values, plan["g"], stream), kind="stable")
+    return np.argsort(_of(known.values, plan.of, stream), kind="stable")
 
 
 def _student(known: Known) -> Int:
@@ -115,8 +121,8 @@ def _student(known: Known) -> Int:
     return found
 
 
-def _of(columns: Sequence[npt.NDArray[Any]], which: Any, stream: Stream) -> npt.NDArray[Any]:
-    if type(which) is not int or not 0 <= which < len(columns):
+def _of(columns: Sequence[npt.NDArray[Any]], which: int, stream: Stream) -> npt.NDArray[Any]:
+    if which >= len(columns):
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
     full = columns[which]
     return full if stream.present is None else full[stream.present]
@@ -125,24 +131,9 @@ def _of(columns: Sequence[npt.NDArray[Any]], which: Any, stream: Stream) -> npt.
 # ---- bins
 
 
-def widths_of(plan: Plan) -> tuple[Int, Int]:
-    """(first residual, bits) of every bin, ascending; the symbol after the last is the escape."""
-    start = np.array(plan["b"], dtype=np.int64)
-    width = np.array(plan["w"], dtype=np.int64) if "w" in plan else np.zeros(len(start), np.int64)
-    if len(width) != len(start) or not 0 <= len(start) <= MAX_BINS:
-        raise ArchiveError("damaged: a column's bins are out of range")
-    if len(start) and (width.min() < 0 or width.max() > 63):
-        raise ArchiveError("damaged: a column's bins are out of range")
-    start = np.cumsum(start, dtype=np.int64)
-    if (start[1:] <= start[:-1]).any():
-        raise ArchiveError("damaged: a column's bins are out of order")
-    return start, width
-
-
 def symbols_of(plan: Plan, r: Int) -> U16:
     """The bin of each residual; the number of bins where it lies in none."""
-    start, width = widths_of(plan)
-    count = len(start)
+    start, width, count = plan.starts, plan.widths, plan.bins
     if not count:
         return np.zeros(len(r), np.uint16)
     if not width.any() and int(start[-1]) - int(start[0]) == count - 1:  # a run of whole numbers
@@ -163,76 +154,67 @@ def contexts(
 ) -> tuple[npt.NDArray[np.uint32] | None, rans.Contexts]:
     """(base of every present row, the tables' layout) of a plan's features. symbols: the stream's
     own, which the encoder has: a feature that looks far back is then part of the base."""
-    alphabet = len(plan["b"]) + 1
-    if "x" in plan:  # no residual lies outside the bins
-        alphabet -= 1
+    alphabet = plan.alphabet
     own: npt.NDArray[np.uint8] | None = None
     radices: list[int] = []
     base: Any = None
     match: npt.NDArray[np.uint8] | None = None
-    for feature in plan.get("f", ()):
-        if feature[0] == "o":
+    for feature in plan.features:
+        if isinstance(feature, OwnSymbol):
             if radices:
                 raise ArchiveError("damaged: a column's own symbol is not its first feature")
-            edges = _edges(feature[1])
-            own = np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
-            radices.append(len(edges) + 1)
+            own = _classes_of_symbols(feature.edges, alphabet)
+            radices.append(feature.radix)
             continue
-        if feature[0] == "m":
-            edges, size = _edges(feature[1]), int(feature[2])
-            match = np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
-            radix = 2 * (int(match.max()) + 1) + 1
+        if isinstance(feature, Repeat):
+            match = _classes_of_symbols(feature.edges, alphabet)
+            radix = 2 * (int(match.max(initial=0)) + 1) + 1
             marks = np.zeros(1, np.uint32)
             if symbols is not None:
-                marks = rans.repeats(symbols, match, size)
-            place = len(radices)
+                marks = rans.repeats(symbols, match, feature.size)
+            place, size = len(radices), feature.size
         else:
             marks, radix = feature_of(feature, stream, known)
         radices.append(radix)
         base = marks if base is None else base * np.uint32(radix) + marks
     look: dict[str, Any] = {}
     if match is not None and symbols is None:
+        # the decoder finds the feature symbol by symbol; what is left of the base is without it
         if len(base) == 1:
             base = None
         stride = int(np.prod(radices[place + 1 :], dtype=np.int64))
         look = {"match": match, "size_of_repeats": size, "stride": stride}
-    layout = rans.Contexts(alphabet, tuple(radices), int(plan.get("k", 8)), own, prime, **look)
+    layout = rans.Contexts(alphabet, tuple(radices), plan.strength, own, prime, **look)
     layout.check()
     return base, layout
 
 
+def _classes_of_symbols(edges: Int, alphabet: int) -> npt.NDArray[np.uint8]:
+    return np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
+
+
 def feature_of(
-    feature: Sequence[Any], stream: Stream, known: Known
+    feature: Feature, stream: Stream, known: Known
 ) -> tuple[npt.NDArray[np.uint32], int]:
     """(value in the present rows, number of values) of a feature other than the own symbol."""
-    kind = feature[0]
-    if kind == "n":
+    if isinstance(feature, Verdict):
         verdict = _student(known)
         marks = verdict if stream.present is None else verdict[stream.present]
         return marks.astype(np.uint32), MAX_CLASSES
-    if kind == "s":  # the symbol of another column, in classes
-        edges = _edges(feature[2])
-        lookup = np.searchsorted(edges, np.arange(rans.MAX_ALPHABET + 1), "right")
-        symbols = _of(known.symbols, feature[1], stream)
-        return lookup[symbols].astype(np.uint32), len(edges) + 1
-    if kind == "v":  # the value of another column, in classes
-        edges = _edges(feature[2])
-        values = _of(known.values, feature[1], stream)
-        return bits.search(values, edges), len(edges) + 1
-    if kind == "e":  # whether another column holds what it held in the row before
-        _of(known.values, feature[1], stream)
-        full = known.values[feature[1]]
-        same = np.concatenate([[False], full[1:] == full[:-1]])[: len(full)]
-        marks = same if stream.present is None else same[stream.present]
-        return marks.astype(np.uint32), 2
-    raise ArchiveError("damaged: a column's plan names an unknown feature")
-
-
-def _edges(raw: Any) -> Int:
-    edges = np.cumsum(np.array(raw, dtype=np.int64), dtype=np.int64)
-    if edges.ndim != 1 or len(edges) >= MAX_CLASSES or (edges[1:] <= edges[:-1]).any():
-        raise ArchiveError("damaged: a feature's classes are out of range")
-    return edges
+    if isinstance(feature, OtherValue):
+        values = _of(known.values, feature.of, stream)
+        return bits.search(values, feature.edges), feature.radix
+    if isinstance(feature, OtherSymbol):
+        # the classes of all symbols there can be, looked up row by row
+        lookup = np.searchsorted(feature.edges, np.arange(rans.MAX_ALPHABET + 1), "right")
+        symbols = _of(known.symbols, feature.of, stream)
+        return lookup[symbols].astype(np.uint32), feature.radix
+    assert isinstance(feature, Unchanged)
+    _of(known.values, feature.of, stream)
+    full = known.values[feature.of]
+    same = np.concatenate([[False], full[1:] == full[:-1]])[: len(full)]
+    marks = same if stream.present is None else same[stream.present]
+    return marks.astype(np.uint32), 2
 
 
 # ---- a stream as bytes
@@ -251,50 +233,48 @@ class Pushed:
 
 def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Pushed:
     """A stream under a plan; adds it to what is known."""
-    if "y" in plan:
+    if plan.packed is not None:
         _know(plan, stream, known)
-        raw = stream.squeezed or squeezed(plan, stream.values)
+        raw = stream.squeezed or squeezed(plan.packed, stream.values)
         return Pushed(np.zeros(0, np.uint32), raw, 1, False)
     r = residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
-    start, width = widths_of(plan)
-    widths = np.append(width, 64).astype(np.uint8)[symbols]
-    offsets = (r - np.append(start, 0)[symbols]).view(np.uint64)
+    widths = np.append(plan.widths, 64).astype(np.uint8)[symbols]
+    offsets = (r - np.append(plan.starts, 0)[symbols]).view(np.uint64)
     raw = bits.pack(offsets, widths) if widths.any() else b""
-    usual = not raw and bool((symbols == plan.get("z", 0)).all())
-    lanes = 1 << int(plan.get("l", 0))
+    usual = not raw and bool((symbols == plan.usual).all())
+    lanes = 1 << plan.lanes_log
     pairs = np.zeros(0, np.uint32)
     if layout.alphabet > 1:
         pairs = rans.forward(symbols, base, layout, lanes)
     return Pushed(pairs, raw, lanes, usual)
 
 
-def squeezed(plan: Plan, values: Int, quick: bool = False) -> bytes:
-    """Values less plan["o"] in plan["y"] bytes each, by LZMA2: for long repeats. quick: only to
-    see about how many bytes that takes."""
-    above = (values - np.int64(plan["o"])).view(np.uint64)
-    return pack(above.astype(f"<u{plan['y']}").tobytes(), quick)
+def squeezed(packed: Packed, values: Int, quick: bool = False) -> bytes:
+    """Values as they are packed, through LZMA2. quick: only to see about how many bytes that
+    takes."""
+    above = (values - np.int64(packed.low)).view(np.uint64)
+    return pack(above.astype(f"<u{packed.size}").tobytes(), quick)
 
 
-def _unsqueezed(plan: Plan, data: bytes, count: int) -> Int:
-    size = plan["y"]
-    if size not in (1, 2, 4, 8):
-        raise ArchiveError("damaged: a column's plan is out of range")
+def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
+    size = packed.size
     raw = unpack(data, size * count)
     if len(raw) != size * count:
         raise ArchiveError("damaged: a column has not the values it should have")
-    return np.frombuffer(raw, f"<u{size}").astype(np.uint64).view(np.int64) + np.int64(plan["o"])
+    above = np.frombuffer(raw, f"<u{size}").astype(np.uint64)
+    return above.view(np.int64) + np.int64(packed.low)
 
 
 def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes:
-    """The bytes of a stream: nothing if every symbol is plan["z"]; else varint length, rANS, raw
-    bits. Adds the stream to what is known."""
+    """The bytes of a stream: nothing if every symbol is the usual one; else varint length, rANS,
+    raw bits. Adds the stream to what is known."""
     made = forward(plan, stream, known, prime)
     if made.usual:
         return b""
-    if "y" in plan:
+    if plan.packed is not None:
         return made.raw
     coded = rans.push(made.pairs, made.lanes) if len(made.pairs) else b""
     return varint(len(coded)) + coded + made.raw
@@ -331,7 +311,7 @@ def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
 
 def _know(plan: Plan, stream: Stream, known: Known) -> None:
     symbols = symbols_of(plan, residuals(plan, stream, known))
-    known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
+    known.add(stream, symbols, plan.alphabet)
 
 
 class Source:
@@ -347,12 +327,9 @@ class Source:
         size, at = read_varint(self.data, 0)
         if size > len(self.data) - at:
             raise ArchiveError("damaged: a coded stream is cut short")
-        lanes = int(plan.get("l", 0))
-        if not 0 <= lanes <= 8:
-            raise ArchiveError("damaged: a coded stream has too many lanes")
         coded, self.data = self.data[at : at + size], self.data[at + size :]
         if layout.alphabet > 1 and count:
-            return rans.decode(coded, count, base, layout, 1 << lanes)
+            return rans.decode(coded, count, base, layout, 1 << plan.lanes_log)
         if size:
             raise ArchiveError("damaged: a coded stream is longer than it should be")
         return np.zeros(count, np.uint16)
@@ -423,8 +400,8 @@ def joined(streams: Sequence[Pushed]) -> bytes:
 
 
 def _usual(plan: Plan, layout: rans.Contexts) -> int:
-    usual, widths = int(plan.get("z", 0)), plan.get("w", [])
-    if not 0 <= usual < layout.alphabet or (usual < len(widths) and widths[usual]):
+    usual = plan.usual
+    if usual >= layout.alphabet or (usual < plan.bins and plan.widths[usual]):
         raise ArchiveError("damaged: an empty column has no usual value")
     return usual
 
@@ -433,17 +410,16 @@ def decode(
     plan: Plan, source: Source, stream: Stream, count: int, known: Known, prime: Any = None
 ) -> Int:
     """The `count` values of a stream whose mask is stream.present; adds it to what is known."""
-    if "y" in plan:
+    if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")
-        stream.values = _unsqueezed(plan, source.data, count)
+        stream.values = _unsqueezed(plan.packed, source.data, count)
         _know(plan, stream, known)
         return stream.values
     base, layout = contexts(plan, stream, known, prime)
-    start, width = widths_of(plan)
     symbols = source.symbols(plan, count, base, layout)
-    widths = np.append(width, 64).astype(np.uint8)[symbols]
-    r = np.append(start, 0)[symbols] + source.raw(widths).view(np.int64)
+    widths = np.append(plan.widths, 64).astype(np.uint8)[symbols]
+    r = np.append(plan.starts, 0)[symbols] + source.raw(widths).view(np.int64)
     stream.values = restore(plan, r, stream, known)
     known.add(stream, symbols, layout.alphabet)
     return stream.values

@@ -5,6 +5,7 @@ Nothing here is needed to decode, so floating point is welcome.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,19 @@ from typing import Any
 import numpy as np
 
 from aetool.codec import integers, rans
-from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.integers import Known, Stream
+from aetool.codec.plans import (
+    MAX_CLASSES,
+    Feature,
+    OtherSymbol,
+    OtherValue,
+    OwnSymbol,
+    Packed,
+    Plan,
+    Repeat,
+    Transform,
+    Unchanged,
+)
 from aetool.model import Int
 
 BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
@@ -22,6 +35,10 @@ SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
 LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
+
+
+# a feature, its values in the rows of the sample, and how many values it can have
+Candidate = tuple[Feature, Any, int]
 
 
 @dataclass(frozen=True)
@@ -71,12 +88,17 @@ class Hints:
 def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
     """The plan where streams have other numbers; without features of streams that are gone, and
     without a student, who sees streams by their old numbers."""
-    if "g" in plan and plan["g"] not in numbers:
+    if plan.transform.looks_aside and plan.of not in numbers:
         return None
-    out = {**plan, "g": numbers[plan["g"]]} if "g" in plan else dict(plan)
-    kept = [f for f in plan.get("f", ()) if f[0] in "om" or (f[0] in "sve" and f[1] in numbers)]
-    out["f"] = [[f[0], numbers[f[1]], *f[2:]] if f[0] in "sve" else f for f in kept]
-    return out if kept else {k: v for k, v in out.items() if k != "f"}
+    features: list[Feature] = []
+    for feature in plan.features:
+        if feature.stream is None:
+            if isinstance(feature, OwnSymbol | Repeat):
+                features.append(feature)
+        elif feature.stream in numbers:
+            features.append(feature.at(numbers[feature.stream]))
+    of = numbers[plan.of] if plan.transform.looks_aside else plan.of
+    return plan.but(of=of, features=tuple(features))
 
 
 FAST = Effort(
@@ -165,19 +187,9 @@ def _prune(cells: Int, counts: Int, total: int, penalty: float) -> tuple[Int, In
     return start[order], width[order]
 
 
-def _deltas(values: Sequence[int] | Int) -> list[int]:
-    steps: list[int] = np.diff(np.asarray(values, np.int64), prepend=np.int64(0)).tolist()
-    return steps
-
-
 def _with_bins(plan: Plan, r: Int, most: int, complete: bool) -> Plan:
     start, width = bins_of(r, most)
-    made = {**plan, "b": _deltas(start)}
-    if width.any():
-        made["w"] = width.tolist()
-    if complete:
-        made["x"] = 1
-    return made
+    return plan.but(starts=start, widths=width, complete=complete)
 
 
 def _sample_rows(n: int, size: int) -> Any:
@@ -202,43 +214,44 @@ class Planner:
         """The plan for the next stream. Of `like`, or else of the hint (the plan of this stream in
         the block before), the transform and the features are taken over."""
         if not len(stream.values):
-            return {"b": []}
+            return Plan()
         hint = like or (self.hints[number] if number < len(self.hints) else None)
-        if hint is not None and hint["b"]:
-            plan: Plan = {k: v for k, v in hint.items() if k in ("t", "g")}
+        if hint is not None and hint.bins:
+            plan = Plan(transform=hint.transform, of=hint.of)
             r = integers.residuals(plan, stream, self.known)
             if self.effort.reuse and not like:
                 symbols = integers.symbols_of(hint, r)
-                outside = int((symbols == len(hint["b"])).sum())
-                if outside * FEW <= (0 if "x" in hint else len(symbols)):
+                outside = int((symbols == hint.bins).sum())
+                if outside * FEW <= (0 if hint.complete else len(symbols)):
                     return hint
             plan = _with_bins(plan, r, self.effort.bins, self.complete)
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
-            plan = {**plan, "l": hint["l"]} if "l" in hint else plan
+            plan = plan.but(lanes_log=hint.lanes_log)
             if like or not self.effort.repeats:
                 return plan
-            return self._squeezed(plan, stream, 0.0 if "y" in hint else self.effort.squeeze[1])
+            again = 0.0 if hint.packed is not None else self.effort.squeeze[1]
+            return self._squeezed(plan, stream, again)
         v = stream.values
         if (v == v[0]).all():
-            once: Plan = {"b": [int(v[0])]}
-            return {**once, "x": 1} if self.complete or self.effort.reuse else once
+            whole = self.complete or self.effort.reuse
+            return Plan(starts=v[:1].copy(), widths=np.zeros(1, np.int64), complete=whole)
         return self._search(stream)
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:
-        features = []
-        for feature in hint.get("f", ()):
-            if feature[0] in "om":
-                edges = _classes(symbols, len(plan["b"]), len(feature[1]) + 1)
-                features.append([feature[0], edges, *feature[2:]])
-            elif feature[0] == "s":
-                of = self.known.symbols[feature[1]]
-                edges = _classes(of, self.known.alphabets[feature[1]] + 1, len(feature[2]) + 1)
-                features.append(["s", feature[1], edges])
+        """The plan with the features of another, their classes anew by these symbols."""
+        features: list[Feature] = []
+        for feature in hint.features:
+            if isinstance(feature, OwnSymbol | Repeat):
+                edges = _classes(symbols, plan.bins, feature.radix)
+                features.append(dataclasses.replace(feature, edges=edges))
+            elif isinstance(feature, OtherSymbol) and not isinstance(feature, OtherValue):
+                of = self.known.symbols[feature.of]
+                edges = _classes(of, self.known.alphabets[feature.of] + 1, feature.radix)
+                features.append(dataclasses.replace(feature, edges=edges))
             else:
                 features.append(feature)
-        made = {**plan, "k": hint.get("k", 8)}
-        return {**made, "f": features} if features else made
+        return plan.but(strength=hint.strength, features=tuple(features))
 
     def _search(self, stream: Stream) -> Plan:
         found = []
@@ -266,59 +279,57 @@ class Planner:
         n = len(stream.values)
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
-        other = {**plan, **_squeezing(stream.values)}
-        ours = bits_of(plan, stream, self.known) / 8 + 2 * len(plan["b"])
+        packed = _squeezing(stream.values)
+        ours = bits_of(plan, stream, self.known) / 8 + 2 * plan.bins
         if ours < LEAST_SQUEEZED:
             return plan
         parts = [stream.values[i : i + SQUEEZED] for i in (0, n // 2)] if promise else []
-        looked = sum(len(integers.squeezed(other, p, quick=True)) for p in parts)
+        looked = sum(len(integers.squeezed(packed, p, quick=True)) for p in parts)
         if looked > promise * ours * sum(map(len, parts)) / n + 64:
             return plan
-        stream.squeezed = integers.squeezed(other, stream.values)
-        return other if len(stream.squeezed) < 0.99 * ours else plan
+        stream.squeezed = integers.squeezed(packed, stream.values)
+        return plan.but(packed=packed) if len(stream.squeezed) < 0.99 * ours else plan
 
     def small(self, plan: Plan) -> Plan:
         """The plan for a block of few rows: one lane, and no LZMA2."""
-        return {k: v for k, v in plan.items() if k not in "lyo"}
+        return plan.but(lanes_log=0, packed=None)
 
     def _transforms(self, stream: Stream) -> Iterator[Plan]:
-        yield {}
-        yield {"t": "d"}
+        yield Plan()
+        yield Plan(transform=Transform.DIFFERENCE)
         if not self.effort.columns:
             return
         spread = _spread(stream.values)
         for g, values in enumerate(self.known.values):
             other = values if stream.present is None else values[stream.present]
             if 2 <= self.known.alphabets[g] <= 64 and spread > 16:
-                yield {"t": "g", "g": g}
+                yield Plan(transform=Transform.GROUPED, of=g)
             if spread > 8 and _spread(stream.values - other) < 0.7 * spread:
-                yield {"t": "c", "g": g}
+                yield Plan(transform=Transform.COLUMN, of=g)
 
     def _bits(self, plan: Plan, r: Int) -> float:
         """Bits of residuals under bins alone; of one that lies outside them, 80."""
         symbols = integers.symbols_of(plan, r)
-        layout = rans.Contexts(len(plan["b"]) + 1)
-        _, width = integers.widths_of(plan)
-        raw = float(np.append(width, 80)[symbols].sum())
-        return raw + rans.cost(rans.forward(symbols, None, layout)) + BIN_BITS * len(plan["b"])
+        layout = rans.Contexts(plan.bins + 1)
+        raw = float(np.append(plan.widths, 80)[symbols].sum())
+        return raw + rans.cost(rans.forward(symbols, None, layout)) + BIN_BITS * plan.bins
 
     def _features(self, plan: Plan, stream: Stream, r: Int, rows: Any) -> tuple[float, Plan]:
         """(bits on the sample, the plan with the features that lower them most, one by one)."""
         symbols = integers.symbols_of(plan, r)
-        alphabet = len(plan["b"])
-        _, width = integers.widths_of(plan)
-        fixed = float(width[symbols[rows]].sum()) + BIN_BITS * alphabet
+        alphabet = plan.bins
+        fixed = float(plan.widths[symbols[rows]].sum()) + BIN_BITS * alphabet
         part = symbols[rows]
         if alphabet < 2:
             return fixed, plan
 
-        def cost(chosen: list[tuple[Any, Any, int]], strength: int = 8) -> float:
+        def cost(chosen: list[Candidate], strength: int = 8) -> float:
             base, radices, of = None, [], None
-            for feature, marks, radix in sorted(chosen, key=lambda c: c[0][0] != "o"):
+            for feature, marks, radix in sorted(chosen, key=_own_first):
                 radices.append(radix)
-                if feature[0] == "o":
-                    edges = np.cumsum(feature[1])
-                    of = np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
+                if isinstance(feature, OwnSymbol):
+                    classes = np.searchsorted(feature.edges, np.arange(alphabet), "right")
+                    of = classes.astype(np.uint8)
                 else:
                     base = marks if base is None else base * np.uint32(radix) + marks
             layout = rans.Contexts(alphabet, tuple(radices), strength, of)
@@ -326,7 +337,7 @@ class Planner:
                 return np.inf
             return fixed + rans.cost(rans.forward(part, base, layout)) + FEATURE_BITS * len(chosen)
 
-        chosen: list[tuple[Any, Any, int]] = []
+        chosen: list[Candidate] = []
         bits = cost(chosen)
         candidates = list(self._candidates(stream, symbols, alphabet, rows))
         for _ in range(self.effort.features):
@@ -340,41 +351,43 @@ class Planner:
             chosen.append(candidates[tried[0][1]])
             gone = chosen[-1][0]
             best = [candidates[i] for _, i in tried[1 : 1 + self.effort.second]]
-            candidates = [c for c in best if c[0][0] != gone[0] or c[0][0] not in "om"]
+            # a stream has one symbol before, and one repeat
+            once = isinstance(gone, OwnSymbol | Repeat)
+            candidates = [c for c in best if not once or type(c[0]) is not type(gone)]
         strength = 8
         for other in (2, 32):
             tried_bits = cost(chosen, other)
             if tried_bits < bits:
                 bits, strength = tried_bits, other
-        made = {**plan, "k": strength}
-        if chosen:
-            made["f"] = [c[0] for c in sorted(chosen, key=lambda c: c[0][0] != "o")]
-        return bits, made
+        features = tuple(feature for feature, _, _ in sorted(chosen, key=_own_first))
+        return bits, plan.but(strength=strength, features=features)
 
     def _candidates(
         self, stream: Stream, symbols: Any, alphabet: int, rows: Any
-    ) -> Iterator[tuple[Any, Any, int]]:
+    ) -> Iterator[Candidate]:
         for most in self.effort.classes:
-            edges = _classes(symbols, alphabet, most)
-            yield ["o", edges], None, len(edges) + 1
+            own = OwnSymbol(_classes(symbols, alphabet, most))
+            yield own, None, own.radix
         for size in self.effort.repeats:
-            edges = _classes(symbols, alphabet, min(alphabet, integers.MAX_CLASSES))
-            classes = np.searchsorted(np.cumsum(edges), np.arange(alphabet), "right")
+            edges = _classes(symbols, alphabet, min(alphabet, MAX_CLASSES))
+            classes = np.searchsorted(edges, np.arange(alphabet), "right")
             marks = rans.repeats(symbols, classes.astype(np.uint8), size)
-            yield ["m", edges, size], marks[rows], 2 * len(edges) + 3
+            yield Repeat(edges, size), marks[rows], 2 * len(edges) + 3
         part, here = self._sampled(stream, rows), Stream(np.zeros(0, np.int64))
         for g, values in enumerate(part.values):
             count = self.known.alphabets[g]
             if count < 2 and int(part.symbols[g].max(initial=0)) == 0:
                 continue
             for most in self.effort.classes:
-                features: list[Any] = [["s", g, _classes(part.symbols[g], count + 1, most)]]
+                features: list[Feature] = [
+                    OtherSymbol(_classes(part.symbols[g], count + 1, most), g)
+                ]
                 edges = _quantiles(values, most)
                 if len(edges):
-                    features.append(["v", g, edges])
+                    features.append(OtherValue(edges, g))
                 for feature in features:
                     yield (feature, *integers.feature_of(feature, here, part))
-            yield (["e", g], *integers.feature_of(["e", g], here, part))
+            yield (Unchanged(g), *integers.feature_of(Unchanged(g), here, part))
 
     def _sampled(self, stream: Stream, rows: Any) -> Known:
         """What is known, at these of the stream's rows only."""
@@ -385,39 +398,43 @@ class Planner:
         part.symbols = [s[rows] for s in self.known.symbols]
         return part
 
-    def best_features(self, stream: Stream, symbols: Any, most: int) -> list[Any]:
+    def best_features(self, stream: Stream, symbols: Any, most: int) -> list[Feature]:
         """Features of other columns that tell most of these symbols, best first."""
         alphabet = int(symbols.max(initial=0)) + 1
         rows = _sample_rows(len(symbols), self.effort.sample)
         found = []
         for feature, marks, radix in self._candidates(stream, symbols, alphabet, rows):
-            if feature[0] in "sv":
+            if isinstance(feature, OtherSymbol):
                 layout = rans.Contexts(alphabet, (radix,))
                 found.append((rans.cost(rans.forward(symbols[rows], marks, layout)), feature))
         found.sort(key=lambda f: f[0])
-        out: list[Any] = []
+        best: list[Feature] = []
         for _, feature in found:
-            if all(feature[1] != f[1] for f in out):
-                out.append(feature)
-        return out[:most]
+            if all(feature.stream != other.stream for other in best):
+                best.append(feature)
+        return best[:most]
 
     def _finish(self, plan: Plan, stream: Stream, r: Int) -> Plan:
         """Lanes by the size; the usual symbol."""
         symbols = integers.symbols_of(plan, r)
-        if any(f[0] == "m" for f in plan.get("f", ())):
-            return plan
+        if any(isinstance(feature, Repeat) for feature in plan.features):
+            return plan  # which has one lane
         base, layout = integers.contexts(plan, stream, self.known)
         size = rans.cost(rans.forward(symbols, base, layout)) / 8 if layout.alphabet > 1 else 0
         lanes = 0
         while lanes < 8 and size > LANE_BYTES << lanes:
             lanes += 1
-        return {**plan, "l": lanes} if lanes else plan
+        return plan.but(lanes_log=lanes)
 
 
-def _squeezing(values: Int) -> Plan:
+def _own_first(candidate: Candidate) -> bool:
+    return not isinstance(candidate[0], OwnSymbol)
+
+
+def _squeezing(values: Int) -> Packed:
     low, high = int(values.min()), int(values.max())
     size = next(s for s in (1, 2, 4, 8) if high - low < 1 << 8 * s)
-    return {"o": low, "y": size}
+    return Packed(low, size)
 
 
 def bits_of(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> float:
@@ -425,7 +442,7 @@ def bits_of(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> floa
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     base, layout = integers.contexts(plan, stream, known, prime, symbols)
-    raw = float(np.append(integers.widths_of(plan)[1], 64)[symbols].sum())
+    raw = float(np.append(plan.widths, 64)[symbols].sum())
     return raw + rans.cost(rans.forward(symbols, base, layout))
 
 
@@ -434,23 +451,25 @@ def _spread(values: Int) -> float:
     return float(np.abs(part - np.median(part)).mean())
 
 
-def _classes(symbols: Any, alphabet: int, most: int) -> list[int]:
-    """Edges (as differences) that cut symbols into at most `most` classes of about equal use."""
+def _classes(symbols: Any, alphabet: int, most: int) -> Int:
+    """Edges that cut symbols into at most `most` classes of about equal use."""
     if alphabet <= most:
-        return _deltas(range(1, alphabet))
+        return np.arange(1, alphabet)
     used = np.bincount(symbols, minlength=alphabet)[:alphabet]
-    left, out, room = float(used.sum()), [], most
-    held = 0.0
-    for s in range(alphabet - 1):
-        held += float(used[s])
-        if held >= left / room and held > 0 and room > 1:
-            out.append(s + 1)
-            left, held, room = left - held, 0.0, room - 1
-    return _deltas(out)
+    left, room = float(used.sum()), most
+    edges = []
+    in_class = 0.0
+    for symbol in range(alphabet - 1):
+        in_class += float(used[symbol])
+        if in_class >= left / room and in_class > 0 and room > 1:
+            edges.append(symbol + 1)
+            left -= in_class
+            in_class = 0.0
+            room -= 1
+    return np.array(edges, np.int64)
 
 
-def _quantiles(values: Int, most: int) -> list[int]:
+def _quantiles(values: Int, most: int) -> Int:
     part = np.sort(values[:: max(1, len(values) // 8192)])
     edges = np.unique(part[(np.arange(1, most) * len(part)) // most])
-    edges = edges[edges > part[0]] if len(part) else edges
-    return _deltas(edges) if len(edges) else []
+    return edges[edges > part[0]] if len(part) else edges

@@ -19,8 +19,9 @@ import numpy as np
 from aetool.bundle import CODEC, Bundle
 from aetool.canonical import canonical
 from aetool.codec import columns, integers, planning, rans, spans, textual
-from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.integers import Known, Stream
 from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.plans import Plan
 from aetool.codec.students import Students, from_arrays, to_arrays
 from aetool.csv.fields import Rule, fields
 
@@ -82,7 +83,7 @@ class Shared:
             return plan, prime
         other = planner.plan(stream, number)
         ours = planning.bits_of(plan, stream, known, prime)
-        theirs = planning.bits_of(other, stream, known) + 8.0 * len(canonical(other))
+        theirs = planning.bits_of(other, stream, known) + 8.0 * len(canonical(other.to_json()))
         return (plan, prime) if ours <= theirs else None
 
 
@@ -159,8 +160,7 @@ def _learn_stream(
     made: Shared, stream: Stream, known: Known, planner: planning.Planner, students: bool, seed: int
 ) -> None:
     number = len(made.plans)
-    plan = planner.plan(stream, number)
-    plan.pop("l", None)
+    plan = planner.plan(stream, number).but(lanes_log=0)
     made.plans.append(plan)
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
@@ -168,12 +168,13 @@ def _learn_stream(
         plan = made.students.attempt(number, plan, stream, known, planner, MANY, seed)
         made.plans[number] = plan
     if len(symbols):
-        counts = np.bincount(symbols, minlength=len(plan["b"]) + 1)
+        counts = np.bincount(symbols, minlength=plan.bins + 1)
         usual = int(counts.argmax())
-        if usual < len(plan["b"]) and not integers.widths_of(plan)[1][usual]:
-            plan["z"] = usual
+        if usual < plan.bins and not plan.widths[usual]:
+            plan = plan.but(usual=usual)
+            made.plans[number] = plan
     made.primes.append(_prime(plan, stream, symbols, known))
-    known.add(stream, symbols, len(plan["b"]) + 1)
+    known.add(stream, symbols, plan.bins + 1)
 
 
 def _prime(plan: Plan, stream: Stream, symbols: Any, known: Known) -> Any:
@@ -196,9 +197,16 @@ def to_bytes(made: Shared) -> bytes:
     for i, prime in enumerate(made.primes):
         arrays[f"prime.{i}"] = prime.astype(np.uint16)
     arrays["stillness"] = made.stillness.astype(np.uint16)
-    words = {"names": made.names, "head": made.head, "spec": made.spec, "format": made.format,
-             "metas": made.metas, "plans": made.plans, "students": students,
-             "usual": made.usual}  # fmt: skip
+    words = {
+        "names": made.names,
+        "head": made.head,
+        "spec": made.spec,
+        "format": made.format,
+        "metas": made.metas,
+        "plans": [plan.to_json() for plan in made.plans],
+        "students": students,
+        "usual": made.usual,
+    }
     return packed(arrays, words)
 
 
@@ -210,9 +218,13 @@ def from_bytes(data: bytes, name: str) -> Shared:
 
 def _parse(arrays: Mapping[str, Any], words: Any) -> Shared:
     made = Shared(
-        [str(n) for n in words["names"]], str(words["head"]), dict(words["spec"]),
-        dict(words["format"]), list(words["metas"]), list(words["plans"]),
-    )  # fmt: skip
+        names=[str(name) for name in words["names"]],
+        head=str(words["head"]),
+        spec=dict(words["spec"]),
+        format=dict(words["format"]),
+        metas=list(words["metas"]),
+        plans=[Plan.from_json(plan) for plan in words["plans"]],
+    )
     for meta in made.metas:
         columns.shape_of(meta)
     if len(made.metas) != len(made.names):

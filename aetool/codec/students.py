@@ -15,9 +15,18 @@ import numpy as np
 
 from aetool.codec import integers, planning
 from aetool.codec.columns import Coded
-from aetool.codec.integers import Known, Plan, Stream
+from aetool.codec.integers import Known, Stream
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.planning import Hints, Planner
+from aetool.codec.plans import (
+    MAX_CLASSES,
+    Feature,
+    OwnSymbol,
+    Plan,
+    Repeat,
+    Verdict,
+    feature_from_json,
+)
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student
 from aetool.exact.network import Layer
@@ -33,7 +42,7 @@ ROWS = 1 << 14  # predicted at a time
 class Student:
     """What it sees (features of integers.feature_of), and its layers."""
 
-    features: list[Any]
+    features: Sequence[Feature]
     layers: list[Layer]
     vectors: Int  # known answers: of rows of fixed marks, the votes
 
@@ -76,14 +85,14 @@ class Students:
         kept. times: how many times these rows the student is for."""
         r = integers.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, r)
-        if len(plan["b"]) < 2 or len(symbols) < LEAST_ROWS or "y" in plan:
+        if plan.bins < 2 or len(symbols) < LEAST_ROWS or plan.packed is not None:
             return plan
         features = planner.best_features(stream, symbols, FEATURES)
         if not features:
             return plan
         marks, radices = _marks(features, known)
         here = marks if stream.present is None else marks[stream.present]
-        layers = student.train(here, radices, symbols.astype(np.int64), len(plan["b"]) + 1, seed)
+        layers = student.train(here, radices, symbols.astype(np.int64), plan.bins + 1, seed)
         network.prove(layers)
         self.of[number] = Student(features, layers, _answers(layers))
         plain = planning.bits_of(plan, stream, known)
@@ -102,14 +111,17 @@ class Students:
 
 def _with_verdict(plan: Plan) -> list[Plan]:
     """The verdict by itself, and beside the stream's own symbol, its first parent, or both."""
-    owns = [f for f in plan.get("f", []) if f[0] == "o"]
-    parents = [f for f in plan.get("f", []) if f[0] not in "om"]
+    owns = [feature for feature in plan.features if isinstance(feature, OwnSymbol)]
+    none: list[Feature] = []
+    parents = [f for f in plan.features if not isinstance(f, OwnSymbol | Repeat)]
     return [
-        {**plan, "f": [*own, ["n"], *others]} for own in ([], owns) for others in ([], parents[:1])
+        plan.but(features=(*own, Verdict(), *others))
+        for own in (none, owns)
+        for others in (none, parents[:1])
     ]
 
 
-def _marks(features: Sequence[Any], known: Known) -> tuple[Int, list[int]]:
+def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
     """(values of features (rows, features), how many values each has)."""
     everywhere = Stream(np.zeros(known.rows, np.int64))
     found = [integers.feature_of(f, everywhere, known) for f in features]
@@ -138,7 +150,7 @@ def learn(
         plan = planner.plan(stream, len(plans))
         plan = made.attempt(len(plans), plan, stream, known, planner, times, seed)
         symbols = integers.symbols_of(plan, integers.residuals(plan, stream, known))
-        known.add(stream, symbols, len(plan["b"]) + ("x" not in plan))
+        known.add(stream, symbols, plan.alphabet)
         plans.append(plan)
     return made, Hints(tuple(len(c.streams) for c in coded), plans)
 
@@ -151,7 +163,8 @@ def to_arrays(made: Students) -> tuple[dict[str, Any], dict[str, Any]]:
     arrays: dict[str, Any] = {}
     words = {}
     for i, one in made.of.items():
-        words[str(i)] = {"features": one.features, "shifts": [x.shift for x in one.layers]}
+        features = [feature.to_json() for feature in one.features]
+        words[str(i)] = {"features": features, "shifts": [x.shift for x in one.layers]}
         arrays[f"student.{i}.vectors"] = one.vectors
         for k, layer in enumerate(one.layers):
             arrays[f"student.{i}.{k}.weight"] = layer.weight.astype(np.int16)
@@ -169,14 +182,16 @@ def from_arrays(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> Students
             bias = arrays[f"student.{key}.{k}.bias"].astype(np.int64)
             layers.append(Layer(weight, bias, int(shift)))
         network.prove(layers)
-        if layers[-1].weight.shape[1] > integers.MAX_CLASSES:
+        if layers[-1].weight.shape[1] > MAX_CLASSES:
             raise ValueError("a student has too many verdicts")
         vectors = arrays[f"student.{key}.vectors"]
         probe = _probe(len(layers[0].weight))
         for run in (network.reference, network.in_floats):
             if not (run(layers, probe) == vectors).all():
                 raise BundleError("refused: a student does not give its known answers here")
-        made.of[int(key)] = Student(list(entry["features"]), layers, vectors)
+        made.of[int(key)] = Student(
+            [feature_from_json(raw) for raw in entry["features"]], layers, vectors
+        )
     return made
 
 

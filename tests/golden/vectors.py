@@ -13,6 +13,7 @@ import numpy as np
 
 from aetool.codec import integers
 from aetool.codec.integers import Known, Stream
+from aetool.codec.plans import Plan
 
 ROWS = 240
 TARGET = Path(__file__).parent / "3.0" / "vectors.json"
@@ -81,7 +82,7 @@ def known_of(streams):
         if values == "student":
             known.predict = lambda number, known, verdicts=plan: np.array(verdicts)
         else:
-            integers.forward(plan, stream_of(values), known)
+            integers.forward(Plan.from_json(plan), stream_of(values), known)
     return known
 
 
@@ -93,7 +94,7 @@ def main():
             ["student", [v * 50 for v in LEVELS]] if n == "student" else list(KNOWN[n])
             for n in names
         ]
-        data = integers.encode(plan, stream_of(values), known_of(before))
+        data = integers.encode(Plan.from_json(plan), stream_of(values), known_of(before))
         out[name] = {"plan": plan, "known": before, "values": values, "bytes": data.hex()}
     lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in out.items()]
     TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")

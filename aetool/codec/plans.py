@@ -1,0 +1,364 @@
+"""How a stream of whole numbers is coded: its plan, in typed parts.
+
+The letters that FORMAT.md has for these parts stand in `to_json` and `from_json` alone. `from_json`
+is where what an archive or a bundle says is checked: every length, count and index that needs no
+more than the plan itself to be judged. Whatever is out of range is an ArchiveError in one line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar
+
+import numpy as np
+
+from aetool.codec import rans
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+Json = Any  # a value of a plan as it is stored
+MAX_BINS = rans.MAX_ALPHABET - 1
+MAX_CLASSES = 256
+MAX_WIDTH = 63  # bits of a place within a bin
+MAX_STRENGTH = (1 << 16) - 1
+MAX_LANES_LOG = 8
+MAX_STREAM = 1 << 22  # numbers of streams are below
+PACKED_SIZES = (1, 2, 4, 8)
+NO_INTEGERS = np.zeros(0, np.int64)
+
+
+def refused(what: str) -> ArchiveError:
+    """The error for a plan that is out of range."""
+    return ArchiveError(f"damaged: a column's plan: {what}")
+
+
+def whole(value: Json, low: int, high: int, what: str) -> int:
+    """A whole number of low .. high (both allowed)."""
+    if type(value) is not int or not low <= value <= high:
+        raise refused(f"{what} must be a whole number of {low} to {high}, not {str(value)[:40]}")
+    return value
+
+
+def deltas(values: Sequence[int] | Int) -> list[int]:
+    """Whole numbers as differences, the first to 0: the way they are stored."""
+    steps: list[int] = np.diff(np.asarray(values, np.int64), prepend=np.int64(0)).tolist()
+    return steps
+
+
+def summed(raw: Json, most: int, what: str) -> Int:
+    """At most so many ascending whole numbers that are stored as differences."""
+    if not isinstance(raw, list) or len(raw) > most:
+        raise refused(f"{what} must be at most {most} numbers")
+    if not all(type(step) is int and -(1 << 63) <= step < 1 << 63 for step in raw):
+        raise refused(f"{what} must be whole numbers of 64 bits")
+    values = np.cumsum(np.array(raw, np.int64), dtype=np.int64)
+    if (values[1:] <= values[:-1]).any():
+        raise refused(f"{what} must be ascending")
+    return values
+
+
+class Transform(Enum):
+    """What makes residuals of values.
+
+    NONE: they are the values. DIFFERENCE: to the value before, for what drifts or grows. GROUPED:
+    to the value before in the same group of another stream, for series that are interleaved.
+    COLUMN: to another stream's value in the same row, for columns that follow one another.
+    """
+
+    NONE = "v"
+    DIFFERENCE = "d"
+    GROUPED = "g"
+    COLUMN = "c"
+
+    @property
+    def looks_aside(self) -> bool:
+        """Whether it needs another stream."""
+        return self in (Transform.GROUPED, Transform.COLUMN)
+
+
+# ---- features of a context
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """Part of what chooses a symbol's frequency table.
+
+    stream: the number of the other stream that it looks at; None for those that look at none.
+    """
+
+    letter: ClassVar[str]
+
+    @property
+    def stream(self) -> int | None:
+        """Which stream it looks at."""
+        return None
+
+    def at(self, stream: int) -> Feature:
+        """The same feature of another stream."""
+        return self
+
+    def to_json(self) -> list[Json]:
+        """As it is stored."""
+        return [self.letter]
+
+    @classmethod
+    def parsed(cls, raw: list[Json]) -> Feature:
+        """The feature of what to_json wrote behind the letter."""
+        if raw:
+            raise refused(f"a feature of letter {cls.letter} has nothing behind it")
+        return cls()
+
+
+@dataclass(frozen=True, eq=False)
+class Classes(Feature):
+    """Features that put what they look at into classes.
+
+    edges: ascending; the class is how many of them are at or below.
+    """
+
+    edges: Int = field(default_factory=lambda: NO_INTEGERS)
+
+    @property
+    def radix(self) -> int:
+        """Number of classes."""
+        return len(self.edges) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class OwnSymbol(Classes):
+    """The symbol before in the same lane: for what comes in runs."""
+
+    letter = "o"
+
+    def to_json(self) -> list[Json]:
+        return [self.letter, deltas(self.edges)]
+
+    @classmethod
+    def parsed(cls, raw: list[Json]) -> OwnSymbol:
+        (edges,) = raw
+        return cls(edges=summed(edges, MAX_CLASSES - 1, "classes"))
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat(Classes):
+    """The symbol that came after the last stretch of `size` symbols like the last ones."""
+
+    letter = "m"
+    size: int = 1
+
+    def to_json(self) -> list[Json]:
+        return [self.letter, deltas(self.edges), self.size]
+
+    @classmethod
+    def parsed(cls, raw: list[Json]) -> Repeat:
+        edges, size = raw
+        return cls(
+            edges=summed(edges, MAX_CLASSES - 1, "classes"),
+            size=whole(size, 1, rans.MAX_REPEAT, "the size of a repeat"),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OtherSymbol(Classes):
+    """The symbol of another stream in the same row."""
+
+    letter = "s"
+    of: int = 0
+
+    @property
+    def stream(self) -> int:
+        return self.of
+
+    def at(self, stream: int) -> OtherSymbol:
+        return dataclasses.replace(self, of=stream)
+
+    def to_json(self) -> list[Json]:
+        return [self.letter, self.of, deltas(self.edges)]
+
+    @classmethod
+    def parsed(cls, raw: list[Json]) -> OtherSymbol:
+        of, edges = raw
+        return cls(
+            of=whole(of, 0, MAX_STREAM, "a stream's number"),
+            edges=summed(edges, MAX_CLASSES - 1, "classes"),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OtherValue(OtherSymbol):
+    """The value of another stream in the same row."""
+
+    letter = "v"
+
+
+@dataclass(frozen=True, eq=False)
+class Unchanged(Feature):
+    """Whether another stream holds what it held in the row before."""
+
+    letter = "e"
+    of: int = 0
+
+    @property
+    def stream(self) -> int:
+        return self.of
+
+    def at(self, stream: int) -> Unchanged:
+        return Unchanged(stream)
+
+    def to_json(self) -> list[Json]:
+        return [self.letter, self.of]
+
+    @classmethod
+    def parsed(cls, raw: list[Json]) -> Unchanged:
+        (of,) = raw
+        return cls(whole(of, 0, MAX_STREAM, "a stream's number"))
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict(Feature):
+    """What the stream's student holds likely."""
+
+    letter = "n"
+
+
+FEATURES = {
+    kind.letter: kind for kind in (OwnSymbol, Repeat, OtherSymbol, OtherValue, Unchanged, Verdict)
+}
+
+
+def feature_from_json(raw: Json) -> Feature:
+    """The feature that to_json wrote; ArchiveError for anything else."""
+    if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
+        raise refused("a feature is no list that begins with a letter")
+    kind = FEATURES.get(raw[0])
+    if kind is None:
+        raise refused(f"an unknown feature, {raw[0][:40]!r}")
+    try:
+        return kind.parsed(raw[1:])
+    except ValueError:  # too many parts, or too few
+        raise refused(f"a feature of letter {raw[0]} has {len(raw) - 1} parts") from None
+
+
+# ---- plans
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The values less `low`, in `size` bytes each, through LZMA2: for long repeats."""
+
+    low: int
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a stream is coded.
+
+    starts, widths: first residual, ascending, and bits of the place within each bin (bins,) int64.
+    complete: no residual lies outside all bins, so that there is no escape. of: the stream that the
+    transform looks at. features: of the context, the coarsest first. strength: what a coarser table
+    counts for, in symbols. lanes_log: there are 2^lanes_log lanes. usual: the symbol of a stream
+    that has no bytes. packed: the stream is stored so, instead of by symbols.
+    """
+
+    starts: Int = field(default_factory=lambda: NO_INTEGERS)
+    widths: Int = field(default_factory=lambda: NO_INTEGERS)
+    complete: bool = False
+    transform: Transform = Transform.NONE
+    of: int = 0
+    features: tuple[Feature, ...] = ()
+    strength: int = 8
+    lanes_log: int = 0
+    usual: int = 0
+    packed: Packed | None = None
+
+    @property
+    def bins(self) -> int:
+        """How many bins there are."""
+        return len(self.starts)
+
+    @property
+    def alphabet(self) -> int:
+        """How many symbols: the bins, and the escape if there is one."""
+        return self.bins + (not self.complete)
+
+    def but(self, **changes: Any) -> Plan:
+        """The plan with some parts changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> dict[str, Json]:
+        """As it is stored: what is as usual is left out."""
+        stored: dict[str, Json] = {"b": deltas(self.starts)}
+        if self.widths.any():
+            stored["w"] = self.widths.tolist()
+        if self.complete:
+            stored["x"] = 1
+        if self.transform is not Transform.NONE:
+            stored["t"] = self.transform.value
+        if self.transform.looks_aside:
+            stored["g"] = self.of
+        if self.features:
+            stored["f"] = [feature.to_json() for feature in self.features]
+        if self.strength != Plan.strength:
+            stored["k"] = self.strength
+        if self.lanes_log:
+            stored["l"] = self.lanes_log
+        if self.usual:
+            stored["z"] = self.usual
+        if self.packed is not None:
+            stored |= {"o": self.packed.low, "y": self.packed.size}
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: Json) -> Plan:
+        """The plan that to_json wrote; ArchiveError for anything else."""
+        if not isinstance(stored, Mapping) or not stored.keys() <= LETTERS or "b" not in stored:
+            raise refused("it has parts that are not known here, or no bins")
+        starts = summed(stored["b"], MAX_BINS, "bins")
+        widths = np.zeros(len(starts), np.int64)
+        if "w" in stored:
+            raw = stored["w"]
+            if not isinstance(raw, list) or len(raw) != len(starts):
+                raise refused("bins have another number of widths")
+            bits = [whole(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]
+            widths = np.array(bits, np.int64)
+        features = stored.get("f", [])
+        if not isinstance(features, list) or len(features) > rans.MAX_LEVELS:
+            raise refused(f"features must be at most {rans.MAX_LEVELS}")
+        return cls(
+            starts=starts,
+            widths=widths,
+            complete="x" in stored,
+            transform=transform_from_json(stored.get("t", "v")),
+            of=whole(stored.get("g", 0), 0, MAX_STREAM, "a stream's number"),
+            features=tuple(feature_from_json(feature) for feature in features),
+            strength=whole(stored.get("k", cls.strength), 1, MAX_STRENGTH, "the strength"),
+            lanes_log=whole(stored.get("l", 0), 0, MAX_LANES_LOG, "lanes"),
+            usual=whole(stored.get("z", 0), 0, MAX_BINS, "the usual symbol"),
+            packed=packed_from_json(stored),
+        )
+
+
+LETTERS = frozenset("bwxtgfklzoy")
+
+
+def transform_from_json(letter: Json) -> Transform:
+    """The transform of a letter."""
+    try:
+        return Transform(letter)
+    except ValueError:
+        raise refused(f"an unknown transform, {str(letter)[:40]!r}") from None
+
+
+def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:
+    """How values are packed, if they are."""
+    if "y" not in stored:
+        return None
+    size = stored["y"]
+    if type(size) is not int or size not in PACKED_SIZES:
+        raise refused(f"values of {str(size)[:40]} bytes; {PACKED_SIZES} are known")
+    low = whole(stored.get("o"), -(1 << 63), (1 << 63) - 1, "the lowest value")
+    return Packed(low, size)
