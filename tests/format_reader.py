@@ -276,7 +276,7 @@ def columns_of(rows, payload, model=None, content=None):
     model = None if "own" in about else model
     metas = about.get("columns") or [None] * len(model["metas"])
     metas = [m if m is not None else model["metas"][i] for i, m in enumerate(metas)]
-    rows *= about["shape"][2] if "shape" in about else 1
+    rows *= about["shape"][2] if "shape" in about else about.get("each", 1)
     shapes = [shape(meta) for meta in metas]
     streams = sum((k > 1) + (v > 0) + raws for _, k, v, raws in shapes)
     count = sum(blobs for blobs, *_ in shapes) + (streams if rows > 4096 else 1)
@@ -313,8 +313,8 @@ def shape(meta):
     if k in ("number", "date"):
         valued = len(meta["f"]) if k == "number" else 1
         return raw, valued + len(meta["s"]) + raw, valued, 0
-    if k in ("float", "moment"):
-        return 0, 1 + ("z" in meta) + raw, 1, raw
+    if k in ("float", "moment", "int", "real"):
+        return 0, 1 + ("z" in meta) + ("n" in meta) + raw, 1, raw
     return int(k != "whole"), 1, int(k in ("level", "whole")), 0
 
 
@@ -371,26 +371,34 @@ def text_cells(meta, kinds, values, _, held):
     return out
 
 
-def floats(meta, kinds, values, raws, _):
-    size = meta.get("b")
+def floats(meta, kinds, values, raws, _, width=64):
+    size, step = meta.get("b"), 2 * meta["q"] + 1 if meta["k"] == "real" and "q" in meta else None
     if size:
         bits = np.where(values < 0, values ^ ((1 << size - 1) - 1), values)
-        x = bits.astype(f"<i{size // 8}").view(f"<f{size // 8}").astype(np.float64)
+        x = bits.astype(f"<i{size // 8}").view(f"<f{size // 8}")
     elif "g" in meta:
         x = values * float.fromhex(meta["g"])
     else:
-        x = values * meta.get("q", 1) / float(10 ** meta["d"])
-    out = np.full(len(kinds), np.nan)
+        x = values * (step or meta.get("q", 1)) / float(10 ** meta["d"])
+    out = np.full(len(kinds), np.nan, f"<f{width // 8}")
     out[kinds == 0] = x
     if "r" in meta:
-        out[kinds == kinds.max()] = raws.view(np.float64)
+        out[kinds == shape(meta)[1] - 1] = raws.astype(f"<i{width // 8}").view(out.dtype)
     return out
 
 
-def typed(column):
-    if column[0]["k"] == "float":
-        return floats(*column)
-    return [None if cell == b"\xff" else cell.decode() for cell in text_cells(*column)]
+def typed(column, width=64):
+    """The values of a column; gaps of whole numbers, text and native floats are None."""
+    meta, kinds, values = column[:3]
+    if meta["k"] == "int":
+        step, found = 2 * meta["q"] + 1 if "q" in meta else meta.get("m", 1), iter(values.tolist())
+        return [None if kind else next(found) * step for kind in kinds]
+    if meta["k"] in ("float", "real"):
+        x = floats(*column, width=width)
+        gaps = (kinds == 1) & (meta["k"] == "real" and "z" in meta)
+        return [None if gap else v for v, gap in zip(x, gaps, strict=True)]
+    mark = meta.get("gap", "\xff").encode("latin-1")
+    return [None if cell == mark else cell.decode() for cell in text_cells(*column)]
 
 
 def shared_of(model):
@@ -440,8 +448,15 @@ def restore(data, model=None):
                 }
         elif name == "folder":
             frame |= dict(zip(about["names"], cells(found[0][4], rows), strict=True))
-        elif name == "typed":
-            gain(frame, dict(zip(header["names"], map(typed, found), strict=True)))
+        elif name in ("typed", "arrow"):
+            fields = header.get(
+                "schema", {"fields": [{"name": n} for n in header.get("names", ())]}
+            )
+            for field, column in zip(fields["fields"], found, strict=True):
+                width = (
+                    int(re.sub(r"^(float(\d+)|.*)$", r"0\2", field.get("type", "float64"))) or 64
+                )
+                gain(frame, {field["name"]: typed(column, width)})
         else:
             gain(frame, lossy(header, found, rows, sections.get("model", model)))
         digest.update(about["digest"])

@@ -60,6 +60,7 @@ def test_typed_tables(model):
     for name, values in columns.items():
         expected = frame[name].to_numpy()
         if expected.dtype.kind in "if":
+            values = [np.nan if value is None else value for value in values]
             np.testing.assert_array_equal(np.array(values), expected)
         else:
             assert values == frame[name].tolist()
