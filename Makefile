@@ -65,7 +65,7 @@ sanitize: $(VENV)/.dev
 		aetool/codec/_kernel.c -o build/sanitize/aetool/codec/_kernel.abi3.so
 	cd build/sanitize && ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=. \
 		LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-		../../$(BIN)/python -m pytest tests/test_codec.py tests/test_faults.py -m "not long"
+		../../$(BIN)/python -m pytest tests/test_codec.py tests/test_faults.py tests/test_records.py -m "not long"
 
 valgrind: $(VENV)/.dev
 	mkdir -p build && PYTHONMALLOC=malloc valgrind -q --log-file=build/valgrind.log \

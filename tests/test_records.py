@@ -369,3 +369,12 @@ def test_rows_count_from_1_in_detect_and_decompress(run, tmp_path):
                               (":2", 1, 2)):  # fmt: skip
         out = run("decompress", back, "-c", "--rows", rows).out
         assert out == "".join([lines[0], *lines[first : last + 1]])
+
+
+def test_a_column_with_a_comma_in_its_name_can_be_asked_for(run, tmp_path):
+    (tmp_path / "t.csv").write_text('"q,1",b,"say ""x"""\n1,2,3\n')
+    run("compress", tmp_path / "t.csv", "-q")
+    command = ["decompress", tmp_path / "t.csv.aez", "-c", "--columns"]
+    assert run(*command, '"q,1"').out == '"q,1"\n1\n'
+    assert run(*command, 'b,"q,1"').out == 'b,"q,1"\n2,1\n'
+    assert run(*command, '"say ""x"""').out == '"say ""x"""\n3\n'

@@ -75,8 +75,10 @@ def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def names(items: tuple[str, ...]) -> list[str]:
-    """Comma-separated, repeatable names as one list."""
-    return [n for item in items for n in item.split(",") if n]
+    """Comma-separated, repeatable names as one list; a name with a comma stands in quotes."""
+    import csv
+
+    return [name for item in items for row in csv.reader([item]) for name in row if name]
 
 
 def fit_options(given: Mapping[str, Any]) -> FitOptions:
