@@ -30,17 +30,22 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def pack(raw: bytes, quick: bool = False, wanted: stages.Names = stages.USUAL) -> bytes:
+def pack(
+    raw: bytes,
+    quick: bool = False,
+    wanted: stages.Names = stages.USUAL,
+    thorough: bool = False,
+) -> bytes:
     """Bytes, smaller if they can be: varint length * 8 + number of the stage, then the data.
 
     wanted: the stages that are tried, of which the one that gives fewest bytes is taken. quick:
-    looks less for what repeats.
+    looks less for what repeats; thorough: more.
     """
     smallest = raw
     stage_taken = stages.STORED
     for stage_name in wanted if len(raw) > stages.LEAST else ():
         number = stages.number_of(stage_name)
-        squeezed = stages.KNOWN[number].squeeze(raw, quick)
+        squeezed = stages.KNOWN[number].squeeze(raw, quick, thorough)
         if len(squeezed) < len(smallest):
             smallest = squeezed
             stage_taken = number

@@ -60,6 +60,8 @@ class Effort:
     # where the block before did without; 0: always
     squeeze: tuple[float, float] = (2.5, 1.0)
     students: bool = False  # whether an archive may carry them
+    quick: bool = False  # whether general compressors look less for what repeats
+    also_usual: bool = False  # whether the plans of the default effort are tried as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,7 @@ FAST = Effort(
     second=0,
     columns=False,
     repeats=(),
+    quick=True,
 )
 DEFAULT = Effort()
 BEST = Effort(
@@ -122,6 +125,7 @@ BEST = Effort(
     second=24,
     squeeze=(0.0, 0.0),
     students=True,
+    also_usual=True,
 )
 
 

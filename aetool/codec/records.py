@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from aetool.codec import blobs, blocks, planning, students, textual, weaving
+from aetool.codec import blobs, blocks, plain, planning, students, textual, weaving
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.columns import Coded
 from aetool.codec.limits import MAX_CELLS
@@ -75,9 +75,8 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
                 *encode(piece[:middle], layout, hints),
                 *encode(piece[middle:], layout, hints),
             ]
-        coded = [Coded({"k": "bytes"}, [], [blobs.pack(piece)])]
-        alone: Words = {"own": 1} if layout.shared else {}
-        return [_block(coded, len(found), alone, layout, NO_HINTS)]
+        as_it_is = plain.packed(piece, len(piece), layout.effort.quick) or blobs.pack(piece)
+        return [_as_bytes(as_it_is, len(found), layout)]
     words, tails = _line_ends(found, layout)
     coded = _columns(found, layout, own="own" in words) + tails
     encoded = _block(coded, len(found), words, layout, hints)
@@ -88,7 +87,26 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
             errors[name] = column.error
         if column.square:
             squares[name] = column.square
-    return [dataclasses.replace(encoded, errors=errors, squares=squares)]
+    encoded = dataclasses.replace(encoded, errors=errors, squares=squares)
+    # within bounds the text may be squeezed as it is, too, and then has no error
+    texts = [piece] if layout.exact else [encoded.restored, piece]
+    for text in texts:
+        whole = plain.packed(text, len(encoded.payload), layout.effort.quick)
+        if whole is None:
+            continue
+        alone = _as_bytes(whole, len(found), layout)
+        # the plans that were found still are hints for the block after this one
+        encoded = dataclasses.replace(alone, hints=encoded.hints)
+        if text is not piece:
+            encoded = dataclasses.replace(encoded, errors=errors, squares=squares)
+    return [encoded]
+
+
+def _as_bytes(whole: bytes, rows: int, layout: Layout) -> Encoded:
+    """A block that keeps its text as it is, squeezed as blobs.pack does."""
+    coded = [Coded({"k": "bytes"}, [], [whole])]
+    alone: Words = {"own": 1} if layout.shared else {}
+    return _block(coded, rows, alone, layout, NO_HINTS)
 
 
 def _line_ends(found: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
@@ -146,9 +164,12 @@ def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints]
 def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: Hints) -> Encoded:
     shared = None if "own" in words else layout.shared
     given = None if "own" in words else layout.students
-    content, payload, after = blocks.encode(
-        coded, rows, words, layout.effort, hints, shared, students=given
-    )
+    efforts = [layout.effort, planning.DEFAULT] if layout.effort.also_usual else [layout.effort]
+    tries = [
+        blocks.encode(coded, rows, words, effort, hints, shared, students=given)
+        for effort in efforts
+    ]
+    content, payload, after = min(tries, key=lambda one: len(one[1]))
     restored = b""
     if not layout.exact:  # the digest of the whole is that of the text with its numbers rounded
         block = blocks.as_decoded(coded, rows, {"e": layout.line_end, **words})

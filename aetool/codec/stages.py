@@ -15,6 +15,15 @@ STORED = 0
 LEAST = 16  # bytes: fewer are never squeezed
 Names = Sequence[str]
 _LZMA2 = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
+# numbers in text begin at any byte, so positions within words (pb) tell nothing
+_LZMA2_THOROUGH = [
+    {
+        "id": lzma.FILTER_LZMA2,
+        "preset": 9 | lzma.PRESET_EXTREME,
+        "dict_size": 8 << 20,
+        "pb": 0,
+    }
+]
 _LZMA2_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 8 << 20}]
 
 
@@ -25,8 +34,8 @@ class Stage:
     name: str
     version: int = 1
 
-    def squeeze(self, raw: bytes, quick: bool) -> bytes:
-        """Fewer bytes, or not; quick: in less time."""
+    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
+        """Fewer bytes, or not; quick: in less time, thorough: in more."""
         return raw
 
     def restore(self, data: bytes, size: int) -> bytes:
@@ -37,8 +46,8 @@ class Stage:
 class Lzma2(Stage):
     """Raw LZMA2 with a dictionary of 8 MiB."""
 
-    def squeeze(self, raw: bytes, quick: bool) -> bytes:
-        filters = _LZMA2_QUICK if quick else _LZMA2
+    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
+        filters = _LZMA2_QUICK if quick else _LZMA2_THOROUGH if thorough else _LZMA2
         return lzma.compress(raw, lzma.FORMAT_RAW, filters=filters)
 
     def restore(self, data: bytes, size: int) -> bytes:
@@ -49,7 +58,7 @@ class Lzma2(Stage):
 class Bzip2(Stage):
     """One stream of bzip2."""
 
-    def squeeze(self, raw: bytes, quick: bool) -> bytes:
+    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
         return bz2.compress(raw, 1 if quick else 9)
 
     def restore(self, data: bytes, size: int) -> bytes:
@@ -59,7 +68,7 @@ class Bzip2(Stage):
 class Zstd(Stage):
     """One frame of zstd (RFC 8878)."""
 
-    def squeeze(self, raw: bytes, quick: bool) -> bytes:
+    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
         import pyarrow as pa
 
         codec = pa.Codec("zstd", compression_level=3 if quick else 19)
@@ -79,6 +88,11 @@ USUAL: Names = ("lzma2",)
 def number_of(name: str) -> int:
     """The number of a stage."""
     return next(number for number, stage in KNOWN.items() if stage.name == name)
+
+
+def named(name: str) -> Stage:
+    """A stage."""
+    return KNOWN[number_of(name)]
 
 
 def restore(number: int, data: bytes, size: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from aetool.codec import blobs, blocks
+from aetool.codec import blobs, blocks, plain
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
 from aetool.codec.contents.content import (
@@ -56,7 +56,8 @@ class KeptBytes(Content):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         # a block of bytes counts as one record
-        coded = [Coded({"k": "bytes"}, [], [blobs.pack(item)])]
+        squeezed = plain.packed(item, len(item), self.effort.quick) or blobs.pack(item)
+        coded = [Coded({"k": "bytes"}, [], [squeezed])]
         content, payload, after = blocks.encode(coded, 1, {}, self.effort)
         return [Encoded(1, content, payload, after)]
 

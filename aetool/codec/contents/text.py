@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.contents.content import BOUNDED, Content, Json, read_exactly
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
-from aetool.csv import encodings, writing
+from aetool.csv import cutting, encodings, writing
+from aetool.csv.dialect import Dialect
 from aetool.csv.fields import Rule, begins, fields
 from aetool.data import writers
 
@@ -65,17 +67,19 @@ class TextTable(Content):
         origin: TextOrigin | None = None,
     ) -> None:
         super().__init__(mode, format)
-        if not shared and (head is None or names is None):
-            raise ValueError("a table in text has a head and names")
+        if not shared and head is None:
+            raise ValueError("a table in text has a head")
         self.head, self.given_names, self.shared = head, names, shared
         self.origin = origin
         self._written: list[WrittenItem] = []
+        if names is None and not shared:
+            self.given_names = self._names_in_head()
 
     def header(self) -> dict[str, Json]:
         header = super().header()
         if self.head is not None:
             header["head"] = self.head.decode("latin-1")
-        if self.given_names is not None:
+        if self.given_names is not None and list(self.given_names) != self._names_in_head():
             header["names"] = list(self.given_names)
         return header | ({"shared": 1} if self.shared else {})
 
@@ -99,6 +103,14 @@ class TextTable(Content):
         if self.given_names is not None:
             return list(self.given_names)
         return list(archive.foreseen.names)
+
+    def _names_in_head(self) -> list[str]:
+        """The names that the header record tells; they are not written twice."""
+        known = {one.name for one in dataclasses.fields(Dialect)}
+        told = {name: value for name, value in self._format.items() if name in known}
+        if self.head is None or "header" not in told:
+            return []
+        return cutting.header_names(self.head, Dialect(**told))
 
     # ---- writing
 
