@@ -9,7 +9,7 @@ SAMPLES, SAMPLE = (
     4,
     16 << 10,
 )  # parts of a longer text, and their bytes, that tell what a stage does
-STAGES = ("lzma2", "bzip2", "zstd")
+OF_SMALL = ("lzma2", "bzip2")  # zstd, which is seldom smaller, takes a tenth of a second to load
 # Parts of what the sample took at its rate, which the whole text takes at least: repeats that lie
 # farther apart than the sample is long are seen by the quick look at a longer part
 BZIP2_GAINS, LZMA_GAINS = 0.75, 0.95
@@ -23,7 +23,7 @@ def packed(text: bytes, most: int, quick: bool) -> bytes | None:
     A stage that a look at parts of the text rules out is not tried: so a text whose columns are
     coded well costs a twentieth more time, not three times as much.
     """
-    wanted = STAGES if len(text) <= SMALL else _promising(text, most, quick)
+    wanted = OF_SMALL if len(text) <= SMALL else _promising(text, most, quick)
     if not wanted:
         return None
     squeezed = blobs.pack(text, quick, wanted, thorough=not quick)
