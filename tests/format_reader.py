@@ -1,7 +1,7 @@
 """A reader of .aez archives in plain Python and numpy, written from FORMAT.md alone.
 
 restore(data, model) gives the bytes of a text or a file; pixels (n, C, H, W); of a folder {name:
-(mode, pixels), or bytes}; of a typed or lossy table {column: values}. It checks what FORMAT.md says.
+(mode, pixels), or bytes}; of a table {column: values}, as Arrow stores them; of arrays {name: rows}. It checks what FORMAT.md says.
 """
 
 import bz2
@@ -313,8 +313,10 @@ def shape(meta):
     if k in ("number", "date"):
         valued = len(meta["f"]) if k == "number" else 1
         return raw, valued + len(meta["s"]) + raw, valued, 0
-    if k in ("float", "moment", "int", "real"):
+    if k in ("int", "real"):
         return 0, 1 + ("z" in meta) + ("n" in meta) + raw, 1, raw
+    if k in ("float", "moment"):
+        return 0, 1 + ("z" in meta) + raw, 1, raw
     return int(k != "whole"), 1, int(k in ("level", "whole")), 0
 
 
@@ -371,34 +373,147 @@ def text_cells(meta, kinds, values, _, held):
     return out
 
 
-def floats(meta, kinds, values, raws, _, width=64):
-    size, step = meta.get("b"), 2 * meta["q"] + 1 if meta["k"] == "real" and "q" in meta else None
+def floats(meta, kinds, values, raws, _):
+    size = meta.get("b")
     if size:
         bits = np.where(values < 0, values ^ ((1 << size - 1) - 1), values)
-        x = bits.astype(f"<i{size // 8}").view(f"<f{size // 8}")
+        x = bits.astype(f"<i{size // 8}").view(f"<f{size // 8}").astype(np.float64)
     elif "g" in meta:
         x = values * float.fromhex(meta["g"])
     else:
-        x = values * (step or meta.get("q", 1)) / float(10 ** meta["d"])
-    out = np.full(len(kinds), np.nan, f"<f{width // 8}")
+        x = values * meta.get("q", 1) / float(10 ** meta["d"])
+    out = np.full(len(kinds), np.nan)
     out[kinds == 0] = x
     if "r" in meta:
-        out[kinds == shape(meta)[1] - 1] = raws.astype(f"<i{width // 8}").view(out.dtype)
+        out[kinds == kinds.max()] = raws.view(np.float64)
     return out
 
 
-def typed(column, width=64):
-    """The values of a column; gaps of whole numbers, text and native floats are None."""
-    meta, kinds, values = column[:3]
-    if meta["k"] == "int":
-        step, found = 2 * meta["q"] + 1 if "q" in meta else meta.get("m", 1), iter(values.tolist())
-        return [None if kind else next(found) * step for kind in kinds]
-    if meta["k"] in ("float", "real"):
-        x = floats(*column, width=width)
-        gaps = (kinds == 1) & (meta["k"] == "real" and "z" in meta)
-        return [None if gap else v for v, gap in zip(x, gaps, strict=True)]
-    mark = meta.get("gap", "\xff").encode("latin-1")
-    return [None if cell == mark else cell.decode() for cell in text_cells(*column)]
+def gaps_of(column, cells):
+    """Cells, None where they are missing."""
+    gap = column[0].get("gap")
+    return [None if gap is not None and cell == gap.encode("latin-1") else cell for cell in cells]
+
+
+def whole(column, low, high):
+    """Whole numbers of an `int`, None where they are missing."""
+    meta, kinds, values, _, _ = column
+    check(meta["k"] == "int", "whole numbers are an int")
+    numbers = [v % FULL if low == 0 else v for v in values.tolist()]
+    if "q" in meta:
+        numbers = [min(max(v * (2 * meta["q"] + 1), low), high) for v in values.tolist()]
+    numbers = iter([v * meta.get("m", 1) for v in numbers])
+    return [None if kind else next(numbers) for kind in kinds.tolist()]
+
+
+def real(column, bits):
+    """(floats of so many bits, where they are missing) of a `real`."""
+    meta, kinds, values, raws, _ = column
+    size, form = meta.get("b"), f"<f{bits // 8}"
+    if size:
+        u = np.where(values < 0, values ^ ((1 << size - 1) - 1), values)
+        x = u.astype(f"<i{size // 8}").view(f"<f{size // 8}").astype(form)
+    elif "g" in meta:
+        x = (values * float.fromhex(meta["g"])).astype(form)
+    else:
+        x = (values * (2 * meta["q"] + 1 if "q" in meta else 1) / float(10 ** meta["d"])).astype(
+            form
+        )
+    out = np.zeros(len(kinds), form)
+    out[kinds == 0] = x
+    if "n" in meta:
+        out[kinds == 1 + ("z" in meta)] = np.nan
+    if "r" in meta:
+        out.view(f"<i{bits // 8}")[kinds == kinds.max()] = raws
+    return out, (kinds == 1) if "z" in meta else np.zeros(len(kinds), bool)
+
+
+def arrow_column(kind, columns, dictionaries, rows):
+    """The values of a field in what Arrow stores; None where they are missing."""
+    name, *more = kind if isinstance(kind, list) else [kind]
+    if name == "null":
+        return [None] * rows
+    column = next(columns)
+    if name.startswith("float"):
+        x, gaps = real(column, int(name[5:]))
+        return [None if gap else v for v, gap in zip(x.tolist(), gaps.tolist(), strict=True)]
+    if name in ("string", "large_string", "string_view", "fixed") or "binary" in name:
+        found = gaps_of(column, text_cells(*column))
+        return [cell.decode() if cell and "string" in name else cell for cell in found]
+    unsigned = name.startswith("uint")
+    numbers = whole(column, 0 if unsigned else -FULL // 2, FULL - 1 if unsigned else FULL // 2 - 1)
+    if name == "dictionary":
+        values = dictionaries[column[0]["v"]]
+        return [None if v is None else values[v] for v in numbers]
+    limbs = [next(columns)[2].tolist() for _ in range(column[0].get("l", 1) - 1)]
+    for row, above in enumerate(zip(*limbs, strict=True)):
+        if numbers[row] is not None:
+            numbers[row] = numbers[row] % FULL + sum(v << 64 * i for i, v in enumerate([
+                *(v % FULL for v in above[:-1]), above[-1]], 1))  # fmt: skip
+    return [bool(v) if name == "bool" and v is not None else v for v in numbers]
+
+
+def dictionaries_of(data, fields):
+    """{place of a field: its dictionaries}."""
+    found = {}
+    while data:
+        place, data = varint(data)
+        rows, data = varint(data)
+        size, data = varint(data)
+        about, columns = columns_of(rows, data[8 : 8 + size], None, data[:8])
+        values = arrow_column(fields[place]["type"][2], iter(columns), [], rows)
+        found.setdefault(place, []).append(values)
+        data = data[8 + size :]
+    return found
+
+
+def array_rows(about, columns, rows):
+    """Rows of an array from the columns of a block."""
+    dtype, lead = np.dtype(about["dtype"]), about.get("lead", 1)
+    shape = (rows, *about["shape"][lead:])
+    axes = [axis - lead + 1 for axis in about["axes"]]
+    chosen = [shape[axis] for axis in axes]
+    others = [size for axis, size in enumerate(shape) if axis not in axes]
+    out = np.zeros((*chosen, *others), dtype).reshape(int(np.prod(chosen)), -1)
+    for row in out:
+        if dtype.kind == "c":
+            row.real, row.imag = (real(next(columns), dtype.itemsize * 4)[0] for _ in "ri")
+            continue
+        column = next(columns)
+        if dtype.kind == "f":
+            row[:] = real(column, dtype.itemsize * 8)[0]
+        elif dtype.kind in "SU":
+            found = text_cells(*column)
+            row[:] = (
+                found if dtype.kind == "S" else [c.decode("utf-8", "surrogatepass") for c in found]
+            )
+        elif dtype.kind in "Mm":
+            ticks = [
+                -FULL // 2 if v is None else v for v in whole(column, -FULL // 2, FULL // 2 - 1)
+            ]
+            row[:] = np.array(ticks, "<i8").view(dtype.newbyteorder("<"))
+        else:
+            ends = (0, 255) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+            row[:] = np.array(whole(column, *map(int, ends)), "u1" if dtype.kind == "b" else dtype)
+    return np.moveaxis(out.reshape(*chosen, *others), range(len(axes)), axes)
+
+
+def lines_of(about, columns):
+    """The bytes of lines in frames."""
+    which, out = whole(columns[0], 0, FULL - 1), []
+    cells = [gaps_of(column, text_cells(*column)) for column in columns[1:]]
+    for row, number in enumerate(which):
+        parts, places = about["frames"][number]
+        out.append(parts[0].encode("latin-1"))
+        for part, place in zip(parts[1:], places, strict=True):
+            out += [cells[place][row], part.encode("latin-1")]
+    return b"".join(out)
+
+
+def typed(column):
+    if column[0]["k"] == "float":
+        return floats(*column)
+    return [None if cell == b"\xff" else cell.decode() for cell in text_cells(*column)]
 
 
 def shared_of(model):
@@ -421,12 +536,12 @@ def restore(data, model=None):
     name, version = header["content"]
     shared = shared_of(model) if "shared" in header else {}
     blocks = [columns_of(rows, p, shared or None, c) for rows, c, p in stored]
-    out, digest, frame = b"", hashlib.sha256(), {}
+    out, digest, frame, first = b"", hashlib.sha256(), {}, 0
     if name == "text":
         form = {**shared.get("format", {}), **header["format"]}
         out = header.get("head", shared.get("head", "")).encode("latin-1")
     for (rows, _, _), (about, found) in zip(stored, blocks, strict=True):
-        if found and found[0][0]["k"] == "bytes" and name in ("text", "bytes"):
+        if found and found[0][0]["k"] == "bytes" and name in ("text", "bytes", "lines"):
             out += blob(found[0][4])
         elif name == "text":
             usual = about.get("e", shared.get("format", {"newline": "\n"})["newline"])
@@ -448,25 +563,39 @@ def restore(data, model=None):
                 }
         elif name == "folder":
             frame |= dict(zip(about["names"], cells(found[0][4], rows), strict=True))
-        elif name in ("typed", "arrow"):
-            fields = header.get(
-                "schema", {"fields": [{"name": n} for n in header.get("names", ())]}
-            )
-            for field, column in zip(fields["fields"], found, strict=True):
-                width = (
-                    int(re.sub(r"^(float(\d+)|.*)$", r"0\2", field.get("type", "float64"))) or 64
-                )
-                gain(frame, {field["name"]: typed(column, width)})
+        elif name in ("arrow", "arrays", "lines"):
+            out += own_types(header, sections, about, found, rows, first, frame)
+            first += rows
+        elif name == "typed":
+            gain(frame, dict(zip(header["names"], map(typed, found), strict=True)))
         else:
             gain(frame, lossy(header, found, rows, sections.get("model", model)))
         digest.update(about["digest"])
-    if isinstance(out, bytes) and name in ("text", "bytes"):
+    if isinstance(out, bytes) and name in ("text", "bytes", "lines"):
         if name == "text" and form.get("encoding", "utf-8").startswith("utf-"):
             wide, lone = form.get("encoding", "utf-8"), "surrogatepass"
             out = out if wide == "utf-8" else out.decode("utf-8", lone).encode(wide, lone)
         digest = hashlib.sha256(out)
     check(digest.digest()[: len(whole)] == whole, "the digest of the whole")
-    return frame if name not in ("text", "bytes", "pixels") else out
+    return frame if name not in ("text", "bytes", "lines", "pixels") else out
+
+
+def own_types(header, sections, about, found, rows, first, frame):
+    """Adds a block of values in types of their own to the frame; returns what is bytes."""
+    if "frames" in about:
+        return lines_of(about, found)
+    columns = iter(found)
+    fields = header.get("schema", {}).get("fields", [])
+    known = dictionaries_of(sections.get("dictionaries", b""), fields)
+    for place, field in enumerate(fields):
+        gain(frame, {field["name"]: arrow_column(field["type"], columns, known.get(place), rows)})
+    for array in header.get("arrays", []):
+        shape = array["shape"]
+        own = int(np.prod(shape[: array.get("lead", 1)])) if np.prod(shape) else 0
+        if header.get("joint") or 0 <= first < own:
+            gain(frame, {array["name"]: array_rows(array, columns, rows)})
+        first -= own
+    return b""
 
 
 def gain(frame, columns):

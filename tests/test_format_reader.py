@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -30,7 +32,7 @@ def restored(name, model):
     [
         ("text", "table.csv"), ("tiny", "tiny.csv"), ("ragged", "ragged.csv"), ("blocks", "table.csv"),
         ("long", "long.csv"), ("bounded", "bounded.csv"), ("shared", "table.csv"),
-        ("bytes", "table.parquet"), ("ends", "ends.csv"), ("wide", "wide.csv"),
+        ("bytes", "table.parquet"), ("lines", "lines.jsonl"), ("ends", "ends.csv"), ("wide", "wide.csv"),
     ],
 )  # fmt: skip
 def test_text_and_files(name, expected, model):
@@ -60,10 +62,32 @@ def test_typed_tables(model):
     for name, values in columns.items():
         expected = frame[name].to_numpy()
         if expected.dtype.kind in "if":
-            values = [np.nan if value is None else value for value in values]
-            np.testing.assert_array_equal(np.array(values), expected)
+            np.testing.assert_array_equal(np.array(values, expected.dtype), expected)
         else:
             assert values == frame[name].tolist()
+
+
+def test_tables_in_types_of_their_own(model):
+    table = pq.read_table(HOME / "columns.parquet")
+    columns = restored("columns", model)
+    assert list(columns) == table.column_names
+    for name, values in columns.items():
+        expected = table[name].combine_chunks()
+        if name == "t":
+            expected = expected.view(pa.int64())
+        if name == "d":
+            expected = [int(v.scaleb(2)) for v in expected.to_pylist()]
+        assert repr(values) == repr(expected if name == "d" else expected.to_pylist()), name
+
+
+def test_arrays(model):
+    parts = restored("arrays", model)
+    with np.load(HOME / "arrays.npz") as arrays:
+        for name in arrays.files:
+            whole = arrays[name]
+            restored_rows = np.array(parts.get(name, np.zeros(whole.shape)))
+            again = restored_rows.astype(whole.dtype).reshape(whole.shape)
+            assert again.tobytes() == whole.tobytes(), name
 
 
 def test_lossy_tables(model):
@@ -87,7 +111,7 @@ def format_reader_model(data):
 
 def test_every_golden_archive_is_read():
     read = {"text", "tiny", "ragged", "blocks", "long", "bounded", "shared", "bytes", "pictures",
-            "folder", "typed", "lossy", "ends", "wide"}  # fmt: skip
+            "folder", "typed", "lossy", "ends", "wide", "columns", "arrays", "lines"}  # fmt: skip
     assert {path.stem for path in HOME.glob("*.aez")} == read
 
 

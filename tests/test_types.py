@@ -1,5 +1,6 @@
 """Every type, through files: native or kept, and equal; the table in TYPES.md says which."""
 
+import contextlib
 import datetime
 import io
 import re
@@ -17,8 +18,9 @@ import aetool
 from aetool import operations
 from aetool.codec import limits
 from aetool.codec.archive import Archive
+from aetool.codec.container import Writer
 from aetool.data import arrow_files
-from aetool.errors import DataError, ParamError
+from aetool.errors import AetoolError, ArchiveError, DataError, ParamError
 from aetool.operations import CompressOptions
 from tests import typed
 
@@ -245,6 +247,15 @@ def test_two_columns_of_one_name(tmp_path, run):
     assert "a (column 1)" in said or "streams of small blocks" in said
 
 
+def test_a_frame_with_two_columns_of_one_name(tmp_path):
+    frame = pd.DataFrame([[1, "x", 0.5], [2, None, 1.5]], columns=["a", "a", "b"])
+    operations.compress(frame, tmp_path / "t.aez")
+    with Archive(tmp_path / "t.aez") as archive:
+        pd.testing.assert_frame_equal(archive.to_pandas(), frame)
+    with pytest.raises(DataError, match="two columns have one name"):
+        operations.compress(frame.set_axis(["u", "v"]), tmp_path / "u.aez")
+
+
 def test_a_frame_whose_types_need_an_arrow_file(tmp_path):
     frame = pd.DataFrame({"a": [[1, 2], None], "b": [{"x": 1}, {"x": 2}], "n": [1, 2]})
     facts = operations.compress(frame, tmp_path / "t.aez")
@@ -452,3 +463,80 @@ def test_a_bound_that_nothing_can_keep_is_refused(tmp_path, run):
 def test_what_may_be_counted_is_written_down():
     """The same limits on both sides of a batch."""
     assert 4 * arrow_files.MOST_CELLS <= limits.MAX_CELLS, "a decimal of 256 bits is four columns"
+
+
+# ---- damage
+
+
+def damaged(path, folder, **options):
+    """An archive of several blocks of which one is damaged."""
+    operations.compress(path, folder / "t.aez", options=CompressOptions(force=True, **options))
+    with Archive(folder / "t.aez") as archive:
+        assert len(archive.reader.blocks) > 2
+        info = archive.reader.blocks[1]
+    data = bytearray((folder / "t.aez").read_bytes())
+    data[info.offset + info.length // 2] ^= 1
+    (folder / "bad.aez").write_bytes(data)
+    return folder / "bad.aez", info
+
+
+def test_what_is_left_of_damaged_arrays(tmp_path):
+    whole = np.arange(200_000, dtype=np.int32)
+    np.save(tmp_path / "t.npy", whole)
+    bad, info = damaged(tmp_path / "t.npy", tmp_path)
+    with pytest.raises(ArchiveError):
+        operations.decompress(bad, tmp_path / "o.npy")
+    lost: list[str] = []
+    operations.decompress(bad, tmp_path / "o.npy", lost=lost)
+    left = np.delete(whole, slice(info.first, info.first + info.rows))
+    assert np.load(tmp_path / "o.npy").tolist() == left.tolist() and len(lost) == 1
+
+
+def test_what_is_left_of_a_damaged_table(tmp_path):
+    table = pa.table({"a": range(200_000), "s": [str(i % 9) for i in range(200_000)]})
+    bad, info = damaged(parquet(table, tmp_path, row_group_size=80_000), tmp_path)
+    lost: list[str] = []
+    operations.decompress(bad, tmp_path / "o.parquet", lost=lost)
+    left = pa.concat_tables([table[: info.first], table[info.first + info.rows :]])
+    assert pq.read_table(tmp_path / "o.parquet").equals(left) and len(lost) == 1
+
+
+@pytest.mark.parametrize("kind", ["columns.parquet", "arrays.npz", "lines.jsonl"])
+def test_damaged_archives_are_refused_in_words(kind, tmp_path):
+    """Bytes of a payload changed under a digest that is right: an error of ours, or other values."""
+    home = Path(__file__).parent / "golden" / "3.0"
+    operations.compress(home / kind, tmp_path / "t.aez")
+    with Archive(tmp_path / "t.aez") as archive:
+        header, block = archive.reader.header, archive.reader.block(0)
+        sections = archive.reader.sections
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        payload = bytearray(block.payload)
+        payload[rng.integers(len(payload))] ^= 1 << rng.integers(8)
+        with (tmp_path / "bad.aez").open("w+b") as file:
+            writer = Writer(file, header, sections)
+            writer.add(block.rows, b"", bytes(payload))
+            writer.finish({}, bytes(32))
+        for call in (
+            operations.verify,
+            lambda path: operations.decompress(path, tmp_path / "o", force=True),
+        ):
+            with contextlib.suppress(AetoolError):
+                call(tmp_path / "bad.aez")
+
+
+@pytest.mark.parametrize("change", [
+    {"dtype": "|S1000000000"}, {"shape": [1 << 40]}, {"shape": [5, 1 << 30]}, {"axes": [1]},
+])  # fmt: skip
+def test_a_header_of_arrays_that_claims_too_much_is_refused(change, tmp_path):
+    np.save(tmp_path / "t.npy", np.array([b"a", b"b"]))
+    operations.compress(tmp_path / "t.npy", tmp_path / "t.aez")
+    with Archive(tmp_path / "t.aez") as archive:
+        header, block = archive.reader.header, archive.reader.block(0)
+    header = {**header, "arrays": [{**header["arrays"][0], **change}]}
+    with (tmp_path / "bad.aez").open("w+b") as file:
+        writer = Writer(file, header, {})
+        writer.add(block.rows, block.content, block.payload)
+        writer.finish({}, bytes(32))
+    with pytest.raises(ArchiveError):
+        operations.decompress(tmp_path / "bad.aez", tmp_path / "o.npy")

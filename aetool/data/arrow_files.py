@@ -105,10 +105,26 @@ def as_arrow(data: pa.Table | pa.RecordBatch | pd.DataFrame) -> pa.Table:
         return pa.Table.from_batches([data])
     if isinstance(data, pa.Table):
         return data
+    names = [str(name) for name in data.columns]
+    if len(set(names)) < len(names):
+        return _of_places(data, names)
     try:
         return pa.Table.from_pandas(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"DataFrame: a column cannot be read: {_one_line(error)}") from None
+
+
+def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
+    """A DataFrame of which some columns have the same name."""
+    # what pandas notes of an index is told by names, which say nothing here
+    if list(frame.index) != list(range(len(frame))):
+        raise DataError(
+            "DataFrame: two columns have one name, and there is an index beside them; name them "
+            "apart, or use reset_index()"
+        )
+    by_place = frame.set_axis([str(place) for place in range(len(names))], axis=1)
+    table = as_arrow(by_place)
+    return table.rename_columns(names).replace_schema_metadata(None)
 
 
 def file_of(table: pa.Table) -> bytes:
@@ -134,7 +150,14 @@ def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFra
     """Batches as a DataFrame, index and dtypes as they were."""
     import pyarrow as pa
 
-    frame: pd.DataFrame = pa.Table.from_batches(list(batches), schema).to_pandas()
+    table = pa.Table.from_batches(list(batches), schema)
+    if len(set(schema.names)) == len(schema.names):
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
+    # Arrow tells pandas the types of columns by their names
+    places = [str(place) for place in range(len(schema.names))]
+    frame = table.replace_schema_metadata(None).rename_columns(places).to_pandas()
+    frame.columns = list(schema.names)
     return frame
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-COMPRESSED = (".gz", ".zst", ".xz")
 OWN = (b"\x89AEZ", b"PK\x03\x04")
 
 
@@ -125,8 +124,9 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
 
 def _unpacked(path: Path, name: str) -> files.Place:
     """Where the bytes of a file can be read at any place: of a compressed one a copy."""
-    if Path(name).suffix not in COMPRESSED:
-        return files.Place(path, name)
+    with path.open("rb") as file, sources.open_stream(path) as inside:
+        if file.read(8) == inside.read(8):
+            return files.Place(path, name)
     spool = files.new_spool()
     with sources.open_stream(path) as stream:
         shutil.copyfileobj(stream, spool, 1 << 20)

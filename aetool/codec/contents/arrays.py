@@ -243,14 +243,19 @@ class ArrayContent(Content):
     def pieces(
         self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
     ) -> Iterator[Rows]:
-        if archive.rows != self._rows_of_all() and not archive.lost:
-            raise archive.reader.damaged("its blocks have not the rows of its arrays")
+        self._check_rows(archive)
         whole = (first, last) == (0, archive.rows)
         if not whole and not self._has_rows():
             raise DataError(
                 f"{archive.reader.path}: holds arrays of different lengths: --rows cannot be used"
             )
         yield from super().pieces(archive, first, last, wanted)
+
+    def _check_rows(self, archive: Archive) -> None:
+        """ArchiveError unless blocks have as many rows as the arrays: before anything is made of
+        the size that the header claims."""
+        if archive.rows != self._rows_of_all() and not archive.lenient:
+            raise archive.reader.damaged("its blocks have not the rows of its arrays")
 
     def _has_rows(self) -> bool:
         """Whether the rows of the archive are those of its array, or of all of them."""
@@ -264,16 +269,20 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        self._check_rows(archive)
         pieces = archive.pieces(first, last, wanted)
         with array_files.written(file, self._format) as writer:
-            for member, parts in self._restored(pieces, last - first, archive.rows):
+            for member, parts in self._restored(archive, pieces, last - first):
                 writer.add(member, parts)
 
     def _restored(
-        self, pieces: Iterator[Rows], rows: int, all_rows: int
+        self, archive: Archive, pieces: Iterator[Rows], rows: int
     ) -> Iterator[tuple[Member, Iterator[Array]]]:
         """Each array with its parts in order; of all arrays but those of a table as they come."""
-        members = [self._member(tensor, rows, all_rows) for tensor in self.arrays]
+        if archive.lenient:
+            yield from self._recovered(pieces)
+            return
+        members = [self._member(tensor, rows, archive.rows) for tensor in self.arrays]
         if len(members) == 1:
             yield members[0], (values for piece in pieces for _, values in piece.parts)
             return
@@ -289,6 +298,20 @@ class ArrayContent(Content):
         for member, tensor in zip(members, self.arrays, strict=True):
             yield member, _taken(pieces, tensor.rows)
 
+    def _recovered(self, pieces: Iterator[Rows]) -> Iterator[tuple[Member, Iterator[Array]]]:
+        """Each array with the rows that are left of it."""
+        rows: list[list[Array]] = [[] for _ in self.arrays]
+        for piece in pieces:
+            for place, values in piece.parts:
+                rows[place].append(values)
+        for tensor, parts in zip(self.arrays, rows, strict=True):
+            left = sum(len(part) for part in parts)
+            shape = tensor.shape
+            if left != tensor.rows:
+                shape = (left, *tensor.row_shape)
+            dtype = np.dtype(tensor.dtype)
+            yield Member(tensor.name, dtype, shape, tensor.fortran, 0), iter(parts)
+
     def _member(self, tensor: Tensor, rows: int, all_rows: int) -> Member:
         shape = tensor.shape
         if rows != all_rows and shape:
@@ -297,9 +320,10 @@ class ArrayContent(Content):
         return Member(tensor.name, dtype, shape, tensor.fortran, 0)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame | Array | Json:
+        self._check_rows(archive)
         pieces = archive.pieces(first, last)
         arrays = {}
-        for member, parts in self._restored(pieces, last - first, archive.rows):
+        for member, parts in self._restored(archive, pieces, last - first):
             arrays[member.name] = array_files.gathered(member, parts)
         if self.joint:
             return array_files.frame_of(self._column_names(), list(arrays.values()))

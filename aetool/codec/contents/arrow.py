@@ -175,7 +175,10 @@ class ArrowContent(Content):
             schema = _part_of(schema, self.places(archive, wanted))
         pieces = archive.pieces(first, last, wanted)
         whole = (first, last) == (0, archive.rows) and not archive.lenient
-        arrow_files.write_table(file, schema, pieces, self._format, whole)
+        try:
+            arrow_files.write_table(file, schema, pieces, self._format, whole)
+        except NotImplementedError as error:  # Arrow's, for types that a kind of file has not
+            raise archive.reader.damaged(f"its schema cannot be written ({error})") from None
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         return arrow_files.frame_of(self.schema, archive.pieces(first, last))

@@ -26,9 +26,11 @@ from aetool.errors import ArchiveError
 Array = npt.NDArray[Any]
 DType = np.dtype[Any]
 MOST_VALUES = 1 << 23  # in one block
+MOST_BYTES = 1 << 26  # of values in one block, unless one alone is larger
 MOST_ROWS = 1 << 16  # in one block of a table
 MOST_COLUMNS = 4096
-SAMPLED = 1 << 16  # values by which layouts are compared
+SAMPLED = 1 << 18  # values from which layouts are compared
+SAMPLED_COLUMNS, SAMPLED_CELLS = 8, 1 << 14  # of those, as many as are coded
 LARGEST_SIDE = 1 << 40
 ALIKE = 64  # so many columns are of one kind: the plan of one serves its neighbours, too
 
@@ -163,7 +165,7 @@ def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
     bounded: the columns of a table have bounds of their own, and stay columns.
     """
     lead = lead_of(len(tensor.shape))
-    while prod(tensor.shape[lead:]) > MOST_VALUES:
+    while prod(tensor.shape[lead:]) > values_a_block(tensor):
         lead += 1
     tensor = replace(tensor, lead=lead, axes=())
     if bounded and tensor.bounds > 1:
@@ -176,7 +178,7 @@ def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
     # the middle is less likely to be empty than the beginning
     first = (tensor.rows - rows) // 2
     sample = rows_of(tensor, array, first, first + rows)
-    return min(tried, key=lambda one: _sampled_size(one, sample))
+    return min(tried, key=lambda one: _bytes_a_value(one, sample))
 
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
@@ -200,14 +202,17 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
     return fitting
 
 
-def _sampled_size(tensor: Tensor, sample: Array) -> int:
-    coded = encode(tensor, sample)
-    count = cells_of(tensor, len(sample))
+def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
+    """What a value takes, by a few neighbouring columns of the sample."""
+    flat = _columns_first(tensor, sample).reshape(tensor.columns, -1)
+    middle = max(0, tensor.columns - SAMPLED_COLUMNS) // 2
+    part = flat[middle : middle + SAMPLED_COLUMNS, :SAMPLED_CELLS]
+    as_table = replace(tensor, shape=part.T.shape, axes=(1,), lead=1)
+    coded = encode(as_table, part.T)
     # as it will be done, but with half of the looking
     quick = replace(planning.DEFAULT, sample=4096, second=4)
-    period = period_of(tensor)
-    _, payload, _ = blocks.encode(coded, count, {}, quick, period=period)
-    return len(payload)
+    _, payload, _ = blocks.encode(coded, part.shape[1], {}, quick, period=parts_of(tensor))
+    return len(payload) / max(1, part.size)
 
 
 def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
@@ -226,9 +231,15 @@ def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
     return folded[first - before : last - before]
 
 
+def values_a_block(tensor: Tensor) -> int:
+    """Values of a block at most: fewer of long strings."""
+    width = max(1, np.dtype(tensor.dtype).itemsize)
+    return max(1, min(MOST_VALUES, MOST_BYTES // width))
+
+
 def rows_a_block(tensor: Tensor) -> int:
     """Rows of a whole block."""
-    most = MOST_VALUES // max(1, prod(tensor.row_shape))
+    most = values_a_block(tensor) // max(1, prod(tensor.row_shape))
     if len(tensor.shape) <= 2:
         most = min(most, MOST_ROWS)
     return max(1, most)
@@ -413,6 +424,7 @@ def _code_points(found: cells.CellColumn) -> tuple[Array, Array]:
 
 def _padded(units: Array, length: Array, dtype: DType) -> Array:
     """Fixed-width strings of so many bytes or code points each."""
+    limits.check_text(len(length) * dtype.itemsize)
     width = dtype.itemsize // units.dtype.itemsize
     if len(length) and int(length.max()) > width:
         raise ArchiveError("damaged: a string is longer than its type")
