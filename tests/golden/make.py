@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 from aetool import bundle as bundles
@@ -39,6 +41,48 @@ def table():
     })  # fmt: skip
     frame.loc[::50, "temp"] = np.nan
     return frame
+
+
+def columns():
+    """An Arrow table of every kind of type, gaps and NaN among them."""
+    rng = np.random.default_rng(4)
+    gaps = rng.random(60) < 0.2
+    levels = pa.array(["lo", "hi", "never"])
+    named = {
+        "i": pa.array(rng.integers(0, 9, 60), mask=gaps),
+        "u": pa.array(rng.integers(0, 2**64, 60, np.uint64)),
+        "f": pa.array(np.where(gaps, np.nan, rng.normal(size=60).round(2)), mask=gaps[::-1]),
+        "h": pa.array(rng.normal(size=60).astype(np.float16)),
+        "b": pa.array(gaps, mask=gaps[::-1]),
+        "t": pa.array(rng.integers(0, 9, 60) * 3_600_000, pa.timestamp("ms", "UTC")),
+        "s": pa.array([f"n{i % 7}" for i in range(60)], pa.large_string(), mask=gaps),
+        "x": pa.array([bytes([i, 255]) for i in range(60)], pa.binary(2)),
+        "d": pa.array([f"{i}1234567890123456789.{i:02d}" for i in range(60)]).cast(pa.decimal128(38, 2)),
+        "c": pa.DictionaryArray.from_arrays(pa.array(rng.integers(0, 2, 60), pa.int8()), levels),
+        "n": pa.nulls(60),
+    }  # fmt: skip
+    return pa.table(named, metadata={"made": "by hand"})
+
+
+def arrays():
+    """Arrays of several types, shapes and orders."""
+    rng = np.random.default_rng(5)
+    return {
+        "volume": rng.integers(-300, 300, (4, 5, 6)).astype(">i2"),
+        "z": (rng.normal(size=(9, 3)) + 1j * rng.normal(size=(9, 3))).round(1),
+        "order": np.asfortranarray(rng.normal(size=(5, 4)).astype(np.float32)),
+        "when": np.array(["2020-01-01", "NaT", "2021-06-01"], "M8[s]"),
+        "who": np.array(["ann", "\u00e9", ""]),
+        "raw": np.array([b"a", b"bc\0d"]),
+        "one": np.int64(-(2**63)),
+        "none": np.zeros((3, 0)),
+    }
+
+
+LINES = (
+    '{"id": 1, "tags": ["a", "b"], "v": 1.50}\n{"id": 2, "tags": [], "v": null}\n'
+    '{"id": 3, "tags": ["\\ud800", "c"], "v": 1E5}\n' * 9 + '{"id":4}\r\nno json'
+)
 
 
 def pictures(folder):
@@ -114,6 +158,9 @@ def main():
     rng = np.random.default_rng(3)
     np.save(HOME / "pictures.npy", rng.integers(0, 9, (4, 6, 5)).astype(np.uint8))
     pictures(HOME / "folder")
+    pq.write_table(columns(), HOME / "columns.parquet")
+    np.savez(HOME / "arrays.npz", **arrays())
+    (HOME / "lines.jsonl").write_bytes(LINES.encode())
     model = operations.fit(HOME / "table.csv", FitOptions(codec=True, students=True))
     needed = {n: g for n, g in model.graphs.items() if n not in ("score.onnx", bundles.SAMPLING)}
     model = dataclasses.replace(model, graphs=needed)
@@ -127,6 +174,9 @@ def main():
         ("wide", "wide.csv", None, {}),
         ("blocks", "table.csv", None, {"effort": SMALL_BLOCKS}),
         ("typed", "table.parquet", None, {}),
+        ("columns", "columns.parquet", None, {}),
+        ("arrays", "arrays.npz", None, {}),
+        ("lines", "lines.jsonl", None, {}),
         ("bounded", "table.csv", None, {"max_error": {"": "5%"}}),
         ("bytes", "table.parquet", None, {"keep_files": True}),
         ("pictures", "pictures.npy", None, {}),
