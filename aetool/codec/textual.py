@@ -33,6 +33,7 @@ Meta = dict[str, Any]
 LONGEST_NUMBER = 400  # bytes of one that is read digit by digit
 NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 FINE_ENOUGH = 64  # units of the last decimal in a bound: rounding loses at most 1 in so many of it
+LOOKED_AT = 256  # cells that are no plain numbers, before all are read as long ones
 LARGEST_ALLOWED = 1 << 61
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
@@ -289,6 +290,10 @@ class _Rounded:
 def _long_numbers(text: _Text, rows: Int, affixes: tuple[bytes, bytes]) -> dict[int, Fraction]:
     """Numbers that are too long for 64 bits, or have exponents, by their rows."""
     numbers: dict[int, Fraction] = {}
+    # columns of words are the rule here, and are not worth reading cell by cell
+    some = rows[:: max(1, len(rows) // LOOKED_AT)]
+    if all(exact_number(cell, *affixes) is None for cell in text.cells(some)):
+        return numbers
     for row, cell in zip(rows.tolist(), text.cells(rows), strict=True):
         number = exact_number(cell, *affixes)
         if number is not None:
