@@ -306,7 +306,7 @@ def test_a_bound_holds_on_what_is_written(bound, cells):
     seen = {}
     layout = records.Layout(Rule(), ["a"])
     records.ranges(piece, layout, seen)
-    bounds = texts.allowed({"": bound}, ["a"], seen)
+    bounds = {"a": texts.allowed_by_place({"": bound}, ["a"], [seen["a"]])[0]}
     made = records.encode(piece, records.Layout(Rule(), ["a"], bounds=bounds, exact=False))
     assert text_of(made[0]) == made[0].restored
     out = made[0].restored.decode().split()
