@@ -94,10 +94,10 @@ def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
     """The bytes of a file, or of what can be read once; None if they are more than `most`."""
     path = Path(data)
     there = looked_up(path)
+    once = there is not None and not stat.S_ISREG(there.st_mode)
+    place = place_of(data) if once or os.fspath(data) == "-" else Place(path, os.fspath(data))
     try:
-        if there is not None and not stat.S_ISREG(there.st_mode):
-            path = place_of(data).path
-        with path.open("rb") as stream:
+        with place.path.open("rb") as stream:
             content = stream.read(most + 1)
     except OSError as error:
         raise DataError(f"{os.fspath(data)}: {error.strerror or error}") from None
@@ -121,6 +121,21 @@ def path_of(file: BinaryIO) -> Path:
 
 def _read_to_end(stream: BinaryIO, name: str) -> Place:
     spool = new_spool()
+    try:
+        size = _fill(spool, stream, name)
+    except BaseException:
+        spool.close()
+        raise
+    if not size:
+        spool.close()
+        raise DataError(f"{name}: is empty: nothing came through it")
+    place = Place(path_of(spool), name, spool)
+    weakref.finalize(place, spool.close)
+    return place
+
+
+def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> int:
+    """Copy a stream to its end; how many bytes there were."""
     size = 0
     while piece := stream.read(PIECE):
         size += len(piece)
@@ -130,8 +145,4 @@ def _read_to_end(stream: BinaryIO, name: str) -> Place:
             raise DataError(f"{name}: the temporary folder is full; write it to a file first")
         spool.write(piece)
     spool.flush()
-    if not size:
-        raise DataError(f"{name}: is empty: nothing came through it")
-    place = Place(path_of(spool), name, spool)
-    weakref.finalize(place, spool.close)
-    return place
+    return size
