@@ -56,9 +56,13 @@ def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
             _check_replaceable(target, resolved, replaced, force)
         wrapper = resolved.parent / new_name(resolved)
         wrapper.mkdir(0o700)
+        try:
+            lock = os.open(wrapper, os.O_RDONLY)
+        except OSError:
+            wrapper.rmdir()
+            raise
     except OSError as error:
         raise DataError(f"{target.parent}: cannot write here: {error.strerror or error}") from None
-    lock = os.open(wrapper, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         tree = wrapper / TREE
@@ -131,11 +135,16 @@ def _check_replaceable(target: Path, resolved: Path, replaced: os.stat_result, f
 def _files_in(tree: Path) -> Files:
     """What is in a folder: files, and folders with a / behind their names."""
     found: Files = set()
-    for folder, folders, files in os.walk(tree):
+    # a list that is cut short would have the old files take the place of the new ones
+    for folder, folders, files in os.walk(tree, onerror=_raise):
         inside = Path(folder).relative_to(tree)
         found.update((inside / name).as_posix() for name in files)
         found.update((inside / name).as_posix() + "/" for name in folders)
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _keep_others(old: Path, new: Path, shown: Path) -> None:

@@ -1,0 +1,221 @@
+"""A folder that is replaced is the old one or the new one, whole, whatever happens and whenever: by
+kills at forced and at random instants, and by an error at the n-th call of the system for every n.
+Where two names cannot be exchanged, the next run, or the next reader, makes it so."""
+
+import errno
+import os
+import random
+import signal
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aetool import operations
+from aetool.data.sources import open_source
+from aetool.errors import AetoolError
+from aetool.files import new_folder, repair, trees
+
+CALLS = ("mkdir", "link", "open", "fsync", "rename", "chmod", "scandir", "unlink", "rmdir")
+
+
+@pytest.fixture
+def place(tmp_path):
+    """An archive of a folder, and an old folder with files of the same names and others."""
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    for number, name in enumerate(("x.png", "sub/y.png")):
+        pixels = np.random.default_rng(number).integers(0, 255, (6, 6)).astype(np.uint8)
+        Image.fromarray(pixels).save(source / name)
+    (source / "a.txt").write_text("new")
+    operations.compress(source, tmp_path / "p.aez")
+    return tmp_path
+
+
+def old_folder(target):
+    (target / "sub" / "own").mkdir(parents=True)
+    (target / "a.txt").write_text("old")
+    (target / "thesis.txt").write_text("thesis")
+    (target / "sub" / "own" / "z").write_text("z")
+
+
+def held(folder):
+    """Every file of a folder with its bytes; None if there is no folder."""
+    if not folder.exists():
+        return None
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def outcomes(place):
+    """What target holds before and after, with others in it and without."""
+    target = place / "target"
+    operations.decompress(place / "p.aez", target)
+    brought = held(target)
+    trees.shutil.rmtree(target)
+    old_folder(target)
+    before = held(target)
+    operations.decompress(place / "p.aez", target, force=True)
+    after = held(target)
+    assert after == before | brought
+    trees.shutil.rmtree(target)
+    return before, after, brought
+
+
+def strays(place):
+    return {path.name for path in place.iterdir()} - {"source", "p.aez", "target"}
+
+
+def killed(last, work):
+    """Runs work in a process that kills itself at its so-manieth call; the calls made, if it lives
+    (last = 0), or None."""
+    ends = os.pipe()
+    child = os.fork()
+    if not child:
+        calls = 0
+
+        def count(*_):
+            nonlocal calls
+            calls += 1
+            if calls == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.setprofile(count)
+            work()
+            sys.setprofile(None)
+            os.write(ends[1], str(calls).encode())
+        finally:
+            os._exit(0)
+    os.close(ends[1])
+    with os.fdopen(ends[0], "rb") as said:
+        answer = said.read()
+    _, status = os.waitpid(child, 0)
+    assert bool(answer) == (not os.WIFSIGNALED(status))
+    return int(answer) if answer else None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("exchanged", [True, False])
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("times", [24, pytest.param(500, marks=pytest.mark.long)])
+def test_a_kill_leaves_the_old_folder_or_the_new_one(place, monkeypatch, exchanged, exists, times):
+    target = place / "target"
+    before, after, brought = outcomes(place)
+    if not exchanged:
+        monkeypatch.setattr(trees, "exchange", lambda one, other: False)
+    expected = after if exists else brought
+
+    def work():
+        operations.decompress(place / "p.aez", target, force=True)
+
+    if exists:
+        old_folder(target)
+    calls = killed(0, work)
+    assert held(target) == expected and not strays(place)
+    rng = random.Random(times)
+    seen = set()
+    for i in range(times):
+        trees.shutil.rmtree(target, ignore_errors=True)
+        if exists:
+            old_folder(target)
+        # two of three in the last steps, where names change
+        last = calls - rng.randrange(500) if i % 3 else rng.randrange(1, calls)
+        if killed(last, work) is not None:
+            continue
+        if exchanged and exists:
+            assert held(target) in (before, after), "at every instant"
+        elif not target.exists() and exists:
+            # between two steps: a reader finds the folder again
+            assert open_source(target).count == 2
+        repair(target)
+        assert held(target) in ((before, after) if exists else (None, brought))
+        assert not strays(place)
+        seen.add(held(target) == expected)
+        work()
+        assert held(target) == expected and not strays(place)
+    assert seen == {True, False} or times < 100
+
+
+@pytest.mark.parametrize(
+    ("call", "exchanged"),
+    [
+        *((call, True) for call in (*CALLS, "exchange", "syncfs")),
+        ("rename", False),
+        ("rmdir", False),
+    ],
+)
+def test_an_error_at_any_call_leaves_the_old_folder_or_the_new_one(
+    place, monkeypatch, call, exchanged
+):
+    target = place / "target"
+    before, after, _ = outcomes(place)
+    archive = place / "p.aez"
+    if not exchanged:
+        monkeypatch.setattr(trees, "exchange", lambda one, other: False)
+    home = {"exchange": trees, "syncfs": trees}.get(call, os)
+    name = {"syncfs": "_sync_all"}.get(call, call)
+    plain = getattr(home, name)
+    failures = 0
+    for n in range(1, 200):
+        trees.shutil.rmtree(target, ignore_errors=True)
+        old_folder(target)
+        seen = 0
+
+        def fails(*given, **more):
+            nonlocal seen
+            seen += 1
+            if seen == n:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return plain(*given, **more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(home, name, fails)
+            try:
+                operations.decompress(archive, target, force=True)
+                broken = False
+            except AetoolError as error:
+                assert "Input/output error" in str(error)
+                broken = True
+        failures += broken
+        assert held(target) in ((before, after) if broken else (after,)), (call, n)
+        repair(target)
+        assert held(target) in ((before, after) if broken else (after,)), (call, n)
+        assert not strays(place), (call, n)
+        if seen < n:
+            break
+    assert seen < n
+    assert failures or call in ("scandir", "exchange", "rmdir", "unlink")
+
+
+def test_what_comes_while_it_is_replaced_is_kept(place):
+    """A file that appears, and one that is saved anew, after the new folder was filled."""
+    target = place / "target"
+    old_folder(target)
+    plain = trees._put_in_place
+
+    def meddled(wrapper, resolved):
+        (target / "late.txt").write_text("late")
+        (target / "saved").write_text("saved")
+        (target / "saved").replace(target / "thesis.txt")
+        plain(wrapper, resolved)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trees, "_put_in_place", meddled)
+        operations.decompress(place / "p.aez", target, force=True)
+    found = held(target)
+    assert found["late.txt"] == b"late" and found["thesis.txt"] == b"saved"
+    assert found["a.txt"] == b"new" and not strays(place)
+
+
+def test_a_writer_that_lives_is_left_alone(place):
+    target = place / "target"
+    with new_folder(target) as one:
+        (one / "slow.txt").write_text("slow")
+        repair(target)
+        operations.decompress(place / "p.aez", target)
+        assert (one / "slow.txt").exists()
+        trees.shutil.rmtree(target)
+    assert held(target) == {"slow.txt": b"slow"} and not strays(place)
