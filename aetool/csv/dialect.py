@@ -15,7 +15,7 @@ SAMPLE = 65536  # characters by which delimiters are judged
 SAMPLE_RECORDS = 200
 DELIMITERS = ",\t;|"
 FEW_STRANGE = 4  # characters, which the shortest text may have
-MOST_STRANGE = 0.1  # of the characters, before a file with zeros in it is binary
+MOST_STRANGE = 0.05  # of the characters, before a file with zeros in it is binary
 LEAST_BY_BLANKS = 3  # fields of a record, before blanks are what parts them
 LEAST_REGULAR = 0.9  # of the records have as many fields as the first
 
@@ -79,8 +79,8 @@ def sniff(head: bytes, name: str, delimiter: str | None = None) -> Dialect:
 
 
 def _binary(text: str) -> bool:
-    """Whether more of this is what text does not hold than a few stray characters."""
-    strange = sum(c == "\ufffd" or (c < " " and c not in "\t\r\n\f\v") for c in text)
+    """Whether more of this is control characters than a few stray ones."""
+    strange = sum(c < " " and c not in "\t\r\n\f\v" for c in text)
     return strange > max(FEW_STRANGE, MOST_STRANGE * len(text))
 
 
