@@ -138,8 +138,10 @@ def from_bytes(data: bytes, name: str) -> Bundle:
         graphs = {path.removeprefix(_MEMBER): content for path, content in members.items()}
         bundle = _rebuild(manifest, graphs, name)
         canonical_bytes = bundle.to_bytes() == data
-    except AetoolError:
-        raise
+    except AetoolError as error:
+        if str(error).startswith(name):
+            raise
+        raise BundleError(f"{name}: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
     if not canonical_bytes:

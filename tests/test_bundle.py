@@ -1,10 +1,12 @@
 """A bundle is exactly what was saved, and carries nothing that could harm."""
 
+import copy
 import io
 import zipfile
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -195,3 +197,52 @@ def test_json_is_canonical():
     for raw in (b'{"a":1,"a":2}', b'{ "a":1}', b"[NaN]", b'{"b":1,"a":2}', b"[" * 100_000):
         with pytest.raises(ValueError):
             parse_canonical(raw)
+
+
+SEALED_ANEW = [
+    (("schema", "columns", 0, "low"), "x"),
+    (("schema", "columns", 0, "low"), []),
+    (("schema", "columns", 0, "low"), 1e300),
+    (("schema", "columns", 0, "decimals"), -1),
+    (("schema", "columns", 0, "decimals"), 0.5),
+    (("schema", "columns", 0, "curved"), 7),
+    (("schema", "columns", 0, "kind"), "matrix"),
+    (("schema", "columns", 1, "levels"), {"a": 1}),
+    (("schema", "columns", 1, "levels"), [1, 2]),
+    (("schema", "columns", 2, "format"), "NaN"),
+    (("schema", "columns", 2, "format"), "ymd|-|T|hms|x||0"),
+    (("schema", "columns", 2, "high"), "late"),
+    (("schema", "columns", 2, "cycles"), True),
+    (("schema", "columns", 2, "cycles"), [0]),
+    (("schema",), [1]),
+    (("calibration", "scores"), "none"),
+    (("calibration", "tail"), [0, -1, 0]),
+    (("latent",), "many"),
+    (("params",), 3),
+]
+
+
+@pytest.fixture(scope="module")
+def three_kinds():
+    """A bundle of a number, a category and a date."""
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"a": rng.normal(size=200).round(2), "b": ["x", "y"] * 100, "t": days})
+    return operations.fit(frame, operations.FitOptions("pca"))
+
+
+@pytest.mark.parametrize("place, value", SEALED_ANEW)
+def test_what_was_changed_and_sealed_anew_is_refused_in_one_line(
+    three_kinds, tmp_path, run, place, value
+):
+    """Every hash and the canonical form are right; what the manifest says makes no sense."""
+    manifest = copy.deepcopy(three_kinds._manifest())
+    inner = manifest
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path = tmp_path / "m.aem"
+    path.write_bytes(bundles._pack(manifest, three_kinds.graphs))
+    done = run("verify", path)
+    assert done.status in (1, 2) and "Traceback" not in done.err
+    assert done.err.count("\n") == 1 and "m.aem" in done.err

@@ -52,6 +52,12 @@ def _formats(order: str, text: str) -> list[str]:
     return [head + "0", head + "1"]
 
 
+def is_format(fmt: object) -> bool:
+    """Whether this is a format that formats of dates are told by."""
+    parts = fmt.split("|") if isinstance(fmt, str) else []
+    return len(parts) == 7 and parts[0] in _PATTERNS and parts[4].isdecimal() and len(parts[4]) < 3
+
+
 def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
     swapped = {"dmy": "mdy", "mdy": "dmy"}[fmt[:3]] + fmt[3:]
     return bool(np.isfinite(parse(samples, swapped)).all())

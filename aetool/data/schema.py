@@ -17,6 +17,7 @@ from aetool.model import Float
 KINDS = ("number", "category", "date", "text", "skip")
 MAX_LEVELS = 254
 MOST_CONTEXT = 256  # rows
+MOST_DECIMALS = 400  # the smallest float has 324 before its first digit
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0
 HEAVY = 10.0  # robust deviations that one value in a thousand may reach before asinh is used
 FINENESS = 2.0**-10  # resolution of true floats, as a part of the robust range
@@ -400,15 +401,28 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
 
 def _validate(column: Column) -> None:
     """ValueError if a stored column could not have come from infer."""
-    numeric = (column.resolution, column.center, column.spread, column.mean, column.deviation)
+    sizes = (column.resolution, column.spread, column.deviation)
+    numeric = (*sizes, column.center, column.mean, column.low, column.high, *column.cycles)
+    words = (column.name, column.token, *column.levels)
+    flags = (column.gaps, column.curved, column.others)
     sane = (
-        isinstance(column.name, str)
-        and column.kind in KINDS
-        and all(isinstance(v, int | float) and np.isfinite(v) for v in numeric)
-        and min(column.resolution, column.spread, column.deviation) > 0
-        and len(column.levels) <= MAX_LEVELS
-        and all(isinstance(v, str) for v in column.levels)
-        and len(set(column.levels)) == len(column.levels)
+        column.kind in KINDS
+        and all(isinstance(v, str) for v in words)
+        and all(isinstance(v, bool) for v in flags)
+        and all(type(v) in (int, float) and np.isfinite(v) for v in numeric)
+        and min(sizes) > 0
+        and all(period > 0 for period in column.cycles)
+        and column.low <= column.high
+        and isinstance(column.levels, tuple)
+        and isinstance(column.cycles, tuple)
+        and isinstance(column.dtype, str | None)
+        and _decimals_make_sense(column.decimals)
+        and len(set(column.levels)) == len(column.levels) <= MAX_LEVELS
+        and (column.format is None or dates.is_format(column.format))
     )
     if not sane:
         raise ValueError(f"column {column.name!r} is not valid")
+
+
+def _decimals_make_sense(decimals: int | None) -> bool:
+    return decimals is None or (type(decimals) is int and 0 <= decimals <= MOST_DECIMALS)
