@@ -379,3 +379,14 @@ def test_hostile_headers_and_footers_with_right_seals(pair, number, tmp_path):
         except AetoolError:
             continue
         assert out.read_bytes() == text.encode(), json.dumps([described, facts])[:300]
+
+
+def test_records_that_stood_behind_the_end_of_a_file_that_was_cut_are_told(tmp_path, run):
+    source, archive = tmp_path / "t.csv", tmp_path / "t.aez"
+    rng = np.random.default_rng(0)
+    source.write_text("a\n" + "\n".join(map(str, rng.integers(0, 10**15, 60_000))) + "\n")
+    assert run("compress", source, "-o", archive).status == 0
+    content = archive.read_bytes()
+    archive.write_bytes(content[: len(content) // 2])
+    done = run("decompress", archive, "-o", tmp_path / "back.csv", "--recover")
+    assert done.status == 1 and "all records behind record 0" in done.err

@@ -367,3 +367,20 @@ def test_two_writers_of_one_name_do_not_meet(tmp_path):
         file.write(b"late")
         (tmp_path / "u").write_bytes(b"first")
     assert (tmp_path / "u").read_bytes() == b"first"
+
+
+def test_what_is_read_is_never_replaced(tmp_path, run):
+    source, archive = tmp_path / "t.csv", tmp_path / "t.aez"
+    text = "a,b\n" + "".join(f"{i % 7},{i % 5}\n" for i in range(300))
+    source.write_text(text)
+    link = tmp_path / "link.csv"
+    link.symlink_to(source)
+    for command in ("compress", "detect", "fit"):
+        for target in (source, link):
+            done = run(command, source, "-o", target, "-f")
+            assert done.status == 2 and "is the file that is read" in done.err
+            assert source.read_text() == text
+    assert run("compress", source, "-o", archive).status == 0
+    before = archive.read_bytes()
+    assert run("decompress", archive, "-o", archive, "-f").status == 2
+    assert archive.read_bytes() == before

@@ -184,3 +184,10 @@ def test_a_signal_ends_a_command_as_interrupted(tmp_path, name):
     assert process.returncode == 128 + number and said.strip().count(b"\n") == 0
     assert b"nothing was written" in said
     assert list(scratch.iterdir()) == [] and not (tmp_path / "x.aez").exists()
+
+
+def test_without_a_command_the_help_is_shown_line_by_line(run):
+    done = run()
+    assert done.status == 2
+    assert done.err.splitlines()[0].startswith("Usage: aetool") and "\\n" not in done.err
+    assert len(done.err.splitlines()) > 10

@@ -121,6 +121,9 @@ def _status(arguments: list[str]) -> int:
 
 def _say_usage(error: click.ClickException) -> None:
     """What click has to say of a command line, as click says it."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        terminal.say(*error.format_message().splitlines(), err=True)
+        return
     context = getattr(error, "ctx", None)
     if context is not None:
         hint = f"{context.command_path} {context.help_option_names[0]}"

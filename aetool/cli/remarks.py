@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-FIDELITY = {"values": "lossless by value", "pixels": "lossless by pixel"}  # else as it is
+FIDELITY = {
+    "values": "lossless by value",
+    "pixels": "lossless: pictures by pixel, other files by byte",
+}  # else as it is
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 
 

@@ -514,6 +514,8 @@ class Reader:
             missing = [info for info in every if info.number not in found]
         for info in missing:
             self.lost.append(lost_records(info.first, info.rows))
+        if every is None:  # how many there were is told by the footer alone
+            self.lost.append(f"all records behind record {self.rows}, if there were any")
 
     def _gaps(self) -> list[BlockInfo]:
         """Rows between the blocks that are there."""

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from aetool.errors import DataError
 from aetool.files.attributes import Attributes, hand_on, looked_up
-from aetool.files.spools import OPEN_FILES, PIECE, new_spool
+from aetool.files.spools import OPEN_FILES, PIECE, is_read, new_spool
 
 # What open files of this process are called, by the system's own links to them.
 STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -54,6 +54,8 @@ def atomic(
         return
     if there is not None and not force:
         raise _exists(target)
+    if there is not None and is_read(there):
+        raise DataError(f"{target}: is the file that is read; name another one with -o")
     with _replacing(target, force, source, there) as file:
         yield file
 

@@ -66,7 +66,11 @@ def place_of(data: str | os.PathLike[str]) -> Place:
         if there is None:
             raise DataError(f"{name}: no such file")
         if stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode):
-            return Place(Path(name), name)
+            place = Place(Path(name), name)
+            noted = _spooled.get()
+            if noted is not None:
+                noted[there.st_dev, there.st_ino] = place
+            return place
         if name not in STANDARD_INPUT:
             key = there.st_dev, there.st_ino
     known = _spooled.get()
@@ -79,6 +83,12 @@ def place_of(data: str | os.PathLike[str]) -> Place:
     if known is not None:
         known[key] = place
     return place
+
+
+def is_read(there: os.stat_result) -> bool:
+    """Whether this file, or this folder, is what the command reads."""
+    known = _spooled.get()
+    return known is not None and (there.st_dev, there.st_ino) in known
 
 
 def _read_once(name: str) -> Place:
