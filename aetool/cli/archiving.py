@@ -11,6 +11,7 @@ from aetool.cli import options, remarks, say_error, terminal
 from aetool.errors import AetoolError, ParamError
 
 FEW = 8  # names of files that are said
+MOST_DIGITS = 18  # of the number of a row
 
 
 @click.command()
@@ -194,7 +195,8 @@ def _rows(text: str | None) -> tuple[int, int | None] | None:
         return None
     first, sign, last = (part.strip() for part in text.partition(":"))
     last = last if sign else first
-    numbers = [int(part) for part in (first, last) if part.isascii() and part.isdigit()]
+    short = [part for part in (first, last) if len(part) <= MOST_DIGITS]
+    numbers = [int(part) for part in short if part.isascii() and part.isdigit()]
     written = [part for part in (first, last) if part]
     if not written or len(numbers) < len(written) or 0 in numbers or numbers != sorted(numbers):
         raise ParamError(

@@ -77,8 +77,17 @@ def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
 def names(items: tuple[str, ...]) -> list[str]:
     """Comma-separated, repeatable names as one list; a name with a comma stands in quotes."""
     import csv
+    import io
 
-    return [name for item in items for row in csv.reader([item]) for name in row if name]
+    found = []
+    for item in items:
+        try:
+            # a quoted name may hold the end of a line
+            for row in csv.reader(io.StringIO(item, newline=""), strict=True):
+                found += [name for name in row if name]
+        except csv.Error as error:
+            raise ParamError(f"{item!r} are no names with commas between them: {error}") from None
+    return found
 
 
 def fit_options(given: Mapping[str, Any]) -> FitOptions:

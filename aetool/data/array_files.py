@@ -50,6 +50,11 @@ class Member:
         return prod(self.shape) * self.dtype.itemsize
 
 
+MOST_AXES = 32
+MOST_VALUES = 1 << 56  # beside axes of length 0
+MOST_EMPTY = 1 << 24  # values that take no bytes
+
+
 class ArrayFile:
     """An .npy file, or an .npz with its arrays in their order."""
 
@@ -121,6 +126,9 @@ def _member(file: IO[bytes], name: str, size: int, squeezed: bool = False) -> Me
     shape, fortran, dtype = read[version](file)
     if dtype.hasobject:
         raise UnsuitedError(f"array '{name}' holds Python objects")
+    values = prod(size for size in shape if size)
+    if len(shape) > MOST_AXES or values >= (MOST_VALUES if dtype.itemsize else MOST_EMPTY):
+        raise UnsuitedError(f"array '{name}' has a shape that no array can have")
     member = Member(name, dtype, tuple(map(int, shape)), bool(fortran), file.tell(), squeezed)
     if member.offset + member.size != size or size > MAX_ARRAY:
         raise UnsuitedError(
@@ -185,7 +193,7 @@ def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
     if member.fortran:
         # the last axis is outermost in the file: all rows must be there first
         whole = gathered(member, parts)
-        parts = (column for column in whole.T)
+        parts = iter(whole.T) if whole.ndim else iter([whole])
     for part in parts:
         file.write(np.ascontiguousarray(part, member.dtype).tobytes())
 

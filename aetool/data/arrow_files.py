@@ -254,6 +254,8 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
 
     with pa.memory_map(str(path)) as mapped:
         file = pa.ipc.open_file(mapped)
+        if getattr(file, "metadata", None):
+            raise UnsuitedError("it has metadata beside its schema's")
         rows, raw = [], 0
         for number in range(file.num_record_batches):
             batch, metadata = file.get_batch_with_custom_metadata(number)

@@ -21,6 +21,8 @@ BATCH = 512
 MAX_SIDE, MAX_PIXELS = 4096, 1 << 22
 ENLARGED = 64  # pixels that a picture of a contact sheet has at most by being enlarged
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm")
+PLAINLY_WRITTEN = ("PPM", "BMP")  # their bytes follow from their pixels
+CHANGING = {"transparency", "icc_profile", "gamma", "chromaticity"}  # how pixels are to be seen
 IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
 
@@ -196,11 +198,18 @@ def plain_picture(path: Path) -> PlainPicture | None:
         with Image.open(path) as picture:
             plain = picture.mode in PLAIN.get(picture.format or "", ())
             plain = plain and getattr(picture, "n_frames", 1) == 1 and not picture.getexif()
-            plain = plain and "transparency" not in picture.info
+            plain = plain and not CHANGING & picture.info.keys()
             if not plain or picture.width * picture.height > MAX_PIXELS:
                 return None
             pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
             pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+            if picture.format in PLAINLY_WRITTEN:
+                # what a file says beside its pixels (the largest value, a resolution, a second
+                # picture) would be lost: then writing it again gives other bytes
+                again = io.BytesIO()
+                picture.save(again, picture.format)
+                if again.getvalue() != path.read_bytes():
+                    return None
             return PlainPicture(str(picture.format), picture.mode, pixels)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return None  # kept as the bytes it is

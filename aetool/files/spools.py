@@ -60,6 +60,8 @@ def place_of(data: str | os.PathLike[str]) -> Place:
     there is nothing at the path, or nothing came.
     """
     name = os.fspath(data)
+    if not name:
+        raise DataError("the name of a file is empty")
     key: Key = "-"
     if name != "-":
         there = looked_up(Path(name))

@@ -15,6 +15,8 @@ from aetool.csv.fields import fields
 from aetool.data import sources
 from aetool.errors import ParamError
 
+MOST_DIGITS = 400  # of an error, and the most that its exponent may be: as of the largest floats
+
 
 def pieces_of(source: sources.CsvSource, size: int) -> Iterator[bytes]:
     """What stands before the first record (a byte-order mark, blank lines, the header record), then
@@ -53,6 +55,9 @@ def allowed_by_place(
 def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
     """An error, or a part in % of the range between two numbers."""
     try:
+        mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
+        if len(mantissa) > MOST_DIGITS or abs(int(exponent or 0)) > MOST_DIGITS:
+            raise ValueError(asked)
         value = Fraction(asked.removesuffix("%"))
     except (ValueError, ZeroDivisionError):
         raise ParamError(f"--max-error {asked}: write a number such as 0.5 or 1%") from None
