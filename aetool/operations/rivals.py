@@ -224,8 +224,11 @@ def _narrower(job: LossyJob, options: CompressOptions, rival: Rival, scratch: Bi
         lambda o: exact_job.job_of(job.source, o, bounds=bounds), options, 1, 0, scratch
     )
     names = {theirs: ours for ours, theirs in _names_in_archive(job).items()}
-    worse = any(other.squares.get(name, 0.0) > job.squares[names[name]] for name in bounds)
-    if worse or other.size >= rival.size:
+    for name in bounds:
+        square = other.squares.get(name, 0.0)
+        if square > job.squares[names[name]]:
+            return rival
+    if other.size >= rival.size:
         return rival
     other.bounds = bounds
     return other
