@@ -76,7 +76,7 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
                 *encode(piece[middle:], layout, hints),
             ]
         as_it_is = plain.packed(piece, len(piece), layout.effort.quick) or blobs.pack(piece)
-        return [_as_bytes(as_it_is, len(found), layout)]
+        return [_as_bytes(as_it_is, found, layout)]
     words, tails = _line_ends(found, layout)
     coded = _columns(found, layout, own="own" in words) + tails
     encoded = _block(coded, len(found), words, layout, hints)
@@ -94,7 +94,7 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
         whole = plain.packed(text, len(encoded.payload), layout.effort.quick)
         if whole is None:
             continue
-        alone = _as_bytes(whole, len(found), layout)
+        alone = _as_bytes(whole, found, layout)
         # the plans that were found still are hints for the block after this one
         encoded = dataclasses.replace(alone, hints=encoded.hints)
         if text is not piece:
@@ -102,11 +102,14 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     return [encoded]
 
 
-def _as_bytes(whole: bytes, rows: int, layout: Layout) -> Encoded:
+def _as_bytes(whole: bytes, found: Fields, layout: Layout) -> Encoded:
     """A block that keeps its text as it is, squeezed as blobs.pack does."""
     coded = [Coded({"k": "bytes"}, [], [whole])]
     alone: Words = {"own": 1} if layout.shared else {}
-    return _block(coded, rows, alone, layout, NO_HINTS)
+    usual = found.usual_end("\n")
+    if usual != "\n":  # columns that are taken out of it end as its records do
+        alone["e"] = usual
+    return _block(coded, len(found), alone, layout, NO_HINTS)
 
 
 def _line_ends(found: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
