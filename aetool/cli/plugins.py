@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import time
 from pathlib import Path
@@ -63,7 +64,8 @@ def check(name: str) -> int:
             terminal.say(kind)
         started = time.monotonic()
         try:
-            case.run()
+            # each check reads and writes files of its own, as a command of its own would
+            contextvars.Context().run(case.run)
         except Exception as error:  # a check may fail in any way its plugin does
             failed += 1
             found = str(error) if isinstance(error, AssertionError) else _told(error)
