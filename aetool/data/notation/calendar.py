@@ -1,0 +1,50 @@
+"""Days of the proleptic Gregorian calendar, counted from 1970-01-01, by arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aetool.data.table import Mask
+from aetool.model import Int
+
+MONTHS, DAYS = "datetime64[M]", "datetime64[D]"  # numpy's own counts from 1970
+
+
+def days_of(year: Int, month: Int, day: Int) -> Int:
+    """Days since 1970-01-01; a day behind the end of its month is one of the next."""
+    first_day = _days_before(_months(year, month))
+    return first_day + day - 1
+
+
+def civil(days: Int) -> tuple[Int, Int, Int]:
+    """Year, month and day of days since 1970-01-01."""
+    months = days.astype(DAYS).astype(MONTHS).astype(np.int64)
+    years, month = np.divmod(months, 12)
+    day = days - _days_before(months)
+    return years + 1970, month + 1, day + 1
+
+
+def are_days(year: Int, month: Int, day: Int) -> Mask:
+    """(n,), where there is such a day, from year 1 to 9999."""
+    possible = year >= 1
+    possible &= year <= 9999
+    possible &= month >= 1
+    possible &= month <= 12
+    sane_year = np.where(possible, year, 1970)
+    sane_month = np.where(possible, month, 1)
+    months = _months(sane_year, sane_month)
+    days_in_month = _days_before(months + 1) - _days_before(months)
+    possible &= day >= 1
+    possible &= day <= days_in_month
+    return possible
+
+
+def _months(year: Int, month: Int) -> Int:
+    """Months since 1970-01."""
+    years = year - 1970
+    return years * 12 + month - 1
+
+
+def _days_before(months: Int) -> Int:
+    """Days from 1970-01-01 to the first of these months since 1970-01."""
+    return np.asarray(months.astype(MONTHS).astype(DAYS).astype(np.int64))

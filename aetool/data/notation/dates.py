@@ -1,0 +1,525 @@
+"""Columns of dates: evidence of how they are written, the decision, and every cell read by it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data.notation import moments, scanning
+from aetool.data.notation.calendar import are_days, civil, days_of
+from aetool.data.notation.evidence import (
+    GAP,
+    ODD,
+    VALUE,
+    OddCells,
+    added,
+    different_texts,
+    nearly_all,
+)
+from aetool.data.notation.gaps import folded, is_gap, is_gap_word
+from aetool.data.notation.moments import (
+    COMPACT,
+    DAY_FIRST,
+    MONTH,
+    MONTH_FIRST,
+    NAMED,
+    SHORT_YEAR_FIRST,
+    SURE,
+    TIME,
+    YEAR_FIRST,
+)
+from aetool.data.notation.scanning import EMPTY
+from aetool.data.table import Bytes, Cells, Mask
+from aetool.model import Float, Int
+
+DAY = 86400
+LAYOUTS = ("", YEAR_FIRST, NAMED, COMPACT, MONTH, TIME)  # by the number that `Parts` have
+UNTOLD = (DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST)  # what a column must tell apart
+PLACE_OF_DAY = {DAY_FIRST: 0, MONTH_FIRST: 1, SHORT_YEAR_FIRST: 2}
+NO_MOMENT = 255
+# Which order a separator stands for where no cell tells: 31.12.2024, 31-12-2024, 12/31/2024.
+USUAL = {".": DAY_FIRST, "-": DAY_FIRST, "/": MONTH_FIRST}
+LEAST_OF_ORDER = (
+    0.05  # of the cells with a separator have an order of the column's beside the first
+)
+LEAST_COMPACT = 3  # cells like 20241231 and nothing else, before they are dates
+FIRST_YEAR, LAST_YEAR = 1800, 2199  # of dates without separators, which are numbers else
+MOST_DIGITS = 6  # of a second: a float64 tells no more in our times
+
+
+Varied = tuple[frozenset[int], frozenset[int], frozenset[int]]
+NOTHING_VARIED: Varied = (frozenset(), frozenset(), frozenset())
+
+
+Facts = dict[str, Any]  # what JSON holds
+
+
+class Untold(NamedTuple):
+    """Cells whose order the column must tell: their separator, the orders that make them days."""
+
+    separator: str
+    orders: tuple[str, ...]
+
+
+class DateStyle(NamedTuple):
+    """How a moment is written. joint: between day and time. fields: 0, 2 (h:m), 3 (h:m:s). digits:
+    of the second's fraction. zoned: with an offset, which is shown as Z. widths: characters of the
+    three numbers."""
+
+    layout: str = YEAR_FIRST
+    separator: str = "-"
+    joint: str = ""
+    fields: int = 0
+    digits: int = 0
+    zoned: bool = False
+    widths: tuple[int, int, int] = (4, 2, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Cells taken apart, see `moments.Apart`; arrays (n,).
+
+    layout: the place in LAYOUTS, NO_MOMENT where a cell is none. seconds, fraction: of the clock.
+    """
+
+    layout: Bytes
+    separator: Bytes
+    numbers: npt.NDArray[np.int64]  # (n, 3)
+    widths: npt.NDArray[np.int64]  # (n, 3)
+    seconds: Int
+    fraction: Float
+    styles: list[DateStyle | None]  # of the different texts
+    index: Int  # (n,), which of the texts it is
+
+    def moments(self, order: str) -> tuple[Float, Mask]:
+        """(epoch seconds (n,), where the numbers are a day in this order)."""
+        first, second, third = self.numbers.T
+        day, month, year, width = third, second, first, self.widths[:, 0]
+        if order == DAY_FIRST:
+            day, year, width = first, third, self.widths[:, 2]
+        elif order == MONTH_FIRST:
+            month, day, year, width = first, second, third, self.widths[:, 2]
+        short = width == 2
+        century = np.where(year >= moments.CENTURY_TURNS, 1900, 2000)
+        year = np.where(short, year + century, year)
+        good = are_days(year, month, day)
+        if order == SHORT_YEAR_FIRST:
+            good &= (self.widths == 2).all(axis=1)
+        days = days_of(np.where(good, year, 1970), np.where(good, month, 1), np.where(good, day, 1))
+        return (days * DAY + self.seconds) + self.fraction, good
+
+
+def taken_apart(cells: Cells, rows: Int) -> Parts:
+    """These cells, each different text once."""
+    texts, index = different_texts(cells, rows)
+    apart = [moments.taken_apart(text) for text in texts]
+    nothing = moments.Apart("", "", 0, 0, 0, (0, 0, 0), moments.MIDNIGHT)
+    known = [one or nothing for one in apart]
+    layout = [LAYOUTS.index(one.layout) if one else NO_MOMENT for one in apart]
+    separator = [ord(one.separator or "\0") for one in known]
+    numbers = np.array([(one.first, one.second, one.third) for one in known], np.int64)
+    widths = np.array([one.widths for one in known], np.int64)
+    return Parts(
+        layout=np.array(layout, np.uint8)[index],
+        separator=np.array(separator, np.uint8)[index],
+        numbers=numbers.reshape(-1, 3)[index],
+        widths=widths.reshape(-1, 3)[index],
+        seconds=np.array([one.clock.seconds for one in known], np.int64)[index],
+        fraction=np.array([one.clock.fraction for one in known], np.float64)[index],
+        styles=[_style(one) if one else None for one in apart],
+        index=index,
+    )
+
+
+def _style(apart: moments.Apart) -> DateStyle:
+    clock = apart.clock
+    widths = apart.widths
+    return DateStyle(
+        apart.layout, apart.separator, clock.joint, clock.fields, clock.digits, clock.zoned, widths
+    )
+
+
+@dataclass(frozen=True)
+class DateReading:
+    """A column read as dates.
+
+    value: (n,) float64, seconds since 1970-01-01 00:00 UTC (a time without zone is taken for UTC;
+    a time without day has the seconds since midnight); NaN where the state is not VALUE. state:
+    (n,) uint8, VALUE, GAP or ODD.
+    """
+
+    value: Float
+    state: Bytes
+
+
+@dataclass(frozen=True)
+class DateEvidence:
+    """What the cells of a column say of dates: added by `+`, in any order to the same sum.
+
+    sure: how many cells have each layout that no other could be. untold: how many have each kind of
+    three numbers whose order the column must tell. varied: for each separator the different first,
+    second and third numbers of cells that several orders fit. styles: how often dates are written
+    in each style. gaps: how often each word for a gap is there. numbers: cells
+    that are plain numbers and no dates. odd: all other cells.
+    """
+
+    sure: Mapping[str, int] = field(default_factory=dict)
+    untold: Mapping[Untold, int] = field(default_factory=dict)
+    varied: Mapping[str, Varied] = field(default_factory=dict)
+    styles: Mapping[DateStyle, int] = field(default_factory=dict)
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    numbers: int = 0
+    odd: OddCells = field(default_factory=OddCells)
+
+    @classmethod
+    def of(cls, cells: Cells) -> DateEvidence:
+        """The evidence of these cells."""
+        return _evidence(cells)
+
+    def __add__(self, other: DateEvidence) -> DateEvidence:
+        return DateEvidence(
+            sure=added(self.sure, other.sure),
+            untold=added(self.untold, other.untold),
+            varied=_united(self.varied, other.varied),
+            styles=added(self.styles, other.styles),
+            gaps=added(self.gaps, other.gaps),
+            numbers=self.numbers + other.numbers,
+            odd=self.odd + other.odd,
+        )
+
+    def decide(
+        self, gap_words: Iterable[str] = (), *, usual: str | None = None, asked: bool = False
+    ) -> DateNotation | None:
+        """How the column is to be read; None if it is not nearly all dates (see `nearly_all`).
+
+        gap_words: the user's, beside `gaps.GAP_WORDS`. usual: "dmy" or "mdy", the order where no
+        cell tells. asked: the user says that it holds dates, so that whatever is none is odd.
+
+        Ask this before `NumberEvidence.decide`: a column of 20241231 is both.
+        """
+        words = tuple(gap_words)
+        odd = self.odd.without(folded(words))
+        told = {separator for separator, _ in self.untold}
+        orders: dict[str, tuple[str, ...]] = {}
+        ambiguous = False
+        for separator in sorted(told):
+            orders[separator], doubtful = self._orders(separator, usual)
+            ambiguous = ambiguous or doubtful
+        times = self.sure.get(TIME, 0)
+        dated = sum(n for layout, n in self.sure.items() if layout != TIME)
+        dated += sum(n for kind, n in self.untold.items() if _fits(kind, orders))
+        only_time = times > dated
+        fitting = times if only_time else dated
+        unfit = sum(self.sure.values()) + sum(self.untold.values()) - fitting
+        if not asked:
+            if self._digits_alone == fitting < LEAST_COMPACT:
+                return None
+            if not nearly_all(fitting, odd, few_values=False, others=unfit + self.numbers):
+                return None
+        return DateNotation(orders, only_time, ambiguous, self._style(orders, only_time), words)
+
+    @property
+    def _digits_alone(self) -> int:
+        """How many dates look like whole numbers: 20241231."""
+        compact = {s: n for s, n in self.styles.items() if s.layout == COMPACT}
+        return sum(n for s, n in compact.items() if not s.joint and not s.zoned)
+
+    def _orders(self, separator: str, usual: str | None) -> tuple[tuple[str, ...], bool]:
+        """(the orders of cells with this separator, the commonest first; whether no cell told)."""
+        kinds = {k.orders: n for k, n in self.untold.items() if k.separator == separator}
+        whole = sum(kinds.values())
+        fits = {o: sum(n for orders, n in kinds.items() if o in orders) for o in UNTOLD}
+        most = max(fits.values())
+        best = [order for order in UNTOLD if fits[order] == most]
+        doubtful = len(best) > 1
+        first = best[0]
+        if doubtful:
+            first, doubtful = self._order_without_proof(separator, best, usual)
+        chosen = [first]
+        for order in sorted(UNTOLD, key=lambda o: -fits[o]):
+            alone = sum(n for orders, n in kinds.items() if order in orders and first not in orders)
+            if order != first and alone >= max(2, LEAST_OF_ORDER * whole):
+                chosen.append(order)
+        return tuple(chosen), doubtful
+
+    def _order_without_proof(
+        self, separator: str, best: list[str], usual: str | None
+    ) -> tuple[str, bool]:
+        """(the order that is likely, whether it is a mere guess)."""
+        if usual in best:
+            return str(usual), False
+        # cells with other separators that tell are written by the same hand
+        votes: Counter[str] = Counter()
+        for kind, count in self.untold.items():
+            if len(kind.orders) == 1:
+                votes[kind.orders[0]] += count
+        proven = max(best, key=lambda order: votes[order])
+        if votes[proven]:
+            return proven, False
+        # days come in more values than months do, or years
+        amounts = {o: len(self.varied[separator][PLACE_OF_DAY[o]]) for o in best}
+        likely = [order for order in best if amounts[order] == max(amounts.values())]
+        return (USUAL[separator] if USUAL[separator] in likely else likely[0]), True
+
+    def _style(self, orders: Mapping[str, tuple[str, ...]], only_time: bool) -> DateStyle:
+        """The commonest style, its order told."""
+        styles = {s: n for s, n in self.styles.items() if (s.layout == TIME) == only_time}
+        if not styles:
+            return DateStyle()
+        style = min(styles, key=lambda written: (-styles[written], written))
+        if style.layout:
+            return style
+        return style._replace(layout=orders[style.separator][0])
+
+
+def _united(one: Mapping[str, Varied], other: Mapping[str, Varied]) -> dict[str, Varied]:
+    united: dict[str, Varied] = {}
+    for name in sorted({*one, *other}):
+        pairs = zip(one.get(name, NOTHING_VARIED), other.get(name, NOTHING_VARIED), strict=True)
+        united[name] = _varied(a | b for a, b in pairs)
+    return united
+
+
+def _varied(numbers: Iterable[Iterable[int]]) -> Varied:
+    first, second, third = (frozenset(values) for values in numbers)
+    return first, second, third
+
+
+def _fits(kind: Untold, orders: Mapping[str, tuple[str, ...]]) -> bool:
+    return bool(set(kind.orders) & set(orders[kind.separator]))
+
+
+def _evidence(cells: Cells) -> DateEvidence:
+    scan = scanning.scan(cells, scanning.Style())
+    compact = _maybe_compact(cells, scan.value)
+    plain = (scan.form < EMPTY) & ~compact
+    rows = np.flatnonzero(~plain & (scan.form != EMPTY))
+    texts, index = different_texts(cells, rows)
+    counts = np.bincount(index, minlength=len(texts)).tolist()
+    parts = taken_apart(Cells.of(texts), np.arange(len(texts)))
+    sure: Counter[str] = Counter()
+    untold: Counter[Untold] = Counter()
+    styles: Counter[DateStyle] = Counter()
+    gaps: Counter[str] = Counter()
+    odd: Counter[str] = Counter()
+    varied: dict[str, tuple[set[int], set[int], set[int]]] = {}
+    _, is_day = parts.moments(YEAR_FIRST)
+    fits = {order: parts.moments(order)[1].tolist() for order in UNTOLD}
+    numbers = parts.numbers.tolist()
+    separators = parts.separator.tolist()
+    kinds = parts.layout.tolist()
+    day = is_day.tolist()
+    empty = int((scan.form == EMPTY).sum())
+    if empty:
+        gaps[""] = empty
+    for i, (text, count) in enumerate(zip(texts, counts, strict=True)):
+        style = parts.styles[i]
+        if is_gap_word(text):
+            gaps[text.strip()] += count
+            continue
+        if style is not None and kinds[i] and day[i]:
+            sure[style.layout] += count
+            styles[style] += count
+            continue
+        orders = tuple(order for order in UNTOLD if fits[order][i])
+        if style is None or kinds[i] or not orders:
+            odd[text] += count
+            continue
+        separator = chr(separators[i])
+        untold[Untold(separator, orders)] += count
+        styles[style] += count
+        if len(orders) > 1:
+            places = varied.setdefault(separator, (set(), set(), set()))
+            for place, number in zip(places, numbers[i], strict=True):
+                place.add(number)
+    return DateEvidence(
+        sure=dict(sure),
+        untold=dict(untold),
+        varied={name: _varied(places) for name, places in varied.items()},
+        styles=dict(styles),
+        gaps=dict(gaps),
+        numbers=int(plain.sum()),
+        odd=OddCells.of(odd),
+    )
+
+
+def _maybe_compact(cells: Cells, value: Float) -> Mask:
+    """(n,), where a number may be a date without separators: 20241231, perhaps with a time."""
+    length = cells.stop - cells.start
+    year = np.full(len(cells), np.nan)
+    for width in (8, 12, 14):
+        rows = length == width
+        year[rows] = value[rows] // 10.0 ** (width - 4)
+    return np.asarray((year >= FIRST_YEAR) & (year <= LAST_YEAR))
+
+
+@dataclass(frozen=True)
+class DateNotation:
+    """How the dates of a column are written.
+
+    orders: for each separator the orders ("dmy", "mdy", "yymmdd") of three numbers that do not
+    begin with a year of four digits, in which cells are tried. only_time: times without days.
+    ambiguous: no cell told days from months, and the order is a guess to be said. style: how most
+    are written. gap_words: the user's.
+    """
+
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    only_time: bool = False
+    ambiguous: bool = False
+    style: DateStyle = DateStyle()  # noqa: RUF009 a tuple cannot change
+    gap_words: tuple[str, ...] = ()
+
+    def read(self, cells: Cells) -> DateReading:
+        """Every cell as a moment, a gap or something odd; no cell raises an error.
+
+        Layouts that only one meaning fits (ISO 8601, RFC 3339, names of months, 20241231) are read
+        in every column of dates, with any zone.
+        """
+        n = len(cells)
+        value = np.full(n, np.nan)
+        state = np.full(n, ODD, np.uint8)
+        gap = is_gap(cells, self.gap_words)
+        state[gap] = GAP
+        rows = np.flatnonzero(~gap)
+        if len(rows):
+            parts = taken_apart(cells, rows)
+            moment, good = self._moments(parts)
+            value[rows[good]] = moment[good]
+            state[rows[good]] = VALUE
+        return DateReading(value, state)
+
+    def is_gap(self, cells: Cells) -> Mask:
+        """(n,), where a cell is a gap in this column."""
+        return is_gap(cells, self.gap_words)
+
+    def _moments(self, parts: Parts) -> tuple[Float, Mask]:
+        value, good = parts.moments(YEAR_FIRST)
+        is_time = parts.layout == LAYOUTS.index(TIME)
+        sure = (parts.layout != 0) & (parts.layout != NO_MOMENT)
+        good &= sure & (is_time == self.only_time)
+        if self.only_time:
+            return value, good
+        for order, separators in self._separators().items():
+            rows = (parts.layout == 0) & ~good & np.isin(parts.separator, separators)
+            if rows.any():
+                moment, fits = parts.moments(order)
+                rows &= fits
+                value[rows] = moment[rows]
+                good |= rows
+        return value, good
+
+    def _separators(self) -> dict[str, list[int]]:
+        """The separators (as bytes) for each order, in which the orders are to be tried.
+
+        A separator that the column did not have has its usual order, or that of the others.
+        """
+        orders = dict(self.orders)
+        others = [chosen[0] for chosen in self.orders.values()]
+        for separator, usual in USUAL.items():
+            if separator not in orders:
+                same = separator != "." and len(set(others)) == 1
+                orders[separator] = (others[0] if same else usual,)
+        ranks = max(map(len, orders.values()))
+        table: dict[str, list[int]] = {}
+        for rank in range(ranks):
+            for separator, chosen in orders.items():
+                if rank < len(chosen):
+                    table.setdefault(chosen[rank], []).append(ord(separator))
+        return table
+
+    def show(self, seconds: float) -> str:
+        """The moment as this column writes it, in UTC, rounded to its last field; a gap is ""."""
+        if not math.isfinite(seconds):
+            return ""
+        style = self.style
+        digits = min(style.digits, MOST_DIGITS)
+        unit = 10**digits
+        step = {0: DAY * unit, 2: 60 * unit, 3: 1}[style.fields]
+        ticks = round(seconds * unit / step) * step
+        days, clock = divmod(ticks, DAY * unit)
+        if style.layout == TIME:
+            return _time(ticks, digits, style)
+        date = _day(days, style)
+        if not style.fields:
+            return date
+        time = _time(clock, digits, style)
+        return f"{date}{style.joint}{time}{'Z' if style.zoned else ''}"
+
+    def to_json(self) -> Facts:
+        """Its facts: from_json makes an equal notation of them."""
+        facts: Facts = {
+            "orders": {name: list(orders) for name, orders in self.orders.items()},
+            "style": {**self.style._asdict(), "widths": list(self.style.widths)},
+        }
+        for name in ("only_time", "ambiguous"):
+            if getattr(self, name):
+                facts[name] = True
+        if self.gap_words:
+            facts["gap_words"] = list(self.gap_words)
+        return facts
+
+    @classmethod
+    def from_json(cls, facts: Facts) -> DateNotation:
+        """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
+        orders = {name: tuple(chosen) for name, chosen in facts["orders"].items()}
+        style = DateStyle(**{**facts["style"], "widths": tuple(facts["style"]["widths"])})
+        words = facts.get("gap_words", [])
+        flags = facts.get("only_time", False), facts.get("ambiguous", False)
+        sane = (
+            set(facts) <= {"orders", "style", "only_time", "ambiguous", "gap_words"}
+            and all(name in USUAL and chosen for name, chosen in orders.items())
+            and all(order in UNTOLD for chosen in orders.values() for order in chosen)
+            and all(isinstance(flag, bool) for flag in (*flags, style.zoned))
+            and isinstance(words, list)
+            and all(isinstance(word, str) for word in words)
+            and style.layout in (*SURE, TIME, *UNTOLD)
+            and style.fields in (0, 2, 3)
+            and type(style.digits) is int
+            and 0 <= style.digits <= 12
+            and len(style.widths) == 3
+            and all(type(width) is int and 0 <= width <= 4 for width in style.widths)
+            and all(isinstance(text, str) for text in (style.joint, style.separator))
+        )
+        if not sane:
+            raise ValueError("not a notation of dates")
+        return cls(orders, *flags, style, tuple(words))
+
+
+def _day(days: int, style: DateStyle) -> str:
+    year, month, day = (int(part[0]) for part in civil(np.array([days])))
+    widths = style.widths
+    if style.layout == COMPACT:
+        return f"{year:04d}{month:02d}{day:02d}"
+    if style.layout == MONTH:
+        return f"{year:04d}-{month:02d}"
+    if style.layout == NAMED:
+        names = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+        return f"{day} {names[month - 1]} {year:04d}"
+    short_year = f"{year % 100:02d}"
+    if style.layout == SHORT_YEAR_FIRST:
+        parts = [short_year, f"{month:02d}", f"{day:02d}"]
+    elif style.layout == YEAR_FIRST:
+        parts = [f"{year:04d}", f"{month:0{widths[1]}d}", f"{day:0{widths[2]}d}"]
+    else:
+        numbers = (day, month) if style.layout == DAY_FIRST else (month, day)
+        written = short_year if widths[2] == 2 else f"{year:04d}"
+        parts = [f"{numbers[0]:0{widths[0]}d}", f"{numbers[1]:0{widths[1]}d}", written]
+    return style.separator.join(parts)
+
+
+def _time(ticks: int, digits: int, style: DateStyle) -> str:
+    seconds, fraction = divmod(ticks, 10**digits)
+    hour, rest = divmod(seconds, 3600)
+    minute, second = divmod(rest, 60)
+    text = f"{hour:02d}:{minute:02d}"
+    if style.layout == COMPACT:
+        text = f"{hour:02d}{minute:02d}"
+    if style.fields == 3:
+        text += f"{second:02d}" if style.layout == COMPACT else f":{second:02d}"
+    return f"{text}.{fraction:0{digits}d}" if digits else text

@@ -1,0 +1,117 @@
+"""The words by which tables say that nothing is there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aetool.data.notation.evidence import added, different_texts
+from aetool.data.table import Cells, Mask
+
+# In small letters: case does not matter. Errors of spreadsheets (#DIV/0!, #REF!) are no gaps:
+# something went wrong there, which is worth seeing.
+GAP_WORDS = frozenset(
+    (
+        "",
+        "keine angabe",
+        "k. a.",
+        "#n/a n/a",
+        *"? ?? ??? - -- --- ---- – — . .. ... * ** _ \\n".split(),
+        *"na n/a n.a. n.a n/d n.d. #n/a #na <na> <n/a> nat null (null) <null> #null! nil".split(),
+        *"nan -nan +nan nan(ind) -nan(ind) 1.#qnan -1.#qnan 1.#ind -1.#ind".split(),
+        *"none <none> (none) missing (missing) <missing> k.a. (blank) (leer)".split(),
+    )
+)
+NAMIBIA = "na"
+LEAST_COUNTRIES = 3  # different ones beside NA: am, pm are countries, too
+NEARLY_COUNTRIES = 0.95  # of the cells that are no gaps
+# ISO 3166-1 alpha-2, with EU, UK, EL and XK, which statistics write
+COUNTRIES = frozenset(
+    (
+        "ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq "
+        "br bs bt bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm "
+        "do dz ec ee eg eh el er es et eu fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq "
+        "gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki "
+        "km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mf mg mh mk ml mm mn mo "
+        "mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk "
+        "pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss "
+        "st sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk um us uy uz va vc "
+        "ve vg vi vn vu wf ws xk ye yt za zm zw"
+    ).split()
+)
+
+
+def folded(words: Iterable[str]) -> frozenset[str]:
+    """Words as they are compared: without blanks around them, in small letters."""
+    return frozenset(word.strip().casefold() for word in words)
+
+
+def is_gap_word(text: str, words: Collection[str] = ()) -> bool:
+    """Whether this text says that nothing is there; words: further ones that do, folded."""
+    word = text.strip().casefold()
+    return word in GAP_WORDS or word in words
+
+
+def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False) -> Mask:
+    """(n,), where a cell is null, empty, blank or a gap word, in any case of letters.
+
+    words: further gap words, as the user wrote them. country_codes: the column holds codes of
+    countries, so that NA is Namibia (see GapEvidence).
+    """
+    known = GAP_WORDS | folded(words)
+    if country_codes:
+        known -= {NAMIBIA}
+    length = cells.stop - cells.start
+    gap = np.asarray(cells.null | (length == 0), dtype=np.bool_)
+    # what a gap word begins with is looked at first: few cells of usual columns are left
+    first_bytes = np.zeros(256, dtype=np.bool_)
+    for word in known:
+        for spelling in (word, word.upper()):
+            first_bytes[list(spelling.encode()[:1])] = True
+    first_bytes[list(b" \t\xc2\xe2")] = True  # blanks, those that do not break among them
+    longest = max(len(word.encode()) for word in known)
+    rows = np.flatnonzero(~gap & (length <= 2 * longest))
+    rows = rows[first_bytes[cells.buffer[cells.start[rows]]]]
+    if len(rows):
+        texts, index = different_texts(cells, rows)
+        is_word = np.array([text.strip().casefold() in known for text in texts], dtype=np.bool_)
+        gap[rows] = is_word[index]
+    return gap
+
+
+@dataclass(frozen=True)
+class GapEvidence:
+    """What tells whether NA is a country in a column: mergeable by `+` in any order.
+
+    copies: how often each code of a country is there, folded, NA apart. others: cells that are
+    neither codes nor gaps.
+    """
+
+    copies: Mapping[str, int] = field(default_factory=dict)
+    others: int = 0
+
+    @classmethod
+    def of(cls, cells: Cells) -> GapEvidence:
+        """The evidence of these cells."""
+        gap = is_gap(cells)
+        short = np.asarray(cells.stop - cells.start == 2)
+        texts, index = different_texts(cells, np.flatnonzero(short & ~gap))
+        copies: Counter[str] = Counter()
+        counts = np.bincount(index, minlength=len(texts)).tolist()
+        for text, count in zip(texts, counts, strict=True):
+            if text.casefold() in COUNTRIES:
+                copies[text.casefold()] += count
+        return cls(copies, int((~gap).sum()) - sum(copies.values()))
+
+    def __add__(self, other: GapEvidence) -> GapEvidence:
+        return GapEvidence(added(self.copies, other.copies), self.others + other.others)
+
+    @property
+    def country_codes(self) -> bool:
+        """Whether nearly all cells are codes of countries, several of them; then NA is one, too."""
+        countries = sum(self.copies.values())
+        enough = countries >= NEARLY_COUNTRIES * (countries + self.others)
+        return len(self.copies) >= LEAST_COUNTRIES and enough

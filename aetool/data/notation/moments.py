@@ -1,0 +1,208 @@
+"""One cell as a moment: its three numbers or a month's name, the clock, the zone.
+
+What the three numbers of 01/02/03 are is for the column to say: a text is only taken apart here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+LONGEST = 64  # characters
+
+YEAR_FIRST, DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST = "ymd", "dmy", "mdy", "yymmdd"
+NAMED, COMPACT, MONTH, TIME = "named", "compact", "month", "time"
+SURE = (YEAR_FIRST, NAMED, COMPACT, MONTH)  # layouts that cannot be taken for another
+
+CENTURY_TURNS = 69  # two digits from here on are of the 20th century, those below of the 21st
+
+_MONTHS = (
+    "january jan januar jänner jän jaen janvier janv enero ene gennaio gen",
+    "february feb februar feber février févr fév fevrier fevr febrero febbraio",
+    "march mar märz mär maerz mrz mars marzo",
+    "april apr avril avr abril abr aprile",
+    "may mai mayo maggio mag",
+    "june jun juni juin junio giugno giu",
+    "july jul juli juillet juil julio luglio lug",
+    "august aug août aout aoû agosto ago",
+    "september sep sept septembre septiembre settembre set",
+    "october oct oktober okt octobre octubre ottobre ott",
+    "november nov novembre noviembre",
+    "december dec dezember dez décembre déc decembre diciembre dic dicembre",
+)
+_MONTH_OF = {name: 1 + i for i, names in enumerate(_MONTHS) for name in names.split()}
+
+# Hours from UTC of zones that tables name; what may mean several is not among them.
+_ZONES = {"z": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1, "mez": 1, "cest": 2,
+          "mesz": 2, "eet": 2, "eest": 3, "msk": 3, "est": -5, "edt": -4, "cst": -6, "cdt": -5,
+          "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}  # fmt: skip
+
+_CLOCK = (
+    r"(?P<h>\d{1,2}):(?P<i>\d{2})(?::(?P<e>\d{2})(?:[.,](?P<f>\d{1,12}))?)?"
+    r"(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?"
+    rf"(?:\s?(?P<z>(?i:{'|'.join(_ZONES)})|(?:UTC|GMT)?[+−-]\d{{2}}(?::?\d{{2}})?))?"
+    r"(?:\[[^\]]{1,40}\])?"
+)
+_BEHIND = rf"(?:(?P<joint>[Tt]|,?\s{{1,2}}|:|\sat\s|\sum\s|\sà\s){_CLOCK}(?:\sUhr)?)?"
+_WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,?\s+)?"
+_NUMERIC = re.compile(
+    rf"{_WEEKDAY}(?P<a>\d{{1,4}})(?P<s>[-/.])\s?(?P<b>\d{{1,2}})(?P=s)\s?(?P<c>\d{{1,4}}){_BEHIND}"
+)
+_COMPACT = re.compile(
+    r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"
+    r"(?:(?P<joint>[T ]?)(?P<h>\d{2})(?P<i>\d{2})(?:(?P<e>\d{2})(?:\.(?P<f>\d{1,12}))?)?"
+    r"(?P<half>(?!))?(?P<z>Z|[+-]\d{2}:?\d{2})?)?"
+)
+_DAY_NAMED = re.compile(
+    rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?:\.|st|nd|rd|th|er|º)?[\s/-]?(?:de\s|of\s)?"
+    rf"(?P<n>[^\W\d_]{{3,10}})\.?,?[\s/-]?(?:de\s)?(?P<y>\d{{4}}|\d{{2}}){_BEHIND}"
+)
+_NAMED_DAY = re.compile(
+    rf"{_WEEKDAY}(?P<n>[^\W\d_]{{3,10}})\.?[\s-](?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
+    rf"(?:,\s?|\s|-)(?P<y>\d{{4}}){_BEHIND}"
+)
+_YEAR_NAMED = re.compile(
+    rf"(?P<y>\d{{4}})[\s/-](?P<n>[^\W\d_]{{3,10}})\.?[\s/-](?P<d>\d{{1,2}}){_BEHIND}"
+)
+_CTIME = re.compile(
+    rf"{_WEEKDAY}(?P<n>[^\W\d_]{{3,10}})\s{{1,2}}(?P<d>\d{{1,2}})(?P<joint>\s){_CLOCK}\s(?P<y>\d{{4}})"
+)
+_YEAR_MONTH = re.compile(r"(?P<y>\d{4})[-/](?P<m>\d{1,2})")
+_MONTH_YEAR = re.compile(r"(?P<m>\d{1,2})[-/](?P<y>\d{4})")
+_NAMED_MONTH = re.compile(r"(?P<n>[^\W\d_]{3,10})\.?,?[\s/-](?P<y>\d{4}|\d{2})")
+# a time by itself may be a duration, of more hours than a day has
+_TIME = re.compile(_CLOCK.replace(r"(?P<h>\d{1,2})", r"(?P<h>\d{1,4})"))
+_NAMES = (_DAY_NAMED, _NAMED_DAY, _YEAR_NAMED, _CTIME)
+
+
+class Clock(NamedTuple):
+    """What is written of a time. seconds: since midnight, the zone taken off, so that they may be
+    negative or more than a day. fraction: of a second. fields: 0, 2 (h:m) or 3 (h:m:s)."""
+
+    seconds: int = 0
+    fraction: float = 0.0
+    joint: str = ""
+    fields: int = 0
+    digits: int = 0
+    zoned: bool = False
+
+
+class Apart(NamedTuple):
+    """A text taken apart.
+
+    layout: what its numbers are, "" where the column must say. separator: between them. first,
+    second, third: year, month, day, if the layout is told; else as written. widths: characters of
+    the first, second and third. clock: its time of day.
+    """
+
+    layout: str
+    separator: str
+    first: int
+    second: int
+    third: int
+    widths: tuple[int, int, int]
+    clock: Clock
+
+
+MIDNIGHT = Clock()
+
+
+def taken_apart(text: str) -> Apart | None:
+    """The text as a moment, if it may be one."""
+    text = text.strip()
+    if not 4 <= len(text) <= LONGEST:
+        return None
+    if match := _NUMERIC.fullmatch(text):
+        return _numeric(match)
+    if match := _COMPACT.fullmatch(text):
+        return _sure(COMPACT, "", match, int(match["m"]), int(match["d"]))
+    if match := (_YEAR_MONTH.fullmatch(text) or _MONTH_YEAR.fullmatch(text)):
+        year, month = int(match["y"]), int(match["m"])
+        separator = text[4] if match.re is _YEAR_MONTH else ""
+        return Apart(MONTH, separator, year, month, 1, (4, len(match["m"]), 0), MIDNIGHT)
+    if match := _TIME.fullmatch(text):
+        clock = _clock(match)
+        return Apart(TIME, "", 1970, 1, 1, (0, 0, 0), clock) if clock else None
+    return _with_name(text)
+
+
+def _numeric(match: re.Match[str]) -> Apart | None:
+    clock = _clock(match)
+    if clock is None:
+        return None
+    widths = (len(match["a"]), len(match["b"]), len(match["c"]))
+    if 3 in widths or (widths[0] == 4 and widths[2] > 2):
+        return None
+    numbers = int(match["a"]), int(match["b"]), int(match["c"])
+    layout = YEAR_FIRST if widths[0] == 4 else ""
+    if not layout and widths[2] == 1:
+        return None
+    return Apart(layout, match["s"], *numbers, widths, clock)
+
+
+def _sure(layout: str, separator: str, match: re.Match[str], month: int, day: int) -> Apart | None:
+    clock = _clock(match)
+    if clock is None:
+        return None
+    year = full_year(int(match["y"]), len(match["y"]))
+    return Apart(layout, separator, year, month, day, (4, 2, 2), clock)
+
+
+def _with_name(text: str) -> Apart | None:
+    for pattern in _NAMES:
+        match = pattern.fullmatch(text)
+        month = _MONTH_OF.get(match["n"].casefold()) if match else None
+        if match and month:
+            return _sure(NAMED, "", match, month, int(match["d"]))
+    match = _NAMED_MONTH.fullmatch(text)
+    month = _MONTH_OF.get(match["n"].casefold()) if match else None
+    if match and month:
+        year = full_year(int(match["y"]), len(match["y"]))
+        return Apart(MONTH, "", year, month, 1, (4, 2, 0), MIDNIGHT)
+    return None
+
+
+def full_year(year: int, width: int) -> int:
+    """The year that is written with so many digits."""
+    if width > 2:
+        return year
+    return year + (1900 if year >= CENTURY_TURNS else 2000)
+
+
+def _clock(match: re.Match[str]) -> Clock | None:
+    """The time of day, MIDNIGHT where none is written, None where it is none."""
+    if match["h"] is None:
+        return MIDNIGHT
+    hour, minute, second = int(match["h"]), int(match["i"]), int(match["e"] or 0)
+    if match["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (match["half"] in "Pp")
+    whole_day = hour == 24 and not minute and not second
+    # 60: a leap second, which counts as the first of the next minute
+    if minute > 59 or second > 60 or (hour > 23 and not whole_day and match.re is not _TIME):
+        return None
+    offset = _offset(match["z"])
+    if offset is None:
+        return None
+    fraction = int(match["f"]) / 10 ** len(match["f"]) if match["f"] else 0.0
+    return Clock(
+        seconds=hour * 3600 + minute * 60 + second - offset,
+        fraction=fraction,
+        joint=match["joint"] if "joint" in match.re.groupindex else "",
+        fields=2 if match["e"] is None else 3,
+        digits=len(match["f"] or ""),
+        zoned=match["z"] is not None,
+    )
+
+
+def _offset(zone: str | None) -> int | None:
+    """Seconds that a zone is ahead of UTC, 0 without one, None if it is not known."""
+    if not zone:
+        return 0
+    if zone.isalpha():
+        hours = _ZONES.get(zone.casefold())
+        return None if hours is None else hours * 3600
+    zone = zone.removeprefix("UTC").removeprefix("GMT")
+    minutes = int(zone[1:3]) * 60 + int(zone[3:].lstrip(":") or 0)
+    return minutes * 60 if zone[0] == "+" else -minutes * 60

@@ -1,0 +1,500 @@
+"""Columns of numbers: evidence of how they are written, the decision, and every cell read by it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aetool.data.notation import scanning
+from aetool.data.notation.evidence import (
+    FEW_VALUES,
+    GAP,
+    ODD,
+    VALUE,
+    OddCells,
+    added,
+    different_texts,
+    nearly_all,
+)
+from aetool.data.notation.gaps import folded, is_gap, is_gap_word
+from aetool.data.notation.numerals import COMMA, POINT, Numeral, infinity, numeral, unit_of
+from aetool.data.notation.scanning import EITHER, EMPTY, LEFT, MARKED, PADDED, Style
+from aetool.data.table import Bytes, Cells, Mask
+from aetool.model import Float, Int
+
+PERCENT = "%"
+# One cell with a mark that reads under a decimal comma alone outweighs so many like `1,234`.
+WEIGHT_OF_SURE_CELLS = 50
+LEAST_OF_UNIT = 0.1  # of the numbers have the unit of a column
+LEAST_PADDED = 0.05  # of the numbers, in a column of codes such as 007
+LEAST_FRACTIONS = 0.05  # of the numbers lack the sign, where 12% and 0.12 are written in turns
+
+
+Facts = dict[str, Any]  # what JSON holds
+
+
+class Marks(NamedTuple):
+    """How a number is marked: which decimal marks read it, and what it looks like."""
+
+    point: bool
+    comma: bool
+    marked: bool
+
+
+PLAIN = Marks(point=True, comma=True, marked=False)  # 12
+SURE_POINT = Marks(point=True, comma=False, marked=True)  # 1.5 or 1,234.5
+SURE_COMMA = Marks(point=False, comma=True, marked=True)  # 1,5 or 1.234,5
+EITHER_WAY = Marks(point=True, comma=True, marked=True)  # 1.234 or 1,234
+
+
+class Manner(NamedTuple):
+    """How a number is written, digits apart: what is counted. either_comma: `1,234` alone."""
+
+    before: str
+    after: str
+    group: str
+    marks: Marks
+    either_comma: bool = False
+
+    @property
+    def unit(self) -> str:
+        """Its unit or currency, "" without one."""
+        return unit_of(self.before, self.after)
+
+    def fits(self, mark: str) -> bool:
+        """Whether it is a number under this decimal mark."""
+        return self.marks.point if mark == POINT else self.marks.comma
+
+
+BARE = Manner("", "", "", PLAIN)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A column read as numbers.
+
+    value: (n,) float64, NaN where the state is not VALUE; infinite where the cell says so. state:
+    (n,) uint8, VALUE, GAP or ODD. decimals: (n,) int64, digits behind the decimal mark, -1 where an
+    exponent is written, 0 where there is no number. padded: some number has a zero before further
+    digits (007).
+    """
+
+    value: Float
+    state: Bytes
+    decimals: Int
+    padded: bool
+
+
+@dataclass(frozen=True)
+class NumberEvidence:
+    """What the cells of a column say of numbers: added by `+`, in any order to the same sum.
+
+    manners: how many numbers are written in each manner. gaps: how often each word for a gap is
+    there, as written. infinite: cells that say infinity. padded: numbers like 007. shortest,
+    longest: bytes of a number. small: numbers without a unit from -1 to 1. values: the different
+    numbers, None if more than FEW_VALUES. odd: all other cells.
+    """
+
+    manners: Mapping[Manner, int] = field(default_factory=dict)
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    infinite: int = 0
+    padded: int = 0
+    shortest: float = math.inf
+    longest: int = 0
+    small: int = 0
+    values: frozenset[float] | None = frozenset()
+    odd: OddCells = field(default_factory=OddCells)
+
+    @classmethod
+    def of(cls, cells: Cells) -> NumberEvidence:
+        """The evidence of these cells."""
+        return _Collector(cells).evidence()
+
+    def __add__(self, other: NumberEvidence) -> NumberEvidence:
+        return NumberEvidence(
+            manners=added(self.manners, other.manners),
+            gaps=added(self.gaps, other.gaps),
+            infinite=self.infinite + other.infinite,
+            padded=self.padded + other.padded,
+            shortest=min(self.shortest, other.shortest),
+            longest=max(self.longest, other.longest),
+            small=self.small + other.small,
+            values=_few(self.values, other.values),
+            odd=self.odd + other.odd,
+        )
+
+    @property
+    def sure_marks(self) -> dict[str, int]:
+        """How many cells tell the decimal mark, for each mark: sums over the columns of one file
+        tell it for columns whose own cells do not."""
+        sure: dict[str, int] = {POINT: 0, COMMA: 0}
+        for manner, count in self.manners.items():
+            if manner.marks == SURE_POINT:
+                sure[POINT] += count
+            elif manner.marks == SURE_COMMA:
+                sure[COMMA] += count
+        return sure
+
+    def decimal_mark(self, usual: str = POINT) -> str:
+        """The decimal mark by all cells; `usual` where they do not tell.
+
+        Cells that are numbers under one mark alone (1.5; 1,5; 1.234,5) vote for it. `1,234` is a
+        weak vote for thousands, as a decimal comma with always three decimals is rare.
+        """
+        sure = self.sure_marks
+        thousands = sum(n for manner, n in self.manners.items() if manner.either_comma)
+        point = WEIGHT_OF_SURE_CELLS * sure[POINT] + thousands
+        comma = WEIGHT_OF_SURE_CELLS * sure[COMMA]
+        if not sure[POINT] and not sure[COMMA]:
+            return usual
+        return COMMA if comma > point else POINT
+
+    def decide(
+        self,
+        decimal: str | None = None,
+        gap_words: Iterable[str] = (),
+        *,
+        usual: str = POINT,
+        asked: bool = False,
+    ) -> NumberNotation | None:
+        """How the column is to be read; None if it is not nearly all numbers (see `nearly_all`).
+
+        decimal: the decimal mark, whatever the cells say. gap_words: the user's, beside
+        `gaps.GAP_WORDS`. usual: the mark where neither tells. asked: the user says that it holds
+        numbers, so that whatever is no number is odd, and codes such as 007 are numbers.
+        """
+        words = tuple(gap_words)
+        odd = self.odd.without(folded(words))
+        mark = decimal or self.decimal_mark(usual)
+        fitting = {m: n for m, n in self.manners.items() if m.fits(mark)}
+        unit = self._unit(fitting)
+        numbers = {m: n for m, n in fitting.items() if m.unit in ("", unit)}
+        amount = sum(numbers.values())
+        # numbers under the other mark or with another unit are odd, too
+        unfit = sum(self.manners.values()) - amount
+        if not asked:
+            if not amount or self._is_code(amount):
+                return None
+            few_values = self.values is not None
+            if not nearly_all(amount + self.infinite, odd, few_values, unfit):
+                return None
+        before, after = _commonest({(m.before, m.after): 0 for m in numbers}, numbers, unit)
+        return NumberNotation(
+            decimal=mark,
+            unit=unit,
+            before=before,
+            after=after,
+            group=_group(numbers, mark),
+            fractions=unit == PERCENT and self._fractions(numbers),
+            gap_words=words,
+        )
+
+    def _unit(self, fitting: Mapping[Manner, int]) -> str:
+        """The column's unit: the commonest, if it is not that of a few cells."""
+        units: Counter[str] = Counter()
+        for manner, count in fitting.items():
+            units[manner.unit] += count
+        bare = units.pop("", 0)
+        if not units:
+            return ""
+        # of equally common ones the first by its name, so that no order of cells matters
+        unit = min(units, key=lambda name: (-units[name], name))
+        whole = bare + units.total()
+        if bare and (units[unit] < 2 or units[unit] < LEAST_OF_UNIT * whole):
+            return ""
+        return unit
+
+    def _is_code(self, amount: int) -> bool:
+        """Whether zeros before digits are part of what is written: 007 is no 7."""
+        same_width = self.shortest == self.longest
+        return self.padded > 0 and (same_width or self.padded >= LEAST_PADDED * amount)
+
+    def _fractions(self, numbers: Mapping[Manner, int]) -> bool:
+        """Whether numbers without the sign of percent are parts of one: 0.12 beside 12%."""
+        bare = sum(n for manner, n in numbers.items() if not manner.unit)
+        marked = sum(n for m, n in numbers.items() if not m.unit and m.marks.marked)
+        often = bare >= 2 and bare >= LEAST_FRACTIONS * sum(numbers.values())
+        return often and marked > 0 and self.small == bare
+
+
+def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozenset[float] | None:
+    """The union, None if one is, or if there are more than FEW_VALUES."""
+    if one is None or other is None:
+        return None
+    union = one | other
+    return union if len(union) <= FEW_VALUES else None
+
+
+def _commonest(
+    counts: dict[tuple[str, str], int], numbers: Mapping[Manner, int], unit: str
+) -> tuple[str, str]:
+    """(before, after) as most numbers with the unit have it."""
+    if not unit:
+        return "", ""
+    for manner, count in numbers.items():
+        if manner.unit:
+            counts[manner.before, manner.after] += count
+    return min(counts, key=lambda written: (-counts[written], written))
+
+
+def _group(numbers: Mapping[Manner, int], mark: str) -> str:
+    """The mark between thousands, "" if none is written."""
+    groups: Counter[str] = Counter()
+    for manner, count in numbers.items():
+        if manner.group and manner.group != mark:
+            groups[manner.group] += count
+    return min(groups, key=lambda group: (-groups[group], group)) if groups else ""
+
+
+class _Collector:
+    """Gathers the evidence of cells: plain numbers by arrays, all others once for each text."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+        self.manners: Counter[Manner] = Counter()
+        self.gaps: Counter[str] = Counter()
+        self.odd: Counter[str] = Counter()
+        self.infinite = 0
+        self.padded = 0
+        self.small = 0
+        self.values: set[float] = set()
+
+    def evidence(self) -> NumberEvidence:
+        """All that was gathered."""
+        found = scanning.scan(self.cells, Style())
+        read = found.form < EMPTY
+        self._plain(found, read)
+        length = np.asarray(self.cells.stop - self.cells.start)
+        shortest = float(length[read].min()) if read.any() else math.inf
+        longest = int(length[read].max()) if read.any() else 0
+        texts, index = different_texts(self.cells, np.flatnonzero(found.form == LEFT))
+        counts = np.bincount(index, minlength=len(texts)).tolist()
+        for text, count in zip(texts, counts, strict=True):
+            if self._other(text, count):
+                shortest = min(shortest, len(text))
+                longest = max(longest, len(text))
+        return NumberEvidence(
+            manners=dict(self.manners),
+            gaps=dict(self.gaps),
+            infinite=self.infinite,
+            padded=self.padded,
+            shortest=shortest,
+            longest=longest,
+            small=self.small,
+            values=_few(frozenset(self.values), frozenset()),
+            odd=OddCells.of(self.odd),
+        )
+
+    def _plain(self, found: scanning.Scan, read: Mask) -> None:
+        forms = np.bincount(found.form, minlength=256)
+        for form in np.flatnonzero(forms[:EMPTY]).tolist():
+            marks = PLAIN
+            if form & MARKED:
+                marks = EITHER_WAY if form & EITHER else SURE_POINT
+            # the point of 1.234 would be one between thousands under a decimal comma
+            group = POINT if form & EITHER else ""
+            self.manners[Manner("", "", group, marks)] += int(forms[form])
+            if form & PADDED:
+                self.padded += int(forms[form])
+        empty = int(forms[EMPTY])
+        if empty:
+            self.gaps[""] += empty
+        value = found.value[read]
+        self.small += int((np.abs(value) <= 1).sum())
+        # a first look spares the sorting of all where values are many
+        head = np.unique(value[: 8 * FEW_VALUES])
+        self.values.update((head if len(head) > FEW_VALUES else np.unique(value)).tolist())
+
+    def _other(self, text: str, count: int) -> bool:
+        """Counts one text; whether it is a number."""
+        if is_gap_word(text):
+            self.gaps[text.strip()] += count
+            return False
+        if infinity(text) is not None:
+            self.infinite += count
+            return False
+        number = numeral(text)
+        point = number.read(POINT) if number else None
+        comma = number.read(COMMA) if number else None
+        either = point or comma
+        if number is None or either is None:
+            self.odd[text] += count
+            return False
+        marked = POINT in number.core or COMMA in number.core
+        marks = Marks(point is not None, comma is not None, marked)
+        manner = _manner(number, marks)
+        self.manners[manner] += count
+        if either.padded:
+            self.padded += count
+        if not manner.unit and abs(either.value) <= 1:
+            self.small += count
+        self.values.add(either.value)
+        return True
+
+
+def _manner(number: Numeral, marks: Marks) -> Manner:
+    group = number.group
+    either_comma = False
+    if not group and marks == EITHER_WAY:
+        group = COMMA if COMMA in number.core else POINT
+        either_comma = group == COMMA
+    elif not group and marks == SURE_POINT and COMMA in number.core:
+        group = COMMA
+    elif not group and marks == SURE_COMMA and POINT in number.core:
+        group = POINT
+    return Manner(number.before, number.after, group, marks, either_comma)
+
+
+@dataclass(frozen=True)
+class NumberNotation:
+    """How the numbers of a column are written.
+
+    decimal: the mark before decimals. unit: of the column ("" for none): `%`, `€`, `kWh`. before,
+    after: how most numbers with the unit write it, blanks to the digits included. group: the mark
+    between thousands, "" if none is written; any usual one is read. fractions: numbers without the
+    sign of percent are parts of one (0.12 is 12 %). gap_words: the user's.
+    """
+
+    decimal: str = POINT
+    unit: str = ""
+    before: str = ""
+    after: str = ""
+    group: str = ""
+    fractions: bool = False
+    gap_words: tuple[str, ...] = ()
+
+    def read(self, cells: Cells) -> Reading:
+        """Every cell as a number, a gap or something odd; no cell raises an error.
+
+        A number may lack the unit; one with another unit is odd.
+        """
+        style = Style(self.decimal, self.group, self.before, self.after)
+        found = scanning.scan(cells, style)
+        value = found.value
+        decimals = found.decimals.astype(np.int64)
+        state = np.full(len(cells), VALUE, np.uint8)
+        state[found.form == EMPTY] = GAP
+        padded = bool((found.form[found.form < EMPTY] & PADDED).any())
+        bare = found.form < scanning.ATTACHED
+        left = np.flatnonzero(found.form == LEFT)
+        if len(left):
+            texts, index = different_texts(cells, left)
+            one_by_one = [self._read_text(text) for text in texts]
+            value[left] = np.array([one.value for one in one_by_one])[index]
+            decimals[left] = np.array([one.decimals for one in one_by_one], np.int64)[index]
+            state[left] = np.array([one.state for one in one_by_one], np.uint8)[index]
+            bare[left] = np.array([one.bare for one in one_by_one], np.bool_)[index]
+            padded = padded or any(one.padded for one in one_by_one)
+        if self.fractions:
+            _to_percent(value, decimals, bare)
+        self._numbers_that_are_gaps(value, state, decimals)
+        return Reading(value, state, decimals, padded)
+
+    def is_gap(self, cells: Cells) -> Mask:
+        """(n,), where a cell is a gap in this column, but for numbers among the user's words."""
+        return is_gap(cells, self.gap_words)
+
+    def _read_text(self, text: str) -> _Cell:
+        if is_gap_word(text, folded(self.gap_words)):
+            return _Cell(math.nan, 0, GAP)
+        endless = infinity(text)
+        if endless is not None:
+            return _Cell(endless, 0, VALUE)
+        number = numeral(text)
+        if number is None or number.unit not in ("", self.unit):
+            return _Cell(math.nan, 0, ODD)
+        found = number.read(self.decimal)
+        if found is None:
+            return _Cell(math.nan, 0, ODD)
+        return _Cell(found.value, found.decimals, VALUE, not number.unit, found.padded)
+
+    def _numbers_that_are_gaps(self, value: Float, state: Bytes, decimals: Int) -> None:
+        """Marks numbers as gaps whose value a gap word of the user has: -999 is -999.0, too."""
+        for word in self.gap_words:
+            cell = self._read_text_as_number(word)
+            if cell is None:
+                continue
+            rows = value == cell
+            value[rows], state[rows], decimals[rows] = np.nan, GAP, 0
+
+    def _read_text_as_number(self, word: str) -> float | None:
+        number = numeral(word)
+        found = number.read(self.decimal) or number.read(POINT) if number else None
+        return found.value if found else None
+
+    def show(self, value: float, decimals: int) -> str:
+        """The number as this column writes it: show(12.5, 2) may be `12,50 %`.
+
+        decimals: digits behind the mark; -1: as many as tell the float from all others, with an
+        exponent where it is very large or small. A gap (NaN) is "".
+        """
+        if math.isnan(value):
+            return ""
+        if math.isinf(value):
+            return "-Infinity" if value < 0 else "Infinity"
+        text = repr(abs(value)) if decimals < 0 else f"{abs(value):.{decimals}f}"
+        if decimals < 0:
+            text = text.removesuffix(".0")
+        whole, _, fraction = text.partition(POINT)
+        if self.group and whole.isdigit():
+            whole = f"{int(whole):,}".replace(",", self.group)
+        digits = f"{whole}{self.decimal}{fraction}" if fraction else whole
+        sign = "-" if math.copysign(1.0, value) < 0 else ""
+        return f"{sign}{self.before}{digits}{self.after}"
+
+    def to_json(self) -> Facts:
+        """Its facts, those apart that are usual: from_json makes an equal notation of them."""
+        facts: Facts = {}
+        usual = NumberNotation()
+        for name in ("decimal", "unit", "before", "after", "group", "fractions"):
+            if getattr(self, name) != getattr(usual, name):
+                facts[name] = getattr(self, name)
+        if self.gap_words:
+            facts["gap_words"] = list(self.gap_words)
+        return facts
+
+    @classmethod
+    def from_json(cls, facts: Facts) -> NumberNotation:
+        """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
+        words = facts.get("gap_words", [])
+        notation = cls(**{**facts, "gap_words": tuple(words)})
+        texts = (notation.unit, notation.before, notation.after, notation.group)
+        sane = (
+            notation.decimal in (POINT, COMMA)
+            and isinstance(words, list)
+            and all(isinstance(text, str) for text in (*texts, *words))
+            and isinstance(notation.fractions, bool)
+            and len(notation.group) <= 1
+            and notation.group != notation.decimal
+            and unit_of(notation.before, notation.after) == notation.unit
+        )
+        if not sane:
+            raise ValueError("not a notation of numbers")
+        return notation
+
+
+class _Cell(NamedTuple):
+    """One cell read. bare: a number without a unit."""
+
+    value: float
+    decimals: int
+    state: int
+    bare: bool = False
+    padded: bool = False
+
+
+def _to_percent(value: Float, decimals: Int, bare: Mask) -> None:
+    """Parts of one as percent; rounded to their decimals, as 0.07 * 100 is not 7."""
+    rows = np.flatnonzero(bare & np.isfinite(value))
+    places = np.maximum(decimals[rows] - 2, 0)
+    scale = 10.0**places
+    hundredfold = value[rows] * 100
+    known = decimals[rows] >= 0
+    rounded = np.rint(hundredfold * scale) / scale
+    value[rows] = np.where(known, rounded, hundredfold)
+    decimals[rows] = np.where(known, places, decimals[rows])

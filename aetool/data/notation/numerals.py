@@ -1,0 +1,124 @@
+"""One cell as a number: sign, currency or unit, digits in groups, decimal mark, exponent.
+
+This is the norm of what a number may look like. `scanning` reads the plainest of them faster.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+LONGEST = 400  # characters; the largest float has 309 digits, and no number needs many more
+POINT, COMMA = ".", ","
+
+_BLANK = " \t\u00a0\u2007\u2009\u202f"
+_GROUPING = ".,'’`_" + _BLANK
+_MINUS = "−–﹣－-"  # the hyphen last: elsewhere in a class of characters it is a range
+_SYMBOL = "$¢£¤¥֏؋৳฿៛₠-⃀﷼﹩＄￠￡￥￦"
+# Codes of currencies that are traded, and what else is written before amounts.
+_CODE = (
+    "AED|ARS|AUD|BDT|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|"
+    "KES|KRW|KWD|KZT|LKR|MAD|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RMB|RON|RSD|RUB|SAR|SEK|SGD|"
+    "THB|TND|TRY|TWD|UAH|USD|UYU|VND|XAF|XOF|ZAR|BTC|ETH|Euro|euro|Rs\\.?|kr\\.?|Fr\\.|SFr\\.?|"
+    "DM|zł|Kč|Ft|lei|лв\\.?|руб\\.?|R"
+)
+_CURRENCY = rf"(?:[A-Z]{{0,3}}[{_SYMBOL}]|{_CODE})"
+# A unit begins with a letter or a sign that is one; digits in it are powers (m2) or of a formula.
+# `+` alone is one, too: 10,000+ in every cell.
+_UNIT = (
+    rf"(?:\+|(?:[^\W\d_]|[{_SYMBOL}%‰°\"′″/])"
+    rf"(?:[^\W\d_]|[{_SYMBOL}%/·⋅*^²³¹⁻.°-]|[234](?![0-9])| (?=[^\W\d_(/])){{0,23}})"
+)
+_HEAD = re.compile(
+    rf"[{_BLANK}]*(?P<open>\()?[{_BLANK}]*(?P<sign>[+{_MINUS}])?[{_BLANK}]*"
+    rf"(?P<before>{_CURRENCY}[{_BLANK}]*)?(?P<inner>[+{_MINUS}])?[{_BLANK}]*"
+)
+_CORE = re.compile(rf"[.,]?[0-9]+(?:[{_GROUPING}][0-9]+)*[.,]?(?:[eE][+-]?[0-9]+)?(?![0-9])")
+_TAIL = re.compile(
+    rf"(?P<close1>\))?(?P<after>[{_BLANK}]*{_UNIT})?[{_BLANK}]*(?P<sign>[{_MINUS}])?"
+    rf"(?P<close2>\))?[{_BLANK}]*"
+)
+_INFINITE = re.compile(rf"([+{_MINUS}])?(?:inf|infinity|infinite|∞|1\.#inf0*)", re.IGNORECASE)
+_WESTERN = re.compile(r"[1-9][0-9]{0,2}(?:(?P<mark>[^0-9])[0-9]{3})(?:(?P=mark)[0-9]{3})*")
+_INDIAN = re.compile(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
+_SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "kr.": "kr"}
+
+
+class Read(NamedTuple):
+    """What a cell says. decimals: digits behind the mark, -1 where an exponent is written."""
+
+    value: float
+    decimals: int
+    padded: bool
+
+
+@dataclass(frozen=True)
+class Numeral:
+    """A cell taken apart. before, after: what is written there beside signs, with the blanks
+    between it and the digits. core: digits, their marks, exponent."""
+
+    before: str
+    after: str
+    core: str
+    negative: bool
+
+    @property
+    def unit(self) -> str:
+        """The unit or currency, "" without one; the same whether it is before or after."""
+        return unit_of(self.before, self.after)
+
+    def read(self, mark: str) -> Read | None:
+        """The number, if the core is one with this decimal mark."""
+        core, _, exponent = self.core.replace("E", "e").partition("e")
+        whole, _, fraction = core.partition(mark)
+        if fraction and not fraction.isdigit():
+            return None
+        if not whole.isdigit() and whole:
+            grouped = _WESTERN.fullmatch(whole) or (mark == POINT and _INDIAN.fullmatch(whole))
+            if not grouped:
+                return None
+            whole = "".join(filter(str.isdigit, whole))
+        sign = "-" if self.negative else ""
+        value = float(f"{sign}{whole or '0'}.{fraction or '0'}e{exponent or '0'}")
+        decimals = -1 if exponent else len(fraction)
+        return Read(value, decimals, len(whole) > 1 and whole[0] == "0")
+
+    @property
+    def group(self) -> str:
+        """The first mark within the digits that is neither `.` nor `,`; "" without one."""
+        return next((c for c in self.core if c in _GROUPING and c not in (POINT, COMMA)), "")
+
+
+def unit_of(before: str, after: str) -> str:
+    """The unit that is written before or after digits."""
+    first, last = before.strip(), after.strip()
+    return _SAME.get(first, first) + _SAME.get(last, last)
+
+
+def infinity(text: str) -> float | None:
+    """Infinity or -infinity, if the text says so."""
+    match = _INFINITE.fullmatch(text.strip())
+    if match is None:
+        return None
+    return float("-inf") if match[1] and match[1] in _MINUS else float("inf")
+
+
+def numeral(text: str) -> Numeral | None:
+    """The text taken apart, if it may be a number under some decimal mark."""
+    if len(text) > LONGEST:
+        return None
+    text = text.strip()
+    head = _HEAD.match(text)
+    core = _CORE.match(text, head.end()) if head else None
+    tail = _TAIL.fullmatch(text, core.end()) if core else None
+    if head is None or core is None or tail is None:
+        return None
+    closed = int(bool(tail["close1"])) + int(bool(tail["close2"]))
+    signs = [sign for sign in (head["sign"], head["inner"], tail["sign"]) if sign]
+    if closed != int(bool(head["open"])) or len(signs) + closed > 1:
+        return None
+    negative = bool(closed) or (bool(signs) and signs[0] in _MINUS)
+    if tail["sign"] and core[0][-1] in (POINT, COMMA):  # `5.-`: the dash is for no cents
+        negative = False
+    return Numeral(head["before"] or "", tail["after"] or "", core[0], negative)

@@ -1,0 +1,110 @@
+"""Plain numbers, many at once: what is left is for `numerals`, a cell at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data.notation.numerals import POINT
+from aetool.data.table import Bytes, Cells, Mask
+from aetool.model import Float
+
+LONGEST = 40  # bytes; longer cells are left
+BLANK, PLUS, MINUS, ZERO, NINE = 32, 43, 45, 48, 57
+
+# The form of a cell, a sum of those that hold; or one of the two others.
+MARKED = 1  # the decimal mark is there
+EITHER = 2  # under the other decimal mark it is a number, too, and another: 1.234
+PADDED = 4  # a zero stands before further digits: 007
+ATTACHED = 8  # what `before` and `after` say stands there, too
+EMPTY, LEFT = 254, 255  # nothing but blanks; not read here
+
+Matrix = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Cells read as plain numbers.
+
+    value: (n,), NaN where not read. decimals: (n,) int16, digits behind the mark, -1 where an
+    exponent is written, 0 where not read. form: (n,) uint8, see the constants.
+    """
+
+    value: Float
+    decimals: npt.NDArray[np.int16]
+    form: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Style:
+    """How plain numbers are written: the decimal mark, the mark between groups of three digits (""
+    if there is none), and what stands before and after, blanks to the digits included."""
+
+    decimal: str = POINT
+    group: str = ""
+    before: str = ""
+    after: str = ""
+
+
+def scan(cells: Cells, style: Style) -> Scan:
+    """The cells that are plain numbers of this style, read as `numerals` would read them.
+
+    Whatever else they may be is left, so that a reader may know fewer kinds than another.
+    """
+    return by_arrays(cells, style)
+
+
+def by_arrays(cells: Cells, style: Style) -> Scan:
+    """As `scan`: digits with one mark or none, perhaps a sign, and blanks around them."""
+    n = len(cells)
+    length = np.asarray(cells.stop - cells.start)
+    found = Scan(np.full(n, np.nan), np.zeros(n, np.int16), np.full(n, LEFT, np.uint8))
+    found.form[cells.null | (length == 0)] = EMPTY
+    rows = np.flatnonzero((found.form == LEFT) & (length <= LONGEST))
+    if not len(rows):
+        return found
+    chosen = cells.take(rows)
+    width = chosen.width()
+    fixed = chosen.fixed(width)
+    has_zero_byte = chosen.buffer == 0
+    if bool((chosen.buffer == BLANK).any()):
+        fixed = np.char.strip(fixed, b" ")
+    matrix = fixed.view(np.uint8).reshape(len(rows), width)
+    form, decimals, good = _forms(matrix, ord(style.decimal))
+    if has_zero_byte.any():  # a fixed width cannot tell zeros at the end from padding
+        good &= np.add.reduceat(has_zero_byte, chosen.start.astype(np.int64)) == 0
+    empty = ~(matrix != 0).any(axis=1)
+    if style.decimal != POINT:
+        matrix = np.where(matrix == ord(style.decimal), ord(POINT), matrix).astype(np.uint8)
+    text = np.ascontiguousarray(matrix[good]).view(f"S{width}").reshape(-1)
+    found.form[rows[empty & ~good]] = EMPTY
+    found.form[rows[good]] = form[good]
+    found.decimals[rows[good]] = decimals[good]
+    found.value[rows[good]] = text.astype(np.float64)
+    return found
+
+
+def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
+    """(form, decimals, whether it is a plain number) of each row, which ends in zeros."""
+    digit = (matrix >= ZERO) & (matrix <= NINE)
+    is_mark = matrix == mark
+    signed = (matrix[:, 0] == MINUS) | (matrix[:, 0] == PLUS)
+    marks = is_mark.sum(axis=1)
+    length = (matrix != 0).sum(axis=1)
+    digits = digit.sum(axis=1)
+    good = (digits > 0) & (marks <= 1) & (signed + marks + digits == length)
+    marked = marks == 1
+    at_mark = np.where(marked, is_mark.argmax(axis=1), length)
+    decimals = np.where(marked, length - at_mark - 1, 0)
+    whole = at_mark - signed
+    behind_sign = np.minimum(signed, matrix.shape[1] - 1)
+    first = matrix[np.arange(len(matrix)), behind_sign]
+    leading_zero = first == ZERO
+    either = marked & (decimals == 3) & (whole >= 1) & (whole <= 3) & ~leading_zero
+    padded = leading_zero & (whole > 1)
+    form = MARKED * marked
+    form += EITHER * either
+    form += PADDED * padded
+    return form.astype(np.uint8), decimals.astype(np.int16), good

@@ -1,0 +1,492 @@
+"""Cells as numbers, dates and gaps: each way of writing has its right value."""
+
+import itertools
+import math
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aetool.data.notation import calendar, dates, evidence, gaps, scanning
+from aetool.data.notation.dates import DateEvidence, DateNotation
+from aetool.data.notation.evidence import GAP, ODD, VALUE, OddCells
+from aetool.data.notation.gaps import GapEvidence
+from aetool.data.notation.numbers import NumberEvidence, NumberNotation
+from aetool.data.notation.scanning import Style
+from aetool.data.table import Cells
+
+INF = math.inf
+
+
+def decided(*cells, **options):
+    """The notation of a column of these cells."""
+    return NumberEvidence.of(Cells.of(cells)).decide(**options)
+
+
+def read(*cells, **options):
+    """Values of a column by its own notation; None where a cell is no value."""
+    reading = decided(*cells, **options).read(Cells.of(cells))
+    return [
+        v if s == VALUE else None
+        for v, s in zip(reading.value.tolist(), reading.state.tolist(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("cells", "values", "mark", "unit"), [
+    (["1", "-2", "+3"], [1, -2, 3], ".", ""),
+    (["1.5", "-.5", "5.", "0"], [1.5, -0.5, 5, 0], ".", ""),
+    (["1e-5", "2.5E+3", "-1e308"], [1e-5, 2500, -1e308], ".", ""),
+    (["  1.5 ", "\t2\u00a0", "3"], [1.5, 2, 3], ".", ""),
+    (["1,234,567.89", "5", "1,000"], [1234567.89, 5, 1000], ".", ""),
+    (["1.234.567,89", "5", "1.000"], [1234567.89, 5, 1000], ",", ""),
+    (["1 234,5", "999,25"], [1234.5, 999.25], ",", ""),
+    (["1\u00a0234,5", "12\u00a0345\u00a0678"], [1234.5, 12345678], ",", ""),
+    (["1\u202f234,5", "7"], [1234.5, 7], ",", ""),
+    (["1\u2009234.5", "7"], [1234.5, 7], ".", ""),
+    (["1'234.5", "1’234’567.25"], [1234.5, 1234567.25], ".", ""),
+    (["12,34,567", "1,00,000.50"], [1234567, 100000.5], ".", ""),
+    (["$1,234.50", "-$5.00", "$-6", "($1,000.00)", "$ 7"], [1234.5, -5, -6, -1000, 7], ".", "$"),
+    (["1.234,50 €", "-5,00 €", "6 €", "7,5 EUR"], [1234.5, -5, 6, 7.5], ",", "€"),
+    (["€ 5", "EUR 6", "7.5€"], [5, 6, 7.5], ".", "€"),
+    (["£5", "GBP 6"], [5, 6], ".", "£"),
+    (["¥500", "¥1,200"], [500, 1200], ".", "¥"),
+    (["USD 5.5", "6 USD", "7USD"], [5.5, 6, 7], ".", "USD"),
+    (["CHF 1'234.50", "CHF 5.-"], [1234.5, 5], ".", "CHF"),
+    (["R$ 1.234,56", "R$ 5"], [1234.56, 5], ",", "R$"),
+    (["Rs. 5,000", "Rs 12,34,567"], [5000, 1234567], ".", "Rs"),
+    (["12,5 %", "3 %", "-0,5%"], [12.5, 3, -0.5], ",", "%"),
+    (["(5)", "(1,234.5)", "6"], [-5, -1234.5, 6], ".", ""),
+    (["5-", "6.5-", "7"], [-5, -6.5, 7], ".", ""),
+    (["−5", "–6", "7"], [-5, -6, 7], ".", ""),
+    (["12.5 kWh", "3 kWh"], [12.5, 3], ".", "kWh"),
+    (["3 km", "4", "5km"], [3, 4, 5], ".", "km"),
+    (["21.5°C", "-3°C"], [21.5, -3], ".", "°C"),
+    (["5 m/s", "6 m/s"], [5, 6], ".", "m/s"),
+    (["12 m2", "13 m2"], [12, 13], ".", "m2"),
+    (["1,000+", "50+"], [1000, 50], ".", "+"),
+    (["inf", "-inf", "Infinity", "-Infinity", "+Infinity", "∞", "−∞", "1.5"],
+     [INF, -INF, INF, -INF, INF, INF, -INF, 1.5], ".", ""),
+    (["9007199254740993", "0.1", "123456789012345678901234567890"],
+     [9007199254740992.0, 0.1, 123456789012345678901234567890.0], ".", ""),
+])  # fmt: skip
+def test_each_way_of_writing_a_number(cells, values, mark, unit):
+    assert read(*cells) == values
+    notation = decided(*cells)
+    assert (notation.decimal, notation.unit) == (mark, unit)
+
+
+def test_the_decimal_mark_is_told_by_all_cells():
+    assert read("1,234") == [1234], "groups of three digits are thousands where nothing tells"
+    assert read("1.234") == [1.234]
+    assert read("1,234", "0,5") == [1.234, 0.5]
+    assert read("1.234", "1.234.567") == [1234, 1234567]
+    assert read("0,123", "1,234") == [0.123, 1.234], "no group begins with a zero"
+    assert read(*["12"] * 150, "1,5")[-1] == 1.5, "the first comma comes late"
+    assert read("1,234", decimal=",") == [1.234]
+    assert read("1,234", usual=",") == [1.234], "what the other columns of the file say"
+    assert read("1,234", "0.5", usual=",") == [1234, 0.5], "the column's own cells count more"
+    late = read(*[f"{v},{v + 100}" for v in range(100, 300)], "1,5")
+    assert late[0] == 100200 and late[-1] is None, "one cell of 201 does not turn thousands"
+
+
+def test_decimals_and_zeros_before_digits():
+    notation = decided("1.50", "2")
+    reading = notation.read(Cells.of(["1.50", "1e5", "3", "x", "", "2.125", "007"]))
+    assert reading.decimals.tolist() == [2, -1, 0, 0, 0, 3, 0]
+    assert reading.padded and not notation.read(Cells.of(["0", "0.5", "10"])).padded
+    assert reading.state.tolist() == [VALUE, VALUE, VALUE, ODD, GAP, VALUE, VALUE]
+
+
+def test_codes_with_zeros_before_them_are_no_numbers_unless_asked():
+    assert decided("007", "042", "123") is None
+    assert decided("01234", "99999", "10115") is None
+    assert read("007", "042", asked=True) == [7, 42]
+    assert decided(*map(str, range(1000)), "007") is not None, "one of a thousand is a slip"
+
+
+def test_one_odd_cell_of_twelve_is_odd():
+    values = read(*map(str, range(11)), "ERR")
+    assert values == [*range(11), None]
+    assert read("1", "2", "3", "4", "x") == [1, 2, 3, 4, None]
+    assert decided("1", "2", "3", "x") is None
+    assert decided("a", "b", "3") is None
+    assert decided("", "NA", None) is None, "gaps are no numbers"
+
+
+def test_odd_cells_may_be_a_tenth_and_all_different():
+    numbers = [f"{v / 7:.3f}" for v in range(180)]
+    assert read(*numbers, *[f"bad{i}" for i in range(20)])[180:] == [None] * 20
+    assert decided(*numbers, *[f"bad{i}" for i in range(21)]) is None
+
+
+def test_a_word_that_comes_often_is_a_level_beside_few_numbers():
+    assert decided(*["1", "2", "3"] * 30, *["A"] * 5) is None
+    assert read(*["1", "2", "3"] * 300, "A")[-1] is None
+    rain = [f"{v / 10}" for v in range(100)]
+    assert read(*rain, *["T"] * 60)[-1] is None, "a mark beside many different numbers"
+    assert decided(*rain, *[f"T{i}" for i in range(60)]) is None
+
+
+def test_another_unit_is_odd_and_a_missing_one_is_not():
+    km = [f"{i} km" for i in range(1, 12)]
+    assert read(*km, "6 mi", "7")[-2:] == [None, 7]
+    assert read(*[f"${i}" for i in range(1, 12)], "€5")[-1] is None
+    assert read(*map(str, range(1, 30)), "5 kg")[-1] is None, "a unit of one cell is none"
+    assert decided("id5", "id6", "id7") is None
+    assert decided("5a", "6b", "7c", "8d") is None
+
+
+def test_percent_and_parts_of_one_in_turns():
+    assert read("12%", "0.12", "0.07", "40%") == [12, 12, 7, 40]
+    assert read(*[f"{v}%" for v in range(10, 99)], "0.12")[-1] == 0.12, "one cell is no habit"
+    assert read("12%", "13", "0.5", "40%") == [12, 13, 0.5, 40]
+    reading = decided("12%", "0.125", "0.5", "40%").read(Cells.of(["0.125", "0.5", "7%"]))
+    assert reading.decimals.tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("word", sorted(gaps.GAP_WORDS))
+def test_gap_words_in_any_case_are_gaps(word):
+    for spelling in (word, word.upper(), f" {word} "):
+        cells = Cells.of(["1", spelling, "2.5"])
+        assert gaps.is_gap(cells).tolist() == [False, True, False]
+        reading = decided("1", spelling, "2.5").read(cells)
+        assert reading.state.tolist() == [VALUE, GAP, VALUE] and np.isnan(reading.value[1])
+
+
+@pytest.mark.parametrize("word", ["ERR", "#DIV/0!", "#REF!", "unknown", "0", "-1", "no", "Nancy"])
+def test_other_words_are_no_gaps(word):
+    assert not gaps.is_gap(Cells.of([word])).any()
+
+
+def test_words_of_the_user_are_gaps_numbers_among_them():
+    cells = ["1", "-999", "fehlt", "2", "-999.0", "3"]
+    assert read(*cells, gap_words=["-999", "Fehlt"]) == [1, None, None, 2, None, 3]
+    notation = decided(*cells, gap_words=["-999", "Fehlt"])
+    assert notation.read(Cells.of(cells)).state.tolist() == [0, GAP, GAP, 0, GAP, 0]
+    assert gaps.is_gap(Cells.of(["fehlt", "x"]), ["FEHLT"]).tolist() == [True, False]
+
+
+def test_na_is_namibia_among_countries_alone():
+    countries = Cells.of(["DE", "FR", "NA", "ZA", "", "DE"])
+    evidence_of_countries = GapEvidence.of(countries)
+    assert evidence_of_countries.country_codes
+    codes = evidence_of_countries.country_codes
+    assert gaps.is_gap(countries, country_codes=codes).tolist() == [False] * 4 + [True, False]
+    for others in (["yes", "NO", "NA"], ["AM", "PM", "NA"], ["A", "B", "NA"], ["NA", ""]):
+        assert not GapEvidence.of(Cells.of(others)).country_codes
+    assert (GapEvidence.of(Cells.of(["DE", "FR"])) + GapEvidence.of(Cells.of(["ZA"]))).country_codes
+
+
+CELLS = st.one_of(
+    st.sampled_from(["1", "2.5", "1,5", "1,234", "1.234,5", "$5", "5 km", "12%", "0.5", "007", "NA",
+                     "", "ERR", "inf", "2024-01-05", "03/04/2024", "31.12.24", "20240105", "7:30"]),
+    st.text(max_size=6),
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(CELLS, max_size=8), min_size=2, max_size=4))
+def test_evidence_adds_up_in_any_order(parts):
+    for kind in (NumberEvidence, DateEvidence, GapEvidence):
+        whole = kind.of(Cells.of([cell for part in parts for cell in part]))
+        for order in itertools.islice(itertools.permutations(parts), 4):
+            total = kind()
+            for part in order:
+                total = total + kind.of(Cells.of(part))
+            assert total == whole
+
+
+def test_odd_cells_are_counted_alike_in_any_order_beyond_what_is_kept(monkeypatch):
+    monkeypatch.setattr(evidence, "ODD_KEPT", 5)
+    words = [f"word {i % 40}" for i in range(100)]
+    whole = OddCells.of({w: words.count(w) for w in words})
+    assert whole.total == 100 and len(whole.copies) == 5
+    for size in (7, 30):
+        parts = [words[i : i + size] for i in range(0, 100, size)]
+        for order in (parts, parts[::-1]):
+            total = OddCells()
+            for part in order:
+                total = total + OddCells.of({w: part.count(w) for w in part})
+            assert total == whole
+
+
+NOTATIONS = st.builds(
+    lambda affixes, marks: NumberNotation(
+        decimal=marks[0], group=marks[1], before=affixes[0], after=affixes[1], unit=affixes[2]
+    ),
+    st.sampled_from([("", "", ""), ("$", "", "$"), ("", " €", "€"), ("", "%", "%"),
+                     ("", " kWh", "kWh"), ("USD ", "", "USD")]),
+    st.sampled_from([(".", ""), (",", ""), (".", ","), (",", "."), (".", "'"), (",", "\u202f")]),
+)  # fmt: skip
+
+
+@given(NOTATIONS, st.integers(-(10**12), 10**12), st.integers(0, 6))
+def test_what_is_shown_is_read_back(notation, whole, places):
+    value = whole / 10**places
+    text = notation.show(value, places)
+    reading = notation.read(Cells.of([text]))
+    assert reading.value[0] == value and reading.state[0] == VALUE, text
+    assert reading.decimals[0] == places
+
+
+@given(NOTATIONS, st.floats(allow_nan=False))
+def test_floats_without_decimals_are_shown_in_full(notation, value):
+    reading = notation.read(Cells.of([notation.show(value, -1)]))
+    assert reading.value[0] == value and reading.state[0] == VALUE
+
+
+@given(NOTATIONS)
+def test_a_notation_comes_back_from_json(notation):
+    assert NumberNotation.from_json(notation.to_json()) == notation
+
+
+@pytest.mark.parametrize("facts", [
+    {"decimal": ";"}, {"unit": "kWh"}, {"unit": 5}, {"group": "."}, {"gap_words": "NA"}, {"x": 1},
+    {"fractions": 1},
+])  # fmt: skip
+def test_facts_that_are_no_notation_of_numbers(facts):
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        NumberNotation.from_json(facts)
+
+
+HOSTILE = ["9" * 10_000, "1" * 399, "1\0", "\0", "\u202e123", "1\u200b2", "٣", "1_000", "0x1F",
+           "1e999", "-1e999", "1e-999", "$", "%", "()", "(", "-", "+", ".", ",", "e5", "1e", "1,,2",
+           "1,23", "1.2.3", "--5", "(-5)", "5%%", "\ufffd", "½", "²", "1 2", "NaN(5)", "'5", "=5+1",
+           "e" * 10_000, "1," * 5000, "1 " * 5000, "((((5))))", "$" * 500, "5" + " m" * 300]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", HOSTILE)
+def test_hostile_cells_raise_nothing(cell):
+    for kind in (NumberEvidence, DateEvidence):
+        kind.of(Cells.of([cell])).decide(asked=True)
+    reading = NumberNotation().read(Cells.of([cell, "1.5"]))
+    assert reading.value[1] == 1.5 and reading.state[1] == VALUE
+    assert (reading.state[0] == VALUE) == (not np.isnan(reading.value[0]))
+    assert DateNotation().read(Cells.of([cell])).state[0] in (GAP, ODD)
+
+
+def test_bytes_that_are_no_text_are_odd():
+    raw = np.frombuffer(b"\xff\xfe1\xc3", np.uint8)
+    cells = Cells(raw, np.array([0]), np.array([4]), np.zeros(1, np.bool_))
+    assert NumberNotation().read(cells).state.tolist() == [ODD]
+    assert NumberEvidence.of(cells).odd.total == 1
+    assert DateNotation().read(cells).state.tolist() == [ODD]
+
+
+@given(st.lists(st.one_of(CELLS, st.text("0123456789+-., '()$%eE", max_size=12)), max_size=12),
+       NOTATIONS)  # fmt: skip
+def test_a_plain_number_is_what_the_norm_reads(texts, notation):
+    cells = Cells.of(texts)
+    style = Style(notation.decimal, notation.group, notation.before, notation.after)
+    found = scanning.by_arrays(cells, style)
+    for i, text in enumerate(texts):
+        if found.form[i] == scanning.EMPTY:
+            assert not text.strip()
+        elif found.form[i] != scanning.LEFT:
+            cell = notation._read_text(text)
+            assert cell.state == VALUE and cell.value == found.value[i]
+            assert cell.decimals == found.decimals[i]
+            assert cell.padded == bool(found.form[i] & scanning.PADDED)
+
+
+# ---- dates
+
+
+def moment(*parts, hours=0.0):
+    """Epoch seconds of a time that is so many hours ahead of UTC."""
+    return datetime(*parts, tzinfo=UTC).timestamp() - hours * 3600
+
+
+def dates_of(*cells, **options):
+    """Values of a column of dates by its own notation; None where a cell is no value."""
+    notation = DateEvidence.of(Cells.of(cells)).decide(**options)
+    assert notation == DateNotation.from_json(notation.to_json())
+    reading = notation.read(Cells.of(cells))
+    return [
+        v if s == VALUE else None
+        for v, s in zip(reading.value.tolist(), reading.state.tolist(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [
+    ("2024-12-31", moment(2024, 12, 31)),
+    ("2024/1/5", moment(2024, 1, 5)),
+    ("2024-12-31T23:59:01", moment(2024, 12, 31, 23, 59, 1)),
+    ("2024-12-31 23:59", moment(2024, 12, 31, 23, 59)),
+    ("2024-12-31T23:59:01.25Z", moment(2024, 12, 31, 23, 59, 1, 250_000)),
+    ("2024-12-31 23:59:01,5", moment(2024, 12, 31, 23, 59, 1, 500_000)),
+    ("2024-07-01T10:00:00+02:00", moment(2024, 7, 1, 10, hours=2)),
+    ("2024-07-01T10:00:00-0530", moment(2024, 7, 1, 10, hours=-5.5)),
+    ("2024-07-01T10:00:00+02", moment(2024, 7, 1, 10, hours=2)),
+    ("2024-07-01 10:00:00 UTC", moment(2024, 7, 1, 10)),
+    ("2024-07-01 10:00 CEST", moment(2024, 7, 1, 10, hours=2)),
+    ("2024-07-01T10:00:00+02:00[Europe/Berlin]", moment(2024, 7, 1, 10, hours=2)),
+    ("2024-12-31T24:00:00", moment(2025, 1, 1)),
+    ("31.12.2024", moment(2024, 12, 31)),
+    ("31. 12. 2024", moment(2024, 12, 31)),
+    ("31.12.24 7:05", moment(2024, 12, 31, 7, 5)),
+    ("31.12.69", moment(1969, 12, 31)),
+    ("12/31/2024 7:05 PM", moment(2024, 12, 31, 19, 5)),
+    ("12/31/2024 12:05:06 AM", moment(2024, 12, 31, 0, 5, 6)),
+    ("31/12/2024", moment(2024, 12, 31)),
+    ("3 March 2024", moment(2024, 3, 3)),
+    ("3. März 2024", moment(2024, 3, 3)),
+    ("3 févr. 2024", moment(2024, 2, 3)),
+    ("1er août 2024", moment(2024, 8, 1)),
+    ("March 3, 2024", moment(2024, 3, 3)),
+    ("Dec 3rd, 2024 10:30", moment(2024, 12, 3, 10, 30)),
+    ("31-Dec-24", moment(2024, 12, 31)),
+    ("Mon, 04 Mar 2024 10:00:00 GMT", moment(2024, 3, 4, 10)),
+    ("Dienstag, 5. März 2024", moment(2024, 3, 5)),
+    ("Mon Mar  4 10:00:00 2024", moment(2024, 3, 4, 10)),
+    ("10/Oct/2000:13:55:36 -0700", moment(2000, 10, 10, 13, 55, 36, hours=-7)),
+    ("31.12.2024 10:00 Uhr", moment(2024, 12, 31, 10)),
+    ("2024-Dec-31", moment(2024, 12, 31)),
+    ("20241231T235900Z", moment(2024, 12, 31, 23, 59)),
+    ("2024-12", moment(2024, 12, 1)),
+    ("12/2024", moment(2024, 12, 1)),
+    ("Dez 2024", moment(2024, 12, 1)),
+    ("12:30", 45000), ("7:05:30", 25530), ("120:00", 432000),
+])  # fmt: skip
+def test_each_way_of_writing_a_date(text, seconds):
+    assert dates_of(text) == [seconds]
+
+
+@pytest.mark.parametrize("text", [
+    "2023-02-29", "2024-13-01", "2024-00-10", "32.1.2024", "2024-12-31T25:00", "2024-12-31 10:61",
+    "1.2.3", "192.168.1.1", "5", "12.5", "20241231", "1700000000", "5 apples 2024", "0000-00-00",
+    "2024-12-31T10:00+9", "13:00 PM", "may", "3 Foo 2024", "100.10.2000", "2024-1-2-3",
+])  # fmt: skip
+def test_what_is_no_date(text):
+    assert DateEvidence.of(Cells.of([text])).decide() is None
+
+
+def test_numbers_that_are_dates_in_several_cells():
+    assert dates_of("20241231", "20250101", "20250102")[0] == moment(2024, 12, 31)
+    assert dates_of("20241231235900", "20250101000000", "20250102000000")[0] == moment(
+        2024, 12, 31, 23, 59
+    )
+    assert DateEvidence.of(Cells.of(["20241231", "99999999", "12345678"])).decide() is None
+    epochs = Cells.of(["1700000000", "1700000060", "1700000120"])
+    assert DateEvidence.of(epochs).decide() is None, "seconds stay numbers"
+
+
+def test_a_day_above_twelve_tells_the_order_of_all():
+    assert dates_of("01/02/2024", "13/02/2024")[0] == moment(2024, 2, 1)
+    assert dates_of("01/02/2024", "02/13/2024")[0] == moment(2024, 1, 2)
+    assert dates_of("01/02/2024", usual="dmy")[0] == moment(2024, 2, 1)
+
+
+def test_an_order_that_nothing_tells_is_a_guess_that_is_said():
+    guess = DateEvidence.of(Cells.of(["01/02/2024", "03/04/2024"])).decide()
+    assert guess.ambiguous and guess.orders == {"/": ("mdy",)}
+    assert not DateEvidence.of(Cells.of(["01/02/2024", "13/04/2024"])).decide().ambiguous
+    days = [f"{day:02d}/01/2024" for day in range(1, 13)]
+    varied = DateEvidence.of(Cells.of(days)).decide()
+    assert varied.orders == {"/": ("dmy",)} and varied.ambiguous, "days vary more than months"
+    point = DateEvidence.of(Cells.of(["01.02.2024"])).decide()
+    assert point.orders == {".": ("dmy",)}
+    short = DateEvidence.of(Cells.of(["24-12-01", "24-12-02", "24-11-03"])).decide()
+    assert short.orders == {"-": ("yymmdd",)}
+
+
+def test_mixed_formats_are_read_cell_by_cell():
+    mixed = ["2024-12-31", "31.12.2024", "12/31/2024", "Dec 31, 2024", "31 Dec 2024 00:00:00Z"]
+    assert dates_of(*mixed) == [moment(2024, 12, 31)] * 5
+
+
+def test_both_orders_are_tried_where_both_are_common():
+    cells = [*["31/12/2024"] * 10, *["12/30/2024"] * 5, "01/02/2024"]
+    assert dates_of(*cells)[-2:] == [moment(2024, 12, 30), moment(2024, 2, 1)]
+    slip = [*[f"01/{day:02d}/2024" for day in range(1, 31)] * 2, "31/12/2024"]
+    assert dates_of(*slip)[-1] is None, "one of 61 is an error, not an order"
+
+
+def test_a_bad_cell_among_dates_is_odd():
+    days = [f"2024-01-{day:02d}" for day in range(1, 12)]
+    assert dates_of(*days, "ERR")[-1] is None
+    assert dates_of(*days, "2024-02-30")[-1] is None
+    assert dates_of(*days, "45292")[-1] is None
+    reading = DateNotation().read(Cells.of([*days[:1], "NA", "", None, "x", "fehlt"]))
+    assert reading.state.tolist() == [VALUE, GAP, GAP, GAP, ODD, ODD]
+    told = DateNotation(gap_words=("fehlt",))
+    assert told.read(Cells.of(["fehlt"])).state.tolist() == [GAP]
+
+
+def test_offsets_and_fractions_may_change_within_a_column():
+    winter, summer = "2024-01-01T00:00:00+01:00", "2024-07-01T00:00:00.5+02:00"
+    assert dates_of(winter, summer) == [
+        moment(2024, 1, 1, hours=1),
+        moment(2024, 7, 1, hours=2) + 0.5,
+    ]
+
+
+def test_times_are_odd_among_dates_and_dates_among_times():
+    assert dates_of(*["2024-01-01"] * 9, "12:30")[-1] is None
+    assert dates_of(*["12:30"] * 9, "2024-01-01")[-1] is None
+
+
+STYLES = ["2024-12-31", "31.12.2024 23:59", "12/31/2024 23:59:59", "2024-12-31T23:59:59.123456Z",
+          "3. März 2024", "20241231", "2024/1/5 10:00", "31.12.24", "24-12-31", "20241231T235959"]  # fmt: skip
+
+
+@given(st.sampled_from(STYLES), st.integers(0, 2_000_000_000))
+def test_what_is_shown_of_a_date_is_read_back(text, seconds):
+    notation = DateEvidence.of(Cells.of([text])).decide(asked=True, usual="yymmdd")
+    step = {0: 86400, 2: 60, 3: 1}[notation.style.fields]
+    value = seconds // step * step
+    shown = notation.show(float(value))
+    reading = notation.read(Cells.of([shown]))
+    assert reading.state[0] == VALUE and reading.value[0] == value, shown
+
+
+@given(st.sampled_from(STYLES))
+def test_the_style_of_a_date_is_the_one_shown(text):
+    notation = DateEvidence.of(Cells.of([text])).decide(asked=True, usual="yymmdd")
+    value = notation.read(Cells.of([text])).value[0]
+    shown = {"3. März 2024": "3 Mar 2024"}.get(text, text)
+    assert notation.show(value) == shown
+
+
+@given(st.lists(st.integers(-700_000, 2_900_000), min_size=1, max_size=20))
+def test_the_calendar_is_that_of_python(days):
+    inside = [d for d in days if -719_162 <= d <= 2_932_896]
+    expected = [datetime(1970, 1, 1) + timedelta(days=d) for d in inside]
+    year, month, day = calendar.civil(np.array(inside, np.int64))
+    assert [*zip(year.tolist(), month.tolist(), day.tolist(), strict=True)] == [
+        (e.year, e.month, e.day) for e in expected
+    ]
+    assert calendar.days_of(year, month, day).tolist() == inside
+    assert calendar.are_days(year, month, day).all()
+
+
+def test_days_that_there_are_not():
+    year, month, day = (
+        np.array(column)
+        for column in zip(
+            (2023, 2, 29),
+            (1900, 2, 29),
+            (2000, 2, 29),
+            (2024, 4, 31),
+            (0, 1, 1),
+            (2024, 13, 1),
+            strict=True,
+        )
+    )
+    assert calendar.are_days(year, month, day).tolist() == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("facts", [
+    {}, {"orders": {"?": ["dmy"]}, "style": {"widths": [4, 2, 2]}},
+    {"orders": {"/": ["ydm"]}, "style": {"widths": [4, 2, 2]}},
+    {"orders": {}, "style": {"widths": [4, 2, 2], "fields": 9}},
+    {"orders": {}, "style": {"widths": [4, 2, 2]}, "only_time": 1},
+])  # fmt: skip
+def test_facts_that_are_no_notation_of_dates(facts):
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        DateNotation.from_json(facts)
+
+
+def test_the_kinds_of_state_are_told_apart():
+    assert (VALUE, GAP, ODD) == (0, 1, 2) and dates.VALUE == VALUE
