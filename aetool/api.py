@@ -12,6 +12,8 @@ from aetool import bundle as bundles
 from aetool import operations
 from aetool.codec import planning
 from aetool.codec.archive import Archive
+from aetool.csv.dialect import OPTIONS, Reading
+from aetool.data.sources import TextPath
 from aetool.errors import ParamError
 from aetool.operations import CompressOptions, FitOptions, archiving
 
@@ -37,20 +39,23 @@ class Bundle(bundles.Bundle):
         DataFrame or a path of ordinary records that were not fitted; or on those held out."""
         return _dressed(operations.calibrated(self, data, fpr))
 
-    def score(self, data: Data, device: str = "auto") -> Any:
-        """(rows,) float64: the score of each record, in `unit`; larger is more anomalous."""
-        return operations.score(data, self, device)
+    def score(self, data: Data, device: str = "auto", **text: Option) -> Any:
+        """(rows,) float64: the score of each record, in `unit`; larger is more anomalous. text: how
+        a path's text is written, as aetool.fit."""
+        return operations.score(_described(data, text), self, device)
 
-    def encode(self, data: Data, device: str = "auto") -> Any:
-        """(rows, latent) float32: the code of each record."""
-        return operations.encode(data, self, device)
+    def encode(self, data: Data, device: str = "auto", **text: Option) -> Any:
+        """(rows, latent) float32: the code of each record. text: as score."""
+        return operations.encode(_described(data, text), self, device)
 
     def decode(self, codes: Any, device: str = "auto") -> Any:
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8."""
         return operations.decode(codes, self, device)
 
     def denoise(self, data: Data, path: Path, **options: Option) -> Figures:
-        """Write the restored records of data; options: as DenoiseOptions. Returns figures."""
+        """Write the restored records of data; returns figures. options: as DenoiseOptions, and of
+        text as aetool.fit."""
+        data = _described(data, options)
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
     def sample(self, count: int | None = None, **options: Option) -> Any:
@@ -61,7 +66,9 @@ class Bundle(bundles.Bundle):
     def similar(self, query: Data, data: Data, **options: Option) -> pd.DataFrame:
         """The records of data nearest to each record of query: query, rank and row (from 1) and
         distance. data: a DataFrame, a path, or an archive that stores codes. options: as
-        SearchOptions."""
+        SearchOptions, and of text as aetool.fit."""
+        said = {name: options.pop(name) for name in OPTIONS if name in options}
+        query, data = _described(query, dict(said)), _described(data, said)
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 
@@ -76,8 +83,10 @@ def detect(data: Data, model: Model | None = None, **options: Option) -> pd.Data
 
     Without a model one is learned from the data themselves. options: as
     aetool.operations.detect (fpr=0.01, top=10, ...; all_rows=False gives the anomalies alone), and
-    without a model those of aetool.fit. Raises AetoolError.
+    without a model those of aetool.fit; those of text are taken with a model, too. Raises
+    AetoolError.
     """
+    data = _described(data, options)
     known = inspect.signature(operations.detect).parameters
     chosen = {name: value for name, value in options.items() if name in known}
     of_fit = {name: value for name, value in options.items() if name not in known}
@@ -146,6 +155,23 @@ def _bundle_of(model: Model | None) -> bundles.Bundle | None:
     return bundles.load(model)
 
 
+def _described(data: Data, options: dict[str, Option]) -> Data:
+    """The data with what the options say of how their text is written, which they lose."""
+    said = {name: options.pop(name) for name in OPTIONS if name in options}
+    if not said:
+        return data
+    reading = Reading(**said)
+    paths = data if isinstance(data, list | tuple) else [data]
+    described: list[TextPath] = []
+    for path in paths:
+        if not isinstance(path, str | os.PathLike):
+            raise ParamError(
+                f"{', '.join(said)}: of text in a file, not of a {type(path).__name__}"
+            )
+        described.append(TextPath(path, reading))
+    return described if isinstance(data, list | tuple) else described[0]
+
+
 def _dressed(plain: bundles.Bundle) -> Bundle:
     return Bundle(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)})
 
@@ -154,8 +180,11 @@ def fit(data: Data, plugin: str | None = None, **params: Option) -> Bundle:
     """Fit a model on a DataFrame, a path, or a list of paths.
 
     params: parameters of the model (latent=8, ...) and fields of FitOptions (label, normal, drop,
-    seed, ...), told apart by name. Raises AetoolError.
+    seed, ...), told apart by name; and how the text of a path is written, where that is not told
+    from it: header=False, delimiter (a character, "tab" or "blank"), decimal ("." or ","),
+    encoding, skip_rows, comment. Raises AetoolError.
     """
+    data = _described(data, params)
     return _dressed(operations.fit(data, _fit_options(plugin, **params)))
 
 

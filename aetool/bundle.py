@@ -15,6 +15,7 @@ from typing import Any
 
 from aetool import runtime
 from aetool.canonical import canonical, parse_canonical
+from aetool.csv.dialect import Reading
 from aetool.data.scaling import image_spec, table_spec
 from aetool.data.schema import Schema
 from aetool.detection.calibration import Calibration
@@ -28,6 +29,7 @@ MAX_MANIFEST = 16 << 20
 MOST_VALUES = 1 << 22  # of one picture
 CODEC = "codec.safetensors.xz"  # what archives of many small files share; read by the codec
 SAMPLING = "sampling.safetensors.xz"  # how codes and what they leave open are distributed
+READING = "reading"  # the fact that says how the text was read
 GRAPHS = ("encoder.onnx", "decoder.onnx", "prior.onnx", "score.onnx")
 MEMBERS = (*GRAPHS, SAMPLING, CODEC)
 _MEMBER = "members/0/"
@@ -66,6 +68,15 @@ class Bundle:
             return table_spec(self.schema)
         assert self.shape is not None
         return image_spec(self.shape)
+
+    @property
+    def reading(self) -> Reading:
+        """What is known of how text with such tables is written: what was said when the model was
+        fitted, and its columns' names."""
+        if self.schema is None:
+            return Reading()
+        names = tuple(column.name for column in self.schema.columns)
+        return Reading.from_json(self.facts.get(READING, {}), names)
 
     @property
     def most_rows(self) -> int:

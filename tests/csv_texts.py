@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 from dataclasses import dataclass
 
 DELIMITERS = [",", ";", "\t", "|", " "]
@@ -112,6 +113,14 @@ def records_of(text: str, delimiter: str, space: bool) -> list[list[str]]:
         return [row for row in reader if row]
     finally:
         csv.field_size_limit(before)
+
+
+def behind_lines(text: str, count: int) -> str:
+    """The text without its first so many lines."""
+    for _ in range(count):
+        end = re.search("\r\n|\r|\n", text)
+        text = text[end.end() :] if end else ""
+    return text
 
 
 def decoded(data: bytes, encoding: str) -> str:

@@ -206,7 +206,7 @@ def table(data: bytes) -> None:
     """A table in text, as detection and as archives read it."""
     from aetool.codec import blocks, records
     from aetool.csv import cutting, encodings
-    from aetool.csv.dialect import sniff
+    from aetool.csv.sniffing import sniff
     from aetool.data import text
     from aetool.errors import AetoolError
 

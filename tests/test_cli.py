@@ -233,7 +233,7 @@ BAD = {
     "one row": (lambda t: "\n".join(t.splitlines()[:2]), 0, ""),
     "no rows": (lambda t: t.splitlines()[0] + "\n", 0, ""),
     "empty": (lambda t: "", 2, "the file is empty"),
-    "ragged": (lambda t: t + "1,2\n", 2, "row 301 has 2 fields where 5"),
+    "ragged": (lambda t: t + "1,2\n", 2, "row 301 (line 302) has 2 fields where 5"),
 }  # fmt: skip
 
 

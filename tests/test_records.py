@@ -134,10 +134,10 @@ def check(hostile, effort, block, folder, rng):
             return False
         dialect = sources.open_source(path).dialect
         whole = csv_texts.decoded(hostile.data, dialect.encoding)
-        expected = csv_texts.records_of(whole, dialect.delimiter, dialect.space)
-        header, rows = expected[:1], expected[1:]
-        if not dialect.header:
-            header, rows = [], expected
+        table = csv_texts.behind_lines(whole, dialect.preamble)
+        expected = csv_texts.records_of(table, dialect.delimiter, dialect.space)
+        above = int(dialect.header) + dialect.below
+        header, rows = expected[:above], expected[above:]
 
         def read(first, last, wanted=None):
             raw = b"".join(archive.pieces(first, last, wanted))
@@ -150,6 +150,8 @@ def check(hostile, effort, block, folder, rng):
                 # a slice may be UTF-8 where the whole is not
                 codec = "utf-8" if csv_texts.is_utf8(hostile.data) else "latin-1"
             part = raw.decode(codec)
+            if wanted is None:
+                part = csv_texts.behind_lines(part, dialect.preamble)
             return csv_texts.records_of(part, dialect.delimiter, dialect.space)
 
         assert len(archive) == len(rows)
@@ -163,22 +165,38 @@ def check(hostile, effort, block, folder, rng):
             wanted = rng.sample(known, rng.randrange(1, min(len(known), 3) + 1))
             places = [names.index(name) for name in wanted]
             chosen = [[row[p] if p < len(row) else "" for p in places] for row in expected]
+            if header and (dialect.preamble or dialect.below or dialect.edge or dialect.comment):
+                header, chosen = [wanted], [wanted, *chosen[above:]]
             assert read(0, len(rows), wanted) == chosen
             first, last = sorted(rng.randrange(len(rows) + 1) for _ in range(2))
             cut = len(header)
             assert read(first, last, wanted) == chosen[:cut] + chosen[cut + first : cut + last]
-    _check_detection(path, rows)
+    _check_detection(path, rows, dialect)
     return True
 
 
-def _check_detection(path, rows):
-    """Detection sees the same records, or says why it sees none."""
+def _check_detection(path, rows, dialect):
+    """Detection sees the same records, or says why it sees none, and what it leaves out."""
+    told = []
+    source = sources.open_source(path)
+    source.tell = told.append
     try:
-        batches = list(sources.open_source(path).batches())
+        batches = list(source.batches())
     except DataError:
         return
     seen = [list(r) for b in batches for r in zip(*(v.strings() for v in b.values), strict=True)]
-    assert seen == rows
+    columns = len(batches[0].names) if batches else 0
+    records = iter(rows)
+    for row in seen:
+        record = next(records)
+        while dialect.comment and record[:columns] != row:
+            assert record[0].startswith(dialect.comment), record
+            record = next(records)
+        assert row == record[:columns]
+        assert record[columns:] in ([], [""])
+    left_out = list(records)
+    assert all(len(r) < columns or r[0].startswith(dialect.comment or "#") for r in left_out)
+    assert not left_out or any("not of the table" in t or "left out" in t for t in told)
 
 
 def run_grammar(seeds, effort, folder):

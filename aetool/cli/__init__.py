@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aetool import __version__
-from aetool.cli import terminal
+from aetool.cli import terminal, texts
 from aetool.errors import AetoolError
 from aetool.files import one_reading
 
@@ -85,7 +85,7 @@ def status(args: list[str] | None = None) -> int:
 def _status(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        with one_reading():
+        with one_reading(), texts.notices_printed():
             code: Any = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code

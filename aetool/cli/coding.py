@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import detecting, options, terminal
+from aetool.cli import detecting, options, terminal, texts
 from aetool.errors import ParamError
 
 
@@ -15,6 +15,7 @@ from aetool.errors import ParamError
 @options.model
 @click.option("-p", "--plugin", help="The kind of model to learn where none is given [pca].")
 @options.data_options
+@texts.text_options("data")
 @click.option("-o", "--output", help="A .csv or .parquet file of codes.")
 @click.option("--id", "ids", multiple=True, metavar="COL[,COL]", help="Columns to keep.")
 @click.option("--plot", metavar="PNG", help="Draw the codes as points of a plane.")
@@ -139,6 +140,7 @@ def sample(
 )
 @click.option("--binary", is_flag=True, help="By learned binary codes and Hamming distance.")
 @click.option("--id", "ids", multiple=True, metavar="COL[,COL]", help="Columns of DATA to print.")
+@texts.text_options("query", "data")
 @click.option("--sheet", metavar="PNG", help="Draw each picture of QUERY beside its neighbours.")
 @click.option(
     "--format", "form", type=click.Choice(detecting.FORMATS), help="[table on a terminal, else csv]"

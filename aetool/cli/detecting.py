@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from aetool.cli import options, terminal
+from aetool.cli import options, terminal, texts
 from aetool.errors import ParamError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @options.model
 @click.option("-p", "--plugin", help="Closed form to learn where no model is given [auto].")
 @options.data_options
+@texts.text_options("data", "calibration")
 @options.context_options
 @click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first.")
 @click.option("--threshold", type=float, help="Anomaly: score above this.")
@@ -248,6 +249,7 @@ def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
 )
 @click.option("--normal", required=True, metavar="VALUE[,VALUE]", help="Labels of ordinary rows.")
 @options.data_options
+@texts.text_options("data")
 @options.as_json
 @options.device
 def evaluate(

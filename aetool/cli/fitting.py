@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aetool.cli import options, remarks, terminal
+from aetool.cli import options, remarks, terminal, texts
 from aetool.errors import DataError, ParamError
 
 
@@ -17,6 +17,7 @@ from aetool.errors import DataError, ParamError
 @click.option("-o", "--output", help="Where to write the model [DATA.aem].")
 @click.option("-p", "--plugin", help="The kind of model [auto].")
 @options.data_options
+@texts.text_options("data", "calibration", "target")
 @click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")
 @click.option("--target", metavar="CLEAN", help="DATA are damaged; these are the same, clean.")

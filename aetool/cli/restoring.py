@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aetool.cli import options, terminal
+from aetool.cli import options, terminal, texts
 from aetool.errors import ParamError
 
 
@@ -15,6 +15,7 @@ from aetool.errors import ParamError
 @click.option("--fill-missing", is_flag=True, help="Change gaps alone, nothing that is there.")
 @click.option("--region", metavar="LEFT,TOP,WIDTH,HEIGHT", help="Of pictures: what to fill.")
 @click.option("--clean", metavar="CLEAN", help="The same records undamaged: measure the gain.")
+@texts.text_options("data", "clean")
 @options.device
 @options.force
 @options.quiet

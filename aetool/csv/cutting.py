@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from aetool.csv.dialect import Dialect
+from aetool.csv.dialect import BLANK, HEADER_TAIL, ROW_NAMES, Dialect
 from aetool.csv.encodings import BOM, NoTableError
-from aetool.csv.fields import begins, fields, last_begin
+from aetool.csv.fields import Rule, begins, fields, last_begin
 
 MAX_RECORD = 256 << 20  # bytes
+LINE_END = re.compile(rb"\r\n|\r|\n")
+NO_NAME = "row.names"  # what R calls the column that its header leaves out
 
 
 def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
     """What stands before the first record, then pieces of whole records, of about `size` bytes.
 
-    The first part is the byte-order mark, blank lines and the header record, whichever there are;
-    each piece begins at a record. stream: UTF-8, or what is cut like it. NoTableError where a
-    record has more than MAX_RECORD bytes.
+    The first part is the byte-order mark, the preamble, blank lines, the header record and what
+    stands below it, whichever there are; each piece begins at a record. stream: UTF-8, or what is
+    cut like it. NoTableError where a record has more than MAX_RECORD bytes.
     """
     text, first = _with_first_record(stream, dialect, size)
     yield text[:first]
@@ -50,12 +53,12 @@ def too_long() -> NoTableError:
 def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[bytes, int]:
     """(the first bytes of a text, where its first record behind the header begins in them)."""
     text = stream.read(max(size, len(BOM)))
-    skipped = int(dialect.header)
+    skipped = int(dialect.header) + dialect.below
     while True:
-        mark = len(BOM) if text.startswith(BOM) else 0
-        places = begins(text[mark:], dialect.rule, skipped + 1)
+        table = begin_of_table(text, dialect)
+        places = begins(text[table:], dialect.rule, skipped + 1)
         if len(places) > skipped:
-            return text, mark + int(places[skipped])
+            return text, table + int(places[skipped])
         more = stream.read(max(size, len(text)))
         if not more:
             return text, len(text)
@@ -64,18 +67,60 @@ def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[b
         text += more
 
 
+def begin_of_table(text: bytes, dialect: Dialect) -> int:
+    """Where the header, or the first record, begins: behind the byte-order mark and the preamble,
+    perhaps with blank lines before it."""
+    mark = len(BOM) if text.startswith(BOM) else 0
+    return mark + behind_lines(text[mark:], dialect.preamble) if dialect.preamble else mark
+
+
+def behind_lines(text: bytes, count: int) -> int:
+    """Where the line behind so many lines begins; the end of the text if there are fewer."""
+    if not count:
+        return 0
+    for number, end in enumerate(LINE_END.finditer(text), 1):
+        if number == count:
+            return end.end()
+    return len(text)
+
+
 def header_names(head: bytes, dialect: Dialect) -> list[str]:
     """The names in what stands before the first record, blanks around them apart; an empty one is
-    column<i>. No names without a header."""
+    column<i>. No names without a header.
+
+    Of a header in a comment the marker is no name; where records have a field more than the header,
+    or less, see ROW_NAMES and HEADER_TAIL.
+    """
     if not dialect.header:
         return []
-    record = fields(head.removeprefix(BOM), dialect.rule).records()[:1]
-    cells = [_text(cell).strip() for row in record for cell in row]
-    return [cell or f"column{i + 1}" for i, cell in enumerate(cells)]
+    table = head[begin_of_table(head, dialect) :]
+    names = names_of_record(table, dialect.rule)
+    if dialect.comment and names and names[0].startswith(dialect.comment):
+        names = _behind_marker(names, dialect)
+    if dialect.edge == ROW_NAMES:
+        names = [NO_NAME, *names]
+    if dialect.edge == HEADER_TAIL:
+        names = names[:-1]
+    return [name or f"column{i + 1}" for i, name in enumerate(names)]
+
+
+def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
+    """The names of a header in a comment, without the marker of comments."""
+    first = names[0].lstrip(dialect.comment).strip()
+    if first:
+        return [first, *names[1:]]
+    # `# a b`: the marker is a field of its own; `#,a,b`: it is the name of one
+    return names[1:] if dialect.delimiter == BLANK else names
+
+
+def names_of_record(text: bytes, rule: Rule) -> list[str]:
+    """The first record's fields, blanks around them apart."""
+    record = fields(text, rule).records()[:1]
+    return [_text(cell).strip() for row in record for cell in row]
 
 
 def _text(cell: bytes) -> str:
-    """A name as text; what is not UTF-8 as Latin-1."""
+    """A name as text; what is not UTF-8 as Windows-1252, or Latin-1."""
     try:
         return cell.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -1,28 +1,38 @@
-"""How a table in text is written, told from its first bytes."""
+"""How a table in text is written, and what may be said of it beforehand."""
 
 from __future__ import annotations
 
-import csv
+import codecs
 import dataclasses
-import io
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from aetool.csv import encodings
-from aetool.csv.encodings import BOM, NoTableError
-from aetool.csv.fields import Rule, begins, fields
+from aetool.csv.fields import Rule
+from aetool.errors import ParamError
 
-SAMPLE = 65536  # characters by which delimiters are judged
-SAMPLE_RECORDS = 200
-DELIMITERS = ",\t;|"
-FEW_STRANGE = 4  # characters, which the shortest text may have
-MOST_STRANGE = 0.05  # of the characters, before a file with zeros in it is binary
-LEAST_BY_BLANKS = 3  # fields of a record, before blanks are what parts them
-LEAST_REGULAR = 0.9  # of the records have as many fields as the first
+BLANK = " "
+NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "blank": BLANK, "space": BLANK}
+DECIMALS = (".", ",")
+LONGEST_COMMENT = 4  # characters
+# what is more, or less, in records than in the header
+ROW_NAMES = "row names"  # a field before the first that has a name
+RECORD_TAIL = "record tail"  # an empty field behind the last that has a name
+HEADER_TAIL = "header tail"  # an empty name behind the last that has a field
+# facts of reading alone: an archive keeps the bytes before its first record as they are
+_OF_READING = ("preamble", "below", "comment", "edge", "read_as")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table is written. space: blanks follow delimiters, and are no part of the values."""
+    """How a table is written.
+
+    space: blanks follow delimiters, and are no part of the values. preamble: lines before the
+    header, or before the first record where there is none. below: records under the header that
+    hold units or a ruled line. comment: what lines that are no records begin with, "" if nothing
+    does. edge: ROW_NAMES, RECORD_TAIL, HEADER_TAIL or "". read_as: the encoding that was asked for.
+    """
 
     delimiter: str = ","
     newline: str = "\n"
@@ -32,12 +42,19 @@ class Dialect:
     final_newline: bool = True
     bom: bool = False
     encoding: str = encodings.UTF8
+    preamble: int = 0
+    below: int = 0
+    comment: str = ""
+    edge: str = ""
+    read_as: str = ""
 
     def to_json(self) -> dict[str, str | bool]:
-        """Its facts; the encoding only where it is not the usual one."""
+        """The facts that an archive keeps; the encoding only where it is not the usual one."""
         facts = dataclasses.asdict(self)
         if self.encoding == encodings.UTF8:
             del facts["encoding"]
+        for fact in _OF_READING:
+            del facts[fact]
         return facts
 
     @property
@@ -46,88 +63,89 @@ class Dialect:
         return Rule(self.delimiter, self.space)
 
 
-def sniff(head: bytes, name: str, delimiter: str | None = None) -> Dialect:
-    """The dialect of a table from its first bytes (whole records, or all there is).
+@dataclass(frozen=True)
+class Reading:
+    """What is said of how a table in text is written; what is None is told from the text itself.
 
-    NoTableError if they are no text: bytes of zero among other strange ones, and no fields that
-    come in equal numbers.
+    header: False if the first record is one of the data. delimiter: a character, "tab" or "blank"
+    (one or more blanks). decimal: "." or ",". encoding: as Python names it. skip_rows: lines before
+    the header, or before the first record. comment: what lines that are no records begin with.
+    names: those of a model's columns, by which a header is known. ParamError for anything else.
     """
-    encoding = encodings.encoding_of(head)
-    if encoding in encodings.WIDE:
-        head = head.decode(encoding, errors="ignore").encode(errors="replace")
-    bom = head.startswith(BOM)
-    body = head.removeprefix(BOM)
-    text = body.decode("utf-8", errors="replace")[: SAMPLE + 1]
-    regular = {d: _regular(text, d, False) or _regular(text, d, True) for d in DELIMITERS}
-    if not any(regular.values()) and _regular(text, " ", True) >= LEAST_BY_BLANKS:
-        delimiter = delimiter or " "
-    if "\0" in text and not any(regular.values()) and _binary(text):
-        raise NoTableError(
-            f"{name}: this is a binary file, not a table in text; see `aetool --help`"
+
+    header: bool | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    skip_rows: int | None = None
+    comment: str | None = None
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None:
+            object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
+        if self.decimal not in (None, *DECIMALS):
+            raise ParamError(f"--decimal {self.decimal}: write . or ,")
+        if self.delimiter == self.decimal == ",":
+            raise ParamError("--decimal and --delimiter cannot both be a comma")
+        if self.encoding is not None:
+            _check_encoding(self.encoding)
+        if self.skip_rows is not None and (type(self.skip_rows) is not int or self.skip_rows < 0):
+            raise ParamError(f"--skip-rows {self.skip_rows}: write a number of lines, 0 or more")
+        if self.comment is not None:
+            _check_comment(self.comment)
+
+    def to_json(self) -> dict[str, str | int]:
+        """What is said, but for the names."""
+        said = {}
+        for option in OPTIONS:
+            value = getattr(self, option)
+            if value is not None:
+                said[option] = value
+        return said
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, object], names: tuple[str, ...] = ()) -> Self:
+        """What to_json wrote; TypeError or ParamError if it is something else."""
+        return cls(**dict(said), names=names)  # type: ignore[arg-type]
+
+    def over(self, other: Reading) -> Reading:
+        """This, and what the other says where this says nothing."""
+        said = {**other.to_json(), **self.to_json()}
+        return Reading.from_json(said, self.names or other.names)
+
+
+OPTIONS = tuple(field.name for field in dataclasses.fields(Reading) if field.name != "names")
+
+
+def _delimiter(text: str) -> str:
+    delimiter = NAMED_DELIMITERS.get(text.lower(), text)
+    if len(delimiter) != 1 or not delimiter.isascii():
+        raise ParamError(
+            f"--delimiter {text}: write one ASCII character such as ; or |, or tab, or blank"
         )
-    delimiter = delimiter or max(regular, key=lambda d: regular[d])
-    space = delimiter == " " or _blanks_follow(_records(text, delimiter, False)[:100])
-    rows = _records(text, delimiter, space)[:100]
-    decimal = "," if delimiter != "," and _decimal_comma(rows[1:]) else "."
-    first = rows[0] if rows else []
-    if delimiter == " " and first[-1:] == [""]:  # blanks at the end of the line
-        first = first[:-1]
-    header = not first or not all(_is_number(c, decimal) for c in first)
-    newline = _first_end(body, Rule(delimiter, space))
-    final = body.endswith((b"\n", b"\r"))
-    return Dialect(delimiter, newline, header, space, decimal, final, bom, encoding)
+    if delimiter.isalnum() or delimiter in '"\r\n\0':
+        raise ParamError(
+            f"--delimiter {text!r}: letters, digits, quotes and line ends cannot part fields; "
+            "write one such as ; or |, or tab, or blank"
+        )
+    return delimiter
 
 
-def _binary(text: str) -> bool:
-    """Whether more of this is control characters than a few stray ones."""
-    strange = sum(c < " " and c not in "\t\r\n\f\v" for c in text)
-    return strange > max(FEW_STRANGE, MOST_STRANGE * len(text))
-
-
-def _records(text: str, delimiter: str, space: bool) -> list[list[str]]:
-    sample = io.StringIO(text[:SAMPLE], newline="")
+def _check_encoding(name: str) -> None:
     try:
-        rows = csv.reader(sample, delimiter=delimiter, skipinitialspace=space)
-        return [row for row, _ in zip(rows, range(SAMPLE_RECORDS), strict=False) if row]
-    except csv.Error:
-        return []
+        is_text = codecs.lookup(name)._is_text_encoding
+    except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
+        raise ParamError(
+            f"--encoding {name}: no such encoding; write one such as utf-8, cp1252, latin-1, "
+            "utf-16 or shift_jis"
+        )
 
 
-def _regular(text: str, delimiter: str, space: bool) -> int:
-    """Columns this delimiter would give, if the same in nearly all records; else 0."""
-    rows = _records(text, delimiter, space)
-    if len(text) > SAMPLE:
-        rows = rows[:-1]
-    if not rows or len(rows[0]) < 2:
-        return 0
-    same = sum(len(r) == len(rows[0]) for r in rows)
-    return len(rows[0]) if same >= LEAST_REGULAR * len(rows) else 0
-
-
-def _blanks_follow(rows: list[list[str]]) -> bool:
-    """Whether a blank follows every delimiter, the header's perhaps apart."""
-    if len(rows) < 2 or len(rows[1]) < 2:
-        return False
-    return all(cell.startswith(" ") for row in rows[1:] for cell in row[1:])
-
-
-def _first_end(body: bytes, rule: Rule) -> str:
-    """What the first record ends with; LF if it has no end."""
-    places = begins(body, rule, 2).tolist()
-    first_record = body[: places[1] if len(places) > 1 else len(body)]
-    return fields(first_record, rule).usual_end("\n")
-
-
-def _decimal_comma(rows: list[list[str]]) -> bool:
-    cells = [c.strip() for r in rows for c in r]
-    comma = [c for c in cells if c.count(",") == 1 and _is_number(c, ",")]
-    point = [c for c in cells if "." in c and _is_number(c, ".")]
-    return bool(comma) and not point
-
-
-def _is_number(cell: str, decimal: str) -> bool:
-    try:
-        float(cell.replace(decimal, "."))
-    except ValueError:
-        return False
-    return "_" not in cell and any(c.isdigit() for c in cell)
+def _check_comment(marker: str) -> None:
+    if not marker or len(marker) > LONGEST_COMMENT or any(c in '"\r\n' for c in marker):
+        raise ParamError(
+            f"--comment {marker!r}: write what such lines begin with, such as # or % or //"
+        )

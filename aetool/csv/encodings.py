@@ -54,7 +54,7 @@ def _few_zeros(text: str) -> bool:
 
 def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
     """The stream as UTF-8; NoTableError while reading where it is not in the encoding."""
-    if encoding not in WIDE:
+    if encoding == UTF8:
         return stream
     return cast(BinaryIO, io.BufferedReader(_Rewritten(stream, encoding)))
 
@@ -64,6 +64,31 @@ def original(text: bytes, encoding: str) -> bytes:
     if encoding not in WIDE:
         return text
     return text.decode(UTF8, LONE).encode(encoding, LONE)
+
+
+def _single_bytes(error: UnicodeError) -> tuple[str, int]:
+    """What bytes that are not UTF-8 are in Windows-1252; the few that it lacks as in Latin-1."""
+    assert isinstance(error, UnicodeDecodeError)
+    read = ""
+    for byte in error.object[error.start : error.end]:
+        single = bytes([byte])
+        try:
+            read += single.decode("cp1252")
+        except UnicodeDecodeError:
+            read += single.decode("latin-1")
+    return read, error.end
+
+
+codecs.register_error("aetool.single_bytes", _single_bytes)
+
+
+def mended(text: bytes) -> bytes:
+    """Text as UTF-8, each byte in it that is none read as Windows-1252.
+
+    Byte by byte, so that the same text is read the same wherever a stream is cut, and one stray
+    byte changes nothing else.
+    """
+    return text.decode(UTF8, "aetool.single_bytes").encode(UTF8)
 
 
 class _Rewritten(io.RawIOBase):
@@ -90,13 +115,15 @@ class _Rewritten(io.RawIOBase):
 
 
 def _rewritten(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder(encoding)(LONE)
+    decoder = codecs.getincrementaldecoder(encoding)(LONE if encoding in WIDE else "strict")
     while True:
         data = stream.read(CHUNK)
         try:
             text = decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            raise NoTableError(f"not {encoding} throughout ({error.reason})") from None
+        except UnicodeError as error:
+            raise NoTableError(
+                f"not {encoding} throughout ({getattr(error, 'reason', error)})"
+            ) from None
         if text:
             yield text.encode(UTF8, LONE)
         if not data:

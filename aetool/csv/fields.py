@@ -88,6 +88,33 @@ class Fields:
         edges = np.cumsum(self.width).tolist()
         return [cells[b - w : b] for b, w in zip(edges, self.width.tolist(), strict=True)]
 
+    def only(self, records: Mask) -> Fields:
+        """The fields of the chosen records, a mask (records,)."""
+        kept = np.repeat(records, self.width)
+        return self._chosen(kept, self.begin[records], self.width[records])
+
+    def without_last(self, records: Mask) -> Fields:
+        """The fields, but for the last one of each chosen record, a mask (records,)."""
+        kept = np.ones(len(self.start), np.bool_)
+        last = np.cumsum(self.width, dtype=np.int64) - 1
+        kept[last[records]] = False
+        return self._chosen(kept, self.begin, (self.width - records).astype(np.int32))
+
+    def _chosen(self, kept: Mask, begin: Positions, width: Positions) -> Fields:
+        # 0 where they differ, as where there are none
+        columns = 0
+        if len(set(width.tolist())) == 1:
+            columns = int(width[0])
+        return dataclasses.replace(
+            self,
+            start=self.start[kept],
+            stop=self.stop[kept],
+            kind=self.kind[kept],
+            begin=begin,
+            width=width,
+            columns=columns,
+        )
+
     def values(self) -> tuple[Bytes, Positions, Positions]:
         """(bytes, start, stop) of each field's value: quotes and blanks before it apart."""
         data = np.frombuffer(self.text, np.uint8)

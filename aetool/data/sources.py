@@ -17,8 +17,9 @@ import numpy as np
 
 from aetool import files
 from aetool.csv import encodings
-from aetool.csv.dialect import Dialect, sniff
-from aetool.data import images, text
+from aetool.csv.dialect import Dialect, Reading
+from aetool.csv.sniffing import NOTHING, sniff
+from aetool.data import images, notices, text
 from aetool.data.table import Cells, Table, Values, concat
 from aetool.errors import DataError
 
@@ -40,14 +41,15 @@ class TableSource:
     """Records with named columns.
 
     format: how to write them back (a JSON-able dict with at least "format"); dtypes: the source's
-    own type names by column; decimal: the decimal point of text numbers.
+    own type names by column; decimal: the decimal point of text numbers; said: what the user says
+    of how its text is written.
     """
 
     kind = "table"
     place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
 
-    def __init__(self, name: str, format: dict[str, Any]) -> None:
-        self.name, self.format = name, format
+    def __init__(self, name: str, format: dict[str, Any], said: Reading = NOTHING) -> None:
+        self.name, self.format, self.said = name, format, said
         self.dtypes: dict[str, str] = {}
         self.decimal = "."
 
@@ -93,28 +95,56 @@ def _smallest(kept: list[Table], keys: Any, most: int) -> tuple[list[Table], Any
     return [table.take(rows)], keys[rows]
 
 
-class CsvSource(TableSource):
-    """A table in text: CSV, TSV or any of `,` tab `;` `|` between fields."""
+class TextPath(os.PathLike[str]):
+    """A path, and what is said of how its text is written; taken wherever a path is."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], reading: Reading) -> None:
+        self.path, self.reading = os.fspath(path), reading
+
+    def __fspath__(self) -> str:
+        return self.path
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class CsvSource(TableSource):
+    """A table in text: CSV, TSV or any of `,` tab `;` `|`, or blanks, between fields.
+
+    said: how the user says that it is written; known: what a model knows of such tables. What is
+    not as it usually is, is said once by each source, in the log `aetool.data`.
+    """
+
+    def __init__(
+        self, path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHING
+    ) -> None:
         self.path = path
         with open_stream(path) as stream:
             head = stream.read(HEAD)
         cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
         whole = head if len(head) < HEAD or not cut else head[:cut]
         suffix = _suffix(Path(name))
-        self.dialect = sniff(whole, name, "\t" if suffix in (".tsv", ".tab") else None)
+        likely = "\t" if suffix in (".tsv", ".tab") else None
+        self.dialect = sniff(whole, name, said, known, likely)
         facts = {"format": "csv", "suffix": suffix, **self.dialect.to_json()}
-        super().__init__(name, facts)
+        super().__init__(name, facts, said)
         self.decimal = self.dialect.decimal
+        self._told: set[str] = set()
 
     def open_text(self) -> BinaryIO:
         """The file's text as UTF-8, or what is cut like it, from its first byte."""
         return encodings.utf8(open_stream(self.path), self.dialect.encoding)
 
     def batches(self) -> Iterator[Table]:
-        with self.open_text() as stream:
-            yield from text.tables(stream, self.name, self.dialect)
+        encoding = self.dialect.read_as or self.dialect.encoding
+        with encodings.utf8(open_stream(self.path), encoding) as stream:
+            yield from text.tables(stream, self.name, self.dialect, self.tell)
+
+    def tell(self, line: str) -> None:
+        """Says something of this source, once."""
+        if line not in self._told:
+            self._told.add(line)
+            notices.say(f"{self.name}: {line}")
 
 
 class UnreadSource(TableSource):
@@ -229,7 +259,7 @@ class ArrowSource(TableSource):
             fields = list(self._table.schema)
             self.format["pandas"] = {str(c): str(d) for c, d in data.dtypes.items()}
             self._wide = set()
-        names = text.header_names([f.name for f in fields], name)
+        names = text.header_names([f.name for f in fields], lambda line: _say(name, line))
         self.dtypes = {n: str(f.type) for n, f in zip(names, fields, strict=True)}
         self._names = names
 
@@ -370,7 +400,7 @@ class ChainSource(TableSource):
     """Several tables, one after the other."""
 
     def __init__(self, sources: Sequence[TableSource]) -> None:
-        super().__init__(sources[0].name, sources[0].format)
+        super().__init__(sources[0].name, sources[0].format, sources[0].said)
         self.sources, self.dtypes, self.decimal = sources, sources[0].dtypes, sources[0].decimal
 
     def batches(self) -> Iterator[Table]:
@@ -401,19 +431,27 @@ class FrameBatches(TableSource):
 Source = TableSource | images.ImageSource
 
 
-def open_source(data: str | os.PathLike[str] | pd.DataFrame) -> Source:
-    """The source behind a path, `-` (standard input) or a DataFrame."""
+def _say(name: str, line: str) -> None:
+    notices.say(f"{name}: {line}")
+
+
+def open_source(data: str | os.PathLike[str] | pd.DataFrame, known: Reading = NOTHING) -> Source:
+    """The source behind a path, `-` (standard input) or a DataFrame.
+
+    known: what a model knows of how the text that it was fitted on is written.
+    """
     if not isinstance(data, str | os.PathLike):
         return ArrowSource("DataFrame", data)
     if not os.path.lexists(data):
         files.repair(Path(data))  # a folder that a killed process was about to replace
     place = files.place_of(data)
-    source = _open(place.path, place.name)
+    said = data.reading if isinstance(data, TextPath) else NOTHING
+    source = _open(place.path, place.name, said, known)
     source.place = place
     return source
 
 
-def _open(path: Path, name: str) -> Source:
+def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHING) -> Source:
     if path.is_dir():
         return images.FolderSource(path, name)
     with open_stream(path) as stream:
@@ -440,7 +478,7 @@ def _open(path: Path, name: str) -> Source:
     if not head:
         raise DataError(f"{name}: the file is empty")
     try:
-        return CsvSource(path, name)
+        return CsvSource(path, name, said, known)
     except encodings.NoTableError as reason:
         return UnreadSource(path, name, reason)
 

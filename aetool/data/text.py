@@ -2,94 +2,271 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 import numpy as np
 
-from aetool.csv import cutting
-from aetool.csv.dialect import Dialect
+from aetool.csv import cells, cutting, encodings
+from aetool.csv.dialect import BLANK, RECORD_TAIL, Dialect
 from aetool.csv.encodings import NoTableError
-from aetool.csv.fields import Fields, fields
-from aetool.data.table import Cells, Table
+from aetool.csv.fields import BARE, Fields, fields
+from aetool.csv.sniffing import MOST_FOOTER
+from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError
 
 CHUNK = 4 << 20
+SHOWN = 40  # characters of a line that is quoted
+
+Tell = Callable[[str], None]
 
 
-def tables(stream: BinaryIO, name: str, dialect: Dialect) -> Iterator[Table]:
+def tables(
+    stream: BinaryIO, name: str, dialect: Dialect, tell: Tell = lambda line: None
+) -> Iterator[Table]:
     """The records of a text table, batch by batch; DataError names the row that is not right.
 
-    stream: UTF-8, see `encodings.utf8`.
+    stream: UTF-8, see `encodings.utf8`; what is not UTF-8 is read as Windows-1252, unless an
+    encoding was asked for. tell: is given a line on each thing that is not as it usually is.
     """
-    rows = 0
+    reader = _Reader(name, dialect, tell)
     try:
-        pieces = cutting.pieces(stream, dialect, CHUNK)
-        head = next(pieces)
-        _check(head, name, 0)
-        names: Sequence[str] = cutting.header_names(head, dialect)
-        names = unique_names(names, name)
-        for piece in pieces:
-            _check(piece, name, rows + 1)
-            found = fields(piece, dialect.rule)
-            names = names or tuple(f"c{i + 1}" for i in range(int(found.width[0])))
-            _check_widths(found, len(names), name, rows)
-            yield _table(found, tuple(names), rows)
-            rows += len(found)
-        if names and not rows:
-            yield Table(tuple(names), tuple(Cells.of([]) for _ in names))
+        yield from reader.tables(stream)
     except NoTableError as error:
-        raise DataError(f"{name}: row {rows + 1}: {error}") from None
+        raise DataError(f"{name}: row {reader.rows + 1}: {error}") from None
 
 
-def _table(found: Fields, names: tuple[str, ...], first_row: int) -> Table:
-    data, start, stop = found.values()
-    null = np.zeros(len(start), np.bool_)
-    columns = [slice(i, None, len(names)) for i in range(len(names))]
-    values = tuple(Cells(data, start[c], stop[c], null[c]) for c in columns)
-    return Table(names, values, first_row)
+class _Reader:
+    """One reading of a text. rows, lines: how many were read before the piece at hand."""
 
+    def __init__(self, name: str, dialect: Dialect, tell: Tell) -> None:
+        self.name, self.dialect, self.tell = name, dialect, tell
+        self.rows = self.lines = 0
+        self.names: tuple[str, ...] = ()
+        self.footer: list[str] = []  # lines that are no records if none follows
+        self.footer_error: DataError | None = None
+        self.comments = 0
 
-def unique_names(names: Sequence[str], name: str) -> tuple[str, ...]:
-    """The names of columns; DataError for one that is there twice. name: of the source."""
-    seen: dict[str, int] = {}
-    for i, column in enumerate(names):
-        if column in seen:
+    def tables(self, stream: BinaryIO) -> Iterator[Table]:
+        pieces = cutting.pieces(stream, self.dialect, CHUNK)
+        head = self._checked(next(pieces))
+        self.names = self._header(head)
+        self.lines += _lines_in(head)
+        for piece in pieces:
+            text = self._checked(piece)
+            found = self._without_comments(fields(text, self.dialect.rule))
+            if len(found):
+                self.names = self.names or self._numbered(found)
+                found = self._regular(found)
+            if len(found):
+                yield self._table(found)
+            self.rows += len(found)
+            self.lines += _lines_in(text)
+        self._say_what_was_left_out()
+        if self.names and not self.rows:
+            yield Table(self.names, tuple(Cells.of([]) for _ in self.names))
+
+    def _table(self, found: Fields) -> Table:
+        data, start, stop = found.values()
+        null = np.zeros(len(start), np.bool_)
+        columns = [slice(i, None, len(self.names)) for i in range(len(self.names))]
+        values = tuple(Cells(data, start[c], stop[c], null[c]) for c in columns)
+        return Table(self.names, values, self.rows)
+
+    # ---- names
+
+    def _header(self, head: bytes) -> tuple[str, ...]:
+        names = cutting.header_names(head, self.dialect)
+        table = head[cutting.begin_of_table(head, self.dialect) :]
+        if self.dialect.preamble:
+            lines = f"the first {self.dialect.preamble} lines are"
+            if self.dialect.preamble == 1:
+                lines = "the first line is"
+            self.tell(f"{lines} not of the table")
+        if self.dialect.below and names:
+            units = fields(table, self.dialect.rule).records()[1:]
+            written = self.dialect.delimiter.join(cell.decode() for cell in units[-1])
+            self.tell(f"under the header, no record: {_quoted(written)}")
+        if self.dialect.delimiter == BLANK and names:
+            # blanks at the end of the header
+            last = cutting.names_of_record(table, self.dialect.rule)[-1]
+            names = names[:-1] if last == "" and len(names) > 1 else names
+        return apart(names, self.tell)
+
+    def _numbered(self, found: Fields) -> tuple[str, ...]:
+        """c1, c2 ... for the columns of the first record."""
+        width = int(found.width[0])
+        if self.dialect.delimiter == BLANK and width > 1 and _last_is_empty(found)[0]:
+            width -= 1
+        self.tell(f"no header: the columns are called c1 to c{width}")
+        return tuple(f"c{i + 1}" for i in range(width))
+
+    # ---- text
+
+    def _checked(self, piece: bytes) -> bytes:
+        """The piece as UTF-8; DataError for what no text holds."""
+        if b"\0" in piece:
+            row, line = self._place(piece, piece.index(0))
             raise DataError(
-                f"{name}: column '{column}' appears twice "
-                f"(columns {seen[column] + 1} and {i + 1}); rename one of them"
+                f"{self.name}: NUL byte near row {row} (line {line}); this is not a table in text"
             )
-        seen[column] = i
-    return tuple(names)
+        if piece.isascii():
+            return piece
+        try:
+            piece.decode("utf-8")
+        except UnicodeDecodeError as error:
+            if self.dialect.encoding in encodings.WIDE or self.dialect.read_as:
+                return self._of_wide(piece, error)
+            row, line = self._place(piece, error.start)
+            self.tell(
+                f"byte 0x{piece[error.start]:02x} near row {row} (line {line}) is not UTF-8: read "
+                "as Windows-1252; if that is wrong, say --encoding NAME"
+            )
+            return encodings.mended(piece)
+        return piece
+
+    def _of_wide(self, piece: bytes, error: UnicodeDecodeError) -> bytes:
+        """Text that was of another encoding, half characters replaced."""
+        if self.dialect.read_as == encodings.UTF8:
+            row, line = self._place(piece, error.start)
+            raise DataError(
+                f"{self.name}: byte 0x{piece[error.start]:02x} near row {row} (line {line}) is not "
+                "UTF-8; leave --encoding out, or say another, such as cp1252"
+            ) from None
+        return piece.decode("utf-8", encodings.LONE).encode("utf-8", "replace")
+
+    def _place(self, piece: bytes, byte: int) -> tuple[int, int]:
+        """About which row, and exactly which line, a byte of the piece at hand is in."""
+        before = piece[:byte]
+        records = 0
+        if self.names:
+            records = len(fields(before, self.dialect.rule)) if before else 1
+        return self.rows + max(records, int(bool(self.names))), self.lines + _lines_in(before) + 1
+
+    # ---- records
+
+    def _without_comments(self, found: Fields) -> Fields:
+        """The records that are no comments: none that is as wide as the table where it does not
+        begin with the marker and a blank."""
+        marker = self.dialect.comment.encode()
+        if not marker or marker not in found.text:
+            return found
+        is_comment = np.zeros(len(found), np.bool_)
+        spaced = (marker + b" ", marker + b"\t", marker + marker)
+        for record, begin in enumerate(found.begin.tolist()):
+            if not found.text.startswith(marker, begin):
+                continue
+            ragged = bool(self.names) and found.width[record] != len(self.names)
+            is_comment[record] = ragged or found.text.startswith(spaced, begin)
+        self.comments += int(is_comment.sum())
+        return found.only(~is_comment) if is_comment.any() else found
+
+    def _regular(self, found: Fields) -> Fields:
+        """The records, each as wide as the names are many; DataError for one that is not.
+
+        Empty fields at the end of lines are left out where blanks part fields, or where all
+        records have one; the last lines of a text may be no records.
+        """
+        columns = len(self.names)
+        if found.columns == columns and not self.footer:
+            return found
+        if self.dialect.delimiter == BLANK or self.dialect.edge == RECORD_TAIL:
+            surplus = (found.width == columns + 1) & _last_is_empty(found)
+            if surplus.any():
+                found = found.without_last(surplus)
+        bad = np.flatnonzero(found.width != columns)
+        regular = np.flatnonzero(found.width == columns)
+        if self.footer_error is not None and len(regular):
+            raise self.footer_error
+        end = int(regular[-1]) + 1 if len(regular) else 0
+        if len(bad) and bad[0] < end:
+            raise self._ragged(found, int(bad[0]))
+        for record in range(end, len(found)):
+            self._keep_for_footer(found, record)
+        if end < len(found):
+            found = found.only(np.arange(len(found)) < end)
+        return found
+
+    def _keep_for_footer(self, found: Fields, record: int) -> None:
+        """Notes a record that is none if no other follows; DataError where it must be one."""
+        error = self._ragged(found, record)
+        values = found.only(np.arange(len(found)) == record).records()[0]
+        first = values[0].decode()
+        too_early = self.rows == 0 and record == 0
+        short = len(values) < len(self.names) and not cells.is_figure(first)
+        if too_early or not (short or cells.is_ruler([cell.decode() for cell in values])):
+            raise error
+        self.footer.append(_quoted(self.dialect.delimiter.join(cell.decode() for cell in values)))
+        self.footer_error = self.footer_error or error
+        if len(self.footer) > MOST_FOOTER:
+            raise self.footer_error
+
+    def _ragged(self, found: Fields, record: int) -> DataError:
+        row = self.rows + record + 1
+        line = self.lines + _lines_in(found.text[: found.begin[record]]) + 1
+        width = int(found.width[record])
+        columns = len(self.names)
+        where = f"{self.name}: row {row} (line {line}) has {width} field{'s' * (width != 1)}"
+        expected = f"{columns} {'is' if columns == 1 else 'are'} expected"
+        if self.rows + record == 0:
+            return DataError(
+                f"{where} where the header has {columns}; if the table begins further down, say "
+                "--skip-rows N; if something else parts fields, --delimiter CHAR"
+            )
+        return DataError(
+            f"{where} where {expected}; mend that line, or quote cells that hold the delimiter"
+        )
+
+    def _say_what_was_left_out(self) -> None:
+        if self.footer:
+            lines = "the last line is" if len(self.footer) == 1 else "the last lines are"
+            self.tell(f"{lines} not of the table: {', '.join(self.footer[:3])}")
+        if self.comments:
+            lines = "line is" if self.comments == 1 else "lines are"
+            self.tell(f"{self.comments} {lines} left out as beginning with {self.dialect.comment}")
 
 
-def header_names(cells: Sequence[str], name: str) -> tuple[str, ...]:
+def _last_is_empty(found: Fields) -> Mask:
+    """(records,), whether nothing stands in a record's last field, quotes neither."""
+    last = np.cumsum(found.width, dtype=np.int64) - 1
+    _, start, stop = found.values()
+    return np.asarray((start[last] == stop[last]) & (found.kind[last] == BARE))
+
+
+def _lines_in(text: bytes) -> int:
+    """How many line ends there are; CR LF is one."""
+    ends = text.count(b"\n")
+    if b"\r" in text:
+        ends += text.count(b"\r") - text.count(b"\r\n")
+    return ends
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
+
+
+def apart(names: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ...]:
+    """The names of columns, told apart by their place where several are the same: a, a.2, a.3."""
+    taken = set(names)
+    seen: dict[str, int] = {}
+    different = []
+    for column in names:
+        seen[column] = seen.get(column, 0) + 1
+        name = column
+        if seen[column] > 1:
+            number = seen[column]
+            while f"{column}.{number}" in taken:
+                number += 1
+            name = f"{column}.{number}"
+            taken.add(name)
+        different.append(name)
+    again = {column: count for column, count in seen.items() if count > 1}
+    for column, count in again.items():
+        last = [name for name, own in zip(different, names, strict=True) if own == column][-1]
+        tell(f"column '{column}' is there {count} times: the last is called '{last}'")
+    return tuple(different)
+
+
+def header_names(cells: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ...]:
     """Names of columns from those of a file; an empty one becomes column<i>."""
-    return unique_names([c.strip() or f"column{i + 1}" for i, c in enumerate(cells)], name)
-
-
-def _check(piece: bytes, name: str, row: int) -> None:
-    """DataError for what text in UTF-8 does not hold. row: the first in the piece."""
-    if b"\0" in piece:
-        line = row + piece[: piece.index(0)].count(b"\n")
-        raise DataError(f"{name}: NUL byte near row {line}; this is not a table in text")
-    if piece.isascii():
-        return
-    try:
-        piece.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = row + piece[: error.start].count(b"\n")
-        raise DataError(
-            f"{name}: byte 0x{piece[error.start]:02x} near row {line} is not UTF-8; "
-            "convert the file: iconv -f latin1 -t utf-8"
-        ) from None
-
-
-def _check_widths(found: Fields, columns: int, name: str, rows: int) -> None:
-    if found.columns == columns:
-        return
-    bad = int(np.flatnonzero(found.width != columns)[0])
-    raise DataError(
-        f"{name}: row {rows + bad + 1} has {found.width[bad]} fields where {columns} are expected; "
-        "mend that line, or quote cells that hold the delimiter"
-    )
+    return apart([c.strip() or f"column{i + 1}" for i, c in enumerate(cells)], tell)

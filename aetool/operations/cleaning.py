@@ -50,7 +50,7 @@ def denoise(
     in PSNR (dB). Errors of tables are in squared standard deviations, of pictures in squared gray
     levels; before filling, gaps hold the median and regions the mean of what is left."""
     options = options or DenoiseOptions()
-    source = sources.open_source(data)
+    source = sources.open_source(data, model.reading)
     check_kind(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder to restore records with")
@@ -79,7 +79,7 @@ class _Job:
         self.before = self.after = 0.0
         self.clean: Iterator[tuple[int, Any, Table | None]] | None = None
         if options.clean is not None:
-            clean = sources.open_source(options.clean)
+            clean = sources.open_source(options.clean, model.reading)
             check_kind(clean, model)
             self.clean = inputs_of(clean, model)
         self.columns: tuple[Column, ...] = model.schema.modelled if model.schema else ()

@@ -43,7 +43,7 @@ def write_codes(
 ) -> int:
     """Write `row` (from 1), these columns of the table (of pictures: `picture`, their names) and
     the code of every record as a CSV, or as Parquet if path says so. Returns how many."""
-    source = sources.open_source(data)
+    source = sources.open_source(data, model.reading)
     check_kind(source, model)
     names = getattr(source, "names", [])
     if columns and model.schema is None:
@@ -85,7 +85,7 @@ def plot_codes(
     """Draw the codes of all records as points of a plane (PNG): the code itself if it has two
     numbers, else its first two principal components. colour: a column of the table, or for
     pictures "folder"."""
-    source = sources.open_source(data)
+    source = sources.open_source(data, model.reading)
     check_kind(source, model)
     names: list[str] = getattr(source, "names", [])
     if colour is not None and model.schema is None and (colour != FOLDER or not names):

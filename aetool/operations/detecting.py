@@ -12,6 +12,7 @@ import numpy as np
 
 from aetool import plugins
 from aetool.bundle import Bundle
+from aetool.csv.dialect import Reading
 from aetool.data.history import History, whole
 from aetool.data.images import ImageSource
 from aetool.data.schema import as_cells
@@ -149,7 +150,7 @@ def detect(
         raise ParamError("--threshold nan: write the score above which a record is an anomaly")
     for name in ("fpr", "fdr", "contamination"):
         _check_part(name, given[name])
-    source = open_source(data)
+    source = open_source(data, known_of(model))
     if append is None and getattr(source, "names", None):
         append = []  # pictures are known by their names
     scorer, bundle, held = _scorer(source, model, fit, device)
@@ -181,7 +182,7 @@ def detect(
 
 def calibrate(model: Bundle, data: Any, device: str = "auto", kept: int = EXACT) -> Calibration:
     """The model's calibration by ordinary records that it has not seen."""
-    source = open_source(data)
+    source = open_source(data, known_of(model))
     scores = _all_scores(source, model, _scorer(source, model, None, device)[0])
     if not len(scores):
         raise DataError(f"{source.name}: no records to calibrate on")
@@ -209,14 +210,14 @@ def _check_part(name: str, value: float | None) -> None:
 
 def score(data: Any, model: Bundle, device: str = "auto") -> Float:
     """(rows,) float64: each record's score."""
-    source = open_source(data)
+    source = open_source(data, known_of(model))
     scorer, bundle, _ = _scorer(source, model, None, device)
     return _all_scores(source, bundle, scorer)
 
 
 def encode(data: Any, model: Bundle, device: str = "auto") -> Any:
     """(rows, latent) float32: each record's code."""
-    source = open_source(data)
+    source = open_source(data, known_of(model))
     check_kind(source, model)
     session = model.session("encoder.onnx", device)
     return np.concatenate([session(x)["z"] for _, x, _ in inputs_of(source, model)])
@@ -233,7 +234,7 @@ def evaluate(
     """AUROC and average precision of the score against labels, and precision and recall at the
     model's threshold. label "folder": the first folder of each picture's name. Without a model a
     closed form is learned from all rows, as `detect` does."""
-    source = open_source(data)
+    source = open_source(data, known_of(model))
     if model is None and fit is None:
         label_column = None if isinstance(source, ImageSource) else label
         fit = fitting.FitOptions(label=label_column)
@@ -308,6 +309,11 @@ def _scorer(
     # no other records are to come: how rare a score is, it is among these
     held = Calibration.of(_all_scores(source, bundle, session)[:, None], kept=EXACT)
     return session, bundle, dataclasses.replace(held, typical=bundle.calibration.typical)
+
+
+def known_of(model: Bundle | None) -> Reading:
+    """What a model, if there is one, knows of how its tables are written."""
+    return Reading() if model is None else model.reading
 
 
 def check_kind(source: TableSource | ImageSource, model: Bundle) -> None:

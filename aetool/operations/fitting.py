@@ -13,7 +13,7 @@ import numpy as np
 
 from aetool import closed_form, gaussians, plugins, runtime
 from aetool import folds as content
-from aetool.bundle import SAMPLING, Bundle
+from aetool.bundle import READING, SAMPLING, Bundle
 from aetool.data import scaling
 from aetool.data.history import whole
 from aetool.data.images import ImageSource
@@ -140,6 +140,9 @@ def fit_source(
         made = fitted(model, params, prepared, options, progress, seen).bundle
     if options.robust:
         made = dataclasses.replace(made, facts={**made.facts, "robust": True}, _sessions={})
+    said = source.said.to_json() if isinstance(source, TableSource) else {}
+    if said:
+        made = dataclasses.replace(made, facts={**made.facts, READING: said}, _sessions={})
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 

@@ -294,7 +294,7 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
             left -= len(x)
             yield _columns(model, x, {}, {}), x
     else:
-        source = sources.open_source(options.like)
+        source = sources.open_source(options.like, model.reading)
         check_kind(source, model)
         each = options.count or PER_ROW
         for _, given, table in inputs_of(source, model):

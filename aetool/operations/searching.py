@@ -16,6 +16,7 @@ import numpy.typing as npt
 from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.contents.lossy import Lossy
+from aetool.csv.dialect import Reading
 from aetool.data import sources
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
@@ -99,7 +100,7 @@ def similar(
     if names:
         beside["picture"] = [names[r] for r in rows]
     if options.columns:
-        beside |= _columns(data, rows, options.columns)
+        beside |= _columns(data, rows, options.columns, model.reading)
     return Neighbours(
         np.repeat(numbers, k) + 1,
         np.tile(np.arange(1, k + 1), len(numbers)),
@@ -139,7 +140,7 @@ def _codes_of_data(
             return np.concatenate(codes), whole, names
     if model is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
-    source = sources.open_source(data)
+    source = sources.open_source(data, model.reading)
     check_kind(source, model)
     session = coding.encoder_of(model, options.device)
     found = [session(x)["z"] for _, x, _ in inputs_of(source, model)]
@@ -148,7 +149,7 @@ def _codes_of_data(
 
 def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
     """(codes of the wanted records of query, their numbers from 0)."""
-    source = sources.open_source(query)
+    source = sources.open_source(query, model.reading)
     check_kind(source, model)
     if "encoder.onnx" not in model.graphs:
         raise ParamError("the archive holds its model's decoder alone: give the whole one with -m")
@@ -271,8 +272,8 @@ class _Index:
         return self.order[near], far[near]
 
 
-def _columns(data: Any, rows: Int, names: Sequence[str]) -> dict[str, list[Any]]:
-    source = sources.open_source(data)
+def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict[str, list[Any]]:
+    source = sources.open_source(data, known)
     if not isinstance(source, sources.TableSource):
         raise ParamError("--id is for tables")
     found: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}

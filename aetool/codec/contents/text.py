@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -17,6 +17,7 @@ from aetool.csv import cutting, encodings, writing
 from aetool.csv.dialect import Dialect
 from aetool.csv.fields import Rule, begins, fields
 from aetool.data import writers
+from aetool.data.text import apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,12 +106,19 @@ class TextTable(Content):
         return list(archive.foreseen.names)
 
     def _names_in_head(self) -> list[str]:
-        """The names that the header record tells; they are not written twice."""
-        known = {one.name for one in dataclasses.fields(Dialect)}
-        told = {name: value for name, value in self._format.items() if name in known}
-        if self.head is None or "header" not in told:
-            return []
-        return cutting.header_names(self.head, Dialect(**told))
+        """The names that the first record of the head tells; they are not written twice."""
+        return [] if self.head is None else names_told(self.head, self._format)
+
+    def _whole_head(self, archive: Archive) -> bytes:
+        """What stands before the first record."""
+        return archive.foreseen.head.encode("latin-1") if self.head is None else self.head
+
+    def _head_is_header(self, archive: Archive) -> bool:
+        """Whether the head is a header record alone that tells the names."""
+        head, format = self._whole_head(archive), self.format(archive)
+        records = fields(head.removeprefix(encodings.BOM), self.rule(archive))
+        is_alone = len(records) == int(bool(format.get("header")))
+        return is_alone and self.names(archive) == names_told(head, format)
 
     # ---- writing
 
@@ -220,9 +228,7 @@ class TextTable(Content):
 
     def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
         """What stands before the first record; the header of the columns wanted."""
-        head = self.head
-        if head is None:
-            head = archive.foreseen.head.encode("latin-1")
+        head = self._whole_head(archive)
         if wanted is None:
             return head
         mark = encodings.BOM if head.startswith(encodings.BOM) else b""
@@ -230,11 +236,28 @@ class TextTable(Content):
         found = fields(head.removeprefix(mark), self.rule(archive))
         if not len(found):
             return head
+        line_end = found.usual_end("\n").encode()
+        if not self._head_is_header(archive):
+            return mark + self._written_names(archive, places, line_end)
         if len(found) > 1 or found.columns != len(self.names(archive)):
             raise archive.reader.damaged("its head cannot be cut into columns")
-        line_end = found.usual_end("\n").encode()
         before = head[: len(mark) + int(found.begin[0])]
         return before + writing.selected(found, places, line_end)
+
+    def _written_names(self, archive: Archive, places: Sequence[int], line_end: bytes) -> bytes:
+        """A header record of the names at these places, where the head's is not of them alone: of
+        the lines before a table, its units and comments none is."""
+        format = self.format(archive)
+        if not format.get("header", True):
+            return b""
+        names = self.names(archive)
+        chosen = [names[place] for place in places]
+        record = writing.table([chosen], self.rule(archive), "")
+        try:
+            self._whole_head(archive).decode("utf-8", encodings.LONE)
+        except UnicodeDecodeError:
+            return record.encode("latin-1") + line_end
+        return record.encode("utf-8", encodings.LONE) + line_end
 
     def restore(
         self,
@@ -248,8 +271,24 @@ class TextTable(Content):
             file.write(piece)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        text = b"".join(self._utf8_pieces(archive, first, last))
-        return writers.frame_of_text(text, self.format(archive), self.names(archive))
+        head, *pieces = self._utf8_pieces(archive, first, last)
+        format, names = self.format(archive), self.names(archive)
+        if self._head_is_header(archive):
+            pieces.insert(0, head)
+        else:
+            format = {**format, "header": False}
+            names = list(apart(names))
+        return writers.frame_of_text(b"".join(pieces), format, names)
+
+
+def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
+    """The names that the first record of a head tells, by what an archive says of its format: of
+    lines before a table, and of names in a comment, it knows nothing."""
+    known = {one.name for one in dataclasses.fields(Dialect)}
+    told = {name: value for name, value in format.items() if name in known}
+    if "header" not in told:
+        return []
+    return cutting.header_names(head, Dialect(**told))
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:

@@ -1,0 +1,132 @@
+"""Options that say how text is written, and notices of what is unusual about the text of data."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+import click
+
+from aetool.cli import terminal
+from aetool.data import notices
+
+Command = TypeVar("Command", bound=Callable[..., object])
+SAID = ("delimiter", "decimal", "encoding", "skip_rows", "comment")  # options by their own names
+
+
+def text_options(*paths: str) -> Callable[[Command], Command]:
+    """--no-header, --delimiter ...: how text is written.
+
+    paths: the command's arguments that name data; each becomes a path that knows what was said.
+    """
+
+    def decorated(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_reading(**given: object) -> object:
+            said = {name: given.pop(name) for name in SAID}
+            # without the option it is told from the text whether there is a header
+            said["header"] = False if given.pop("no_header") else None
+            described = _described(given, paths, said)
+            return command(**described)
+
+        # click gives options in the reverse order of their decorators
+        wrapped: Callable[..., object] = with_reading
+        for option in _options():
+            wrapped = option(wrapped)
+        return cast(Command, wrapped)
+
+    return decorated
+
+
+def _options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]:
+    return [
+        click.option(
+            "--comment",
+            metavar="CHAR",
+            help="Lines that begin with CHAR are no records.",
+        ),
+        click.option(
+            "--skip-rows",
+            type=int,
+            metavar="N",
+            help="Leave out the first N lines, above the header.",
+        ),
+        click.option(
+            "--encoding",
+            metavar="NAME",
+            help="Of the text: utf-8, cp1252, utf-16 ...",
+        ),
+        click.option(
+            "--decimal",
+            metavar="CHAR",
+            help="The decimal mark of numbers: . or ,",
+        ),
+        click.option(
+            "--delimiter",
+            metavar="CHAR",
+            help="What parts fields: a character, tab, or blank (one or more).",
+        ),
+        click.option(
+            "--no-header",
+            is_flag=True,
+            help="The first line is a record; the columns are c1, c2 ...",
+        ),
+    ]
+
+
+def _described(
+    given: dict[str, object], paths: tuple[str, ...], said: Mapping[str, object]
+) -> dict[str, object]:
+    """The arguments of a command, with what is said of text beside each path."""
+    if all(value is None for value in said.values()):
+        return given
+    # only now: --help must not wait for them
+    from aetool.csv.dialect import Reading
+    from aetool.data.sources import TextPath
+
+    reading = Reading.from_json(said)
+    described = dict(given)
+    for name in paths:
+        path = given[name]
+        if isinstance(path, tuple):
+            described[name] = tuple(TextPath(each, reading) for each in path)
+        elif path is not None:
+            described[name] = TextPath(str(path), reading)
+    return described
+
+
+class Notes(logging.Handler):
+    """Prints each different notice of the data once, unless the command is to be quiet."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.printed: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a notice."""
+        notice = record.getMessage()
+        context = click.get_current_context(silent=True)
+        # the command that runs says it; not every command has the option
+        quiet = context is not None and bool(context.params.get("quiet"))
+        if quiet or notice in self.printed:
+            return
+        self.printed.add(notice)
+        terminal.say(f"note: {notice}", err=True)
+
+
+@contextmanager
+def notices_printed() -> Iterator[None]:
+    """Notices of the data are printed meanwhile."""
+    log = logging.getLogger(notices.NAME)
+    level = log.level
+    handler = Notes()
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

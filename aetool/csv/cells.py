@@ -1,0 +1,74 @@
+"""What a cell looks like, before anything is known of its column: a gap, a figure, a unit, a name.
+
+This is how a header, a row of units and the lines around a table are told from its records; what a
+column is, and which values it has, is not decided here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# words for nothing; whatever has neither letter nor digit ("?", "--", "*", "") is a gap as well
+GAP_WORDS = frozenset(["na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "#na"])
+FEW_LETTERS = 4  # beside the digits of a figure: months, currencies, units, T and Z of times
+LONGEST_FIGURE = 40
+RULERS = frozenset("-=+|:_~ ")
+# degC, m/s, W m-2, kg*m^2, %, [hPa], (°C), m³/h
+UNIT = re.compile(
+    r"[\[(]?[a-zA-Z°º%‰µμΩÅ$€£¥#][\w°º%‰µμΩÅ/*^·.²³⁻¹ -]{0,14}[\])]?|[\[(].{0,14}[\])]|yyyy\S*"
+)
+# words that are units and hardly anything else
+UNIT_WORDS = frozenset(
+    "m cm mm km um nm mi ft s sec ms min h hr d g kg mg t lb oz k c f v mv kv a ma w kw mw kwh "
+    "wh hz khz mhz ghz pa hpa kpa mpa bar mbar psi atm deg degc degf degrees celsius kelvin "
+    "fahrenheit percent pct ppm ppb ppt rpm l ml mol lux lx db dba j kj cal kcal n kn nm ohm "
+    "mph kmh kts knots usd eur gbp utc yr day days hours minutes seconds pixel px count counts "
+    "unitless".split()
+)
+UNIT_SIGNS = frozenset("[]()/%°º^µμΩ²³⁻‰€$£")
+PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+
+
+def is_gap(cell: str) -> bool:
+    """Whether the cell holds nothing, however that is written."""
+    return cell.strip().lower() in GAP_WORDS or not any(c.isalnum() for c in cell)
+
+
+def is_figure(cell: str) -> bool:
+    """Whether the cell is a number, a date, a time or an amount: digits above all.
+
+    Names such as `x1`, `T2M` or `2nd_half` are none.
+    """
+    digits = sum(c.isdigit() for c in cell)
+    if not digits or len(cell) > LONGEST_FIGURE:
+        return False
+    if PLAIN_NUMBER.fullmatch(cell.strip()):
+        return True
+    letters = sum(c.isalpha() for c in cell)
+    return "_" not in cell and letters <= FEW_LETTERS and digits >= 2 * letters
+
+
+def is_number(cell: str, decimal: str) -> bool:
+    """Whether the cell is a plain number with this decimal mark."""
+    try:
+        float(cell.replace(decimal, "."))
+    except ValueError:
+        return False
+    return "_" not in cell and any(c.isdigit() for c in cell)
+
+
+def is_unit(cell: str) -> bool:
+    """Whether the cell may be the unit of a column."""
+    return bool(UNIT.fullmatch(cell.strip()))
+
+
+def is_certain_unit(cell: str) -> bool:
+    """Whether the cell is a unit, and hardly anything else."""
+    return cell.strip().lower() in UNIT_WORDS or bool(set(cell) & UNIT_SIGNS)
+
+
+def is_ruler(record: Sequence[str]) -> bool:
+    """Whether the record is a line drawn under a header: `---+---`, `|:--|--:|`, `==== ====`."""
+    drawn = "".join(record)
+    return bool(set(drawn) <= RULERS and ("--" in drawn or "==" in drawn))

@@ -1,0 +1,506 @@
+"""Tells how a table in text is written from its first bytes: what parts its fields, where its
+records begin, and whether the columns have names."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aetool.csv import cells, encodings
+from aetool.csv.cutting import behind_lines
+from aetool.csv.dialect import BLANK, HEADER_TAIL, RECORD_TAIL, ROW_NAMES, Dialect, Reading
+from aetool.csv.encodings import BOM, NoTableError
+from aetool.csv.fields import Rule, begins, fields
+from aetool.errors import ParamError
+
+SAMPLE = 65536  # characters by which delimiters are judged
+SAMPLE_RECORDS = 200
+JUDGED_RECORDS = 100  # by which a header is told
+CLEAN_RECORDS = 30  # by which one delimiter is preferred to another
+DELIMITERS = ",\t;|"
+FEW_STRANGE = 4  # characters, which the shortest text may have
+MOST_STRANGE = 0.05  # of the characters, before a file with zeros in it is binary
+LEAST_BY_BLANKS = 3  # fields of a record, before blanks part fields that are not all figures
+LEAST_REGULAR = 0.9  # of the records have as many fields as the first
+MOST_PREAMBLE = 100  # lines before a table that are looked through
+MOST_FOOTER = 10  # lines behind a table that are no records
+LEAST_BELOW = 3  # records under lines that are none, so that these are taken for such
+MOSTLY = 0.8  # of a column's cells, gaps apart, are figures: then the column is one of figures
+YEARS = range(1500, 2200)
+COMMENTS = ("#", "%", "//")
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # which Excel reads, and hides
+LINE_END = re.compile(r"\r\n|\r|\n")
+NUMBERED = re.compile(r"c[1-9][0-9]*")  # what columns without names are called
+NOTHING = Reading()
+
+Record = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The records of a text from a line on, cut by a delimiter, which makes nearly all of them
+    equally wide; clean: the part of their cells in which no other delimiter stands."""
+
+    line: int
+    delimiter: str
+    space: bool
+    records: list[list[str]]
+    clean: float
+
+    @property
+    def columns(self) -> int:
+        """Fields of most records."""
+        return len(self.records[0])
+
+
+class Beginning:
+    """The first characters of a text, and where its lines begin."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.starts = [0]
+        for end in LINE_END.finditer(text):
+            if len(self.starts) > MOST_PREAMBLE:
+                break
+            if end.end() < len(text):
+                self.starts.append(end.end())
+
+    def line(self, number: int) -> str:
+        """A line, without its end."""
+        rest = self.text[self.starts[number] :]
+        return LINE_END.split(rest, maxsplit=1)[0]
+
+    def records(self, line: int, delimiter: str, space: bool) -> list[list[str]]:
+        """The records from a line on; blanks that part fields leave none at a line's end."""
+        sample = io.StringIO(self.text[self.starts[line] :][:SAMPLE], newline="")
+        try:
+            reader = csv.reader(sample, delimiter=delimiter, skipinitialspace=space)
+            rows = [row for row, _ in zip(reader, range(SAMPLE_RECORDS), strict=False) if row]
+        except csv.Error:
+            return []
+        if delimiter == BLANK:
+            rows = [row[:-1] if row[-1] == "" and len(row) > 1 else row for row in rows]
+        return rows
+
+    def cut(self, line: int, delimiter: str) -> Cut | None:
+        """The records from a line on; None where this delimiter does not make them regular."""
+        is_whole = len(self.text) - self.starts[line] <= SAMPLE
+        for space in (True,) if delimiter == BLANK else (False, True):
+            rows = self.records(line, delimiter, space)
+            judged = rows if is_whole else rows[:-1]
+            if _is_regular(judged):
+                return Cut(line, delimiter, space, rows, _clean(rows, delimiter))
+        return None
+
+
+def _is_regular(rows: list[list[str]]) -> bool:
+    """Whether nearly all records are as wide as the first, the last few and drawn lines apart."""
+    if not rows or len(rows[0]) < 2:
+        return False
+    columns = len(rows[0])
+    end = len(rows)
+    while end > max(LEAST_BELOW, len(rows) - MOST_FOOTER) and len(rows[end - 1]) < columns:
+        end -= 1
+    records = [row for row in rows[:end] if len(row) == columns or not cells.is_ruler(row)]
+    same = sum(len(row) == columns for row in records)
+    return same >= LEAST_REGULAR * len(records)
+
+
+def _clean(rows: list[list[str]], delimiter: str) -> float:
+    others = DELIMITERS.replace(delimiter, "")
+    seen = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
+    clean = 0
+    for cell in seen:
+        mixed = any(other in cell for other in others)
+        # a decimal comma is none of the delimiters
+        clean += not mixed or bool(cells.PLAIN_NUMBER.fullmatch(cell.strip()))
+    return clean / len(seen)
+
+
+def sniff(
+    head: bytes,
+    name: str,
+    said: Reading = NOTHING,
+    known: Reading = NOTHING,
+    likely: str | None = None,
+) -> Dialect:
+    """The dialect of a table from its first bytes (whole records, or all there is).
+
+    said: what the user says, which is done; known: what a model knows of tables such as it was
+    fitted on, which is done where the text does not speak against it; likely: the delimiter that
+    the name of the file tells. NoTableError if the bytes are no text: zeros among other strange
+    ones, and no fields that come in equal numbers. ParamError where the text is not as is said.
+    """
+    encoding, read_as, body, bom = _decoded(head, said, known)
+    skipped = said.skip_rows if said.skip_rows is not None else known.skip_rows or 0
+    lines_behind = body[behind_lines(body, skipped) :]
+    beginning = Beginning(lines_behind.decode("utf-8", errors="replace")[: 2 * SAMPLE])
+    cut, comment = _body(beginning, said, known, likely)
+    if cut is None and "\0" in beginning.text and _is_binary(beginning.text):
+        raise NoTableError(
+            f"{name}: this is a binary file, not a table in text; see `aetool --help`"
+        )
+    if cut is None:
+        cut = _irregular(beginning, said, known, name, likely)
+    table = _Table(beginning, cut, comment, said, known)
+    rule = Rule(cut.delimiter, table.space)
+    first_record = lines_behind[behind_lines(lines_behind, table.line) :]
+    return Dialect(
+        delimiter=cut.delimiter,
+        newline=_first_end(first_record, rule),
+        header=table.header,
+        space=table.space,
+        decimal=table.decimal,
+        final_newline=body.endswith((b"\n", b"\r")),
+        bom=bom,
+        encoding=encoding,
+        preamble=skipped + table.line,
+        below=table.below,
+        comment=comment,
+        edge=table.edge,
+        read_as=read_as,
+    )
+
+
+def _decoded(head: bytes, said: Reading, known: Reading) -> tuple[str, str, bytes, bool]:
+    """(encoding, the one asked for or "", text in UTF-8 without its mark, whether it has one)."""
+    encoding = encodings.encoding_of(head)
+    read_as = said.encoding or ""
+    if not read_as and known.encoding and encoding == encodings.UTF8:
+        # characters that are cut in two at the end of the head are no errors
+        is_utf8 = "\ufffd" not in head.decode("utf-8", errors="replace")[:-1]
+        read_as = "" if is_utf8 else known.encoding
+    if read_as or encoding in encodings.WIDE:
+        text = head.decode(read_as or encoding, errors="ignore")
+        head = text.encode(errors="replace")
+    return encoding, read_as, head.removeprefix(BOM), head.startswith(BOM)
+
+
+def _is_binary(text: str) -> bool:
+    """Whether more of this is control characters than a few stray ones."""
+    strange = sum(c < " " and c not in "\t\r\n\f\v" for c in text)
+    return strange > max(FEW_STRANGE, MOST_STRANGE * len(text))
+
+
+def _first_end(body: bytes, rule: Rule) -> str:
+    """What the first record ends with; LF if it has no end."""
+    places = begins(body, rule, 2).tolist()
+    first_record = body[: places[1] if len(places) > 1 else len(body)]
+    return fields(first_record, rule).usual_end("\n")
+
+
+# ---- where the table begins, and what parts its fields
+
+
+def _body(
+    beginning: Beginning, said: Reading, known: Reading, likely: str | None
+) -> tuple[Cut | None, str]:
+    """(the regular records, what comments begin with)."""
+    delimiters: Iterable[str] = said.delimiter or DELIMITERS + BLANK
+    by_names = _by_names(beginning, known, delimiters)
+    if by_names is not None:
+        marker = _marker_of(beginning.line(by_names.line), said, known)
+        return by_names, marker
+    first, comment = 0, ""
+    separator = SEPARATOR_LINE.fullmatch(beginning.line(0).strip())
+    if separator is not None and said.delimiter is None:
+        delimiters, first = separator[1], 1
+    last_line = len(beginning.starts) - 1
+    comment = _marker_of(beginning.line(min(first, last_line)), said, known)
+    if comment:
+        first = _behind_comments(beginning, first, comment)
+    if first > last_line:
+        return None, comment
+    at_once = _best_cut(beginning, first, delimiters, known.delimiter or likely)
+    if at_once is not None and not (said.comment or known.comment):
+        return _with_marked_records(beginning, at_once, comment)
+    if at_once is not None:
+        return at_once, comment
+    # numbers from the user end the search: what stands before the table was counted
+    if said.skip_rows is None:
+        for line in range(first + 1, last_line + 1):
+            cut = _best_cut(beginning, line, delimiters, known.delimiter or likely)
+            if cut is not None and len(cut.records) >= max(LEAST_BELOW, (line - first) / 2):
+                return cut, comment
+    return None, comment
+
+
+def _best_cut(
+    beginning: Beginning, line: int, delimiters: Iterable[str], likely: str | None
+) -> Cut | None:
+    cuts: list[Cut] = []
+    for delimiter in delimiters:
+        cut = None
+        if delimiter != BLANK or (not cuts and _parts_by_blanks(beginning, line)):
+            cut = beginning.cut(line, delimiter)
+        if cut is not None and delimiter == likely:
+            return cut
+        if cut is not None:
+            cuts.append(cut)
+    return max(cuts, key=lambda cut: (round(cut.clean, 1), cut.columns), default=None)
+
+
+def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
+    """Whether blanks may part fields: at least three of them, or figures alone."""
+    cut = beginning.cut(line, BLANK)
+    if cut is None:
+        return False
+    under = cut.records[1:JUDGED_RECORDS] or cut.records
+    figures = [_column_of_figures(under, place) for place in range(cut.columns)]
+    return all(figures) or cut.columns >= LEAST_BY_BLANKS
+
+
+def _by_names(beginning: Beginning, known: Reading, delimiters: Iterable[str]) -> Cut | None:
+    """The table under the first line that holds at least half of a model's names."""
+    names = set(known.names)
+    if not names or all(NUMBERED.fullmatch(name) for name in names):
+        return None
+    for line in range(len(beginning.starts)):
+        text = beginning.line(line)
+        if sum(name in text for name in names) * 2 < len(names):
+            continue
+        for delimiter in delimiters:
+            cut = beginning.cut(line, delimiter)
+            if cut is None:
+                continue
+            header = {cell.strip() for cell in cut.records[0]}
+            if len(header & names) * 2 >= len(names):
+                return cut
+    return None
+
+
+def _marker_of(line: str, said: Reading, known: Reading) -> str:
+    """What comments begin with: what is said, else what this line begins with."""
+    if said.comment or known.comment:
+        return said.comment or known.comment or ""
+    return next((marker for marker in COMMENTS if line.lstrip().startswith(marker)), "")
+
+
+def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
+    """The first line from this one on that is neither blank nor a comment."""
+    while line < len(beginning.starts):
+        text = beginning.line(line).strip()
+        if text and not text.startswith(comment):
+            break
+        line += 1
+    return line
+
+
+def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[Cut, str]:
+    """(the records, with those above that were taken for comments; what comments begin with).
+
+    A line that is as wide as the table, without a blank behind the marker, is of the table.
+    """
+    line = cut.line
+    while comment and line > 0:
+        text = beginning.line(line - 1).lstrip()
+        if not text.startswith(comment) or text[len(comment) :][:1] in ("", " ", "\t", comment):
+            break
+        if len(_line_record(text, cut)) != cut.columns:
+            break
+        line -= 1
+    if line == cut.line:
+        return cut, comment
+    is_name = beginning.line(line).lstrip(comment)[:1].isalpha()
+    if line == 0 and not is_name:
+        comment = ""
+    return beginning.cut(line, cut.delimiter) or cut, comment
+
+
+def _irregular(
+    beginning: Beginning, said: Reading, known: Reading, name: str, likely: str | None
+) -> Cut:
+    """The records where no delimiter makes them regular: of a single column, or ragged."""
+    comment = _marker_of(beginning.line(0), said, known)
+    line = _behind_comments(beginning, 0, comment) if comment else 0
+    if line >= len(beginning.starts):
+        line = 0
+    delimiter = said.delimiter or likely or DELIMITERS[0]
+    if said.delimiter is not None and said.delimiter not in beginning.text:
+        other = _best_cut(beginning, line, DELIMITERS + BLANK, None)
+        if other is not None:
+            raise ParamError(
+                f"{name}: --delimiter {_shown(said.delimiter)} does not stand in its first lines; "
+                f"fields look parted by {_shown(other.delimiter)}: leave --delimiter out"
+            )
+    space = delimiter == BLANK
+    return Cut(line, delimiter, space, beginning.records(line, delimiter, space), 1.0)
+
+
+def _shown(delimiter: str) -> str:
+    return {BLANK: "blanks", "\t": "tabs"}.get(delimiter, delimiter)
+
+
+# ---- what the records are
+
+
+class _Table:
+    """The header, what stands below it, and how values are written, of records that are cut."""
+
+    def __init__(
+        self, beginning: Beginning, cut: Cut, comment: str, said: Reading, known: Reading
+    ) -> None:
+        self.line, self.edge, self.below = cut.line, "", 0
+        blanks_follow = _blanks_follow(cut.records[:JUDGED_RECORDS])
+        self.space = cut.delimiter == BLANK or blanks_follow
+        if self.space != cut.space:
+            rows = beginning.records(cut.line, cut.delimiter, self.space)
+            cut = dataclasses.replace(cut, space=self.space, records=rows)
+        rows = cut.records[:JUDGED_RECORDS]
+        self.decimal = said.decimal or known.decimal or _decimal_of(cut.delimiter, rows[1:])
+        self.header = self._has_header(rows, said, known)
+        if not self.header and said.header is None and cut.line > 0:
+            self._look_above(beginning, cut, comment)
+        elif self.header:
+            self.below = _below(rows[1:])
+
+    def _has_header(self, rows: list[list[str]], said: Reading, known: Reading) -> bool:
+        if said.header is not None:
+            return said.header
+        if not rows:
+            return True
+        first = {cell.strip() for cell in rows[0]}
+        names = set(known.names)
+        if names and len(first & names) * 2 >= len(names):
+            return True
+        without_names = bool(names) and all(NUMBERED.fullmatch(name) for name in names)
+        return has_header(rows[0], rows[1:], known.header is not False and not without_names)
+
+    def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
+        """Takes the line above records without names for the header, where it has as many."""
+        line = cut.line - 1
+        while line > 0 and not beginning.line(line).strip():
+            line -= 1
+        text = beginning.line(line)
+        is_comment = bool(comment) and text.lstrip().startswith(comment)
+        names = _line_record(text.lstrip().lstrip(comment), cut) if text else []
+        while names and is_comment and names[0] == "":
+            names = names[1:]
+        if not names or any(cells.is_figure(name) for name in names):
+            return
+        above = len(names) - cut.columns
+        if above == 1 and names[-1] == "":
+            self.edge = HEADER_TAIL
+        elif above == -1 and not is_comment:
+            tails = {row[-1] for row in cut.records if len(row) == cut.columns}
+            self.edge = RECORD_TAIL if tails == {""} else ROW_NAMES
+        elif above != 0 or not is_comment:
+            return
+        self.line, self.header = line, True
+
+
+def _line_record(line: str, cut: Cut) -> list[str]:
+    """The cells of a line by itself."""
+    reader = csv.reader([line], delimiter=cut.delimiter, skipinitialspace=cut.space)
+    record = next(reader, [])
+    if cut.delimiter == BLANK and record[-1:] == [""]:
+        record = record[:-1]
+    return [cell.strip() for cell in record]
+
+
+def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) -> bool:
+    """Whether the first record holds names: words over figures, or words that the columns do not
+    have below. otherwise: where neither tells.
+
+    Figures over figures are a record; but years, or numbers in sequence, beside a name are names.
+    """
+    told = [cell for cell in first if not cells.is_gap(cell)]
+    figures = [cell for cell in told if cells.is_figure(cell)]
+    if len(figures) == len(told) and first:
+        return False
+    if not body:
+        return otherwise and 2 * len(figures) < len(told)
+    under = [record for record in body if list(record) != list(first)]
+    names_over = figures_over = fresh = repeated = 0
+    for place, cell in enumerate(first):
+        if cells.is_gap(cell):
+            continue
+        if _column_of_figures(under, place):
+            figures_over += cells.is_figure(cell)
+            names_over += not cells.is_figure(cell)
+            continue
+        column = [record[place] for record in under if place < len(record)]
+        levels = set(column)
+        # only of levels that come again and again it says something that one is not among them
+        if len(levels) <= max(1, len(column) // 2):
+            repeated += cell in levels
+            fresh += cell not in levels
+    if figures_over and not repeated and (fresh or names_over) and _are_in_sequence(figures):
+        return True
+    if figures_over or names_over:
+        return names_over > figures_over or (names_over == figures_over and fresh >= repeated)
+    if fresh or repeated:
+        return fresh >= repeated
+    return otherwise
+
+
+def _column_of_figures(records: Sequence[Record], place: int) -> bool:
+    column = [record[place] for record in records if place < len(record)]
+    known = [cell for cell in column if not cells.is_gap(cell)]
+    return bool(known) and sum(map(cells.is_figure, known)) >= MOSTLY * len(known)
+
+
+def _are_in_sequence(figures: Record) -> bool:
+    """Whether these are years, or at least three numbers one after the other."""
+    if not all(figure.strip().isdecimal() for figure in figures):
+        return False
+    numbers = [int(figure) for figure in figures]
+    steps = {later - earlier for earlier, later in itertools.pairwise(numbers)}
+    if len(steps) != 1:
+        return False
+    return all(number in YEARS for number in numbers) or (len(numbers) > 2 and steps <= {1, -1})
+
+
+def _below(body: list[list[str]]) -> int:
+    """How many records under the header are drawn lines, or units."""
+    count = 0
+    while body[count:] and cells.is_ruler(body[count]):
+        count += 1
+    if body[count:] and _are_units(body[count], body[count + 1 :]):
+        count += 1
+        while body[count:] and cells.is_ruler(body[count]):
+            count += 1
+    return count
+
+
+def _are_units(record: Record, under: Sequence[Record]) -> bool:
+    """Whether each column of figures has a unit, or nothing, in this record."""
+    if len(under) < 2:
+        return False
+    over_figures = [
+        cell.strip() for place, cell in enumerate(record) if _column_of_figures(under, place)
+    ]
+    written = [
+        cell for cell in over_figures if cells.is_certain_unit(cell) or not cells.is_gap(cell)
+    ]
+    if not written or not all(map(cells.is_unit, written)):
+        return False
+    if any(map(cells.is_figure, written)):
+        return False
+    # any word might be one: some must be certain, and a letter by itself is a level as well
+    if len(written) == 1 and len(written[0]) == 1 and written[0].isalpha():
+        return False
+    certain = sum(map(cells.is_certain_unit, written))
+    return 2 * certain >= len(written) and 2 * len(written) >= len(over_figures)
+
+
+def _blanks_follow(rows: list[list[str]]) -> bool:
+    """Whether a blank follows every delimiter, the header's perhaps apart."""
+    if len(rows) < 2 or len(rows[1]) < 2:
+        return False
+    return all(cell.startswith(" ") for row in rows[1:] for cell in row[1:])
+
+
+def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
+    """The decimal mark of the numbers in these records."""
+    if delimiter == ",":
+        return "."
+    written = [cell.strip() for row in rows for cell in row]
+    comma = [cell for cell in written if cell.count(",") == 1 and cells.is_number(cell, ",")]
+    point = [cell for cell in written if "." in cell and cells.is_number(cell, ".")]
+    return "," if comma and not point else "."
