@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -31,7 +31,7 @@ STRETCH = 2 << 20  # bytes of text in a piece of those
 MARGIN = 1.1  # a price by pieces may be wrong by this factor
 TRIES = 4  # at bounds that keep the error of the code
 TIGHTER = 0.98  # of what a bound that missed the error should have been
-NARROWER = Fraction(97, 100)  # of the bounds that are found: what is tried beside them
+NARROWER = (Fraction(99, 100), Fraction(97, 100))  # of the bounds found: what is tried beside them
 SAMPLE = 1 << 16  # rows of a large source that bounds are chosen on
 
 Make = Callable[[CompressOptions], ExactJob]
@@ -67,7 +67,10 @@ def smallest(
     code = int(figures["archive_bytes"])
     every = _every(job.size)
     with ExitStack() as stack:
-        scratch = [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3)]
+        scratch = [
+            stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            for _ in range(2 + len(NARROWER))
+        ]
         rivals: dict[str, Rival] = {}
         # a source that cannot be stored otherwise, whatever the reason, still has its code
         with suppress(AetoolError):
@@ -80,7 +83,7 @@ def smallest(
                 rivals["bounded"] = bounded
                 others = (code, *(rival.size for rival in rivals.values()))
                 if every == 1 and bounded.size == min(others):
-                    rivals["bounded"] = _narrower(job, options, bounded, scratch[2])
+                    rivals["bounded"] = _narrower(job, options, bounded, scratch[2:])
         prices = {"code": code} | {name: rival.size for name, rival in rivals.items()}
         judged = sorted(name for name, rival in rivals.items() if rival.figures is None)
         facts = {"prices": prices} | ({"judged": judged} if judged else {})
@@ -214,24 +217,27 @@ def _bounded(
     return None
 
 
-def _narrower(job: LossyJob, options: CompressOptions, rival: Rival, scratch: BinaryIO) -> Rival:
+def _narrower(
+    job: LossyJob, options: CompressOptions, rival: Rival, scratch: Sequence[BinaryIO]
+) -> Rival:
     """The bounded archive, or one with slightly narrower bounds if that happens to be smaller.
 
-    Steps of a grid are whole multiples of a column's resolution: some suit its values better.
+    scratch: a file for each try. Steps of a grid are whole multiples of a column's resolution: some
+    suit its values better, so that sizes do not fall steadily as bounds grow.
     """
-    bounds = {name: NARROWER * bound for name, bound in rival.bounds.items()}
-    other = _priced(
-        lambda o: exact_job.job_of(job.source, o, bounds=bounds), options, 1, 0, scratch
-    )
     names = {theirs: ours for ours, theirs in _names_in_archive(job).items()}
-    for name in bounds:
-        square = other.squares.get(name, 0.0)
-        if square > job.squares[names[name]]:
-            return rival
-    if other.size >= rival.size:
-        return rival
-    other.bounds = bounds
-    return other
+    best = rival
+    for factor, file in zip(NARROWER, scratch, strict=True):
+        bounds = {name: factor * bound for name, bound in rival.bounds.items()}
+        other = _priced(
+            lambda o, b=bounds: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
+            options, 1, 0, file,
+        )  # fmt: skip
+        other.bounds = bounds
+        kept = all(other.squares.get(n, 0.0) <= job.squares[names[n]] for n in bounds)
+        if kept and other.size < best.size:
+            best = other
+    return best
 
 
 def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
