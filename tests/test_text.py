@@ -85,3 +85,22 @@ def test_utf16_is_read():
     stream = encodings.utf8(io.BytesIO(raw), encodings.encoding_of(raw))
     table = next(text.tables(stream, "x", Dialect()))
     assert [v.strings() for v in table.values] == [["ü"], ["2"]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"C{i + 1}" for i in range(55)],
+        ["Time", *(f"V{i + 1}" for i in range(28)), "Amount"],
+        ["x10", "x20", "x300"],
+        ["X2019", "X2020", "X2021"],
+        ["a.1", "X1.2", "X3.10"],
+    ],
+)
+def test_numbered_names_are_a_header(names):
+    rows = [[str(i * 7 % 11 + 100 * j) for j in range(len(names))] for i in range(30)]
+    raw = "\n".join([",".join(names), *(",".join(row) for row in rows)]) + "\n"
+    dialect = sniff(raw.encode(), "x.csv")
+    assert dialect.header
+    found = list(text.tables(io.BytesIO(raw.encode()), "x", dialect))
+    assert list(found[0].names) == names and sum(map(len, found)) == 30

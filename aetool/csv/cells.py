@@ -27,6 +27,7 @@ UNIT_WORDS = frozenset(
     "unitless".split()
 )
 UNIT_SIGNS = frozenset("[]()/%°º^µμΩ²³⁻‰€$£")
+NUMBERED_NAME = re.compile(r"[^\W\d_]+\d+|[^\W\d_]\d+(\.\d+)+")  # x1, C10, V28, X2019, X1.2
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
@@ -38,10 +39,10 @@ def is_gap(cell: str) -> bool:
 def is_figure(cell: str) -> bool:
     """Whether the cell is a number, a date, a time or an amount: digits above all.
 
-    Names such as `x1`, `T2M` or `2nd_half` are none.
+    Names such as `x1`, `C10`, `T2M` or `2nd_half` are none.
     """
     digits = sum(c.isdigit() for c in cell)
-    if not digits or len(cell) > LONGEST_FIGURE:
+    if not digits or len(cell) > LONGEST_FIGURE or NUMBERED_NAME.fullmatch(cell.strip()):
         return False
     if PLAIN_NUMBER.fullmatch(cell.strip()):
         return True
