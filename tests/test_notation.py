@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aetool import kernel
 from aetool.data.notation import calendar, dates, evidence, gaps, scanning
 from aetool.data.notation.dates import DateEvidence, DateNotation
 from aetool.data.notation.evidence import GAP, ODD, VALUE, OddCells
@@ -274,12 +275,24 @@ def test_bytes_that_are_no_text_are_odd():
     assert DateNotation().read(cells).state.tolist() == [ODD]
 
 
-@given(st.lists(st.one_of(CELLS, st.text("0123456789+-., '()$%eE", max_size=12)), max_size=12),
-       NOTATIONS)  # fmt: skip
-def test_a_plain_number_is_what_the_norm_reads(texts, notation):
+SCANS = [scanning.by_arrays, scanning.by_kernel] if kernel.C else [scanning.by_arrays]
+NUMERALS = st.one_of(
+    CELLS,
+    st.text("0123456789+-., '()$%eE", max_size=12),
+    st.text("0123456789,.", max_size=30),
+    st.floats().map(repr),
+    st.integers(-(10**19), 10**19).map(str),
+    st.tuples(st.integers(0, 10**20), st.integers(-70, 70)).map(lambda pair: "{}e{}".format(*pair)),
+)
+
+
+@pytest.mark.parametrize("scan", SCANS)
+@given(st.lists(NUMERALS, max_size=12), NOTATIONS)
+def test_a_plain_number_is_what_the_norm_reads(scan, texts, notation):
+    texts = [*texts, *(f"{notation.before}{text}{notation.after}" for text in texts)]
     cells = Cells.of(texts)
     style = Style(notation.decimal, notation.group, notation.before, notation.after)
-    found = scanning.by_arrays(cells, style)
+    found = scan(cells, style)
     for i, text in enumerate(texts):
         if found.form[i] == scanning.EMPTY:
             assert not text.strip()
@@ -288,6 +301,39 @@ def test_a_plain_number_is_what_the_norm_reads(texts, notation):
             assert cell.state == VALUE and cell.value == found.value[i]
             assert cell.decimals == found.decimals[i]
             assert cell.padded == bool(found.form[i] & scanning.PADDED)
+            assert cell.bare == (found.form[i] < scanning.ATTACHED) or not notation.unit
+
+
+@pytest.mark.skipif(not kernel.C, reason="the kernel is not built")
+def test_the_kernel_reads_what_is_common():
+    style = Style(".", ",", "$", "")
+    common = ["12", "-1.5", " 7 ", "1,234,567.89", "$5", "-$5.25", "$-5", "($1,000)", "1e5", "5.",
+              ".5", "0.1234567890123456", "12345.678901234567", "-0", "007", "1.5E-30"]  # fmt: skip
+    found = scanning.by_kernel(Cells.of(common), style)
+    assert (found.form < scanning.EMPTY).all()
+    left = ["1,23", "1,2345", "0,123", "12,34,567", "1..2", "5e", "$", "5 km", "+-5", "(5", "1e99999",
+            "12345678901234567890123", "--5", "$ 5", "5$", "x", "-(5)", "5\0"]  # fmt: skip
+    assert (scanning.by_kernel(Cells.of(left), style).form == scanning.LEFT).all()
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_doubles_are_rounded_correctly(values):
+    for texts in (
+        [repr(v) for v in values],
+        [f"{v:.17e}" for v in values],
+        [f"{v:.3g}" for v in values],
+    ):
+        read_back = NumberNotation().read(Cells.of(texts)).value
+        assert read_back.tolist() == [float(text) for text in texts]
+
+
+@pytest.mark.skipif(not kernel.C, reason="the kernel is not built")
+@given(st.integers(2**52, 2**53 - 1), st.integers(0, 10))
+def test_halves_between_doubles_go_to_the_even_one(mantissa, power):
+    texts = [str(((2 * mantissa + 1) << power) + step) for step in (-1, 0, 1)]
+    found = scanning.by_kernel(Cells.of(texts), Style())
+    assert (found.form < scanning.EMPTY).all()
+    assert found.value.tolist() == [float(text) for text in texts]
 
 
 # ---- dates
@@ -486,6 +532,54 @@ def test_days_that_there_are_not():
 def test_facts_that_are_no_notation_of_dates(facts):
     with pytest.raises((ValueError, TypeError, KeyError)):
         DateNotation.from_json(facts)
+
+
+PIECES = st.one_of(
+    st.text("0123456789-/.:TZ+ ,", max_size=20),
+    st.builds(
+        "{:0{}}{}{:0{}}{}{:0{}}{}".format,
+        st.integers(0, 2500), st.integers(1, 4), st.sampled_from("-/."),
+        st.integers(0, 13), st.integers(1, 2), st.sampled_from("-/."),
+        st.integers(0, 2500), st.integers(1, 4),
+        st.sampled_from(["", "T10:00", " 7:05:09", "T23:59:60", " 24:00", "T10:00:00.125Z", " 9:30 PM",
+                         "T10:00:00,5+02:00", "T10:00-0530", "T10:00:00+2", " 10:00:00.123456789 ", "x"]),
+    ),
+)  # fmt: skip
+ORDERS = st.dictionaries(
+    st.sampled_from("-/."),
+    st.lists(st.sampled_from(["dmy", "mdy", "yymmdd"]), min_size=1, unique=True).map(tuple),
+)
+
+
+@pytest.mark.skipif(not kernel.C, reason="the kernel is not built")
+@given(st.lists(PIECES, max_size=12), ORDERS)
+def test_the_kernel_reads_moments_as_the_norm_does(texts, orders):
+    cells = Cells.of([*texts, "2024-12-31T10:00:00.125+02:00"])
+    notation = DateNotation(orders)
+    fast = notation.read(cells)
+    assert fast.state[-1] == VALUE
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "C", None)
+        norm = notation.read(cells)
+    np.testing.assert_array_equal(fast.value, norm.value)
+    np.testing.assert_array_equal(fast.state, norm.state)
+
+
+@given(st.lists(NUMERALS, max_size=12))
+def test_the_same_is_decided_and_read_without_the_kernel(texts):
+    cells = Cells.of(texts)
+    for kind in (NumberEvidence, DateEvidence):
+        fast = kind.of(cells)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernel, "C", None)
+            assert kind.of(cells) == fast
+    for mark in ".,":
+        fast = NumberNotation(mark).read(cells)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernel, "C", None)
+            norm = NumberNotation(mark).read(cells)
+        for one, other in zip(vars(fast).values(), vars(norm).values(), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_the_kinds_of_state_are_told_apart():

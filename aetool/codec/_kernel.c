@@ -1,8 +1,11 @@
 /* The hot loops of the codec. Each function has a reference in numpy that computes the same
- * integers (csv/fields.py, rans.py, spans.py, bits.py); the tests compare them. No dependency; limited API. */
+ * integers (csv/fields.py, rans.py, spans.py, bits.py), or the same numbers and moments
+ * (data/notation); the tests compare them. No dependency; limited API. */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <float.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -988,6 +991,428 @@ static PyObject *unpack(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* ---- numbers of tables: data/notation/scanning.py ------------------------------------------ */
+
+#define SCAN_LONGEST 64  /* bytes; longer cells are left */
+#define MOST_SIGNIFICANT 19 /* digits that fit 64 bits */
+#define LARGEST_POWER 64 /* of ten, in the table of powers; both signs */
+#define MARKED 1
+#define EITHER 2
+#define PADDED 4
+#define ATTACHED 8
+#define EMPTY 254
+#define LEFT 255
+
+typedef struct {
+    uint8_t mark;
+    const uint8_t *group, *before, *after;
+    Py_ssize_t group_size, before_size, after_size;
+    const uint64_t *powers; /* for each power of ten the high and the low half of its 128 bits */
+} Style;
+
+static const double exact_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                      1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+/* The product of two words, as two words. */
+static void multiply(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low) {
+    uint64_t al = a & 0xFFFFFFFF, ah = a >> 32, bl = b & 0xFFFFFFFF, bh = b >> 32;
+    uint64_t ll = al * bl, lh = al * bh, hl = ah * bl, hh = ah * bh;
+    uint64_t middle = (ll >> 32) + (lh & 0xFFFFFFFF) + (hl & 0xFFFFFFFF);
+    *low = (middle << 32) | (ll & 0xFFFFFFFF);
+    *high = hh + (lh >> 32) + (hl >> 32) + (middle >> 32);
+}
+
+/* digits * 10^power, correctly rounded; 0 where this cannot tell, and Python does.
+ * Two exact doubles give one rounding (Clinger 1990); else the product with the leading 128 bits
+ * of the power tells the double but near halves (Lemire 2021, arXiv:2101.11408). */
+static int double_of(uint64_t digits, int power, const uint64_t *powers, double *value) {
+    if (!digits) {
+        *value = 0;
+        return 1;
+    }
+#if FLT_EVAL_METHOD == 0
+    if (digits <= (uint64_t)1 << 53 && power >= -22 && power <= 22) {
+        *value = power < 0 ? (double)digits / exact_powers[-power]
+                           : (double)digits * exact_powers[power];
+        return 1;
+    }
+#endif
+    if (power < -LARGEST_POWER || power > LARGEST_POWER)
+        return 0;
+    int shift = 0;
+    for (uint64_t w = digits; !(w >> 63); w <<= 1)
+        shift++;
+    uint64_t w = digits << shift, high, low;
+    const uint64_t *ten = powers + 2 * (power + LARGEST_POWER);
+    multiply(w, ten[0], &high, &low);
+    if ((high & 0x1FF) == 0x1FF) { /* the low half of the power may carry into what is kept */
+        uint64_t second_high, second_low;
+        multiply(w, ten[1], &second_high, &second_low);
+        low += second_high;
+        high += low < second_high;
+    }
+    if (low == UINT64_MAX && (power < -27 || power > 55))
+        return 0;
+    int upper = (int)(high >> 63), drop = upper + 9;
+    uint64_t mantissa = high >> drop;
+    int exponent = ((152170 + 65536) * power >> 16) + 63 + upper - shift + 1023;
+    if (exponent <= 0 || exponent >= 2046)
+        return 0;
+    /* exactly between two doubles: to the even one */
+    if (low <= 1 && power >= -4 && power <= 23 && (mantissa & 3) == 1 && mantissa << drop == high)
+        mantissa &= ~(uint64_t)1;
+    mantissa = (mantissa + (mantissa & 1)) >> 1;
+    if (mantissa >> 53) {
+        mantissa = (uint64_t)1 << 52;
+        exponent++;
+    }
+    uint64_t bits = (mantissa & (((uint64_t)1 << 52) - 1)) | (uint64_t)exponent << 52;
+    memcpy(value, &bits, 8);
+    return 1;
+}
+
+static int starts_with(const uint8_t *p, const uint8_t *end, const uint8_t *part, Py_ssize_t size) {
+    return end - p >= size && !memcmp(p, part, (size_t)size);
+}
+
+static int is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
+
+/* As scan_cell, for digits with a mark or none and perhaps a sign, and nothing else; LEFT for others.
+ * Most cells are such, and go through here in one piece. */
+static inline uint8_t scan_digits(const uint8_t *p, const uint8_t *end, uint8_t mark,
+                                  double *value, int16_t *decimals) {
+    if (end - p > MOST_SIGNIFICANT)
+        return LEFT;
+    int negative = p < end && *p == '-';
+    p += negative;
+    const uint8_t *first = p;
+    uint64_t digits = 0;
+    uint8_t d;
+    while (p < end && (d = (uint8_t)(*p - '0')) < 10) {
+        digits = digits * 10 + d;
+        p++;
+    }
+    Py_ssize_t whole = p - first, fraction = 0;
+    uint8_t form = whole > 1 && *first == '0' ? PADDED : 0;
+    if (p < end) {
+        if (*p++ != mark || !whole)
+            return LEFT;
+        const uint8_t *start = p;
+        while (p < end && (d = (uint8_t)(*p - '0')) < 10) {
+            digits = digits * 10 + d;
+            p++;
+        }
+        fraction = p - start;
+        form |= MARKED | (fraction == 3 && whole <= 3 && *first != '0' ? EITHER : 0);
+    }
+    if (p < end || !whole || digits > (uint64_t)1 << 53 || FLT_EVAL_METHOD != 0)
+        return LEFT;
+    double magnitude = (double)digits;
+    if (fraction)
+        magnitude /= exact_powers[fraction];
+    *value = negative ? -magnitude : magnitude;
+    *decimals = (int16_t)fraction;
+    return form;
+}
+
+/* The form of one cell; value and decimals where it is read. */
+static uint8_t scan_cell(const uint8_t *p, const uint8_t *end, const Style *style, double *value,
+                         int16_t *decimals) {
+    if (end - p > SCAN_LONGEST)
+        return LEFT;
+    while (p < end && is_blank(*p))
+        p++;
+    while (p < end && is_blank(end[-1]))
+        end--;
+    if (p == end)
+        return EMPTY;
+    int enclosed = *p == '(';
+    if (enclosed && (end[-1] != ')' || ++p == --end))
+        return LEFT;
+    int is_signed = p < end && (*p == '-' || *p == '+'), negative = enclosed || *p == '-';
+    if (enclosed && is_signed)
+        return LEFT;
+    p += is_signed;
+    uint8_t form = 0;
+    if (style->before_size && starts_with(p, end, style->before, style->before_size)) {
+        p += style->before_size;
+        form = ATTACHED;
+        if (p < end && !is_signed && !enclosed && (*p == '-' || *p == '+')) {
+            negative = *p == '-';
+            p++;
+        }
+    }
+    uint64_t digits = 0;
+    const uint8_t *first = p, *last_group = NULL;
+    int whole = 0, fraction = 0, significant = 0, exponent = 0, has_exponent = 0;
+    for (;;) {
+        while (p < end && (uint8_t)(*p - '0') < 10) {
+            digits = digits * 10 + (uint8_t)(*p - '0');
+            significant += significant || *p != '0';
+            whole++;
+            p++;
+        }
+        if (!style->group_size || !whole || !starts_with(p, end, style->group, style->group_size))
+            break;
+        /* a group of one to three digits, which is no zero, then groups of three */
+        if (last_group ? p - last_group != 3 : whole > 3 || *first == '0')
+            return LEFT;
+        p += style->group_size;
+        last_group = p;
+    }
+    if (last_group && p - last_group != 3)
+        return LEFT;
+    if (p < end && *p == style->mark) {
+        form |= MARKED;
+        p++;
+        const uint8_t *start = p;
+        while (p < end && (uint8_t)(*p - '0') < 10) {
+            digits = digits * 10 + (uint8_t)(*p - '0');
+            significant += significant || *p != '0';
+            p++;
+        }
+        fraction = (int)(p - start);
+    }
+    if (!(whole + fraction) || significant > MOST_SIGNIFICANT)
+        return LEFT;
+    if (p < end && (*p | 32) == 'e') {
+        const uint8_t *q = p + 1;
+        int down = q < end && *q == '-';
+        q += q < end && (*q == '-' || *q == '+');
+        const uint8_t *start = q;
+        while (q < end && q - start < 4 && (uint8_t)(*q - '0') < 10)
+            exponent = exponent * 10 + (*q++ - '0');
+        if (q < end && (uint8_t)(*q - '0') < 10)
+            return LEFT;
+        if (q > start) {
+            has_exponent = 1;
+            exponent = down ? -exponent : exponent;
+            p = q;
+        } else {
+            exponent = 0;
+        }
+    }
+    /* what stands before and after does so on both sides, or on none */
+    if (p < end || form & ATTACHED) {
+        if ((style->before_size && !(form & ATTACHED)) || end - p != style->after_size ||
+            !starts_with(p, end, style->after, style->after_size))
+            return LEFT;
+        form |= ATTACHED;
+    }
+    if (!double_of(digits, exponent - fraction, style->powers, value))
+        return LEFT;
+    if (negative)
+        *value = -*value;
+    *decimals = (int16_t)(has_exponent ? -1 : fraction);
+    if (whole > 1 && *first == '0')
+        form |= PADDED;
+    if (form & MARKED && fraction == 3 && whole >= 1 && whole <= 3 && *first != '0')
+        form |= EITHER;
+    return form;
+}
+
+/* scan(text, start, stop, wide, mark, group, before, after, powers, value f64, decimals i16,
+ * form u8)
+ * start, stop: i64 if wide, else i32. powers: see scanning.powers_of_ten. */
+static PyObject *scan(PyObject *self, PyObject *args) {
+    Py_buffer text, starts, stops, group, before, after, powers, values, decimals, forms;
+    int wide, mark;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*iiy*y*y*y*w*w*w*", &text, &starts, &stops, &wide, &mark,
+                          &group, &before, &after, &powers, &values, &decimals, &forms))
+        return NULL;
+    Py_ssize_t n = forms.len, size = wide ? 8 : 4;
+    double *value = values.buf;
+    int16_t *places = decimals.buf;
+    uint8_t *form = forms.buf;
+    int ok = starts.len == size * n && stops.len == size * n && values.len == 8 * n &&
+             decimals.len == 2 * n && powers.len == 16 * (2 * LARGEST_POWER + 1);
+    Style style = {(uint8_t)mark,  group.buf,   before.buf, after.buf,
+                   group.len,      before.len,  after.len,  powers.buf};
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        const uint8_t *p = text.buf;
+        for (Py_ssize_t i = 0; i < n; i++) {
+            int64_t from = wide ? ((int64_t *)starts.buf)[i] : ((int32_t *)starts.buf)[i];
+            int64_t to = wide ? ((int64_t *)stops.buf)[i] : ((int32_t *)stops.buf)[i];
+            if (from < 0 || to > text.len || from > to) {
+                ok = 0;
+                break;
+            }
+            places[i] = 0;
+            form[i] = scan_digits(p + from, p + to, style.mark, &value[i], &places[i]);
+            if (form[i] == LEFT)
+                form[i] = scan_cell(p + from, p + to, &style, &value[i], &places[i]);
+            if (form[i] >= EMPTY)
+                value[i] = NAN;
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&stops);
+    PyBuffer_Release(&group);
+    PyBuffer_Release(&before);
+    PyBuffer_Release(&after);
+    PyBuffer_Release(&powers);
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&decimals);
+    PyBuffer_Release(&forms);
+    if (!ok)
+        return bad("scan: arguments out of range");
+    Py_RETURN_NONE;
+}
+
+/* ---- moments of tables: data/notation/dates.py ----------------------------------------------- */
+
+enum { NO_ORDER, DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST };
+#define CENTURY_TURNS 69 /* moments.py */
+
+static int digits_at(const uint8_t **p, const uint8_t *end, int most, int64_t *number) {
+    int count = 0;
+    *number = 0;
+    while (*p < end && count < most && (uint8_t)(**p - '0') < 10) {
+        *number = *number * 10 + (*(*p)++ - '0');
+        count++;
+    }
+    return count;
+}
+
+/* Days since 1970-01-01 (Hinnant, days_from_civil); 0 where there is no such day. */
+static int days_of(int64_t year, int64_t month, int64_t day, int64_t *days) {
+    static const int8_t lasts[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (year < 1 || month < 1 || month > 12 || day < 1)
+        return 0;
+    int leap = month == 2 && year % 4 == 0 && (year % 100 || year % 400 == 0);
+    if (day > lasts[month - 1] + leap)
+        return 0;
+    int64_t shifted = year - (month <= 2), era = shifted / 400, of_era = shifted - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    *days = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    return 1;
+}
+
+/* h:mm[:ss[.fraction]][zone] to the cell's end; 0 where it is something else. */
+static int clock_of(const uint8_t *p, const uint8_t *end, int64_t *seconds, double *fraction) {
+    int64_t hour, minute, second = 0, part;
+    if (!digits_at(&p, end, 2, &hour) || p == end || *p++ != ':' ||
+        digits_at(&p, end, 2, &minute) != 2 || hour > 23 || minute > 59)
+        return 0;
+    if (p < end && *p == ':') {
+        p++;
+        if (digits_at(&p, end, 2, &second) != 2 || second > 59)
+            return 0;
+        if (p < end && (*p == '.' || *p == ',')) {
+            p++;
+            int count = digits_at(&p, end, 9, &part);
+            if (!count)
+                return 0;
+            *fraction = (double)part / exact_powers[count];
+        }
+    }
+    *seconds = hour * 3600 + minute * 60 + second;
+    if (p == end)
+        return 1;
+    if (*p == 'Z' || *p == 'z')
+        return p + 1 == end;
+    if (*p != '+' && *p != '-')
+        return 0;
+    int64_t sign = *p++ == '+' ? 1 : -1, hours, minutes = 0;
+    if (digits_at(&p, end, 2, &hours) != 2)
+        return 0;
+    if (p < end) {
+        p += *p == ':';
+        if (digits_at(&p, end, 2, &minutes) != 2 || p < end)
+            return 0;
+    }
+    *seconds -= sign * (hours * 3600 + minutes * 60);
+    return FLT_EVAL_METHOD == 0;
+}
+
+/* Whether the cell is a moment; its seconds. orders: of cells with '-', '.' and '/'. */
+static uint8_t moment_of(const uint8_t *p, const uint8_t *end, const uint8_t *orders,
+                         double *value) {
+    while (p < end && is_blank(*p))
+        p++;
+    while (p < end && is_blank(end[-1]))
+        end--;
+    if (p == end)
+        return EMPTY;
+    int64_t first, second, third, days, seconds = 0;
+    double fraction = 0;
+    const uint8_t *start = p;
+    int width = digits_at(&p, end, 4, &first);
+    if (!width || p == end || *p < '-' || *p > '/')
+        return LEFT;
+    uint8_t separator = *p++, order = orders[separator - '-'];
+    int second_width = digits_at(&p, end, 2, &second);
+    if (!second_width || p == end || *p++ != separator)
+        return LEFT;
+    int third_width = digits_at(&p, end, 4, &third), good = 0;
+    if (width == 4)
+        good = third_width && third_width <= 2 && days_of(first, second, third, &days);
+    else if (width <= 2 && (third_width == 2 || third_width == 4)) {
+        int64_t year = order == SHORT_YEAR_FIRST ? first : third;
+        if (third_width == 2)
+            year += year >= CENTURY_TURNS ? 1900 : 2000;
+        if (order == DAY_FIRST)
+            good = days_of(year, second, first, &days);
+        else if (order == MONTH_FIRST)
+            good = days_of(year, first, second, &days);
+        else if (order == SHORT_YEAR_FIRST && p - start == 8)
+            good = third_width == 2 && days_of(year, second, third, &days);
+    }
+    if (!good)
+        return LEFT;
+    if (p < end && ((*p != 'T' && *p != 't' && *p != ' ') ||
+                    !clock_of(p + 1, end, &seconds, &fraction)))
+        return LEFT;
+    *value = (double)(days * 86400 + seconds) + fraction;
+    return 0;
+}
+
+/* moments(text, start, stop, wide, orders, value f64, form u8)
+ * start, stop: i64 if wide, else i32. form: 0 where the cell is a moment, EMPTY or LEFT. */
+static PyObject *moments(PyObject *self, PyObject *args) {
+    Py_buffer text, starts, stops, orders, values, forms;
+    int wide;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*iy*w*w*", &text, &starts, &stops, &wide, &orders, &values,
+                          &forms))
+        return NULL;
+    Py_ssize_t n = forms.len, size = wide ? 8 : 4;
+    double *value = values.buf;
+    uint8_t *form = forms.buf;
+    int ok = starts.len == size * n && stops.len == size * n && values.len == 8 * n &&
+             orders.len == 3;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        const uint8_t *p = text.buf;
+        for (Py_ssize_t i = 0; i < n; i++) {
+            int64_t from = wide ? ((int64_t *)starts.buf)[i] : ((int32_t *)starts.buf)[i];
+            int64_t to = wide ? ((int64_t *)stops.buf)[i] : ((int32_t *)stops.buf)[i];
+            if (from < 0 || to > text.len || from > to) {
+                ok = 0;
+                break;
+            }
+            form[i] = moment_of(p + from, p + to, orders.buf, &value[i]);
+            if (form[i])
+                value[i] = NAN;
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&stops);
+    PyBuffer_Release(&orders);
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&forms);
+    if (!ok)
+        return bad("moments: arguments out of range");
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"repeats", repeats, METH_VARARGS, NULL},
     {"forward", forward, METH_VARARGS, NULL},
@@ -997,6 +1422,8 @@ static PyMethodDef methods[] = {
     {"begins", begins, METH_VARARGS, NULL},
     {"numbers", numbers, METH_VARARGS, NULL},
     {"levels", levels, METH_VARARGS, NULL},
+    {"moments", moments, METH_VARARGS, NULL},
+    {"scan", scan, METH_VARARGS, NULL},
     {"write", write_numbers, METH_VARARGS, NULL},
     {"weave", weave, METH_VARARGS, NULL},
     {"search", search, METH_VARARGS, NULL},

@@ -178,8 +178,8 @@ def fields(text: bytes, rule: Rule) -> Fields:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
         return by_arrays(text, rule) or by_loop(text, rule)
-    most_records = text.count(b"\n") + text.count(b"\r") + 1
-    most_fields = text.count(rule.byte) + most_records
+    most_records = _count(text, LF) + _count(text, CR) + 1
+    most_fields = _count(text, rule.byte) + most_records
     start, stop = np.empty(most_fields, np.int32), np.empty(most_fields, np.int32)
     kind = np.empty(most_fields, np.uint8)
     begin, width = np.empty(most_records, np.int32), np.empty(most_records, np.int32)
@@ -190,12 +190,18 @@ def fields(text: bytes, rule: Rule) -> Fields:
     return Fields(text, rule, *of_fields, begin[:records], width[:records], columns, ENDS[ends])
 
 
+def _count(text: bytes, byte: int) -> int:
+    """How often a byte is there; of a frequent one far faster than bytes.count."""
+    data = np.frombuffer(text, np.uint8)
+    return int(np.count_nonzero(data == byte))
+
+
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
     """Where records begin; most: no more than the first so many."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
-        most = text.count(b"\n") + text.count(b"\r") + 1
+        most = _count(text, LF) + _count(text, CR) + 1
     begin = np.empty(most, np.int32)
     records, _ = kernel.C.begins(text, rule.byte, rule.space, begin)
     return begin[:records]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from aetool import kernel
 from aetool.data.notation import moments, scanning
 from aetool.data.notation.calendar import are_days, civil, days_of
 from aetool.data.notation.evidence import (
@@ -34,7 +35,8 @@ from aetool.data.notation.moments import (
     TIME,
     YEAR_FIRST,
 )
-from aetool.data.notation.scanning import EMPTY
+from aetool.data.notation.numerals import COMMA, POINT, numeral
+from aetool.data.notation.scanning import EMPTY, LEFT
 from aetool.data.table import Bytes, Cells, Mask
 from aetool.model import Float, Int
 
@@ -43,6 +45,7 @@ LAYOUTS = ("", YEAR_FIRST, NAMED, COMPACT, MONTH, TIME)  # by the number that `P
 UNTOLD = (DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST)  # what a column must tell apart
 PLACE_OF_DAY = {DAY_FIRST: 0, MONTH_FIRST: 1, SHORT_YEAR_FIRST: 2}
 NO_MOMENT = 255
+SEPARATORS = b"-./"  # in the order of the kernel
 # Which order a separator stands for where no cell tells: 31.12.2024, 31-12-2024, 12/31/2024.
 USUAL = {".": DAY_FIRST, "-": DAY_FIRST, "/": MONTH_FIRST}
 LEAST_OF_ORDER = (
@@ -308,6 +311,7 @@ def _evidence(cells: Cells) -> DateEvidence:
     styles: Counter[DateStyle] = Counter()
     gaps: Counter[str] = Counter()
     odd: Counter[str] = Counter()
+    amount = int(plain.sum())
     varied: dict[str, tuple[set[int], set[int], set[int]]] = {}
     _, is_day = parts.moments(YEAR_FIRST)
     fits = {order: parts.moments(order)[1].tolist() for order in UNTOLD}
@@ -329,7 +333,11 @@ def _evidence(cells: Cells) -> DateEvidence:
             continue
         orders = tuple(order for order in UNTOLD if fits[order][i])
         if style is None or kinds[i] or not orders:
-            odd[text] += count
+            number = numeral(text)
+            if number and (number.read(POINT) or number.read(COMMA)):
+                amount += count
+            else:
+                odd[text] += count
             continue
         separator = chr(separators[i])
         untold[Untold(separator, orders)] += count
@@ -344,7 +352,7 @@ def _evidence(cells: Cells) -> DateEvidence:
         varied={name: _varied(places) for name, places in varied.items()},
         styles=dict(styles),
         gaps=dict(gaps),
-        numbers=int(plain.sum()),
+        numbers=amount,
         odd=OddCells.of(odd),
     )
 
@@ -381,18 +389,31 @@ class DateNotation:
         Layouts that only one meaning fits (ISO 8601, RFC 3339, names of months, 20241231) are read
         in every column of dates, with any zone.
         """
-        n = len(cells)
-        value = np.full(n, np.nan)
-        state = np.full(n, ODD, np.uint8)
-        gap = is_gap(cells, self.gap_words)
-        state[gap] = GAP
-        rows = np.flatnonzero(~gap)
-        if len(rows):
-            parts = taken_apart(cells, rows)
-            moment, good = self._moments(parts)
-            value[rows[good]] = moment[good]
-            state[rows[good]] = VALUE
+        value, state, left = self._plain(cells)
+        gap = is_gap(cells.take(left), self.gap_words)
+        state[left] = np.where(gap, GAP, ODD)
+        left = left[~gap]
+        if len(left):
+            moment, good = self._moments(taken_apart(cells, left))
+            value[left[good]] = moment[good]
+            state[left[good]] = VALUE
         return DateReading(value, state)
+
+    def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
+        """(value, state, rows that are left): what the kernel reads, which is the same as
+        `taken_apart` and `_moments` tell; without it, all rows are left."""
+        value = np.full(len(cells), np.nan)
+        form = np.full(len(cells), LEFT, np.uint8)
+        if kernel.C and not self.only_time:
+            firsts = bytearray(len(SEPARATORS))
+            for separator, orders in self._orders_tried().items():
+                firsts[SEPARATORS.index(separator.encode())] = 1 + UNTOLD.index(orders[0])
+            start, stop, wide = scanning.spans(cells)
+            kernel.C.moments(cells.buffer, start, stop, wide, firsts, value, form)
+        form[cells.null] = EMPTY
+        value[cells.null] = np.nan
+        state = np.where(form == EMPTY, GAP, VALUE).astype(np.uint8)
+        return value, state, np.flatnonzero(form == LEFT)
 
     def is_gap(self, cells: Cells) -> Mask:
         """(n,), where a cell is a gap in this column."""
@@ -405,33 +426,26 @@ class DateNotation:
         good &= sure & (is_time == self.only_time)
         if self.only_time:
             return value, good
-        for order, separators in self._separators().items():
-            rows = (parts.layout == 0) & ~good & np.isin(parts.separator, separators)
-            if rows.any():
+        for separator, orders in self._orders_tried().items():
+            untold = (parts.layout == 0) & (parts.separator == ord(separator))
+            for order in orders if untold.any() else ():
                 moment, fits = parts.moments(order)
-                rows &= fits
+                rows = untold & fits & ~good
                 value[rows] = moment[rows]
                 good |= rows
         return value, good
 
-    def _separators(self) -> dict[str, list[int]]:
-        """The separators (as bytes) for each order, in which the orders are to be tried.
+    def _orders_tried(self) -> dict[str, tuple[str, ...]]:
+        """For each separator the orders in which its cells are tried.
 
-        A separator that the column did not have has its usual order, or that of the others.
+        A separator that the column did not have has the order of the others, or its usual one.
         """
-        orders = dict(self.orders)
-        others = [chosen[0] for chosen in self.orders.values()]
+        tried = dict(self.orders)
+        others = {chosen[0] for chosen in self.orders.values()}
         for separator, usual in USUAL.items():
-            if separator not in orders:
-                same = separator != "." and len(set(others)) == 1
-                orders[separator] = (others[0] if same else usual,)
-        ranks = max(map(len, orders.values()))
-        table: dict[str, list[int]] = {}
-        for rank in range(ranks):
-            for separator, chosen in orders.items():
-                if rank < len(chosen):
-                    table.setdefault(chosen[rank], []).append(ord(separator))
-        return table
+            same = separator != "." and len(others) == 1 and others <= {DAY_FIRST, MONTH_FIRST}
+            tried.setdefault(separator, tuple(others) if same else (usual,))
+        return tried
 
     def show(self, seconds: float) -> str:
         """The moment as this column writes it, in UTC, rounded to its last field; a gap is ""."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from aetool import kernel
 from aetool.data.notation.numerals import POINT
-from aetool.data.table import Bytes, Cells, Mask
+from aetool.data.table import Bytes, Cells, Mask, Offsets
 from aetool.model import Float
 
-LONGEST = 40  # bytes; longer cells are left
+LONGEST = 40  # bytes; longer cells are left by the arrays
+LARGEST_POWER = 64  # of ten, that the kernel takes; others are left
+WORD = (1 << 64) - 1
 BLANK, PLUS, MINUS, ZERO, NINE = 32, 43, 45, 48, 57
 
 # The form of a cell, a sum of those that hold; or one of the two others.
@@ -53,7 +58,51 @@ def scan(cells: Cells, style: Style) -> Scan:
 
     Whatever else they may be is left, so that a reader may know fewer kinds than another.
     """
-    return by_arrays(cells, style)
+    return by_kernel(cells, style) if kernel.C else by_arrays(cells, style)
+
+
+def by_kernel(cells: Cells, style: Style) -> Scan:
+    """As `scan`: with groups of three digits, `before` and `after`, parentheses, exponents, too."""
+    n = len(cells)
+    scanned = Scan(np.empty(n), np.empty(n, np.int16), np.empty(n, np.uint8))
+    affixes = [text.encode() for text in (style.group, style.before, style.after)]
+    targets = scanned.value, scanned.decimals, scanned.form
+    mark = ord(style.decimal)
+    start, stop, wide = spans(cells)
+    kernel.C.scan(cells.buffer, start, stop, wide, mark, *affixes, powers_of_ten(), *targets)
+    if cells.null.any():
+        null = cells.null
+        scanned.value[null] = np.nan
+        scanned.decimals[null] = 0
+        scanned.form[null] = EMPTY
+    return scanned
+
+
+def spans(cells: Cells) -> tuple[Offsets, Offsets, bool]:
+    """(start, stop, whether they are int64), side by side in memory as the kernel takes them."""
+    narrow = cells.start.dtype == np.int32 and cells.stop.dtype == np.int32
+    kind: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
+    start = np.ascontiguousarray(cells.start, dtype=kind)
+    stop = np.ascontiguousarray(cells.stop, dtype=kind)
+    return start, stop, not narrow
+
+
+@functools.cache
+def powers_of_ten() -> bytes:
+    """The leading 128 bits of 10^-64 .. 10^64 (of 5^q, which has the same), the high word first.
+
+    Cut off; those of 10^-27 .. 10^-1 rounded up (Lemire 2021, arXiv:2101.11408, section 5).
+    """
+    words = []
+    for power in range(-LARGEST_POWER, LARGEST_POWER + 1):
+        five = 5 ** abs(power)
+        if power < 0:
+            five = (1 << (2 * five.bit_length() + 128)) // five
+        excess = five.bit_length() - 128
+        bits = five >> excess if excess > 0 else five << -excess
+        bits += -27 <= power < 0
+        words += [bits >> 64, bits & WORD]
+    return np.array(words, np.uint64).tobytes()
 
 
 def by_arrays(cells: Cells, style: Style) -> Scan:
@@ -94,7 +143,9 @@ def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mas
     marks = is_mark.sum(axis=1)
     length = (matrix != 0).sum(axis=1)
     digits = digit.sum(axis=1)
-    good = (digits > 0) & (marks <= 1) & (signed + marks + digits == length)
+    good = signed + marks + digits == length
+    good &= digits > 0
+    good &= marks <= 1
     marked = marks == 1
     at_mark = np.where(marked, is_mark.argmax(axis=1), length)
     decimals = np.where(marked, length - at_mark - 1, 0)
