@@ -93,10 +93,9 @@ def write(path: Path, kinds: list[str], size: int) -> None:
     rng = np.random.default_rng(0)
     columns = [KINDS[kind][0](rng) for kind in kinds]
     block = "\n".join(map(",".join, zip(*columns, strict=True))).encode() + b"\n"
+    header = ",".join(f"{kind}{i}" for i, kind in enumerate(kinds)).encode() + b"\n"
     with path.open("wb") as file:
-        file.write(",".join(f"{kind}{i}" for i, kind in enumerate(kinds)).encode() + b"\n")
-        for _ in range(max(1, size // len(block))):
-            file.write(block)
+        file.writelines([header, *[block] * max(1, size // len(block))])
 
 
 def ours(path: Path) -> int:

@@ -180,6 +180,7 @@ def test_na_is_namibia_among_countries_alone():
     assert (GapEvidence.of(Cells.of(["DE", "FR"])) + GapEvidence.of(Cells.of(["ZA"]))).country_codes
 
 
+GROUPS = st.text("0123456789,.' ", min_size=3, max_size=12)
 CELLS = st.one_of(
     st.sampled_from(["1", "2.5", "1,5", "1,234", "1.234,5", "$5", "5 km", "12%", "0.5", "007", "NA",
                      "", "ERR", "inf", "2024-01-05", "03/04/2024", "31.12.24", "20240105", "7:30"]),
@@ -280,6 +281,7 @@ NUMERALS = st.one_of(
     CELLS,
     st.text("0123456789+-., '()$%eE", max_size=12),
     st.text("0123456789,.", max_size=30),
+    GROUPS,
     st.floats().map(repr),
     st.integers(-(10**19), 10**19).map(str),
     st.tuples(st.integers(0, 10**20), st.integers(-70, 70)).map(lambda pair: "{}e{}".format(*pair)),
@@ -314,6 +316,20 @@ def test_the_kernel_reads_what_is_common():
     left = ["1,23", "1,2345", "0,123", "12,34,567", "1..2", "5e", "$", "5 km", "+-5", "(5", "1e99999",
             "12345678901234567890123", "--5", "$ 5", "5$", "x", "-(5)", "5\0"]  # fmt: skip
     assert (scanning.by_kernel(Cells.of(left), style).form == scanning.LEFT).all()
+
+
+@given(st.sampled_from([("1,234.5", "$", ""), ("1.234,5", "", " €"), ("1 234", "", ""), ("1,234", "", " km")]),
+       st.lists(st.one_of(GROUPS, st.integers(-5, 10**7).map("{:,}".format)), max_size=20))  # fmt: skip
+def test_evidence_is_the_same_however_it_is_gathered(written, texts):
+    """By scans in the style of the column, which are fast, or text by text."""
+    plain, before, after = written
+    many = [f"{before}{number}{plain[1:]}{after}" for number in range(1, 10) for _ in range(9)]
+    texts = [*many, *texts, *(f"{before}{text}{after}" for text in texts)]
+    fast = NumberEvidence.of(Cells.of(texts))
+    slow = NumberEvidence()
+    for text in texts:
+        slow += NumberEvidence.of(Cells.of([text]))
+    assert fast == slow
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
@@ -565,8 +581,10 @@ def test_the_kernel_reads_moments_as_the_norm_does(texts, orders):
     np.testing.assert_array_equal(fast.state, norm.state)
 
 
-@given(st.lists(NUMERALS, max_size=12))
-def test_the_same_is_decided_and_read_without_the_kernel(texts):
+@given(st.lists(st.one_of(NUMERALS, PIECES), max_size=12),
+       st.sampled_from([("", ""), ("$", ""), ("", " km"), ("", " 10:30"), ("", "T00:30:00+01:00")]))  # fmt: skip
+def test_the_same_is_decided_and_read_without_the_kernel(texts, affixes):
+    texts = [*texts, *(text.join(affixes) for text in texts)]
     cells = Cells.of(texts)
     for kind in (NumberEvidence, DateEvidence):
         fast = kind.of(cells)

@@ -1000,6 +1000,8 @@ static PyObject *unpack(PyObject *self, PyObject *args) {
 #define EITHER 2
 #define PADDED 4
 #define ATTACHED 8
+#define GROUPED 16
+#define SEVERAL 32
 #define EMPTY 254
 #define LEFT 255
 
@@ -1146,6 +1148,7 @@ static uint8_t scan_cell(const uint8_t *p, const uint8_t *end, const Style *styl
     uint64_t digits = 0;
     const uint8_t *first = p, *last_group = NULL;
     int whole = 0, fraction = 0, significant = 0, exponent = 0, has_exponent = 0;
+    int groups = 0;
     for (;;) {
         while (p < end && (uint8_t)(*p - '0') < 10) {
             digits = digits * 10 + (uint8_t)(*p - '0');
@@ -1160,6 +1163,7 @@ static uint8_t scan_cell(const uint8_t *p, const uint8_t *end, const Style *styl
             return LEFT;
         p += style->group_size;
         last_group = p;
+        groups++;
     }
     if (last_group && p - last_group != 3)
         return LEFT;
@@ -1207,7 +1211,9 @@ static uint8_t scan_cell(const uint8_t *p, const uint8_t *end, const Style *styl
     *decimals = (int16_t)(has_exponent ? -1 : fraction);
     if (whole > 1 && *first == '0')
         form |= PADDED;
-    if (form & MARKED && fraction == 3 && whole >= 1 && whole <= 3 && *first != '0')
+    if (last_group)
+        form |= groups > 1 ? GROUPED | SEVERAL : GROUPED;
+    else if (form & MARKED && fraction == 3 && whole >= 1 && whole <= 3 && *first != '0')
         form |= EITHER;
     return form;
 }

@@ -183,7 +183,7 @@ class DateEvidence:
     @classmethod
     def of(cls, cells: Cells) -> DateEvidence:
         """The evidence of these cells."""
-        return _evidence(cells)
+        return _Collector(cells).evidence()
 
     def __add__(self, other: DateEvidence) -> DateEvidence:
         return DateEvidence(
@@ -298,63 +298,138 @@ def _fits(kind: Untold, orders: Mapping[str, tuple[str, ...]]) -> bool:
     return bool(set(kind.orders) & set(orders[kind.separator]))
 
 
-def _evidence(cells: Cells) -> DateEvidence:
-    scan = scanning.scan(cells, scanning.Style())
-    compact = _maybe_compact(cells, scan.value)
-    plain = (scan.form < EMPTY) & ~compact
-    rows = np.flatnonzero(~plain & (scan.form != EMPTY))
-    texts, index = different_texts(cells, rows)
-    counts = np.bincount(index, minlength=len(texts)).tolist()
-    parts = taken_apart(Cells.of(texts), np.arange(len(texts)))
-    sure: Counter[str] = Counter()
-    untold: Counter[Untold] = Counter()
-    styles: Counter[DateStyle] = Counter()
-    gaps: Counter[str] = Counter()
-    odd: Counter[str] = Counter()
-    amount = int(plain.sum())
-    varied: dict[str, tuple[set[int], set[int], set[int]]] = {}
-    _, is_day = parts.moments(YEAR_FIRST)
-    fits = {order: parts.moments(order)[1].tolist() for order in UNTOLD}
-    numbers = parts.numbers.tolist()
-    separators = parts.separator.tolist()
-    kinds = parts.layout.tolist()
-    day = is_day.tolist()
-    empty = int((scan.form == EMPTY).sum())
-    if empty:
-        gaps[""] = empty
-    for i, (text, count) in enumerate(zip(texts, counts, strict=True)):
-        style = parts.styles[i]
-        if is_gap_word(text):
-            gaps[text.strip()] += count
-            continue
-        if style is not None and kinds[i] and day[i]:
-            sure[style.layout] += count
-            styles[style] += count
-            continue
-        orders = tuple(order for order in UNTOLD if fits[order][i])
-        if style is None or kinds[i] or not orders:
-            number = numeral(text)
-            if number and (number.read(POINT) or number.read(COMMA)):
-                amount += count
-            else:
-                odd[text] += count
-            continue
-        separator = chr(separators[i])
-        untold[Untold(separator, orders)] += count
-        styles[style] += count
-        if len(orders) > 1:
-            places = varied.setdefault(separator, (set(), set(), set()))
-            for place, number in zip(places, numbers[i], strict=True):
-                place.add(number)
-    return DateEvidence(
-        sure=dict(sure),
-        untold=dict(untold),
-        varied={name: _varied(places) for name, places in varied.items()},
-        styles=dict(styles),
-        gaps=dict(gaps),
-        numbers=amount,
-        odd=OddCells.of(odd),
-    )
+class _Collector:
+    """Gathers the evidence of cells: usual dates by arrays, all others once for each text.
+
+    Which of the two ways a cell goes makes no difference but in time.
+    """
+
+    def __init__(self, cells: Cells) -> None:
+        self.cells = cells
+        self.sure: Counter[str] = Counter()
+        self.untold: Counter[Untold] = Counter()
+        self.styles: Counter[DateStyle] = Counter()
+        self.gaps: Counter[str] = Counter()
+        self.odd: Counter[str] = Counter()
+        self.numbers = 0
+        self.varied: dict[str, tuple[set[int], set[int], set[int]]] = {}
+
+    def evidence(self) -> DateEvidence:
+        """All that was gathered."""
+        scan = scanning.scan(self.cells, scanning.Style())
+        empty = scan.form == EMPTY
+        plain = (scan.form < EMPTY) & ~_maybe_compact(self.cells, scan.value)
+        self.numbers = int(plain.sum())
+        if empty.any():
+            self.gaps[""] = int(empty.sum())
+        left = np.flatnonzero(~plain & ~empty)
+        if kernel.C and len(left):
+            left = self._by_shape(left)
+        self._one_by_one(left)
+        return DateEvidence(
+            sure=dict(self.sure),
+            untold=dict(self.untold),
+            varied={name: _varied(places) for name, places in self.varied.items()},
+            styles=dict(self.styles),
+            gaps=dict(self.gaps),
+            numbers=self.numbers,
+            odd=OddCells.of(self.odd),
+        )
+
+    def _by_shape(self, rows: Int) -> Int:
+        """Counts what the kernel reads, by the shapes of the texts; the rows that it leaves.
+
+        A shape is a text with 0 for every digit: it tells the style, and few are different.
+        """
+        cells = self.cells.take(rows)
+        _, sure = _kernel_moments(cells, bytes(len(SEPARATORS)))
+        fitting = np.zeros(len(rows), np.int64)  # a bit for each order
+        moments_of: dict[str, Float] = {}
+        for bit, order in enumerate(UNTOLD):
+            value, form = _kernel_moments(cells, bytes([1 + bit] * len(SEPARATORS)))
+            moments_of[order] = value
+            fitting += (form == 0).astype(np.int64) << bit
+        fitting[sure == 0] = 0
+        zeros = np.arange(256, dtype=np.uint8)
+        zeros[ord("0") : ord("9") + 1] = ord("0")
+        shapes = Cells(zeros[cells.buffer], cells.start, cells.stop, cells.null)
+        read = np.flatnonzero((sure == 0) | (fitting > 0))
+        texts, index = different_texts(shapes, read)
+        left = np.ones(len(rows), np.bool_)
+        for number, text in enumerate(texts):
+            apart = moments.taken_apart(text)
+            # an offset moves the day, so that its numbers cannot be told from the moment
+            if apart is None or (apart.clock.zoned and not apart.layout):
+                continue
+            same = read[index == number]
+            left[same] = False
+            style = _style(apart)
+            self.styles[style] += len(same)
+            if apart.layout:
+                self.sure[apart.layout] += len(same)
+                continue
+            for bits, count in enumerate(np.bincount(fitting[same]).tolist()):
+                orders = tuple(order for bit, order in enumerate(UNTOLD) if bits >> bit & 1)
+                if count:
+                    self.untold[Untold(style.separator, orders)] += count
+                if count and len(orders) > 1:
+                    chosen = same[fitting[same] == bits]
+                    self._vary(style, orders[0], moments_of[orders[0]][chosen])
+        return rows[left]
+
+    def _vary(self, style: DateStyle, order: str, value: Float) -> None:
+        """Notes the three numbers of these moments as this order writes them."""
+        year, month, day = civil((value // DAY).astype(np.int64))
+        if style.widths[2] == 2:
+            year = year % 100
+        numbers = (day, month, year) if order == DAY_FIRST else (month, day, year)
+        places = self.varied.setdefault(style.separator, (set(), set(), set()))
+        for place, values in zip(places, numbers, strict=True):
+            place.update(np.unique(values).tolist())
+
+    def _one_by_one(self, rows: Int) -> None:
+        """Counts the different texts of these rows."""
+        texts, index = different_texts(self.cells, rows)
+        counts = np.bincount(index, minlength=len(texts)).tolist()
+        parts = taken_apart(Cells.of(texts), np.arange(len(texts)))
+        is_day = parts.moments(YEAR_FIRST)[1].tolist()
+        fits = {order: parts.moments(order)[1].tolist() for order in UNTOLD}
+        for i, (text, count) in enumerate(zip(texts, counts, strict=True)):
+            style = parts.styles[parts.index[i]]
+            if is_gap_word(text):
+                self.gaps[text.strip()] += count
+                continue
+            if style is not None and style.layout and is_day[i]:
+                self.sure[style.layout] += count
+                self.styles[style] += count
+                continue
+            orders = tuple(order for order in UNTOLD if fits[order][i])
+            if style is None or style.layout or not orders:
+                self._no_date(text, count)
+                continue
+            self.untold[Untold(style.separator, orders)] += count
+            self.styles[style] += count
+            if len(orders) > 1:
+                places = self.varied.setdefault(style.separator, (set(), set(), set()))
+                for place, number in zip(places, parts.numbers[i].tolist(), strict=True):
+                    place.add(number)
+
+    def _no_date(self, text: str, count: int) -> None:
+        number = numeral(text)
+        if number and (number.read(POINT) or number.read(COMMA)):
+            self.numbers += count
+        else:
+            self.odd[text] += count
+
+
+def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
+    """(value, form) of cells by the kernel; orders: for each of SEPARATORS one more than the place
+    in UNTOLD of the order that its cells have, 0 for none."""
+    value = np.full(len(cells), np.nan)
+    form = np.full(len(cells), LEFT, np.uint8)
+    start, stop, wide = scanning.spans(cells)
+    kernel.C.moments(cells.buffer, start, stop, wide, orders, value, form)
+    return value, form
 
 
 def _maybe_compact(cells: Cells, value: Float) -> Mask:
@@ -402,14 +477,14 @@ class DateNotation:
     def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
         """(value, state, rows that are left): what the kernel reads, which is the same as
         `taken_apart` and `_moments` tell; without it, all rows are left."""
-        value = np.full(len(cells), np.nan)
-        form = np.full(len(cells), LEFT, np.uint8)
         if kernel.C and not self.only_time:
             firsts = bytearray(len(SEPARATORS))
             for separator, orders in self._orders_tried().items():
                 firsts[SEPARATORS.index(separator.encode())] = 1 + UNTOLD.index(orders[0])
-            start, stop, wide = scanning.spans(cells)
-            kernel.C.moments(cells.buffer, start, stop, wide, firsts, value, form)
+            value, form = _kernel_moments(cells, bytes(firsts))
+        else:
+            value = np.full(len(cells), np.nan)
+            form = np.full(len(cells), LEFT, np.uint8)
         form[cells.null] = EMPTY
         value[cells.null] = np.nan
         state = np.where(form == EMPTY, GAP, VALUE).astype(np.uint8)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from aetool import kernel
 from aetool.data.notation import scanning
 from aetool.data.notation.evidence import (
     FEW_VALUES,
@@ -23,7 +24,17 @@ from aetool.data.notation.evidence import (
 )
 from aetool.data.notation.gaps import folded, is_gap, is_gap_word
 from aetool.data.notation.numerals import COMMA, POINT, Numeral, infinity, numeral, unit_of
-from aetool.data.notation.scanning import EITHER, EMPTY, LEFT, MARKED, PADDED, Style
+from aetool.data.notation.scanning import (
+    ATTACHED,
+    EITHER,
+    EMPTY,
+    GROUPED,
+    LEFT,
+    MARKED,
+    PADDED,
+    SEVERAL,
+    Style,
+)
 from aetool.data.table import Bytes, Cells, Mask
 from aetool.model import Float, Int
 
@@ -31,6 +42,8 @@ PERCENT = "%"
 # One cell with a mark that reads under a decimal comma alone outweighs so many like `1,234`.
 WEIGHT_OF_SURE_CELLS = 50
 LEAST_OF_UNIT = 0.1  # of the numbers have the unit of a column
+MOST_STYLES = 3  # in which cells are scanned for evidence before each is looked at by itself
+FEW_LEFT = 64  # cells that are not worth a scan, and by which its style is chosen
 LEAST_PADDED = 0.05  # of the numbers, in a column of codes such as 007
 LEAST_FRACTIONS = 0.05  # of the numbers lack the sign, where 12% and 0.12 are written in turns
 
@@ -183,7 +196,8 @@ class NumberEvidence:
             few_values = self.values is not None
             if not nearly_all(amount + self.infinite, odd, few_values, unfit):
                 return None
-        before, after = _commonest({(m.before, m.after): 0 for m in numbers}, numbers, unit)
+        with_unit = {m: n for m, n in numbers.items() if m.unit}
+        before, after = _commonest_affixes(with_unit)
         return NumberNotation(
             decimal=mark,
             unit=unit,
@@ -230,18 +244,6 @@ def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozen
     return union if len(union) <= FEW_VALUES else None
 
 
-def _commonest(
-    counts: dict[tuple[str, str], int], numbers: Mapping[Manner, int], unit: str
-) -> tuple[str, str]:
-    """(before, after) as most numbers with the unit have it."""
-    if not unit:
-        return "", ""
-    for manner, count in numbers.items():
-        if manner.unit:
-            counts[manner.before, manner.after] += count
-    return min(counts, key=lambda written: (-counts[written], written))
-
-
 def _group(numbers: Mapping[Manner, int], mark: str) -> str:
     """The mark between thousands, "" if none is written."""
     groups: Counter[str] = Counter()
@@ -252,7 +254,10 @@ def _group(numbers: Mapping[Manner, int], mark: str) -> str:
 
 
 class _Collector:
-    """Gathers the evidence of cells: plain numbers by arrays, all others once for each text."""
+    """Gathers the evidence of cells: plain numbers by arrays, all others once for each text.
+
+    Which of the two ways a cell goes makes no difference but in time.
+    """
 
     def __init__(self, cells: Cells) -> None:
         self.cells = cells
@@ -262,69 +267,99 @@ class _Collector:
         self.infinite = 0
         self.padded = 0
         self.small = 0
+        self.shortest = math.inf
+        self.longest = 0
         self.values: set[float] = set()
 
     def evidence(self) -> NumberEvidence:
         """All that was gathered."""
-        found = scanning.scan(self.cells, Style())
-        read = found.form < EMPTY
-        self._plain(found, read)
-        length = np.asarray(self.cells.stop - self.cells.start)
-        shortest = float(length[read].min()) if read.any() else math.inf
-        longest = int(length[read].max()) if read.any() else 0
-        texts, index = different_texts(self.cells, np.flatnonzero(found.form == LEFT))
+        left = self._plain(np.arange(len(self.cells)), Style())
+        for _ in range(MOST_STYLES):
+            if len(left) < FEW_LEFT or not kernel.C:
+                break
+            style = self._style_of(left[:: max(1, len(left) // FEW_LEFT)])
+            if style is None:
+                break
+            left = self._plain(left, style)
+        texts, index = different_texts(self.cells, left)
         counts = np.bincount(index, minlength=len(texts)).tolist()
         for text, count in zip(texts, counts, strict=True):
-            if self._other(text, count):
-                shortest = min(shortest, len(text))
-                longest = max(longest, len(text))
+            self._other(text, count)
         return NumberEvidence(
             manners=dict(self.manners),
             gaps=dict(self.gaps),
             infinite=self.infinite,
             padded=self.padded,
-            shortest=shortest,
-            longest=longest,
+            shortest=self.shortest,
+            longest=self.longest,
             small=self.small,
             values=_few(frozenset(self.values), frozenset()),
             odd=OddCells.of(self.odd),
         )
 
-    def _plain(self, found: scanning.Scan, read: Mask) -> None:
-        forms = np.bincount(found.form, minlength=256)
+    def _style_of(self, rows: Int) -> Style | None:
+        """A style of many of these cells, None if hardly any are numbers."""
+        probe = _Collector(self.cells.take(rows))
+        texts, _ = different_texts(probe.cells, np.arange(len(rows)))
+        for text in texts:
+            probe._other(text, 1)
+        if probe.manners.total() < len(texts) / 2:
+            return None
+        mark = COMMA if probe.manners.total() < 2 * _commas(probe.manners) else POINT
+        before, after = _commonest_affixes(probe.manners)
+        return Style(mark, _group(probe.manners, mark), before, after)
+
+    def _plain(self, rows: Int, style: Style) -> Int:
+        """Counts what a scan in this style reads; the rows that it leaves."""
+        whole = len(rows) == len(self.cells)
+        cells = self.cells if whole else self.cells.take(rows)
+        scan = scanning.scan(cells, style)
+        forms = np.bincount(scan.form, minlength=256)
+        if forms[EMPTY]:
+            self.gaps[""] += int(forms[EMPTY])
+        if style != Style():
+            # the number under a point is what counts here, and thousandths are not exact then
+            doubtful = (scan.decimals < 0) & (scan.form < EMPTY)
+            scan.form[doubtful] = LEFT
+            forms = np.bincount(scan.form, minlength=256)
+        value = scan.value
         for form in np.flatnonzero(forms[:EMPTY]).tolist():
-            marks = PLAIN
-            if form & MARKED:
-                marks = EITHER_WAY if form & EITHER else SURE_POINT
-            # the point of 1.234 would be one between thousands under a decimal comma
-            group = POINT if form & EITHER else ""
-            self.manners[Manner("", "", group, marks)] += int(forms[form])
+            manner = _manner_of_form(form, style)
+            self.manners[manner] += int(forms[form])
             if form & PADDED:
                 self.padded += int(forms[form])
-        empty = int(forms[EMPTY])
-        if empty:
-            self.gaps[""] += empty
-        value = found.value[read]
-        self.small += int((np.abs(value) <= 1).sum())
+            if style.decimal == COMMA and manner.marks == EITHER_WAY:
+                same = scan.form == form
+                value[same] = np.rint(value[same] * 1000) if form & EITHER else value[same] / 1000
+            if not manner.unit:
+                self.small += int((np.abs(value[scan.form == form]) <= 1).sum())
+        read = scan.form < EMPTY
+        if read.any():
+            length = np.asarray(cells.stop - cells.start)[read]
+            self.shortest = min(self.shortest, float(length.min()))
+            self.longest = max(self.longest, int(length.max()))
+        value = value[read]
         # a first look spares the sorting of all where values are many
         head = np.unique(value[: 8 * FEW_VALUES])
         self.values.update((head if len(head) > FEW_VALUES else np.unique(value)).tolist())
+        left = np.flatnonzero(scan.form == LEFT)
+        return rows[left]
 
-    def _other(self, text: str, count: int) -> bool:
-        """Counts one text; whether it is a number."""
+    def _other(self, text: str, count: int) -> None:
+        """Counts one text that is there so often."""
         if is_gap_word(text):
             self.gaps[text.strip()] += count
-            return False
+            return
         if infinity(text) is not None:
             self.infinite += count
-            return False
+            return
         number = numeral(text)
         point = number.read(POINT) if number else None
         comma = number.read(COMMA) if number else None
         either = point or comma
         if number is None or either is None:
             self.odd[text] += count
-            return False
+            return
         marked = POINT in number.core or COMMA in number.core
         marks = Marks(point is not None, comma is not None, marked)
         manner = _manner(number, marks)
@@ -334,7 +369,42 @@ class _Collector:
         if not manner.unit and abs(either.value) <= 1:
             self.small += count
         self.values.add(either.value)
-        return True
+        length = len(text.encode())
+        self.shortest = min(self.shortest, length)
+        self.longest = max(self.longest, length)
+
+
+def _commas(manners: Mapping[Manner, int]) -> int:
+    """How many of these are written with a decimal comma for sure."""
+    return sum(n for manner, n in manners.items() if manner.marks == SURE_COMMA)
+
+
+def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
+    """What stands before and after most numbers that have a unit."""
+    affixes: Counter[tuple[str, str]] = Counter()
+    for manner, count in manners.items():
+        if manner.unit:
+            affixes[manner.before, manner.after] += count
+    # of equally common ones the first by its letters, so that no order of cells matters
+    return min(affixes, key=lambda written: (-affixes[written], written)) if affixes else ("", "")
+
+
+def _manner_of_form(form: int, style: Style) -> Manner:
+    """How the cells of a form are written, in a scan of this style; as `_manner` tells it."""
+    attached = bool(form & ATTACHED)
+    before = style.before if attached else ""
+    after = style.after if attached else ""
+    sure = SURE_POINT if style.decimal == POINT else SURE_COMMA
+    other = COMMA if style.decimal == POINT else POINT
+    group = style.group if form & GROUPED else ""
+    marks = sure if form & MARKED else PLAIN
+    if form & EITHER:
+        marks, group = EITHER_WAY, style.decimal
+    elif group == other and form & SEVERAL:
+        marks = sure
+    elif group == other and not form & MARKED:
+        marks = EITHER_WAY
+    return Manner(before, after, group, marks, marks == EITHER_WAY and group == COMMA)
 
 
 def _manner(number: Numeral, marks: Marks) -> Manner:
@@ -380,7 +450,7 @@ class NumberNotation:
         state = np.full(len(cells), VALUE, np.uint8)
         state[found.form == EMPTY] = GAP
         padded = bool((found.form[found.form < EMPTY] & PADDED).any())
-        bare = found.form < scanning.ATTACHED
+        bare = (found.form | scanning.BARE) == scanning.BARE
         left = np.flatnonzero(found.form == LEFT)
         if len(left):
             texts, index = different_texts(cells, left)

@@ -24,6 +24,9 @@ MARKED = 1  # the decimal mark is there
 EITHER = 2  # under the other decimal mark it is a number, too, and another: 1.234
 PADDED = 4  # a zero stands before further digits: 007
 ATTACHED = 8  # what `before` and `after` say stands there, too
+GROUPED = 16  # the mark between groups is there
+SEVERAL = 32  # it is there more than once: 1,234,567
+BARE = MARKED | EITHER | PADDED | GROUPED | SEVERAL  # no more than these: nothing is attached
 EMPTY, LEFT = 254, 255  # nothing but blanks; not read here
 
 Matrix = npt.NDArray[np.uint8]
