@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import io
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from aetool.csv.dialect import SAMPLE, sniff
+from aetool.csv.dialect import Dialect
 from aetool.data import text
 from aetool.data.notation.dates import DateEvidence
 from aetool.data.notation.numbers import NumberEvidence
@@ -101,11 +100,9 @@ def write(path: Path, kinds: list[str], size: int) -> None:
 def ours(path: Path) -> int:
     """Cells that are values."""
     with path.open("rb") as file:
-        dialect = sniff(file.read(SAMPLE), path.name)
-        file.seek(0)
         notations = None
         values = 0
-        for batch in text.tables(io.BufferedReader(file), path.name, dialect):
+        for batch in text.tables(file, path.name, Dialect()):
             columns = [column for column in batch.values if isinstance(column, Cells)]
             notations = notations or [
                 notation(column.take(slice(FIRST_CELLS))) for column in columns

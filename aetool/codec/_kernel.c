@@ -1017,18 +1017,60 @@ static const double exact_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  
                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 /* The product of two words, as two words. */
-static void multiply(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low) {
+static inline void multiply(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low) {
+#ifdef __SIZEOF_INT128__
+    __extension__ unsigned __int128 product = (unsigned __int128)a * b;
+    *high = (uint64_t)(product >> 64);
+    *low = (uint64_t)product;
+#else
     uint64_t al = a & 0xFFFFFFFF, ah = a >> 32, bl = b & 0xFFFFFFFF, bh = b >> 32;
     uint64_t ll = al * bl, lh = al * bh, hl = ah * bl, hh = ah * bh;
     uint64_t middle = (ll >> 32) + (lh & 0xFFFFFFFF) + (hl & 0xFFFFFFFF);
     *low = (middle << 32) | (ll & 0xFFFFFFFF);
     *high = hh + (lh >> 32) + (hl >> 32) + (middle >> 32);
+#endif
+}
+
+/* Bits before the first that is set, of a word that is not zero. */
+static inline int leading_zeros(uint64_t word) {
+#ifdef __GNUC__
+    return __builtin_clzll(word);
+#else
+    int count = 0;
+    for (; !(word >> 63); word <<= 1)
+        count++;
+    return count;
+#endif
+}
+
+/* Reads digits on, eight at once where memory holds the first byte of a word lowest. */
+static inline const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, uint64_t *digits) {
+    uint64_t number = *digits;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    while (end - p >= 8) {
+        uint64_t eight;
+        memcpy(&eight, p, 8);
+        if (((eight + 0x4646464646464646) | (eight - 0x3030303030303030)) & 0x8080808080808080)
+            break;
+        /* pairs, then fours, then all eight are put together side by side */
+        eight -= 0x3030303030303030;
+        eight = eight * 10 + (eight >> 8);
+        eight = ((eight & 0x000000FF000000FF) * 0x000F424000000064 +
+                 (eight >> 16 & 0x000000FF000000FF) * 0x0000271000000001) >> 32;
+        number = number * 100000000 + eight;
+        p += 8;
+    }
+#endif
+    for (uint8_t d; p < end && (d = (uint8_t)(*p - '0')) < 10; p++)
+        number = number * 10 + d;
+    *digits = number;
+    return p;
 }
 
 /* digits * 10^power, correctly rounded; 0 where this cannot tell, and Python does.
  * Two exact doubles give one rounding (Clinger 1990); else the product with the leading 128 bits
  * of the power tells the double but near halves (Lemire 2021, arXiv:2101.11408). */
-static int double_of(uint64_t digits, int power, const uint64_t *powers, double *value) {
+static inline int double_of(uint64_t digits, int power, const uint64_t *powers, double *value) {
     if (!digits) {
         *value = 0;
         return 1;
@@ -1042,9 +1084,7 @@ static int double_of(uint64_t digits, int power, const uint64_t *powers, double 
 #endif
     if (power < -LARGEST_POWER || power > LARGEST_POWER)
         return 0;
-    int shift = 0;
-    for (uint64_t w = digits; !(w >> 63); w <<= 1)
-        shift++;
+    int shift = leading_zeros(digits);
     uint64_t w = digits << shift, high, low;
     const uint64_t *ten = powers + 2 * (power + LARGEST_POWER);
     multiply(w, ten[0], &high, &low);
@@ -1082,38 +1122,30 @@ static int is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
 
 /* As scan_cell, for digits with a mark or none and perhaps a sign, and nothing else; LEFT for others.
  * Most cells are such, and go through here in one piece. */
-static inline uint8_t scan_digits(const uint8_t *p, const uint8_t *end, uint8_t mark,
+static inline uint8_t scan_digits(const uint8_t *p, const uint8_t *end, const Style *style,
                                   double *value, int16_t *decimals) {
-    if (end - p > MOST_SIGNIFICANT)
-        return LEFT;
     int negative = p < end && *p == '-';
     p += negative;
+    if (end - p > MOST_SIGNIFICANT + 1)
+        return LEFT;
     const uint8_t *first = p;
     uint64_t digits = 0;
-    uint8_t d;
-    while (p < end && (d = (uint8_t)(*p - '0')) < 10) {
-        digits = digits * 10 + d;
-        p++;
-    }
-    Py_ssize_t whole = p - first, fraction = 0;
+    p = read_digits(p, end, &digits);
+    int whole = (int)(p - first), fraction = 0;
     uint8_t form = whole > 1 && *first == '0' ? PADDED : 0;
     if (p < end) {
-        if (*p++ != mark || !whole)
+        if (*p++ != style->mark || !whole)
             return LEFT;
         const uint8_t *start = p;
-        while (p < end && (d = (uint8_t)(*p - '0')) < 10) {
-            digits = digits * 10 + d;
-            p++;
-        }
-        fraction = p - start;
+        p = read_digits(p, end, &digits);
+        fraction = (int)(p - start);
         form |= MARKED | (fraction == 3 && whole <= 3 && *first != '0' ? EITHER : 0);
     }
-    if (p < end || !whole || digits > (uint64_t)1 << 53 || FLT_EVAL_METHOD != 0)
+    if (p < end || !whole || whole + fraction > MOST_SIGNIFICANT ||
+        !double_of(digits, -fraction, style->powers, value))
         return LEFT;
-    double magnitude = (double)digits;
-    if (fraction)
-        magnitude /= exact_powers[fraction];
-    *value = negative ? -magnitude : magnitude;
+    if (negative)
+        *value = -*value;
     *decimals = (int16_t)fraction;
     return form;
 }
@@ -1247,7 +1279,7 @@ static PyObject *scan(PyObject *self, PyObject *args) {
                 break;
             }
             places[i] = 0;
-            form[i] = scan_digits(p + from, p + to, style.mark, &value[i], &places[i]);
+            form[i] = scan_digits(p + from, p + to, &style, &value[i], &places[i]);
             if (form[i] == LEFT)
                 form[i] = scan_cell(p + from, p + to, &style, &value[i], &places[i]);
             if (form[i] >= EMPTY)

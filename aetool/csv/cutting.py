@@ -30,7 +30,7 @@ def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
     while following:
         # a byte more tells whether a record begins at the end of the text; blank lines, and the LF
         # of a CR LF that was cut in two, belong to the record before them
-        cut = last_begin(text + following[:1], dialect.rule)
+        cut = last_begin(text, dialect.rule, following[:1])
         if cut > 0:
             yield text[:cut]
             text = text[cut:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from aetool.errors import DataError
 
 LF, CR, QUOTE, BLANK = 10, 13, 34, 32
 MOST_BYTES = (1 << 31) - 1  # of text cut at once: positions are int32
+SAMPLE = 1 << 16  # bytes, by which the number of fields in a text is estimated
+MORE_THAN_LIKELY = 1.25  # times the estimate is room for fields
 LINE_ENDS = b"\r\n"
 ENDS = ("", "\n", "\r\n", "\r")  # by the number that the kernel gives them; "": not all the same
 BARE, QUOTED, ODD = 0, 1, 2  # how a field is written; odd: its value is not a span of the text
@@ -178,19 +181,48 @@ def fields(text: bytes, rule: Rule) -> Fields:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
         return by_arrays(text, rule) or by_loop(text, rule)
-    most_records = _count(text, LF) + _count(text, CR) + 1
-    most_fields = _count(text, rule.byte) + most_records
-    start, stop = np.empty(most_fields, np.int32), np.empty(most_fields, np.int32)
-    kind = np.empty(most_fields, np.uint8)
-    begin, width = np.empty(most_records, np.int32), np.empty(most_records, np.int32)
-    count, records, columns, ends = kernel.C.fields(
-        text, rule.byte, rule.space, start, stop, kind, begin, width
-    )
+    start, stop, kind, begin, width, sizes = _cut(text, rule, _likely_sizes(text, rule))
+    count, records, columns, ends = sizes
     of_fields = start[:count], stop[:count], kind[:count]
     return Fields(text, rule, *of_fields, begin[:records], width[:records], columns, ENDS[ends])
 
 
-def _count(text: bytes, byte: int) -> int:
+def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
+    """(fields, records) for which there is to be room, by the beginning of a long text."""
+    head = text[:SAMPLE]
+    most_fields, most_records = _most(head, rule)
+    if len(head) == len(text):
+        return most_fields, most_records
+    times = MORE_THAN_LIKELY * len(text) / len(head)
+    return int(most_fields * times), int(most_records * times)
+
+
+def _most(text: bytes, rule: Rule) -> tuple[int, int]:
+    """(fields, records) that there may be at most."""
+    records = _most_records(text)
+    return count_of(text, rule.byte) + records, records
+
+
+def _most_records(text: bytes) -> int:
+    line_ends = count_of(text, LF) + count_of(text, CR)
+    return line_ends + 1
+
+
+def _cut(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Any:
+    """Start, stop and kind of fields, begin and width of records, and what the kernel says."""
+    most_fields, most_records = sizes
+    start = np.empty(most_fields, np.int32)
+    of_fields = start, np.empty_like(start)
+    kind = np.empty(most_fields, np.uint8)
+    begin = np.empty(most_records, np.int32)
+    of_records = begin, np.empty_like(begin)
+    found = kernel.C.fields(text, rule.byte, rule.space, *of_fields, kind, *of_records)
+    if found is None:  # there are more than the beginning made likely
+        return _cut(text, rule, _most(text, rule))
+    return *of_fields, kind, *of_records, found
+
+
+def count_of(text: bytes, byte: int) -> int:
     """How often a byte is there; of a frequent one far faster than bytes.count."""
     data = np.frombuffer(text, np.uint8)
     return int(np.count_nonzero(data == byte))
@@ -201,19 +233,25 @@ def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
-        most = _count(text, LF) + _count(text, CR) + 1
+        most = _most_records(text)
     begin = np.empty(most, np.int32)
     records, _ = kernel.C.begins(text, rule.byte, rule.space, begin)
     return begin[:records]
 
 
-def last_begin(text: bytes, rule: Rule) -> int:
-    """Where the last record begins, -1 if there is none: all before are whole."""
-    if text.find(QUOTE) < 0:
+def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
+    """Where the last record begins, -1 if there is none: all before are whole.
+
+    following: the byte behind the text, at which the last record may begin.
+    """
+    if text.find(QUOTE) < 0 and following != b'"':
+        if following and following not in LINE_ENDS and text.endswith((b"\n", b"\r")):
+            return len(text)
         body = len(text.rstrip(LINE_ENDS))
         if not body:
             return -1
         return max(text.rfind(b"\n", 0, body), text.rfind(b"\r", 0, body)) + 1
+    text += following
     if kernel.C is None:
         found = fields(text, rule).begin
         return int(found[-1]) if len(found) else -1

@@ -10,7 +10,7 @@ import numpy as np
 from aetool.csv import cells, cutting, encodings
 from aetool.csv.dialect import BLANK, RECORD_TAIL, Dialect
 from aetool.csv.encodings import NoTableError
-from aetool.csv.fields import BARE, Fields, fields
+from aetool.csv.fields import BARE, CR, LF, Fields, count_of, fields
 from aetool.csv.sniffing import MOST_FOOTER
 from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError
@@ -235,9 +235,9 @@ def _last_is_empty(found: Fields) -> Mask:
 
 def _lines_in(text: bytes) -> int:
     """How many line ends there are; CR LF is one."""
-    ends = text.count(b"\n")
+    ends = count_of(text, LF)
     if b"\r" in text:
-        ends += text.count(b"\r") - text.count(b"\r\n")
+        ends += count_of(text, CR) - text.count(b"\r\n")
     return ends
 
 

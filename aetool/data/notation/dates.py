@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +36,6 @@ from aetool.data.notation.moments import (
     TIME,
     YEAR_FIRST,
 )
-from aetool.data.notation.numerals import COMMA, POINT, numeral
 from aetool.data.notation.scanning import EMPTY, LEFT
 from aetool.data.table import Bytes, Cells, Mask
 from aetool.model import Float, Int
@@ -55,6 +55,9 @@ LEAST_COMPACT = 3  # cells like 20241231 and nothing else, before they are dates
 FIRST_YEAR, LAST_YEAR = 1800, 2199  # of dates without separators, which are numbers else
 MOST_DIGITS = 6  # of a second: a float64 tells no more in our times
 
+
+# Whatever a scan may read in the usual style, and more: digits alone, which are no words.
+_LIKE_A_NUMBER = re.compile(r"\s*\(?[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?\)?\s*")
 
 Varied = tuple[frozenset[int], frozenset[int], frozenset[int]]
 NOTHING_VARIED: Varied = (frozenset(), frozenset(), frozenset())
@@ -415,8 +418,7 @@ class _Collector:
                     place.add(number)
 
     def _no_date(self, text: str, count: int) -> None:
-        number = numeral(text)
-        if number and (number.read(POINT) or number.read(COMMA)):
+        if _LIKE_A_NUMBER.fullmatch(text):
             self.numbers += count
         else:
             self.odd[text] += count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -61,18 +62,15 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     words: further gap words, as the user wrote them. country_codes: the column holds codes of
     countries, so that NA is Namibia (see GapEvidence).
     """
+    length = cells.stop - cells.start
+    gap = np.asarray(cells.null | (length == 0), dtype=np.bool_)
+    if gap.all():
+        return gap
     known = GAP_WORDS | folded(words)
     if country_codes:
         known -= {NAMIBIA}
-    length = cells.stop - cells.start
-    gap = np.asarray(cells.null | (length == 0), dtype=np.bool_)
     # what a gap word begins with is looked at first: few cells of usual columns are left
-    first_bytes = np.zeros(256, dtype=np.bool_)
-    for word in known:
-        for spelling in (word, word.upper()):
-            first_bytes[list(spelling.encode()[:1])] = True
-    first_bytes[list(b" \t\xc2\xe2")] = True  # blanks, those that do not break among them
-    longest = max(len(word.encode()) for word in known)
+    first_bytes, longest = _beginnings(known)
     rows = np.flatnonzero(~gap & (length <= 2 * longest))
     rows = rows[first_bytes[cells.buffer[cells.start[rows]]]]
     if len(rows):
@@ -80,6 +78,17 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
         is_word = np.array([text.strip().casefold() in known for text in texts], dtype=np.bool_)
         gap[rows] = is_word[index]
     return gap
+
+
+@functools.cache
+def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
+    """(which bytes a cell with one of these words may begin with, bytes of the longest word)."""
+    first_bytes = np.zeros(256, dtype=np.bool_)
+    for word in words:
+        for spelling in (word, word.upper()):
+            first_bytes[list(spelling.encode()[:1])] = True
+    first_bytes[list(b" \t\xc2\xe2")] = True  # blanks, those that do not break among them
+    return first_bytes, max(len(word.encode()) for word in words)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ _CLOCK = (
     r"(?:\[[^\]]{1,40}\])?"
 )
 _BEHIND = rf"(?:(?P<joint>[Tt]|,?\s{{1,2}}|:|\sat\s|\sum\s|\sà\s){_CLOCK}(?:\sUhr)?)?"
+_DIGIT = re.compile(r"\d")
 _WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,?\s+)?"
 _NUMERIC = re.compile(
     rf"{_WEEKDAY}(?P<a>\d{{1,4}})(?P<s>[-/.])\s?(?P<b>\d{{1,2}})(?P=s)\s?(?P<c>\d{{1,4}}){_BEHIND}"
@@ -110,7 +111,7 @@ MIDNIGHT = Clock()
 def taken_apart(text: str) -> Apart | None:
     """The text as a moment, if it may be one."""
     text = text.strip()
-    if not 4 <= len(text) <= LONGEST:
+    if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None
     if match := _NUMERIC.fullmatch(text):
         return _numeric(match)
