@@ -10,6 +10,7 @@ from typing import Any
 from aetool.codec import spans
 from aetool.codec.integers import Stream
 from aetool.codec.spans import SHORT_ONE
+from aetool.data.dates import DateFormat
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -77,7 +78,7 @@ def shape_of(meta: dict[str, Any]) -> Kind:
         valued = len(meta["f"]) if kind == "number" else 1
         if kind == "number" and not all(0 <= int(f) <= SHORT_ONE for f in meta["f"]):
             raise ArchiveError("damaged: a column's decimals are out of range")
-        if kind == "date" and not 0 <= int(str(meta["t"]).split("|")[4]) <= 9:
+        if kind == "date" and not 0 <= DateFormat.of(str(meta["t"])).digits <= 9:
             raise ArchiveError("damaged: a column's dates are out of range")
         raw = bool(meta.get("r"))
         return Kind(int(raw), valued + len(meta["s"]) + raw, valued)

@@ -428,7 +428,7 @@ def _inside(cell: bytes, quote: str) -> str:
 def _as_dates(meta: Meta, cells: list[bytes], index: I32) -> Coded:
     texts = [_inside(c, meta["a"]) for c in cells]
     fmt = meta["t"]
-    unit = 10 ** int(fmt.split("|")[4])
+    unit = 10 ** dates.DateFormat.of(fmt).digits
     seconds = dates.parse(texts, fmt)
     good = np.isfinite(seconds)
     ticks = np.rint(np.where(good, seconds, 0) * unit).astype(np.int64)
@@ -468,7 +468,7 @@ def decode(column: Decoded) -> Spans:
         raise ArchiveError("damaged: a column has cells of an unknown kind")
     valued = kinds < shape.valued
     if meta["k"] == "date":
-        unit = 10 ** int(meta["t"].split("|")[4])
+        unit = 10 ** dates.DateFormat.of(meta["t"]).digits
         quote = str(meta["a"])
         check_text(len(values) * (2 * len(quote) + len(meta["t"])))
         cells = [f"{quote}{t}{quote}".encode() for t in dates.render(values / unit, meta["t"])]
