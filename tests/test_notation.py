@@ -303,7 +303,8 @@ def test_a_plain_number_is_what_the_norm_reads(scan, texts, notation):
             assert cell.state == VALUE and cell.value == found.value[i]
             assert cell.decimals == found.decimals[i]
             assert cell.padded == bool(found.form[i] & scanning.PADDED)
-            assert cell.bare == (found.form[i] < scanning.ATTACHED) or not notation.unit
+            attached = bool(found.form[i] & scanning.ATTACHED)
+            assert cell.bare != attached or not notation.unit
 
 
 @pytest.mark.skipif(not kernel.C, reason="the kernel is not built")
@@ -344,7 +345,7 @@ def test_doubles_are_rounded_correctly(values):
 
 
 @pytest.mark.skipif(not kernel.C, reason="the kernel is not built")
-@given(st.integers(2**52, 2**53 - 1), st.integers(0, 10))
+@given(st.integers(2**52, 2**53 - 1), st.integers(0, 9))
 def test_halves_between_doubles_go_to_the_even_one(mantissa, power):
     texts = [str(((2 * mantissa + 1) << power) + step) for step in (-1, 0, 1)]
     found = scanning.by_kernel(Cells.of(texts), Style())
