@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from aetool.csv.dialect import BLANK, HEADER_TAIL, ROW_NAMES, Dialect
+from aetool.csv.dialect import BLANK, HEADER_TAIL, ROW_NAMES, SHARED_NAME, Dialect
 from aetool.csv.encodings import BOM, NoTableError
 from aetool.csv.fields import Rule, begins, fields, last_begin
 
@@ -99,6 +99,8 @@ def header_names(head: bytes, dialect: Dialect) -> list[str]:
         names = _behind_marker(names, dialect)
     if dialect.edge == ROW_NAMES:
         names = [NO_NAME, *names]
+    if dialect.edge == SHARED_NAME:
+        names.insert(dialect.shared, names[dialect.shared])
     if dialect.edge == HEADER_TAIL:
         names = names[:-1]
     return [name or f"column{i + 1}" for i, name in enumerate(names)]

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 from aetool.csv import cells, encodings
 from aetool.csv.cutting import behind_lines
-from aetool.csv.dialect import BLANK, HEADER_TAIL, RECORD_TAIL, ROW_NAMES, Dialect, Reading
+from aetool.csv.dialect import (
+    BLANK,
+    HEADER_TAIL,
+    RECORD_TAIL,
+    ROW_NAMES,
+    SHARED_NAME,
+    Dialect,
+    Reading,
+)
 from aetool.csv.encodings import BOM, NoTableError
 from aetool.csv.fields import Rule, begins, fields
 from aetool.errors import ParamError
@@ -35,6 +43,8 @@ YEARS = range(1500, 2200)
 COMMENTS = ("#", "%", "//")
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # which Excel reads, and hides
 LINE_END = re.compile(r"\r\n|\r|\n")
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?")
 NUMBERED = re.compile(r"c[1-9][0-9]*")  # what columns without names are called
 NOTHING = Reading()
 
@@ -163,6 +173,7 @@ def sniff(
         below=table.below,
         comment=comment,
         edge=table.edge,
+        shared=table.shared,
         read_as=read_as,
     )
 
@@ -211,6 +222,8 @@ def _body(
     if separator is not None and said.delimiter is None:
         delimiters, first = separator[1], 1
     last_line = len(beginning.starts) - 1
+    while first < last_line and not beginning.line(first).strip():
+        first += 1
     comment = _marker_of(beginning.line(min(first, last_line)), said, known)
     if comment:
         first = _behind_comments(beginning, first, comment)
@@ -345,7 +358,7 @@ class _Table:
     def __init__(
         self, beginning: Beginning, cut: Cut, comment: str, said: Reading, known: Reading
     ) -> None:
-        self.line, self.edge, self.below = cut.line, "", 0
+        self.line, self.edge, self.below, self.shared = cut.line, "", 0, 0
         blanks_follow = _blanks_follow(cut.records[:JUDGED_RECORDS])
         self.space = cut.delimiter == BLANK or blanks_follow
         if self.space != cut.space:
@@ -387,11 +400,25 @@ class _Table:
         if above == 1 and names[-1] == "":
             self.edge = HEADER_TAIL
         elif above == -1 and not is_comment:
-            tails = {row[-1] for row in cut.records if len(row) == cut.columns}
-            self.edge = RECORD_TAIL if tails == {""} else ROW_NAMES
+            self.edge = self._edge_of_records(cut)
+            if not self.edge:
+                return
         elif above != 0 or not is_comment:
             return
         self.line, self.header = line, True
+
+    def _edge_of_records(self, cut: Cut) -> str:
+        """Which field of the records, that have one more than there are names, has none; "" if that
+        cannot be told."""
+        columns = list(zip(*(row for row in cut.records if len(row) == cut.columns), strict=True))
+        if set(columns[-1]) == {""}:
+            return RECORD_TAIL
+        for place, (dates, times) in enumerate(itertools.pairwise(columns)):
+            if all(map(DATE.fullmatch, dates)) and all(map(TIME.fullmatch, times)):
+                self.shared = place
+                return SHARED_NAME
+        # row names tell rows apart
+        return ROW_NAMES if len(set(columns[0])) == len(columns[0]) else ""
 
 
 def _line_record(line: str, cut: Cut) -> list[str]:

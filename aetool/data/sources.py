@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from aetool import files
+from aetool import files, plugins
 from aetool.csv import encodings
 from aetool.csv.dialect import Dialect, Reading
 from aetool.csv.sniffing import NOTHING, sniff
-from aetool.data import images, notices, text
+from aetool.data import foreign, images, notices, text
 from aetool.data.table import Cells, Table, Values, concat
 from aetool.errors import DataError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROWS = 65536  # records a batch
 MAX_ARRAY = 8 << 30
+MOST_JSON = 1 << 30  # bytes of a list that is read at once
 RESERVOIR = 200_000
 HEAD = 1 << 18  # bytes by which a dialect is told
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, as JSON writes it
@@ -177,7 +178,10 @@ class JsonLinesSource(TableSource):
                 try:
                     record = json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    raise DataError(f"{self.name}: line {number} is not JSON: {error}") from None
+                    raise DataError(
+                        f"{self.name}: line {number} is not JSON ({error}); write "
+                        "an object {...} on each line, or a list [{...}, ...] in a .json file"
+                    ) from None
                 if not isinstance(record, dict):
                     raise DataError(f"{self.name}: line {number} is not an object {{...}}")
                 if SURROGATE.search(line):
@@ -207,6 +211,30 @@ class JsonLinesSource(TableSource):
                 self.dtypes.setdefault(name, "bool" if plain else "string")
             values.append(Cells.of([_json_cell(v) for v in column]))
         return Table(names, tuple(values), row, frozenset(typed))
+
+
+class JsonListSource(JsonLinesSource):
+    """A list of JSON objects, [{...}, ...], read as a whole."""
+
+    def batches(self) -> Iterator[Table]:
+        with open_stream(self.path) as stream:
+            raw = stream.read(MOST_JSON + 1)
+        if len(raw) > MOST_JSON:
+            raise DataError(
+                f"{self.name}: a list of more than {MOST_JSON >> 20} MiB is not read at once; "
+                "write an object on each line, as .jsonl"
+            )
+        try:
+            listed = json.loads(raw.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self.name}: not JSON: {error}") from None
+        for number, record in enumerate(listed, 1):
+            if not isinstance(record, dict):
+                raise DataError(f"{self.name}: item {number} of the list is not an object {{...}}")
+        names = _keys(listed)
+        for row in range(0, len(listed), ROWS):
+            part = [_whole_characters(record) for record in listed[row : row + ROWS]]
+            yield self._table(names, part, row)
 
 
 def _keys(records: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -455,7 +483,7 @@ def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHI
     if path.is_dir():
         return images.FolderSource(path, name)
     with open_stream(path) as stream:
-        head = stream.read(16)
+        head = stream.read(foreign.HEAD)
     suffix = _suffix(Path(name))
     if head[:4] == b"PAR1":
         return ArrowSource(name, path)
@@ -465,13 +493,17 @@ def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHI
         return images.IdxSource(path, name, open_stream)
     if head[:4] == b"\x89AEZ" or suffix == ".aem":
         raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
+    is_list = head.removeprefix(encodings.BOM).lstrip()[:1] == b"["
+    if suffix == ".json" and is_list:
+        return JsonListSource(path, name)
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix == "" and head[:1] == b"{"):
         return JsonLinesSource(path, name)
+    what = foreign.kind_of(head, name)
+    if what is not None and plugins.reader_for(suffix) is None:
+        raise DataError(f"{name}: {what}")
     if suffix in images.SUFFIXES:
         raise DataError(f"{name}: one picture; give a folder of pictures of one size")
     if suffix not in ("", ".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".log"):
-        from aetool import plugins
-
         reader = plugins.reader_for(suffix)
         if reader is not None:
             return FrameBatches(name, plugins.resolve(reader.open)(str(path)))
@@ -572,6 +604,9 @@ def _open_arrays(path: Path, name: str, head: bytes) -> Source:
 
 def _check_npz(path: Path, name: str) -> None:
     with zipfile.ZipFile(path) as archive:
+        what = foreign.zip_of(archive.namelist(), name)
+        if what is not None:
+            raise DataError(f"{name}: {what}")
         for info in archive.infolist():
             if info.file_size > MAX_ARRAY:
                 raise DataError(f"{name}: member {info.filename} would take {info.file_size} bytes")

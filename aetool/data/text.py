@@ -46,6 +46,7 @@ class _Reader:
         self.footer: list[str] = []  # lines that are no records if none follows
         self.footer_error: DataError | None = None
         self.comments = 0
+        self.said_bytes = False
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
         pieces = cutting.pieces(stream, self.dialect, CHUNK)
@@ -117,11 +118,13 @@ class _Reader:
         except UnicodeDecodeError as error:
             if self.dialect.encoding in encodings.WIDE or self.dialect.read_as:
                 return self._of_wide(piece, error)
-            row, line = self._place(piece, error.start)
-            self.tell(
-                f"byte 0x{piece[error.start]:02x} near row {row} (line {line}) is not UTF-8: read "
-                "as Windows-1252; if that is wrong, say --encoding NAME"
-            )
+            if not self.said_bytes:
+                _, line = self._place(piece, error.start)
+                self.tell(
+                    f"byte 0x{piece[error.start]:02x} in line {line} is not UTF-8: such bytes are "
+                    "read as Windows-1252; if that is wrong, say --encoding NAME"
+                )
+            self.said_bytes = True
             return encodings.mended(piece)
         return piece
 

@@ -1,0 +1,126 @@
+"""Files of other programs, known by their first bytes, and what to type to have their records.
+
+None is opened here: each is one line that says what it is, and how to get a table out of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SQLITE = "SELECT * FROM t"
+FRAME = "or in Python: aetool.detect(pandas.{reader}({name!r}))"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A kind of file. begins: its first bytes; what: what it is called; then: what to do."""
+
+    begins: tuple[bytes, ...]
+    what: str
+    then: str
+
+
+KINDS = (
+    Foreign(
+        (b"%PDF",),
+        "a PDF document",
+        "give the table it was made of, as CSV",
+    ),
+    Foreign(
+        (b"SQLite format 3\0",),
+        "an SQLite database",
+        f"write a table as CSV: sqlite3 -csv -header {{name}} '{SQLITE}' > t.csv",
+    ),
+    Foreign(
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",),
+        "an old Excel or Office file",
+        "save the sheet as CSV, " + FRAME.replace("{reader}", "read_excel"),
+    ),
+    Foreign(
+        (b"\x89HDF\r\n\x1a\n",),
+        "an HDF5 file",
+        FRAME.removeprefix("or ").replace("{reader}", "read_hdf"),
+    ),
+    Foreign(
+        (b"ARROW1", b"FEA1"),
+        "an Arrow or Feather file",
+        FRAME.removeprefix("or ").replace("{reader}", "read_feather"),
+    ),
+    Foreign(
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+        "a Python pickle, which is not opened, for that could run anything",
+        "save what it holds as CSV or Parquet (DataFrame.to_parquet)",
+    ),
+    Foreign(
+        (b"<stata_dta>",),
+        "a Stata file",
+        FRAME.removeprefix("or ").replace("{reader}", "read_stata"),
+    ),
+    Foreign(
+        (b"$FL2", b"$FL3"),
+        "an SPSS file",
+        FRAME.removeprefix("or ").replace("{reader}", "read_spss"),
+    ),
+    Foreign(
+        (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n", b"X\n\0\0\0\x02", b"X\n\0\0\0\x03"),
+        "R data",
+        "write the frame as CSV in R: write.csv(x, 't.csv', row.names = FALSE)",
+    ),
+    Foreign((b"BZh",), "a bzip2 file", "unpack it first: bunzip2 -k {name}"),
+    Foreign((b"7z\xbc\xaf\x27\x1c",), "a 7-Zip archive", "unpack it, and give the table in it"),
+    Foreign((b"Rar!",), "a RAR archive", "unpack it, and give the table in it"),
+    Foreign(
+        (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM\xfa", b"II*\0", b"MM\0*"),
+        "one picture",
+        "give a folder of pictures of one size",
+    ),
+    Foreign((b"\x7fELF", b"MZ\x90\0"), "a program", "give a table or a folder of pictures"),
+)
+MARKUP = (
+    Foreign(
+        (b"<!doctype html", b"<html"),
+        "a web page",
+        "save the table in it as CSV; if it was downloaded, take the link to the file itself",
+    ),
+    Foreign((b"<?xml", b"<svg"), "an XML file", "save its records as CSV or JSON lines"),
+)
+TAR = slice(257, 262)
+HEAD = 512  # bytes that tell the kind
+
+
+def kind_of(head: bytes, name: str) -> str | None:
+    """What a file is and what to do, by its first HEAD bytes; None if it is none of these."""
+    for kind in KINDS:
+        if head.startswith(kind.begins):
+            return _said(kind, name)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for kind in MARKUP:
+        if text.startswith(kind.begins):
+            return _said(kind, name)
+    if head[TAR] == b"ustar":
+        return "this is a tar archive; unpack it, and give the table or the folder in it"
+    return None
+
+
+def _said(kind: Foreign, name: str) -> str:
+    then = kind.then.replace("{name!r}", repr(name)).replace("{name}", name)
+    return f"this is {kind.what}; {then}"
+
+
+def zip_of(members: list[str], name: str) -> str | None:
+    """What a zip is and what to do, by the names in it; None if it may be one of arrays."""
+    if any(member.startswith("xl/") for member in members):
+        return _workbook("an Excel workbook", name)
+    if "content.xml" in members:
+        return _workbook("a LibreOffice document", name)
+    if any(member.startswith("word/") for member in members):
+        return "this is a Word document; give a table, such as CSV"
+    if members and not any(member.endswith(".npy") for member in members):
+        few = ", ".join(members[:3]) + (" ..." if len(members) > 3 else "")
+        return f"this is a zip of {few}; unpack it (unzip {name}) and give what is in it"
+    return None
+
+
+def _workbook(what: str, name: str) -> str:
+    frame = FRAME.replace("{reader}", "read_excel").replace("{name!r}", repr(name))
+    return f"this is {what}; save its sheet as CSV, {frame}"
