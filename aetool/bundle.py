@@ -33,6 +33,7 @@ READING = "reading"  # the fact that says how the text was read
 GRAPHS = ("encoder.onnx", "decoder.onnx", "prior.onnx", "score.onnx")
 MEMBERS = (*GRAPHS, SAMPLING, CODEC)
 _MEMBER = "members/0/"
+_ZIP = b"PK\x03\x04"  # how every bundle begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +144,11 @@ def from_bytes(data: bytes, name: str) -> Bundle:
     """The bundle in these bytes; BundleError if they are not exactly what save writes."""
     if len(data) > MAX_BUNDLE:
         raise BundleError(f"{name}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
+    if not data.startswith(_ZIP[: len(data)]) or not data:
+        raise BundleError(
+            f"{name}: damaged, or no model, as fit writes them (.aem); the data stand alone, and "
+            "the model behind -m"
+        )
     try:
         members = _unpack(data, name)
         manifest = parse_canonical(members.pop("manifest.json"))

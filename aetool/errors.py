@@ -6,6 +6,7 @@ AetoolError                anything the user can mend; the CLI prints it as one 
 ├── DataError              the input data cannot be read or do not fit the model
 ├── BundleError            a .aem file is damaged or not one
 └── ArchiveError           a .aez file is damaged or not one
+    └── NoArchiveError     a file that is not even called one
 
 A message says what was found, what was allowed, and what to do. Any other exception is a bug.
 """
@@ -37,3 +38,9 @@ class ArchiveError(AetoolError):
     """An archive is damaged, or not an archive."""
 
     status = 1
+
+
+class NoArchiveError(ArchiveError):
+    """A file that is no archive, nor called one, is given for one."""
+
+    status = 2

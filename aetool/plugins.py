@@ -74,7 +74,10 @@ def get_model(name: str) -> Model:
             if model.name == name:
                 return model
     known = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
-    raise PluginError(f"no installed plugin has a model '{name}'; there are: {known or 'none'}")
+    fitted = f"; a model that was fitted is given with -m {name}" if name.endswith(".aem") else ""
+    raise PluginError(
+        f"no installed plugin has a model '{name}'; there are: {known or 'none'}{fitted}"
+    )
 
 
 def models_installed() -> Iterator[Model | PluginError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -45,6 +46,25 @@ class Lazy(click.Group):
             return None
         command: click.Command = getattr(import_module(f"aetool.cli.{COMMANDS[name][0]}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; a word that is no command is told from the commands, or from a file."""
+        word = args[0]
+        if word in COMMANDS or word.startswith("-"):
+            return super().resolve_command(ctx, args)
+        # only here: --help need not wait for it
+        import difflib
+
+        similar = difflib.get_close_matches(word, COMMANDS, n=1)
+        if similar:
+            message = f"No such command '{word}'. Did you mean {similar[0]}?"
+        elif os.path.lexists(word):
+            message = f"'{word}' is a file, and no command: aetool detect {word}"
+        else:
+            message = f"No such command '{word}'. There are: {', '.join(COMMANDS)}."
+        raise click.UsageError(message, ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

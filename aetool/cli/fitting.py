@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aetool.cli import options, remarks, terminal, texts
-from aetool.errors import DataError, ParamError
+from aetool.errors import DataError
 
 
 @click.command()
@@ -48,13 +48,16 @@ from aetool.errors import DataError, ParamError
 def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **given: Any) -> None:
     """Learn a model from DATA (tables, or a folder of pictures) and write it to one safe file."""
     from aetool import operations
+    from aetool.operations import detecting
 
     target = Path(output or default_output(data[0]))
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
     fpr = options.percent(given["fpr"], "--fpr")
-    if fpr is not None and not 0 < fpr < 1:  # before the fit, not after
-        raise ParamError(f"--fpr must lie between 0 and 1, got {fpr:g}")
+    # before the fit, not after
+    detecting.check_part("fpr", fpr)
+    if not target.parent.is_dir():
+        raise DataError(f"{target.parent}: no such folder to write to; make it first, with mkdir")
     meter = options.Meter(not (quiet or given["no_progress"]))
     started = time.monotonic()
     bundle = operations.fit(list(data), options.fit_options(given), meter)

@@ -27,7 +27,7 @@ from aetool.codec.limits import (
     MAX_ROWS,
     MAX_SECTION,
 )
-from aetool.errors import ArchiveError, DataError
+from aetool.errors import ArchiveError, DataError, NoArchiveError
 
 MAGIC = b"\x89AEZ\r\n\x1a\n"
 SYNC = b"\xd5AEZblk\xaa"
@@ -326,6 +326,11 @@ class Reader:
 
     def _layout(self, base: int) -> int:
         head = self._read(base, min(self.size - base, _START.size))
+        if not head.startswith(MAGIC) and self.path.suffix != ".aez":
+            raise NoArchiveError(
+                f"{self.path}: not an archive, as compress writes them (.aez); give one, or make "
+                f"one of it: aetool compress {self.path}"
+            )
         if not head.startswith(MAGIC):
             raise ArchiveError(f"{self.path}: not an .aez archive, or its first bytes are damaged")
         if len(head) < _START.size:

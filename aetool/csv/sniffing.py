@@ -213,6 +213,8 @@ def _body(
 ) -> tuple[Cut | None, str]:
     """(the regular records, what comments begin with)."""
     delimiters: Iterable[str] = said.delimiter or DELIMITERS + BLANK
+    if said.delimiter is None and known.delimiter is not None:
+        delimiters = [known.delimiter, *delimiters]
     by_names = _by_names(beginning, known, delimiters)
     if by_names is not None:
         marker = _marker_of(beginning.line(by_names.line), said, known)
@@ -371,6 +373,9 @@ class _Table:
             self._look_above(beginning, cut, comment)
         elif self.header:
             self.below = _below(rows[1:])
+        # blank lines are of no table, and nothing to be told of
+        if not any(beginning.line(line).strip() for line in range(self.line)):
+            self.line = 0
 
     def _has_header(self, rows: list[list[str]], said: Reading, known: Reading) -> bool:
         if said.header is not None:
@@ -457,6 +462,12 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
         if len(levels) <= max(1, len(column) // 2):
             repeated += cell in levels
             fresh += cell not in levels
+            continue
+        shapes = {cells.shape_of(level) for level in levels}
+        # where each is another word, g1, g2 ..., their shape tells
+        if len(shapes) <= max(1, len(column) // 2) and any("0" in shape for shape in shapes):
+            repeated += cells.shape_of(cell) in shapes
+            fresh += cells.shape_of(cell) not in shapes
     if figures_over and not repeated and (fresh or names_over) and _are_in_sequence(figures):
         return True
     if figures_over or names_over:

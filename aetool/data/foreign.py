@@ -13,13 +13,14 @@ FRAME = "or in Python: aetool.detect(pandas.{reader}({name!r}))"
 
 @dataclass(frozen=True)
 class Foreign:
-    """A kind of file. begins: its first bytes; what: what it is called; then: what to do."""
+    """A kind of file. called: what it is; advice: what to do."""
 
-    begins: tuple[bytes, ...]
-    what: str
-    then: str
+    first_bytes: tuple[bytes, ...]
+    called: str
+    advice: str
 
 
+# by first bytes; where pandas reads such a file, that is the shortest way
 KINDS = (
     Foreign(
         (b"%PDF",),
@@ -84,18 +85,19 @@ MARKUP = (
     ),
     Foreign((b"<?xml", b"<svg"), "an XML file", "save its records as CSV or JSON lines"),
 )
-TAR = slice(257, 262)
+TAR = slice(257, 262)  # where a tar says what it is, behind the name of its first member
 HEAD = 512  # bytes that tell the kind
 
 
 def kind_of(head: bytes, name: str) -> str | None:
     """What a file is and what to do, by its first HEAD bytes; None if it is none of these."""
     for kind in KINDS:
-        if head.startswith(kind.begins):
+        if head.startswith(kind.first_bytes):
             return _said(kind, name)
+    # markup is text: a mark, blanks and capitals say nothing
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for kind in MARKUP:
-        if text.startswith(kind.begins):
+        if text.startswith(kind.first_bytes):
             return _said(kind, name)
     if head[TAR] == b"ustar":
         return "this is a tar archive; unpack it, and give the table or the folder in it"
@@ -103,8 +105,8 @@ def kind_of(head: bytes, name: str) -> str | None:
 
 
 def _said(kind: Foreign, name: str) -> str:
-    then = kind.then.replace("{name!r}", repr(name)).replace("{name}", name)
-    return f"this is {kind.what}; {then}"
+    advice = kind.advice.replace("{name!r}", repr(name)).replace("{name}", name)
+    return f"this is {kind.called}; {advice}"
 
 
 def zip_of(members: list[str], name: str) -> str | None:
@@ -115,6 +117,7 @@ def zip_of(members: list[str], name: str) -> str | None:
         return _workbook("a LibreOffice document", name)
     if any(member.startswith("word/") for member in members):
         return "this is a Word document; give a table, such as CSV"
+    # arrays of numpy are members called .npy
     if members and not any(member.endswith(".npy") for member in members):
         few = ", ".join(members[:3]) + (" ..." if len(members) > 3 else "")
         return f"this is a zip of {few}; unpack it (unzip {name}) and give what is in it"

@@ -46,10 +46,14 @@ class ImageSource:
         """The pictures in order; can be called again."""
         raise NotImplementedError
 
+    def _instead(self) -> str:
+        """What else is there, and what to do with it."""
+        return ""
+
     def sample(self, most: int, seed: int) -> Pixels:
         """At most `most` pictures, each as likely, in order."""
         if not self.count:
-            raise DataError(f"{self.name}: no pictures in it")
+            raise DataError(f"{self.name}: no pictures in it{self._instead()}")
         most = max(1, min(most, (2 << 30) // int(np.prod(self.shape))))
         if self.count <= most:
             return np.concatenate(list(self.batches()))
@@ -132,6 +136,12 @@ class FolderSource(ImageSource):
                 self.names.append(name)
             else:
                 self.others.append(name)
+
+    def _instead(self) -> str:
+        if not self.others:
+            return ""
+        few = ", ".join(self.others[:3]) + (" ..." if len(self.others) > 3 else "")
+        return f", but {few}; give tables one by one: {self.name}/{self.others[0]}"
 
     @functools.cached_property
     def _kinds(self) -> list[tuple[int, int, bool]]:

@@ -485,14 +485,14 @@ def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHI
     with open_stream(path) as stream:
         head = stream.read(foreign.HEAD)
     suffix = _suffix(Path(name))
+    if head[:4] == b"\x89AEZ" or suffix == ".aem":
+        raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
     if head[:4] == b"PAR1":
         return ArrowSource(name, path)
     if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04":
         return _open_arrays(path, name, head)
     if head[:4] in images.IDX:
         return images.IdxSource(path, name, open_stream)
-    if head[:4] == b"\x89AEZ" or suffix == ".aem":
-        raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
     is_list = head.removeprefix(encodings.BOM).lstrip()[:1] == b"["
     if suffix == ".json" and is_list:
         return JsonListSource(path, name)

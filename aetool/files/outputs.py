@@ -227,6 +227,8 @@ def _no_folder(target: Path, error: OSError) -> DataError:
     reason = error.strerror or error
     if error.errno == errno.ENAMETOOLONG:
         return DataError(f"{target}: cannot write: {reason}")
+    if error.errno == errno.ENOENT:
+        reason = "no such folder; make it first, with mkdir"
     return DataError(f"{target.parent}: cannot write here: {reason}")
 
 

@@ -149,7 +149,7 @@ def detect(
     if threshold is not None and math.isnan(threshold):
         raise ParamError("--threshold nan: write the score above which a record is an anomaly")
     for name in ("fpr", "fdr", "contamination"):
-        _check_part(name, given[name])
+        check_part(name, given[name])
     source = open_source(data, known_of(model))
     if append is None and getattr(source, "names", None):
         append = []  # pictures are known by their names
@@ -194,7 +194,7 @@ def calibrated(
     model: Bundle, data: Any = None, fpr: float | None = None, device: str = "auto"
 ) -> Bundle:
     """The model with a calibration by other records, if given, and with this default threshold."""
-    _check_part("fpr", fpr)
+    check_part("fpr", fpr)
     found, facts = model.calibration, model.facts
     if data is not None:
         found = calibrate(model, data, device, KEPT)
@@ -203,9 +203,13 @@ def calibrated(
     return dataclasses.replace(model, calibration=found, facts=facts, _sessions={})
 
 
-def _check_part(name: str, value: float | None) -> None:
+def check_part(name: str, value: float | None) -> None:
+    """ParamError if the option of this name is not a part between 0 and 1."""
     if value is not None and not 0 < value < 1:
-        raise ParamError(f"--{name} must lie between 0 and 1, got {value:g}")
+        percent = f"; for {value:g} % write {value:g}%" if 1 < value < 100 else ""
+        raise ParamError(
+            f"--{name} must lie between 0 and 1 (0 % and 100 %), got {value:g}{percent}"
+        )
 
 
 def score(data: Any, model: Bundle, device: str = "auto") -> Float:

@@ -1,0 +1,239 @@
+"""How a table is written is told from its text, or by options, and what is unusual is said."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aetool
+from aetool import bundle as bundles
+from aetool.csv.dialect import Reading
+from aetool.csv.sniffing import has_header, sniff
+from aetool.data import sources
+from aetool.errors import DataError, ParamError
+
+
+def read(path, said=None, known=None):
+    """(names, rows of cells, notices) of a text table."""
+    reading = Reading(**(said or {}))
+    source = sources.open_source(sources.TextPath(path, reading), known or Reading())
+    notices = []
+    source.tell = notices.append
+    batches = list(source.batches())
+    rows = [list(r) for b in batches for r in zip(*(v.strings() for v in b.values), strict=True)]
+    return list(batches[0].names), rows, notices
+
+
+def of_text(tmp_path, text, **said):
+    path = tmp_path / "t.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read(path, said)
+
+
+NUMBERS = "".join(f"{i}.5,{i * i},{'xy'[i % 2]}\n" for i in range(8))
+ROWS = [[f"{i}.5", f"{i * i}", "xy"[i % 2]] for i in range(8)]
+UNNAMED = ["c1", "c2", "c3"]
+NAMED = ["a", "b", "c"]
+TABLES = {
+    "plain": ("a,b,c\n" + NUMBERS, NAMED, ROWS, []),
+    "no header": (NUMBERS, UNNAMED, ROWS, ["no header"]),
+    "a gap first": ("?,?,x\n" + NUMBERS, UNNAMED, [["?", "?", "x"], *ROWS], ["no header"]),
+    "blanks": ("a  b   c\n" + NUMBERS.replace(",", "   "), NAMED, ROWS, []),
+    "blanks around": (
+        " a b c \n" + "".join(f"  {line} \n" for line in NUMBERS.replace(",", " ").splitlines()),
+        NAMED, ROWS, [],
+    ),
+    "tabs": ("a\tb\tc\n" + NUMBERS.replace(",", "\t"), NAMED, ROWS, []),
+    "bars": ("a|b|c\n" + NUMBERS.replace(",", "|"), NAMED, ROWS, []),
+    "sep": ("sep=;\na;b;c\n" + NUMBERS.replace(",", ";"), NAMED, ROWS, ["the first line"]),
+    "a title": ("Plant 7\n\na,b,c\n" + NUMBERS, NAMED, ROWS, ["the first line"]),
+    "comments": ("# plant 7\n# 2024\na,b,c\n" + NUMBERS, NAMED, ROWS, ["the first 2 lines"]),
+    "percent": ("% plant 7\n%\n" + NUMBERS, UNNAMED, ROWS, ["the first 2 lines", "no header"]),
+    "slashes": ("// plant 7\na,b,c\n" + NUMBERS, NAMED, ROWS, ["the first line"]),
+    "names in a comment": ("# a,b,c\n" + NUMBERS, NAMED, ROWS, []),
+    "names in a comment, blanks": ("# a b c\n" + NUMBERS.replace(",", " "), NAMED, ROWS, []),
+    "names behind a marker": ("#a,b,c\n" + NUMBERS, NAMED, ROWS, []),
+    "a marker that is data": (
+        "#1,2.5\n#2,2.7\n#3,2.2\n", ["c1", "c2"], [["#1", "2.5"], ["#2", "2.7"], ["#3", "2.2"]],
+        ["no header"],
+    ),
+    "comments inside": ("# z\na,b,c\n# y\n" + NUMBERS + "# x\n", NAMED, ROWS, ["the first line", "2 lines are left out"]),
+    "units": ("a,b,c\ndegC,m/s,\n" + NUMBERS, NAMED, ROWS, ["under the header"]),
+    "units in brackets": ("a,b,c\n[V],[mA],-\n" + NUMBERS, NAMED, ROWS, ["under the header"]),
+    "no units": ("a,b,c\nERR,ERR,x\n" + NUMBERS, NAMED, [["ERR", "ERR", "x"], *ROWS], []),
+    "a drawn line": ("a|b|c\n---+---+---\n" + NUMBERS.replace(",", "|") + "(8 rows)\n", NAMED, ROWS,
+                     ["under the header", "the last line"]),
+    "a footer": ("a,b,c\n" + NUMBERS + "(8 rows affected)\n", NAMED, ROWS, ["the last line"]),
+    "a header again": ("a,b,c\n" + NUMBERS + "a,b,c\n" + NUMBERS, NAMED, [*ROWS, NAMED, *ROWS], []),
+    "names twice": ("a,b,a\n" + NUMBERS, ["a", "b", "a.2"], ROWS, ["column 'a' is there 2 times"]),
+    "names like those of others": ("a,a.2,a\n" + NUMBERS, ["a", "a.2", "a.3"], ROWS, ["2 times"]),
+    "a name missing": ("a,,c\n" + NUMBERS, ["a", "column2", "c"], ROWS, []),
+    "row names": ('"b" "c"\n' + NUMBERS.replace(",", " "), ["row.names", "b", "c"], ROWS, []),
+    "a delimiter at the end": ("a,b,c\n" + NUMBERS.replace("\n", ",\n"), NAMED, ROWS, []),
+    "a delimiter at the header's end": ("a,b,c,\n" + NUMBERS, NAMED, ROWS, []),
+    "a date and a time": (
+        "n when\n" + "".join(f"{i} 2024-01-0{i} 12:0{i}\n" for i in range(1, 9)),
+        ["n", "when", "when.2"], [[f"{i}", f"2024-01-0{i}", f"12:0{i}"] for i in range(1, 9)],
+        ["column 'when' is there 2 times"],
+    ),
+    "years for names": ("land,2019,2020\n" + "".join(f"l{i},{i},{i}.5\n" for i in range(8)),
+                        ["land", "2019", "2020"], [[f"l{i}", f"{i}", f"{i}.5"] for i in range(8)], []),
+    "UTF-16": (("a\tb\tc\r\n" + NUMBERS.replace(",", "\t")).encode("utf-16"), NAMED, ROWS, []),
+    "Windows-1252": (("ä,b,c\n" + NUMBERS).encode("cp1252"), ["ä", "b", "c"], ROWS, ["byte 0xe4 in line 1"]),
+    "one stray byte": ("ä,b,c\n".encode() + NUMBERS.encode() + b"9,9,\x96\n", ["ä", "b", "c"],
+                       [*ROWS, ["9", "9", "\u2013"]], ["byte 0x96 in line 10"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_told_from_the_text(tmp_path, name):
+    text, names, rows, said = TABLES[name]
+    found = of_text(tmp_path, text)
+    assert found[:2] == (names, rows)
+    assert len(found[2]) == len(said), found[2]
+    assert all(words in notice for words, notice in zip(said, found[2], strict=True))
+
+
+def test_german_and_french_numbers(tmp_path):
+    for text, header in (("a;b\n1,5;2\n2,5;3\n", True), ("1,5;2\n2,5;3,25\n", False)):
+        dialect = sniff(text.encode(), "t")
+        assert (dialect.delimiter, dialect.decimal, dialect.header) == (";", ",", header)
+
+
+def test_words_alone_have_a_header_unless_they_come_again():
+    body = [["p", "x"], ["e", "s"], ["p", "x"], ["e", "x"]] * 4
+    assert has_header(["class", "shape"], body)
+    assert not has_header(["p", "s"], body)
+
+
+def test_a_sequence_of_numbers_is_a_header_only_beside_a_name():
+    body = [[f"g{i}", f"{i / 7:.2f}", f"{i / 3:.2f}", f"{i / 5:.2f}"] for i in range(30)]
+    assert has_header(["gene", "1", "2", "3"], body)
+    assert not has_header(["1", "2", "3"], [row[1:] for row in body])
+    assert not has_header(["g7", "0.3", "0.1", "0.2"], body)
+
+
+OPTIONS = {
+    "no header": ({"header": False}, "a,b,c\n" + NUMBERS, UNNAMED, [NAMED, *ROWS]),
+    "a header": ({"header": True}, "1,2,3\n" + NUMBERS, ["1", "2", "3"], ROWS),
+    "a delimiter": ({"delimiter": "^"}, "a^b^c\n" + NUMBERS.replace(",", "^"), NAMED, ROWS),
+    "tab": ({"delimiter": "tab"}, "a\tb\tc\n" + NUMBERS.replace(",", "\t"), NAMED, ROWS),
+    "blank": ({"delimiter": "blank"}, "a b c\n" + NUMBERS.replace(",", "  "), NAMED, ROWS),
+    "rows to skip": ({"skip_rows": 2}, "1,2,3\n4,5,6\na,b,c\n" + NUMBERS, NAMED, ROWS),
+    "a comment": ({"comment": ";"}, "; z\na,b,c\n; y\n" + NUMBERS, NAMED, ROWS),
+    "an encoding": ({"encoding": "koi8-r"}, ("ж,b,c\n" + NUMBERS).encode("koi8-r"), ["ж", "b", "c"], ROWS),
+    "another": ({"encoding": "shift_jis"}, ("表,b,c\n" + NUMBERS).encode("shift_jis"), ["表", "b", "c"], ROWS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_told_by_options(tmp_path, name):
+    said, text, names, rows = OPTIONS[name]
+    assert of_text(tmp_path, text, **said)[:2] == (names, rows)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"delimiter": ";;"}, "--delimiter ;;"),
+        ({"delimiter": "é"}, "ASCII"),
+        ({"decimal": "x"}, "--decimal x"),
+        ({"decimal": ",", "delimiter": ","}, "cannot both"),
+        ({"encoding": "base64"}, "--encoding base64"),
+        ({"skip_rows": -1}, "--skip-rows -1"),
+        ({"comment": ""}, "--comment"),
+    ],
+)
+def test_what_cannot_be_meant(said, words):
+    with pytest.raises(ParamError) as caught:
+        Reading(**said)
+    assert words in str(caught.value)
+
+
+def test_text_that_is_not_in_the_encoding_that_is_said(tmp_path):
+    for encoding in ("utf-8", "ascii"):
+        with pytest.raises(DataError, match="not UTF-8|not ascii throughout"):
+            of_text(tmp_path, ("ä,b,c\n" + NUMBERS).encode("cp1252"), encoding=encoding)
+
+
+def flows(seed, rows=200):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({
+        "protocol": rng.choice(["tcp", "udp"], rows), "flag": rng.choice(["S0", "SF", "REJ"], rows),
+        "bytes": rng.integers(100, 400, rows), "rate": rng.normal(0, 1, rows).round(2),
+    })  # fmt: skip
+
+
+def test_a_model_knows_how_its_text_was_written(run, tmp_path):
+    for name, seed in (("a.data", 1), ("b.data", 2)):
+        text = flows(seed).to_csv(index=False, header=False, sep="^", decimal=",")
+        (tmp_path / name).write_text("words in the first line\n" + text)
+    said = ["--no-header", "--delimiter", "^", "--decimal", ",", "--skip-rows", "1"]
+    done = run("fit", tmp_path / "a.data", "-p", "pca", "-o", tmp_path / "m.aem", *said)
+    assert done.status == 0, done.err
+    model = bundles.load(tmp_path / "m.aem")
+    assert model.facts["reading"] == {
+        "header": False, "delimiter": "^", "decimal": ",", "skip_rows": 1,
+    }  # fmt: skip
+    with_options = run("detect", tmp_path / "b.data", "-m", tmp_path / "m.aem", "--all", *said)
+    done = run("detect", tmp_path / "b.data", "-m", tmp_path / "m.aem", "--all")
+    assert done.status == 0 and len(done.out.splitlines()) == 201
+    assert done.out == with_options.out
+    assert "'-q'" not in done.err and "note: " in done.err
+    quiet = run("detect", tmp_path / "b.data", "-m", tmp_path / "m.aem", "--all", "-q")
+    assert quiet.out == done.out and not quiet.err
+
+
+def test_a_model_without_names_reads_one_record(run, tmp_path):
+    flows(1).to_csv(tmp_path / "a.data", index=False, header=False)
+    (tmp_path / "b.data").write_text("tcp,SF,250,0.25\n")
+    assert run("fit", tmp_path / "a.data", "-p", "pca", "-o", tmp_path / "m.aem").status == 0
+    done = run("detect", tmp_path / "b.data", "-m", tmp_path / "m.aem", "--all")
+    assert len(done.out.splitlines()) == 2, done.err
+
+
+def test_a_model_knows_its_header(tmp_path):
+    known = Reading(names=("2019", "2020"))
+    path = tmp_path / "t.csv"
+    path.write_text("a title, and more\n2019,2020\n1,2\n")
+    assert read(path, known=known)[:2] == (["2019", "2020"], [["1", "2"]])
+
+
+def test_the_same_in_python(tmp_path):
+    frame = flows(1)
+    frame.to_csv(tmp_path / "a.txt", sep="^", index=False, header=False, decimal=",")
+    said = {"header": False, "delimiter": "^", "decimal": ","}
+    model = aetool.fit(tmp_path / "a.txt", "pca", **said)
+    named = frame.set_axis(["c1", "c2", "c3", "c4"], axis=1)
+    expected = aetool.fit(named, "pca").score(named)
+    for found in (model.score(tmp_path / "a.txt"), model.score(tmp_path / "a.txt", **said)):
+        assert np.allclose(found, expected, rtol=1e-9)
+    assert len(model.detect(tmp_path / "a.txt", **said)) == len(frame)
+    assert len(aetool.detect(tmp_path / "a.txt", **said)) == len(frame)
+    with pytest.raises(ParamError, match="of text in a file, not of a DataFrame"):
+        aetool.fit(frame, header=False)
+
+
+def test_rows_of_detect_are_those_of_archives_under_a_preamble(run, tmp_path):
+    lines = [f"{i % 10}.5,{i % 7},{'xy'[i % 2]}\n" for i in range(200)]
+    lines[150] = "9999.5,3,x\n"
+    text = "Plant 7\nserial 12\na,b,c\nV,mA,\n" + "".join(lines)
+    (tmp_path / "t.csv").write_text(text)
+    row = run("detect", tmp_path / "t.csv", "--top", "1", "--format", "csv").out.split()[1]
+    assert row.split(",")[0] == "151"
+    run("compress", tmp_path / "t.csv", "-q")
+    back = tmp_path / "t.csv.aez"
+    assert run("decompress", back, "-c", "--rows", "151").out.splitlines()[-1] == lines[150].strip()
+    assert run("decompress", back, "-c").out == text
+    chosen = run("decompress", back, "-c", "--columns", "c,a", "--rows", "150:151").out
+    assert chosen == f"c,a\ny,9.5\n{'x,9999.5'}\n"
+    with aetool.open(back) as archive:
+        frame = archive.to_pandas()
+    assert list(frame.columns) == ["a", "b", "c"] and frame.shape == (200, 3)
+
+
+def test_a_list_of_objects(tmp_path):
+    records = [{"a": i, "b": "xy"[i % 2]} for i in range(5)]
+    (tmp_path / "t.json").write_text(json.dumps(records, indent=1))
+    assert sources.open_source(tmp_path / "t.json").head()["a"].strings() == list("01234")

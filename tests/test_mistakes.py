@@ -1,0 +1,207 @@
+"""What a newcomer types and has by mistake: one line says what was found, where, and what to do."""
+
+import gzip
+import json
+import pickle
+import sqlite3
+import zipfile
+
+import pytest
+
+from aetool.testing import pictures
+
+
+def table(rows=60, header="time,temp,state", delimiter=","):
+    lines = [header] if header else []
+    for i in range(rows):
+        cells = [f"2024-01-{i % 28 + 1:02}", f"{20 + i * 7 % 11 / 4:.2f}", "on" if i % 3 else "off"]
+        lines.append(delimiter.join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def pdf(path):
+    path.write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n")
+
+
+def workbook(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+
+
+def zipped(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("plant.csv", table())
+
+
+def database(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    connection.close()
+
+
+def folder_of_tables(path):
+    path.mkdir()
+    for name in ("a.csv", "b.csv"):
+        (path / name).write_text(table())
+
+
+def mixed_pictures(path):
+    from PIL import Image
+
+    path.mkdir()
+    for i, pixels in enumerate(pictures(3)):
+        Image.fromarray(pixels[0]).resize((8 + i, 8)).save(path / f"{i}.png")
+
+
+FILES = {
+    "plant.csv": table(),
+    "other.csv": table().replace("temp", "speed"),
+    "bare.csv": table(header=None),
+    "empty.csv": "",
+    "header.csv": "time,temp,state\n",
+    "blank.csv": "\n\n\n",
+    "words.csv": "a,b\n" + "".join(f"some note {i},another {i * i}\n" for i in range(50)),
+    "ragged.csv": table() + "2024-03-01,21.0\n" + table(5, None),
+    "title.csv": "Report\n" + table() + "1,2,3,4\n",
+    "caret.csv": table(delimiter="^"),
+    "cut.csv.gz": gzip.compress(table(2000).encode(), mtime=0)[:200],
+    "zeros.bin": bytes(range(256)) * 8,
+    "page.csv": "<!DOCTYPE html>\n<html><body>404 Not Found</body></html>\n",
+    "data.xml": '<?xml version="1.0"?>\n<rows><row a="1"/></rows>\n',
+    "one.json": json.dumps({"a": [1, 2], "b": [3, 4]}, indent=1),
+    "numbers.json": "[1, 2, 3]",
+    "lines.jsonl": '{"a": 1}\n{"a": 2}\n{"a": oops}\n',
+    "notes.pkl": pickle.dumps({"a": 1}),
+    "one.png": b"\x89PNG\r\n\x1a\n",
+    "book.xlsx": workbook,
+    "old.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+    "paper.pdf": pdf,
+    "plant.zip": zipped,
+    "plant.db": database,
+    "many": folder_of_tables,
+    "nothing": lambda path: path.mkdir(),
+    "mixed": mixed_pictures,
+    "broken.aem": b"PK\x03\x04 this is no model",
+    "taken.aem": b"something else",
+}
+MISTAKES = {
+    # a name, a verb, an option
+    "no such file": ("detect plnt.csv", "plnt.csv: no such file"),
+    "no such model": ("detect plant.csv -m plnt.aem", "plnt.aem"),
+    "a verb that is none": ("detct plant.csv", "No such command 'detct'", "detect"),
+    "no verb at all": ("plant.csv", "'plant.csv' is a file", "aetool detect plant.csv"),
+    "an option that is none": ("detect plant.csv --treshold 3", "No such option", "--threshold"),
+    "an option of another verb": ("detect plant.csv --epochs 3", "No such option", "--epochs"),
+    "no data": ("detect", "Missing argument 'DATA'"),
+    "a number that is none": ("detect plant.csv --top many", "--top", "'many'"),
+    "a number below none": ("detect plant.csv --top -3", "--top", "-3"),
+    "no such plugin": ("fit plant.csv -o m.aem -p vea", "vea", "vae"),
+    "-p for a path": ("detect plant.csv -p plant.aem", "plant.aem", "-m plant.aem"),
+    "a parameter that is none": ("fit plant.csv -o m.aem -p pca -O latnet=2", "latnet", "latent"),
+    "a parameter without a value": ("fit plant.csv -o m.aem -O latent", "-O latent", "NAME=VALUE"),
+    "a parameter of words": ("fit plant.csv -o m.aem -p pca -O latent=two", "latent", "two"),
+    "-p beside -m": ("detect plant.csv -m plant.aem -p pca", "-p and -O fit a model"),
+    "two thresholds": ("detect plant.csv --fpr 1% --top 3", "--fpr and --top exclude each other"),
+    "ten for ten percent": ("detect plant.csv --fdr 10", "--fdr", "10", "10%"),
+    "a rate of words": ("detect plant.csv --fpr low", "--fpr low", "1%"),
+    "a whole for a part": ("detect plant.csv --contamination 100%", "--contamination", "between"),
+    "a limit of words": ("detect plant.csv --max-flagged some", "--max-flagged some", "1%"),
+    "a format that is none": ("detect plant.csv --format excel", "'excel'", "csv"),
+    "a device that is none": ("fit plant.csv -o m.aem --device gpu", "gpu", "cuda"),
+    # what is written, and where
+    "the output is there": ("fit plant.csv -o taken.aem", "taken.aem", "exists", "-f"),
+    "a folder that is not there": ("fit plant.csv -o no/m.aem", "no", "folder"),
+    "an archive that is none": ("decompress plant.csv", "plant.csv", "archive"),
+    "a model to decompress": ("decompress plant.aem", "plant.aem", "archive"),
+    # data and model
+    "swapped": ("detect plant.aem -m plant.csv", "plant.csv", "model"),
+    "a model as data": ("detect plant.aem", "plant.aem", "aetool's own files"),
+    "a broken model": ("detect plant.csv -m broken.aem", "broken.aem", "damaged"),
+    "another table": ("detect other.csv -m plant.aem", "column 'temp' is missing", "speed"),
+    "without its header": ("detect bare.csv -m plant.aem", "column 'time' is missing", "c1"),
+    "pictures for a table": ("detect mixed -m plant.aem", "mixed", "tables"),
+    # columns
+    "no such column to drop": ("fit plant.csv -o m.aem --drop tmp", "'tmp'", "temp"),
+    "no such label": ("fit plant.csv -o m.aem --label class --normal ok", "class", "state"),
+    "a label that no row has": ("fit plant.csv -o m.aem --label state --normal ok", "ok", "on"),
+    "no label to judge by": ("evaluate plant.csv --label class --normal on", "class", "state"),
+    "a kind that is none": ("fit plant.csv -o m.aem --type temp=float", "float", "number"),
+    "no such column typed": ("fit plant.csv -o m.aem --type tmp=number", "tmp", "temp"),
+    "a bound on words": ("compress plant.csv --max-error state=1", "state", "numbers"),
+    "a bound that is none": ("compress plant.csv --max-error small", "--max-error small", "1%"),
+    "no such column bounded": ("compress plant.csv --max-error tmp=1", "tmp", "temp"),
+    "rows from 0": ("decompress plant.aez -c --rows 0:5", "--rows 0:5", "from 1"),
+    "no such column restored": ("decompress plant.aez -c --columns tmp", "tmp", "temp"),
+    # how text is written
+    "a delimiter that is not there": ("detect plant.csv --delimiter ;", "--delimiter ;", ","),
+    "a delimiter of letters": ("detect plant.csv --delimiter comma", "--delimiter comma", "tab"),
+    "a delimiter that is unusual": ("detect caret.csv", "caret.csv", "--delimiter"),
+    "a decimal that is none": ("detect plant.csv --decimal point", "--decimal point", ". or ,"),
+    "an encoding that is none": ("detect plant.csv --encoding ansi1", "ansi1", "cp1252"),
+    "rows that are none": ("detect plant.csv --skip-rows -1", "--skip-rows -1", "0 or more"),
+    "more rows than there are": ("detect plant.csv --skip-rows 900", "plant.csv", "no records"),
+    "ragged": ("detect ragged.csv", "row 61 (line 62) has 2 fields where 3", "mend that line"),
+    "one line too wide": ("detect title.csv", "(line 63) has 4 fields where 3"),
+    "a row in JSON lines": ("detect lines.jsonl", "line 3 is not JSON"),
+    # what is no table, or hardly one
+    "empty": ("detect empty.csv", "empty.csv: the file is empty"),
+    "only a header": ("detect header.csv", "header.csv: no records", "header"),
+    "only blank lines": ("detect blank.csv", "blank.csv", "no records"),
+    "nothing but text": ("detect words.csv", "words.csv", "--type"),
+    "cut short": ("detect cut.csv.gz", "cut.csv.gz", "damaged"),
+    "a binary file": ("detect zeros.bin", "zeros.bin", "binary"),
+    "a web page": ("detect page.csv", "page.csv: this is a web page", "CSV"),
+    "XML": ("detect data.xml", "data.xml: this is an XML file", "CSV"),
+    "a JSON object": ("detect one.json", "one.json: line 1 is not JSON", "[{...}"),
+    "a JSON list of numbers": ("detect numbers.json", "item 1 of the list is not an object"),
+    "a pickle": ("detect notes.pkl", "notes.pkl: this is a Python pickle", "Parquet"),
+    "a picture": ("detect one.png", "one.png", "folder of pictures"),
+    "a workbook": ("detect book.xlsx", "book.xlsx: this is an Excel workbook", "as CSV"),
+    "an old workbook": ("detect old.xls", "old.xls: this is an old Excel", "as CSV"),
+    "a PDF": ("detect paper.pdf", "paper.pdf: this is a PDF document", "as CSV"),
+    "a zip": ("detect plant.zip", "plant.zip: this is a zip of plant.csv", "unzip"),
+    "a database": ("detect plant.db", "plant.db: this is an SQLite database", "sqlite3 -csv"),
+    "a folder of tables": ("fit many -o m.aem", "many", "a.csv", "one by one"),
+    "a folder of nothing": ("fit nothing -o m.aem", "nothing", "folder"),
+    "pictures of several sizes": ("fit mixed -o m.aem", "mixed", "9 x 8", "8 x 8"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with every file above, a model and an archive of the first."""
+    from aetool import operations
+
+    path = tmp_path_factory.mktemp("desk")
+    for name, content in FILES.items():
+        if isinstance(content, str):
+            (path / name).write_text(content)
+        elif isinstance(content, bytes):
+            (path / name).write_bytes(content)
+        else:
+            content(path / name)
+    operations.fit(path / "plant.csv", operations.FitOptions(plugin="pca")).save(path / "plant.aem")
+    operations.compress(path / "plant.csv", path / "plant.aez")
+    return path
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_answered_by_one_line(run, desk, monkeypatch, mistake):
+    command, *words = MISTAKES[mistake]
+    monkeypatch.chdir(desk)
+    before = sorted(path.name for path in desk.iterdir())
+    done = run(*command.split())
+    assert done.status == 2, done.err + done.out
+    assert "Traceback" not in done.err and not done.out
+    said = [line for line in done.err.splitlines() if line]
+    errors = [line for line in said if line.startswith(("aetool: error: ", "Error: "))]
+    others = [line for line in said if not line.startswith(("Usage: ", "Try '", "note: "))]
+    assert len(errors) == 1 and others == errors, done.err
+    missing = [word for word in words if word not in errors[0]]
+    assert not missing, errors[0]
+    assert sorted(path.name for path in desk.iterdir()) == before, "something was written"
+
+
+def test_there_are_forty_mistakes_and_more():
+    assert len(MISTAKES) >= 40
