@@ -27,5 +27,56 @@ UNIT_WORDS = frozenset(
     "unitless".split()
 )
 UNIT_SIGNS = frozenset("[]()/%°º^µμΩ²³⁻‰€$£")
+NUMBERED_NAME = re.compile(r"[^\W\d_]+\d+|[^\W\d_]\d+(\.\d+)+")  # x1, C10, V28, X2019, X1.2
 DIGITS = re.compile(r"\d+")
 LETTERS = re.compile(r"[^\W\d_]+")
+PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+
+
+def is_gap(cell: str) -> bool:
+    """Whether the cell holds nothing, however that is written."""
+    return cell.strip().lower() in GAP_WORDS or not any(c.isalnum() for c in cell)
+
+
+def is_figure(cell: str) -> bool:
+    """Whether the cell is a number, a date, a time or an amount: digits above all.
+
+    Names such as `x1`, `C10`, `T2M` or `2nd_half` are none.
+    """
+    digits = sum(c.isdigit() for c in cell)
+    if not digits or len(cell) > LONGEST_FIGURE or NUMBERED_NAME.fullmatch(cell.strip()):
+        return False
+    if PLAIN_NUMBER.fullmatch(cell.strip()):
+        return True
+    letters = sum(c.isalpha() for c in cell)
+    return "_" not in cell and letters <= FEW_LETTERS and digits >= 2 * letters
+
+
+def is_number(cell: str, decimal: str) -> bool:
+    """Whether the cell is a plain number with this decimal mark."""
+    try:
+        float(cell.replace(decimal, "."))
+    except ValueError:
+        return False
+    return "_" not in cell and any(c.isdigit() for c in cell)
+
+
+def is_unit(cell: str) -> bool:
+    """Whether the cell may be the unit of a column."""
+    return bool(UNIT.fullmatch(cell.strip()))
+
+
+def is_certain_unit(cell: str) -> bool:
+    """Whether the cell is a unit, and hardly anything else."""
+    return cell.strip().lower() in UNIT_WORDS or bool(set(cell) & UNIT_SIGNS)
+
+
+def shape_of(cell: str) -> str:
+    """The cell with each run of digits as one 0, and each run of letters as one a."""
+    return LETTERS.sub("a", DIGITS.sub("0", cell))
+
+
+def is_ruler(record: Sequence[str]) -> bool:
+    """Whether the record is a line drawn under a header: `---+---`, `|:--|--:|`, `==== ====`."""
+    drawn = "".join(record)
+    return bool(set(drawn) <= RULERS and ("--" in drawn or "==" in drawn))
