@@ -15,9 +15,10 @@ from typing import Any
 
 from aetool import runtime
 from aetool.canonical import canonical, parse_canonical
+from aetool.columns.layout import table_spec
+from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
-from aetool.data.scaling import image_spec, table_spec
-from aetool.data.schema import Schema
+from aetool.data.scaling import image_spec
 from aetool.detection.calibration import Calibration
 from aetool.errors import AetoolError, BundleError
 from aetool.files import atomic, read_all

@@ -13,7 +13,8 @@ import onnx
 from onnx import TensorProto
 
 from aetool import graphs
-from aetool.data.schema import Schema
+from aetool.columns.layout import prepare_table, restore_table
+from aetool.columns.schema import Schema
 from aetool.graphs import Graph
 from aetool.model import Float, Int, Spec
 from aetool.rarity import knee, write_cap
@@ -180,7 +181,7 @@ def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
         x = g.input("pixels", TensorProto.UINT8, spec.shape or ())
         return x, g.op("Flatten", graphs.prepare_image(g, x), axis=1)
     x = g.input("x", TensorProto.DOUBLE, [schema.inputs])
-    return x, graphs.prepare_table(g, schema, spec, x)
+    return x, prepare_table(g, schema, x)
 
 
 def close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
@@ -194,7 +195,7 @@ def close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected
         shift = np.zeros(spec.features)
         shift[[f for f, _ in spec.flags]] = 0.5
         expected = g.op("Sub", expected, g.const(shift))
-    value = graphs.restore_table(g, schema, spec, expected)
+    value = restore_table(g, schema, expected)
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from aetool import graphs
 from aetool.closed_form import capped
-from aetool.data.schema import Schema
+from aetool.columns.layout import prepare_table, restore_table
+from aetool.columns.schema import Schema
 from aetool.errors import PluginError
 from aetool.graphs import Graph
 from aetool.model import Spec
@@ -82,14 +83,14 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
 def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
     if schema is None:
         return graphs.prepare_image(g, g.input("pixels", TensorProto.UINT8, spec.shape or ()))
-    return graphs.prepare_table(g, schema, spec, g.input("x", TensorProto.DOUBLE, [schema.inputs]))
+    return prepare_table(g, schema, g.input("x", TensorProto.DOUBLE, [schema.inputs]))
 
 
 def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
     if schema is None:
         g.output(name, graphs.restore_image(g, expected), TensorProto.FLOAT, spec.shape or ())
         return
-    value = graphs.restore_table(g, schema, spec, expected)
+    value = restore_table(g, schema, expected)
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 

@@ -18,7 +18,7 @@ import onnx
 from onnx import TensorProto
 
 from aetool.closed_form import open_graph
-from aetool.data.schema import Schema
+from aetool.columns.schema import Schema
 from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float, Int, Spec
 

@@ -6,7 +6,6 @@ operator (those are placed on the CPU) and the batch as the only dynamic dimensi
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,8 +16,9 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
-from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD, cycles_of, table_spec, told_of
-from aetool.data.schema import CLIP, Schema
+from aetool.columns.layout import restore_table
+from aetool.columns.schema import Schema
+from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.model import Spec
 
 OPSET, IR_VERSION = 20, 9
@@ -58,6 +58,10 @@ class Graph:
         """A stored array."""
         return self._stored(numpy_helper.from_array(np.asarray(value, dtype=dtype)))
 
+    def exact(self, value: npt.ArrayLike) -> str:
+        """A stored array of float64."""
+        return self.const(value, np.float64)
+
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """One operator with one output."""
         return self._computed(helper.make_node(kind, list(inputs), [], **attributes))
@@ -86,6 +90,10 @@ class Graph:
     def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
         """x as another element type."""
         return self.op("Cast", x, to=to)
+
+    def double(self, x: str) -> str:
+        """x as float64."""
+        return self.cast(x, TensorProto.DOUBLE)
 
     def input(self, name: str, kind: int, shape: Sequence[int]) -> str:
         """Declares an input (batch, *shape)."""
@@ -156,130 +164,10 @@ def weights_of(data: bytes) -> dict[str, npt.NDArray[Any]]:
     return {inner: numpy_helper.to_array(t) for (_, here, inner), t in named if here}
 
 
-def prepare_table(g: Graph, schema: Schema, spec: Spec, x: str) -> str:
-    """(B, inputs) float64 in user units to (B, features) float32, as scaling.table_features."""
-    columns = schema.modelled
-    if schema.context:
-        alone = dataclasses.replace(schema, context=0)
-        own, told = table_spec(alone), told_of(schema)
-        laid = []
-        for first in range(0, schema.inputs, len(columns)):
-            row = g.take(x, list(range(first, first + len(columns))))
-            features = prepare_table(g, alone, own, row)
-            laid.append(g.take(features, told) if first else features)
-        return g.op("Concat", *laid, axis=1)
-    parts = []
-    number = [columns[i] for i in spec.owner]
-    if number:
-        wide = g.take(x, spec.owner)
-        u = g.op("Sub", wide, g.const([c.center for c in number], np.float64))
-        u = g.op("Div", u, g.const([c.spread for c in number], np.float64))
-        t = _where_curved(g, spec, u, _asinh)
-        z = g.op("Sub", t, g.const(spec.shift, np.float64))
-        z = g.op("Div", z, g.const(spec.spread, np.float64))
-        z = g.op("Where", g.op("IsNaN", wide), g.const(0.0, np.float64), z)
-        limits = (g.const(-CLIP, np.float64), g.const(CLIP, np.float64))
-        parts.append(g.cast(g.op("Clip", z, *limits)))
-    if spec.flags:
-        parts.append(g.cast(g.op("IsNaN", g.take(x, [i for _, i in spec.flags]))))
-    cycles = cycles_of(schema)
-    if cycles:
-        phase = g.op(
-            "Div", g.take(x, [i for i, _ in cycles]), g.const([p for _, p in cycles], np.float64)
-        )
-        turn = g.op("Sub", phase, g.op("Floor", phase))
-        turn = g.op("Where", g.op("IsNaN", turn), g.const(0.0, np.float64), turn)
-        angle = g.cast(g.op("Mul", turn, g.const(2 * np.pi, np.float64)))
-        parts += [g.op("Sin", angle), g.op("Cos", angle)]
-    if spec.categories:
-        parts.append(_one_hot(g, schema, spec, x))
-    return g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
-
-
-def _where_curved(g: Graph, spec: Spec, value: str, curve: Any) -> str:
-    if not spec.curved.any():
-        return value
-    if spec.curved.all():
-        return str(curve(g, value))
-    return g.op("Where", g.const(spec.curved, np.bool_), curve(g, value), value)
-
-
-def _asinh(g: Graph, u: str) -> str:
-    size = g.op("Abs", u)
-    root = g.op("Sqrt", g.op("Add", g.op("Mul", u, u), g.const(1.0, np.float64)))
-    return g.op("Mul", g.op("Sign", u), g.op("Log", g.op("Add", size, root)))
-
-
-def _sinh(g: Graph, t: str) -> str:
-    both = g.op("Sub", g.op("Exp", t), g.op("Exp", g.op("Neg", t)))
-    return g.op("Mul", both, g.const(0.5, np.float64))
-
-
-def _one_hot(g: Graph, schema: Schema, spec: Spec, x: str) -> str:
-    wide = g.take(x, [i for i, _, _ in spec.categories])
-    last = [width - 1 for _, _, width in spec.categories]
-    most = [len(schema.modelled[i].levels) for i, _, _ in spec.categories]
-    low = g.op("Max", wide, g.const(0.0, np.float64))
-    index = g.op("Min", low, g.const(most, np.float64))
-    index = g.op("Where", g.op("IsNaN", wide), g.const(last, np.float64), index)
-    index = g.op("Floor", index)
-    owner = [j for j, (_, _, width) in enumerate(spec.categories) for _ in range(width)]
-    level = [k for _, _, width in spec.categories for k in range(width)]
-    return g.cast(g.op("Equal", g.take(index, owner), g.const(level, np.float64)))
-
-
-def restore_table(g: Graph, schema: Schema, spec: Spec, e: str) -> str:
-    """Expected features (means; logits for flags and one-hot blocks) to (B, columns) user units.
-
-    Categories come back as the likeliest listed level, dates as NaN (they are context, and are
-    never predicted), a value more likely missing than not as NaN.
-    """
-    columns = schema.modelled
-    order: list[int] = []
-    parts: list[str] = []
-    nan = g.const(np.nan, np.float64)
-    number = [columns[i] for i in spec.owner]
-    if number:
-        z = g.op("Clip", g.take(e, spec.numeric), g.const(-CLIP), g.const(CLIP))
-        t = g.op("Mul", g.cast(z, TensorProto.DOUBLE), g.const(spec.spread, np.float64))
-        t = g.op("Add", t, g.const(spec.shift, np.float64))
-        u = _where_curved(g, spec, t, _sinh)
-        value = g.op("Mul", u, g.const([c.spread for c in number], np.float64))
-        value = g.op("Add", value, g.const([c.center for c in number], np.float64))
-        if (spec.gate >= 0).any():
-            logit = g.take(e, np.maximum(spec.gate, 0))
-            gone = g.op(
-                "And", g.op("Greater", logit, g.const(0.0)), g.const(spec.gate >= 0, np.bool_)
-            )
-            value = g.op("Where", gone, nan, value)
-        parts.append(value)
-        order += [int(i) for i in spec.owner]
-    for i, start, width in spec.categories:
-        levels = len(columns[i].levels)
-        allowed = list(range(start, start + levels))
-        if width > levels + 1:
-            allowed.append(start + levels + 1)
-        if not levels:
-            allowed = [start]
-        best = g.op("ArgMax", g.take(e, allowed), axis=1, keepdims=1)
-        index = g.cast(best, TensorProto.DOUBLE)
-        gone = g.op("Greater", index, g.const(levels - 0.5, np.float64))
-        parts.append(g.op("Where", gone, nan, index))
-        order.append(i)
-    context = [i for i, c in enumerate(columns) if c.kind == "date"]
-    if context:
-        zero = g.op("Mul", g.take(e, [0] * len(context)), g.const(0.0))
-        wide = g.cast(zero, TensorProto.DOUBLE)
-        parts.append(g.op("Add", wide, nan))
-        order += context
-    joined = g.op("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
-    return g.take(joined, np.argsort(order))
-
-
 def tail(schema: Schema, spec: Spec) -> bytes:
     """A graph of restore_table alone: "likely" (B, features) to "x_hat"."""
     g = Graph()
-    value = restore_table(g, schema, spec, g.input("likely", TensorProto.FLOAT, [spec.features]))
+    value = restore_table(g, schema, g.input("likely", TensorProto.FLOAT, [spec.features]))
     g.output("x_hat", value, TensorProto.DOUBLE, [len(spec.columns)])
     return g.build("tail")
 
@@ -313,7 +201,7 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: npt.NDArray[Any]
     """
     half = g.const(spec.half)
     if spec.curved.any():
-        t = g.op("Add", g.op("Mul", z, g.const(spec.spread)), g.const(spec.shift))
+        t = g.op("Add", g.op("Mul", z, g.const(spec.deviation)), g.const(spec.mean))
         t = g.op("Mul", t, g.const(spec.curved))
         cosh = g.op("Mul", g.op("Add", g.op("Exp", t), g.op("Exp", g.op("Neg", t))), g.const(0.5))
         half = g.op("Div", half, cosh)

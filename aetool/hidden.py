@@ -10,7 +10,7 @@ import numpy as np
 from onnx import TensorProto
 
 from aetool.closed_form import close_graph, open_graph, scored_alike
-from aetool.data.schema import Schema
+from aetool.columns.schema import Schema
 from aetool.graphs import Graph
 from aetool.model import Float, Spec
 

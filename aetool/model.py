@@ -111,8 +111,8 @@ class Spec:
 
     The likelihood is over three kinds of features; all others are context, seen but not scored.
     `numeric[i]` is a feature holding a standardised number z of column `owner[i]`. Its bucket has
-    half-width `half[i]`, divided by cosh(z spread[i] + shift[i]) where `curved[i]` (the column was
-    laid through asinh). It counts only where the flag feature `gate[i]` is 0 (gate -1: always).
+    half-width `half[i]`, divided by cosh(z deviation[i] + mean[i]) where `curved[i]` (the column
+    was laid through asinh). It counts only where the flag feature `gate[i]` is 0 (gate -1: always).
     `flags` are (feature, column): 1 where the column's value is missing.
     `categories` are (column, first feature, width): a one-hot block.
     The last `given` features are of the rows before a row, and context as well.
@@ -124,8 +124,8 @@ class Spec:
     numeric: Int
     owner: Int
     half: Float
-    spread: Float
-    shift: Float
+    deviation: Float
+    mean: Float
     curved: npt.NDArray[np.bool_]
     gate: Int
     flags: tuple[tuple[int, int], ...] = ()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from aetool.closed_form import close_graph, open_graph, scored_alike
-from aetool.data.schema import Schema
+from aetool.columns.schema import Schema
 from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float, Spec
 

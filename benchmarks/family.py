@@ -222,7 +222,7 @@ def _error(made: Any, test: Path) -> float:
         return float(np.sqrt((off**2).mean()))
     frame = pd.read_csv(test)
     back = operations.decode(operations.encode(test, made), made)
-    names = [c.name for c in made.schema.modelled if c.kind == "number"]
+    names = [c.name for c in made.schema.modelled if c.measured]
     off = (back[names] - frame[names]) / frame[names].std()
     return float(np.sqrt((off**2).mean(axis=None)))
 

@@ -1,16 +1,18 @@
 """The house keeps its own rules: imports, cycles, names."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
 import aetool
+from aetool.columns.kinds import KINDS
 from aetool.operations import fitting
 from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
-    "errors", "canonical", "files", "model", "hookspecs", "plugins", "kernel", "csv", "data", "exact", "runtime", "detection", "bundle", "codec",
+    "errors", "canonical", "files", "model", "hookspecs", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
     "graphs", "rarity", "closed_form", "folds", "gaussians", "hidden", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
@@ -172,6 +174,37 @@ def test_commands_are_operations():
 
     own = {"plugins", "demo", "doctor"}
     assert set(COMMANDS) - own <= set(operations.__all__)
+
+
+def names_of_kinds(path):
+    """(line, kind) of each comparison of something with the name of a kind of columns, and of each
+    look for it among several."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Compare):
+            compared = [node.left, *node.comparators]
+            if any(isinstance(part, ast.Attribute) and part.attr == "kind" for part in compared):
+                for part in compared:
+                    for word in ast.walk(part):
+                        if isinstance(word, ast.Constant) and word.value in KINDS:
+                            yield node.lineno, word.value
+        if isinstance(node, ast.Match) and ast.unparse(node.subject).endswith(".kind"):
+            yield node.lineno, "match"
+
+
+def test_a_kind_of_columns_is_told_by_its_class_alone():
+    """A new kind is one file: nobody else asks a column for the name of its kind."""
+    for path in [*ROOT.rglob("*.py"), *(ROOT.parent / "plugins").rglob("*.py")]:
+        if path.parent != ROOT / "columns":
+            assert not list(names_of_kinds(path)), f"{path} branches on a kind of columns"
+
+
+def test_a_kind_is_named_in_its_own_file_alone():
+    room = ROOT / "columns"
+    for kind in KINDS.values():
+        own = Path(inspect.getfile(kind))
+        for path in room.glob("*.py"):
+            if path not in (own, room / "kinds.py"):
+                assert not list(names_of_kinds(path)), f"{path} branches on a kind of columns"
 
 
 CLOCKS = {"time", "monotonic", "perf_counter", "process_time", "sleep"}

@@ -5,8 +5,9 @@ import onnxruntime as ort
 import pytest
 
 from aetool import plugins
+from aetool.columns import layout
+from aetool.columns.schema import infer
 from aetool.data import scaling
-from aetool.data.schema import infer
 from aetool.data.table import Cells, Table
 from aetool.gaussians import moments
 from aetool.model import make_params
@@ -23,7 +24,7 @@ def numbers(X):
     table = Table(names, tuple(Cells.of([f"{v:.6f}" for v in c]) for c in X.T))
     schema = infer(table)
     X = schema.encode(table, "t")
-    return schema, scaling.table_spec(schema), scaling.table_features(schema, X), X
+    return schema, layout.table_spec(schema), layout.table_features(schema, X), X
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +68,8 @@ def test_a_categorys_own_levels_do_not_predict_it():
     level = np.array(["x", "y", "z"])[rng.integers(0, 3, 500)]
     table = Table(("a", "l"), (Cells.of([f"{v:.3f}" for v in a]), Cells.of(level.tolist())))
     schema = infer(table)
-    spec = scaling.table_spec(schema)
-    features = scaling.table_features(schema, schema.encode(table, "t"))
+    spec = layout.table_spec(schema)
+    features = layout.table_features(schema, schema.encode(table, "t"))
     maps = PCA(spec, params(trim=0)).fit([features])
     _, start, width = spec.categories[0]
     inside = maps.predict[start : start + width, start : start + width]

@@ -9,8 +9,8 @@ import pytest
 from aetool import bundle as bundles
 from aetool import operations, plugins
 from aetool.closed_form import ClosedForm
-from aetool.data import scaling
-from aetool.data.history import History
+from aetool.columns import layout
+from aetool.columns.history import History
 from aetool.data.sources import open_source
 from aetool.operations import FitOptions, fitting
 from tests.conftest import built_ins
@@ -82,10 +82,10 @@ def test_graphs_lay_context_as_features_are(plugin, table):
     spec = made.spec
     assert prepared.features.shape[1] == spec.features and spec.given > 0
     assert (spec.owners()[-spec.given :] == -1).all(), "the rows before are seen, not scored"
-    laid = scaling.table_features(made.schema, prepared.inputs)
+    laid = layout.table_features(made.schema, prepared.inputs)
     np.testing.assert_array_equal(laid, prepared.features)
     alone = operations.fit(frame, FitOptions(plugin))
-    own = scaling.table_features(alone.schema, prepared.inputs[:, : len(spec.columns)])
+    own = layout.table_features(alone.schema, prepared.inputs[:, : len(spec.columns)])
     np.testing.assert_array_equal(laid[:, : own.shape[1]], own)
     assert np.isfinite(operations.score(frame, made, "cpu")).all()
 

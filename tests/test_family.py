@@ -12,8 +12,9 @@ import torch
 
 import aetool
 from aetool import operations, plugins, training
+from aetool.columns import layout
+from aetool.columns.schema import infer
 from aetool.data import scaling
-from aetool.data.schema import infer
 from aetool.data.sources import open_source
 from aetool.data.table import Cells, Table
 from aetool.errors import ParamError
@@ -30,7 +31,7 @@ def prepared(x):
     """(spec, features) of a table of these numbers."""
     table = Table(tuple(f"c{i}" for i in range(x.shape[1])), tuple(x.T.astype(np.float64)))
     schema = infer(table, {}, {}, ".")
-    return scaling.table_spec(schema), scaling.table_features(schema, schema.encode(table, "x"))
+    return layout.table_spec(schema), layout.table_features(schema, schema.encode(table, "x"))
 
 
 def network(plugin, spec, seed=0, **params):
@@ -484,8 +485,8 @@ def test_made_is_autoregressive(order, depth):
     frame["k"] = Cells.of(rng.choice(["x", "y", "z"], 200).tolist())
     table = Table(tuple(frame), tuple(frame.values()))
     schema = infer(table)
-    spec = scaling.table_spec(schema)
-    x = torch.from_numpy(scaling.table_features(schema, schema.encode(table, "t"))[:1])
+    spec = layout.table_spec(schema)
+    x = torch.from_numpy(layout.table_features(schema, schema.encode(table, "t"))[:1])
     net = network("masked", spec, order=order, depth=depth)
     jacobian = torch.autograd.functional.jacobian(lambda v: net.expected(v)[0], x)[:, 0].abs()
     place = np.arange(5) if order == "given" else np.random.default_rng(0).permutation(5)
@@ -502,7 +503,7 @@ def test_made_probabilities_sum_to_one():
     names, values = ("a", "b", "c"), (a, b, rng.choice(["p", "q", "r"], 3000))
     table = Table(names, tuple(Cells.of(v.tolist()) for v in values))
     schema = infer(table)
-    spec, features = scaling.table_spec(schema), scaling.table_features(schema, schema.encode(table, "t"))  # fmt: skip
+    spec, features = layout.table_spec(schema), layout.table_features(schema, schema.encode(table, "t"))  # fmt: skip
     params = make_params(plugins.get_model("masked"), {})
     net = training.train(MADE, spec, params, features, training.Settings(epochs=40, device="cpu")).net  # fmt: skip
     widths = [w for _, _, w in spec.categories]

@@ -9,8 +9,8 @@ import torch
 from onnx import TensorProto
 
 from aetool import graphs
-from aetool.data import scaling
-from aetool.data.schema import infer
+from aetool.columns import layout
+from aetool.columns.schema import infer
 from aetool.graphs import Graph
 from aetool.model import Spec
 from aetool.nn.likelihood import Likelihood, bucket_nats
@@ -26,7 +26,7 @@ def run(g, **inputs):
 def table():
     rows = table_rows(200)
     schema = infer(rows)
-    return schema, schema.encode(rows, "t"), scaling.table_spec(schema)
+    return schema, schema.encode(rows, "t"), layout.table_spec(schema)
 
 
 def odd(X):
@@ -44,9 +44,9 @@ def test_preparation_is_that_of_numpy(table):
     schema, X, spec = table
     g = Graph()
     x = g.input("x", TensorProto.DOUBLE, [X.shape[1]])
-    g.output("y", graphs.prepare_table(g, schema, spec, x), TensorProto.FLOAT, [spec.features])
+    g.output("y", layout.prepare_table(g, schema, x), TensorProto.FLOAT, [spec.features])
     with np.errstate(over="ignore", invalid="ignore"):
-        expected = scaling.table_features(schema, odd(X))
+        expected = layout.table_features(schema, odd(X))
     np.testing.assert_allclose(run(g, x=odd(X)), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -54,18 +54,18 @@ def test_restoring_undoes_preparing(table):
     schema, X, spec = table
     g = Graph()
     x = g.input("x", TensorProto.DOUBLE, [X.shape[1]])
-    features = graphs.prepare_table(g, schema, spec, x)
+    features = layout.prepare_table(g, schema, x)
     # one-hot blocks stand for logits; flags too, once shifted
     shift = np.zeros(spec.features)
     shift[[f for f, _ in spec.flags]] = 0.5
-    back = graphs.restore_table(g, schema, spec, g.op("Sub", features, g.const(shift)))
+    back = layout.restore_table(g, schema, g.op("Sub", features, g.const(shift)))
     g.output("y", back, TensorProto.DOUBLE, [X.shape[1]])
     got = run(g, x=X)
     for i, column in enumerate(schema.modelled):
-        if column.kind == "date":
+        if not column.predicted:
             assert np.isnan(got[:, i]).all(), "dates are context, and are never predicted"
         else:
-            scale = column.spread if column.kind == "number" else 1
+            scale = column.scale.unit if column.measured else 1
             np.testing.assert_allclose(got[:, i], X[:, i], atol=1e-5 * scale)
 
 

@@ -7,8 +7,9 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from aetool import plugins, training
+from aetool.columns import layout
+from aetool.columns.schema import infer
 from aetool.data import scaling
-from aetool.data.schema import infer
 from aetool.data.table import Table
 from aetool.errors import ParamError
 from aetool.model import make_params
@@ -20,8 +21,8 @@ from aetool.testing import pictures, table_rows
 def data():
     rows = table_rows(300)
     schema = infer(rows)
-    spec = scaling.table_spec(schema)
-    return spec, torch.from_numpy(scaling.table_features(schema, schema.encode(rows, "t")))
+    spec = layout.table_spec(schema)
+    return spec, torch.from_numpy(layout.table_features(schema, schema.encode(rows, "t")))
 
 
 def make(name, spec, **given):
@@ -166,10 +167,10 @@ def cloud():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(600, 3)) @ rng.normal(size=(3, 8)) + 0.3 * rng.normal(size=(600, 8))
     schema = infer(Table(tuple("abcdefgh"), tuple(x.T)), {}, {}, ".")
-    features = scaling.table_features(
+    features = layout.table_features(
         schema, schema.encode(Table(tuple("abcdefgh"), tuple(x.T)), "x")
     )
-    return scaling.table_spec(schema), features
+    return layout.table_spec(schema), features
 
 
 @pytest.mark.parametrize(("name", "given"), [
@@ -219,7 +220,7 @@ def test_scales_are_the_likeliest():
     """Residuals drawn from a mixture: its scales and weights come back."""
     rng = np.random.default_rng(0)
     x = np.where(rng.random((20_000, 2)) < 0.9, 0.1, 1.5) * rng.normal(size=(20_000, 2))
-    spec = scaling.table_spec(infer(Table(("a", "b"), tuple(x.T)), {}, {}, "."))
+    spec = layout.table_spec(infer(Table(("a", "b"), tuple(x.T)), {}, {}, "."))
     likelihood = Likelihood(spec)
     likelihood.start(torch.from_numpy(x).float(), torch.zeros(20_000, 2))
     scale, weight = likelihood.mixture()

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from aetool.data import dates, numbers, scaling
-from aetool.data.schema import Schema, drop, infer
+from aetool.columns import layout
+from aetool.columns.schema import Schema, drop, infer
+from aetool.data import dates, numbers
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
 
@@ -25,11 +26,11 @@ def test_kinds():
     assert kind("007", "042", "007", "042").kind == "category"
     assert kind("a", "b", "a", "a").kind == "category"
     assert kind(*[f"id{i}" for i in range(50)]).kind == "text"
-    assert kind(*many).kind == "text", "a running number identifies"
+    assert kind(*many).kind == "identifier", "a running number identifies"
     assert kind(*many[::-1]).kind == "number"
     assert kind("2024-01-01", "2024-01-02").kind == "date"
     assert kind("", "", "").kind == "category"
-    assert kind("1", "2", kinds={"c": "category"}).kind == "category"
+    assert kind("1", "2", chosen={"c": "category"}).kind == "category"
 
 
 def test_gaps_keep_their_token():
@@ -112,16 +113,18 @@ def test_heavy_tails_are_laid_through_asinh_and_back_in_order():
     rng = np.random.default_rng(0)
     cells = [f"{v:.3f}" for v in rng.lognormal(0, 2, 4000)]
     c = kind(*cells)
-    assert c.curved
+    assert c.scale.curved
     x = np.sort(np.array(cells, dtype=float))
-    assert (np.diff(c.lay(x)) >= 0).all() and abs(c.lay(x).std() - 1) < 0.1
+    assert (np.diff(c.scale.standardised(x)) >= 0).all() and abs(
+        c.scale.standardised(x).std() - 1
+    ) < 0.1
 
 
 def test_missing_features_are_flagged():
     t = table(a=["1", "", "5", "2"], c=["x", "x", "", "y"])
     schema = infer(t, {"c": "category"})
-    features = scaling.table_features(schema, schema.encode(t, "t"))
-    spec = scaling.table_spec(schema)
+    features = layout.table_features(schema, schema.encode(t, "t"))
+    spec = layout.table_spec(schema)
     (flag, _), (_, start, width) = spec.flags[0], spec.categories[0]
     assert features[:, flag].tolist() == [0, 1, 0, 0]
     assert features[1, spec.numeric[0]] == 0

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from aetool.columns.schema import infer
 from aetool.data import sources
-from aetool.data.schema import infer
 from aetool.errors import DataError
 
 

@@ -187,9 +187,11 @@ def test_a_chain_of_columns_is_told_by_mending_each():
 def test_values_go_to_standard_units_and_back(rows_csv):
     schema = operations.fit(rows_csv, FitOptions("pca")).schema
     for column in schema.modelled:
-        if column.kind == "number":
+        if column.measured:
             x = np.linspace(column.low, column.high, 50)
-            np.testing.assert_allclose(column.unlay(column.lay(x)), x, atol=1e-9)
+            np.testing.assert_allclose(
+                column.scale.restored(column.scale.standardised(x)), x, atol=1e-9
+            )
 
 
 def of_all_rows(made, frame, params):
@@ -208,7 +210,7 @@ def test_a_blurred_density_is_of_the_data_with_noise():
     frame = pd.DataFrame(X.round(4), columns=list("abc"))
     params = {"probabilistic": True, "blur": 1.5, "latent": 2}
     made = operations.fit(frame, FitOptions("pca", params))
-    z = np.stack([made.schema[c].lay(frame[c].to_numpy()) for c in "abc"], axis=1)
+    z = np.stack([made.schema[c].scale.standardised(frame[c].to_numpy()) for c in "abc"], axis=1)
     values, vectors = np.linalg.eigh(np.cov(z.T, bias=True) + 1.5**2 * np.eye(3))
     density = ((((z - z.mean(axis=0)) @ vectors) ** 2) / values).sum(axis=1) / 2
     density += 0.5 * np.log(2 * np.pi * values).sum()

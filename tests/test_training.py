@@ -9,8 +9,9 @@ import torch
 import aetool
 from aetool import nn, plugins, training
 from aetool.cli import remarks
+from aetool.columns import layout
+from aetool.columns.schema import infer
 from aetool.data import scaling
-from aetool.data.schema import infer
 from aetool.errors import ParamError
 from aetool.model import make_params
 from aetool.testing import table_rows
@@ -21,7 +22,7 @@ from tests.conftest import fresh
 def data():
     rows = table_rows(300)
     schema = infer(rows)
-    return scaling.table_spec(schema), scaling.table_features(schema, schema.encode(rows, "t"))
+    return layout.table_spec(schema), layout.table_features(schema, schema.encode(rows, "t"))
 
 
 def train(data, progress=None, **settings):

@@ -93,10 +93,8 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
             "different rows cost no more; lower -O latent, or use sparse or denoising", err=True,
         )  # fmt: skip
     for column in bundle.schema.columns if bundle.schema else ():
-        if column.others:
-            terminal.say(
-                f"note: {column.name} has more than 254 levels; the rest is `other`", err=True
-            )
+        if column.remark():
+            terminal.say(f"note: {column.name} has {column.remark()}", err=True)
     if bundle.schema:
         skipped = [f"{c.name} ({c.kind})" for c in bundle.schema.columns if not c.modelled]
         if skipped:

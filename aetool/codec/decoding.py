@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.bundle import Bundle
-from aetool.data import writers
-from aetool.data.schema import Column, Schema
+from aetool.columns.schema import Schema
 from aetool.errors import ArchiveError
 from aetool.model import Float
-
-MOST_PLACES = 12  # decimals that a true float is written with at most
 
 
 def decode(
@@ -33,12 +29,9 @@ def decode(
     if model.schema is None:
         return np.rint(records).astype(np.uint8)
     for place, column in enumerate(model.schema.modelled):
-        if column.kind == "number":
-            low, high = column.low, column.high
-            if ranges and column.name in ranges:
-                low, high = ranges[column.name]
-            # a decoder may overshoot; what was never in the file is never restored
-            records[:, place] = np.clip(on_grid(column, records[:, place]), low, high)
+        # a decoder may overshoot; what was never in the file is never restored
+        own = (ranges or {}).get(column.name)
+        records[:, place] = column.within(records[:, place], own)
     return records
 
 
@@ -58,33 +51,6 @@ def put_gaps(schema: Schema, records: Float, raw: bytes) -> None:
         bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=records.size)
         gaps = bits.astype(np.bool_).reshape(records.shape)
     for place, column in enumerate(schema.modelled):
-        filler = column.center if column.kind == "number" else 0.0
         values = records[:, place]
-        filled = np.where(np.isnan(values), filler, values)
+        filled = np.where(np.isnan(values), column.usual, values)
         records[:, place] = np.where(gaps[:, place], np.nan, filled)
-
-
-def on_grid(column: Column, numbers: Float) -> Float:
-    """Numbers rounded to the decimals their column is written with; true floats as they are."""
-    if column.decimals is None:
-        return numbers
-    unit = 10.0**column.decimals
-    return np.asarray(np.rint(numbers * unit) / unit)
-
-
-def values_of(column: Column, numbers: Float) -> writers.Restored:
-    """A restored column: categories as their text, numbers as they are."""
-    if column.kind != "category":
-        return numbers
-    # NaN, a gap, is the level behind the last
-    levels: list[str | None] = [*column.levels, None]
-    index = np.where(np.isnan(numbers), len(column.levels), numbers).astype(np.int64)
-    return [levels[i] for i in index.tolist()]
-
-
-def written_as(column: Column) -> dict[str, Any]:
-    """How text files write the column: true floats with the decimals their resolution needs."""
-    places = column.decimals
-    if places is None and column.kind == "number":
-        places = min(MOST_PLACES, max(0, math.ceil(-math.log10(column.resolution))))
-    return {"decimals": places, "token": column.token, "comma": column.dtype == "text,"}

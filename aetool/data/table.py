@@ -104,7 +104,7 @@ class Table:
 
     def take(self, rows: Int | slice) -> Table:
         """The records at `rows` of this batch."""
-        values = tuple(v.take(rows) if isinstance(v, Cells) else v[rows] for v in self.values)
+        values = tuple(taken(v, rows) for v in self.values)
         return Table(self.names, values, self.first_row, self.typed)
 
     def only(self, names: Sequence[str]) -> Table:
@@ -129,12 +129,27 @@ def concat(tables: Sequence[Table]) -> Table:
     names = tables[0].names
     if any(t.names != names for t in tables):
         raise DataError("the inputs have different columns; give tables with the same header")
-    values = tuple(_join([t.values[i] for t in tables]) for i in range(len(names)))
+    values = tuple(joined([t.values[i] for t in tables]) for i in range(len(names)))
     typed = frozenset[str]().union(*(t.typed for t in tables))
     return Table(names, values, tables[0].first_row, typed)
 
 
-def _join(parts: list[Values]) -> Values:
+def taken(values: Values, rows: Int | slice) -> Values:
+    """The values at `rows` of a column."""
+    return values.take(rows) if isinstance(values, Cells) else values[rows]
+
+
+def as_cells(values: Values) -> Cells:
+    """Any column as text cells; whole numbers without a point."""
+    if isinstance(values, Cells):
+        return values
+    if values.dtype.kind == "M":
+        return Cells.of([None if np.isnat(v) else str(v) for v in values])
+    return Cells.of([None if v != v else format(v, ".17g") for v in values.tolist()])
+
+
+def joined(parts: Sequence[Values]) -> Values:
+    """One column of several pieces; DataError where some are text and others are not."""
     cells = [p for p in parts if isinstance(p, Cells)]
     if not cells:
         return np.concatenate([p for p in parts if not isinstance(p, Cells)])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from aetool.data import dates
-from aetool.data.schema import Column, Schema
+from aetool.columns.schema import Schema
 from aetool.model import Float
 
 Scores = Callable[[Float], Float]  # (rows,) of what the graphs take, (rows, inputs)
 MOST, LEAST_SHARE = 3, 0.1
-REACH = 2.5  # deviations that tried numbers lie within
 TRIED = 16  # values of a column, to see which fits best beside the others
 
 
@@ -51,15 +48,10 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
         return surprise, best
     own = scores(X)
     for j, column in enumerate(columns):
-        if column.kind == "date":
+        if not column.predicted:
             continue
-        if column.kind == "number":
-            tried = column.unlay(np.linspace(-REACH, REACH, TRIED))
-            tried = np.clip(tried, column.low, column.high)
-        else:
-            tried = np.arange(min(TRIED, len(column.levels)), dtype=np.float64)
         lowest = np.full(len(X), np.inf)
-        for value in np.unique(tried):
+        for value in column.tried(TRIED):
             other = X.copy()
             other[:, j] = value
             found = scores(other)
@@ -87,13 +79,9 @@ def by_mending(
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
-    """(rows, columns): surprise of each number on its own, as a standard normal's, at most 32."""
-    out = np.zeros((len(X), len(schema.modelled)))
-    for i, column in enumerate(schema.modelled):
-        if column.kind == "number":
-            z = np.nan_to_num(column.lay(X[:, i]))
-            out[:, i] = np.minimum(0.5 * z**2 / math.log(2), 32.0)
-    return out
+    """(rows, columns): surprise of each value on its own."""
+    own = [column.own_surprise(X[:, i]) for i, column in enumerate(schema.modelled)]
+    return np.stack(own, axis=1)
 
 
 def explain(
@@ -101,31 +89,16 @@ def explain(
 ) -> list[list[tuple[str, str, str]]]:
     """(column, found, expected) for each named column of each record, as they would be written."""
     modelled = schema.modelled
-    return [
-        [
-            (modelled[j].name, show(modelled[j], X[i, j]), show(modelled[j], expected[i, j]))
-            for j in js
-        ]
-        for i, js in enumerate(named)
-    ]
-
-
-def show(column: Column, value: float) -> str:
-    """A value in user units as a person would write it."""
-    if math.isnan(value):
-        return "missing" if column.kind != "date" else "?"
-    if column.kind == "category":
-        i = int(value)
-        return column.levels[i] if i < len(column.levels) else "(not seen in training)"
-    if column.kind == "date":
-        fmt = column.format or "ymd|-|T|hms|0||0"
-        return dates.render(np.array([value]), fmt)[0]
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    places = column.decimals
-    if places is None:
-        places = max(0, math.ceil(-math.log10(column.resolution)))
-    return f"{value:.{places}f}" if abs(value) < 1e15 else f"{value:.6g}"
+    reasons = []
+    for row, places in enumerate(named):
+        said = []
+        for place in places:
+            column = modelled[place]
+            found = column.show(X[row, place])
+            wanted = column.show(expected[row, place])
+            said.append((column.name, found, wanted))
+        reasons.append(said)
+    return reasons
 
 
 def line(named: Sequence[tuple[str, str, str]]) -> str:
@@ -143,12 +116,17 @@ def picture_line(parts: Float, typical: Float, shape: tuple[int, int, int]) -> s
     total = float(excess.sum())
     if total <= 0:
         return "shared" if parts[-1] > typical[-1] else ""
-    dy, dx = max(1, -(-height // 8)), max(1, -(-width // 8))
-    rows, cols = -(-height // dy), -(-width // dx)
+    dy = max(1, -(-height // 8))
+    dx = max(1, -(-width // 8))
+    rows = -(-height // dy)
+    cols = -(-width // dx)
     padded = np.zeros((rows * dy, cols * dx))
     padded[:height, :width] = excess
-    cells = padded.reshape(rows, dy, cols, dx).sum(axis=(1, 3))
-    y, x = divmod(int(cells.argmax()), cols)
+    cells = padded.reshape(rows, dy, cols, dx)
+    cells = cells.sum(axis=(1, 3))
+    largest = int(cells.argmax())
+    y, x = divmod(largest, cols)
     share = 100 * float(cells[y, x]) / total
-    right, low = min(width, (x + 1) * dx) - 1, min(height, (y + 1) * dy) - 1
+    right = min(width, (x + 1) * dx) - 1
+    low = min(height, (y + 1) * dy) - 1
     return f"x {x * dx}-{right}, y {y * dy}-{low} ({share:.0f} % of the excess)"

@@ -37,8 +37,8 @@ class Likelihood(nn.Module):
 
     numeric: Tensor
     half_width: Tensor
-    spread: Tensor
-    shift: Tensor
+    deviation: Tensor
+    mean: Tensor
     curved: Tensor
     gate: Tensor
     gated: Tensor
@@ -75,8 +75,8 @@ class Likelihood(nn.Module):
 
         keep("numeric", spec.numeric, torch.int64)
         keep("half_width", spec.half, torch.float32)
-        keep("spread", spec.spread, torch.float32)
-        keep("shift", spec.shift, torch.float32)
+        keep("deviation", spec.deviation, torch.float32)
+        keep("mean", spec.mean, torch.float32)
         keep("curved", spec.curved, torch.float32)
         gate = np.where(spec.gate >= 0, spec.gate, spec.flags[0][0] if spec.flags else 0)
         keep("gate", gate, torch.int64)
@@ -164,7 +164,7 @@ class Likelihood(nn.Module):
     def _bits(self, z: Tensor, mean: Tensor) -> Tensor:
         half = self.half_width
         if self.spec.curved.any():
-            t = (z * self.spread + self.shift) * self.curved
+            t = (z * self.deviation + self.mean) * self.curved
             half = half / (0.5 * (t.exp() + (-t).exp()))  # no cosh: few runtimes have it on a GPU
         if self.bernoulli:
             p, q = ((PIXEL_MEAN + PIXEL_SPREAD * v) / 255 for v in (z, mean))

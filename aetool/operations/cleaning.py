@@ -14,10 +14,11 @@ import numpy as np
 
 from aetool.bundle import Bundle
 from aetool.codec import decoding
+from aetool.columns.column import Modelled
+from aetool.columns.layout import table_features
 from aetool.data import sources, writers
 from aetool.data.images import ImageSource
-from aetool.data.scaling import PIXEL_MEAN, table_features
-from aetool.data.schema import Column
+from aetool.data.scaling import PIXEL_MEAN
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
 from aetool.files import output
@@ -64,7 +65,7 @@ def denoise(
     else:
         schema = model.schema
         assert schema is not None
-        written = {c.name: decoding.written_as(c) for c in schema.columns}
+        written = {c.name: c.written() for c in schema.columns}
         with output(target, options.force) as file:
             writers.write_table(file, job.tables(), source.format, source.dtypes, written)
     return job.figures()
@@ -82,16 +83,12 @@ class _Job:
             clean = sources.open_source(options.clean, model.reading)
             check_kind(clean, model)
             self.clean = inputs_of(clean, model)
-        self.columns: tuple[Column, ...] = model.schema.modelled if model.schema else ()
-        self.restored = np.array([c.kind in ("number", "category") for c in self.columns], bool)
+        self.columns: tuple[Modelled, ...] = model.schema.modelled if model.schema else ()
+        self.restored = np.array([c.predicted for c in self.columns], bool)
         # what a gap holds at first is what models are trained with in place of what is blanked: the
         # mean of the laid-out values (gray 96), or the commonest level; and what it is measured by
-        self.blank = np.array([_mean(c) for c in self.columns])
-        # a level that is set is copied by a model which never saw a wrong one: better one that no
-        # row had, which moves nothing, as if blanked
-        unseen = [c.kind == "category" and not c.others for c in self.columns]
-        self.blank = np.where(unseen, [len(c.levels) for c in self.columns], self.blank)
-        self.naive = np.array([c.center if c.kind == "number" else 0.0 for c in self.columns])
+        self.blank = np.array([c.blank for c in self.columns])
+        self.naive = np.array([c.usual for c in self.columns])
         self.rounds: int | None = None
 
     def _round(self, x: Any) -> Any:
@@ -181,10 +178,10 @@ class _Job:
                 out[name] = own
                 continue
             column = self.columns[i]
-            found = decoding.values_of(column, decoding.on_grid(column, y[:, i]))
+            found = column.restored(column.rounded(y[:, i]))
             changed = ~((x[:, i] == y[:, i]) | (np.isnan(x[:, i]) & np.isnan(y[:, i])))
             if isinstance(own, list):
-                text = writers.text_of(found, decoding.written_as(column))
+                text = writers.text_of(found, column.written())
                 out[name] = [t if c else o for t, o, c in zip(text, own, changed, strict=True)]
             else:
                 out[name] = np.where(changed, np.asarray(found, np.float64), own)
@@ -240,14 +237,6 @@ class _Job:
             if self.before > 0 and self.after > 0:
                 out["psnr_gain_db"] = 10 * math.log10(self.before / self.after)
         return out
-
-
-def _mean(column: Column) -> float:
-    """The value that is laid out as 0; a category's commonest level."""
-    if column.kind != "number":
-        return 0.0
-    u = math.sinh(column.mean) if column.curved else column.mean
-    return column.center + column.spread * u
 
 
 def default_name(data: str) -> str:

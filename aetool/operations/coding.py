@@ -156,14 +156,14 @@ def write_records(
         write_pictures(target, found, force)
         return count
     schema = model.schema
-    modelled = [(i, c) for i, c in enumerate(schema.modelled) if c.kind in ("number", "category")]
+    modelled = [(i, c) for i, c in enumerate(schema.modelled) if c.predicted]
 
     def tables() -> Iterator[writers.Columns]:
         for own, x in batches():
-            yield own | {c.name: decoding.values_of(c, x[:, i]) for i, c in modelled}
+            yield own | {c.name: c.restored(x[:, i]) for i, c in modelled}
 
     kind = "parquet" if target.suffix == ".parquet" else "csv"
-    written = {c.name: decoding.written_as(c) for c in schema.columns}
+    written = {c.name: c.written() for c in schema.columns}
     with output(target, force) as file:
         writers.write_table(file, tables(), {**CSV, "format": kind}, {}, written)
     return count

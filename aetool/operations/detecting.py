@@ -12,12 +12,11 @@ import numpy as np
 
 from aetool import plugins
 from aetool.bundle import Bundle
+from aetool.columns.history import History, whole
 from aetool.csv.dialect import Reading
-from aetool.data.history import History, whole
 from aetool.data.images import ImageSource
-from aetool.data.schema import as_cells
 from aetool.data.sources import ROWS, TableSource, open_source
-from aetool.data.table import Cells, Table, concat
+from aetool.data.table import Cells, Table, as_cells, concat
 from aetool.detection import reasons
 from aetool.detection.calibration import KEPT, Calibration, discoveries
 from aetool.errors import DataError, ParamError

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from aetool.columns.schema import Schema
 from aetool.data import images
 from aetool.data.numbers import MISSING
-from aetool.data.schema import Schema
 from aetool.errors import ParamError
 from aetool.files import atomic
 from aetool.model import Float
@@ -75,20 +75,20 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
     """A PNG of one panel for each of the first columns: its value over a plane of codes.
 
     x: (side x side, columns) records, z: (side x side, 2) their codes, from the top down."""
-    shown = [(i, c) for i, c in enumerate(schema.modelled) if c.kind in ("number", "category")]
+    shown = [(i, c) for i, c in enumerate(schema.modelled) if c.predicted]
     shown = shown[:MOST_PANELS]
     figure, places = _figure(len(shown), 2.6)
     across, up = z[:side, 0], z[::side, 1]
     for place, (i, column) in zip(places, shown, strict=False):
         values = x[:, i].reshape(side, side)
-        if column.kind == "number":
+        if column.measured:
             dots = place.pcolormesh(across, up, values, cmap="viridis")
             figure.colorbar(dots, ax=place)
         else:
             place.pcolormesh(across, up, values % 10, cmap="tab10", vmin=0, vmax=9)
             found = sorted({int(v) for v in values.ravel() if v == v})
-            for k in (k for k in found[:4] if k < len(column.levels)):
-                place.scatter([], [], color=f"C{k % 10}", label=column.levels[k])
+            for k in found[:4]:
+                place.scatter([], [], color=f"C{k % 10}", label=column.show(k))
             place.legend(fontsize=6, loc="best")
         place.set_title(column.name, fontsize=9)
     for place in places[len(shown) :]:

@@ -14,10 +14,11 @@ import numpy as np
 from aetool import closed_form, gaussians, plugins, runtime
 from aetool import folds as content
 from aetool.bundle import READING, SAMPLING, Bundle
+from aetool.columns import layout
+from aetool.columns.history import whole
+from aetool.columns.schema import Schema, drop, infer
 from aetool.data import scaling
-from aetool.data.history import whole
 from aetool.data.images import ImageSource
-from aetool.data.schema import Schema, drop, infer
 from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
@@ -240,7 +241,7 @@ def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
             "the same records"
         )
     assert prepared.schema is not None
-    return prepared, scaling.table_features(
+    return prepared, layout.table_features(
         prepared.schema, prepared.schema.encode(table, source.name)
     )
 
@@ -286,7 +287,7 @@ def _with_context(source: TableSource, table: Table, options: FitOptions) -> Pre
     own = normal_rows(table, options.label, options.normal, source.name)
     schema = infer_schema(source, own, options)
     order = schema[options.order] if options.order in own.names else None
-    if options.order and (order is None or order.kind not in ("date", "number")):
+    if options.order and (order is None or not order.ordered):
         raise ParamError(f"--order {options.order}: {source.name} has no such date or number")
     if options.group and options.group not in own.names:
         raise ParamError(
@@ -300,14 +301,14 @@ def _with_context(source: TableSource, table: Table, options: FitOptions) -> Pre
         kept = np.random.default_rng(options.seed).choice(len(chosen), RESERVOIR, replace=False)
         chosen = chosen[np.sort(kept)]
     X = X[chosen]
-    features = scaling.table_features(schema, X)
-    return Prepared(scaling.table_spec(schema), features, X, schema, len(table))
+    features = layout.table_features(schema, X)
+    return Prepared(layout.table_spec(schema), features, X, schema, len(table))
 
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
     """A table's rows as features."""
     X = schema.encode(table, name)
-    return Prepared(scaling.table_spec(schema), scaling.table_features(schema, X), X, schema, total)
+    return Prepared(layout.table_spec(schema), layout.table_features(schema, X), X, schema, total)
 
 
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
@@ -319,7 +320,7 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
     dropped = set(options.drop) | (known - set(options.keep) if options.keep else set())
     schema = infer(table, options.types, source.dtypes, source.decimal)
     schema = drop(schema, sorted(dropped))
-    if not any(c.kind in ("number", "category") for c in schema.columns):
+    if not any(c.predicted for c in schema.columns):
         kinds = ", ".join(f"{c.name}: {c.kind}" for c in schema.columns[:8])
         raise DataError(
             f"{source.name}: no column that a model can score ({kinds}); "

@@ -30,7 +30,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
     except OSError as error:
         raise DataError(f"{target}: cannot make the folder: {error.strerror or error}") from None
     columns = [
-        {"name": c.name, "kind": c.kind, "levels": list(c.levels)}
+        {"name": c.name, "kind": c.kind, "levels": list(c.words)}
         for c in (model.schema.modelled if model.schema else ())
     ]
     schema = model.schema
@@ -106,10 +106,7 @@ def _random_inputs(model: Bundle) -> Any:
         return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)
     columns = []
     for c in model.schema.modelled:
-        if c.kind == "category":
-            x = rng.integers(0, len(c.levels) + 1, VERIFY_ROWS).astype(np.float64)
-        else:
-            x = rng.uniform(c.low, c.high or 1.0, VERIFY_ROWS)
+        x = c.random(VERIFY_ROWS, rng)
         columns.append(np.where(rng.random(VERIFY_ROWS) < 0.05, np.nan, x))
     return np.tile(np.stack(columns, axis=1), (1, model.schema.context + 1))
 
@@ -148,14 +145,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "coders": archive.sizes(),
             }
     model = bundles.load(path)
-    columns = []
-    for c in model.schema.columns if model.schema else ():
-        entry: dict[str, Any] = {"name": c.name, "kind": c.kind, "gaps": c.gaps}
-        if c.kind == "number":
-            entry |= {"low": c.low, "high": c.high, "resolution": c.resolution}
-        elif c.kind == "category":
-            entry |= {"levels": len(c.levels) + c.others}
-        columns.append(entry)
+    columns = [c.facts() for c in model.schema.columns] if model.schema else []
     return {
         "file": os.fspath(path),
         "model": model.plugin,
@@ -208,7 +198,7 @@ def feature_names(model: Bundle) -> list[str]:
     for feature, column in spec.flags:
         names[feature] = f"{columns[column].name} missing"
     for column, start, width in spec.categories:
-        levels = [*columns[column].levels, "other", "missing"]
+        levels = [*columns[column].words, "other", "missing"]
         for k in range(width):
             names[start + k] = f"{columns[column].name}={levels[min(k, len(levels) - 1)]}"
     return names

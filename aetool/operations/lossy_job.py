@@ -154,10 +154,10 @@ class LossyJob:
                 low = np.fmin(low, np.fmin.reduce(finite, axis=0))
                 high = np.fmax(high, np.fmax.reduce(finite, axis=0))
         for i, column in enumerate(self.modelled):
-            if column.kind == "number":
-                seen = np.isfinite(low[i])
-                ends = (low[i], high[i]) if seen else (column.low, column.high)
-                self.ranges[column.name] = [float(v) for v in ends]
+            if column.measured and np.isfinite(low[i]):
+                self.ranges[column.name] = [float(low[i]), float(high[i])]
+            elif column.measured:
+                self.ranges[column.name] = list(column.span)
         try:
             table, _ = self.source.sample(SAMPLE, 0)
         except DataError:  # no records: an empty archive of the right columns
@@ -211,7 +211,7 @@ class LossyJob:
         """Sets of categories to store as they are: those the model does not carry, and all."""
         wrong, every = set(), set()
         for i, column in enumerate(self.modelled):
-            if column.kind == "category":
+            if column.predicted and not column.measured:
                 every.add(column.name)
                 if _differ(sample[:, i], decoded[:, i]).mean() > MOST_WRONG:
                     wrong.add(column.name)
@@ -219,7 +219,7 @@ class LossyJob:
 
     def _floor(self) -> float:
         """The squared error, in standardised units, below which finer is of no use by default."""
-        numbers = sum(c.kind == "number" for c in self.modelled) if self.modelled else 0
+        numbers = sum(c.measured for c in self.modelled)
         pixels = 0 if self.model.schema else len(self.model.spec.columns)
         return FAITHFUL**2 * (numbers + pixels)
 
@@ -239,11 +239,8 @@ class LossyJob:
             return np.asarray((d.astype(np.float64) ** 2).sum(axis=1))
         total = np.zeros(len(a))
         for i, column in enumerate(self.modelled):
-            if column.kind == "number":
-                d = np.nan_to_num(column.lay(a[:, i]) - column.lay(b[:, i]))
-                total += d**2
-            elif column.kind == "category" and column.name not in self.not_carried:
-                total += _differ(a[:, i], b[:, i])
+            if column.predicted and column.name not in self.not_carried:
+                total += column.distance(a[:, i], b[:, i])
         return total
 
     def _measure(self, found: _Errors, x: Any, decoded: Any) -> None:
@@ -255,7 +252,7 @@ class LossyJob:
             found.largest = max(found.largest, float(np.abs(d).max(initial=0.0)))
             found.compared = found.compared + d.size
             return
-        number = np.array([c.kind == "number" for c in self.modelled])
+        number = np.array([c.measured for c in self.modelled])
         both = np.isfinite(x) & np.isfinite(decoded) & number
         d = np.where(both, np.where(both, x, 0.0) - np.where(both, decoded, 0.0), 0.0)
         same = (x == decoded) | (np.isnan(x) & np.isnan(decoded))
@@ -276,11 +273,11 @@ class LossyJob:
             return facts | ({"psnr_db": round(float(psnr), 3)} if psnr is not None else {})
         columns, errors = {}, []
         for i, column in enumerate(self.modelled):
-            if column.kind == "date" or column.name in self.not_carried or not found.rows:
+            if not column.predicted or column.name in self.not_carried or not found.rows:
                 continue
             entry: dict[str, float] = {"wrong": float(found.wrong[i]) / found.rows}
             errors.append(entry["wrong"])
-            if column.kind == "number":
+            if column.measured:
                 rmse = float(found.square[i] / max(found.compared[i], 1)) ** 0.5
                 if not np.isfinite(rmse):
                     raise DataError(
@@ -310,7 +307,7 @@ class LossyJob:
                 writer.add(block.rows, block.content, block.payload)
                 hints = block.hints
         for i, column in enumerate(self.modelled):
-            if column.kind == "number" and found.rows:
+            if column.measured and found.rows:
                 self.squares[column.name] = float(found.square[i])
                 self.compared[column.name] = int(found.compared[i])
         sizes = self.content.sizes.of
@@ -344,7 +341,7 @@ class LossyJob:
         effort = self.options.effort
         if isinstance(self.source, ImageSource):
             return LossyPictures(format, quantiser, bool(self.source.names), effort)
-        carried = {c.name for c in self.modelled if c.kind != "date"} - self.not_carried
+        carried = {c.name for c in self.modelled if c.predicted} - self.not_carried
         columns = stored_as(self.source.head(1), carried)
         dtypes = self.source.dtypes
         return LossyTable(format, quantiser, columns, dtypes, self.ranges, effort)

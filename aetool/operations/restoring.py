@@ -104,10 +104,11 @@ def decode(codes: Any, model: Bundle, device: str = "auto") -> Any:
     columns: writers.Columns = {}
     dtypes = {}
     for i, column in enumerate(model.schema.modelled):
-        columns[column.name] = decoding.values_of(column, x[:, i])
-        if column.kind == "date":
+        if not column.predicted:
             columns[column.name] = [None] * len(x)
-        if column.dtype and column.kind != "date" and "," not in column.dtype[:5]:
+            continue
+        columns[column.name] = column.restored(x[:, i])
+        if column.dtype:
             dtypes[column.name] = column.dtype
     return writers.frame_of([columns], dtypes, {})
 

@@ -249,7 +249,7 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
     for place, column in enumerate(job.modelled):
         if column.name in job.squares and column.name in names:
             mean_square = job.squares[column.name] / max(1, job.compared[column.name])
-            bound = lossy.bound_of_error(x[:, place], mean_square, column.decimals)
+            bound = lossy.bound_of_error(x[:, place], mean_square, column.places)
             if bound:
                 bounds[column.name] = bound
     return bounds

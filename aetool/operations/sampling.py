@@ -15,7 +15,8 @@ import numpy as np
 from aetool import runtime
 from aetool.bundle import Bundle
 from aetool.codec import decoding
-from aetool.data import dates, sources, writers
+from aetool.columns.column import Modelled
+from aetool.data import sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.errors import BundleError, ParamError
 from aetool.files import atomic, output
@@ -131,10 +132,7 @@ class Sampler:
             self._tail = runtime.Session(data, where, "cpu", runtime.TABLE_BATCH)
         x = self._tail(values.astype(np.float32))["x_hat"]
         for i, column in enumerate(schema.modelled):
-            if column.kind == "number":
-                x[:, i] = np.clip(decoding.on_grid(column, x[:, i]), column.low, column.high)
-            elif column.kind == "date":
-                x[:, i] = self.rng.uniform(column.low, column.high, len(x))
+            x[:, i] = column.drawn(x[:, i], self.rng)
         return x
 
     def _nothing(self, count: int) -> Any:
@@ -144,8 +142,7 @@ class Sampler:
             return np.zeros((count, *(self.spec.shape or ())), np.uint8)
         x = np.zeros((count, len(self.spec.columns)))
         for i, column in enumerate(schema.modelled):
-            if column.kind == "date":
-                x[:, i] = self.rng.uniform(column.low, column.high, count)
+            x[:, i] = column.begun(count, self.rng)
         return x
 
     def _settled(self, x: Any, keep: Any) -> Any:
@@ -154,9 +151,7 @@ class Sampler:
         settles, and what it settles at is the draw. keep: (rows, columns), what x keeps."""
         noise, session = self._noise(len(x)), self.model.session("score.onnx", self.device)
         schema = self.model.schema
-        given = [
-            schema is not None and c.kind == "date" for c in (schema.modelled if schema else ())
-        ]
+        given = [not c.predicted for c in (schema.modelled if schema else ())]
         hold = np.zeros((len(x), len(self.spec.columns)), np.bool_) if keep is None else keep
         hold = hold | np.array(given or [False])
         hold = hold.reshape(x.shape)
@@ -215,9 +210,7 @@ def sample(model: Bundle, options: SampleOptions | None = None) -> Any:
     found = list(_batches(model, options or SampleOptions()))
     if model.schema is None:
         return np.concatenate([x for _, x in found])
-    dtypes = {
-        c.name: c.dtype for c in model.schema.modelled if c.dtype and not c.dtype.startswith("text")
-    }
+    dtypes = {c.name: c.dtype for c in model.schema.modelled if c.dtype}
     return writers.frame_of([columns for columns, _ in found], dtypes, {})
 
 
@@ -247,7 +240,7 @@ def write_samples(
             count += len(x)
             yield columns
 
-    written = {c.name: decoding.written_as(c) for c in model.schema.columns}
+    written = {c.name: c.written() for c in model.schema.columns}
     kind = "parquet" if target.suffix == ".parquet" else "csv"
     with output(target, options.force) as file:
         writers.write_table(file, tables(), {**coding.CSV, "format": kind}, {}, written)
@@ -302,7 +295,7 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
             if model.schema is None or table is None:
                 yield {"like": given}, x
                 continue
-            modelled = {c.name for c in model.schema.modelled if c.kind != "date"}
+            modelled = {c.name for c in model.schema.modelled if c.predicted}
             own = {
                 n: _repeated(coding.cells(table, n, source.name), each)
                 for n in table.names
@@ -329,14 +322,6 @@ def _columns(
     for column in model.schema.columns:
         if column.name in own:
             out[column.name] = own[column.name]
-        elif column.kind == "date" and not beside:
-            out[column.name] = _moments(x[:, place[column.name]], column.format)
-        elif column.kind in ("number", "category"):
-            out[column.name] = decoding.values_of(column, x[:, place[column.name]])
+        elif isinstance(column, Modelled) and (column.predicted or not beside):
+            out[column.name] = column.restored(x[:, place[column.name]])
     return out
-
-
-def _moments(seconds: Float, form: str | None) -> writers.Restored:
-    if form is None:
-        return (seconds * 1e6).astype("datetime64[us]")
-    return list(dates.render(seconds, form))

@@ -17,7 +17,7 @@ from aetool.closed_form import (
     open_graph,
     where_present,
 )
-from aetool.data.schema import Schema
+from aetool.columns.schema import Schema
 from aetool.detection.calibration import tail_scale
 from aetool.errors import DataError
 from aetool.graphs import Graph, sum_by_column, weighed_sum

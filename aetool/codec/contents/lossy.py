@@ -196,7 +196,7 @@ class LossyTable(Lossy):
         out: writers.Columns = {}
         for name, stored in self.columns:
             if stored == "model":
-                values = decoding.values_of(modelled[place[name]], records[:, place[name]])
+                values = modelled[place[name]].restored(records[:, place[name]])
             else:
                 values = restored(next(exact))
             if wanted is None or name in wanted:
@@ -209,7 +209,8 @@ class LossyTable(Lossy):
     def nothing(self, archive: Archive) -> writers.Columns:
         """No records of the right columns."""
         schema = archive.model.schema
-        words = {c.name for c in schema.modelled if c.kind == "category"} if schema else set()
+        modelled = schema.modelled if schema else ()
+        words = {c.name for c in modelled if not c.measured}
         out: writers.Columns = {}
         for name, stored in self.columns:
             carried = "cells" if name in words else "floats"
@@ -225,7 +226,7 @@ class LossyTable(Lossy):
         wanted: Sequence[str] | None = None,
     ) -> None:
         schema = archive.model.schema
-        written = {c.name: decoding.written_as(c) for c in schema.columns} if schema else {}
+        written = {c.name: c.written() for c in schema.columns} if schema else {}
         batches = at_least_one(archive.pieces(first, last), self.nothing(archive))
         if wanted is not None:
             self.places(archive, wanted)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.data.schema import Schema, as_cells
-from aetool.data.table import Table
+from aetool.columns.schema import Schema
+from aetool.data.table import Table, as_cells
 from aetool.errors import DataError
 from aetool.model import Float
 

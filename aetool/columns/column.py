@@ -1,0 +1,221 @@
+"""What every kind of column can do: the interface of the kinds in this room."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from aetool.columns.scale import Scale
+from aetool.data.table import Values
+from aetool.data.writers import Restored
+from aetool.model import Float
+
+if TYPE_CHECKING:
+    from aetool.columns.summary import Summary
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column(ABC):
+    """A column of a table, as it was understood.
+
+    dtype: the name of the source's own type, or None for text.
+    modelled: models see the column. predicted: they say what to expect of it; otherwise it is
+    context. measured: the difference of two values is a size. ordered: rows can be sorted by it.
+    """
+
+    name: str
+    dtype: str | None = None
+
+    # what a kind is and can do; nobody asks for its name
+    kind: ClassVar[str]
+    modelled: ClassVar[bool] = False
+    predicted: ClassVar[bool] = False
+    measured: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        """The column of this kind that the summary speaks for, or None if it is none.
+
+        asked: the user says that it is one; DataError where it cannot be.
+        """
+
+    def remark(self) -> str:
+        """What the user should know of how it was read; empty if nothing."""
+        return ""
+
+    def facts(self) -> Json:
+        """What `info` tells of the column."""
+        return {"name": self.name, "kind": self.kind}
+
+    def written(self) -> Json:
+        """How text files write its values, see `data.writers.text_of`."""
+        return {"decimals": None, "token": "", "comma": False}
+
+    def to_json(self) -> Json:
+        """A JSON-able form, of which `kinds.from_json` makes an equal column: its kind, its name,
+        and whatever differs from the defaults."""
+        out: Json = {"kind": self.kind}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            # most columns are plain: what is not said is as usual
+            if value == field.default:
+                continue
+            out[field.name] = dataclasses.asdict(value) if isinstance(value, Scale) else value
+        return out
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The column that to_json wrote, checked; ValueError or TypeError if it is not one."""
+        # JSON has no tuples
+        fields: Json = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        column = cls(**fields)
+        column.check()
+        return column
+
+    def check(self) -> None:
+        """ValueError for a column that no summary could have led to."""
+        self._refuse_unless(isinstance(self.name, str) and isinstance(self.dtype, str | None))
+
+    def _refuse_unless(self, sane: bool) -> None:
+        if not sane:
+            raise ValueError(f"column {self.name!r} is not valid")
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a column is laid out as for models, beside the features of others.
+
+    scale: it has a standardised number. flagged: a feature is 1 where its value is missing.
+    cycles: periods, in its units, of which it has sine and cosine. levels, width: it has a one-hot
+    block of so many levels, of this width: levels, another, and missing if training saw gaps.
+    """
+
+    scale: Scale | None = None
+    flagged: bool = False
+    cycles: tuple[float, ...] = ()
+    levels: int = 0
+    width: int = 0
+
+
+@dataclass(frozen=True)
+class Modelled(Column):
+    """A column that models see. gaps: missing values were seen; token: how they are written.
+
+    In the inputs of graphs its values are float64, in user units; NaN is a missing one.
+    """
+
+    gaps: bool = False
+    token: str = ""
+
+    modelled: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def features(self) -> Features:
+        """What it is laid out as."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of a one-hot block, of `features.levels` levels."""
+        return ()
+
+    @property
+    @abstractmethod
+    def usual(self) -> float:
+        """What stands in the place of a value that is not known: the median, the commonest."""
+
+    @property
+    @abstractmethod
+    def blank(self) -> float:
+        """The value that tells a model nothing."""
+
+    @property
+    def places(self) -> int | None:
+        """The decimals that its numbers are written with; None for true floats and for words."""
+        return None
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The lowest and the highest finite value seen."""
+        return 0.0, 0.0
+
+    @abstractmethod
+    def parse(self, values: Values) -> Float:
+        """Values of a source in user units, (n,); NaN where missing. OddCellError for a value that
+        is not of this kind."""
+
+    @abstractmethod
+    def show(self, value: float) -> str:
+        """A value in user units as a person would write it."""
+
+    @abstractmethod
+    def restored(self, values: Float) -> Restored:
+        """Values in user units, (n,), as the source held them."""
+
+    def drawn(self, values: Float, rng: np.random.Generator) -> Float:
+        """Values that a model has drawn, made such as the column has."""
+        return self.within(values)
+
+    @abstractmethod
+    def random(self, count: int, rng: np.random.Generator) -> Float:
+        """Any values that the column may hold, (count,), to try graphs with."""
+
+    def tried(self, most: int) -> Float:
+        """At most this many values, of which one should fit the rest of a record; none for what is
+        context."""
+        return np.zeros(0)
+
+    def begun(self, count: int, rng: np.random.Generator) -> Float:
+        """Values, (count,), that records begin with which are to be drawn."""
+        return np.zeros(count)
+
+    def rounded(self, values: Float) -> Float:
+        """Values as finely as the column writes them."""
+        return values
+
+    def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
+        """Values that a decoder gives, made such as the column has: of `ends`, the lowest and the
+        highest, or those seen in training."""
+        return values
+
+    def own_surprise(self, values: Float) -> Float:
+        """(n,) bits: how rare values are by themselves, where that is known."""
+        return np.zeros(len(values))
+
+    def distance(self, values: Float, others: Float) -> Float:
+        """(n,): the squared difference of values, in standard deviations; 1 where what has no sizes
+        differs."""
+        same = (values == others) | (np.isnan(values) & np.isnan(others))
+        return np.asarray(~same, dtype=np.float64)
+
+    def facts(self) -> Json:
+        return {**super().facts(), "gaps": self.gaps}
+
+    def written(self) -> Json:
+        return {**super().written(), "token": self.token}
+
+    def check(self) -> None:
+        super().check()
+        self._refuse_unless(isinstance(self.gaps, bool) and isinstance(self.token, str))
+
+
+class OddCellError(Exception):
+    """A cell that is not of its column's kind. row: from 0, in the piece; text: what it holds."""
+
+    def __init__(self, row: int, text: str) -> None:
+        super().__init__(text)
+        self.row, self.text = row, text
+
+
+def finite(*values: object) -> bool:
+    """Whether all of these, read from a file, are finite numbers."""
+    return all(type(v) in (int, float) and np.isfinite(v) for v in values)  # type: ignore[call-overload]

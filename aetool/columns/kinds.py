@@ -1,0 +1,45 @@
+"""The kinds of columns there are: a new one is a class in a file of its own, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aetool.columns.category import Category
+from aetool.columns.column import Column
+from aetool.columns.date import Date
+from aetool.columns.identifier import Identifier
+from aetool.columns.number import Number
+from aetool.columns.skip import Skip
+from aetool.columns.summary import Summary
+from aetool.columns.text import Text
+from aetool.errors import ParamError
+
+# in the order in which they are asked what a column is; text is whatever is left
+KINDS: dict[str, type[Column]] = {
+    kind.kind: kind for kind in (Identifier, Number, Date, Category, Text, Skip)
+}
+
+
+def decide(summary: Summary, kind: str | None = None) -> Column:
+    """The column that a summary speaks for, of this kind if the user names one.
+
+    ParamError for a kind that is unknown, DataError for one that the column cannot be.
+    """
+    if kind is not None and kind not in KINDS:
+        raise ParamError(f"--type {summary.name}={kind}: must be one of {', '.join(KINDS)}")
+    asked = kind is not None
+    for candidate in [KINDS[kind]] if kind is not None else KINDS.values():
+        column = candidate.infer(summary, asked)
+        if column is not None:
+            return column
+    return Text(summary.name, summary.dtype)
+
+
+def from_json(data: Mapping[str, Any]) -> Column:
+    """The column that Column.to_json wrote; ValueError, TypeError or KeyError if it is not one."""
+    fields = dict(data)
+    kind = fields.pop("kind")
+    if kind not in KINDS:
+        raise ValueError(f"a column of the unknown kind {kind!r}")
+    return KINDS[kind].from_json(fields)

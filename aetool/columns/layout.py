@@ -1,0 +1,174 @@
+"""Where the features of a table lie, and the Spec that tells models of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aetool.columns.column import Modelled
+from aetool.columns.schema import Schema
+from aetool.columns.sections import (
+    Block,
+    Features,
+    GapFlags,
+    OneHot,
+    Section,
+    Standardised,
+    Waves,
+    concatenated,
+)
+from aetool.model import Float, Spec
+
+if TYPE_CHECKING:
+    from aetool.graphs import Graph
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The features of a row, in this order: numbers, flags of gaps, cycles of dates, one-hot
+    blocks. names: of the columns."""
+
+    names: tuple[str, ...]
+    numbers: Standardised
+    flags: GapFlags
+    waves: Waves
+    levels: OneHot
+
+    @classmethod
+    def of(cls, columns: Sequence[Modelled]) -> Layout:
+        """The layout of columns that models see."""
+        features = [column.features for column in columns]
+        placed = list(enumerate(features))
+        scaled = [(i, f.scale) for i, f in placed if f.scale is not None]
+        return cls(
+            tuple(column.name for column in columns),
+            Standardised(tuple(i for i, _ in scaled), tuple(scale for _, scale in scaled)),
+            GapFlags(tuple(i for i, f in placed if f.flagged)),
+            Waves(tuple((i, period) for i, f in placed for period in f.cycles)),
+            OneHot(tuple(Block(i, f.levels, f.width) for i, f in placed if f.width)),
+        )
+
+    @property
+    def sections(self) -> list[tuple[int, Section]]:
+        """(first feature, section) of each that is there."""
+        out: list[tuple[int, Section]] = []
+        first = 0
+        for section in (self.numbers, self.flags, self.waves, self.levels):
+            if section.width:
+                out.append((first, section))
+            first += section.width
+        return out
+
+    @property
+    def width(self) -> int:
+        """Features of a row."""
+        return self.numbers.width + self.flags.width + self.waves.width + self.levels.width
+
+    @property
+    def told(self) -> list[int]:
+        """Which features of a row before are told to models: all but cycles of dates."""
+        before = self.numbers.width + self.flags.width
+        after = before + self.waves.width
+        return [*range(before), *range(after, self.width)]
+
+    def lay(self, records: Float) -> Features:
+        """(rows, columns) in user units to (rows, width) float32."""
+        out = np.zeros((len(records), self.width), dtype=np.float32)
+        for first, section in self.sections:
+            section.lay(records, out[:, first : first + section.width])
+        return out
+
+    def write(self, g: Graph, x: str) -> str:
+        """lay as nodes of a graph, x: (B, columns) float64."""
+        return concatenated(
+            g, [part for _, section in self.sections for part in section.write(g, x)]
+        )
+
+    def spec(self, context: int) -> Spec:
+        """What models are told of it, where they are given this many rows before each."""
+        # in the order of `sections`
+        first_flag = self.numbers.width
+        first_level = first_flag + self.flags.width + self.waves.width
+        flags = tuple((first_flag + j, place) for j, place in enumerate(self.flags.places))
+        flag_of = {place: feature for feature, place in flags}
+        categories = []
+        for block in self.levels.blocks:
+            categories.append((block.place, first_level, block.width))
+            first_level += block.width
+        scales = self.numbers.scales
+        given = context * len(self.told)
+        return Spec(
+            columns=self.names,
+            features=self.width + given,
+            numeric=np.arange(self.numbers.width),
+            owner=np.array(self.numbers.places, dtype=np.int64),
+            half=np.array([scale.half for scale in scales]),
+            deviation=np.array([scale.deviation for scale in scales]),
+            mean=np.array([scale.mean for scale in scales]),
+            curved=self.numbers.curved,
+            gate=np.array([flag_of.get(i, -1) for i in self.numbers.places], dtype=np.int64),
+            flags=flags,
+            categories=tuple(categories),
+            given=given,
+        )
+
+
+def table_spec(schema: Schema) -> Spec:
+    """The layout of a table's features, as models are told it."""
+    return Layout.of(schema.modelled).spec(schema.context)
+
+
+def table_features(schema: Schema, records: Float) -> Features:
+    """(rows, inputs) in user units to (rows, features) float32."""
+    layout = Layout.of(schema.modelled)
+    columns = len(layout.names)
+    own = layout.lay(records[:, :columns])
+    if not schema.context:
+        return own
+    before = [
+        layout.lay(records[:, i : i + columns]) for i in range(columns, records.shape[1], columns)
+    ]
+    return np.concatenate([own, *(row[:, layout.told] for row in before)], axis=1)
+
+
+def prepare_table(g: Graph, schema: Schema, x: str) -> str:
+    """table_features as nodes of a graph: (B, inputs) float64 to (B, features) float32."""
+    layout = Layout.of(schema.modelled)
+    if not schema.context:
+        return layout.write(g, x)
+    columns = len(layout.names)
+    parts = []
+    for first in range(0, schema.inputs, columns):
+        row = g.take(x, list(range(first, first + columns)))
+        features = layout.write(g, row)
+        # of the rows before not all is told
+        parts.append(g.take(features, layout.told) if first else features)
+    return concatenated(g, parts)
+
+
+def restore_table(g: Graph, schema: Schema, expected: str) -> str:
+    """Expected features (means; logits for flags and one-hot blocks) to (B, columns) user units.
+
+    Categories come back as the likeliest listed level, a value more likely missing than not as NaN,
+    and so does what is context, such as dates, which models never predict.
+    """
+    layout = Layout.of(schema.modelled)
+    spec = layout.spec(schema.context)
+    parts: list[str] = []
+    order: list[int] = []
+    if layout.numbers.width:
+        parts.append(layout.numbers.restore(g, expected, spec))
+        order += layout.numbers.places
+    first_level = layout.width - layout.levels.width
+    parts += layout.levels.restore(g, expected, first_level)
+    order += [block.place for block in layout.levels.blocks]
+    context = [i for i in range(len(layout.names)) if i not in order]
+    if context:
+        # as many rows as the batch has
+        zero = g.op("Mul", g.take(expected, [0] * len(context)), g.const(0.0))
+        parts.append(g.op("Add", g.double(zero), g.exact(np.nan)))
+        order += context
+    return g.take(concatenated(g, parts), np.argsort(order))

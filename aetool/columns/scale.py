@@ -1,0 +1,76 @@
+"""Numbers in user units to standardised ones, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.model import Float
+
+CLIP = 12.0  # standardised values beyond this say nothing more
+HEAVY = 10.0  # robust deviations that one value in a thousand may reach before asinh is used
+FINENESS = 2.0**-10  # resolution of true floats, as a part of the robust range
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The map of a column's numbers x to z = (t - mean) / deviation.
+
+    t is u = (x - center) / unit, or asinh(u) where the column is `curved`: heavy-tailed. center and
+    unit are the median and a robust scale in user units; mean and deviation are those of t.
+    resolution: the least difference between two values that counts, in user units.
+    """
+
+    center: float = 0.0
+    unit: float = 1.0
+    curved: bool = False
+    mean: float = 0.0
+    deviation: float = 1.0
+    resolution: float = 1.0
+
+    @classmethod
+    def of(cls, known: Float, quantum: float) -> Scale:
+        """The scale of finite numbers, (n,), n > 0. quantum: the least difference that their
+        decimals can write; 0 for true floats."""
+        quantiles = np.quantile(known, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1))
+        lowest, first, lower, center, upper, last, highest = (float(v) for v in quantiles)
+        span = (last - first) or (highest - lowest)
+        resolution = max(quantum, span * FINENESS) or max(abs(center), 1.0) * FINENESS
+        # of a normal distribution the quartiles lie 1.349 deviations apart
+        unit = max((upper - lower) / 1.349, resolution)
+        units = (known - center) / unit
+        curved = float(np.quantile(np.abs(units), 0.999)) > HEAVY
+        if curved:
+            units = np.arcsinh(units)
+        # a column of one value has no deviation: half a bucket is the least
+        deviation = max(float(units.std()), 0.5 * resolution / unit)
+        return cls(center, unit, curved, float(units.mean()), deviation, resolution)
+
+    @property
+    def half(self) -> float:
+        """Half the width of a bucket of equal numbers, standardised, where u is 0."""
+        return 0.5 * self.resolution / (self.unit * self.deviation)
+
+    def standardised(self, numbers: Float) -> Float:
+        """User units to z, clipped to +-CLIP; NaN stays NaN."""
+        units = (numbers - self.center) / self.unit
+        if self.curved:
+            units = np.arcsinh(units)
+        return np.clip((units - self.mean) / self.deviation, -CLIP, CLIP)
+
+    def restored(self, standard: Float) -> Float:
+        """The user units that are standardised to z."""
+        units = standard * self.deviation + self.mean
+        if self.curved:
+            units = np.sinh(units)
+        return np.asarray(self.center + self.unit * units)
+
+    def check(self) -> None:
+        """ValueError for what could not have come from `of`."""
+        stored = (self.center, self.unit, self.mean, self.deviation, self.resolution)
+        finite = all(type(v) in (int, float) and np.isfinite(v) for v in stored)
+        if not finite or min(self.unit, self.deviation, self.resolution) <= 0:
+            raise ValueError("a scale that is not finite")
+        if not isinstance(self.curved, bool):
+            raise ValueError("a scale that is neither curved nor straight")

@@ -1,0 +1,144 @@
+"""What a table's columns are: inferred once, stored with the model, checked ever after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aetool.columns import kinds
+from aetool.columns.column import Column, Modelled, OddCellError
+from aetool.columns.skip import Skip
+from aetool.columns.summary import Summary
+from aetool.data.table import Table
+from aetool.errors import DataError, ParamError
+from aetool.model import Float
+
+MOST_CONTEXT = 256  # rows
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table, in file order.
+
+    context: how many rows before a row, of the same value of the column `group`, in the order of
+    the column `order`, models are given beside it.
+    """
+
+    columns: tuple[Column, ...]
+    rows: int = 0
+    context: int = 0
+    group: str = ""
+    order: str = ""
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers of a row the graphs take: its own, then those of the rows before."""
+        return len(self.modelled) * (self.context + 1)
+
+    @property
+    def modelled(self) -> tuple[Modelled, ...]:
+        """The columns models see, in the order of the input of every graph."""
+        return tuple(c for c in self.columns if isinstance(c, Modelled))
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form, of which from_json makes an equal Schema."""
+        columns = [column.to_json() for column in self.columns]
+        before = {"context": self.context, "group": self.group, "order": self.order}
+        return {"rows": self.rows, "columns": columns, **(before if self.context else {})}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Schema:
+        """The Schema that to_json wrote; ValueError, TypeError or KeyError if it is not one."""
+        # a stored schema may come from anywhere: everything is checked before it is used
+        columns = [kinds.from_json(item) for item in data["columns"]]
+        names = [c.name for c in columns]
+        if len(set(names)) != len(names):
+            raise ValueError("duplicate column names")
+        context = int(data.get("context", 0))
+        if not 0 <= context <= MOST_CONTEXT:
+            raise ValueError(f"a context of {context} rows")
+        group, order = str(data.get("group", "")), str(data.get("order", ""))
+        if order and order not in [c.name for c in columns if c.modelled]:
+            raise ValueError("the column that rows are ordered by is not modelled")
+        return cls(tuple(columns), int(data["rows"]), context, group, order)
+
+    def encode(self, table: Table, name: str) -> Float:
+        """The modelled columns as (rows, columns) float64: numbers in user units, categories as
+        index into levels (len(levels): another), dates as epoch seconds, NaN = missing.
+
+        Columns are matched by name. DataError names a missing column, or the row and value that
+        is not of its column's kind.
+        """
+        missing = [c.name for c in self.modelled if c.name not in table.names]
+        if missing:
+            extra = [n for n in table.names if n not in {c.name for c in self.columns}]
+            hint = f" (it has instead: {', '.join(extra[:5])})" if extra else ""
+            raise DataError(
+                f"{name}: column '{missing[0]}' is missing{hint}; the model was fitted with it. "
+                f"Add it, or fit again with --drop {missing[0]}"
+            )
+        out = np.empty((len(table), len(self.modelled)))
+        for i, column in enumerate(self.modelled):
+            try:
+                out[:, i] = column.parse(table[column.name])
+            except OddCellError as bad:
+                raise DataError(
+                    f"{name}: row {table.first_row + bad.row + 1}, column '{column.name}': found "
+                    f"{bad.text!r} where the model expects a {column.kind}; mend the value, or "
+                    f"fit again with --type {column.name}=category"
+                ) from None
+        return out
+
+
+def summarise(
+    table: Table, dtypes: Mapping[str, str] | None = None, decimal: str = "."
+) -> list[Summary]:
+    """What is seen of each column in a piece of data; summaries of pieces can be added up.
+
+    dtypes: the source's own type names, kept so that decompression can give them back. decimal: the
+    decimal mark of numbers in text.
+    """
+    named = zip(table.names, table.values, strict=True)
+    return [
+        Summary.of(name, values, name in table.typed, (dtypes or {}).get(name), decimal)
+        for name, values in named
+    ]
+
+
+def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = None) -> Schema:
+    """The schema that summaries speak for, with the user's kinds where chosen."""
+    chosen = chosen or {}
+    names = [summary.name for summary in summaries]
+    for name in chosen:
+        if name not in names:
+            raise ParamError(f"--type {name}: no such column; there are {', '.join(names)}")
+    columns = tuple(kinds.decide(summary, chosen.get(summary.name)) for summary in summaries)
+    return Schema(columns, summaries[0].rows if summaries else 0)
+
+
+def infer(
+    table: Table,
+    chosen: Mapping[str, str] | None = None,
+    dtypes: Mapping[str, str] | None = None,
+    decimal: str = ".",
+) -> Schema:
+    """The schema of a sample of records, with the user's kinds where chosen; see `summarise`."""
+    return decided(summarise(table, dtypes, decimal), chosen)
+
+
+def drop(schema: Schema, names: Sequence[str]) -> Schema:
+    """The schema with these columns skipped."""
+    for name in names:
+        if name not in {c.name for c in schema.columns}:
+            raise ParamError(f"--drop {name}: no such column")
+    columns = tuple(Skip(c.name, c.dtype) if c.name in names else c for c in schema.columns)
+    return Schema(columns, schema.rows)

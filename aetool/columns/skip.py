@@ -1,0 +1,20 @@
+"""Columns that the user leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from aetool.columns.column import Column
+from aetool.columns.summary import Summary
+
+
+@dataclass(frozen=True)
+class Skip(Column):
+    """A column that is there and not looked at."""
+
+    kind: ClassVar[str] = "skip"
+
+    @classmethod
+    def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        return cls(summary.name, summary.dtype) if asked else None

@@ -1,0 +1,20 @@
+"""Free text, which is not modelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from aetool.columns.column import Column
+from aetool.columns.summary import Summary
+
+
+@dataclass(frozen=True)
+class Text(Column):
+    """Whatever is no other kind: each value is there about once."""
+
+    kind: ClassVar[str] = "text"
+
+    @classmethod
+    def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        return cls(summary.name, summary.dtype)
