@@ -24,7 +24,7 @@ from aetool.errors import AetoolError, BundleError
 from aetool.files import atomic, read_all
 from aetool.model import Spec
 
-FORMAT = 1
+FORMAT = 2
 MAX_BUNDLE = 1 << 30
 MAX_MANIFEST = 16 << 20
 MOST_VALUES = 1 << 22  # of one picture
@@ -32,6 +32,9 @@ CODEC = "codec.safetensors.xz"  # what archives of many small files share; read 
 SAMPLING = "sampling.safetensors.xz"  # how codes and what they leave open are distributed
 READING = "reading"  # the fact that says how the text was read
 GRAPHS = ("encoder.onnx", "decoder.onnx", "prior.onnx", "score.onnx")
+# where a model comes from: the aetool that fitted it, the digest of the values it was fitted on,
+# and the hash of the model that it goes on from
+LINEAGE = ("aetool", "data", "parent")
 MEMBERS = (*GRAPHS, SAMPLING, CODEC)
 _MEMBER = "members/0/"
 _ZIP = b"PK\x03\x04"  # how every bundle begins
@@ -43,7 +46,8 @@ class Bundle:
 
     Exactly one of schema (tables) and shape (pictures: channels, height, width) is set. unit is
     the unit of the score; facts are the training's numbers, for `info`: never a time, so that the
-    same data, options and seed give the same bytes.
+    same data, options and seed give the same bytes. lineage: where it comes from, by the keys of
+    LINEAGE. by_member: calibrations of the models that are joined in it, by their names.
     """
 
     plugin: str
@@ -55,6 +59,8 @@ class Bundle:
     schema: Schema | None = None
     shape: tuple[int, int, int] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    lineage: dict[str, str] = field(default_factory=dict)
+    by_member: dict[str, Calibration] = field(default_factory=dict)
     name: str = "model"
     _sessions: dict[tuple[str, str], runtime.Session] = field(default_factory=dict, repr=False)
 
@@ -121,7 +127,9 @@ class Bundle:
             "schema": self.schema.to_json() if self.schema else None,
             "shape": list(self.shape) if self.shape else None,
             "calibration": self.calibration.to_json(),
+            "by_member": {name: held.to_json() for name, held in self.by_member.items()},
             "facts": self.facts,
+            "lineage": self.lineage,
             "members": {
                 graph: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
                 for graph, content in self.graphs.items()
@@ -193,7 +201,8 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
 def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> Bundle:
     if manifest["aetool"] != FORMAT:
         raise BundleError(
-            f"{name}: written in format {manifest['aetool']!r}; this aetool reads {FORMAT}"
+            f"{name}: a model in format {manifest['aetool']!r}; this aetool reads format {FORMAT}: "
+            "fit it again"
         )
     for graph, entry in manifest["members"].items():
         if hashlib.sha256(graphs[graph]).hexdigest() != entry["sha256"]:
@@ -219,8 +228,21 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
         schema=schema,
         shape=shape,
         facts=dict(manifest["facts"]),
+        lineage=_lineage(manifest["lineage"]),
+        by_member={
+            str(member): Calibration.from_json(held)
+            for member, held in manifest["by_member"].items()
+        },
         name=name,
     )
+
+
+def _lineage(stored: dict[str, Any]) -> dict[str, str]:
+    """Where a model comes from, checked; ValueError if it is something else."""
+    known = all(key in LINEAGE and isinstance(value, str) for key, value in stored.items())
+    if not known or len(stored) > len(LINEAGE):
+        raise ValueError("lineage")
+    return dict(stored)
 
 
 def load(path: str | os.PathLike[str]) -> Bundle:

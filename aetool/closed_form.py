@@ -345,10 +345,10 @@ def _score(maps: Maps, spec: Spec, schema: Schema | None, error: str) -> bytes:
 
 
 def _with_gaps(g: Graph, spec: Spec, schema: Schema | None, x: str, parts: str) -> str:
-    """Parts in nats, with what a value costs that is missing where training saw none."""
-    extra = graphs.unexpected_gaps(g, schema, x) if schema else None
-    if extra is None:
+    """Parts in nats, with what cells cost that models do not see."""
+    if schema is None:
         return parts
+    extra = graphs.unexpected(g, schema, x)
     nothing = g.op("Mul", g.take(parts, [len(spec.columns)]), g.const(0.0))
     return g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
 

@@ -101,8 +101,8 @@ def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
     _keep(g, net)
     parts = found["output_0"]
     if net.likelihood.error == "bits":
-        extra = graphs.unexpected_gaps(g, schema, "x") if schema else None
-        if extra is not None:
+        if schema is not None:
+            extra = graphs.unexpected(g, schema, "x")
             nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
             parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
         parts = capped(g, schema, g.op("Mul", parts, g.const(1 / math.log(2))))

@@ -16,6 +16,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
+from aetool.columns.column import ODD
 from aetool.columns.layout import restore_table
 from aetool.columns.schema import Schema
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
@@ -24,6 +25,7 @@ from aetool.model import Spec
 OPSET, IR_VERSION = 20, 9
 SMALLEST_MASS = 32 * math.log(2)  # no number costs more than 32 bits under one Gaussian
 LEAST_SIGMA = 0.35  # deviation of a number, in half-widths of its bucket
+NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen costs
 THIN = 0.03  # buckets thinner than this many sigma use the density: a difference would cancel
 # erfc by Chebyshev fitting, relative error below 1.2e-7 everywhere (Numerical Recipes, 2nd ed.,
 # section 6.2, erfcc); powers of t = 1 / (1 + x / 2), constant first
@@ -184,13 +186,37 @@ def restore_image(g: Graph, e: str) -> str:
     return g.op("Clip", value, g.const(0.0), g.const(255.0))
 
 
-def unexpected_gaps(g: Graph, schema: Schema, x: str) -> str | None:
-    """(B, columns) nats for a value missing where training saw none: log(rows + 1); else None."""
-    penalty = [0.0 if c.gaps else math.log(schema.rows + 1) for c in schema.modelled]
-    if not any(penalty):
-        return None
-    own = g.take(x, list(range(len(penalty)))) if schema.context else x
-    return g.op("Mul", g.cast(g.op("IsNaN", own)), g.const(penalty))
+def unexpected(g: Graph, schema: Schema, x: str) -> str:
+    """(B, columns) nats for what models do not see: a value missing where training saw none, and
+    cells that are not of their column's kind."""
+    costs = odd_cells(g, schema, x)
+    never = math.log(schema.rows + 1)
+    gaps = [0.0 if column.gaps else never for column in schema.modelled]
+    if any(gaps):
+        missing = g.cast(g.op("IsNaN", _own(g, schema, x)))
+        costs = g.op("Add", costs, g.op("Mul", missing, g.const(gaps)))
+    return costs
+
+
+def odd_cells(g: Graph, schema: Schema, x: str) -> str:
+    """(B, columns) nats for cells that are not of their column's kind."""
+    odd = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
+    is_odd = g.cast(g.op("Equal", _own(g, schema, x), g.exact(ODD)))
+    return g.op("Mul", is_odd, g.const(odd))
+
+
+def _own(g: Graph, schema: Schema, x: str) -> str:
+    """The columns of a row without those of the rows before it."""
+    return g.take(x, list(range(len(schema.modelled)))) if schema.context else x
+
+
+def nats_of_odd(cells: int, rows: int) -> float:
+    """What a cell costs that is not of its column's kind, where training saw so many among its
+    rows: its rarity, and where none or a single one was seen, which may be this very one, as much
+    more as a level of a category that was never seen costs; less the more there were."""
+    never = math.log(rows + 1)
+    rarity = math.log((rows + 1) / max(cells, 1))
+    return rarity * (1 + NEVER_SEEN / never) if rows else NEVER_SEEN
 
 
 def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: npt.NDArray[Any]) -> str:

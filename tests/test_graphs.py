@@ -10,6 +10,7 @@ from onnx import TensorProto
 
 from aetool import graphs
 from aetool.columns import layout
+from aetool.columns.column import ODD
 from aetool.columns.schema import infer
 from aetool.graphs import Graph
 from aetool.model import Spec
@@ -37,6 +38,7 @@ def odd(X):
     X[2] = -np.inf
     X[3] = 1e300
     X[4, -1] = 99
+    X[5] = ODD
     return X
 
 
@@ -129,8 +131,18 @@ def test_a_gap_where_there_were_none_costs(table):
     schema, X, spec = table
     g = Graph()
     x = g.input("x", TensorProto.DOUBLE, [X.shape[1]])
-    g.output("y", graphs.unexpected_gaps(g, schema, x), TensorProto.FLOAT, [X.shape[1]])
-    gap = X[:1].copy()
-    gap[:] = np.nan
-    expected = [0 if c.gaps else math.log(201) for c in schema.modelled]
-    np.testing.assert_allclose(run(g, x=gap)[0], expected, rtol=1e-6)
+    g.output("y", graphs.unexpected(g, schema, x), TensorProto.FLOAT, [X.shape[1]])
+    rows = np.repeat(X[:1], 3, axis=0)
+    rows[1] = np.nan
+    rows[2] = ODD
+    gaps = [0 if c.gaps else math.log(201) for c in schema.modelled]
+    # as a level that was never seen among 200 rows: a thousandth of one that was seen once
+    odd = [math.log(201 * 1000) for _ in schema.modelled]
+    found = run(g, x=rows)
+    np.testing.assert_allclose(found, [[0] * len(gaps), gaps, odd], rtol=1e-6)
+
+
+def test_an_odd_cell_costs_less_the_more_there_were():
+    costs = [graphs.nats_of_odd(cells, 1000) for cells in (0, 1, 2, 30, 500, 1001)]
+    assert costs[0] == costs[1] == pytest.approx(math.log(1001) + math.log(1000))
+    assert costs == sorted(costs, reverse=True) and costs[-1] == 0

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from aetool.columns import layout
-from aetool.columns.schema import Schema, drop, infer
-from aetool.data import dates, numbers
+from aetool.columns.column import ODD
+from aetool.columns.schema import Schema, decided, drop, infer, summarise
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
 
@@ -46,35 +46,6 @@ def test_frequent_levels_and_other():
     assert x[0] == 0 and x[1] == 254 and np.isnan(x[2])
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["2024-02-29", "2013-03-01T05:00", "2020-03-09 10:14:33", "31.12.2024", "12/31/2024 7:05",
-     "2020-03-09 10:14:33.125Z", "2020-03-09T10:14:33+05:30"],
-)  # fmt: skip
-def test_dates_come_back_as_written(text):
-    fmt = dates.detect_format([text])
-    assert fmt is not None
-    assert dates.render(dates.parse([text], fmt), fmt) == [text]
-
-
-def test_dates_are_utc_seconds():
-    fmt = dates.detect_format(["2020-03-09T10:14:33+05:30"])
-    expected = np.datetime64("2020-03-09T04:44:33").astype("int64")
-    assert dates.parse(["2020-03-09T10:14:33+05:30"], fmt)[0] == expected
-
-
-def test_ambiguous_or_impossible_dates_are_text():
-    assert dates.detect_format(["01/02/2024", "03/04/2024"]) is None
-    assert dates.detect_format(["2023-02-29"]) is None
-
-
-def test_numbers_are_read_exactly():
-    cells = Cells.of(["1.5", " -2 ", "NA", "1e5", "x", "inf", None])
-    read = numbers.parse(cells)
-    np.testing.assert_array_equal(read.value, [1.5, -2, np.nan, 1e5, np.nan, np.inf, np.nan])
-    assert read.bad.tolist() == [False] * 4 + [True, False, False]
-
-
 def test_decimal_comma():
     schema = infer(table(c=["1,5", "2,25"]), decimal=",")
     assert schema.encode(table(c=["3,75"]), "t")[0, 0] == 3.75
@@ -98,8 +69,75 @@ def test_missing_and_retyped_columns_are_named():
     schema = infer(table(a=["1", "2"], b=["1", "3"]))
     with pytest.raises(DataError, match="column 'b' is missing.*--drop b"):
         schema.encode(table(a=["1"], c=["2"]), "t.csv")
-    with pytest.raises(DataError, match="row 2, column 'b': found 'red' where.*number"):
-        schema.encode(table(a=["1", "2"], b=["1", "red"]), "t.csv")
+    with pytest.raises(DataError, match="row 1, column 'b': found 'red', and nothing.*number"):
+        schema.encode(table(a=["1"] * 20, b=["red"] * 20), "t.csv")
+
+
+def test_an_odd_cell_is_neither_a_value_nor_a_gap():
+    cells = [f"{v / 10}" for v in range(50)]
+    cells[7] = "ERR"
+    column = infer(table(a=cells)).columns[0]
+    assert (column.kind, column.odd, column.missing, column.decimals) == ("number", 1, 0, 1)
+    schema = Schema((column,), 50)
+    found = schema.encode(table(a=["1.5", "red", "", "-inf"]), "t")[:, 0]
+    assert found[0] == 1.5 and found[1] == ODD and np.isnan(found[2]) and found[3] == -np.inf
+    days = [f"2024-01-{d:02d}" for d in range(1, 31)]
+    days[3] = "soon"
+    column = infer(table(a=days)).columns[0]
+    assert (column.kind, column.odd, column.missing) == ("date", 1, 0)
+
+
+def test_words_that_mean_the_same_are_one_level():
+    truth = kind("True", "False", "True", "False")
+    assert truth.truth and truth.levels == ("False", "True")
+    one = truth.parse(Cells.of(["yes", "NO", "1.0", "false", "maybe", None]))
+    np.testing.assert_array_equal(one, [1, 0, 1, 0, 2, np.nan])
+    whole = kind("12", "13", "12", "13", chosen={"c": "category"})
+    np.testing.assert_array_equal(whole.parse(np.array([12.0, 13.0, np.nan])), [0, 1, np.nan])
+    np.testing.assert_array_equal(whole.parse(Cells.of(["12.0", "13.00", "012"])), [0, 1, 2])
+
+
+def test_identifiers_are_told():
+    rng = np.random.default_rng(0)
+    hashes = [f"{v:016x}" for v in rng.integers(0, 1 << 62, 60)]
+    assert kind(*hashes).kind == "identifier"
+    assert kind(*[f"U-{v}" for v in range(1000, 1060)]).kind == "identifier"
+    assert kind(*[f"{v}" for v in rng.permutation(60)]).kind == "number"
+    shuffled = {"user_id": [f"{v}" for v in rng.permutation(60)]}
+    assert infer(table(**shuffled)).columns[0].kind == "identifier"
+
+
+def test_summaries_of_pieces_add_up():
+    cells = [f"{v},5" for v in range(60)] + ["ERR"]
+    whole = infer(table(c=cells), decimal=".")
+    pieces = [summarise(table(c=cells[i : i + 20]))[0] for i in range(0, 61, 20)]
+    together = pieces[0]
+    for piece in pieces[1:]:
+        together = together + piece
+    assert decided([together]) == whole
+    assert (whole.columns[0].notation.decimal, whole.columns[0].odd) == (",", 1)
+
+
+def test_numbers_as_large_as_floats_are():
+    largest = np.array([-1.7e308, 1.7e308, 1e-300, 0.5, 2.0] * 20)
+    schema = infer(Table(("h",), (largest,)))
+    column = schema.columns[0]
+    with np.errstate(all="raise", under="ignore"):
+        standard = column.scale.standardised(largest)
+    assert (
+        np.isfinite(standard).all()
+        and (np.diff(column.scale.standardised(np.sort(largest))) >= 0).all()
+    )
+
+
+def test_an_expectation_is_a_number_of_the_column():
+    few = kind(*["0", "1"] * 20)
+    assert few.expectation(0.0, 2.2) == "1" and few.expectation(1.0, -0.7) == "0"
+    some = kind(*[f"{v / 4}" for v in range(200)])
+    assert some.expectation(3.0, 77.0) == "49.75", "the largest seen"
+    assert some.expectation(3.0, np.nan) == "present, rare"
+    assert some.found(Cells.of(["99.00"]), 0, 99.0) == "99.00"
+    assert some.found(np.array([25.4]), 0, 25.4) == "25.4"
 
 
 def test_drop_and_unknown_names():

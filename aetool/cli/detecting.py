@@ -28,6 +28,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @options.model
 @click.option("-p", "--plugin", help="Closed form to learn where no model is given [auto].")
 @options.data_options
+@options.explain_columns
 @texts.text_options("data", "calibration")
 @options.context_options
 @click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first.")
@@ -63,6 +64,9 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
     """
     from aetool import operations
 
+    if given["explain_columns"]:
+        options.say_columns([data], {**given, "all_rows": False})
+        return 0
     limit = _limit(given["max_flagged"])
     bundle = options.load_model(model)
     if bundle is not None and (given["plugin"] or given["params"]):

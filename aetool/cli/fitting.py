@@ -17,6 +17,7 @@ from aetool.errors import DataError
 @click.option("-o", "--output", help="Where to write the model [DATA.aem].")
 @click.option("-p", "--plugin", help="The kind of model [auto].")
 @options.data_options
+@options.explain_columns
 @texts.text_options("data", "calibration", "target")
 @click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")
@@ -50,6 +51,9 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     from aetool import operations
     from aetool.operations import detecting
 
+    if given["explain_columns"]:
+        options.say_columns(list(data), given)
+        return
     target = Path(output or default_output(data[0]))
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
@@ -92,9 +96,6 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
             f"note: the code of {bundle.latent} merely copies: records whose columns come from "
             "different rows cost no more; lower -O latent, or use sparse or denoising", err=True,
         )  # fmt: skip
-    for column in bundle.schema.columns if bundle.schema else ():
-        if column.remark():
-            terminal.say(f"note: {column.name} has {column.remark()}", err=True)
     if bundle.schema:
         skipped = [f"{c.name} ({c.kind})" for c in bundle.schema.columns if not c.modelled]
         if skipped:

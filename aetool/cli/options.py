@@ -34,19 +34,35 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def data_options(command: F) -> F:
-    """--type, --drop, --keep, --seed, -O: how to read and fit."""
+    """--type, --na, --drop, --keep, --seed, -O: how to read and fit."""
     for option in (
         click.option("--seed", default=0, show_default=True, help="Seed of every random draw."),
         click.option("--keep", multiple=True, metavar="COL[,COL]", help="Use these columns only."),
         click.option("--drop", multiple=True, metavar="COL[,COL]", help="Leave columns out."),
         click.option(
             "--type", "types", multiple=True, metavar="COL=KIND",
-            help="Say what a column is: number, category, date, text or skip.",
+            help="Say what a column is: number, category, date, identifier, text or skip.",
         ),
+        click.option("--na", multiple=True, metavar="WORD", help="A word that means a gap, too."),
         click.option("-O", "params", multiple=True, metavar="KEY=VALUE", help="A model parameter."),
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+explain_columns = click.option(
+    "--explain-columns",
+    is_flag=True,
+    help="Print how each column would be read, and do nothing else.",
+)
+
+
+def say_columns(data: list[str], given: Mapping[str, Any]) -> None:
+    """Print how each column of data would be read."""
+    from aetool import operations
+    from aetool.cli import terminal
+
+    terminal.say(*operations.explained(data, fit_options(given)))
 
 
 def context_options(command: F) -> F:
@@ -98,6 +114,7 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         plugin=given.get("plugin"),
         params=pairs(given["params"], "-O"),
         types=pairs(given["types"], "--type"),
+        na=given["na"],
         drop=names(given["drop"]),
         keep=names(given["keep"]),
         label=given.get("label"),

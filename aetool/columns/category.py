@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
-from aetool.columns.column import Features, Json, Modelled
+from aetool.columns.column import Features, Json, Modelled, words
 from aetool.columns.summary import Summary
-from aetool.data import numbers
-from aetool.data.table import Values, as_cells
+from aetool.columns.truth import are_truths, truth_of
+from aetool.data.notation.gaps import is_gap
+from aetool.data.table import Values, as_cells, shortest
 from aetool.data.writers import Restored
-from aetool.model import Float
+from aetool.model import Float, Int
 
 MAX_LEVELS = 254
 LONGEST = 256  # bytes of a word; longer is text
 REPEATED = 2  # times that words are there on average, at least
+SHOWN = 4  # levels that are told to a reader
+MOST_DIGITS = 15  # that a float64 holds exactly
+# 12 and 12.0 are one level; 007 is no number, and neither is a long row of digits
+NUMERAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 
 
 @dataclass(frozen=True)
 class Category(Modelled):
-    """levels: the words, most frequent first; others: training saw more of them than are listed.
+    """levels: the words as they were written, most frequent first, and counts of them; more:
+    how many other words training saw, and others: cells that hold one. truth: the words say true
+    and false. country_codes: they are codes of countries, so that NA is one.
 
     In the inputs of graphs a value is the place of its word among the levels, or len(levels).
+    Words are the same that mean the same: 12 and 12.0; True, yes and 1 where levels are truths.
     """
 
     levels: tuple[str, ...] = ()
-    others: bool = False
+    counts: tuple[int, ...] = ()
+    more: int = 0
+    others: int = 0
+    truth: bool = False
+    country_codes: bool = False
 
     kind: ClassVar[str] = "category"
     predicted: ClassVar[bool] = True
@@ -37,14 +50,21 @@ class Category(Modelled):
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         if not asked and not _repeats_itself(summary):
             return None
-        levels, _ = summary.counted
+        texts, counts = summary.counted
+        truth = are_truths(texts)
+        levels, together = _by_meaning(texts, counts, truth)
         return cls(
             summary.name,
             summary.dtype,
-            gaps=bool(summary.missing.any()),
+            missing=int(summary.missing.sum()),
             token=summary.token,
+            gap_words=summary.gap_words,
             levels=tuple(levels[:MAX_LEVELS]),
-            others=len(levels) > MAX_LEVELS,
+            counts=tuple(together[:MAX_LEVELS]),
+            more=max(0, len(levels) - MAX_LEVELS),
+            others=sum(together[MAX_LEVELS:]),
+            truth=truth,
+            country_codes=summary.country_codes,
         )
 
     @property
@@ -53,7 +73,7 @@ class Category(Modelled):
         return Features(levels=levels, width=levels + 1 + self.gaps)
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def listed(self) -> tuple[str, ...]:
         return self.levels
 
     @property
@@ -64,17 +84,17 @@ class Category(Modelled):
     def blank(self) -> float:
         # a level that is set is copied by a model which never saw a wrong one: better one that no
         # row had, which moves nothing, as if blanked
-        return 0.0 if self.others else float(len(self.levels))
+        return 0.0 if self.more else float(len(self.levels))
 
     def parse(self, values: Values) -> Float:
         text = as_cells(values)
-        missing = numbers.is_missing(text)
-        levels, index = text.distinct()
-        place = {level: i for i, level in enumerate(self.levels)}
-        places = np.array([place.get(v, len(place)) for v in levels], dtype=np.float64)
-        out = places[index] if len(levels) else np.zeros(len(text))
-        out[missing] = np.nan
-        return np.asarray(out, dtype=np.float64)
+        missing = is_gap(text, self.gap_words, self.country_codes)
+        place = {_meaning(level, self.truth): i for i, level in enumerate(self.levels)}
+        different, index = text.distinct()
+        known = [place.get(_meaning(word, self.truth), len(place)) for word in different]
+        places = np.array(known, dtype=np.float64)
+        found = places[index] if len(different) else np.zeros(len(text))
+        return np.where(missing, np.nan, found)
 
     def show(self, value: float) -> str:
         if math.isnan(value):
@@ -95,16 +115,51 @@ class Category(Modelled):
         return np.arange(min(most, len(self.levels)), dtype=np.float64)
 
     def remark(self) -> str:
-        return f"more than {MAX_LEVELS} levels; the rest is `other`" if self.others else ""
+        return f"more than {MAX_LEVELS} levels; the rest is `other`" if self.more else ""
 
     def facts(self) -> Json:
-        return {**super().facts(), "levels": len(self.levels) + self.others}
+        return {**super().facts(), "levels": len(self.levels) + (self.more > 0)}
+
+    def understood(self) -> str:
+        if not self.levels:
+            return "empty"
+        if self.truth:
+            return "true or false"
+        amount = len(self.levels) + self.more
+        first = ", ".join(self.levels[:SHOWN])
+        rest = ", ..." if amount > SHOWN else ""
+        return f"{amount} levels: {first}{rest}" if amount > 1 else f"one level: {first}"
 
     def check(self) -> None:
         super().check()
-        words = isinstance(self.levels, tuple) and all(isinstance(v, str) for v in self.levels)
-        self._refuse_unless(words and isinstance(self.others, bool))
+        self._refuse_unless(words(self.levels) and isinstance(self.truth, bool))
         self._refuse_unless(len(set(self.levels)) == len(self.levels) <= MAX_LEVELS)
+        self._refuse_unless(isinstance(self.country_codes, bool))
+        counts = isinstance(self.counts, tuple) and len(self.counts) == len(self.levels)
+        self._refuse_unless(counts)
+        self._refuse_unless(all(type(n) is int for n in (*self.counts, self.more, self.others)))
+
+
+def _meaning(word: str, truth: bool) -> str:
+    """What words that mean the same have in common."""
+    word = word.strip()
+    if truth:
+        return truth_of(word) or word
+    if NUMERAL.fullmatch(word) and sum(map(str.isdigit, word)) <= MOST_DIGITS:
+        return shortest(float(word) + 0.0)
+    return word
+
+
+def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
+    """(one text for each meaning, how often the meaning is there), the most frequent first."""
+    together: dict[str, int] = {}
+    spelling: dict[str, str] = {}
+    for text, count in zip(texts, counts.tolist(), strict=True):
+        meaning = _meaning(text, truth)
+        spelling.setdefault(meaning, text)
+        together[meaning] = together.get(meaning, 0) + count
+    frequent_first = sorted(together, key=lambda meaning: -together[meaning])
+    return [spelling[m] for m in frequent_first], [together[m] for m in frequent_first]
 
 
 def _repeats_itself(summary: Summary) -> bool:
@@ -112,5 +167,5 @@ def _repeats_itself(summary: Summary) -> bool:
     present = summary.present
     if present.width() > LONGEST:
         return False
-    levels, _ = summary.counted
-    return len(levels) <= max(2, len(present) // REPEATED)
+    different, _ = summary.counted
+    return len(different) <= max(2, len(present) // REPEATED)

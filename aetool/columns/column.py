@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from aetool.columns.scale import Scale
-from aetool.data.table import Values
+from aetool.data.table import Cells, Values, shortest
 from aetool.data.writers import Restored
 from aetool.model import Float
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from aetool.columns.summary import Summary
 
 Json = dict[str, Any]
+
+# What stands in the inputs of graphs for a cell that is not of its column's kind, such as ERR in a
+# column of numbers: the lowest float64. NaN is a gap, and infinities are values.
+ODD = -float(np.finfo(np.float64).max)
+MOST_SHOWN = 60  # characters of a cell
+SINGLE = ("float", "float32")  # types whose numbers are told apart by fewer digits
+RARELY_THERE = "present, rare"  # what is told of a value where a gap was expected
+MOST_ROWS = 1 << 53  # that are counted
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class Column(ABC):
         asked: the user says that it is one; DataError where it cannot be.
         """
 
+    @abstractmethod
+    def understood(self) -> str:
+        """How the column was read, in a few words."""
+
     def remark(self) -> str:
         """What the user should know of how it was read; empty if nothing."""
         return ""
@@ -58,7 +70,7 @@ class Column(ABC):
 
     def written(self) -> Json:
         """How text files write its values, see `data.writers.text_of`."""
-        return {"decimals": None, "token": "", "comma": False}
+        return {"decimals": None, "token": ""}
 
     def to_json(self) -> Json:
         """A JSON-able form, of which `kinds.from_json` makes an equal column: its kind, its name,
@@ -108,15 +120,26 @@ class Features:
 
 @dataclass(frozen=True)
 class Modelled(Column):
-    """A column that models see. gaps: missing values were seen; token: how they are written.
+    """A column that models see.
 
-    In the inputs of graphs its values are float64, in user units; NaN is a missing one.
+    missing, odd: how many cells were gaps in training, and how many held something that is not of
+    this kind; token: how gaps are written; gap_words: what the user says that gaps are, too.
+
+    In the inputs of graphs values are float64, in user units; NaN is a missing one, ODD a cell that
+    is not of this kind. Infinities are values.
     """
 
-    gaps: bool = False
+    missing: int = 0
+    odd: int = 0
     token: str = ""
+    gap_words: tuple[str, ...] = ()
 
     modelled: ClassVar[bool] = True
+
+    @property
+    def gaps(self) -> bool:
+        """Whether training saw missing values."""
+        return self.missing > 0
 
     @property
     @abstractmethod
@@ -124,7 +147,7 @@ class Modelled(Column):
         """What it is laid out as."""
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def listed(self) -> tuple[str, ...]:
         """The words of a one-hot block, of `features.levels` levels."""
         return ()
 
@@ -150,12 +173,31 @@ class Modelled(Column):
 
     @abstractmethod
     def parse(self, values: Values) -> Float:
-        """Values of a source in user units, (n,); NaN where missing. OddCellError for a value that
-        is not of this kind."""
+        """Values of a source in user units, (n,): NaN where missing, ODD where a cell holds
+        something that is not of this kind. No cell raises an error."""
 
     @abstractmethod
     def show(self, value: float) -> str:
-        """A value in user units as a person would write it."""
+        """A value in user units as the source writes such values."""
+
+    def found(self, values: Values, row: int, value: float) -> str:
+        """A cell as its source writes it. value: the same in user units."""
+        if np.isnan(value):
+            return self.show(value)
+        if isinstance(values, Cells):
+            text = values.take(slice(row, row + 1)).strings()[0].strip()
+            return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
+        if values.dtype.kind == "M":
+            return self.show(value) if value != ODD else str(values[row])
+        if self.dtype in SINGLE:
+            return str(np.float32(values[row])).removesuffix(".0")
+        return shortest(float(values[row]))
+
+    def expectation(self, value: float, expected: float) -> str:
+        """What a person is told to expect in the place of a value; user units both."""
+        if np.isnan(expected) and not np.isnan(value):
+            return RARELY_THERE
+        return self.show(expected)
 
     @abstractmethod
     def restored(self, values: Float) -> Restored:
@@ -198,22 +240,22 @@ class Modelled(Column):
         return np.asarray(~same, dtype=np.float64)
 
     def facts(self) -> Json:
-        return {**super().facts(), "gaps": self.gaps}
+        found = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
+        return {**super().facts(), "gaps": self.gaps, **found}
 
     def written(self) -> Json:
         return {**super().written(), "token": self.token}
 
     def check(self) -> None:
         super().check()
-        self._refuse_unless(isinstance(self.gaps, bool) and isinstance(self.token, str))
+        counts = (self.missing, self.odd)
+        self._refuse_unless(all(type(n) is int and 0 <= n <= MOST_ROWS for n in counts))
+        self._refuse_unless(words(self.gap_words) and isinstance(self.token, str))
 
 
-class OddCellError(Exception):
-    """A cell that is not of its column's kind. row: from 0, in the piece; text: what it holds."""
-
-    def __init__(self, row: int, text: str) -> None:
-        super().__init__(text)
-        self.row, self.text = row, text
+def words(values: object) -> bool:
+    """Whether these, read from a file, are a tuple of texts."""
+    return isinstance(values, tuple) and all(isinstance(value, str) for value in values)
 
 
 def finite(*values: object) -> bool:

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from aetool.columns.column import Features, Modelled, OddCellError, finite
-from aetool.columns.summary import EARLY, Summary
-from aetool.data import dates, numbers
+from aetool.columns.column import ODD, Features, Json, Modelled, finite
+from aetool.columns.summary import Summary
+from aetool.data.notation.dates import DateNotation, DateStyle
+from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.table import Cells, Values
 from aetool.data.writers import Restored
 from aetool.errors import DataError
 from aetool.model import Float
 
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0  # seconds
-TYPED = "ymd|-|T|hms|0||0"  # how a moment of a typed source is shown
+# how a moment of a typed source is shown, and read where it is text: ISO 8601
+TYPED = DateNotation(style=DateStyle(joint="T", fields=3))
+MICROSECONDS = 1e6  # of a second
 
 
 @dataclass(frozen=True)
 class Date(Modelled):
-    """format: how text writes it (None: a typed source); low, high: the range seen, and values in
-    the inputs of graphs, in epoch seconds; cycles: periods in seconds that the data span at least
-    twice."""
+    """notation: how text writes it (TYPED: a typed source). low, high: the range seen, and values
+    in the inputs of graphs, in epoch seconds. cycles: periods in seconds that the data span at
+    least twice."""
 
-    format: str | None = None
+    notation: DateNotation = TYPED
     low: float = 0.0
     high: float = 0.0
     cycles: tuple[float, ...] = ()
@@ -38,30 +42,31 @@ class Date(Modelled):
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         values = summary.values
-        column = cls(summary.name, summary.dtype)
+        column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
         if not isinstance(values, Cells):
-            return column._fitted(column.parse(values)) if values.dtype.kind == "M" else None
-        if not len(summary.present):
+            if values.dtype.kind == "M":
+                return column._fitted(column.parse(values))
+            if asked:
+                raise DataError(f"--type {summary.name}=date: it holds numbers")
             return None
-        head = summary.present.take(slice(0, EARLY)).strings()
-        written = dates.detect_format(head)
-        if written:
-            seconds = np.full(len(values), np.nan)
-            seconds[~summary.missing] = dates.parse(summary.present.strings(), written)
-            if np.isfinite(seconds[~summary.missing]).all():
-                column = dataclasses.replace(column, format=written, token=summary.token)
-                return column._fitted(seconds)
-        if asked:
+        notation = summary.asked_dates() if asked else summary.dates
+        if notation is None:
+            return None
+        column = dataclasses.replace(column, notation=notation, token=summary.token)
+        moments = column.parse(values)
+        if asked and len(summary.present) and not (moments > ODD).any():
+            text = summary.present.take(slice(0, 1)).strings()[0]
             raise DataError(
-                f"--type {summary.name}=date: {head[0]!r} is in no format known; write ISO 8601 "
+                f"--type {summary.name}=date: {text!r} is in no format known; write ISO 8601 "
                 "(2024-12-31 or 2024-12-31T23:59:00)"
             )
-        return None
+        return column._fitted(moments)
 
     def _fitted(self, seconds: Float) -> Self:
         """The column with these moments seen, (n,)."""
-        gaps = bool(np.isnan(seconds).any())
-        known = seconds[np.isfinite(seconds)]
+        missing = int(np.isnan(seconds).sum())
+        odd = int((seconds == ODD).sum())
+        known = seconds[seconds > ODD]
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
         within_days = bool((known % DAY != 0).any())
         cycles = [
@@ -69,7 +74,9 @@ class Date(Modelled):
             for period in (DAY, WEEK, YEAR)
             if high - low >= 2 * period and (period != DAY or within_days)
         ]
-        return dataclasses.replace(self, gaps=gaps, low=low, high=high, cycles=tuple(cycles))
+        return dataclasses.replace(
+            self, missing=missing, odd=odd, low=low, high=high, cycles=tuple(cycles)
+        )
 
     @property
     def features(self) -> Features:
@@ -88,33 +95,23 @@ class Date(Modelled):
         return 0.0
 
     def parse(self, values: Values) -> Float:
-        if not isinstance(values, Cells):
-            if values.dtype.kind != "M":
-                raise OddCellError(0, str(values[0]))
-            seconds = values.astype("datetime64[us]").astype(np.int64) / 1e6
-            return np.where(np.isnat(values), np.nan, seconds)
-        missing = numbers.is_missing(values)
-        strings = values.strings()
-        if self.format is None:
-            raise OddCellError(0, strings[0])
-        moments = np.full(len(strings), np.nan)
-        present = np.flatnonzero(~missing)
-        moments[present] = dates.parse([strings[i] for i in present], self.format)
-        unreadable = np.isnan(moments) & ~missing
-        if unreadable.any():
-            row = int(np.flatnonzero(unreadable)[0])
-            raise OddCellError(row, strings[row])
-        return moments
+        if isinstance(values, Cells):
+            read = self.notation.read(values)
+            return np.where(read.state == ODD_CELL, ODD, read.value)
+        if values.dtype.kind != "M":
+            return np.where(np.isnan(values), np.nan, ODD)
+        seconds = values.astype("datetime64[us]").astype(np.int64) / MICROSECONDS
+        return np.where(np.isnat(values), np.nan, seconds)
 
     def show(self, value: float) -> str:
         if math.isnan(value):
             return "?"
-        return dates.render(np.array([value]), self.format or TYPED)[0]
+        return "(no date)" if value == ODD else self.notation.show(value)
 
     def restored(self, values: Float) -> Restored:
-        if self.format is None:
-            return (values * 1e6).astype("datetime64[us]")
-        return list(dates.render(values, self.format))
+        if self.notation == TYPED:
+            return (values * MICROSECONDS).astype("datetime64[us]")
+        return [self.notation.show(value) for value in values.tolist()]
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
         """Any moment of the range seen: models do not draw what is context."""
@@ -129,9 +126,25 @@ class Date(Modelled):
     def distance(self, values: Float, others: Float) -> Float:
         return np.zeros(len(values))
 
+    def understood(self) -> str:
+        said = f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
+        if self.notation.ambiguous:
+            said += ", day and month told by a guess"
+        return said
+
+    def to_json(self) -> Json:
+        if self.notation == TYPED:
+            return super().to_json()
+        return {**super().to_json(), "notation": self.notation.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        stored = data.get("notation")
+        notation = TYPED if stored is None else DateNotation.from_json(stored)
+        return super().from_json({**data, "notation": notation})
+
     def check(self) -> None:
         super().check()
         self._refuse_unless(isinstance(self.cycles, tuple) and finite(*self.cycles))
         self._refuse_unless(all(period > 0 for period in self.cycles))
         self._refuse_unless(finite(self.low, self.high) and self.low <= self.high)
-        self._refuse_unless(self.format is None or dates.is_format(self.format))

@@ -2,40 +2,103 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
 from aetool.columns.column import Column
-from aetool.columns.number import Number
 from aetool.columns.summary import Summary
 from aetool.data.table import Cells
 
 FEWEST = 20  # rows that tell a counter from numbers that happen to rise
+NEARLY_ALL = 0.99  # of the rows go up by one, or have a value of their own
+# as people call a column that names records, at either end of its name
+NAMED = re.compile(r"(?i)(?:^|[\W_])(?:id|uuid|guid|key|nr|no|index|hash)$|^id[\W_]|[a-z]I[dD]$")
+CODE = re.compile(
+    r"(?i)\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?|(?:0x)?[0-9a-f]{8,128}|[A-Z]{1,6}[-_]?\d{2,12}"
+)
+SOME_LETTER = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True)
 class Identifier(Column):
-    """Not modelled."""
+    """Row numbers, keys, hashes: not modelled."""
 
     kind: ClassVar[str] = "identifier"
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
-        if asked or _counts(summary):
+        if asked or _counts(summary) or _names_records(summary):
             return cls(summary.name, summary.dtype)
         return None
+
+    def understood(self) -> str:
+        return "an identifier"
 
 
 def _counts(summary: Summary) -> bool:
     """Whether these are row numbers: whole, and each one more than the one before."""
     values = summary.values
-    if isinstance(values, Cells):
-        number = Number.infer(summary, False)
-        if number is None or number.decimals != 0 or number.gaps:
-            return False
-        values = number.parse(values)
-    if values.dtype.kind == "M" or len(values) < FEWEST:
+    if len(values) < FEWEST or (not isinstance(values, Cells) and values.dtype.kind == "M"):
         return False
-    return bool((np.diff(values) == 1).all() and float(values[0]).is_integer())
+    if isinstance(values, Cells):
+        # read only where the first cells already look like it
+        first = _read(summary, values.take(slice(0, FEWEST)))
+        if first is None or not _rise_by_one(first):
+            return False
+        found = _read(summary, values)
+    else:
+        found = np.asarray(values, dtype=np.float64)
+    return found is not None and _rise_by_one(found)
+
+
+def _read(summary: Summary, cells: Cells) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    if summary.numbers is None or summary.numbers.unit:
+        return None
+    read = summary.numbers.read(cells)
+    return read.value
+
+
+def _rise_by_one(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+    if not np.isfinite(values[0]) or not float(values[0]).is_integer():
+        return False
+    # no difference is taken: that of the largest floats is infinite
+    goes_on = values[1:] == values[:-1] + 1
+    return float(goes_on.mean()) >= NEARLY_ALL
+
+
+def _names_records(summary: Summary) -> bool:
+    """Whether nearly every cell has a value of its own, and looks like a code: hex, UUID, or a
+    number in a column that is called one."""
+    values = summary.values
+    if len(values) < FEWEST:
+        return False
+    if not isinstance(values, Cells):
+        return _called_one(summary.name) and _all_whole_and_different(values)
+    early = summary.present.take(slice(0, FEWEST))
+    texts = early.strings()
+    if len(set(texts)) < len(texts) or len(texts) < FEWEST:
+        return False
+    codes = all(CODE.fullmatch(text) for text in texts)
+    letters = any(SOME_LETTER.search(text) for text in texts)
+    digits = all(text.isascii() and text.isdigit() for text in texts)
+    if not (codes and letters) and not (digits and _called_one(summary.name)):
+        return False
+    if summary.dates is not None:
+        return False
+    different, _ = summary.counted
+    return len(different) >= NEARLY_ALL * len(summary.present)
+
+
+def _called_one(name: str) -> bool:
+    return NAMED.search(name) is not None
+
+
+def _all_whole_and_different(values: object) -> bool:
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+        return False
+    known = values[np.isfinite(values)]
+    whole = len(known) == len(values) and bool((known == np.rint(known)).all())
+    return whole and len(np.unique(known)) >= NEARLY_ALL * len(known)

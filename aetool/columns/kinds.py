@@ -15,9 +15,10 @@ from aetool.columns.summary import Summary
 from aetool.columns.text import Text
 from aetool.errors import ParamError
 
-# in the order in which they are asked what a column is; text is whatever is left
+# in the order in which they are asked what a column is: 20241231 is a date before it is a number,
+# and text is whatever is left
 KINDS: dict[str, type[Column]] = {
-    kind.kind: kind for kind in (Identifier, Number, Date, Category, Text, Skip)
+    kind.kind: kind for kind in (Identifier, Date, Number, Category, Text, Skip)
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aetool.columns.column import Modelled
+from aetool.columns.column import ODD, Modelled
 from aetool.columns.schema import Schema
 from aetool.columns.sections import (
     Block,
@@ -76,6 +76,8 @@ class Layout:
 
     def lay(self, records: Float) -> Features:
         """(rows, columns) in user units to (rows, width) float32."""
+        # to models an odd cell is a gap: what it costs, the host adds
+        records = np.where(records == ODD, np.nan, records)
         out = np.zeros((len(records), self.width), dtype=np.float32)
         for first, section in self.sections:
             section.lay(records, out[:, first : first + section.width])
@@ -83,9 +85,12 @@ class Layout:
 
     def write(self, g: Graph, x: str) -> str:
         """lay as nodes of a graph, x: (B, columns) float64."""
-        return concatenated(
-            g, [part for _, section in self.sections for part in section.write(g, x)]
-        )
+        odd = g.op("Equal", x, g.exact(ODD))
+        values = g.op("Where", odd, g.exact(np.nan), x)
+        parts: list[str] = []
+        for _, section in self.sections:
+            parts += section.write(g, values)
+        return concatenated(g, parts)
 
     def spec(self, context: int) -> Spec:
         """What models are told of it, where they are given this many rows before each."""

@@ -10,10 +10,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from aetool.columns.column import Features, Json, Modelled, OddCellError, finite
+from aetool.columns.column import ODD, Features, Json, Modelled, finite
 from aetool.columns.scale import Scale
 from aetool.columns.summary import Summary
+from aetool.columns.truth import as_truth
 from aetool.data import numbers
+from aetool.data.notation.evidence import ODD as ODD_CELL
+from aetool.data.notation.evidence import VALUE
+from aetool.data.notation.numbers import NumberNotation
 from aetool.data.table import Cells, Values
 from aetool.data.writers import Restored
 from aetool.errors import DataError
@@ -24,20 +28,28 @@ MOST_BITS = 32.0  # of surprise that a number has on its own
 MOST_DECIMALS = 400  # the smallest float has 324 before its first digit
 MOST_PLACES = 12  # decimals that a true float is written with at most
 MOST_READ = 9  # decimals of numbers that are taken for decimal ones
-MARKS = (".", ",")
+FEW = 32  # different numbers: no more, and they are told one by one
+TOLD = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)  # parts whose quantiles are kept
+MOST_WRITTEN = 1e15  # numbers from here on are shown with an exponent
 UNKNOWN = Scale()  # of a column that held no finite number
+PLAIN = NumberNotation()
+INTEGER = "int"  # text says how finely it is written
+INTEGERS = (INTEGER, "uint")  # how types begin that hold nothing else
 
 
 @dataclass(frozen=True)
 class Number(Modelled):
-    """decimals: how many digits stand behind the mark (None: true floats); low, high: the finite
-    range seen; mark: the decimal mark of the text."""
+    """notation: how text writes the numbers. decimals: how many digits stand behind the mark (None:
+    true floats). low, high: the finite range seen. few: the different numbers, if they are few;
+    quantiles: at the parts TOLD."""
 
+    notation: NumberNotation = PLAIN
     decimals: int | None = None
     scale: Scale = UNKNOWN
     low: float = 0.0
     high: float = 0.0
-    mark: str = "."
+    few: tuple[float, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
     kind: ClassVar[str] = "number"
     predicted: ClassVar[bool] = True
@@ -47,42 +59,57 @@ class Number(Modelled):
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         values = summary.values
-        column = cls(summary.name, summary.dtype, mark=summary.decimal)
+        column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
         if not isinstance(values, Cells):
             if values.dtype.kind == "M":
+                if asked:
+                    raise DataError(f"--type {summary.name}=number: it holds dates")
                 return None
-            known = values.astype(np.float64)
+            known = column.parse(values)
             return column._fitted(known, numbers.decimals_of(known))
         if summary.typed and not asked:
             return None
-        read = numbers.parse(values, summary.decimal)
-        if read.bad.any():
-            if not asked:
-                return None
-            row = int(np.flatnonzero(read.bad)[0])
-            text = values.take(slice(row, row + 1)).strings()[0]
-            raise DataError(f"--type {summary.name}=number: row {row + 1} holds {text!r}")
-        good = ~np.isnan(read.value)
-        # 007 is a code, not the number seven
-        if not good.any() or (read.padded and not asked):
+        notation = summary.asked_numbers() if asked else summary.numbers
+        if notation is None:
             return None
-        places = read.decimals[good]
-        decimal = (places >= 0).all() and places.max() <= MOST_READ
-        column = dataclasses.replace(column, token=read.missing_token or "")
+        read = notation.read(values)
+        is_number = read.state == VALUE
+        if not is_number.any():
+            if asked and len(summary.present):
+                text = summary.present.take(slice(0, 1)).strings()[0]
+                raise DataError(f"--type {summary.name}=number: no cell is one; it holds {text!r}")
+            return None
+        places = read.decimals[is_number & np.isfinite(read.value)]
+        decimal = len(places) > 0 and places.min() >= 0 and places.max() <= MOST_READ
+        column = dataclasses.replace(
+            column,
+            notation=notation,
+            token=summary.token,
+            odd=int((read.state == ODD_CELL).sum()),
+        )
         return column._fitted(read.value, int(places.max()) if decimal else None)
 
     def _fitted(self, values: Float, decimals: int | None) -> Self:
-        """The column with these values seen, (n,)."""
-        column = dataclasses.replace(self, gaps=bool(np.isnan(values).any()), decimals=decimals)
+        """The column with these values seen, (n,); NaN for what is no number."""
+        missing = int(np.isnan(values).sum()) - self.odd
+        column = dataclasses.replace(self, missing=missing, decimals=decimals)
         known = values[np.isfinite(values)]
         if not len(known):
             return column
         quantum = 0.0 if decimals is None else 10.0**-decimals
+        if known.min() == known.max() and not (self.dtype or INTEGER).startswith(INTEGERS):
+            # floats that are all 25.0 do not say that there is nothing between 25 and 26
+            quantum = 0.0
+        different = np.unique(known[: 4 * FEW])
+        if len(different) <= FEW:
+            different = np.unique(known)
         return dataclasses.replace(
             column,
             scale=Scale.of(known, quantum),
             low=float(known.min()),
             high=float(known.max()),
+            few=tuple(different.tolist()) if len(different) <= FEW else (),
+            quantiles=tuple(np.quantile(known, TOLD, method="nearest").tolist()),
         )
 
     @property
@@ -110,24 +137,45 @@ class Number(Modelled):
 
     def parse(self, values: Values) -> Float:
         if isinstance(values, Cells):
-            read = numbers.parse(values, self.mark)
-            if read.bad.any():
-                row = int(np.flatnonzero(read.bad)[0])
-                raise OddCellError(row, values.take(slice(row, row + 1)).strings()[0])
+            read = self.notation.read(values)
+            odd = np.flatnonzero(read.state == ODD_CELL)
+            read.value[odd] = ODD
+            if len(odd) and self._says_truth:
+                # 1 and 0 in one file are true and false in another
+                truth = as_truth(values.take(odd))
+                read.value[odd] = np.where(np.isnan(truth), ODD, truth)
             return read.value
         if values.dtype.kind == "M":
-            raise OddCellError(0, str(values[0]))
-        return np.asarray(values, dtype=np.float64)
+            return np.where(np.isnat(values), np.nan, ODD)
+        found = np.asarray(values, dtype=np.float64)
+        gaps = [word for word in map(_number, self.gap_words) if word is not None]
+        return np.where(np.isin(found, gaps), np.nan, found) if gaps else found
+
+    @property
+    def _says_truth(self) -> bool:
+        return bool(self.few) and set(self.few) <= {0.0, 1.0}
 
     def show(self, value: float) -> str:
         if math.isnan(value):
             return "missing"
-        if math.isinf(value):
-            return "inf" if value > 0 else "-inf"
+        if value == ODD:
+            return "(no number)"
         places = self.decimals
         if places is None:
             places = max(0, math.ceil(-math.log10(self.scale.resolution)))
-        return f"{value:.{places}f}" if abs(value) < 1e15 else f"{value:.6g}"
+        if abs(value) >= MOST_WRITTEN:
+            return self.notation.show(value, -1) if math.isinf(value) else f"{value:.6g}"
+        # a negative zero is what rounding left
+        return self.notation.show(round(value, places) + 0.0, places)
+
+    def expectation(self, value: float, expected: float) -> str:
+        """One of the numbers seen, where they are few; never one outside their range."""
+        if math.isnan(expected) or not self.quantiles:
+            return super().expectation(value, expected)
+        inside = min(max(expected, self.low), self.high)
+        if self.few:
+            inside = min(self.few, key=lambda number: abs(number - inside))
+        return self.show(inside)
 
     def restored(self, values: Float) -> Restored:
         return values
@@ -137,21 +185,28 @@ class Number(Modelled):
         if self.decimals is None:
             return values
         unit = 10.0**self.decimals
-        return np.asarray(np.rint(values * unit) / unit)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.rint(values * unit) / unit
+        # what is too large to be counted in its decimals has none
+        return np.asarray(np.where(np.isfinite(found), found, values))
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
         low, high = (self.low, self.high) if ends is None else ends
         return np.clip(self.rounded(values), low, high)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        return rng.uniform(self.low, self.high or 1.0, count)
+        # of half the width: that of all floats would be infinite
+        middle, half = 0.5 * self.low + 0.5 * self.high, 0.5 * self.high - 0.5 * self.low
+        if not half:
+            return rng.uniform(self.low, self.high or 1.0, count)
+        return middle + half * rng.uniform(-1.0, 1.0, count)
 
     def tried(self, most: int) -> Float:
         values = self.scale.restored(np.linspace(-REACH, REACH, most))
         return np.unique(np.clip(values, self.low, self.high))
 
     def own_surprise(self, values: Float) -> Float:
-        """Bits that a standard normal number as far out has, at most 32."""
+        """Bits that a standard normal number as far out has, at most 32; of a gap none."""
         z = np.nan_to_num(self.scale.standardised(values))
         return np.minimum(0.5 * z**2 / math.log(2), MOST_BITS)
 
@@ -161,7 +216,24 @@ class Number(Modelled):
 
     def facts(self) -> Json:
         resolution = self.scale.resolution
-        return {**super().facts(), "low": self.low, "high": self.high, "resolution": resolution}
+        unit = {"unit": self.notation.unit} if self.notation.unit else {}
+        return {
+            **super().facts(),
+            "low": self.low,
+            "high": self.high,
+            "resolution": resolution,
+            **unit,
+        }
+
+    def understood(self) -> str:
+        if not self.quantiles:
+            return "numbers, none of them finite"
+        said = f"numbers, {self.show(self.low)} to {self.show(self.high)}"
+        if self.notation.group:
+            said += f", thousands parted by {self.notation.group!r}"
+        if self.notation.decimal != PLAIN.decimal:
+            said += f", decimals behind {self.notation.decimal!r}"
+        return said
 
     def written(self) -> Json:
         """True floats are written with the decimals that their resolution needs."""
@@ -169,11 +241,19 @@ class Number(Modelled):
         if places is None:
             needed = max(0, math.ceil(-math.log10(self.scale.resolution)))
             places = min(MOST_PLACES, needed)
-        return {**super().written(), "decimals": places, "comma": self.mark == ","}
+        plain = dataclasses.replace(self.notation, gap_words=()) == PLAIN
+        show = {} if plain else {"show": self.notation.show}
+        return {**super().written(), "decimals": places, **show}
+
+    def to_json(self) -> Json:
+        notation = self.notation.to_json()
+        return {**super().to_json(), "notation": notation} if notation else super().to_json()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return super().from_json({**data, "scale": Scale(**data.get("scale", {}))})
+        scale = Scale(**data.get("scale", {}))
+        notation = NumberNotation.from_json(data.get("notation", {}))
+        return super().from_json({**data, "scale": scale, "notation": notation})
 
     def check(self) -> None:
         super().check()
@@ -181,4 +261,15 @@ class Number(Modelled):
         whole = type(self.decimals) is int and 0 <= self.decimals <= MOST_DECIMALS
         self._refuse_unless(self.decimals is None or whole)
         self._refuse_unless(finite(self.low, self.high) and self.low <= self.high)
-        self._refuse_unless(self.mark in MARKS)
+        self._refuse_unless(isinstance(self.few, tuple) and len(self.few) <= FEW)
+        self._refuse_unless(
+            isinstance(self.quantiles, tuple) and len(self.quantiles) in (0, len(TOLD))
+        )
+        self._refuse_unless(finite(*self.few, *self.quantiles))
+
+
+def _number(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None

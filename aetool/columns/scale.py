@@ -10,6 +10,8 @@ from aetool.model import Float
 
 CLIP = 12.0  # standardised values beyond this say nothing more
 HEAVY = 10.0  # robust deviations that one value in a thousand may reach before asinh is used
+LARGEST = 1e300  # of numbers that are told apart: beyond, they are taken for this
+MOST_BENT = 680.0  # asinh of the largest value that is restored
 FINENESS = 2.0**-10  # resolution of true floats, as a part of the robust range
 
 
@@ -33,6 +35,8 @@ class Scale:
     def of(cls, known: Float, quantum: float) -> Scale:
         """The scale of finite numbers, (n,), n > 0. quantum: the least difference that their
         decimals can write; 0 for true floats."""
+        # the difference of two of the largest floats would be infinite
+        known = np.clip(known, -LARGEST, LARGEST)
         quantiles = np.quantile(known, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1))
         lowest, first, lower, center, upper, last, highest = (float(v) for v in quantiles)
         span = (last - first) or (highest - lowest)
@@ -54,7 +58,8 @@ class Scale:
 
     def standardised(self, numbers: Float) -> Float:
         """User units to z, clipped to +-CLIP; NaN stays NaN."""
-        units = (numbers - self.center) / self.unit
+        units = np.clip(numbers, -LARGEST, LARGEST)
+        units = (units - self.center) / self.unit
         if self.curved:
             units = np.arcsinh(units)
         return np.clip((units - self.mean) / self.deviation, -CLIP, CLIP)
@@ -63,8 +68,8 @@ class Scale:
         """The user units that are standardised to z."""
         units = standard * self.deviation + self.mean
         if self.curved:
-            units = np.sinh(units)
-        return np.asarray(self.center + self.unit * units)
+            units = np.sinh(np.clip(units, -MOST_BENT, MOST_BENT))
+        return np.clip(self.center + self.unit * units, -LARGEST, LARGEST)
 
     def check(self) -> None:
         """ValueError for what could not have come from `of`."""

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from aetool.columns import kinds
-from aetool.columns.column import Column, Modelled, OddCellError
+from aetool.columns.column import ODD, Column, Modelled
 from aetool.columns.skip import Skip
 from aetool.columns.summary import Summary
-from aetool.data.table import Table
+from aetool.data.table import Table, Values
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
 
 MOST_CONTEXT = 256  # rows
+FEWEST_OF_A_KIND = 20  # cells that tell a column of another kind from a few odd cells
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ class Schema:
 
     def encode(self, table: Table, name: str) -> Float:
         """The modelled columns as (rows, columns) float64: numbers in user units, categories as
-        index into levels (len(levels): another), dates as epoch seconds, NaN = missing.
+        index into levels (len(levels): another), dates as epoch seconds; NaN = missing, ODD = not
+        of the column's kind.
 
-        Columns are matched by name. DataError names a missing column, or the row and value that
-        is not of its column's kind.
+        Columns are matched by name. DataError names a missing column, or one that holds nothing of
+        its kind.
         """
         missing = [c.name for c in self.modelled if c.name not in table.names]
         if missing:
@@ -88,29 +90,52 @@ class Schema:
             )
         out = np.empty((len(table), len(self.modelled)))
         for i, column in enumerate(self.modelled):
-            try:
-                out[:, i] = column.parse(table[column.name])
-            except OddCellError as bad:
-                raise DataError(
-                    f"{name}: row {table.first_row + bad.row + 1}, column '{column.name}': found "
-                    f"{bad.text!r} where the model expects a {column.kind}; mend the value, or "
-                    f"fit again with --type {column.name}=category"
-                ) from None
+            values = table[column.name]
+            out[:, i] = column.parse(values)
+            _refuse_another_kind(column, out[:, i], values, table.first_row, name)
         return out
 
 
+def _refuse_another_kind(
+    column: Modelled, parsed: Float, values: Values, first_row: int, name: str
+) -> None:
+    """DataError for a column of another kind: an odd cell is that record's anomaly, but not where
+    there is nothing else. parsed: its values in user units. name: of the source."""
+    present = ~np.isnan(parsed)
+    odd = parsed == ODD
+    if present.sum() < FEWEST_OF_A_KIND or not odd[present].all():
+        return
+    row = int(np.flatnonzero(odd)[0])
+    text = column.found(values, row, ODD)
+    raise DataError(
+        f"{name}: row {first_row + row + 1}, column '{column.name}': found {text!r}, and nothing "
+        f"that the model could read as a {column.kind}; mend the column, or fit again with "
+        f"--type {column.name}=category"
+    )
+
+
 def summarise(
-    table: Table, dtypes: Mapping[str, str] | None = None, decimal: str = "."
+    table: Table,
+    dtypes: Mapping[str, str] | None = None,
+    decimal: str = ".",
+    gap_words: Sequence[str] = (),
 ) -> list[Summary]:
     """What is seen of each column in a piece of data; summaries of pieces can be added up.
 
     dtypes: the source's own type names, kept so that decompression can give them back. decimal: the
-    decimal mark of numbers in text.
+    decimal mark that is usual in its text. gap_words: what means a gap, beside the usual words.
     """
-    named = zip(table.names, table.values, strict=True)
     return [
-        Summary.of(name, values, name in table.typed, (dtypes or {}).get(name), decimal)
-        for name, values in named
+        Summary(
+            name,
+            values,
+            rows=len(table),
+            typed=name in table.typed,
+            dtype=(dtypes or {}).get(name),
+            decimal=decimal,
+            gap_words=tuple(gap_words),
+        )
+        for name, values in zip(table.names, table.values, strict=True)
     ]
 
 
@@ -130,9 +155,40 @@ def infer(
     chosen: Mapping[str, str] | None = None,
     dtypes: Mapping[str, str] | None = None,
     decimal: str = ".",
+    gap_words: Sequence[str] = (),
 ) -> Schema:
     """The schema of a sample of records, with the user's kinds where chosen; see `summarise`."""
-    return decided(summarise(table, dtypes, decimal), chosen)
+    return decided(summarise(table, dtypes, decimal, gap_words), chosen)
+
+
+def understood(schema: Schema) -> list[str]:
+    """How each column was read, a line each: first what models do not see, then what was odd."""
+
+    def rank(column: Column) -> int:
+        if not isinstance(column, Modelled):
+            return 0
+        return 1 if column.odd or column.remark() else 2
+
+    lines = []
+    for column in sorted(schema.columns, key=rank):
+        said = f"{column.name}: {column.understood()}"
+        if isinstance(column, Modelled):
+            said += "".join(f", {words}" for words in _asides(column))
+        else:
+            said += "; not modelled"
+        lines.append(said)
+    return lines
+
+
+def _asides(column: Modelled) -> list[str]:
+    """What else is told of a column that models see."""
+    asides = []
+    if column.missing:
+        written = f" (written {column.token!r})" if column.token else ""
+        asides.append(f"{column.missing} missing{written}")
+    if column.odd:
+        asides.append(f"{column.odd} cell{'s' if column.odd > 1 else ''} of another kind")
+    return asides + ([column.remark()] if column.remark() else [])
 
 
 def drop(schema: Schema, names: Sequence[str]) -> Schema:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aetool.columns.scale import CLIP, Scale
+from aetool.columns.scale import CLIP, LARGEST, MOST_BENT, Scale
 from aetool.model import Float, Int, Spec
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ class Standardised(Section):
     def write(self, graph: Graph, records: str) -> list[str]:
         op = graph.op
         numbers = graph.take(records, self.places)
-        off = op("Sub", numbers, self._constants(graph, "center"))
+        least = graph.exact(-LARGEST)
+        most = graph.exact(LARGEST)
+        bounded = op("Clip", numbers, least, most)
+        off = op("Sub", bounded, self._constants(graph, "center"))
         units = op("Div", off, self._constants(graph, "unit"))
         if self.curved.any():
             bent = _asinh(graph, units)
@@ -90,10 +93,16 @@ class Standardised(Section):
         units = op("Mul", wide, self._constants(graph, "deviation"))
         units = op("Add", units, self._constants(graph, "mean"))
         if self.curved.any():
-            bent = _sinh(graph, units)
+            least_bent = graph.exact(-MOST_BENT)
+            most_bent = graph.exact(MOST_BENT)
+            bent = op("Clip", units, least_bent, most_bent)
+            bent = _sinh(graph, bent)
             units = self._where_curved(graph, bent, units)
         numbers = op("Mul", units, self._constants(graph, "unit"))
         numbers = op("Add", numbers, self._constants(graph, "center"))
+        least = graph.exact(-LARGEST)
+        most = graph.exact(LARGEST)
+        numbers = op("Clip", numbers, least, most)
         gated = spec.gate >= 0
         if not gated.any():
             return numbers

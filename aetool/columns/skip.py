@@ -18,3 +18,6 @@ class Skip(Column):
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         return cls(summary.name, summary.dtype) if asked else None
+
+    def understood(self) -> str:
+        return "left out, as asked"

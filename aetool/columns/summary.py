@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from aetool.data import numbers
+from aetool.data.notation.dates import DateEvidence, DateNotation
+from aetool.data.notation.gaps import GapEvidence, is_gap
+from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.table import Cells, Mask, Values, as_cells, joined, taken
 from aetool.model import Int
 
 MOST_VALUES = 1_000_000  # that a summary keeps
-EARLY = 200  # present cells that tell a format of dates
+EARLY = 200  # present cells that tell whether it is worth looking at all of them
 
 
 @dataclass(eq=False)
@@ -20,8 +23,9 @@ class Summary:
     """A column in a piece of data, or in several.
 
     values: its values, or if there are more than MOST_VALUES as many of them, evenly spread.
-    rows: of how many rows. decimal: the decimal mark of numbers in text. typed: the source says
-    that the column is text. dtype: the source's own name of its type.
+    rows: of how many rows. decimal: the decimal mark that is usual in the file, or None. gap_words:
+    what the user says that gaps are, too. typed: the source says that the column is text. dtype:
+    the source's own name of its type.
     """
 
     name: str
@@ -30,25 +34,21 @@ class Summary:
     typed: bool = False
     dtype: str | None = None
     decimal: str = "."
+    gap_words: tuple[str, ...] = ()
 
-    @classmethod
-    def of(
-        cls, name: str, values: Values, typed: bool, dtype: str | None, decimal: str = "."
-    ) -> Summary:
-        """The summary of one piece."""
-        return cls(name, _thinned(values), len(values), typed, dtype, decimal)
+    def __post_init__(self) -> None:
+        if len(self.values) > MOST_VALUES:
+            kept = np.arange(MOST_VALUES, dtype=np.int64) * len(self.values) // MOST_VALUES
+            self.values = taken(self.values, kept)
 
     def __add__(self, other: Summary) -> Summary:
         """The summary of both pieces, this one first."""
-        values = _thinned(joined([self.values, other.values]))
-        typed = self.typed or other.typed
-        return Summary(
-            self.name,
-            values,
-            self.rows + other.rows,
-            typed,
-            self.dtype or other.dtype,
-            self.decimal,
+        return dataclasses.replace(
+            self,
+            values=joined([self.values, other.values]),
+            rows=self.rows + other.rows,
+            typed=self.typed or other.typed,
+            dtype=self.dtype or other.dtype,
         )
 
     @cached_property
@@ -57,9 +57,14 @@ class Summary:
         return as_cells(self.values)
 
     @cached_property
+    def country_codes(self) -> bool:
+        """Whether the words are codes of countries, so that NA is Namibia."""
+        return GapEvidence.of(self.text).country_codes
+
+    @cached_property
     def missing(self) -> Mask:
         """(n,): where the text says that there is no value."""
-        return numbers.is_missing(self.text)
+        return is_gap(self.text, self.gap_words, self.country_codes)
 
     @cached_property
     def present(self) -> Cells:
@@ -82,9 +87,41 @@ class Summary:
         frequent_first = np.argsort(-counts, kind="stable")
         return [different[i] for i in frequent_first], counts[frequent_first]
 
+    @cached_property
+    def numbers(self) -> NumberNotation | None:
+        """How its text writes numbers, if it is nearly all numbers."""
+        return self._as_numbers(self.text, False) if self._early_numbers else None
 
-def _thinned(values: Values) -> Values:
-    if len(values) <= MOST_VALUES:
-        return values
-    kept = np.arange(MOST_VALUES, dtype=np.int64) * len(values) // MOST_VALUES
-    return taken(values, kept)
+    @cached_property
+    def dates(self) -> DateNotation | None:
+        """How its text writes dates, if it is nearly all dates."""
+        if DateEvidence.of(self._early).decide(self.gap_words) is None:
+            return None
+        return DateEvidence.of(self.text).decide(self.gap_words)
+
+    def asked_numbers(self) -> NumberNotation | None:
+        """How its text writes numbers, where the user says that it does."""
+        return self._as_numbers(self.text, True)
+
+    def asked_dates(self) -> DateNotation | None:
+        """How its text writes dates, where the user says that it does."""
+        return DateEvidence.of(self.text).decide(self.gap_words, asked=True)
+
+    @cached_property
+    def _early(self) -> Cells:
+        """Some of the present cells, evenly spread."""
+        count = len(self.present)
+        if count <= EARLY:
+            return self.present
+        return self.present.take(np.arange(EARLY, dtype=np.int64) * count // EARLY)
+
+    @cached_property
+    def _early_numbers(self) -> bool:
+        """Whether there may be numbers: taking free text apart, cell by cell, is slow."""
+        evidence = NumberEvidence.of(self._early)
+        amount = sum(evidence.manners.values()) + evidence.infinite
+        return 2 * amount >= len(self._early) > 0
+
+    def _as_numbers(self, cells: Cells, asked: bool) -> NumberNotation | None:
+        evidence = NumberEvidence.of(cells)
+        return evidence.decide(None, self.gap_words, usual=self.decimal, asked=asked)

@@ -18,3 +18,6 @@ class Text(Column):
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         return cls(summary.name, summary.dtype)
+
+    def understood(self) -> str:
+        return "text that hardly repeats itself"

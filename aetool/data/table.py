@@ -140,12 +140,18 @@ def taken(values: Values, rows: Int | slice) -> Values:
 
 
 def as_cells(values: Values) -> Cells:
-    """Any column as text cells; whole numbers without a point."""
+    """Any column as text cells: numbers as short as they can be told apart, whole ones without a
+    point."""
     if isinstance(values, Cells):
         return values
     if values.dtype.kind == "M":
         return Cells.of([None if np.isnat(v) else str(v) for v in values])
-    return Cells.of([None if v != v else format(v, ".17g") for v in values.tolist()])
+    return Cells.of([None if v != v else shortest(v) for v in values.tolist()])
+
+
+def shortest(number: float) -> str:
+    """The fewest digits that tell a float64 from all others; 12, not 12.0."""
+    return repr(number).removesuffix(".0")
 
 
 def joined(parts: Sequence[Values]) -> Values:

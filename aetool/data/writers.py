@@ -50,7 +50,8 @@ def write_table(
 
 
 def text_of(column: Restored, how: Mapping[str, Any]) -> list[str]:
-    """A column as text cells; how: {"decimals": int or None, "token": gap, "comma": bool}."""
+    """A column as text cells; how: {"decimals": int or None, "token": gap}, and
+    where numbers are written in a manner of their own {"show": number, decimals -> text}."""
     token = str(how.get("token", ""))
     if isinstance(column, list):
         return [token if v is None else v for v in column]
@@ -58,8 +59,10 @@ def text_of(column: Restored, how: Mapping[str, Any]) -> list[str]:
         return [token if np.isnat(v) else str(v) for v in column]
     places = how.get("decimals")
     form = ".7g" if places is None else f".{places}f"
-    cells = [token if v != v else _plain(format(v, form)) for v in column.tolist()]
-    return [c.replace(".", ",") for c in cells] if how.get("comma") else cells
+    show = how.get("show")
+    if show is not None and places is not None:
+        return [token if v != v else show(v, places) for v in column.tolist()]
+    return [token if v != v else _plain(format(v, form)) for v in column.tolist()]
 
 
 def _plain(text: str) -> str:
@@ -106,7 +109,7 @@ def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Any]) ->
     if isinstance(column, list):
         quote = json.dumps if dtype != "bool" else str
         return ["null" if v is None else quote(v) for v in column]
-    cells = text_of(column, {**how, "token": "null"})
+    cells = text_of(column, {"decimals": how.get("decimals"), "token": "null"})
     return (
         cells if column.dtype.kind != "M" else [c if c == "null" else json.dumps(c) for c in cells]
     )

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from aetool.columns.column import RARELY_THERE
 from aetool.columns.schema import Schema
+from aetool.data.table import Table
 from aetool.model import Float
 
 Scores = Callable[[Float], Float]  # (rows,) of what the graphs take, (rows, inputs)
@@ -85,17 +87,21 @@ def marginal_bits(schema: Schema, X: Float) -> Float:
 
 
 def explain(
-    schema: Schema, X: Float, expected: Float, named: Sequence[Sequence[int]]
+    schema: Schema, X: Float, expected: Float, named: Sequence[Sequence[int]], table: Table
 ) -> list[list[tuple[str, str, str]]]:
-    """(column, found, expected) for each named column of each record, as they would be written."""
+    """(column, found, expected) for each named column of each record, as they would be written.
+
+    table: the same records as they came.
+    """
     modelled = schema.modelled
     reasons = []
     for row, places in enumerate(named):
         said = []
         for place in places:
             column = modelled[place]
-            found = column.show(X[row, place])
-            wanted = column.show(expected[row, place])
+            value = float(X[row, place])
+            found = column.found(table[column.name], row, value)
+            wanted = column.expectation(value, float(expected[row, place]))
             said.append((column.name, found, wanted))
         reasons.append(said)
     return reasons
@@ -103,7 +109,11 @@ def explain(
 
 def line(named: Sequence[tuple[str, str, str]]) -> str:
     """The reasons of one record on one line."""
-    return "; ".join(f"{c}={found} (expected {want})" for c, found, want in named)
+    said = []
+    for column, found, wanted in named:
+        told = wanted if wanted == RARELY_THERE else f"expected {wanted}"
+        said.append(f"{column}={found} ({told})")
+    return "; ".join(said)
 
 
 def picture_line(parts: Float, typical: Float, shape: tuple[int, int, int]) -> str:

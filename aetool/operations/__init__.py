@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aetool.operations.detecting import evaluate as evaluate
     from aetool.operations.detecting import score as score
     from aetool.operations.fitting import FitOptions as FitOptions
+    from aetool.operations.fitting import explained as explained
     from aetool.operations.fitting import fit as fit
     from aetool.operations.inspecting import export as export
     from aetool.operations.inspecting import info as info
@@ -46,6 +47,7 @@ _HOMES = {
     "detect": "detecting",
     "encode": "detecting",
     "evaluate": "detecting",
+    "explained": "fitting",
     "export": "inspecting",
     "fit": "fitting",
     "info": "inspecting",

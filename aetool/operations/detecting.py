@@ -438,7 +438,8 @@ class _Collected:
                 )
                 for i, columns in zip(odd, firsts, strict=True):
                     named[i] = columns
-            said = reasons.explain(schema, inputs, expected, named)
+            assert batch.table is not None
+            said = reasons.explain(schema, inputs, expected, named, batch.table.take(keep))
             self.named += said
             self.why += [reasons.line(s) for s in said]
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -11,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aetool import closed_form, gaussians, plugins, runtime
+from aetool import __version__, closed_form, gaussians, plugins, runtime
 from aetool import folds as content
 from aetool.bundle import READING, SAMPLING, Bundle
 from aetool.columns import layout
 from aetool.columns.history import whole
-from aetool.columns.schema import Schema, drop, infer
-from aetool.data import scaling
+from aetool.columns.schema import Schema, drop, infer, understood
+from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
 from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
 from aetool.data.table import Cells, Table
@@ -39,6 +40,7 @@ BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
 TRIMMED = 0.05  # of the rows, in a robust fit
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_TO_CROSS = 20
+MOST_SAID = 12  # lines on how columns were read
 CHUNK = 8192
 
 
@@ -47,10 +49,10 @@ class FitOptions:
     """How to fit.
 
     plugin: the name of an installed model, or a declaration; None for the default. types: column
-    to kind; drop / keep: columns; label and normal: the column kept out of the model, and its
-    values that are fitted (empty: all). max_time in seconds. codec: learn also what archives of
-    many small files share, for `compress -m`; max_error: for this bound (see CompressOptions)
-    instead of for lossless ones;
+    to kind; na: words that mean a gap, beside the usual ones; drop / keep: columns; label and
+    normal: the column kept out of the model, and its values that are fitted (empty: all). max_time
+    in seconds. codec: learn also what archives of many small files share, for `compress -m`;
+    max_error: for this bound (see CompressOptions) instead of for lossless ones;
     students: with small exact networks that predict columns, which takes a second for each.
     context: give the model this many rows before each, of the same group, in the order of the
     column `order` (else as they come). robust: anomalies are among the rows: leave out the
@@ -61,6 +63,7 @@ class FitOptions:
     plugin: str | Model | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    na: Sequence[str] = ()
     drop: Sequence[str] = ()
     keep: Sequence[str] = ()
     label: str | None = None
@@ -130,6 +133,8 @@ def fit_source(
         raise ParamError("--target goes with neither --robust nor --context")
     runtime.providers(options.device)
     prepared = prepare(source, options)
+    if prepared.schema is not None:
+        _say_what_was_understood(source.name, prepared.schema)
     if options.robust:
         prepared = trimmed(prepared)
     if model.members:
@@ -144,11 +149,41 @@ def fit_source(
     said = source.said.to_json() if isinstance(source, TableSource) else {}
     if said:
         made = dataclasses.replace(made, facts={**made.facts, READING: said}, _sessions={})
+    made = dataclasses.replace(made, lineage=_lineage(prepared), _sessions={})
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
         made = learning.with_codec(made, source, options.max_error, options.students, options.seed)
     return made
+
+
+def _say_what_was_understood(name: str, schema: Schema) -> None:
+    """At most MOST_SAID lines, what is left out first, in the log of what is said of data."""
+    lines = understood(schema)
+    if len(lines) > MOST_SAID:
+        rest = len(lines) - MOST_SAID + 1
+        lines = [*lines[: MOST_SAID - 1], f"and {rest} more columns: --explain-columns"]
+    for line in lines:
+        notices.say(f"{name}: {line}")
+
+
+def explained(data: Any, options: FitOptions | None = None) -> list[str]:
+    """How each column of data would be read, a line each; nothing is fitted. ParamError for
+    pictures."""
+    options = options or FitOptions()
+    source = open_sources(data if isinstance(data, list | tuple) else [data])
+    if isinstance(source, ImageSource):
+        raise ParamError(f"{source.name}: pictures have no columns to explain")
+    table, _ = source.sample(RESERVOIR, options.seed)
+    table = normal_rows(table, options.label, options.normal, source.name)
+    return understood(inferred(source, table, options))
+
+
+def _lineage(prepared: Prepared) -> dict[str, str]:
+    """Where a model comes from that was fitted on these rows: values, not bytes of a file, so that
+    the same table in another format is the same."""
+    values = np.ascontiguousarray(prepared.inputs)
+    return {"aetool": __version__, "data": hashlib.sha256(values.data).hexdigest()}
 
 
 def fitted(
@@ -317,9 +352,7 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
     for name in [*options.drop, *options.keep]:
         if name not in known:
             raise ParamError(f"no column '{name}' in {source.name}; there are {', '.join(known)}")
-    dropped = set(options.drop) | (known - set(options.keep) if options.keep else set())
-    schema = infer(table, options.types, source.dtypes, source.decimal)
-    schema = drop(schema, sorted(dropped))
+    schema = inferred(source, table, options)
     if not any(c.predicted for c in schema.columns):
         kinds = ", ".join(f"{c.name}: {c.kind}" for c in schema.columns[:8])
         raise DataError(
@@ -327,6 +360,14 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
             "name one with --type COLUMN=number or =category"
         )
     return schema
+
+
+def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
+    """The schema of the table with the user's types and drops, whatever is left."""
+    known = set(table.names)
+    dropped = set(options.drop) | (known - set(options.keep) if options.keep else set())
+    schema = infer(table, options.types, source.dtypes, source.decimal, options.na)
+    return drop(schema, sorted(dropped))
 
 
 def normal_rows(table: Table, label: str | None, normal: Sequence[str], name: str) -> Table:

@@ -15,6 +15,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
 from aetool.codec.shared import shared_of
+from aetool.columns.column import ODD
 from aetool.errors import BundleError, DataError
 from aetool.files import atomic, place_of
 
@@ -30,7 +31,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
     except OSError as error:
         raise DataError(f"{target}: cannot make the folder: {error.strerror or error}") from None
     columns = [
-        {"name": c.name, "kind": c.kind, "levels": list(c.words)}
+        {"name": c.name, "kind": c.kind, "levels": list(c.listed)}
         for c in (model.schema.modelled if model.schema else ())
     ]
     schema = model.schema
@@ -46,7 +47,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
     about = {
         "plugin": model.plugin,
         "input": "x: (batch, columns) float64: numbers in user units, categories as index into "
-        "levels, dates as epoch seconds, NaN = missing"
+        f"levels, dates as epoch seconds, NaN = missing, {ODD!r} = not of the column's kind"
         if model.schema
         else "pixels: (batch, channels, height, width) uint8",
         "columns": columns,
@@ -145,7 +146,9 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
                 "coders": archive.sizes(),
             }
     model = bundles.load(path)
-    columns = [c.facts() for c in model.schema.columns] if model.schema else []
+    columns = []
+    for column in model.schema.columns if model.schema else ():
+        columns.append({**column.facts(), "read_as": column.understood()})
     return {
         "file": os.fspath(path),
         "model": model.plugin,
@@ -160,6 +163,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "sha256": model.sha256,
         "graph_bytes": {n: len(d) for n, d in model.graphs.items()},
         **{f"fit_{k}": v for k, v in model.facts.items()},
+        "lineage": model.lineage,
         "columns": columns,
     }
 
@@ -198,7 +202,7 @@ def feature_names(model: Bundle) -> list[str]:
     for feature, column in spec.flags:
         names[feature] = f"{columns[column].name} missing"
     for column, start, width in spec.categories:
-        levels = [*columns[column].words, "other", "missing"]
+        levels = [*columns[column].listed, "other", "missing"]
         for k in range(width):
             names[start + k] = f"{columns[column].name}={levels[min(k, len(levels) - 1)]}"
     return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from aetool import rarity
+from aetool import graphs, rarity
 from aetool.bundle import GRAPHS, SAMPLING, Bundle
 from aetool.detection.calibration import Calibration
 from aetool.graphs import Graph
@@ -94,6 +95,12 @@ def joined(members: Sequence[Bundle], usual: Sequence[Float], rarities: Sequence
         score = onnx.ModelProto.FromString(member.graphs["score.onnx"])
         outputs.append(g.embed(score, {score.graph.input[0].name: x}))
     parts = rarity.write_joined(g, [o["parts"] for o in outputs], usual, rarities)
+    if first.schema is not None:
+        # an odd cell is rare whatever the spread of the members' scores, so it counts in full
+        odd = graphs.odd_cells(g, first.schema, x)
+        bits = g.op("Mul", odd, g.const(1 / math.log(2)))
+        nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
+        parts = g.op("Add", parts, g.op("Concat", bits, nothing, axis=1))
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     if "surprise" in outputs[0]:
         g.output("surprise", outputs[0]["surprise"], TensorProto.FLOAT, [columns])
