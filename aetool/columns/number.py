@@ -11,10 +11,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from aetool.columns.column import ODD, Features, Json, Modelled, finite
-from aetool.columns.scale import Scale
+from aetool.columns.scale import Scale, decimals_of
 from aetool.columns.summary import Summary
 from aetool.columns.truth import as_truth
-from aetool.data import numbers
 from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.notation.evidence import VALUE
 from aetool.data.notation.numbers import NumberNotation
@@ -66,7 +65,7 @@ class Number(Modelled):
                     raise DataError(f"--type {summary.name}=number: it holds dates")
                 return None
             known = column.parse(values)
-            return column._fitted(known, numbers.decimals_of(known))
+            return column._fitted(known, decimals_of(known))
         if summary.typed and not asked:
             return None
         notation = summary.asked_numbers() if asked else summary.numbers

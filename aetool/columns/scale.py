@@ -79,3 +79,15 @@ class Scale:
             raise ValueError("a scale that is not finite")
         if not isinstance(self.curved, bool):
             raise ValueError("a scale that is neither curved nor straight")
+
+
+def decimals_of(value: Float, most: int = 6) -> int | None:
+    """Fewest decimals that write every finite value (within 1e-9 relative); None: true floats."""
+    finite = value[np.isfinite(value)]
+    if len(finite) and float(np.abs(finite).max()) >= 2.0**52:
+        return None
+    for places in range(most + 1):
+        scaled = finite * 10.0**places
+        if np.all(np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))):
+            return places
+    return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from aetool.columns.schema import Schema
 from aetool.data import images
-from aetool.data.numbers import MISSING
+from aetool.data.notation.gaps import is_gap_word
 from aetool.errors import ParamError
 from aetool.files import atomic
 from aetool.model import Float
@@ -64,11 +64,15 @@ def scatter(
 def _numbers(values: Sequence[Any]) -> Float | None:
     """The values as numbers, if they are and take more than ten."""
     try:
-        found = [math.nan if v is None or v in MISSING else float(v) for v in values]
+        found = [math.nan if v is None or _is_gap(v) else float(v) for v in values]
     except (TypeError, ValueError):
         return None
     shown = np.array(found, dtype=np.float64)
     return shown if len(np.unique(shown[np.isfinite(shown)])) > MOST_LEVELS else None
+
+
+def _is_gap(value: Any) -> bool:
+    return isinstance(value, str) and is_gap_word(value)
 
 
 def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:

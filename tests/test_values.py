@@ -1,0 +1,101 @@
+"""One table in every format is one table: a model fitted on any of them scores all alike."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aetool import operations
+from aetool.operations import FitOptions
+
+ROWS = 240
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "frame")
+
+
+def frame():
+    """Numbers with and without decimals, gaps, words, truths, moments."""
+    rng = np.random.default_rng(3)
+    whole = rng.integers(0, 40, ROWS)
+    level = rng.choice(["low", "mid", "high"], ROWS, p=[0.5, 0.3, 0.2]).astype(object)
+    level[[5, 70]] = None
+    measure = (whole * 0.5 + rng.normal(0, 1, ROWS)).round(3)
+    measure[[11, 12, 90]] = np.nan
+    return pd.DataFrame(
+        {
+            "moment": pd.date_range("2023-03-25 22:00", periods=ROWS, freq="h"),
+            "whole": whole,
+            "measure": measure,
+            "ratio": rng.random(ROWS),
+            "level": level,
+            "running": measure > 10,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """The table in each format; "frame" is the DataFrame itself."""
+    folder = tmp_path_factory.mktemp("values")
+    table = frame()
+    paths = {name: folder / f"t.{name}" for name in FORMATS[:4]}
+    table.to_csv(paths["csv"], index=False)
+    table.to_csv(paths["tsv"], index=False, sep="\t")
+    table.to_json(
+        paths["jsonl"], orient="records", lines=True, date_format="iso", double_precision=15
+    )
+    table.to_parquet(paths["parquet"])
+    return {**paths, "frame": table}
+
+
+@pytest.mark.parametrize("fitted", FORMATS)
+def test_fitted_on_any_and_detected_on_any(tables, fitted):
+    model = operations.fit(tables[fitted], FitOptions("pca"))
+    kinds = {column.name: column.kind for column in model.schema.columns}
+    assert kinds == {
+        "moment": "date", "whole": "number", "measure": "number", "ratio": "number",
+        "level": "category", "running": "category",
+    }  # fmt: skip
+    own = operations.score(tables[fitted], model)
+    for other in FORMATS:
+        scores = operations.score(tables[other], model)
+        np.testing.assert_allclose(scores, own, rtol=1e-9, atol=1e-9, err_msg=other)
+
+
+def test_the_same_values_in_other_words(tmp_path):
+    """Whole numbers with a point, truths in other spellings, moments with other offsets and with
+    fractions of a second."""
+    table = frame()
+    model = operations.fit(table, FitOptions("pca"))
+    own = operations.score(table, model)
+    berlin = table.moment.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")
+    other = table.assign(
+        moment=[t.isoformat() if i % 2 else t.isoformat(sep=" ", timespec="microseconds")
+                for i, t in enumerate(berlin)],
+        whole=table.whole.map("{:.1f}".format),
+        running=table.running.map({True: "yes", False: "NO"}),
+    )  # fmt: skip
+    assert other.moment.str.contains("+02:00", regex=False).any()
+    path = tmp_path / "other.csv"
+    other.to_csv(path, index=False)
+    np.testing.assert_allclose(operations.score(path, model), own, rtol=1e-9, atol=1e-9)
+    records = [
+        json.loads(line) for line in other.to_json(orient="records", lines=True).splitlines()
+    ]
+    path = tmp_path / "other.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    np.testing.assert_allclose(operations.score(path, model), own, rtol=1e-9, atol=1e-9)
+
+
+def test_an_odd_cell_is_found_and_shown_as_it_stands(tmp_path):
+    table = frame().astype(object)
+    model = operations.fit(frame(), FitOptions("pca"))
+    table.loc[100, "measure"] = "ERR"
+    table.loc[150, "moment"] = "soon"
+    path = tmp_path / "t.csv"
+    table.to_csv(path, index=False)
+    for given in (model, None):
+        found = operations.detect(path, given, top=5)
+        assert {100, 150} <= set(found.row.tolist())
+        why = dict(zip(found.row.tolist(), found.why, strict=True))
+        assert why[100].startswith("measure=ERR (expected ") and why[150].startswith("moment=soon")
