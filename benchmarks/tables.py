@@ -378,6 +378,13 @@ def main() -> None:
         parts += ["## Start-up and small jobs (`startup.py`)\n",
                   markdown(start, {"job": "job", "cpu_s": "CPU s", "mb": "peak MB", "bytes": "bytes"}),
                   provenance(start)]  # fmt: skip
+    reading = read("reading", ["job"])
+    if not reading.empty:
+        parts += ["\n## Text to numbers, beside pyarrow.csv on one thread (`reading.py`)\n",
+                  "Eight columns of a kind each, then all kinds at once; MB of text a second. Money stays text in pyarrow.\n",
+                  markdown(reading, {"job": "columns", "megabytes": "MB", "aetool": "aetool MB/s",
+                                     "pyarrow": "pyarrow MB/s", "ratio": "ours over pyarrow's"}),
+                  provenance(reading)]  # fmt: skip
     kdd = read("kdd", ["detector", "seed"])
     if not kdd.empty:
         parts += ["\n## Mixed types: KDD Cup 1999, half of the normal rows fitted (`kdd.py`)\n",
