@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
 from aetool.data.notation.gaps import is_gap
 from aetool.data.table import Values, as_cells, shortest
-from aetool.data.writers import Restored
 from aetool.model import Float, Int
+
+if TYPE_CHECKING:
+    from aetool.data.writers import Restored
 
 MAX_LEVELS = 254
 LONGEST = 256  # bytes of a word; longer is text

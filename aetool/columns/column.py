@@ -12,11 +12,11 @@ import numpy as np
 
 from aetool.columns.scale import Scale
 from aetool.data.table import Cells, Values, shortest
-from aetool.data.writers import Restored
 from aetool.model import Float
 
 if TYPE_CHECKING:
     from aetool.columns.summary import Summary
+    from aetool.data.writers import Restored
 
 Json = dict[str, Any]
 

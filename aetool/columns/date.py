@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from aetool.columns.summary import Summary
 from aetool.data.notation.dates import DateNotation, DateStyle
 from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.table import Cells, Values
-from aetool.data.writers import Restored
 from aetool.errors import DataError
 from aetool.model import Float
+
+if TYPE_CHECKING:
+    from aetool.data.writers import Restored
 
 DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0  # seconds
 # how a moment of a typed source is shown, and read where it is text: ISO 8601

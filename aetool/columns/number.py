@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.notation.evidence import VALUE
 from aetool.data.notation.numbers import NumberNotation
 from aetool.data.table import Cells, Values
-from aetool.data.writers import Restored
 from aetool.errors import DataError
 from aetool.model import Float
+
+if TYPE_CHECKING:
+    from aetool.data.writers import Restored
 
 REACH = 2.5  # deviations that tried numbers lie within
 MOST_BITS = 32.0  # of surprise that a number has on its own
