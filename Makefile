@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
 
-.PHONY: demo test lint slim bench gallery reference readability long stress cpus sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench gallery reference readability long mutants stress cpus sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -47,6 +47,11 @@ readability: $(VENV)/.dev
 # Tens of thousands of mutants, hundreds of kills, new examples of every law.
 long: $(VENV)/.dev
 	HYPOTHESIS=explore $(BIN)/python -m pytest -m "long or hypothesis"
+
+# Sixty small mistakes in the readers and writers of archives, drawn at random: which do the tests not see?
+SEED ?= 1
+mutants: $(VENV)/.dev
+	$(BIN)/python tests/mutants.py --seed $(SEED) --number 60
 
 # The suite of `make test` beside four busy processes; `make long` has a part of it, too.
 stress: $(VENV)/.dev

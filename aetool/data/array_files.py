@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -73,7 +73,7 @@ class ArrayFile:
         if self.format["format"] == "npy":
             with self.path.open("rb") as file:
                 return _mapped(file, member)
-        with zipfile.ZipFile(self.path) as archive, tempfile.TemporaryFile() as copy:
+        with zipfile.ZipFile(self.path) as archive, files.scratch() as copy:
             with archive.open(member.name + SUFFIX) as packed:
                 shutil.copyfileobj(packed, copy, 1 << 20)
             copy.flush()
@@ -213,8 +213,11 @@ class Gathering:
         if member.size < LARGE:
             self.whole: Array = np.zeros(member.shape, member.dtype)
         else:
-            with tempfile.TemporaryFile() as file:
+            with files.scratch() as file:
                 file.truncate(member.size)
+                if hasattr(os, "posix_fallocate"):
+                    # to write there without room on the disk would kill the process
+                    os.posix_fallocate(file.fileno(), 0, member.size)
                 self.whole = np.memmap(file, member.dtype, "r+", 0, member.shape)
         self._flat = self.whole.reshape(-1)
         self._count = 0

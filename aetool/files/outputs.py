@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from aetool.errors import DataError
 from aetool.files.attributes import Attributes, hand_on, looked_up
-from aetool.files.spools import OPEN_FILES, PIECE, is_read, new_spool
+from aetool.files.spools import OPEN_FILES, PIECE, is_read, scratch
 
 # What open files of this process are called, by the system's own links to them.
 STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -164,13 +164,9 @@ def _standard_output() -> BinaryIO:
 @contextmanager
 def _handed_over(name: str, opened: Callable[[], BinaryIO]) -> Iterator[BinaryIO]:
     """A file for a while; its bytes go to what `opened` opens, if the block ends well."""
-    with new_spool() as spool:
-        try:
-            yield spool
-            spool.flush()
-        except OSError as error:
-            where = error.filename or tempfile.gettempdir()
-            raise DataError(f"{where}: cannot write: {error.strerror or error}") from None
+    with scratch() as spool:
+        yield spool
+        spool.flush()
         spool.seek(0)
         try:
             stream = opened()

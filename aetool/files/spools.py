@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -22,6 +23,10 @@ MOST_SPOOLED = 8 << 30  # bytes
 PIECE = 1 << 20  # bytes copied at a time
 STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 OPEN_FILES = Path("/proc/self/fd")  # where a file without a name can be opened by its number
+
+
+class NoRoomError(DataError):
+    """A file for a while cannot be written: its folder is full, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,23 @@ def new_spool() -> BinaryIO:
         make = tempfile.TemporaryFile if OPEN_FILES.is_dir() else tempfile.NamedTemporaryFile
         return make(prefix="aetool-")  # type: ignore[return-value]
     except OSError as error:
-        raise DataError(f"no folder for temporary files: {error.strerror or error}") from None
+        raise NoRoomError(f"no folder for temporary files: {error.strerror or error}") from None
+
+
+@contextmanager
+def scratch() -> Iterator[BinaryIO]:
+    """A new file for a while, see new_spool, that is closed when the block ends."""
+    try:
+        # what is left to write is written when it is closed, too
+        with new_spool() as spool:
+            yield spool
+    except OSError as error:
+        raise _unwritten(error) from None
+
+
+def _unwritten(error: OSError) -> NoRoomError:
+    where = error.filename or tempfile.gettempdir()
+    return NoRoomError(f"{where}: cannot write: {error.strerror or error}")
 
 
 def path_of(file: BinaryIO) -> Path:
@@ -132,22 +153,32 @@ def path_of(file: BinaryIO) -> Path:
 
 
 def _read_to_end(stream: BinaryIO, name: str) -> Place:
+    place = copied(stream, name)
+    assert place.spool is not None
+    if not os.fstat(place.spool.fileno()).st_size:
+        raise DataError(f"{name}: is empty: nothing came through it")
+    return place
+
+
+def copied(stream: BinaryIO, name: str) -> Place:
+    """Where what a stream has can be read again and again, for as long as the place is in use.
+
+    NoRoomError where the copy cannot be written.
+    """
     spool = new_spool()
     try:
-        size = _fill(spool, stream, name)
+        _fill(spool, stream, name)
     except BaseException:
-        spool.close()
+        with contextlib.suppress(OSError):  # it tries to write once more
+            spool.close()
         raise
-    if not size:
-        spool.close()
-        raise DataError(f"{name}: is empty: nothing came through it")
     place = Place(path_of(spool), name, spool)
     weakref.finalize(place, spool.close)
     return place
 
 
-def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> int:
-    """Copy a stream to its end; how many bytes there were."""
+def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
+    """Copy a stream to its end."""
     size = 0
     while piece := stream.read(PIECE):
         size += len(piece)
@@ -155,6 +186,8 @@ def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> int:
             raise DataError(f"{name}: more than {MOST_SPOOLED >> 30} GiB; write it to a file first")
         if shutil.disk_usage(tempfile.gettempdir()).free < 2 * len(piece):
             raise DataError(f"{name}: the temporary folder is full; write it to a file first")
-        spool.write(piece)
-    spool.flush()
-    return size
+        try:
+            spool.write(piece)
+            spool.flush()
+        except OSError as error:
+            raise _unwritten(error) from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -80,6 +79,8 @@ def opened(
         if keep_files:
             raise UnsuitedError("")
         source: Opened = natively(place.path, place.name) or sources.open_source(data)
+    except files.NoRoomError:
+        raise
     except DataError as error:
         # whatever cannot be understood can still be kept
         _refuse_own(place)
@@ -127,11 +128,8 @@ def _unpacked(path: Path, name: str) -> files.Place:
     with path.open("rb") as file, sources.open_stream(path) as inside:
         if file.read(8) == inside.read(8):
             return files.Place(path, name)
-    spool = files.new_spool()
     with sources.open_stream(path) as stream:
-        shutil.copyfileobj(stream, spool, 1 << 20)
-    spool.flush()
-    return files.Place(files.path_of(spool), name, spool)
+        return files.copied(stream, name)
 
 
 def in_memory(data: pd.DataFrame | pa.Table) -> ArrowTable | FileBytes:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from aetool import files
 from aetool.codec import blocks
 from aetool.codec.blocks import Block
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json
@@ -124,11 +123,10 @@ class ArrowContent(Content):
             self._compare_batches(archive.pieces(0, archive.rows))
             return
         # what matters is the file that will be there: it is written, and read as the source was
-        with tempfile.TemporaryDirectory(prefix="aetool-") as folder:
-            path = Path(folder) / "restored"
-            with path.open("wb") as spool:
-                self.restore(archive, spool, 0, archive.rows)
-            again = arrow_files.open_table(path, self.source.name)
+        with files.scratch() as spool:
+            self.restore(archive, spool, 0, archive.rows)
+            spool.flush()
+            again = arrow_files.open_table(files.path_of(spool), self.source.name)
             if not again.schema.equals(self.schema, check_metadata=True):
                 raise self.differs("the schema")
             self._compare_batches(again.batches())
