@@ -398,3 +398,36 @@ def test_records_that_stood_behind_the_end_of_a_file_that_was_cut_are_told(tmp_p
     archive.write_bytes(content[: len(content) // 2])
     done = run("decompress", archive, "-o", tmp_path / "back.csv", "--recover")
     assert done.status == 1 and "all records behind record 0" in done.err
+
+
+def test_an_archive_without_header_and_footer_is_refused_in_words(pair, tmp_path):
+    header, blocks, _ = parts_of(pair[0][0])
+    (tmp_path / "t.aez").write_bytes(header[:12] + b"".join(blocks))
+    with pytest.raises(ArchiveError, match="damaged: neither header nor footer can be read"):
+        operations.decompress(tmp_path / "t.aez", tmp_path / "o", lost=[])
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("size", range(8))
+def test_an_archive_in_one_piece_has_room_for_its_digests(size, tmp_path):
+    """Whatever its seal says: what it restores has a digest, too."""
+    start = container._START.pack(container.MAGIC, container.MAJOR, container.WHOLE)
+    data = start + bytes(size)
+    (tmp_path / "t.aez").write_bytes(data + blake(data, size=8))
+    with pytest.raises(ArchiveError, match="longer or shorter than an archive of its layout"):
+        container.Reader(tmp_path / "t.aez")
+
+
+def test_what_is_empty_in_an_archive_is_read_as_such(tmp_path):
+    """Sections, blocks' payloads and the lists of them may have nothing in them."""
+    for rows in ([], [0], [5, 0, 7]):
+        with (tmp_path / "t.aez").open("wb") as file:
+            writer = container.Writer(file, {"name": "x"}, {"none": b"", "one": b"1"})
+            for count in rows:
+                writer.add(count, bytes(8), b"")
+            writer.finish({"a": 1}, bytes(32))
+        reader = container.Reader(tmp_path / "t.aez")
+        assert reader.sections == {"none": b"", "one": b"1"} and reader.facts == {"a": 1}
+        assert [block.rows for block in reader.blocks] == rows and reader.rows == sum(rows)
+        assert [reader.block(i).payload for i in range(len(rows))] == [b""] * len(rows)
+        reader.close()

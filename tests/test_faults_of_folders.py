@@ -5,8 +5,6 @@ Where two names cannot be exchanged, the next run, or the next reader, makes it 
 import errno
 import os
 import random
-import signal
-import sys
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from aetool import operations
 from aetool.data.sources import open_source
 from aetool.errors import AetoolError
 from aetool.files import new_folder, repair, trees
+from tests.forked import forked
 
 CALLS = ("mkdir", "link", "open", "fsync", "rename", "chmod", "scandir", "unlink", "rmdir")
 
@@ -68,35 +67,6 @@ def strays(place):
     return {path.name for path in place.iterdir()} - {"source", "p.aez", "target"}
 
 
-def killed(last, work):
-    """Runs work in a process that kills itself at its so-manieth call; the calls made, if it lives
-    (last = 0), or None."""
-    ends = os.pipe()
-    child = os.fork()
-    if not child:
-        calls = 0
-
-        def count(*_):
-            nonlocal calls
-            calls += 1
-            if calls == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        try:
-            sys.setprofile(count)
-            work()
-            sys.setprofile(None)
-            os.write(ends[1], str(calls).encode())
-        finally:
-            os._exit(0)
-    os.close(ends[1])
-    with os.fdopen(ends[0], "rb") as said:
-        answer = said.read()
-    _, status = os.waitpid(child, 0)
-    assert bool(answer) == (not os.WIFSIGNALED(status))
-    return int(answer) if answer else None
-
-
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("exchanged", [True, False])
 @pytest.mark.parametrize("exists", [True, False])
@@ -110,10 +80,11 @@ def test_a_kill_leaves_the_old_folder_or_the_new_one(place, monkeypatch, exchang
 
     def work():
         operations.decompress(place / "p.aez", target, force=True)
+        return 0
 
     if exists:
         old_folder(target)
-    calls = killed(0, work)
+    calls = forked(work).calls
     assert held(target) == expected and not strays(place)
     rng = random.Random(times)
     seen = set()
@@ -123,7 +94,7 @@ def test_a_kill_leaves_the_old_folder_or_the_new_one(place, monkeypatch, exchang
             old_folder(target)
         # two of three in the last steps, where names change
         last = calls - rng.randrange(500) if i % 3 else rng.randrange(1, calls)
-        if killed(last, work) is not None:
+        if forked(work, last).status == 0:
             continue
         if exchanged and exists:
             assert held(target) in (before, after), "at every instant"

@@ -90,7 +90,7 @@ def refused(data, folder):
 
 
 @pytest.mark.parametrize("words", TO_OUTPUT, ids=" ".join)
-@pytest.mark.parametrize("times", [12, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [6, pytest.param(200, marks=pytest.mark.long)])
 def test_a_kill_leaves_the_start_of_the_output(place, words, times):
     ended, whole = written(place, words)
     assert ended.status == 0 and ended.said == ""
@@ -113,7 +113,7 @@ def test_a_kill_leaves_the_start_of_the_output(place, words, times):
 
 
 @pytest.mark.parametrize("words", TO_OUTPUT, ids=" ".join)
-@pytest.mark.parametrize("times", [8, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [4, pytest.param(100, marks=pytest.mark.long)])
 def test_a_reader_that_leaves_gets_the_start(place, words, times):
     """It closes its end after so many bytes; the writer says so in one line, or was done before."""
     _, whole = written(place, words)
