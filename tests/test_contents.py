@@ -14,6 +14,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.bounds import holds
 from aetool.codec.contents.content import Stamp
 from aetool.codec.contents.kept import KeptBytes
+from aetool.codec.contents.labels import labels_of
 from aetool.codec.contents.text import TextTable
 from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
@@ -155,3 +156,23 @@ def test_a_column_without_a_bound_comes_back_byte_for_byte():
     layout = dataclasses.replace(Layout(Rule(), ["a", "b"]), bounds={"a": records.Fraction(1)})
     assert holds(b"1,1.0\n", b"2,1.0\n", layout)
     assert not holds(b"1,1.0\n", b"1,1\n", layout)
+
+
+def test_labels_of_many_columns_are_told_at_once():
+    """A line without a delimiter may be a hundred thousand columns of blanks: no name is compared
+    with all others."""
+    compared = 0
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    names = [Name(n) for n in ["a", "b", "a", *map(str, range(2000)), "", ""]]
+    labels = labels_of(names)
+    assert labels[:4] == ["a (column 1)", "b", "a (column 3)", "0"]
+    assert labels[-3:] == ["1999", " (column 2004)", " (column 2005)"]
+    assert compared < 5 * len(names)

@@ -141,6 +141,18 @@ def test_gaps_among_bytes_are_marked_by_what_is_none_of_them():
     assert coded.meta[cells.MARK] == "\xff"
 
 
+@pytest.mark.parametrize("mark", [None, 1, ["\xff"], {}, "\u0100"])
+def test_a_mark_of_gaps_that_is_no_text_is_damage(mark):
+    coded = cells.encode_cells(
+        np.frombuffer(b"ab", np.uint8), np.array([0, 1]), np.array([1, 2]), np.array([True, False]), False
+    )  # fmt: skip
+    coded.meta[cells.MARK] = mark
+    content, payload, _ = blocks.encode([coded], 2, {}, planning.DEFAULT)
+    column = blocks.decode(payload, 2, content).columns[0]
+    with pytest.raises((ArchiveError, UnicodeEncodeError)):
+        cells.decode_cells(column)
+
+
 def test_differences_are_seen():
     def one(values, kind, **schema):
         return pa.RecordBatch.from_arrays(

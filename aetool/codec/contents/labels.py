@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -11,9 +12,10 @@ from aetool.codec.columns import Coded
 def labels_of(names: Sequence[str]) -> list[str]:
     """A label for each column: its name, and its place (from 1) if another has that name, too."""
     labels = []
+    times = Counter(names)  # a text may have a hundred thousand columns
     for place, name in enumerate(names, 1):
         label = name
-        if names.count(name) > 1:
+        if times[name] > 1:
             label = f"{name} (column {place})"
         labels.append(label)
     return labels

@@ -73,8 +73,10 @@ def decode_cells(column: Decoded) -> CellColumn:
     length = found.length.astype(np.int64)
     gaps = None
     if MARK in column.meta:
-        mark = str(column.meta[MARK]).encode("latin-1")
-        gaps = _are(found, mark)
+        mark = column.meta[MARK]
+        if not isinstance(mark, str):
+            raise ArchiveError("damaged: what stands for a gap is no text")
+        gaps = _are(found, mark.encode("latin-1"))
         length = np.where(gaps, 0, length)
     if int(length.sum()) >= 2 * MOST_BYTES:
         raise ArchiveError("damaged: a column of text is larger than allowed")
