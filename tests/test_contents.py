@@ -3,15 +3,18 @@ kept as bytes; what is not known is refused."""
 
 import dataclasses
 import gzip
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aetool import operations
 from aetool.cli import status
 from aetool.codec import contents, records, textual
 from aetool.codec.archive import Archive
-from aetool.codec.bounds import holds
+from aetool.codec.bounds import Decimals, holds
 from aetool.codec.contents.content import Stamp
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.labels import labels_of
@@ -176,3 +179,27 @@ def test_labels_of_many_columns_are_told_at_once():
     assert labels[:4] == ["a (column 1)", "b", "a (column 3)", "0"]
     assert labels[-3:] == ["1999", " (column 2004)", " (column 2005)"]
     assert compared < 5 * len(names)
+
+
+PLACES = st.integers(0, 18)
+DIGITS = st.one_of(st.integers(-999, 999), st.integers(-(10**18) + 1, 10**18 - 1))
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(DIGITS, PLACES, DIGITS, PLACES), max_size=4), st.data())
+def test_numbers_are_near_as_fractions_are(rows, data):
+    """Also those that do not fit 64 bits at the scale of the most decimals, and on the bound."""
+    pairs = [(Fraction(a, 10**p), Fraction(b, 10**q)) for a, p, b, q in rows]
+    distances = [abs(one - other) for one, other in pairs]
+    largest = max(distances, default=Fraction(0))
+    bound = data.draw(
+        st.sampled_from([largest, largest - Fraction(1, 10**30), largest / 2, Fraction(1, 7)])
+    )
+    if bound < 0:
+        return
+    sides = [[(a, p) for a, p, _, _ in rows], [(b, q) for _, _, b, q in rows]]
+    before, after = (
+        Decimals(np.array([d for d, _ in side], np.int64), np.array([p for _, p in side], np.int8))
+        for side in sides
+    )
+    assert before.near(after, bound) == all(distance <= bound for distance in distances)
