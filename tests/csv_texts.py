@@ -1,5 +1,6 @@
 """A grammar of hostile tables in text, drawn by a seed, and what csv.reader sees in each."""
 
+import codecs
 import csv
 import io
 import random
@@ -131,6 +132,26 @@ def decoded(data: bytes, encoding: str) -> str:
         text = data.decode("latin-1")
         return text.removeprefix("ï»¿")
     return text.removeprefix("\ufeff")
+
+
+def as_detected(data: bytes, encoding: str) -> str:
+    """The text that detection reads: as `decoded`, but of what is not UTF-8 each byte that is none
+    in Windows-1252, or in Latin-1 where that has no character."""
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "tests.single_bytes").removeprefix("\ufeff")
+    return decoded(data, encoding)
+
+
+def _single_bytes(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    wrong = error.object[error.start : error.end]
+    characters = (bytes([b]).decode("cp1252", "ignore") or chr(b) for b in wrong)
+    return "".join(characters), error.end
+
+
+codecs.register_error("tests.single_bytes", _single_bytes)
 
 
 def is_utf8(data: bytes) -> bool:

@@ -181,7 +181,10 @@ def check(hostile, effort, block, folder, rng):
             first, last = sorted(rng.randrange(len(rows) + 1) for _ in range(2))
             cut = len(header)
             assert read(first, last, wanted) == chosen[:cut] + chosen[cut + first : cut + last]
-    _check_detection(path, rows, dialect)
+    seen = csv_texts.as_detected(hostile.data, dialect.encoding)
+    table = csv_texts.behind_lines(seen, dialect.preamble)
+    records = csv_texts.records_of(table, dialect.delimiter, dialect.space)
+    _check_detection(path, records[above:], dialect)
     return True
 
 
