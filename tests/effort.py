@@ -42,6 +42,16 @@ class Effort:
     peak_bytes: int = 0
 
 
+def peak_bytes_of(call: Callable[[], Any]) -> int:
+    """The most memory that a call holds at once, beyond what was held before."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def measured(call: Callable[[], Any]) -> Effort:
     """Run the call and count; what it raises is raised."""
     effort = Effort()
