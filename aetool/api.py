@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aetool import bundle as bundles
 from aetool import operations
+from aetool.arguments import check_data, check_options, check_path, check_type
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.csv.dialect import OPTIONS, Reading
@@ -55,20 +56,27 @@ class Bundle(bundles.Bundle):
     def denoise(self, data: Data, path: Path, **options: Option) -> Figures:
         """Write the restored records of data; returns figures. options: as DenoiseOptions, and of
         text as aetool.fit."""
+        check_data("denoise", data)
+        check_path("denoise", "path", path)
         data = _described(data, options)
+        check_options("denoise", operations.DenoiseOptions, options)
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
     def sample(self, count: int | None = None, **options: Option) -> Any:
         """New records, or with like=data records near those: a DataFrame, or pictures (rows, C, H,
         W) uint8. options: as SampleOptions."""
+        check_options("sample", operations.SampleOptions, {"count": count, **options})
         return operations.sample(self, operations.SampleOptions(count, **options))
 
     def similar(self, query: Data, data: Data, **options: Option) -> pd.DataFrame:
         """The records of data nearest to each record of query: query, rank and row (from 1) and
         distance. data: a DataFrame, a path, or an archive that stores codes. options: as
         SearchOptions, and of text as aetool.fit."""
+        check_data("similar", query)
+        check_data("similar", data)
         said = {name: options.pop(name) for name in OPTIONS if name in options}
         query, data = _described(query, dict(said)), _described(data, said)
+        check_options("similar", operations.SearchOptions, options)
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 
@@ -86,13 +94,15 @@ def detect(data: Data, model: Model | None = None, **options: Option) -> pd.Data
     without a model those of aetool.fit; those of text are taken with a model, too. Raises
     AetoolError.
     """
+    check_data("detect", data, several=True)
     data = _described(data, options)
     known = inspect.signature(operations.detect).parameters
     chosen = {name: value for name, value in options.items() if name in known}
     of_fit = {name: value for name, value in options.items() if name not in known}
-    bundle = _bundle_of(model)
+    check_options("detect", operations.detect, chosen)
+    bundle = _bundle_of(model, "detect")
     if bundle is None:
-        chosen.setdefault("fit", _fit_options(**of_fit))
+        chosen.setdefault("fit", _fit_options("detect", **of_fit))
     elif of_fit:
         raise ParamError(f"{', '.join(of_fit)}: of a fit; they cannot change the model given")
     return operations.detect(data, bundle, **{"all_rows": True, **chosen}).frame()
@@ -109,12 +119,14 @@ def compress(
     dictionary by column, and effort "fast" or "best"; lossy=True takes the model's code, or an
     exact or bounded archive where that is smaller at no more error. Raises AetoolError.
     """
+    check_data("compress", data, tables=True)
     if path is None:
         if not isinstance(data, str | os.PathLike):
             raise ParamError("a DataFrame has no name: say where to write its archive")
         path = archiving.default_name(data)
-    effort = options.get("effort")
-    if isinstance(effort, str):
+    check_path("compress", "path", path)
+    effort = options.get("effort", planning.DEFAULT)
+    if not isinstance(effort, planning.Effort):
         efforts = {"fast": planning.FAST, "default": planning.DEFAULT, "best": planning.BEST}
         if effort not in efforts:
             raise ParamError(f"effort must be {', '.join(efforts)}; got {effort!r}")
@@ -124,7 +136,9 @@ def compress(
         options["max_error"] = {"": str(bound)}
     elif isinstance(bound, dict):
         options["max_error"] = {name: str(error) for name, error in bound.items()}
-    return operations.compress(data, path, _bundle_of(model), CompressOptions(**options))
+    check_options("compress", CompressOptions, options)
+    bundle = _bundle_of(model, "compress")
+    return operations.compress(data, path, bundle, CompressOptions(**options))
 
 
 def decompress(
@@ -140,18 +154,29 @@ def decompress(
     options: columns, force, device, lost, as aetool.operations.decompress. Raises AetoolError. To
     have the records in Python, see aetool.open.
     """
+    check_path("decompress", "path", path)
+    if out is not None:
+        check_path("decompress", "out", out)
+    check_options("decompress", operations.decompress, options)
     if isinstance(rows, slice):
         with Archive(path) as archive:
             first, last, step = rows.indices(archive.rows)
         if step != 1:
             raise ParamError(f"rows are restored one after the other, not by steps of {step}")
         rows = first, max(first, last)
-    return operations.decompress(path, out, model=_bundle_of(model), rows=rows, **options)
+    elif rows is not None:
+        if not isinstance(rows, tuple) or len(rows) != 2:
+            raise ParamError(f"decompress: rows must be slice(a, b) or (a, b); got {rows!r}")
+        check_type("decompress", "the first of rows", rows[0], "int")
+        check_type("decompress", "the end of rows", rows[1], "int | None")
+    bundle = _bundle_of(model, "decompress")
+    return operations.decompress(path, out, model=bundle, rows=rows, **options)
 
 
-def _bundle_of(model: Model | None) -> bundles.Bundle | None:
+def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
     if model is None or isinstance(model, bundles.Bundle):
         return model
+    check_path(verb, "model", model)
     return bundles.load(model)
 
 
@@ -184,22 +209,30 @@ def fit(data: Data, plugin: str | None = None, **params: Option) -> Bundle:
     from it: header=False, delimiter (a character, "tab" or "blank"), decimal ("." or ","),
     encoding, skip_rows, comment. Raises AetoolError.
     """
+    check_data("fit", data, several=True)
     data = _described(data, params)
-    return _dressed(operations.fit(data, _fit_options(plugin, **params)))
+    return _dressed(operations.fit(data, _fit_options("fit", plugin, **params)))
 
 
-def _fit_options(plugin: str | None = None, **params: Option) -> FitOptions:
+def _fit_options(verb: str, plugin: str | None = None, **params: Option) -> FitOptions:
     known = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
     options = {name: value for name, value in params.items() if name in known}
     rest = {name: value for name, value in params.items() if name not in known}
+    check_options(verb, FitOptions, options)
     return FitOptions(plugin=plugin, params=rest, **options)
 
 
 def load(path: Path) -> Bundle:
     """The bundle in a .aem file. Runs no code from it; raises BundleError if it is damaged."""
+    check_path("load", "path", path)
     return _dressed(bundles.load(path))
 
 
-def open_archive(path: Path, model: bundles.Bundle | None = None, device: str = "auto") -> Archive:
-    """An archive, verified, for archive[a:b] and archive.to_pandas(); close it, or use `with`."""
-    return Archive(path, model, device)
+def open_archive(path: Path, model: Model | None = None, device: str = "auto") -> Archive:
+    """An archive, verified, for archive[a:b] and archive.to_pandas(); close it, or use `with`.
+
+    model: the one that it needs, where it is not in it, or the path of that. Raises AetoolError.
+    """
+    check_path("open", "path", path)
+    check_type("open", "device", device, "str")
+    return Archive(path, _bundle_of(model, "open"), device)

@@ -77,10 +77,10 @@ def opened(data):
     at = 26 if data[9] & 2 else 10
     if data[9] & 1:
         check(blake(8, data[:-8]) == data[-8:], "digest")
-        rows, rest = varint(data[:-16], at)
+        rows, rest = varint(data[:-12], at)
         n, rest = varint(rest)
         facts, header = words(rest[:n])
-        return header, facts, {}, [(rows, None, rest[n:])] if rest[n:] else [], data[-16:-8]
+        return header, facts, {}, [(rows, None, rest[n:])] if rest[n:] else [], data[-12:-8]
     n = int.from_bytes(data[at : at + 4], "little")
     header, at, sections, blocks, first = words(data[at + 4 : at + 4 + n]), at + 4 + n, {}, [], 0
     own, at = blake(16, data[:at]), at + 16
@@ -272,23 +272,26 @@ class Streams:
 def columns_of(rows, payload, model=None, content=None):
     """(description, [(meta, kinds, values, raws, blob)]) of a block."""
     n, rest = varint(payload)
-    about = words(rest[:n]) if n else {}
+    unsaid = {} if model else {"columns": [{"k": "bytes"}], "plans": []}
+    about = words(rest[:n]) if n else unsaid
     model = None if "own" in about else model
     metas = about.get("columns") or [None] * len(model["metas"])
     metas = [m if m is not None else model["metas"][i] for i, m in enumerate(metas)]
     rows *= about["shape"][2] if "shape" in about else about.get("each", 1)
     shapes = [shape(meta) for meta in metas]
     streams = sum((k > 1) + (v > 0) + raws for _, k, v, raws in shapes)
-    count = sum(blobs for blobs, *_ in shapes) + (streams if rows > 4096 else 1)
+    small = rows <= 4096 and streams > 0
+    count = sum(blobs for blobs, *_ in shapes) + (1 if small else streams)
     there = np.unpackbits(np.frombuffer(rest[n:], np.uint8, (count + 7) // 8), count=count)
-    rest, sizes = rest[n + (count + 7) // 8 :], []
-    for some in there:
-        size, rest = varint(rest) if some else (0, rest)
-        sizes.append(size)
+    rest, sizes = rest[n + (count + 7) // 8 :], np.zeros(count, int)
+    filled = np.flatnonzero(there)
+    for place in filled[:-1]:
+        sizes[place], rest = varint(rest)
+    sizes[filled[-1:]] = len(rest) - sizes.sum()
     ends = [0, *np.cumsum(sizes).tolist()]
     parts = [rest[a:b] for a, b in pairwise(ends)]
     check(ends[-1] == len(rest), "parts do not add up")
-    joined = parts.pop() if rows <= 4096 else None
+    joined = parts.pop() if small else None
     parts, found, digests = iter(parts), [], []
     plans = about.get("plans") or [None] * streams
     source = Streams(rows, plans, model, lambda: next(parts), joined)

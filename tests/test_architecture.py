@@ -12,7 +12,7 @@ from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
-    "errors", "canonical", "files", "model", "hookspecs", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
+    "errors", "arguments", "canonical", "files", "model", "hookspecs", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
     "graphs", "rarity", "closed_form", "folds", "gaussians", "hidden", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from aetool.codec import container
+from aetool.codec import container, words
 from aetool.codec.archive import Archive
 from tests import format_reader
 
@@ -121,7 +121,7 @@ def test_the_reader_imports_nothing_of_the_program():
 
 
 def test_the_page_has_the_dictionary_of_the_program():
-    assert format_reader.WORDS == container.WORDS
+    assert format_reader.WORDS == words.WORDS
 
 
 @pytest.mark.parametrize("name", ["tiny", "blocks", "long"])

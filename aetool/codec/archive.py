@@ -17,7 +17,7 @@ from aetool.codec.container import Reader, StoredBlock, lost_records
 from aetool.codec.contents.content import Content, Json, Piece
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
-from aetool.errors import AetoolError, ArchiveError
+from aetool.errors import AetoolError, ArchiveError, ParamError
 from aetool.files import place_of
 
 if TYPE_CHECKING:
@@ -289,7 +289,9 @@ class Archive:
     def __getitem__(self, rows: slice) -> Any:
         """Records a:b, as a DataFrame, or pictures (n, C, H, W) uint8."""
         if not isinstance(rows, slice) or rows.step not in (None, 1):
-            raise TypeError("an archive is sliced by rows: archive[a:b]")
+            raise ParamError(
+                f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {rows!r}"
+            )
         first, last, _ = rows.indices(self.rows)
         return self.content.frame(self, first, max(first, last))
 

@@ -29,6 +29,8 @@ from aetool.errors import ArchiveError
 from aetool.model import Int
 
 NO_HINTS = planning.Hints()
+# The description that is not written: of a block that is one run of bytes.
+PLAIN_BYTES: dict[str, Json] = {"columns": [{"k": "bytes"}], "plans": []}
 JOINED = planning.SMALL_BLOCK
 
 
@@ -74,10 +76,13 @@ def encode(
     plans = [None if plan is None else plan.to_json() for plan in made.stored]
     if any(v is not None for v in [*metas, *plans]) or words or shared is None:
         words = {**words, "columns": metas, "plans": plans}
-    head = deflate(words) if words else b""
+    is_told = words and (shared is not None or words != PLAIN_BYTES)
+    head = deflate(words) if is_told else b""
     parts = made.all_parts()
     some = np.packbits(np.array([len(p) > 0 for p in parts], np.bool_)).tobytes()
-    lengths = some + b"".join(varint(len(p)) for p in parts if p)
+    sizes = [len(part) for part in parts if part]
+    # the last part ends with the payload
+    lengths = some + b"".join(varint(size) for size in sizes[:-1])
     payload = varint(len(head)) + head + lengths + b"".join(parts)
     return digest(b"".join(made.content)), payload, planning.Hints(shape, made.plans)
 
@@ -145,7 +150,7 @@ class _Encoder:
 
     def all_parts(self) -> list[bytes]:
         """The parts, joined streams included."""
-        if not self.joined:
+        if not self.small:
             return self.parts
         marks = self.marks
         if marks and self.shared:
@@ -206,6 +211,8 @@ class _Decoder:
     ) -> None:
         self.payload, self.compare, self.shared = payload, compare, shared
         words, self.at = _words(payload)
+        if not words and shared is None:
+            words = dict(PLAIN_BYTES)
         if "shape" in words:  # of pictures: a column holds a row of pixels of each
             rows *= int(words["shape"][2])
         if "each" in words:  # of arrays: a column holds several values of each row
@@ -225,8 +232,8 @@ class _Decoder:
 
     def run(self) -> Block:
         """The block's content."""
-        small = self.rows <= JOINED
         streams = sum(s.streams for _, s in self.held)
+        small = self.rows <= JOINED and streams > 0
         count = sum(s.blobs for _, s in self.held) + (1 if small else streams)
         lengths, self.at = _lengths(self.payload, self.at, count)
         self.sizes = iter(lengths)
@@ -304,14 +311,15 @@ def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
     if np.packbits(some).tobytes() != payload[at : at + size]:
         raise ArchiveError("damaged: the parts of a block do not add up")
     at += size
-    lengths = []
-    for there in some.tolist():
-        length = 0
-        if there:
-            length, at = read_varint(payload, at)
-        lengths.append(length)
-    if at + sum(lengths) != len(payload):
+    lengths = [0] * count
+    places = np.flatnonzero(some).tolist()
+    for place in places[:-1]:
+        lengths[place], at = read_varint(payload, at)
+    left = len(payload) - at - sum(lengths)
+    if left < 0 or (left > 0) != bool(places):
         raise ArchiveError("damaged: the parts of a block do not add up")
+    if places:
+        lengths[places[-1]] = left
     return lengths, at
 
 

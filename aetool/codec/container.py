@@ -27,6 +27,7 @@ from aetool.codec.limits import (
     MAX_ROWS,
     MAX_SECTION,
 )
+from aetool.codec.words import WORDS
 from aetool.errors import ArchiveError, DataError, NoArchiveError
 
 MAGIC = b"\x89AEZ\r\n\x1a\n"
@@ -37,21 +38,8 @@ WHOLE, NAMED = 1, 2  # layout: in one piece; a model is named
 TWICE = 1 << 16  # bytes; archives are WHOLE below, and from here have two copies of their header
 COPIED = ("header", "model")  # of the header, in the footer
 DIGEST = 8  # bytes of a digest that guards against accidents
+SHORT = 4  # bytes of the digest of the whole, in one piece: its own digest guards the rest
 SEAL = 16  # bytes of one that also binds parts together
-# What headers and footers are likely to say, so that those of small archives are small.
-WORDS = (
-    b'{"blocks":[[],"bytes","pixels","folder","typed","dtypes":{"errors":[0,0,1,0,0,0,0],"kinds":{'
-    b'"lossy table","decimal":".","delimiter":",","format":"csv","newline":"\\r\\n","image",'
-    b'"float64","int64","string","floats","cells","moments","sections":[["students",'
-    b'"rows":1000,"facts":{"errors":{"x":{"largest":0.5},"cut":1},"header":{"mode":"bounded",'
-    b'"shape":[1,{"content":["bytes",1],"format":{"format":"csv","name":"data.bin","suffix":""},'
-    b'"mode":"lossless"}][{},{"content":["text",1],"format":'
-    b'{"bom":false,"decimal":".","delimiter":",","final_newline":true,"format":"csv","header":true,'
-    b'"name":"part.csv","newline":"\\n","space":false,"suffix":".csv"},"head":"",'
-    b'"mode":"lossless","names":["[{"errors":[0,0,1,1,2,3,5]},{"content":["text",1],"format":{"name":'
-    b'"part.csv"},"mode":"bounded","shared":1}][{},{"content":["text",1],"format":{"name":"p.csv"},'
-    b'"mode":"lossless","shared":1}]'
-)
 _START = struct.Struct("<8sBB")
 _LENGTH = struct.Struct("<I")
 _BLOCK = struct.Struct("<8sIQII8s")  # sync, number, first row, rows, payload length, content digest
@@ -230,7 +218,7 @@ class Writer:
             varint(len(words)),
             words,
             payload,
-            whole[:DIGEST],
+            whole[:SHORT],
         ]
         data = b"".join(parts)
         return data + digest(data)
@@ -250,7 +238,7 @@ class Reader:
         self.header: dict[str, Any] = {}
         self.header_seal = b""
         self.model = bytes(16)  # how the sha256 of the model begins that is needed
-        self.sha256 = b""  # of what is restored: all of it, or its first 8 bytes
+        self.sha256 = b""  # of what is restored: all of it, or its first 4 bytes
         self.facts: dict[str, Any] = {}
         self.sections: dict[str, bytes] = {}
         self.blocks: list[BlockInfo] = []
@@ -346,7 +334,7 @@ class Reader:
     def _open_whole(self, data: bytes, lenient: bool = False) -> None:
         """An archive of one block at most, under one digest."""
         end = len(data) - DIGEST
-        if len(data) >= TWICE or end < _START.size + DIGEST:
+        if len(data) >= TWICE or end < _START.size + SHORT:
             raise self.damaged("longer or shorter than an archive of its layout may be")
         if digest(data[:end]) != data[end:]:
             if not lenient:
@@ -359,11 +347,11 @@ class Reader:
         rows, at = read_varint(data, at)
         size, at = read_varint(data, at)
         facts, header = inflate(data[at : at + size])
-        at, end = at + size, end - DIGEST
+        at, end = at + size, end - SHORT
         if at > end or rows >= MAX_ROWS:
             raise self.damaged("its parts do not fit")
         self.facts, self.header = dict(facts), dict(header)
-        self.sha256 = data[end : end + DIGEST]
+        self.sha256 = data[end : end + SHORT]
         if at < end:
             self.blocks = [BlockInfo(at, end - at, 0, rows, 0)]
             self._only = StoredBlock(0, 0, rows, b"", data[at:end])

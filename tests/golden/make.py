@@ -20,7 +20,7 @@ from PIL import Image
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.canonical import canonical
-from aetool.codec import container, planning
+from aetool.codec import container, planning, words
 from aetool.codec.blobs import read_varint
 from aetool.operations import CompressOptions, FitOptions
 
@@ -97,27 +97,22 @@ def pictures(folder):
 
 def example(data):
     """The small archive, field by field, as FORMAT.md shows it."""
-    _, at = read_varint(data, 10)
-    rows_end = at
-    size, at = read_varint(data, at)
+    _, rows_end = read_varint(data, 10)
+    size, at = read_varint(data, rows_end)
     words_end = at + size
-    head_size, at_of_description = read_varint(data, words_end)
-    description_end = at_of_description + head_size
     facts, header = container.inflate(data[at:words_end])
-    description = container.inflate(data[at_of_description:description_end])
+    end = len(data)
     fields = [
         (0, 8, "magic"),
         (8, 10, "version 3; layout: one piece, no model"),
         (10, rows_end, "rows"),
         (rows_end, at, f"{size} bytes of words follow"),
         (at, words_end, f"`{canonical([facts, header]).decode()}`"),
-        (words_end, at_of_description, f"the payload; {head_size} bytes of words follow"),
-        (at_of_description, description_end, f"`{canonical(description).decode()}`"),
-        (description_end, description_end + 1, "one part, the joined streams, which has bytes"),
-        (description_end + 1, description_end + 2, "its length"),
-        (description_end + 2, len(data) - 16, "no rANS, as each alphabet is 1; no raw bits"),
-        (len(data) - 16, len(data) - 8, "sha256 of `a,b`, LF, `1,2`, LF begins so"),
-        (len(data) - 8, len(data), "digest of everything before"),
+        (words_end, words_end + 1, "the payload: no description, so it is a column of bytes"),
+        (words_end + 1, words_end + 2, "one part, the blob, has bytes: the rest of the payload"),
+        (words_end + 2, end - 12, "8 * 4 + 0: the blob is 4 bytes as they are; `1,2`, LF"),
+        (end - 12, end - 8, "sha256 of `a,b`, LF, `1,2`, LF begins so"),
+        (end - 8, end, "digest of everything before"),
     ]
     lines = ["| at | bytes | is |", "|--:|---|---|"]
     for first, last, meaning in fields:
@@ -128,8 +123,8 @@ def example(data):
 
 def fill_in(page):
     """Writes the example and the dictionary into FORMAT.md."""
-    words = container.WORDS.decode()
-    lines = [words[i : i + 96] for i in range(0, len(words), 96)]
+    dictionary = words.WORDS.decode()
+    lines = [dictionary[i : i + 96] for i in range(0, len(dictionary), 96)]
     fresh = {
         "EXAMPLE": example((HOME / "tiny.aez").read_bytes()),
         "WORDS": "\n".join(["```", *lines, "```"]),

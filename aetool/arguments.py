@@ -1,0 +1,114 @@
+"""What the verbs of Python take: an argument of another type is refused in one line, by name."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from aetool.errors import DataError, ParamError
+
+Options = Mapping[str, object]
+SHOWN = 40  # letters of a value in a message
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _is_texts(value: object) -> bool:
+    # a text is a sequence of letters, which nobody means
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        return False
+    return all(isinstance(one, str) for one in value)
+
+
+def _is_texts_by_name(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    return _is_texts(list(value)) and _is_texts(list(value.values()))
+
+
+# by how an annotation is written: what it takes, in words, and whether a value is one of these
+TAKEN: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "None": ("None", lambda value: value is None),
+    "bool": ("True or False", lambda value: isinstance(value, bool)),
+    "int": ("a whole number", _is_whole),
+    "float": ("a number", _is_number),
+    "str": ("a text", lambda value: isinstance(value, str)),
+    "Sequence[str]": ("a list of texts", _is_texts),
+    "Mapping[str, str]": ("a dictionary of texts", _is_texts_by_name),
+    "list[str]": ("a list", lambda value: isinstance(value, list)),
+}
+
+
+def check_options(verb: str, declared: Callable[..., object], options: Options) -> None:
+    """ParamError for an option that a function or dataclass does not declare, or whose value is not
+    of the type that it declares. Types that are not simple ones are left to whoever uses them."""
+    known = inspect.signature(declared).parameters
+    for name, value in options.items():
+        if name not in known:
+            raise ParamError(f"{verb}: no option '{name}'; there are {', '.join(known)}")
+        check_type(verb, name, value, str(known[name].annotation))
+
+
+def check_type(verb: str, name: str, value: object, annotation: str) -> None:
+    """ParamError for a value that is not of the type of an annotation, such as 'int | None'."""
+    kinds = annotation.split(" | ")
+    if any(kind not in TAKEN for kind in kinds):
+        return
+    if not any(TAKEN[kind][1](value) for kind in kinds):
+        words = " or ".join(TAKEN[kind][0] for kind in kinds)
+        raise ParamError(f"{verb}: {name} must be {words}; got {_shown(value)}")
+
+
+def check_path(verb: str, name: str, value: object) -> None:
+    """ParamError for what is no path."""
+    if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
+        raise ParamError(f"{verb}: {name} must be a path, as a text or a Path; got {_shown(value)}")
+
+
+def check_data(verb: str, data: object, *, tables: bool = False, several: bool = False) -> None:
+    """DataError for data that are neither a path nor a DataFrame.
+
+    tables: tables of Arrow are taken, too. several: so is a list of paths or DataFrames.
+    """
+    words = ["a path", "a pandas DataFrame"]
+    words += ["an Arrow table"] * tables
+    words += ["a list of paths"] * several
+    if several and isinstance(data, list | tuple) and data:
+        for one in data:
+            check_data(verb, one, tables=tables)
+        return
+    if isinstance(data, str | os.PathLike) and isinstance(os.fspath(data), str):
+        return
+    names = ["pandas.DataFrame"]
+    if tables:
+        names += ["pyarrow.Table", "pyarrow.RecordBatch"]
+    if not isinstance(data, tuple(_loaded(names))):
+        taken = f"{', '.join(words[:-1])} or {words[-1]}"
+        raise DataError(f"{verb}: data must be {taken}; got {_shown(data)}")
+
+
+def _loaded(names: Iterable[str]) -> list[type]:
+    """The classes called so, of packages that are imported already: no data are of others."""
+    found = []
+    for name in names:
+        package, _, kind = name.partition(".")
+        if package in sys.modules:
+            found.append(getattr(sys.modules[package], kind))
+    return found
+
+
+def _shown(value: object) -> str:
+    """A value's type, and the value if it is short."""
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""
+    short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return f"{short} ({kind})" if short else kind
