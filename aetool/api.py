@@ -94,7 +94,7 @@ def detect(data: Data, model: Model | None = None, **options: Option) -> pd.Data
     without a model those of aetool.fit; those of text are taken with a model, too. Raises
     AetoolError.
     """
-    check_data("detect", data, several=True)
+    check_data("detect", data)
     data = _described(data, options)
     known = inspect.signature(operations.detect).parameters
     chosen = {name: value for name, value in options.items() if name in known}

@@ -407,7 +407,7 @@ def test_an_archive_without_header_and_footer_is_refused_in_words(pair, tmp_path
     assert not (tmp_path / "o").exists()
 
 
-@pytest.mark.parametrize("size", range(8))
+@pytest.mark.parametrize("size", range(container.SHORT))
 def test_an_archive_in_one_piece_has_room_for_its_digests(size, tmp_path):
     """Whatever its seal says: what it restores has a digest, too."""
     start = container._START.pack(container.MAGIC, container.MAJOR, container.WHOLE)
@@ -430,3 +430,15 @@ def test_what_is_empty_in_an_archive_is_read_as_such(tmp_path):
         assert [block.rows for block in reader.blocks] == rows and reader.rows == sum(rows)
         assert [reader.block(i).payload for i in range(len(rows))] == [b""] * len(rows)
         reader.close()
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("data.bin", bytes(range(16))), ("x", b"x"), ("none.bin", b""), ("note.txt", b"hello world 1234"), ("data.csv", b"a,b\n1,2\n3,4\n5,6\n"),
+    ("d.jsonl", b'{"a":1}\n{"a":2}\n'),
+])  # fmt: skip
+def test_forty_bytes_at_most_lie_around_a_tiny_file(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    operations.compress(tmp_path / name, tmp_path / "a.aez")
+    assert (tmp_path / "a.aez").stat().st_size <= len(content) + 40
+    operations.decompress(tmp_path / "a.aez", tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == content

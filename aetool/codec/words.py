@@ -88,6 +88,11 @@ de":"lossless"}]
 [{},{"content":["text",1],"format":{"bom":false,"decimal":".","delimiter":";","final_newline":fa
 lse,"format":"csv","header":false,"name":"data.txt","newline":"\r\n","space":true,"suffix":".txt
 "},"head":"\u00ef\u00bb\u00bf","mode":"lossless","names":["column 1","column 2"]}]
+[{},{"content":["text",1],"format":{"bom":false,"decimal":".","delimiter":" ","final_newline":fa
+lse,"format":"csv","header":true,"name":"x","newline":"\n","space":true,"suffix":".txt"},"head":
+"
+"delimiter":",","final_newline":false,"format":"csv","header":true,"name":"
+"newline":"\n","space":false,"suffix":""},"head":"
 {"columns":[{"k":"bytes"}],"plans":[]}
 [{},{"content":["text",1],"format":{"bom":false,"decimal":".","delimiter":",","final_newline":tr
 ue,"format":"csv","header":true,"name":"data.csv","newline":"\n","space":false,"suffix":".csv"},

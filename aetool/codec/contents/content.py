@@ -8,7 +8,7 @@ and how to be compared with what came back (`compare`); made from a header it kn
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
@@ -188,6 +188,55 @@ class Content:
         raise DataError(
             f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
         )
+
+
+class ByteContent(Content):
+    """A content that restores the bytes of its source, piece by piece.
+
+    stream: opens the source's bytes, to write it; part: what a message calls what differs.
+    """
+
+    hashes_bytes = True
+    part: ClassVar[str] = "a byte"
+
+    def __init__(
+        self, mode: str, format: dict[str, Json], stream: Callable[[], BinaryIO] | None = None
+    ) -> None:
+        super().__init__(mode, format)
+        self.stream = stream
+
+    def opened(self) -> BinaryIO:
+        """The source's bytes, from the first."""
+        assert self.stream is not None
+        return self.stream()
+
+    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
+        yield item
+
+    def compare(self, archive: Archive) -> None:
+        """Byte by byte. Bytes that differ are those of a source that changed, even where nothing
+        else tells that it did."""
+        with self.opened() as stream:
+            for piece in archive.pieces(0, archive.rows):
+                if read_exactly(stream, len(piece)) != piece:
+                    raise self.differs(self.part)
+            self.compare_end(stream)
+
+    def compare_end(self, stream: BinaryIO) -> None:
+        """ArchiveError if the source goes on where what was restored has ended."""
+        if stream.read(1):
+            raise self.differs("the end of the file")
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        for piece in archive.pieces(first, last, wanted):
+            file.write(piece)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from aetool.codec.columns import Coded
 from aetool.codec.contents.content import (
     BLOCK_BYTES,
     LOSSLESS,
-    Content,
+    ByteContent,
     Json,
     read_exactly,
 )
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from aetool.codec.archive import Archive
 
 
-class KeptBytes(Content):
+class KeptBytes(ByteContent):
     """A file as it is. stream: opens its bytes; effort: how long to look (both to write)."""
 
     name = "bytes"
     kind = "bytes"
-    hashes_bytes = True
+    part = "a byte of the file"
 
     def __init__(
         self,
@@ -37,8 +37,8 @@ class KeptBytes(Content):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
-        super().__init__(LOSSLESS, format)
-        self.stream, self.effort = stream, effort or Effort()
+        super().__init__(LOSSLESS, format, stream)
+        self.effort = effort or Effort()
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> KeptBytes:
@@ -49,8 +49,7 @@ class KeptBytes(Content):
         return "bytes (kept file)"
 
     def items(self) -> Iterator[bytes]:
-        assert self.stream is not None
-        with self.stream() as stream:
+        with self.opened() as stream:
             while data := read_exactly(stream, BLOCK_BYTES):
                 yield data
 
@@ -60,21 +59,6 @@ class KeptBytes(Content):
         coded = [Coded({"k": "bytes"}, [], [squeezed])]
         content, payload, after = blocks.encode(coded, 1, {}, self.effort)
         return [Encoded(1, content, payload, after)]
-
-    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
-        yield item
-
-    def compare(self, archive: Archive) -> None:
-        """Byte by byte. Bytes that differ are those of a source that changed, even where nothing
-        else tells that it did."""
-        assert self.stream is not None
-        with self.stream() as stream:
-            for piece in archive.pieces(0, archive.rows):
-                if read_exactly(stream, len(piece)) != piece:
-                    raise self.differs("a byte of the file")
-            # and nothing may follow what was restored
-            if stream.read(1):
-                raise self.differs("the end of the file")
 
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
@@ -92,17 +76,6 @@ class KeptBytes(Content):
                 "used"
             )
         yield from super().pieces(archive, first, last)
-
-    def restore(
-        self,
-        archive: Archive,
-        file: BinaryIO,
-        first: int,
-        last: int,
-        wanted: Sequence[str] | None = None,
-    ) -> None:
-        for piece in archive.pieces(first, last, wanted):
-            file.write(piece)
 
     def frame(self, archive: Archive, first: int, last: int) -> Json:
         if self._format.get("format") != arrow_files.ARROW:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from aetool.codec import blocks, jsonlines
+from aetool.codec import blocks, jsonlines, plain
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import LOSSLESS, Content, Json, read_exactly
+from aetool.codec.columns import Coded
+from aetool.codec.contents.content import LOSSLESS, ByteContent, Json, read_exactly
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 PIECE = 4 << 20  # bytes of text in a block
 
 
-class JsonLines(Content):
+class JsonLines(ByteContent):
     """A file of JSON lines; a record is a line. stream: opens it; effort: how long to look."""
 
     name = "lines"
-    hashes_bytes = True
+    part = "a line"
 
     def __init__(
         self,
@@ -34,8 +35,8 @@ class JsonLines(Content):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
-        super().__init__(LOSSLESS, format)
-        self.stream, self.effort = stream, effort or Effort()
+        super().__init__(LOSSLESS, format, stream)
+        self.effort = effort or Effort()
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> JsonLines:
@@ -44,8 +45,7 @@ class JsonLines(Content):
     # ---- writing
 
     def items(self) -> Iterator[bytes]:
-        assert self.stream is not None
-        with self.stream() as stream:
+        with self.opened() as stream:
             left = b""
             while data := read_exactly(stream, PIECE):
                 left += data
@@ -60,19 +60,13 @@ class JsonLines(Content):
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         coded, rows, words = jsonlines.encode(item)
         content, payload, after = blocks.encode(coded, rows, words, self.effort, hints)
+        # lines may be too few, or too different, for their columns to pay
+        whole = plain.packed(item, len(payload), self.effort.quick)
+        if whole is not None:
+            alone = [Coded({"k": "bytes"}, [], [whole])]
+            # the plans that were found still are hints for the block after this one
+            content, payload, _ = blocks.encode(alone, rows, {}, self.effort)
         return [Encoded(rows, content, payload, after)]
-
-    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
-        yield item
-
-    def compare(self, archive: Archive) -> None:
-        assert self.stream is not None
-        with self.stream() as stream:
-            for piece in archive.pieces(0, archive.rows):
-                if read_exactly(stream, len(piece)) != piece:
-                    raise self.differs("a line")
-            if stream.read(1):
-                raise self.differs("the last line")
 
     # ---- reading
 
@@ -108,8 +102,7 @@ class JsonLines(Content):
     ) -> None:
         if wanted is not None:
             self.places(archive, wanted)
-        for piece in archive.pieces(first, last, wanted):
-            file.write(piece)
+        super().restore(archive, file, first, last, wanted)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         records = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from aetool.codec import bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.contents.content import BOUNDED, Content, Json, read_exactly
+from aetool.codec.contents.content import BOUNDED, ByteContent, Json, read_exactly
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
 from aetool.csv import cutting, encodings, writing
@@ -47,7 +47,7 @@ class TextOrigin:
     first: Hints = NO_HINTS
 
 
-class TextTable(Content):
+class TextTable(ByteContent):
     """A table in text. head: what stands before the first record (byte-order mark, blank lines, the
     header record), as blocks in UTF-8, or what is cut like it; names: of the columns.
 
@@ -56,7 +56,7 @@ class TextTable(Content):
     """
 
     name = "text"
-    hashes_bytes = True
+    part = "a record"
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class TextTable(Content):
         shared: bool = False,
         origin: TextOrigin | None = None,
     ) -> None:
-        super().__init__(mode, format)
+        super().__init__(mode, format, origin.stream if origin is not None else None)
         if not shared and head is None:
             raise ValueError("a table in text has a head")
         self.head, self.given_names, self.shared = head, names, shared
@@ -166,17 +166,9 @@ class TextTable(Content):
         if self.mode == BOUNDED:
             with encodings.utf8(self.origin.stream(), self.origin.encoding) as stream:
                 self._compare_within_bounds(archive, stream)
-                self._compare_end(stream)
+                self.compare_end(stream)
             return
-        with self.origin.stream() as stream:
-            for piece in archive.pieces(0, archive.rows):
-                if read_exactly(stream, len(piece)) != piece:
-                    raise self.differs("a record")
-            self._compare_end(stream)
-
-    def _compare_end(self, stream: BinaryIO) -> None:
-        if stream.read(1):
-            raise self.differs("the end of the text")
+        super().compare(archive)
 
     def _compare_within_bounds(self, archive: Archive, stream: BinaryIO) -> None:
         head = self._head_of(self._layout)
@@ -258,17 +250,6 @@ class TextTable(Content):
         except UnicodeDecodeError:
             return record.encode("latin-1") + line_end
         return record.encode("utf-8", encodings.LONE) + line_end
-
-    def restore(
-        self,
-        archive: Archive,
-        file: BinaryIO,
-        first: int,
-        last: int,
-        wanted: Sequence[str] | None = None,
-    ) -> None:
-        for piece in archive.pieces(first, last, wanted):
-            file.write(piece)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         head, *pieces = self._utf8_pieces(archive, first, last)
