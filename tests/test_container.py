@@ -433,7 +433,7 @@ def test_what_is_empty_in_an_archive_is_read_as_such(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content"), [
-    ("data.bin", bytes(range(16))), ("x", b"x"), ("none.bin", b""), ("note.txt", b"hello world 1234"), ("data.csv", b"a,b\n1,2\n3,4\n5,6\n"),
+    ("data.bin", bytes(range(16))), ("x", b"x"), ("none.bin", b""), ("n.txt", b"hello world 1234"), ("data.csv", b"a,b\n1,2\n3,4\n5,6\n"),
     ("d.jsonl", b'{"a":1}\n{"a":2}\n'),
 ])  # fmt: skip
 def test_forty_bytes_at_most_lie_around_a_tiny_file(tmp_path, name, content):
