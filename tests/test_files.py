@@ -338,6 +338,26 @@ def test_links_are_followed(table, tmp_path):
     assert sorted(p.name for p in (tmp_path / "sub").iterdir()) == ["real"]
 
 
+def test_what_comes_through_a_pipe_goes_to_standard_output(tmp_path):
+    done = aetool("compress", "-", folder=tmp_path, input=TEXT.encode())
+    assert done.returncode == 0 and not list(tmp_path.iterdir())
+    again = aetool("decompress", "-", folder=tmp_path, input=done.stdout)
+    assert again.stdout.decode() == TEXT and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["-"], ["t.csv", "-c"], ["t.csv", "-o", "-"]])
+def test_no_archive_goes_to_a_terminal(table, tmp_path, arguments):
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "aetool", "compress", *arguments]
+    done = subprocess.run(
+        command, cwd=tmp_path, input=TEXT.encode(), stdout=theirs, stderr=subprocess.PIPE, check=False
+    )  # fmt: skip
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == 2 and b"standard output is a terminal" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
 def test_where_no_archive_can_lie_a_name_is_asked_for(table, tmp_path):
     done = aetool("compress", "/dev/stdin", folder=tmp_path, input=b"a\n1\n")
     assert done.returncode == 2 and b"say where to write with -o" in done.stderr

@@ -18,7 +18,9 @@ MOST_DIGITS = 18  # of the number of a row
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options.model
 @click.option(
-    "-o", "--output", help="Where to write, for one FILE [FILE.aez]; - is standard output."
+    "-o",
+    "--output",
+    help="Where to write, for one FILE [FILE.aez; for -, standard output]; - is standard output.",
 )
 @click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
 @click.option("--fast", "effort", flag_value="fast", help="Look less for a small coding.")
@@ -81,6 +83,8 @@ def compress(
     for name in files:
         try:
             target = Path(output) if output else archiving.default_name(name)
+            if str(target) == "-" and not given["force"]:
+                terminal.refuse_archive()
             facts = operations.compress(name, target, bundle, settings)
         except AetoolError as error:
             say_error(error)
@@ -166,6 +170,7 @@ def decompress(
     for name in files:
         try:
             lost: list[str] = []
+            notes: list[str] = []
             written = operations.decompress(
                 name,
                 "-" if to_stdout else output,
@@ -176,11 +181,14 @@ def decompress(
                 force=given["force"],
                 device=given["device"],
                 max_output=options.size(given["max_output"], "--max-output"),
+                notes=notes,
             )
         except AetoolError as error:
             say_error(error)
             worst = max(worst, error.status)
             continue
+        for note in notes:
+            terminal.say(f"note: {note}", err=True)
         for what in lost:
             terminal.say(f"{name}: lost: {what}", err=True)
         worst = max(worst, int(bool(lost)))

@@ -7,7 +7,8 @@ from typing import Any
 
 FIDELITY = {
     "values": "lossless by value",
-    "pixels": "lossless: pictures by pixel, other files by byte",
+    "pixels": "lossless: pictures by pixel, without notes in their files such as text, times and "
+    "resolution; other files by byte (--keep-files: all by byte)",
 }  # else as it is
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 

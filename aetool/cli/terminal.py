@@ -59,6 +59,15 @@ def progress(line: str) -> None:
         _put(sys.stderr, f"\r{printable(line)}")
 
 
+def refuse_archive() -> None:
+    """OutputError if standard output is a terminal, to which an archive is of no use."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        raise OutputError(
+            "standard output is a terminal: send the archive to a file or a program, name a file "
+            "with -o, or use -f"
+        )
+
+
 @contextmanager
 def data() -> Iterator[TextIO]:
     """Standard output for data: UTF-8, as in a file; on a terminal, as talk."""

@@ -17,7 +17,7 @@ from aetool.codec.container import Reader, StoredBlock, lost_records
 from aetool.codec.contents.content import Content, Json, Piece
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
-from aetool.errors import AetoolError, ArchiveError, ParamError
+from aetool.errors import AetoolError, ArchiveError, BundleError, ParamError
 from aetool.files import place_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Archive:
 
     @property
     def kind(self) -> str:
-        """ "table", "image" or "bytes"."""
+        """ "table", "image", "folder" or "bytes"."""
         return self.content.kind
 
     @property
@@ -144,7 +144,7 @@ class Archive:
                 if found.sha256.startswith(wanted):
                     return found
         other = " (the one given with -m is another)" if offered is not None else ""
-        raise ArchiveError(
+        raise BundleError(  # nothing is wrong with the archive
             f"{self.reader.path}: needs the model whose sha256 begins {wanted}{other}; "
             f"give it with -m, or put its folder in ${MODEL_PATH}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from aetool.data import images
 from aetool.errors import ArchiveError, DataError
 
 USUAL = 0o644  # the permission bits of a file that has none of its own
+MOST = 0o7777  # all of them, with those that lend the owner's rights, or keep what is of others
 PIECE = 64 << 20  # bytes of a large file in one block
 
 
@@ -61,7 +63,7 @@ class Picture:
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
     """A file, in pieces if it is large; keep: its bytes whatever it holds."""
     try:
-        permissions = path.stat().st_mode & 0o777
+        permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
         if picture is not None:
             yield Picture(
@@ -112,7 +114,7 @@ def decode(content: Block, rows: int) -> list[Picture]:
     permissions = [int(bits) for bits in content.words.get("permissions", [USUAL])]
     if len(permissions) == 1:
         permissions = permissions * rows
-    if len(permissions) != rows or any(not 0 <= bits <= 0o777 for bits in permissions):
+    if len(permissions) != rows or any(not 0 <= bits <= MOST for bits in permissions):
         raise ArchiveError("damaged: a block has not the permissions of its files")
     named = zip(names, permissions, strict=True)
     if "mode" in content.words:

@@ -16,6 +16,7 @@ from aetool.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 ROWS = 1 << 16  # records a batch
 MOST_CELLS = 1 << 22  # of a batch; a wide decimal takes four times as many
@@ -25,9 +26,15 @@ PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 # What Parquet says of a column beside its type, and Arrow does not write again.
 LOST = ("ENUM", "JSON", "BSON", "UUID", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY")
 CODECS = ("SNAPPY", "GZIP", "BROTLI", "ZSTD", "LZ4")
-
-
 Format = dict[str, Any]  # of a header
+# Ways to write Parquet's types, the usual one first: versions of its types, decimals as integers.
+WAYS: tuple[Format, ...] = (
+    {},
+    {"integers": True},
+    {"version": "2.4"},
+    {"version": "1.0"},
+    {"version": "1.0", "integers": True},
+)
 
 
 class UnsuitedError(DataError):
@@ -108,10 +115,24 @@ def as_arrow(data: pa.Table | pa.RecordBatch | pd.DataFrame) -> pa.Table:
     names = [str(name) for name in data.columns]
     if len(set(names)) < len(names):
         return _of_places(data, names)
+    for place, name in enumerate(names):
+        if _mixes_text_and_bytes(data.iloc[:, place]):
+            raise DataError(
+                f"DataFrame: column '{name}' mixes text and bytes, and a column has one type; "
+                "encode the text, or decode the bytes"
+            )
     try:
         return pa.Table.from_pandas(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"DataFrame: a column cannot be read: {_one_line(error)}") from None
+
+
+def _mixes_text_and_bytes(column: pd.Series) -> bool:
+    """Whether a column of objects has both, of which Arrow would make bytes."""
+    if column.dtype != object:
+        return False
+    has_text = any(isinstance(value, str) for value in column)
+    return has_text and any(isinstance(value, bytes) for value in column)
 
 
 def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
@@ -229,14 +250,51 @@ def _open_parquet(path: Path, name: str) -> ArrowTable:
                 said = "INT96" if column.physical_type == "INT96" else kind
                 raise UnsuitedError(f"column '{column.path}' is of Parquet's type {said}")
         groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        in_order = {tuple(group.sorting_columns) for group in groups}
+        if len(in_order) > 1:
+            raise UnsuitedError("its groups of rows are sorted by different columns")
         codec = groups[0].column(0).compression if groups and groups[0].num_columns else "ZSTD"
-        described = {
+        described: Format = {
             "format": PARQUET,
             "suffix": ".parquet",
             "compression": codec.lower() if codec in CODECS else "none",
             "groups": _counted([group.num_rows for group in groups]),
         }
+        sorting = in_order.pop() if in_order else ()
+        if sorting:
+            described["sorted"] = [
+                [column.column_index, column.descending, column.nulls_first] for column in sorting
+            ]
+        described |= _written_as(file.schema, file.schema_arrow, described)
         return ArrowTable(name, file.schema_arrow, described)
+
+
+def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
+    """How a file must be written for Parquet's own types to be these: the version of its types, and
+    decimals as integers. UnsuitedError with the first column that no way writes so."""
+    import pyarrow.parquet as pq
+
+    columns: list[pq.ColumnSchema] = []
+    for way in WAYS:
+        sink = io.BytesIO()
+        _write_parquet(sink, schema, iter(()), {**described, **way})
+        written = pq.ParquetFile(sink).schema
+        if wanted.equals(written):
+            return way
+        columns = columns or list(written)
+    for before, after in zip(wanted, columns, strict=False):
+        if not before.equals(after):
+            raise UnsuitedError(
+                f"column '{before.path}' is stored in another way than it would be written "
+                f"({_said(before)}, not {_said(after)})"
+            )
+    raise UnsuitedError("its columns would not be written again")
+
+
+def _said(column: pq.ColumnSchema) -> str:
+    """A column's physical type, and how often it occurs."""
+    levels = f"{column.max_definition_level}/{column.max_repetition_level}"
+    return f"{column.physical_type} {column.logical_type} {levels}"
 
 
 def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -304,6 +362,8 @@ def write_table(
     whole: all records and columns are there, so that they are put into their groups again.
     """
     groups = _groups(batches, format.get("groups") if whole else None, schema)
+    if not whole:  # columns may be missing, so that places are others
+        format = {key: value for key, value in format.items() if key != "sorted"}
     if format["format"] == PARQUET:
         _write_parquet(file, schema, groups, format)
     else:
@@ -335,8 +395,12 @@ def _write_parquet(
 ) -> None:
     import pyarrow.parquet as pq
 
-    compression = format.get("compression", "zstd")
-    with pq.ParquetWriter(file, schema, compression=compression, version="2.6") as writer:
+    options: dict[str, Any] = {"compression": format.get("compression", "zstd")}
+    options["version"] = str(format.get("version", "2.6"))
+    options["store_decimal_as_integer"] = bool(format.get("integers", False))
+    if format.get("sorted"):
+        options["sorting_columns"] = [pq.SortingColumn(*column) for column in format["sorted"]]
+    with pq.ParquetWriter(file, schema, **options) as writer:
         for group in groups:
             writer.write_table(group, row_group_size=max(1, group.num_rows))
 

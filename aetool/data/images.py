@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ class FolderSource(ImageSource):
         """Add what is in a folder, by name."""
         folder = self.path / inside
         try:
-            self.folders[inside] = folder.stat().st_mode & 0o777
+            self.folders[inside] = stat.S_IMODE(folder.stat().st_mode)
             entries = sorted(folder.iterdir())
         except OSError as error:
             raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None

@@ -45,10 +45,11 @@ def compress(
 
 
 def default_name(data: str | os.PathLike[str]) -> Path:
-    """Where the archive of a path is written unless it is said: beside it, with .aez behind it."""
+    """Where the archive of a path is written unless it is said: beside it, with .aez behind it; of
+    standard input, to standard output."""
     path = Path(data)
     if os.fspath(data) == "-":
-        return Path("stdin.aez")
+        return path
     if path.parts[:2] in (("/", "dev"), ("/", "proc")):
         raise ParamError(f"{path}: has no folder to write into: say where to write with -o")
     if path.name in ("", ".."):  # the folder that is called . here has a name

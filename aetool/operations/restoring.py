@@ -12,6 +12,7 @@ import numpy as np
 from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
 from aetool.codec.archive import Archive
+from aetool.codec.contents.content import Content
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lossy import LossyPictures
@@ -21,6 +22,18 @@ from aetool.data import writers
 from aetool.data.images import ImageSource
 from aetool.errors import ArchiveError, ParamError
 from aetool.files import atomic, attributes_of, new_folder, output, standard_output
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
+# Kinds of file that a name promises, as formats are called, and as people call them.
+NAMED = {
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".arrow", ".feather"), "arrow"),
+    ".npy": "npy",
+    ".npz": "npz",
+}
+SAID = {"csv": "CSV", "jsonl": "lines of JSON", "parquet": "Parquet", "arrow": "an Arrow file"}
 
 
 def decompress(
@@ -34,19 +47,23 @@ def decompress(
     force: bool = False,
     device: str = "auto",
     max_output: int | None = None,
+    notes: list[str] | None = None,
 ) -> Path:
     """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
 
     rows: (first, last) 0-based, last exclusive; None: to the end. columns: only these, of a table.
     lost: a list that takes what is damaged and left out; without one, damage is an error.
     max_output: bytes that may be restored at most (None: as many as are sensible for an archive of
-    its size). Returns where it was written; nothing is left behind on failure.
+    its size). notes: a list that takes what one may not expect of the file. Returns where it was
+    written; nothing is left behind on failure.
     """
     with Archive(path, model, device, lost is not None, max_output) as archive:
         with archive.sensible():
             written = _decompress(archive, path, out, rows, columns, force)
         if lost is not None:
             lost += archive.lost
+        if notes is not None:
+            notes += _notes_on_name(written, archive.content)
         return written
 
 
@@ -61,6 +78,8 @@ def _decompress(
     first, last = _records(archive, rows)
     content = archive.content
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
+        if columns is not None:
+            content.places(archive, columns)
         target = Path(out or default_name(path, archive))
         names = () if isinstance(content, Folder) else content.picture_names(archive)
         whole = (first, last) == (0, archive.rows)
@@ -76,6 +95,22 @@ def _decompress(
     with output(target, force, attributes_of(path, whole)) as file:
         content.restore(archive, file, first, last, columns)
     return target
+
+
+def _notes_on_name(target: Path, content: Content) -> list[str]:
+    """What is to be said where a file's name promises another kind of file than it is."""
+    kind = str(content.format().get("format"))
+    suffix = target.suffix.lower()
+    if os.fspath(target) == "-" or content.is_folder or suffix == content.format().get("suffix"):
+        return []
+    if suffix in COMPRESSED:
+        return [f"{target}: is not compressed, whatever its name says: it is as the source was"]
+    if suffix in NAMED and kind in NAMED.values() and NAMED[suffix] != kind:
+        return [
+            f"{target}: holds {SAID.get(kind, kind)}, as its source did, not "
+            f"{SAID.get(NAMED[suffix], NAMED[suffix])}: decompress does not convert"
+        ]
+    return []
 
 
 def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:

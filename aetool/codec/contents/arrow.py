@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from aetool.codec.archive import Archive
 
+OF_FILE = ("groups", "sorted", "integers", "version")  # what a Parquet file has beside values
 DICTIONARIES = "dictionaries"  # the section that holds them
 Bounds = Sequence[Fraction | None]
 
@@ -129,6 +130,9 @@ class ArrowContent(Content):
             again = arrow_files.open_table(files.path_of(spool), self.source.name)
             if not again.schema.equals(self.schema, check_metadata=True):
                 raise self.differs("the schema")
+            for key in OF_FILE:
+                if again.format.get(key) != self.source.format.get(key):
+                    raise self.differs(f"what the file says beside its values ({key})")
             self._compare_batches(again.batches())
 
     def _compare_batches(self, restored: Iterator[pa.RecordBatch]) -> None:

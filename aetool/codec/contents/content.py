@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Json = Any  # a value of a header
 Piece = Any  # what one block restores: bytes of text, columns, pixels, files
 LOSSLESS, BOUNDED, LOSSY = "lossless", "bounded", "lossy"
+HELD = {"image": "pictures", "folder": "a folder", "bytes": "a file's bytes"}  # by kind
 BLOCK_BYTES = 8 << 20  # of bytes, or of pictures, in one block
 
 
@@ -31,10 +32,10 @@ class Content:
     """One kind of content.
 
     name, version: what the header calls it; a reader refuses what is not in its registry. kind: of
-    records: "table", "image" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY. format: how the source
-    was written, with at least its "format". hashes_bytes: whether the digest of the whole is that
-    of the restored bytes; else it is that of the digests of all blocks. is_folder: whether it
-    restores a folder.
+    records: "table", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY. format: how
+    the source was written, with at least its "format". hashes_bytes: whether the digest of the
+    whole is that of the restored bytes; else it is that of the digests of all blocks. is_folder:
+    whether it restores a folder.
     """
 
     name: ClassVar[str]
@@ -152,7 +153,10 @@ class Content:
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
         """Where the columns called so are; ParamError for one that is not there."""
         if self.kind != "table":
-            raise ParamError(f"{archive.reader.path}: --columns is for tables")
+            raise ParamError(
+                f"{archive.reader.path}: --columns is for tables, and this holds "
+                f"{HELD[self.kind]}; leave it out"
+            )
         return places_in(self.names(archive), wanted)
 
     def decode(

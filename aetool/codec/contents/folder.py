@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from aetool.codec import folders
 from aetool.codec.blocks import Block
 from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json
-from aetool.codec.folders import Picture
+from aetool.codec.folders import MOST, Picture
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data.images import FolderSource, Pixels
@@ -30,7 +30,7 @@ class Folder(Content):
     """
 
     name = "folder"
-    kind = "image"
+    kind = "folder"
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Folder(Content):
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Folder:
         folders = {str(path): int(mode) for path, mode in header.get("folders", {}).items()}
-        if any(not 0 <= mode <= 0o777 for mode in folders.values()):
+        if any(not 0 <= mode <= MOST for mode in folders.values()):
             raise ValueError("the permissions of a folder")
         return cls(dict(header["format"]), folders=folders)
 

@@ -18,7 +18,7 @@ from aetool.codec.contents.content import (
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
-from aetool.errors import DataError, ParamError
+from aetool.errors import DataError
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
@@ -69,7 +69,7 @@ class KeptBytes(ByteContent):
         self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
     ) -> Iterator[bytes]:
         if wanted is not None:
-            raise ParamError(f"{archive.reader.path}: --columns is for tables")
+            self.places(archive, wanted)
         if (first, last) != (0, archive.rows):
             raise DataError(
                 f"{archive.reader.path}: holds bytes, not records: --rows and --columns cannot be "

@@ -33,6 +33,9 @@ def reason_against(schema: pa.Schema) -> str | None:
             return f"column {place + 1} '{field.name}' is {error}"
         except UnicodeError:
             return f"column {place + 1} has a name that is no text"
+    if from_json(to_json(schema)).serialize() != schema.serialize():
+        # dictionaries of Python have no key twice
+        return "its metadata have a key twice, or an order of their own"
     return None
 
 

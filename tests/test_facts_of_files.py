@@ -1,0 +1,169 @@
+"""What a file says beside its values comes back, or the file is kept byte for byte, with the reason."""
+
+import decimal
+import os
+import stat
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+import aetool
+from aetool import operations
+from aetool.cli import status
+
+NUMBERS = pa.table({"i": [3, 1, 2], "u": pa.array([1, 2, 3], pa.uint32())})
+MONEY = pa.table({"m": pa.array([decimal.Decimal("1.25"), None], pa.decimal128(9, 2))})
+
+
+def restored(path):
+    """(figures, what the archive of a file restores)."""
+    figures = operations.compress(path, path.with_suffix(".aez"))
+    return figures, operations.decompress(path.with_suffix(".aez"), path.with_suffix(".again"))
+
+
+@pytest.mark.parametrize(("table", "options"), [
+    (NUMBERS, {"sorting_columns": [pq.SortingColumn(0), pq.SortingColumn(1, True, True)]}),
+    (NUMBERS, {"version": "1.0"}), (NUMBERS, {"version": "2.4"}), (NUMBERS, {"compression": "gzip"}),
+    (MONEY, {"store_decimal_as_integer": True}), (MONEY, {}),
+    (pa.table({"t": pa.array([1, 2], pa.timestamp("us"))}), {"version": "1.0"}),
+])  # fmt: skip
+def test_types_and_order_of_parquet(tmp_path, table, options):
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, **options)
+    figures, again = restored(path)
+    assert figures["fidelity"] == "values"
+    before, after = pq.ParquetFile(path), pq.ParquetFile(again)
+    assert after.schema.equals(before.schema)
+    assert after.read().equals(before.read())
+    ours, theirs = (file.metadata.row_group(0) for file in (after, before))
+    assert ours.sorting_columns == theirs.sorting_columns
+    assert ours.column(0).compression == theirs.column(0).compression
+    assert ours.column(0).physical_type == theirs.column(0).physical_type
+
+
+def test_groups_sorted_by_different_columns_are_kept(tmp_path):
+    path = tmp_path / "t.parquet"
+    parts = []
+    for column in (0, 1):
+        sink = tmp_path / f"{column}.parquet"
+        pq.write_table(NUMBERS, sink, sorting_columns=[pq.SortingColumn(column)])
+        parts.append(pq.ParquetFile(sink).metadata)
+    parts[0].append_row_groups(parts[1])
+    # only what is read is needed here: the footer of both, in front of which stands the first file
+    body = (tmp_path / "0.parquet").read_bytes()
+    parts[0].write_metadata_file(tmp_path / "footer")
+    footer = (tmp_path / "footer").read_bytes()[4:]
+    path.write_bytes(body[:-8] + footer)
+    figures, again = restored(path)
+    assert figures["kept"] and again.read_bytes() == path.read_bytes()
+
+
+def twice(path):
+    """A file whose schema has one key of its metadata twice."""
+    metadata = pa.KeyValueMetadata([("k", "1"), ("k", "2")])
+    table = NUMBERS.replace_schema_metadata(metadata)
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+def test_a_key_that_stands_twice_in_metadata_is_kept(tmp_path, capsys):
+    path = tmp_path / "t.arrow"
+    twice(path)
+    assert b"k" in path.read_bytes()
+    assert status(["compress", str(path)]) == 0
+    assert "a key twice" in capsys.readouterr().err
+    again = operations.decompress(tmp_path / "t.arrow.aez", tmp_path / "again.arrow")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_text_and_bytes_in_one_column_are_refused(tmp_path):
+    for values in ([b"x", "y"], ["y", None, b"x"]):
+        with pytest.raises(aetool.AetoolError, match="column 'a' mixes text and bytes"):
+            aetool.compress(pd.DataFrame({"a": values}), tmp_path / "a.aez")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bounds_of_columns_of_one_name_are_told_by_place(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,a\n" + "".join(f"{i * 0.37:.2f},{i * 1000}\n" for i in range(300)))
+    operations.compress(
+        path, tmp_path / "t.aez", None, operations.CompressOptions(max_error={"": "1%"})
+    )
+    again = operations.decompress(tmp_path / "t.aez", tmp_path / "again.csv")
+    before = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    after = [line.split(",") for line in again.read_text().splitlines()[1:]]
+    for place in (0, 1):
+        ours = [decimal.Decimal(row[place]) for row in after]
+        theirs = [decimal.Decimal(row[place]) for row in before]
+        bound = (max(theirs) - min(theirs)) / 100
+        largest = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
+        assert 0 < largest <= bound
+
+
+def test_every_bit_of_the_modes_of_a_folder_comes_back(tmp_path):
+    folder = tmp_path / "f"
+    (folder / "shared").mkdir(parents=True)
+    (folder / "x.bin").write_bytes(bytes(range(99)))
+    (folder / "tool").write_text("#!/bin/sh\n")
+    modes = {"x.bin": 0o640, "tool": 0o4750, "shared": 0o3770}
+    for name, mode in modes.items():
+        (folder / name).chmod(mode)
+    operations.compress(folder, tmp_path / "f.aez")
+    operations.decompress(tmp_path / "f.aez", tmp_path / "again")
+    for name, mode in modes.items():
+        assert stat.S_IMODE(os.stat(tmp_path / "again" / name).st_mode) == mode, name  # noqa: PTH116
+
+
+def test_what_pictures_lose_by_pixel_is_said(tmp_path, capsys):
+    (tmp_path / "f").mkdir()
+    notes = PngInfo()
+    notes.add_text("Author", "ann")
+    Image.new("L", (8, 8), 7).save(tmp_path / "f" / "a.png", pnginfo=notes, dpi=(300, 300))
+    assert status(["compress", str(tmp_path / "f")]) == 0
+    assert (
+        "without notes in their files such as text, times and resolution" in capsys.readouterr().err
+    )
+    assert status(["info", str(tmp_path / "f.aez")]) == 0
+    assert "without notes in their files" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("r.csv", "holds Parquet, as its source did, not CSV"), ("r.npy", "holds Parquet"),
+    ("g.gz", "is not compressed, whatever its name says"), ("r.parquet", ""), ("r", ""), ("r.dat", ""),
+])  # fmt: skip
+def test_a_name_that_promises_another_kind_of_file_is_said(tmp_path, capsys, name, said):
+    pq.write_table(NUMBERS, tmp_path / "t.parquet")
+    operations.compress(tmp_path / "t.parquet", tmp_path / "t.aez")
+    assert status(["decompress", str(tmp_path / "t.aez"), "-o", str(tmp_path / name)]) == 0
+    assert pq.read_table(tmp_path / name).equals(NUMBERS)
+    told = capsys.readouterr().err
+    assert said in told and ("note:" in told) == bool(said)
+
+
+def test_a_folder_is_called_one_and_has_no_columns(tmp_path, capsys):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "a.csv").write_text("a,b\n1,2\n")
+    operations.compress(tmp_path / "f", tmp_path / "f.aez")
+    assert status(["info", str(tmp_path / "f.aez")]) == 0
+    assert "kind             folder" in capsys.readouterr().out
+    assert (
+        status(["decompress", str(tmp_path / "f.aez"), "-o", str(tmp_path / "g"), "--columns", "a"])
+        == 2
+    )
+    assert "--columns is for tables, and this holds a folder" in capsys.readouterr().err
+    assert not (tmp_path / "g").exists()
+
+
+def test_a_model_that_is_not_there_is_no_damage(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "".join(f"{i},{i * 2}\n" for i in range(200)))
+    model = operations.fit(table)
+    options = operations.CompressOptions(lossy_only=True, embed=False)
+    operations.compress(table, tmp_path / "t.aez", model, options)
+    assert status(["decompress", str(tmp_path / "t.aez"), "-o", str(tmp_path / "again")]) == 2
+    assert "needs the model whose sha256 begins" in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
