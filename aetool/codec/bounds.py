@@ -28,8 +28,8 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
         return False
     bounds = [layout.bounds.get(name) for name in layout.names]
     for bound, column, other in zip([*bounds, None], before, after, strict=True):
-        within = bound is not None and column.near(other, bound)
-        if not within and not column.same(other):
+        # many columns are not moved: that is seen before their numbers are read
+        if not column.same(other) and (bound is None or not column.near(other, bound)):
             return False
     return True
 

@@ -16,22 +16,29 @@ BZIP2_GAINS, LZMA_GAINS = 0.75, 0.95
 PART = 1 << 20  # bytes of that quick look
 
 
-def packed(text: bytes, most: int, quick: bool) -> bytes | None:
+def packed(
+    text: bytes, most: int, quick: bool, wanted: tuple[str, ...] | None = None
+) -> bytes | None:
     """The text as blobs.pack does, by the stage that makes it smallest, if that is below `most`
-    bytes; else None. quick: stages look less for what repeats.
-
-    A stage that a look at parts of the text rules out is not tried: so a text whose columns are
-    coded well costs a twentieth more time, not three times as much.
+    bytes; else None. quick: stages look less for what repeats. wanted: the stages that are tried,
+    where `promising` was asked of a text like this one.
     """
-    wanted = OF_SMALL if len(text) <= SMALL else _promising(text, most, quick)
+    if wanted is None:
+        wanted = promising(text, most, quick)
     if not wanted:
         return None
     squeezed = blobs.pack(text, quick, wanted, thorough=not quick)
     return squeezed if len(squeezed) < most else None
 
 
-def _promising(text: bytes, most: int, quick: bool) -> tuple[str, ...]:
-    """The stages that may take less than `most` bytes."""
+def promising(text: bytes, most: int, quick: bool) -> tuple[str, ...]:
+    """The stages that may take less than `most` bytes.
+
+    A stage that a look at parts of the text rules out is not tried: so a text whose columns are
+    coded well costs a twentieth more time, not three times as much.
+    """
+    if len(text) <= SMALL:
+        return OF_SMALL
     step = len(text) // SAMPLES
     sample = b"".join(text[first : first + SAMPLE] for first in range(0, step * SAMPLES, step))
     by_sample = len(text) / len(sample)

@@ -90,8 +90,10 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     encoded = dataclasses.replace(encoded, errors=errors, squares=squares)
     # within bounds the text may be squeezed as it is, too, and then has no error
     texts = [piece] if layout.exact else [encoded.restored, piece]
+    # a text repeats itself where the one that is restored of it does: one look is for both
+    stages = plain.promising(texts[0], len(encoded.payload), layout.effort.quick)
     for text in texts:
-        whole = plain.packed(text, len(encoded.payload), layout.effort.quick)
+        whole = plain.packed(text, len(encoded.payload), layout.effort.quick, stages)
         if whole is None:
             continue
         alone = _as_bytes(whole, found, layout)
