@@ -6,7 +6,7 @@ It makes those of small archives small, and is part of the format: FORMAT.md rep
 # Read without its line ends. What is most likely stands last: what is near is cheap to point at.
 # From top to bottom: lossy tables, pictures, arrays, Arrow tables with what pandas adds, lines of
 # JSON, bounds, metas and plans, and then whole headers and descriptions of small archives.
-_LINES = rb"""
+_WORDS_IN_LINES = rb"""
 "folders":{"":448},"permissions":[448]
 "mode":"RGB","names":["
 "quantiser":{"centre":["0x1.p-3"],"kept":[0,1,2],"step":["-0x1."]},"ranges":{
@@ -98,4 +98,4 @@ lse,"format":"csv","header":true,"name":"x","newline":"\n","space":true,"suffix"
 ue,"format":"csv","header":true,"name":"data.csv","newline":"\n","space":false,"suffix":".csv"},
 "head":"time,id,name,","mode":"lossless"}]
 """
-WORDS = _LINES.replace(b"\n", b"")
+WORDS = _WORDS_IN_LINES.replace(b"\n", b"")
