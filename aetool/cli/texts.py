@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar, cast
@@ -98,35 +97,20 @@ def _described(
     return described
 
 
-class Notes(logging.Handler):
-    """Prints each different notice of the data once, unless the command is to be quiet."""
+@contextmanager
+def notices_printed() -> Iterator[None]:
+    """Each different notice of the data is printed once meanwhile, unless the command is to be
+    quiet."""
+    printed: set[str] = set()
 
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.printed: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print a notice."""
-        notice = record.getMessage()
+    def print_once(notice: str) -> None:
         context = click.get_current_context(silent=True)
         # the command that runs says it; not every command has the option
         quiet = context is not None and bool(context.params.get("quiet"))
-        if quiet or notice in self.printed:
+        if quiet or notice in printed:
             return
-        self.printed.add(notice)
+        printed.add(notice)
         terminal.say(f"note: {notice}", err=True)
 
-
-@contextmanager
-def notices_printed() -> Iterator[None]:
-    """Notices of the data are printed meanwhile."""
-    log = logging.getLogger(notices.NAME)
-    level = log.level
-    handler = Notes()
-    log.setLevel(logging.INFO)
-    log.addHandler(handler)
-    try:
+    with notices.heard_by(print_once):
         yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
