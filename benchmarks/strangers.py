@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import bz2
 import contextlib
+import gzip
 import io
 import lzma
 import re
@@ -122,6 +123,8 @@ def examine(table: Path, folder: Path) -> Report:
             report.add("silent in info", f"neither fit nor info names {', '.join(lost)[:200]}")
     if well(report, "compress", run("compress", table, "-f", "-o", archive)):
         data = table.read_bytes()
+        if table.suffix == ".gz":  # the stream inside comes back
+            data = gzip.decompress(data)
         size = archive.stat().st_size
         xz, bzip2 = len(lzma.compress(data, preset=EXTREME)), len(bz2.compress(data))
         if size > min(xz, bzip2):
