@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import onnx
@@ -20,6 +22,8 @@ from aetool.columns.schema import Schema
 from aetool.errors import PluginError
 from aetool.graphs import Graph
 from aetool.model import Spec
+
+MOST_ROWS = 1 << 20  # of a batch that a graph is traced for
 
 
 class _Encode(nn.Module):
@@ -127,33 +131,68 @@ def _keep(g: Graph, net: Any) -> None:
 
 def _traced(module: nn.Module, example: Tensor) -> onnx.ModelProto:
     """The module as an ONNX model with input "input" and outputs "output_<i>"."""
-    module.eval()
-    loggers = [
-        logging.getLogger(n) for n in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
-    ]
-    levels = [log.level for log in loggers]
-    for log in loggers:
-        log.setLevel(logging.ERROR)
     names = ["output_0", "output_1"] if isinstance(module, _Score) else ["output_0"]
-    buffer = io.BytesIO()
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                module,
-                (example,),
-                dynamo=True,
-                verbose=False,
-                opset_version=graphs.OPSET,
-                input_names=["input"],
-                output_names=names,
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1 << 20)},),
-            )
-            assert program is not None
-            program.save(buffer, external_data=False)  # type: ignore[arg-type]
+        return traced(module, {"input": example}, names)
     except Exception as error:  # the exporter raises what it likes
         raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
-    finally:
-        for log, level in zip(loggers, levels, strict=True):
-            log.setLevel(level)
+
+
+def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
+    """The module as an ONNX model with these inputs, by name, and outputs.
+
+    inputs: an example of each, (rows, ...); the number of rows is left open. Raises what torch does
+    where it cannot, and lets it say nothing by itself.
+    """
+    module.eval()
+    buffer = io.BytesIO()
+    with _silence(), torch.no_grad():
+        try:
+            captured = _captured(module, inputs, 1)
+        except torch._dynamo.exc.UserError:
+            # some operators are not sure of one row when they are traced, but are when they run
+            captured = _captured(module, inputs, 2)
+        program = torch.onnx.export(
+            captured,
+            dynamo=True,
+            verbose=False,
+            opset_version=graphs.OPSET,
+            input_names=list(inputs),
+            output_names=outputs,
+        )
+        assert program is not None
+        program.save(buffer, external_data=False)  # type: ignore[arg-type]
     return onnx.ModelProto.FromString(buffer.getvalue())
+
+
+def _captured(
+    module: nn.Module, inputs: dict[str, Tensor], fewest_rows: int
+) -> torch.export.ExportedProgram:
+    """The module as torch traces it. Of torch's ways only the first is tried: where it fails, so do
+    the others, with pages of reasons."""
+    rows = torch.export.Dim("batch", min=fewest_rows, max=MOST_ROWS)
+    with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+        return torch.export.export(
+            module,
+            tuple(inputs.values()),
+            dynamic_shapes=tuple({0: rows} for _ in inputs),
+            strict=False,
+        )
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Neither warnings, nor what is logged or printed."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    unread = io.StringIO()
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(unread),
+            contextlib.redirect_stderr(unread),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)

@@ -154,9 +154,14 @@ def make_params(model: Model, given: Mapping[str, Any]) -> Any:
     return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in given.items()})
 
 
+def check_default(field: dataclasses.Field[object]) -> None:
+    """ParamError where the default of a parameter is not within its own range or choices."""
+    _checked("", field, field.default)
+
+
 def _checked(owner: str, field: dataclasses.Field[Any], value: Any) -> Any:
     kind: type = type(field.default)
-    where = f"{field.name} of {owner}"
+    where = f"{field.name} of {owner}" if owner else field.name
     try:
         value = _convert(kind, value)
     except (TypeError, ValueError):

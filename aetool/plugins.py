@@ -9,7 +9,7 @@ from typing import Any
 
 import pluggy
 
-from aetool import hookspecs
+from aetool import declarations, hookspecs
 from aetool.errors import PluginError
 from aetool.model import Model, Reader
 
@@ -33,7 +33,7 @@ def available() -> dict[str, EntryPoint]:
 
 
 def load(name: str) -> tuple[list[Model], list[Reader]]:
-    """Import the plugin called `name` alone; returns what it declares."""
+    """Import the plugin called `name` alone; returns what it declares, checked."""
     entries = available()
     if name not in entries:
         names = ", ".join(entries) or "none"
@@ -42,27 +42,32 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
     manager = pluggy.PluginManager("aetool")
     manager.add_hookspecs(hookspecs)
     try:
-        manager.register(entry.load(), name)
+        module = entry.load()
+        declarations.check_hooks(name, module)
+        manager.register(module, name)
         manager.check_pending()
-        models = [m for found in manager.hook.aetool_models() for m in found]
-        readers = [r for found in manager.hook.aetool_readers() for r in found]
+        models = declarations.models(name, manager.hook.aetool_models())
+        readers = declarations.readers(name, manager.hook.aetool_readers())
+    except PluginError:
+        raise
     except Exception as error:
         raise PluginError(
             f"plugin '{name}' of {_owner(entry)} cannot be used: {type(error).__name__}: {error}"
         ) from error
-    for model in models:
-        if not isinstance(model, Model):
-            raise PluginError(f"plugin '{name}' yielded {model!r} where a Model was expected")
     return models, readers
 
 
 def get_model(name: str) -> Model:
-    """The declaration of model `name`, from the plugin of that name or any that declares it."""
+    """The declaration of model `name`, from the plugin of that name or any that declares it.
+
+    Raises PluginError where there is none, or where two plugins of other names declare it.
+    """
     entries = available()
     if name in entries:
         for model in load(name)[0]:
             if model.name == name:
                 return model
+    declaring: dict[str, Model] = {}
     for other in entries:
         if other == name:
             continue
@@ -72,7 +77,12 @@ def get_model(name: str) -> Model:
             continue
         for model in models:
             if model.name == name:
-                return model
+                declaring[other] = model
+    if len(declaring) > 1:
+        first, second, *_ = declaring
+        raise _clash(name, entries[first], entries[second])
+    for model in declaring.values():
+        return model
     known = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
     fitted = f"; a model that was fitted is given with -m {name}" if name.endswith(".aem") else ""
     raise PluginError(
@@ -81,12 +91,34 @@ def get_model(name: str) -> Model:
 
 
 def models_installed() -> Iterator[Model | PluginError]:
-    """Every declared model; a plugin that cannot be imported yields its error instead."""
-    for name in available():
+    """Every declared model; a plugin that cannot be imported, or that declares a model which
+    another has declared, yields its error instead."""
+    entries = available()
+    owners: dict[str, EntryPoint] = {}
+    for name, entry in entries.items():
         try:
-            yield from load(name)[0]
+            models = load(name)[0]
         except PluginError as error:
             yield error
+            continue
+        for model in models:
+            owner = owners.setdefault(model.name, entry)
+            if owner is entry:
+                yield model
+            else:
+                yield _clash(model.name, owner, entry)
+
+
+def _clash(model: str, first: EntryPoint, second: EntryPoint) -> PluginError:
+    """The error for two plugins that declare one model."""
+    return PluginError(
+        f"model '{model}' is declared by {_described(first)} and by {_described(second)}; "
+        "uninstall one of them, or rename its model"
+    )
+
+
+def _described(entry: EntryPoint) -> str:
+    return f"plugin '{entry.name}' of {_owner(entry)}"
 
 
 def reader_for(suffix: str) -> Reader | None:

@@ -12,11 +12,11 @@ from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
-    "errors", "arguments", "canonical", "files", "model", "hookspecs", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "rarity", "closed_form", "folds", "gaussians", "hidden", "prototypes", "nn", "training", "export", "operations", "api", "testing", "cli",
+    "errors", "arguments", "canonical", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
+    "graphs", "rarity", "closed_form", "folds", "gaussians", "hidden", "prototypes", "nn", "training", "export", "rehearsal", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
-    "torch": {"nn", "training", "export", "testing"},
+    "torch": {"nn", "training", "export", "rehearsal", "testing"},
     "onnx": {
         "exact",
         "runtime",
@@ -26,9 +26,10 @@ HEAVY = {
         "hidden",
         "prototypes",
         "export",
+        "rehearsal",
         "operations",
     },
-    "onnxruntime": {"exact", "runtime", "operations", "cli"},
+    "onnxruntime": {"exact", "runtime", "rehearsal", "operations", "cli"},
     "pyarrow": {"data", "codec", "cli"},
     "pandas": {"data", "operations"},
     "PIL": {"data"},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aetool import __version__, closed_form, gaussians, plugins, runtime
+from aetool import __version__, closed_form, gaussians, plugins, rehearsal, runtime
 from aetool import folds as content
 from aetool.bundle import READING, SAMPLING, Bundle
 from aetool.columns import layout
@@ -197,6 +197,7 @@ def fitted(
 ) -> joining.Fitted:
     """One model fitted on prepared rows; samples: so that it can be drawn from."""
     net = plugins.resolve(model.net)
+    rehearsal.rehearse(model, net, params, prepared.spec)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
         return _fit_closed(model, params, net, prepared, options, samples)
     return _fit_network(model, params, net, prepared, options, progress, seen)

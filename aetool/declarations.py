@@ -1,0 +1,168 @@
+"""What a plugin declares, checked when it is loaded: hooks, models, and their parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Iterable
+from types import ModuleType
+
+from aetool import hookspecs
+from aetool.errors import ParamError, PluginError
+from aetool.model import Model, Reader, check_default
+
+KINDS = ("table", "image", "pairs")  # that `data` of a Model may hold
+NEAR = 0.75  # likeness (difflib) from which a function is taken for a misspelt hook
+MARK = "aetool_impl"  # the attribute by which pluggy knows a hook's implementation
+PARAMETER_TYPES = (bool, int, float, str, tuple)
+
+
+def hook_names() -> list[str]:
+    """Every hook there is."""
+    return [name for name in vars(hookspecs) if name.startswith("aetool_")]
+
+
+def check_hooks(name: str, module: ModuleType) -> None:
+    """PluginError for a hook of this module that is misspelt, or lacks its marker.
+
+    name: the plugin's.
+    """
+    hooks = hook_names()
+    for given, function in vars(module).items():
+        if not inspect.isfunction(function) or function.__module__ != module.__name__:
+            continue
+        marked = hasattr(function, MARK)
+        place = _place(module, function.__code__.co_firstlineno)
+        if given in hooks:
+            if not marked:
+                raise PluginError(
+                    f"plugin '{name}': {given} ({place}) is not marked as a hook and never called; "
+                    "write @hookimpl above it (from aetool import hookimpl)"
+                )
+            continue
+        near = difflib.get_close_matches(given, hooks, 1, NEAR)
+        if marked or near:
+            guess = f"did you mean {near[0]}?" if near else f"there are {' and '.join(hooks)}"
+            raise PluginError(f"plugin '{name}': {given} ({place}) is no hook; {guess}")
+
+
+def models(name: str, results: list[object]) -> list[Model]:
+    """The models that a plugin's hook has returned; PluginError for one that cannot be used."""
+    declared = [m for m in _listed(name, "aetool_models", Model, results) if isinstance(m, Model)]
+    seen: set[str] = set()
+    for model in declared:
+        check_model(model, f"plugin '{name}': ")
+        if model.name in seen:
+            raise PluginError(f"plugin '{name}' declares two models called '{model.name}'")
+        seen.add(model.name)
+    return declared
+
+
+def readers(name: str, results: list[object]) -> list[Reader]:
+    """The readers that a plugin's hook has returned; PluginError for one that cannot be used."""
+    declared = _listed(name, "aetool_readers", Reader, results)
+    known = [reader for reader in declared if isinstance(reader, Reader)]
+    for reader in known:
+        wrong = isinstance(reader.suffixes, str) or not reader.suffixes
+        if wrong or not all(suffix.startswith(".") for suffix in reader.suffixes):
+            raise PluginError(
+                f"plugin '{name}': reader {reader.name}: suffixes is {reader.suffixes!r}; wanted "
+                'is a tuple of endings, such as (".las",)'
+            )
+    return known
+
+
+def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[object]:
+    """What the implementations of a hook declare, as one list; PluginError for what is no kind."""
+    declared: list[object] = []
+    for result in results:
+        if isinstance(result, kind) or not isinstance(result, Iterable):
+            raise PluginError(
+                f"plugin '{name}': {hook} returned {_shown(result)}; wanted are {kind.__name__}s: "
+                f"yield {kind.__name__}(...), or return a list of them"
+            )
+        declared += result
+    for one in declared:
+        if not isinstance(one, kind):
+            raise PluginError(
+                f"plugin '{name}': {hook} yielded {_shown(one)}; wanted is a {kind.__name__}"
+            )
+    return declared
+
+
+def check_model(model: Model, owner: str = "") -> None:
+    """PluginError unless the declaration can be used. owner: what the message begins with."""
+    owner = f"{owner}model '{model.name}': "
+    _check_data(model, owner)
+    if bool(model.net) == bool(model.members):
+        raise PluginError(
+            f'{owner}wanted is either net="package.module:Class" or members; it has '
+            f"{'both' if model.net else 'neither'}"
+        )
+    module, _, class_name = model.net.partition(":")
+    if model.net and not (module and class_name.isidentifier()):
+        raise PluginError(
+            f'{owner}net is {model.net!r}; wanted is "package.module:Class", with a colon'
+        )
+    check_params(model.Params, owner)
+
+
+def _check_data(model: Model, owner: str) -> None:
+    kinds = " and ".join([", ".join(map(repr, KINDS[:-1])), repr(KINDS[-1])])
+    if isinstance(model.data, str) or not isinstance(model.data, set | frozenset):
+        raise PluginError(
+            f'{owner}data is {model.data!r}; wanted is a set, such as frozenset({{"table"}})'
+        )
+    for kind in sorted(model.data, key=str):
+        if kind not in KINDS:
+            near = difflib.get_close_matches(str(kind), KINDS, 1)
+            guess = f"; did you mean {near[0]!r}?" if near else ""
+            raise PluginError(f"{owner}data holds {kind!r}; it may hold {kinds}{guess}")
+    if not model.data & {"table", "image"}:
+        raise PluginError(
+            f"{owner}data is {sorted(model.data)}; it must hold 'table', 'image' or both, or the "
+            "model can be fitted on nothing"
+        )
+
+
+def check_params(params: type, owner: str) -> None:
+    """PluginError unless the class is a frozen dataclass whose defaults are what they allow."""
+    where = f"{owner}{getattr(params, '__name__', params)}"
+    if not dataclasses.is_dataclass(params) or not isinstance(params, type):
+        raise PluginError(f"{where} is no dataclass; write @dataclass(frozen=True) above it")
+    fields = {field.name: field for field in dataclasses.fields(params)}
+    for own_class in params.__mro__[:-1]:
+        for name in inspect.get_annotations(own_class):
+            # a subclass without the decorator inherits fields, and ignores its own
+            if name not in fields or isinstance(vars(own_class).get(name), dataclasses.Field):
+                raise PluginError(
+                    f"{where}.{name} is no field; write @dataclass(frozen=True) above "
+                    f"{own_class.__name__}"
+                )
+    for name, field in fields.items():
+        if field.default is dataclasses.MISSING:
+            raise PluginError(
+                f'{where}.{name} has no default; write {name}: ... = param(default, "help")'
+            )
+        if not isinstance(field.default, PARAMETER_TYPES):
+            raise PluginError(
+                f"{where}.{name} has the default {field.default!r}; wanted is a number, a text, a "
+                "truth value or a tuple of whole numbers"
+            )
+        try:
+            check_default(field)
+        except ParamError as error:
+            raise PluginError(f"{where}: the default {error}") from None
+
+
+def _place(module: ModuleType, line: int) -> str:
+    file = (module.__file__ or module.__name__).replace("\\", "/").split("/")
+    return f"{'/'.join(file[-2:])}:{line}"
+
+
+def _shown(value: object) -> str:
+    """A declaration by its kind alone, for it may be long; other values as they are."""
+    if value is None:
+        return "nothing"
+    return f"a {type(value).__name__}" if isinstance(value, Model | Reader) else f"{value!r}"

@@ -1,0 +1,282 @@
+"""The dry run of an export: which line of a network cannot be written as a graph, and why."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from aetool import export
+from aetool.errors import BundleError, PluginError
+from aetool.nn import AutoEncoder
+from aetool.rehearsal.faults import Author, first_line, guarded
+from aetool.runtime import OPERATORS, vet
+
+Array = npt.NDArray[np.float32]
+TOLERANCE = 1e-3  # between graph and network, beside 1 + |value|
+# What asks for the number of rows, which a graph is not told; and what to write instead.
+ASK_FOR_ROWS = {
+    "normalize": "x / x.norm(dim=1, keepdim=True).clamp(min=1e-12)",
+    "cosine_similarity": "(a * b).sum(dim=1) / (a.norm(dim=1) * b.norm(dim=1))",
+    "expand_as": "a + 0 * b where broadcasting does not do by itself",
+    "expand": "a + 0 * b where broadcasting does not do by itself",
+    "repeat": "a + 0 * b, which broadcasts a to the rows of b",
+    "view_as": "x.reshape(-1, n), with a number n",
+    "reshape_as": "x.reshape(-1, n), with a number n",
+    "size": "x.flatten(1) or x.reshape(-1, n), with a number n",
+    "shape": "x.flatten(1) or x.reshape(-1, n), with a number n",
+    "__len__": "x.flatten(1) or x.reshape(-1, n), with a number n",
+    "zeros_like": "0 * x",
+    "ones_like": "0 * x + 1",
+    "full_like": "0 * x + value",
+    "zeros": "0 * x",
+    "ones": "0 * x + 1",
+    "new_zeros": "0 * x",
+    "new_ones": "0 * x + 1",
+}
+INSTEAD = {
+    "sort": "torch.topk(x, n, dim=1)",
+    "argsort": "torch.topk(x, n, dim=1).indices",
+    "index_put": "torch.where(condition, value, x)",
+    "index_put_": "torch.where(condition, value, x)",
+    "index": "x.index_select(1, places), with a buffer of places",
+    "nonzero": "torch.where(condition, a, b)",
+    "masked_select": "torch.where(condition, a, b)",
+    "lstm": "layers that see a row at once (nn.Linear, nn.Conv1d)",
+}
+MEMBERS = ("encode", "decode", "parts", "expected", "prior_logits")
+
+
+class _Whole(nn.Module):
+    """All that is written of a network, as one."""
+
+    def __init__(self, net: AutoEncoder) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
+        outputs = [self.net.parts(x), self.net.expected(x)]
+        if z is not None:
+            outputs = [self.net.encode(x), self.net.decode(z), *outputs]
+        if z is not None and self.net.prior == "graph":
+            outputs.append(self.net.prior_logits(z))
+        return tuple(outputs)
+
+
+def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> None:
+    """PluginError unless the graph can be written, runs, and agrees with the network.
+
+    batches: rows of different numbers. A network that branches on values agrees on one at most.
+    """
+    net.eval()
+    whole = _Whole(net)
+    inputs = _inputs(net, batches[0])
+    with torch.no_grad():
+        outputs = [f"output_{i}" for i in range(len(whole(*inputs.values())))]
+    try:
+        model = export.traced(whole, inputs, outputs)
+    except Exception as error:  # torch raises what it likes
+        raise _refused(author, net, batches[0], error) from error
+    _check_operators(author, net, batches[0], model)
+    _check_agreement(author, net, batches, model)
+
+
+def _inputs(net: AutoEncoder, x: Tensor) -> dict[str, Tensor]:
+    if net.code is None:
+        return {"x": x}
+    with torch.no_grad():
+        return {"x": x, "z": net.encode(x)}
+
+
+def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
+    """Why torch could not write the graph."""
+    line, reasons = author.line_of(error), _reasons(error)
+    if "data-dependent" in reasons or "data dependent" in reasons:
+        return _at(
+            author, line, "decides by the values in a tensor (if, float(), .item()), which a graph "
+            "cannot: write torch.where(condition, a, b), and keep the number a tensor",
+        )  # fmt: skip
+    if ".numpy()" in reasons:
+        return _at(author, line, "leaves torch for numpy, which a graph cannot: write it in torch")
+    operator = re.search(r"op='aten\.(\w+)'", reasons)
+    if operator:
+        return _unknown_operator(author, net, x, operator[1])
+    if "batch" in reasons and "constant" in reasons:
+        return _asks_for_rows(author, net, x)
+    return _at(author, line, f"cannot be written as a graph: {first_line(_root_of(error))}")
+
+
+def _check_operators(author: Author, net: AutoEncoder, x: Tensor, model: onnx.ModelProto) -> None:
+    refused = [node for node in model.graph.node if node.op_type not in OPERATORS]
+    # a Shape may belong to another operator that is refused, which says more
+    for node in sorted(refused, key=lambda node: node.op_type == "Shape"):
+        notes = {note.key: note.value for note in node.metadata_props}
+        operator = re.search(r"aten\.(\w+)", notes.get("pkg.torch.onnx.class_hierarchy", ""))
+        name = operator[1] if operator else node.op_type
+        if node.op_type == "Shape" and name not in INSTEAD:
+            raise _asks_for_rows(author, net, x)
+        raise _unknown_operator(author, net, x, name)
+    try:
+        vet(model.SerializeToString(), author.model.name, len(x))
+    except BundleError as error:
+        if "beforehand" in str(error) or "fit together" in str(error):
+            raise _asks_for_rows(author, net, x) from None
+        raise _at(author, "", f"makes a graph that is refused: {first_line(error)}") from None
+
+
+def _check_agreement(
+    author: Author, net: AutoEncoder, batches: list[Tensor], model: onnx.ModelProto
+) -> None:
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), quiet, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime has no exception class of its own
+        raise _at(author, "", f"makes a graph that cannot run: {first_line(error)}") from error
+    names = [name for name in MEMBERS if name not in ("encode", "decode", "prior_logits")]
+    if net.code is not None:
+        names = ["encode", "decode", *names]
+        names += ["prior_logits"] if net.prior == "graph" else []
+    for x in batches:
+        inputs = _inputs(net, x)
+        with torch.no_grad():
+            wanted = _Whole(net)(*inputs.values())
+        try:
+            results = session.run(None, {k: v.numpy() for k, v in inputs.items()})
+        except Exception as error:  # ONNX Runtime has no exception class of its own
+            raise _asks_for_rows(author, net, x) from error
+        for member, result, tensor in zip(names, results, wanted, strict=True):
+            _compare(author, member, result, tensor.numpy())
+
+
+def _compare(author: Author, member: str, result: Array, wanted: Array) -> None:
+    differs = result.shape != wanted.shape
+    if not differs:
+        off = np.abs(result - wanted) / (1 + np.abs(wanted))
+        differs = bool(off.max() > TOLERANCE)
+    if differs:
+        raise author.fault(
+            member, "returned something else than the graph that was traced of it; it must not "
+            "count its calls, nor branch on values, on the number of rows or on being traced",
+        )  # fmt: skip
+
+
+def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) -> PluginError:
+    """The error for an operator of torch that graphs may not have."""
+    plain = name.strip("_")
+    lines = _Operators(author).lines_of(net, x)
+    line = lines.get(plain) or _Functions(author).lines_of(net, x).get(plain, "")
+    instead = INSTEAD.get(name, INSTEAD.get(plain))
+    remedy = f"write {instead}" if instead else "write it with sums, products and matrix products"
+    return _at(author, line, f"uses the operator {plain}, which a graph may not have; {remedy}")
+
+
+def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
+    """The error for reading a size at run time, at the line that is most likely to blame."""
+    functions = _Functions(author)
+    functions.lines_of(net, x)
+    lines = functions.by_the_author
+    for name, instead in ASK_FOR_ROWS.items():
+        if name in lines:
+            return _at(
+                author, lines[name], f"uses {name}, which asks for the number of rows, and a graph "
+                f"is not told it; write {instead}",
+            )  # fmt: skip
+    return _at(author, "", "asks for the number of rows, which a graph is not told; write "
+               "x.flatten(1), x.reshape(-1, n), or what broadcasts by itself")  # fmt: skip
+
+
+def _at(author: Author, line: str, words: str) -> PluginError:
+    """An error that begins with the place, or the class if none is known."""
+    return PluginError(f"{author.model.name}: {line or author.author_class.__name__} {words}")
+
+
+def _reasons(error: BaseException) -> str:
+    """The messages of an exception and its causes."""
+    messages, cause = [], error
+    while cause is not None:
+        messages.append(str(cause))
+        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+    return "\n".join(messages)
+
+
+def _root_of(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+class _Lines:
+    """What is called on the author's own lines while members run; the first line of each."""
+
+    def __init__(self, author: Author) -> None:
+        super().__init__()
+        self.author = author
+        self.lines: dict[str, str] = {}
+        self.by_the_author: dict[str, str] = {}  # those that no other library called for him
+
+    def note(self, name: str) -> None:
+        """Remember the line that is being run."""
+        line = self.author.line_now()
+        if line:
+            self.lines.setdefault(name.strip("_"), line)
+        if line and self.author.is_own(_caller(name)):
+            self.by_the_author.setdefault(name, line)
+
+    def lines_of(self, net: AutoEncoder, x: Tensor) -> dict[str, str]:
+        """The lines, by name, of all that is written of a network."""
+        inputs = _inputs(net, x)
+        with torch.no_grad(), self:  # type: ignore[attr-defined]
+            guarded(self.author, "parts", lambda: _Whole(net)(*inputs.values()))
+        return self.lines
+
+
+def _caller(name: str) -> str:
+    """The file of what has called a function of torch, past torch's own way to that function."""
+    frame: FrameType | None = sys._getframe(3)
+    while frame is not None and frame.f_code.co_name in ("handle_torch_function", name):
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame else ""
+
+
+class _Functions(_Lines, TorchFunctionMode):
+    """By the names under which authors call them."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., object],
+        types: object,
+        arguments: tuple[object, ...] = (),
+        options: dict[str, object] | None = None,
+    ) -> object:
+        name = getattr(function, "__name__", "")
+        if name == "__get__":
+            name = getattr(getattr(function, "__self__", None), "__name__", "")
+        self.note(name)
+        return function(*arguments, **(options or {}))
+
+
+class _Operators(_Lines, TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """By the names that torch has for them inside."""
+
+    def __torch_dispatch__(
+        self,
+        function: torch._ops.OpOverload[..., object],
+        types: object,
+        arguments: tuple[object, ...] = (),
+        options: dict[str, object] | None = None,
+    ) -> object:
+        self.note(function._schema.name.partition("::")[2])
+        return function(*arguments, **(options or {}))

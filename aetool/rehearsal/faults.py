@@ -1,0 +1,250 @@
+"""Whose code is at fault, at which line, and how it is said."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import TypeVar
+
+import numpy as np
+
+from aetool.errors import AetoolError, PluginError
+from aetool.model import Model
+
+LONGEST_REASON = 160  # characters of another library's message that are passed on
+NEAR = 0.72  # likeness (difflib) from which a name that nobody uses is taken for a misspelt member
+
+
+Result = TypeVar("Result")
+
+
+class Author:
+    """The code that is rehearsed: a class, and the host's base class that it derives from."""
+
+    def __init__(self, model: Model, author_class: type, host_class: type) -> None:
+        self.model, self.author_class, self.host_class = model, author_class, host_class
+        bases = author_class.__mro__
+        self.own_classes = bases[: bases.index(host_class)]
+        self.own_classes = tuple(c for c in self.own_classes if _package(c) != "aetool")
+        modules = [sys.modules.get(c.__module__) for c in self.own_classes]
+        files = [Path(m.__file__) for m in modules if getattr(m, "__file__", None)]  # type: ignore[union-attr, arg-type]
+        # a module of a package stands for all of that package, a lone module for itself
+        self.places = {_root(c, f) for c, f in zip(self.own_classes, files, strict=False)}
+
+    def wrote(self, member: str) -> bool:
+        """Whether the author's own class has this member."""
+        return any(member in vars(c) for c in self.own_classes)
+
+    def place(self, member: str) -> str:
+        """ "Class.member (package/file.py:12)"."""
+        for own_class in self.own_classes:
+            function = inspect.unwrap(vars(own_class).get(member, None) or _nothing)
+            code = getattr(function, "__code__", None)
+            if code is not None and function is not _nothing:
+                return f"{own_class.__name__}.{member} ({self._line(code)})"
+        return f"{self.author_class.__name__}.{member}"
+
+    def _line(self, code: CodeType, number: int = 0) -> str:
+        """ "package/file.py:12" of a function, or of a line in it."""
+        number = number or code.co_firstlineno
+        file = Path(code.co_filename)
+        for root in self.places:
+            if file.is_relative_to(root):
+                file = file.relative_to(root.parent)
+        return f"{file.as_posix()}:{number}"
+
+    def _within(self, code: CodeType, number: int) -> str:
+        """ "Class.member (package/file.py:12)" of a line in a function."""
+        return f"{code.co_qualname.partition('.<locals>')[0]} ({self._line(code, number)})"
+
+    def is_own(self, filename: str) -> bool:
+        """Whether a file is the author's."""
+        return any(Path(filename).is_relative_to(root) for root in self.places)
+
+    def line_of(self, error: BaseException) -> str:
+        """Where in the author's own files an exception, or its cause, arose, as "Class.member
+        (package/file.py:12)"; "" if nowhere."""
+        cause: BaseException | None = error
+        line = ""
+        while cause is not None:
+            trace = cause.__traceback__
+            while trace is not None:
+                if self.is_own(trace.tb_frame.f_code.co_filename):
+                    line = self._within(trace.tb_frame.f_code, trace.tb_lineno)
+                trace = trace.tb_next
+            cause = cause.__cause__ or cause.__context__
+        return line
+
+    def line_now(self) -> str:
+        """The author's innermost line that is being run, as line_of; "" if there is none."""
+        frame: FrameType | None = sys._getframe()
+        while frame is not None:
+            if self.is_own(frame.f_code.co_filename):
+                return self._within(frame.f_code, frame.f_lineno)
+            frame = frame.f_back
+        return ""
+
+    def fault(self, member: str, words: str, line: str = "") -> PluginError:
+        """The error that says what a member did, in words that go on from its name.
+
+        Where the author has not written that member, build made what it uses. line: where in it.
+        """
+        if line:
+            place = line
+        elif self.wrote(member) or not self.wrote("build"):
+            place = self.place(member)
+        else:
+            place = f"{self.place('build')} made a network whose {member}"
+        return PluginError(f"{self.model.name}: {place} {words}")
+
+    def raised(self, member: str, error: BaseException) -> PluginError:
+        """The error that says what a member raised, and at which line."""
+        words = f"raised {type(error).__name__}: {first_line(error)}"
+        parameters = getattr(error, "obj", None)
+        if isinstance(error, AttributeError) and isinstance(parameters, self.model.Params):
+            words = (
+                f"reads params.{error.name}, which {type(parameters).__name__} does not have; give "
+                "Model a Params class that has it (those of a network derive from NetParams)"
+            )
+        return self.fault(member, words, self.line_of(error))
+
+    def check_names(self) -> None:
+        """PluginError for a public method that nothing calls and that is nearly a member's name."""
+        members = [n for n in vars(self.host_class) if not n.startswith("_")]
+        for name, function in self._own_functions():
+            # whoever calls a helper of his own has not misspelt it
+            if hasattr(self.host_class, name) or name.startswith("_") or self._calls(name):
+                continue
+            near = difflib.get_close_matches(name, members, 1, NEAR)
+            if near:
+                place = f"{self.author_class.__name__}.{name} ({self._line(function.__code__)})"
+                raise PluginError(
+                    f"{self.model.name}: {place} is called by nobody: {name} is no member of "
+                    f"{self.host_class.__name__}; did you mean {near[0]}?"
+                )
+
+    def check_calls(self, calls: dict[str, int]) -> None:
+        """PluginError for a member that cannot be called with as many arguments as the host does.
+
+        calls: member, and the number of arguments beside self.
+        """
+        for member, count in calls.items():
+            if not self.wrote(member):
+                continue
+            function = inspect.getattr_static(self.author_class, member)
+            if not isinstance(function, FunctionType):
+                continue
+            theirs = inspect.signature(function)
+            try:
+                theirs.bind(*range(count + 1))
+            except TypeError:
+                wanted = inspect.signature(getattr(self.host_class, member))
+                names = ", ".join([*wanted.parameters][: count + 1])
+                raise self.fault(
+                    member,
+                    f"is declared {member}{_plain(theirs)}; it is called as {member}({names})",
+                ) from None
+
+    def _own_functions(self) -> Iterator[tuple[str, FunctionType]]:
+        for own_class in self.own_classes:
+            for name, value in vars(own_class).items():
+                function = inspect.unwrap(value) if callable(value) else value
+                if isinstance(function, FunctionType):
+                    yield name, function
+
+    def _calls(self, name: str) -> bool:
+        modules = [sys.modules[c.__module__] for c in self.own_classes]
+        functions = [f.__code__ for _, f in self._own_functions()]
+        functions += [
+            f.__code__ for m in modules for f in vars(m).values() if isinstance(f, FunctionType)
+        ]
+        return any(name in _names_in(code) for code in functions)
+
+
+def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
+    """What a member returns; PluginError if it raises, or draws from a global generator.
+
+    The author's own AetoolErrors pass: they are meant for the user.
+    """
+    import warnings
+
+    before = _global_states()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = call()
+    except AetoolError:
+        raise
+    except Exception as error:
+        raise author.raised(member, error) from error
+    for library, state in _global_states().items():
+        if state != before.get(library, state):
+            raise author.fault(
+                member,
+                f"drew random numbers from the global generator of {library}; only the generator "
+                "that is passed in may be drawn from: torch.randn(..., generator=rng)"
+                if library == "torch"
+                else f"drew random numbers from the global generator of {library}; use "
+                "numpy.random.default_rng(seed)",
+            )
+    return result
+
+
+def kind_of(value: object) -> str:
+    """What a value is, with its article, for "returned ..."."""
+    if value is None:
+        return "nothing (is a return missing?)"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, without colours, and not too long."""
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    line = lines[0].strip()
+    return line if len(line) <= LONGEST_REASON else line[:LONGEST_REASON] + "..."
+
+
+def _global_states() -> dict[str, object]:
+    """A fingerprint of each global generator, of the libraries that are loaded."""
+    state = np.random.get_state(legacy=False)
+    states: dict[str, object] = {"numpy": repr(state), "random": random.getstate()}
+    if "torch" in sys.modules:
+        states["torch"] = sys.modules["torch"].get_rng_state().numpy().tobytes()
+    return states
+
+
+def _nothing() -> None:
+    """Stands for a member that is not there."""
+
+
+def _package(owner: type) -> str:
+    return owner.__module__.partition(".")[0]
+
+
+def _root(own_class: type, file: Path) -> Path:
+    """The folder of the package that a class is in, or its file where it is in none."""
+    depth = own_class.__module__.count(".")
+    if file.name == "__init__.py":
+        depth += 1
+    return file.parents[depth - 1] if depth else file
+
+
+def _plain(signature: inspect.Signature) -> str:
+    """A signature without annotations."""
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """Every name that a function, or one within it, reads."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names_in(constant)
+    return names

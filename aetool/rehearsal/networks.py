@@ -1,0 +1,260 @@
+"""The dry run of a network: every member once on a few rows, and one export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aetool.model import Continuous, Discrete, Spec
+from aetool.nn import AutoEncoder
+from aetool.rehearsal import examples
+from aetool.rehearsal.exporting import check_export
+from aetool.rehearsal.faults import Author, guarded, kind_of
+
+Shape = tuple[int, ...]
+Unpack = Callable[..., object]  # what a member returns, to what is looked at
+
+ROWS = 7  # of most checks; not the size of anything else
+MANY = 32  # rows that a code must tell apart
+SEED = 5
+TOLERANCE = 1e-4  # beside 1 + |value|: sums may be added up in another order
+FARTHER = 10.0  # times, how far rows are stretched before a code counts as constant
+# how many arguments the host passes to each member
+CALLS = {
+    "__init__": 2, "latent_size": 0, "width": 0, "build": 0, "start": 1, "encode": 1, "draw": 2,
+    "decode": 1, "expected": 1, "corrupt": 2, "parts": 1, "loss": 2, "prior_logits": 1,
+    "penalty": 1, "after_step": 1, "stages": 0, "report": 1,
+}  # fmt: skip
+PRIORS = ("codes", "normal", "graph", "features")
+MEANS = ("squares", "weighed squares", "likelihood")
+
+
+def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
+    """The network with its first weights, which has done all that training and scoring ask for.
+
+    PluginError says what it did wrong. The network is in eval mode.
+    """
+    author.check_names()
+    author.check_calls({**CALLS, "loss": 3 if "pairs" in author.model.data else 2})
+    net = _built(author, params, spec)
+    stage = _Stage(author, net, spec)
+    stage.check_declared()
+    stage.check_start()
+    if net.code is not None:
+        stage.check_code()
+    stage.check_scores()
+    stage.check_training()
+    return net.eval()
+
+
+def rehearse_export(author: Author, net: AutoEncoder) -> None:
+    """PluginError unless the network can be written as a graph that says what the network says."""
+    rows = [torch.from_numpy(examples.records(net.spec, n, SEED + n)) for n in (3, ROWS)]
+    check_export(author, net, rows)
+
+
+def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
+    def build() -> AutoEncoder:
+        with torch.random.fork_rng():
+            torch.manual_seed(SEED)
+            return author.author_class(spec, params)  # type: ignore[no-any-return]
+
+    return guarded(author, "__init__" if author.wrote("__init__") else "build", build).eval()
+
+
+class _Stage:
+    """A network, and rows to try it on."""
+
+    def __init__(self, author: Author, net: AutoEncoder, spec: Spec) -> None:
+        self.author, self.net, self.spec = author, net, spec
+        self.x = torch.from_numpy(examples.records(spec, ROWS, SEED))
+        self.layout = spec.shape or (spec.features,)
+        self.columns = len(spec.columns)
+
+    def check_declared(self) -> None:
+        """The attributes that say what the code is and how it is drawn."""
+        net, allowed = self.net, {"prior": PRIORS, "means": MEANS}
+        for name, values in allowed.items():
+            value = getattr(net, name)
+            if value not in values:
+                raise self.author.fault(name, f"is {value!r}; it must be {_listed(values)}")
+        if not isinstance(net.code, Continuous | Discrete | None):
+            raise self.author.fault(
+                "code", f"is {net.code!r}; it must be Continuous(size), Discrete(size, shape), None"
+            )
+        if net.prior == "graph" and not isinstance(net.code, Discrete):
+            raise self.author.fault(
+                "prior", f"is 'graph', and its code {net.code!r}; 'graph' is for a Discrete code"
+            )
+
+    def check_start(self) -> None:
+        """First weights of the author's own; the host's need no trial."""
+        if self.author.wrote("start"):
+            self.run("start", torch.from_numpy(examples.records(self.spec, MANY, SEED)))
+
+    def check_code(self) -> None:
+        """encode, decode, draw, and what belongs to them."""
+        net, rng = self.net, _generator()
+        shape = (net.code.size,) if isinstance(net.code, Continuous) else net.code.shape  # type: ignore[union-attr]
+        code = self.steady("encode", self.x, (ROWS, *shape), "(batch, size of the code)")
+        if code.dtype != torch.float32:
+            raise self.author.fault(
+                "encode", f"returned {code.dtype}; float32 is wanted: write z.float()"
+            )
+        if isinstance(net.code, Continuous):
+            self.check_code_varies()
+        self.steady("decode", code, (ROWS, *self.layout), "the layout of x")
+        drawn = self.run("draw", self.x, rng)
+        self.check_tensor("draw", drawn, (ROWS, *shape), "what encode returns")
+        self.check_tensor("penalty", self.run("penalty", code), (), "one number for the batch")
+        if net.prior == "graph":
+            size = net.code.size  # type: ignore[union-attr]
+            self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
+
+    def check_code_varies(self) -> None:
+        """A code that is the same whatever the row is stores nothing."""
+        rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
+        codes = [self.run("encode", way * rows) for way in (1.0, FARTHER, -FARTHER)]
+        if all(bool((code == codes[0][:1]).all()) for code in codes):
+            raise self.author.fault(
+                "encode", f"returned one code for {3 * MANY} different rows; a code must tell "
+                "rows apart: is it cut off, or multiplied by 0?",
+            )  # fmt: skip
+
+    def check_scores(self) -> None:
+        """expected, parts and report."""
+        self.steady("expected", self.x, (ROWS, *self.layout), "the layout of x")
+        wanted = "(batch, columns + 1): nats of each column, and last what all share"
+        self.steady("parts", self.x, (ROWS, self.columns + 1), wanted)
+        figures = self.run("report", self.x)
+        if not isinstance(figures, dict):
+            raise self.author.fault(
+                "report", f"returned {kind_of(figures)}; wanted is a dict of name to number"
+            )
+
+    def check_training(self) -> None:
+        """corrupt and loss, evaluated and trained, one step, and the stages."""
+        seen = self.run("corrupt", self.x, _generator())
+        self.check_tensor("corrupt", seen, tuple(self.x.shape), "a damaged copy of x")
+        first, second = (self.run("loss", self.x, _generator()) for _ in range(2))
+        self.check_loss(first)
+        if not torch.equal(first, second):
+            raise self.author.fault(
+                "loss", "differs between two calls with the same rows and generator; draw only "
+                "from the generator that is passed in: torch.randn(..., generator=rng)",
+            )  # fmt: skip
+        if "pairs" in self.author.model.data:
+            self.check_loss(self.run("loss", self.x, _generator(), self.x.clone()))
+        self.net.train()
+        loss = self.run("loss", self.x, _generator())
+        self.check_loss(loss)
+        self.check_gradient(loss)
+        self.run("after_step", _generator())
+        stages = self.run("stages", unpack=list)
+        if not stages or not all(isinstance(p, nn.Parameter) for s in stages for p in s):
+            raise self.author.fault(
+                "stages", "must yield lists of parameters, one after the other; "
+                f"it gave {kind_of(stages[0]) if stages else 'none'}",
+            )  # fmt: skip
+
+    def check_loss(self, loss: object) -> None:
+        """A loss is one number a row."""
+        if isinstance(loss, Tensor) and loss.dim() == 0:
+            raise self.author.fault(
+                "loss", f"returned one number for the whole batch; wanted is one for each row, "
+                f"({ROWS},): sum over dim=1, and leave the mean over rows to training",
+            )  # fmt: skip
+        self.check_tensor("loss", loss, (ROWS,), "(batch,), one number for each row")
+
+    def check_gradient(self, loss: Tensor) -> None:
+        """Training follows the loss down, and so needs its gradient."""
+        if not loss.requires_grad:
+            raise self.author.fault(
+                "loss", "has no gradient; is it detached, or computed under no_grad or in numpy?"
+            )
+
+        def backward() -> None:
+            loss.mean().backward()  # type: ignore[no-untyped-call]
+
+        guarded(self.author, "loss", backward)
+        for name, weight in self.net.named_parameters():
+            if weight.grad is not None and not bool(torch.isfinite(weight.grad).all()):
+                raise self.author.fault(
+                    "loss", f"has a gradient in {name} that is not finite; look for log or sqrt of "
+                    "0, or a division by it: clamp(min=1e-6)",
+                )  # fmt: skip
+
+    def run(
+        self, member: str, *arguments: object, unpack: Callable[..., object] | None = None
+    ) -> Any:
+        """What a member returns; PluginError if it raises, draws globally, or changes a tensor."""
+        before = [a.clone() if isinstance(a, Tensor) else None for a in arguments]
+
+        def call() -> Any:
+            result = getattr(self.net, member)(*arguments)
+            return unpack(result) if unpack else result
+
+        result = guarded(self.author, member, call)
+        for old, new in zip(before, arguments, strict=True):
+            if isinstance(new, Tensor) and old is not None and not torch.equal(old, new):
+                raise self.author.fault(
+                    member, "changed its argument in place; work on a copy: x = x.clone(), or use "
+                    "operations without a trailing _",
+                )  # fmt: skip
+        return result
+
+    def steady(self, member: str, rows: Tensor, shape: Shape, meaning: str) -> Tensor:
+        """What a member without chance returns of rows: always the same, whoever is beside them."""
+        with torch.no_grad():
+            result = self.run(member, rows)
+            self.check_tensor(member, result, shape, meaning)
+            alone = torch.cat([self.run(member, rows[i : i + 1]) for i in range(len(rows))])
+            if not torch.equal(result, self.run(member, rows)):
+                raise self.author.fault(
+                    member, "returned two results for the same rows; it must neither draw nor "
+                    "count: use the mean, or average over fixed draws kept in a buffer",
+                )  # fmt: skip
+        if alone.shape != result.shape or not _close(alone, result):
+            raise self.author.fault(
+                member, "returned another result for a row alone than beside other rows; no "
+                "statistic of the batch (mean, max, softmax over dim=0) belongs in it",
+            )  # fmt: skip
+        return result  # type: ignore[no-any-return]
+
+    def check_tensor(
+        self, member: str, result: object, shape: tuple[int, ...], meaning: str
+    ) -> None:
+        """PluginError unless it is a tensor of this shape, and finite."""
+        if not isinstance(result, Tensor):
+            raise self.author.fault(
+                member, f"returned {kind_of(result)}; wanted is a tensor {_shape(shape)}: {meaning}"
+            )
+        if tuple(result.shape) != shape:
+            raise self.author.fault(
+                member,
+                f"returned shape {_shape(result.shape)}; wanted is {_shape(shape)}: {meaning}",
+            )
+        if not bool(torch.isfinite(result).all()):
+            raise self.author.fault(
+                member, "returned values that are not finite (nan or inf); look for log or sqrt of "
+                "0, or a division by it: clamp(min=1e-6)",
+            )  # fmt: skip
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(SEED)
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return str(tuple(int(size) for size in shape))
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, values[:-1])) + f" or {values[-1]!r}"

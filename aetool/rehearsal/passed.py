@@ -1,0 +1,95 @@
+"""Remembers which code has passed its dry run, so that the same code is not asked again.
+
+What is remembered are digests, in a file of the user's cache folder. Anyone's code is in them
+alike: every Python file of the author's package, those of this one that a dry run goes through, the
+versions of what they run on, the parameters, and the kind of data. A file that cannot be read or
+written is as good as none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from aetool.model import Spec
+from aetool.rehearsal.faults import Author
+
+HOME = Path(__file__).parent.parent
+OWN_CODE = ("nn", "rehearsal", "export.py", "graphs.py", "runtime.py", "closed_form.py", "model.py")
+RUN_ON = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
+MOST_REMEMBERED = 2000  # digests; when there are more, the older half is forgotten
+
+_this_process: set[str] = set()
+
+
+def key_of(author: Author, params: object, spec: Spec) -> str:
+    """The digest of all that a dry run depends on, but for the sizes of the data."""
+    digest = hashlib.sha256()
+    for version in (sys.version, *map(_version, RUN_ON)):
+        digest.update(version.encode())
+    for place in (*(HOME / name for name in OWN_CODE), *sorted(author.places)):
+        digest.update(_source_digest(place))
+    # a member may be replaced while a process runs, as tests do
+    digest.update(f"{author.author_class.__module__}:{author.author_class.__qualname__}".encode())
+    digest.update(repr(params).encode())
+    kinds = [spec.shape is None, bool(spec.flags), bool(spec.categories), bool(spec.given)]
+    kinds += [bool(spec.curved.any()), len(spec.numeric) > 0]
+    digest.update(repr(kinds).encode())
+    return digest.hexdigest()
+
+
+def has(key: str) -> bool:
+    """Whether this digest has passed, in this process or before."""
+    return key in _this_process or key in _lines()
+
+
+def remember(key: str) -> None:
+    """Note that this digest has passed."""
+    _this_process.add(key)
+    lines = _lines()
+    if key in lines:
+        return
+    if len(lines) >= MOST_REMEMBERED:
+        lines = lines[MOST_REMEMBERED // 2 :]
+    path = _file()
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    # a home that cannot be written to costs time at the next fit, and nothing else
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text("\n".join([*lines, key]) + "\n")
+        part.replace(path)
+
+
+def _file() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(folder).expanduser() / "aetool" / "rehearsed"
+
+
+def _lines() -> list[str]:
+    try:
+        return _file().read_text().split()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+@cache
+def _source_digest(place: Path) -> bytes:
+    """Of every Python file of a package, or of one file."""
+    digest = hashlib.sha256()
+    for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.digest()
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
