@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextvars
 import json
 import time
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest import SkipTest
 
 import click
 
 from aetool import plugins as host
 from aetool.cli import options, terminal
-from aetool.errors import PluginError
+from aetool.errors import AetoolError, ParamError, PluginError
 from aetool.model import describe_params
+
+if TYPE_CHECKING:
+    from aetool import testing
 
 
 @click.group()
@@ -52,36 +58,63 @@ def show(name: str) -> None:
 
 @plugins.command()
 @click.argument("name")
-def check(name: str) -> int:
+@click.option("-k", "only", metavar="WORDS", default="", help="Only checks named so, or in part.")
+@click.option("-x", "stop", is_flag=True, help="Stop at the first failure.")
+@click.option("--quick", is_flag=True, help="Only checks that need neither a fit nor an archive.")
+def check(name: str, only: str, stop: bool, quick: bool) -> int:
     """Run the conformance checks on the model NAME: what every model must do, on a small table and
     on small pictures."""
     from aetool import testing
 
-    began, passed, failed, kind = time.monotonic(), 0, 0, ""
+    began = time.monotonic()
+    count: Counter[str] = Counter()
+    kind = ""
     for case in testing.conformance(name):
+        named = only.lower().replace("-", " ") in case.name.replace("-", " ")
+        if not named or (quick and not case.quick):
+            continue
         if case.kind != kind:
             kind = case.kind
             terminal.say(kind)
-        started = time.monotonic()
-        try:
-            # each check reads and writes files of its own, as a command of its own would
-            contextvars.Context().run(case.run)
-        except Exception as error:  # a check may fail in any way its plugin does
-            failed += 1
-            found = str(error) if isinstance(error, AssertionError) else _told(error)
-            terminal.say(f"  FAIL  {case.title}: {found}")
-            if case.advice:
-                terminal.say(f"        {case.advice}")
-        else:
-            passed += 1
-            terminal.say(f"  ok    {case.title} ({time.monotonic() - started:.1f} s)")
+        outcome = _outcome(case)
+        count[outcome] += 1
+        if outcome == "failed" and stop:
+            break
+    if not count:
+        raise ParamError(f"no check of {name} is named '{only}'; leave out -k to see all")
     total = time.monotonic() - began
-    terminal.say(f"{name}: {passed} checks passed, {failed} failed, in {total:.0f} s")
-    return int(failed > 0)
+    numbers = f"{count['passed']} checks passed, {count['failed']} failed"
+    terminal.say(f"{name}: {numbers}, {count['n/a']} n/a, in {total:.0f} s")
+    return int(count["failed"] > 0)
+
+
+def _outcome(case: testing.Case) -> str:
+    """Runs a check and says how it went: "passed", "failed" or "n/a"."""
+    started = time.monotonic()
+    try:
+        # each check reads and writes files of its own, as a command of its own would
+        contextvars.Context().run(case.run)
+    except SkipTest as reason:
+        terminal.say(f"  n/a   {case.title}: {reason}")
+        return "n/a"
+    except Exception as error:  # a check may fail in any way its plugin does
+        expected = isinstance(error, AssertionError | AetoolError)
+        found = str(error)
+        if not expected:
+            found = _told(error)
+        terminal.say(f"  FAIL  {case.title}: {found}")
+        advice = case.advice(error)
+        if advice:
+            terminal.say(f"        {advice}")
+        return "failed"
+    terminal.say(f"  ok    {case.title} ({time.monotonic() - started:.1f} s)")
+    return "passed"
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    """An exception that nobody expected, on one line."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 @plugins.command()

@@ -27,6 +27,7 @@ from aetool.errors import DataError, ParamError, PluginError
 from aetool.model import Model, Progress, Spec, make_params
 
 if TYPE_CHECKING:
+    from aetool import training
     from aetool.operations import joining
 
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
@@ -514,10 +515,22 @@ def _fit_network(
     progress: Progress | None,
     seen: Any = None,
 ) -> joining.Fitted:
-    from aetool import export, training
-    from aetool.operations import joining, recipes
+    trained = trained_network(params, net, prepared, options, progress, seen)
+    return finished_network(model, params, trained, prepared, options)
 
-    trained = training.train(
+
+def trained_network(
+    params: object,
+    net: type,
+    prepared: Prepared,
+    options: FitOptions,
+    progress: Progress | None = None,
+    seen: Any = None,
+) -> training.Trained:
+    """A network trained on prepared rows; seen: the user's own damaged copies of them."""
+    from aetool import training
+
+    return training.train(
         net,
         prepared.spec,
         params,
@@ -533,6 +546,15 @@ def _fit_network(
         seen,
         prepared.kept,
     )
+
+
+def finished_network(
+    model: Model, params: object, trained: training.Trained, prepared: Prepared, options: FitOptions
+) -> joining.Fitted:
+    """A trained network as a calibrated bundle."""
+    from aetool import export, training
+    from aetool.operations import joining, recipes
+
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
     few = prepared.features[trained.held_out[: recipes.FEW]]
     drawn = training.for_samples(trained.net, few)
