@@ -1,4 +1,4 @@
-"""Five models that are wrong in ways the field has shipped; conformance must refuse each."""
+"""Six models that are wrong in ways the field has shipped; conformance must refuse each."""
 
 import torch
 
@@ -48,6 +48,13 @@ class BatchDependent(AutoEncoder):
         return z - z.mean(dim=0)
 
 
+class DeadCode(AutoEncoder):
+    """Restores the same record, whatever was stored."""
+
+    def decode(self, z):
+        return self.decoder(0 * z)
+
+
 MODELS = {
     cls.__name__: Model(
         cls.__name__.lower(),
@@ -56,5 +63,5 @@ MODELS = {
         Params,
         frozenset({"table"}),
     )
-    for cls in (Resampled, DeadKL, FlippedKL, Peeking, BatchDependent)
+    for cls in (Resampled, DeadKL, FlippedKL, Peeking, BatchDependent, DeadCode)
 }

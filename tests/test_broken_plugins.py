@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from aetool import plugins, training
+from aetool.testing import ROWS
 from tests import broken_plugins
 from tests.broken_plugins import CLOSED_FORMS, HOME, NETWORKS
+from tests.conftest import write_rows
 
 FOLDER = Path(broken_plugins.__file__).parent
 DECLARED = sorted(p.stem for p in (FOLDER / "declared").glob("*.py") if p.stem != "__init__")
@@ -28,7 +30,7 @@ SAID = {
     ),
     "wronglayout": (
         "wronglayout: WrongLayout.build (AT) made a network whose decode returned shape (7, "
-        "3); wanted is (7, 10): the layout of x"
+        "3); wanted is (7, 12): the layout of x"
     ),
     "noreturn": (
         "noreturn: NoReturn.parts (AT) returned nothing (is a return missing?); wanted is a "
@@ -105,7 +107,7 @@ SAID = {
     ),
     "raising": (
         "raising: Raising.decode (AT) raised RuntimeError: mat1 and mat2 shapes cannot be "
-        "multiplied (7x10 and 3x3)"
+        "multiplied (7x12 and 3x3)"
     ),
     "nangradient": (
         "nangradient: NanGradient.loss (AT) has a gradient in encoder.levels.0.0.weight that "
@@ -212,9 +214,28 @@ def marked(model):
     return ""
 
 
+@pytest.fixture(scope="module")
+def checked_csv(tmp_path_factory):
+    """The table of `plugins check`."""
+    return write_rows(tmp_path_factory.mktemp("broken") / "rows.csv", ROWS)
+
+
 @pytest.mark.parametrize("model", SAID)
-def test_fit_says_what_is_wrong_before_it_trains(model, run, rows_csv, tmp_path, monkeypatch):
+def test_fit_says_what_is_wrong_before_it_trains(model, run, checked_csv, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "train", None)  # must not be come to
-    done = run("fit", rows_csv, "-p", model, "-o", tmp_path / "m.aem")
+    done = run("fit", checked_csv, "-p", model, "-o", tmp_path / "m.aem")
     assert done.err == f"aetool: error: {SAID[model].replace('AT', marked(model))}\n"
     assert done.status == 2 and not done.out and not (tmp_path / "m.aem").exists()
+
+
+@pytest.mark.parametrize("model", SAID)
+def test_check_says_the_same(model, run):
+    """A declaration that is wrong is refused as it is read; all else fails the dry run."""
+    done = run("plugins", "check", model, "-k", "dry run", "-x")
+    said = SAID[model].replace("AT", marked(model))
+    if said.startswith(("plugin ", "model ")):
+        assert (done.status, done.err) == (2, f"aetool: error: {said}\n")
+        return
+    first, failed, last = done.out.splitlines()
+    assert (done.status, first, failed) == (1, "table", f"  FAIL  a dry run goes through: {said}")
+    assert last.startswith(f"{model}: 0 checks passed, 1 failed, 0 n/a")

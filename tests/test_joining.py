@@ -118,7 +118,7 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
     assert "needs torch" in made.facts["left_out"]["denoising"]
     quick = operations.fit(rows_csv, FitOptions("auto"))
     assert quick.facts["members"] == made.facts["members"]
-    assert "wants 30 s: the budget is 10 s" in quick.facts["left_out"]["denoising"]
+    assert "takes 30 s: --max-time 30 brings it in" in quick.facts["left_out"]["denoising"]
     assert np.isfinite(operations.score(rows_csv, made, "cpu")).all()
 
 
@@ -127,8 +127,8 @@ def test_large_pictures_leave_out_what_cannot_take_them(tmp_path, run):
     np.save(tmp_path / "p.npy", rng.integers(0, 255, (30, 80, 60), dtype=np.uint8))
     done = run("fit", tmp_path / "p.npy", "-p", "auto", "--epochs", 1, "-o", tmp_path / "m.aem")
     assert done.status == 0, done.err
-    assert "left out pca, which failed: 4800 features are more" in done.err, done.err
-    assert "left out elm" in done.err and "joins neighbours, denoising" in done.err
+    assert "without pca, which failed: 4800 features are more" in done.err, done.err
+    assert "without elm, which" in done.err and "joins neighbours, denoising" in done.err
     assert run("detect", tmp_path / "p.npy", "-m", tmp_path / "m.aem").status == 0
 
 

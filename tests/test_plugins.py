@@ -149,7 +149,7 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
         for line in block.splitlines() if language == "console" else ():
             command, *args = shlex.split(line.removeprefix("$ "))
             ran.append(getattr(elsewhere, command)(*args).stdout)
-    assert any("33 checks passed, 0 failed" in out for out in ran)
+    assert any("39 checks passed, 0 failed, 2 n/a" in out for out in ran)
     assert (tmp_path / "back.csv").read_text().count("\n") == 301
     assert "contractive" not in elsewhere.aetool("plugins", "list").stdout
 
@@ -159,7 +159,7 @@ def test_a_new_package_passes_as_it_is(elsewhere, tmp_path, monkeypatch):
     elsewhere.pip("install", "./aetool-mine")
     own = tmp_path / "aetool-mine" / "tests"
     done = elsewhere.run(elsewhere.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", own)
-    assert "33 passed" in done.stdout
+    assert "39 passed, 2 skipped" in done.stdout
     for name, words in (("mine", "installed already"), ("No-Name", "lower-case")):
         assert words in elsewhere.aetool("plugins", "new", name, status=2).stderr
     elsewhere.pip("uninstall", "-y", "aetool-mine")
@@ -173,8 +173,36 @@ def test_a_failed_check_says_what_to_do(run, monkeypatch):
     monkeypatch.setattr(testing, "is_light", lambda model: None)
     done = run("plugins", "check", "resampled")
     assert done.status == 1
-    assert "FAIL  score is deterministic: two scores of the same rows differ" in done.out
-    assert "parts must not draw" in done.out and ", 0 failed" not in done.out
+    assert "FAIL  a dry run goes through: resampled: Resampled.parts" in done.out
+    assert "drew random numbers from the global generator of torch" in done.out
+    assert done.out.count("FAIL") == 1, "what builds on the dry run waits for it"
+    assert "n/a   it fits and exports: waits for: a dry run" in done.out
+    assert ", 1 failed, 19 n/a" in done.out
+
+
+def test_a_hint_fits_its_failure(monkeypatch):
+    """The check's own advice, unless the failure brings another, or says all by itself."""
+    case = testing.Case("table", testing.is_documented, None)
+    assert case.advice(AssertionError("no help")).startswith("Give the Model a summary")
+    assert case.advice(testing.CheckError("far off", "Is it used?")) == "Is it used?"
+    assert case.advice(PluginError("it says all")) == ""
+
+
+def test_checks_can_be_chosen(run):
+    done = run("plugins", "check", "pca", "-k", "dry run")
+    assert done.status == 0 and "2 checks passed, 0 failed, 0 n/a" in done.out
+    done = run("plugins", "check", "pca", "-k", "no such")
+    assert done.status == 2 and "no check of pca is named 'no such'" in done.err
+    done = run("plugins", "check", "pca", "--quick")
+    assert done.status == 0 and "archives" not in done.out and "it is no network" in done.out
+
+
+def test_the_first_failure_can_end_it(run, monkeypatch):
+    from tests import sabotage
+
+    monkeypatch.setattr(testing.plugins, "get_model", lambda name: sabotage.MODELS["Resampled"])
+    done = run("plugins", "check", "resampled", "-x", "-k", "table")
+    assert done.status == 1 and "n/a" not in done.out.partition("resampled: 0")[0]
 
 
 def test_a_third_party_distribution(elsewhere, tmp_path, rows_csv):

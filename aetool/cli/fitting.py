@@ -88,7 +88,7 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
             "(harmonic mean of their p-values)", err=True,
         )  # fmt: skip
     for name, why in facts.get("left_out", {}).items():
-        terminal.say(f"left out {name}, which {why}", err=True)
+        terminal.say(f"without {name}, which {why}", err=True)
     for line in remarks.of_training(facts):
         terminal.say(line, err=True)
     if facts.get("copies"):

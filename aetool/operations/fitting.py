@@ -227,7 +227,7 @@ def _joint(
     for member in model.members:
         name = member.model
         if kind not in member.data or budget < member.seconds:
-            left[name] = f"wants {member.seconds:g} s: the budget is {budget:g} s (--max-time)"
+            left[name] = f"takes {member.seconds:g} s: --max-time {member.seconds:g} brings it in"
             continue
         if not asked <= member.fits:
             if "plain" in member.fits and name not in left:

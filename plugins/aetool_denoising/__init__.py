@@ -30,7 +30,7 @@ class Params(NetParams):
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "denoising",
-        "denoising autoencoder: trained on damaged records (or your own pairs), none in use",
+        "denoising autoencoder: learns to restore records from damaged copies (or your own pairs)",
         net="aetool_denoising.net:Denoising",
         Params=Params,
         data=frozenset({"table", "image", "pairs"}),
