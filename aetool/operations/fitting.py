@@ -508,8 +508,8 @@ def _recipe(maps: closed_form.Solution, prepared: Prepared) -> bytes:
 
 def _fit_network(
     model: Model,
-    params: Any,
-    net: Any,
+    params: object,
+    net: type,
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None,

@@ -23,6 +23,9 @@ from aetool.rehearsal.faults import Author, first_line, guarded
 from aetool.runtime import OPERATORS, vet
 
 Array = npt.NDArray[np.float32]
+MOST_TIES = (
+    3  # one row of so many may differ: where it is a close call which unit of a code is taken
+)
 TOLERANCE = 1e-3  # between graph and network, beside 1 + |value|
 # What asks for the number of rows, which a graph is not told; and what to write instead.
 ASK_FOR_ROWS = {
@@ -165,7 +168,8 @@ def _compare(author: Author, member: str, result: Array, wanted: Array) -> None:
     differs = result.shape != wanted.shape
     if not differs:
         off = np.abs(result - wanted) / (1 + np.abs(wanted))
-        differs = bool(off.max() > TOLERANCE)
+        rows_off = (off.reshape(len(off), -1).max(axis=1) > TOLERANCE).sum()
+        differs = bool(rows_off > len(off) // MOST_TIES)
     if differs:
         raise author.fault(
             member, "returned something else than the graph that was traced of it; it must not "

@@ -21,6 +21,9 @@ ROWS = 7  # of most checks; not the size of anything else
 MANY = 32  # rows that a code must tell apart
 SEED = 5
 TOLERANCE = 1e-4  # beside 1 + |value|: sums may be added up in another order
+MOST_TIES = (
+    3  # one row of so many may differ: where it is a close call which unit of a code is taken
+)
 FARTHER = 10.0  # times, how far rows are stretched before a code counts as constant
 # how many arguments the host passes to each member
 CALLS = {
@@ -217,7 +220,7 @@ class _Stage:
                     member, "returned two results for the same rows; it must neither draw nor "
                     "count: use the mean, or average over fixed draws kept in a buffer",
                 )  # fmt: skip
-        if alone.shape != result.shape or not _close(alone, result):
+        if alone.shape != result.shape or _rows_off(alone, result) > ROWS // MOST_TIES:
             raise self.author.fault(
                 member, "returned another result for a row alone than beside other rows; no "
                 "statistic of the batch (mean, max, softmax over dim=0) belongs in it",
@@ -248,8 +251,10 @@ def _generator() -> torch.Generator:
     return torch.Generator().manual_seed(SEED)
 
 
-def _close(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
+def _rows_off(one: Tensor, other: Tensor) -> int:
+    """How many rows of the one are not those of the other."""
+    close = torch.isclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
+    return int((~close.flatten(1).all(dim=1)).sum())
 
 
 def _shape(shape: Sequence[int]) -> str:
