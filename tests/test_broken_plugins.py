@@ -224,7 +224,9 @@ def checked_csv(tmp_path_factory):
 def test_fit_says_what_is_wrong_before_it_trains(model, run, checked_csv, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "train", None)  # must not be come to
     done = run("fit", checked_csv, "-p", model, "-o", tmp_path / "m.aem")
-    assert done.err == f"aetool: error: {SAID[model].replace('AT', marked(model))}\n"
+    *notes, error = done.err.splitlines()
+    assert error == f"aetool: error: {SAID[model].replace('AT', marked(model))}"
+    assert all(note.startswith("note: ") for note in notes), "what columns hold, and no more"
     assert done.status == 2 and not done.out and not (tmp_path / "m.aem").exists()
 
 
