@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from aetool.model import Continuous, Discrete, Spec
 from aetool.nn import AutoEncoder
 from aetool.rehearsal import examples
-from aetool.rehearsal.exporting import check_export
+from aetool.rehearsal.exporting import check_export, differ
 from aetool.rehearsal.faults import Author, guarded, kind_of
 
 Shape = tuple[int, ...]
@@ -21,9 +21,6 @@ ROWS = 7  # of most checks; not the size of anything else
 MANY = 32  # rows that a code must tell apart
 SEED = 5
 TOLERANCE = 1e-4  # beside 1 + |value|: sums may be added up in another order
-MOST_TIES = (
-    3  # one row of so many may differ: where it is a close call which unit of a code is taken
-)
 FARTHER = 10.0  # times, how far rows are stretched before a code counts as constant
 # how many arguments the host passes to each member
 CALLS = {
@@ -220,7 +217,8 @@ class _Stage:
                     member, "returned two results for the same rows; it must neither draw nor "
                     "count: use the mean, or average over fixed draws kept in a buffer",
                 )  # fmt: skip
-        if alone.shape != result.shape or _rows_off(alone, result) > ROWS // MOST_TIES:
+        discrete = isinstance(self.net.code, Discrete)
+        if differ(alone.numpy(), result.numpy(), discrete, TOLERANCE):
             raise self.author.fault(
                 member, "returned another result for a row alone than beside other rows; no "
                 "statistic of the batch (mean, max, softmax over dim=0) belongs in it",
@@ -249,12 +247,6 @@ class _Stage:
 
 def _generator() -> torch.Generator:
     return torch.Generator().manual_seed(SEED)
-
-
-def _rows_off(one: Tensor, other: Tensor) -> int:
-    """How many rows of the one are not those of the other."""
-    close = torch.isclose(one, other, rtol=TOLERANCE, atol=TOLERANCE)
-    return int((~close.flatten(1).all(dim=1)).sum())
 
 
 def _shape(shape: Sequence[int]) -> str:
