@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ HELD_OUT, MOST_HELD_OUT, FEWEST_TO_HOLD = 0.1, 10_000, 20
 COPIES = 0.05  # nats a column: less than this between real and mixed rows, and a code copies
 STARTING = 10_000  # rows at most that a model starts from
 SCALE_RATE = 5.0  # times the learning rate, for the likelihood's scales: means move, scales follow
+CHUNK = 1024  # rows of a batch that a model looks at beside its training
 CHECKS, PATIENCE = 25, 12  # looks at the held-out part, and how many without gain end it
 
 
@@ -95,7 +97,8 @@ def train(
     if device.type != "cpu":
         data = data.to(device)
     validation = data[torch.from_numpy(known)]
-    batch = settings.batch_size or (IMAGE_BATCH if spec.shape else TABLE_BATCH)
+    usual = IMAGE_BATCH if spec.shape else TABLE_BATCH
+    batch = settings.batch_size or model.batch_size or usual
     batch = min(batch, len(fitted))
     per_epoch = math.ceil(len(fitted) / batch)
     steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
@@ -109,9 +112,14 @@ def train(
         torch.set_num_threads(1)  # small layers: a second thread costs more than it brings
     try:
         start(model, first.to(device))
+        rows = _Rows(torch.from_numpy(features), fitted, device)
         for stage in model.stages():
+            with torch.no_grad():
+                model.eval().begin(rows)
             run.stage(stage, lambda: data[torch.from_numpy(shuffle.choice(fitted, batch))])
             model.load_state_dict(run.best)
+        with torch.no_grad():
+            model.eval().finish(rows)
     finally:
         torch.set_num_threads(threads)
     model.eval().cpu()
@@ -139,6 +147,20 @@ def train(
         use = code_use(model, first, x, there, report)
         facts |= {"code": use} if use else {}
     return Trained(model, held, _code_size(model), facts)
+
+
+class _Rows:
+    """The rows that are trained on, in batches, for what a model must know of all of them."""
+
+    def __init__(
+        self, features: Tensor, fitted: npt.NDArray[np.int64], device: torch.device
+    ) -> None:
+        self.features, self.fitted, self.device = features, fitted, device
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for first in range(0, len(self.fitted), CHUNK):
+            rows = torch.from_numpy(self.fitted[first : first + CHUNK])
+            yield self.features[rows].to(self.device)
 
 
 @torch.no_grad()
@@ -230,9 +252,8 @@ class _Run:
             {"params": [p for p in parameters if id(p) not in scales], "times": 1.0},
             {"params": [p for p in parameters if id(p) in scales], "times": SCALE_RATE},
         ]
-        optimiser = torch.optim.AdamW(
-            groups, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
-        )
+        fastest = self.model.learning_rate or LEARNING_RATE
+        optimiser = torch.optim.AdamW(groups, lr=fastest, weight_decay=WEIGHT_DECAY, fused=True)
         patience = 0
         self.planned += self.steps
         every = max(1, self.steps // CHECKS)
@@ -241,11 +262,13 @@ class _Run:
             done = i / self.steps
             if self.seconds is not None:
                 done = max(done, (time.monotonic() - self.started) / self.seconds)
-            rate = LEARNING_RATE * min(1.0, i / 50) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+            rate = fastest * min(1.0, i / 50) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["times"]
             self.model.train()
+            self.model.progress = min(1.0, done)
             loss = self._loss(draw(), self.rng).mean()
+            self.model.progress = 1.0
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)

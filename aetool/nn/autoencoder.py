@@ -35,6 +35,14 @@ class AutoEncoder(nn.Module):
     # depth 0, follows plain squares); or "likelihood", in which far values hardly count.
     means: str = "weighed squares"
 
+    # Rows of a training step, and the rate at which weights move, where the user says no other.
+    # None: what suits most models.
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    # The part of a stage of training that is done, 0 .. 1, for losses that change on the way; 1
+    # where the loss is only looked at, so that what is compared is always the loss that is meant.
+    progress: float = 1.0
+
     def __init__(self, spec: Spec, params: Any) -> None:
         super().__init__()
         self.spec, self.params = spec, params
@@ -66,6 +74,16 @@ class AutoEncoder(nn.Module):
         """Called once before training with training rows x: better first weights than random ones.
         By default those of PCA, where encoder and decoder are a backbone."""
         start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
+
+    def begin(self, batches: Iterable[Tensor]) -> None:
+        """Called before each stage of training: what must be known of all rows that are trained on.
+
+        batches: those rows, (batch, ...) each, which can be iterated again and again. The network
+        is in eval mode, and takes no gradients. What is learned belongs in buffers.
+        """
+
+    def finish(self, batches: Iterable[Tensor]) -> None:
+        """Called once after training, with the best weights; otherwise as begin."""
 
     def encode(self, x: Tensor) -> Tensor:
         """(batch, latent): what is stored."""

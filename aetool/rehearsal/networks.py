@@ -24,9 +24,9 @@ TOLERANCE = 1e-4  # beside 1 + |value|: sums may be added up in another order
 FARTHER = 10.0  # times, how far rows are stretched before a code counts as constant
 # how many arguments the host passes to each member
 CALLS = {
-    "__init__": 2, "latent_size": 0, "width": 0, "build": 0, "start": 1, "encode": 1, "draw": 2,
-    "decode": 1, "expected": 1, "corrupt": 2, "parts": 1, "loss": 2, "prior_logits": 1,
-    "penalty": 1, "after_step": 1, "stages": 0, "report": 1,
+    "__init__": 2, "latent_size": 0, "width": 0, "build": 0, "start": 1, "begin": 1, "finish": 1,
+    "encode": 1, "draw": 2, "decode": 1, "expected": 1, "corrupt": 2, "parts": 1, "loss": 2,
+    "prior_logits": 1, "penalty": 1, "after_step": 1, "stages": 0, "report": 1,
 }  # fmt: skip
 PRIORS = ("codes", "normal", "graph", "features")
 MEANS = ("squares", "weighed squares", "likelihood")
@@ -91,9 +91,14 @@ class _Stage:
             )
 
     def check_start(self) -> None:
-        """First weights of the author's own; the host's need no trial."""
+        """First weights, and statistics, of the author's own; the host's need no trial."""
+        rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         if self.author.wrote("start"):
-            self.run("start", torch.from_numpy(examples.records(self.spec, MANY, SEED)))
+            self.run("start", rows)
+        batches = [rows[i : i + ROWS] for i in range(0, MANY, ROWS)]
+        with torch.no_grad():
+            self.run("begin", batches)
+            self.run("finish", batches)
 
     def check_code(self) -> None:
         """encode, decode, draw, and what belongs to them."""

@@ -19,6 +19,10 @@ class Params(NetParams):
     sigma: float = param(1.0, "the deviation of a fixed posterior", min=1e-3, max=10.0)
     flow: int = param(4, "transformations of a flow posterior", min=1, max=32)
     beta: float = param(1.0, "weight of the KL term in training", min=0.0, max=100.0)
+    warmup: float = param(
+        0.0, "part of the training in which beta rises from 0",
+        min=0.0, max=1.0,
+    )  # fmt: skip
     free_bits: float = param(
         0.0, "bits of KL that each code unit may take for nothing in training", min=0.0, max=10.0
     )

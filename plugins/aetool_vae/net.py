@@ -105,7 +105,10 @@ class VAE(AutoEncoder):
         if self.params.free_bits:  # Kingma et al. 2016, appendix C.8: of the batch's mean, by unit
             free = self.params.free_bits * math.log(2)
             spent = spent.mean(dim=0, keepdim=True).clamp(min=free)
-        return cost.sum(dim=2).mean(dim=1) + self.params.beta * spent.sum(dim=1)
+        beta = self.params.beta
+        if self.params.warmup:  # Bowman et al. 2016 (arXiv:1511.06349), section 3.1
+            beta *= min(1.0, self.progress / self.params.warmup)
+        return cost.sum(dim=2).mean(dim=1) + beta * spent.sum(dim=1)
 
     def report(self, x: Tensor) -> dict[str, float]:
         """KL, units in use, and how far all codes together are from the prior: KL(N(m, S) || N(0,
