@@ -141,7 +141,7 @@ def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
     out = operations.decompress(tmp_path / "s.aez", tmp_path / "o", model=model)
     assert out.read_bytes() == path.read_bytes()
     assert (tmp_path / "s.aez").stat().st_size < 0.95 * (tmp_path / "p.aez").stat().st_size
-    with pytest.raises(ArchiveError, match="needs the model"):
+    with pytest.raises(BundleError, match="needs the model"):
         operations.decompress(tmp_path / "s.aez", tmp_path / "o2")
 
 

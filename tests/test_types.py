@@ -1,6 +1,5 @@
 """Every type, through files: native or kept, and equal; the table in TYPES.md says which."""
 
-import contextlib
 import datetime
 import io
 import re
@@ -503,7 +502,8 @@ def test_what_is_left_of_a_damaged_table(tmp_path):
 
 @pytest.mark.parametrize("kind", ["columns.parquet", "arrays.npz", "lines.jsonl"])
 def test_damaged_archives_are_refused_in_words(kind, tmp_path):
-    """Bytes of a payload changed under a digest that is right: an error of ours, or other values."""
+    """Bytes of a payload changed under a seal that is right: an error of ours, at the latest where
+    the whole is compared with its digest."""
     home = Path(__file__).parent / "golden" / "3.0"
     operations.compress(home / kind, tmp_path / "t.aez")
     with Archive(tmp_path / "t.aez") as archive:
@@ -521,7 +521,7 @@ def test_damaged_archives_are_refused_in_words(kind, tmp_path):
             operations.verify,
             lambda path: operations.decompress(path, tmp_path / "o", force=True),
         ):
-            with contextlib.suppress(AetoolError):
+            with pytest.raises(AetoolError):
                 call(tmp_path / "bad.aez")
 
 
