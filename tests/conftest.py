@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import subprocess
 import sys
@@ -28,6 +30,16 @@ UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("usual", derandomize=True, **UNTIMED)
 settings.register_profile("explore", max_examples=1000, print_blob=True, **UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS", "usual"))
+
+
+def pytest_runtest_setup() -> None:
+    """From the second fit on, torch's exporter does not collect its operators anew for each graph,
+    which is a third of what a small fit takes."""
+    registration = sys.modules.get("torch.onnx._internal.exporter._registration")
+    registry = getattr(registration, "ONNXRegistry", None)
+    collect = getattr(registry, "from_torchlib", None)
+    if inspect.ismethod(collect):  # not the one put here before
+        registry.from_torchlib = staticmethod(functools.cache(collect))
 
 
 def built_ins() -> dict[str, str]:
