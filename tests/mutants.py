@@ -34,7 +34,7 @@ MOST_MEMORY = 8 << 30  # bytes of address space of a run of the tests
 TARGETS = {
     "aetool/codec/rans.py": "tests/test_format.py tests/test_codec.py -k 'not flipped and not cut'",
     "aetool/csv/fields.py": "tests/test_records.py",
-    "aetool/csv/cutting.py": "tests/test_records.py",
+    "aetool/csv/cutting.py": "tests/test_dialects.py tests/test_records.py",
     "aetool/codec/bounds.py": "tests/test_contents.py tests/test_types.py -k 'bound or tolera'",
     "aetool/codec/container.py:Reader": "tests/test_container.py -k 'not bombs'",
 }

@@ -488,3 +488,34 @@ def test_blocks_of_other_shapes(effort, tmp_path):
         operations.decompress(tmp_path / "t.aez", tmp_path / "o").read_bytes()
         == source.read_bytes()
     )
+
+
+LARGEST = rans.Contexts(1024, (4, 1, 1, 1024), (1 << 16) - 1)
+OWN = np.array([0, 1, 2, 0, 1], np.uint8)  # classes of the symbol before
+OF_REPEATS = rans.Contexts(5, (2,), 8, match=OWN, size_of_repeats=64)
+
+
+@pytest.mark.parametrize(("layout", "beyond"), [
+    (LARGEST, {"alphabet": 1025}),
+    (LARGEST, {"alphabet": 0}),
+    (LARGEST, {"radices": (4, 1, 1, 1025)}),
+    (LARGEST, {"radices": (1, 1, 1, 1, 1)}),
+    (LARGEST, {"radices": (4, 0, 1, 1)}),
+    (LARGEST, {"strength": 1 << 16}),
+    (LARGEST, {"strength": 0}),
+    (rans.Contexts(64, (1 << 16,)), {"radices": ((1 << 16) + 1,), "alphabet": 1}),
+    (rans.Contexts(5, (3, 2), own=OWN), {"radices": (2, 3)}),
+    (rans.Contexts(5, (3, 2), own=OWN), {"own": OWN[:4]}),
+    (rans.Contexts(5, (3, 2), own=OWN), {"radices": ()}),
+    (rans.Contexts(2, (3,), prime=np.full((3, 2), (1 << 24) - 1, np.uint32)),
+     {"prime": np.array([[0, 0], [0, 0], [0, 1 << 24]], np.uint32)}),
+    (rans.Contexts(2, (3,), prime=np.zeros((3, 2), np.uint32)),
+     {"prime": np.zeros((2, 3), np.uint32)}),
+    (OF_REPEATS, {"size_of_repeats": 65}),
+    (OF_REPEATS, {"size_of_repeats": 0}),
+    (OF_REPEATS, {"match": OWN[:4]}),
+])  # fmt: skip
+def test_contexts_are_within_their_limits(layout, beyond):
+    layout.check()
+    with pytest.raises(ArchiveError, match="contexts are out of range"):
+        dataclasses.replace(layout, **beyond).check()

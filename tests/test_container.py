@@ -442,3 +442,25 @@ def test_forty_bytes_at_most_lie_around_a_tiny_file(tmp_path, name, content):
     assert (tmp_path / "a.aez").stat().st_size <= len(content) + 40
     operations.decompress(tmp_path / "a.aez", tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == content
+
+
+@pytest.mark.parametrize("junk", [b"x", b"xy", END, END + SYNC, b"MAGIC" + END * 3])
+def test_whatever_stands_before_or_behind_an_archive_its_own_end_counts(pair, junk, tmp_path):
+    data, text = pair[0]
+    before = [f"{len(junk)} bytes before the archive, which are not of it"]
+    assert recovered(tmp_path / "t.aez", junk + data) == (text, before)
+    whole, lost = recovered(tmp_path / "t.aez", data + junk)
+    assert whole == text
+    if END not in junk:
+        assert lost == []
+
+
+@pytest.mark.parametrize("missing", range(1, 9))
+def test_marks_lie_across_the_pieces_in_which_a_file_is_searched(pair, missing, tmp_path):
+    """A file is read 4 MiB at a time: the first bytes of a mark may be the last of a piece."""
+    data, text = pair[0]
+    for mark in (container.MAGIC, SYNC, END):
+        junk = bytes((1 << 22) - missing - data.index(mark))
+        whole, lost = recovered(tmp_path / "t.aez", junk + data)
+        assert whole == text
+        assert lost == [f"{len(junk)} bytes before the archive, which are not of it"]
