@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from aetool.columns.column import ODD
 from aetool.columns.layout import restore_table
+from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.model import Spec
@@ -188,8 +189,8 @@ def restore_image(g: Graph, e: str) -> str:
 
 def unexpected(g: Graph, schema: Schema, x: str) -> str:
     """(B, columns) nats for what models do not see: a value missing where training saw none, and
-    cells that are not of their column's kind."""
-    costs = odd_cells(g, schema, x)
+    cells that stand out by themselves."""
+    costs = standing_out(g, schema, x)
     never = math.log(schema.rows + 1)
     gaps = [0.0 if column.gaps else never for column in schema.modelled]
     if any(gaps):
@@ -198,11 +199,41 @@ def unexpected(g: Graph, schema: Schema, x: str) -> str:
     return costs
 
 
-def odd_cells(g: Graph, schema: Schema, x: str) -> str:
-    """(B, columns) nats for cells that are not of their column's kind."""
+def standing_out(g: Graph, schema: Schema, x: str) -> str:
+    """(B, columns) nats for cells that are not of their column's kind, and for moments far outside
+    of all others."""
+    own = _own(g, schema, x)
     odd = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
-    is_odd = g.cast(g.op("Equal", _own(g, schema, x), g.exact(ODD)))
-    return g.op("Mul", is_odd, g.const(odd))
+    is_odd = g.cast(g.op("Equal", own, g.exact(ODD)))
+    costs = g.op("Mul", is_odd, g.const(odd))
+    placed = [(i, column.far_out) for i, column in enumerate(schema.modelled)]
+    reaches = [(i, reach) for i, reach in placed if reach is not None]
+    if not reaches:
+        return costs
+    far = _far_out(g, schema, own, [i for i, _ in reaches], [reach for _, reach in reaches])
+    return g.op("Add", costs, far)
+
+
+def _far_out(g: Graph, schema: Schema, x: str, places: list[int], reaches: list[Reach]) -> str:
+    """(B, columns) nats for values outside the reach of the columns at these places.
+
+    The same arithmetic as Reach.bits, to which a test holds it, but for the most: what a cell costs
+    that is odd.
+    """
+    op = g.op
+    values = g.take(x, places)
+    first, last = g.exact([r.first for r in reaches]), g.exact([r.last for r in reaches])
+    early = op("Div", op("Sub", first, values), g.exact([r.before for r in reaches]))
+    late = op("Div", op("Sub", values, last), g.exact([r.after for r in reaches]))
+    away = op("Max", early, late, g.exact(1.0))
+    # a gap is nowhere, and an odd cell has its own cost
+    nowhere = op("Or", op("IsNaN", values), op("Equal", values, g.exact(ODD)))
+    away = op("Where", nowhere, g.exact(1.0), away)
+    nats = op("Mul", op("Log", away), g.exact(POWER))
+    nats = op("Min", nats, g.exact([nats_of_odd(r.beyond, schema.rows) for r in reaches]))
+    column = np.zeros((len(places), len(schema.modelled)))
+    column[np.arange(len(places)), places] = 1
+    return op("MatMul", g.cast(nats), g.const(column))
 
 
 def _own(g: Graph, schema: Schema, x: str) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
+from aetool.columns.reach import Reach
 from aetool.columns.scale import Scale
 from aetool.data.table import Cells, Values, shortest
 from aetool.model import Float
@@ -81,7 +83,9 @@ class Column(ABC):
             # most columns are plain: what is not said is as usual
             if value == field.default:
                 continue
-            out[field.name] = dataclasses.asdict(value) if isinstance(value, Scale) else value
+            out[field.name] = (
+                dataclasses.asdict(value) if isinstance(value, Scale | Reach) else value
+            )
         return out
 
     @classmethod
@@ -162,6 +166,11 @@ class Modelled(Column):
         """The value that tells a model nothing."""
 
     @property
+    def far_out(self) -> Reach | None:
+        """Outside of what its values are surprising by themselves, if models do not see that."""
+        return None
+
+    @property
     def places(self) -> int | None:
         """The decimals that its numbers are written with; None for true floats and for words."""
         return None
@@ -193,6 +202,10 @@ class Modelled(Column):
             return str(np.float32(values[row])).removesuffix(".0")
         return shortest(float(values[row]))
 
+    def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
+        """(n,): where a person is told to expect the very value that is there."""
+        return np.asarray(values == expected)
+
     def expectation(self, value: float, expected: float) -> str:
         """What a person is told to expect in the place of a value; user units both."""
         if np.isnan(expected) and not np.isnan(value):
@@ -202,6 +215,10 @@ class Modelled(Column):
     @abstractmethod
     def restored(self, values: Float) -> Restored:
         """Values in user units, (n,), as the source held them."""
+
+    def mended(self, values: Float, expected: Float) -> Float:
+        """(n,): what would not stand out in the place of values; expected: by the model, or NaN."""
+        return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
         """Values that a model has drawn, made such as the column has."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from aetool.columns.column import ODD, Features, Json, Modelled, finite
+from aetool.columns.reach import Reach
 from aetool.columns.summary import Summary
 from aetool.data.notation.dates import DateNotation, DateStyle
 from aetool.data.notation.evidence import ODD as ODD_CELL
@@ -25,18 +26,22 @@ DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0  # seconds
 # how a moment of a typed source is shown, and read where it is text: ISO 8601
 TYPED = DateNotation(style=DateStyle(joint="T", fields=3))
 MICROSECONDS = 1e6  # of a second
+GRACE = 3 * YEAR  # how long after the data a model may be used, and how long before
+LEAST_TAIL = 1.0  # seconds: of moments that are all the same
+MOST_BITS = 32.0  # of surprise that a moment has on its own
 
 
 @dataclass(frozen=True)
 class Date(Modelled):
     """notation: how text writes it (TYPED: a typed source). low, high: the range seen, and values
     in the inputs of graphs, in epoch seconds. cycles: periods in seconds that the data span at
-    least twice."""
+    least twice. reach: outside of which moments are surprising."""
 
     notation: DateNotation = TYPED
     low: float = 0.0
     high: float = 0.0
     cycles: tuple[float, ...] = ()
+    reach: Reach | None = None
 
     kind: ClassVar[str] = "date"
     ordered: ClassVar[bool] = True
@@ -47,7 +52,7 @@ class Date(Modelled):
         column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
         if not isinstance(values, Cells):
             if values.dtype.kind == "M":
-                return column._fitted(column.parse(values))
+                return column._fitted(column.parse(values), summary.closed)
             if asked:
                 raise DataError(f"--type {summary.name}=date: it holds numbers")
             return None
@@ -62,10 +67,10 @@ class Date(Modelled):
                 f"--type {summary.name}=date: {text!r} is in no format known; write ISO 8601 "
                 "(2024-12-31 or 2024-12-31T23:59:00)"
             )
-        return column._fitted(moments)
+        return column._fitted(moments, summary.closed)
 
-    def _fitted(self, seconds: Float) -> Self:
-        """The column with these moments seen, (n,)."""
+    def _fitted(self, seconds: Float, closed: bool) -> Self:
+        """The column with these moments seen, (n,). closed: no others are to come."""
         missing = int(np.isnan(seconds).sum())
         odd = int((seconds == ODD).sum())
         known = seconds[seconds > ODD]
@@ -76,13 +81,26 @@ class Date(Modelled):
             for period in (DAY, WEEK, YEAR)
             if high - low >= 2 * period and (period != DAY or within_days)
         ]
+        # times of day come again, whatever the year
+        closed = closed or self.notation.only_time
+        grace, least = (0.0, LEAST_TAIL) if closed else (GRACE, YEAR)
         return dataclasses.replace(
-            self, missing=missing, odd=odd, low=low, high=high, cycles=tuple(cycles)
+            self,
+            missing=missing,
+            odd=odd,
+            low=low,
+            high=high,
+            cycles=tuple(cycles),
+            reach=Reach.of(known, grace, least),
         )
 
     @property
     def features(self) -> Features:
         return Features(flagged=self.gaps, cycles=self.cycles)
+
+    @property
+    def far_out(self) -> Reach | None:
+        return self.reach
 
     @property
     def span(self) -> tuple[float, float]:
@@ -109,6 +127,27 @@ class Date(Modelled):
         if math.isnan(value):
             return "?"
         return "(no date)" if value == ODD else self.notation.show(value)
+
+    def expectation(self, value: float, expected: float) -> str:
+        """The range that nearly all moments lie in: models do not predict what is context."""
+        first, last = self.low, self.high
+        if self.reach is not None:
+            first, last = max(first, self.reach.first), min(last, self.reach.last)
+        return f"{self.show(first)} to {self.show(last)}"
+
+    def mended(self, values: Float, expected: Float) -> Float:
+        """The nearest moment that is usual; for a cell that holds none, one in the middle."""
+        reach = self.reach
+        if reach is None:
+            return values
+        middle = 0.5 * (reach.first + reach.last)
+        return np.where(values == ODD, middle, reach.inside(values))
+
+    def own_surprise(self, values: Float) -> Float:
+        """Bits of a moment far outside of the others, at most 32; of a gap none."""
+        if self.reach is None:
+            return super().own_surprise(values)
+        return np.minimum(self.reach.bits(values), MOST_BITS)
 
     def restored(self, values: Float) -> Restored:
         if self.notation == TYPED:
@@ -141,12 +180,15 @@ class Date(Modelled):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        stored = data.get("notation")
+        stored, far = data.get("notation"), data.get("reach")
         notation = TYPED if stored is None else DateNotation.from_json(stored)
-        return super().from_json({**data, "notation": notation})
+        reach = None if far is None else Reach(**far)
+        return super().from_json({**data, "notation": notation, "reach": reach})
 
     def check(self) -> None:
         super().check()
         self._refuse_unless(isinstance(self.cycles, tuple) and finite(*self.cycles))
         self._refuse_unless(all(period > 0 for period in self.cycles))
         self._refuse_unless(finite(self.low, self.high) and self.low <= self.high)
+        if self.reach is not None:
+            self.reach.check()

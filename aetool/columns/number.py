@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.columns.column import ODD, Features, Json, Modelled, finite
 from aetool.columns.scale import Scale, decimals_of
@@ -173,10 +174,19 @@ class Number(Modelled):
         """One of the numbers seen, where they are few; never one outside their range."""
         if math.isnan(expected) or not self.quantiles:
             return super().expectation(value, expected)
-        inside = min(max(expected, self.low), self.high)
-        if self.few:
-            inside = min(self.few, key=lambda number: abs(number - inside))
-        return self.show(inside)
+        return self.show(float(self._told(np.array([expected]))[0]))
+
+    def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
+        return np.asarray(values == self.rounded(self._told(expected)))
+
+    def _told(self, expected: Float) -> Float:
+        """(n,): what a person is told to expect."""
+        inside = np.clip(expected, self.low, self.high)
+        if not self.few:
+            return inside
+        few = np.array(self.few)
+        nearest = np.abs(few - inside[:, None]).argmin(axis=1)
+        return np.where(np.isnan(expected), np.nan, few[nearest])
 
     def restored(self, values: Float) -> Restored:
         return values

@@ -119,11 +119,13 @@ def summarise(
     dtypes: Mapping[str, str] | None = None,
     decimal: str = ".",
     gap_words: Sequence[str] = (),
+    closed: bool = False,
 ) -> list[Summary]:
     """What is seen of each column in a piece of data; summaries of pieces can be added up.
 
     dtypes: the source's own type names, kept so that decompression can give them back. decimal: the
     decimal mark that is usual in its text. gap_words: what means a gap, beside the usual words.
+    closed: no other records are to come.
     """
     return [
         Summary(
@@ -134,6 +136,7 @@ def summarise(
             dtype=(dtypes or {}).get(name),
             decimal=decimal,
             gap_words=tuple(gap_words),
+            closed=closed,
         )
         for name, values in zip(table.names, table.values, strict=True)
     ]
@@ -156,9 +159,10 @@ def infer(
     dtypes: Mapping[str, str] | None = None,
     decimal: str = ".",
     gap_words: Sequence[str] = (),
+    closed: bool = False,
 ) -> Schema:
     """The schema of a sample of records, with the user's kinds where chosen; see `summarise`."""
-    return decided(summarise(table, dtypes, decimal, gap_words), chosen)
+    return decided(summarise(table, dtypes, decimal, gap_words, closed), chosen)
 
 
 def understood(schema: Schema) -> list[str]:

@@ -25,7 +25,7 @@ class Summary:
     values: its values, or if there are more than MOST_VALUES as many of them, evenly spread.
     rows: of how many rows. decimal: the decimal mark that is usual in the file, or None. gap_words:
     what the user says that gaps are, too. typed: the source says that the column is text. dtype:
-    the source's own name of its type.
+    the source's own name of its type. closed: no other records are to come, these are all.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Summary:
     dtype: str | None = None
     decimal: str = "."
     gap_words: tuple[str, ...] = ()
+    closed: bool = False
 
     def __post_init__(self) -> None:
         if len(self.values) > MOST_VALUES:

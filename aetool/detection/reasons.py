@@ -8,7 +8,7 @@ import numpy as np
 
 from aetool.columns.column import RARELY_THERE
 from aetool.columns.schema import Schema
-from aetool.data.table import Table
+from aetool.data.table import Mask, Table
 from aetool.model import Float
 
 Scores = Callable[[Float], Float]  # (rows,) of what the graphs take, (rows, inputs)
@@ -16,7 +16,9 @@ MOST, LEAST_SHARE = 3, 0.1
 TRIED = 16  # values of a column, to see which fits best beside the others
 
 
-def columns(parts: Float, typical: Float, marginal: Float | None = None) -> list[list[int]]:
+def columns(
+    parts: Float, typical: Float, marginal: Float | None = None, alike: Mask | None = None
+) -> list[list[int]]:
     """For each record the columns to name, the most surprising first.
 
     parts: (rows, columns), what each column costs, given the others where the model offers
@@ -25,8 +27,14 @@ def columns(parts: Float, typical: Float, marginal: Float | None = None) -> list
     other both cost much given the other, and the one that is odd on its own is the culprit: the
     mean of a column's cost when told first and when told last is the two-point estimate of its
     Shapley value (Lundberg & Lee 2017). A column is named if it has a tenth of the record's excess.
+    alike, (rows, columns): where a value is the expected one, which is a reason only where there is
+    no other.
     """
     excess = parts - typical
+    if alike is not None:
+        others = np.where(alike, 0.0, excess)
+        some = (others > 0).any(axis=1, keepdims=True)
+        excess = np.where(some, others, excess)
     ranked = excess if marginal is None else excess + np.where(excess > 0, marginal, 0)
     order = np.argsort(-ranked, axis=1, kind="stable")[:, :MOST]
     named = []
@@ -42,7 +50,7 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
 
     Under an exact density the difference is how much less likely the value is, given all others,
     than the likeliest of those tried: 16 over the range where numbers lie, or the most frequent
-    levels. Dates are context, and are left as they are.
+    levels. Of what is context, such as dates, only a value that stands out by itself is replaced.
     """
     columns = schema.modelled
     surprise, best = np.zeros((len(X), len(columns))), X[:, : len(columns)].copy()
@@ -50,15 +58,16 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
         return surprise, best
     own = scores(X)
     for j, column in enumerate(columns):
-        if not column.predicted:
-            continue
         lowest = np.full(len(X), np.inf)
-        for value in column.tried(TRIED):
+        tried = (
+            list(column.tried(TRIED)) if column.predicted else [column.mended(X[:, j], best[:, j])]
+        )
+        for value in tried:
             other = X.copy()
             other[:, j] = value
             found = scores(other)
             better = found < lowest
-            lowest[better], best[better, j] = found[better], value
+            lowest[better], best[better, j] = found[better], other[better, j]
         surprise[:, j] = np.maximum(own - lowest, 0.0)
     return surprise, best
 
@@ -75,7 +84,7 @@ def by_mending(
     score, lowered = scores(X), np.zeros((len(X), len(schema.modelled)))
     for j in sorted({j for js in named for j in js}):
         mended = X.copy()
-        mended[:, j] = np.where(np.isnan(expected[:, j]), X[:, j], expected[:, j])
+        mended[:, j] = schema.modelled[j].mended(X[:, j], expected[:, j])
         lowered[:, j] = score - scores(mended)
     return [sorted(js, key=(-row).__getitem__) for js, row in zip(named, lowered, strict=True)]
 
@@ -84,6 +93,12 @@ def marginal_bits(schema: Schema, X: Float) -> Float:
     """(rows, columns): surprise of each value on its own."""
     own = [column.own_surprise(X[:, i]) for i, column in enumerate(schema.modelled)]
     return np.stack(own, axis=1)
+
+
+def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
+    """(rows, columns): where a person is told to expect the value that is there."""
+    same = [c.alike(X[:, i], expected[:, i]) for i, c in enumerate(schema.modelled)]
+    return np.stack(same, axis=1)
 
 
 def explain(

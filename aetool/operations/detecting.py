@@ -307,7 +307,8 @@ def _scorer(
             f"first: aetool fit {source.name} -p {chosen.name}"
         )
     # the records are judged that the model is fitted on: anomalies are among them
-    bundle = fitting.fit_source(source, dataclasses.replace(options, robust=True))
+    here = dataclasses.replace(options, robust=True, closed=True)
+    bundle = fitting.fit_source(source, here)
     session = bundle.session("score.onnx", device)
     # no other records are to come: how rare a score is, it is among these
     held = Calibration.of(_all_scores(source, bundle, session)[:, None], kept=EXACT)
@@ -430,7 +431,8 @@ class _Collected:
                     schema, inputs[odd], self.repaired
                 )
                 surprise[odd] += usual
-            named = reasons.columns(surprise, usual, alone)
+            alike = reasons.as_expected(schema, inputs, expected)
+            named = reasons.columns(surprise, usual, alone, alike)
             if self.mended is not None and flagged[keep].any():
                 odd = np.flatnonzero(flagged[keep])
                 firsts = reasons.by_mending(

@@ -57,8 +57,9 @@ class FitOptions:
     students: with small exact networks that predict columns, which takes a second for each.
     context: give the model this many rows before each, of the same group, in the order of the
     column `order` (else as they come). robust: anomalies are among the rows: leave out the
-    twentieth of them that lies farthest out, and members that would learn anomalies. target: a
-    source of the same records, clean, where the data are damaged (for models of pairs).
+    twentieth of them that lies farthest out, and members that would learn anomalies. closed: no
+    other records are to come. target: a source of the same records, clean, where the data are
+    damaged (for models of pairs).
     """
 
     plugin: str | Model | None = None
@@ -82,6 +83,7 @@ class FitOptions:
     group: str = ""
     order: str = ""
     robust: bool = False
+    closed: bool = False
     target: Any = None
 
 
@@ -368,7 +370,7 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of the table with the user's types and drops, whatever is left."""
     known = set(table.names)
     dropped = set(options.drop) | (known - set(options.keep) if options.keep else set())
-    schema = infer(table, options.types, source.dtypes, source.decimal, options.na)
+    schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
     return drop(schema, sorted(dropped))
 
 

@@ -97,7 +97,7 @@ def joined(members: Sequence[Bundle], usual: Sequence[Float], rarities: Sequence
     parts = rarity.write_joined(g, [o["parts"] for o in outputs], usual, rarities)
     if first.schema is not None:
         # an odd cell is rare whatever the spread of the members' scores, so it counts in full
-        odd = graphs.odd_cells(g, first.schema, x)
+        odd = graphs.standing_out(g, first.schema, x)
         bits = g.op("Mul", odd, g.const(1 / math.log(2)))
         nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
         parts = g.op("Add", parts, g.op("Concat", bits, nothing, axis=1))
