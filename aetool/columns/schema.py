@@ -168,20 +168,39 @@ def infer(
 def understood(schema: Schema) -> list[str]:
     """How each column was read, a line each: first what models do not see, then what was odd."""
 
-    def rank(column: Column) -> int:
-        if not isinstance(column, Modelled):
-            return 0
-        return 1 if column.odd or column.remark() else 2
+    left_out = [
+        f"{column.name}: {column.understood()}; not modelled"
+        for column in schema.columns
+        if not isinstance(column, Modelled)
+    ]
+    return left_out + _modelled_lines(schema)
 
-    lines = []
-    for column in sorted(schema.columns, key=rank):
-        said = f"{column.name}: {column.understood()}"
-        if isinstance(column, Modelled):
-            said += "".join(f", {words}" for words in _asides(column))
-        else:
-            said += "; not modelled"
-        lines.append(said)
-    return lines
+
+def understood_briefly(schema: Schema, most: int) -> list[str]:
+    """The same in so many lines: if columns are more, those that models do not see share lines, and
+    of the others the last are counted alone."""
+    if len(schema.columns) <= most:
+        return understood(schema)
+    alike: dict[str, list[str]] = {}
+    for column in schema.columns:
+        if not isinstance(column, Modelled):
+            alike.setdefault(column.understood(), []).append(column.name)
+    lines = [f"{', '.join(names)}: {words}; not modelled" for words, names in alike.items()]
+    others = _modelled_lines(schema)
+    room = most - len(lines)
+    if len(others) > room:
+        rest = len(others) - room + 1
+        others = [*others[: room - 1], f"and {rest} more columns: --explain-columns"]
+    return lines + others
+
+
+def _modelled_lines(schema: Schema) -> list[str]:
+    """A line for each column that models see: first those with something odd."""
+    remarkable = sorted(schema.modelled, key=lambda c: not (c.odd or c.remark()))
+    return [
+        f"{column.name}: {column.understood()}" + "".join(f", {w}" for w in _asides(column))
+        for column in remarkable
+    ]
 
 
 def _asides(column: Modelled) -> list[str]:

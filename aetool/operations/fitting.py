@@ -17,7 +17,7 @@ from aetool import folds as content
 from aetool.bundle import READING, SAMPLING, Bundle
 from aetool.columns import layout
 from aetool.columns.history import whole
-from aetool.columns.schema import Schema, drop, infer, understood
+from aetool.columns.schema import Schema, drop, infer, understood, understood_briefly
 from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
 from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
@@ -162,11 +162,7 @@ def fit_source(
 
 def _say_what_was_understood(name: str, schema: Schema) -> None:
     """At most MOST_SAID lines, what is left out first, in the log of what is said of data."""
-    lines = understood(schema)
-    if len(lines) > MOST_SAID:
-        rest = len(lines) - MOST_SAID + 1
-        lines = [*lines[: MOST_SAID - 1], f"and {rest} more columns: --explain-columns"]
-    for line in lines:
+    for line in understood_briefly(schema, MOST_SAID):
         notices.say(f"{name}: {line}")
 
 
