@@ -12,7 +12,7 @@ import numpy as np
 from aetool.columns.column import Features, Json, Modelled, words
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
-from aetool.data.notation.gaps import is_gap
+from aetool.data.notation.gaps import DOUBTFUL, are_words, folded, is_gap
 from aetool.data.table import Values, as_cells, shortest
 from aetool.model import Float, Int
 
@@ -91,12 +91,19 @@ class Category(Modelled):
     def parse(self, values: Values) -> Float:
         text = as_cells(values)
         missing = is_gap(text, self.gap_words, self.country_codes)
+        if self._doubtful:
+            missing[missing] = ~are_words(text.take(np.flatnonzero(missing)), self._doubtful)
         place = {_meaning(level, self.truth): i for i, level in enumerate(self.levels)}
         different, index = text.distinct()
         known = [place.get(_meaning(word, self.truth), len(place)) for word in different]
         places = np.array(known, dtype=np.float64)
         found = places[index] if len(different) else np.zeros(len(text))
         return np.where(missing, np.nan, found)
+
+    @property
+    def _doubtful(self) -> frozenset[str]:
+        """Levels that mean a gap in other columns."""
+        return folded(self.levels) & DOUBTFUL
 
     def show(self, value: float) -> str:
         if math.isnan(value):

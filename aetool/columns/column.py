@@ -185,6 +185,11 @@ class Modelled(Column):
         """Values of a source in user units, (n,): NaN where missing, ODD where a cell holds
         something that is not of this kind. No cell raises an error."""
 
+    def as_written(self, cells: Cells, decimal: str) -> Self:
+        """The same column, where another file writes it in its own way; cells: some of that file,
+        decimal: the mark that is usual in it. Itself where it can read them."""
+        return self
+
     @abstractmethod
     def show(self, value: float) -> str:
         """A value in user units as the source writes such values."""
@@ -268,6 +273,12 @@ class Modelled(Column):
         counts = (self.missing, self.odd)
         self._refuse_unless(all(type(n) is int and 0 <= n <= MOST_ROWS for n in counts))
         self._refuse_unless(words(self.gap_words) and isinstance(self.token, str))
+
+
+def reads_better(column: Modelled, than: Modelled, cells: Cells) -> bool:
+    """Whether most of the cells that are odd to one column are none to another."""
+    odd = [int((c.parse(cells) == ODD).sum()) for c in (column, than)]
+    return 2 * odd[0] <= odd[1]
 
 
 def words(values: object) -> bool:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from aetool.columns.column import ODD, Features, Json, Modelled, finite
+from aetool.columns.column import ODD, Features, Json, Modelled, finite, reads_better
 from aetool.columns.reach import Reach
 from aetool.columns.summary import Summary
-from aetool.data.notation.dates import DateNotation, DateStyle
+from aetool.data.notation.dates import DateEvidence, DateNotation, DateStyle
 from aetool.data.notation.evidence import ODD as ODD_CELL
+from aetool.data.notation.numbers import NumberNotation
 from aetool.data.table import Cells, Values
 from aetool.errors import DataError
 from aetool.model import Float
@@ -26,6 +27,11 @@ DAY, WEEK, YEAR = 86400.0, 7 * 86400.0, 365.2425 * 86400.0  # seconds
 # how a moment of a typed source is shown, and read where it is text: ISO 8601
 TYPED = DateNotation(style=DateStyle(joint="T", fields=3))
 MICROSECONDS = 1e6  # of a second
+PLAIN = NumberNotation()
+# As programs write moments into JSON: seconds, or a thousandth of them, and so on, since 1970. Of
+# our times each of these counts has a length of its own; what is smaller is no moment.
+EARLIEST, LATEST = 1e8, 1e11  # seconds: of 1973 and 5138
+PARTS = (1.0, 1e3, 1e6, 1e9)  # of a second
 GRACE = 3 * YEAR  # how long after the data a model may be used, and how long before
 LEAST_TAIL = 1.0  # seconds: of moments that are all the same
 MOST_BITS = 32.0  # of surprise that a moment has on its own
@@ -53,9 +59,14 @@ class Date(Modelled):
         if not isinstance(values, Cells):
             if values.dtype.kind == "M":
                 return column._fitted(column.parse(values), summary.closed)
-            if asked:
-                raise DataError(f"--type {summary.name}=date: it holds numbers")
-            return None
+            if not asked:
+                return None
+            moments = column.parse(values)
+            if not (moments > ODD).any():
+                raise DataError(
+                    f"--type {summary.name}=date: it holds numbers that count no seconds since 1970"
+                )
+            return column._fitted(moments, summary.closed)
         notation = summary.asked_dates() if asked else summary.dates
         if notation is None:
             return None
@@ -117,11 +128,23 @@ class Date(Modelled):
     def parse(self, values: Values) -> Float:
         if isinstance(values, Cells):
             read = self.notation.read(values)
-            return np.where(read.state == ODD_CELL, ODD, read.value)
+            odd = np.flatnonzero(read.state == ODD_CELL)
+            read.value[odd] = _epoch(PLAIN.read(values.take(odd)).value) if len(odd) else ODD
+            return read.value
         if values.dtype.kind != "M":
-            return np.where(np.isnan(values), np.nan, ODD)
+            numbers = np.asarray(values, dtype=np.float64)
+            return np.where(np.isnan(numbers), np.nan, _epoch(numbers))
         seconds = values.astype("datetime64[us]").astype(np.int64) / MICROSECONDS
         return np.where(np.isnat(values), np.nan, seconds)
+
+    def as_written(self, cells: Cells, decimal: str) -> Self:
+        if not (self.parse(cells) == ODD).any():
+            return self
+        notation = DateEvidence.of(cells).decide(self.gap_words)
+        if notation is None:
+            return self
+        column = dataclasses.replace(self, notation=notation)
+        return column if reads_better(column, self, cells) else self
 
     def show(self, value: float) -> str:
         if math.isnan(value):
@@ -192,3 +215,13 @@ class Date(Modelled):
         self._refuse_unless(finite(self.low, self.high) and self.low <= self.high)
         if self.reach is not None:
             self.reach.check()
+
+
+def _epoch(numbers: Float) -> Float:
+    """(n,): epoch seconds that numbers count, in seconds or parts of them; ODD for others."""
+    seconds = np.full(len(numbers), ODD)
+    for parts in PARTS:
+        counted = numbers / parts
+        fits = (np.abs(counted) >= EARLIEST) & (np.abs(counted) < LATEST)
+        seconds = np.where(fits, counted, seconds)
+    return seconds

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from aetool.columns.column import ODD, Features, Json, Modelled, finite
+from aetool.columns.column import ODD, Features, Json, Modelled, finite, reads_better
 from aetool.columns.scale import Scale, decimals_of
 from aetool.columns.summary import Summary
 from aetool.columns.truth import as_truth
 from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.notation.evidence import VALUE
-from aetool.data.notation.numbers import NumberNotation
+from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.table import Cells, Values
 from aetool.errors import DataError
 from aetool.model import Float
@@ -152,6 +152,15 @@ class Number(Modelled):
         found = np.asarray(values, dtype=np.float64)
         gaps = [word for word in map(_number, self.gap_words) if word is not None]
         return np.where(np.isin(found, gaps), np.nan, found) if gaps else found
+
+    def as_written(self, cells: Cells, decimal: str) -> Self:
+        if not (self.parse(cells) == ODD).any():
+            return self
+        notation = NumberEvidence.of(cells).decide(None, self.gap_words, usual=decimal)
+        if notation is None or (self.notation.unit and notation.unit != self.notation.unit):
+            return self
+        column = dataclasses.replace(self, notation=notation)
+        return column if reads_better(column, self, cells) else self
 
     @property
     def _says_truth(self) -> bool:

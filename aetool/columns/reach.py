@@ -29,33 +29,33 @@ class Reach:
     beyond: int = 0
 
     @classmethod
-    def of(cls, known: Float, grace: float, least: float) -> Self | None:
+    def of(cls, moments: Float, grace: float, least: float) -> Self | None:
         """The reach of moments, (n,), finite; None where they are too few.
 
         The outermost hundredth does not count, for anything may be among it; a tail is how far
         moments spread from the outer tenth to there. grace: seconds that later data may lie before
         or after these, or the range of these if that is longer; least: seconds of a tail.
         """
-        if len(known) < FEWEST:
+        if len(moments) < FEWEST:
             return None
-        rising = np.sort(known)
+        rising = np.sort(moments)
         outer = max(1, round(OUTER * len(rising)))
         shoulder = max(outer + 1, round(SHOULDER * len(rising)))
         first, last = float(rising[outer]), float(rising[-1 - outer])
-        span = last - first
-        shortest = max(least, LEAST_TAIL * span)
+        whole_range = last - first
+        shortest = max(least, LEAST_TAIL * whole_range)
         before = max(shortest, float(rising[shoulder]) - first)
         after = max(shortest, last - float(rising[-1 - shoulder]))
         if grace:
-            grace = max(grace, span)
+            grace = max(grace, whole_range)
         reach = cls(first - grace, last + grace, before, after)
-        return cls(first - grace, last + grace, before, after, int((reach.away(known) > 1).sum()))
+        return cls(first - grace, last + grace, before, after, int((reach.away(moments) > 1).sum()))
 
     def away(self, moments: Float) -> Float:
         """(n,): how many tails moments, (n,), lie outside; 0 inside, and of a gap."""
-        early = (self.first - moments) / self.before
-        late = (moments - self.last) / self.after
-        return np.nan_to_num(np.maximum(np.maximum(early, late), 0.0))
+        before_first = (self.first - moments) / self.before
+        after_last = (moments - self.last) / self.after
+        return np.nan_to_num(np.maximum(np.maximum(before_first, after_last), 0.0))
 
     def bits(self, moments: Float) -> Float:
         """(n,): how surprising moments are that lie so far outside."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,13 @@ from aetool.columns import kinds
 from aetool.columns.column import ODD, Column, Modelled
 from aetool.columns.skip import Skip
 from aetool.columns.summary import Summary
-from aetool.data.table import Table, Values
+from aetool.data.notation.gaps import DOUBTFUL
+from aetool.data.table import Cells, Table, Values
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
 
 MOST_CONTEXT = 256  # rows
+LOOKED_AT = 1000  # records that tell how another file writes its columns
 FEWEST_OF_A_KIND = 20  # cells that tell a column of another kind from a few odd cells
 
 
@@ -71,6 +74,18 @@ class Schema:
         if order and order not in [c.name for c in columns if c.modelled]:
             raise ValueError("the column that rows are ordered by is not modelled")
         return cls(tuple(columns), int(data["rows"]), context, group, order)
+
+    def as_written(self, table: Table, decimal: str) -> Schema:
+        """The same schema, of columns that read text as another file writes it. table: its first
+        records; decimal: the mark that is usual in it."""
+        few = table.take(slice(0, LOOKED_AT)) if len(table) > LOOKED_AT else table
+        columns = list(self.columns)
+        for place, column in enumerate(columns):
+            if isinstance(column, Modelled) and column.name in few.names:
+                cells = few[column.name]
+                if isinstance(cells, Cells):
+                    columns[place] = column.as_written(cells, decimal)
+        return dataclasses.replace(self, columns=tuple(columns))
 
     def encode(self, table: Table, name: str) -> Float:
         """The modelled columns as (rows, columns) float64: numbers in user units, categories as
@@ -149,8 +164,30 @@ def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = Non
     for name in chosen:
         if name not in names:
             raise ParamError(f"--type {name}: no such column; there are {', '.join(names)}")
-    columns = tuple(kinds.decide(summary, chosen.get(summary.name)) for summary in summaries)
-    return Schema(columns, summaries[0].rows if summaries else 0)
+    columns = [kinds.decide(summary, chosen.get(summary.name)) for summary in summaries]
+    for place, words in _values_among_gaps(columns, summaries).items():
+        summary = dataclasses.replace(summaries[place], values_here=words)
+        columns[place] = kinds.decide(summary, chosen.get(summary.name))
+    return Schema(tuple(columns), summaries[0].rows if summaries else 0)
+
+
+def _values_among_gaps(
+    columns: Sequence[Column], summaries: Sequence[Summary]
+) -> dict[int, frozenset[str]]:
+    """For places of columns with levels the words, folded, that are a gap elsewhere and a level
+    here: `None` where the file writes its gaps in another way, and never so among numbers."""
+    gaps: dict[int, frozenset[str]] = {}
+    for place, (column, summary) in enumerate(zip(columns, summaries, strict=True)):
+        if isinstance(column, Modelled) and column.gaps:
+            gaps[place] = summary.written_gaps
+    # numbers and dates have no words: what is none of them there is how the file writes gaps
+    usual = frozenset[str]().union(*(gaps[place] for place in gaps if columns[place].ordered))
+    usual |= frozenset[str]().union(*gaps.values()) - DOUBTFUL
+    if not usual:
+        return {}
+    levels = [place for place in gaps if not columns[place].ordered]
+    words = {place: summaries[place].doubtful_gaps - usual for place in levels}
+    return {place: found for place, found in words.items() if found}
 
 
 def infer(

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from aetool.data.notation.dates import DateEvidence, DateNotation
-from aetool.data.notation.gaps import GapEvidence, is_gap
+from aetool.data.notation.gaps import DOUBTFUL, GapEvidence, are_words, folded, is_gap
 from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.table import Cells, Mask, Values, as_cells, joined, taken
 from aetool.model import Int
@@ -26,6 +26,7 @@ class Summary:
     rows: of how many rows. decimal: the decimal mark that is usual in the file, or None. gap_words:
     what the user says that gaps are, too. typed: the source says that the column is text. dtype:
     the source's own name of its type. closed: no other records are to come, these are all.
+    values_here: doubtful gap words that are values in this column.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Summary:
     decimal: str = "."
     gap_words: tuple[str, ...] = ()
     closed: bool = False
+    values_here: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.values) > MOST_VALUES:
@@ -65,7 +67,11 @@ class Summary:
     @cached_property
     def missing(self) -> Mask:
         """(n,): where the text says that there is no value."""
-        return is_gap(self.text, self.gap_words, self.country_codes)
+        missing = is_gap(self.text, self.gap_words, self.country_codes)
+        if self.values_here:
+            rows = np.flatnonzero(missing)
+            missing[rows] = ~are_words(self.text.take(rows), self.values_here)
+        return missing
 
     @cached_property
     def present(self) -> Cells:
@@ -77,6 +83,17 @@ class Summary:
         """How the first gap is written; empty where none is."""
         rows = np.flatnonzero(self.missing & ~self.text.null)
         return self.text.take(rows[:1]).strings()[0] if len(rows) else ""
+
+    @cached_property
+    def written_gaps(self) -> frozenset[str]:
+        """How gaps are written, folded; "" is a cell without text."""
+        different, _ = self.text.take(np.flatnonzero(self.missing)).distinct()
+        return folded(different)
+
+    @property
+    def doubtful_gaps(self) -> frozenset[str]:
+        """Gap words of the column that may be values, unless the user says that they are none."""
+        return (self.written_gaps & DOUBTFUL) - folded(self.gap_words)
 
     @cached_property
     def counted(self) -> tuple[list[str], Int]:

@@ -13,6 +13,7 @@ import numpy as np
 from aetool import plugins
 from aetool.bundle import Bundle
 from aetool.columns.history import History, whole
+from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
 from aetool.data.images import ImageSource
 from aetool.data.sources import ROWS, TableSource, open_source
@@ -170,7 +171,8 @@ def detect(
         )
     else:
         decide = lambda s, first: s > cut  # noqa: E731
-    collected = _Collected(bundle, held, append, scorer, device)
+    decimal = source.decimal if isinstance(source, TableSource) else "."
+    collected = _Collected(bundle, held, append, scorer, device, decimal)
     for batch in _scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
@@ -348,11 +350,14 @@ def inputs_of(
     batches: Iterable[Table] = source.batches()
     if schema.order:  # which row comes before which is known when all are read
         everything = concat(list(batches))
+        schema = schema.as_written(everything, source.decimal)
         laid, batches = whole(schema, everything, source.name), [everything]
     for table in batches:
         for start in range(0, max(len(table), 1), ROWS):
             part = table.take(slice(start, start + ROWS)) if len(table) > ROWS else table
             part = Table(part.names, part.values, table.first_row + start, part.typed)
+            if first == 0 and laid is None:
+                schema = schema.as_written(part, source.decimal)
             if laid is not None:
                 x = laid[start : start + ROWS]
             else:
@@ -392,8 +397,11 @@ class _Collected:
         append: Sequence[str] | None,
         scorer: Parts,
         device: str,
+        decimal: str,
     ) -> None:
         self.bundle, self.calibration, self.append = bundle, calibration, append
+        self.decimal = decimal
+        self.schema: Schema | None = None  # as the records are written
         outputs = bundle.session("score.onnx", device).outputs if bundle.schema else ()
         scores: reasons.Scores = lambda x: np.asarray(  # noqa: E731
             scorer(x)["parts"].sum(axis=1, dtype=np.float64)
@@ -421,7 +429,10 @@ class _Collected:
         parts = batch.parts[keep]
         typical = self.calibration.typical
         if self.bundle.schema is not None:
-            schema, inputs = self.bundle.schema, batch.inputs[keep]
+            if self.schema is None:
+                assert batch.table is not None
+                self.schema = self.bundle.schema.as_written(batch.table, self.decimal)
+            schema, inputs = self.schema, batch.inputs[keep]
             alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
             usual = typical[: len(schema.modelled)]
             surprise, expected = batch.surprise[keep], batch.expected[keep]

@@ -26,6 +26,8 @@ GAP_WORDS = frozenset(
         *"none <none> (none) missing (missing) <missing> k.a. (blank) (leer)".split(),
     )
 )
+# Of these, words that are now and then a value among others: no basement, nothing to report.
+DOUBTFUL = frozenset("none missing - -- . * ? _".split())
 NAMIBIA = "na"
 LEAST_COUNTRIES = 3  # different ones beside NA: am, pm are countries, too
 NEARLY_COUNTRIES = 0.95  # of the cells that are no gaps
@@ -78,6 +80,13 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
         is_word = np.array([text.strip().casefold() in known for text in texts], dtype=np.bool_)
         gap[rows] = is_word[index]
     return gap
+
+
+def are_words(cells: Cells, words: Collection[str]) -> Mask:
+    """(n,), where a cell is one of these words, folded."""
+    texts, index = different_texts(cells, np.arange(len(cells)))
+    known = np.array([text.strip().casefold() in words for text in texts], dtype=np.bool_)
+    return known[index] & ~cells.null
 
 
 @functools.cache
