@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -13,6 +12,7 @@ from aetool.columns.column import Features, Json, Modelled, words
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
 from aetool.data.notation.gaps import DOUBTFUL, are_words, folded, is_gap
+from aetool.data.notation.patterns import Pattern
 from aetool.data.table import Values, as_cells, shortest
 from aetool.model import Float, Int
 
@@ -25,7 +25,7 @@ REPEATED = 2  # times that words are there on average, at least
 SHOWN = 4  # levels that are told to a reader
 MOST_DIGITS = 15  # that a float64 holds exactly
 # 12 and 12.0 are one level; 007 is no number, and neither is a long row of digits
-NUMERAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
+NUMERAL = Pattern(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 
 
 @dataclass(frozen=True)

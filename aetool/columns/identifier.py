@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -10,16 +9,17 @@ import numpy as np
 
 from aetool.columns.column import Column
 from aetool.columns.summary import Summary
+from aetool.data.notation.patterns import Pattern
 from aetool.data.table import Cells
 
 FEWEST = 20  # rows that tell a counter from numbers that happen to rise
 NEARLY_ALL = 0.99  # of the rows go up by one, or have a value of their own
 # as people call a column that names records, at either end of its name
-NAMED = re.compile(r"(?i)(?:^|[\W_])(?:id|uuid|guid|key|nr|no|index|hash)$|^id[\W_]|[a-z]I[dD]$")
-CODE = re.compile(
+NAMED = Pattern(r"(?i)(?:^|[\W_])(?:id|uuid|guid|key|nr|no|index|hash)$|^id[\W_]|[a-z]I[dD]$")
+CODE = Pattern(
     r"(?i)\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?|(?:0x)?[0-9a-f]{8,128}|[A-Z]{1,6}[-_]?\d{2,12}"
 )
-SOME_LETTER = re.compile(r"[A-Za-z]")
+SOME_LETTER = Pattern(r"[A-Za-z]")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from aetool.data.notation.moments import (
     TIME,
     YEAR_FIRST,
 )
+from aetool.data.notation.patterns import Pattern
 from aetool.data.notation.scanning import EMPTY, LEFT
 from aetool.data.table import Bytes, Cells, Mask
 from aetool.model import Float, Int
@@ -57,7 +57,7 @@ MOST_DIGITS = 6  # of a second: a float64 tells no more in our times
 
 
 # Whatever a scan may read in the usual style, and more: digits alone, which are no words.
-_LIKE_A_NUMBER = re.compile(r"\s*\(?[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?\)?\s*")
+_LIKE_A_NUMBER = Pattern(r"\s*\(?[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?\)?\s*")
 
 Varied = tuple[frozenset[int], frozenset[int], frozenset[int]]
 NOTHING_VARIED: Varied = (frozenset(), frozenset(), frozenset())

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from aetool.data.notation.patterns import Pattern
+
 LONGEST = 64  # characters
 
 YEAR_FIRST, DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST = "ymd", "dmy", "mdy", "yymmdd"
@@ -44,35 +46,35 @@ _CLOCK = (
     r"(?:\[[^\]]{1,40}\])?"
 )
 _BEHIND = rf"(?:(?P<joint>[Tt]|,?\s{{1,2}}|:|\sat\s|\sum\s|\sà\s){_CLOCK}(?:\sUhr)?)?"
-_DIGIT = re.compile(r"\d")
+_DIGIT = Pattern(r"\d")
 _WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,?\s+)?"
-_NUMERIC = re.compile(
+_NUMERIC = Pattern(
     rf"{_WEEKDAY}(?P<a>\d{{1,4}})(?P<s>[-/.])\s?(?P<b>\d{{1,2}})(?P=s)\s?(?P<c>\d{{1,4}}){_BEHIND}"
 )
-_COMPACT = re.compile(
+_COMPACT = Pattern(
     r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"
     r"(?:(?P<joint>[T ]?)(?P<h>\d{2})(?P<i>\d{2})(?:(?P<e>\d{2})(?:\.(?P<f>\d{1,12}))?)?"
     r"(?P<half>(?!))?(?P<z>Z|[+-]\d{2}:?\d{2})?)?"
 )
-_DAY_NAMED = re.compile(
+_DAY_NAMED = Pattern(
     rf"{_WEEKDAY}(?P<d>\d{{1,2}})(?:\.|st|nd|rd|th|er|º)?[\s/-]?(?:de\s|of\s)?"
     rf"(?P<n>[^\W\d_]{{3,10}})\.?,?[\s/-]?(?:de\s)?(?P<y>\d{{4}}|\d{{2}}){_BEHIND}"
 )
-_NAMED_DAY = re.compile(
+_NAMED_DAY = Pattern(
     rf"{_WEEKDAY}(?P<n>[^\W\d_]{{3,10}})\.?[\s-](?P<d>\d{{1,2}})(?:st|nd|rd|th)?"
     rf"(?:,\s?|\s|-)(?P<y>\d{{4}}){_BEHIND}"
 )
-_YEAR_NAMED = re.compile(
+_YEAR_NAMED = Pattern(
     rf"(?P<y>\d{{4}})[\s/-](?P<n>[^\W\d_]{{3,10}})\.?[\s/-](?P<d>\d{{1,2}}){_BEHIND}"
 )
-_CTIME = re.compile(
+_CTIME = Pattern(
     rf"{_WEEKDAY}(?P<n>[^\W\d_]{{3,10}})\s{{1,2}}(?P<d>\d{{1,2}})(?P<joint>\s){_CLOCK}\s(?P<y>\d{{4}})"
 )
-_YEAR_MONTH = re.compile(r"(?P<y>\d{4})[-/](?P<m>\d{1,2})")
-_MONTH_YEAR = re.compile(r"(?P<m>\d{1,2})[-/](?P<y>\d{4})")
-_NAMED_MONTH = re.compile(r"(?P<n>[^\W\d_]{3,10})\.?,?[\s/-](?P<y>\d{4}|\d{2})")
+_YEAR_MONTH = Pattern(r"(?P<y>\d{4})[-/](?P<m>\d{1,2})")
+_MONTH_YEAR = Pattern(r"(?P<m>\d{1,2})[-/](?P<y>\d{4})")
+_NAMED_MONTH = Pattern(r"(?P<n>[^\W\d_]{3,10})\.?,?[\s/-](?P<y>\d{4}|\d{2})")
 # a time by itself may be a duration, of more hours than a day has
-_TIME = re.compile(_CLOCK.replace(r"(?P<h>\d{1,2})", r"(?P<h>\d{1,4})"))
+_TIME = Pattern(_CLOCK.replace(r"(?P<h>\d{1,2})", r"(?P<h>\d{1,4})"))
 _NAMES = (_DAY_NAMED, _NAMED_DAY, _YEAR_NAMED, _CTIME)
 
 
@@ -119,7 +121,7 @@ def taken_apart(text: str) -> Apart | None:
         return _sure(COMPACT, "", match, int(match["m"]), int(match["d"]))
     if match := (_YEAR_MONTH.fullmatch(text) or _MONTH_YEAR.fullmatch(text)):
         year, month = int(match["y"]), int(match["m"])
-        separator = text[4] if match.re is _YEAR_MONTH else ""
+        separator = text[4] if match.re is _YEAR_MONTH.compiled else ""
         return Apart(MONTH, separator, year, month, 1, (4, len(match["m"]), 0), MIDNIGHT)
     if match := _TIME.fullmatch(text):
         clock = _clock(match)
@@ -181,7 +183,11 @@ def _clock(match: re.Match[str]) -> Clock | None:
         hour = hour % 12 + 12 * (match["half"] in "Pp")
     whole_day = hour == 24 and not minute and not second
     # 60: a leap second, which counts as the first of the next minute
-    if minute > 59 or second > 60 or (hour > 23 and not whole_day and match.re is not _TIME):
+    if (
+        minute > 59
+        or second > 60
+        or (hour > 23 and not whole_day and match.re is not _TIME.compiled)
+    ):
         return None
     offset = _offset(match["z"])
     if offset is None:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from aetool.data.notation.patterns import Pattern
+
 LONGEST = 400  # characters; the largest float has 309 digits, and no number needs many more
 POINT, COMMA = ".", ","
 
@@ -30,18 +32,18 @@ _UNIT = (
     rf"(?:\+|(?:[^\W\d_]|[{_SYMBOL}%‰°\"′″/])"
     rf"(?:[^\W\d_]|[{_SYMBOL}%/·⋅*^²³¹⁻.°-]|[234](?![0-9])| (?=[^\W\d_(/])){{0,23}})"
 )
-_HEAD = re.compile(
+_HEAD = Pattern(
     rf"[{_BLANK}]*(?P<open>\()?[{_BLANK}]*(?P<sign>[+{_MINUS}])?[{_BLANK}]*"
     rf"(?P<before>{_CURRENCY}[{_BLANK}]*)?(?P<inner>[+{_MINUS}])?[{_BLANK}]*"
 )
-_CORE = re.compile(rf"[.,]?[0-9]+(?:[{_GROUPING}][0-9]+)*[.,]?(?:[eE][+-]?[0-9]+)?(?![0-9])")
-_TAIL = re.compile(
+_CORE = Pattern(rf"[.,]?[0-9]+(?:[{_GROUPING}][0-9]+)*[.,]?(?:[eE][+-]?[0-9]+)?(?![0-9])")
+_TAIL = Pattern(
     rf"(?P<close1>\))?(?P<after>[{_BLANK}]*{_UNIT})?[{_BLANK}]*(?P<sign>[{_MINUS}])?"
     rf"(?P<close2>\))?[{_BLANK}]*"
 )
-_INFINITE = re.compile(rf"([+{_MINUS}])?(?:inf|infinity|infinite|∞|1\.#inf0*)", re.IGNORECASE)
-_WESTERN = re.compile(r"[1-9][0-9]{0,2}(?:(?P<mark>[^0-9])[0-9]{3})(?:(?P=mark)[0-9]{3})*")
-_INDIAN = re.compile(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
+_INFINITE = Pattern(rf"([+{_MINUS}])?(?:inf|infinity|infinite|∞|1\.#inf0*)", re.IGNORECASE)
+_WESTERN = Pattern(r"[1-9][0-9]{0,2}(?:(?P<mark>[^0-9])[0-9]{3})(?:(?P=mark)[0-9]{3})*")
+_INDIAN = Pattern(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
 _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "kr.": "kr"}
 
 
