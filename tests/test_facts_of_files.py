@@ -1,7 +1,6 @@
 """What a file says beside its values comes back, or the file is kept byte for byte, with the reason."""
 
 import decimal
-import os
 import stat
 
 import pandas as pd
@@ -104,18 +103,64 @@ def test_bounds_of_columns_of_one_name_are_told_by_place(tmp_path):
         assert 0 < largest <= bound
 
 
-def test_every_bit_of_the_modes_of_a_folder_comes_back(tmp_path):
+@pytest.fixture
+def tools(tmp_path):
+    """(archive of a folder with files and folders of unusual modes, those modes by name)."""
     folder = tmp_path / "f"
     (folder / "shared").mkdir(parents=True)
-    (folder / "x.bin").write_bytes(bytes(range(99)))
-    (folder / "tool").write_text("#!/bin/sh\n")
-    modes = {"x.bin": 0o640, "tool": 0o4750, "shared": 0o3770}
+    names = ("x.bin", "tool", "grouped", "both", "kept")
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(bytes([number]) * 99)
+    Image.new("L", (8, 8), 7).save(folder / "a.png")
+    modes = {
+        "x.bin": 0o640, "tool": 0o4750, "grouped": 0o2755, "both": 0o6711, "kept": 0o1644,
+        "a.png": 0o4644, "shared": 0o3770, ".": 0o755,
+    }  # fmt: skip
     for name, mode in modes.items():
         (folder / name).chmod(mode)
     operations.compress(folder, tmp_path / "f.aez")
-    operations.decompress(tmp_path / "f.aez", tmp_path / "again")
+    return tmp_path / "f.aez", modes
+
+
+def modes_of(folder, names):
+    return {name: stat.S_IMODE((folder / name).stat().st_mode) for name in names}
+
+
+def test_no_file_of_an_archive_runs_with_the_rights_of_who_restores_it(tools, tmp_path, capsys):
+    archive, modes = tools
+    lent = {"tool", "grouped", "both", "a.png"}
+    safe = {name: mode & 0o1777 if name in lent else mode for name, mode in modes.items()}
+    assert status(["decompress", str(archive), "-o", str(tmp_path / "again")]) == 0
+    assert modes_of(tmp_path / "again", modes) == safe
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
+    assert len(told) == 1 and "setuid and setgid bits were left out" in told[0]
+    assert " and 3 more)" in told[0]
+    for name in lent:  # a file that is replaced does not lend its bits either
+        (tmp_path / "again" / name).chmod(0o6755)
+    notes = []
+    operations.decompress(archive, tmp_path / "again", force=True, notes=notes)
+    assert modes_of(tmp_path / "again", modes) == safe and len(notes) == 1
+
+
+def test_modes_without_those_bits_come_back_without_a_word(tmp_path):
+    folder = tmp_path / "f"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "x").write_bytes(b"x")
+    modes = {"sub/x": 0o1640, "sub": 0o3750}
     for name, mode in modes.items():
-        assert stat.S_IMODE(os.stat(tmp_path / "again" / name).st_mode) == mode, name  # noqa: PTH116
+        (folder / name).chmod(mode)
+    operations.compress(folder, tmp_path / "f.aez")
+    notes = []
+    operations.decompress(tmp_path / "f.aez", tmp_path / "again", notes=notes)
+    assert modes_of(tmp_path / "again", modes) == modes and not notes
+
+
+def test_setuid_of_a_folder_is_left_out_too(tmp_path):
+    unlent = []
+    operations.restoring.write_folder(
+        tmp_path / "f", [], force=False, permissions={"sub": 0o6755, "": 0o755}, unlent=unlent
+    )
+    assert modes_of(tmp_path / "f", ["sub"]) == {"sub": 0o2755} and unlent == ["sub"]
 
 
 def test_what_pictures_lose_by_pixel_is_said(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ NAMED = {
     ".npy": "npy",
     ".npz": "npz",
 }
+LENT = stat.S_ISUID | stat.S_ISGID  # bits of a file by which it runs with its owner's rights
 SAID = {"csv": "CSV", "jsonl": "lines of JSON", "parquet": "Parquet", "arrow": "an Arrow file"}
 
 
@@ -59,11 +61,13 @@ def decompress(
     """
     with Archive(path, model, device, lost is not None, max_output) as archive:
         with archive.sensible():
-            written = _decompress(archive, path, out, rows, columns, force)
+            unlent: list[str] = []
+            written = _decompress(archive, path, out, rows, columns, force, unlent)
         if lost is not None:
             lost += archive.lost
         if notes is not None:
             notes += _notes_on_name(written, archive.content)
+            notes += _notes_on_bits(written, unlent)
         return written
 
 
@@ -74,6 +78,7 @@ def _decompress(
     rows: tuple[int, int | None] | None,
     columns: Sequence[str] | None,
     force: bool,
+    unlent: list[str],
 ) -> Path:
     first, last = _records(archive, rows)
     content = archive.content
@@ -85,7 +90,7 @@ def _decompress(
         whole = (first, last) == (0, archive.rows)
         permissions = content.folders if isinstance(content, Folder) and whole else None
         pictures = content.pictures(archive, first, last)
-        return write_folder(target, pictures, force, names, permissions)
+        return write_folder(target, pictures, force, names, permissions, unlent)
     target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
@@ -111,6 +116,17 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
             f"{SAID.get(NAMED[suffix], NAMED[suffix])}: decompress does not convert"
         ]
     return []
+
+
+def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
+    """What is to be said of files that were stored with setuid or setgid bits."""
+    if not unlent:
+        return []
+    more = f" and {len(unlent) - 1} more" if len(unlent) > 1 else ""
+    return [
+        f"{target}: setuid and setgid bits were left out, which let anybody run a file as its "
+        f"owner ({unlent[0]}{more}); set them by chmod where you trust the archive"
+    ]
 
 
 def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
@@ -178,14 +194,18 @@ def write_folder(
     force: bool,
     names: Sequence[str] = (),
     permissions: Mapping[str, int] | None = None,
+    unlent: list[str] | None = None,
 ) -> Path:
     """Files in a new folder, moved into place when whole: pictures in their format, or as PNG.
 
     names: of all pictures, where their formats are not known. permissions: of folders, by path.
+    unlent: a list that takes the names of files and folders whose setuid bits, or of files setgid
+    bits, were left out: who restores an archive does not lend out their own rights by it.
     """
     if os.fspath(target) == "-":
         raise ParamError("a folder cannot be written to standard output: name one with -o")
     taken = set(names)
+    withheld: dict[str, None] = {}  # names in order, once: a large file comes in pieces
     with new_folder(target, force) as folder:
         for picture in pictures:
             path = _inside(folder, picture.name, target)
@@ -202,12 +222,18 @@ def write_folder(
                 path = _inside(folder, _as_png(picture.name, taken), target)
                 writers.write_picture(path, picture.pixels, picture.mode)
             if picture.permissions is not None:
-                path.chmod(picture.permissions)
+                path.chmod(picture.permissions & ~LENT)
+                if picture.permissions & LENT:
+                    withheld[picture.name] = None
         # from the innermost: who may no longer write to a folder can still write to those in it
         for name, mode in sorted((permissions or {}).items(), reverse=True):
             path = _inside(folder, name, target) if name else folder
             path.mkdir(parents=True, exist_ok=True)
-            path.chmod(mode)
+            path.chmod(mode & ~stat.S_ISUID)
+            if mode & stat.S_ISUID:
+                withheld[name or "."] = None
+    if unlent is not None:
+        unlent += withheld
     return target
 
 
