@@ -22,6 +22,7 @@ I8 = npt.NDArray[np.int8]
 I32 = npt.NDArray[np.int32]
 LF = 10
 DIGITS = 18  # of a decimal; more are kept as text
+BYTES_A_SLICE = 1000  # that are copied in the time a slice of a view takes beyond one of bytes
 SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at least one
 
 
@@ -127,8 +128,13 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
 
 def cells_of(text: Bytes, start: Any, stop: Any) -> list[bytes]:
     """The spans as bytes objects."""
+    # a few cells of a large text, as are looked at of each column, are not worth a copy of it
+    places = zip(start.tolist(), stop.tolist(), strict=True)
+    if len(start) * BYTES_A_SLICE < len(text):
+        view = memoryview(np.ascontiguousarray(text))
+        return [bytes(view[first:last]) for first, last in places]
     raw = text.tobytes()
-    return [raw[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
+    return [raw[first:last] for first, last in places]
 
 
 @dataclass(eq=False)
