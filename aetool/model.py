@@ -113,6 +113,7 @@ class Spec:
     `numeric[i]` is a feature holding a standardised number z of column `owner[i]`. Its bucket has
     half-width `half[i]`, divided by cosh(z deviation[i] + mean[i]) where `curved[i]` (the column
     was laid through asinh). It counts only where the flag feature `gate[i]` is 0 (gate -1: always).
+    `zero[i]` is the z of 0 in the user's own units (for pixels: of black).
     `flags` are (feature, column): 1 where the column's value is missing.
     `categories` are (column, first feature, width): a one-hot block.
     The last `given` features are of the rows before a row, and context as well.
@@ -128,6 +129,7 @@ class Spec:
     mean: Float
     curved: npt.NDArray[np.bool_]
     gate: Int
+    zero: Float
     flags: tuple[tuple[int, int], ...] = ()
     categories: tuple[tuple[int, int, int], ...] = ()
     shape: tuple[int, int, int] | None = None

@@ -75,6 +75,7 @@ def number_spec(m, curved=False):
     return Spec(
         tuple(f"c{i}" for i in range(m)), m, np.arange(m), np.arange(m), np.full(m, 0.05),
         np.full(m, 0.7), np.full(m, 0.2), np.full(m, curved), np.full(m, -1),
+        np.zeros(m),
     )  # fmt: skip
 
 

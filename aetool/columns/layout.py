@@ -115,6 +115,7 @@ class Layout:
             mean=np.array([scale.mean for scale in scales]),
             curved=self.numbers.curved,
             gate=np.array([flag_of.get(i, -1) for i in self.numbers.places], dtype=np.int64),
+            zero=np.array([scale.standardised(np.zeros(1))[0] for scale in scales]),
             flags=flags,
             categories=tuple(categories),
             given=given,

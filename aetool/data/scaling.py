@@ -23,6 +23,7 @@ def image_spec(shape: tuple[int, int, int]) -> Spec:
         mean=np.zeros(n),
         curved=np.zeros(n, dtype=np.bool_),
         gate=np.full(n, -1, dtype=np.int64),
+        zero=np.full(n, -PIXEL_MEAN / PIXEL_SPREAD),
         shape=shape,
     )
 

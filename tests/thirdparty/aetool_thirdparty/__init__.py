@@ -1,5 +1,6 @@
-"""Autoencoders with a bounded code, one centre, a mixture; a reader of fixed-width tables."""
+"""Six models as strangers would write them, and a reader of fixed-width tables."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aetool import Model, NetParams, Reader, hookimpl, param
@@ -21,8 +22,27 @@ class MixtureParams(NetParams):
     weight: float = param(0.1, "weight of the energy", min=0.0, max=100.0)
 
 
+@dataclass(frozen=True)
+class WassersteinParams(NetParams):
+    weight: float = param(10.0, "weight of the codes' distance from N(0, I)", min=0.0, max=1000.0)
+
+
+@dataclass(frozen=True)
+class MemoryParams(NetParams):
+    slots: int = param(128, "memories", min=2, max=8192)
+    sharpness: float = param(8.0, "of the choice of memories; 1 in the paper", min=0.1, max=100.0)
+    shrink: float = param(1.0, "weight that counts, times 1 / slots", min=0.0, max=3.0)
+    weight: float = param(0.0002, "weight of the entropy of the choice", min=0.0, max=100.0)
+
+
+@dataclass(frozen=True)
+class FactorisationParams:
+    latent: int = param(8, "parts that records are sums of", min=1, max=1024)
+    steps: int = param(200, "updates of both factors", min=1, max=100_000)
+
+
 @hookimpl
-def aetool_models():
+def aetool_models() -> Iterator[Model]:
     yield Model(
         "bounded",
         "autoencoder whose code lies within -1 .. 1",
@@ -42,8 +62,26 @@ def aetool_models():
         MixtureParams,
         frozenset({"table"}),
     )
+    yield Model(
+        "wae",
+        "autoencoder whose codes together are like N(0, I) (Wasserstein)",
+        "aetool_thirdparty.wae:Wasserstein",
+        WassersteinParams,
+    )
+    yield Model(
+        "memae",
+        "autoencoder whose codes are means of what it remembers (MemAE)",
+        "aetool_thirdparty.memae:Memory",
+        MemoryParams,
+    )
+    yield Model(
+        "nmf",
+        "records as sums of parts, nothing below zero (non-negative factorisation)",
+        "aetool_thirdparty.nmf:Factorisation",
+        FactorisationParams,
+    )
 
 
 @hookimpl
-def aetool_readers():
+def aetool_readers() -> Iterator[Reader]:
     yield Reader("fixed-width", (".fwf",), "aetool_thirdparty.reader:read")

@@ -1,6 +1,7 @@
 """The network."""
 
 import torch
+from torch import Tensor
 
 from aetool.nn import AutoEncoder
 
@@ -8,5 +9,5 @@ from aetool.nn import AutoEncoder
 class Bounded(AutoEncoder):
     """z = tanh(slope * encoder(x))."""
 
-    def encode(self, x):
+    def encode(self, x: Tensor) -> Tensor:
         return torch.tanh(self.params.slope * self.encoder(x))

@@ -1,0 +1,47 @@
+"""Non-negative matrix factorisation (Lee & Seung 2001): records as sums of parts, without torch."""
+
+import numpy as np
+
+from aetool.closed_form import Batches, ClosedForm, deviations
+from aetool.errors import DataError
+from aetool.hidden import Hidden
+from aetool.model import Float
+
+ROWS = 10_000  # that parts are solved from
+LEAST = 1e-9  # keeps what is divided by from 0
+
+
+class Factorisation(ClosedForm):
+    """x - zero ~ z parts, both factors >= 0; z = max(0, (x - zero) pinv(parts)).
+
+    zero is the user's own, and the least value of a column that goes below it. Flags and levels
+    count from 0 as they are; context takes no part.
+    """
+
+    def fit(self, batches: Batches) -> Hidden:
+        rows = sum(len(b) for b in batches)
+        if not rows:
+            raise DataError("no rows to fit")
+        x = np.concatenate([b[:: -(-rows // ROWS)] for b in batches]).astype(np.float64)
+        scored = self.spec.owners() >= 0
+        zero = np.zeros(self.spec.features)
+        zero[self.spec.numeric] = self.spec.zero
+        zero = np.minimum(zero, x.min(axis=0))
+        parts = self.factorised((x - zero) * scored)
+        weight = np.asarray(np.linalg.pinv(parts, rcond=1e-6), dtype=np.float64)
+        prior = x.mean(axis=0).clip(0, 1)
+        solved = Hidden(weight, -zero @ weight, parts, zero, np.ones(0), prior)
+        expected = solved.decode(solved.encode(x, scored))
+        deviation = deviations(self.spec, x, expected)
+        return Hidden(weight, -zero @ weight, parts, zero, deviation, prior)
+
+    def factorised(self, v: Float) -> Float:
+        """(latent, features) parts of v, (rows, features) >= 0, by multiplicative updates."""
+        rng = np.random.default_rng(0)
+        usual = np.sqrt(v.mean() / self.params.latent) + LEAST
+        z = usual * rng.uniform(0.5, 1.5, (len(v), self.params.latent))
+        parts = usual * rng.uniform(0.5, 1.5, (self.params.latent, v.shape[1]))
+        for _ in range(self.params.steps):
+            z *= (v @ parts.T) / (z @ (parts @ parts.T) + LEAST)
+            parts *= (z.T @ v) / ((z.T @ z) @ parts + LEAST)
+        return parts
