@@ -22,10 +22,11 @@ from aetool.detection import reasons
 from aetool.detection.calibration import KEPT, Calibration, discoveries
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
-from aetool.operations import fitting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from aetool.operations import fitting
 
 EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
@@ -239,6 +240,8 @@ def evaluate(
     """AUROC and average precision of the score against labels, and precision and recall at the
     model's threshold. label "folder": the first folder of each picture's name. Without a model a
     closed form is learned from all rows, as `detect` does."""
+    from aetool.operations import fitting
+
     source = open_source(data, known_of(model))
     if model is None and fit is None:
         label_column = None if isinstance(source, ImageSource) else label
@@ -301,6 +304,9 @@ def _scorer(
         check_kind(source, model)
         session = model.session("score.onnx", device)
         return session, model, model.calibration
+    # with a model nothing is fitted, and what it takes to fit is not loaded
+    from aetool.operations import fitting
+
     options = options or fitting.FitOptions()
     chosen = fitting.declared(options, fitting.DEFAULT)
     if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):
