@@ -1,6 +1,6 @@
 /* The hot loops of the codec. Each function has a reference in numpy that computes the same
- * integers (csv/fields.py, rans.py, spans.py, bits.py), or the same numbers and moments
- * (data/notation); the tests compare them. No dependency; limited API. */
+ * integers (csv/fields.py, rans.py, spans.py, weaving.py, bits.py), or the same numbers and
+ * moments (data/notation); the tests compare them. No dependency; limited API. */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -865,6 +865,136 @@ static PyObject *weave(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(at);
 }
 
+/* One column of cells: spans of a pool of its own. */
+typedef struct {
+    Py_buffer pool, starts, lengths;
+    const int64_t *start;
+    const int32_t *length;
+} Cells;
+
+static void cells_free(Cells *columns, Py_ssize_t count) {
+    for (Py_ssize_t j = 0; j < count; j++) {
+        PyBuffer_Release(&columns[j].pool);
+        PyBuffer_Release(&columns[j].starts);
+        PyBuffer_Release(&columns[j].lengths);
+    }
+    free(columns);
+}
+
+/* The columns of a list of (pool u8, start i64, length i32), with rows up to last at least; NULL
+ * with an error set if it is not one. */
+static Cells *cells_of(PyObject *list, Py_ssize_t last) {
+    Py_ssize_t count = PyList_Size(list);
+    if (count < 0)
+        return NULL;
+    Cells *columns = calloc(count ? (size_t)count : 1, sizeof *columns);
+    if (!columns) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    for (Py_ssize_t j = 0; j < count; j++) {
+        Cells *c = &columns[j];
+        PyObject *parts = PyList_GetItem(list, j);
+        if (parts && !PyTuple_Check(parts))
+            PyErr_SetString(PyExc_TypeError, "records: a column is a tuple");
+        if (!parts || !PyTuple_Check(parts) ||
+            !PyArg_ParseTuple(parts, "y*y*y*", &c->pool, &c->starts, &c->lengths)) {
+            cells_free(columns, j);
+            return NULL;
+        }
+        c->start = c->starts.buf;
+        c->length = c->lengths.buf;
+        if (c->starts.len / 8 < last || c->lengths.len / 4 < last) {
+            cells_free(columns, j + 1);
+            PyErr_SetString(PyExc_ValueError, "records: a column is too short");
+            return NULL;
+        }
+    }
+    return columns;
+}
+
+/* records(columns, first, last, delimiter u8, out u8) -> bytes written: rows first:last, their
+ * cells with delimiters between them; the last column is what follows each record */
+static PyObject *records(PyObject *self, PyObject *args) {
+    PyObject *list;
+    Py_ssize_t first, last;
+    Py_buffer delimiter, out;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O!nny*w*", &PyList_Type, &list, &first, &last, &delimiter, &out))
+        return NULL;
+    Py_ssize_t count = PyList_Size(list), at = first < 0 ? -1 : 0;
+    Cells *columns = cells_of(list, last);
+    if (!columns) {
+        PyBuffer_Release(&delimiter);
+        PyBuffer_Release(&out);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t row = first; row < last && at >= 0; row++)
+        for (Py_ssize_t j = 0; j < count; j++) {
+            const Cells *c = &columns[j];
+            Py_ssize_t between = j + 2 < count ? delimiter.len : 0;
+            int64_t from = c->start[row], size = c->length[row];
+            if (from < 0 || size < 0 || from > c->pool.len - size ||
+                size + between > out.len - at) {
+                at = -1;
+                break;
+            }
+            const char *source = (const char *)c->pool.buf + from;
+            char *to = (char *)out.buf + at;
+            if (size <= 16)
+                for (int64_t k = 0; k < size; k++)
+                    to[k] = source[k];
+            else
+                memcpy(to, source, (size_t)size);
+            for (Py_ssize_t k = 0; k < between; k++)
+                to[size + k] = ((const char *)delimiter.buf)[k];
+            at += size + between;
+        }
+    Py_END_ALLOW_THREADS
+    cells_free(columns, count);
+    PyBuffer_Release(&delimiter);
+    PyBuffer_Release(&out);
+    if (at < 0)
+        return bad("records: arguments out of range");
+    return PyLong_FromSsize_t(at);
+}
+
+/* same(text u8, start i32, stop i32, other u8, start i32, stop i32) -> whether as many spans of two
+ * texts have the same bytes */
+static PyObject *same(PyObject *self, PyObject *args) {
+    Py_buffer text[2], starts[2], stops[2];
+    int ok, alike = 1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*", &text[0], &starts[0], &stops[0], &text[1],
+                          &starts[1], &stops[1]))
+        return NULL;
+    Py_ssize_t count = starts[0].len / 4;
+    ok = stops[0].len / 4 == count && starts[1].len / 4 == count && stops[1].len / 4 == count;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < count && ok && alike; i++) {
+        int64_t from[2], size[2];
+        for (int k = 0; k < 2; k++) {
+            from[k] = ((const int32_t *)starts[k].buf)[i];
+            size[k] = (int64_t)((const int32_t *)stops[k].buf)[i] - from[k];
+            ok &= from[k] >= 0 && size[k] >= 0 && from[k] + size[k] <= text[k].len;
+        }
+        if (ok)
+            alike = size[0] == size[1] &&
+                    !memcmp((const char *)text[0].buf + from[0],
+                            (const char *)text[1].buf + from[1], (size_t)size[0]);
+    }
+    Py_END_ALLOW_THREADS
+    for (int k = 0; k < 2; k++) {
+        PyBuffer_Release(&text[k]);
+        PyBuffer_Release(&starts[k]);
+        PyBuffer_Release(&stops[k]);
+    }
+    if (!ok)
+        return bad("same: arguments out of range");
+    return PyBool_FromLong(alike);
+}
+
 /* search(value i64, edge i64 ascending, out u32): how many edges are at or below each value */
 static PyObject *search(PyObject *self, PyObject *args) {
     Py_buffer values, edges, out;
@@ -1464,6 +1594,8 @@ static PyMethodDef methods[] = {
     {"scan", scan, METH_VARARGS, NULL},
     {"write", write_numbers, METH_VARARGS, NULL},
     {"weave", weave, METH_VARARGS, NULL},
+    {"records", records, METH_VARARGS, NULL},
+    {"same", same, METH_VARARGS, NULL},
     {"search", search, METH_VARARGS, NULL},
     {"pack", pack, METH_VARARGS, NULL},
     {"unpack", unpack, METH_VARARGS, NULL},

@@ -69,11 +69,8 @@ class Column:
 
     def same(self, other: Column) -> bool:
         """Whether all cells have the same bytes."""
-        length = self.stop - self.start
-        if not np.array_equal(length, other.stop - other.start):
-            return False
-        own = spans.weave(self.text, self.start.astype(np.int64), length)
-        return np.array_equal(own, spans.weave(other.text, other.start.astype(np.int64), length))
+        here = self.text, self.start, self.stop
+        return spans.same(*here, other.text, other.start, other.stop)
 
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
         """(digits, form) of each cell, see spans.numbers."""

@@ -126,12 +126,24 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
     return np.asarray(pool[np.repeat(start - begin, size) + np.arange(total)])
 
 
+def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32) -> bool:
+    """Whether spans of a text have the bytes of as many spans of another, first:last of each."""
+    length = stop - start
+    if not np.array_equal(length, last - first):
+        return False
+    if kernel.C is not None:
+        places = [np.ascontiguousarray(at, np.int32) for at in (start, stop, first, last)]
+        return bool(kernel.C.same(text, *places[:2], other, *places[2:]))
+    own = weave(text, start.astype(np.int64), length)
+    return np.array_equal(own, weave(other, first.astype(np.int64), length))
+
+
 def cells_of(text: Bytes, start: Any, stop: Any) -> list[bytes]:
     """The spans as bytes objects."""
     # a few cells of a large text, as are looked at of each column, are not worth a copy of it
     places = zip(start.tolist(), stop.tolist(), strict=True)
     if len(start) * BYTES_A_SLICE < len(text):
-        view = memoryview(np.ascontiguousarray(text))
+        view = np.ascontiguousarray(text).data
         return [bytes(view[first:last]) for first, last in places]
     raw = text.tobytes()
     return [raw[first:last] for first, last in places]

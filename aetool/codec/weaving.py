@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aetool import kernel
 from aetool.codec import spans
 from aetool.codec.limits import check_text
 from aetool.codec.spans import I32, Spans
@@ -81,7 +82,6 @@ class Records:
         pool = np.concatenate(self.pools)
         start = self.start.reshape(-1)
         length = self.length.reshape(-1)
-        check_text(int(length.sum(dtype=np.int64)))
         return spans.weave(pool, start, length).tobytes()
 
 
@@ -92,6 +92,34 @@ def woven(
     inside: slice,
 ) -> bytes:
     """Records `inside`: cells with delimiters between them, and what follows each record."""
+    first, last, _ = inside.indices(len(tails.start))
+    delimiter = rule.delimiter.encode()
+    size = (len(cells) - 1) * max(0, last - first) * len(delimiter)
+    for column in (*cells, tails):
+        size += int(column.length[first:last].sum(dtype=np.int64))
+    check_text(size)
+    if kernel.C is None:
+        return by_arrays(cells, tails, rule, inside)
+    # one pass over all columns: the matrices of the reference are larger than the text itself
+    columns = [_as_buffers(column) for column in (*cells, tails)]
+    out = np.empty(size, np.uint8)
+    kernel.C.records(columns, first, last, delimiter, out)
+    return out.tobytes()
+
+
+def _as_buffers(column: Spans) -> tuple[Bytes, Int, I32]:
+    """A column as the kernel takes it."""
+    start = np.ascontiguousarray(column.start, np.int64)
+    return column.pool, start, np.ascontiguousarray(column.length, np.int32)
+
+
+def by_arrays(
+    cells: Sequence[Spans],
+    tails: Spans,
+    rule: Rule,
+    inside: slice,
+) -> bytes:
+    """As `woven`, by arrays of all spans."""
     first, last, _ = inside.indices(len(tails.start))
     records = Records(last - first, len(cells), rule)
     for place, column in enumerate(cells):
