@@ -142,13 +142,20 @@ class Solution(Protocol):
 
 
 class ClosedForm:
-    """Base of closed-form models. `fit` is given batches laid out as spec says."""
+    """Base of closed-form models: self.spec is the layout of the data, self.params what `-O` sets.
+
+    It is made anew for each fit, of all rows or of all but a fold, and is given no seed: draws are
+    from numpy.random.default_rng of a number of your own.
+    """
 
     def __init__(self, spec: Spec, params: Any) -> None:
         self.spec, self.params = spec, params
 
     def fit(self, batches: Batches) -> Solution:
-        """What fits the batches."""
+        """What fits the batches, which may be gone over again and are not to be changed.
+
+        Pictures come flattened, (rows, features). DataError for data that cannot be fitted.
+        """
         raise NotImplementedError
 
 

@@ -24,6 +24,11 @@ SAID = {
         "toofewarguments: TooFewArguments.corrupt (AT) is declared corrupt(self, x); it is "
         "called as corrupt(self, x, rng)"
     ),
+    "toosmalltoadd": (
+        "toosmalltoadd: TooSmallToAdd.encode (AT) is finite, but not in the graph that was traced "
+        "of it: numbers below 1e-8 that are added are left out of graphs; write "
+        ".clamp(min=1e-12), not + 1e-12, under a division or a logarithm"
+    ),
     "wrongshape": (
         "wrongshape: WrongShape.encode (AT) returned shape (7, 1); wanted is (7, 2): (batch, "
         "size of the code)"

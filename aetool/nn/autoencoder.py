@@ -21,6 +21,7 @@ class AutoEncoder(nn.Module):
     of the likelihood have the same layout: means, and logits for flags and one-hot blocks.
     Where a model is given the rows before a row, theirs are the last spec.given features of x: seen
     like cycles of dates, and not scored. Every random draw comes from the generator passed in.
+    self.spec, params, latent, code and likelihood are there before build is called.
     """
 
     encoder: nn.Module
@@ -65,7 +66,10 @@ class AutoEncoder(nn.Module):
         return int(self.params.width) or (64 if self.spec.shape else 48)
 
     def build(self) -> None:
-        """Make encoder and decoder."""
+        """Make encoder and decoder, and what else has weights or buffers.
+
+        Weights may be drawn from torch's global generator here, which the host seeds.
+        """
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, width=self.width(), depth=self.params.depth
         )
@@ -145,10 +149,12 @@ class Stacked(AutoEncoder):
     level: int | None = None
 
     def start(self, x: Tensor) -> None:
+        """As AutoEncoder.start, but not where levels are trained one by one."""
         if not self.params.stacked:
             super().start(x)
 
     def stages(self) -> Iterator[list[nn.Parameter]]:
+        """One level after the other, and at last all of them."""
         downs, ups = list(self.encoder), list(reversed(list(self.decoder)))  # type: ignore[call-overload]
         for i in range(len(downs) if self.params.stacked else 0):
             self.level = i
@@ -157,6 +163,8 @@ class Stacked(AutoEncoder):
         yield list(self.parameters())
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        """(batch,): as AutoEncoder.loss; in the stage of one level, how far that is from what is
+        below it, squared."""
         if self.level is None:
             return super().loss(x, rng, seen)
         i, wanted = self.level, x

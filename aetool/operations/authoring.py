@@ -22,12 +22,13 @@ FILES = {  # in the template: in the package
     "net.py": "aetool_{name}/net.py",
     "test.py": "tests/test_{name}.py",
 }
-REFERENCE = (  # file, what of it: all of a file's functions, or classes with their members
+REFERENCE = (  # file, what of it: all public functions, or these functions and classes
     ("hookspecs.py", ()),
     ("model.py", ("Model", "Member", "Reader", "NetParams", "Continuous", "Discrete", "Spec")),
     ("nn/autoencoder.py", ("AutoEncoder", "Stacked")),
     ("nn/likelihood.py", ("Likelihood",)),
-    ("closed_form.py", ("ClosedForm", "Maps", "Joint")),
+    ("nn/backbones.py", ("backbone",)),
+    ("closed_form.py", ("Batches", "Solution", "ClosedForm", "Maps", "Joint", "deviations")),
     ("hidden.py", ("Hidden",)),
     ("prototypes.py", ("Prototypes",)),
     ("gaussians.py", ()),
@@ -73,7 +74,12 @@ def reference() -> str:
         module = "aetool." + path.removesuffix(".py").replace("/", ".")
         lines += [f"## {module}", "", ast.get_docstring(tree) or "", ""]
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and not classes:
+            public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+            if (
+                isinstance(node, ast.FunctionDef)
+                and public
+                and (not classes or node.name in classes)
+            ):
                 lines += [f"### {node.name}", "", *_function(node)]
             elif isinstance(node, ast.ClassDef) and node.name in classes:
                 lines += [f"### {node.name}", "", ast.get_docstring(node) or "", ""]

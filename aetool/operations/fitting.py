@@ -483,6 +483,7 @@ def _fit_closed(
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= solution.report
     facts["seed"] = options.seed
+    _check_finite(model, parts)
     calibration = Calibration.of(parts, surprise)
     made = _bundle(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
@@ -564,9 +565,20 @@ def finished_network(
     empty = Calibration.of(np.zeros((0, 1)))
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
+    _check_finite(model, parts)
     calibrated = Calibration.of(parts)
     made = dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
     return joining.Fitted(made, trained.held_out, parts)
+
+
+def _check_finite(model: Model, parts: Any) -> None:
+    """PluginError where the scores of held-out records, (rows, columns + 1), are not all finite."""
+    failed = int((~np.isfinite(parts)).any(axis=1).sum())
+    if failed:
+        raise PluginError(
+            f"{model.name}: the score graph gives nan or inf for {failed} of {len(parts)} held-out "
+            "records; look for a division, logarithm or root of 0 in what it scores by"
+        )
 
 
 def _bundle(

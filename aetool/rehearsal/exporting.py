@@ -161,6 +161,12 @@ def _check_agreement(
         except Exception as error:  # ONNX Runtime has no exception class of its own
             raise _asks_for_rows(author, net, x) from error
         for member, result, tensor in zip(names, results, wanted, strict=True):
+            if not np.isfinite(result).all():  # of the network itself it was seen before
+                raise author.fault(
+                    member, "is finite, but not in the graph that was traced of it: numbers below "
+                    "1e-8 that are added are left out of graphs; write .clamp(min=1e-12), not "
+                    "+ 1e-12, under a division or a logarithm",
+                )  # fmt: skip
             if differ(result, tensor.numpy(), isinstance(net.code, Discrete)):
                 raise author.fault(
                     member, "returned something else than the graph that was traced of it; it "
@@ -177,7 +183,8 @@ def differ(one: Array, other: Array, discrete: bool, tolerance: float = TOLERANC
     """
     if one.shape != other.shape:
         return True
-    apart = np.abs(one - other) > tolerance * (1 + np.abs(other))
+    # what is not a number is apart from everything
+    apart = ~(np.abs(one - other) <= tolerance * (1 + np.abs(other)))
     if discrete:
         return bool(apart.mean() > MOST_NUMBERS)
     rows_apart = apart.reshape(len(apart), -1).any(axis=1)

@@ -153,3 +153,9 @@ class NanGradient(AutoEncoder):
 
     def loss(self, x, rng, seen=None):  # fault
         return super().loss(x, rng, seen)
+
+
+class TooSmallToAdd(AutoEncoder):
+    def encode(self, x):  # fault
+        z = torch.relu(self.encoder(x) - 100)
+        return self.encoder(x) + z / (z + 1e-12)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from aetool.nn import AutoEncoder
 
 LEAST = 1e-6  # of a length or a sum that is divided by
-LEAST_WEIGHT = 1e-12  # of which a logarithm is taken
+LEAST_WEIGHT = 1e-4  # above the threshold, which bounds the slope there; of a logarithm
 
 
 def units(rows: Tensor) -> Tensor:
@@ -40,12 +40,12 @@ class Memory(AutoEncoder):
         above = torch.relu(weight - self.params.shrink / self.params.slots)
         # their equation 7: w where it is above the threshold and else 0, with a slope
         weight = above * weight / (above + LEAST_WEIGHT)
-        return weight / (weight.sum(dim=1, keepdim=True) + LEAST_WEIGHT)
+        return weight / weight.sum(dim=1, keepdim=True).clamp(min=LEAST_WEIGHT)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.address(x) @ self.memory
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         weight = self.address(x)
-        entropy = -(weight * (weight + LEAST_WEIGHT).log()).sum(dim=1)
+        entropy = -(weight * weight.clamp(min=LEAST_WEIGHT).log()).sum(dim=1)
         return super().loss(x, rng, seen) + self.params.weight * entropy
