@@ -36,7 +36,7 @@ TARGETS = {
     "aetool/csv/fields.py": "tests/test_records.py",
     "aetool/csv/cutting.py": "tests/test_dialects.py tests/test_records.py",
     "aetool/codec/bounds.py": "tests/test_contents.py tests/test_types.py -k 'bound or tolera'",
-    "aetool/codec/container.py:Reader": "tests/test_container.py -k 'not bombs'",
+    "aetool/codec/container.py:Reader": "tests/test_reader.py tests/test_container.py -k 'not bombs'",
 }
 
 SWAPPED_COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
