@@ -123,7 +123,7 @@ class Maps:
 
 
 class Solution(Protocol):
-    """What a closed form is fitted to: Maps, or aetool.prototypes.Prototypes.
+    """What a closed form is fitted to: Maps, Hidden or Prototypes.
 
     fair: whether the score of a row that was fitted is what it would be had it not been. Otherwise
     the host fits several, each without a fold of the rows, and a row is scored by the one that was
@@ -131,14 +131,31 @@ class Solution(Protocol):
     """
 
     @property
-    def fair(self) -> bool: ...
+    def fair(self) -> bool:
+        """Whether rows that were fitted are scored as if they had not been."""
+        ...
+
     @property
-    def report(self) -> Mapping[str, Any]: ...
+    def report(self) -> Mapping[str, Any]:
+        """Figures for `aetool info`."""
+        ...
+
     @property
-    def drawn(self) -> str: ...
-    def encode(self, x: Float, scored: Any) -> Float: ...
-    def decode(self, z: Float) -> Float: ...
-    def write(self, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]: ...
+    def drawn(self) -> str:
+        """What `sample` draws, as AutoEncoder.prior."""
+        ...
+
+    def encode(self, x: Float, scored: Any) -> Float:
+        """(rows, k): codes of rows x, (rows, features). scored: which features are no context."""
+        ...
+
+    def decode(self, z: Float) -> Float:
+        """(rows, features) that codes stand for."""
+        ...
+
+    def write(self, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]:
+        """The encoder, decoder and score graphs, as the bytes of ONNX files."""
+        ...
 
 
 class ClosedForm:

@@ -236,3 +236,21 @@ def test_a_third_party_distribution(elsewhere, tmp_path, rows_csv):
         "no installed plugin"
         in aetool("fit", rows_csv, "-p", "bounded", "-o", "x.aem", status=2).stderr
     )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["nmf", "wae", "memae"])
+def test_what_a_strangers_model_made_outlives_it(elsewhere, tmp_path, rows_csv, name):
+    """Detection and decompression are the same once its package is uninstalled."""
+    build = tmp_path / "source"
+    shutil.copytree(HERE / "thirdparty", build)
+    elsewhere.pip("install", build)
+    aetool = elsewhere.aetool
+    aetool("fit", rows_csv, "-p", name, "-o", "m.aem")
+    aetool("compress", rows_csv, "--lossy-only", "-m", "m.aem", "--embed", "-o", "t.aez")
+    assert "score" in aetool("export", "m.aem", "-o", "graphs", "--verify").stdout
+    before = aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout
+    elsewhere.pip("uninstall", "-y", "aetool-thirdparty")
+    assert aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout == before
+    aetool("decompress", "t.aez", "-o", "t.csv")
+    assert (tmp_path / "t.csv").read_text().count("\n") == 301
