@@ -243,6 +243,19 @@ def test_a_file_that_shrinks_while_it_is_read_is_cut_short(reader_of, tmp_path):
         reader.block(1)
 
 
+def test_sections_are_read_where_the_copy_of_the_header_says(reader_of, tmp_path):
+    """Also behind junk, and without the bytes before them."""
+    listed = {**NAME, "sections": [section("s", b"12"), section("t", b"345")]}
+    words = {"header": listed, "model": ""}
+    data = archive(listed, b"12345", blocks=(*LARGE, *TWO), words=words)
+    header = data.index(b"12345") - 16
+    for bad in (bytes(header) + data[header:], data[30:], b"junk" + bytes(20) + data[20:]):
+        reader = reader_of(tmp_path / "t.aez", bad, lenient=True)
+        assert reader.sections == {"s": b"12", "t": b"345"} and reader.header == listed
+        assert [reader.block(i).payload for i in range(3)] == [LARGE[0][1], b"abc", b"defg"]
+        assert len(reader.lost) == 1 and "the header" in reader.lost[0]
+
+
 # ---- in one piece
 
 
@@ -259,6 +272,8 @@ def test_what_an_archive_in_one_piece_must_not_say_is_refused_in_words(reader_of
     reader = reader_of(path, in_one_piece())
     assert (reader.rows, reader.block(0).payload, reader.facts) == (3, b"abc", {"a": 1})
     assert reader_of(path, in_one_piece(rows=limits.MAX_ROWS - 1)).rows == limits.MAX_ROWS - 1
+    assert reader.block(0) == container.StoredBlock(0, 0, 3, b"", b"abc")
+    assert reader.blocks == [container.BlockInfo(in_one_piece().index(b"abc"), 3, 0, 3, 0)]
     assert reader_of(path, in_one_piece(payload=b"")).blocks == []
     small = len(in_one_piece())
     largest = in_one_piece(payload=bytes(3 + container.TWICE - 1 - small))

@@ -68,6 +68,45 @@ def test_fields_that_become_many_behind_a_long_beginning():
     assert found.records()[-1] == [b"1", b"2", b"3"]
 
 
+@given(TEXT, st.sampled_from(RULES), st.sampled_from([b"", b"a", b",", b'"', b"\n", b"\r"]))
+def test_the_byte_behind_a_text_tells_whether_its_last_record_has_ended(raw, rule, following):
+    data = raw.encode()
+    places = by_loop(data + following, rule).begin.tolist()
+    # where nothing stands before the last record, nothing can be cut off
+    assert max(last_begin(data, rule, following), 0) == max([0, *places])
+
+
+@given(TEXT, st.sampled_from(RULES), st.data())
+def test_records_can_be_left_out_and_last_fields(raw, rule, data):
+    found = fields(raw.encode(), rule)
+    rows, columns = strings(found), {0}
+    chosen = np.array([data.draw(st.booleans()) for _ in rows], np.bool_)
+    for part, expected in (
+        (found.only(chosen), [r for r, c in zip(rows, chosen, strict=True) if c]),
+        (found.without_last(chosen), [r[:-1] if c else r for r, c in zip(rows, chosen, strict=True)]),
+    ):  # fmt: skip
+        assert strings(part) == expected
+        columns = {len(row) for row in expected}
+        assert part.columns == (columns.pop() if len(columns) == 1 else 0)
+
+
+@pytest.mark.parametrize("text,decided", [
+    (b'"a","b"\n"c","d"\n', True),
+    (b'"a,b","""c"""\n', True),
+    (b'"a",b"c,",d\n', False),  # only the first, or only every third, quote is at an edge
+    (b'"a","b",c"d,"\n', False),
+    (b'"a"b,"c","d"\n', False),
+    (b'"a","b"c,"d"\n', False),
+    (b'"a","b","c"d\n', False),
+    (b'"a","b\n', False),
+])  # fmt: skip
+def test_arrays_cut_where_every_quote_is_at_an_edge(text, decided):
+    found = by_arrays(text, Rule())
+    assert (found is not None) == decided
+    if found is not None:
+        assert strings(found) == csv_texts.records_of(text.decode(), ",", False)
+
+
 @given(TEXT, st.sampled_from(RULES))
 def test_spans_of_fields_and_tails_are_the_whole_text(raw, rule):
     data = raw.encode()
