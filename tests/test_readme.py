@@ -132,6 +132,14 @@ def _(ran, capfd):
     assert {p.stem for p in folder.glob("*.onnx")} == {"encoder", "decoder", "score"}
 
 
+@after("aetool detect air.csv --explain-columns")
+def every_column_is_explained(ran, capfd):
+    explained = [line.partition(": ")[0] for line in ran.out.splitlines()]
+    assert explained == list(table().columns)
+    missing = int(table()["PM2.5"].isna().sum())
+    assert f"{missing} missing (written 'NA')" in ran.out.splitlines()[1]
+
+
 @after("aetool detect air.csv --id time")
 def _(ran, capfd):
     rows = flagged(None, capfd)
