@@ -4,15 +4,26 @@ of it and of the default model in this environment."""
 import sys
 from pathlib import Path
 
-from aetool import cli, operations
+from aetool import bundle, cli, operations
 from aetool.cli.demo import DATA, TABLE
+from aetool.errors import AetoolError
+
+
+def can_be_read(target: Path) -> bool:
+    """Whether a model is there, in the format of today."""
+    try:
+        bundle.load(target)
+    except AetoolError:
+        return False
+    return True
+
 
 path = Path(sys.argv[1])
 for target, options in (
     (path, operations.FitOptions(plugin="vae", epochs=3)),
     (path.with_stem("default"), operations.FitOptions()),
 ):
-    if not target.exists():
-        operations.fit(DATA / TABLE, options).save(target)
+    if not can_be_read(target):
+        operations.fit(DATA / TABLE, options).save(target, force=True)
     scored = ["detect", str(DATA / TABLE), "-m", str(target), "--all", "-q", "-f"]
     assert cli.status([*scored, "-o", str(target.with_suffix(".csv"))]) == 0
