@@ -95,6 +95,7 @@ def test_utf16_is_read():
         ["x10", "x20", "x300"],
         ["X2019", "X2020", "X2021"],
         ["a.1", "X1.2", "X3.10"],
+        ["religion", "<$10k", "$10-20k", ">150k"],
     ],
 )
 def test_numbered_names_are_a_header(names):

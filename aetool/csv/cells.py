@@ -46,10 +46,15 @@ def is_figure(cell: str) -> bool:
     digits = sum(c.isdigit() for c in cell)
     if not digits or len(cell) > LONGEST_FIGURE or NUMBERED_NAME.fullmatch(cell.strip()):
         return False
-    if PLAIN_NUMBER.fullmatch(cell.strip()):
+    if is_plain_number(cell):
         return True
     letters = sum(c.isalpha() for c in cell)
     return "_" not in cell and letters <= FEW_LETTERS and digits >= 2 * letters
+
+
+def is_plain_number(cell: str) -> bool:
+    """Whether the cell is digits, a sign, a decimal mark and an exponent alone."""
+    return bool(PLAIN_NUMBER.fullmatch(cell.strip()))
 
 
 def is_number(cell: str, decimal: str) -> bool:

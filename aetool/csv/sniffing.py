@@ -453,8 +453,10 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
         if cells.is_gap(cell):
             continue
         if _column_of_figures(under, place):
-            figures_over += cells.is_figure(cell)
-            names_over += not cells.is_figure(cell)
+            # `<$10k` is a figure, but over plain numbers it names them
+            is_record = cells.is_figure(cell) and not _stands_out(cell, under, place)
+            figures_over += is_record
+            names_over += not is_record
             continue
         column = [record[place] for record in under if place < len(record)]
         levels = set(column)
@@ -481,6 +483,14 @@ def _column_of_figures(records: Sequence[Record], place: int) -> bool:
     column = [record[place] for record in records if place < len(record)]
     known = [cell for cell in column if not cells.is_gap(cell)]
     return bool(known) and sum(map(cells.is_figure, known)) >= MOSTLY * len(known)
+
+
+def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:
+    """Whether the cell is no plain number, and every cell of its column that tells anything is."""
+    if cells.is_plain_number(cell):
+        return False
+    column = [record[place] for record in records if place < len(record)]
+    return all(cells.is_plain_number(other) for other in column if not cells.is_gap(other))
 
 
 def _are_in_sequence(figures: Record) -> bool:
