@@ -118,6 +118,15 @@ SAID = {
         "nangradient: NanGradient.loss (AT) has a gradient in encoder.levels.0.0.weight that "
         "is not finite; look for log or sqrt of 0, or a division by it: clamp(min=1e-6)"
     ),
+    "oddlynamed": (
+        "oddlynamed: OddlyNamed.penalty (AT) is declared penalty(self, z, generator); it is called "
+        "as penalty(self, z), and may have rng"
+    ),
+    "owndraws": (
+        "owndraws: OwnDraws.penalty (AT) differs between two calls with the same rows and "
+        "generator; draw only from the generator that is passed in: torch.randn(..., "
+        "generator=rng)"
+    ),
     "nosolution": (
         "nosolution: NoSolution.fit (AT) returned an int, which has no fair, report, drawn, "
         "encode, decode, write; wanted is a Solution, such as Maps, Hidden or Prototypes"

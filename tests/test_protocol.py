@@ -90,6 +90,39 @@ def test_a_network_says_how_it_is_trained_and_is_told_how_far(spec):
     assert torch.allclose(weight, fresh.encoder.levels[0][0].weight, atol=1e-6), "its own rate"
 
 
+class Features(AutoEncoder):
+    """Random features, and a penalty that draws."""
+
+    def build(self, rng):
+        super().build()
+        self.register_buffer("draws", torch.randn(5, generator=rng))
+
+    def penalty(self, z, rng):
+        return torch.rand((), generator=rng)
+
+
+def test_what_build_draws_follows_the_seed_and_is_no_layers_weights(spec):
+    params = make_params(plugins.get_model("ae"), {})
+    first, again, other = (training.make(Features, spec, params, seed) for seed in (3, 3, 4))
+    assert torch.equal(first.draws, again.draws) and not torch.equal(first.draws, other.draws)
+    plain = training.make(AutoEncoder, spec, params, 3)
+    weight = first.encoder.levels[0][0].weight
+    assert torch.equal(weight, plain.encoder.levels[0][0].weight), "layers draw as ever"
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        assert not torch.equal(first.draws, torch.randn(5)), "the generators are two"
+
+
+def test_a_penalty_draws_from_the_generator_of_the_loss(spec):
+    net = training.make(Features, spec, make_params(plugins.get_model("ae"), {}), 0).eval()
+    plain = training.make(AutoEncoder, spec, net.params, 0).eval()
+    x = torch.from_numpy(examples.records(spec, 9, 1))
+    with torch.no_grad():
+        told = net.loss(x, torch.Generator().manual_seed(8))
+        drawn = torch.rand((), generator=torch.Generator().manual_seed(8))
+        assert torch.allclose(told, plain.loss(x, torch.Generator()) + drawn, atol=1e-5)
+
+
 def test_the_divergence_of_a_vae_warms_up(spec):
     """With warmup the KL counts in proportion to progress; without, and where it is looked at, in
     full."""

@@ -10,8 +10,13 @@ from torch import Tensor, nn
 
 from aetool.model import Code, Continuous, Spec
 from aetool.nn.backbones import backbone
+from aetool.nn.calls import call
 from aetool.nn.likelihood import Likelihood
 from aetool.nn.starting import start_at_pca
+
+# Added to the seed of the weights: what build draws from its generator must not repeat what layers
+# draw from the global one.
+BUILD_SEED = 7919
 
 
 class AutoEncoder(nn.Module):
@@ -22,6 +27,9 @@ class AutoEncoder(nn.Module):
     Where a model is given the rows before a row, theirs are the last spec.given features of x: seen
     like cycles of dates, and not scored. Every random draw comes from the generator passed in.
     self.spec, params, latent, code and likelihood are there before build is called.
+
+    Some members may have one argument more, which is passed by its name: build(rng) and
+    penalty(z, rng) a generator.
     """
 
     encoder: nn.Module
@@ -53,7 +61,8 @@ class AutoEncoder(nn.Module):
         if self.means == "weighed squares" and getattr(params, "depth", 1) == 0:
             self.means = "squares"
         self.likelihood = Likelihood(spec, params.error, shared=shared, means=self.means)
-        self.build()
+        seed = torch.initial_seed() + BUILD_SEED
+        call(self.build, rng=torch.Generator().manual_seed(seed % 2**63))
 
     def latent_size(self) -> int:
         """Size of the code: the parameter, or if that is 0 a size fit for the data."""
@@ -68,7 +77,8 @@ class AutoEncoder(nn.Module):
     def build(self) -> None:
         """Make encoder and decoder, and what else has weights or buffers.
 
-        Weights may be drawn from torch's global generator here, which the host seeds.
+        Layers draw their first weights from torch's global generator here, which the host seeds.
+        With an argument rng, a generator on the CPU, it can draw more: random features.
         """
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, width=self.width(), depth=self.params.depth
@@ -116,14 +126,17 @@ class AutoEncoder(nn.Module):
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's."""
         z = self.encode(self.corrupt(x, rng) if seen is None else seen)
-        return self.likelihood(x, self.decode(z)).sum(dim=1) + self.penalty(z)
+        return self.likelihood(x, self.decode(z)).sum(dim=1) + call(self.penalty, z, rng=rng)
 
     def prior_logits(self, z: Tensor) -> Tensor:
         """(batch, *code.shape, code.size), where `prior` is "graph"."""
         raise NotImplementedError
 
     def penalty(self, z: Tensor) -> Tensor:
-        """Scalar, from the codes of a whole batch; added to every row's loss."""
+        """Scalar, from the codes of a whole batch; added to every row's loss.
+
+        With an argument rng, the generator of the loss, it can draw: samples to compare codes with.
+        """
         return z.new_zeros(())
 
     def after_step(self, rng: torch.Generator) -> None:

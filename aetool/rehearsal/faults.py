@@ -6,7 +6,7 @@ import difflib
 import inspect
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import TypeVar
@@ -18,6 +18,7 @@ from aetool.model import Model
 
 LONGEST_REASON = 160  # characters of another library's message that are passed on
 NEAR = 0.72  # likeness (difflib) from which a name that nobody uses is taken for a misspelt member
+NONE: Mapping[str, tuple[str, ...]] = {}
 
 
 Result = TypeVar("Result")
@@ -128,10 +129,13 @@ class Author:
                     f"{self.host_class.__name__}; did you mean {near[0]}?"
                 )
 
-    def check_calls(self, calls: dict[str, int]) -> None:
-        """PluginError for a member that cannot be called with as many arguments as the host does.
+    def check_calls(
+        self, calls: Mapping[str, int], optional: Mapping[str, tuple[str, ...]] = NONE
+    ) -> None:
+        """PluginError for a member that cannot be called with the arguments that the host passes.
 
-        calls: member, and the number of arguments beside self.
+        calls: member, and the number of arguments beside self. optional: member, and names of
+        arguments that are passed where it has them.
         """
         for member, count in calls.items():
             if not self.wrote(member):
@@ -140,14 +144,18 @@ class Author:
             if not isinstance(function, FunctionType):
                 continue
             theirs = inspect.signature(function)
+            more = optional.get(member, ())
+            told = {name: None for name in more if name in theirs.parameters}
             try:
-                theirs.bind(*range(count + 1))
+                theirs.bind(*range(count + 1), **told)
             except TypeError:
                 wanted = inspect.signature(getattr(self.host_class, member))
                 names = ", ".join([*wanted.parameters][: count + 1])
+                may_have = f", and may have {' and '.join(more)}" if more else ""
                 raise self.fault(
                     member,
-                    f"is declared {member}{_plain(theirs)}; it is called as {member}({names})",
+                    f"is declared {member}{_plain(theirs)}; "
+                    f"it is called as {member}({names}){may_have}",
                 ) from None
 
     def _own_functions(self) -> Iterator[tuple[str, FunctionType]]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aetool.model import Continuous, Discrete, Spec
 from aetool.nn import AutoEncoder
+from aetool.nn.calls import OPTIONAL, call
 from aetool.rehearsal import examples
 from aetool.rehearsal.exporting import check_export, differ
 from aetool.rehearsal.faults import Author, guarded, kind_of
@@ -28,6 +29,10 @@ CALLS = {
     "encode": 1, "draw": 2, "decode": 1, "expected": 1, "corrupt": 2, "parts": 1, "loss": 2,
     "prior_logits": 1, "penalty": 1, "after_step": 1, "stages": 0, "report": 1,
 }  # fmt: skip
+DRAWS = (
+    "differs between two calls with the same rows and generator; draw only from the generator that "
+    "is passed in: torch.randn(..., generator=rng)"
+)
 PRIORS = ("codes", "normal", "graph", "features")
 MEANS = ("squares", "weighed squares", "likelihood")
 
@@ -38,7 +43,7 @@ def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
     PluginError says what it did wrong. The network is in eval mode.
     """
     author.check_names()
-    author.check_calls({**CALLS, "loss": 3 if "pairs" in author.model.data else 2})
+    author.check_calls({**CALLS, "loss": 3 if "pairs" in author.model.data else 2}, OPTIONAL)
     net = _built(author, params, spec)
     stage = _Stage(author, net, spec)
     stage.check_declared()
@@ -114,7 +119,10 @@ class _Stage:
         self.steady("decode", code, (ROWS, *self.layout), "the layout of x")
         drawn = self.run("draw", self.x, rng)
         self.check_tensor("draw", drawn, (ROWS, *shape), "what encode returns")
-        self.check_tensor("penalty", self.run("penalty", code), (), "one number for the batch")
+        penalties = [self.run("penalty", code, rng=_generator()) for _ in range(2)]
+        self.check_tensor("penalty", penalties[0], (), "one number for the batch")
+        if not torch.equal(*penalties):
+            raise self.author.fault("penalty", DRAWS)
         if net.prior == "graph":
             size = net.code.size  # type: ignore[union-attr]
             self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
@@ -147,10 +155,7 @@ class _Stage:
         first, second = (self.run("loss", self.x, _generator()) for _ in range(2))
         self.check_loss(first)
         if not torch.equal(first, second):
-            raise self.author.fault(
-                "loss", "differs between two calls with the same rows and generator; draw only "
-                "from the generator that is passed in: torch.randn(..., generator=rng)",
-            )  # fmt: skip
+            raise self.author.fault("loss", DRAWS)
         if "pairs" in self.author.model.data:
             self.check_loss(self.run("loss", self.x, _generator(), self.x.clone()))
         self.net.train()
@@ -193,16 +198,20 @@ class _Stage:
                 )  # fmt: skip
 
     def run(
-        self, member: str, *arguments: object, unpack: Callable[..., object] | None = None
+        self,
+        member: str,
+        *arguments: object,
+        unpack: Callable[..., object] | None = None,
+        **optional: object,
     ) -> Any:
         """What a member returns; PluginError if it raises, draws globally, or changes a tensor."""
         before = [a.clone() if isinstance(a, Tensor) else None for a in arguments]
 
-        def call() -> Any:
-            result = getattr(self.net, member)(*arguments)
+        def result_of_member() -> Any:
+            result = call(getattr(self.net, member), *arguments, **optional)
             return unpack(result) if unpack else result
 
-        result = guarded(self.author, member, call)
+        result = guarded(self.author, member, result_of_member)
         for old, new in zip(before, arguments, strict=True):
             if isinstance(new, Tensor) and old is not None and not torch.equal(old, new):
                 raise self.author.fault(

@@ -12,7 +12,7 @@ NETWORKS = (
     "Misspelt", "TooFewArguments", "WrongShape", "WrongLayout", "NoReturn", "NotFinite", "InPlace",
     "BatchMates", "Resampled", "GlobalRandomness", "OwnGenerator", "ScalarLoss", "Detached",
     "ConstantCode", "Branching", "Counting", "Normalised", "SizeOfBatch", "Sorted", "InNumpy",
-    "WrongPrior", "Raising", "NanGradient", "TooSmallToAdd",
+    "WrongPrior", "Raising", "NanGradient", "TooSmallToAdd", "OddlyNamed", "OwnDraws",
 )  # fmt: skip
 CLOSED_FORMS = ("NoSolution", "ChangesBatches", "ConstantForm", "WrongFit")
 

@@ -159,3 +159,14 @@ class TooSmallToAdd(AutoEncoder):
     def encode(self, x):  # fault
         z = torch.relu(self.encoder(x) - 100)
         return self.encoder(x) + z / (z + 1e-12)
+
+
+class OddlyNamed(AutoEncoder):
+    def penalty(self, z, generator):  # fault
+        return torch.randn(z.shape, generator=generator).mean()
+
+
+class OwnDraws(AutoEncoder):
+    def penalty(self, z, rng):  # fault
+        noise = np.random.default_rng().normal(size=z.shape)
+        return z.mean() + torch.from_numpy(noise).float().mean()

@@ -22,9 +22,9 @@ class Memory(AutoEncoder):
     Loss: -log p(x | decode(encode(x))) + weight H, H being the entropy of how much each counts.
     """
 
-    def build(self) -> None:
+    def build(self, rng: torch.Generator | None = None) -> None:
         super().build()
-        slots = torch.randn((self.params.slots, self.latent))
+        slots = torch.randn((self.params.slots, self.latent), generator=rng)
         self.memory = nn.Parameter(slots)
 
     def begin(self, batches: Iterable[Tensor]) -> None:

@@ -34,7 +34,6 @@ class Wasserstein(AutoEncoder):
 
     prior = "normal"
 
-    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        z = self.encode(x)
-        ideal = torch.randn(z.shape, generator=rng, device=x.device)
-        return super().loss(x, rng, seen) + self.params.weight * discrepancy(z, ideal)
+    def penalty(self, z: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        ideal = torch.randn(z.shape, generator=rng, device=z.device)
+        return self.params.weight * discrepancy(z, ideal)
