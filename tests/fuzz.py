@@ -48,16 +48,16 @@ GOLDEN = Path(__file__).parent / "golden" / "3.0"
 def archive(data: bytes) -> None:
     """A block's payload, as if all checksums were right: u16 rows (its highest bit: under the golden
     model), u16 size of its JSON, which is packed here as it must be, and the rest."""
-    from aetool.codec import blobs, blocks, container, records
+    from aetool.codec import blobs, blocks, records, words
     from aetool.errors import AetoolError
 
     rows, size = int.from_bytes(data[:2], "little"), int.from_bytes(data[2:4], "little")
     given, rows = (golden_shared() if rows >> 15 else None), rows & 0x7FFF
     try:
-        words = container.deflate(json.loads(data[4 : 4 + size])) if size else b""
+        described = words.deflate(json.loads(data[4 : 4 + size])) if size else b""
     except (ValueError, RecursionError):
         return
-    payload = blobs.varint(len(words)) + words + data[4 + size :]
+    payload = blobs.varint(len(described)) + described + data[4 + size :]
     try:
         content = blocks.decode(payload, rows, bytes(8), given)
         records.decode(content, ",", rows, slice(0, rows))

@@ -30,13 +30,18 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 MOST_MEMORY = 8 << 30  # bytes of address space of a run of the tests
 
+READER_TESTS = "tests/test_reader.py tests/test_container.py -k 'not bombs'"
 # file, or file:class -> the tests that are to see its mutants
 TARGETS = {
     "aetool/codec/rans.py": "tests/test_format.py tests/test_codec.py -k 'not flipped and not cut'",
     "aetool/csv/fields.py": "tests/test_records.py",
     "aetool/csv/cutting.py": "tests/test_dialects.py tests/test_records.py",
     "aetool/codec/bounds.py": "tests/test_contents.py tests/test_types.py -k 'bound or tolera'",
-    "aetool/codec/container.py:Reader": "tests/test_reader.py tests/test_container.py -k 'not bombs'",
+    "aetool/codec/container/block.py": READER_TESTS,
+    "aetool/codec/container/footer.py": READER_TESTS,
+    "aetool/codec/container/piece.py": READER_TESTS,
+    "aetool/codec/container/reader.py": READER_TESTS,
+    "aetool/codec/container/recovery.py": READER_TESTS,
 }
 
 SWAPPED_COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {

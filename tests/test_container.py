@@ -12,9 +12,11 @@ import pytest
 
 from aetool import operations
 from aetool.cli import status
-from aetool.codec import container, limits, planning
+from aetool.codec import limits, planning
 from aetool.codec.archive import Archive
 from aetool.codec.blobs import varint
+from aetool.codec.container import Reader, Writer, digests, layout
+from aetool.codec.words import deflate, inflate
 from aetool.errors import AetoolError, ArchiveError
 from aetool.operations import CompressOptions
 from tests.effort import peak_bytes_of
@@ -71,9 +73,9 @@ def sealed_anew(header, blocks, footer):
         fresh.append(checked + struct.pack("<I", zlib.crc32(checked)) + block[HEAD:])
         first += rows
     size, _ = struct.unpack("<II", footer[-32:-24])
-    described = container.inflate(footer[:size])
+    described = inflate(footer[:size])
     described["blocks"] = [[len(b) - HEAD, struct.unpack_from("<I", b, 20)[0]] for b in fresh]
-    words = container.deflate(described)
+    words = deflate(described)
     level = [blake(b"\0", b[36:52]) for b in fresh] or [blake()]
     while len(level) > 1:
         pairs = [blake(b"\1", *level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
@@ -192,8 +194,8 @@ def test_the_root_is_that_of_the_tree(pair):
     seals = [bytes([i]) * 16 for i in range(5)]
     a, b, c, d, e = (blake(b"\0", s) for s in seals)
     ab, cd = blake(b"\1", a, b), blake(b"\1", c, d)
-    assert container.root_of(seals) == blake(b"\1", blake(b"\1", ab, cd), e)
-    assert container.root_of(seals[:1]) == a and container.root_of([]) == blake()
+    assert digests.root_of(seals) == blake(b"\1", blake(b"\1", ab, cd), e)
+    assert digests.root_of(seals[:1]) == a and digests.root_of([]) == blake()
 
 
 # ---- what can be recovered
@@ -278,7 +280,7 @@ def large(tmp_path):
 
 def test_a_header_is_read_from_its_copy(tmp_path):
     data, text = large(tmp_path)
-    assert len(data) > container.TWICE
+    assert len(data) > layout.COPIED_FROM
     for bad in (b"\0" * 40 + data[40:], data[40:], data[:30] + b"\xff" + data[31:]):
         whole, lost = recovered(tmp_path / "x.aez", bad)
         assert whole == text and any("header" in what for what in lost)
@@ -289,10 +291,10 @@ def test_a_header_is_read_from_its_copy(tmp_path):
 
 def in_one_piece(header, rows, description, parts=b""):
     """A small archive of this block, with whatever digest of the whole."""
-    words = container.deflate([{}, header])
-    described = container.deflate(description)
+    words = deflate([{}, header])
+    described = deflate(description)
     payload = varint(len(described)) + described + parts
-    data = container._START.pack(container.MAGIC, container.MAJOR, container.WHOLE)
+    data = layout.START.pack(layout.MAGIC, layout.MAJOR, layout.ONE_PIECE)
     data += varint(rows) + varint(len(words)) + words + payload + bytes(8)
     return data + blake(data, size=8)
 
@@ -361,20 +363,20 @@ def test_hostile_headers_and_footers_with_right_seals(pair, number, tmp_path):
     rng = random.Random(number)
     for _ in range(number):
         size = struct.unpack("<I", header[10:14])[0]
-        described = container.inflate(header[14 : 14 + size])
+        described = inflate(header[14 : 14 + size])
         (length,) = struct.unpack("<I", footer[-32:-28])
-        facts = container.inflate(footer[:length])
+        facts = inflate(footer[:length])
         if rng.random() < 0.5:
             described = change_one(described, rng)
         else:
             facts = change_one(facts, rng)
         try:
-            body, words = container.deflate(described), container.deflate(facts)
+            body, words = deflate(described), deflate(facts)
         except (ValueError, OverflowError):
             continue
         head = header[:10] + struct.pack("<I", len(body)) + body
         fresh = sealed_anew(head + blake(head), blocks, footer)
-        if facts != container.inflate(footer[:length]):
+        if facts != inflate(footer[:length]):
             tail = parts_of(fresh)[2]
             own = tail[-104:-32] + struct.pack("<II", len(words), len(blocks))
             whole = words + tail[struct.unpack("<I", tail[-32:-28])[0] : -104] + own
@@ -407,25 +409,25 @@ def test_an_archive_without_header_and_footer_is_refused_in_words(pair, tmp_path
     assert not (tmp_path / "o").exists()
 
 
-@pytest.mark.parametrize("size", range(container.SHORT))
+@pytest.mark.parametrize("size", range(layout.WHOLE_IN_PIECE))
 def test_an_archive_in_one_piece_has_room_for_its_digests(size, tmp_path):
     """Whatever its seal says: what it restores has a digest, too."""
-    start = container._START.pack(container.MAGIC, container.MAJOR, container.WHOLE)
+    start = layout.START.pack(layout.MAGIC, layout.MAJOR, layout.ONE_PIECE)
     data = start + bytes(size)
     (tmp_path / "t.aez").write_bytes(data + blake(data, size=8))
     with pytest.raises(ArchiveError, match="longer or shorter than an archive of its layout"):
-        container.Reader(tmp_path / "t.aez")
+        Reader(tmp_path / "t.aez")
 
 
 def test_what_is_empty_in_an_archive_is_read_as_such(tmp_path):
     """Sections, blocks' payloads and the lists of them may have nothing in them."""
     for rows in ([], [0], [5, 0, 7]):
         with (tmp_path / "t.aez").open("wb") as file:
-            writer = container.Writer(file, {"name": "x"}, {"none": b"", "one": b"1"})
+            writer = Writer(file, {"name": "x"}, {"none": b"", "one": b"1"})
             for count in rows:
                 writer.add(count, bytes(8), b"")
             writer.finish({"a": 1}, bytes(32))
-        reader = container.Reader(tmp_path / "t.aez")
+        reader = Reader(tmp_path / "t.aez")
         assert reader.sections == {"none": b"", "one": b"1"} and reader.facts == {"a": 1}
         assert [block.rows for block in reader.blocks] == rows and reader.rows == sum(rows)
         assert [reader.block(i).payload for i in range(len(rows))] == [b""] * len(rows)
@@ -459,7 +461,7 @@ def test_whatever_stands_before_or_behind_an_archive_its_own_end_counts(pair, ju
 def test_marks_lie_across_the_pieces_in_which_a_file_is_searched(pair, missing, tmp_path):
     """A file is read 4 MiB at a time: the first bytes of a mark may be the last of a piece."""
     data, text = pair[0]
-    for mark in (container.MAGIC, SYNC, END):
+    for mark in (layout.MAGIC, SYNC, END):
         junk = bytes((1 << 22) - missing - data.index(mark))
         whole, lost = recovered(tmp_path / "t.aez", junk + data)
         assert whole == text

@@ -16,9 +16,12 @@ import pandas as pd
 import pytest
 
 from aetool import cli, operations
-from aetool.codec import blocks, container, plain
+from aetool.codec import blocks, plain
 from aetool.codec.archive import Archive
 from aetool.codec.blobs import read_varint, varint
+from aetool.codec.container import layout
+from aetool.codec.container.digests import digest
+from aetool.codec.words import deflate
 from aetool.errors import AetoolError, ArchiveError, DataError
 from aetool.files import atomic, outputs
 from aetool.operations import CompressOptions, FitOptions
@@ -129,16 +132,16 @@ def resealed(data, change):
 
     def changed(payload):
         words, rest = blocks._words(payload)
-        head = container.deflate(change(words))
+        head = deflate(change(words))
         return varint(len(head)) + head + payload[rest:]
 
-    layout, at = data[9], 26 if data[9] & container.NAMED else 10
-    assert layout & container.WHOLE
+    at = 26 if data[9] & layout.NAMED else 10
+    assert data[9] & layout.ONE_PIECE
     _, at = read_varint(data, at)
     size, at = read_varint(data, at)
     begin, end = at + size, len(data) - 16
     data = data[:begin] + changed(data[begin:end]) + data[end:-8]
-    return data + container.digest(data)
+    return data + digest(data)
 
 
 def test_a_resealed_archive_that_was_not_changed_is_whole(made, tmp_path):
@@ -214,7 +217,7 @@ def test_other_blocks_are_recovered(tmp_path, monkeypatch):
     small = CompressOptions(effort=type(effort)(block=20000))
     operations.compress(source, tmp_path / "t.aez", options=small)
     data = (tmp_path / "t.aez").read_bytes()
-    starts = [i for i in range(len(data)) if data.startswith(container.SYNC, i)]
+    starts = [i for i in range(len(data)) if data.startswith(layout.SYNC, i)]
     assert len(starts) > 4
     with Archive(tmp_path / "t.aez") as archive:
         info = archive.reader.blocks[2]

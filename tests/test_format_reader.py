@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from aetool.codec import container, words
+from aetool.codec import words
 from aetool.codec.archive import Archive
 from tests import format_reader
 
 HOME = Path(__file__).parent / "golden" / "3.0"
-PAGE = Path(container.__file__).parent / "FORMAT.md"
+PAGE = Path(words.__file__).parent / "FORMAT.md"
 
 
 @pytest.fixture(scope="module")

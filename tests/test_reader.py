@@ -7,8 +7,11 @@ import zlib
 
 import pytest
 
-from aetool.codec import container, limits
+from aetool.codec import limits
 from aetool.codec.blobs import varint
+from aetool.codec.container import Reader, RecoveringReader, StoredBlock, footer, layout
+from aetool.codec.container.block import BlockPlace
+from aetool.codec.words import deflate
 from aetool.errors import ArchiveError
 
 MAGIC = bytes.fromhex("8941455A0D0A1A0A")
@@ -46,7 +49,7 @@ def archive(
     claims: what blocks say otherwise, by place; words: added to the footer's; gap: before the
     footer; trailer: fields of it that are otherwise.
     """
-    body = container.deflate(header or NAME)
+    body = deflate(header or NAME)
     head = MAGIC + bytes([3, 0]) + struct.pack("<I", len(body)) + body
     own = blake(head)
     parts, first = [], 0
@@ -58,7 +61,7 @@ def archive(
     begin = len(head) + 16 + len(sections) + sum(map(len, parts)) + len(gap)
     if index is None:
         index = [[len(payload), rows] for rows, payload in blocks]
-    footer = container.deflate({"blocks": index, "facts": {"a": 1}, **(words or {})})
+    footer = deflate({"blocks": index, "facts": {"a": 1}, **(words or {})})
     fields = {
         "whole": bytes(32), "header_seal": own, "root": root(seals), "offset": begin,
         "length": len(footer), "count": len(seals),
@@ -84,7 +87,8 @@ def reader_of():
 
     def opened(path, data, lenient=False):
         path.write_bytes(data)
-        readers.append(container.Reader(path, lenient))
+        reader_class = RecoveringReader if lenient else Reader
+        readers.append(reader_class(path))
         return readers[-1]
 
     yield opened
@@ -188,9 +192,9 @@ def test_what_an_archive_must_not_say_is_refused_in_words(reader_of, name, tmp_p
 
 
 def test_all_rows_of_an_archive_have_a_limit(reader_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(container, "MAX_ALL_ROWS", 8)
+    monkeypatch.setattr(footer, "MAX_ALL_ROWS", 8)
     assert reader_of(tmp_path / "t.aez", archive()).rows == 7
-    monkeypatch.setattr(container, "MAX_ALL_ROWS", 7)
+    monkeypatch.setattr(footer, "MAX_ALL_ROWS", 7)
     with pytest.raises(ArchiveError, match=OUT_OF_RANGE):
         reader_of(tmp_path / "t.aez", archive())
 
@@ -261,7 +265,7 @@ def test_sections_are_read_where_the_copy_of_the_header_says(reader_of, tmp_path
 
 def in_one_piece(rows=3, size=None, payload=b"abc", whole=bytes(SHORT)):
     """A small archive under one digest; size: claimed of what it says."""
-    words = container.deflate([{"a": 1}, NAME])
+    words = deflate([{"a": 1}, NAME])
     size = len(words) if size is None else size
     data = MAGIC + bytes([3, 1]) + varint(rows) + varint(size) + words + payload + whole
     return data + blake(data, size=8)
@@ -272,18 +276,18 @@ def test_what_an_archive_in_one_piece_must_not_say_is_refused_in_words(reader_of
     reader = reader_of(path, in_one_piece())
     assert (reader.rows, reader.block(0).payload, reader.facts) == (3, b"abc", {"a": 1})
     assert reader_of(path, in_one_piece(rows=limits.MAX_ROWS - 1)).rows == limits.MAX_ROWS - 1
-    assert reader.block(0) == container.StoredBlock(0, 0, 3, b"", b"abc")
-    assert reader.blocks == [container.BlockInfo(in_one_piece().index(b"abc"), 3, 0, 3, 0)]
+    assert reader.block(0) == StoredBlock(0, 0, 3, b"", b"abc")
+    assert reader.blocks == [BlockPlace(in_one_piece().index(b"abc"), 3, 0, 3, 0)]
     assert reader_of(path, in_one_piece(payload=b"")).blocks == []
     small = len(in_one_piece())
-    largest = in_one_piece(payload=bytes(3 + container.TWICE - 1 - small))
-    assert len(largest) == container.TWICE - 1 and reader_of(path, largest).rows == 3
+    largest = in_one_piece(payload=bytes(3 + layout.COPIED_FROM - 1 - small))
+    assert len(largest) == layout.COPIED_FROM - 1 and reader_of(path, largest).rows == 3
     for data, said in (
         (in_one_piece(rows=limits.MAX_ROWS), "its parts do not fit"),
         (in_one_piece(payload=b"", whole=b""), "its parts do not fit"),
         (in_one_piece(payload=b"", whole=bytes(SHORT - 1)), "its parts do not fit"),
         (in_one_piece(size=5), "cut short"),
-        (in_one_piece(payload=bytes(3 + container.TWICE - small)), "longer or shorter"),
+        (in_one_piece(payload=bytes(3 + layout.COPIED_FROM - small)), "longer or shorter"),
         (in_one_piece()[:-1] + b"x", "its digest does not match"),
     ):
         with pytest.raises(ArchiveError, match=said):
@@ -301,12 +305,12 @@ def test_what_stands_around_an_archive_in_one_piece_is_counted(reader_of, tmp_pa
             if behind:
                 expected.append(f"{len(behind)} bytes behind the archive, which are not of it")
             assert reader.lost == expected and reader.block(0).payload == b"abc"
-            assert not reader.unsure
+            assert not reader.unsealed
 
 
 def test_an_archive_in_one_piece_with_another_digest_is_read_with_a_word(reader_of, tmp_path):
     data = in_one_piece()
     at = data.index(b"abc")
     reader = reader_of(tmp_path / "t.aez", data[:at] + b"ABC" + data[at + 3 :], lenient=True)
-    assert reader.block(0).payload == b"ABC" and reader.unsure
+    assert reader.block(0).payload == b"ABC" and reader.unsealed
     assert [what.partition(" (")[0] for what in reader.lost] == ["its digest"]

@@ -13,7 +13,7 @@ from aetool import bundle as bundles
 from aetool.bundle import Bundle
 from aetool.codec import blocks, contents, limits, records, shared
 from aetool.codec.blocks import Block
-from aetool.codec.container import Reader, StoredBlock, lost_records
+from aetool.codec.container import Reader, RecoveringReader, StoredBlock, lost_records
 from aetool.codec.contents.content import Content, Json, Piece
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
@@ -43,7 +43,8 @@ class Archive:
         max_output: int | None = None,
     ) -> None:
         self._place = place_of(path)  # a pipe is kept for as long as the archive is open
-        self.reader = Reader(self._place.path, lenient, self._place.name)
+        reader_class = RecoveringReader if lenient else Reader
+        self.reader = reader_class(self._place.path, self._place.name)
         self.max_output = max_output
         if max_output is None:
             self.max_output = limits.default_output(self.reader.size)
@@ -218,7 +219,8 @@ class Archive:
                 # the payload is whole: floats that are not the norm's are found out, and mended
                 block = self._decoded(stored, self.students.by_reference())
         except ArchiveError as error:
-            return number, self.reader.damaged(f"block {number}: {error}")
+            why = str(error).removeprefix("damaged: ")
+            return number, self.reader.damaged(f"block {number}: {why}")
         return number, block
 
     def _decoded(self, stored: StoredBlock, students: Students | None) -> Block:
@@ -251,7 +253,7 @@ class Archive:
 
     @property
     def _complete(self) -> bool:
-        return not self.lost or self.reader.unsure
+        return not self.lost or self.reader.unsealed
 
     def _check_output(self, size: int) -> None:
         if self.max_output is not None and size > self.max_output:

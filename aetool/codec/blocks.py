@@ -19,12 +19,13 @@ import numpy as np
 from aetool.codec import columns, integers, planning
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
-from aetool.codec.container import deflate, digest, inflate
+from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
 from aetool.codec.limits import check_cells
 from aetool.codec.plans import Json, OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
+from aetool.codec.words import deflate, inflate
 from aetool.errors import ArchiveError
 from aetool.model import Int
 

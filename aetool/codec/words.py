@@ -1,7 +1,17 @@
-"""The preset dictionary of DEFLATE: what headers, footers and descriptions of blocks often say.
+"""JSON squeezed with a preset dictionary: what headers, footers and descriptions often say.
 
 It makes those of small archives small, and is part of the format: FORMAT.md repeats it.
 """
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from aetool.canonical import canonical, parse_canonical
+from aetool.codec.limits import MAX_JSON
+
+RAW_DEFLATE = -15  # zlib's window bits of a stream without zlib's own head and checksum
 
 # Read without its line ends. What is most likely stands last: what is near is cheap to point at.
 # From top to bottom: lossy tables, pictures, arrays, Arrow tables with what pandas adds, lines of
@@ -99,3 +109,21 @@ ue,"format":"csv","header":true,"name":"data.csv","newline":"\n","space":false,"
 "head":"time,id,name,","mode":"lossless"}]
 """
 WORDS = _WORDS_IN_LINES.replace(b"\n", b"")
+
+
+def deflate(value: object) -> bytes:
+    """Canonical JSON, raw DEFLATE with the preset dictionary WORDS."""
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, RAW_DEFLATE, 9, zdict=WORDS)
+    return squeezer.compress(canonical(value)) + squeezer.flush()
+
+
+def inflate(data: bytes) -> Any:
+    """What deflate was given; ValueError for anything else."""
+    inflater = zlib.decompressobj(RAW_DEFLATE, zdict=WORDS)
+    try:
+        raw = inflater.decompress(data, MAX_JSON)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("larger than allowed, or cut short")
+    return parse_canonical(raw)

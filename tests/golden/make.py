@@ -20,7 +20,7 @@ from PIL import Image
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.canonical import canonical
-from aetool.codec import container, planning, words
+from aetool.codec import planning, words
 from aetool.codec.blobs import read_varint
 from aetool.operations import CompressOptions, FitOptions
 
@@ -100,7 +100,7 @@ def example(data):
     _, rows_end = read_varint(data, 10)
     size, at = read_varint(data, rows_end)
     words_end = at + size
-    facts, header = container.inflate(data[at:words_end])
+    facts, header = words.inflate(data[at:words_end])
     end = len(data)
     fields = [
         (0, 8, "magic"),
@@ -181,7 +181,7 @@ def main():
     ):
         operations.compress(HOME / source, HOME / f"{name}.aez", given, CompressOptions(**options))
     operations.decompress(HOME / "bounded.aez", HOME / "bounded.csv")
-    fill_in(Path(container.__file__).parent / "FORMAT.md")
+    fill_in(Path(words.__file__).parent / "FORMAT.md")
     subprocess.run([sys.executable, Path(__file__).parent / "vectors.py"], check=True)
 
 

@@ -1,0 +1,32 @@
+"""Marks, layouts and sizes of the container, and what is wrong with a file that has others.
+
+Every part of an archive is a class that knows its bytes (block, footer, piece). Their `from_bytes`
+is where what a file claims is checked, as far as the part alone can tell: marks, digests, limits.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from aetool.codec.container.digests import DIGEST
+
+MAGIC = b"\x89AEZ\r\n\x1a\n"
+SYNC = b"\xd5AEZblk\xaa"
+END = b"\xd5AEZend\xaa"
+MAJOR = 3
+ONE_PIECE, NAMED = 1, 2  # bits of the layout: in one piece; a model is named
+COPIED_FROM = 1 << 16  # bytes; archives are in one piece below, and copy their header from here on
+MODEL = 16  # bytes of the sha256 of a model
+WHOLE_IN_PIECE = 4  # bytes of the digest of the whole: the piece's own digest guards the rest
+PIECE_END = WHOLE_IN_PIECE + DIGEST  # bytes behind the payload of a piece
+START = struct.Struct("<8sBB")  # magic, major version, layout
+LENGTH = struct.Struct("<I")
+
+
+class DamageError(ValueError):
+    """What a file holds is not as its layout says. It knows nothing of the file's name."""
+
+
+def lost_records(first: int, rows: int) -> str:
+    """What is said of records that are lost, which are counted from 1."""
+    return f"records {first + 1} to {first + rows}"

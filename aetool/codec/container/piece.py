@@ -1,0 +1,100 @@
+"""A small archive of one block at most, in one piece under one digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aetool.codec.blobs import read_varint, varint
+from aetool.codec.container.digests import DIGEST, digest
+from aetool.codec.container.layout import (
+    COPIED_FROM,
+    MAGIC,
+    MAJOR,
+    MODEL,
+    NAMED,
+    ONE_PIECE,
+    PIECE_END,
+    START,
+    WHOLE_IN_PIECE,
+    DamageError,
+)
+from aetool.codec.limits import MAX_ROWS
+from aetool.codec.words import deflate, inflate
+from aetool.errors import ArchiveError
+
+
+@dataclass(frozen=True)
+class OnePiece:
+    """An archive that is one run of bytes.
+
+    model: how the sha256 of the model begins that it needs, if it does; whole: how the digest of
+    the whole begins; payload: of the block, empty where there is none.
+    """
+
+    model: bytes
+    rows: int
+    facts: Mapping[str, object]
+    header: Mapping[str, object]
+    payload: bytes
+    whole: bytes
+
+    def to_bytes(self) -> bytes:
+        """As it stands in the file."""
+        described = deflate([self.facts, self.header])
+        layout = ONE_PIECE | (NAMED if self.model else 0)
+        parts = [
+            START.pack(MAGIC, MAJOR, layout),
+            self.model,
+            varint(self.rows),
+            varint(len(described)),
+            described,
+            self.payload,
+            self.whole,
+        ]
+        data = b"".join(parts)
+        return data + digest(data)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> OnePiece:
+        """The archive that is these bytes, whatever its digest; DamageError for anything else."""
+        end = len(data) - PIECE_END
+        if len(data) >= COPIED_FROM or end < START.size:
+            raise DamageError("longer or shorter than an archive of its layout may be")
+        place = START.size
+        layout = data[place - 1]
+        model = b""
+        if layout & NAMED:
+            model = data[place : place + MODEL]
+            place += MODEL
+        try:
+            rows, place = read_varint(data, place)
+            size, place = read_varint(data, place)
+        except ArchiveError as error:
+            raise DamageError(str(error)) from None
+        facts, header = inflate(data[place : place + size])
+        place += size
+        # what is left is the payload, which may be nothing
+        if place > end or rows >= MAX_ROWS:
+            raise DamageError("its parts do not fit")
+        whole = data[end : end + WHOLE_IN_PIECE]
+        return cls(model, rows, dict(facts), dict(header), data[place:end], whole)
+
+
+def is_sealed(piece: bytes) -> bool:
+    """Whether an archive in one piece ends with its digest."""
+    return digest(piece[:-DIGEST]) == piece[-DIGEST:]
+
+
+def sealed_length(data: bytes) -> int | None:
+    """The length of the archive in one piece that these bytes begin with, whatever follows it;
+    None where no digest stands where it should."""
+    # the digest of every beginning, each from the one before
+    hasher = hashlib.blake2b(digest_size=DIGEST)
+    for end in range(min(len(data) - DIGEST + 1, COPIED_FROM)):
+        stored = data[end : end + DIGEST]
+        if end > START.size and hasher.copy().digest() == stored:
+            return end + DIGEST
+        hasher.update(data[end : end + 1])
+    return None

@@ -1,0 +1,236 @@
+"""Reads an archive, strictly: it is refused unless every part of it is as the layout says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aetool.codec.container.block import HEAD_SIZE, BlockHead, BlockPlace, StoredBlock
+from aetool.codec.container.digests import SEAL, seal
+from aetool.codec.container.footer import NOT_FITTING, TRAILER_SIZE, Footer, Trailer
+from aetool.codec.container.layout import (
+    COPIED_FROM,
+    LENGTH,
+    MAGIC,
+    MAJOR,
+    MODEL,
+    NAMED,
+    ONE_PIECE,
+    PIECE_END,
+    START,
+    DamageError,
+)
+from aetool.codec.container.piece import OnePiece, is_sealed
+from aetool.codec.limits import MAX_JSON, MAX_SECTION
+from aetool.codec.words import inflate
+from aetool.errors import ArchiveError, DataError, NoArchiveError
+
+COPIES = ("header", "model")  # of the header, in the footer
+# what reading JSON of a file that says something else may come to
+SENSELESS = (ValueError, KeyError, TypeError, OverflowError, struct.error)
+
+
+class Reader:
+    """An archive opened for reading: header, sections and footer verified, blocks on demand.
+
+    name: what messages call the file. header, facts, sections: what the archive says; header_seal
+    binds its blocks; model: 16 bytes, how the sha256 of the model begins that is needed (zeros:
+    none); sha256: of what is restored, or its first 4 bytes; blocks: where they are. lost: what is
+    missing; unsealed: whether all is there, but nothing but the digest of the whole says so.
+    """
+
+    def __init__(self, path: Path, name: str = "") -> None:
+        self.path = Path(name or path)
+        self.lost: list[str] = []
+        self.unsealed = False
+        self.header: dict[str, Any] = {}
+        self.header_seal = b""
+        self.model = bytes(MODEL)
+        self.sha256 = b""
+        self.facts: dict[str, Any] = {}
+        self.sections: dict[str, bytes] = {}
+        self.blocks: list[BlockPlace] = []
+        self._only_block: StoredBlock | None = None  # of an archive in one piece
+        try:
+            self.file: BinaryIO = path.open("rb")
+            self.size = os.fstat(self.file.fileno()).st_size
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror or error}") from None
+        try:
+            self._open()
+        except SENSELESS as error:
+            self.file.close()
+            raise self.damaged(str(error)) from None
+        except BaseException:
+            self.file.close()
+            raise
+
+    @property
+    def rows(self) -> int:
+        """Records in the archive."""
+        return self.blocks[-1].first + self.blocks[-1].rows if self.blocks else 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+    def damaged(self, why: str) -> ArchiveError:
+        """The error for this file."""
+        return ArchiveError(f"{self.path}: damaged: {why.removeprefix('damaged: ')}")
+
+    def block(self, index: int) -> StoredBlock:
+        """A block's payload, verified to be the one that belongs at this place."""
+        if self._only_block is not None:
+            return self._only_block
+        try:
+            return self._verified(self.blocks[index])
+        except DamageError as error:
+            raise ArchiveError(f"damaged: {error}") from None
+
+    def check_whole(self, whole: bytes) -> None:
+        """ArchiveError unless the digest of what is restored begins as the stored one."""
+        if not self.sha256 or not whole.startswith(self.sha256):
+            raise self.damaged("the whole does not match its digest")
+
+    # ---- all but the blocks
+
+    def _open(self) -> None:
+        if self._layout(0) & ONE_PIECE:
+            if self.size >= COPIED_FROM:
+                raise DamageError("longer or shorter than an archive of its layout may be")
+            self._take_piece(self._read(0, self.size))
+            return
+        start = self._read_sections(self._read_header(0))
+        begin, footer = self._read_footer(self.size)
+        if footer.offset != begin:
+            raise DamageError(NOT_FITTING)
+        if footer.header_seal != self.header_seal:
+            raise DamageError("its footer is that of another header")
+        self._compare_copies(footer)
+        self.blocks = footer.index(start)
+        end = self.blocks[-1].end if self.blocks else start
+        if end != begin:
+            raise DamageError("the index does not cover the file")
+        self._take_footer(footer)
+
+    def _compare_copies(self, footer: Footer) -> None:
+        """The copy of the header is what was read, and is there only in a large archive."""
+        model = self.model if any(self.model) else b""
+        expected: dict[str, object] = {}
+        if footer.offset >= COPIED_FROM:
+            expected = {"header": self.header, "model": model.hex()}
+        copies = {key: footer.described[key] for key in COPIES if key in footer.described}
+        if copies != expected:
+            raise DamageError("its two headers differ")
+
+    def _take_footer(self, footer: Footer) -> None:
+        self.facts = dict(footer.described["facts"])
+        self.sha256 = footer.whole
+
+    def _take_piece(self, data: bytes, sealed: bool = True) -> None:
+        """An archive in one piece. sealed: whether its digest has to match."""
+        piece = OnePiece.from_bytes(data)
+        if sealed and not is_sealed(data):
+            raise DamageError("its digest does not match")
+        self.model = piece.model or self.model
+        self.facts = dict(piece.facts)
+        self.header = dict(piece.header)
+        self.sha256 = piece.whole
+        if piece.payload:
+            length = len(piece.payload)
+            offset = len(data) - PIECE_END - length
+            self.blocks = [BlockPlace(offset, length, 0, piece.rows, 0)]
+            self._only_block = StoredBlock(0, 0, piece.rows, b"", piece.payload)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        """Bytes of the file; DamageError where there are fewer."""
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise DamageError("cut short")
+        data = os.pread(self.file.fileno(), length, offset)
+        if len(data) != length:
+            raise DamageError("cut short")
+        return data
+
+    def _layout(self, base: int) -> int:
+        """The layout's bits of the archive that begins at this offset."""
+        start = self._read(base, min(self.size - base, START.size))
+        if not start.startswith(MAGIC) and self.path.suffix != ".aez":
+            raise NoArchiveError(
+                f"{self.path}: not an archive, as compress writes them (.aez); give one, or make "
+                f"one of it: aetool compress {self.path}"
+            )
+        if not start.startswith(MAGIC):
+            raise ArchiveError(f"{self.path}: not an .aez archive, or its first bytes are damaged")
+        if len(start) < START.size:
+            raise DamageError("cut short")
+        major = start[-2]
+        layout = start[-1]
+        if major != MAJOR or layout > ONE_PIECE | NAMED:
+            raise ArchiveError(
+                f"{self.path}: format {major}, layout {layout}, or damaged; this aetool reads "
+                f"format {MAJOR}"
+            )
+        return layout
+
+    def _read_header(self, base: int) -> int:
+        """Reads the header; returns where it ends."""
+        layout = self._layout(base)
+        place = base + START.size
+        if layout & NAMED:
+            self.model = self._read(place, MODEL)
+            place += MODEL
+        length = int.from_bytes(self._read(place, LENGTH.size), "little")
+        place += LENGTH.size
+        if length > MAX_JSON:
+            raise DamageError("the header is larger than allowed")
+        described = self._read(place, length)
+        place += length
+        stored_seal = self._read(place, SEAL)
+        if seal(self._read(base, place - base)) != stored_seal:
+            raise DamageError("the header's digest does not match")
+        self.header = dict(inflate(described))
+        self.header_seal = stored_seal
+        return place + SEAL
+
+    def _read_sections(self, place: int) -> int:
+        """Reads the sections that the header lists; returns where they end."""
+        for name, size, sha256 in self.header.get("sections", []):
+            if type(size) is not int or not 0 <= size <= MAX_SECTION:
+                raise DamageError(f"section {name} is larger than allowed")
+            data = self._read(place, size)
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise DamageError(f"section {name} does not match its hash")
+            self.sections[str(name)] = data
+            place += size
+        return place
+
+    def _read_footer(self, end: int) -> tuple[int, Footer]:
+        """(where it begins, the footer) of the one that ends there."""
+        place = end - TRAILER_SIZE
+        frame = self._read(place, TRAILER_SIZE)
+        size = Trailer.from_bytes(frame).size
+        begin = place - size
+        return begin, Footer.from_bytes(self._read(begin, size), frame)
+
+    # ---- blocks
+
+    def _read_head(self, offset: int) -> tuple[BlockHead, bytes]:
+        """(head, seal) of the block at this offset."""
+        return BlockHead.from_bytes(self._read(offset, HEAD_SIZE))
+
+    def _verified(self, place: BlockPlace) -> StoredBlock:
+        """A block, if it is in its place and its seal covers what is there."""
+        head, block_seal = self._read_head(place.offset)
+        if (head.number, head.first, head.rows) != (place.number, place.first, place.rows):
+            raise DamageError("it is out of place")
+        if HEAD_SIZE + head.length != place.length:
+            raise DamageError("it has not the length it should have")
+        payload = self._read(place.offset + HEAD_SIZE, head.length)
+        if head.seal(self.header_seal, payload) != block_seal:
+            raise DamageError("its digest does not match")
+        if block_seal != place.seal:
+            raise DamageError("it is not the one that the footer lists")
+        return StoredBlock(head.number, head.first, head.rows, head.content, payload)

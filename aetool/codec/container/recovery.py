@@ -1,0 +1,161 @@
+"""Reads what is left of a damaged archive, whatever lies before, between and behind its parts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from aetool.codec.container.block import HEAD_SIZE, BlockPlace
+from aetool.codec.container.footer import Footer
+from aetool.codec.container.layout import (
+    COPIED_FROM,
+    END,
+    MAGIC,
+    MODEL,
+    ONE_PIECE,
+    SYNC,
+    DamageError,
+    lost_records,
+)
+from aetool.codec.container.piece import sealed_length
+from aetool.codec.container.reader import SENSELESS, Reader
+from aetool.errors import ArchiveError
+
+STEP = 1 << 22  # bytes that are searched for marks at a time
+UNREADABLE = (ArchiveError, *SENSELESS)
+
+
+class RecoveringReader(Reader):
+    """A reader that goes on where header or footer is damaged, by the footer's copy of the header,
+    and by looking for blocks. `lost` says what is missing."""
+
+    def _open(self) -> None:
+        base = next(self._marks(MAGIC), -1)
+        if base > 0:
+            self.lost.append(f"{base} bytes before the archive, which are not of it")
+        if base >= 0 and self._is_in_one_piece(base):
+            self._open_piece(self._read(base, min(self.size - base, 2 * COPIED_FROM)))
+            return
+        ending = self._last_footer()
+        footer = ending[1] if ending else None
+        try:
+            if base < 0:
+                raise DamageError("its first bytes are missing")
+            self._read_sections(self._read_header(base))
+            if footer is not None and footer.header_seal != self.header_seal:
+                raise DamageError("it is that of another archive")
+        except UNREADABLE as error:
+            self.lost.append(f"the header ({error})")
+            if ending is None:
+                raise DamageError("neither header nor footer can be read") from None
+            self._take_copied_header(*ending)
+        self._look_for_blocks(footer)
+
+    def _is_in_one_piece(self, base: int) -> bool:
+        try:
+            return bool(self._layout(base) & ONE_PIECE)
+        except (ArchiveError, DamageError):
+            return False
+
+    def _open_piece(self, data: bytes) -> None:
+        """An archive in one piece, and maybe more behind it: it ends where its digest says so."""
+        length = sealed_length(data)
+        if length is None:
+            self._take_piece(data, sealed=False)
+            self.unsealed = True
+            self.lost.append("its digest (values match one of their own; names may be wrong)")
+            return
+        behind = len(data) - length
+        if behind:
+            self.lost.append(f"{behind} bytes behind the archive, which are not of it")
+        self._take_piece(data[:length])
+
+    # ---- header and footer
+
+    def _last_footer(self) -> tuple[int, Footer] | None:
+        """(where it begins, the footer) of the last end mark in the file."""
+        try:
+            ends = deque(self._marks(END), maxlen=1)
+            if not ends:
+                raise DamageError("the end is missing")
+            begin, footer = self._read_footer(ends[0] + len(END))
+            self._take_footer(footer)
+        except UNREADABLE as error:
+            self.lost.append(f"the footer ({error})")
+            return None
+        return begin, footer
+
+    def _take_copied_header(self, begin: int, footer: Footer) -> None:
+        """Takes the header from its copy in the footer that begins there."""
+        if "header" not in footer.described:
+            raise DamageError(
+                "its header cannot be read, and so small an archive has no copy of it"
+            )
+        self.header = dict(footer.described["header"])
+        self.header_seal = footer.header_seal
+        self.model = bytes.fromhex(str(footer.described.get("model", ""))) or bytes(MODEL)
+        # sections end where the first block begins
+        blocks = sum(HEAD_SIZE + length for length, _ in footer.described["blocks"])
+        sections = sum(size for _, size, _ in self.header.get("sections", []))
+        try:
+            self._read_sections(begin - blocks - sections)
+        except UNREADABLE as error:
+            self.lost.append(f"sections ({error})")
+
+    # ---- blocks
+
+    def _look_for_blocks(self, footer: Footer | None) -> None:
+        """Finds blocks by their sync marks: each number once, and only as the footer has it."""
+        listed = footer.index(0) if footer is not None else None
+        by_number: dict[int, BlockPlace] = {}
+        end = 0
+        for offset in self._marks(SYNC):
+            # a mark within a block is not one
+            place = self._block_at(offset, listed) if offset >= end else None
+            if place is not None:
+                end = place.end
+                by_number.setdefault(place.number, place)
+        self.blocks = [by_number[number] for number in sorted(by_number)]
+        if listed is None:
+            missing = self._gaps()
+        else:
+            missing = [place for place in listed if place.number not in by_number]
+        for place in missing:
+            self.lost.append(lost_records(place.first, place.rows))
+        if listed is None:  # how many there were is told by the footer alone
+            self.lost.append(f"all records behind record {self.rows}, if there were any")
+
+    def _gaps(self) -> list[BlockPlace]:
+        """Rows between the blocks that are there."""
+        row = 0
+        gaps = []
+        for place in self.blocks:
+            if place.first > row:
+                gaps.append(BlockPlace(0, 0, row, place.first - row, 0))
+            row = max(row, place.first + place.rows)
+        return gaps
+
+    def _block_at(self, offset: int, listed: list[BlockPlace] | None) -> BlockPlace | None:
+        """The block whose mark is at this offset, if one is there, whole and of this archive."""
+        try:
+            head, block_seal = self._read_head(offset)
+            length = HEAD_SIZE + head.length
+            place = BlockPlace(offset, length, head.first, head.rows, head.number, block_seal)
+            self._verified(place)
+        except DamageError:
+            return None
+        if listed is None:
+            return place
+        is_listed = head.number < len(listed) and listed[head.number].seal == block_seal
+        return place if is_listed else None
+
+    def _marks(self, mark: bytes) -> Iterator[int]:
+        """Where a mark is in the file, looked for in pieces."""
+        for base in range(0, self.size, STEP):
+            # a mark may lie across two pieces
+            length = min(STEP + len(mark) - 1, self.size - base)
+            piece = self._read(base, length)
+            place = piece.find(mark)
+            while place >= 0:
+                yield base + place
+                place = piece.find(mark, place + 1)

@@ -1,0 +1,132 @@
+"""Writes an archive front to back; a small one of one block becomes one piece."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from aetool.canonical import canonical
+from aetool.codec.container.block import HEAD_SIZE, BlockHead, BlockPlace
+from aetool.codec.container.digests import seal
+from aetool.codec.container.footer import Footer
+from aetool.codec.container.layout import (
+    COPIED_FROM,
+    LENGTH,
+    MAGIC,
+    MAJOR,
+    MODEL,
+    NAMED,
+    START,
+    WHOLE_IN_PIECE,
+)
+from aetool.codec.container.piece import OnePiece
+from aetool.codec.limits import MAX_BLOCKS, MAX_JSON, MAX_PAYLOAD
+from aetool.codec.words import deflate
+from aetool.errors import DataError
+
+
+@dataclass(frozen=True)
+class NewBlock:
+    """A block to be written: its rows, the digest of what it decodes to, and its payload."""
+
+    rows: int
+    content: bytes
+    payload: bytes
+
+
+@dataclass(eq=False)
+class Writer:
+    """Writes an archive to a file.
+
+    header, sections: what stands before the blocks; model: the sha256, in hexadecimal, of the model
+    that is needed and not embedded. blocks, rows: what has been written so far.
+    """
+
+    file: BinaryIO
+    header: Mapping[str, object]
+    sections: Mapping[str, bytes]
+    model: str = ""
+    blocks: list[BlockPlace] = field(default_factory=list)
+    rows: int = 0
+    _waiting: NewBlock | None = None  # a first block that may turn out to be the only one
+
+    def add(self, rows: int, content: bytes, payload: bytes) -> None:
+        """Append a block of this many rows; content: the digest of what it decodes to."""
+        block = NewBlock(rows, content, payload)
+        if self.blocks:
+            self._append(block)
+        elif self._waiting is None and not self.sections and len(payload) < COPIED_FROM:
+            self._waiting = block
+        else:
+            self._begin()
+            self._append(block)
+
+    def finish(self, facts: Mapping[str, object], whole: bytes) -> None:
+        """Write what is left. facts: errors measured, sizes; whole: sha256 of what is restored."""
+        if not self.blocks:
+            piece = self._in_one_piece(facts, whole)
+            if not self.sections and len(piece) < COPIED_FROM:
+                self.file.write(piece)
+                self.rows = self._waiting.rows if self._waiting else 0
+                return
+            self._begin()
+        offset = self.file.tell()
+        described: dict[str, object] = {
+            "blocks": [[block.length - HEAD_SIZE, block.rows] for block in self.blocks],
+            "facts": facts,
+        }
+        # a small archive has no room for a second copy
+        if offset >= COPIED_FROM:
+            described["header"] = self._full_header()
+            described["model"] = self._model.hex()
+        seals = [block.seal for block in self.blocks]
+        footer = Footer(described, seals, whole, self._header_seal, offset)
+        self.file.write(footer.to_bytes())
+
+    @property
+    def _model(self) -> bytes:
+        return bytes.fromhex(self.model)[:MODEL]
+
+    def _full_header(self) -> dict[str, object]:
+        """The header, which binds the sections: the name, length and hash of each."""
+        listed = [
+            [name, len(data), hashlib.sha256(data).hexdigest()]
+            for name, data in self.sections.items()
+        ]
+        return {**self.header, **({"sections": listed} if listed else {})}
+
+    def _begin(self) -> None:
+        """Writes the header, the sections, and the block that was waiting."""
+        header = self._full_header()
+        described = deflate(header)
+        if len(canonical(header)) > MAX_JSON:
+            raise DataError("the header of the archive would be too large: are there many columns?")
+        start = START.pack(MAGIC, MAJOR, NAMED if self.model else 0)
+        head = start + self._model + LENGTH.pack(len(described)) + described
+        self._header_seal = seal(head)
+        self.file.write(head + self._header_seal)
+        for data in self.sections.values():
+            self.file.write(data)
+        if self._waiting is not None:
+            self._append(self._waiting)
+
+    def _append(self, block: NewBlock) -> None:
+        size = len(block.payload)
+        if size >= MAX_PAYLOAD or len(self.blocks) >= MAX_BLOCKS:
+            raise DataError("a block of the archive would be larger than 2 GiB")
+        number = len(self.blocks)
+        head = BlockHead(number, self.rows, block.rows, size, block.content)
+        block_seal = head.seal(self._header_seal, block.payload)
+        offset = self.file.tell()
+        self.file.write(head.to_bytes(block_seal) + block.payload)
+        place = BlockPlace(offset, HEAD_SIZE + size, self.rows, block.rows, number, block_seal)
+        self.blocks.append(place)
+        self.rows += block.rows
+
+    def _in_one_piece(self, facts: Mapping[str, object], whole: bytes) -> bytes:
+        block = self._waiting or NewBlock(0, b"", b"")
+        begin_of_whole = whole[:WHOLE_IN_PIECE]
+        piece = OnePiece(self._model, block.rows, facts, self.header, block.payload, begin_of_whole)
+        return piece.to_bytes()
