@@ -7,7 +7,7 @@ import io
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import onnx
@@ -23,65 +23,87 @@ from aetool.errors import PluginError
 from aetool.graphs import Graph
 from aetool.model import Spec
 
+OF_CODES = ("decode", "prior_logits")  # members that take codes; the others take rows
 MOST_ROWS = 1 << 20  # of a batch that a graph is traced for
 
 
-class _Encode(nn.Module):
+class Whole(nn.Module):
+    """All that is written of a network, as one: what its graphs share is traced once.
+
+    members: what it gives, in this order.
+    """
+
     def __init__(self, net: Any) -> None:
         super().__init__()
         self.net = net
+        self.members = ["parts", "expected"]
+        if net.code is not None:
+            self.members += ["encode", "decode"]
+        if net.prior == "graph":
+            self.members.append("prior_logits")
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net.encode(x)
+    def inputs(self, x: Tensor) -> dict[str, Tensor]:
+        """What it takes, by name, for rows x as the network takes them."""
+        if self.net.code is None:
+            return {"x": x}
+        with torch.no_grad():
+            return {"x": x, "z": self.net.encode(x)}
 
-
-class _Decode(_Encode):
-    def forward(self, z: Tensor) -> Tensor:
-        return self.net.decode(z)
-
-
-class _Prior(_Encode):
-    def forward(self, z: Tensor) -> Tensor:
-        return self.net.prior_logits(z)
-
-
-class _Score(nn.Module):
-    def __init__(self, net: Any) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.parts(x), self.net.expected(x)
+    def forward(self, x: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
+        """What each of the members gives, of rows x and of codes z."""
+        return tuple(getattr(self.net, m)(z if m in OF_CODES else x) for m in self.members)
 
 
 def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
     """encoder.onnx, decoder.onnx (unless the model has no code), prior.onnx (if the model has
     learned one of its codes) and score.onnx, as bytes."""
     wide = spec.shape or (spec.features,)
-    x = torch.zeros(4, *wide)
-    out = {"score.onnx": _score(net, spec, schema, x)}
+    whole = Whole(net)
+    inputs = whole.inputs(torch.zeros(4, *wide))
+    try:
+        model = traced(whole, inputs, whole.members)
+    except Exception as error:  # the exporter raises what it likes
+        raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
+    out = {"score.onnx": _score(net, spec, schema, model)}
     if net.code is None:
         return out
-    with torch.no_grad():
-        z = net.encode(x)
+    size = list(inputs["z"].shape[1:])
     g = Graph()
-    features = _input(g, spec, schema)
-    name = g.embed(_traced(_Encode(net), x), {"input": features}, keep_names=True)["output_0"]
-    g.output("z", name, TensorProto.FLOAT, list(z.shape[1:]))
+    code = _embedded(g, model, "encode", {"x": _input(g, spec, schema)})
+    g.output("z", code, TensorProto.FLOAT, size)
     out["encoder.onnx"] = g.build("encoder")
     g = Graph()
-    code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
-    likely = g.embed(_traced(_Decode(net), z), {"input": code}, keep_names=True)["output_0"]
+    likely = _embedded(g, model, "decode", {"z": g.input("z", TensorProto.FLOAT, size)})
     _restore(g, spec, schema, "x_hat", likely)
     g.output("likely", likely, TensorProto.FLOAT, wide)
     out["decoder.onnx"] = g.build("decoder")
     if net.prior == "graph":
         g = Graph()
-        code = g.input("z", TensorProto.FLOAT, list(z.shape[1:]))
-        logits = g.embed(_traced(_Prior(net), z), {"input": code}, keep_names=True)["output_0"]
-        g.output("logits", logits, TensorProto.FLOAT, [*z.shape[1:], net.code.size])
+        logits = _embedded(g, model, "prior_logits", {"z": g.input("z", TensorProto.FLOAT, size)})
+        g.output("logits", logits, TensorProto.FLOAT, [*size, net.code.size])
         out["prior.onnx"] = g.build("prior")
     return out
+
+
+def _embedded(g: Graph, model: onnx.ModelProto, member: str, inputs: dict[str, str]) -> str:
+    """What one member of a traced network gives, as a value of g. inputs: what stands in g for
+    those of the network."""
+    return g.embed(_needed_for(model, [member]), inputs, keep_names=True)[member]
+
+
+def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
+    """The part of a graph that these of its outputs take."""
+    needed = set(outputs)
+    nodes: list[onnx.NodeProto] = []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(node.input)
+    part = onnx.ModelProto()
+    part.graph.node.extend(reversed(nodes))
+    part.graph.initializer.extend(c for c in model.graph.initializer if c.name in needed)
+    part.graph.output.extend(o for o in model.graph.output if o.name in outputs)
+    return part
 
 
 def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
@@ -98,12 +120,13 @@ def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: s
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 
-def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
+def _score(net: Any, spec: Spec, schema: Schema | None, model: onnx.ModelProto) -> bytes:
     g = Graph()
     columns = len(spec.columns)
-    found = g.embed(_traced(_Score(net), x), {"input": _input(g, spec, schema)}, keep_names=True)
+    both = _needed_for(model, ["parts", "expected"])
+    found = g.embed(both, {"x": _input(g, spec, schema)}, keep_names=True)
     _keep(g, net)
-    parts = found["output_0"]
+    parts = found["parts"]
     if net.likelihood.error == "bits":
         if schema is not None:
             extra = graphs.unexpected(g, schema, "x")
@@ -111,9 +134,10 @@ def _score(net: Any, spec: Spec, schema: Schema | None, x: Tensor) -> bytes:
             parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
         parts = capped(g, schema, g.op("Mul", parts, g.const(1 / math.log(2))))
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
-    _restore(g, spec, schema, "expected", found["output_1"])
+    _restore(g, spec, schema, "expected", found["expected"])
     if net.prior == "features":
-        g.output("likely", found["output_1"], TensorProto.FLOAT, list(x.shape[1:]))
+        wide = spec.shape or (spec.features,)
+        g.output("likely", found["expected"], TensorProto.FLOAT, wide)
     return g.build("score")
 
 
@@ -129,15 +153,6 @@ def _keep(g: Graph, net: Any) -> None:
             g.constants.append(kept)
 
 
-def _traced(module: nn.Module, example: Tensor) -> onnx.ModelProto:
-    """The module as an ONNX model with input "input" and outputs "output_<i>"."""
-    names = ["output_0", "output_1"] if isinstance(module, _Score) else ["output_0"]
-    try:
-        return traced(module, {"input": example}, names)
-    except Exception as error:  # the exporter raises what it likes
-        raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
-
-
 def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
     """The module as an ONNX model with these inputs, by name, and outputs.
 
@@ -147,13 +162,8 @@ def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> 
     module.eval()
     buffer = io.BytesIO()
     with _silence(), torch.no_grad():
-        try:
-            captured = _captured(module, inputs, 1)
-        except torch._dynamo.exc.UserError:
-            # some operators are not sure of one row when they are traced, but are when they run
-            captured = _captured(module, inputs, 2)
         program = torch.onnx.export(
-            captured,
+            _captured(module, inputs),
             dynamo=True,
             verbose=False,
             opset_version=graphs.OPSET,
@@ -165,12 +175,11 @@ def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> 
     return onnx.ModelProto.FromString(buffer.getvalue())
 
 
-def _captured(
-    module: nn.Module, inputs: dict[str, Tensor], fewest_rows: int
-) -> torch.export.ExportedProgram:
+def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.ExportedProgram:
     """The module as torch traces it. Of torch's ways only the first is tried: where it fails, so do
     the others, with pages of reasons."""
-    rows = torch.export.Dim("batch", min=fewest_rows, max=MOST_ROWS)
+    # some operators are not sure of one row when they are traced, but are when they run
+    rows = torch.export.Dim("batch", min=2, max=MOST_ROWS)
     with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         return torch.export.export(
             module,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -57,23 +57,7 @@ INSTEAD = {
     "masked_select": "torch.where(condition, a, b)",
     "lstm": "layers that see a row at once (nn.Linear, nn.Conv1d)",
 }
-MEMBERS = ("encode", "decode", "parts", "expected", "prior_logits")
-
-
-class _Whole(nn.Module):
-    """All that is written of a network, as one."""
-
-    def __init__(self, net: AutoEncoder) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
-        outputs = [self.net.parts(x), self.net.expected(x)]
-        if z is not None:
-            outputs = [self.net.encode(x), self.net.decode(z), *outputs]
-        if z is not None and self.net.prior == "graph":
-            outputs.append(self.net.prior_logits(z))
-        return tuple(outputs)
+CODE_FIRST = ("encode", "decode", "parts", "expected", "prior_logits")
 
 
 def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> None:
@@ -82,23 +66,13 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
     batches: rows of different numbers. A network that branches on values agrees on one at most.
     """
     net.eval()
-    whole = _Whole(net)
-    inputs = _inputs(net, batches[0])
-    with torch.no_grad():
-        outputs = [f"output_{i}" for i in range(len(whole(*inputs.values())))]
+    whole = export.Whole(net)
     try:
-        model = export.traced(whole, inputs, outputs)
+        model = export.traced(whole, whole.inputs(batches[0]), whole.members)
     except Exception as error:  # torch raises what it likes
         raise _refused(author, net, batches[0], error) from error
     _check_operators(author, net, batches[0], model)
     _check_agreement(author, net, batches, model)
-
-
-def _inputs(net: AutoEncoder, x: Tensor) -> dict[str, Tensor]:
-    if net.code is None:
-        return {"x": x}
-    with torch.no_grad():
-        return {"x": x, "z": net.encode(x)}
 
 
 def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
@@ -148,19 +122,19 @@ def _check_agreement(
         )
     except Exception as error:  # ONNX Runtime has no exception class of its own
         raise _at(author, "", f"makes a graph that cannot run: {first_line(error)}") from error
-    names = [name for name in MEMBERS if name not in ("encode", "decode", "prior_logits")]
-    if net.code is not None:
-        names = ["encode", "decode", *names]
-        names += ["prior_logits"] if net.prior == "graph" else []
+    whole = export.Whole(net)
     for x in batches:
-        inputs = _inputs(net, x)
+        inputs = whole.inputs(x)
         with torch.no_grad():
-            wanted = _Whole(net)(*inputs.values())
+            wanted = whole(*inputs.values())
         try:
             results = session.run(None, {k: v.numpy() for k, v in inputs.items()})
         except Exception as error:  # ONNX Runtime has no exception class of its own
             raise _asks_for_rows(author, net, x) from error
-        for member, result, tensor in zip(names, results, wanted, strict=True):
+        found = dict(zip(whole.members, zip(results, wanted, strict=True), strict=True))
+        # a code that is wrong makes all else wrong: what goes first is told first
+        for member in sorted(found, key=CODE_FIRST.index):
+            result, tensor = found[member]
             if not np.isfinite(result).all():  # of the network itself it was seen before
                 raise author.fault(
                     member, "is finite, but not in the graph that was traced of it: numbers below "
@@ -255,9 +229,10 @@ class _Lines:
 
     def lines_of(self, net: AutoEncoder, x: Tensor) -> dict[str, str]:
         """The lines, by name, of all that is written of a network."""
-        inputs = _inputs(net, x)
+        whole = export.Whole(net)
+        inputs = whole.inputs(x)
         with torch.no_grad(), self:  # type: ignore[attr-defined]
-            guarded(self.author, "parts", lambda: _Whole(net)(*inputs.values()))
+            guarded(self.author, "parts", lambda: whole(*inputs.values()))
         return self.lines
 
 
