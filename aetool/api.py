@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from aetool import bundle as bundles
 from aetool import operations
-from aetool.arguments import check_data, check_options, check_path, check_type
+from aetool.arguments import check_data, check_options, check_path, check_type, not_data
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.csv.dialect import OPTIONS, Reading
+from aetool.data.arrow_files import as_table, is_frame
 from aetool.data.sources import TextPath
-from aetool.errors import ParamError
+from aetool.errors import DataError, ParamError
 from aetool.operations import CompressOptions, FitOptions, archiving
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 Model = bundles.Bundle | Path  # a fitted model, or where it is
-Data = Any  # a DataFrame, or a path
+Data = Any  # a DataFrame, an Arrow table or what offers to be one, or a path
 Option = Any  # what each takes is said where it is declared
 Figures = dict[str, Any]
 
@@ -38,16 +39,18 @@ class Bundle(bundles.Bundle):
     def calibrate(self, data: Data = None, fpr: float | None = None) -> Bundle:
         """This model with a threshold that flags this part of ordinary records, counted on data, a
         DataFrame or a path of ordinary records that were not fitted; or on those held out."""
+        if data is not None:
+            data = _data("calibrate", data, {})
         return _dressed(operations.calibrated(self, data, fpr))
 
     def score(self, data: Data, device: str = "auto", **text: Option) -> Any:
         """(rows,) float64: the score of each record, in `unit`; larger is more anomalous. text: how
         a path's text is written, as aetool.fit."""
-        return operations.score(_described(data, text), self, device)
+        return operations.score(_data("score", data, text), self, device)
 
     def encode(self, data: Data, device: str = "auto", **text: Option) -> Any:
         """(rows, latent) float32: the code of each record. text: as score."""
-        return operations.encode(_described(data, text), self, device)
+        return operations.encode(_data("encode", data, text), self, device)
 
     def decode(self, codes: Any, device: str = "auto") -> Any:
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8."""
@@ -56,9 +59,8 @@ class Bundle(bundles.Bundle):
     def denoise(self, data: Data, path: Path, **options: Option) -> Figures:
         """Write the restored records of data; returns figures. options: as DenoiseOptions, and of
         text as aetool.fit."""
-        check_data("denoise", data)
+        data = _data("denoise", data, options)
         check_path("denoise", "path", path)
-        data = _described(data, options)
         check_options("denoise", operations.DenoiseOptions, options)
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
@@ -72,10 +74,9 @@ class Bundle(bundles.Bundle):
         """The records of data nearest to each record of query: query, rank and row (from 1) and
         distance. data: a DataFrame, a path, or an archive that stores codes. options: as
         SearchOptions, and of text as aetool.fit."""
-        check_data("similar", query)
-        check_data("similar", data)
         said = {name: options.pop(name) for name in OPTIONS if name in options}
-        query, data = _described(query, dict(said)), _described(data, said)
+        query = _data("similar", query, dict(said))
+        data = _data("similar", data, said)
         check_options("similar", operations.SearchOptions, options)
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
@@ -86,16 +87,15 @@ class Bundle(bundles.Bundle):
 
 
 def detect(data: Data, model: Model | None = None, **options: Option) -> pd.DataFrame:
-    """Every record of a DataFrame or a path, on the caller's own index: row (from 1), score, p,
-    why, and anomaly, whether it is flagged.
+    """Every record of a DataFrame, an Arrow table or a path, on the caller's own index: row (from
+    1), score, p, why, and anomaly, whether it is flagged.
 
     Without a model one is learned from the data themselves. options: as
     aetool.operations.detect (fpr=0.01, top=10, ...; all_rows=False gives the anomalies alone), and
     without a model those of aetool.fit; those of text are taken with a model, too. Raises
     AetoolError.
     """
-    check_data("detect", data)
-    data = _described(data, options)
+    data = _data("detect", data, options)
     known = inspect.signature(operations.detect).parameters
     chosen = {name: value for name, value in options.items() if name in known}
     of_fit = {name: value for name, value in options.items() if name not in known}
@@ -111,18 +111,19 @@ def detect(data: Data, model: Model | None = None, **options: Option) -> pd.Data
 def compress(
     data: Data, path: Path | None = None, model: Model | None = None, **options: Option
 ) -> Figures:
-    """Write an archive of a DataFrame or a path, and return its figures. Lossless, unless max_error
-    or lossy says otherwise.
+    """Write an archive of a DataFrame, an Arrow table or a path, and return its figures. Lossless,
+    unless max_error or lossy says otherwise.
 
     path: where to [data.aez, for a path]. model: what a model knows makes the archive smaller.
     options: as CompressOptions, of which max_error may be "1%" or 0.5 for all columns or a
     dictionary by column, and effort "fast" or "best"; lossy=True takes the model's code, or an
     exact or bounded archive where that is smaller at no more error. Raises AetoolError.
     """
-    check_data("compress", data, tables=True)
+    data = _data("compress", data, {})
     if path is None:
         if not isinstance(data, str | os.PathLike):
-            raise ParamError("a DataFrame has no name: say where to write its archive")
+            kind = type(data).__name__
+            raise ParamError(f"a {kind} has no name: say where to write its archive")
         path = archiving.default_name(data)
     check_path("compress", "path", path)
     effort = options.get("effort", planning.DEFAULT)
@@ -180,21 +181,31 @@ def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
     return bundles.load(model)
 
 
-def _described(data: Data, options: dict[str, Option]) -> Data:
-    """The data with what the options say of how their text is written, which they lose."""
+def _data(verb: str, data: Data, options: dict[str, Option], *, several: bool = False) -> Data:
+    """The data as operations take them: a path with what the options say of how its text is
+    written, which they lose; and what offers Arrow's protocol, which some do only once, as a table.
+
+    several: a list of data may be given. DataError for data of another kind.
+    """
+    check_data(verb, data, several=several)
     said = {name: options.pop(name) for name in OPTIONS if name in options}
-    if not said:
-        return data
     reading = Reading(**said)
-    paths = data if isinstance(data, list | tuple) else [data]
-    described: list[TextPath] = []
-    for path in paths:
-        if not isinstance(path, str | os.PathLike):
-            raise ParamError(
-                f"{', '.join(said)}: of text in a file, not of a {type(path).__name__}"
-            )
-        described.append(TextPath(path, reading))
-    return described if isinstance(data, list | tuple) else described[0]
+    if isinstance(data, list | tuple):
+        return [_one_of_the_data(verb, one, reading, said) for one in data]
+    return _one_of_the_data(verb, data, reading, said)
+
+
+def _one_of_the_data(verb: str, data: Data, reading: Reading, said: dict[str, Option]) -> Data:
+    if isinstance(data, str | os.PathLike):
+        return TextPath(data, reading) if said else data
+    if said:
+        raise ParamError(f"{', '.join(said)}: of text in a file, not of a {type(data).__name__}")
+    if is_frame(data):
+        return data
+    try:
+        return as_table(data)
+    except DataError:  # of a single column
+        raise not_data(verb, data) from None
 
 
 def _dressed(plain: bundles.Bundle) -> Bundle:
@@ -202,15 +213,14 @@ def _dressed(plain: bundles.Bundle) -> Bundle:
 
 
 def fit(data: Data, plugin: str | None = None, **params: Option) -> Bundle:
-    """Fit a model on a DataFrame, a path, or a list of paths.
+    """Fit a model on a DataFrame, an Arrow table, a path, or a list of these.
 
     params: parameters of the model (latent=8, ...) and fields of FitOptions (label, normal, drop,
     seed, ...), told apart by name; and how the text of a path is written, where that is not told
     from it: header=False, delimiter (a character, "tab" or "blank"), decimal ("." or ","),
     encoding, skip_rows, comment. Raises AetoolError.
     """
-    check_data("fit", data, several=True)
-    data = _described(data, params)
+    data = _data("fit", data, params, several=True)
     return _dressed(operations.fit(data, _fit_options("fit", plugin, **params)))
 
 

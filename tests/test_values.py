@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from aetool import operations
 from aetool.operations import FitOptions
 
 ROWS = 240
-FORMATS = ("csv", "tsv", "jsonl", "parquet", "frame")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow", "table", "frame")
 
 
 def frame():
@@ -35,17 +36,18 @@ def frame():
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """The table in each format; "frame" is the DataFrame itself."""
+    """The table in each format; "frame" is the DataFrame itself, "table" one of Arrow."""
     folder = tmp_path_factory.mktemp("values")
     table = frame()
-    paths = {name: folder / f"t.{name}" for name in FORMATS[:4]}
+    paths = {name: folder / f"t.{name}" for name in FORMATS[:5]}
     table.to_csv(paths["csv"], index=False)
     table.to_csv(paths["tsv"], index=False, sep="\t")
     table.to_json(
         paths["jsonl"], orient="records", lines=True, date_format="iso", double_precision=15
     )
     table.to_parquet(paths["parquet"])
-    return {**paths, "frame": table}
+    table.to_feather(paths["arrow"])
+    return {**paths, "table": pa.Table.from_pandas(table), "frame": table}
 
 
 @pytest.mark.parametrize("fitted", FORMATS)

@@ -6,9 +6,11 @@ What cannot be read, or would not be written the same again, is `UnsuitedError`,
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+import mmap
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from aetool import files
 from aetool.errors import DataError
@@ -23,10 +25,14 @@ MOST_CELLS = 1 << 22  # of a batch; a wide decimal takes four times as many
 MOST_BYTES = 1 << 26  # of a batch that can be cut
 PARQUET, ARROW = "parquet", "arrow"
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
+STREAM_MAGIC = b"\xff\xff\xff\xff"  # before the length of each message, that of the schema first
+HEAD = 6  # bytes that tell a file's kind
 # What Parquet says of a column beside its type, and Arrow does not write again.
 LOST = ("ENUM", "JSON", "BSON", "UUID", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY")
 CODECS = ("SNAPPY", "GZIP", "BROTLI", "ZSTD", "LZ4")
 Format = dict[str, Any]  # of a header
+WithMetadata: TypeAlias = "tuple[pa.RecordBatch, object]"
+InMemory: TypeAlias = "pd.DataFrame | pa.Table | pa.RecordBatch"
 # Ways to write Parquet's types, the usual one first: versions of its types, decimals as integers.
 WAYS: tuple[Format, ...] = (
     {},
@@ -55,10 +61,9 @@ class ArrowTable:
         self._batches: list[pa.RecordBatch] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The records in order; can be called again. No batch crosses the end of a group."""
-        for batch in self._whole_batches():
-            if batch.num_rows:
-                yield from _cut(batch)
+        """The records in order, in batches neither small nor large; can be called again."""
+        for batch in _put_together(self._whole_batches()):
+            yield from _cut(batch)
 
     def table(self) -> pa.Table:
         """All records."""
@@ -72,7 +77,14 @@ class ArrowTable:
         elif self.format["format"] == PARQUET:
             yield from _parquet_batches(self.path)
         else:
-            yield from _arrow_batches(self.path)
+            yield from arrow_batches(self.path, self.name)
+
+
+def kind_of(head: bytes) -> str:
+    """PARQUET, ARROW, or "" for any other file, by how it begins."""
+    if head.startswith(PARQUET_MAGIC):
+        return PARQUET
+    return ARROW if head.startswith((ARROW_MAGIC, STREAM_MAGIC)) else ""
 
 
 def open_table(path: Path, name: str) -> ArrowTable:
@@ -80,17 +92,17 @@ def open_table(path: Path, name: str) -> ArrowTable:
     import pyarrow as pa
 
     with path.open("rb") as file:
-        head = file.read(len(ARROW_MAGIC))
+        head = file.read(HEAD)
     try:
-        is_parquet = head.startswith(PARQUET_MAGIC)
+        is_parquet = kind_of(head) == PARQUET
         table = _open_parquet(path, name) if is_parquet else _open_arrow(path, name)
         table.path = path
         return _checked(table)
-    except (pa.ArrowException, OSError, NotImplementedError) as error:
-        raise UnsuitedError(f"it cannot be read ({_one_line(error)})") from None
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
+        raise UnsuitedError(f"it cannot be read ({one_line(error)})") from None
 
 
-def of_memory(data: pa.Table | pa.RecordBatch | pd.DataFrame, name: str) -> ArrowTable:
+def of_memory(data: InMemory, name: str) -> ArrowTable:
     """A table or DataFrame in memory; UnsuitedError for types kept as an Arrow file's bytes."""
     table = as_arrow(data)
     described: Format = {"format": PARQUET, "suffix": ".parquet", "compression": "zstd"}
@@ -104,14 +116,32 @@ def of_memory(data: pa.Table | pa.RecordBatch | pd.DataFrame, name: str) -> Arro
         return _checked(source)
 
 
-def as_arrow(data: pa.Table | pa.RecordBatch | pd.DataFrame) -> pa.Table:
+def is_frame(data: object) -> bool:
+    """Whether the data are a DataFrame of pandas, which is imported where there is one."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
+
+
+def as_table(data: object) -> pa.Table:
+    """What an object that offers Arrow's protocol hands over; DataError where it is no table."""
+    import pyarrow as pa
+
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    try:
+        return pa.table(data)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        raise DataError(f"{type(data).__name__}: is no table ({one_line(error)})") from None
+
+
+def as_arrow(data: InMemory) -> pa.Table:
     """The data as an Arrow table, a DataFrame's index included; DataError where that cannot be."""
     import pyarrow as pa
 
-    if isinstance(data, pa.RecordBatch):
-        return pa.Table.from_batches([data])
-    if isinstance(data, pa.Table):
-        return data
+    if not is_frame(data):
+        return as_table(data)
     names = [str(name) for name in data.columns]
     if len(set(names)) < len(names):
         return _of_places(data, names)
@@ -124,7 +154,7 @@ def as_arrow(data: pa.Table | pa.RecordBatch | pd.DataFrame) -> pa.Table:
     try:
         return pa.Table.from_pandas(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"DataFrame: a column cannot be read: {_one_line(error)}") from None
+        raise DataError(f"DataFrame: a column cannot be read: {one_line(error)}") from None
 
 
 def _mixes_text_and_bytes(column: pd.Series) -> bool:
@@ -189,7 +219,8 @@ def frame_of_records(records: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, on one line."""
     return " ".join(str(error).split())
 
 
@@ -197,13 +228,14 @@ def _checked(table: ArrowTable) -> ArrowTable:
     """The table, if a file without records has its schema again, metadata included."""
     import pyarrow as pa
 
+    names_of(table.schema)
     sink = io.BytesIO()
     try:
         write_table(sink, table.schema, [], table.format, whole=False)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
-        raise UnsuitedError(f"it cannot be written again ({_one_line(error)})") from None
+        raise UnsuitedError(f"it cannot be written again ({one_line(error)})") from None
     sink.seek(0)
-    again = _schema_of(sink, table.format["format"])
+    again = _schema_of(sink, table.format)
     if not again.equals(table.schema, check_metadata=True):
         for before, after in zip(table.schema, again, strict=True):
             if not before.equals(after, check_metadata=True):
@@ -212,13 +244,56 @@ def _checked(table: ArrowTable) -> ArrowTable:
     return table
 
 
-def _schema_of(file: BinaryIO, kind: str) -> pa.Schema:
+def names_of(schema: pa.Schema) -> list[str]:
+    """The names of the columns; UnsuitedError where one is no text."""
+    try:
+        return list(schema.names)
+    except UnicodeDecodeError as error:
+        raise UnsuitedError(f"a column's name is not UTF-8 ({error.reason})") from None
+
+
+def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if kind == PARQUET:
+    if format["format"] == PARQUET:
         return pq.ParquetFile(file).schema_arrow
-    return pa.ipc.open_file(file).schema
+    begin = pa.ipc.open_stream if format.get("stream") else pa.ipc.open_file
+    return begin(file).schema
+
+
+def _put_together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small batches as large ones: a stream may have one for each few records."""
+    parts: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        is_full = rows + batch.num_rows > ROWS or size + batch.nbytes > MOST_BYTES
+        if parts and (is_full or not _of_the_same_dictionaries(parts[0], batch)):
+            yield _one_batch(parts)
+            parts, rows, size = [], 0, 0
+        parts.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+    if parts:
+        yield _one_batch(parts)
+
+
+def _one_batch(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+
+def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> bool:
+    from pyarrow import types
+
+    return all(
+        column.dictionary.equals(others.dictionary)
+        for column, others in zip(batch.columns, other.columns, strict=True)
+        if types.is_dictionary(column.type)
+    )
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -308,32 +383,120 @@ def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _open_arrow(path: Path, name: str) -> ArrowTable:
-    import pyarrow as pa
-
-    with pa.memory_map(str(path)) as mapped:
-        file = pa.ipc.open_file(mapped)
-        if getattr(file, "metadata", None):
+    rows: list[int] = []
+    raw = 0
+    with _Mapped(path) as mapped:
+        if mapped.has_metadata:
             raise UnsuitedError("it has metadata beside its schema's")
-        rows, raw = [], 0
-        for number in range(file.num_record_batches):
-            batch, metadata = file.get_batch_with_custom_metadata(number)
+        for batch, metadata in mapped.batches():
             if metadata:
                 raise UnsuitedError("its batches have metadata of their own")
             rows.append(batch.num_rows)
-            raw += batch.nbytes
-        described = {"format": ARROW, "suffix": path.suffix, "groups": _counted(rows)}
+            raw += sum(part.nbytes for part in mapped.parts_of(batch))
+        if mapped.is_stream and not mapped.is_read_to_its_end:
+            raise UnsuitedError("there is more behind the end of its stream")
+        described: Format = {
+            "format": ARROW,
+            "suffix": Path(name).suffix,
+            "groups": _counted(rows),
+        }
+        if mapped.is_stream:
+            described["stream"] = True
         if path.stat().st_size < raw:
             described["compression"] = "lz4"
-        return ArrowTable(name, file.schema, described)
+        return ArrowTable(name, mapped.schema, described)
 
 
-def _arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
+def arrow_schema(path: Path) -> tuple[pa.Schema, Format]:
+    """The columns of an Arrow file or stream, and which of the two it is."""
+    with _Mapped(path) as mapped:
+        kind: Format = {"format": ARROW}
+        return mapped.schema, kind | ({"stream": True} if mapped.is_stream else {})
 
-    with pa.memory_map(str(path)) as mapped:
-        file = pa.ipc.open_file(mapped)
-        for number in range(file.num_record_batches):
-            yield file.get_batch(number)
+
+def arrow_batches(
+    path: Path, name: str, places: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The records of an Arrow file or stream, at most ROWS at a time; places: of these columns.
+
+    However large its batches are, little of an uncompressed file is in memory at any time.
+    DataError where more follows behind the end of a stream.
+    """
+    with _Mapped(path, places) as mapped:
+        for batch, _ in mapped.batches():
+            yield from mapped.parts_of(batch)
+        if mapped.is_stream and not mapped.is_read_to_its_end:
+            raise DataError(f"{name}: more follows behind the end of its stream; give one table")
+
+
+class _Mapped:
+    """An Arrow file or stream of which pages are read as they are needed."""
+
+    def __init__(self, path: Path, places: Sequence[int] | None = None) -> None:
+        import pyarrow as pa
+
+        with path.open("rb") as file:
+            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._input = pa.BufferReader(pa.py_buffer(self._bytes))
+        self.is_stream = self._bytes[: len(STREAM_MAGIC)] == STREAM_MAGIC
+        chosen = None if places is None else list(places)
+        options = pa.ipc.IpcReadOptions(included_fields=chosen)
+        read = pa.ipc.open_stream if self.is_stream else pa.ipc.open_file
+        self._reader: pa.RecordBatchReader = read(self._input, options=options)
+
+    def __enter__(self) -> _Mapped:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        # arrays may still look at the bytes, which go when the last of these goes
+        self.forget()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return self._reader.schema
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether the file says something beside its schema."""
+        return bool(getattr(self._reader, "metadata", None))
+
+    @property
+    def is_read_to_its_end(self) -> bool:
+        """Whether nothing is left of what a stream was read from."""
+        return bool(self._input.tell() == len(self._bytes))
+
+    def batches(self) -> Iterator[WithMetadata]:
+        """Each batch, and the metadata of its own."""
+        if not self.is_stream:
+            for number in range(self._reader.num_record_batches):
+                yield _valid(self._reader.get_batch_with_custom_metadata(number))
+            return
+        while True:
+            try:
+                found = self._reader.read_next_batch_with_custom_metadata()
+            except StopIteration:
+                return
+            yield _valid(found)
+
+    def parts_of(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """A batch in parts of at most ROWS records, what is damaged apart (ArrowInvalid)."""
+        for first in range(0, batch.num_rows, ROWS):
+            part = batch.slice(first, ROWS)
+            part.validate(full=True)
+            yield part
+            self.forget()
+
+    def forget(self) -> None:
+        """Gives the memory of pages back; whoever looks at one again has it read again."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._bytes.madvise(mmap.MADV_DONTNEED)
+
+
+def _valid(found: WithMetadata) -> WithMetadata:
+    # Arrow takes what a file says of its own sizes for granted, and would read beyond them
+    found[0].validate()
+    return found
 
 
 def _counted(sizes: list[int]) -> list[list[int]]:
@@ -376,17 +539,21 @@ def _groups(
     """Batches put together to groups of so many rows; as they are without any."""
     import pyarrow as pa
 
-    left = iter(batches)
     if counted is None:
-        for batch in left:
+        for batch in batches:
             yield pa.Table.from_batches([batch])
         return
+    following = iter(batches)
+    batch = next(following, None)
     for times, rows in counted:
         for _ in range(times):
             parts, missing = [], rows
-            while missing > 0 and (batch := next(left, None)) is not None:
-                parts.append(batch)
-                missing -= batch.num_rows
+            while missing > 0 and batch is not None:
+                parts.append(batch.slice(0, missing))
+                missing -= parts[-1].num_rows
+                batch = batch.slice(parts[-1].num_rows)
+                if not batch.num_rows:
+                    batch = next(following, None)
             yield pa.Table.from_batches(parts, schema)
 
 
@@ -411,7 +578,8 @@ def _write_arrow(
     import pyarrow as pa
 
     options = pa.ipc.IpcWriteOptions(compression=format.get("compression"))
-    with pa.ipc.new_file(file, schema, options=options) as writer:
+    begin = pa.ipc.new_stream if format.get("stream") else pa.ipc.new_file
+    with begin(file, schema, options=options) as writer:
         for group in groups:
             for batch in group.combine_chunks().to_batches():
                 writer.write_batch(batch)

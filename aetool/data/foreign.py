@@ -43,8 +43,8 @@ KINDS = (
         FRAME.removeprefix("or ").replace("{reader}", "read_hdf"),
     ),
     Foreign(
-        (b"ARROW1", b"FEA1"),
-        "an Arrow or Feather file",
+        (b"FEA1",),
+        "a file of Feather's first version",
         FRAME.removeprefix("or ").replace("{reader}", "read_feather"),
     ),
     Foreign(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -19,12 +20,11 @@ from aetool import files, plugins
 from aetool.csv import encodings
 from aetool.csv.dialect import Dialect, Reading
 from aetool.csv.sniffing import NOTHING, sniff
-from aetool.data import foreign, images, notices, text
+from aetool.data import arrow_files, arrow_values, foreign, images, notices, text
 from aetool.data.table import Cells, Table, Values, concat
 from aetool.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 ROWS = 65536  # records a batch
@@ -259,131 +259,118 @@ def _whole_characters(record: dict[str, Any]) -> dict[str, Any]:
 
 
 class ArrowSource(TableSource):
-    """Parquet, or a DataFrame laid as an Arrow table."""
+    """A table in Arrow's types: Parquet, an Arrow file or stream, a DataFrame or an Arrow table.
 
-    def __init__(self, name: str, data: Path | pd.DataFrame) -> None:
+    in_memory: the data, where there is no file behind them.
+    """
+
+    def __init__(self, name: str, data: Path | arrow_files.InMemory) -> None:
+        super().__init__(name, {"format": arrow_files.PARQUET, "suffix": ".parquet"})
+        self.path: Path | None = None
+        self.in_memory: arrow_files.InMemory | None = None
+        self._table: pa.Table | None = None
+        if isinstance(data, Path):
+            self.path = data
+            self._schema, wide = self._open(data)
+        else:
+            self.in_memory = data
+            self._table = self._taken_over(data)
+            self._schema = self._table.schema
+            table = self._table
+            wide = arrow_values.wide_integers(
+                table.schema, lambda places: table.select(list(places)).to_batches()
+            )
+        names = text.header_names(self._given_names(), lambda line: _say(name, line))
+        kinds = self._schema.types
+        self.dtypes = {n: str(kind) for n, kind in zip(names, kinds, strict=True)}
+        self._names = names
+        self._is_wide = [place in wide for place in range(len(names))]
+
+    def _open(self, path: Path) -> tuple[pa.Schema, set[int]]:
+        """The schema of a file, and the places of its integers that float64 has not."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        super().__init__(name, {"format": "parquet", "suffix": ".parquet"})
-        self._path: Path | None = None
-        self._table: Any = None
-        self.frame = None if isinstance(data, Path) else data
-        if isinstance(data, Path):
-            self._path = data
-            try:
-                with pq.ParquetFile(data) as file:
-                    fields = list(file.schema_arrow)
-                    self._wide = _wide_integers(file)
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{name}: not a Parquet file that can be read: {error}") from None
-        else:
-            frame = data.copy(deep=False)
-            frame.columns = [str(c) for c in data.columns]
-            try:
-                self._table = pa.Table.from_pandas(frame, preserve_index=False)
-            except (pa.ArrowException, TypeError, ValueError) as error:
-                raise DataError(f"{name}: a column cannot be read: {error}") from None
-            fields = list(self._table.schema)
-            self.format["pandas"] = {str(c): str(d) for c, d in data.dtypes.items()}
-            self._wide = set()
-        names = text.header_names([f.name for f in fields], lambda line: _say(name, line))
-        self.dtypes = {n: str(f.type) for n, f in zip(names, fields, strict=True)}
-        self._names = names
+        with path.open("rb") as file:
+            is_parquet = arrow_files.kind_of(file.read(arrow_files.HEAD)) == arrow_files.PARQUET
+        try:
+            if is_parquet:
+                with pq.ParquetFile(path) as parquet:
+                    return parquet.schema_arrow, arrow_values.wide_integers_of_parquet(parquet)
+            schema, facts = arrow_files.arrow_schema(path)
+            self.format = {"suffix": _suffix(Path(self.name)), **facts}
+            read = functools.partial(arrow_files.arrow_batches, path, self.name)
+            return schema, arrow_values.wide_integers(schema, read)
+        except (pa.ArrowException, OSError) as error:
+            kind = "a Parquet" if is_parquet else "an Arrow"
+            said = arrow_files.one_line(error)
+            raise DataError(f"{self.name}: not {kind} file that can be read: {said}") from None
 
-    @property
-    def in_memory(self) -> bool:
-        """Whether the table is a DataFrame, with no file behind it."""
-        return self._path is None
+    def _given_names(self) -> list[str]:
+        try:
+            return arrow_files.names_of(self._schema)
+        except arrow_files.UnsuitedError as error:
+            raise DataError(f"{self.name}: {error}") from None
+
+    def _taken_over(self, data: arrow_files.InMemory) -> pa.Table:
+        import pyarrow as pa
+
+        if not arrow_files.is_frame(data):
+            return arrow_files.as_table(data)
+        assert not isinstance(data, pa.Table | pa.RecordBatch)
+        frame = data.copy(deep=False)
+        frame.columns = [str(c) for c in data.columns]
+        self.format["pandas"] = {str(c): str(d) for c, d in data.dtypes.items()}
+        try:
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise DataError(f"{self.name}: a column cannot be read: {error}") from None
 
     def batches(self) -> Iterator[Table]:
-        row = 0
-        for batch in self._batches():
-            values, typed = [], set()
-            for name, column in zip(self._names, batch.columns, strict=True):
-                value, is_text = _from_arrow(column, name in self._wide)
-                values.append(value)
-                if is_text:
-                    typed.add(name)
-            yield Table(self._names, tuple(values), row, frozenset(typed))
-            row += batch.num_rows
-
-    def _batches(self) -> Iterator[Any]:
         import pyarrow as pa
+
+        row = 0
+        parts: list[Table] = []
+        try:
+            for batch in self._record_batches():
+                parts.append(self._as_table(batch, row))
+                row += batch.num_rows
+                # batches as small as a record are put together
+                if row - parts[0].first_row >= ROWS:
+                    yield concat(parts)
+                    parts = []
+        except (pa.ArrowException, OSError) as error:
+            said = arrow_files.one_line(error)
+            raise DataError(f"{self.name}: damaged behind row {row}: {said}") from None
+        if not row:
+            columns = [pa.nulls(0, kind) for kind in self._schema.types]
+            parts = [self._as_table(pa.RecordBatch.from_arrays(columns, self._schema.names), 0)]
+        if parts:
+            yield concat(parts)
+
+    def _as_table(self, batch: pa.RecordBatch, row: int) -> Table:
+        values: list[Values] = []
+        texts: set[str] = set()
+        for name, array, is_wide in zip(self._names, batch.columns, self._is_wide, strict=True):
+            column, is_text = arrow_values.values_of(array, is_wide)
+            values.append(column)
+            if is_text:
+                texts.add(name)
+        return Table(self._names, tuple(values), row, frozenset(texts))
+
+    def _record_batches(self) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as pq
 
-        if self._path is None:
-            yield from self._table.combine_chunks().to_batches() or [
-                pa.RecordBatch.from_pylist([], schema=self._table.schema)
-            ]
+        if self._table is not None:
+            yield from self._table.to_batches(max_chunksize=ROWS)
             return
-        # read ahead, pyarrow keeps every byte that it has read
-        with pq.ParquetFile(self._path, pre_buffer=False) as file:
-            try:
-                if not file.metadata.num_rows:
-                    yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
+        assert self.path is not None
+        if self.format["format"] == arrow_files.ARROW:
+            yield from arrow_files.arrow_batches(self.path, self.name)
+        else:
+            # read ahead, pyarrow keeps every byte that it has read
+            with pq.ParquetFile(self.path, pre_buffer=False) as file:
                 yield from file.iter_batches(ROWS)
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{self.name}: damaged Parquet: {error}") from None
-
-
-def _wide_integers(file: Any) -> set[str]:
-    """Integer columns with values float64 cannot hold exactly, wherever in the file they are."""
-    from pyarrow import types
-
-    wide, unknown = set(), set()
-    fields = list(file.schema_arrow)
-    for g in range(file.metadata.num_row_groups):
-        for j, field in enumerate(fields[: file.metadata.num_columns]):
-            if not types.is_integer(field.type) or field.type.bit_width < 64:
-                continue
-            stats = file.metadata.row_group(g).column(j).statistics
-            if stats is None or not stats.has_min_max:
-                unknown.add(field.name)
-            elif _is_wide(stats.min) or _is_wide(stats.max):
-                wide.add(field.name)
-    # without statistics the values themselves must be looked at
-    for name in unknown - wide:
-        for batch in file.iter_batches(ROWS, columns=[name]):
-            if any(_is_wide(end) for end in _ends(batch.column(0))):
-                wide.add(name)
-                break
-    return wide
-
-
-def _is_wide(value: object) -> bool:
-    return isinstance(value, int) and abs(value) > 2**53
-
-
-def _ends(column: pa.Array) -> list[object]:
-    """The smallest and the largest of an Arrow array."""
-    import pyarrow.compute as pc
-
-    ends: dict[str, object] = pc.min_max(column).as_py()
-    return list(ends.values())
-
-
-def _from_arrow(column: Any, wide: bool) -> tuple[Values, bool]:
-    """An Arrow array as a column, and whether it is known to be text."""
-    import pyarrow as pa
-
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = kind.value_type
-    if pa.types.is_integer(kind) and (wide or any(_is_wide(end) for end in _ends(column))):
-        return Cells.of([None if v is None else str(v) for v in column.to_pylist()]), True
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind):
-        floats = column.cast(pa.float64(), safe=False)
-        return np.asarray(floats.to_numpy(zero_copy_only=False), dtype=np.float64), False
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        naive = column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False)
-        moments = naive.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
-        return moments.astype("datetime64[us]"), False
-    if pa.types.is_boolean(kind):
-        return Cells.of([None if v is None else str(v).lower() for v in column.to_pylist()]), True
-    number = pa.types.is_decimal(kind)
-    return Cells.of([None if v is None else str(v) for v in column.to_pylist()]), not number
 
 
 class ArraySource(TableSource):
@@ -463,19 +450,21 @@ def _say(name: str, line: str) -> None:
     notices.say(f"{name}: {line}")
 
 
-def open_source(data: str | os.PathLike[str] | pd.DataFrame, known: Reading = NOTHING) -> Source:
-    """The source behind a path, `-` (standard input) or a DataFrame.
+def open_source(
+    data: str | os.PathLike[str] | arrow_files.InMemory, known: Reading = NOTHING
+) -> Source:
+    """The source behind a path, `-` (standard input), a DataFrame or an Arrow table.
 
     known: what a model knows of how the text that it was fitted on is written.
     """
     if not isinstance(data, str | os.PathLike):
-        return ArrowSource("DataFrame", data)
+        return ArrowSource(type(data).__name__, data)
     if not os.path.lexists(data):
         files.repair(Path(data))  # a folder that a killed process was about to replace
     place = files.place_of(data)
     said = data.reading if isinstance(data, TextPath) else NOTHING
     source = _open(place.path, place.name, said, known)
-    source.place = place
+    source.place = source.place or place
     return source
 
 
@@ -487,8 +476,11 @@ def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHI
     suffix = _suffix(Path(name))
     if head[:4] == b"\x89AEZ" or suffix == ".aem":
         raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
-    if head[:4] == b"PAR1":
-        return ArrowSource(name, path)
+    if arrow_files.kind_of(head):
+        place = unpacked(path, name)
+        table = ArrowSource(name, place.path)
+        table.place = place
+        return table
     if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04":
         return _open_arrays(path, name, head)
     if head[:4] in images.IDX:
@@ -541,6 +533,15 @@ def open_stream(path: Path) -> BinaryIO:
 
         return cast(BinaryIO, _Checked(pa.input_stream(str(path), compression="zstd"), path))
     return path.open("rb")
+
+
+def unpacked(path: Path, name: str) -> files.Place:
+    """Where the bytes of a file can be read at any place: of a compressed one a copy."""
+    with path.open("rb") as file, open_stream(path) as inside:
+        if file.read(len(_XZ)) == inside.read(len(_XZ)):
+            return files.Place(path, name)
+    with open_stream(path) as stream:
+        return files.copied(stream, name)
 
 
 class _Checked(io.RawIOBase):

@@ -43,6 +43,8 @@ def write_table(
         _write_jsonl(file, batches, dtypes, written)
     elif kind == "parquet":
         _write_parquet(file, batches, dtypes)
+    elif kind == "arrow":
+        _write_arrow(file, batches, dtypes, bool(format.get("stream")))
     elif kind in ("npy", "npz"):
         _write_arrays(file, batches, format, dtypes)
     else:
@@ -181,6 +183,23 @@ def _write_parquet(file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[s
             writer.write_table(table)
     finally:
         if writer:  # also where a batch could not be had: the file is closed after this
+            writer.close()
+
+
+def _write_arrow(
+    file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[str, str], as_stream: bool
+) -> None:
+    import pyarrow as pa
+
+    begin = pa.ipc.new_stream if as_stream else pa.ipc.new_file
+    writer = None
+    try:
+        for batch in batches:
+            table = arrow_table(batch, dtypes)
+            writer = writer or begin(file, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer:
             writer.close()
 
 

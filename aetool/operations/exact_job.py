@@ -214,7 +214,7 @@ def _kept_bytes(source: Opened) -> KeptBytes | None:
 
 def file_of(source: Opened) -> Path | None:
     """The file behind a source; None for a folder, a DataFrame, or what a plugin reads."""
-    path = getattr(source, "path", None) or getattr(source, "_path", None)
+    path = getattr(source, "path", None)
     path = Path(path) if path is not None else Path(source.name)
     return path if path.is_file() else None
 
@@ -269,7 +269,7 @@ def _job_of(
         return _typed(source, options, bounds)
     if bounded:
         why = f" ({source.reason})" if isinstance(source, FileBytes) else ""
-        raise ParamError(f"{source.name}: --max-error is for CSV, Parquet and arrays{why}")
+        raise ParamError(f"{source.name}: --max-error is for CSV, Parquet, Arrow and arrays{why}")
     if isinstance(source, FileBytes):
         content = KeptBytes(_format(source), source.stream, options.effort)
         return ExactJob(content, kept=source.reason)

@@ -9,18 +9,13 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from aetool import files
 from aetool.data import array_files, arrow_files, images, sources
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
 
 OWN = (b"\x89AEZ", b"PK\x03\x04")
 
@@ -61,9 +56,7 @@ class FileBytes:
 Opened = sources.Source | ArrowTable | ArrayFile | FileBytes
 
 
-def opened(
-    data: str | os.PathLike[str] | pd.DataFrame | pa.Table, keep_files: bool = False
-) -> Opened:
+def opened(data: str | os.PathLike[str] | arrow_files.InMemory, keep_files: bool = False) -> Opened:
     """What data is to an archive. keep_files: its bytes, whatever it is.
 
     DataError where there is nothing, or nothing that may be kept: aetool's own files.
@@ -107,11 +100,11 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
     """
     with sources.open_stream(path) as stream:
         head = stream.read(8)
-    is_table = head.startswith((arrow_files.PARQUET_MAGIC, arrow_files.ARROW_MAGIC))
+    is_table = bool(arrow_files.kind_of(head))
     is_array = head.startswith((array_files.MAGIC, array_files.ZIP_MAGIC))
     if not is_table and not is_array:
         return None
-    place = _unpacked(path, name)
+    place = sources.unpacked(path, name)
     if is_table:
         table = arrow_files.open_table(place.path, name)
         table.place = place
@@ -123,18 +116,9 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
     return arrays
 
 
-def _unpacked(path: Path, name: str) -> files.Place:
-    """Where the bytes of a file can be read at any place: of a compressed one a copy."""
-    with path.open("rb") as file, sources.open_stream(path) as inside:
-        if file.read(8) == inside.read(8):
-            return files.Place(path, name)
-    with sources.open_stream(path) as stream:
-        return files.copied(stream, name)
-
-
-def in_memory(data: pd.DataFrame | pa.Table) -> ArrowTable | FileBytes:
+def in_memory(data: arrow_files.InMemory) -> ArrowTable | FileBytes:
     """A table in memory in its own types, or as the bytes of an Arrow file."""
-    name = "DataFrame"
+    name = type(data).__name__
     # every type that Arrow has can be in an Arrow file
     try:
         return arrow_files.of_memory(data, name)
@@ -145,8 +129,8 @@ def in_memory(data: pd.DataFrame | pa.Table) -> ArrowTable | FileBytes:
 
 def of_source(source: Opened) -> Opened:
     """A source of detection's as an archive takes it."""
-    if isinstance(source, sources.ArrowSource) and source.frame is not None:
-        return in_memory(source.frame)
+    if isinstance(source, sources.ArrowSource) and source.in_memory is not None:
+        return in_memory(source.in_memory)
     if isinstance(source, sources.UnreadSource):
         return FileBytes(source.name, source.path, b"", str(source.reason))
     has_types = isinstance(source, sources.ArrowSource | sources.ArraySource | images.ArraySource)
