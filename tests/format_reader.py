@@ -318,8 +318,6 @@ def shape(meta):
         return raw, valued + len(meta["s"]) + raw, valued, 0
     if k in ("int", "real"):
         return 0, 1 + ("z" in meta) + ("n" in meta) + raw, 1, raw
-    if k in ("float", "moment"):
-        return 0, 1 + ("z" in meta) + raw, 1, raw
     return int(k != "whole"), 1, int(k in ("level", "whole")), 0
 
 
@@ -373,22 +371,6 @@ def text_cells(meta, kinds, values, _, held):
         else:
             kind -= valued
             out.append(special[kind] if kind < len(special) else next(raws))
-    return out
-
-
-def floats(meta, kinds, values, raws, _):
-    size = meta.get("b")
-    if size:
-        bits = np.where(values < 0, values ^ ((1 << size - 1) - 1), values)
-        x = bits.astype(f"<i{size // 8}").view(f"<f{size // 8}").astype(np.float64)
-    elif "g" in meta:
-        x = values * float.fromhex(meta["g"])
-    else:
-        x = values * meta.get("q", 1) / float(10 ** meta["d"])
-    out = np.full(len(kinds), np.nan)
-    out[kinds == 0] = x
-    if "r" in meta:
-        out[kinds == kinds.max()] = raws.view(np.float64)
     return out
 
 
@@ -513,10 +495,16 @@ def lines_of(about, columns):
     return b"".join(out)
 
 
-def typed(column):
-    if column[0]["k"] == "float":
-        return floats(*column)
-    return [None if cell == b"\xff" else cell.decode() for cell in text_cells(*column)]
+def exact(column):
+    """A column that is stored beside a model's code; NaN or None where it is missing."""
+    kind = column[0]["k"]
+    if kind == "real":
+        return real(column, 64)[0].tolist()
+    if kind == "int":
+        return whole(column, -FULL // 2, FULL // 2 - 1)
+    return [
+        None if cell is None else cell.decode() for cell in gaps_of(column, text_cells(*column))
+    ]
 
 
 def shared_of(model):
@@ -569,8 +557,6 @@ def restore(data, model=None):
         elif name in ("arrow", "arrays", "lines"):
             out += own_types(header, sections, about, found, rows, first, frame)
             first += rows
-        elif name == "typed":
-            gain(frame, dict(zip(header["names"], map(typed, found), strict=True)))
         else:
             gain(frame, lossy(header, found, rows, sections.get("model", model)))
         digest.update(about["digest"])
@@ -622,11 +608,11 @@ def lossy(header, found, rows, model):
     x = session.run(["x_hat"], {session.get_inputs()[0].name: z.astype(np.float32)})[0]
     gaps = np.frombuffer(blob(found[len(q["kept"])][4]), np.uint8)
     gaps = np.unpackbits(gaps, count=x.size).reshape(x.shape) if len(gaps) else x * 0
-    out, exact = {}, iter(found[len(q["kept"]) + 1 :])
+    out, beside = {}, iter(found[len(q["kept"]) + 1 :])
     for entry in header["columns"]:
         name = entry["name"]
         if entry["stored"] != "model":
-            out[name] = typed(next(exact))
+            out[name] = exact(next(beside))
             continue
         i = [column["name"] for column in modelled].index(name)
         values = x[:, i]

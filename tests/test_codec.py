@@ -15,7 +15,6 @@ from PIL import Image
 from aetool import bundle as bundles
 from aetool import kernel, operations
 from aetool.codec import (
-    arrays,
     bits,
     blobs,
     blocks,
@@ -29,6 +28,7 @@ from aetool.codec import (
 from aetool.codec.archive import Archive
 from aetool.codec.integers import Known, Stream
 from aetool.codec.lossy import Quantiser
+from aetool.codec.natives import numbers
 from aetool.codec.planning import Planner
 from aetool.codec.plans import OtherSymbol, OtherValue, OwnSymbol, Plan, Transform, Unchanged
 from aetool.csv.fields import Rule, fields
@@ -236,9 +236,9 @@ def test_any_column_of_text_comes_back(values):
 )  # fmt: skip
 def test_any_floats_come_back_bit_for_bit_or_within_the_bound(values, bound):
     x = np.array(values, np.float64)
-    made = arrays.encode_array(x, None if bound is None else Fraction(bound))
+    made = numbers.encode_floats(x, None, None if bound is None else Fraction(bound))
     content, payload, _ = blocks.encode([made], len(x), {}, planning.DEFAULT)
-    y = arrays.decode_array(blocks.decode(payload, len(x), content).columns[0])
+    y, _ = numbers.decode_floats(blocks.decode(payload, len(x), content).columns[0], 64)
     if not bound:
         assert x.tobytes() == y.tobytes()
     for a, b in zip(x.tolist(), y.tolist(), strict=True):

@@ -17,7 +17,6 @@ from aetool.model import Int
 MOST_DECIMALS = 15  # of a float
 DECIMALS = {
     "number": spans.DIGITS,
-    "float": MOST_DECIMALS,
     "real": MOST_DECIMALS,
 }
 
@@ -82,9 +81,6 @@ def shape_of(meta: dict[str, Any]) -> Kind:
             raise ArchiveError("damaged: a column's dates are out of range")
         raw = bool(meta.get("r"))
         return Kind(int(raw), valued + len(meta["s"]) + raw, valued)
-    if kind in ("float", "moment"):
-        raw = bool(meta.get("r"))
-        return Kind(0, 1 + bool(meta.get("z")) + raw, 1, raw)
     if kind in ("int", "real"):
         return _native_shape(meta)
     raise ArchiveError("damaged: a column is stored in an unknown way")

@@ -26,7 +26,6 @@ from aetool.codec.contents.labels import labels_of
 from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.pixels import PixelArray
 from aetool.codec.contents.text import TextOrigin, TextTable
-from aetool.codec.contents.typed import TypedTable
 from aetool.codec.natives import batches
 from aetool.codec.natives.arrow import Ends
 from aetool.codec.records import Encoded, Layout
@@ -265,15 +264,13 @@ def _job_of(
         path = source.path
         lines = JsonLines(_format(source), lambda: sources.open_stream(path), options.effort)
         return ExactJob(lines)
-    if not isinstance(source, FileBytes) and can_be_bounded(source):
-        return _typed(source, options, bounds)
     if bounded:
         why = f" ({source.reason})" if isinstance(source, FileBytes) else ""
         raise ParamError(f"{source.name}: --max-error is for CSV, Parquet, Arrow and arrays{why}")
-    if isinstance(source, FileBytes):
-        content = KeptBytes(_format(source), source.stream, options.effort)
-        return ExactJob(content, kept=source.reason)
-    return _typed(source, options, bounds)
+    if not isinstance(source, FileBytes):
+        raise DataError(f"{source.name}: is nothing that an archive can hold; write it to a file")
+    content = KeptBytes(_format(source), source.stream, options.effort)
+    return ExactJob(content, kept=source.reason)
 
 
 def can_be_bounded(source: Opened) -> bool:
@@ -437,28 +434,6 @@ def pixels_of(source: ArrayFile) -> images.ArraySource | None:
         return images.ArraySource(source.array(0), source.name, suffix, member.name)
     except DataError:  # too large, or of another number of channels
         return None
-
-
-def _typed(
-    source: sources.TableSource, options: CompressOptions, bounds: Bounds | None
-) -> ExactJob:
-    names = list(source.head(0).names)
-    if options.max_error and bounds is None:
-        seen: dict[str, tuple[Fraction, Fraction]] = {}
-        for batch in source.batches():
-            for name, values in zip(batch.names, batch.values, strict=True):
-                x = values if isinstance(values, np.ndarray) and values.dtype.kind == "f" else None
-                finite = x[np.isfinite(x)] if x is not None else np.zeros(0)
-                if len(finite):
-                    low, high = Fraction(float(finite.min())), Fraction(float(finite.max()))
-                    held = seen.get(name, (low, high))
-                    seen[name] = min(low, held[0]), max(high, held[1])
-        ends = [seen.get(name) for name in names]
-        allowed = texts.allowed_by_place(options.max_error, names, ends)
-        bounds = {n: b for n, b in zip(names, allowed, strict=True) if b is not None}
-    mode = BOUNDED if options.max_error or bounds else LOSSLESS
-    content = TypedTable.of_source(source, _format(source), mode, options.effort, bounds or {})
-    return ExactJob(content)
 
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:

@@ -133,6 +133,10 @@ def of_source(source: Opened) -> Opened:
         return in_memory(source.in_memory)
     if isinstance(source, sources.UnreadSource):
         return FileBytes(source.name, source.path, b"", str(source.reason))
+    if isinstance(source, sources.FrameBatches) and source.place is not None:
+        # its tables are what a plugin made of the file: only the file itself is sure to be it
+        reason = "it is read by a plugin, which has no way back"
+        return FileBytes(source.place.name, source.place.path, b"", reason)
     has_types = isinstance(source, sources.ArrowSource | sources.ArraySource | images.ArraySource)
     if not has_types or source.place is None:
         return source

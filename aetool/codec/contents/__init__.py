@@ -11,7 +11,6 @@ from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.lossy import LossyPictures, LossyTable
 from aetool.codec.contents.pixels import PixelArray
 from aetool.codec.contents.text import TextTable
-from aetool.codec.contents.typed import TypedTable
 from aetool.errors import ArchiveError
 
 # a later version of a kind is another entry: older archives stay readable
@@ -21,7 +20,6 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         TextTable,
         ArrowContent,
         ArrayContent,
-        TypedTable,
         JsonLines,
         LossyTable,
         LossyPictures,

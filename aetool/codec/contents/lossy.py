@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from aetool.codec import arrays, blobs, blocks, decoding
+from aetool.codec import blobs, blocks, decoding
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
 from aetool.codec.contents.content import LOSSY, Content, Json, Piece, places_in
-from aetool.codec.contents.pixels import stacked, write_arrays
-from aetool.codec.contents.typed import (
+from aetool.codec.contents.exact import (
     at_least_one,
     bytes_of_columns,
     empty,
+    encoded,
     kind_of,
     restored,
-    typed_columns,
+    strings_of,
 )
+from aetool.codec.contents.pixels import stacked, write_arrays
 from aetool.codec.folders import Picture
 from aetool.codec.integers import Stream
 from aetool.codec.lossy import Code, Quantiser
@@ -175,7 +176,8 @@ class LossyTable(Lossy):
     def beside(self, item: CodedRecords) -> list[Coded]:
         gaps = Coded({"k": "bytes"}, [], [blobs.pack(decoding.gaps_of(item.inputs))])
         assert item.table is not None
-        return [gaps, *typed_columns(item.table.only(self.exact), {})]
+        exact = item.table.only(self.exact)
+        return [gaps, *(encoded(values) for values in exact.values)]
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
         names = [name for name, _ in self.columns]
@@ -271,7 +273,7 @@ class LossyPictures(Lossy):
         return [*super().labels, *(["names"] if self.named else [])]
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        return [arrays.encode_cells(Cells.of(list(item.names)))] if self.named else []
+        return [encoded(Cells.of(list(item.names)))] if self.named else []
 
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
@@ -290,7 +292,7 @@ class LossyPictures(Lossy):
         if self.named:
             for block, _ in archive.blocks(0, archive.rows):
                 self.codes_of(block)
-                out += [name or "" for name in arrays.decode_cells(block.columns[-1])]
+                out += [name or "" for name in strings_of(block.columns[-1])]
         return out
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:

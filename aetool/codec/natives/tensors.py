@@ -395,7 +395,7 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
         floats, _ = numbers.decode_floats(column, 8 * dtype.itemsize)
         return floats
     if dtype.kind in "Mm":
-        return _decode_moments(column, dtype)
+        return decode_moments(column, dtype)
     found = cells.decode_cells(column)
     if dtype.kind == "S":
         return _padded(found.bytes, found.lengths(), dtype)
@@ -403,7 +403,8 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
     return _padded(points, length, dtype)
 
 
-def _decode_moments(column: Decoded, dtype: DType) -> Array:
+def decode_moments(column: Decoded, dtype: DType) -> Array:
+    """Moments or durations of this dtype, (n,); gaps are NaT."""
     limits = np.iinfo(np.int64)
     ticks, gaps = numbers.decode_integers(column, int(limits.min), int(limits.max))
     ticks = ticks.copy()

@@ -1,0 +1,80 @@
+"""Columns that an archive of a model's code stores as they are: floats, moments, text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from aetool.codec import spans
+from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.natives import cells, numbers, tensors
+from aetool.data import writers
+from aetool.data.table import Cells, Values
+
+MICROSECONDS = "datetime64[us]"
+
+
+def at_least_one(
+    batches: Iterator[writers.Columns], nothing: writers.Columns
+) -> Iterator[writers.Columns]:
+    """The batches; one of no records, if there is none."""
+    yield next(batches, nothing)
+    yield from batches
+
+
+def bytes_of_columns(columns: writers.Columns) -> int:
+    """Bytes of restored columns, as they are in memory; of text, its letters."""
+    size = 0
+    for column in columns.values():
+        if isinstance(column, list):
+            size += sum(len(cell) for cell in column if cell is not None)
+        else:
+            size += column.nbytes
+    return size
+
+
+def empty(kind: str) -> writers.Restored:
+    """A column of no records."""
+    if kind == "cells":
+        return []
+    return np.zeros(0, MICROSECONDS if kind == "moments" else np.float64)
+
+
+def kind_of(values: Values) -> str:
+    """cells, floats or moments."""
+    if isinstance(values, Cells):
+        return "cells"
+    return "moments" if values.dtype.kind == "M" else "floats"
+
+
+def encoded(values: Values) -> Coded:
+    """A column, bit for bit; what is missing is a float's NaN, or a gap."""
+    if isinstance(values, Cells):
+        return cells.encode_cells(values.buffer, values.start, values.stop, values.null, utf8=True)
+    if values.dtype.kind == "M":
+        # a table's moments are in microseconds, whatever unit its source has
+        moments = values.astype(MICROSECONDS)
+        return numbers.encode_integers(moments.view(np.int64), np.isnat(moments))
+    return numbers.encode_floats(values.astype(np.float64))
+
+
+def restored(column: Decoded) -> writers.Restored:
+    """What encoded was given: floats with NaN for what is missing, moments, or strings."""
+    kind = column.meta["k"]
+    if kind == numbers.INTEGER:
+        return tensors.decode_moments(column, np.dtype(MICROSECONDS))
+    if kind == numbers.REAL:
+        # a gap would be NaN, and has been written as one
+        floats, _ = numbers.decode_floats(column, 64)
+        return floats
+    return strings_of(column)
+
+
+@sensible()
+def strings_of(column: Decoded) -> list[str | None]:
+    """The cells of a column of text; None where they are missing."""
+    text = cells.decode_cells(column)
+    gaps = text.gaps if text.gaps is not None else np.zeros(len(text.ends), np.bool_)
+    raw = spans.cells_of(text.bytes, text.ends - text.lengths(), text.ends)
+    return [None if gap else cell.decode() for cell, gap in zip(raw, gaps.tolist(), strict=True)]
