@@ -20,6 +20,7 @@ from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
 from aetool.data.scaling import image_spec
 from aetool.detection.calibration import Calibration
+from aetool.detection.quantiles import ScoreQuantiles
 from aetool.errors import AetoolError, BundleError
 from aetool.files import atomic, read_all
 from aetool.model import Spec
@@ -33,7 +34,7 @@ SAMPLING = "sampling.safetensors.xz"  # how codes and what they leave open are d
 READING = "reading"  # the fact that says how the text was read
 GRAPHS = ("encoder.onnx", "decoder.onnx", "prior.onnx", "score.onnx")
 # where a model comes from: the aetool that fitted it, the digest of the values it was fitted on,
-# and the hash of the model that it goes on from
+# and the hash of the model that it was made of, if it was made of one
 LINEAGE = ("aetool", "data", "parent")
 MEMBERS = (*GRAPHS, SAMPLING, CODEC)
 _MEMBER = "members/0/"
@@ -47,7 +48,7 @@ class Bundle:
     Exactly one of schema (tables) and shape (pictures: channels, height, width) is set. unit is
     the unit of the score; facts are the training's numbers, for `info`: never a time, so that the
     same data, options and seed give the same bytes. lineage: where it comes from, by the keys of
-    LINEAGE. by_member: calibrations of the models that are joined in it, by their names.
+    LINEAGE. by_member: the held-out scores of the models that are joined in it, by their names.
     """
 
     plugin: str
@@ -60,7 +61,7 @@ class Bundle:
     shape: tuple[int, int, int] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     lineage: dict[str, str] = field(default_factory=dict)
-    by_member: dict[str, Calibration] = field(default_factory=dict)
+    by_member: dict[str, ScoreQuantiles] = field(default_factory=dict)
     name: str = "model"
     _sessions: dict[tuple[str, str], runtime.Session] = field(default_factory=dict, repr=False)
 
@@ -127,7 +128,7 @@ class Bundle:
             "schema": self.schema.to_json() if self.schema else None,
             "shape": list(self.shape) if self.shape else None,
             "calibration": self.calibration.to_json(),
-            "by_member": {name: held.to_json() for name, held in self.by_member.items()},
+            "by_member": {name: scores.to_json() for name, scores in self.by_member.items()},
             "facts": self.facts,
             "lineage": self.lineage,
             "members": {
@@ -230,8 +231,8 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
         facts=dict(manifest["facts"]),
         lineage=_lineage(manifest["lineage"]),
         by_member={
-            str(member): Calibration.from_json(held)
-            for member, held in manifest["by_member"].items()
+            str(member): ScoreQuantiles.from_json(scores)
+            for member, scores in manifest["by_member"].items()
         },
         name=name,
     )

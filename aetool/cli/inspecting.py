@@ -73,6 +73,8 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

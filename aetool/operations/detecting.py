@@ -195,14 +195,18 @@ def calibrate(model: Bundle, data: Any, device: str = "auto", kept: int = EXACT)
 def calibrated(
     model: Bundle, data: Any = None, fpr: float | None = None, device: str = "auto"
 ) -> Bundle:
-    """The model with a calibration by other records, if given, and with this default threshold."""
+    """The model with a calibration by other records, if given, and with this default threshold.
+
+    Its lineage names the model that it was made of.
+    """
     check_part("fpr", fpr)
     found, facts = model.calibration, model.facts
     if data is not None:
         found = calibrate(model, data, device, KEPT)
         facts = {**facts, "calibrated_apart": True}
     found = dataclasses.replace(found, fpr=fpr)
-    return dataclasses.replace(model, calibration=found, facts=facts, _sessions={})
+    lineage = {**model.lineage, "parent": model.sha256}
+    return dataclasses.replace(model, calibration=found, facts=facts, lineage=lineage, _sessions={})
 
 
 def check_part(name: str, value: float | None) -> None:

@@ -163,7 +163,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "sha256": model.sha256,
         "graph_bytes": {n: len(d) for n, d in model.graphs.items()},
         **{f"fit_{k}": v for k, v in model.facts.items()},
-        "lineage": model.lineage,
+        "lineage": {name: model.lineage.get(name) for name in bundles.LINEAGE},
+        "scores_of_members": {name: own.facts() for name, own in model.by_member.items()},
         "columns": columns,
     }
 

@@ -15,6 +15,7 @@ from onnx import TensorProto
 from aetool import graphs, rarity
 from aetool.bundle import GRAPHS, SAMPLING, Bundle
 from aetool.detection.calibration import Calibration
+from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
 from aetool.model import Float
 from aetool.rarity import Rarity
@@ -37,7 +38,12 @@ class Fitted:
         """What its scores become when it joins others."""
         if self.in_bits:
             return Rarity.told(len(self.parts))
-        return Rarity.of(self.parts.sum(axis=1, dtype=np.float64))
+        return Rarity.of(self.scores)
+
+    @property
+    def scores(self) -> Float:
+        """(n,): those of the rows that it had not seen."""
+        return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
 
 
 def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
@@ -52,7 +58,8 @@ def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
     usual = [np.median(m.parts, axis=0).astype(np.float64) for m in members]
     graphs = {n: d for n, d in first.graphs.items() if n in GRAPHS or n == SAMPLING}
     graphs["score.onnx"] = joined([m.bundle for m in members], usual, rarities)
-    facts = {**facts, "members": _names([m.bundle for m in members])}
+    names = _names([m.bundle for m in members])
+    facts = {**facts, "members": names}
     facts |= {k: v for k, v in first.facts.items() if k in ("code_levels", "explained", "code")}
     rows = min((m.rows for m in members), key=len)  # what every member has held out
     common = [m.parts[np.isin(m.rows, rows)].astype(np.float64) for m in members]
@@ -68,6 +75,10 @@ def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
             rarity.joined(common, usual, rarities), surprise, least=rarity.LEAST_TAIL
         ),
         facts=facts,
+        by_member={
+            own: ScoreQuantiles.of(member.scores)
+            for own, member in zip(names, members, strict=True)
+        },
         _sessions={},
     )
 

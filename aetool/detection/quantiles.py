@@ -1,0 +1,52 @@
+"""How the held-out scores of one model are distributed, in a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aetool.errors import BundleError
+from aetool.model import Float
+
+# of the scores, the part that is no higher; close together at the high end, where anomalies are
+PARTS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1)
+SHOWN = {"median": 0.5, "99 %": 0.99, "99.9 %": 0.999, "highest": 1}
+DIGITS = 7
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreQuantiles:
+    """Of how many rows there are held-out scores, and the scores, (16,), at each of PARTS."""
+
+    rows: int
+    scores: Float
+
+    @classmethod
+    def of(cls, held_out: Float) -> ScoreQuantiles:
+        """The quantiles of scores, (rows,), at least one."""
+        exact = np.quantile(held_out, PARTS)
+        rounded = [float(f"{score:.{DIGITS}g}") for score in exact.tolist()]
+        return cls(len(held_out), np.array(rounded))
+
+    def facts(self) -> dict[str, float]:
+        """What is shown of them to a person."""
+        by_part = dict(zip(PARTS, self.scores.tolist(), strict=True))
+        shown = {name: by_part[part] for name, part in SHOWN.items()}
+        return {"rows": self.rows, **shown}
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form, of which from_json makes the same."""
+        return {"rows": self.rows, "scores": self.scores.tolist()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ScoreQuantiles:
+        """What to_json wrote; BundleError for anything else."""
+        scores = np.array(stored["scores"], dtype=np.float64)
+        rows = int(stored["rows"])
+        is_sane = scores.shape == (len(PARTS),) and bool(np.isfinite(scores).all())
+        if not is_sane or rows < 1 or (np.diff(scores) < 0).any():
+            raise BundleError("damaged: the scores of a member are not in order")
+        return cls(rows, scores)
