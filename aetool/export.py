@@ -16,12 +16,12 @@ from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from aetool import graphs
-from aetool.closed_form import capped
 from aetool.columns.layout import prepare_table, restore_table
 from aetool.columns.schema import Schema
 from aetool.errors import PluginError
 from aetool.graphs import Graph
 from aetool.model import Spec
+from aetool.rarity import knee, write_cap
 
 OF_CODES = ("decode", "prior_logits")  # members that take codes; the others take rows
 MOST_ROWS = 1 << 20  # of a batch that a graph is traced for
@@ -132,7 +132,8 @@ def _score(net: Any, spec: Spec, schema: Schema | None, model: onnx.ModelProto) 
             extra = graphs.unexpected(g, schema, "x")
             nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
             parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
-        parts = capped(g, schema, g.op("Mul", parts, g.const(1 / math.log(2))))
+        bits = g.op("Mul", parts, g.const(1 / math.log(2)))
+        parts = write_cap(g, bits, knee(schema.rows if schema else 0))
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     _restore(g, spec, schema, "expected", found["expected"])
     if net.prior == "features":

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto
 
-from aetool.closed_form import open_graph
+from aetool.closed_form.writing import open_graph
 from aetool.columns.schema import Schema
 from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float, Int, Spec

@@ -21,6 +21,7 @@ from aetool.columns.layout import restore_table
 from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
+from aetool.errors import PluginError
 from aetool.model import Spec
 
 OPSET, IR_VERSION = 20, 9
@@ -143,6 +144,31 @@ class Graph:
                 self.nodes.append(fresh)
         return {o.name: here(o.name) for o in model.graph.output}
 
+    def shape_of(self, value: str) -> tuple[int | None, ...]:
+        """The shape of a value, by those of what it is computed from; None for a size that is
+        known only when the graph runs, as that of the batch. PluginError where they do not fit."""
+        declared = {known.name: known for known in self.inputs}
+        if value in declared:
+            return _sizes(declared[value])
+        outputs = [helper.make_empty_tensor_value_info(value)]
+        graph = helper.make_graph(self.nodes, "so far", self.inputs, outputs, self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+        try:
+            model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        except Exception as error:  # the library raises what it likes
+            raise PluginError(f"shapes do not fit together ({str(error)[:200]})") from None
+        return _sizes(model.graph.output[0])
+
+    def width_of(self, value: str) -> int:
+        """n of a value (batch, n); PluginError where it is none."""
+        sizes = self.shape_of(value)
+        if len(sizes) != 2 or sizes[1] is None:
+            told = ", ".join("unknown" if size is None else str(size) for size in sizes[1:])
+            raise PluginError(
+                f"it has the shape (batch, {told}); wanted is (batch, n), n known beforehand"
+            )
+        return sizes[1]
+
     def build(self, name: str) -> bytes:
         """The finished model, checked, as the bytes of one file."""
         graph = helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.constants)
@@ -154,6 +180,11 @@ class Graph:
         )
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))
+
+
+def _sizes(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+    sizes = value.type.tensor_type.shape.dim
+    return tuple(size.dim_value if size.HasField("dim_value") else None for size in sizes)
 
 
 def weights_of(data: bytes) -> dict[str, npt.NDArray[Any]]:
@@ -303,21 +334,6 @@ def mixture_nats(
     least = g.op("Min", *costs)
     total = g.op("Sum", *(g.op("Exp", g.op("Sub", least, c)) for c in costs))
     return g.op("Sub", least, g.op("Log", total))
-
-
-def scale_mixture_nats(
-    g: Graph, square: str, scales: npt.NDArray[Any], weights: npt.NDArray[Any]
-) -> str:
-    """How much less dense a zero-mean mixture of Gaussians is at values of these squares, (B, k),
-    than at 0; scales, weights: (components, k)."""
-    costs = [
-        g.op("Add", g.op("Mul", square, g.const(0.5 / s**2)), g.const(np.log(s / w)))
-        for s, w in zip(scales, weights, strict=True)
-    ]
-    least = g.op("Min", *costs)
-    total = g.op("Sum", *(g.op("Exp", g.op("Sub", least, c)) for c in costs))
-    at_zero = g.const(np.log((weights / scales).sum(axis=0)))
-    return g.op("Add", g.op("Sub", least, g.op("Log", total)), at_zero)
 
 
 def _log_tail(g: Graph, v: str) -> str:

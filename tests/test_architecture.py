@@ -13,7 +13,7 @@ from tests.conftest import built_ins, fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "arguments", "canonical", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "rarity", "closed_form", "folds", "gaussians", "hidden", "prototypes", "nn", "training", "export", "rehearsal", "operations", "api", "testing", "cli",
+    "graphs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "operations", "api", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "rehearsal", "testing"},
@@ -23,8 +23,6 @@ HEAVY = {
         "graphs",
         "folds",
         "closed_form",
-        "hidden",
-        "prototypes",
         "export",
         "rehearsal",
         "operations",

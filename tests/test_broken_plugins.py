@@ -128,16 +128,40 @@ SAID = {
         "generator=rng)"
     ),
     "nosolution": (
-        "nosolution: NoSolution.fit (AT) returned an int, which has no fair, report, drawn, "
-        "encode, decode, write; wanted is a Solution, such as Maps, Hidden or Prototypes"
+        "nosolution: NoSolution.fit (AT) returned an int; wanted is a Solution: derive what is "
+        "returned from aetool.closed_form.Solution"
     ),
     "changesbatches": (
         "changesbatches: ChangesBatches.fit (AT) changed the batches in place; work on a "
         "copy: x = batch.copy()"
     ),
     "constantform": (
-        "constantform: ConstantForm.fit (AT) returned a solution whose encode gives one code "
-        "for 24 different rows; a code must tell rows apart"
+        "constantform: Nought.encode (AT) returned one code for 24 different rows; a code must "
+        "tell rows apart: is it cut off, or multiplied by 0?"
+    ),
+    "arrayform": (
+        "arrayform: Array.decode (AT) returned a ndarray; wanted is a Value, as the builder makes "
+        "them of its argument"
+    ),
+    "narrowform": (
+        "narrowform: Narrow.parts (AT) returned shape (24, 2); wanted is (24, 6): (batch, "
+        "columns + 1)"
+    ),
+    "unfittingform": (
+        "unfittingform: UnfittingForm.Unfitting.decode (AT) raised ValueError: MatMul cannot take "
+        "(batch, 1) and (2, 12)"
+    ),
+    "mixingform": (
+        "mixingform: Mixing.parts (AT) gives another result for a row alone than beside other "
+        "rows; no statistic of the batch belongs in it"
+    ),
+    "codelessform": (
+        "codelessform: Codeless.expekted (AT) is called by nobody: expekted is no member of "
+        "Solution; did you mean expected?"
+    ),
+    "numberlessform": (
+        "numberlessform: NumberlessForm.fit (AT) returned a Numberless whose deviation is not "
+        "there; wanted is (3,), or parts of its own"
     ),
     "wrongfit": (
         "wrongfit: WrongFit.fit (AT) is declared fit(self, batches, epochs); it is called as "

@@ -5,11 +5,11 @@ import onnxruntime as ort
 import pytest
 
 from aetool import plugins
+from aetool.closed_form import moments, writing
 from aetool.columns import layout
 from aetool.columns.schema import infer
 from aetool.data import scaling
 from aetool.data.table import Cells, Table
-from aetool.gaussians import moments
 from aetool.model import make_params
 from aetool.testing import pictures
 from aetool_pca.net import PCA
@@ -89,7 +89,7 @@ def test_low_rank_prediction_is_that_of_ppca():
     x = flat[0].astype(float) - maps.mean
     expected = x - (x @ P) / np.diag(P)
     session = ort.InferenceSession(
-        maps.write(spec, None, "bits")["score.onnx"],
+        writing.write(maps, spec, None, "bits")["score.onnx"],
         providers=["CPUExecutionProvider"],
     )
     got = session.run(["expected"], {"pixels": pixels})[0].reshape(len(pixels), -1)
@@ -121,8 +121,8 @@ def test_outliers_do_not_move_the_fit():
 @pytest.mark.parametrize("error", ["mse", "mae"])
 def test_plain_error_is_that_of_the_reconstruction(related, error):
     schema, spec, features, X = related
-    maps = PCA(spec, params(latent=2)).fit([features])
-    graph = maps.write(spec, schema, error)["score.onnx"]
+    maps = PCA(spec, params(latent=2, error=error)).fit([features])
+    graph = writing.write(maps, spec, schema, error)["score.onnx"]
     parts = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(
         ["parts"], {"x": X}
     )[0]
@@ -134,7 +134,7 @@ def test_plain_error_is_that_of_the_reconstruction(related, error):
 def test_a_table_of_constants():
     schema, spec, features, X = numbers(np.ones((30, 2)))
     maps = PCA(spec, params()).fit([features])
-    graph = maps.write(spec, schema, "bits")["score.onnx"]
+    graph = writing.write(maps, spec, schema, "bits")["score.onnx"]
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
     usual = session.run(["parts"], {"x": X})[0].sum(axis=1)
     other = session.run(["parts"], {"x": X + 1})[0].sum(axis=1)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from aetool import training
+from aetool.closed_form import evaluated
 from aetool.columns import layout
 from aetool.columns.schema import infer
 from aetool.data import scaling
@@ -61,8 +62,8 @@ def test_parts_restore_records_that_are_sums_of_them(sums):
     _, spec, features = sums
     model = nmf.Factorisation(spec, make_params(STRANGERS["nmf"], {"latent": 2, "steps": 4000}))
     solved = model.fit([features[:150], features[150:]])
-    assert (solved.decoder >= 0).all()
-    off = solved.decode(solved.encode(features, None)) - features
+    assert (solved.basis >= 0).all()
+    off = evaluated(solved.expected, spec, features) - features
     assert np.sqrt((off**2).mean()) < 0.02, "of a standard deviation"
 
 
@@ -70,7 +71,8 @@ def test_no_expected_value_lies_below_the_users_zero(sums):
     _, spec, features = sums
     solved = nmf.Factorisation(spec, make_params(STRANGERS["nmf"], {"latent": 2})).fit([features])
     far = np.random.default_rng(2).normal(0, 9, (300, spec.features))
-    assert (solved.decode(solved.encode(far, None)) >= np.minimum(spec.zero, features.min(0))).all()
+    least = np.minimum(spec.zero, features.min(0))
+    assert (evaluated(solved.expected, spec, far) >= least - 1e-5).all()
 
 
 def test_the_discrepancy_is_the_estimate_of_the_paper():

@@ -28,10 +28,11 @@ REFERENCE = (  # file, what of it: all public functions, or these functions and 
     ("nn/autoencoder.py", ("AutoEncoder", "Stacked")),
     ("nn/likelihood.py", ("Likelihood",)),
     ("nn/backbones.py", ("backbone",)),
-    ("closed_form.py", ("Batches", "Solution", "ClosedForm", "Maps", "Joint", "deviations")),
-    ("hidden.py", ("Hidden",)),
-    ("prototypes.py", ("Prototypes",)),
-    ("gaussians.py", ()),
+    ("closed_form/solution.py", ("Batches", "Solution", "ClosedForm")),
+    ("closed_form/builder.py", ("Value", "Builder")),
+    ("closed_form/costs.py", ()),
+    ("closed_form/moments.py", ("Moments", "moments", "few_rows", "mostly_one")),
+    ("closed_form/writing.py", ("evaluated",)),
 )
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aetool import __version__, closed_form, gaussians, plugins, rehearsal, runtime
+from aetool import __version__, closed_form, plugins, rehearsal, runtime, trimming
 from aetool import folds as content
 from aetool.bundle import READING, SAMPLING, Bundle
+from aetool.closed_form import writing
 from aetool.columns import layout
 from aetool.columns.history import whole
 from aetool.columns.schema import Schema, drop, infer, understood, understood_briefly
@@ -206,7 +207,7 @@ def trimmed(prepared: Prepared) -> Prepared:
     """The same rows, the farthest out of which are not to be fitted."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]
-    keep = gaussians.nearest(chunks, prepared.spec, 1 - TRIMMED)
+    keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
     return dataclasses.replace(prepared, keep=keep)
 
 
@@ -411,9 +412,9 @@ def solve(
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[rows[i : i + CHUNK]] for i in range(0, len(rows), CHUNK)]
-    maps = net(prepared.spec, params).fit(chunks)
+    solution = net(prepared.spec, params).fit(chunks)
     error = getattr(params, "error", "bits")
-    return maps.write(prepared.spec, prepared.schema, error), maps
+    return writing.write(solution, prepared.spec, prepared.schema, error), solution
 
 
 def out_of_fold(
@@ -489,20 +490,20 @@ def _fit_closed(
     return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
 
 
-def _recipe(maps: closed_form.Solution, prepared: Prepared) -> bytes:
+def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
     """What samples of a closed form are drawn by."""
     from aetool.operations import recipes
 
+    spec = prepared.spec
     few = prepared.features[prepared.kept]
     few = few[:: -(-len(few) // recipes.FEW)]
     few = few.reshape(len(few), -1)
-    z = maps.encode(few, prepared.spec.owners() >= 0)
-    mixture = None
-    if isinstance(maps, closed_form.Maps) and maps.shared is not None:
-        numbers = prepared.spec.numeric
-        mixture = maps.scale[:, numbers], maps.weight[:, numbers]
-    likely = maps.decode(z)
-    return recipes.learn(maps.drawn, prepared.spec, few, z, likely, mixture, True)
+    if not solution.coded:
+        likely = closed_form.evaluated(solution.expected, spec, few)
+        return recipes.learn("features", spec, few, None, likely, solution.scatter, True)
+    z = closed_form.evaluated(solution.encode, spec, few)
+    likely = closed_form.evaluated(solution.decode, spec, z)
+    return recipes.learn(solution.drawn, spec, few, z, likely, solution.scatter, True)
 
 
 def _fit_network(
@@ -597,7 +598,7 @@ def _bundle(
         plugin=plugin,
         params={k: list(v) if isinstance(v, tuple) else v for k, v in vars(params).items()},
         unit={"mse": "squared deviations", "mae": "deviations"}.get(error, "bits"),
-        latent=latent if latent is not None else closed_form.latent_of(graphs),
+        latent=latent if latent is not None else writing.latent_of(graphs),
         graphs=graphs,
         calibration=calibration,
         schema=prepared.schema,

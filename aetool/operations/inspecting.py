@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from aetool.codec.shared import shared_of
 from aetool.columns.column import ODD
 from aetool.errors import BundleError, DataError
 from aetool.files import atomic, place_of
+from aetool.model import Float
 
 VERIFY_ROWS = 64
 TOLERANCE = 1e-4
@@ -172,10 +174,8 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
 def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]]:
     """For each code unit the features it moves most: what one unit adds to them, in standard
     deviations. BundleError for a model whose decoder is not linear, or of pictures."""
-    from aetool import closed_form
-
     model = bundles.load(path)
-    found = closed_form.loadings_of(model.graphs)
+    found = _linear_decoder(model.graphs)
     if found is None or model.schema is None:
         raise BundleError(
             f"{path}: --loadings needs a table's model whose decoder is linear: pca, or ae with "
@@ -192,6 +192,23 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]
         entry |= {names[i]: round(float(row[i]), 4) for i in largest if names[i] and row[i]}
         out.append(entry)
     return out
+
+
+def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
+    """(latent, features): what one unit of each code unit adds to the features, in standard
+    deviations; None for a decoder that is not one linear map."""
+    import onnx
+
+    if "decoder.onnx" not in graphs:
+        return None
+    graph = onnx.ModelProto.FromString(graphs["decoder.onnx"]).graph
+    maps = [n for n in graph.node if n.op_type in ("Gemm", "MatMul", "Conv", "ConvTranspose")]
+    if len(maps) != 1 or maps[0].op_type != "Gemm" or maps[0].input[0] != graph.input[0].name:
+        return None
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    weight = onnx.numpy_helper.to_array(stored[maps[0].input[1]]).astype(np.float64)
+    transposed = any(a.name == "transB" and a.i for a in maps[0].attribute)
+    return weight.T if transposed else weight
 
 
 def feature_names(model: Bundle) -> list[str]:

@@ -1,25 +1,28 @@
-"""The dry run of a closed form: fitted to a few rows, and its graphs run beside it."""
+"""The dry run of a closed form: fitted to a few rows, and what it writes run on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
+from onnx import TensorProto
 
-from aetool import runtime
-from aetool.closed_form import ClosedForm, Features, Solution
-from aetool.errors import AetoolError, BundleError, DataError
+from aetool.closed_form import Builder, ClosedForm, Features, Solution, Value, evaluated
+from aetool.closed_form.builder import Operand
+from aetool.errors import AetoolError, DataError
+from aetool.graphs import Graph
 from aetool.model import Float, Spec
 from aetool.rehearsal import examples
 from aetool.rehearsal.faults import Author, first_line, guarded, kind_of
 
 ROWS, BATCH = 24, 16  # that it is fitted to, in batches of so many
 SEED = 5
+
 CALLS = {"__init__": 2, "fit": 1}
-SOLUTION = ("fair", "report", "drawn", "encode", "decode", "write")
-DRAWN = ("codes", "normal", "features")
+# what a solution writes: how many arguments each member is called with
+WRITES = {"encode": 2, "decode": 2, "expected": 2, "parts": 2, "bits": 2, "surprise": 2}
+DRAWN = ("codes", "normal")
+FLAWS = "look for a division by 0, or the log of it"
 
 
 class _Twice:
@@ -33,7 +36,7 @@ class _Twice:
 
 
 def rehearse(author: Author, params: object, spec: Spec) -> None:
-    """PluginError unless the closed form can be fitted, and says what a Solution must say."""
+    """PluginError unless the closed form can be fitted, and what it finds can be written."""
     author.check_names()
     author.check_calls(CALLS)
     if not author.wrote("fit"):
@@ -53,80 +56,142 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
         raise
     if not np.array_equal(np.concatenate(batches.batches), rows):
         raise author.fault("fit", "changed the batches in place; work on a copy: x = batch.copy()")
-    missing = [name for name in SOLUTION if not hasattr(first, name)]
-    if missing:
+    if not isinstance(first, Solution):
         raise author.fault(
-            "fit", f"returned {kind_of(first)}, which has no {', '.join(missing)}; wanted is a "
-            "Solution, such as Maps, Hidden or Prototypes",
+            "fit", f"returned {kind_of(first)}; wanted is a Solution: derive what is returned from "
+            "aetool.closed_form.Solution",
         )  # fmt: skip
+    written = Author(author.model, type(first), Solution)
+    written.check_names()
+    written.check_calls(WRITES)
     if first.drawn not in DRAWN:
         raise author.fault("fit", f"returned drawn={first.drawn!r}; it must be one of {DRAWN}")
-    _check_code(author, spec, first, rows)
-    _check_graphs(author, params, spec, first, second)
-
-
-def _check_code(author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
-    scored = spec.owners() >= 0
-    code = guarded(author, "fit", lambda: solution.encode(rows.astype(np.float64), scored))
-    if np.ndim(code) != 2 or len(code) != ROWS:
-        raise author.fault(
-            "fit", f"returned a solution whose encode gives {_shape(code)}; wanted is "
-            f"(rows, code): ({ROWS}, ...)",
-        )  # fmt: skip
-    if code.shape[1]:
-        _check_finite(author, "encode", code)
-        if bool((code == code[:1]).all()):
-            raise author.fault(
-                "fit", f"returned a solution whose encode gives one code for {ROWS} different "
-                "rows; a code must tell rows apart",
-            )  # fmt: skip
-    likely = guarded(author, "fit", lambda: solution.decode(code))
-    if np.shape(likely) != (ROWS, spec.features):
-        raise author.fault(
-            "fit", f"returned a solution whose decode gives {_shape(likely)}; wanted is "
-            f"(rows, features): ({ROWS}, {spec.features})",
-        )  # fmt: skip
-    _check_finite(author, "decode", likely)
-
-
-def _check_finite(author: Author, member: str, values: Float) -> None:
-    if not np.isfinite(values).all():
-        raise author.fault(
-            "fit", f"returned a solution whose {member} gives values that are not finite (nan or "
-            "inf); look for a division by 0, or the log of it",
-        )  # fmt: skip
-
-
-def _check_graphs(
-    author: Author, params: object, spec: Spec, first: Solution, second: Solution
-) -> None:
-    """The graphs are written without a schema, which is to say for pictures, where that can be."""
-    error = getattr(params, "error", "bits")
-    if spec.shape is None:
-        return  # how tables are prepared is told by a schema: the fit itself finds the rest
-    graphs = guarded(author, "fit", lambda: first.write(spec, None, error))
-    if graphs != guarded(author, "fit", lambda: second.write(spec, None, error)):
+    if not (written.wrote("parts") or written.wrote("bits")):
+        _check_told(author, spec, first)
+    _Written(written, spec, first, rows).check()
+    if _bits(written, spec, first, rows) != _bits(written, spec, second, rows):
         raise author.fault(
             "fit", "returned two solutions for the same rows; draw from numpy.random.default_rng(0)"
         )
-    pixels = _pixels(spec)
-    for name, data in graphs.items():
-        if name == "decoder.onnx":
-            continue
-        try:
-            outputs = runtime.Session(data, name, "cpu", ROWS)(pixels)
-        except BundleError as reason:
+
+
+def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
+    """What the usual parts are computed from must be there."""
+    sizes = {"deviation": len(spec.numeric), "prior": spec.features}
+    for name, size in sizes.items():
+        told = np.asarray(getattr(solution, name, None))
+        if told.shape != (size,):
+            lacks = f"of shape {told.shape}" if hasattr(solution, name) else "not there"
             raise author.fault(
-                "fit", f"gives a graph that is refused: {first_line(reason)}"
-            ) from None
-        for output, values in outputs.items():
-            _check_finite(author, f"{name} ({output})", values)
+                "fit", f"returned a {type(solution).__name__} whose {name} is {lacks}; wanted is "
+                f"({size},), or parts of its own",
+            )  # fmt: skip
 
 
-def _pixels(spec: Spec) -> npt.NDArray[np.uint8]:
-    assert spec.shape is not None
-    return np.random.default_rng(SEED).integers(0, 256, (ROWS, *spec.shape), dtype=np.uint8)
+class _Careful(Builder):
+    """Looks at the shapes of every operator as it is written."""
+
+    def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
+        value = super().op(kind, *operands, **attributes)
+        try:
+            self.graph.shape_of(value.name)
+        except AetoolError:
+            shapes = " and ".join(self._shape_of(operand) for operand in operands)
+            raise ValueError(f"{kind} cannot take {shapes}") from None
+        return value
+
+    def _shape_of(self, operand: Operand) -> str:
+        if not isinstance(operand, Value):
+            return str(np.shape(operand))
+        sizes = self.graph.shape_of(operand.name)
+        return f"({', '.join('batch' if size is None else str(size) for size in sizes)})"
 
 
-def _shape(value: Any) -> str:
-    return str(np.shape(value))
+class _Written:
+    """What the members of a solution write, run on rows."""
+
+    def __init__(self, author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
+        self.author, self.spec, self.solution, self.rows = author, spec, solution, rows
+
+    def check(self) -> None:
+        """PluginError unless every member writes values of the right shape that are finite."""
+        features, columns = self.spec.features, len(self.spec.columns)
+        if self.solution.coded:
+            self._check_code(features)
+        elif not self.author.wrote("expected"):
+            raise self.author.fault(
+                "expected", "is not there: write encode and decode, or, without a code, expected"
+            )
+        self._checked("expected", self.rows, features, "features")
+        if not self.author.wrote("bits"):
+            self._checked("parts", self.rows, columns + 1, "columns + 1")
+        bits = self._checked("bits", self.rows, columns + 1, "columns + 1")
+        alone = self._values("bits", self.rows[:1])
+        if not np.array_equal(bits[:1], alone):
+            raise self.author.fault(
+                self._own("bits", "parts", "expected"),
+                "gives another result for a row alone than beside other rows; no statistic of the "
+                "batch belongs in it",
+            )
+
+    def _check_code(self, features: int) -> None:
+        codes = self._checked("encode", self.rows, None, "size of the code")
+        if bool((codes == codes[:1]).all()):
+            raise self.author.fault(
+                "encode", f"returned one code for {ROWS} different rows; a code must tell rows "
+                "apart: is it cut off, or multiplied by 0?",
+            )  # fmt: skip
+        self._checked("decode", codes, features, "features")
+
+    def _own(self, *members: str) -> str:
+        """The first of these members that the author has written."""
+        return next((m for m in members if self.author.wrote(m)), members[0])
+
+    def _checked(self, member: str, rows: Features | Float, width: int | None, words: str) -> Float:
+        values = self._values(member, rows)
+        if width is not None and values.shape != (len(rows), width):
+            raise self.author.fault(
+                member, f"returned shape {values.shape}; wanted is {(len(rows), width)}: (batch, "
+                f"{words})",
+            )  # fmt: skip
+        if not np.isfinite(values).all():
+            raise self.author.fault(
+                member, f"returned values that are not finite (nan or inf); {FLAWS}"
+            )
+        return values
+
+    def _values(self, member: str, rows: Features | Float) -> Float:
+        """What a member writes, run on rows."""
+        call: Callable[[Builder, Value], Value] = getattr(self.solution, member)
+
+        def written(g: Builder, x: Value) -> Value:
+            value = guarded(self.author, member, lambda: call(g, x))
+            if not isinstance(value, Value):
+                raise self.author.fault(
+                    member, f"returned {kind_of(value)}; wanted is a Value, as the builder makes "
+                    "them of its argument",
+                )  # fmt: skip
+            return value
+
+        try:
+            return evaluated(written, self.spec, rows)
+        except AetoolError as error:
+            if str(error).startswith(f"{self.author.model.name}: "):
+                raise
+            self._find_misfit(call, rows.shape[1], member)
+            reason = first_line(error)
+            raise self.author.fault(member, f"cannot be made a graph: {reason}") from error
+
+    def _find_misfit(
+        self, call: Callable[[Builder, Value], Value], width: int, member: str
+    ) -> None:
+        """PluginError with the author's line at which shapes do not fit, if it is that."""
+        graph = Graph()
+        careful = _Careful(graph, self.spec)
+        x = graph.input("x", TensorProto.FLOAT, [width])
+        guarded(self.author, member, lambda: call(careful, Value(careful, x)))
+
+
+def _bits(author: Author, spec: Spec, solution: Solution, rows: Features) -> bytes:
+    """The scores of rows, bit by bit."""
+    return _Written(author, spec, solution, rows)._values("bits", rows).tobytes()

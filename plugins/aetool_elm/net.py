@@ -3,17 +3,39 @@ Kasun et al. 2013), trained to undo noise (Vincent et al. 2008)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from aetool.closed_form import Batches, ClosedForm, deviations
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
 from aetool.errors import DataError
-from aetool.hidden import Hidden
 from aetool.model import Float
 
 MOST = 4096  # features
 ROWS = 10_000  # damaged rows that the decoder is solved from
 RIDGE = 1e-3  # beside the mean square of a hidden unit
-HELD = 10  # one row of so many is kept aside for the deviation
+ASIDE = 10  # one row of so many is kept aside for the deviation
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden(Solution):
+    """z = max(0, x weight + bias), and what is expected: z decoder + offset.
+
+    weight: (features, units). bias: (units,). decoder: (units, features). offset: (features,).
+    """
+
+    weight: Float
+    bias: Float
+    decoder: Float
+    offset: Float
+    deviation: Float
+    prior: Float
+
+    def encode(self, g: Builder, x: Value) -> Value:
+        return g.relu(g.affine(x, self.weight, self.bias))
+
+    def decode(self, g: Builder, z: Value) -> Value:
+        return g.affine(z, self.decoder, self.offset)
 
 
 class ELM(ClosedForm):
@@ -21,28 +43,30 @@ class ELM(ClosedForm):
     the decoder is the least-squares one that restores rows from damaged copies of them."""
 
     def fit(self, batches: Batches) -> Hidden:
+        """The decoder of damaged copies, and the deviation of rows kept aside."""
         scored = self.spec.owners() >= 0
         if self.spec.features > MOST:
             raise DataError(f"{self.spec.features} features are more than the {MOST} elm takes")
-        rows = sum(len(b) for b in batches)
+        rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
-        step, rng = -(-rows // (ROWS + ROWS // HELD)), np.random.default_rng(0)
-        x = np.concatenate([b[::step] for b in batches]).astype(np.float64)
+        step, rng = -(-rows // (ROWS + ROWS // ASIDE)), np.random.default_rng(0)
+        x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
         x = x[rng.permutation(len(x))]
-        held, seen = (x[::HELD], np.delete(x, slice(None, None, HELD), axis=0))
-        if len(x) <= 2 * HELD:
-            held, seen = x, x
-        units, d = self.params.latent, self.spec.features
-        weight = rng.standard_normal((d, units)) / np.sqrt(d)
-        prior, bias = x.mean(axis=0).clip(0, 1), rng.standard_normal(units)
-        blank = Hidden(weight, bias, np.zeros((units, d)), np.zeros(d), np.ones(0), prior)
+        aside, seen = x, x
+        if len(x) > 2 * ASIDE:
+            aside, seen = x[::ASIDE], np.delete(x, slice(None, None, ASIDE), axis=0)
+        units, features = self.params.latent, self.spec.features
+        weight = rng.standard_normal((features, units)) / np.sqrt(features)
+        bias = rng.standard_normal(units)
+        # few rows are damaged several times, each time otherwise
         wanted = np.repeat(seen, max(1, ROWS // len(seen)), axis=0)
         damaged = wanted + self.params.noise * rng.standard_normal(wanted.shape) * scored
-        z = blank.encode(damaged, scored)
+        z = np.maximum(damaged @ weight + bias, 0.0)
         decoder, offset = _ridge(z, wanted)
-        expected = blank.encode(held, scored) @ decoder + offset
-        deviation = deviations(self.spec, held, expected)
+        expected = np.maximum(aside @ weight + bias, 0.0) @ decoder + offset
+        deviation = costs.deviations(self.spec, aside, expected)
+        prior = x.mean(axis=0).clip(0, 1)
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
 

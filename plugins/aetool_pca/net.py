@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.closed_form import Batches, ClosedForm, Maps
+from aetool.closed_form import Batches, ClosedForm, Moments, moments
 from aetool.errors import DataError
-from aetool.gaussians import Moments, conditionals, distances, moments, with_joint, with_tails
 from aetool.model import Float
+from aetool_pca.gaussians import conditionals, distances, nearness, with_joint, with_tails
+from aetool_pca.solution import Components
 
 DENSE = 1024  # features up to which the whole covariance is kept
 MOST = 4096  # features up to which a covariance is formed
@@ -26,8 +27,8 @@ class PCA(ClosedForm):
     distance, as M-estimators do (Maronna 1976).
     """
 
-    def fit(self, batches: Batches) -> Maps:
-        """Maps of the fitted components."""
+    def fit(self, batches: Batches) -> Components:
+        """The components, and the tails of what they leave."""
         if self.spec.features > MOST:
             raise DataError(
                 f"{self.spec.features} features are more than the {MOST} that pca takes; "
@@ -36,10 +37,10 @@ class PCA(ClosedForm):
         found = moments(batches)
         if self.params.probabilistic:
             return self._probabilistic(found)
+        # of few rows none can be called far out
         for _ in range(2 if self.params.trim and found.rows >= 20 else 0):
             far = distances(self._maps(found), self.spec, batches)
-            cut = np.quantile(far, 1 - self.params.trim)
-            found = moments(batches, np.minimum(1.0, (cut + 1e-9) / (far + 1e-9)))
+            found = moments(batches, nearness(far, self.params.trim))
         maps = with_tails(self._maps(found), self.spec, batches)
         if self.spec.shape is not None:
             return maps
@@ -56,7 +57,7 @@ class PCA(ClosedForm):
         noise[spec.gate[gated]] += PRIOR_ROWS / rows
         return noise
 
-    def _maps(self, m: Moments) -> Maps:
+    def _maps(self, m: Moments) -> Components:
         values, vectors = np.linalg.eigh(m.cov)
         values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
         k = min(self.params.latent or _enough(values), self.spec.features)
@@ -64,10 +65,12 @@ class PCA(ClosedForm):
         prior = np.clip(m.mean, 0, 1)
         one = np.ones((1, len(m.mean)))
         common = (m.mean, axes, axes.T, one, one, prior)
+        # plain errors are of what the code restores, surprise is of what the others predict
+        restores = self.params.error != "bits"
         report = {"explained": _explained(values, k)}
         if self.spec.features <= DENSE and self.spec.shape is None:
             predict = conditionals(self.spec, m.cov + np.diag(self._noise(m.rows)))
-            return Maps(*common, predict=predict, report=report)
+            return Components(*common, predict=predict, restores=restores, report=report)
         q = min(max(COMPONENTS, k), self.spec.features - 1)
         # maximum-likelihood PPCA (Tipping & Bishop 1999, eqs. 8 and 12): the noise is the mean
         # of the eigenvalues left out; P = I / s - left left^T
@@ -76,9 +79,16 @@ class PCA(ClosedForm):
         shrink = np.maximum(1 / noise - 1 / np.maximum(kept, noise), 0)
         left = vectors[:, :q] * np.sqrt(shrink)
         diagonal = 1 / noise - (left**2).sum(axis=1)
-        return Maps(*common, left=left, diagonal=diagonal, precision=1 / noise, report=report)
+        return Components(
+            *common,
+            left=left,
+            diagonal=diagonal,
+            precision=1 / noise,
+            restores=restores,
+            report=report,
+        )
 
-    def _probabilistic(self, m: Moments) -> Maps:
+    def _probabilistic(self, m: Moments) -> Components:
         """Maximum likelihood of probabilistic PCA (Tipping & Bishop 1999, section 3.2), of numbers.
 
         sigma^2 is the mean of the eigenvalues left out, W = U (Lambda - sigma^2 I)^(1/2), and with
@@ -107,8 +117,19 @@ class PCA(ClosedForm):
         one = np.ones((1, self.spec.features))
         shared = 0.5 * float(np.log((stretch**2 + noise) / noise).sum())
         scale = one * np.sqrt(noise)
-        prior, report = np.clip(m.mean, 0, 1), {"explained": _explained(values, k)}
-        return Maps(m.mean, encoder, decoder, scale, one, prior, shared=shared, report=report)
+        return Components(
+            m.mean,
+            encoder,
+            decoder,
+            scale,
+            one,
+            np.clip(m.mean, 0, 1),
+            shared=shared,
+            restores=True,
+            report={"explained": _explained(values, k)},
+            drawn="normal",
+            scatter=(scale[:, numbers], one[:, numbers]),
+        )
 
 
 def _explained(values: Float, k: int) -> list[float]:

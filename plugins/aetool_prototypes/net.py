@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import numpy as np
 
-from aetool.closed_form import Batches, ClosedForm, deviations
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
 from aetool.errors import DataError
-from aetool.prototypes import Prototypes
+from aetool.model import Float, Int
 
 MOST, NUMBERS = 1024, 1 << 16  # prototypes, and numbers in all of them, by default
-ROWS, ROUNDS, HELD = 20_000, 12, 10
+ROWS, ROUNDS, ASIDE = 20_000, 12, 10
+AT_ONCE = 4096  # rows whose distances are computed together
+
+
+@dataclass(frozen=True, eq=False)
+class Prototypes(Solution):
+    """Records that others are compared with; the code of a record is the number of the nearest.
+
+    centres: (k, features), context features 0.
+
+    Score: -log of the mass 1/k of the prototype times N(x; prototype, deviation^2 I), by column;
+    what all share is log k. Under a mixture of these that is an upper bound of -log p(x).
+    """
+
+    centres: Float
+    deviation: Float
+    prior: Float
+    report: Mapping[str, int] = field(default_factory=dict)
+
+    def encode(self, g: Builder, x: Value) -> Value:
+        return g.as_number(g.number_of_least(g.squared_distances(x, self.centres)))
+
+    def decode(self, g: Builder, z: Value) -> Value:
+        whole = g.maximum(g.op("Round", z), 0.0)
+        whole = g.minimum(whole, len(self.centres) - 1.0)
+        return g.rows_of(self.centres, g.as_index(whole))
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        nearest = g.number_of_least(g.squared_distances(x, self.centres))
+        return g.rows_of(self.centres, nearest)
+
+    def parts(self, g: Builder, x: Value) -> Value:
+        shared = math.log(len(self.centres))
+        return costs.about(g, x, self.expected(g, x), self.deviation, self.prior, shared)
 
 
 class KMeans(ClosedForm):
@@ -17,26 +54,44 @@ class KMeans(ClosedForm):
     outlier must not make itself at home. One row of ten is kept aside for the deviation."""
 
     def fit(self, batches: Batches) -> Prototypes:
-        rows = sum(len(b) for b in batches)
+        """The prototypes of the last round."""
+        rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
         step, scored = -(-rows // ROWS), self.spec.owners() >= 0
-        x = np.concatenate([b[::step] for b in batches]).astype(np.float64) * scored
+        x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64) * scored
         x = x[np.random.default_rng(0).permutation(len(x))]
-        held, seen = x, x
-        if len(x) > 2 * HELD:
-            held, seen = x[::HELD], np.delete(x, slice(None, None, HELD), axis=0)
-        k = self.params.size or max(16, min(MOST, NUMBERS // max(1, int(scored.sum()))))
-        prior = x.mean(axis=0).clip(0, 1)
-        found = Prototypes(np.unique(seen[: min(k, len(seen))], axis=0), np.ones(0), prior)
+        aside, seen = x, x
+        if len(x) > 2 * ASIDE:
+            aside, seen = x[::ASIDE], np.delete(x, slice(None, None, ASIDE), axis=0)
+        most = max(16, min(MOST, NUMBERS // max(1, int(scored.sum()))))
+        size = self.params.size or most
+        centres = np.unique(seen[: min(size, len(seen))], axis=0)
+        # where there are few rows for each prototype, one row is as good as several
+        fewest = 2 if len(seen) > 4 * size else 1
         for _ in range(ROUNDS):
-            number = found.encode(seen, scored)[:, 0].astype(np.int64)
-            count = np.bincount(number, minlength=len(found.centres))
-            order = np.argsort(number, kind="stable")
-            first = np.cumsum(count) - count
-            total = np.add.reduceat(seen[order], first[count > 0])
-            kept = count[count > 0] > (1 if len(seen) > 4 * k else 0)
-            found = Prototypes((total / count[count > 0, None])[kept], np.ones(0), prior)
-        deviation = deviations(self.spec, held, found.decode(found.encode(held, scored)))
-        report = {"code_levels": len(found.centres)}
-        return Prototypes(found.centres, deviation, prior, report=report)
+            centres = _moved(centres, seen, fewest)
+        deviation = costs.deviations(self.spec, aside, centres[_nearest(centres, aside)])
+        prior = x.mean(axis=0).clip(0, 1)
+        return Prototypes(centres, deviation, prior, {"code_levels": len(centres)})
+
+
+def _moved(centres: Float, rows: Float, fewest: int) -> Float:
+    """The means of the rows that are nearest to each centre, where these are not too few."""
+    number = _nearest(centres, rows)
+    count = np.bincount(number, minlength=len(centres))
+    order = np.argsort(number, kind="stable")
+    first = np.cumsum(count) - count
+    total = np.add.reduceat(rows[order], first[count > 0])
+    count = count[count > 0]
+    return np.asarray((total / count[:, None])[count >= fewest])
+
+
+def _nearest(centres: Float, rows: Float) -> Int:
+    """(rows,): the numbers of the nearest centres."""
+    found = []
+    square = (centres**2).sum(axis=1)
+    for first in range(0, len(rows), AT_ONCE):
+        part = rows[first : first + AT_ONCE]
+        found.append((square - 2 * part @ centres.T).argmin(axis=1))
+    return np.concatenate(found)

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from onnx import TensorProto
 
-from aetool.closed_form import (
-    Batches,
-    ClosedForm,
-    close_graph,
-    open_graph,
-    where_present,
-)
-from aetool.columns.schema import Schema
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
 from aetool.detection.calibration import tail_scale
 from aetool.errors import DataError
-from aetool.graphs import Graph, sum_by_column, weighed_sum
-from aetool.model import Float, Spec
-from aetool.rarity import knee, write_cap
+from aetool.model import Float
 
 FEWEST_VALUES = 10  # of a column: fewer are levels, and no tail is read off them
 CUT = 5.0  # mean excesses, beyond which an excess counts as this: a few far values move no tail
@@ -38,7 +26,7 @@ IN_BITS = 1 / math.log(2)
 
 
 @dataclass(frozen=True, eq=False)
-class TailsOfColumns:
+class TailsOfColumns(Solution):
     """What is known of each number x of a record: start, scale, shape, part, each (2, numbers): of
     the UPPER tails, and of the LOWER ones, which are upper tails of -x.
 
@@ -52,79 +40,46 @@ class TailsOfColumns:
     shape: Float
     part: Float
     centre: Float
-    report: Mapping[str, Any] = field(default_factory=dict)
-    drawn: str = "features"  # column by column: there is no code to draw
     fair: bool = True  # one row among those of a tail moves it by next to nothing
 
-    def encode(self, x: Float, scored: Any) -> Float:
-        """(rows, 0): there is no code."""
-        return np.zeros((len(x), 0))
+    def expected(self, g: Builder, x: Value) -> Value:
+        """The same for all."""
+        return x * 0.0 + self.centre
 
-    def decode(self, z: Float) -> Float:
-        """(rows, features): the same for all."""
-        return np.broadcast_to(self.centre, (len(z), len(self.centre)))
-
-    def write(self, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]:
-        """The score graph.
-
-        A record's score is that of its rarest value: -log2 of the part p of values as far out,
+    def bits(self, g: Builder, x: Value) -> Value:
+        """A record's score is that of its rarest value: -log2 of the part p of values as far out,
         times the number of tails, as one of so many is the rarest by chance (Bonferroni), less
         MARGIN; or 0 where that is below 0. So a score of s bits has p <= 2^-s.
         """
-        g = Graph()
-        _, features = open_graph(g, spec, schema)
-        rows = schema.rows if schema else 0
-        parts = self._parts(g, spec, features, rows)
-        g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
-        nothing = g.op("Mul", features, g.const(0.0))
-        likely = g.op("Add", nothing, g.const(self.centre))
-        close_graph(g, spec, schema, "expected", likely)
-        g.output("likely", likely, TensorProto.FLOAT, [spec.features])
-        return {"score.onnx": g.build("score")}
-
-    def _parts(self, g: Graph, spec: Spec, features: str, rows: int) -> str:
-        """(B, columns + 1) bits; rows: that the tails were fitted to."""
-        columns = len(spec.columns)
         tails = int((self.part > 0).sum())
         if not tails:
-            nothing = g.op("Mul", g.take(features, [0]), g.const(0.0))
-            return sum_by_column(g, nothing, [0], columns)
-        numbers = g.take(features, spec.numeric)
+            return costs.summed(g, g.nothing(x), [0])
+        numbers = g.numbers(x)
         upper = self._bits(g, UPPER, numbers)
         lower = self._bits(g, LOWER, numbers)
-        bits = where_present(g, spec, features, g.op("Max", upper, lower))
+        farther_out = costs.where_present(g, x, g.maximum(upper, lower))
         allowance = math.log2(tails) + MARGIN
-        beyond = g.op("Relu", g.op("Sub", bits, g.const(allowance)))
-        beyond = write_cap(g, beyond, knee(rows))
-        rarest = g.op("ReduceMax", beyond, g.const([1], np.int64), keepdims=1)
+        beyond = costs.capped(g, g.relu(farther_out - allowance))
         # columns that are as rare, such as two that say the same, share the bits
-        is_rarest = g.cast(g.op("Equal", beyond, rarest))
-        count = weighed_sum(g, is_rarest, np.ones(len(spec.numeric)))
-        only_rarest = g.op("Mul", beyond, is_rarest)
-        shared = g.op("Div", only_rarest, count)
-        return sum_by_column(g, shared, spec.owner.tolist(), columns)
+        is_rarest = g.as_number(g.op("Equal", beyond, g.largest(beyond)))
+        count = g.sum_of(is_rarest, np.ones(len(g.spec.numeric)))
+        return costs.summed(g, beyond * is_rarest / count, g.spec.owner.tolist())
 
-    def _bits(self, g: Graph, side: int, numbers: str) -> str:
-        """(B, numbers): -log2 of the part of values as far out on this side; 0 before its tail."""
+    def _bits(self, g: Builder, side: int, numbers: Value) -> Value:
+        """(batch, numbers): -log2 of the part of values as far out on this side; 0 before its
+        tail."""
         scale = self.scale[side]
         shape = self.shape[side]
         part = self.part[side]
         has_tail = part > 0
         outwards = 1.0 if side == UPPER else -1.0
-        excess = g.op("Mul", numbers, g.const(outwards / scale))
-        excess = g.op("Sub", excess, g.const(self.start[side] / scale))
-        grown = g.op("Relu", excess)
-        grown = g.op("Mul", grown, g.const(shape))
-        grown = g.op("Add", grown, g.const(1.0))
+        excess = numbers * (outwards / scale) - self.start[side] / scale
         # beyond the end of a tail that has one the part is 0, and the bits are capped
-        grown = g.op("Max", grown, g.const(1e-30))
-        to_bits = has_tail * IN_BITS / shape
-        grown = g.op("Log", grown)
-        bits = g.op("Mul", grown, g.const(to_bits))
-        in_tail = g.cast(g.op("Greater", excess, g.const(0.0)))
+        grown = g.maximum(g.relu(excess) * shape + 1.0, 1e-30)
+        to_bits: Float = has_tail * IN_BITS / shape
         at_start = -np.log2(np.where(has_tail, part, 1.0))
-        step = g.op("Mul", in_tail, g.const(at_start))
-        return g.op("Add", bits, step)
+        in_tail = g.as_number(excess > 0.0)
+        return g.log(grown) * to_bits + in_tail * at_start
 
 
 class Tails(ClosedForm):

@@ -14,7 +14,10 @@ NETWORKS = (
     "ConstantCode", "Branching", "Counting", "Normalised", "SizeOfBatch", "Sorted", "InNumpy",
     "WrongPrior", "Raising", "NanGradient", "TooSmallToAdd", "OddlyNamed", "OwnDraws",
 )  # fmt: skip
-CLOSED_FORMS = ("NoSolution", "ChangesBatches", "ConstantForm", "WrongFit")
+CLOSED_FORMS = (
+    "NoSolution", "ChangesBatches", "ConstantForm", "WrongFit", "ArrayForm", "NarrowForm",
+    "UnfittingForm", "MixingForm", "CodelessForm", "NumberlessForm",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,42 @@
 """Non-negative matrix factorisation (Lee & Seung 2001): records as sums of parts, without torch."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from aetool.closed_form import Batches, ClosedForm, deviations
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
 from aetool.errors import DataError
-from aetool.hidden import Hidden
 from aetool.model import Float
 
 ROWS = 10_000  # that parts are solved from
 LEAST = 1e-9  # keeps what is divided by from 0
 
 
+@dataclass(frozen=True, eq=False)
+class SumsOfParts(Solution):
+    """x - zero ~ z basis, z = max(0, (x - zero) inverse); inverse: (features, latent)."""
+
+    inverse: Float
+    basis: Float
+    zero: Float
+    deviation: Float
+    prior: Float
+
+    def encode(self, g: Builder, x: Value) -> Value:
+        return g.relu(g.affine(x, self.inverse, -self.zero @ self.inverse))
+
+    def decode(self, g: Builder, z: Value) -> Value:
+        return g.affine(z, self.basis, self.zero)
+
+
 class Factorisation(ClosedForm):
-    """x - zero ~ z parts, both factors >= 0; z = max(0, (x - zero) pinv(parts)).
+    """x - zero ~ z parts, both factors >= 0.
 
     zero is the user's own, and the least value of a column that goes below it. Flags and levels
     count from 0 as they are; context takes no part.
     """
 
-    def fit(self, batches: Batches) -> Hidden:
+    def fit(self, batches: Batches) -> SumsOfParts:
         rows = sum(len(b) for b in batches)
         if not rows:
             raise DataError("no rows to fit")
@@ -28,12 +46,10 @@ class Factorisation(ClosedForm):
         zero[self.spec.numeric] = self.spec.zero
         zero = np.minimum(zero, x.min(axis=0))
         parts = self.factorised((x - zero) * scored)
-        weight = np.asarray(np.linalg.pinv(parts, rcond=1e-6), dtype=np.float64)
-        prior = x.mean(axis=0).clip(0, 1)
-        solved = Hidden(weight, -zero @ weight, parts, zero, np.ones(0), prior)
-        expected = solved.decode(solved.encode(x, scored))
-        deviation = deviations(self.spec, x, expected)
-        return Hidden(weight, -zero @ weight, parts, zero, deviation, prior)
+        inverse = np.asarray(np.linalg.pinv(parts, rcond=1e-6), dtype=np.float64)
+        expected = np.maximum((x - zero) @ inverse, 0) @ parts + zero
+        deviation = costs.deviations(self.spec, x, expected)
+        return SumsOfParts(inverse, parts, zero, deviation, x.mean(axis=0).clip(0, 1))
 
     def factorised(self, v: Float) -> Float:
         """(latent, features) parts of v, (rows, features) >= 0, by multiplicative updates."""

@@ -1,0 +1,195 @@
+"""The builder that closed forms write their graphs with: values, and arithmetic between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto
+
+from aetool import graphs
+from aetool.columns.schema import Schema
+from aetool.graphs import Graph
+from aetool.model import Float, Int, Spec
+
+Operand: TypeAlias = "Value | float | npt.ArrayLike"
+Operation: TypeAlias = "Callable[[Value, Operand], Value]"
+
+
+def _operation(kind: str, *, reflected: bool = False) -> Operation:
+    """The method that writes this operator; reflected: the value is its right-hand side."""
+
+    def method(value: Value, other: Operand) -> Value:
+        operands = (other, value) if reflected else (value, other)
+        return value.builder.op(kind, *operands)
+
+    return method
+
+
+class Value:
+    """What nodes of a graph compute of a batch of records: (batch, n), float32 unless it is cast.
+
+    Values are added, subtracted, multiplied and divided like arrays, with each other, with arrays
+    and with numbers, which are stored as float32; `value @ matrix` is a product, and a comparison
+    by `>`, `>=`, `<` or `<=` is a condition for Builder.where, or for Builder.as_number.
+    """
+
+    # an array on the left leaves the arithmetic to the value
+    __array_ufunc__ = None
+    __slots__ = ("builder", "name")
+
+    def __init__(self, builder: Builder, name: str) -> None:
+        self.builder = builder
+        self.name = name
+
+    __add__ = _operation("Add")
+    __radd__ = _operation("Add", reflected=True)
+    __sub__ = _operation("Sub")
+    __rsub__ = _operation("Sub", reflected=True)
+    __mul__ = _operation("Mul")
+    __rmul__ = _operation("Mul", reflected=True)
+    __truediv__ = _operation("Div")
+    __rtruediv__ = _operation("Div", reflected=True)
+    __matmul__ = _operation("MatMul")
+    __gt__ = _operation("Greater")
+    __ge__ = _operation("GreaterOrEqual")
+    __lt__ = _operation("Less")
+    __le__ = _operation("LessOrEqual")
+
+    def __neg__(self) -> Value:
+        return self.builder.op("Neg", self)
+
+
+class Builder:
+    """Writes what a closed form computes of records, whose features are laid out as `spec` says.
+
+    spec: the layout. rows: how many records a table had that was fitted; 0 where that is not known,
+    as of pictures. The first axis of every value is the batch; nothing may mix its records, nor ask
+    how many there are. What has no method here is written with `op`: any operator of ONNX that
+    does not loop, branch or read files (aetool.runtime.OPERATORS).
+    """
+
+    def __init__(
+        self, graph: Graph, spec: Spec, schema: Schema | None = None, records: str = ""
+    ) -> None:
+        """schema, records: of a table, and the graph's input of records in user units."""
+        self.graph = graph
+        self.spec = spec
+        self.rows = schema.rows if schema else 0
+        self._schema = schema
+        self._records = records
+
+    def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
+        """One operator of ONNX, with one result; arrays and numbers become constants of float32."""
+        inputs = [self._name_of(operand) for operand in operands]
+        return Value(self, self.graph.op(kind, *inputs, **attributes))
+
+    def _name_of(self, operand: Operand) -> str:
+        # equal constants are stored once
+        return operand.name if isinstance(operand, Value) else self.graph.const(operand)
+
+    def const(self, array: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Value:
+        """A stored array."""
+        return Value(self, self.graph.const(array, dtype))
+
+    def affine(self, x: Value, weight: Float, bias: Float) -> Value:
+        """x weight + bias; x: (batch, n), weight: (n, k), bias: (k,)."""
+        return self.op("Gemm", x, weight, bias)
+
+    def relu(self, x: Value) -> Value:
+        """max(x, 0)."""
+        return self.op("Relu", x)
+
+    def log(self, x: Value) -> Value:
+        """The natural logarithm."""
+        return self.op("Log", x)
+
+    def exp(self, x: Value) -> Value:
+        """e to the power of x."""
+        return self.op("Exp", x)
+
+    def maximum(self, x: Value, other: Operand) -> Value:
+        """The larger one, number by number."""
+        return self.op("Max", x, other)
+
+    def minimum(self, x: Value, other: Operand) -> Value:
+        """The smaller one, number by number."""
+        return self.op("Min", x, other)
+
+    def where(self, condition: Value, x: Operand, other: Operand) -> Value:
+        """x where the condition holds, the other elsewhere."""
+        return self.op("Where", condition, x, other)
+
+    def as_number(self, condition: Value) -> Value:
+        """1 where a condition holds, 0 elsewhere; whole numbers as float32."""
+        return self.op("Cast", condition, to=TensorProto.FLOAT)
+
+    def as_index(self, x: Value) -> Value:
+        """Whole numbers as int64, for `rows_of` and `pick`."""
+        return self.op("Cast", x, to=TensorProto.INT64)
+
+    def side_by_side(self, *values: Value) -> Value:
+        """(batch, a + b + ...) of (batch, a), (batch, b), ..."""
+        if len(values) == 1:
+            return values[0]
+        return self.op("Concat", *values, axis=1)
+
+    def columns_of(self, x: Value, index: Sequence[int] | Int) -> Value:
+        """(batch, k): the columns of x, (batch, n), of these numbers, (k,)."""
+        return Value(self, self.graph.take(x.name, index))
+
+    def rows_of(self, table: npt.ArrayLike, number: Value) -> Value:
+        """The row of a table, (k, n), that each record names: number (batch, 1) gives (batch, n).
+
+        A table of one axis, (k,), is looked up for every number: (batch, n) gives (batch, n).
+        """
+        stored = np.asarray(table)
+        if stored.ndim > 1:
+            number = self.op("Reshape", number, self.const([-1], np.int64))
+        return self.op("Gather", stored, number, axis=0)
+
+    def pick(self, x: Value, index: Value) -> Value:
+        """(batch, k): of each record the columns of x, (batch, n), that index, (batch, k), says."""
+        return self.op("GatherElements", x, index, axis=1)
+
+    def sum_of(self, x: Value, weight: npt.ArrayLike) -> Value:
+        """(batch, 1): the sum of the columns of x, (batch, n), each times its weight, (n,)."""
+        # a sum over an axis would round by where a record stands in its batch
+        name = graphs.weighed_sum(self.graph, x.name, weight)
+        return Value(self, name)
+
+    def largest(self, x: Value) -> Value:
+        """(batch, 1): the largest number of each record."""
+        return self.op("ReduceMax", x, self.const([1], np.int64), keepdims=1)
+
+    def number_of_least(self, x: Value) -> Value:
+        """(batch, 1) int64: which column holds the smallest number of each record."""
+        return self.op("ArgMin", x, axis=1, keepdims=1)
+
+    def nothing(self, x: Value) -> Value:
+        """(batch, 1): a 0 for each record of x."""
+        return self.columns_of(x, [0]) * 0.0
+
+    def scored(self, x: Value) -> Value:
+        """The features with those that are context set to 0."""
+        return x * (self.spec.owners() >= 0)
+
+    def numbers(self, x: Value) -> Value:
+        """(batch, numbers): the standardised numbers among the features."""
+        return self.columns_of(x, self.spec.numeric)
+
+    def squared_distances(self, x: Value, rows: Float) -> Value:
+        """(batch, k): squared distances of scored features to rows, (k, features), whose context is
+        0, less the square of the record itself."""
+        square = (rows**2).sum(axis=1)
+        return self.op("Gemm", self.scored(x), rows, square, transB=1, alpha=-2.0)
+
+    def unseen_nats(self) -> Value | None:
+        """(batch, columns) nats for what is not among the features: a value missing where training
+        saw none, and cells that stand out by themselves. None where nothing can be."""
+        if self._schema is None:
+            return None
+        name = graphs.unexpected(self.graph, self._schema, self._records)
+        return Value(self, name)

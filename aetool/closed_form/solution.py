@@ -1,0 +1,105 @@
+"""What an author of a closed form writes: how it is fitted, and how what was found scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form import costs
+from aetool.closed_form.builder import Builder, Value
+from aetool.model import Float, Spec
+
+Features = npt.NDArray[np.float32]
+
+
+class Batches(Protocol):
+    """Feature batches, (rows, features) float32, that can be iterated again and again."""
+
+    def __iter__(self) -> Iterator[Features]: ...
+
+
+class Solution:
+    """What a closed form has found; derive from it. Its members write values of a graph.
+
+    With a code: write `encode` and `decode`. Without one: write `expected`. A score that is not
+    that of numbers about what is expected of them: write `parts`, or `bits`.
+
+    deviation, prior: what the default `parts` needs, see there.
+    fair: whether the score of a row that was fitted is what it would be had it not been. Otherwise
+    the host fits several, each without a fold of the rows, and a row is scored by the one that was
+    fitted without it (aetool.folds).
+    drawn: what `sample` draws of codes: "codes", like those of rows, or "normal", N(0, I). Without
+    a code records are drawn column by column.
+    scatter: (scales, weights), (components, numbers) both, of the zero-mean Gaussians by which
+    numbers lie about what their code says; None: as those of the rows do.
+    report: figures for `aetool info`.
+    """
+
+    # only declared: a solution that writes its own parts needs neither
+    deviation: Float
+    prior: Float
+    fair: bool = False
+    drawn: str = "codes"
+    scatter: tuple[Float, Float] | None = None
+    report: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def coded(self) -> bool:
+        """Whether it has a code: whether `encode` is written."""
+        return type(self).encode is not Solution.encode
+
+    def encode(self, g: Builder, x: Value) -> Value:
+        """(batch, k): the codes of features x, (batch, features)."""
+        raise NotImplementedError
+
+    def decode(self, g: Builder, z: Value) -> Value:
+        """(batch, features): what codes stand for; flags and levels as probabilities."""
+        raise NotImplementedError
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        """(batch, features): what is held likely in the place of features x."""
+        return self.decode(g, self.encode(g, x))
+
+    def parts(self, g: Builder, x: Value) -> Value:
+        """(batch, columns + 1) nats: what each column costs, and last what all share.
+
+        By default that of x about `expected`, by `deviation`, (numbers,), of each number, and
+        `prior`, (features,), how often a flag or level occurs.
+        """
+        return costs.about(g, x, self.expected(g, x), self.deviation, self.prior)
+
+    def bits(self, g: Builder, x: Value) -> Value:
+        """(batch, columns + 1) bits, of which the score is the sum.
+
+        By default `parts`, and what cells cost that models do not see (a gap where there were none,
+        what is not of its column's kind), each column no more than its rarity and 32 bits. Write it
+        where a score means something by itself.
+        """
+        return costs.capped(g, costs.in_bits(g, self.parts(g, x)))
+
+    def surprise(self, g: Builder, x: Value) -> Value | None:
+        """(batch, columns) bits: how surprising each column is given the others, for reasons to be
+        ranked by; None: the parts say it."""
+        return None
+
+
+class ClosedForm:
+    """Base of closed-form models: self.spec is the layout of the data, self.params what `-O` sets.
+
+    It is made anew for each fit, of all rows or of all but a fold, and is given no seed: draws are
+    from numpy.random.default_rng of a number of your own.
+    """
+
+    def __init__(self, spec: Spec, params: Any) -> None:
+        self.spec, self.params = spec, params
+
+    def fit(self, batches: Batches) -> Solution:
+        """What fits the batches, which may be gone over again and are not to be changed.
+
+        Pictures come flattened, (rows, features). DataError for data that cannot be fitted.
+        """
+        raise NotImplementedError

@@ -1,0 +1,138 @@
+"""The graphs of a solution, written with what it says of records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from aetool import graphs, runtime
+from aetool.closed_form import costs
+from aetool.closed_form.builder import Builder, Value
+from aetool.closed_form.solution import Features, Solution
+from aetool.columns.layout import prepare_table, restore_table
+from aetool.columns.schema import Schema
+from aetool.graphs import Graph
+from aetool.model import Float, Spec
+
+ENCODER = "encoder.onnx"
+DECODER = "decoder.onnx"
+SCORE = "score.onnx"
+FLOAT = TensorProto.FLOAT
+Written = Callable[[Builder, Value], Value]
+
+
+def write(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]:
+    """The score graph of a solution and, where it has a code, its encoder and decoder, as the bytes
+    of ONNX files.
+
+    schema: of tables; None for pictures. error: what the score adds up, "bits", or "mse" or "mae":
+    differences from what is expected, in standardised units, summed over a column's features.
+    """
+    files = {}
+    if solution.coded:
+        files[ENCODER], width = _encoder(solution, spec, schema)
+        files[DECODER] = _decoder(solution, spec, schema, width)
+    files[SCORE] = _score(solution, spec, schema, error)
+    return files
+
+
+def _encoder(solution: Solution, spec: Spec, schema: Schema | None) -> tuple[bytes, int]:
+    """(the graph, the size of the code)."""
+    g = Graph()
+    records, features = open_graph(g, spec, schema)
+    builder = Builder(g, spec, schema, records)
+    x = Value(builder, features)
+    z = solution.encode(builder, x).name
+    width = g.width_of(z)
+    g.output("z", z, FLOAT, [width])
+    return g.build("encoder"), width
+
+
+def _decoder(solution: Solution, spec: Spec, schema: Schema | None, width: int) -> bytes:
+    g = Graph()
+    builder = Builder(g, spec, schema)
+    code = g.input("z", FLOAT, [width])
+    z = Value(builder, code)
+    likely = solution.decode(builder, z).name
+    _close_graph(g, spec, schema, "x_hat", likely)
+    g.output("likely", likely, FLOAT, [spec.features])
+    return g.build("decoder")
+
+
+def _score(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> bytes:
+    g = Graph()
+    columns = len(spec.columns)
+    records, features = open_graph(g, spec, schema)
+    builder = Builder(g, spec, schema, records)
+    x = Value(builder, features)
+    expected = solution.expected(builder, x)
+    if error == "bits":
+        parts = solution.bits(builder, x)
+        surprise = solution.surprise(builder, x)
+        if surprise is not None:
+            g.output("surprise", surprise.name, FLOAT, [columns])
+    else:
+        parts = costs.plain_error(builder, x, expected, error)
+    g.output("parts", parts.name, FLOAT, [columns + 1])
+    _close_graph(g, spec, schema, "expected", expected.name)
+    if not solution.coded:
+        # what samples are drawn by, then
+        g.output("likely", expected.name, FLOAT, [spec.features])
+    return g.build("score")
+
+
+def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
+    """The declared input of records, and the flat features (B, features) made of it."""
+    if schema is None:
+        pixels = g.input("pixels", TensorProto.UINT8, spec.shape or ())
+        picture = graphs.prepare_image(g, pixels)
+        return pixels, g.op("Flatten", picture, axis=1)
+    x = g.input("x", TensorProto.DOUBLE, [schema.inputs])
+    return x, prepare_table(g, schema, x)
+
+
+def _close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
+    """Declares expected features as an output in user units."""
+    if schema is None:
+        shape = list(spec.shape or ())
+        sizes = g.const([-1, *shape], np.int64)
+        picture = g.op("Reshape", expected, sizes)
+        pixels = graphs.restore_image(g, picture)
+        g.output(name, pixels, FLOAT, shape)
+        return
+    if spec.flags:
+        # a linear probability above one half is a positive logit
+        shift = np.zeros(spec.features)
+        flags = [feature for feature, _ in spec.flags]
+        shift[flags] = 0.5
+        expected = g.op("Sub", expected, g.const(shift))
+    value = restore_table(g, schema, expected)
+    g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
+
+
+def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
+    """(rows, n) float64: what a member of a solution, such as `encode`, gives for features of rows,
+    (rows, features)."""
+    g = Graph()
+    builder = Builder(g, spec)
+    features = g.input("x", FLOAT, [rows.shape[1]])
+    x = Value(builder, features)
+    value = written(builder, x).name
+    width = g.width_of(value)
+    g.output("value", value, FLOAT, [width])
+    graph = g.build("value")
+    session = runtime.Session(graph, "a solution", "cpu", runtime.TABLE_BATCH)
+    found = session(rows.astype(np.float32))
+    return found["value"].astype(np.float64)
+
+
+def latent_of(files: dict[str, bytes]) -> int:
+    """The size of the code that an encoder graph gives; 0 without one."""
+    if ENCODER not in files:
+        return 0
+    model = onnx.ModelProto.FromString(files[ENCODER])
+    sizes = model.graph.output[0].type.tensor_type.shape.dim
+    return int(sizes[1].dim_value)

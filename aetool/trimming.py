@@ -1,0 +1,100 @@
+"""Which rows lie farthest out, where a fit is to withstand anomalies among its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form.moments import few_rows, moments, mostly_one
+from aetool.closed_form.solution import Batches
+from aetool.model import Float, Spec
+
+CONCENTRATIONS = 5  # rounds
+FEWEST = 20  # rows: of fewer all are kept
+MOST = 4096  # numbers of which a covariance is formed
+CUT = 6.0  # deviations
+FEWEST_OTHERS = 5  # rows that differ from what most rows have
+
+
+def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
+    """(rows,): the part of the rows that lies nearest to the middle of all numbers, by the distance
+    under the covariance of those rows: the concentration steps of Rousseeuw & Van Driessen 1999,
+    from all rows on.
+
+    Each number is laid on a robust scale and cut at 6 of its deviations, so that no single one
+    decides. Where most rows have one value (no rain), the others are measured among themselves:
+    to be rare is not to be far, and a column keeps what its spread is made of.
+    """
+    rows = sum(len(batch) for batch in batches)
+    keep = np.ones(rows, dtype=bool)
+    if not len(spec.numeric) or rows < FEWEST:
+        return keep
+    chunks = _Winsorised(batches, spec)
+    if len(spec.numeric) > MOST:
+        # no covariance of so many: each number counts for itself
+        squares = [(chunk**2).sum(axis=1) for chunk in chunks]
+        far = np.concatenate(squares)
+        return np.asarray(far <= np.quantile(far, part))
+    for _ in range(CONCENTRATIONS):
+        middle = moments(chunks, keep.astype(np.float64))
+        # where most rows are 0 the variance is that of the others, not of how rare they are
+        missing = np.maximum(1 - np.diag(middle.cov), 0)
+        rarely = np.where(chunks.rare, missing, 0)
+        far = middle.squares(chunks, rarely)
+        keep = far <= np.quantile(far, part)
+    return keep
+
+
+class _Winsorised:
+    """The numbers of batches, each in robust deviations from its middle, cut at CUT of them.
+
+    Where more than half of a number's rows hold one value or none, those rows are 0, and middle and
+    deviation are of the others.
+    """
+
+    def __init__(self, batches: Batches, spec: Spec) -> None:
+        self.batches = batches
+        self.spec = spec
+        few = few_rows(batches)
+        size = len(spec.numeric)
+        self.middle = np.zeros(size)
+        self.scale = np.full(size, np.inf)
+        self.usual = np.full(size, np.nan)  # the value that most rows have, if there is one
+        self.rare = mostly_one(spec, few)
+        for number, feature in enumerate(spec.numeric):
+            values = few[:, feature]
+            gate = spec.gate[number]
+            if gate >= 0:
+                values = values[few[:, gate] == 0]
+            self._measure(number, values, len(few))
+
+    def _measure(self, number: int, values: Float, rows: int) -> None:
+        """Takes over the middle and deviation of one number from its values that count."""
+        different, counts = np.unique(values, return_counts=True)
+        if len(different) and counts.max() > 0.5 * rows:
+            usual = different[counts.argmax()]
+            self.usual[number] = usual
+            values = values[values != usual]
+        if len(values) < FEWEST_OTHERS:
+            return
+        middle = np.median(values)
+        self.middle[number] = middle
+        # of a normal distribution
+        spread = 1.4826 * float(np.median(np.abs(values - middle)))
+        self.scale[number] = max(spread, float(values.std()) / CUT, float(self.spec.half[number]))
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        gated = self.spec.gate >= 0
+        usual = self.usual.astype(np.float32)
+        for batch in self.batches:
+            flat = batch.reshape(len(batch), -1)
+            numbers = flat[:, self.spec.numeric]
+            standard = (numbers - self.middle) / self.scale
+            standard = np.clip(standard, -CUT, CUT)
+            standard[numbers == usual] = 0
+            if gated.any():
+                flags = flat[:, self.spec.gate[gated]]
+                standard[:, gated] *= flags == 0
+            yield standard.astype(np.float32)

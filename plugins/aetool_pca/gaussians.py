@@ -1,0 +1,212 @@
+"""Conditionals of a joint Gaussian, and the tails of what they leave."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form import Batches, few_rows, moments, mostly_one
+from aetool.graphs import LEAST_SIGMA
+from aetool.model import Float, Int, Spec
+from aetool_pca.solution import Components, Joint
+
+TAIL_STEPS = 25
+TAIL_START = (1.0, 3.0, 10.0)  # scales that a mixture begins with, in robust deviations
+TAIL_CUT = 0.0025  # part of the values that is left out, the largest
+NORMAL_MEDIAN = 0.455  # of the square of a standard normal number
+FAR = 25.0  # a squared residual in deviations, above which it is no farther
+GIVEN_RIDGE = 1e-2  # beside variances of 1
+TRIMS = 3  # rounds in which the farthest rows are weighed down
+LEAST_AXIS = 0.1  # deviation along a whitened axis, whose rows have a deviation of 1
+PRIOR_ROWS = 10  # of one deviation each, for a number that is often missing
+
+
+def conditionals(spec: Spec, cov: Float) -> Float:
+    """(features, features): predicts every column from all others, x -> x @ it on centred rows,
+    under a Gaussian of this covariance.
+
+    The conditional mean is x - P^-1_bb (P x)_b for the block b of a column, P the inverse
+    covariance (Rasmussen & Williams 2006, eq. 5.12, for one variable; the block form is the
+    same Schur complement).
+    """
+    precision = np.linalg.inv(cov)
+    solve = np.zeros_like(precision)
+    for block in _blocks(spec):
+        at = np.ix_(block, block)
+        solve[at] = np.linalg.inv(precision[at])
+    return np.asarray(np.eye(len(cov)) - precision @ solve)
+
+
+def _blocks(spec: Spec) -> list[list[int]]:
+    """The scored features of each column together."""
+    levels = [list(range(first, first + width)) for _, first, width in spec.categories]
+    flag_of = dict(zip(spec.owner.tolist(), spec.gate.tolist(), strict=True))
+    number_of = dict(zip(spec.owner.tolist(), spec.numeric.tolist(), strict=True))
+    paired = {column: flag for column, flag in flag_of.items() if flag >= 0}
+    alone = [[feature] for column, feature in number_of.items() if column not in paired]
+    alone += [[flag] for flag, _ in spec.flags if flag not in paired.values()]
+    # a number and its flag are one column: neither may tell the other
+    pairs = [[number_of[column], flag] for column, flag in paired.items()]
+    return alone + levels + pairs
+
+
+def distances(maps: Components, spec: Spec, batches: Batches) -> Float:
+    """(rows,): squared conditional residuals, each on its own scale, cut at 5 deviations."""
+    scored = spec.owners() >= 0
+    rows = 0
+    total = np.zeros(spec.features)
+    for batch in batches:
+        residual = maps.residual(batch.astype(np.float64))
+        total += (residual**2).sum(axis=0)
+        rows += len(batch)
+    mean = np.maximum(total / rows, 1e-12)
+    found = []
+    for batch in batches:
+        residual = maps.residual(batch.astype(np.float64))
+        square = residual**2 / mean
+        square = np.minimum(square[:, scored], FAR)
+        found.append(square.sum(axis=1))
+    return np.concatenate(found)
+
+
+def with_tails(maps: Components, spec: Spec, batches: Batches) -> Components:
+    """The maps with a scale mixture fitted to each feature's residuals by EM.
+
+    One Gaussian would call every shower an outlier: residuals of real columns are a sharp
+    bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The
+    largest 0.25 % of each feature are left out: an outlier must not make itself at home.
+    """
+    few = few_rows(batches)
+    square = maps.residual(few) ** 2
+    least = np.full(spec.features, 1e-6)
+    least[spec.numeric] = LEAST_SIGMA * spec.half
+    gated = spec.gate >= 0
+    numbers = spec.numeric[gated]
+    # a missing number says nothing of its spread
+    present = np.ones(square.shape, dtype=bool)
+    present[:, numbers] = few[:, spec.gate[gated]] == 0
+    scale, weight = _mixture(square, least, present)
+    rows = present.sum(axis=0)[numbers]
+    # what is believed of spreads read off few rows
+    part = rows / (rows + PRIOR_ROWS)
+    own = scale[:, numbers] ** 2
+    scale[:, numbers] = np.sqrt(part * own + (1 - part))
+    return dataclasses.replace(maps, scale=scale, weight=weight)
+
+
+def with_joint(
+    maps: Components, spec: Spec, batches: Batches, trim: float, amount: float
+) -> Components:
+    """The maps with a density of all numbers together, which counts by this amount.
+
+    The axes are the whitened principal ones of a covariance from which the `trim` farthest rows are
+    weighed down (Maronna 1976), and the tails along them are fitted as those of columns are. A row
+    that is far in many columns at once is told by its neighbours in each, and only found here. What
+    an axis costs falls on the columns by the squares of its loadings. Where the rows before a row
+    are given, the density is of what they do not tell. Numbers of which most rows have one value,
+    or none, take no part: about that value they have no density.
+    """
+    varied = np.flatnonzero(~mostly_one(spec, few_rows(batches)))
+    numbers = spec.numeric[varied]
+    if not amount or len(numbers) < 2:
+        return maps
+    lean = _lean(spec, batches)
+    lean = None if lean is None else lean[:, varied]
+    chunks = _Columns(batches, numbers, lean)
+    middle = moments(chunks)
+    # variance of a value within its bucket
+    rounding = spec.half[varied] ** 2 / 3
+    for _ in range(TRIMS if trim else 0):
+        far = middle.squares(chunks, rounding)
+        middle = moments(chunks, nearness(far, trim))
+    variances, vectors = middle.axes(rounding)
+    axes = vectors / np.sqrt(variances)
+    along = (few_rows(chunks) - middle.mean) @ axes
+    least = np.full(len(numbers), LEAST_AXIS)
+    scale, weight = _mixture(along**2, least)
+    share = np.zeros((len(numbers), len(spec.columns)))
+    share[:, spec.owner[varied]] = vectors.T**2
+    joint = Joint(
+        numbers,
+        middle.mean,
+        axes,
+        scale,
+        weight,
+        share,
+        amount,
+        lean,
+    )
+    return dataclasses.replace(maps, joint=joint)
+
+
+def nearness(far: Float, trim: float) -> Float:
+    """(rows,): weights of rows at squared distances (rows,): 1, but for the `trim` farthest, which
+    count in inverse proportion to theirs."""
+    cut = np.quantile(far, 1 - trim)
+    # rows that are all equal have no distances
+    weights = (cut + 1e-9) / (far + 1e-9)
+    return np.minimum(1.0, weights)
+
+
+class _Columns:
+    """Some features of batches, less what other features say of them: (features, some)."""
+
+    def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
+        self.batches = batches
+        self.index = index
+        self.lean = lean
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        for batch in self.batches:
+            chosen = batch[:, self.index]
+            if self.lean is not None:
+                chosen = chosen - (batch @ self.lean).astype(np.float32)
+            yield chosen
+
+
+def _lean(spec: Spec, batches: Batches) -> Float | None:
+    """(features, numbers): what the rows before a row say of its numbers, by ridge regression."""
+    if not spec.given:
+        return None
+    given = np.arange(spec.features - spec.given, spec.features)
+    index = np.concatenate([given, spec.numeric])
+    cov = moments(_Columns(batches, index)).cov
+    k = len(given)
+    before = cov[:k, :k] + GIVEN_RIDGE * np.eye(k)
+    lean = np.zeros((spec.features, len(spec.numeric)))
+    lean[given] = np.linalg.solve(before, cov[:k, k:])
+    return lean
+
+
+def _mixture(
+    square: Float, least: Float, present: npt.NDArray[np.bool_] | None = None
+) -> tuple[Float, Float]:
+    """(scales, weights), (components, k) both, of zero-mean values whose squares are (rows, k).
+
+    least: (k,), the smallest scale. present: (rows, k), which of the values count; all if None.
+    """
+    counted = square
+    if present is not None:
+        counted = np.where(present, square, np.nan)
+        counted[:, ~present.any(axis=0)] = 0.0
+    most = np.nanquantile(counted, 1 - TAIL_CUT, axis=0)
+    inside = counted <= most
+    variance = np.nanmedian(counted, axis=0) / NORMAL_MEDIAN
+    variance = np.maximum(variance, least**2)
+    square = np.where(inside, square, 0.0)
+    scale = np.sqrt(variance) * np.array(TAIL_START)[:, None]
+    weight = np.full_like(scale, 1 / len(scale))
+    for _ in range(TAIL_STEPS):
+        twice = 2 * scale[:, None] ** 2
+        log_density = np.log(weight / scale)[:, None] - square / twice
+        share = np.exp(log_density - log_density.max(axis=0))
+        share *= inside / share.sum(axis=0)
+        # one row's worth of prior in each
+        mass = share.sum(axis=1) + 1.0
+        total = (share * square).sum(axis=1) + scale**2
+        scale = np.maximum(np.sqrt(total / mass), least)
+        weight = mass / mass.sum(axis=0)
+    return scale, weight
