@@ -79,6 +79,36 @@ TABLES = {
     ),
     "years for names": ("land,2019,2020\n" + "".join(f"l{i},{i},{i}.5\n" for i in range(8)),
                         ["land", "2019", "2020"], [[f"l{i}", f"{i}", f"{i}.5"] for i in range(8)], []),
+    "figures for names, quoted": (
+        '"","142.5","144"\n' + "".join(f'"{i}.5",{i},{i % 3}\n' for i in range(8)),
+        ["column1", "142.5", "144"], [[f"{i}.5", f"{i}", f"{i % 3}"] for i in range(8)], [],
+    ),
+    "figures for names, with blanks": (
+        '"15-24 (79)" "25-34 (79)" "35-44 (79)"\n' + "".join(f'"of {i}" {i} {i + 1} 7\n' for i in range(8)),
+        ["row.names", "15-24 (79)", "25-34 (79)", "35-44 (79)"],
+        [[f"of {i}", f"{i}", f"{i + 1}", "7"] for i in range(8)], [],
+    ),
+    "figures for names, not quoted": (
+        "142.5,144\n" + "".join(f'"{i}","{i % 3}"\n' for i in range(8)),
+        ["142.5", "144"], [[f"{i}", f"{i % 3}"] for i in range(8)], [],
+    ),
+    "thousands in the first record": (
+        '"2,001","1,142"\n' + "".join(f"{900 - i},{i % 3}\n" for i in range(8)),
+        ["c1", "c2"], [["2,001", "1,142"], *([f"{900 - i}", f"{i % 3}"] for i in range(8))],
+        ["no header"],
+    ),
+    "a quoted cell in the first record": (
+        '"5",7\n' + "".join(f"{i},{i % 3}\n" for i in range(8)),
+        ["c1", "c2"], [["5", "7"], *([f"{i}", f"{i % 3}"] for i in range(8))], ["no header"],
+    ),
+    "words quoted and figures not": (
+        "".join(f'"x{i % 3}",{i},"{i}"\n' for i in range(8)),
+        UNNAMED, [[f"x{i % 3}", f"{i}", f"{i}"] for i in range(8)], ["no header"],
+    ),
+    "every cell quoted": (
+        "".join(f'"{i}","{i % 3}"\n' for i in range(8)),
+        ["c1", "c2"], [[f"{i}", f"{i % 3}"] for i in range(8)], ["no header"],
+    ),
     "UTF-16": (("a\tb\tc\r\n" + NUMBERS.replace(",", "\t")).encode("utf-16"), NAMED, ROWS, []),
     "Windows-1252": (("ä,b,c\n" + NUMBERS).encode("cp1252"), ["ä", "b", "c"], ROWS, ["byte 0xe4 in line 1"]),
     "one stray byte": ("ä,b,c\n".encode() + NUMBERS.encode() + b"9,9,\x96\n", ["ä", "b", "c"],

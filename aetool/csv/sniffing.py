@@ -10,6 +10,9 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from aetool.csv import cells, encodings
 from aetool.csv.cutting import behind_lines
@@ -23,7 +26,7 @@ from aetool.csv.dialect import (
     Reading,
 )
 from aetool.csv.encodings import BOM, NoTableError
-from aetool.csv.fields import Rule, begins, fields
+from aetool.csv.fields import QUOTED, Rule, begins, fields
 from aetool.errors import ParamError
 
 SAMPLE = 65536  # characters by which delimiters are judged
@@ -45,10 +48,18 @@ SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # which Excel reads,
 LINE_END = re.compile(r"\r\n|\r|\n")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?")
+NUMBER_CHARACTERS = frozenset("0123456789+-.,'eE ")
 NUMBERED = re.compile(r"c[1-9][0-9]*")  # what columns without names are called
 NOTHING = Reading()
 
 Record = Sequence[str]
+
+
+class Written(NamedTuple):
+    """A cell, and whether it stands between quotes."""
+
+    text: str
+    quoted: bool
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,21 @@ class Beginning:
         if delimiter == BLANK:
             rows = [row[:-1] if row[-1] == "" and len(row) > 1 else row for row in rows]
         return rows
+
+    def quoted_otherwise(self, line: int, cut: Cut) -> bool:
+        """Whether the record of this line is quoted as those behind it are not, see
+        is_quoted_otherwise."""
+        sample = self.text[self.starts[line] :][:SAMPLE]
+        if '"' not in sample:
+            return False
+        spans = fields(sample.encode(), Rule(cut.delimiter, cut.space))
+        spans = spans.only(np.arange(len(spans)) < JUDGED_RECORDS)
+        quotes = iter((spans.kind == QUOTED).tolist())
+        written = [
+            [Written(cell.decode(errors="replace"), next(quotes)) for cell in record]
+            for record in spans.records()
+        ]
+        return is_quoted_otherwise(written[0], written[1:], cut.delimiter)
 
     def cut(self, line: int, delimiter: str) -> Cut | None:
         """The records from a line on; None where this delimiter does not make them regular."""
@@ -368,7 +394,7 @@ class _Table:
             cut = dataclasses.replace(cut, space=self.space, records=rows)
         rows = cut.records[:JUDGED_RECORDS]
         self.decimal = said.decimal or known.decimal or _decimal_of(cut.delimiter, rows[1:])
-        self.header = self._has_header(rows, said, known)
+        self.header = self._has_header(beginning, cut, said, known)
         if not self.header and said.header is None and cut.line > 0:
             self._look_above(beginning, cut, comment)
         elif self.header:
@@ -377,7 +403,8 @@ class _Table:
         if not any(beginning.line(line).strip() for line in range(self.line)):
             self.line = 0
 
-    def _has_header(self, rows: list[list[str]], said: Reading, known: Reading) -> bool:
+    def _has_header(self, beginning: Beginning, cut: Cut, said: Reading, known: Reading) -> bool:
+        rows = cut.records[:JUDGED_RECORDS]
         if said.header is not None:
             return said.header
         if not rows:
@@ -385,6 +412,8 @@ class _Table:
         first = {cell.strip() for cell in rows[0]}
         names = set(known.names)
         if names and len(first & names) * 2 >= len(names):
+            return True
+        if beginning.quoted_otherwise(cut.line, cut):
             return True
         without_names = bool(names) and all(NUMBERED.fullmatch(name) for name in names)
         return has_header(rows[0], rows[1:], known.header is not False and not without_names)
@@ -399,7 +428,9 @@ class _Table:
         names = _line_record(text.lstrip().lstrip(comment), cut) if text else []
         while names and is_comment and names[0] == "":
             names = names[1:]
-        if not names or any(cells.is_figure(name) for name in names):
+        if not names:
+            return
+        if any(map(cells.is_figure, names)) and not beginning.quoted_otherwise(line, cut):
             return
         above = len(names) - cut.columns
         if above == 1 and names[-1] == "":
@@ -477,6 +508,40 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
     if fresh or repeated:
         return fresh >= repeated
     return otherwise
+
+
+def is_quoted_otherwise(
+    first: Sequence[Written], body: Sequence[Sequence[Written]], delimiter: str
+) -> bool:
+    """Whether the first record is quoted as no other is, as names are and records are not.
+
+    Either all of it is, and half of the columns never are; or nothing is, and half of the columns
+    always are. Cells with the delimiter in them have to be quoted, which says less.
+    """
+    told = [cell for cell in first if not cells.is_gap(cell.text)]
+    if not told or not body or len({cell.quoted for cell in told}) > 1:
+        return False
+    first_is_quoted = told[0].quoted
+    if first_is_quoted and not _are_quoted_as_names(told, delimiter):
+        return False
+    width = max(map(len, body))
+    otherwise = 0
+    for place in range(width):
+        column = [record[place] for record in body if place < len(record)]
+        below = [cell for cell in column if not cells.is_gap(cell.text)]
+        if not below or any(cell.quoted == first_is_quoted for cell in below):
+            continue
+        has_to = any(delimiter in cell.text for cell in below)
+        otherwise += first_is_quoted or (len(below) >= LEAST_BELOW and not has_to)
+    return 2 * otherwise >= width
+
+
+def _are_quoted_as_names(told: Sequence[Written], delimiter: str) -> bool:
+    """Whether one of these cells need not be quoted, or several are no numbers of thousands."""
+    if any(delimiter not in cell.text for cell in told):
+        return True
+    others = [cell for cell in told if set(cell.text) - NUMBER_CHARACTERS]
+    return len(others) >= LEAST_BELOW
 
 
 def _column_of_figures(records: Sequence[Record], place: int) -> bool:
