@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aetool import kernel
+from aetool.csv.cells import GAP_WORDS, is_gap
 from aetool.data.notation import calendar, dates, evidence, gaps, scanning
 from aetool.data.notation.dates import DateEvidence, DateNotation
 from aetool.data.notation.evidence import GAP, ODD, VALUE, OddCells
@@ -147,11 +148,12 @@ def test_percent_and_parts_of_one_in_turns():
     assert reading.decimals.tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize("word", sorted(gaps.GAP_WORDS))
+@pytest.mark.parametrize("word", sorted(GAP_WORDS))
 def test_gap_words_in_any_case_are_gaps(word):
     for spelling in (word, word.upper(), f" {word} "):
         cells = Cells.of(["1", spelling, "2.5"])
         assert gaps.is_gap(cells).tolist() == [False, True, False]
+        assert is_gap(spelling), "in a header, and above it, too"
         reading = decided("1", spelling, "2.5").read(cells)
         assert reading.state.tolist() == [VALUE, GAP, VALUE] and np.isnan(reading.value[1])
 

@@ -11,7 +11,8 @@ import numpy as np
 from aetool.columns.column import Features, Json, Modelled, words
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
-from aetool.data.notation.gaps import DOUBTFUL, are_words, folded, is_gap
+from aetool.csv.cells import folded
+from aetool.data.notation.gaps import DOUBTFUL, are_words, is_gap
 from aetool.data.notation.patterns import Pattern
 from aetool.data.table import Values, as_cells, shortest
 from aetool.model import Float, Int

@@ -8,8 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+from aetool.csv.cells import folded
 from aetool.data.notation.dates import DateEvidence, DateNotation
-from aetool.data.notation.gaps import DOUBTFUL, GapEvidence, are_words, folded, is_gap
+from aetool.data.notation.gaps import DOUBTFUL, GapEvidence, are_words, is_gap
 from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.table import Cells, Mask, Values, as_cells, joined, taken
 from aetool.model import Int

@@ -7,10 +7,22 @@ column is, and which values it has, is not decided here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-# words for nothing; whatever has neither letter nor digit ("?", "--", "*", "") is a gap as well
-GAP_WORDS = frozenset(["na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "#na"])
+# Words by which tables say that nothing is there, in small letters: case does not matter. Errors of
+# spreadsheets (#DIV/0!, #REF!) are no gaps: something went wrong there, which is worth seeing.
+GAP_WORDS = frozenset(
+    (
+        "",
+        "keine angabe",
+        "k. a.",
+        "#n/a n/a",
+        *"? ?? ??? - -- --- ---- – — . .. ... * ** _ \\n".split(),
+        *"na n/a n.a. n.a n/d n.d. #n/a #na <na> <n/a> nat null (null) <null> #null! nil".split(),
+        *"nan -nan +nan nan(ind) -nan(ind) 1.#qnan -1.#qnan 1.#ind -1.#ind".split(),
+        *"none <none> (none) missing (missing) <missing> k.a. (blank) (leer)".split(),
+    )
+)
 FEW_LETTERS = 4  # beside the digits of a figure: months, currencies, units, T and Z of times
 LONGEST_FIGURE = 40
 RULERS = frozenset("-=+|:_~ ")
@@ -33,9 +45,20 @@ LETTERS = re.compile(r"[^\W\d_]+")
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
+def folded(words: Iterable[str]) -> frozenset[str]:
+    """Words as they are compared: without blanks around them, in small letters."""
+    return frozenset(word.strip().casefold() for word in words)
+
+
+def is_gap_word(text: str, words: Collection[str] = ()) -> bool:
+    """Whether this text says that nothing is there; words: further ones that do, folded."""
+    word = text.strip().casefold()
+    return word in GAP_WORDS or word in words
+
+
 def is_gap(cell: str) -> bool:
-    """Whether the cell holds nothing, however that is written."""
-    return cell.strip().lower() in GAP_WORDS or not any(c.isalnum() for c in cell)
+    """Whether the cell holds nothing, however that is written: by a word, or by signs alone."""
+    return is_gap_word(cell) or not any(c.isalnum() for c in cell)
 
 
 def is_figure(cell: str) -> bool:

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from aetool.columns.schema import Schema
+from aetool.csv.cells import is_gap_word
 from aetool.data import images
-from aetool.data.notation.gaps import is_gap_word
 from aetool.errors import ParamError
 from aetool.files import atomic
 from aetool.model import Float

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool import kernel
+from aetool.csv.cells import folded, is_gap_word
 from aetool.data.notation import moments, scanning
 from aetool.data.notation.calendar import are_days, civil, days_of
 from aetool.data.notation.evidence import (
@@ -23,7 +24,7 @@ from aetool.data.notation.evidence import (
     different_texts,
     nearly_all,
 )
-from aetool.data.notation.gaps import folded, is_gap, is_gap_word
+from aetool.data.notation.gaps import is_gap
 from aetool.data.notation.moments import (
     COMPACT,
     DAY_FIRST,
@@ -204,7 +205,7 @@ class DateEvidence:
     ) -> DateNotation | None:
         """How the column is to be read; None if it is not nearly all dates (see `nearly_all`).
 
-        gap_words: the user's, beside `gaps.GAP_WORDS`. usual: "dmy" or "mdy", the order where no
+        gap_words: the user's, beside `cells.GAP_WORDS`. usual: "dmy" or "mdy", the order where no
         cell tells. asked: the user says that it holds dates, so that whatever is none is odd.
 
         Ask this before `NumberEvidence.decide`: a column of 20241231 is both.

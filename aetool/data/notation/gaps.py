@@ -9,23 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from aetool.csv.cells import GAP_WORDS, folded
 from aetool.data.notation.evidence import added, different_texts
 from aetool.data.table import Cells, Mask
 
-# In small letters: case does not matter. Errors of spreadsheets (#DIV/0!, #REF!) are no gaps:
-# something went wrong there, which is worth seeing.
-GAP_WORDS = frozenset(
-    (
-        "",
-        "keine angabe",
-        "k. a.",
-        "#n/a n/a",
-        *"? ?? ??? - -- --- ---- – — . .. ... * ** _ \\n".split(),
-        *"na n/a n.a. n.a n/d n.d. #n/a #na <na> <n/a> nat null (null) <null> #null! nil".split(),
-        *"nan -nan +nan nan(ind) -nan(ind) 1.#qnan -1.#qnan 1.#ind -1.#ind".split(),
-        *"none <none> (none) missing (missing) <missing> k.a. (blank) (leer)".split(),
-    )
-)
 # Of these, words that are now and then a value among others: no basement, nothing to report.
 DOUBTFUL = frozenset("none missing - -- . * ? _".split())
 NAMIBIA = "na"
@@ -45,17 +32,6 @@ COUNTRIES = frozenset(
         "ve vg vi vn vu wf ws xk ye yt za zm zw"
     ).split()
 )
-
-
-def folded(words: Iterable[str]) -> frozenset[str]:
-    """Words as they are compared: without blanks around them, in small letters."""
-    return frozenset(word.strip().casefold() for word in words)
-
-
-def is_gap_word(text: str, words: Collection[str] = ()) -> bool:
-    """Whether this text says that nothing is there; words: further ones that do, folded."""
-    word = text.strip().casefold()
-    return word in GAP_WORDS or word in words
 
 
 def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False) -> Mask:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aetool import kernel
+from aetool.csv.cells import folded, is_gap_word
 from aetool.data.notation import scanning
 from aetool.data.notation.evidence import (
     FEW_VALUES,
@@ -22,7 +23,7 @@ from aetool.data.notation.evidence import (
     different_texts,
     nearly_all,
 )
-from aetool.data.notation.gaps import folded, is_gap, is_gap_word
+from aetool.data.notation.gaps import is_gap
 from aetool.data.notation.numerals import COMMA, POINT, Numeral, infinity, numeral, unit_of
 from aetool.data.notation.scanning import (
     ATTACHED,
@@ -178,7 +179,7 @@ class NumberEvidence:
         """How the column is to be read; None if it is not nearly all numbers (see `nearly_all`).
 
         decimal: the decimal mark, whatever the cells say. gap_words: the user's, beside
-        `gaps.GAP_WORDS`. usual: the mark where neither tells. asked: the user says that it holds
+        `cells.GAP_WORDS`. usual: the mark where neither tells. asked: the user says that it holds
         numbers, so that whatever is no number is odd, and codes such as 007 are numbers.
         """
         words = tuple(gap_words)
