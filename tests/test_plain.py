@@ -12,6 +12,7 @@ import pytest
 from aetool import operations
 from aetool.codec import plain, planning, stages
 from aetool.codec.archive import Archive
+from aetool.codec.metas import BytesMeta
 from aetool.operations import CompressOptions
 
 AROUND = 160  # bytes: the container's own, and a header record apart from its records
@@ -74,7 +75,7 @@ def test_rows_and_columns_of_text_that_was_squeezed_whole(tmp_path):
     table = list(csv.reader(io.StringIO(source.read_text())))
     with Archive(target) as archive:
         block = next(iter(archive.blocks(0, 1)))[0]
-        assert block.columns[0].meta["k"] == "bytes", "squeezed whole: the smallest by far"
+        assert isinstance(block.columns[0].meta, BytesMeta), "squeezed whole: the smallest by far"
         assert len(archive) == 2000 and archive.content.names(archive) == table[0]
         assert archive[70:90].to_numpy().tolist() == [
             [float(cell) for cell in row] for row in table[71:91]

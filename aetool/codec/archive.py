@@ -139,11 +139,11 @@ class Archive:
         for folder in filter(None, os.environ.get(MODEL_PATH, "").split(os.pathsep)):
             for candidate in sorted(Path(folder).glob("*.aem")):
                 try:
-                    found = bundles.load(candidate)
+                    candidate_model = bundles.load(candidate)
                 except AetoolError:
                     continue
-                if found.sha256.startswith(wanted):
-                    return found
+                if candidate_model.sha256.startswith(wanted):
+                    return candidate_model
         other = " (the one given with -m is another)" if offered is not None else ""
         raise BundleError(  # nothing is wrong with the archive
             f"{self.reader.path}: needs the model whose sha256 begins {wanted}{other}; "
@@ -195,16 +195,16 @@ class Archive:
                     yield number
 
         digest = hashlib.sha256()
-        for number, found in records.ahead(self._block, numbers()):
+        for number, block in records.ahead(self._block, numbers()):
             info = self.reader.blocks[number]
-            if isinstance(found, ArchiveError):
+            if isinstance(block, ArchiveError):
                 if not self.lenient:
-                    raise found
+                    raise block
                 self.lost.append(lost_records(info.first, info.rows))
                 continue
-            digest.update(found.content)
+            digest.update(block.content)
             inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
-            yield found, inside
+            yield block, inside
         if whole and not self.content.hashes_bytes and self._complete:
             self.reader.check_whole(digest.digest())
 

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from aetool.codec import columns, integers, planning
+from aetool.codec import columns, integers, metas, planning
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
 from aetool.codec.limits import check_cells
+from aetool.codec.metas import Meta
 from aetool.codec.plans import Json, OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
@@ -65,27 +66,27 @@ def encode(
     students = students.by_reference() if students else None  # decoding then compares the floats
     shape = tuple(len(c.streams) for c in coded)
     before = hints.moved(shape) if effort.reuse or hints.shape == shape else ()
-    made = _Encoder(rows, effort, before, shared, period, students)
-    metas: list[Any] = []
+    encoder = _Encoder(rows, effort, before, shared, period, students)
+    own_metas: list[Json] = []
     for place, column in enumerate(coded):
-        own = shared is not None and shared.metas[place] == column.meta
-        metas.append(None if own else column.meta)
-        made.parts += column.blobs
-        made.content += [digest(b) for b in column.blobs]
+        foreseen = shared is not None and shared.metas[place] == column.meta
+        own_metas.append(None if foreseen else column.meta.to_json())
+        encoder.parts += column.blobs
+        encoder.content += [digest(b) for b in column.blobs]
         for stream in column.streams:
-            made.add(stream, own)
-    plans = [None if plan is None else plan.to_json() for plan in made.stored]
-    if any(v is not None for v in [*metas, *plans]) or words or shared is None:
-        words = {**words, "columns": metas, "plans": plans}
+            encoder.add(stream, foreseen)
+    plans = [None if plan is None else plan.to_json() for plan in encoder.stored]
+    if any(part is not None for part in [*own_metas, *plans]) or words or shared is None:
+        words = {**words, "columns": own_metas, "plans": plans}
     is_told = words and (shared is not None or words != PLAIN_BYTES)
     head = deflate(words) if is_told else b""
-    parts = made.all_parts()
+    parts = encoder.all_parts()
     some = np.packbits(np.array([len(p) > 0 for p in parts], np.bool_)).tobytes()
     sizes = [len(part) for part in parts if part]
     # the last part ends with the payload
     lengths = some + b"".join(varint(size) for size in sizes[:-1])
     payload = varint(len(head)) + head + lengths + b"".join(parts)
-    return digest(b"".join(made.content)), payload, planning.Hints(shape, made.plans)
+    return digest(b"".join(encoder.content)), payload, planning.Hints(shape, encoder.plans)
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Any]) -> Block:
@@ -94,11 +95,11 @@ def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Any]) -> Bloc
 
 
 def _decoded(column: Coded, rows: int) -> Decoded:
-    shape = columns.shape_of(column.meta)
+    meta = column.meta
     streams = iter(column.streams)
-    kinds = next(streams).values if shape.kinds > 1 else np.zeros(rows, np.int64)
-    values = next(streams).values if shape.valued else np.zeros(0, np.int64)
-    raws = next(streams).values if shape.raws else np.zeros(0, np.int64)
+    kinds = next(streams).values if meta.kinds > 1 else np.zeros(rows, np.int64)
+    values = next(streams).values if meta.valued else np.zeros(0, np.int64)
+    raws = next(streams).values if meta.has_raws else np.zeros(0, np.int64)
     return Decoded(column.meta, kinds, values, raws, column.blobs)
 
 
@@ -125,20 +126,22 @@ class _Encoder:
         self.small: list[integers.Pushed] = []
         self.marks: dict[int, int] = {}
 
-    def add(self, stream: Stream, own: bool) -> None:
-        """The next stream. own: its column is written as in the shared model."""
+    def add(self, stream: Stream, foreseen: bool) -> None:
+        """The next stream. foreseen: its column is written as in the shared model."""
         self.content.append(_digest(stream.values))
         number, shared = len(self.plans), self.shared
-        given = shared.plan(number, stream, self.known, own, self.planner) if shared else None
-        plan, prime = given or (self._planned(stream, number), None)
+        from_model = None
+        if shared:
+            from_model = shared.plan(number, stream, self.known, foreseen, self.planner)
+        plan, prime = from_model or (self._planned(stream, number), None)
         if self.joined:  # it may be taken over from a larger block
             plan = self.planner.small(plan)
-        self.stored.append(None if given else plan)
+        self.stored.append(None if from_model else plan)
         self.plans.append(plan)
         if not self.joined:
             self.parts.append(integers.encode(plan, stream, self.known, prime))
             return
-        if shared and given and number < len(shared.stillness):
+        if shared and from_model and number < len(shared.stillness):
             self.marks[number] = integers.stillness(stream.values, shared.usual[number])
         if shared and self.marks.get(number):
             self.small.append(integers.still(plan, stream, self.known, shared.usual[number]))
@@ -220,22 +223,20 @@ class _Decoder:
             rows *= int(words["each"])
         if shared is not None:
             words.setdefault("e", shared.format["newline"])
-        metas = words.pop("columns", shared.nothing if shared else None)
+        own_metas = words.pop("columns", shared.nothing if shared else None)
         stored = words.pop("plans", None)
         self.stored = None if stored is None else [_plan_or_none(plan) for plan in stored]
-        check_cells(rows, len(metas))
+        check_cells(rows, len(own_metas))
         self.out, self.rows, self.number = Block(words, [], rows), rows, 0
         self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []
-        if shared is not None:
-            metas = [m if m is not None else shared.metas[i] for i, m in enumerate(metas)]
-        self.held = [(m, columns.shape_of(m)) for m in metas]
+        self.metas = metas.all_from_json(own_metas, shared.metas if shared else ())
 
     def run(self) -> Block:
         """The block's content."""
-        streams = sum(s.streams for _, s in self.held)
+        streams = sum(meta.streams for meta in self.metas)
         small = self.rows <= JOINED and streams > 0
-        count = sum(s.blobs for _, s in self.held) + (1 if small else streams)
+        count = sum(meta.blobs for meta in self.metas) + (1 if small else streams)
         lengths, self.at = _lengths(self.payload, self.at, count)
         self.sizes = iter(lengths)
         self.joined: integers.Joined | None = None
@@ -248,27 +249,27 @@ class _Decoder:
                 numbers = [i for i in range(foreseen) if self._plan(i) is None]
                 if numbers:
                     self.marks = self.joined.marks(numbers, self.shared.stillness)
-        for meta, shape in self.held:
-            self._column(meta, shape)
+        for meta in self.metas:
+            self._column(meta)
         if self.joined is not None:
             self.joined.finish()
         return self.out
 
-    def _column(self, meta: dict[str, Any], shape: columns.Kind) -> None:
+    def _column(self, meta: Meta) -> None:
         rows, sizes = self.rows, {}
-        blobs = [self._part() for _ in range(shape.blobs)]
+        blobs = [self._part() for _ in range(meta.blobs)]
         if blobs:
             sizes["text"] = sum(map(len, blobs))
         if self.compare:
             self.digests += [digest(b) for b in blobs]
         kinds, values, raws = np.zeros(rows, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
-        if shape.kinds > 1:
+        if meta.kinds > 1:
             kinds = self._stream(None, rows, sizes)
-        if shape.valued:
-            here = kinds < shape.valued
+        if meta.valued:
+            here = kinds < meta.valued
             values = self._stream(None if here.all() else here, int(here.sum()), sizes)
-        if shape.raws:
-            here = kinds == shape.kinds - 1
+        if meta.has_raws:
+            here = kinds == meta.kinds - 1
             raws = self._stream(here, int(here.sum()), sizes)
         self.out.columns.append(Decoded(meta, kinds, values, raws, blobs))
         self.out.sizes.append(sizes)

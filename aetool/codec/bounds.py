@@ -38,17 +38,17 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
 
 def _columns(text: bytes, layout: Layout) -> list[Column]:
     """The columns of regular records, and what follows each record; none of others."""
-    found = fields(text, layout.rule)
-    width = found.columns
+    records = fields(text, layout.rule)
+    width = records.columns
     if width != len(layout.names):
         return []
     cells = np.frombuffer(text, np.uint8)
     columns = []
     for place in range(width):
-        own_start = found.start[place::width].copy()
-        own_stop = found.stop[place::width].copy()
+        own_start = records.start[place::width].copy()
+        own_stop = records.stop[place::width].copy()
         columns.append(Column(cells, own_start, own_stop))
-    return [*columns, Column(cells, *found.tails())]
+    return [*columns, Column(cells, *records.tails())]
 
 
 class Column:

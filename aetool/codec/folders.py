@@ -12,7 +12,7 @@ import numpy as np
 
 from aetool.codec import blocks, pictures, planning, spans
 from aetool.codec.blocks import Block
-from aetool.codec.columns import Coded, sensible
+from aetool.codec.columns import bytes_column, sensible
 from aetool.codec.records import Encoded
 from aetool.data import images
 from aetool.errors import ArchiveError, DataError
@@ -96,7 +96,7 @@ def encode(files: list[Picture], effort: planning.Effort) -> Encoded:
     if first.pixels is None:
         if first.offset:
             words["offset"] = first.offset
-        coded = [Coded({"k": "bytes"}, [], [spans.pack_cells([file.raw for file in files])])]
+        coded = [bytes_column(spans.pack_cells([file.raw for file in files]))]
         content, payload, after = blocks.encode(coded, len(files), words, effort)
         return Encoded(len(files), content, payload, after)
     words["mode"] = first.mode

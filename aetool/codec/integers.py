@@ -117,8 +117,8 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
 def _student(known: Known) -> Int:
     if known.predict is None:
         raise ArchiveError("damaged: a column's plan asks for a student that is not there")
-    found: Int = known.predict(len(known.values), known)
-    return found
+    verdicts: Int = known.predict(len(known.values), known)
+    return verdicts
 
 
 def _of(columns: Sequence[npt.NDArray[Any]], which: int, stream: Stream) -> npt.NDArray[Any]:
@@ -141,9 +141,11 @@ def symbols_of(plan: Plan, r: Int) -> U16:
         inside = (r >= start[0]) & (r <= start[-1])
         return np.where(inside, place, count).astype(np.uint16)
     bin_ = bits.search(r, start).astype(np.int64) - 1
-    held = np.maximum(bin_, 0)
-    outside = (bin_ < 0) | ((r - start[held]).view(np.uint64) >> width[held].astype(np.uint64) != 0)
-    return np.where(outside, count, held).astype(np.uint16)
+    nearest = np.maximum(bin_, 0)
+    outside = (bin_ < 0) | (
+        (r - start[nearest]).view(np.uint64) >> width[nearest].astype(np.uint64) != 0
+    )
+    return np.where(outside, count, nearest).astype(np.uint16)
 
 
 # ---- contexts
@@ -271,13 +273,13 @@ def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
 def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes:
     """The bytes of a stream: nothing if every symbol is the usual one; else varint length, rANS,
     raw bits. Adds the stream to what is known."""
-    made = forward(plan, stream, known, prime)
-    if made.usual:
+    pushed = forward(plan, stream, known, prime)
+    if pushed.usual:
         return b""
     if plan.packed is not None:
-        return made.raw
-    coded = rans.push(made.pairs, made.lanes) if len(made.pairs) else b""
-    return varint(len(coded)) + coded + made.raw
+        return pushed.raw
+    coded = rans.push(pushed.pairs, pushed.lanes) if len(pushed.pairs) else b""
+    return varint(len(coded)) + coded + pushed.raw
 
 
 def stillness(values: Int, usual: int) -> int:
@@ -362,8 +364,8 @@ class Joined(Source):
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         layout, base = _marks_layout(counts, numbers)
-        found = self.chain.decode(len(numbers), base, layout)
-        return dict(zip(numbers, found.tolist(), strict=True))
+        stillness_marks = self.chain.decode(len(numbers), base, layout)
+        return dict(zip(numbers, stillness_marks.tolist(), strict=True))
 
     def still(
         self, plan: Plan, stream: Stream, count: int, known: Known, value: int, mark: int

@@ -15,7 +15,7 @@ import numpy as np
 
 from aetool.codec import blobs, spans
 from aetool.codec.blocks import Block
-from aetool.codec.columns import Coded, sensible
+from aetool.codec.columns import Coded, bytes_column, sensible
 from aetool.codec.natives import cells, numbers
 from aetool.errors import ArchiveError
 
@@ -120,7 +120,7 @@ def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
         if len(cut_lines.frames) > MOST_FRAMES or len(cut_lines.columns) > MOST_COLUMNS:
             break
     if len(cut_lines.frame_of) < len(lines) or not cut_lines.are_alike:
-        return [Coded({"k": "bytes"}, [], [blobs.pack(text)])], len(lines), {}
+        return [bytes_column(blobs.pack(text))], len(lines), {}
     coded = [numbers.encode_integers(np.array(cut_lines.frame_of, np.int64))]
     for rows, values in zip(cut_lines.rows, cut_lines.values, strict=True):
         coded.append(_column(rows, values, len(lines)))

@@ -55,20 +55,20 @@ class Quantiser:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Quantiser:
         """The quantiser that to_json wrote; ValueError if it is not one."""
-        made = cls(
+        quantiser = cls(
             np.array([float.fromhex(v) for v in data["centre"]]),
             np.array([float.fromhex(v) for v in data["step"]]),
             np.array(data["kept"], dtype=np.int64),
         )
-        size = len(made.centre)
-        inside = all(0 <= k < size for k in made.kept)
+        size = len(quantiser.centre)
+        inside = all(0 <= k < size for k in quantiser.kept)
         if (
-            len(made.step) != size
+            len(quantiser.step) != size
             or not inside
-            or not np.isfinite([*made.centre, *made.step]).all()
+            or not np.isfinite([*quantiser.centre, *quantiser.step]).all()
         ):
             raise ValueError("the quantiser is out of range")
-        return made
+        return quantiser
 
 
 def choose(

@@ -12,8 +12,7 @@ import numpy as np
 
 from aetool.codec import blocks, planning
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.columns import Coded, sensible
-from aetool.codec.integers import Stream
+from aetool.codec.columns import sensible, whole_column
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded
 from aetool.data.images import Pixels
@@ -26,7 +25,7 @@ def encode(
     """A block of pictures (n, C, H, W) uint8; words: more to store."""
     n, channels, height, width = pixels.shape
     flat = pixels.transpose(2, 1, 0, 3).reshape(height * channels, n * width).astype(np.int64)
-    coded = [Coded({"k": "whole"}, [Stream(row)]) for row in flat]
+    coded = [whole_column(row) for row in flat]
     words = {**(words or {}), "shape": [channels, height, width]}
     content, payload, after = blocks.encode(coded, n * width, words, effort, hints, period=channels)
     return Encoded(n, content, payload, after)

@@ -43,7 +43,7 @@ def promising(text: bytes, most: int, quick: bool) -> tuple[str, ...]:
     sample = b"".join(text[first : first + SAMPLE] for first in range(0, step * SAMPLES, step))
     by_sample = len(text) / len(sample)
     bzip2 = stages.named("bzip2").squeeze(sample, quick)
-    found = ["bzip2"] if len(bzip2) * by_sample * BZIP2_GAINS < most else []
+    stages_worth_it = ["bzip2"] if len(bzip2) * by_sample * BZIP2_GAINS < most else []
     lzma2 = stages.named("lzma2")
     part = text[:PART]
     by_part = len(lzma2.squeeze(part, quick=True)) * len(text) / len(part)
@@ -52,5 +52,5 @@ def promising(text: bytes, most: int, quick: bool) -> tuple[str, ...]:
         thorough = lzma2.squeeze(sample, quick=False, thorough=True)
         gains = len(thorough) / len(lzma2.squeeze(sample, quick=True))
     if by_part * gains * LZMA_GAINS < most:
-        found += ["lzma2", "zstd"]
-    return tuple(found)
+        stages_worth_it += ["lzma2", "zstd"]
+    return tuple(stages_worth_it)

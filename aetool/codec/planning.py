@@ -258,16 +258,16 @@ class Planner:
         return plan.but(strength=hint.strength, features=tuple(features))
 
     def _search(self, stream: Stream) -> Plan:
-        found = []
+        transforms = []
         rows = _sample_rows(len(stream.values), self.effort.sample)
         for transform in self._transforms(stream):
             r = integers.residuals(transform, stream, self.known)
             plan = _with_bins(transform, r[rows], self.effort.bins, False)
-            found.append((self._bits(plan, r[rows]), transform, r))
-        found.sort(key=lambda f: f[0])
+            transforms.append((self._bits(plan, r[rows]), transform, r))
+        transforms.sort(key=lambda f: f[0])
         best: tuple[float, Plan, Int] | None = None
-        for bits, transform, r in found[:2]:
-            if best is not None and bits > 1.5 * found[0][0]:
+        for bits, transform, r in transforms[:2]:
+            if best is not None and bits > 1.5 * transforms[0][0]:
                 continue
             plan = _with_bins(transform, r, self.effort.bins, self.complete)
             cost, plan = self._features(plan, stream, r, rows)
@@ -406,14 +406,14 @@ class Planner:
         """Features of other columns that tell most of these symbols, best first."""
         alphabet = int(symbols.max(initial=0)) + 1
         rows = _sample_rows(len(symbols), self.effort.sample)
-        found = []
+        by_cost = []
         for feature, marks, radix in self._candidates(stream, symbols, alphabet, rows):
             if isinstance(feature, OtherSymbol):
                 layout = rans.Contexts(alphabet, (radix,))
-                found.append((rans.cost(rans.forward(symbols[rows], marks, layout)), feature))
-        found.sort(key=lambda f: f[0])
+                by_cost.append((rans.cost(rans.forward(symbols[rows], marks, layout)), feature))
+        by_cost.sort(key=lambda f: f[0])
         best: list[Feature] = []
-        for _, feature in found:
+        for _, feature in by_cost:
             if all(feature.stream != other.stream for other in best):
                 best.append(feature)
         return best[:most]

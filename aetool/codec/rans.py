@@ -196,8 +196,8 @@ def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
     if not n:
         return out
     if kernel.C is not None:
-        given = b"" if base is None else np.ascontiguousarray(base, np.uint32)
-        kernel.C.forward(np.ascontiguousarray(symbols), given, *c._c(), lanes, out)
+        base_or_none = b"" if base is None else np.ascontiguousarray(base, np.uint32)
+        kernel.C.forward(np.ascontiguousarray(symbols), base_or_none, *c._c(), lanes, out)
         return out
     chunk = -(-n // lanes)
     s = symbols.astype(np.int64)
@@ -269,10 +269,12 @@ class Chain:
         if c.match is not None and self.lanes > 1:
             raise ArchiveError("damaged: a stream that looks for repeats has more than one lane")
         if kernel.C is not None:
-            given = b"" if base is None else np.ascontiguousarray(base, np.uint32)
+            base_or_none = b"" if base is None else np.ascontiguousarray(base, np.uint32)
             match = b"" if c.match is None else c.match.tobytes()
             look = (match, c.size_of_repeats, c.match_classes, c.stride)
-            used = kernel.C.decode(self.words, given, *c._c(), self.lanes, *look, self.state, out)
+            used = kernel.C.decode(
+                self.words, base_or_none, *c._c(), self.lanes, *look, self.state, out
+            )
         else:
             used = self._decode(out, base, c)
         if used < 0:

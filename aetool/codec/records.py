@@ -13,8 +13,9 @@ import numpy as np
 
 from aetool.codec import blobs, blocks, plain, planning, students, textual, weaving
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, bytes_column
 from aetool.codec.limits import MAX_CELLS
+from aetool.codec.metas import BytesMeta
 from aetool.codec.planning import Hints
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
@@ -66,20 +67,20 @@ class Layout:
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Blocks of whole records of text, which begins at a record."""
-    found = fields(piece, layout.rule)
-    too_many = (found.columns + 1) * len(found) > MAX_CELLS  # one column may be of line ends
-    if too_many or found.columns != len(layout.names):
-        middle = _middle(found)
+    cells = fields(piece, layout.rule)
+    too_many = (cells.columns + 1) * len(cells) > MAX_CELLS  # one column may be of line ends
+    if too_many or cells.columns != len(layout.names):
+        middle = _middle(cells)
         if middle:
             return [
                 *encode(piece[:middle], layout, hints),
                 *encode(piece[middle:], layout, hints),
             ]
         as_it_is = plain.packed(piece, len(piece), layout.effort.quick) or blobs.pack(piece)
-        return [_as_bytes(as_it_is, found, layout)]
-    words, tails = _line_ends(found, layout)
-    coded = _columns(found, layout, own="own" in words) + tails
-    encoded = _block(coded, len(found), words, layout, hints)
+        return [_as_bytes(as_it_is, cells, layout)]
+    words, tails = _line_ends(cells, layout)
+    coded = _columns(cells, layout, apart="own" in words) + tails
+    encoded = _block(coded, len(cells), words, layout, hints)
     errors: dict[str, float] = {}
     squares: dict[str, float] = {}
     for name, column in zip(layout.names, coded, strict=False):  # but for the tails
@@ -96,7 +97,7 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
         whole = plain.packed(text, len(encoded.payload), layout.effort.quick, stages)
         if whole is None:
             continue
-        alone = _as_bytes(whole, found, layout)
+        alone = _as_bytes(whole, cells, layout)
         # the plans that were found still are hints for the block after this one
         encoded = dataclasses.replace(alone, hints=encoded.hints)
         if text is not piece:
@@ -104,46 +105,46 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     return [encoded]
 
 
-def _as_bytes(whole: bytes, found: Fields, layout: Layout) -> Encoded:
+def _as_bytes(whole: bytes, cells: Fields, layout: Layout) -> Encoded:
     """A block that keeps its text as it is, squeezed as blobs.pack does."""
-    coded = [Coded({"k": "bytes"}, [], [whole])]
+    coded = [bytes_column(whole)]
     alone: Words = {"own": 1} if layout.shared else {}
-    usual = found.usual_end("\n")
+    usual = cells.usual_end("\n")
     if usual != "\n":  # columns that are taken out of it end as its records do
         alone["e"] = usual
-    return _block(coded, len(found), alone, layout, NO_HINTS)
+    return _block(coded, len(cells), alone, layout, NO_HINTS)
 
 
-def _line_ends(found: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
+def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     """(what a block says of how its records end, a column of that if they end in different ways).
 
     "e": the usual end, if it is not the layout's; "l": what follows the last record, if it is not
     the usual end; "t": that the last column is what follows each record.
     """
-    start, stop = found.tails()
-    last = found.text[start[-1] : stop[-1]].decode()
-    usual = found.usual_end(layout.line_end)
+    start, stop = cells.tails()
+    last = cells.text[start[-1] : stop[-1]].decode()
+    usual = cells.usual_end(layout.line_end)
     words: Words = {} if usual == layout.line_end else {"e": usual}
-    if found.ends or len(found) == 1:
+    if cells.ends or len(cells) == 1:
         if last != usual:
             words["l"] = last
         return words, []
     if layout.shared is not None:
         words["own"] = 1
     # kept like any column of text: where line ends differ they mostly do so in stretches
-    tails = textual.encode(np.frombuffer(found.text, np.uint8), start, stop)
+    tails = textual.encode(np.frombuffer(cells.text, np.uint8), start, stop)
     return {**words, "t": 1}, [tails]
 
 
-def _columns(found: Fields, layout: Layout, own: bool = False) -> list[Coded]:
-    """Each column, ready to be coded. own: not as the shared model says."""
-    width = found.columns
-    text = np.frombuffer(found.text, np.uint8)
+def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
+    """Each column, ready to be coded. apart: not as the shared model says."""
+    width = cells.columns
+    text = np.frombuffer(cells.text, np.uint8)
 
     def column(j: int) -> Coded:
-        given = layout.shared.metas[j] if layout.shared and not own else None
-        spans_of = found.start[j::width].copy(), found.stop[j::width].copy()
-        return textual.encode(text, *spans_of, given, layout.bounds.get(layout.names[j]))
+        foreseen = layout.shared.metas[j] if layout.shared and not apart else None
+        spans_of = cells.start[j::width].copy(), cells.stop[j::width].copy()
+        return textual.encode(text, *spans_of, foreseen, layout.bounds.get(layout.names[j]))
 
     return [column(j) for j in range(width)]
 
@@ -151,27 +152,27 @@ def _columns(found: Fields, layout: Layout, own: bool = False) -> list[Coded]:
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
     """Students from whole records of text, for an archive of `times` as many, and plans for its
     blocks; None where records are not regular, or an archive without them is smaller."""
-    found = fields(piece, layout.rule)
-    if found.columns != len(layout.names):
+    cells = fields(piece, layout.rule)
+    if cells.columns != len(layout.names):
         return None
-    coded, rows = _columns(found, layout), len(found)
-    made, hints = students.learn(coded, rows, layout.effort, times)
-    if not made.of:
+    coded, rows = _columns(cells, layout), len(cells)
+    learned, hints = students.learn(coded, rows, layout.effort, times)
+    if not learned.of:
         return None
     sizes = [
         len(blocks.encode(coded, rows, {}, layout.effort, h, students=s)[1])
-        for h, s in ((NO_HINTS, None), (hints, made))
+        for h, s in ((NO_HINTS, None), (hints, learned))
     ]
-    weight = len(students.to_bytes(made))
-    return (made, hints) if times * (sizes[0] - sizes[1]) > weight else None
+    weight = len(students.to_bytes(learned))
+    return (learned, hints) if times * (sizes[0] - sizes[1]) > weight else None
 
 
 def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: Hints) -> Encoded:
     shared = None if "own" in words else layout.shared
-    given = None if "own" in words else layout.students
+    taught_students = None if "own" in words else layout.students
     efforts = [layout.effort, planning.DEFAULT] if layout.effort.also_usual else [layout.effort]
     tries = [
-        blocks.encode(coded, rows, words, effort, hints, shared, students=given)
+        blocks.encode(coded, rows, words, effort, hints, shared, students=taught_students)
         for effort in efforts
     ]
     content, payload, after = min(tries, key=lambda one: len(one[1]))
@@ -182,11 +183,11 @@ def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: H
     return Encoded(rows, content, payload, after, {}, restored)
 
 
-def _middle(found: Fields) -> int:
+def _middle(cells: Fields) -> int:
     """Where a record begins near the middle; 0 if the text is short, or but one record."""
-    if len(found.text) <= SMALLEST or len(found) < 2:
+    if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
-    return int(found.begin[len(found) // 2])
+    return int(cells.begin[len(cells) // 2])
 
 
 def decode(
@@ -195,7 +196,7 @@ def decode(
     """The bytes of records `inside` of a block; wanted: of these columns only."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
-    if len(columns) == 1 and columns[0].meta["k"] == "bytes":
+    if len(columns) == 1 and isinstance(columns[0].meta, BytesMeta):
         piece = blobs.unpack(columns[0].blobs[0])
         return _of_bytes(piece, rule, rows, inside, wanted, line_end.encode())
     tails = None
@@ -240,17 +241,17 @@ def _of_bytes(
 
 def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fraction]]) -> None:
     """Widens `seen`, the smallest and largest number of each column, by a piece of text."""
-    found = fields(piece, layout.rule)
-    if found.columns != len(layout.names):
-        middle = _middle(found)
+    cells = fields(piece, layout.rule)
+    if cells.columns != len(layout.names):
+        middle = _middle(cells)
         if middle:
             ranges(piece[:middle], layout, seen)
             ranges(piece[middle:], layout, seen)
         return
-    width = found.columns
+    width = cells.columns
     text = np.frombuffer(piece, np.uint8)
     for j, name in enumerate(layout.names):
-        extremes = textual.ends(text, found.start[j::width].copy(), found.stop[j::width].copy())
+        extremes = textual.ends(text, cells.start[j::width].copy(), cells.stop[j::width].copy())
         if extremes is not None:
             low, high = seen.get(name, extremes)
             seen[name] = min(low, extremes[0]), max(high, extremes[1])
@@ -259,14 +260,14 @@ def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fractio
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """function(item) for each item, in order, computed by a few threads ahead of the reader."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        held: list[Future[R]] = []
+        pending: list[Future[R]] = []
         try:
             for item in items:
-                held.append(pool.submit(function, item))
-                if len(held) > WORKERS:
-                    yield held.pop(0).result()
-            while held:
-                yield held.pop(0).result()
+                pending.append(pool.submit(function, item))
+                if len(pending) > WORKERS:
+                    yield pending.pop(0).result()
+            while pending:
+                yield pending.pop(0).result()
         finally:
-            for left in held:
+            for left in pending:
                 left.cancel()

@@ -18,12 +18,15 @@ import numpy as np
 
 from aetool.bundle import CODEC, Bundle
 from aetool.canonical import canonical
-from aetool.codec import columns, integers, planning, rans, spans, textual
+from aetool.codec import integers, metas, planning, rans, spans, textual
 from aetool.codec.integers import Known, Stream
+from aetool.codec.metas import LevelMeta, Meta, NumberMeta, PatternMeta
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.plans import Plan
+from aetool.codec.spans import I32
 from aetool.codec.students import Students, from_arrays, to_arrays
 from aetool.csv.fields import Rule, fields
+from aetool.data.table import Bytes
 
 EFFORT = dataclasses.replace(
     planning.BEST, cells=1 << 14, repeats=(), bins=96, sample=32768, block=16 << 20
@@ -45,7 +48,7 @@ class Shared:
     head: str
     spec: dict[str, str]
     format: dict[str, Any]
-    metas: list[dict[str, Any]]
+    metas: list[Meta]
     plans: list[Plan] = field(default_factory=list)
     primes: list[Any] = field(default_factory=list)
     usual: list[int] = field(default_factory=list)
@@ -65,18 +68,22 @@ class Shared:
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
         """The errors by column of in_units, those that are not 0."""
-        found = zip(self._grids().items(), units, strict=True)
-        return {name: k / scale for (name, scale), k in found if k}
+        by_name = zip(self._grids().items(), units, strict=True)
+        return {name: count / scale for (name, scale), count in by_name if count}
 
     def _grids(self) -> dict[str, int]:
-        return {n: 10 ** m["d"] for n, m in zip(self.names, self.metas, strict=True) if "q" in m}
+        grids = {}
+        for name, meta in zip(self.names, self.metas, strict=True):
+            if isinstance(meta, NumberMeta) and meta.step > 1:
+                grids[name] = int(10**meta.decimals)
+        return grids
 
     def plan(
-        self, number: int, stream: Stream, known: Known, own: bool, planner: planning.Planner
+        self, number: int, stream: Stream, known: Known, foreseen: bool, planner: planning.Planner
     ) -> tuple[Plan, Any] | None:
-        """The shared plan and prime for a stream; None where a plan of its own is smaller. own:
-        whether the column is written as in this model."""
-        if not own or number >= len(self.plans):
+        """The shared plan and prime for a stream; None where a plan of its own is smaller.
+        foreseen: whether the column is written as in this model."""
+        if not foreseen or number >= len(self.plans):
             return None
         plan, prime = self.plans[number], self.primes[number]
         if known.rows <= planning.SMALL_BLOCK:  # of larger ones an own plan may be smaller
@@ -94,10 +101,10 @@ def shared_of(
     has none (for them)."""
     if CODEC not in model.graphs:
         return None
-    found = from_bytes(model.graphs[CODEC], model.name)
-    if names is not None and list(names) != found.names:
+    shared = from_bytes(model.graphs[CODEC], model.name)
+    if names is not None and list(names) != shared.names:
         return None
-    return found if spec is None or dict(spec) == found.spec else None
+    return shared if spec is None or dict(spec) == shared.spec else None
 
 
 # ---- learning
@@ -114,21 +121,21 @@ def learn(
     start, stop, width = cells.start, cells.stop, cells.columns
     text = np.frombuffer(piece, np.uint8)
     rows = len(cells)
-    made = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])
-    known = Known(rows, predict=made.students.predict)
+    shared = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])
+    known = Known(rows, predict=shared.students.predict)
     planner = planning.Planner(known, EFFORT, complete=False)
-    seen: list[list[int]] = []
+    stillness: list[list[int]] = []
     for j, name in enumerate(names):
-        own = text, start[j::width].copy(), stop[j::width].copy()
-        first = textual.encode(*own, None, bounds.get(name))
-        made.metas.append(_foreseeing(first.meta, own))
-        for stream in textual.encode(*own, made.metas[-1]).streams:
-            _learn_stream(made, stream, known, planner, with_students, seed)
+        column = text, start[j::width].copy(), stop[j::width].copy()
+        meta = textual.encode(*column, None, bounds.get(name)).meta
+        shared.metas.append(_foreseeing(meta, *column))
+        for stream in textual.encode(*column, shared.metas[-1]).streams:
+            _learn_stream(shared, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)
-            made.usual.append(usual)
-            seen.append(counts)
-    made.stillness = np.array(seen, np.uint32).reshape(-1, 3)[:MOST_MARKED]
-    return made
+            shared.usual.append(usual)
+            stillness.append(counts)
+    shared.stillness = np.array(stillness, np.uint32).reshape(-1, 3)[:MOST_MARKED]
+    return shared
 
 
 def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
@@ -143,37 +150,44 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
     return usual, counts.tolist()
 
 
-def _foreseeing(meta: dict[str, Any], own: Any) -> dict[str, Any]:
+def _foreseeing(meta: Meta, text: Bytes, start: I32, stop: I32) -> Meta:
     """The meta with room for what other files may hold."""
-    if meta["k"] == "level":
-        found = spans.levels(own[0], own[1], own[2], len(own[1]))
-        assert found is not None
-        first, index = found
+    if isinstance(meta, LevelMeta):
+        levels = spans.levels(text, start, stop, len(start))
+        assert levels is not None
+        first, index = levels
         used = np.bincount(index, minlength=len(first))
-        order = np.argsort(-used, kind="stable")[:MOST_LEVELS]
-        cells = spans.cells_of(own[0], own[1][first[order]], own[2][first[order]])
-        return {"k": "level", "v": [c.decode("latin-1") for c in cells]}
-    return {**meta, "r": 1} if meta["k"] in ("number", "date") else meta
+        rows = first[np.argsort(-used, kind="stable")[:MOST_LEVELS]]
+        cells = spans.cells_of(text, start[rows], stop[rows])
+        return LevelMeta(levels=tuple(cell.decode("latin-1") for cell in cells))
+    if isinstance(meta, PatternMeta):
+        return dataclasses.replace(meta, has_rest=True)
+    return meta
 
 
 def _learn_stream(
-    made: Shared, stream: Stream, known: Known, planner: planning.Planner, students: bool, seed: int
+    shared: Shared,
+    stream: Stream,
+    known: Known,
+    planner: planning.Planner,
+    students: bool,
+    seed: int,
 ) -> None:
-    number = len(made.plans)
+    number = len(shared.plans)
     plan = planner.plan(stream, number).but(lanes_log=0)
-    made.plans.append(plan)
+    shared.plans.append(plan)
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     if students:
-        plan = made.students.attempt(number, plan, stream, known, planner, MANY, seed)
-        made.plans[number] = plan
+        plan = shared.students.attempt(number, plan, stream, known, planner, MANY, seed)
+        shared.plans[number] = plan
     if len(symbols):
         counts = np.bincount(symbols, minlength=plan.bins + 1)
         usual = int(counts.argmax())
         if usual < plan.bins and not plan.widths[usual]:
             plan = plan.but(usual=usual)
-            made.plans[number] = plan
-    made.primes.append(_prime(plan, stream, symbols, known))
+            shared.plans[number] = plan
+    shared.primes.append(_prime(plan, stream, symbols, known))
     known.add(stream, symbols, plan.bins + 1)
 
 
@@ -191,21 +205,21 @@ def _prime(plan: Plan, stream: Stream, symbols: Any, known: Known) -> Any:
 # ---- bytes
 
 
-def to_bytes(made: Shared) -> bytes:
+def to_bytes(shared: Shared) -> bytes:
     """The member of a bundle."""
-    arrays, students = to_arrays(made.students)
-    for i, prime in enumerate(made.primes):
+    arrays, students = to_arrays(shared.students)
+    for i, prime in enumerate(shared.primes):
         arrays[f"prime.{i}"] = prime.astype(np.uint16)
-    arrays["stillness"] = made.stillness.astype(np.uint16)
+    arrays["stillness"] = shared.stillness.astype(np.uint16)
     words = {
-        "names": made.names,
-        "head": made.head,
-        "spec": made.spec,
-        "format": made.format,
-        "metas": made.metas,
-        "plans": [plan.to_json() for plan in made.plans],
+        "names": shared.names,
+        "head": shared.head,
+        "spec": shared.spec,
+        "format": shared.format,
+        "metas": [meta.to_json() for meta in shared.metas],
+        "plans": [plan.to_json() for plan in shared.plans],
         "students": students,
-        "usual": made.usual,
+        "usual": shared.usual,
     }
     return packed(arrays, words)
 
@@ -217,25 +231,23 @@ def from_bytes(data: bytes, name: str) -> Shared:
 
 
 def _parse(arrays: Mapping[str, Any], words: Any) -> Shared:
-    made = Shared(
+    shared = Shared(
         names=[str(name) for name in words["names"]],
         head=str(words["head"]),
         spec=dict(words["spec"]),
         format=dict(words["format"]),
-        metas=list(words["metas"]),
+        metas=metas.all_from_json(words["metas"]),
         plans=[Plan.from_json(plan) for plan in words["plans"]],
     )
-    for meta in made.metas:
-        columns.shape_of(meta)
-    if len(made.metas) != len(made.names):
+    if len(shared.metas) != len(shared.names):
         raise ValueError("its columns have not their names")
-    made.primes = [arrays[f"prime.{i}"].astype(np.uint32) for i in range(len(made.plans))]
-    made.usual = [int(v) for v in words["usual"]]
-    made.stillness = arrays["stillness"].astype(np.uint32)
-    if made.format["newline"] not in ("\n", "\r\n", "\r"):
+    shared.primes = [arrays[f"prime.{i}"].astype(np.uint32) for i in range(len(shared.plans))]
+    shared.usual = [int(v) for v in words["usual"]]
+    shared.stillness = arrays["stillness"].astype(np.uint32)
+    if shared.format["newline"] not in ("\n", "\r\n", "\r"):
         raise ValueError("its line end is none")
-    marked = min(len(made.plans), MOST_MARKED)
-    if len(made.usual) != len(made.plans) or made.stillness.shape != (marked, 3):
+    marked = min(len(shared.plans), MOST_MARKED)
+    if len(shared.usual) != len(shared.plans) or shared.stillness.shape != (marked, 3):
         raise ValueError("what never changes is not said for every stream")
-    made.students = from_arrays(arrays, words["students"])
-    return made
+    shared.students = from_arrays(arrays, words["students"])
+    return shared

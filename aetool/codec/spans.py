@@ -76,8 +76,8 @@ def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | N
     n = len(start)
     if kernel.C is not None:
         first, index = np.empty(max(most, 1), np.int32), np.empty(n, np.int32)
-        found = kernel.C.levels(text, start, stop, 1, most, first, index)
-        return None if found < 0 else (first[:found].copy(), index)
+        count = kernel.C.levels(text, start, stop, 1, most, first, index)
+        return None if count < 0 else (first[:count].copy(), index)
     raw = text.tobytes()
     seen: dict[bytes, int] = {}
     firsts, index = [], np.empty(n, np.int32)

@@ -124,8 +124,8 @@ def _with_verdict(plan: Plan) -> list[Plan]:
 def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
     """(values of features (rows, features), how many values each has)."""
     everywhere = Stream(np.zeros(known.rows, np.int64))
-    found = [integers.feature_of(f, everywhere, known) for f in features]
-    return np.stack([m.astype(np.int64) for m, _ in found], axis=1), [r for _, r in found]
+    seen = [integers.feature_of(f, everywhere, known) for f in features]
+    return np.stack([m.astype(np.int64) for m, _ in seen], axis=1), [r for _, r in seen]
 
 
 def _answers(layers: Sequence[Layer]) -> Int:
@@ -142,27 +142,27 @@ def learn(
 ) -> tuple[Students, Hints]:
     """(students of the columns of a block, its plans) for an archive of `times` as many rows that
     carries them."""
-    made = Students()
-    known = Known(rows, predict=made.predict)
+    students = Students()
+    known = Known(rows, predict=students.predict)
     planner = Planner(known, effort)
     plans: list[Plan] = []
     for stream in (s for c in coded for s in c.streams):
         plan = planner.plan(stream, len(plans))
-        plan = made.attempt(len(plans), plan, stream, known, planner, times, seed)
+        plan = students.attempt(len(plans), plan, stream, known, planner, times, seed)
         symbols = integers.symbols_of(plan, integers.residuals(plan, stream, known))
         known.add(stream, symbols, plan.alphabet)
         plans.append(plan)
-    return made, Hints(tuple(len(c.streams) for c in coded), plans)
+    return students, Hints(tuple(len(c.streams) for c in coded), plans)
 
 
 # ---- bytes
 
 
-def to_arrays(made: Students) -> tuple[dict[str, Any], dict[str, Any]]:
+def to_arrays(students: Students) -> tuple[dict[str, Any], dict[str, Any]]:
     """(arrays, what else to know) of students."""
     arrays: dict[str, Any] = {}
     words = {}
-    for i, one in made.of.items():
+    for i, one in students.of.items():
         features = [feature.to_json() for feature in one.features]
         words[str(i)] = {"features": features, "shifts": [x.shift for x in one.layers]}
         arrays[f"student.{i}.vectors"] = one.vectors
@@ -174,7 +174,7 @@ def to_arrays(made: Students) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def from_arrays(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> Students:
     """What to_arrays gave; BundleError unless each is proved, and gives its known answers here."""
-    made = Students()
+    students = Students()
     for key, entry in words.items():
         layers = []
         for k, shift in enumerate(entry["shifts"]):
@@ -189,15 +189,15 @@ def from_arrays(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> Students
         for run in (network.reference, network.in_floats):
             if not (run(layers, probe) == vectors).all():
                 raise BundleError("refused: a student does not give its known answers here")
-        made.of[int(key)] = Student(
+        students.of[int(key)] = Student(
             [feature_from_json(raw) for raw in entry["features"]], layers, vectors
         )
-    return made
+    return students
 
 
-def to_bytes(made: Students) -> bytes:
+def to_bytes(students: Students) -> bytes:
     """The section of an archive that carries its students."""
-    return packed(*to_arrays(made))
+    return packed(*to_arrays(students))
 
 
 def from_bytes(data: bytes, name: str) -> Students:

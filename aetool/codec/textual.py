@@ -7,7 +7,9 @@ kept as it is, at its place.
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,9 +18,10 @@ import numpy as np
 
 from aetool.codec import spans
 from aetool.codec.blobs import read_varint, varint
-from aetool.codec.columns import Coded, Decoded, sensible, shape_of
+from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.integers import Stream
 from aetool.codec.limits import MAX_ROWS, check_text
+from aetool.codec.metas import DateMeta, LevelMeta, Meta, NumberMeta, PatternMeta, TextMeta
 from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, pack_cells, unpack_cells
 from aetool.data import dates
 from aetool.data.table import Bytes
@@ -29,13 +32,13 @@ MAX_LEVELS = 1 << 16
 LONGEST_SPECIAL = 256  # bytes; longer ones are raw
 MAX_SPECIAL = 62  # different cells that are no numbers, before a column is no column of numbers
 AFFIX = 8
-Meta = dict[str, Any]
 LONGEST_NUMBER = 400  # bytes of one that is read digit by digit
 NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 FINE_ENOUGH = 64  # units of the last decimal in a bound: rounding loses at most 1 in so many of it
 LOOKED_AT = 256  # cells that are no plain numbers, before all are read as long ones
 LARGEST_ALLOWED = 1 << 61
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
+LEAST_DATES = 0.9  # of the cells, for a column of dates
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 
 
@@ -58,10 +61,10 @@ class _Text:
         return spans.cells_of(self.buffer, self.start[rows], self.stop[rows])
 
     def levels(self, most: int, rows: Any = slice(None)) -> tuple[list[bytes], I32] | None:
-        found = spans.levels(self.buffer, self.start[rows], self.stop[rows], most)
-        if found is None:
+        levels = spans.levels(self.buffer, self.start[rows], self.stop[rows], most)
+        if levels is None:
             return None
-        first, index = found
+        first, index = levels
         at = first if isinstance(rows, slice) else rows[first]
         return self.cells(at), index
 
@@ -70,42 +73,42 @@ def encode(
     buffer: Bytes,
     start: I32,
     stop: I32,
-    given: Meta | None = None,
+    foreseen: Meta | None = None,
     bound: Fraction | None = None,
 ) -> Coded:
-    """A column of text cells. given: a meta to use, of a shared model. bound: the largest error
+    """A column of text cells. foreseen: a meta to use, of a shared model. bound: the largest error
     allowed where the column is one of numbers, in its units."""
     text = _Text(buffer, start, stop)
-    if given is not None:
-        return _given(text, given)
+    if foreseen is not None:
+        return _as_foreseen(text, foreseen)
     if not len(text):
-        return Coded({"k": "text"}, [], [b""])
-    made = _numbers(text, bound)
-    if made is not None:
-        return made
-    found = text.levels(min(MAX_LEVELS, len(text) // 2 + 1))
-    if found is None:
+        return Coded(TextMeta(), [], [b""])
+    numbers = _numbers(text, bound)
+    if numbers is not None:
+        return numbers
+    levels = text.levels(min(MAX_LEVELS, len(text) // 2 + 1))
+    if levels is None:
         cells = text.cells()
-        return _dates(cells, None) or Coded({"k": "text"}, [], [pack_cells(cells)])
-    return _dates(*found) or _levels(*found, [])
+        return _dates(cells, None) or Coded(TextMeta(), [], [pack_cells(cells)])
+    return _dates(*levels) or _levels(*levels, LevelMeta())
 
 
-def _given(text: _Text, meta: Meta) -> Coded:
+def _as_foreseen(text: _Text, meta: Meta) -> Coded:
     """Under a shared meta, which is kept as it is: what it does not foresee is raw."""
-    if meta["k"] == "number":
-        prefix, suffix = (a.encode("latin-1") for a in meta.get("a", ("", "")))
+    if isinstance(meta, NumberMeta):
+        prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
         return _as_numbers(text, meta, *parsed(*text.spans, prefix, suffix))
-    found = text.levels(len(text)) or ([], np.zeros(0, np.int32))
-    if meta["k"] == "level":
-        made = _levels(*found, [s.encode("latin-1") for s in meta["v"]])
-        return Coded(meta, made.streams, made.blobs)
-    if meta["k"] == "date":
-        return _as_dates(meta, *found)
+    levels = text.levels(len(text)) or ([], np.zeros(0, np.int32))
+    if isinstance(meta, LevelMeta):
+        return _levels(*levels, meta)
+    if isinstance(meta, DateMeta):
+        return _as_dates(meta, *levels)
     return Coded(meta, [], [pack_cells(text.cells())])
 
 
-def _levels(cells: list[bytes], index: I32, known: list[bytes]) -> Coded:
-    """Levels: those known, then the others by frequency, ties by their bytes."""
+def _levels(cells: list[bytes], index: I32, meta: LevelMeta) -> Coded:
+    """Levels: those of the meta, then the others by frequency, ties by their bytes."""
+    known = [level.encode("latin-1") for level in meta.levels]
     used = np.bincount(index, minlength=len(cells))
     place = {c: i for i, c in enumerate(known)}
     fresh = [i for i in range(len(cells)) if cells[i] not in place]
@@ -113,7 +116,7 @@ def _levels(cells: list[bytes], index: I32, known: list[bytes]) -> Coded:
     place |= {cells[i]: len(known) + k for k, i in enumerate(fresh)}
     rank = np.array([place[c] for c in cells], np.int64)
     blob = varint(len(fresh)) + pack_cells([cells[i] for i in fresh]) if fresh else b""
-    return Coded({"k": "level"}, [Stream(rank[index])], [blob])
+    return Coded(meta, [Stream(rank[index])], [blob])
 
 
 def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
@@ -165,25 +168,22 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     if int((after[good] > decimals).sum()) * 20 > n * (int(after[good].max()) - decimals):
         decimals = int(after[good].max())
     good &= after <= decimals  # a few numbers with many more digits are kept as text
-    meta: Meta = {"k": "number", "d": decimals, "f": _forms(form[good])}
+    forms = _forms(form[good])
+    step = 1
     specials = _specials(text, good)
     if specials is None:
         return None
-    meta |= _affixed(prefix, suffix) | {"s": specials}
     if bound is not None:
-        allowed = int(bound * 10 ** meta["d"])
-        if 0 < allowed < 1 << 61:
-            meta |= {"q": 2 * allowed + 1, "f": [_one_form(meta["f"])]}
+        allowed = int(bound * 10**decimals)
+        if 0 < allowed < LARGEST_ALLOWED:
+            step = 2 * allowed + 1
+            forms = (_one_form(forms),)
+    affixes = prefix.decode("latin-1"), suffix.decode("latin-1")
+    meta = NumberMeta(None, specials, False, decimals, forms, step, affixes)
     return _as_numbers(text, meta, value, form)
 
 
-def _affixed(prefix: bytes, suffix: bytes) -> Meta:
-    if not prefix and not suffix:
-        return {}
-    return {"a": [prefix.decode("latin-1"), suffix.decode("latin-1")]}
-
-
-def _specials(text: _Text, good: Any) -> list[str] | None:
+def _specials(text: _Text, good: Any) -> tuple[str, ...] | None:
     """The different cells that are no such numbers; None if they are too many for a column of
     numbers."""
     odd = np.flatnonzero(~good)
@@ -191,7 +191,7 @@ def _specials(text: _Text, good: Any) -> list[str] | None:
     if special is None and len(odd) > len(text) // 20:
         return None
     short = [c for c in special[0] if len(c) <= LONGEST_SPECIAL] if special else []
-    return [c.decode("latin-1") for c in short]
+    return tuple(c.decode("latin-1") for c in short)
 
 
 @dataclass(eq=False)
@@ -262,8 +262,14 @@ class _Rounded:
         specials = _specials(self.text, good)
         if specials is None:
             return None
-        meta: Meta = {"k": "number", "d": self.decimals, "f": [SHORT], "q": self.step}
-        meta |= _affixed(*self.affixes) | {"s": specials}
+        prefix, suffix = (affix.decode("latin-1") for affix in self.affixes)
+        meta = NumberMeta(
+            specials=specials,
+            decimals=self.decimals,
+            forms=(SHORT,),
+            step=self.step,
+            affixes=(prefix, suffix),
+        )
         coded = _with_odd_cells(
             self.text, meta, multiples[good], good, np.zeros(len(good), np.int64)
         )
@@ -319,43 +325,43 @@ def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | No
     affixes = affixes_of(*text.spans)
     value, form = parsed(*text.spans, *affixes)
     good = form >= 0
-    found = list(_long_numbers(text, np.flatnonzero(~good), affixes).values())
-    if int(good.sum()) + len(found) < LEAST_NUMBERS * len(text):
+    extremes = list(_long_numbers(text, np.flatnonzero(~good), affixes).values())
+    if int(good.sum()) + len(extremes) < LEAST_NUMBERS * len(text):
         return None
     after, value = form[good] & 31, value[good]
     for places in np.unique(after).tolist():
         for end in (np.min, np.max):
-            found.append(Fraction(int(end(value[after == places])), 10**places))
-    return min(found), max(found)
+            extremes.append(Fraction(int(end(value[after == places])), 10**places))
+    return min(extremes), max(extremes)
 
 
-def _forms(form: Any) -> list[int]:
+def _forms(form: Any) -> tuple[int, ...]:
     """The ways these numbers are written, commonest first."""
     after, padded = form & 31, (form & 32) > 0
     used = np.unique(after)
     if len(used) == 1:
-        return [int(used[0])]
+        return (int(used[0]),)
     if not padded.any():
-        return [SHORT]
+        return (SHORT,)
     if used[0] > 0 and not (padded & (after > 1)).any():
-        return [SHORT_ONE]
-    return list(map(int, used[np.argsort(-np.bincount(after)[used], kind="stable")]))
+        return (SHORT_ONE,)
+    return tuple(map(int, used[np.argsort(-np.bincount(after)[used], kind="stable")]))
 
 
-def _one_form(forms: list[int]) -> int:
+def _one_form(forms: tuple[int, ...]) -> int:
     return forms[0] if len(forms) == 1 else SHORT if 0 in forms else SHORT_ONE
 
 
-def _as_numbers(text: _Text, meta: Meta, value: Int, form: Any) -> Coded:
+def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Any) -> Coded:
     """Cells by a meta of numbers; those that it does not write are special, or raw."""
-    decimals, forms, step = int(meta["d"]), meta["f"], int(meta.get("q", 1))
+    decimals, step = meta.decimals, meta.step
     good = (form >= 0) & ((form & 31) <= decimals)
     after = np.where(good, form & 31, 0).astype(np.int64)
     scale = 10 ** np.minimum(decimals - after, 18)
     good &= np.abs(value) <= (2**62 if step > 1 else 2**63 - 1) // scale
     kinds = np.zeros(len(text), np.int64)
     if step == 1:
-        kinds, written = _form_of(forms, form, after)
+        kinds, written = _form_of(meta.forms, form, after)
         good &= written
     value = value[good] * scale[good]
     error = square = 0.0
@@ -370,37 +376,46 @@ def _as_numbers(text: _Text, meta: Meta, value: Int, form: Any) -> Coded:
     return coded
 
 
-def _with_odd_cells(text: _Text, meta: Meta, value: Int, good: Any, kinds: Int) -> Coded:
+def _with_odd_cells(text: _Text, meta: NumberMeta, value: Int, good: Any, kinds: Int) -> Coded:
     """Numbers where good, and the other cells as specials of the meta, or raw."""
-    forms = meta["f"]
     odd = np.flatnonzero(~good)
+    raw = meta.valued + len(meta.specials)
     if len(odd):
-        specials = {s.encode("latin-1"): len(forms) + i for i, s in enumerate(meta["s"])}
-        raw = len(forms) + len(specials)
         cells, index = text.levels(len(odd), odd) or ([], np.zeros(0, np.int32))
-        kinds[odd] = np.array([specials.get(c, raw) for c in cells])[index]
-        if not meta.get("r") and bool((kinds[odd] == raw).any()):
-            meta = {**meta, "r": 1}
-    blobs = [b""] if meta.get("r") else []
-    rest = np.flatnonzero(kinds == len(forms) + len(meta["s"]))
+        kinds[odd] = np.array(_kinds_of(cells, meta))[index]
+        if (kinds[odd] == raw).any():
+            meta = dataclasses.replace(meta, has_rest=True)
+    blobs = [b""] if meta.has_rest else []
+    rest = np.flatnonzero(kinds == raw)
     if len(rest):
         blobs = [pack_cells(text.cells(rest))]
     streams = [Stream(value, None if not len(odd) else good)]
-    if shape_of(meta).kinds > 1:
+    if meta.kinds > 1:
         streams = [Stream(kinds), *streams]
     return Coded(meta, streams, blobs)
 
 
-def _form_of(forms: list[int], form: Any, after: Any) -> tuple[Int, Any]:
+def _kinds_of(cells: Sequence[bytes], meta: PatternMeta) -> list[int]:
+    """The kind of each cell that is not written in the known way: of a special one, or of all
+    others."""
+    specials = {
+        special.encode("latin-1"): meta.valued + place
+        for place, special in enumerate(meta.specials)
+    }
+    others = meta.valued + len(meta.specials)
+    return [specials.get(cell, others) for cell in cells]
+
+
+def _form_of(forms: tuple[int, ...], form: Any, after: Any) -> tuple[Int, Any]:
     """(which of the forms writes each number, whether one does)."""
     padded = (form & 32) > 0
     none = np.zeros(len(form), np.int64)
-    if forms == [SHORT]:
+    if forms == (SHORT,):
         return none, ~padded
-    if forms == [SHORT_ONE]:
+    if forms == (SHORT_ONE,):
         return none, (after > 0) & ~(padded & (after > 1))
     place = np.full(32, -1, np.int64)
-    place[forms] = np.arange(len(forms))
+    place[list(forms)] = np.arange(len(forms))
     return np.maximum(place[after], 0), place[after] >= 0
 
 
@@ -411,11 +426,14 @@ def _dates(cells: list[bytes], index: I32 | None) -> Coded | None:
     fmt = dates.detect_format(some) if some and 2 * len(some) > min(len(cells), 64) else None
     if fmt is None:
         return None
-    meta = {"k": "date", "t": fmt, "a": quote, "s": []}
-    made = _as_dates(meta, cells, np.arange(len(cells), dtype=np.int32) if index is None else index)
-    if made.meta.get("r") and int(made.streams[1].values.size) < 0.9 * len(made.streams[0].values):
-        return None
-    return made
+    if index is None:
+        index = np.arange(len(cells), dtype=np.int32)
+    coded = _as_dates(DateMeta(format=fmt, quote=quote), cells, index)
+    if coded.meta.kinds > 1:
+        kinds, ticks = coded.streams
+        if len(ticks.values) < LEAST_DATES * len(kinds.values):
+            return None
+    return coded
 
 
 def _inside(cell: bytes, quote: str) -> str:
@@ -425,31 +443,24 @@ def _inside(cell: bytes, quote: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == quote else ""
 
 
-def _as_dates(meta: Meta, cells: list[bytes], index: I32) -> Coded:
-    texts = [_inside(c, meta["a"]) for c in cells]
-    fmt = meta["t"]
-    unit = 10 ** dates.DateFormat.of(fmt).digits
-    seconds = dates.parse(texts, fmt)
+def _as_dates(meta: DateMeta, cells: list[bytes], index: I32) -> Coded:
+    texts = [_inside(c, meta.quote) for c in cells]
+    unit = meta.ticks_a_second
+    seconds = dates.parse(texts, meta.format)
     good = np.isfinite(seconds)
     ticks = np.rint(np.where(good, seconds, 0) * unit).astype(np.int64)
-    good &= np.array(
-        [a == b for a, b in zip(dates.render(ticks / unit, fmt), texts, strict=True)], np.bool_
-    )
-    specials = {s.encode("latin-1"): 1 + i for i, s in enumerate(meta["s"])}
-    odd = [c for c, g in zip(cells, good.tolist(), strict=True) if not g and c not in specials]
-    if odd and not meta.get("r"):
-        meta = {**meta, "r": 1}
-    raw = 1 + len(specials)
-    kinds = np.array(
-        [0 if g else specials.get(c, raw) for c, g in zip(cells, good.tolist(), strict=True)],
-        np.int64,
-    )[index]
-    blobs = [b""] if meta.get("r") else []
-    if odd:
+    written = dates.render(ticks / unit, meta.format)
+    good &= np.array([a == b for a, b in zip(written, texts, strict=True)], np.bool_)
+    kind_of_level = np.where(good, 0, np.array(_kinds_of(cells, meta), np.int64))
+    kinds = kind_of_level[index]
+    raw = 1 + len(meta.specials)
+    blobs = [b""] if meta.has_rest else []
+    if (kind_of_level == raw).any():
+        meta = dataclasses.replace(meta, has_rest=True)
         blobs = [pack_cells([cells[i] for i in index[kinds == raw].tolist()])]
     here = kinds == 0
     streams = [Stream(ticks[index][here], None if here.all() else here)]
-    if shape_of(meta).kinds > 1:
+    if meta.kinds > 1:
         streams = [Stream(kinds), *streams]
     return Coded(meta, streams, blobs)
 
@@ -457,73 +468,84 @@ def _as_dates(meta: Meta, cells: list[bytes], index: I32) -> Coded:
 @sensible()
 def decode(column: Decoded) -> Spans:
     """The cells of a column of text."""
-    meta, kinds, values, blobs = column.meta, column.kinds, column.values, column.blobs
+    meta = column.meta
+    if isinstance(meta, TextMeta):
+        return unpack_cells(column.blobs[0], len(column.kinds))
+    if isinstance(meta, LevelMeta):
+        return _read_levels(meta, column.values, column.blobs[0])
+    if isinstance(meta, NumberMeta | DateMeta):
+        return _read_pattern(meta, column)
+    raise ArchiveError("damaged: a column of a text table is not stored as text")
+
+
+def _read_pattern(meta: NumberMeta | DateMeta, column: Decoded) -> Spans:
+    """Numbers or dates, and special cells, and others, among them."""
+    kinds = column.kinds
     rows = len(kinds)
-    if meta["k"] == "text":
-        return unpack_cells(blobs[0], rows)
-    if meta["k"] == "level":
-        return _read_levels(meta, values, blobs[0])
-    shape = shape_of(meta)
-    if rows and not 0 <= int(kinds.min()) <= int(kinds.max()) < shape.kinds:
+    if rows and not 0 <= int(kinds.min()) <= int(kinds.max()) < meta.kinds:
         raise ArchiveError("damaged: a column has cells of an unknown kind")
-    valued = kinds < shape.valued
-    if meta["k"] == "date":
-        unit = 10 ** dates.DateFormat.of(meta["t"]).digits
-        quote = str(meta["a"])
-        check_text(len(values) * (2 * len(quote) + len(meta["t"])))
-        cells = [f"{quote}{t}{quote}".encode() for t in dates.render(values / unit, meta["t"])]
-        written = np.frombuffer(b"".join(cells), np.uint8)
-        length = np.array([len(c) for c in cells], np.int32)
-    elif meta["k"] == "number":
-        written, length = _write_numbers(meta, kinds[valued], values)
+    valued = kinds < meta.valued
+    if isinstance(meta, DateMeta):
+        written, length = _write_dates(meta, column.values)
     else:
-        raise ArchiveError("damaged: a column of a text table is not stored as text")
-    if shape.kinds == shape.valued:
-        return Spans(written, np.cumsum(length, dtype=np.int64) - length, length)
-    others = [str(s).encode("latin-1") for s in meta["s"]]
-    pool = np.concatenate([written, np.frombuffer(b"".join(others), np.uint8)])
-    sizes = np.array([len(o) for o in others], np.int64)
-    places = len(written) + np.cumsum(sizes) - sizes
+        written, length = _write_numbers(meta, kinds[valued], column.values)
+    begin = np.cumsum(length, dtype=np.int64) - length
+    if meta.kinds == meta.valued:
+        return Spans(written, begin, length)
+    specials = _spans_of([special.encode("latin-1") for special in meta.specials])
+    pool = np.concatenate([written, specials.pool])
     start, size = np.zeros(rows, np.int64), np.zeros(rows, np.int32)
-    start[valued], size[valued] = np.cumsum(length, dtype=np.int64) - length, length
-    named = np.flatnonzero(~valued & (kinds < shape.valued + len(others)))
-    start[named] = places[kinds[named] - shape.valued]
-    size[named] = sizes[kinds[named] - shape.valued]
-    if meta.get("r"):
-        raw = kinds == shape.kinds - 1
-        held = unpack_cells(blobs[0], int(raw.sum()))
-        start[raw], size[raw] = held.start + len(pool), held.length
-        pool = np.concatenate([pool, held.pool])
+    start[valued], size[valued] = begin, length
+    named = np.flatnonzero(~valued & (kinds < meta.valued + len(meta.specials)))
+    number = kinds[named] - meta.valued
+    start[named] = specials.start[number] + len(written)
+    size[named] = specials.length[number]
+    if meta.has_rest:
+        rest = kinds == meta.kinds - 1
+        others = unpack_cells(column.blobs[0], int(rest.sum()))
+        start[rest], size[rest] = others.start + len(pool), others.length
+        pool = np.concatenate([pool, others.pool])
     return Spans(pool, start, size)
 
 
-def _read_levels(meta: Meta, values: Int, blob: bytes) -> Spans:
-    known = [str(s).encode("latin-1") for s in meta.get("v", [])]
-    sizes = np.array([len(c) for c in known], np.int32)
-    held = Spans(
-        np.frombuffer(b"".join(known), np.uint8), np.cumsum(sizes, dtype=np.int64) - sizes, sizes
-    )
+def _spans_of(cells: Sequence[bytes]) -> Spans:
+    """Cells, one behind the other."""
+    length = np.array([len(cell) for cell in cells], np.int32)
+    begin = np.cumsum(length, dtype=np.int64) - length
+    return Spans(np.frombuffer(b"".join(cells), np.uint8), begin, length)
+
+
+def _read_levels(meta: LevelMeta, values: Int, blob: bytes) -> Spans:
+    levels = _spans_of([level.encode("latin-1") for level in meta.levels])
     if blob:
         count, at = read_varint(blob, 0)
         fresh = unpack_cells(blob[at:], min(count, MAX_ROWS))
-        held = Spans(
-            np.concatenate([held.pool, fresh.pool]),
-            np.concatenate([held.start, fresh.start + len(held.pool)]),
-            np.concatenate([held.length, fresh.length]),
+        levels = Spans(
+            np.concatenate([levels.pool, fresh.pool]),
+            np.concatenate([levels.start, fresh.start + len(levels.pool)]),
+            np.concatenate([levels.length, fresh.length]),
         )
-    if len(values) and not 0 <= int(values.min()) <= int(values.max()) < len(held.start):
+    if len(values) and not 0 <= int(values.min()) <= int(values.max()) < len(levels.start):
         raise ArchiveError("damaged: a column points beyond its levels")
-    return Spans(held.pool, held.start[values], held.length[values])
+    return Spans(levels.pool, levels.start[values], levels.length[values])
 
 
-def _write_numbers(meta: Meta, kinds: Int, values: Int) -> tuple[Bytes, I32]:
-    forms = np.array(meta["f"], np.int8)
-    decimals = int(meta["d"])
-    step = int(meta.get("q", 1))
-    written, length = spans.write(values * np.int64(step), forms[kinds], decimals)
-    if "a" not in meta:
+def _write_dates(meta: DateMeta, ticks: Int) -> tuple[Bytes, I32]:
+    """(dates one behind the other, the length of each)."""
+    quote = meta.quote
+    check_text(len(ticks) * (2 * len(quote) + len(meta.format)))
+    dated = dates.render(ticks / meta.ticks_a_second, meta.format)
+    written = _spans_of([f"{quote}{date}{quote}".encode("latin-1") for date in dated])
+    return written.pool, written.length
+
+
+def _write_numbers(meta: NumberMeta, kinds: Int, values: Int) -> tuple[Bytes, I32]:
+    """(numbers one behind the other, the length of each)."""
+    forms = np.array(meta.forms, np.int8)
+    written, length = spans.write(values * np.int64(meta.step), forms[kinds], meta.decimals)
+    if not any(meta.affixes):
         return written, length
-    prefix, suffix = (str(a).encode("latin-1") for a in meta["a"])
+    prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
     n = len(length)
     check_text(len(written) + n * len(prefix + suffix))
     pool = np.concatenate([np.frombuffer(prefix + suffix, np.uint8), written])

@@ -14,11 +14,10 @@ import numpy as np
 from aetool.bundle import Bundle
 from aetool.codec import blocks, decoding, lossy, planning
 from aetool.codec.archive import Archive
-from aetool.codec.columns import Coded
+from aetool.codec.columns import whole_column
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import BLOCK_BYTES
 from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, LossyTable, stored_as
-from aetool.codec.integers import Stream
 from aetool.data import sources
 from aetool.data.images import ImageSource
 from aetool.data.scaling import image_features
@@ -120,9 +119,9 @@ class LossyJob:
             facts = self._write(file, self._choose(sample, target))
             if wanted is None or target is None or facts["error"] <= wanted:
                 file.flush()
-                with Archive(path_of(file), self.model, self.options.device) as made:
-                    self.content.compare(made)
-                    self.rows = made.rows
+                with Archive(path_of(file), self.model, self.options.device) as archive:
+                    self.content.compare(archive)
+                    self.rows = archive.rows
                 return {**facts, "archive_bytes": file.tell(), "rows": self.rows}
             target = 0.98 * target * wanted / facts["error"]
         raise ParamError(
@@ -137,8 +136,8 @@ class LossyJob:
         if rows is not None:
             table, _ = self.source.sample(rows, 0)
             return self.model.schema.encode(table, self.source.name)
-        found = [x for x, _, _ in self._blocks()]
-        return np.concatenate(found) if found else np.zeros((0, len(self.modelled)))
+        inputs = [x for x, _, _ in self._blocks()]
+        return np.concatenate(inputs) if inputs else np.zeros((0, len(self.modelled)))
 
     def _survey(self) -> Any:
         """A sample of what the encoder takes; on the way, the range of every number."""
@@ -175,9 +174,9 @@ class LossyJob:
             return self._decode(code, sample[: len(code)])  # gains are probed on the first rows
 
         def error(decoded: Any) -> float:
-            found = _Errors()
-            self._measure(found, sample, decoded)
-            return float(self._summary(found)["error"])
+            measured = _Errors()
+            self._measure(measured, sample, decoded)
+            return float(self._summary(measured)["error"])
 
         def distortion(decoded: Any) -> float:
             return float(self._distance(sample, decoded).mean())
@@ -243,14 +242,14 @@ class LossyJob:
                 total += column.distance(a[:, i], b[:, i])
         return total
 
-    def _measure(self, found: _Errors, x: Any, decoded: Any) -> None:
+    def _measure(self, measured: _Errors, x: Any, decoded: Any) -> None:
         """Adds the errors of these rows: numbers by difference, the rest by being wrong."""
-        found.rows += len(x)
+        measured.rows += len(x)
         if self.model.schema is None:
             d = x.astype(np.float64) - decoded
-            found.square = found.square + float((d**2).sum())
-            found.largest = max(found.largest, float(np.abs(d).max(initial=0.0)))
-            found.compared = found.compared + d.size
+            measured.square = measured.square + float((d**2).sum())
+            measured.largest = max(measured.largest, float(np.abs(d).max(initial=0.0)))
+            measured.compared = measured.compared + d.size
             return
         number = np.array([c.measured for c in self.modelled])
         both = np.isfinite(x) & np.isfinite(decoded) & number
@@ -258,40 +257,40 @@ class LossyJob:
         same = (x == decoded) | (np.isnan(x) & np.isnan(decoded))
         wrong = np.where(number, ~both & ~same, ~same)
         with np.errstate(over="ignore"):  # said by _summary
-            found.square = found.square + (d**2).sum(axis=0)
-        found.largest = np.maximum(found.largest, np.abs(d).max(axis=0, initial=0.0))
-        found.compared = found.compared + both.sum(axis=0)
-        found.wrong = found.wrong + wrong.sum(axis=0)
+            measured.square = measured.square + (d**2).sum(axis=0)
+        measured.largest = np.maximum(measured.largest, np.abs(d).max(axis=0, initial=0.0))
+        measured.compared = measured.compared + both.sum(axis=0)
+        measured.wrong = measured.wrong + wrong.sum(axis=0)
 
-    def _summary(self, found: _Errors) -> dict[str, Any]:
+    def _summary(self, measured: _Errors) -> dict[str, Any]:
         """error: the mean over columns of RMSE / range (numbers) or of the part wrong (others);
         of pictures, RMSE / 255. columns: the same, for each."""
         if self.model.schema is None:
-            rmse = (found.square / max(found.compared, 1)) ** 0.5
+            rmse = (measured.square / max(measured.compared, 1)) ** 0.5
             psnr = 20 * np.log10(255 / rmse) if rmse else None
-            facts: dict[str, Any] = {"error": rmse / 255, "rmse": rmse, "largest": found.largest}
+            facts: dict[str, Any] = {"error": rmse / 255, "rmse": rmse, "largest": measured.largest}
             return facts | ({"psnr_db": round(float(psnr), 3)} if psnr is not None else {})
         columns, errors = {}, []
         for i, column in enumerate(self.modelled):
-            if not column.predicted or column.name in self.not_carried or not found.rows:
+            if not column.predicted or column.name in self.not_carried or not measured.rows:
                 continue
-            entry: dict[str, float] = {"wrong": float(found.wrong[i]) / found.rows}
+            entry: dict[str, float] = {"wrong": float(measured.wrong[i]) / measured.rows}
             errors.append(entry["wrong"])
             if column.measured:
-                rmse = float(found.square[i] / max(found.compared[i], 1)) ** 0.5
+                rmse = float(measured.square[i] / max(measured.compared[i], 1)) ** 0.5
                 if not np.isfinite(rmse):
                     raise DataError(
                         f"{self.source.name}: the numbers of '{column.name}' are too large for "
                         "their errors to be added up: leave --lossy out, or this column (--drop)"
                     )
                 low, high = self.ranges[column.name]
-                entry |= {"rmse": rmse, "largest": float(found.largest[i])}
+                entry |= {"rmse": rmse, "largest": float(measured.largest[i])}
                 errors[-1] = min(1.0, rmse / (high - low or 1.0) + entry["wrong"])
             columns[column.name] = entry
         return {"error": float(np.mean(errors)) if errors else 0.0, "errors": columns}
 
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Any]:
-        found = _Errors()
+        measured = _Errors()
         self.content = self._content(quantiser)
         named = "" if self._embed() else self.model.sha256
         writer = Writer(file, self.content.header(), self._sections(), named)
@@ -300,18 +299,18 @@ class LossyJob:
         hints = blocks.NO_HINTS
         for x, table, names in self._blocks():
             q = quantiser.quantise(encoder(x)["z"])
-            self._measure(found, x, self._decode(quantiser.restore(q), x))
+            self._measure(measured, x, self._decode(quantiser.restore(q), x))
             encoded = self.content.encode(CodedRecords(x, q, table, names), hints)
             for block in encoded:
                 whole.update(block.content)
                 writer.add(block.rows, block.content, block.payload)
                 hints = block.hints
         for i, column in enumerate(self.modelled):
-            if column.measured and found.rows:
-                self.squares[column.name] = float(found.square[i])
-                self.compared[column.name] = int(found.compared[i])
+            if column.measured and measured.rows:
+                self.squares[column.name] = float(measured.square[i])
+                self.compared[column.name] = int(measured.compared[i])
         sizes = self.content.sizes.of
-        facts = {"fidelity": "lossy", "bytes": sizes, **self._summary(found)}
+        facts = {"fidelity": "lossy", "bytes": sizes, **self._summary(measured)}
         writer.finish(facts, whole.digest())
         return facts
 
@@ -325,16 +324,16 @@ class LossyJob:
                 yield self.model.schema.encode(table, self.source.name), table, []
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Any, None, list[str]]]:
-        held: list[Any] = []
+        pending: list[Any] = []
         first = 0
         for batch in source.batches():
-            held.append(batch)
-            if sum(b.size for b in held) >= BLOCK_BYTES:
-                pixels = np.concatenate(held)
+            pending.append(batch)
+            if sum(b.size for b in pending) >= BLOCK_BYTES:
+                pixels = np.concatenate(pending)
                 yield pixels, None, source.names[first : first + len(pixels)]
-                first, held = first + len(pixels), []
-        if held:
-            yield np.concatenate(held), None, source.names[first:]
+                first, pending = first + len(pixels), []
+        if pending:
+            yield np.concatenate(pending), None, source.names[first:]
 
     def _content(self, quantiser: lossy.Quantiser) -> Lossy:
         format = {**self.source.format, "name": inner_name(self.source.name)}
@@ -367,7 +366,7 @@ class LossyJob:
 
 def _coded_size(values: list[Any]) -> int:
     """Bytes of whole numbers as they would be coded, each column by itself."""
-    coded = [Coded({"k": "whole"}, [Stream(np.ascontiguousarray(v))]) for v in values]
+    coded = [whole_column(np.ascontiguousarray(unit)) for unit in values]
     return len(blocks.encode(coded, len(values[0]), {}, planning.FAST)[1]) if values else 0
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from aetool.codec import spans
 from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.metas import IntegerMeta, RealMeta
 from aetool.codec.natives import cells, numbers, tensors
 from aetool.data import writers
 from aetool.data.table import Cells, Values
@@ -61,10 +62,9 @@ def encoded(values: Values) -> Coded:
 
 def restored(column: Decoded) -> writers.Restored:
     """What encoded was given: floats with NaN for what is missing, moments, or strings."""
-    kind = column.meta["k"]
-    if kind == numbers.INTEGER:
+    if isinstance(column.meta, IntegerMeta):
         return tensors.decode_moments(column, np.dtype(MICROSECONDS))
-    if kind == numbers.REAL:
+    if isinstance(column.meta, RealMeta):
         # a gap would be NaN, and has been written as one
         floats, _ = numbers.decode_floats(column, 64)
         return floats

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aetool.codec import blobs, blocks, plain
 from aetool.codec.blocks import Block
-from aetool.codec.columns import Coded
+from aetool.codec.columns import bytes_column
 from aetool.codec.contents.content import (
     BLOCK_BYTES,
     LOSSLESS,
@@ -56,7 +56,7 @@ class KeptBytes(ByteContent):
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         # a block of bytes counts as one record
         squeezed = plain.packed(item, len(item), self.effort.quick) or blobs.pack(item)
-        coded = [Coded({"k": "bytes"}, [], [squeezed])]
+        coded = [bytes_column(squeezed)]
         content, payload, after = blocks.encode(coded, 1, {}, self.effort)
         return [Encoded(1, content, payload, after)]
 

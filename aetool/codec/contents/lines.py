@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aetool.codec import blocks, jsonlines, plain
 from aetool.codec.blocks import Block
-from aetool.codec.columns import Coded
+from aetool.codec.columns import bytes_column
 from aetool.codec.contents.content import LOSSLESS, ByteContent, Json, read_exactly
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
@@ -63,7 +63,7 @@ class JsonLines(ByteContent):
         # lines may be too few, or too different, for their columns to pay
         whole = plain.packed(item, len(payload), self.effort.quick)
         if whole is not None:
-            alone = [Coded({"k": "bytes"}, [], [whole])]
+            alone = [bytes_column(whole)]
             # the plans that were found still are hints for the block after this one
             content, payload, _ = blocks.encode(alone, rows, {}, self.effort)
         return [Encoded(rows, content, payload, after)]

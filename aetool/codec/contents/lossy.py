@@ -10,7 +10,7 @@ import numpy as np
 
 from aetool.codec import blobs, blocks, decoding
 from aetool.codec.blocks import Block
-from aetool.codec.columns import Coded
+from aetool.codec.columns import Coded, bytes_column, whole_column
 from aetool.codec.contents.content import LOSSY, Content, Json, Piece, places_in
 from aetool.codec.contents.exact import (
     at_least_one,
@@ -23,8 +23,8 @@ from aetool.codec.contents.exact import (
 )
 from aetool.codec.contents.pixels import stacked, write_arrays
 from aetool.codec.folders import Picture
-from aetool.codec.integers import Stream
 from aetool.codec.lossy import Code, Quantiser
+from aetool.codec.metas import WholeMeta
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import writers
@@ -93,7 +93,7 @@ class Lossy(Content):
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
-        coded = [Coded({"k": "whole"}, [Stream(np.ascontiguousarray(c))]) for c in item.code.T]
+        coded = [whole_column(np.ascontiguousarray(unit)) for unit in item.code.T]
         coded += self.beside(item)
         rows = len(item.inputs)
         # decoded once here, to count what each column takes
@@ -108,7 +108,7 @@ class Lossy(Content):
         columns = block.columns[:width]
         if len(block.columns) != len(self.labels):
             raise ArchiveError("damaged: a block has not the columns that the header promises")
-        if any(column.meta["k"] != "whole" for column in columns):
+        if not all(isinstance(column.meta, WholeMeta) for column in columns):
             raise ArchiveError("damaged: a block's code is not stored as such")
         if not columns:
             return self.quantiser.restore(np.zeros((block.rows, 0), np.int64))
@@ -174,7 +174,7 @@ class LossyTable(Lossy):
         return [*super().labels, "gaps", *self.exact]
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        gaps = Coded({"k": "bytes"}, [], [blobs.pack(decoding.gaps_of(item.inputs))])
+        gaps = bytes_column(blobs.pack(decoding.gaps_of(item.inputs)))
         assert item.table is not None
         exact = item.table.only(self.exact)
         return [gaps, *(encoded(values) for values in exact.values)]

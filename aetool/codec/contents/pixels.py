@@ -119,8 +119,8 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
 
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
     """All pictures as one array."""
-    found = list(batches)
-    return np.concatenate(found) if found else np.zeros((0, *shape), np.uint8)
+    parts = list(batches)
+    return np.concatenate(parts) if parts else np.zeros((0, *shape), np.uint8)
 
 
 def write_arrays(

@@ -177,13 +177,13 @@ class TextTable(ByteContent):
         stored = archive.blocks(0, archive.rows)
         for item in self._written:
             # numbers of one block are bounded together: records are cut as blocks hold them
-            found = [block for block, _ in itertools.islice(stored, item.blocks)]
+            decoded_blocks = [block for block, _ in itertools.islice(stored, item.blocks)]
             # read anew, without being cut again: as many bytes as there were
             text = read_exactly(stream, item.size)
-            sources = cut_as([block.rows for block in found], text, self._layout.rule)
-            if len(sources) != len(found):
+            sources = cut_as([block.rows for block in decoded_blocks], text, self._layout.rule)
+            if len(sources) != len(decoded_blocks):
                 raise self.differs("the number of records")
-            for block, source in zip(found, sources, strict=True):
+            for block, source in zip(decoded_blocks, sources, strict=True):
                 restored = self.decode(archive, block, slice(0, block.rows), None)
                 if not bounds.holds(source, restored, self._layout):
                     raise self.differs("a number, within its bound,")
@@ -225,16 +225,16 @@ class TextTable(ByteContent):
             return head
         mark = encodings.BOM if head.startswith(encodings.BOM) else b""
         places = self.places(archive, wanted)
-        found = fields(head.removeprefix(mark), self.rule(archive))
-        if not len(found):
+        head_records = fields(head.removeprefix(mark), self.rule(archive))
+        if not len(head_records):
             return head
-        line_end = found.usual_end("\n").encode()
+        line_end = head_records.usual_end("\n").encode()
         if not self._head_is_header(archive):
             return mark + self._written_names(archive, places, line_end)
-        if len(found) > 1 or found.columns != len(self.names(archive)):
+        if len(head_records) > 1 or head_records.columns != len(self.names(archive)):
             raise archive.reader.damaged("its head cannot be cut into columns")
-        before = head[: len(mark) + int(found.begin[0])]
-        return before + writing.selected(found, places, line_end)
+        before = head[: len(mark) + int(head_records.begin[0])]
+        return before + writing.selected(head_records, places, line_end)
 
     def _written_names(self, archive: Archive, places: Sequence[int], line_end: bytes) -> bytes:
         """A header record of the names at these places, where the head's is not of them alone: of

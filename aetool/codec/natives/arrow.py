@@ -5,15 +5,16 @@ Which class codes a column is told by its type alone, and columns are known by t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec.columns import Coded, Decoded
-from aetool.codec.integers import Stream
+from aetool.codec.columns import Coded, Decoded, whole_column
+from aetool.codec.metas import IntegerMeta, Meta, WholeMeta
 from aetool.codec.natives import cells, numbers
 from aetool.codec.natives.bounding import Floats, Grid, Integers, Mask, distances, within
 from aetool.codec.natives.buffers import (
@@ -25,6 +26,7 @@ from aetool.codec.natives.buffers import (
     same_values,
 )
 from aetool.codec.natives.dictionaries import Dictionaries
+from aetool.codec.natives.numbers import integer_meta
 from aetool.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -34,10 +36,8 @@ Int64 = npt.NDArray[np.int64]
 Stored = np.dtype[np.integer[Any]]
 Bound = Fraction | None
 Columns = Iterator[Decoded]
-Metas = Sequence[Mapping[str, object]]
+Metas = Sequence[Meta]
 Ends = tuple[Fraction, Fraction]
-LIMBS = "l"  # in the meta of a wide decimal's first column: how many there are, of 64 bits each
-PLACE_OF_DICTIONARY = "v"
 
 
 class ColumnKind:
@@ -155,7 +155,8 @@ class WholeNumbers(ColumnKind):
         return array_from(self.kind, rows, gaps, values.astype(self.stored))
 
     def _decoded(self, column: Decoded) -> tuple[Integers, Mask | None]:
-        if "q" in column.meta:
+        is_moved = isinstance(column.meta, IntegerMeta) and column.meta.allowed > 0
+        if is_moved:
             return numbers.decode_integers(column, self.first, self.last)
         return numbers.decode_integers(column, self.low, self.high)
 
@@ -206,11 +207,11 @@ class WideDecimals(WholeNumbers):
         if count == 1:
             return [self._encoded(limbs[:, 0].copy(), gaps, bound)]
         first = numbers.encode_integers(limbs[:, 0].copy(), gaps)
-        first.meta[LIMBS] = count
+        first.meta = dataclasses.replace(integer_meta(first.meta), limbs=count)
         coded = [first]
         for place in range(1, count):
             # the gaps are told by the first limb; here stands 0
-            coded.append(Coded({"k": "whole"}, [Stream(limbs[:, place].copy())]))
+            coded.append(whole_column(limbs[:, place].copy()))
         return coded
 
     def _limbs(self, array: pa.Array) -> tuple[Int64, Mask | None]:
@@ -225,8 +226,8 @@ class WideDecimals(WholeNumbers):
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         column = next(columns)
-        count = column.meta.get(LIMBS, 1)
-        if type(count) is not int or not 1 <= count <= self.limbs:
+        count = integer_meta(column.meta).limbs
+        if count > self.limbs:
             raise ArchiveError("damaged: a decimal of more limbs than its type has")
         limbs = np.empty((rows, self.limbs), "<i8")
         limbs[:, 0], gaps = self._decoded(column)
@@ -237,8 +238,7 @@ class WideDecimals(WholeNumbers):
         return array_from(self.kind, rows, gaps, limbs)
 
     def width(self, metas: Metas) -> int:
-        count = metas[0].get(LIMBS)
-        return count if isinstance(count, int) else 1
+        return metas[0].limbs if isinstance(metas[0], IntegerMeta) else 1
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
         if bound is None or same_values(source, restored):
@@ -354,28 +354,28 @@ class Strings(ColumnKind):
         return ends.astype(np.int64)
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        found = cells.decode_cells(next(columns))
+        cell_column = cells.decode_cells(next(columns))
         if self.fixed is not None:
-            return array_from(self.kind, rows, found.gaps, self._padded(found))
+            return array_from(self.kind, rows, cell_column.gaps, self._padded(cell_column))
         offsets = np.zeros(rows + 1, self.offsets)
-        offsets[1:] = found.ends
-        array = array_from(self.laid_out, rows, found.gaps, offsets, found.bytes)
+        offsets[1:] = cell_column.ends
+        array = array_from(self.laid_out, rows, cell_column.gaps, offsets, cell_column.bytes)
         if self.utf8:
             # Arrow trusts its buffers: bytes that are no text would be found out much later
             array.validate(full=True)
         return array if self.kind == self.laid_out else array.cast(self.kind)
 
-    def _padded(self, found: cells.CellColumn) -> npt.NDArray[np.uint8]:
+    def _padded(self, cell_column: cells.CellColumn) -> npt.NDArray[np.uint8]:
         """Cells of the fixed length, zeros in gaps."""
-        lengths, width = found.lengths(), self.fixed or 0
-        if found.gaps is not None:
-            lengths = lengths[~found.gaps]
+        lengths, width = cell_column.lengths(), self.fixed or 0
+        if cell_column.gaps is not None:
+            lengths = lengths[~cell_column.gaps]
         if (lengths != width).any():
             raise ArchiveError("damaged: bytes have not the length of their type")
-        if found.gaps is None:
-            return found.bytes
-        padded = np.zeros((len(found.gaps), width), np.uint8)
-        padded[~found.gaps] = found.bytes.reshape(len(lengths), width)
+        if cell_column.gaps is None:
+            return cell_column.bytes
+        padded = np.zeros((len(cell_column.gaps), width), np.uint8)
+        padded[~cell_column.gaps] = cell_column.bytes.reshape(len(lengths), width)
         return padded
 
 
@@ -389,17 +389,16 @@ class Indices(WholeNumbers):
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         (coded,) = super().encode(array.indices, None)
         number = self.dictionaries.number(self.place, array.dictionary)
-        coded.meta[PLACE_OF_DICTIONARY] = number
+        coded.meta = dataclasses.replace(integer_meta(coded.meta), dictionary=number)
         return [coded]
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         import pyarrow as pa
 
         column = next(columns)
-        number = column.meta.get(PLACE_OF_DICTIONARY, -1)
+        number = integer_meta(column.meta).dictionary
         known = self.dictionaries.of.get(self.place, [])
-        there = type(number) is int and 0 <= number < len(known)
-        if not there:
+        if number is None or number >= len(known):
             raise ArchiveError("damaged: a block refers to a dictionary that is not there")
         dictionary = known[number]
         values, gaps = self._decoded(column)
@@ -445,6 +444,6 @@ def _same_gaps(one: pa.Array, other: pa.Array) -> bool:
 
 def whole_of(column: Decoded) -> Int64:
     """A column that is whole numbers alone."""
-    if column.meta["k"] != "whole":
+    if not isinstance(column.meta, WholeMeta):
         raise ArchiveError("damaged: a part of a number is not stored as such")
     return column.values

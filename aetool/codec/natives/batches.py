@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aetool.codec import blocks, planning
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.metas import Meta
 from aetool.codec.natives.arrow import Ends, kind_of
 from aetool.codec.natives.dictionaries import Dictionaries
 from aetool.errors import ArchiveError
@@ -54,7 +55,7 @@ class BatchCoder:
                 return _of_no_columns(self.schema, rows)
             return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def owners(self, metas: Sequence[dict[str, object]]) -> list[int]:
+    def owners(self, metas: Sequence[Meta]) -> list[int]:
         """The place of the table's column that each column of a block belongs to."""
         places: list[int] = []
         for kind in self.kinds:
@@ -139,7 +140,7 @@ def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
         if at > len(data):
             raise ArchiveError("damaged: a dictionary is cut short")
         kind = kind_of(schema.field(place).type.value_type, place, Dictionaries())
-        found = blocks.decode(payload, rows, content)
-        array = kind.decode(iter(found.columns), rows)
+        block = blocks.decode(payload, rows, content)
+        array = kind.decode(iter(block.columns), rows)
         dictionaries.of.setdefault(place, []).append(array)
     return dictionaries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from itertools import count, product
 
@@ -10,12 +11,12 @@ import numpy.typing as npt
 
 from aetool.codec import spans, textual
 from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.metas import CellsMeta
 from aetool.codec.natives.bounding import Mask
 from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
-MARK = "gap"  # in a column's meta: the cell that stands for a gap, as latin-1
 NO_UTF8 = b"\xff"
 MOST_BYTES = 1 << 30  # of the cells of one block: places in it are int32
 
@@ -39,19 +40,23 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
     gaps: (n,), which cells are missing, or None; utf8: whether all cells are. A gap becomes a cell
     that occurs nowhere else, so that it takes part in whatever the column is coded as.
     """
-    first, last = (int(start.min()), int(stop.max())) if len(start) else (0, 0)
+    first = int(start.min(initial=len(buffer)))
+    last = int(stop.max(initial=first))
     if last - first >= MOST_BYTES:
         raise ArchiveError(f"a block of {last - first:,} bytes of text is too large")
     buffer = buffer[first:last]
-    start, stop = start - first, stop - first
+    start = start - first
+    stop = stop - first
     if gaps is None or not gaps.any():
         return textual.encode(buffer, start.astype(np.int32), stop.astype(np.int32))
     mark = NO_UTF8 if utf8 else _unused(buffer, start[~gaps], stop[~gaps])
     buffer = np.concatenate([buffer, np.frombuffer(mark, np.uint8)])
+    # all gaps look at the one mark, behind all cells
     start = np.where(gaps, len(buffer) - len(mark), start)
     stop = np.where(gaps, len(buffer), stop)
     coded = textual.encode(buffer, start.astype(np.int32), stop.astype(np.int32))
-    coded.meta[MARK] = mark.decode("latin-1")
+    assert isinstance(coded.meta, CellsMeta)
+    coded.meta = dataclasses.replace(coded.meta, gap=mark.decode("latin-1"))
     return coded
 
 
@@ -69,18 +74,15 @@ def _unused(buffer: Bytes, start: Int, stop: Int) -> bytes:
 @sensible()
 def decode_cells(column: Decoded) -> CellColumn:
     """The cells of encode_cells."""
-    found = textual.decode(column)
-    length = found.length.astype(np.int64)
+    cells = textual.decode(column)
+    length = cells.length.astype(np.int64)
     gaps = None
-    if MARK in column.meta:
-        mark = column.meta[MARK]
-        if not isinstance(mark, str):
-            raise ArchiveError("damaged: what stands for a gap is no text")
-        gaps = _are(found, mark.encode("latin-1"))
+    if isinstance(column.meta, CellsMeta) and column.meta.gap is not None:
+        gaps = _are(cells, column.meta.gap.encode("latin-1"))
         length = np.where(gaps, 0, length)
     if int(length.sum()) >= 2 * MOST_BYTES:
         raise ArchiveError("damaged: a column of text is larger than allowed")
-    joined = spans.weave(found.pool, found.start, length.astype(np.int32))
+    joined = spans.weave(cells.pool, cells.start, length.astype(np.int32))
     return CellColumn(joined, np.cumsum(length, dtype=np.int64), gaps)
 
 

@@ -7,19 +7,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec.columns import MOST_DECIMALS, Coded, Decoded, sensible, shape_of
+from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.integers import Stream
+from aetool.codec.metas import (
+    LARGEST_STEP,
+    MOST_DECIMALS,
+    Bits,
+    Decimals,
+    IntegerMeta,
+    Meta,
+    Multiples,
+    Numerals,
+    RealMeta,
+)
 from aetool.codec.natives.bounding import Floats, Grid, Integers, Mask, distances, within
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
-Meta = dict[str, Any]
-INTEGER, REAL = "int", "real"  # meta["k"]
 NEARLY_ALL = 0.98  # of the floats are decimals: then the others are kept as their bits
 MOST_ODD = 0.25  # of the values may be kept as they are before a bound is not worth its grid
 GRID_SHARE = 1.99  # of the bound: the distance of a grid's points; less than 2 leaves room to round
@@ -63,11 +71,10 @@ def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | Non
     grid: of the bound; without it the values come back as they are.
     """
     present = None if gaps is None or not gaps.any() else ~gaps
-    meta: Meta = {"k": INTEGER}
+    multiple = 1
     here = values if present is None else values[present]
     error = square = 0.0
     if grid is not None:
-        meta["q"] = grid.allowed
         stored = grid.quantise(here)
         restored = grid.restore(stored, here.dtype == np.uint64)
         off = distances(here, restored)
@@ -78,12 +85,12 @@ def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | Non
     else:
         stored = here.view(np.int64)
         multiple = _common_divisor(stored)
-        if multiple:
-            meta["m"] = multiple
+        if multiple > 1:
             stored = stored // multiple
+    allowed = 0 if grid is None else grid.allowed
+    meta = IntegerMeta(present is not None, multiple, allowed)
     if present is None:
         return Coded(meta, [Stream(stored)], [], error, square)
-    meta["z"] = 1
     kinds = (~present).astype(np.int64)
     return Coded(meta, [Stream(kinds), Stream(stored, present)], [], error, square)
 
@@ -94,15 +101,13 @@ def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mas
 
     low, high: the range of the column's type. A value outside is damage.
     """
-    meta = column.meta
-    if meta["k"] != INTEGER:
-        raise ArchiveError("damaged: a column of whole numbers is not stored as such")
+    meta = integer_meta(column.meta)
     unsigned = high >= 1 << 63
     values: Integers = column.values
-    if "q" in meta:
-        values = Grid(_natural(meta["q"]), low, high).restore(column.values, unsigned)
-    elif "m" in meta:
-        values = column.values * np.int64(_natural(meta["m"]))
+    if meta.allowed:
+        values = Grid(meta.allowed, low, high).restore(column.values, unsigned)
+    elif meta.multiple > 1:
+        values = column.values * np.int64(meta.multiple)
     if unsigned:
         values = values.view(np.uint64)
     if len(values) and not low <= int(values.min()) <= int(values.max()) <= high:
@@ -110,18 +115,19 @@ def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mas
     return _spread(values, column)
 
 
-def _natural(value: object) -> int:
-    if type(value) is not int or not 1 <= value < 1 << 62:
-        raise ArchiveError("damaged: a column's step is out of range")
-    return value
+def integer_meta(meta: Meta) -> IntegerMeta:
+    """The meta of a column of whole numbers; ArchiveError if it is of any other."""
+    if not isinstance(meta, IntegerMeta):
+        raise ArchiveError("damaged: a column of whole numbers is not stored as such")
+    return meta
 
 
 def _common_divisor(values: Int) -> int:
-    """What all values are multiples of, if that is worth telling; else 0."""
+    """What all values are multiples of, if that is worth telling; else 1."""
     if len(values) < 2 or int(np.gcd.reduce(values[:FEW])) == 1:
-        return 0
+        return 1
     divisor = abs(int(np.gcd.reduce(values)))
-    return divisor if LEAST_MULTIPLE <= divisor < 1 << 62 else 0
+    return divisor if LEAST_MULTIPLE <= divisor <= LARGEST_STEP else 1
 
 
 def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
@@ -193,11 +199,11 @@ class _FloatColumn:
         numbers, sure = _scaled(self.values, places, self.kind)
         restored = _decimal(numbers, places, self.kind)
         good = self.plain & sure & (restored == self.values)
-        return self._coded({"d": places}, numbers, good)
+        return self._coded(Decimals(places), numbers, good)
 
     def as_bits(self) -> Coded:
         """The bits, in the order of the floats; of float64 in 32 bits where that says all."""
-        meta: Meta = {"b": self.kind.bits}
+        width = self.kind.bits
         numbers = ordered(self.bits, self.kind.bits)
         good = ~self.gaps & ~self.usual_nan
         if self.kind.bits == 64:
@@ -205,9 +211,9 @@ class _FloatColumn:
                 single = self.values.astype(np.float32)
             narrow = single.astype(np.float64) == self.values
             if narrow[good].all():
-                meta = {"b": 32}
+                width = 32
                 numbers = ordered(single.view(np.int32).astype(np.int64), 32)
-        return self._coded(meta, numbers, good)
+        return self._coded(Bits(width), numbers, good)
 
     def in_steps(self, places: int, bound: Fraction) -> Coded | None:
         """Decimals in steps of as many units as the bound allows."""
@@ -217,8 +223,7 @@ class _FloatColumn:
         numbers, sure = _scaled(self.values, places, self.kind)
         quantised = grid.quantise(numbers)
         restored = _decimal(grid.restore(quantised, unsigned=False), places, self.kind)
-        meta: Meta = {"d": places, "q": grid.allowed}
-        return self._bounded(meta, quantised, restored, sure, bound)
+        return self._bounded(Decimals(places, grid.allowed), quantised, restored, sure, bound)
 
     def on_grid(self, bound: Fraction) -> Coded | None:
         """Multiples of a float that is a little less than twice the bound."""
@@ -233,10 +238,10 @@ class _FloatColumn:
             sure = np.abs(steps) < 2.0**53
             numbers = np.where(sure, steps, 0).astype(np.int64)
         restored = _multiple(numbers, spacing, self.kind)
-        return self._bounded({"g": spacing.hex()}, numbers, restored, sure, bound)
+        return self._bounded(Multiples(spacing), numbers, restored, sure, bound)
 
     def _bounded(
-        self, meta: Meta, numbers: Int, restored: Floats, sure: Mask, bound: Fraction
+        self, numerals: Numerals, numbers: Int, restored: Floats, sure: Mask, bound: Fraction
     ) -> Coded | None:
         """What keeps the bound on its number, the rest as its bits; None where that is too much.
 
@@ -247,66 +252,65 @@ class _FloatColumn:
         odd = int(finite.sum()) - int(good.sum())
         if odd > MOST_ODD * max(1, int(finite.sum())):
             return None
-        coded = self._coded(meta, numbers, good)
+        coded = self._coded(numerals, numbers, good)
         off = np.abs(restored[good].astype(np.float64) - self.values[good].astype(np.float64))
         coded.error = float(off.max(initial=0))
         with np.errstate(over="ignore"):
             coded.square = float(np.square(off).sum())
         return coded
 
-    def _coded(self, meta: Meta, numbers: Int, good: Mask) -> Coded:
+    def _coded(self, numerals: Numerals, numbers: Int, good: Mask) -> Coded:
         """Kinds: 0 a number, then gaps, usual NaNs and floats kept as bits, as far as there are."""
-        meta = {"k": REAL, **meta}
-        kinds = np.zeros(len(numbers), np.int64)
-        count = 1
-        rest = ~good & ~self.gaps & ~self.usual_nan
-        for key, mask in (("z", self.gaps), ("n", self.usual_nan), ("r", rest)):
-            if mask.any():
-                meta[key] = 1
-                kinds[mask] = count
-                count += 1
-        if count == 1:
+        odd = ~good & ~self.gaps & ~self.usual_nan
+        present = [bool(mask.any()) for mask in (self.gaps, self.usual_nan, odd)]
+        meta = RealMeta(numerals, *present)
+        if meta.kinds == 1:
             return Coded(meta, [Stream(numbers)])
+        kinds = np.zeros(len(numbers), np.int64)
+        count = 0
+        for mask in (self.gaps, self.usual_nan, odd):
+            if mask.any():
+                count += 1
+                kinds[mask] = count
         streams = [Stream(kinds), Stream(numbers[good], good)]
-        if "r" in meta:
-            streams.append(Stream(self.bits[rest], rest))
+        if meta.has_odd:
+            streams.append(Stream(self.bits[odd], odd))
         return Coded(meta, streams)
 
 
 @sensible()
 def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     """(floats of this many bits, (n,); gaps, None without) of a column of encode_floats."""
-    meta, kind = column.meta, FLOATS[bits]
-    if meta["k"] != REAL:
+    meta = column.meta
+    kind = FLOATS[bits]
+    if not isinstance(meta, RealMeta):
         raise ArchiveError("damaged: a column of floats is not stored as such")
     with np.errstate(all="ignore"):
-        numbers = _floats_behind(meta, column.values, kind)
+        numbers = _floats_behind(meta.numerals, column.values, kind)
     if len(numbers) == len(column.kinds):
         return numbers, None
     everywhere = np.full(len(column.kinds), kind.usual_nan, kind.whole)
     everywhere[column.kinds == 0] = numbers.view(kind.whole)
-    if meta.get("r"):
-        last = shape_of(meta).kinds - 1
-        everywhere[column.kinds == last] = column.raws.astype(kind.whole)
-    if not meta.get("z"):
+    if meta.has_odd:
+        everywhere[column.kinds == meta.kinds - 1] = column.raws.astype(kind.whole)
+    if not meta.has_gaps:
         return everywhere.view(kind.dtype), None
     gaps = column.kinds == 1
     everywhere[gaps] = 0
     return everywhere.view(kind.dtype), gaps
 
 
-def _floats_behind(meta: Meta, values: Int, kind: FloatType) -> Floats:
-    if "d" in meta:
-        places = int(meta["d"])
-        if "q" in meta:
-            grid = Grid(_natural(meta["q"]), -(1 << 53), 1 << 53)
-            return _decimal(grid.restore(values, unsigned=False), places, kind)
-        return _decimal(values, places, kind)
-    if "g" in meta:
-        return _multiple(values, float.fromhex(meta["g"]), kind)
-    if meta["b"] not in FLOATS or meta["b"] > kind.bits:
+def _floats_behind(numerals: Numerals, values: Int, kind: FloatType) -> Floats:
+    if isinstance(numerals, Decimals):
+        if numerals.allowed:
+            grid = Grid(numerals.allowed, -(1 << 53), 1 << 53)
+            values = grid.restore(values, unsigned=False).astype(np.int64, copy=False)
+        return _decimal(values, numerals.places, kind)
+    if isinstance(numerals, Multiples):
+        return _multiple(values, numerals.spacing, kind)
+    if numerals.width > kind.bits:
         raise ArchiveError("damaged: floats of a width that there is not")
-    stored = FLOATS[meta["b"]]
+    stored = FLOATS[numerals.width]
     bits = ordered(values, stored.bits).astype(stored.whole)
     return bits.view(stored.dtype).astype(kind.dtype)
 

@@ -396,10 +396,10 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
         return floats
     if dtype.kind in "Mm":
         return decode_moments(column, dtype)
-    found = cells.decode_cells(column)
+    cell_column = cells.decode_cells(column)
     if dtype.kind == "S":
-        return _padded(found.bytes, found.lengths(), dtype)
-    points, length = _code_points(found)
+        return _padded(cell_column.bytes, cell_column.lengths(), dtype)
+    points, length = _code_points(cell_column)
     return _padded(points, length, dtype)
 
 
@@ -413,14 +413,14 @@ def decode_moments(column: Decoded, dtype: DType) -> Array:
     return ticks.view(dtype)
 
 
-def _code_points(found: cells.CellColumn) -> tuple[Array, Array]:
+def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
     """(code points of all cells, how many each has)."""
-    text = found.bytes.tobytes().decode("utf-8", "surrogatepass")
+    text = cell_column.bytes.tobytes().decode("utf-8", "surrogatepass")
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     # a code point is counted where it begins, not at bytes 10xxxxxx
-    begins = np.cumsum((found.bytes & 0xC0) != 0x80)
+    begins = np.cumsum((cell_column.bytes & 0xC0) != 0x80)
     counted = np.concatenate([np.zeros(1, np.int64), begins])
-    return points, np.diff(counted[found.ends], prepend=np.int64(0))
+    return points, np.diff(counted[cell_column.ends], prepend=np.int64(0))
 
 
 def _padded(units: Array, length: Array, dtype: DType) -> Array:
@@ -450,16 +450,16 @@ def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]
     if dtype.kind not in "iuf" or not array.size:
         return [None] * tensor.bounds
     columns = array.reshape(-1, tensor.bounds)
-    found: list[tuple[Fraction, Fraction] | None] = []
+    extremes: list[tuple[Fraction, Fraction] | None] = []
     for column in columns.T:
         values = _native(column)
         values = values[np.isfinite(values)] if dtype.kind == "f" else values
         if not len(values):
-            found.append(None)
+            extremes.append(None)
             continue
         smallest = Fraction(values.min().item())
-        found.append((smallest, Fraction(values.max().item())))
-    return found
+        extremes.append((smallest, Fraction(values.max().item())))
+    return extremes
 
 
 def agree(
