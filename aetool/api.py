@@ -52,9 +52,11 @@ class Bundle(bundles.Bundle):
         """(rows, latent) float32: the code of each record. text: as score."""
         return operations.encode(_data("encode", data, text), self, device)
 
-    def decode(self, codes: Any, device: str = "auto") -> Any:
-        """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8."""
-        return operations.decode(codes, self, device)
+    def decode(self, codes: Any, device: str = "auto", condition: Data = None) -> Any:
+        """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8.
+
+        condition: a DataFrame of the columns that the model decodes codes together with."""
+        return operations.decode(codes, self, device, condition)
 
     def denoise(self, data: Data, path: Path, **options: Option) -> Figures:
         """Write the restored records of data; returns figures. options: as DenoiseOptions, and of

@@ -16,11 +16,12 @@ from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from aetool import graphs
-from aetool.columns.layout import prepare_table, restore_table
+from aetool.columns.layout import prepare_condition, prepare_table, restore_table
 from aetool.columns.schema import Schema
 from aetool.errors import PluginError
 from aetool.graphs import Graph
 from aetool.model import Spec
+from aetool.nn.calls import call, takes
 from aetool.rarity import knee, write_cap
 
 OF_CODES = ("decode", "prior_logits")  # members that take codes; the others take rows
@@ -47,11 +48,30 @@ class Whole(nn.Module):
         if self.net.code is None:
             return {"x": x}
         with torch.no_grad():
-            return {"x": x, "z": self.net.encode(x)}
+            inputs = {"x": x, "z": self.net.encode(x)}
+            if is_told(self.net):
+                inputs["condition"] = self.net.condition(x)
+            return inputs
 
-    def forward(self, x: Tensor, z: Tensor | None = None) -> tuple[Tensor, ...]:
-        """What each of the members gives, of rows x and of codes z."""
-        return tuple(getattr(self.net, m)(z if m in OF_CODES else x) for m in self.members)
+    def forward(
+        self, x: Tensor, z: Tensor | None = None, condition: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """What each of the members gives, of rows x, and of codes z beside a condition."""
+        results = []
+        for name in self.members:
+            member = getattr(self.net, name)
+            if name not in OF_CODES:
+                results.append(member(x))
+                continue
+            assert z is not None
+            nothing = z.flatten(1)[:, :0]
+            results.append(call(member, z, condition=nothing if condition is None else condition))
+        return tuple(results)
+
+
+def is_told(net: Any) -> bool:
+    """Whether a network's decode is told a condition, and there is one."""
+    return bool(net.spec.conditions) and "condition" in takes(net.decode)
 
 
 def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
@@ -73,7 +93,11 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
     g.output("z", code, TensorProto.FLOAT, size)
     out["encoder.onnx"] = g.build("encoder")
     g = Graph()
-    likely = _embedded(g, model, "decode", {"z": g.input("z", TensorProto.FLOAT, size)})
+    told = {"z": g.input("z", TensorProto.FLOAT, size)}
+    if schema is not None and is_told(net):
+        condition = g.input("condition", TensorProto.DOUBLE, [len(schema.conditions)])
+        told["condition"] = prepare_condition(g, schema, condition)
+    likely = _embedded(g, model, "decode", told)
     _restore(g, spec, schema, "x_hat", likely)
     g.output("likely", likely, TensorProto.FLOAT, wide)
     out["decoder.onnx"] = g.build("decoder")

@@ -116,7 +116,9 @@ class Spec:
     `zero[i]` is the z of 0 in the user's own units (for pixels: of black).
     `flags` are (feature, column): 1 where the column's value is missing.
     `categories` are (column, first feature, width): a one-hot block.
-    The last `given` features are of the rows before a row, and context as well.
+    The last `given` features are of the rows before a row, and context as well; the `conditions`
+    before them are of the columns that the user says records are judged by: numbers, flags and
+    one-hot blocks, likewise context, and at hand when a code is decoded.
     A model's decode returns the same layout: means, and logits for flags and one-hot blocks.
     """
 
@@ -133,6 +135,7 @@ class Spec:
     flags: tuple[tuple[int, int], ...] = ()
     categories: tuple[tuple[int, int, int], ...] = ()
     shape: tuple[int, int, int] | None = None
+    conditions: int = 0
     given: int = 0
 
     def owners(self) -> Int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -167,19 +167,31 @@ class Session:
             if device != "auto":
                 raise ParamError(f"--device {device}: CUDA could not be started; use --device cpu")
             self.device = "cpu"
-        self.input = self._session.get_inputs()[0].name
+        self.name = name
+        self.inputs = [i.name for i in self._session.get_inputs()]
         self.outputs = [o.name for o in self._session.get_outputs()]
 
-    def __call__(self, x: npt.NDArray[Any]) -> Mapping[str, npt.NDArray[Any]]:
-        """All outputs by name for the rows of x, (rows, ...)."""
-        found = list(self._batches(x))
+    def __call__(self, *rows: npt.NDArray[Any]) -> Mapping[str, npt.NDArray[Any]]:
+        """All outputs by name for rows, (rows, ...): an array for each of the graph's inputs."""
+        if len(rows) != len(self.inputs):
+            raise BundleError(
+                f"{self.name}: takes {' and '.join(self.inputs)}, and not {len(rows)} "
+                f"input{'s' if len(rows) > 1 else ''}"
+            )
+        found = list(self._batches(rows))
         return {k: np.concatenate([f[k] for f in found]) for k in self.outputs}
 
-    def _batches(self, x: npt.NDArray[Any]) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        for first in range(0, max(len(x), 1), self.batch):
-            part = x[first : first + self.batch]
-            rows = len(part)
-            if rows < self.batch:
-                part = np.concatenate([part, np.zeros((self.batch - rows, *x.shape[1:]), x.dtype)])
-            values = self._session.run(self.outputs, {self.input: np.ascontiguousarray(part)})
-            yield {k: v[:rows] for k, v in zip(self.outputs, values, strict=True)}
+    def _batches(self, rows: Sequence[npt.NDArray[Any]]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        for first in range(0, max(len(rows[0]), 1), self.batch):
+            parts = [x[first : first + self.batch] for x in rows]
+            count = len(parts[0])
+            inputs = dict(zip(self.inputs, map(self._whole, parts), strict=True))
+            values = self._session.run(self.outputs, inputs)
+            yield {k: v[:count] for k, v in zip(self.outputs, values, strict=True)}
+
+    def _whole(self, part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Rows, and below them as many of zeros as a batch still takes."""
+        missing = self.batch - len(part)
+        if missing:
+            part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])
+        return np.ascontiguousarray(part)

@@ -30,7 +30,7 @@ import numpy as np
 from aetool import bundle as bundles
 from aetool import declarations, operations, plugins, rehearsal
 from aetool.closed_form import ClosedForm
-from aetool.codec import planning
+from aetool.codec import decoding, planning
 from aetool.data import sources
 from aetool.data.table import Cells, Table
 from aetool.errors import AetoolError, PluginError
@@ -44,6 +44,8 @@ EPOCHS = {"table": 8, "image": 60}
 FEW_EPOCHS = 2
 TOLERANCE = 1e-4
 SEEDS = (11, 12, 13)  # of the global generators, which no fit may take notice of
+CONDITION = ("level",)  # the column that records are judged by, where there is a condition
+BEFORE = 2  # rows before each, where there is a context
 LEAST_SPREAD = 1e-4  # standard deviations that restored records lie apart, where a code says much
 
 
@@ -188,8 +190,23 @@ class _Bench:
 
     def options(self, seed: int = 0) -> fitting.FitOptions:
         return fitting.FitOptions(
-            plugin=self.model, epochs=EPOCHS[self.kind], seed=seed, device="cpu"
+            plugin=self.model,
+            condition=self.condition,
+            epochs=EPOCHS[self.kind],
+            seed=seed,
+            device="cpu",
         )
+
+    @cached_property
+    def condition(self) -> tuple[str, ...]:
+        """The columns of the table that records are judged by: one, if the network decodes codes
+        together with a condition."""
+        if self.kind != "table" or not self.deep:
+            return ()
+        from aetool.nn.calls import takes
+
+        decode = getattr(self.net_class, "decode", None)
+        return CONDITION if decode is not None and "condition" in takes(decode) else ()
 
     @cached_property
     def bundle(self) -> bundles.Bundle:
@@ -281,6 +298,19 @@ def a_dry_run_goes_through(bench: _Bench) -> None:
         rehearsal.rehearse(bench.model, bench.net_class, bench.params, bench.prepared.spec, True)
     except PluginError as error:
         bench.failed = "a dry run"
+        raise CheckError(str(error), "") from error
+
+
+def context_and_a_condition_are_taken(bench: _Bench) -> None:
+    """A dry run on records with those before them, and a column that they are judged by: the width
+    of x is self.spec.features, and which of them are scored is told by self.spec.owners()."""
+    if bench.model.members:
+        raise NotApplicable("it joins other models")
+    options = dataclasses.replace(bench.options(), context=BEFORE, condition=CONDITION)
+    spec = fitting.prepare(sources.open_source(bench.path), options).spec
+    try:
+        rehearsal.rehearse(bench.model, bench.net_class, bench.params, spec)
+    except PluginError as error:
         raise CheckError(str(error), "") from error
 
 
@@ -398,9 +428,13 @@ def the_code_tells_records_apart(bench: _Bench) -> None:
     cut off, multiplied by 0, or not used by decode?"""
     if "encoder.onnx" not in bench.bundle.graphs:
         raise NotApplicable("it has no code")
-    codes = bench.bundle.session("encoder.onnx", "cpu")(bench.prepared.inputs[:FEW])["z"]
+    inputs = bench.prepared.inputs[:FEW]
+    codes = bench.bundle.session("encoder.onnx", "cpu")(inputs)["z"]
     assert len(np.unique(codes, axis=0)) > 1, f"{len(codes)} different records have one code"
-    restored = bench.bundle.session("decoder.onnx", "cpu")(codes)["likely"]
+    schema, told = bench.prepared.schema, None
+    if schema is not None:  # one condition for all, that differences are those of the codes
+        told = np.repeat(inputs[:1, schema.conditions], len(codes), axis=0)
+    restored = decoding.decoded(bench.bundle, codes, "cpu", told)["likely"]
     apart = float(restored.std(axis=0).max())
     assert apart > LEAST_SPREAD, "all codes are restored to the same record"
 
@@ -635,9 +669,13 @@ _CHECKS: tuple[Callable[[_Bench], None], ...] = (
     samples_are_of_the_kind_of_the_data,
     works_without_torch_and_plugin,
 )
-_TABLE_CHECKS: tuple[Callable[[_Bench], None], ...] = (odd_tables_are_fitted_or_refused,)
+_TABLE_CHECKS: tuple[Callable[[_Bench], None], ...] = (
+    context_and_a_condition_are_taken,
+    odd_tables_are_fitted_or_refused,
+)
 _QUICK = {
     a_dry_run_goes_through,
+    context_and_a_condition_are_taken,
     loss_is_shaped_and_reproducible,
     several_fits_of_one_seed_agree,
     nothing_is_changed_in_place,

@@ -170,7 +170,7 @@ def start(model: Any, x: Tensor) -> None:
     model.start(x)
     rng = torch.Generator(device=x.device).manual_seed(0)
     seen = model.corrupt(x, rng)
-    likely = model.expected(x) if model.code is None else model.decode(model.draw(seen, rng))
+    likely = model.expected(x) if model.code is None else model.decoded(model.draw(seen, rng), x)
     if model.likelihood.error == "bits":
         model.likelihood.start(x, likely)
 
@@ -187,7 +187,7 @@ def for_samples(net: Any, features: npt.NDArray[np.float32]) -> tuple[Any, Any, 
     """(codes, what they decode to, the likelihood's mixture if training has learned it) of rows."""
     x = torch.from_numpy(features)
     z = None if net.code is None else net.draw(x, torch.Generator().manual_seed(0))
-    likely = net.expected(x) if z is None else net.decode(z)
+    likely = net.expected(x) if z is None else net.decoded(z, x)
     learned = net.prior != "codes" and net.likelihood.error == "bits"
     mixture = tuple(v.numpy() for v in net.likelihood.mixture()) if learned else None
     return None if z is None else z.numpy(), likely.numpy(), mixture

@@ -97,13 +97,19 @@ def decode(
 @click.option(
     "--prior", is_flag=True, help="Of a vae: codes N(0, I), not distributed as the data's."
 )
+@click.option(
+    "--condition",
+    multiple=True,
+    metavar="COL=VALUE",
+    help="Under this condition (of the model's --condition columns) [usual ones].",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @options.device
 @options.force
 @options.quiet
 def sample(
     model: str | None, output: str, count: int | None, like: str | None, spread: float, grid: bool,
-    prior: bool, seed: int, device: str, force: bool, quiet: bool,
+    prior: bool, condition: tuple[str, ...], seed: int, device: str, force: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Draw new records from what the model has learned.
 
@@ -112,7 +118,8 @@ def sample(
     """
     from aetool.operations import sampling
 
-    chosen = sampling.SampleOptions(count, like, spread, grid, seed, prior, force, device)
+    told = options.pairs(condition, "--condition")
+    chosen = sampling.SampleOptions(count, like, spread, grid, seed, prior, told, force, device)
     rows = sampling.write_samples(options.needed_model(model), output, chosen)
     if not quiet:
         terminal.say(f"{output}: {rows:,} records", err=True)

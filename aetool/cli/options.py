@@ -66,8 +66,12 @@ def say_columns(data: list[str], given: Mapping[str, Any]) -> None:
 
 
 def context_options(command: F) -> F:
-    """--context, --group, --order: the rows that a model is given beside each."""
+    """--context, --group, --order, --condition: what a model is given beside each row."""
     for option in (
+        click.option(
+            "--condition", multiple=True, metavar="COL[,COL]",
+            help="Columns that records are judged by: seen by the model, and not scored.",
+        ),
         click.option("--order", metavar="COL", help="The order of rows [as they come]."),
         click.option("--group", metavar="COL", help="Context is of rows of the same value here."),
         click.option(
@@ -117,6 +121,7 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         na=given["na"],
         drop=names(given["drop"]),
         keep=names(given["keep"]),
+        condition=names(given.get("condition") or ()),
         label=given.get("label"),
         normal=given["normal"].split(",") if given.get("normal") else (),
         all_rows=bool(given.get("all_rows")),

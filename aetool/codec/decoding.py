@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from aetool.bundle import Bundle
 from aetool.columns.schema import Schema
-from aetool.errors import ArchiveError
+from aetool.data.table import Table, Values
+from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.model import Float
 
 
@@ -19,13 +20,14 @@ def decode(
     code: npt.ArrayLike,
     device: str,
     ranges: Mapping[str, Sequence[float]] | None = None,
+    condition: Float | None = None,
 ) -> Any:
     """Codes (rows, latent) to (rows, columns) float64 on each column's grid, or pixels uint8.
 
     ranges: the lowest and highest number of columns, instead of those the model has seen.
+    condition: (rows, conditions) in user units, for a model that decodes given a condition.
     """
-    session = model.session("decoder.onnx", device)
-    records = session(np.ascontiguousarray(code, dtype=np.float32))["x_hat"]
+    records = decoded(model, np.asarray(code), device, condition)["x_hat"]
     if model.schema is None:
         return np.rint(records).astype(np.uint8)
     for place, column in enumerate(model.schema.modelled):
@@ -33,6 +35,53 @@ def decode(
         own = (ranges or {}).get(column.name)
         records[:, place] = column.within(records[:, place], own)
     return records
+
+
+def decoded(
+    model: Bundle, code: npt.NDArray[Any], device: str, condition: Float | None
+) -> Mapping[str, npt.NDArray[Any]]:
+    """What the decoder's graph gives for codes (rows, latent), beside their condition if it takes
+    one."""
+    session = model.session("decoder.onnx", device)
+    codes = np.ascontiguousarray(code, dtype=np.float32)
+    if len(session.inputs) == 1:
+        return session(codes)
+    if condition is None:
+        raise ParamError(
+            f"{model.name}: decodes a code together with {', '.join(condition_names(model))}, "
+            "which must be told, too"
+        )
+    return session(codes, condition)
+
+
+def condition_names(model: Bundle) -> list[str]:
+    """The columns that the model decodes a code together with."""
+    if model.schema is None or "decoder.onnx" not in model.graphs:
+        return []
+    if len(model.session("decoder.onnx", "cpu").inputs) == 1:
+        return []
+    return [model.schema.modelled[place].name for place in model.schema.conditions]
+
+
+def condition_of(schema: Schema, columns: Mapping[str, Values]) -> Float:
+    """(rows, conditions) in user units, of columns that hold them as a source does."""
+    told = [schema.modelled[place] for place in schema.conditions]
+    return np.stack([column.parse(columns[column.name]) for column in told], axis=1)
+
+
+def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
+    """(rows, conditions) in user units, where the model decodes codes together with such columns;
+    DataError for one that the table, called `where`, lacks."""
+    names = condition_names(model)
+    for name in names:
+        if name not in table.names:
+            raise DataError(
+                f"{where}: no column '{name}', which {model.name} decodes codes together with; "
+                "add it, as `aetool encode` writes it beside them"
+            )
+    if not names or model.schema is None:
+        return None
+    return condition_of(model.schema, {name: table[name] for name in names})
 
 
 def gaps_of(records: Float) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from aetool.columns.column import Features, Json, Modelled, words
+from aetool.columns.column import ODD, Features, Json, Modelled, words
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
 from aetool.csv.cells import folded
@@ -35,7 +35,8 @@ class Category(Modelled):
     how many other words training saw, and others: cells that hold one. truth: the words say true
     and false. country_codes: they are codes of countries, so that NA is one.
 
-    In the inputs of graphs a value is the place of its word among the levels, or len(levels).
+    In the inputs of graphs a value is the place of its word among the levels, or len(levels); in a
+    condition, of which models score nothing, a word that training did not see is ODD.
     Words are the same that mean the same: 12 and 12.0; True, yes and 1 where levels are truths.
     """
 
@@ -47,7 +48,7 @@ class Category(Modelled):
     country_codes: bool = False
 
     kind: ClassVar[str] = "category"
-    predicted: ClassVar[bool] = True
+    predictable: ClassVar[bool] = True
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
@@ -96,7 +97,8 @@ class Category(Modelled):
             missing[missing] = ~are_words(text.take(np.flatnonzero(missing)), self._doubtful)
         place = {_meaning(level, self.truth): i for i, level in enumerate(self.levels)}
         different, index = text.distinct()
-        known = [place.get(_meaning(word, self.truth), len(place)) for word in different]
+        unseen = ODD if self.condition and not self.more else len(place)
+        known = [place.get(_meaning(word, self.truth), unseen) for word in different]
         places = np.array(known, dtype=np.float64)
         found = places[index] if len(different) else np.zeros(len(text))
         return np.where(missing, np.nan, found)
@@ -109,17 +111,29 @@ class Category(Modelled):
     def show(self, value: float) -> str:
         if math.isnan(value):
             return "missing"
+        if value == ODD:
+            return "(not seen in training)"
         place = int(value)
         return self.levels[place] if place < len(self.levels) else "(not seen in training)"
 
+    def knows(self, value: float) -> bool:
+        return 0 <= value < len(self.levels)
+
     def restored(self, values: Float) -> Restored:
-        # NaN, a gap, is the level behind the last
+        # a gap, or what is no level, is the level behind the last
         levels: list[str | None] = [*self.levels, None]
-        place = np.where(np.isnan(values), len(self.levels), values).astype(np.int64)
+        listed = (values >= 0) & (values < len(self.levels))
+        place = np.where(listed, values, len(self.levels)).astype(np.int64)
         return [levels[i] for i in place.tolist()]
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
         return rng.integers(0, len(self.levels) + 1, count).astype(np.float64)
+
+    def usually(self, count: int, rng: np.random.Generator) -> Float:
+        if not self.levels:
+            return np.full(count, np.nan)
+        often = np.array(self.counts, dtype=np.float64)
+        return rng.choice(len(often), count, p=often / often.sum()).astype(np.float64)
 
     def tried(self, most: int) -> Float:
         return np.arange(min(most, len(self.levels)), dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Column(ABC):
     """A column of a table, as it was understood.
 
     dtype: the name of the source's own type, or None for text.
-    modelled: models see the column. predicted: they say what to expect of it; otherwise it is
+    modelled: models see the column. predictable: they can say what to expect of it; otherwise it is
     context. measured: the difference of two values is a size. ordered: rows can be sorted by it.
     """
 
@@ -46,7 +47,7 @@ class Column(ABC):
     # what a kind is and can do; nobody asks for its name
     kind: ClassVar[str]
     modelled: ClassVar[bool] = False
-    predicted: ClassVar[bool] = False
+    predictable: ClassVar[bool] = False
     measured: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
 
@@ -57,6 +58,11 @@ class Column(ABC):
 
         asked: the user says that it is one; DataError where it cannot be.
         """
+
+    @property
+    def predicted(self) -> bool:
+        """Whether models say what to expect of it."""
+        return self.predictable
 
     @abstractmethod
     def understood(self) -> str:
@@ -128,6 +134,8 @@ class Modelled(Column):
 
     missing, odd: how many cells were gaps in training, and how many held something that is not of
     this kind; token: how gaps are written; gap_words: what the user says that gaps are, too.
+    condition: the user says that records are judged by the column, and not the column itself: it is
+    context, whatever it holds.
 
     In the inputs of graphs values are float64, in user units; NaN is a missing one, ODD a cell that
     is not of this kind. Infinities are values.
@@ -137,8 +145,13 @@ class Modelled(Column):
     odd: int = 0
     token: str = ""
     gap_words: tuple[str, ...] = ()
+    condition: bool = False
 
     modelled: ClassVar[bool] = True
+
+    @property
+    def predicted(self) -> bool:
+        return self.predictable and not self.condition
 
     @property
     def gaps(self) -> bool:
@@ -185,6 +198,10 @@ class Modelled(Column):
         """Values of a source in user units, (n,): NaN where missing, ODD where a cell holds
         something that is not of this kind. No cell raises an error."""
 
+    def knows(self, value: float) -> bool:
+        """Whether a value in user units, no gap, is one that models can tell from others."""
+        return math.isfinite(value) and value != ODD
+
     def as_written(self, cells: Cells, decimal: str) -> Self:
         """The same column, where another file writes it in its own way; cells: some of that file,
         decimal: the mark that is usual in it. Itself where it can read them."""
@@ -226,8 +243,9 @@ class Modelled(Column):
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
-        """Values that a model has drawn, made such as the column has."""
-        return self.within(values)
+        """Values that a model has drawn, made such as the column has; usual ones of what is
+        context, which models do not draw."""
+        return self.within(values) if self.predicted else self.usually(len(values), rng)
 
     @abstractmethod
     def random(self, count: int, rng: np.random.Generator) -> Float:
@@ -238,9 +256,14 @@ class Modelled(Column):
         context."""
         return np.zeros(0)
 
+    @abstractmethod
+    def usually(self, count: int, rng: np.random.Generator) -> Float:
+        """Values, (count,), drawn as often as they were seen, as far as that is known."""
+
     def begun(self, count: int, rng: np.random.Generator) -> Float:
-        """Values, (count,), that records begin with which are to be drawn."""
-        return np.zeros(count)
+        """Values, (count,), that records begin with which are to be drawn: any usual ones where
+        models are told them."""
+        return np.zeros(count) if self.predicted else self.usually(count, rng)
 
     def rounded(self, values: Float) -> Float:
         """Values as finely as the column writes them."""
@@ -262,7 +285,8 @@ class Modelled(Column):
         return np.asarray(~same, dtype=np.float64)
 
     def facts(self) -> Json:
-        found = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
+        found: Json = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
+        found |= {"condition": True} if self.condition else {}
         return {**super().facts(), "gaps": self.gaps, **found}
 
     def written(self) -> Json:
@@ -273,6 +297,7 @@ class Modelled(Column):
         counts = (self.missing, self.odd)
         self._refuse_unless(all(type(n) is int and 0 <= n <= MOST_ROWS for n in counts))
         self._refuse_unless(words(self.gap_words) and isinstance(self.token, str))
+        self._refuse_unless(isinstance(self.condition, bool))
 
 
 def reads_better(column: Modelled, than: Modelled, cells: Cells) -> bool:

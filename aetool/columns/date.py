@@ -177,11 +177,8 @@ class Date(Modelled):
             return (values * MICROSECONDS).astype("datetime64[us]")
         return [self.notation.show(value) for value in values.tolist()]
 
-    def drawn(self, values: Float, rng: np.random.Generator) -> Float:
-        """Any moment of the range seen: models do not draw what is context."""
-        return self.begun(len(values), rng)
-
-    def begun(self, count: int, rng: np.random.Generator) -> Float:
+    def usually(self, count: int, rng: np.random.Generator) -> Float:
+        """Any moment of the range seen."""
         return rng.uniform(self.low, self.high, count)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:

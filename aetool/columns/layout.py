@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool.columns.column import ODD, Modelled
+from aetool.columns.column import Features as ColumnFeatures
 from aetool.columns.schema import Schema
 from aetool.columns.sections import (
     Block,
@@ -29,22 +31,42 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Layout:
     """The features of a row, in this order: numbers, flags of gaps, cycles of dates, one-hot
-    blocks. names: of the columns."""
+    blocks; then the same of the columns that records are judged by, the condition.
+
+    names: of the columns. condition: the layout of those that are conditions, if there are any.
+    """
 
     names: tuple[str, ...]
     numbers: Standardised
     flags: GapFlags
     waves: Waves
     levels: OneHot
+    condition: Layout | None = None
 
     @classmethod
     def of(cls, columns: Sequence[Modelled]) -> Layout:
         """The layout of columns that models see."""
-        features = [column.features for column in columns]
-        placed = list(enumerate(features))
+        names = tuple(column.name for column in columns)
+        placed = list(enumerate(columns))
+        own = cls._of_places(names, [(i, c.features) for i, c in placed if not c.condition])
+        told = [(i, c.features) for i, c in placed if c.condition]
+        return dataclasses.replace(own, condition=cls._of_places(names, told)) if told else own
+
+    @classmethod
+    def of_condition(cls, columns: Sequence[Modelled]) -> Layout:
+        """The layout of the columns among these that are conditions, which stand by themselves."""
+        told = [column for column in columns if column.condition]
+        names = tuple(column.name for column in told)
+        return cls._of_places(names, [(i, column.features) for i, column in enumerate(told)])
+
+    @classmethod
+    def _of_places(
+        cls, names: tuple[str, ...], placed: Sequence[tuple[int, ColumnFeatures]]
+    ) -> Layout:
+        """placed: the place of a column among those in the input, and what it is laid out as."""
         scaled = [(i, f.scale) for i, f in placed if f.scale is not None]
         return cls(
-            tuple(column.name for column in columns),
+            names,
             Standardised(tuple(i for i, _ in scaled), tuple(scale for _, scale in scaled)),
             GapFlags(tuple(i for i, f in placed if f.flagged)),
             Waves(tuple((i, period) for i, f in placed for period in f.cycles)),
@@ -60,19 +82,35 @@ class Layout:
             if section.width:
                 out.append((first, section))
             first += section.width
+        if self.condition is not None:
+            out += [(first + after, section) for after, section in self.condition.sections]
         return out
 
     @property
     def width(self) -> int:
         """Features of a row."""
-        return self.numbers.width + self.flags.width + self.waves.width + self.levels.width
+        own = self.numbers.width + self.flags.width + self.waves.width + self.levels.width
+        return own + self.conditions
+
+    @property
+    def conditions(self) -> int:
+        """Features of the condition, the last ones of a row."""
+        return 0 if self.condition is None else self.condition.width
+
+    @property
+    def first_level(self) -> int:
+        """The first feature of the one-hot blocks."""
+        return self.numbers.width + self.flags.width + self.waves.width
 
     @property
     def told(self) -> list[int]:
         """Which features of a row before are told to models: all but cycles of dates."""
-        before = self.numbers.width + self.flags.width
-        after = before + self.waves.width
-        return [*range(before), *range(after, self.width)]
+        first_wave = self.numbers.width + self.flags.width
+        end = self.width - self.conditions
+        own = [*range(first_wave), *range(self.first_level, end)]
+        if self.condition is None:
+            return own
+        return own + [end + feature for feature in self.condition.told]
 
     def lay(self, records: Float) -> Features:
         """(rows, columns) in user units to (rows, width) float32."""
@@ -95,8 +133,7 @@ class Layout:
     def spec(self, context: int) -> Spec:
         """What models are told of it, where they are given this many rows before each."""
         # in the order of `sections`
-        first_flag = self.numbers.width
-        first_level = first_flag + self.flags.width + self.waves.width
+        first_flag, first_level = self.numbers.width, self.first_level
         flags = tuple((first_flag + j, place) for j, place in enumerate(self.flags.places))
         flag_of = {place: feature for feature, place in flags}
         categories = []
@@ -118,6 +155,7 @@ class Layout:
             zero=np.array([scale.standardised(np.zeros(1))[0] for scale in scales]),
             flags=flags,
             categories=tuple(categories),
+            conditions=self.conditions,
             given=given,
         )
 
@@ -155,11 +193,16 @@ def prepare_table(g: Graph, schema: Schema, x: str) -> str:
     return concatenated(g, parts)
 
 
+def prepare_condition(g: Graph, schema: Schema, condition: str) -> str:
+    """The condition's features of the columns that are conditions alone, (B, columns) float64."""
+    return Layout.of_condition(schema.modelled).write(g, condition)
+
+
 def restore_table(g: Graph, schema: Schema, expected: str) -> str:
     """Expected features (means; logits for flags and one-hot blocks) to (B, columns) user units.
 
     Categories come back as the likeliest listed level, a value more likely missing than not as NaN,
-    and so does what is context, such as dates, which models never predict.
+    and so does what is context, such as dates and conditions, which models never predict.
     """
     layout = Layout.of(schema.modelled)
     spec = layout.spec(schema.context)
@@ -168,8 +211,7 @@ def restore_table(g: Graph, schema: Schema, expected: str) -> str:
     if layout.numbers.width:
         parts.append(layout.numbers.restore(g, expected, spec))
         order += layout.numbers.places
-    first_level = layout.width - layout.levels.width
-    parts += layout.levels.restore(g, expected, first_level)
+    parts += layout.levels.restore(g, expected, layout.first_level)
     order += [block.place for block in layout.levels.blocks]
     context = [i for i in range(len(layout.names)) if i not in order]
     if context:

@@ -54,7 +54,7 @@ class Number(Modelled):
     quantiles: tuple[float, ...] = ()
 
     kind: ClassVar[str] = "number"
-    predicted: ClassVar[bool] = True
+    predictable: ClassVar[bool] = True
     measured: ClassVar[bool] = True
     ordered: ClassVar[bool] = True
 
@@ -220,6 +220,15 @@ class Number(Modelled):
         if not half:
             return rng.uniform(self.low, self.high or 1.0, count)
         return middle + half * rng.uniform(-1.0, 1.0, count)
+
+    def usually(self, count: int, rng: np.random.Generator) -> Float:
+        if not self.quantiles:
+            return np.full(count, np.nan)
+        values = np.interp(rng.random(count), TOLD, self.quantiles)
+        if self.few:
+            few = np.array(self.few)
+            return np.asarray(few[np.abs(few - values[:, None]).argmin(axis=1)])
+        return self.rounded(values)
 
     def tried(self, most: int) -> Float:
         values = self.scale.restored(np.linspace(-REACH, REACH, most))

@@ -47,6 +47,11 @@ class Schema:
         """The columns models see, in the order of the input of every graph."""
         return tuple(c for c in self.columns if isinstance(c, Modelled))
 
+    @property
+    def conditions(self) -> list[int]:
+        """The places, among the columns models see, of those that records are judged by."""
+        return [i for i, column in enumerate(self.modelled) if column.condition]
+
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
             if column.name == name:
@@ -116,6 +121,8 @@ def _refuse_another_kind(
 ) -> None:
     """DataError for a column of another kind: an odd cell is that record's anomaly, but not where
     there is nothing else. parsed: its values in user units. name: of the source."""
+    if not column.ordered:
+        return  # any cell is a word, be it one that was not seen
     present = ~np.isnan(parsed)
     odd = parsed == ODD
     if present.sum() < FEWEST_OF_A_KIND or not odd[present].all():
@@ -243,6 +250,8 @@ def _modelled_lines(schema: Schema) -> list[str]:
 def _asides(column: Modelled) -> list[str]:
     """What else is told of a column that models see."""
     asides = []
+    if column.condition:
+        asides.append("a condition, not scored")
     if column.missing:
         written = f" (written {column.token!r})" if column.token else ""
         asides.append(f"{column.missing} missing{written}")
@@ -258,3 +267,19 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
             raise ParamError(f"--drop {name}: no such column")
     columns = tuple(Skip(c.name, c.dtype) if c.name in names else c for c in schema.columns)
     return Schema(columns, schema.rows)
+
+
+def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
+    """The schema of which records are judged by these columns, and not the columns themselves."""
+    known = {column.name: column for column in schema.columns}
+    for name in names:
+        column = known.get(name)
+        if column is None:
+            raise ParamError(f"--condition {name}: no such column; there are {', '.join(known)}")
+        if not isinstance(column, Modelled):
+            raise ParamError(
+                f"--condition {name}: models do not see it ({column.understood()}); say what it is "
+                f"with --type {name}=category, or =number"
+            )
+        known[name] = dataclasses.replace(column, condition=True)
+    return dataclasses.replace(schema, columns=tuple(known.values()))

@@ -25,11 +25,12 @@ class AutoEncoder(nn.Module):
     x: (batch, features) float32 laid out by the Spec, or pictures (batch, C, H, W). The parameters
     of the likelihood have the same layout: means, and logits for flags and one-hot blocks.
     Where a model is given the rows before a row, theirs are the last spec.given features of x: seen
-    like cycles of dates, and not scored. Every random draw comes from the generator passed in.
+    like cycles of dates, and not scored; so are those of columns that records are judged by,
+    condition(x). Every random draw comes from the generator passed in.
     self.spec, params, latent, code and likelihood are there before build is called.
 
     Some members may have one argument more, which is passed by its name: build(rng) and
-    penalty(z, rng) a generator.
+    penalty(z, rng) a generator, decode(z, condition) what condition(x) says of the rows.
     """
 
     encoder: nn.Module
@@ -108,12 +109,26 @@ class AutoEncoder(nn.Module):
         return self.encode(x)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Parameters of the likelihood, laid out as x."""
+        """Parameters of the likelihood, laid out as x.
+
+        With an argument condition, (batch, spec.conditions), the model is one of records given
+        their condition: it is what condition(x) gives, and is there whenever a code is decoded.
+        """
         return self.decoder(z)
+
+    def condition(self, x: Tensor) -> Tensor:
+        """(batch, spec.conditions): the features of the columns that records are judged by, which
+        the user names with --condition. None of pictures, and where the user names none."""
+        end = self.spec.features - self.spec.given
+        return x.flatten(1)[:, end - self.spec.conditions : end]
+
+    def decoded(self, z: Tensor, x: Tensor) -> Tensor:
+        """decode of codes z, told the condition of the rows x if it takes it."""
+        return call(self.decode, z, condition=self.condition(x))
 
     def expected(self, x: Tensor) -> Tensor:
         """Parameters of the likelihood of x that the model holds likely, laid out as x."""
-        return self.decode(self.encode(x))
+        return self.decoded(self.encode(x), x)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """What the encoder sees in training instead of x."""
@@ -126,7 +141,7 @@ class AutoEncoder(nn.Module):
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's."""
         z = self.encode(self.corrupt(x, rng) if seen is None else seen)
-        return self.likelihood(x, self.decode(z)).sum(dim=1) + call(self.penalty, z, rng=rng)
+        return self.likelihood(x, self.decoded(z, x)).sum(dim=1) + call(self.penalty, z, rng=rng)
 
     def prior_logits(self, z: Tensor) -> Tensor:
         """(batch, *code.shape, code.size), where `prior` is "graph"."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 # By member: what the host tells it if it has an argument of this name.
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "build": ("rng",),
+    "decode": ("condition",),
     "penalty": ("rng",),
 }
 Result = TypeVar("Result")

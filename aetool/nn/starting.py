@@ -45,6 +45,8 @@ def start_at_pca(
     Units of the code get deviation 1 (tied ones keep that of their component). Logits start from
     the mean code of each level, as in linear discriminant analysis with unit covariance. Units
     beyond the number of features keep their first weights, and the decoder does not see them.
+    Of a decoder that takes a condition behind the code, the condition explains what it can of x as
+    a linear map, and PCA is of the rest.
     x: rows as the network takes them. Returns s^2 / lambda of each unit, (latent,), with lambda the
     variance along it and s^2 the mean of those left over: the variance of the posterior of
     probabilistic PCA where it is small. None if there are no linear maps.
@@ -56,13 +58,18 @@ def start_at_pca(
         return None
     flat = x.flatten(1).cpu().numpy()
     scored = np.flatnonzero(spec.owners() >= 0)
-    mean, axes, variance = principal(flat[:, scored], latent)
+    tied = not isinstance(back, nn.Linear)
+    told = np.arange(spec.features - spec.given - spec.conditions, spec.features - spec.given)
+    if tied or back.in_features != latent + len(told):
+        told = told[:0]
+    explained = _explained(flat[:, told], flat[:, scored])
+    rest = flat[:, scored] - flat[:, told] @ explained.astype(np.float32)
+    mean, axes, variance = principal(rest, latent)
     k = max(1, int((variance > LEAST_VARIANCE * variance[:1]).sum()))
     axes, variance = axes[:, :k], variance[:k]  # along the others rows do not vary
-    total = float(flat[:, scored].var(axis=0, dtype=np.float64).sum())
+    total = float(rest.var(axis=0, dtype=np.float64).sum())
     left = max(total - float(variance.sum()), 0.0) / max(len(scored) - k, 1)
     stretch = np.maximum(np.sqrt(variance), LEAST_DEVIATION)
-    tied = not isinstance(back, nn.Linear)
     if tied:
         stretch = np.ones(k)
     weight = there.weight.detach().double().numpy().copy()
@@ -74,13 +81,15 @@ def start_at_pca(
         entry.weight[:, torch.from_numpy(still)] = 0.0
     weight[:k], bias[:k] = 0.0, -(mean @ axes) / stretch
     weight[:k, scored] = axes.T / stretch[:, None]
+    weight[:k, told] = -(explained @ axes).T / stretch[:, None]
     weight[latent:], bias[latent:] = 0.0, 0.0
     _set(there.weight, weight)
     _set(there.bias, bias)
     out = np.zeros(spec.features)
     out[scored] = mean
-    columns = np.zeros((spec.features, latent))
+    columns = np.zeros((spec.features, latent if tied else back.in_features))
     columns[scored, :k] = axes * stretch
+    columns[scored, latent : latent + len(told)] = explained.T
     code = flat @ weight[:k].T + bias[:k]
     for feature, _ in spec.flags:
         columns[feature], out[feature] = 0.0, 0.0
@@ -102,6 +111,15 @@ def start_at_pca(
     noise = np.ones(latent)
     noise[:k] = np.clip(left / np.maximum(variance, 1e-12), 1e-6, 1.0)
     return torch.from_numpy(noise).float()
+
+
+def _explained(told: Float, x: Float) -> Float:
+    """(conditions, features): what a condition, (rows, conditions), says of x, (rows, features), by
+    least squares; of one-hot blocks, whose sum says nothing, the smallest map that does."""
+    if not told.shape[1]:
+        return np.zeros((0, x.shape[1]))
+    told, x = (v.astype(np.float64) - v.mean(axis=0, dtype=np.float64) for v in (told, x))
+    return np.asarray(np.linalg.lstsq(told, x, rcond=LEAST_VARIANCE)[0], dtype=np.float64)
 
 
 def _level(rows: np.ndarray, code: Float) -> tuple[Float, float]:

@@ -35,7 +35,7 @@ def code_use(
     """
     spec, flat = model.spec, held_out.flatten(1).double().numpy()
     z = model.encode(seen)
-    restored = _restored(spec, model.decode(z).flatten(1).double().numpy())
+    restored = _restored(spec, model.decoded(z, seen).flatten(1).double().numpy())
     where, there = _counted(spec, flat)
     if where is None:
         return None
@@ -54,7 +54,8 @@ def code_use(
     elif discrete:
         active = float(sum(len(torch.unique(codes)) > 1 for codes in z.T))
     else:
-        active = float(_moving(model, z[:ABLATED], flat[:, where].var(axis=0).sum(), where))
+        variance = flat[:, where].var(axis=0).sum()
+        active = float(_moving(model, z[:ABLATED], seen[:ABLATED], variance, where))
     found: dict[str, Any] = {
         "units": units, "active": int(active) if active == int(active) else round(active, 2),
         "explained": _rounded(explained), "pca_numbers": axes.shape[1],
@@ -98,15 +99,16 @@ def _explained(x: Float, restored: Float, there: Float) -> float:
     return 1 - float(((x - restored) ** 2 * there).sum()) / max(total, 1e-12)
 
 
-def _moving(model: Any, z: Tensor, variance: float, where: Any) -> int:
-    """How many units matter to the decoder: rows are restored otherwise with their mean instead."""
+def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Any) -> int:
+    """How many units of the codes z of rows matter to the decoder: the rows are restored otherwise
+    with their mean instead."""
     places = torch.from_numpy(np.asarray(where))
-    restored = model.decode(z).flatten(1).index_select(1, places)
+    restored = model.decoded(z, seen).flatten(1).index_select(1, places)
     count = 0
     for unit in range(z.shape[1]):
         other = z.clone()
         other[:, unit] = z[:, unit].mean()
-        off = restored - model.decode(other).flatten(1).index_select(1, places)
+        off = restored - model.decoded(other, seen).flatten(1).index_select(1, places)
         count += float(off.double().square().sum(dim=1).mean()) > MOVES * variance
     return count
 

@@ -93,7 +93,9 @@ class _Job:
 
     def _round(self, x: Any) -> Any:
         z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
-        return decoding.decode(self.model, z, self.options.device)
+        schema = self.model.schema
+        told = x[:, schema.conditions] if schema else None
+        return decoding.decode(self.model, z, self.options.device, condition=told)
 
     def _filled(self, x: Any, gaps: Any, blank: Any) -> Iterator[Any]:
         """x with gaps filled by what the model makes of the record, again and again."""

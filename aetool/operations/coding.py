@@ -41,14 +41,16 @@ def write_codes(
     force: bool = False,
     device: str = "auto",
 ) -> int:
-    """Write `row` (from 1), these columns of the table (of pictures: `picture`, their names) and
-    the code of every record as a CSV, or as Parquet if path says so. Returns how many."""
+    """Write `row` (from 1), these columns of the table (of pictures: `picture`, their names), those
+    that the model decodes codes together with, and the code of every record as a CSV, or as Parquet
+    if path says so. Returns how many."""
     source = sources.open_source(data, model.reading)
     check_kind(source, model)
     names = getattr(source, "names", [])
     if columns and model.schema is None:
         raise ParamError("--id is for tables")
     session = encoder_of(model, device)
+    columns = list(dict.fromkeys([*columns, *decoding.condition_names(model)]))
     count = 0
 
     def batches() -> Iterator[writers.Columns]:
@@ -131,7 +133,8 @@ def write_records(
     """Write the records of codes: a CSV (or Parquet) of the modelled columns behind whatever stands
     beside the codes, or pictures as .npy or a folder of PNG files. Returns how many.
 
-    data: a table with the columns z0 .. z<latent - 1>.
+    data: a table with the columns z0 .. z<latent - 1>, and those that the model decodes codes
+    together with.
     """
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder")
@@ -147,7 +150,8 @@ def write_records(
             z = np.stack([_codes(table, n, source.name) for n in wanted], axis=1)
             count += len(z)
             own = {n: cells(table, n, source.name) for n in table.names if n not in wanted}
-            yield own, decoding.decode(model, z.astype(np.float32), device)
+            told = decoding.condition_in(table, model, source.name)
+            yield own, decoding.decode(model, z, device, condition=told)
 
     target = Path(path)
     if model.schema is None:

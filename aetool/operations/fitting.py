@@ -18,7 +18,14 @@ from aetool.bundle import READING, SAMPLING, Bundle
 from aetool.closed_form import writing
 from aetool.columns import layout
 from aetool.columns.history import whole
-from aetool.columns.schema import Schema, drop, infer, understood, understood_briefly
+from aetool.columns.schema import (
+    Schema,
+    conditioned,
+    drop,
+    infer,
+    understood,
+    understood_briefly,
+)
 from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
 from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
@@ -52,10 +59,12 @@ class FitOptions:
 
     plugin: the name of an installed model, or a declaration; None for the default. types: column
     to kind; na: words that mean a gap, beside the usual ones; drop / keep: columns; label and
-    normal: the column kept out of the model, and its values that are fitted (empty: all). max_time
-    in seconds. codec: learn also what archives of many small files share, for `compress -m`;
-    max_error: for this bound (see CompressOptions) instead of for lossless ones;
-    students: with small exact networks that predict columns, which takes a second for each.
+    normal: the column kept out of the model, and its values that are fitted (empty: all).
+    condition: columns that records are judged by, and that are not judged themselves: models see
+    them, and score all else given them. max_time in seconds. codec: learn also what archives of
+    many small files share, for `compress -m`; max_error: for this bound (see CompressOptions)
+    instead of for lossless ones; students: with small exact networks that predict columns, which
+    takes a second for each.
     context: give the model this many rows before each, of the same group, in the order of the
     column `order` (else as they come). robust: anomalies are among the rows: leave out the
     twentieth of them that lies farthest out, and members that would learn anomalies. closed: no
@@ -69,6 +78,7 @@ class FitOptions:
     na: Sequence[str] = ()
     drop: Sequence[str] = ()
     keep: Sequence[str] = ()
+    condition: Sequence[str] = ()
     label: str | None = None
     normal: Sequence[str] = ()
     all_rows: bool = False
@@ -303,6 +313,8 @@ def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:
     if isinstance(source, ImageSource):
         if options.context:
             raise ParamError("--context is of the rows of a table, not of pictures")
+        if options.condition:
+            raise ParamError("--condition names columns of a table: pictures have none")
         pixels = source.sample(most, options.seed)
         spec = scaling.image_spec(source.shape)
         return Prepared(spec, scaling.image_features(pixels), pixels, None, source.count)
@@ -355,7 +367,10 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
             raise ParamError(f"no column '{name}' in {source.name}; there are {', '.join(known)}")
     schema = inferred(source, table, options)
     if not any(c.predicted for c in schema.columns):
-        kinds = ", ".join(f"{c.name}: {c.kind}" for c in schema.columns[:8])
+        kinds = ", ".join(
+            f"{c.name}: {'condition' if c.name in options.condition else c.kind}"
+            for c in schema.columns[:8]
+        )
         raise DataError(
             f"{source.name}: no column that a model can score ({kinds}); "
             "name one with --type COLUMN=number or =category"
@@ -366,9 +381,10 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
 def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of the table with the user's types and drops, whatever is left."""
     known = set(table.names)
-    dropped = set(options.drop) | (known - set(options.keep) if options.keep else set())
+    kept = {*options.keep, *options.condition}
+    dropped = set(options.drop) | (known - kept if options.keep else set())
     schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
-    return drop(schema, sorted(dropped))
+    return conditioned(drop(schema, sorted(dropped)), options.condition)
 
 
 def normal_rows(table: Table, label: str | None, normal: Sequence[str], name: str) -> Table:

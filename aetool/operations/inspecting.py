@@ -15,6 +15,7 @@ from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
+from aetool.codec.decoding import condition_names
 from aetool.codec.shared import shared_of
 from aetool.columns.column import ODD
 from aetool.errors import BundleError, DataError
@@ -37,7 +38,7 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
         for c in (model.schema.modelled if model.schema else ())
     ]
     schema = model.schema
-    beside = {}
+    beside: dict[str, Any] = {}
     if schema is not None and schema.context:
         beside["context"] = {
             "rows": schema.context,
@@ -45,6 +46,17 @@ def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -
             "order": schema.order,
             "input": "the columns of the row, then those of the row before it, of the one before "
             "that: (batch, columns * (rows + 1)); NaN where there is none",
+        }
+    if schema is not None and schema.conditions:
+        told = [schema.modelled[place].name for place in schema.conditions]
+        beside["condition"] = {
+            "columns": told,
+            "input": "columns that records are judged by: among those of x, and not scored; "
+            + (
+                "the decoder takes them as condition, (batch, columns) float64, beside z"
+                if condition_names(model)
+                else "the decoder does not take them"
+            ),
         }
     about = {
         "plugin": model.plugin,
@@ -98,7 +110,9 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     plain = ort.InferenceSession(
         str(Path(folder) / "score.onnx"), providers=["CPUExecutionProvider"]
     )
-    rows = [plain.run(["parts"], {session.input: inputs[i : i + 1]})[0] for i in range(len(inputs))]
+    rows = [
+        plain.run(["parts"], {session.inputs[0]: inputs[i : i + 1]})[0] for i in range(len(inputs))
+    ]
     theirs = np.concatenate(rows).sum(axis=1, dtype=np.float64)
     return float((np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))).max())
 

@@ -201,9 +201,11 @@ class LossyJob:
 
     def _decode(self, code: Any, x: Any) -> Any:
         """Codes to what the archive restores of the records x, whose gaps it stores."""
-        decoded = decoding.decode(self.model, code, self.options.device, self.ranges)
-        if self.model.schema is not None:
-            decoding.put_gaps(self.model.schema, decoded, decoding.gaps_of(x))
+        schema = self.model.schema
+        told = x[:, schema.conditions] if schema else None
+        decoded = decoding.decode(self.model, code, self.options.device, self.ranges, told)
+        if schema is not None:
+            decoding.put_gaps(schema, decoded, decoding.gaps_of(x))
         return decoded
 
     def _ways(self, sample: Any, decoded: Any) -> list[set[str]]:
@@ -218,7 +220,7 @@ class LossyJob:
 
     def _floor(self) -> float:
         """The squared error, in standardised units, below which finer is of no use by default."""
-        numbers = sum(c.measured for c in self.modelled)
+        numbers = sum(c.measured and c.predicted for c in self.modelled)
         pixels = 0 if self.model.schema else len(self.model.spec.columns)
         return FAITHFUL**2 * (numbers + pixels)
 
@@ -251,7 +253,7 @@ class LossyJob:
             measured.largest = max(measured.largest, float(np.abs(d).max(initial=0.0)))
             measured.compared = measured.compared + d.size
             return
-        number = np.array([c.measured for c in self.modelled])
+        number = np.array([c.measured and c.predicted for c in self.modelled])
         both = np.isfinite(x) & np.isfinite(decoded) & number
         d = np.where(both, np.where(both, x, 0.0) - np.where(both, decoded, 0.0), 0.0)
         same = (x == decoded) | (np.isnan(x) & np.isnan(decoded))
@@ -306,7 +308,7 @@ class LossyJob:
                 writer.add(block.rows, block.content, block.payload)
                 hints = block.hints
         for i, column in enumerate(self.modelled):
-            if column.measured and measured.rows:
+            if column.measured and column.predicted and measured.rows:
                 self.squares[column.name] = float(measured.square[i])
                 self.compared[column.name] = int(measured.compared[i])
         sizes = self.content.sizes.of

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
 from aetool.codec.archive import Archive
@@ -19,7 +17,7 @@ from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lossy import LossyPictures
 from aetool.codec.contents.pixels import write_arrays
 from aetool.codec.contents.text import TextTable
-from aetool.data import writers
+from aetool.data import sources, writers
 from aetool.data.images import ImageSource
 from aetool.errors import ArchiveError, ParamError
 from aetool.files import atomic, attributes_of, new_folder, output, standard_output
@@ -143,19 +141,30 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
     return first, last
 
 
-def decode(codes: Any, model: Bundle, device: str = "auto") -> Any:
+def decode(codes: Any, model: Bundle, device: str = "auto", condition: Any = None) -> Any:
     """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
 
-    Dates come back missing: they are context, which a code does not carry.
+    condition: a DataFrame of as many rows, or a path, of the columns that a model decodes codes
+    together with. Other context, such as dates, comes back missing: a code does not carry it.
     """
-    x = decoding.decode(model, np.asarray(codes, dtype=np.float32), device)
+    told = None
+    if condition is not None:
+        source = sources.open_source(condition, model.reading)
+        if not isinstance(source, sources.TableSource):
+            raise ParamError(f"{source.name}: the condition of codes is a table, not pictures")
+        told = decoding.condition_in(source.head(), model, source.name)
+        if told is not None and len(told) != len(codes):
+            raise ParamError(f"{len(codes)} codes, and {len(told)} rows of their condition")
+    x = decoding.decode(model, codes, device, condition=told)
     if model.schema is None:
         return x
+    if told is not None:
+        x[:, model.schema.conditions] = told
 
     columns: writers.Columns = {}
     dtypes = {}
     for i, column in enumerate(model.schema.modelled):
-        if not column.predicted:
+        if not column.predicted and (told is None or not column.condition):
             columns[column.name] = [None] * len(x)
             continue
         columns[column.name] = column.restored(x[:, i])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import numpy as np
 from aetool import runtime
 from aetool.bundle import Bundle
 from aetool.codec import decoding
+from aetool.codec.decoding import condition_names
 from aetool.columns.column import Modelled
 from aetool.data import sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
+from aetool.data.table import Cells
 from aetool.errors import BundleError, ParamError
 from aetool.files import atomic, output
 from aetool.model import Float
@@ -31,12 +33,27 @@ AT_ONCE = 4096
 
 
 class Sampler:
-    """Draws records of a model. prior: of the N(0, I) it is trained to have. rng: where every
-    random number comes from."""
+    """Draws records of a model. prior: of the N(0, I) it is trained to have. condition: values of
+    columns that records are judged by. rng: where every random number comes from."""
 
-    def __init__(self, model: Bundle, device: str, seed: int, prior: bool = False) -> None:
+    def __init__(
+        self,
+        model: Bundle,
+        device: str,
+        seed: int,
+        prior: bool = False,
+        condition: Mapping[str, str] | None = None,
+    ) -> None:
         self.model, self.device, self.spec = model, device, model.spec
+        self.columns = model.schema.modelled if model.schema else ()
+        self.places = model.schema.conditions if model.schema else []
+        self.chosen = _chosen(model, condition or {})
         self.recipe = Recipe.of(model)
+        if self.chosen and self.recipe.prior != "features" and not condition_names(model):
+            raise ParamError(
+                f"{model.plugin} decodes codes without a condition: --condition takes a model that "
+                "decodes them together with it"
+            )
         if prior:
             if self.recipe.prior != "normal":
                 raise ParamError(f"{model.plugin} has no prior N(0, I) to draw from: no --prior")
@@ -50,25 +67,31 @@ class Sampler:
         kind = self.recipe.prior
         if kind == "features":
             return self._settled(self._nothing(count), None)
+        told = self._told(count)
         if kind == "graph":
-            return self.records(self._codes(np.zeros((count, self.model.latent)), None))
+            return self.records(self._codes(np.zeros((count, self.model.latent)), None), told)
         eps = self.rng.standard_normal((count, self.model.latent))
-        return self.records(self.recipe.from_scores(self._correlated(eps)))
+        return self.records(self.recipe.from_scores(self._correlated(eps)), told)
 
     def near(self, x: Any, spread: float) -> Any:
         """A record near each row of x (graph inputs). spread: 0 (the same code) .. 1 (any)."""
         kind = self.recipe.prior
+        told = self._as_chosen(x[:, self.places].astype(np.float64)) if self.columns else None
         if kind == "features":
             keep = self.rng.random((len(x), len(self.spec.columns))) >= spread
-            return self._settled(np.asarray(x), keep)
+            x = np.array(x)
+            if told is not None:
+                x[:, self.places] = told
+            return self._settled(x, keep)
         z = self.model.session("encoder.onnx", self.device)(x)["z"].astype(np.float64)
         if kind == "graph":
-            return self.records(self._codes(z, self.rng.random(z.shape) >= spread))
+            return self.records(self._codes(z, self.rng.random(z.shape) >= spread), told)
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
         y = self.recipe.scores_of(z)
         moved = self._correlated(self.rng.standard_normal(z.shape))
         moved = math.sqrt(1 - spread**2) * y + spread * moved
-        return self.records(z + self.recipe.from_scores(moved) - self.recipe.from_scores(y))
+        moved = z + self.recipe.from_scores(moved) - self.recipe.from_scores(y)
+        return self.records(moved, told)
 
     def manifold(self, side: int) -> tuple[Any, Float]:
         """(records, codes) of a grid of side x side codes over the two units that vary most, from
@@ -84,17 +107,43 @@ class Sampler:
         steps = np.interp((np.arange(side) + 0.5) / side, BELOW, SCORES)
         scores[:, one], scores[:, two] = np.tile(steps, side), np.repeat(steps[::-1], side)
         z = centre + self.recipe.from_scores(scores) - self.recipe.from_scores(scores * 0)
-        return decoding.decode(self.model, z, self.device), z[:, [one, two]]
+        # all under one condition, so that they can be compared
+        usual = [[self.columns[place].usual] * len(z) for place in self.places]
+        told = self._as_chosen(np.array(usual).T) if usual else None
+        x = decoding.decode(self.model, z, self.device, condition=told)
+        return self._beside(x, told), z[:, [one, two]]
 
-    def records(self, z: Float) -> Any:
+    def records(self, z: Float, told: Float | None) -> Any:
         """Records of codes: numbers scattered about what the code says, categories and gaps drawn
-        by their probabilities, pictures as the decoder gives them."""
+        by their probabilities, pictures as the decoder gives them. told: their condition."""
         if self.model.schema is None:
             return decoding.decode(self.model, z, self.device)
-        found = self.model.session("decoder.onnx", self.device)(z.astype(np.float32))
+        found = decoding.decoded(self.model, z, self.device, told)
         if "likely" not in found:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
-        return self._finished(found["likely"] + self._noise(len(z), found["likely"]))
+        x = self._finished(found["likely"] + self._noise(len(z), found["likely"]))
+        return self._beside(x, told)
+
+    def _told(self, count: int) -> Float | None:
+        """(count, conditions): usual values of the columns that records are judged by, each drawn
+        by itself, as dates are, or those that were chosen. None without any."""
+        if not self.places:
+            return None
+        drawn = [self.columns[place].begun(count, self.rng) for place in self.places]
+        return self._as_chosen(np.stack(drawn, axis=1))
+
+    def _as_chosen(self, told: Float) -> Float:
+        """A condition with the values that were chosen in their place."""
+        for column, place in enumerate(self.places):
+            if place in self.chosen:
+                told[:, column] = self.chosen[place]
+        return told
+
+    def _beside(self, x: Any, told: Float | None) -> Any:
+        """Records with their condition in its columns."""
+        if told is not None:
+            x[:, self.places] = told
+        return x
 
     def _correlated(self, eps: Float) -> Float:
         return eps @ self.recipe.factor.T if self.recipe.codes.size else eps
@@ -143,6 +192,8 @@ class Sampler:
         x = np.zeros((count, len(self.spec.columns)))
         for i, column in enumerate(schema.modelled):
             x[:, i] = column.begun(count, self.rng)
+        if self.places:
+            x[:, self.places] = self._as_chosen(x[:, self.places])
         return x
 
     def _settled(self, x: Any, keep: Any) -> Any:
@@ -176,6 +227,27 @@ class Sampler:
         return np.asarray(_fixed_point(again, z, z.shape[1]))
 
 
+def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
+    """By place among the columns, the values in user units; ParamError for what is no condition of
+    the model, or no value of it."""
+    columns = model.schema.modelled if model.schema else ()
+    places = {columns[i].name: i for i in (model.schema.conditions if model.schema else ())}
+    chosen = {}
+    for name, text in condition.items():
+        if name not in places:
+            known = f"its conditions are {', '.join(places)}" if places else "it has none"
+            raise ParamError(f"--condition {name}: no condition of {model.name}; {known}")
+        column = columns[places[name]]
+        value = float(column.parse(Cells.of([text]))[0])
+        if not column.knows(value):
+            raise ParamError(
+                f"--condition {name}={text}: no {column.kind} that the model knows: "
+                f"{column.understood()}"
+            )
+        chosen[places[name]] = value
+    return chosen
+
+
 def _fixed_point(again: Callable[[Any], Any], x: Any, most: int) -> Any:
     for _ in range(most + 1):
         new = again(x)
@@ -193,7 +265,9 @@ def _flat(x: Any) -> Any:
 class SampleOptions:
     """What to draw. count: samples in all, or near each record of `like`; spread: how far from
     those, 0 .. 1; grid: records of codes on a grid over a plane of the code, not drawn ones; prior:
-    codes are N(0, I), as a variational model is trained to have them, not as the data's are."""
+    codes are N(0, I), as a variational model is trained to have them, not as the data's are.
+    condition: by name, values of columns that records are judged by (fit's condition); of the
+    others usual ones are drawn, or with `like` those of the given records are kept."""
 
     count: int | None = None
     like: Any = None
@@ -201,6 +275,7 @@ class SampleOptions:
     grid: bool = False
     seed: int = 0
     prior: bool = False
+    condition: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     device: str = "auto"
 
@@ -228,7 +303,7 @@ def write_samples(
         if not options.grid:
             raise ParamError(f"{target}: a table is drawn as .csv or .parquet; a .png takes --grid")
         side = _side(options)
-        x, z = Sampler(model, options.device, options.seed, options.prior).manifold(side)
+        x, z = _sampler(model, options).manifold(side)
         with atomic(target, options.force) as file:
             drawing.maps(file, model.schema, x, z, side)
         return len(x)
@@ -274,7 +349,7 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
         raise ParamError(f"--spread must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
         raise ParamError(f"-n must be at least 1, got {options.count}")
-    sampler = Sampler(model, options.device, options.seed, options.prior)
+    sampler = _sampler(model, options)
     if options.grid:
         if options.like is not None:
             raise ParamError("--grid and --like exclude each other")
@@ -295,13 +370,17 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
             if model.schema is None or table is None:
                 yield {"like": given}, x
                 continue
-            modelled = {c.name for c in model.schema.modelled if c.predicted}
+            drawn = {c.name for c in model.schema.modelled if c.predicted} | {*options.condition}
             own = {
                 n: _repeated(coding.cells(table, n, source.name), each)
                 for n in table.names
-                if n not in modelled
+                if n not in drawn
             }
             yield _columns(model, x, own, {}), x
+
+
+def _sampler(model: Bundle, options: SampleOptions) -> Sampler:
+    return Sampler(model, options.device, options.seed, options.prior, options.condition)
 
 
 def _repeated(values: writers.Restored, times: int) -> writers.Restored:
@@ -322,6 +401,6 @@ def _columns(
     for column in model.schema.columns:
         if column.name in own:
             out[column.name] = own[column.name]
-        elif isinstance(column, Modelled) and (column.predicted or not beside):
+        elif isinstance(column, Modelled) and (column.predicted or column.condition or not beside):
             out[column.name] = column.restored(x[:, place[column.name]])
     return out

@@ -116,7 +116,8 @@ class _Stage:
             )
         if isinstance(net.code, Continuous):
             self.check_code_varies()
-        self.steady("decode", code, (ROWS, *self.layout), "the layout of x")
+        told = self.net.condition(self.x)
+        self.steady("decode", code, (ROWS, *self.layout), "the layout of x", condition=told)
         drawn = self.run("draw", self.x, rng)
         self.check_tensor("draw", drawn, (ROWS, *shape), "what encode returns")
         penalties = [self.run("penalty", code, rng=_generator()) for _ in range(2)]
@@ -220,13 +221,22 @@ class _Stage:
                 )  # fmt: skip
         return result
 
-    def steady(self, member: str, rows: Tensor, shape: Shape, meaning: str) -> Tensor:
-        """What a member without chance returns of rows: always the same, whoever is beside them."""
+    def steady(
+        self, member: str, rows: Tensor, shape: Shape, meaning: str, **optional: Any
+    ) -> Tensor:
+        """What a member without chance returns of rows: always the same, whoever is beside them.
+
+        optional: what belongs to the rows, where the member has an argument of this name.
+        """
         with torch.no_grad():
-            result = self.run(member, rows)
+            result = self.run(member, rows, **optional)
             self.check_tensor(member, result, shape, meaning)
-            alone = torch.cat([self.run(member, rows[i : i + 1]) for i in range(len(rows))])
-            if not torch.equal(result, self.run(member, rows)):
+            by_row = []
+            for i in range(len(rows)):
+                own = {name: value[i : i + 1] for name, value in optional.items()}
+                by_row.append(self.run(member, rows[i : i + 1], **own))
+            alone = torch.cat(by_row)
+            if not torch.equal(result, self.run(member, rows, **optional)):
                 raise self.author.fault(
                     member, "returned two results for the same rows; it must neither draw nor "
                     "count: use the mean, or average over fixed draws kept in a buffer",

@@ -38,6 +38,7 @@ def key_of(author: Author, params: object, spec: Spec) -> str:
     digest.update(f"{author.author_class.__module__}:{author.author_class.__qualname__}".encode())
     digest.update(repr(params).encode())
     kinds = [spec.shape is None, bool(spec.flags), bool(spec.categories), bool(spec.given)]
+    kinds.append(bool(spec.conditions))
     kinds += [bool(spec.curved.any()), len(spec.numeric) > 0]
     digest.update(repr(kinds).encode())
     return digest.hexdigest()

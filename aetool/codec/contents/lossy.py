@@ -31,7 +31,7 @@ from aetool.data import writers
 from aetool.data.images import Pixels
 from aetool.data.table import Cells, Table
 from aetool.errors import ArchiveError
-from aetool.model import Int
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
@@ -189,21 +189,34 @@ class LossyTable(Lossy):
         code, schema = self.codes_of(block), archive.model.schema
         # the decoder is given whole blocks, so that rows do not depend on which are asked for
         width = len(self.quantiser.kept)
-        records = decoding.decode(archive.model, code, archive.device, self.ranges)
+        exact = dict(zip(self.exact, map(restored, block.columns[width + 1 :]), strict=True))
+        condition = self._condition(archive, exact)
+        records = decoding.decode(archive.model, code, archive.device, self.ranges, condition)
         if schema is not None:
             decoding.put_gaps(schema, records, blobs.unpack(block.columns[width].blobs[0]))
         modelled = schema.modelled if schema else ()
         place = {column.name: i for i, column in enumerate(modelled)}
-        exact = iter(block.columns[width + 1 :])
         out: writers.Columns = {}
         for name, stored in self.columns:
             if stored == "model":
                 values = modelled[place[name]].restored(records[:, place[name]])
             else:
-                values = restored(next(exact))
+                values = exact[name]
             if wanted is None or name in wanted:
                 out[name] = values[inside]
         return out
+
+    def _condition(self, archive: Archive, exact: Mapping[str, writers.Restored]) -> Float | None:
+        """(rows, conditions) of a block's exact columns, if the decoder is told them."""
+        names = decoding.condition_names(archive.model)
+        if not names:
+            return None
+        missing = [name for name in names if name not in exact]
+        if missing:
+            raise ArchiveError(f"damaged: '{missing[0]}', which the decoder is told, is not stored")
+        assert archive.model.schema is not None
+        cells = {n: Cells.of(v) if isinstance(v, list) else v for n, v in exact.items()}
+        return decoding.condition_of(archive.model.schema, cells)
 
     def bytes_of(self, piece: writers.Columns) -> int:
         return bytes_of_columns(piece)

@@ -1,4 +1,4 @@
-"""Six models as strangers would write them, and a reader of fixed-width tables."""
+"""Seven models as strangers would write them, and a reader of fixed-width tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,6 +73,12 @@ def aetool_models() -> Iterator[Model]:
         "autoencoder whose codes are means of what it remembers (MemAE)",
         "aetool_thirdparty.memae:Memory",
         MemoryParams,
+    )
+    yield Model(
+        "cvae",
+        "variational autoencoder of records given their condition",
+        "aetool_thirdparty.cvae:Conditional",
+        NetParams,
     )
     yield Model(
         "nmf",
