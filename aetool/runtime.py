@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from aetool.errors import BundleError, ParamError
 
+Array = npt.NDArray[Any]
 TABLE_BATCH, IMAGE_BATCH = 512, 64
 MAX_ACTIVATIONS = 32 << 20  # bytes over all values of one run; larger batches are made smaller
 MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
@@ -171,7 +172,7 @@ class Session:
         self.inputs = [i.name for i in self._session.get_inputs()]
         self.outputs = [o.name for o in self._session.get_outputs()]
 
-    def __call__(self, *rows: npt.NDArray[Any]) -> Mapping[str, npt.NDArray[Any]]:
+    def __call__(self, *rows: Array) -> Mapping[str, Array]:
         """All outputs by name for rows, (rows, ...): an array for each of the graph's inputs."""
         if len(rows) != len(self.inputs):
             raise BundleError(
@@ -181,7 +182,7 @@ class Session:
         found = list(self._batches(rows))
         return {k: np.concatenate([f[k] for f in found]) for k in self.outputs}
 
-    def _batches(self, rows: Sequence[npt.NDArray[Any]]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    def _batches(self, rows: Sequence[Array]) -> Iterator[dict[str, Array]]:
         for first in range(0, max(len(rows[0]), 1), self.batch):
             parts = [x[first : first + self.batch] for x in rows]
             count = len(parts[0])
@@ -189,7 +190,7 @@ class Session:
             values = self._session.run(self.outputs, inputs)
             yield {k: v[:count] for k, v in zip(self.outputs, values, strict=True)}
 
-    def _whole(self, part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _whole(self, part: Array) -> Array:
         """Rows, and below them as many of zeros as a batch still takes."""
         missing = self.batch - len(part)
         if missing:

@@ -27,7 +27,7 @@ def decode(
     ranges: the lowest and highest number of columns, instead of those the model has seen.
     condition: (rows, conditions) in user units, for a model that decodes given a condition.
     """
-    records = decoded(model, np.asarray(code), device, condition)["x_hat"]
+    records = decoded(model, code, device, condition)["x_hat"]
     if model.schema is None:
         return np.rint(records).astype(np.uint8)
     for place, column in enumerate(model.schema.modelled):
@@ -38,7 +38,7 @@ def decode(
 
 
 def decoded(
-    model: Bundle, code: npt.NDArray[Any], device: str, condition: Float | None
+    model: Bundle, code: npt.ArrayLike, device: str, condition: Float | None
 ) -> Mapping[str, npt.NDArray[Any]]:
     """What the decoder's graph gives for codes (rows, latent), beside their condition if it takes
     one."""
@@ -58,6 +58,7 @@ def condition_names(model: Bundle) -> list[str]:
     """The columns that the model decodes a code together with."""
     if model.schema is None or "decoder.onnx" not in model.graphs:
         return []
+    # a model may judge records by them, and decode codes without
     if len(model.session("decoder.onnx", "cpu").inputs) == 1:
         return []
     return [model.schema.modelled[place].name for place in model.schema.conditions]

@@ -120,7 +120,8 @@ class AutoEncoder(nn.Module):
         """(batch, spec.conditions): the features of the columns that records are judged by, which
         the user names with --condition. None of pictures, and where the user names none."""
         end = self.spec.features - self.spec.given
-        return x.flatten(1)[:, end - self.spec.conditions : end]
+        first = end - self.spec.conditions
+        return x.flatten(1)[:, first:end]
 
     def decoded(self, z: Tensor, x: Tensor) -> Tensor:
         """decode of codes z, told the condition of the rows x if it takes it."""

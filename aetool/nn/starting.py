@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aetool.model import Float, Spec
+from aetool.model import Float, Int, Spec
 from aetool.nn.backbones import Backbone
 
 EXACT = 1024  # features up to which the whole covariance is decomposed
@@ -59,11 +59,10 @@ def start_at_pca(
     flat = x.flatten(1).cpu().numpy()
     scored = np.flatnonzero(spec.owners() >= 0)
     tied = not isinstance(back, nn.Linear)
-    told = np.arange(spec.features - spec.given - spec.conditions, spec.features - spec.given)
-    if tied or back.in_features != latent + len(told):
-        told = told[:0]
+    told = _told(spec, latent, None if tied else back.in_features)
     explained = _explained(flat[:, told], flat[:, scored])
-    rest = flat[:, scored] - flat[:, told] @ explained.astype(np.float32)
+    by_condition = flat[:, told] @ explained.astype(np.float32)
+    rest = flat[:, scored] - by_condition
     mean, axes, variance = principal(rest, latent)
     k = max(1, int((variance > LEAST_VARIANCE * variance[:1]).sum()))
     axes, variance = axes[:, :k], variance[:k]  # along the others rows do not vary
@@ -81,15 +80,19 @@ def start_at_pca(
         entry.weight[:, torch.from_numpy(still)] = 0.0
     weight[:k], bias[:k] = 0.0, -(mean @ axes) / stretch
     weight[:k, scored] = axes.T / stretch[:, None]
+    # the code is of what the condition leaves
     weight[:k, told] = -(explained @ axes).T / stretch[:, None]
     weight[latent:], bias[latent:] = 0.0, 0.0
     _set(there.weight, weight)
     _set(there.bias, bias)
     out = np.zeros(spec.features)
     out[scored] = mean
-    columns = np.zeros((spec.features, latent if tied else back.in_features))
+    beside = 0 if tied else back.in_features - latent
+    columns = np.zeros((spec.features, latent + beside))
     columns[scored, :k] = axes * stretch
-    columns[scored, latent : latent + len(told)] = explained.T
+    # and the decoder adds what it explains
+    behind_code = slice(latent, latent + len(told))
+    columns[scored, behind_code] = explained.T
     code = flat @ weight[:k].T + bias[:k]
     for feature, _ in spec.flags:
         columns[feature], out[feature] = 0.0, 0.0
@@ -113,13 +116,23 @@ def start_at_pca(
     return torch.from_numpy(noise).float()
 
 
+def _told(spec: Spec, latent: int, inputs: int | None) -> Int:
+    """The features of the condition, if a decoder with so many inputs takes it behind the code."""
+    if inputs != latent + spec.conditions:
+        return np.zeros(0, dtype=np.int64)
+    end = spec.features - spec.given
+    return np.arange(end - spec.conditions, end)
+
+
 def _explained(told: Float, x: Float) -> Float:
-    """(conditions, features): what a condition, (rows, conditions), says of x, (rows, features), by
-    least squares; of one-hot blocks, whose sum says nothing, the smallest map that does."""
+    """(conditions, features): what a condition, (rows, conditions), says of x, (rows, features)."""
     if not told.shape[1]:
         return np.zeros((0, x.shape[1]))
-    told, x = (v.astype(np.float64) - v.mean(axis=0, dtype=np.float64) for v in (told, x))
-    return np.asarray(np.linalg.lstsq(told, x, rcond=LEAST_VARIANCE)[0], dtype=np.float64)
+    told_mean = told.mean(axis=0, dtype=np.float64)
+    mean = x.mean(axis=0, dtype=np.float64)
+    # the features of a one-hot block add up to 1: of all maps that fit, this is the smallest
+    fitted = np.linalg.lstsq(told - told_mean, x - mean, rcond=LEAST_VARIANCE)
+    return np.asarray(fitted[0], dtype=np.float64)
 
 
 def _level(rows: np.ndarray, code: Float) -> tuple[Float, float]:

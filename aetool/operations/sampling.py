@@ -139,7 +139,7 @@ class Sampler:
                 told[:, column] = self.chosen[place]
         return told
 
-    def _beside(self, x: Any, told: Float | None) -> Any:
+    def _beside(self, x: Float, told: Float | None) -> Float:
         """Records with their condition in its columns."""
         if told is not None:
             x[:, self.places] = told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from aetool.rehearsal.exporting import check_export, differ
 from aetool.rehearsal.faults import Author, guarded, kind_of
 
 Shape = tuple[int, ...]
+NOTHING: Mapping[str, object] = {}
+NO_TENSORS: Mapping[str, Tensor] = {}
 Unpack = Callable[..., object]  # what a member returns, to what is looked at
 
 ROWS = 7  # of most checks; not the size of anything else
@@ -116,11 +118,11 @@ class _Stage:
             )
         if isinstance(net.code, Continuous):
             self.check_code_varies()
-        told = self.net.condition(self.x)
-        self.steady("decode", code, (ROWS, *self.layout), "the layout of x", condition=told)
+        told = {"condition": self.net.condition(self.x)}
+        self.steady("decode", code, (ROWS, *self.layout), "the layout of x", told)
         drawn = self.run("draw", self.x, rng)
         self.check_tensor("draw", drawn, (ROWS, *shape), "what encode returns")
-        penalties = [self.run("penalty", code, rng=_generator()) for _ in range(2)]
+        penalties = [self.run("penalty", code, optional={"rng": _generator()}) for _ in range(2)]
         self.check_tensor("penalty", penalties[0], (), "one number for the batch")
         if not torch.equal(*penalties):
             raise self.author.fault("penalty", DRAWS)
@@ -202,10 +204,13 @@ class _Stage:
         self,
         member: str,
         *arguments: object,
-        unpack: Callable[..., object] | None = None,
-        **optional: object,
+        unpack: Unpack | None = None,
+        optional: Mapping[str, object] = NOTHING,
     ) -> Any:
-        """What a member returns; PluginError if it raises, draws globally, or changes a tensor."""
+        """What a member returns; PluginError if it raises, draws globally, or changes a tensor.
+
+        optional: what it is told if it has an argument of this name.
+        """
         before = [a.clone() if isinstance(a, Tensor) else None for a in arguments]
 
         def result_of_member() -> Any:
@@ -222,21 +227,26 @@ class _Stage:
         return result
 
     def steady(
-        self, member: str, rows: Tensor, shape: Shape, meaning: str, **optional: Any
+        self,
+        member: str,
+        rows: Tensor,
+        shape: Shape,
+        meaning: str,
+        optional: Mapping[str, Tensor] = NO_TENSORS,
     ) -> Tensor:
         """What a member without chance returns of rows: always the same, whoever is beside them.
 
-        optional: what belongs to the rows, where the member has an argument of this name.
+        optional: as in run, and of each row.
         """
         with torch.no_grad():
-            result = self.run(member, rows, **optional)
+            result = self.run(member, rows, optional=optional)
             self.check_tensor(member, result, shape, meaning)
             by_row = []
             for i in range(len(rows)):
                 own = {name: value[i : i + 1] for name, value in optional.items()}
-                by_row.append(self.run(member, rows[i : i + 1], **own))
+                by_row.append(self.run(member, rows[i : i + 1], optional=own))
             alone = torch.cat(by_row)
-            if not torch.equal(result, self.run(member, rows, **optional)):
+            if not torch.equal(result, self.run(member, rows, optional=optional)):
                 raise self.author.fault(
                     member, "returned two results for the same rows; it must neither draw nor "
                     "count: use the mean, or average over fixed draws kept in a buffer",
