@@ -460,14 +460,22 @@ def test_its_links_and_options_are_real():
         assert f'"{option}' in source or f"{option}/" in source or option == "--verify", option
 
 
+def members_in(guide, heading):
+    """The members that the table below a heading of the guide names, methods alone."""
+    (section,) = (part for part in guide.split("\n## ") if part.startswith(heading))
+    rows = re.findall(r"^\| (`[^|]+) \|", section, flags=re.M)
+    return {name for row in rows for name in re.findall(r"`(\w+)\(", row)}
+
+
 def test_the_authors_guide_names_what_there_is():
     guide = (ROOT / "plugins" / "README.md").read_text()
     base = (ROOT / "aetool" / "nn" / "autoencoder.py").read_text()
-    names = re.findall(r"^\| `(\w+)\(", guide, flags=re.M)
-    for name in names:
-        assert f"def {name}(" in base, name
     public = set(re.findall(r"^    def ([a-z]\w*)\(", base, flags=re.M))
-    assert public - {"width"} == set(names), "every member is in the table"
+    named = members_in(guide, "What you can override")
+    assert public - {"width"} == named, "every member is in the table"
+    solution = (ROOT / "aetool" / "closed_form" / "solution.py").read_text()
+    for name in members_in(guide, "A closed form"):
+        assert f"def {name}(" in solution, name
     from aetool.operations import authoring
 
     written = (ROOT / "plugins" / "REFERENCE.md").read_text()
