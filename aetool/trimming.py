@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from aetool.closed_form.moments import few_rows, moments, mostly_one
+from aetool.closed_form.covariance import few_rows, moments, mostly_one
 from aetool.closed_form.solution import Batches
 from aetool.model import Float, Spec
 

@@ -2,11 +2,11 @@
 
 from aetool.closed_form import costs
 from aetool.closed_form.builder import Builder, Value
-from aetool.closed_form.moments import Moments, few_rows, moments, mostly_one
+from aetool.closed_form.covariance import BLOCK, Moments, few_rows, in_blocks, moments, mostly_one
 from aetool.closed_form.solution import Batches, ClosedForm, Features, Solution
 from aetool.closed_form.writing import evaluated
 
 __all__ = [
-    "Batches", "Builder", "ClosedForm", "Features", "Moments", "Solution", "Value",
-    "costs", "evaluated", "few_rows", "moments", "mostly_one",
+    "BLOCK", "Batches", "Builder", "ClosedForm", "Features", "Moments", "Solution", "Value",
+    "costs", "evaluated", "few_rows", "in_blocks", "moments", "mostly_one",
 ]  # fmt: skip

@@ -17,7 +17,11 @@ Features = npt.NDArray[np.float32]
 
 
 class Batches(Protocol):
-    """Feature batches, (rows, features) float32, that can be iterated again and again."""
+    """Feature batches, (rows, features) float32, that can be iterated again and again.
+
+    Each holds 8,192 rows, the last what is left, however many files and batches the data came in:
+    what is computed batch by batch is the same bit for bit.
+    """
 
     def __iter__(self) -> Iterator[Features]: ...
 

@@ -15,7 +15,7 @@ import numpy as np
 from aetool import __version__, closed_form, plugins, rehearsal, runtime, trimming
 from aetool import folds as content
 from aetool.bundle import READING, SAMPLING, Bundle
-from aetool.closed_form import writing
+from aetool.closed_form import BLOCK, writing
 from aetool.columns import layout
 from aetool.columns.history import whole
 from aetool.columns.schema import (
@@ -50,7 +50,6 @@ TRIMMED = 0.05  # of the rows, in a robust fit
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_TO_CROSS = 20
 MOST_SAID = 12  # lines on how columns were read
-CHUNK = 8192
 
 
 @dataclass(frozen=True)
@@ -216,7 +215,7 @@ def fitted(
 def trimmed(prepared: Prepared) -> Prepared:
     """The same rows, the farthest out of which are not to be fitted."""
     flat = prepared.features.reshape(len(prepared.features), -1)
-    chunks = [flat[i : i + CHUNK] for i in range(0, len(flat), CHUNK)]
+    chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
     return dataclasses.replace(prepared, keep=keep)
 
@@ -427,7 +426,7 @@ def solve(
     """The graphs, and the solution, of a closed form fitted on the rows `keep`."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
-    chunks = [flat[rows[i : i + CHUNK]] for i in range(0, len(rows), CHUNK)]
+    chunks = [flat[rows[i : i + BLOCK]] for i in range(0, len(rows), BLOCK)]
     solution = net(prepared.spec, params).fit(chunks)
     error = getattr(params, "error", "bits")
     return writing.write(solution, prepared.spec, prepared.schema, error), solution

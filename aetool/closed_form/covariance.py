@@ -1,0 +1,151 @@
+"""Means and covariances of batches, and distances under them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form.solution import Batches, Features
+from aetool.errors import DataError
+from aetool.model import Float, Spec
+
+BLOCK = 8192  # rows that are summed together
+FEW_ROWS = 8_000  # rows that quantiles and the like are read off
+AXIS_NOISE = 1e-3  # variance along an axis, beside variances of 1
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Rows counted, their mean (features,) and covariance (features, features)."""
+
+    rows: int
+    mean: Float
+    cov: Float
+
+    def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
+        """(variances along the principal axes, axes (features, features)); rounding: (features,),
+        the variance that each feature has at least, however few values were seen of it."""
+        cov = self.cov
+        if rounding is not None:
+            cov = cov + np.diag(rounding)
+        values, vectors = np.linalg.eigh(cov)
+        return np.maximum(values, 0) + AXIS_NOISE, vectors
+
+    def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
+        """(rows,): squared Mahalanobis distances of rows."""
+        values, vectors = self.axes(rounding)
+        whitened = vectors / np.sqrt(values)
+        squares = []
+        for block in in_blocks(batches):
+            along = (block - self.mean) @ whitened
+            squares.append((along**2).sum(axis=1))
+        return np.concatenate(squares)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Of some rows: how many, the mass of their weights, their mean (features,), and weighted sums
+    of products of their differences from it, (features, features)."""
+
+    rows: int
+    mass: float
+    mean: Float
+    products: Float
+
+    @classmethod
+    def of(cls, x: Float, weights: Float) -> _Sums:
+        mass = float(weights.sum())
+        if mass <= 0:
+            features = x.shape[1]
+            return cls(len(x), 0.0, np.zeros(features), np.zeros((features, features)))
+        mean = weights @ x / mass
+        off = x - mean
+        return cls(len(x), mass, mean, (off * weights[:, None]).T @ off)
+
+    def with_those_of(self, other: _Sums) -> _Sums:
+        """Of both together (Chan, Golub & LeVeque 1979, equation 2.1)."""
+        mass = self.mass + other.mass
+        if not mass:
+            return _Sums(self.rows + other.rows, mass, self.mean, self.products)
+        off = other.mean - self.mean
+        mean = self.mean + off * (other.mass / mass)
+        between = np.outer(off, off) * (self.mass * other.mass / mass)
+        products = self.products + other.products + between
+        return _Sums(self.rows + other.rows, mass, mean, products)
+
+
+def moments(batches: Batches, weights: Float | None = None) -> Moments:
+    """Mean and covariance of rows in one pass, in float64; weights: (rows,). DataError for none.
+
+    The rows are summed in blocks of BLOCK, and the sums of blocks put together two by two, those
+    two by two, and so on: what comes out is the same bit for bit, whatever batches the rows came
+    in, and errors of rounding grow by the logarithm of their number.
+    """
+    # the sums of 1, 2, 4, 8, ... blocks, each where it waits for as many more
+    waiting: list[_Sums | None] = []
+    first = 0
+    for block in in_blocks(batches):
+        x = block.astype(np.float64)
+        own = np.ones(len(x))
+        if weights is not None:
+            own = weights[first : first + len(x)]
+        first += len(x)
+        _put_together(waiting, _Sums.of(x, own))
+    whole = None
+    for sums in waiting:
+        if sums is not None:
+            whole = sums if whole is None else sums.with_those_of(whole)
+    if whole is None or whole.mass <= 0:
+        raise DataError("no rows to fit")
+    return Moments(whole.rows, whole.mean, whole.products / whole.mass)
+
+
+def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
+    """Counts one block more, as a binary number is counted on."""
+    for place, other in enumerate(waiting):
+        if other is None:
+            waiting[place] = sums
+            return
+        sums = other.with_those_of(sums)
+        waiting[place] = None
+    waiting.append(sums)
+
+
+def in_blocks(batches: Batches) -> Iterator[Features]:
+    """The rows in batches of BLOCK, the last of what is left; pictures flattened."""
+    kept: list[Features] = []
+    count = 0
+    for batch in batches:
+        if not len(batch):
+            continue
+        rest = batch.reshape(len(batch), -1)
+        while count + len(rest) >= BLOCK:
+            full, rest = rest[: BLOCK - count], rest[BLOCK - count :]
+            yield np.concatenate([*kept, full]) if kept else full
+            kept, count = [], 0
+        if len(rest):
+            kept.append(rest)
+            count += len(rest)
+    if kept:
+        yield np.concatenate(kept)
+
+
+def few_rows(batches: Batches) -> Float:
+    """At most 8,000 rows, evenly spaced."""
+    rows = sum(len(batch) for batch in batches)
+    step = -(-rows // FEW_ROWS)
+    few = [block[::step] for block in in_blocks(batches)]
+    return np.concatenate(few).astype(np.float64)
+
+
+def mostly_one(spec: Spec, few: Float) -> npt.NDArray[np.bool_]:
+    """(numbers,): of which numbers more than half of these rows hold the same value; where a value
+    is missing they all hold 0."""
+    most = np.zeros(len(spec.numeric), dtype=np.int64)
+    for number, feature in enumerate(spec.numeric):
+        _, counts = np.unique(few[:, feature], return_counts=True)
+        most[number] = counts.max()
+    return most > 0.5 * len(few)
