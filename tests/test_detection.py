@@ -1,6 +1,7 @@
 """Calibration, thresholds, p-values, figures and reasons obey their laws."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +79,28 @@ def test_figures_are_those_of_scikit_learn():
 def test_the_column_that_costs_more_than_usual_is_named_first():
     parts = np.array([[9.0, 1.0, 5.0], [9.0, 6.0, 1.0], [1.0, 1.0, 1.0]])
     assert reasons.columns(parts, np.array([9.0, 1.0, 1.0])) == [[2], [1], []]
+
+
+def test_every_record_has_a_reason():
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)), columns=list("abc"))
+    model = operations.fit(table, FitOptions("pca"))
+    found = operations.detect(table, model, all_rows=True)
+    assert all(found.why)
+    usual = [i for i, named in enumerate(found.named) if not named]
+    assert usual, "records each value of which costs less than half of its column do"
+    assert {found.why[i] for i in usual} == {reasons.NOTHING}
+    assert not found.anomaly[usual].any()
+    assert reasons.line([], is_anomaly=True) == reasons.TOGETHER
+
+
+def test_a_picture_without_excess_has_a_reason():
+    shape = (1, 2, 2)
+    typical = np.ones(5)
+    assert reasons.picture_line(typical, typical, shape) == reasons.NOTHING
+    assert reasons.picture_line(np.array([1, 1, 1, 1, 9.0]), typical, shape) == reasons.TOGETHER
+    assert reasons.picture_line(np.array([1, 9.0, 1, 1, 1]), typical, shape).startswith(
+        "x 1-1, y 0-0"
+    )
 
 
 def test_one_shot_finds_the_planted_cell_and_says_why(rows_csv, tmp_path):

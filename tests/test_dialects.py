@@ -263,6 +263,24 @@ def test_rows_of_detect_are_those_of_archives_under_a_preamble(run, tmp_path):
     assert list(frame.columns) == ["a", "b", "c"] and frame.shape == (200, 3)
 
 
+def test_notices_name_their_file_once(run, tmp_path):
+    for name in ("t.csv", "clean.csv"):
+        (tmp_path / name).write_text(
+            "Plant 7\na,a\n" + "".join(f"{i}.5,{i % 3}\n" for i in range(30))
+        )
+    path, clean = tmp_path / "t.csv", tmp_path / "clean.csv"
+    done = run("fit", path, "-p", "pca", "-o", tmp_path / "m.aem", "--calibration", clean)
+    notes = [line.removeprefix("note: ") for line in done.err.splitlines() if "note: " in line]
+    assert notes == [
+        f"{path}: the first line is not of the table",
+        "column 'a' is there 2 times: the last is called 'a.2'",
+        "a: numbers, 0.5 to 29.5",
+        "a.2: numbers, 0 to 2",
+        f"{clean}: the first line is not of the table",
+        "column 'a' is there 2 times: the last is called 'a.2'",
+    ]
+
+
 def test_a_list_of_objects(tmp_path):
     records = [{"a": i, "b": "xy"[i % 2]} for i in range(5)]
     (tmp_path / "t.json").write_text(json.dumps(records, indent=1))

@@ -100,17 +100,21 @@ def _described(
 @contextmanager
 def notices_printed() -> Iterator[None]:
     """Each different notice of the data is printed once meanwhile, unless the command is to be
-    quiet."""
-    printed: set[str] = set()
+    quiet. The data are named where they are not those of the notice before."""
+    printed: set[tuple[str, str]] = set()
+    named_last = ""
 
-    def print_once(notice: str) -> None:
+    def print_once(source: str, line: str) -> None:
+        nonlocal named_last
         context = click.get_current_context(silent=True)
         # the command that runs says it; not every command has the option
         quiet = context is not None and bool(context.params.get("quiet"))
-        if quiet or notice in printed:
+        if quiet or (source, line) in printed:
             return
-        printed.add(notice)
-        terminal.say(f"note: {notice}", err=True)
+        printed.add((source, line))
+        name = "" if source == named_last else f"{source}: "
+        named_last = source
+        terminal.say(f"note: {name}{line}", err=True)
 
     with notices.heard_by(print_once):
         yield

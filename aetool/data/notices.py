@@ -12,20 +12,20 @@ from contextvars import ContextVar
 
 NAME = "aetool.data"
 
-Listener = Callable[[str], None]
+Listener = Callable[[str, str], None]  # takes the name of what is spoken of, and what is said
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
-def say(line: str) -> None:
-    """Hand a line to who listens, or to the log."""
+def say(source: str, line: str) -> None:
+    """Hand a line on a source of this name to who listens, or to the log."""
     listener = _listener.get()
     if listener is not None:
-        listener(line)
+        listener(source, line)
         return
     # most data have nothing to be said of, and need no log
     import logging
 
-    logging.getLogger(NAME).info(line)
+    logging.getLogger(NAME).info("%s: %s", source, line)
 
 
 @contextmanager

@@ -145,7 +145,7 @@ class CsvSource(TableSource):
         """Says something of this source, once."""
         if line not in self._told:
             self._told.add(line)
-            notices.say(f"{self.name}: {line}")
+            notices.say(self.name, line)
 
 
 class UnreadSource(TableSource):
@@ -280,7 +280,7 @@ class ArrowSource(TableSource):
             wide = arrow_values.wide_integers(
                 table.schema, lambda places: table.select(list(places)).to_batches()
             )
-        names = text.header_names(self._given_names(), lambda line: _say(name, line))
+        names = text.header_names(self._given_names(), functools.partial(notices.say, name))
         kinds = self._schema.types
         self.dtypes = {n: str(kind) for n, kind in zip(names, kinds, strict=True)}
         self._names = names
@@ -444,10 +444,6 @@ class FrameBatches(TableSource):
 
 
 Source = TableSource | images.ImageSource
-
-
-def _say(name: str, line: str) -> None:
-    notices.say(f"{name}: {line}")
 
 
 def open_source(

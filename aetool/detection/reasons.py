@@ -13,6 +13,8 @@ from aetool.model import Float
 
 Scores = Callable[[Float], Float]  # (rows,) of what the graphs take, (rows, inputs)
 MOST, LEAST_SHARE = 3, 0.1
+# of a record of which no column is to be named
+NOTHING, TOGETHER = "nothing beyond the usual", "no value alone, but all of them together"
 TRIED = 16  # values of a column, to see which fits best beside the others
 
 
@@ -122,8 +124,10 @@ def explain(
     return reasons
 
 
-def line(named: Sequence[tuple[str, str, str]]) -> str:
-    """The reasons of one record on one line."""
+def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
+    """The reasons of one record on one line, which is never empty."""
+    if not named:
+        return TOGETHER if is_anomaly else NOTHING
     said = []
     for column, found, wanted in named:
         told = wanted if wanted == RARELY_THERE else f"expected {wanted}"
@@ -140,7 +144,7 @@ def picture_line(parts: Float, typical: Float, shape: tuple[int, int, int]) -> s
     excess = np.maximum(parts[:-1] - typical[:-1], 0).reshape(channels, height, width).sum(axis=0)
     total = float(excess.sum())
     if total <= 0:
-        return "shared" if parts[-1] > typical[-1] else ""
+        return TOGETHER if parts[-1] > typical[-1] else NOTHING
     dy = max(1, -(-height // 8))
     dx = max(1, -(-width // 8))
     rows = -(-height // dy)

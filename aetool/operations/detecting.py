@@ -464,7 +464,7 @@ class _Collected:
             assert batch.table is not None
             said = reasons.explain(schema, inputs, expected, named, batch.table.take(keep))
             self.named += said
-            self.why += [reasons.line(s) for s in said]
+            self.why += map(reasons.line, said, flagged[keep].tolist())
         else:
             assert self.bundle.shape is not None
             self.why += [reasons.picture_line(p, typical, self.bundle.shape) for p in parts]

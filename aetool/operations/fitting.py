@@ -173,7 +173,7 @@ def fit_source(
 def _say_what_was_understood(name: str, schema: Schema) -> None:
     """At most MOST_SAID lines, what is left out first, in the log of what is said of data."""
     for line in understood_briefly(schema, MOST_SAID):
-        notices.say(f"{name}: {line}")
+        notices.say(name, line)
 
 
 def explained(data: Any, options: FitOptions | None = None) -> list[str]:

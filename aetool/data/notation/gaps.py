@@ -1,4 +1,4 @@
-"""The words by which tables say that nothing is there."""
+"""Which cells hold nothing, by words (see `csv.cells`), and whether NA is a country."""
 
 from __future__ import annotations
 
