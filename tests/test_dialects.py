@@ -263,6 +263,59 @@ def test_rows_of_detect_are_those_of_archives_under_a_preamble(run, tmp_path):
     assert list(frame.columns) == ["a", "b", "c"] and frame.shape == (200, 3)
 
 
+def with_lines_between(kind):
+    """A text of 200 records, of which one stands out, and of lines between them that are none."""
+    records = [{"a": i % 10 + 0.5, "b": i % 7, "c": "xy"[i % 2]} for i in range(200)]
+    records[150]["a"] = 9999.5
+    if kind == "jsonl":
+        lines = [json.dumps(record) + "\n" for record in records]
+        between, begin = ["\n", "  \n"], ""
+    else:
+        lines = ["{a},{b},{c}\n".format(**record) for record in records]
+        between, begin = ["# a service\n", "# by Ann, twice\n"], "# plant\na,b,c\n"
+    odd = lines[150]
+    lines.insert(100, between[0])
+    lines.insert(30, between[1])
+    return begin + "".join(lines), odd
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_row_is_the_same_record_in_an_archive(run, tmp_path, kind):
+    text, odd = with_lines_between(kind)
+    path, model = tmp_path / f"t.{kind}", tmp_path / "m.aem"
+    path.write_text(text)
+    assert run("fit", path, "-p", "pca", "-o", model).status == 0
+    rows = [
+        run("detect", path, *args, "--top", "1", "--format", "csv").out.split()[1].split(",")[0]
+        for args in ((), ("-m", model))
+    ]
+    assert rows == ["153", "153"]
+    run("compress", path, "-q")
+    restored = run("decompress", f"{path}.aez", "-c", "--rows", rows[0]).out
+    assert restored.splitlines()[-1] == odd.strip()
+    assert run("encode", path, "-m", model, "-o", tmp_path / "codes.csv").status == 0
+    codes = (tmp_path / "codes.csv").read_text().splitlines()
+    assert len(codes) == 201 and codes[151].startswith("153,")
+    near = run(
+        "similar", path, "--in", path, "-m", model, "--row", "153", "-k", "1"
+    ).out.splitlines()
+    assert near[1].startswith("153,1,153,0")
+    if kind == "csv":
+        there = run("similar", path, "--in", path, "-m", model, "--row", "31").err
+        assert f"--row 31: {path} has a comment there" in there
+    everything = run("detect", path, "-m", model, "--all", "--format", "csv").out.splitlines()
+    numbers = [int(line.split(",")[0]) for line in everything[1:]]
+    assert len(numbers) == 200 and numbers[-1] == 202
+
+
+def test_an_error_names_the_row_with_comments_counted(tmp_path):
+    text, _ = with_lines_between("csv")
+    path = tmp_path / "t.csv"
+    path.write_text(text.replace("9999.5,3,x", "9999.5,3"))
+    with pytest.raises(DataError, match=r"row 153 \(line 155\) has 2 fields"):
+        aetool.detect(path)
+
+
 def test_notices_name_their_file_once(run, tmp_path):
     for name in ("t.csv", "clean.csv"):
         (tmp_path / name).write_text(

@@ -112,12 +112,12 @@ class Schema:
         for i, column in enumerate(self.modelled):
             values = table[column.name]
             out[:, i] = column.parse(values)
-            _refuse_another_kind(column, out[:, i], values, table.first_row, name)
+            _refuse_another_kind(column, out[:, i], values, table, name)
         return out
 
 
 def _refuse_another_kind(
-    column: Modelled, parsed: Float, values: Values, first_row: int, name: str
+    column: Modelled, parsed: Float, values: Values, table: Table, name: str
 ) -> None:
     """DataError for a column of another kind: an odd cell is that record's anomaly, but not where
     there is nothing else. parsed: its values in user units. name: of the source."""
@@ -129,8 +129,9 @@ def _refuse_another_kind(
         return
     row = int(np.flatnonzero(odd)[0])
     text = column.found(values, row, ODD)
+    number = table.records[row] + 1
     raise DataError(
-        f"{name}: row {first_row + row + 1}, column '{column.name}': found {text!r}, and nothing "
+        f"{name}: row {number}, column '{column.name}': found {text!r}, and nothing "
         f"that the model could read as a {column.kind}; mend the column, or fit again with "
         f"--type {column.name}=category"
     )

@@ -243,8 +243,10 @@ def _body(
         delimiters = [known.delimiter, *delimiters]
     by_names = _by_names(beginning, known, delimiters)
     if by_names is not None:
-        marker = _marker_of(beginning.line(by_names.line), said, known)
-        return by_names, marker
+        # of comments above the header it is known what they begin with, too
+        above = [beginning.line(line) for line in range(by_names.line + 1)]
+        markers = [_marker_of(text, said, known) for text in above]
+        return by_names, next(filter(None, markers), "")
     first, comment = 0, ""
     separator = SEPARATOR_LINE.fullmatch(beginning.line(0).strip())
     if separator is not None and said.delimiter is None:

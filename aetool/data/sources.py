@@ -169,7 +169,7 @@ class JsonLinesSource(TableSource):
     def batches(self) -> Iterator[Table]:
         names: tuple[str, ...] = ()
         records: list[dict[str, Any]] = []
-        row = 0
+        numbers: list[int] = []  # blank lines are counted, as they are in archives
         stream = open_stream(self.path)
         with io.TextIOWrapper(stream, "utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
@@ -187,20 +187,22 @@ class JsonLinesSource(TableSource):
                 if SURROGATE.search(line):
                     record = _whole_characters(record)
                 records.append(record)
+                numbers.append(number - 1)
                 if len(records) == ROWS:
                     names = names or _keys(records)
-                    yield self._table(names, records, row)
-                    row += len(records)
-                    records = []
+                    yield self._table(names, records, numbers)
+                    records, numbers = [], []
         if records:
-            yield self._table(names or _keys(records), records, row)
+            yield self._table(names or _keys(records), records, numbers)
 
-    def _table(self, names: tuple[str, ...], records: list[dict[str, Any]], row: int) -> Table:
+    def _table(
+        self, names: tuple[str, ...], records: list[dict[str, Any]], numbers: Sequence[int]
+    ) -> Table:
         known = set(names)
-        for i, record in enumerate(records):
+        for number, record in zip(numbers, records, strict=True):
             if not record.keys() <= known:
                 extra = next(k for k in record if k not in known)
-                raise DataError(f"{self.name}: record {row + i + 1} brings a new key '{extra}'")
+                raise DataError(f"{self.name}: record {number + 1} brings a new key '{extra}'")
         values: list[Values] = []
         typed = set()
         for name in names:
@@ -210,7 +212,10 @@ class JsonLinesSource(TableSource):
                 plain = all(isinstance(v, bool) or v is None for v in column)
                 self.dtypes.setdefault(name, "bool" if plain else "string")
             values.append(Cells.of([_json_cell(v) for v in column]))
-        return Table(names, tuple(values), row, frozenset(typed))
+        first, last = numbers[0], numbers[-1]
+        in_order = last - first + 1 == len(numbers)
+        every = None if in_order else np.array(numbers)
+        return Table(names, tuple(values), first, frozenset(typed), every)
 
 
 class JsonListSource(JsonLinesSource):
@@ -234,7 +239,7 @@ class JsonListSource(JsonLinesSource):
         names = _keys(listed)
         for row in range(0, len(listed), ROWS):
             part = [_whole_characters(record) for record in listed[row : row + ROWS]]
-            yield self._table(names, part, row)
+            yield self._table(names, part, range(row, row + len(part)))
 
 
 def _keys(records: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -88,13 +88,16 @@ Values = Cells | npt.NDArray[np.float64] | npt.NDArray[np.datetime64]
 class Table:
     """Records `first_row` .. (0-based) of a source. `typed` names columns known to be text.
 
-    names and values are parallel; every column has the same length.
+    names and values are parallel; every column has the same length. numbers: (rows,), which records
+    of the source these are, where they do not follow one another: a comment between two of a text
+    has a number as a record has, in archives, too.
     """
 
     names: tuple[str, ...]
     values: tuple[Values, ...]
     first_row: int = 0
     typed: frozenset[str] = field(default_factory=frozenset)
+    numbers: Int | None = None
 
     def __len__(self) -> int:
         return len(self.values[0]) if self.values else 0
@@ -102,10 +105,18 @@ class Table:
     def __getitem__(self, name: str) -> Values:
         return self.values[self.names.index(name)]
 
+    @property
+    def records(self) -> Int:
+        """(rows,): which records of the source these are, counted from 0."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.first_row, self.first_row + len(self))
+
     def take(self, rows: Int | slice) -> Table:
         """The records at `rows` of this batch."""
         values = tuple(taken(v, rows) for v in self.values)
-        return Table(self.names, values, self.first_row, self.typed)
+        numbers = None if self.numbers is None else self.numbers[rows]
+        return Table(self.names, values, self.first_row, self.typed, numbers)
 
     def only(self, names: Sequence[str]) -> Table:
         """The batch with these columns alone."""
@@ -119,6 +130,7 @@ class Table:
             tuple(self.values[i] for i in kept),
             self.first_row,
             self.typed,
+            self.numbers,
         )
 
 
@@ -131,7 +143,10 @@ def concat(tables: Sequence[Table]) -> Table:
         raise DataError("the inputs have different columns; give tables with the same header")
     values = tuple(joined([t.values[i] for t in tables]) for i in range(len(names)))
     typed = frozenset[str]().union(*(t.typed for t in tables))
-    return Table(names, values, tables[0].first_row, typed)
+    numbers = None
+    if any(t.numbers is not None for t in tables):
+        numbers = np.concatenate([t.records for t in tables])
+    return Table(names, values, tables[0].first_row, typed, numbers)
 
 
 def taken(values: Values, rows: Int | slice) -> Values:

@@ -14,6 +14,7 @@ from aetool.csv.fields import BARE, CR, LF, Fields, count_of, fields
 from aetool.csv.sniffing import MOST_FOOTER
 from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError
+from aetool.model import Int
 
 CHUNK = 4 << 20
 SHOWN = 40  # characters of a line that is quoted
@@ -37,11 +38,13 @@ def tables(
 
 
 class _Reader:
-    """One reading of a text. rows, lines: how many were read before the piece at hand."""
+    """One reading of a text. rows, lines: how many were read before the piece at hand, comments
+    between records among the rows; numbers: of the records at hand, where there are such."""
 
     def __init__(self, name: str, dialect: Dialect, tell: Tell) -> None:
         self.name, self.dialect, self.tell = name, dialect, tell
         self.rows = self.lines = 0
+        self.numbers: Int | None = None
         self.names: tuple[str, ...] = ()
         self.footer: list[str] = []  # lines that are no records if none follows
         self.footer_error: DataError | None = None
@@ -53,18 +56,21 @@ class _Reader:
         head = self._checked(next(pieces))
         self.names = self._header(head)
         self.lines += _lines_in(head)
+        is_empty = True
         for piece in pieces:
             text = self._checked(piece)
-            found = self._without_comments(fields(text, self.dialect.rule))
+            every = fields(text, self.dialect.rule)
+            found = self._without_comments(every)
             if len(found):
                 self.names = self.names or self._numbered(found)
                 found = self._regular(found)
             if len(found):
                 yield self._table(found)
-            self.rows += len(found)
+                is_empty = False
+            self.rows += len(every)
             self.lines += _lines_in(text)
         self._say_what_was_left_out()
-        if self.names and not self.rows:
+        if self.names and is_empty:
             yield Table(self.names, tuple(Cells.of([]) for _ in self.names))
 
     def _table(self, found: Fields) -> Table:
@@ -72,7 +78,8 @@ class _Reader:
         null = np.zeros(len(start), np.bool_)
         columns = [slice(i, None, len(self.names)) for i in range(len(self.names))]
         values = tuple(Cells(data, start[c], stop[c], null[c]) for c in columns)
-        return Table(self.names, values, self.rows)
+        numbers = None if self.numbers is None else self.numbers[: len(found)]
+        return Table(self.names, values, self.rows, numbers=numbers)
 
     # ---- names
 
@@ -151,6 +158,7 @@ class _Reader:
     def _without_comments(self, found: Fields) -> Fields:
         """The records that are no comments: none that is as wide as the table where it does not
         begin with the marker and a blank."""
+        self.numbers = None
         marker = self.dialect.comment.encode()
         if not marker or marker not in found.text:
             return found
@@ -161,8 +169,11 @@ class _Reader:
                 continue
             ragged = bool(self.names) and found.width[record] != len(self.names)
             is_comment[record] = ragged or found.text.startswith(spaced, begin)
+        if not is_comment.any():
+            return found
         self.comments += int(is_comment.sum())
-        return found.only(~is_comment) if is_comment.any() else found
+        self.numbers = self.rows + np.flatnonzero(~is_comment)
+        return found.only(~is_comment)
 
     def _regular(self, found: Fields) -> Fields:
         """The records, each as wide as the names are many; DataError for one that is not.
@@ -205,13 +216,13 @@ class _Reader:
             raise self.footer_error
 
     def _ragged(self, found: Fields, record: int) -> DataError:
-        row = self.rows + record + 1
+        row = 1 + (self.rows + record if self.numbers is None else int(self.numbers[record]))
         line = self.lines + _lines_in(found.text[: found.begin[record]]) + 1
         width = int(found.width[record])
         columns = len(self.names)
         where = f"{self.name}: row {row} (line {line}) has {width} field{'s' * (width != 1)}"
         expected = f"{columns} {'is' if columns == 1 else 'are'} expected"
-        if self.rows + record == 0:
+        if row == 1:
             return DataError(
                 f"{where} where the header has {columns}; if the table begins further down, say "
                 "--skip-rows N; if something else parts fields, --delimiter CHAR"

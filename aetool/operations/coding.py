@@ -56,7 +56,8 @@ def write_codes(
     def batches() -> Iterator[writers.Columns]:
         nonlocal count
         for first, x, table in inputs_of(source, model):
-            out: writers.Columns = {"row": [str(first + i + 1) for i in range(len(x))]}
+            records = np.arange(first, first + len(x)) if table is None else table.records
+            out: writers.Columns = {"row": [str(number) for number in (records + 1).tolist()]}
             if names:
                 out["picture"] = list(names[first : first + len(x)])
             for name in columns:
@@ -185,7 +186,7 @@ def _codes(table: Table, name: str, where: str) -> Any:
             f"{where}: column {name} holds something else than numbers: {error}"
         ) from None
     if not np.isfinite(z).all():
-        row = table.first_row + int(np.flatnonzero(~np.isfinite(z))[0]) + 1
+        row = table.records[np.flatnonzero(~np.isfinite(z))[0]] + 1
         raise DataError(f"{where}: row {row}: {name} is missing or not finite")
     return z
 

@@ -44,6 +44,13 @@ class Scored:
     table: Table | None
     names: Sequence[str]
 
+    @property
+    def records(self) -> Int:
+        """(rows,): which records of the source these are, from 0."""
+        if self.table is None:
+            return np.arange(self.first, self.first + len(self.parts))
+        return self.table.records
+
 
 @dataclass(frozen=True, eq=False)
 class Detection:
@@ -365,7 +372,7 @@ def inputs_of(
     for table in batches:
         for start in range(0, max(len(table), 1), ROWS):
             part = table.take(slice(start, start + ROWS)) if len(table) > ROWS else table
-            part = Table(part.names, part.values, table.first_row + start, part.typed)
+            part = dataclasses.replace(part, first_row=table.first_row + start)
             if first == 0 and laid is None:
                 schema = schema.as_written(part, source.decimal)
             if laid is not None:
@@ -433,7 +440,7 @@ class _Collected:
     def add(self, batch: Scored, scores: Float, flagged: Any, everything: bool) -> None:
         keep = np.arange(len(scores)) if everything else np.flatnonzero(flagged)
         self.total += len(scores)
-        self.row += (batch.first + keep).tolist()
+        self.row += batch.records[keep].tolist()
         self.score += scores[keep].tolist()
         self.anomaly += flagged[keep].tolist()
         parts = batch.parts[keep]

@@ -85,7 +85,7 @@ def similar(
     options = options or SearchOptions()
     if options.k < 1:
         raise ParamError(f"-k must be at least 1, got {options.k}")
-    held, model, names = _codes_of_data(data, model, options)
+    held, model, names, records = _codes_of_data(data, model, options)
     wanted, numbers = _queries(query, model, options)
     levels = int(model.facts.get("code_levels", 0))
     k = min(options.k, len(held))
@@ -104,7 +104,7 @@ def similar(
     return Neighbours(
         np.repeat(numbers, k) + 1,
         np.tile(np.arange(1, k + 1), len(numbers)),
-        rows + 1,
+        records[rows] + 1,
         np.concatenate([d for _, d in near]),
         beside,
     )
@@ -120,8 +120,8 @@ def _is_archive(data: Any) -> bool:
 
 def _codes_of_data(
     data: Any, model: Bundle | None, options: SearchOptions
-) -> tuple[Float, Bundle, list[str]]:
-    """(codes, the model, the records' names if they have any)."""
+) -> tuple[Float, Bundle, list[str], Int]:
+    """(codes, the model, the records' names if they have any, their numbers from 0)."""
     if _is_archive(data):
         if options.columns:
             raise ParamError("--id is for tables: an archive's records are not decoded")
@@ -137,14 +137,19 @@ def _codes_of_data(
             whole = archive.model if model is None else model
             if whole.graphs.get("decoder.onnx") != archive.model.graphs["decoder.onnx"]:
                 raise ParamError(f"{_name(data)}: written by another model than {whole.name}")
-            return np.concatenate(codes), whole, names
+            return np.concatenate(codes), whole, names, np.arange(archive.rows)
     if model is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
     source = sources.open_source(data, model.reading)
     check_kind(source, model)
     session = coding.encoder_of(model, options.device)
-    found = [session(x)["z"] for _, x, _ in inputs_of(source, model)]
-    return np.concatenate(found), model, list(getattr(source, "names", []))
+    codes = []
+    numbers = []
+    for first, x, table in inputs_of(source, model):
+        codes.append(session(x)["z"])
+        numbers.append(np.arange(first, first + len(x)) if table is None else table.records)
+    names = list(getattr(source, "names", []))
+    return np.concatenate(codes), model, names, np.concatenate(numbers)
 
 
 def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
@@ -157,15 +162,18 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
     codes, numbers = [], []
     only = np.array(options.rows, dtype=np.int64) - 1
     count = 0
-    for first, x, _ in inputs_of(source, model):
-        own = np.arange(first, first + len(x))
+    for first, x, table in inputs_of(source, model):
+        own = np.arange(first, first + len(x)) if table is None else table.records
         keep = np.isin(own, only) if len(only) else np.ones(len(x), np.bool_)
         codes.append(session(x[keep])["z"])
         numbers.append(own[keep])
-        count += len(x)
-    if len(only) and not (((only >= 0) & (only < count)).all()):
-        bad = only[(only < 0) | (only >= count)][0] + 1
-        raise ParamError(f"--row {bad}: {source.name} has records 1 .. {count}")
+        count = max(count, int(own[-1]) + 1) if len(own) else count
+    missing = np.setdiff1d(only, np.concatenate(numbers))
+    if len(missing):
+        there = f"has records 1 .. {count}"
+        if 0 <= missing[0] < count:
+            there = "has a comment there"
+        raise ParamError(f"--row {missing[0] + 1}: {source.name} {there}")
     return np.concatenate(codes), np.concatenate(numbers)
 
 
@@ -277,13 +285,15 @@ def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict
     if not isinstance(source, sources.TableSource):
         raise ParamError("--id is for tables")
     found: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}
+    first = 0
     for table in source.batches():
-        own = np.flatnonzero((rows >= table.first_row) & (rows < table.first_row + len(table)))
+        own = np.flatnonzero((rows >= first) & (rows < first + len(table)))
         for name in names:
             values = coding.cells(table, name, source.name)
             for i in own:
-                value = values[rows[i] - table.first_row]
+                value = values[rows[i] - first]
                 found[name][i] = value.item() if isinstance(value, np.generic) else value
+        first += len(table)
     return found
 
 
