@@ -186,6 +186,14 @@ class Builder:
         square = (rows**2).sum(axis=1)
         return self.op("Gemm", self.scored(x), rows, square, transB=1, alpha=-2.0)
 
+    def is_near(self, x: Value, direction: Float, places: Float, within: float) -> Value:
+        """(batch, k) condition: whether the place of x along a direction, (n,), lies within so much
+        of these places, (k,). In float64: x, (batch, n), is what float32 holds."""
+        place = graphs.weighed_sum(self.graph, self.graph.double(x.name), direction, np.float64)
+        apart = self.graph.op("Sub", place, self.graph.exact(places[None]))
+        apart = self.graph.op("Abs", apart)
+        return Value(self, self.graph.op("Less", apart, self.graph.exact(within)))
+
     def unseen_nats(self) -> Value | None:
         """(batch, columns) nats for what is not among the features: a value missing where training
         saw none, and cells that stand out by themselves. None where nothing can be."""

@@ -1,9 +1,9 @@
-"""The nearest neighbour (Ramaswamy, Rastogi & Shim 2000, with k = 1), of a sample of the rows."""
+"""The nearest neighbour (Ramaswamy, Rastogi & Shim 2000, with k = 1) of a sample of the rows, by
+three measures of distance."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,12 +11,19 @@ import numpy.typing as npt
 
 from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
 from aetool.errors import DataError
+from aetool.folds import stretch_folds
 from aetool.model import Float, Int
+from aetool.rarity import Rarity
+from aetool_neighbours.measures import Measure, Plain, Ranked, Whitened
 
 MOST, NUMBERS = 4096, 1 << 16  # rows remembered, and numbers in all of them, by default
+FEWEST = 16  # rows remembered, of however many numbers
 USUAL = 0.5  # part of the rows: where more than this part repeat others, to repeat is usual
-SAME = 1e-5  # of a record's squared length: closer than this it is the same record
+SAME = 1e-9  # deviations: records whose places along a line differ by less are the same one
 FAR = 1e30  # squared distance
+STRETCHES, FEWEST_TO_SPLIT = 5, 20  # parts of the rows that are judged by the others; rows
+JUDGED = 1000  # rows whose distances tell how rare a distance is
+LEAST_SHARE = 1e-9  # squared distance that each feature has at least, so that shares are defined
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +32,17 @@ class Neighbours(Solution):
 
     rows: (k, features), each different from the others, context features 0. usual: (k,) bool: a
     record at the very place of a row is compared with the next nearest, for it may be that row
-    itself, unless the row is usual, which many others equal.
+    itself, unless the row is usual, which many others equal. measures, rarities: by what records
+    are compared, and how rare a distance is by each.
 
-    Score: -log of the mass 1/k of the neighbour times N(x; neighbour, deviation^2 I), by column;
-    what all share is log k.
+    Score: how rare the distances to the nearest rows are, in bits: the mean over the measures. It
+    falls on the columns by what they add to the squared distances.
     """
 
     rows: Float
     usual: npt.NDArray[np.bool_]
-    deviation: Float
-    prior: Float
+    measures: Sequence[Measure]
+    rarities: Sequence[Rarity]
     report: Mapping[str, int] = field(default_factory=dict)
     fair: bool = True
 
@@ -49,17 +57,45 @@ class Neighbours(Solution):
     def expected(self, g: Builder, x: Value) -> Value:
         """The nearest row that is not the record itself."""
         far = g.squared_distances(x, self.rows)
-        scored = g.scored(x)
-        size = g.sum_of(scored * scored, np.ones(g.spec.features))
-        # |x|^2 + |c|^2 - 2 x.c of equal records is no exact zero in float32
-        same = far < size * SAME - size
-        last_choice = np.where(self.usual, -FAR, FAR)
-        far = g.where(same, last_choice, far)
-        return g.rows_of(self.rows, g.number_of_least(far))
+        other = g.where(self._is_record(g, x), FAR, far)
+        return g.rows_of(self.rows, g.number_of_least(other))
 
-    def parts(self, g: Builder, x: Value) -> Value:
-        shared = math.log(len(self.rows))
-        return costs.about(g, x, self.expected(g, x), self.deviation, self.prior, shared)
+    def bits(self, g: Builder, x: Value) -> Value:
+        """(batch, columns + 1) bits, the last 0."""
+        scored = g.scored(x)
+        rows = g.const(self.rows)
+        itself = self._is_record(g, x)
+        is_scored = g.spec.owners() >= 0
+        every = np.ones(g.spec.features)
+        bits = scored * 0.0
+        for measure, rarity in zip(self.measures, self.rarities, strict=True):
+            ones = np.ones(measure.width)
+            laid = measure.write(g, scored)
+            others = measure.write(g, rows)
+            length = g.op("Transpose", g.sum_of(others * others, ones), perm=[1, 0])
+            far = g.op("Gemm", laid, others, length, transB=1, alpha=-2.0)
+            number = g.number_of_least(g.where(itself, FAR, far))
+            number = g.op("Reshape", number, g.const([-1], np.int64))
+            # as a difference of squares the distance of near records would be lost in rounding
+            apart = laid - g.op("Gather", others, number, axis=0)
+            distance = g.op("Sqrt", g.sum_of(apart * apart, ones))
+            rare = Value(g, rarity.write(g.graph, distance.name))
+            difference = scored - g.op("Gather", rows, number, axis=0)
+            share = measure.squares(g, difference, apart) + LEAST_SHARE * is_scored
+            bits = bits + rare * share / g.sum_of(share, every)
+        index = np.flatnonzero(is_scored)
+        mean = g.columns_of(bits, index) * (1 / len(self.measures))
+        parts = costs.summed(g, mean, g.spec.owners()[index].tolist())
+        return costs.in_bits(g, parts * (1 / costs.IN_BITS))
+
+    def _is_record(self, g: Builder, x: Value) -> Value:
+        """(batch, k) condition: which row may be the record itself: one at its very place, unless
+        it is usual."""
+        direction = np.random.default_rng(1).standard_normal(g.spec.features)
+        # the place along a line, in float64, tells equal records from those that lie ever so close
+        places = self.rows.astype(np.float32).astype(np.float64) @ direction
+        places = np.where(self.usual, np.inf, places)
+        return g.is_near(g.scored(x), direction, places, SAME)
 
 
 class Nearest(ClosedForm):
@@ -70,29 +106,47 @@ class Nearest(ClosedForm):
     """
 
     def fit(self, batches: Batches) -> Neighbours:
-        """The rows remembered."""
+        """The rows remembered, and how far ordinary rows lie from others."""
         scored = self.spec.owners() >= 0
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches]).astype(np.float64) * scored
         if not len(x):
             raise DataError("no rows to fit")
-        most = self.params.size or max(16, min(MOST, NUMBERS // max(1, int(scored.sum()))))
+        most = max(FEWEST, min(MOST, NUMBERS // max(1, int(scored.sum()))))
+        most = self.params.size or most
         if len(x) > most:
-            x = x[np.random.default_rng(0).choice(len(x), most, replace=False)]
+            drawn = np.random.default_rng(0).choice(len(x), most, replace=False)
+            x = x[np.sort(drawn)]
         rows, count = np.unique(x, axis=0, return_counts=True)
         repeated = count > 1
         usual = repeated | bool(count[repeated].sum() > USUAL * len(x))
-        deviation = costs.deviations(self.spec, rows, rows[_others(rows)])
-        prior = x.mean(axis=0).clip(0, 1)
-        return Neighbours(rows, usual, deviation, prior, {"code_levels": len(rows)})
+        measures: list[Measure] = [Plain(self.spec.features)]
+        if self.spec.shape is None and len(x) >= FEWEST_TO_SPLIT:
+            measures += [Ranked.of(x, self.spec.numeric), Whitened.of(x)]
+        rarities = [Rarity.of(_held_out_distances(measure.lay(x))) for measure in measures]
+        return Neighbours(rows, usual, measures, rarities, {"code_levels": len(rows)})
 
 
-def _others(rows: Float) -> Int:
-    """(rows,): for each row the number of the nearest other one."""
-    square, nearest = (rows**2).sum(axis=1), []
-    for first in range(0, len(rows), 1024):
-        part = rows[first : first + 1024]
-        far = square - 2 * part @ rows.T
-        far[np.arange(len(part)), first + np.arange(len(part))] = np.inf
-        nearest.append(far.argmin(axis=1))
-    return np.concatenate(nearest)
+def _held_out_distances(x: Float) -> Float:
+    """(at most JUDGED,): how far rows lie from the nearest row of other stretches of the table.
+
+    x: (rows, coordinates), in the order of the table."""
+    if len(x) < 2:
+        return np.zeros(1)
+    few = len(x) < FEWEST_TO_SPLIT
+    stretch = np.arange(len(x)) if few else stretch_folds(len(x), STRETCHES)
+    judged = np.arange(0, len(x), -(-len(x) // JUDGED))
+    distances = np.zeros(len(judged))
+    for one in np.unique(stretch[judged]):
+        own = stretch[judged] == one
+        others = x[stretch != one]
+        part = x[judged[own]]
+        off = part - others[_nearest(part, others)]
+        distances[own] = np.sqrt((off**2).sum(axis=1))
+    return distances
+
+
+def _nearest(x: Float, others: Float) -> Int:
+    """(rows,): the number of the nearest of the others."""
+    length = (others**2).sum(axis=1)
+    return np.asarray((length - 2 * x @ others.T).argmin(axis=1))

@@ -1,0 +1,153 @@
+"""By what records are compared: maps of their features to coordinates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from aetool.closed_form import Builder, Value
+from aetool.model import Float, Int
+
+PIECES = 16  # straight pieces of a column's distribution
+CLOSEST = 1e-3  # deviations between the ends of a piece
+UNIFORM = math.sqrt(12.0)  # numbers spread evenly over 0 .. 1, times this, have a deviation of 1
+AXES = 64  # most principal axes
+LEAST_VARIANCE = 1e-3  # of an axis, beside the largest
+
+
+class Measure(Protocol):
+    """A map of features to coordinates, whose differences are compared."""
+
+    @property
+    def width(self) -> int:
+        """How many coordinates there are."""
+
+    def lay(self, x: Float) -> Float:
+        """(rows, coordinates) of x, (rows, features)."""
+
+    def write(self, g: Builder, x: Value) -> Value:
+        """The same as values of a graph."""
+
+    def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        """(batch, features): what each feature adds to the squared distance of two records, whose
+        features differ by `difference` and whose coordinates by `apart`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """The features as they are: standardised numbers, flags and levels."""
+
+    width: int
+
+    def lay(self, x: Float) -> Float:
+        return x
+
+    def write(self, g: Builder, x: Value) -> Value:
+        return x
+
+    def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        return apart * apart
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """Each number replaced by how many values lie below it: where they lie close together small
+    differences count, far out they do not, and no scale or heavy tail matters.
+
+    The map of a number is straight between `knots`, (PIECES + 1, features); at each its slope
+    changes by `turns`, of the same shape. lowest: (features,), what is below all knots is mapped
+    to. kept: (features,), 1 where a feature stays as it is.
+    """
+
+    knots: Float
+    turns: Float
+    lowest: Float
+    kept: Float
+
+    @property
+    def width(self) -> int:
+        """As many as there are features."""
+        return len(self.kept)
+
+    @classmethod
+    def of(cls, x: Float, numeric: Int) -> Ranked:
+        """The map of numbers, the features `numeric`, that lie as in the rows x."""
+        knots = np.zeros((PIECES + 1, x.shape[1]))
+        turns = np.zeros_like(knots)
+        lowest = np.zeros(x.shape[1])
+        kept = np.ones(x.shape[1])
+        for feature in numeric:
+            values, ranks = _distribution(x[:, feature])
+            slopes = np.diff(ranks) / np.diff(values)
+            beyond_both_ends = np.concatenate([[0.0], slopes, [0.0]])
+            knots[: len(values), feature] = values
+            turns[: len(values), feature] = np.diff(beyond_both_ends)
+            lowest[feature] = ranks[0]
+            kept[feature] = 0.0
+        return cls(knots, turns, lowest, kept)
+
+    def lay(self, x: Float) -> Float:
+        laid = x * self.kept + self.lowest
+        for knot, turn in zip(self.knots, self.turns, strict=True):
+            laid = laid + np.maximum(x - knot, 0.0) * turn
+        return laid
+
+    def write(self, g: Builder, x: Value) -> Value:
+        laid = x * self.kept + self.lowest
+        for knot, turn in zip(self.knots, self.turns, strict=True):
+            laid = laid + g.relu(x - knot) * turn
+        return laid
+
+    def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        return apart * apart
+
+
+@dataclass(frozen=True, eq=False)
+class Whitened:
+    """Coordinates along principal axes, each of deviation 1 (Mahalanobis 1936): records are
+    compared by what columns do not say of each other. axes: (features, coordinates)."""
+
+    axes: Float
+
+    @property
+    def width(self) -> int:
+        """As many as there are axes."""
+        return int(self.axes.shape[1])
+
+    @classmethod
+    def of(cls, x: Float) -> Whitened:
+        """The axes of the rows x along which they vary most."""
+        covariance = np.cov(x, rowvar=False).reshape(x.shape[1], x.shape[1])
+        variance, axes = np.linalg.eigh(covariance)
+        variance, axes = variance[::-1][:AXES], axes[:, ::-1][:, :AXES]
+        least = max(LEAST_VARIANCE * float(variance[0]), 1e-9)
+        return cls(axes / np.sqrt(np.maximum(variance, least)))
+
+    def lay(self, x: Float) -> Float:
+        return np.asarray(x @ self.axes)
+
+    def write(self, g: Builder, x: Value) -> Value:
+        return x @ self.axes
+
+    def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        # apart^T apart = difference^T (axes axes^T difference), feature by feature; what makes the
+        # distance smaller has no share in it
+        return g.relu(difference * (apart @ self.axes.T))
+
+
+def _distribution(values: Float) -> tuple[Float, Float]:
+    """(knots, ranks), (at most PIECES + 1,) both: the part of the values below each knot, and half
+    of those at it, less a half, times UNIFORM."""
+    knots = np.unique(values)
+    if len(knots) > PIECES + 1:
+        knots = np.unique(np.quantile(values, np.linspace(0, 1, PIECES + 1)))
+    too_close = np.diff(knots) < CLOSEST
+    knots = knots[np.append(~too_close, True)]
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, knots, side="left")
+    not_above = np.searchsorted(ordered, knots, side="right")
+    part = (below + not_above) / (2 * len(values))
+    return knots, (part - 0.5) * UNIFORM
