@@ -45,7 +45,7 @@ class Member:
     "context", if it gains by the rows before a row. It must be in all that are asked for.
     withstands: in a robust fit it is given all rows, for the farthest sway it little. in_bits: its
     score is -log2 p already, p being the part of ordinary records that are as odd, or more than
-    that part; it joins the others as it is.
+    that part; it joins the others as it is. weight: how many members of weight 1 it counts for.
     """
 
     model: str
@@ -55,6 +55,7 @@ class Member:
     fits: frozenset[str] = frozenset({"plain"})
     withstands: bool = False
     in_bits: bool = False
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ ROUNDED = 1e-4  # the same, beside the scores: those of equal rows differ by flo
 LEAST_TAIL = (
     0.05  # bits: the scale of the tail of joined scores, beside what rounding makes of them
 )
+SHARPNESS = 0.75  # of the mean by which the bits of several models are joined
 EXACT, ROOM = 24.0, 8.0  # bits beyond one in rows + 1 that count in full; and what is left above
 
 
@@ -89,20 +90,29 @@ def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
     return g.op("Add", g.op("Min", bits, g.const(bend)), rest)
 
 
-def joined(parts: Sequence[Float], usual: Sequence[Float], rarities: Sequence[Rarity]) -> Float:
+def joined(
+    parts: Sequence[Float],
+    usual: Sequence[Float],
+    rarities: Sequence[Rarity],
+    weights: Sequence[float],
+) -> Float:
     """(rows, columns + 1) bits: the parts of several models' scores, joined.
 
-    parts: of each model, (rows, columns + 1); usual: its medians, (columns + 1,). A record's score
-    is -log2 of the harmonic mean of its p-values (Wilson 2019, PNAS 116:1195): one model that is
-    sure is enough, and no model can hide what another sees. It falls on the columns by what each
-    costs beyond the usual in each model, models counting by how rare they hold the record.
+    parts: of each model, (rows, columns + 1); usual: its medians, (columns + 1,); weights: how much
+    each counts. With b the bits of the models, and means weighed, a record's score is
+    log2(mean(2^(s b))) / s, s being SHARPNESS: between the mean of the bits (s = 0: Fisher's way of
+    joining p-values) and that of the harmonic mean of the p-values (s = 1: Wilson 2019, PNAS
+    116:1195). Models that all find a record somewhat rare add up, and yet one that is sure cannot
+    be hidden by the others. It falls on the columns by what each costs beyond the usual in each
+    model, models counting by how much of the score is theirs.
     """
     bits = np.stack([r.of_scores(p.sum(axis=1)) for p, r in zip(parts, rarities, strict=True)])
     top = bits.max(axis=0)
-    weight = np.exp2(bits - top)
-    score = top + np.log2(weight.mean(axis=0))
+    weight = np.exp2(SHARPNESS * (bits - top)) * np.asarray(weights)[:, None]
+    score = top + np.log2(weight.sum(axis=0) / sum(weights)) / SHARPNESS
+    blame = weight * (bits + LITTLE)
     share = np.zeros(parts[0].shape)
-    for p, u, w in zip(parts, usual, weight / weight.sum(axis=0), strict=True):
+    for p, u, w in zip(parts, usual, blame / blame.sum(axis=0), strict=True):
         excess = np.maximum(p - u, 0.0) + LITTLE
         share += w[:, None] * excess / excess.sum(axis=1, keepdims=True)
     return np.asarray(score[:, None] * share)
@@ -112,21 +122,27 @@ LITTLE = 1e-6  # bits: so that a record without excess has shares, too
 
 
 def write_joined(
-    g: Graph, parts: Sequence[str], usual: Sequence[Float], rarities: Sequence[Rarity]
+    g: Graph,
+    parts: Sequence[str],
+    usual: Sequence[Float],
+    rarities: Sequence[Rarity],
+    weights: Sequence[float],
 ) -> str:
     """joined as nodes of a graph."""
     columns = np.ones(len(usual[0]))
     bits = [r.write(g, weighed_sum(g, p, columns)) for p, r in zip(parts, rarities, strict=True)]
     every = g.op("Concat", *bits, axis=1)
     top = g.op("Max", *bits) if len(bits) > 1 else bits[0]
-    weight = g.op("Exp", g.op("Mul", g.op("Sub", every, top), g.const(math.log(2))))
-    total = weighed_sum(g, weight, np.ones(len(bits)))
-    mean = g.op("Log", g.op("Mul", total, g.const(1 / len(parts))))
-    score = g.op("Add", top, g.op("Mul", mean, g.const(1 / math.log(2))))
+    weight = g.op("Exp", g.op("Mul", g.op("Sub", every, top), g.const(SHARPNESS * math.log(2))))
+    mean = weighed_sum(g, weight, np.asarray(weights) / sum(weights))
+    mean = g.op("Mul", g.op("Log", mean), g.const(1 / (SHARPNESS * math.log(2))))
+    score = g.op("Add", top, mean)
+    blame = g.op("Mul", g.op("Mul", weight, g.const(weights)), g.op("Add", every, g.const(LITTLE)))
+    blame = g.op("Div", blame, weighed_sum(g, blame, np.ones(len(bits))))
     shares = []
     for k, (p, u) in enumerate(zip(parts, usual, strict=True)):
         excess = g.op("Add", g.op("Relu", g.op("Sub", p, g.const(u))), g.const(LITTLE))
         share = g.op("Div", excess, weighed_sum(g, excess, columns))
-        shares.append(g.op("Mul", share, g.op("Div", g.take(weight, [k]), total)))
+        shares.append(g.op("Mul", share, g.take(blame, [k])))
     together = g.op("Sum", *shares) if len(shares) > 1 else shares[0]
     return g.op("Mul", together, score)

@@ -198,10 +198,20 @@ def test_one_model_that_is_sure_is_enough():
     held_out = rng.exponential(1.0, (1000, 3))
     rarities = [Rarity.of(held_out.sum(axis=1))] * 2
     sure, silent = np.array([[20.0, 0.0, 0.0]]), np.array([[0.0, 1.0, 0.0]])
-    parts = rarity.joined([sure, silent], usual, rarities)
+    parts = rarity.joined([sure, silent], usual, rarities, [1.0, 1.0])
     alone = rarities[0].of_scores(np.array([20.0]))[0]
-    assert alone - 1 <= parts.sum() <= alone, "at most one bit less for a member of two"
-    assert parts[0, 0] > 0.99 * parts.sum(), "and the column that it names is named"
+    most = 1 / rarity.SHARPNESS
+    assert alone - most <= parts.sum() <= alone, "at most two bits less for a member of two"
+    assert parts[0, 0] > 0.97 * parts.sum(), "and the column that it names is named"
+
+
+def test_a_model_of_twice_the_weight_is_two_models():
+    rng = np.random.default_rng(1)
+    one, other = rng.exponential(1.0, (2, 500, 3))
+    usual, own = [np.zeros(3)] * 3, [Rarity.of(v.sum(axis=1)) for v in (one, other)]
+    twice = rarity.joined([one, other], usual[:2], own, [2.0, 1.0])
+    both = rarity.joined([one, one, other], usual, [own[0], *own], [1.0, 1.0, 1.0])
+    np.testing.assert_allclose(twice, both, rtol=1e-12)
 
 
 def test_the_tail_is_a_pareto_distribution():

@@ -82,23 +82,25 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
         params = make_params(plugins.get_model(member.model), member.params)
         options = FitOptions(member.model, member.params, epochs=5, device="cpu")
         own = fitting.fitted(plugins.get_model(member.model), params, p, options, None)
-        members.append(dataclasses.replace(own, in_bits=member.in_bits))
+        weighed = dataclasses.replace(own, in_bits=member.in_bits, weight=member.weight)
+        members.append(weighed)
         parts.append(own.bundle.session("score.onnx", "cpu")(p.inputs)["parts"].astype(float))
     rarities = [
         Rarity.told(len(m.parts)) if m.in_bits else Rarity.of(m.parts.sum(axis=1, dtype=np.float64))
         for m in members
     ]
     usual = [np.median(m.parts, axis=0) for m in members]
-    expected = rarity.joined(parts, usual, rarities)
+    weights = [m.weight for m in members]
+    expected = rarity.joined(parts, usual, rarities, weights)
     got = made.session("score.onnx", "cpu")(p.inputs)["parts"]
     assert np.allclose(got, expected, rtol=1e-3, atol=1e-3)
     assert made.facts["members"] == [m.model for m in model.members]
     assert "left_out" not in made.facts
     assert made.calibration.rows == 30, "rows that no member has seen"
     score = expected.sum(axis=1)
-    p_values = [2 ** -r.of_scores(v.sum(axis=1)) for r, v in zip(rarities, parts, strict=True)]
-    harmonic = len(parts) / sum(1 / v for v in p_values)
-    assert np.allclose(score, -np.log2(harmonic)), "-log2 of the harmonic mean of the p-values"
+    bits = np.stack([r.of_scores(v.sum(axis=1)) for r, v in zip(rarities, parts, strict=True)])
+    mean = np.average(2 ** (rarity.SHARPNESS * bits), axis=0, weights=weights)
+    assert np.allclose(score, np.log2(mean) / rarity.SHARPNESS)
     with pytest.raises(BundleError, match="several models"):
         from aetool.nn import load
 

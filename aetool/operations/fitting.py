@@ -250,7 +250,7 @@ def _joint(
                 rest = dataclasses.replace(options, max_time=max(1.0, options.max_time - spent))
             rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
             one = fitted(found, params, rows, rest, progress, None, not made)
-            made.append(dataclasses.replace(one, in_bits=member.in_bits))
+            made.append(dataclasses.replace(one, in_bits=member.in_bits, weight=member.weight))
         except (PluginError, DataError) as error:
             left[name] = f"failed: {error}"
     if not made:

@@ -25,13 +25,14 @@ from aetool.rarity import Rarity
 class Fitted:
     """A bundle, and the parts, (n, columns + 1), of the rows (n,) that its score had not seen; and
     the surprise, (n, columns), of each column given the others, if the model tells it apart.
-    in_bits: as in model.Member."""
+    in_bits, weight: as in model.Member."""
 
     bundle: Bundle
     rows: Any
     parts: Any
     surprise: Any = None
     in_bits: bool = False
+    weight: float = 1.0
 
     @property
     def rarity(self) -> Rarity:
@@ -57,7 +58,8 @@ def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
     rarities = [m.rarity for m in members]
     usual = [np.median(m.parts, axis=0).astype(np.float64) for m in members]
     graphs = {n: d for n, d in first.graphs.items() if n in GRAPHS or n == SAMPLING}
-    graphs["score.onnx"] = joined([m.bundle for m in members], usual, rarities)
+    weights = [m.weight for m in members]
+    graphs["score.onnx"] = joined([m.bundle for m in members], usual, rarities, weights)
     names = _names([m.bundle for m in members])
     facts = {**facts, "members": names}
     facts |= {k: v for k, v in first.facts.items() if k in ("code_levels", "explained", "code")}
@@ -72,7 +74,7 @@ def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
         params={},
         graphs=graphs,
         calibration=Calibration.of(
-            rarity.joined(common, usual, rarities), surprise, least=rarity.LEAST_TAIL
+            rarity.joined(common, usual, rarities, weights), surprise, least=rarity.LEAST_TAIL
         ),
         facts=facts,
         by_member={
@@ -93,7 +95,12 @@ def _names(made: Sequence[Bundle]) -> list[str]:
     return names
 
 
-def joined(members: Sequence[Bundle], usual: Sequence[Float], rarities: Sequence[Rarity]) -> bytes:
+def joined(
+    members: Sequence[Bundle],
+    usual: Sequence[Float],
+    rarities: Sequence[Rarity],
+    weights: Sequence[float],
+) -> bytes:
     """A score graph: parts are those of the members, joined; all else is the first's."""
     first, g = members[0], Graph()
     columns = len(first.spec.columns)
@@ -105,7 +112,7 @@ def joined(members: Sequence[Bundle], usual: Sequence[Float], rarities: Sequence
     for member in members:
         score = onnx.ModelProto.FromString(member.graphs["score.onnx"])
         outputs.append(g.embed(score, {score.graph.input[0].name: x}))
-    parts = rarity.write_joined(g, [o["parts"] for o in outputs], usual, rarities)
+    parts = rarity.write_joined(g, [o["parts"] for o in outputs], usual, rarities, weights)
     if first.schema is not None:
         # an odd cell is rare whatever the spread of the members' scores, so it counts in full
         odd = graphs.standing_out(g, first.schema, x)
