@@ -18,7 +18,8 @@ class Params:
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "neighbours",
-        "the nearest of many rows remembered; a closed form that knows where records lie close",
+        "the nearest of many rows remembered, by three measures; a closed form that knows where "
+        "records lie close",
         net="aetool_neighbours.net:Nearest",
         Params=Params,
     )

@@ -1,0 +1,106 @@
+"""The nearest of rows remembered: by which measures, which row is the record itself, who is blamed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aetool import operations
+from aetool.closed_form import evaluated
+from aetool.operations import FitOptions, fitting
+from aetool.operations.detecting import auroc
+from aetool_neighbours.measures import Plain, Ranked, Whitened
+from aetool_neighbours.net import Nearest
+
+ROWS = 3000
+
+
+@pytest.fixture(scope="module")
+def ring():
+    """Rows that lie close together on a thin ring, and others inside it."""
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, 2 * ROWS)
+    x, y = np.cos(angle), np.sin(angle)
+    noise = 1e-3 * rng.standard_normal((2, 2 * ROWS))
+    frame = pd.DataFrame({"x": x + noise[0], "y": y + noise[1]})
+    inside = pd.DataFrame({"x": 0.97 * x[:50], "y": 0.97 * y[:50]})
+    return frame[:ROWS], frame[ROWS:], inside
+
+
+@pytest.fixture(scope="module")
+def model(ring):
+    return operations.fit(ring[0], FitOptions("neighbours"))
+
+
+def test_rows_that_lie_ever_so_close_are_not_taken_for_one_another(ring, model):
+    """Neighbours here are a thousandth apart; what lies thirty times as far inside stands out."""
+    _, fresh, inside = ring
+    scores = operations.score(pd.concat([fresh, inside], ignore_index=True), model, "cpu")
+    truth = np.arange(len(scores)) >= len(fresh)
+    assert auroc(scores, truth) > 0.99
+
+
+def test_a_fitted_row_is_scored_as_a_new_one_would_be(ring, model):
+    fitted, fresh, _ = ring
+    old = operations.score(fitted, model, "cpu")
+    new = operations.score(fresh, model, "cpu")
+    assert np.quantile(old, [0.5, 0.9]) == pytest.approx(np.quantile(new, [0.5, 0.9]), rel=0.15)
+
+
+def test_a_row_that_was_there_more_than_once_may_vouch(ring):
+    frame = pd.concat([ring[0], ring[0][:3]], ignore_index=True)
+    model = operations.fit(frame, FitOptions("neighbours"))
+    scores = operations.score(frame, model, "cpu")
+    assert scores[:3].max() < np.quantile(scores, 0.05)
+
+
+def test_the_score_is_the_mean_rarity_of_the_distances():
+    """By brute force, for records that were not fitted."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
+    prepared = fitting.prepare(fitting.open_sources([frame]), FitOptions("neighbours"))
+    net = Nearest(prepared.spec, type("Params", (), {"size": 0, "error": "bits"}))
+    solution = net.fit([prepared.features[:350]])
+    kinds = [type(measure) for measure in solution.measures]
+    assert kinds == [Plain, Ranked, Whitened]
+    x = prepared.features[350:]
+    total = np.zeros(len(x))
+    for measure, least, rarity in zip(
+        solution.measures, solution.least, solution.rarities, strict=True
+    ):
+        apart = measure.lay(x.astype(float))[:, None] - measure.lay(solution.rows)[None]
+        distance = np.sqrt((apart**2).sum(axis=2)).min(axis=1)
+        total += rarity.of_scores(0.5 * np.log(distance**2 + least**2))
+    bits = evaluated(solution.bits, prepared.spec, x)
+    assert bits.shape == (50, 4)
+    np.testing.assert_allclose(bits.sum(axis=1), total / 3, rtol=1e-3, atol=1e-3)
+    assert (bits >= 0).all()
+
+
+def test_blame_falls_on_the_column_that_is_off():
+    rng = np.random.default_rng(2)
+    level = rng.normal(size=2000)
+    columns = [level + 0.1 * rng.normal(size=2000) for _ in range(4)]
+    frame = pd.DataFrame(np.column_stack(columns), columns=list("abcd"))
+    model = operations.fit(frame[:1000], FitOptions("neighbours"))
+    odd = frame[1000:1100].reset_index(drop=True)
+    odd["c"] += 2.0
+    found = operations.detect(odd, model, all_rows=True)
+    first = [why.partition("=")[0] for why in found.why]
+    assert first.count("c") > 90
+
+
+def test_ranks_are_of_the_rows():
+    values = np.array([0.0, 0, 0, 0, 1, 2, 3, 50.0])[:, None]
+    laid = Ranked.of(values, np.array([0])).lay(values)[:, 0]
+    # half of those at a value, and all below it, of 8; less a half; on the scale of a deviation
+    below = np.array([2, 2, 2, 2, 4.5, 5.5, 6.5, 7.5]) / 8 - 0.5
+    np.testing.assert_allclose(laid, below * np.sqrt(12), atol=1e-12)
+    beyond = Ranked.of(values, np.array([0])).lay(np.array([[-9.0], [1000.0]]))[:, 0]
+    np.testing.assert_allclose(beyond, [laid[0], laid[-1]], atol=1e-12)
+
+
+def test_whitened_coordinates_have_unit_covariance():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(5000, 3)) @ np.array([[1.0, 0.5, 0], [0, 1, 0.3], [0, 0, 0.5]])
+    laid = Whitened.of(x).lay(x)
+    np.testing.assert_allclose(np.cov(laid, rowvar=False), np.eye(3), atol=1e-9)
