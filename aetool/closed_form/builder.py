@@ -189,10 +189,15 @@ class Builder:
     def is_near(self, x: Value, direction: Float, places: Float, within: float) -> Value:
         """(batch, k) condition: whether the place of x along a direction, (n,), lies within so much
         of these places, (k,). In float64: x, (batch, n), is what float32 holds."""
-        place = graphs.weighed_sum(self.graph, self.graph.double(x.name), direction, np.float64)
-        apart = self.graph.op("Sub", place, self.graph.exact(places[None]))
-        apart = self.graph.op("Abs", apart)
-        return Value(self, self.graph.op("Less", apart, self.graph.exact(within)))
+        g = self.graph
+        double = g.double(x.name)
+        place = graphs.weighed_sum(g, double, direction, np.float64)
+        stored = g.exact(places[None])
+        apart = g.op("Sub", place, stored)
+        apart = g.op("Abs", apart)
+        least = g.exact(within)
+        near = g.op("Less", apart, least)
+        return Value(self, near)
 
     def unseen_nats(self) -> Value | None:
         """(batch, columns) nats for what is not among the features: a value missing where training
