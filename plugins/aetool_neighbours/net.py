@@ -32,7 +32,7 @@ class Neighbours(Solution):
 
     rows: (k, features), each different from the others, context features 0. usual: (k,) bool: a
     record at the very place of a row is compared with the next nearest, for it may be that row
-    itself, unless the row is usual, which many others equal. measures: what records are compared by;
+    itself, unless the row is usual, which many others equal. measures: what records compare by;
     least, rarities: the distance by each that is as good as none, and how rare the logarithm of a
     distance is. The logarithm, for distances have heavy tails: few rows of a kind of their own lie
     farther apart, and are no rarer than they are few.
