@@ -141,7 +141,9 @@ def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=3)
-    parser.add_argument("--detectors", default=",".join(OURS + tuple(peers.MODULES)))
+    parser.add_argument(
+        "--detectors", default=",".join((*OURS, *peers.FAST, *peers.DENSE, *peers.SLOW))
+    )
     parser.add_argument("--protocols", default="semi,unsup")
     parser.add_argument("--sets", default="", help="comma-separated parts of names; default all")
     parser.add_argument("-O", action="append", default=[], metavar="KEY=VALUE")

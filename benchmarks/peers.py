@@ -19,7 +19,9 @@ SLOW = {
     "VAE": "vae",
     "DeepSVDD": "deep_svdd",
 }
-MODULES = {**FAST, **DENSE, **SLOW}
+# the same with a number of their own: neighbours, components
+SET = {"1NN": ("KNN", {"n_neighbors": 1}), "GMM4": ("GMM", {"n_components": 4})}
+MODULES = {**FAST, **DENSE, **SLOW, **{name: FAST[base] for name, (base, _) in SET.items()}}
 MOST_DENSE = 6_000  # rows
 MOST_MCD = 500  # features
 
@@ -38,8 +40,9 @@ def installed() -> bool:
 
 def make(name: str, features: int, seed: int) -> Any:
     """An unfitted detector of PyOD, seeded where it takes a seed."""
-    made = getattr(importlib.import_module(f"pyod.models.{MODULES[name]}"), name)
-    given: dict[str, Any] = {"n_features": features} if name == "DeepSVDD" else {}
+    base, settings = SET.get(name, (name, {}))
+    made = getattr(importlib.import_module(f"pyod.models.{MODULES[name]}"), base)
+    given: dict[str, Any] = {"n_features": features} if name == "DeepSVDD" else dict(settings)
     try:
         return made(random_state=seed, **given)
     except TypeError:
