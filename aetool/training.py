@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,10 @@ from torch import Tensor
 
 from aetool.errors import DataError, ParamError
 from aetool.model import Continuous, Discrete, Progress, Spec
+from aetool.nn.calls import loss_of
 from aetool.nn.usage import code_use
 
+Array = npt.NDArray[np.float32]
 LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 2e-3, 1e-4, 5.0
 TABLE_BATCH, IMAGE_BATCH = 256, 128
 TABLE_STEPS, IMAGE_STEPS = 2500, 4000  # by default; --epochs says otherwise
@@ -76,14 +78,16 @@ def train(
     net: Any,
     spec: Spec,
     params: Any,
-    features: npt.NDArray[np.float32],
+    features: Array,
     settings: Settings,
     progress: Progress | None = None,
-    seen: npt.NDArray[np.float32] | None = None,
+    seen: Array | None = None,
     keep: npt.NDArray[np.bool_] | None = None,
+    labels: Array | None = None,
 ) -> Trained:
     """Train net on features, (rows, features) or (rows, C, H, W) float32; seen: the user's own
-    damaged copies of them; keep: which rows to train on, (rows,), all if None."""
+    damaged copies of them; keep: which rows to train on, (rows,), all if None; labels: (rows,), as
+    AutoEncoder.loss takes them: rows below 0 come to the loss alone."""
     device = torch_device(settings.device)
     model = make(net, spec, params, settings.seed).to(device)
     rng = torch.Generator(device=device).manual_seed(settings.seed)
@@ -91,12 +95,11 @@ def train(
     known = held
     if keep is not None:
         fitted, known = fitted[keep[fitted]], held[keep[held]] if keep[held].any() else held
-    data = torch.from_numpy(features)
-    if seen is not None:
-        data = torch.stack([data, torch.from_numpy(seen)], dim=1)
-    if device.type != "cpu":
-        data = data.to(device)
-    validation = data[torch.from_numpy(known)]
+    examples = _Examples.of(features, seen, labels).to(device)
+    validation = examples.at(known)
+    ordinary = fitted
+    if labels is not None:
+        ordinary, held = fitted[labels[fitted] >= 0], held[labels[held] >= 0]
     usual = IMAGE_BATCH if spec.shape else TABLE_BATCH
     batch = settings.batch_size or model.batch_size or usual
     batch = min(batch, len(fitted))
@@ -104,27 +107,27 @@ def train(
     steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
     if settings.epochs is not None:
         steps = settings.epochs * per_epoch
-    run = _Run(model, rng, validation, steps, settings.max_time, progress, seen is not None)
+    run = _Run(model, rng, validation, steps, settings.max_time, progress)
     shuffle = np.random.default_rng(settings.seed)
-    first = torch.from_numpy(features[_some(fitted, settings.seed)])
+    first = torch.from_numpy(features[_some(ordinary, settings.seed)])
     threads = torch.get_num_threads()
     if not spec.shape:
         torch.set_num_threads(1)  # small layers: a second thread costs more than it brings
     try:
         start(model, first.to(device))
-        rows = _Rows(torch.from_numpy(features), fitted, device)
+        rows = _Rows(torch.from_numpy(features), ordinary, device)
         for stage in model.stages():
             with torch.no_grad():
                 model.eval().begin(rows)
-            run.stage(stage, lambda: data[torch.from_numpy(shuffle.choice(fitted, batch))])
+            run.stage(stage, lambda: examples.at(shuffle.choice(fitted, batch)))
             model.load_state_dict(run.best)
         with torch.no_grad():
             model.eval().finish(rows)
     finally:
         torch.set_num_threads(threads)
     model.eval().cpu()
-    loss = float(run.best_loss)
-    facts: dict[str, Any] = {"steps": run.step, "held_out_loss_nats": round(loss, 4)}
+    held_out_loss = float(run.best_loss)
+    facts: dict[str, Any] = {"steps": run.step, "held_out_loss_nats": round(held_out_loss, 4)}
     facts["device"] = str(device)
     if run.timed_out:
         facts["stopped_by_max_time"] = {"steps": run.step, "of": run.planned}
@@ -133,8 +136,9 @@ def train(
             "epochs": settings.epochs, "steps": steps, "least": LEAST_STEPS,
             "enough_epochs": math.ceil(LEAST_STEPS / per_epoch),
         }  # fmt: skip
-    own = run.evaluate(data[torch.from_numpy(fitted[:10_000])])
-    facts |= {"train_loss_nats": round(own, 4), "gap_nats": round(loss - own, 4)}
+    fitted_loss = run.evaluate(examples.at(fitted[:STARTING]))
+    facts["train_loss_nats"] = round(fitted_loss, 4)
+    facts["gap_nats"] = round(held_out_loss - fitted_loss, 4)
     facts["weights"] = sum(p.numel() for p in model.parameters())
     with torch.no_grad():
         x = torch.from_numpy(features[held])
@@ -147,6 +151,44 @@ def train(
         use = code_use(model, first, x, there, report)
         facts |= {"code": use} if use else {}
     return Trained(model, held, _code_size(model), facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Examples:
+    """Rows that a loss is of; of each what the user says is damaged of it, and its label, if any is
+    said."""
+
+    rows: Tensor
+    seen: Tensor | None = None
+    labels: Tensor | None = None
+
+    @classmethod
+    def of(cls, rows: Array, seen: Array | None, labels: Array | None) -> _Examples:
+        """Of arrays, (rows, ...) each."""
+        return cls(
+            torch.from_numpy(rows),
+            None if seen is None else torch.from_numpy(seen),
+            None if labels is None else torch.from_numpy(labels),
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, places: npt.NDArray[np.int64] | slice) -> _Examples:
+        """Those at these places."""
+        index = places if isinstance(places, slice) else torch.from_numpy(places)
+        return self._each(lambda tensor: tensor[index])
+
+    def to(self, device: torch.device) -> _Examples:
+        """The same on a device."""
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> _Examples:
+        return _Examples(
+            change(self.rows),
+            None if self.seen is None else change(self.seen),
+            None if self.labels is None else change(self.labels),
+        )
 
 
 class _Rows:
@@ -228,13 +270,11 @@ class _Run:
         self,
         model: Any,
         rng: torch.Generator,
-        validation: Tensor,
+        validation: _Examples,
         steps: int,
         seconds: float | None,
         progress: Progress | None,
-        pairs: bool = False,
     ) -> None:
-        self.pairs = pairs
         self.model, self.rng, self.validation = model, rng, validation
         self.steps, self.seconds, self.progress = max(1, steps), seconds, progress
         self.started = time.monotonic()  # for the line of progress, and --max-time
@@ -270,7 +310,7 @@ class _Run:
             loss = self._loss(draw(), self.rng).mean()
             self.model.progress = 1.0
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
             optimiser.step()
             self.model.after_step(self.rng)
@@ -282,11 +322,8 @@ class _Run:
             if done >= 1 or patience >= PATIENCE:
                 return
 
-    def _loss(self, data: Tensor, rng: torch.Generator) -> Any:
-        """Of rows, or of pairs (rows, 2, ...) of what is wanted and what is seen."""
-        if self.pairs:
-            return self.model.loss(data[:, 0], rng, data[:, 1])
-        return self.model.loss(data, rng)
+    def _loss(self, examples: _Examples, rng: torch.Generator) -> Tensor:
+        return loss_of(self.model, examples.rows, rng, examples.seen, examples.labels)
 
     def _check(self, loss: float) -> bool:
         """Look at the held-out part; True if it improved. Keeps the best weights."""
@@ -309,12 +346,14 @@ class _Run:
         return better
 
     @torch.no_grad()
-    def evaluate(self, data: Tensor) -> float:
+    def evaluate(self, examples: _Examples) -> float:
         """Mean loss per row, with the same random draws every time."""
         self.model.eval()
         device = next(self.model.parameters()).device
         rng = torch.Generator(device=device).manual_seed(self.seed)
-        data = data.to(device)
-        parts = (data[i : i + 1024] for i in range(0, len(data), 1024))
+        parts = (
+            examples.at(slice(first, first + CHUNK)).to(device)
+            for first in range(0, len(examples), CHUNK)
+        )
         total = sum(float(self._loss(part, rng).sum()) for part in parts)
-        return total / max(len(data), 1)
+        return total / max(len(examples), 1)

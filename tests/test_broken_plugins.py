@@ -178,7 +178,7 @@ SAID = {
     ),
     "pairless": (
         "pairless: Pairless.loss (AT) is declared loss(self, x, rng); it is called as "
-        "loss(self, x, rng, seen)"
+        "loss(self, x, rng, seen), and may have labels"
     ),
     "default_out_of_range": (
         "plugin 'default_out_of_range': model 'default_out_of_range': Params: the default "

@@ -20,7 +20,11 @@ from aetool.errors import DataError
 @options.explain_columns
 @texts.text_options("data", "calibration", "target")
 @click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")
-@click.option("--normal", metavar="VALUE[,VALUE]", help="Fit only rows with these labels.")
+@click.option(
+    "--normal",
+    metavar="VALUE[,VALUE]",
+    help="Fit rows with these labels: others are left out, or known anomalies.",
+)
 @click.option("--target", metavar="CLEAN", help="DATA are damaged; these are the same, clean.")
 @click.option("--all-rows", is_flag=True, help="Use every row (default: a sample of 200,000).")
 @options.context_options

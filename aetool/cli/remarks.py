@@ -14,7 +14,16 @@ BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be 
 
 
 def of_training(facts: Mapping[str, Any]) -> Iterator[str]:
-    """A line for a training that was cut or too short, and one on the code."""
+    """A line on labels that were learned from, one for a training that was cut or too short, and
+    one on the code."""
+    if "labelled" in facts:
+        # of models whose loss takes labels; others are fitted on ordinary records alone
+        count = facts["labelled"]
+        unknown = f", and {count['unknown']:,} without a label" if count["unknown"] else ""
+        yield (
+            f"learned from {count['ordinary']:,} ordinary records and {count['anomalies']:,} known "
+            f"anomalies{unknown}"
+        )
     if "stopped_by_max_time" in facts:
         cut = facts["stopped_by_max_time"]
         yield f"stopped by --max-time after {cut['steps']:,} of {cut['of']:,} steps"

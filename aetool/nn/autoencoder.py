@@ -30,7 +30,8 @@ class AutoEncoder(nn.Module):
     self.spec, params, latent, code and likelihood are there before build is called.
 
     Some members may have one argument more, which is passed by its name: build(rng) and
-    penalty(z, rng) a generator, decode(z, condition) what condition(x) says of the rows.
+    penalty(z, rng) a generator, decode(z, condition) what condition(x) says of the rows, and
+    loss(x, rng, labels), with or without seen, which of them are known.
     """
 
     encoder: nn.Module
@@ -140,7 +141,12 @@ class AutoEncoder(nn.Module):
         return self.likelihood(x, self.expected(x))
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's."""
+        """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's.
+
+        With an argument labels, (batch,), the model learns from known anomalies, too: 1 where the
+        user says that a record is ordinary (--label, --normal), -1 where it is none, 0 where the
+        label is a gap, or none is given. Anomalies come to the loss alone, and to nothing else.
+        """
         z = self.encode(self.corrupt(x, rng) if seen is None else seen)
         return self.likelihood(x, self.decoded(z, x)).sum(dim=1) + call(self.penalty, z, rng=rng)
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from aetool.nn.autoencoder import AutoEncoder
 
 # By member: what the host tells it if it has an argument of this name.
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "build": ("rng",),
     "decode": ("condition",),
+    "loss": ("labels",),
     "penalty": ("rng",),
 }
 Result = TypeVar("Result")
@@ -19,7 +26,23 @@ Result = TypeVar("Result")
 def call(member: Callable[..., Result], *arguments: object, **optional: object) -> Result:
     """What a member returns, told of these options those that it has an argument for."""
     known = takes(member)
-    return member(*arguments, **{k: v for k, v in optional.items() if k in known})
+    told = {name: value for name, value in optional.items() if name in known}
+    return member(*arguments, **told)
+
+
+def loss_of(
+    net: AutoEncoder,
+    rows: Tensor,
+    rng: torch.Generator,
+    seen: Tensor | None = None,
+    labels: Tensor | None = None,
+) -> Tensor:
+    """What a network's loss says of rows, told their labels if it takes them: (batch,), 1 for a
+    record that the user says is ordinary, -1 for one that is not, 0 where none is said."""
+    if labels is None:
+        labels = torch.zeros(len(rows), device=rows.device)
+    damaged = () if seen is None else (seen,)
+    return call(net.loss, rows, rng, *damaged, labels=labels)
 
 
 def takes(member: Callable[..., object]) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool import __version__, closed_form, plugins, rehearsal, runtime, trimming
 from aetool import folds as content
@@ -28,6 +30,7 @@ from aetool.columns.schema import (
 )
 from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
+from aetool.data.notation.gaps import is_gap
 from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
 CONTENT_FOLDS, FEW_CONTENT_FOLDS = 6, 3  # models in a score; of tables of many numbers
 LEAST_OTHERS = 0.4  # part of the rows that every one of them is fitted on
+Labels = npt.NDArray[np.float32]
+LABELS = {"ordinary": 1, "anomalies": -1, "unknown": 0}
 WHY_NOT = {
     "context": "makes little of the rows before",
     "robust": "would learn anomalies among the rows",
@@ -102,7 +107,8 @@ class Prepared:
     """Training data as a model sees them: features (rows, ...) float32, laid out as spec says.
 
     inputs are what the graphs take: (rows, columns) float64, or pictures (rows, C, H, W) uint8.
-    keep: (rows,) bool, which rows to fit; None for all.
+    keep: (rows,) bool, which rows to fit; None for all. labels: (rows,) float32, for a model that
+    learns from known anomalies: 1 for an ordinary row, -1 for an anomaly, 0 where none is said.
     """
 
     spec: Spec
@@ -111,6 +117,7 @@ class Prepared:
     schema: Schema | None
     rows: int
     keep: Any = None
+    labels: Labels | None = None
 
     @property
     def kept(self) -> Any:
@@ -145,7 +152,8 @@ def fit_source(
     if options.target is not None and (options.robust or options.context):
         raise ParamError("--target goes with neither --robust nor --context")
     runtime.providers(options.device)
-    prepared = prepare(source, options)
+    labelled = bool(options.label and options.normal) and learns_from_labels(model)
+    prepared = prepare(source, options, labelled)
     if prepared.schema is not None:
         _say_what_was_understood(source.name, prepared.schema)
     if options.robust:
@@ -217,6 +225,8 @@ def trimmed(prepared: Prepared) -> Prepared:
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
+    if prepared.labels is not None:
+        keep = keep | (prepared.labels < 0)  # what is known of them is to be learned
     return dataclasses.replace(prepared, keep=keep)
 
 
@@ -304,8 +314,19 @@ def on_the_spot(data: Any, options: FitOptions | None) -> Bundle:
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 
 
-def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:
-    """The source's training rows as features."""
+def learns_from_labels(model: Model) -> bool:
+    """Whether a model's loss is told which records are ordinary and which are known anomalies."""
+    net = plugins.resolve(model.net) if model.net else None
+    # what is no network is refused later, with a reason
+    loss = getattr(net, "loss", None)
+    return loss is not None and "labels" in inspect.signature(loss).parameters
+
+
+def prepare(
+    source: TableSource | ImageSource, options: FitOptions, labelled: bool = False
+) -> Prepared:
+    """The source's training rows as features. labelled: those that are not normal are among them,
+    and said to be so."""
     if (options.group or options.order) and not options.context:
         raise ParamError("--group and --order say which rows come before: give --context N, too")
     most = 10**12 if options.all_rows or options.context else RESERVOIR
@@ -318,20 +339,39 @@ def prepare(source: TableSource | ImageSource, options: FitOptions) -> Prepared:
         spec = scaling.image_spec(source.shape)
         return Prepared(spec, scaling.image_features(pixels), pixels, None, source.count)
     table, total = source.sample(most, options.seed)
+    known = known_labels(table, options, source.name) if labelled else None
     if options.context:
-        return _with_context(source, table, options)
-    table = normal_rows(table, options.label, options.normal, source.name)
-    return prepare_table(table, infer_schema(source, table, options), source.name, total)
+        return _with_context(source, table, options, known)
+    ordinary = normal_rows(table, options.label, options.normal, source.name, known)
+    schema = infer_schema(source, ordinary, options)
+    if known is None:
+        return prepare_table(ordinary, schema, source.name, total)
+    prepared = prepare_table(table, schema, source.name, total)
+    return dataclasses.replace(prepared, labels=known)
 
 
-def _with_context(source: TableSource, table: Table, options: FitOptions) -> Prepared:
-    """Rows with those before them, ordinary ones or not; the rows to fit are chosen after."""
+def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
+    """(rows,) float32: 1 where the label is one of the normal ones, -1 where it is another, 0 where
+    it is a gap."""
+    assert options.label is not None
+    found = labels(table, options.label, name)
+    gap = is_gap(Cells.of(found.tolist()), options.na)
+    normal = np.isin(found, list(options.normal))
+    known = np.where(normal, 1.0, np.where(gap, 0.0, -1.0))
+    return known.astype(np.float32)
+
+
+def _with_context(
+    source: TableSource, table: Table, options: FitOptions, known: Labels | None
+) -> Prepared:
+    """Rows with those before them, ordinary ones or not; the rows to fit are chosen after. known:
+    labels that the model learns from, all of them."""
     chosen = np.arange(len(table))
     if options.label is not None:
         found = labels(table, options.label, source.name)
-        if options.normal:
+        if options.normal and known is None:
             chosen = np.flatnonzero(np.isin(found, list(options.normal)))
-    own = normal_rows(table, options.label, options.normal, source.name)
+    own = normal_rows(table, options.label, options.normal, source.name, known)
     schema = infer_schema(source, own, options)
     order = schema[options.order] if options.order in own.names else None
     if options.order and (order is None or not order.ordered):
@@ -349,7 +389,8 @@ def _with_context(source: TableSource, table: Table, options: FitOptions) -> Pre
         chosen = chosen[np.sort(kept)]
     X = X[chosen]
     features = layout.table_features(schema, X)
-    return Prepared(layout.table_spec(schema), features, X, schema, len(table))
+    some = None if known is None else known[chosen]
+    return Prepared(layout.table_spec(schema), features, X, schema, len(table), labels=some)
 
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
@@ -386,15 +427,25 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     return conditioned(drop(schema, sorted(dropped)), options.condition)
 
 
-def normal_rows(table: Table, label: str | None, normal: Sequence[str], name: str) -> Table:
-    """The rows whose label is one of `normal` (all, if empty), without the label column."""
+def normal_rows(
+    table: Table,
+    label: str | None,
+    normal: Sequence[str],
+    name: str,
+    known: Labels | None = None,
+) -> Table:
+    """The rows whose label is one of `normal` (all, if empty), without the label column; or where
+    labels are known, (rows,), those that are no known anomalies."""
     if label is None:
         if normal:
             raise ParamError("--normal needs --label: the column that holds the value")
         return table
-    keep = (
-        np.isin(labels(table, label, name), list(normal)) if normal else np.ones(len(table), bool)
-    )
+    if known is not None:
+        keep = known >= 0
+    elif normal:
+        keep = np.isin(labels(table, label, name), list(normal))
+    else:
+        keep = np.ones(len(table), bool)
     if not keep.any():
         found = sorted(set(labels(table, label, name).tolist()))[:8]
         raise ParamError(
@@ -560,6 +611,7 @@ def trained_network(
         progress,
         seen,
         prepared.kept,
+        prepared.labels,
     )
 
 
@@ -577,6 +629,10 @@ def finished_network(
         graphs[SAMPLING] = recipes.learn(trained.net.prior, prepared.spec, few, *drawn)
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts["seed"] = options.seed
+    if prepared.labels is not None:
+        facts["labelled"] = {
+            kind: int((prepared.labels == label).sum()) for kind, label in LABELS.items()
+        }
     facts |= trained.facts
     empty = Calibration.of(np.zeros((0, 1)))
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)

@@ -155,14 +155,14 @@ class _Stage:
         """corrupt and loss, evaluated and trained, one step, and the stages."""
         seen = self.run("corrupt", self.x, _generator())
         self.check_tensor("corrupt", seen, tuple(self.x.shape), "a damaged copy of x")
-        first, second = (self.run("loss", self.x, _generator()) for _ in range(2))
+        first, second = (self.loss() for _ in range(2))
         self.check_loss(first)
         if not torch.equal(first, second):
             raise self.author.fault("loss", DRAWS)
         if "pairs" in self.author.model.data:
-            self.check_loss(self.run("loss", self.x, _generator(), self.x.clone()))
+            self.check_loss(self.loss(self.x.clone()))
         self.net.train()
-        loss = self.run("loss", self.x, _generator())
+        loss = self.loss()
         self.check_loss(loss)
         self.check_gradient(loss)
         self.run("after_step", _generator())
@@ -172,6 +172,12 @@ class _Stage:
                 "stages", "must yield lists of parameters, one after the other; "
                 f"it gave {kind_of(stages[0]) if stages else 'none'}",
             )  # fmt: skip
+
+    def loss(self, *seen: Tensor) -> Tensor:
+        """The loss of the rows, some of which are known to be ordinary, and some to be not."""
+        labels = torch.arange(ROWS) % 3 - 1.0
+        rows = (self.x, _generator(), *seen)
+        return self.run("loss", *rows, optional={"labels": labels})  # type: ignore[no-any-return]
 
     def check_loss(self, loss: object) -> None:
         """A loss is one number a row."""

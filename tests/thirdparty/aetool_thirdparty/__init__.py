@@ -1,4 +1,4 @@
-"""Seven models as strangers would write them, and a reader of fixed-width tables."""
+"""Eight models as strangers would write them, and a reader of fixed-width tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +14,11 @@ class Params(NetParams):
 @dataclass(frozen=True)
 class SphereParams(NetParams):
     pull: float = param(1.0, "weight of the distance from the centre", min=0.0, max=100.0)
+
+
+@dataclass(frozen=True)
+class SemiSupervisedParams(SphereParams):
+    push: float = param(10.0, "weight of the nearness of known anomalies", min=0.0, max=1000.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ def aetool_models() -> Iterator[Model]:
         "autoencoder whose codes of ordinary records lie close to one centre (Deep SVDD)",
         "aetool_thirdparty.sphere:Sphere",
         SphereParams,
+    )
+    yield Model(
+        "sad",
+        "the same, told of known anomalies, which lie far from the centre (Deep SAD)",
+        "aetool_thirdparty.sad:SemiSupervised",
+        SemiSupervisedParams,
     )
     yield Model(
         "mixture",

@@ -1,0 +1,128 @@
+"""Models that learn from known anomalies, too: what labels tell the loss, and nothing else."""
+
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aetool import operations, plugins
+from aetool.data.sources import open_source
+from aetool.model import Model, NetParams
+from aetool.nn import AutoEncoder
+from aetool.operations import FitOptions, fitting
+
+sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
+from aetool_thirdparty import aetool_models
+
+STRANGERS = {model.name: model for model in aetool_models()}
+DRY_RUN = 32  # rows at most, made up, that a network is tried on before its training
+LABELLED = {"label": "state", "normal": ["good"]}
+
+
+class Noting(AutoEncoder):
+    """Notes what it is told of rows, and which rows it is shown beside its training."""
+
+    told: ClassVar[list] = []
+    shown: ClassVar[list] = []
+
+    def loss(self, x, rng, labels):
+        self.told.append((x.detach().clone(), labels.clone()))
+        return super().loss(x, rng)
+
+    def start(self, x):
+        self.shown.append(x.clone())
+        super().start(x)
+
+    def begin(self, batches):
+        self.shown += [x.clone() for x in batches]
+
+    def finish(self, batches):
+        self.shown += [x.clone() for x in batches]
+
+
+NOTING = Model("noting", "notes", f"{__name__}:Noting", NetParams)
+
+
+def sensors(rows=900, seed=0, bad=0.06):
+    """Four numbers on a plane; what is bad lies on it too, but where little else does."""
+    rng = np.random.default_rng(seed)
+    state = np.where(rng.random(rows) < bad, "bad", "good")
+    z = rng.normal(size=(rows, 2))
+    z[state == "bad"] = [1.6, -1.6] + 0.1 * z[state == "bad"]
+    x = z @ np.array([[1.0, 0.5, -0.5, 0.2], [0.3, -1.0, 0.4, 0.8]])
+    x += 0.05 * rng.normal(size=x.shape)
+    return pd.DataFrame(x.round(4), columns=list("abcd")).assign(state=state)
+
+
+@pytest.fixture(autouse=True)
+def cleared():
+    Noting.told.clear()
+    Noting.shown.clear()
+
+
+def test_labels_are_of_their_rows_and_anomalies_come_to_the_loss_alone():
+    table = sensors()
+    table.loc[table.index % 10 == 0, "state"] = None
+    options = FitOptions(NOTING, epochs=3, **LABELLED, device="cpu")
+    made = operations.fit(table, options)
+    wanted = table["state"].map({"good": 1.0, "bad": -1.0}).fillna(0.0).to_numpy()
+    features = fitting.prepare(open_source(table), options, True).features
+    known = {row.tobytes(): label for row, label in zip(features, wanted, strict=True)}
+    seen = set()
+    for x, labels in Noting.told:
+        if len(x) > DRY_RUN:
+            assert [known[row.numpy().tobytes()] for row in x] == labels.tolist()
+            seen |= {*labels.tolist()}
+    assert seen == {-1.0, 0.0, 1.0}
+    shown = [known[row.numpy().tobytes()] for x in Noting.shown if len(x) > DRY_RUN for row in x]
+    assert len(shown) > 3 * 700 and {*shown} == {0.0, 1.0}
+    assert made.facts["labelled"] == {
+        "ordinary": int((wanted > 0).sum()),
+        "anomalies": int((wanted < 0).sum()),
+        "unknown": int((wanted == 0).sum()),
+    }
+
+
+def test_anomalies_move_neither_scales_nor_thresholds():
+    """A bad row of 1e6 is not among those that columns, and scores, are calibrated by."""
+    table = sensors()
+    table.loc[table["state"] == "bad", "a"] = 1e6
+    good = table[table["state"] == "good"]
+    options = FitOptions(NOTING, epochs=2, **LABELLED, device="cpu")
+    made = operations.fit(table, options)
+    assert made.schema["a"].high == good["a"].max()
+    assert made.calibration.rows == pytest.approx(0.1 * len(good), abs=15)
+    assert made.calibration.scores.max() < 1000
+
+
+def test_a_model_without_labels_is_fitted_on_the_ordinary_rows_alone():
+    table = sensors()
+    good = table[table["state"] == "good"].drop(columns="state")
+    made = operations.fit(table, FitOptions("pca", **LABELLED, device="cpu"))
+    assert made.graphs == operations.fit(good, FitOptions("pca", device="cpu")).graphs
+    assert not fitting.learns_from_labels(plugins.get_model("ae"))
+    assert not fitting.learns_from_labels(plugins.get_model("auto"))
+
+
+def test_known_anomalies_teach_a_sphere_what_is_none_of_its():
+    """Ones like them are found that are usual to a model that is not told."""
+    table, fresh = sensors(seed=1), sensors(seed=2)
+    options = {"epochs": 250, "seed": 1, "device": "cpu", "params": {"latent": 2, "push": 50.0}}
+    told = operations.fit(table, FitOptions(STRANGERS["sad"], **LABELLED, **options))
+    blind = operations.fit(table.drop(columns="state"), FitOptions(STRANGERS["sad"], **options))
+    areas = []
+    for made in (told, blind):
+        areas.append(operations.evaluate(fresh, made, "state", ["good"], "cpu")["auroc"])
+    assert areas[0] > 0.92 and areas[1] < 0.8, areas
+
+
+def test_labels_go_with_rows_before_and_with_a_robust_fit():
+    table = sensors(300)
+    for more in ({"context": 2}, {"robust": True}):
+        Noting.told.clear()
+        options = FitOptions(NOTING, epochs=1, **LABELLED, **more, device="cpu")
+        operations.fit(table, options)
+        assert any((labels < 0).any() for x, labels in Noting.told if len(x) > DRY_RUN)
