@@ -27,6 +27,7 @@ STAGES = {
     1: lambda d: lzma.decompress(d, lzma.FORMAT_RAW, None, LZMA2),
     2: bz2.decompress,
 }
+BYTES = ("text", "bytes", "lines")  # contents that restore them
 BASE, FULL = 0x9E3779B97F4A7C15, 1 << 64
 
 
@@ -532,7 +533,7 @@ def restore(data, model=None):
         form = {**shared.get("format", {}), **header["format"]}
         out = header.get("head", shared.get("head", "")).encode("latin-1")
     for (rows, _, _), (about, found) in zip(stored, blocks, strict=True):
-        if found and found[0][0]["k"] == "bytes" and name in ("text", "bytes", "lines"):
+        if found and found[0][0]["k"] == "bytes" and name in BYTES:
             out += blob(found[0][4])
         elif name == "text":
             usual = about.get("e", shared.get("format", {"newline": "\n"})["newline"])
@@ -560,13 +561,13 @@ def restore(data, model=None):
         else:
             gain(frame, lossy(header, found, rows, sections.get("model", model)))
         digest.update(about["digest"])
-    if isinstance(out, bytes) and name in ("text", "bytes", "lines"):
+    if isinstance(out, bytes) and name in BYTES:
         if name == "text" and form.get("encoding", "utf-8").startswith("utf-"):
             wide, lone = form.get("encoding", "utf-8"), "surrogatepass"
             out = out if wide == "utf-8" else out.decode("utf-8", lone).encode(wide, lone)
         digest = hashlib.sha256(out)
     check(digest.digest()[: len(whole)] == whole, "the digest of the whole")
-    return frame if name not in ("text", "bytes", "lines", "pixels") else out
+    return frame if name not in (*BYTES, "pixels") else out
 
 
 def own_types(header, sections, about, found, rows, first, frame):

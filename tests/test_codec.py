@@ -408,7 +408,7 @@ def test_golden_archives_are_restored_for_ever(version, loops_, tmp_path, monkey
         ("text", "table.csv"), ("bounded", "bounded.csv"), ("bytes", "table.parquet"),
         ("pictures", "pictures.npy"), ("shared", "table.csv"), ("tiny", "tiny.csv"),
         ("ragged", "ragged.csv"), ("blocks", "table.csv"), ("long", "long.csv"),
-        ("ends", "ends.csv"), ("wide", "wide.csv"),
+        ("ends", "ends.csv"), ("wide", "wide.csv"), ("file", "arrays.npz"),
     ):  # fmt: skip
         out = operations.decompress(home / f"{name}.aez", tmp_path / name, model=model)
         assert out.read_bytes() == (home / expected).read_bytes(), name

@@ -48,7 +48,7 @@ def made(tmp_path_factory):
     out = {}
     patch = pytest.MonkeyPatch()
     # so short a text would be squeezed whole: here it is the coding of columns that is damaged
-    patch.setattr(plain, "packed", lambda *_: None)
+    patch.setattr(plain, "packed", lambda *_, **__: None)
     for mode, path, given, options in (
         ("text", text, None, {}),
         ("typed", folder / "t.parquet", None, {}),

@@ -33,6 +33,7 @@ def restored(name, model):
         ("text", "table.csv"), ("tiny", "tiny.csv"), ("ragged", "ragged.csv"), ("blocks", "table.csv"),
         ("long", "long.csv"), ("bounded", "bounded.csv"), ("shared", "table.csv"),
         ("bytes", "table.parquet"), ("lines", "lines.jsonl"), ("ends", "ends.csv"), ("wide", "wide.csv"),
+        ("file", "arrays.npz"),
     ],
 )  # fmt: skip
 def test_text_and_files(name, expected, model):
@@ -111,7 +112,7 @@ def format_reader_model(data):
 
 def test_every_golden_archive_is_read():
     read = {"text", "tiny", "ragged", "blocks", "long", "bounded", "shared", "bytes", "pictures",
-            "folder", "typed", "lossy", "ends", "wide", "columns", "arrays", "lines"}  # fmt: skip
+            "folder", "typed", "lossy", "ends", "wide", "columns", "arrays", "lines", "file"}  # fmt: skip
     assert {path.stem for path in HOME.glob("*.aez")} == read
 
 

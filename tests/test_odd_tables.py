@@ -1,5 +1,6 @@
 """Odd tables, restored byte for byte or refused in one line; the edges of size."""
 
+import dataclasses
 import gzip
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from aetool import operations
+from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.errors import AetoolError, ParamError
 from aetool.operations import CompressOptions
@@ -193,8 +195,10 @@ def test_arrays_and_parquet_come_back_by_value(tmp_path):
         "s": ["a", None, ""], "f": [0.1, 1e300, -0.0], "b": [True, False, True],
     })  # fmt: skip
     frame.to_parquet(tmp_path / "t.parquet")
+    effort = dataclasses.replace(planning.DEFAULT, whole_files=False)
+    in_types = CompressOptions(effort=effort)
     for name in ("t.npy", "t.npz", "t.parquet"):
-        facts = operations.compress(tmp_path / name, tmp_path / f"{name}.aez")
+        facts = operations.compress(tmp_path / name, tmp_path / f"{name}.aez", options=in_types)
         assert facts["fidelity"] == "values"
         out = operations.decompress(tmp_path / f"{name}.aez", tmp_path / f"o{name}")
         if name == "t.npy":

@@ -35,17 +35,18 @@ def pack(
     quick: bool = False,
     wanted: stages.Names = stages.USUAL,
     thorough: bool = False,
+    binary: bool = False,
 ) -> bytes:
     """Bytes, smaller if they can be: varint length * 8 + number of the stage, then the data.
 
     wanted: the stages that are tried, of which the one that gives fewest bytes is taken. quick:
-    looks less for what repeats; thorough: more.
+    looks less for what repeats; thorough: more. binary: they may be words of several bytes.
     """
     smallest = raw
     stage_taken = stages.STORED
     for stage_name in wanted if len(raw) > stages.LEAST else ():
         number = stages.number_of(stage_name)
-        squeezed = stages.KNOWN[number].squeeze(raw, quick, thorough)
+        squeezed = stages.KNOWN[number].squeeze(raw, quick, thorough, binary)
         if len(squeezed) < len(smallest):
             smallest = squeezed
             stage_taken = number

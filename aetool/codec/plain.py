@@ -17,17 +17,22 @@ PART = 1 << 20  # bytes of that quick look
 
 
 def packed(
-    text: bytes, most: int, quick: bool, wanted: tuple[str, ...] | None = None
+    text: bytes,
+    most: int,
+    quick: bool,
+    wanted: tuple[str, ...] | None = None,
+    binary: bool = False,
 ) -> bytes | None:
     """The text as blobs.pack does, by the stage that makes it smallest, if that is below `most`
     bytes; else None. quick: stages look less for what repeats. wanted: the stages that are tried,
-    where `promising` was asked of a text like this one.
+    where `promising` was asked of a text like this one. binary: it is no text, and may be words of
+    several bytes, at which a few of the stages look in more ways.
     """
     if wanted is None:
         wanted = promising(text, most, quick)
     if not wanted:
         return None
-    squeezed = blobs.pack(text, quick, wanted, thorough=not quick)
+    squeezed = blobs.pack(text, quick, wanted, thorough=not quick, binary=binary)
     return squeezed if len(squeezed) < most else None
 
 

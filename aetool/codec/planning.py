@@ -62,6 +62,7 @@ class Effort:
     students: bool = False  # whether an archive may carry them
     quick: bool = False  # whether general compressors look less for what repeats
     also_usual: bool = False  # whether the plans of the default effort are tried as well
+    whole_files: bool = True  # whether a small typed file may be squeezed as it is instead
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,17 +14,22 @@ BITS = 3  # of a stage's number, in front of a blob
 STORED = 0
 LEAST = 16  # bytes: fewer are never squeezed
 Names = Sequence[str]
-_LZMA2 = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 8 << 20}]
+DICTIONARY = 8 << 20  # bytes of LZMA2's
+LEAST_DICTIONARY = 4096
+_LZMA2 = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": DICTIONARY}]
+_LZMA2_EXTREME = {
+    "id": lzma.FILTER_LZMA2,
+    "preset": 9 | lzma.PRESET_EXTREME,
+    "dict_size": DICTIONARY,
+}
 # numbers in text begin at any byte, so positions within words (pb) tell nothing
-_LZMA2_THOROUGH = [
-    {
-        "id": lzma.FILTER_LZMA2,
-        "preset": 9 | lzma.PRESET_EXTREME,
-        "dict_size": 8 << 20,
-        "pb": 0,
-    }
-]
-_LZMA2_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 8 << 20}]
+_LZMA2_THOROUGH = [{**_LZMA2_EXTREME, "pb": 0}]
+# those of arrays begin at every fourth or eighth, whose neighbours (lc) tell less than these (lp)
+_LZMA2_WORDS = (
+    [{**_LZMA2_EXTREME, "pb": 2}],
+    [{**_LZMA2_EXTREME, "pb": 3, "lp": 3, "lc": 0}],
+)
+_LZMA2_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": DICTIONARY}]
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,11 @@ class Stage:
     name: str
     version: int = 1
 
-    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
-        """Fewer bytes, or not; quick: in less time, thorough: in more."""
+    def squeeze(
+        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+    ) -> bytes:
+        """Fewer bytes, or not; quick: in less time, thorough: in more; binary: they may be words
+        of several bytes."""
         return raw
 
     def restore(self, data: bytes, size: int) -> bytes:
@@ -46,19 +54,31 @@ class Stage:
 class Lzma2(Stage):
     """Raw LZMA2 with a dictionary of 8 MiB."""
 
-    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
-        filters = _LZMA2_QUICK if quick else _LZMA2_THOROUGH if thorough else _LZMA2
-        return lzma.compress(raw, lzma.FORMAT_RAW, filters=filters)
+    def squeeze(
+        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+    ) -> bytes:
+        usual = _LZMA2_QUICK if quick else _LZMA2_THOROUGH if thorough else _LZMA2
+        tried = [usual, *(_LZMA2_WORDS if binary else ())]
+        return min((_lzma2(raw, filters) for filters in tried), key=len)
 
     def restore(self, data: bytes, size: int) -> bytes:
         inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
         return inflater.decompress(data, size + 1)
 
 
+def _lzma2(raw: bytes, filters: Sequence[dict[str, int]]) -> bytes:
+    # nothing repeats farther back than the data are long: a table for more is only filled in vain
+    size = min(DICTIONARY, max(LEAST_DICTIONARY, 1 << (len(raw) - 1).bit_length()))
+    fitting = [{**one, "dict_size": size} for one in filters]
+    return lzma.compress(raw, lzma.FORMAT_RAW, filters=fitting)
+
+
 class Bzip2(Stage):
     """One stream of bzip2."""
 
-    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
+    def squeeze(
+        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+    ) -> bytes:
         return bz2.compress(raw, 1 if quick else 9)
 
     def restore(self, data: bytes, size: int) -> bytes:
@@ -68,7 +88,9 @@ class Bzip2(Stage):
 class Zstd(Stage):
     """One frame of zstd (RFC 8878)."""
 
-    def squeeze(self, raw: bytes, quick: bool, thorough: bool = False) -> bytes:
+    def squeeze(
+        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+    ) -> bytes:
         import pyarrow as pa
 
         codec = pa.Codec("zstd", compression_level=3 if quick else 19)

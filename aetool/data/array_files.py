@@ -235,7 +235,8 @@ def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
 
     columns = {}
     for labels, array in zip(names, arrays, strict=True):
-        table = array.reshape(len(array), -1)
+        # not -1: of no rows there would be any number of columns
+        table = array.reshape(len(array), prod(array.shape[1:]))
         for place, label in enumerate(labels):
             # pandas computes in the processor's byte order alone
             column = table[:, place]

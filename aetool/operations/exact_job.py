@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
+from aetool import files
 from aetool.bundle import Bundle
 from aetool.codec import blocks, records, students
 from aetool.codec.archive import Archive
@@ -20,18 +20,19 @@ from aetool.codec.container import Writer
 from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Piece
+from aetool.codec.contents.file import LARGEST, TypedFile
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.labels import labels_of
 from aetool.codec.contents.lines import JsonLines
-from aetool.codec.contents.pixels import PixelArray
+from aetool.codec.contents.pixels import PixelArray, pixels_of
 from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.natives import batches
 from aetool.codec.natives.arrow import Ends
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
 from aetool.csv.encodings import NoTableError
-from aetool.data import arrow_files, images, sources
+from aetool.data import arrow_files, sources
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.images import FolderSource, ImageSource
@@ -42,6 +43,7 @@ from aetool.operations.lossy_job import CompressOptions, inner_name
 from aetool.operations.opening import FileBytes, Opened
 
 Bounds = Mapping[str, Fraction]
+LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving up
 
 
 @dataclass(eq=False)
@@ -50,7 +52,8 @@ class ExactJob:
 
     model: the one that is needed to decode, and shared, what it knows of columns. squares: after
     writing, the sum of squared errors by column. kept: why the content is the file's bytes, where
-    they were not asked for.
+    they were not asked for. file: the same as the bytes of its file, which is written instead where
+    that takes fewer bytes, and then is the content.
     """
 
     content: Content
@@ -59,12 +62,31 @@ class ExactJob:
     sections: Mapping[str, bytes] = field(default_factory=dict)
     squares: dict[str, float] = field(default_factory=dict)
     kept: str = ""
+    file: TypedFile | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Any]:
         """Encodes the content into the file; returns the archive's figures.
 
+        What was written is not yet compared with its source: see `compare`.
+        """
+        figures = self._write(file)
+        size = int(figures["archive_bytes"]) - LEAST_GAIN
+        if self.file is None or not self.file.is_smaller(size, int(figures["rows"])):
+            return figures
+        other = ExactJob(self.file)
+        with files.scratch() as spool:
+            figures_of_file = other._write(spool)
+            if figures_of_file["archive_bytes"] >= size:
+                return figures
+            copy_over(file, spool)
+        self.content = self.file
+        return figures_of_file
+
+    def _write(self, file: BinaryIO) -> dict[str, Any]:
+        """The content as it is.
+
         The first item is encoded alone: its plans are hints for the others, which a few threads
-        encode. What was written is not yet compared with its source: see `compare`.
+        encode.
         """
         content = self.content
         whole = hashlib.sha256(content.opening)
@@ -164,6 +186,15 @@ class ExactJob:
         return scale * coded + sum(len(data) for data in self.sections.values())
 
 
+def copy_over(file: BinaryIO, other: BinaryIO) -> None:
+    """Gives a file that is being written the bytes of another."""
+    other.seek(0)
+    file.seek(0)
+    file.truncate()
+    shutil.copyfileobj(other, file, 1 << 20)
+    file.flush()
+
+
 def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, Any]:
     """Writes a job's archive and compares it with its source; returns its figures.
 
@@ -236,6 +267,8 @@ def job_of(
         job.content.watch([source.path / name for name in [*source.names, *source.others]])
     elif path is not None:
         job.content.watch([path])
+        if job.file is not None:
+            job.file.watch([path])
     return job
 
 
@@ -380,7 +413,7 @@ def _table(source: ArrowTable, options: CompressOptions, bounds: Bounds | None) 
         content = ArrowContent.of_source(source, _format(source), options.effort, chosen)
     except UnsuitedError as error:
         return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)
-    return ExactJob(content)
+    return ExactJob(content, file=_as_file(source, options) if chosen is None else None)
 
 
 def _arrays(source: ArrayFile, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
@@ -388,13 +421,24 @@ def _arrays(source: ArrayFile, options: CompressOptions, bounds: Bounds | None) 
     try:
         pictures = pixels_of(source)
         if pictures is not None and not bounded:
-            return ExactJob(PixelArray(_format(pictures), pictures.shape, pictures, options.effort))
+            content = PixelArray(_format(pictures), pictures.shape, pictures, options.effort)
+            return ExactJob(content, file=_as_file(source, options))
         labels = column_labels(source)
         chosen = _bounds_by_place(labels, labels, options, bounds, lambda: ends_of(source))
-        content = ArrayContent.of_source(source, _format(source), options.effort, chosen)
+        arrays = ArrayContent.of_source(source, _format(source), options.effort, chosen)
     except UnsuitedError as error:
         return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)
-    return ExactJob(content)
+    return ExactJob(arrays, file=_as_file(source, options) if chosen is None else None)
+
+
+def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
+    """The file of a source, as its bytes; None where there is none, or it is large."""
+    path = source.path
+    if not options.effort.whole_files or path is None or path.stat().st_size > LARGEST:
+        return None
+    format = {key: source.format[key] for key in ("format", "suffix")}
+    format["name"] = inner_name(source.name)
+    return TypedFile(format, lambda: path.open("rb"), options.effort)
 
 
 def _as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
@@ -420,20 +464,6 @@ def _bounds_by_place(
     if not options.max_error:
         return None
     return texts.allowed_by_place(options.max_error, names, ends())
-
-
-def pixels_of(source: ArrayFile) -> images.ArraySource | None:
-    """The pictures of a file of one array of them; None for any other."""
-    if len(source.members) != 1 or source.members[0].fortran:
-        return None
-    member = source.members[0]
-    if member.dtype != np.uint8 or len(member.shape) not in (3, 4) or not member.size:
-        return None
-    try:
-        suffix = source.format["suffix"]
-        return images.ArraySource(source.array(0), source.name, suffix, member.name)
-    except DataError:  # too large, or of another number of channels
-        return None
 
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:

@@ -7,7 +7,6 @@ the smaller, it is written whole and counted.
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -94,7 +93,7 @@ def smallest(
             return {**figures, "taken": taken, **facts}
         best = rivals[taken]
         assert best.file is not None and best.figures is not None and best.job is not None
-        replace(file, best.file)
+        exact_job.copy_over(file, best.file)
         best.job.compare(file)
         largest = {name: float(bound) for name, bound in best.bounds.items()}
         bounds = {"bounds": largest} if largest else {}
@@ -137,22 +136,13 @@ def with_or_without(
         others = other.write(scratch)
         prices = {"with": figures["archive_bytes"], "without": others["archive_bytes"]}
         if prices["without"] < prices["with"]:
-            replace(file, scratch)
+            exact_job.copy_over(file, scratch)
             figures, taken = others, other
     try:
         taken.compare(file)
     except ArchiveError as error:
         figures = exact_job.keep_instead(file, taken.content, source, error)
     return {**figures, "prices": prices}
-
-
-def replace(file: BinaryIO, other: BinaryIO) -> None:
-    """Gives a file that is being written the bytes of another."""
-    other.seek(0)
-    file.seek(0)
-    file.truncate()
-    shutil.copyfileobj(other, file, 1 << 20)
-    file.flush()
 
 
 def _every(size: int) -> int:

@@ -26,6 +26,7 @@ from aetool.operations import CompressOptions, FitOptions
 
 HOME = Path(__file__).parent / "3.0"
 SMALL_BLOCKS = dataclasses.replace(planning.DEFAULT, block=3000)
+IN_TYPES = dataclasses.replace(planning.DEFAULT, whole_files=False)
 ROWS = 400
 
 
@@ -168,9 +169,10 @@ def main():
         ("ends", "ends.csv", None, {}),
         ("wide", "wide.csv", None, {}),
         ("blocks", "table.csv", None, {"effort": SMALL_BLOCKS}),
-        ("typed", "table.parquet", None, {}),
-        ("columns", "columns.parquet", None, {}),
-        ("arrays", "arrays.npz", None, {}),
+        ("typed", "table.parquet", None, {"effort": IN_TYPES}),
+        ("columns", "columns.parquet", None, {"effort": IN_TYPES}),
+        ("arrays", "arrays.npz", None, {"effort": IN_TYPES}),
+        ("file", "arrays.npz", None, {}),
         ("lines", "lines.jsonl", None, {}),
         ("bounded", "table.csv", None, {"max_error": {"": "5%"}}),
         ("bytes", "table.parquet", None, {"keep_files": True}),

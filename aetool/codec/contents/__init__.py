@@ -5,8 +5,8 @@ from __future__ import annotations
 from aetool.codec.contents.arrays import ArrayContent
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import Content, Json
+from aetool.codec.contents.file import TypedFile
 from aetool.codec.contents.folder import Folder
-from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.lossy import LossyPictures, LossyTable
 from aetool.codec.contents.pixels import PixelArray
@@ -25,7 +25,7 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         LossyPictures,
         PixelArray,
         Folder,
-        KeptBytes,
+        TypedFile,  # or KeptBytes, by what is kept
     )
 }
 

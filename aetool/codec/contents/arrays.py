@@ -16,7 +16,7 @@ import numpy as np
 from aetool.codec import blocks
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
-from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut
 from aetool.codec.contents.labels import Bounding, labels_of
 from aetool.codec.natives import tensors
 from aetool.codec.natives.tensors import Array, Tensor
@@ -25,7 +25,7 @@ from aetool.codec.records import Encoded
 from aetool.data import array_files
 from aetool.data.array_files import ArrayFile, Member
 from aetool.data.arrow_files import UnsuitedError
-from aetool.errors import ArchiveError, DataError, ParamError
+from aetool.errors import ArchiveError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,9 +105,6 @@ class ArrayContent(Content):
     def _column_names(self) -> list[list[str]]:
         alone = len(self.arrays) == 1
         return [tensor.column_names(alone) for tensor in self.arrays]
-
-    def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
-        raise ParamError(f"{archive.reader.path}: --columns is for tables, and this holds arrays")
 
     def owners(self, block: Block) -> list[int]:
         """The place, among names, of what each column of a block belongs to."""
@@ -244,11 +241,8 @@ class ArrayContent(Content):
         self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
     ) -> Iterator[Rows]:
         self._check_rows(archive)
-        whole = (first, last) == (0, archive.rows)
-        if not whole and not self._has_rows():
-            raise DataError(
-                f"{archive.reader.path}: holds arrays of different lengths: --rows cannot be used"
-            )
+        if (first, last) != (0, archive.rows):
+            self._check_has_rows(str(archive.reader.path))
         yield from super().pieces(archive, first, last, wanted)
 
     def _check_rows(self, archive: Archive) -> None:
@@ -257,9 +251,10 @@ class ArrayContent(Content):
         if archive.rows != self._rows_of_all() and not archive.lenient:
             raise archive.reader.damaged("its blocks have not the rows of its arrays")
 
-    def _has_rows(self) -> bool:
-        """Whether the rows of the archive are those of its array, or of all of them."""
-        return self.joint or (len(self.arrays) == 1 and self.arrays[0].lead == 1)
+    def _check_has_rows(self, name: str) -> None:
+        """DataError unless rows are those of the one array, or of all of them."""
+        if not self.joint and (len(self.arrays) != 1 or self.arrays[0].lead != 1):
+            raise DataError(f"{name}: holds arrays of different lengths: --rows cannot be used")
 
     def restore(
         self,
@@ -272,17 +267,44 @@ class ArrayContent(Content):
         self._check_rows(archive)
         pieces = archive.pieces(first, last, wanted)
         with array_files.written(file, self._format) as writer:
-            for member, parts in self._restored(archive, pieces, last - first):
+            for member, parts in self._members(archive, pieces, last - first):
                 writer.add(member, parts)
 
-    def _restored(
+    def restore_own(
+        self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
+    ) -> None:
+        """Writes rows first:last of the source itself, as restore does those of an archive."""
+        with array_files.written(file, self._format) as writer:
+            for member, parts in self._restored(self._own(first, last), last - first):
+                writer.add(member, parts)
+
+    def rows_own(self) -> int:
+        """Rows of the source itself."""
+        return self._rows_of_all()
+
+    def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
+        """Rows first:last of the source itself, as frame gives those of an archive."""
+        return self._gathered(self._restored(self._own(first, last), last - first))
+
+    def _own(self, first: int, last: int) -> Iterator[Rows]:
+        if (first, last) != (0, self._rows_of_all()) and self.source is not None:
+            self._check_has_rows(self.source.name)
+        # slices of what the source has: nothing is copied
+        for item, inside in cut(self.items(), first, last):
+            parts = [(place, values[inside]) for place, values in item.parts]
+            yield Rows(item.first + inside.start, parts)
+
+    def _members(
         self, archive: Archive, pieces: Iterator[Rows], rows: int
     ) -> Iterator[tuple[Member, Iterator[Array]]]:
+        """Each array with its parts in order, or what is left of them."""
+        return self._recovered(pieces) if archive.lenient else self._restored(pieces, rows)
+
+    def _restored(
+        self, pieces: Iterator[Rows], rows: int
+    ) -> Iterator[tuple[Member, Iterator[Array]]]:
         """Each array with its parts in order; of all arrays but those of a table as they come."""
-        if archive.lenient:
-            yield from self._recovered(pieces)
-            return
-        members = [self._member(tensor, rows, archive.rows) for tensor in self.arrays]
+        members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
             yield members[0], (values for piece in pieces for _, values in piece.parts)
             return
@@ -312,9 +334,9 @@ class ArrayContent(Content):
             dtype = np.dtype(tensor.dtype)
             yield Member(tensor.name, dtype, shape, tensor.fortran, 0), iter(parts)
 
-    def _member(self, tensor: Tensor, rows: int, all_rows: int) -> Member:
+    def _member(self, tensor: Tensor, rows: int) -> Member:
         shape = tensor.shape
-        if rows != all_rows and shape:
+        if rows != self._rows_of_all() and shape:
             shape = (rows, *shape[1:])
         dtype = np.dtype(tensor.dtype)
         return Member(tensor.name, dtype, shape, tensor.fortran, 0)
@@ -322,8 +344,13 @@ class ArrayContent(Content):
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame | Array | Json:
         self._check_rows(archive)
         pieces = archive.pieces(first, last)
+        return self._gathered(self._members(archive, pieces, last - first))
+
+    def _gathered(
+        self, members: Iterator[tuple[Member, Iterator[Array]]]
+    ) -> pd.DataFrame | Array | Json:
         arrays = {}
-        for member, parts in self._restored(archive, pieces, last - first):
+        for member, parts in members:
             arrays[member.name] = array_files.gathered(member, parts)
         if self.joint:
             return array_files.frame_of(self._column_names(), list(arrays.values()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from aetool import files
 from aetool.codec import blocks
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut, places_in
 from aetool.codec.contents.labels import Bounding, labels_of
 from aetool.codec.natives import batches, schemas
 from aetool.codec.natives.batches import BatchCoder
@@ -172,15 +172,46 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        schema = self.schema
-        if wanted is not None:
-            schema = _part_of(schema, self.places(archive, wanted))
         pieces = archive.pieces(first, last, wanted)
         whole = (first, last) == (0, archive.rows) and not archive.lenient
         try:
-            arrow_files.write_table(file, schema, pieces, self._format, whole)
+            self._write(file, pieces, wanted, whole)
         except NotImplementedError as error:  # Arrow's, for types that a kind of file has not
             raise archive.reader.damaged(f"its schema cannot be written ({error})") from None
+
+    def _write(
+        self,
+        file: BinaryIO,
+        pieces: Iterator[pa.RecordBatch],
+        wanted: Sequence[str] | None,
+        whole: bool,
+    ) -> None:
+        schema = self.schema
+        if wanted is not None:
+            schema = _part_of(schema, places_in(self.labels, wanted))
+        arrow_files.write_table(file, schema, pieces, self._format, whole)
+
+    def restore_own(
+        self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
+    ) -> None:
+        """Writes records first:last of the source itself, as restore does those of an archive."""
+        pieces = self._own(first, last)
+        if wanted is not None:
+            places = places_in(self.labels, wanted)
+            pieces = (piece.select(places) for piece in pieces)
+        self._write(file, pieces, wanted, whole=False)
+
+    def rows_own(self) -> int:
+        """Records of the source itself."""
+        return sum(batch.num_rows for batch in self.items())
+
+    def frame_own(self, first: int, last: int) -> pd.DataFrame:
+        """Records first:last of the source itself as a DataFrame."""
+        return arrow_files.frame_of(self.schema, self._own(first, last))
+
+    def _own(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
+        for batch, inside in cut(self.items(), first, last):
+            yield batch.slice(inside.start, inside.stop - inside.start)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         return arrow_files.frame_of(self.schema, archive.pieces(first, last))

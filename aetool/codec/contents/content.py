@@ -8,7 +8,7 @@ and how to be compared with what came back (`compare`); made from a header it kn
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 Json = Any  # a value of a header
 Piece = Any  # what one block restores: bytes of text, columns, pixels, files
 LOSSLESS, BOUNDED, LOSSY = "lossless", "bounded", "lossy"
-HELD = {"image": "pictures", "folder": "a folder", "bytes": "a file's bytes"}  # by kind
+HOLDINGS = {  # by kind
+    "image": "pictures",
+    "folder": "a folder",
+    "array": "arrays",
+    "bytes": "a file's bytes",
+}
 BLOCK_BYTES = 8 << 20  # of bytes, or of pictures, in one block
 
 
@@ -32,15 +37,15 @@ class Content:
     """One kind of content.
 
     name, version: what the header calls it; a reader refuses what is not in its registry. kind: of
-    records: "table", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY. format: how
-    the source was written, with at least its "format". hashes_bytes: whether the digest of the
-    whole is that of the restored bytes; else it is that of the digests of all blocks. is_folder:
-    whether it restores a folder.
+    records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY.
+    format: how the source was written, with at least its "format". hashes_bytes: whether the
+    digest of the whole is that of the restored bytes; else it is that of the digests of all blocks.
+    is_folder: whether it restores a folder.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "table"
+    kind: str = "table"
     hashes_bytes: ClassVar[bool] = False
 
     def __init__(self, mode: str, format: dict[str, Json]) -> None:
@@ -155,7 +160,7 @@ class Content:
         if self.kind != "table":
             raise ParamError(
                 f"{archive.reader.path}: --columns is for tables, and this holds "
-                f"{HELD[self.kind]}; leave it out"
+                f"{HOLDINGS[self.kind]}; leave it out"
             )
         return places_in(self.names(archive), wanted)
 
@@ -266,6 +271,16 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
         if name not in names:
             raise ParamError(f"--columns: no column '{name}'; there are {', '.join(names)}")
     return [names.index(name) for name in wanted]
+
+
+def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
+    """The items of a source that have rows first:last, and which of theirs these are."""
+    begin = 0
+    for item in items:
+        end = begin + len(item)
+        if begin < last and end > first:
+            yield item, slice(max(first - begin, 0), min(last, end) - begin)
+        begin = end
 
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes:

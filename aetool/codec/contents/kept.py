@@ -71,11 +71,14 @@ class KeptBytes(ByteContent):
         if wanted is not None:
             self.places(archive, wanted)
         if (first, last) != (0, archive.rows):
-            raise DataError(
-                f"{archive.reader.path}: holds bytes, not records: --rows and --columns cannot be "
-                "used"
-            )
+            raise self.without_rows(archive)
         yield from super().pieces(archive, first, last)
+
+    def without_rows(self, archive: Archive) -> DataError:
+        """The error for who asks for some rows or columns."""
+        return DataError(
+            f"{archive.reader.path}: holds bytes, not records: --rows and --columns cannot be used"
+        )
 
     def frame(self, archive: Archive, first: int, last: int) -> Json:
         if self._format.get("format") != arrow_files.ARROW:

@@ -9,11 +9,13 @@ import numpy as np
 
 from aetool.codec import pictures
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json
+from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json, cut
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import writers
-from aetool.data.images import ImageSource, Pixels
+from aetool.data.array_files import ArrayFile
+from aetool.data.images import ArraySource, ImageSource, Pixels
+from aetool.errors import DataError
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
@@ -93,6 +95,26 @@ class PixelArray(Content):
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
         return stacked(archive.pieces(first, last), self.shape)
 
+    # ---- of the source itself
+
+    def rows_own(self) -> int:
+        """Pictures of the source itself."""
+        return self.source.count if self.source is not None else 0
+
+    def restore_own(
+        self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
+    ) -> None:
+        """Writes pictures first:last of the source itself, as restore does those of an archive."""
+        write_arrays(file, self._own(first, last), self._format, last - first, self.shape)
+
+    def frame_own(self, first: int, last: int) -> Pixels:
+        """Pictures first:last of the source itself, (n, C, H, W)."""
+        return stacked(self._own(first, last), self.shape)
+
+    def _own(self, first: int, last: int) -> Iterator[Pixels]:
+        for item, inside in cut(self.items(), first, last):
+            yield item[inside]
+
 
 def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
     """A shape [C, H, W] of a header; ValueError if it is none."""
@@ -100,6 +122,20 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
         raise ValueError(f"the shape of pictures cannot be {list(shape)}")
     channels, height, width = shape
     return channels, height, width
+
+
+def pixels_of(source: ArrayFile) -> ArraySource | None:
+    """The pictures of a file of one array of them; None for any other."""
+    if len(source.members) != 1 or source.members[0].fortran:
+        return None
+    member = source.members[0]
+    if member.dtype != np.uint8 or len(member.shape) not in (3, 4) or not member.size:
+        return None
+    try:
+        suffix = source.format["suffix"]
+        return ArraySource(source.array(0), source.name, suffix, member.name)
+    except DataError:  # too large, or of another number of channels
+        return None
 
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:

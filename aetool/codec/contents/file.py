@@ -1,0 +1,157 @@
+"""A small file that has types of its own, squeezed as it is, where its columns take more bytes.
+
+Headers and footers of Parquet, Arrow and numpy are most of a file of a few rows, and general
+compressors repeat them for little. All of it is decoded for `--rows` and `--columns`, and read as
+the file it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from aetool import files
+from aetool.codec import blocks, plain, stages
+from aetool.codec.blocks import Block
+from aetool.codec.columns import bytes_column
+from aetool.codec.contents.arrays import ArrayContent
+from aetool.codec.contents.arrow import ArrowContent
+from aetool.codec.contents.content import Json, Piece, read_exactly
+from aetool.codec.contents.kept import KeptBytes
+from aetool.codec.contents.pixels import PixelArray, pixels_of
+from aetool.codec.planning import Effort, Hints
+from aetool.codec.records import Encoded
+from aetool.data import array_files, arrow_files
+from aetool.data.arrow_files import UnsuitedError
+
+if TYPE_CHECKING:
+    from aetool.codec.archive import Archive
+
+LARGEST = 4 << 20  # bytes of a file
+TINY = 16 << 10  # bytes of a file on which no time is saved
+MOST_ROWS = 1 << 20
+PROMISE = 1.5  # times what the columns take, by a quick look, before the file is squeezed
+ARRAYS, TABLES = ("npy", "npz"), (arrow_files.PARQUET, arrow_files.ARROW)  # formats
+InTypes = ArrowContent | ArrayContent | PixelArray
+
+
+class TypedFile(KeptBytes):
+    """A file in one block, whose rows are those of its table or arrays.
+
+    squeezed, rows: to write it, see `is_smaller`.
+    """
+
+    def __init__(
+        self,
+        format: dict[str, Json],
+        stream: Callable[[], BinaryIO] | None = None,
+        effort: Effort | None = None,
+    ) -> None:
+        super().__init__(format, stream, effort)
+        self.kind = "array" if format["format"] in ARRAYS else "table"
+        self.squeezed = b""
+        self.rows = 0
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> KeptBytes:
+        format = dict(header["format"])
+        # what a file is kept for may be that it cannot be read: such a one has no types
+        has_types = format["format"] in (*ARRAYS, *TABLES)
+        return cls(format) if has_types else KeptBytes(format)
+
+    # ---- writing
+
+    def is_smaller(self, most: int, rows: int) -> bool:
+        """Whether the file may take fewer than `most` bytes; rows: that are in it.
+
+        What it is squeezed to is kept, for `encode`.
+        """
+        with self.opened() as stream:
+            raw = read_exactly(stream, LARGEST + 1)
+        if not 0 < len(raw) <= LARGEST or rows > MOST_ROWS:
+            return False
+        # what a quick look is far from, a long one does not reach
+        look = stages.named("lzma2").squeeze(raw, quick=True)
+        if len(look) > PROMISE * most:
+            return False
+        is_quick = self.effort.quick and len(raw) > TINY
+        squeezed = plain.packed(raw, most, is_quick, binary=True)
+        self.squeezed = squeezed or b""
+        self.rows = rows
+        return squeezed is not None
+
+    def items(self) -> Iterator[bytes]:
+        with self.opened() as stream:
+            yield stream.read()
+
+    def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
+        coded = [bytes_column(self.squeezed)]
+        content, payload, after = blocks.encode(coded, self.rows, {}, self.effort)
+        return [Encoded(self.rows, content, payload, after)]
+
+    # ---- reading
+
+    def names(self, archive: Archive) -> list[str]:
+        return ["the whole file"]
+
+    def owners(self, block: Block) -> list[int]:
+        return [0]
+
+    def pieces(
+        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+    ) -> Iterator[bytes]:
+        """The file, whatever rows are asked for."""
+        yield from super().pieces(archive, 0, archive.rows)
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        if (first, last) == (0, archive.rows) and wanted is None:
+            super().restore(archive, file, first, last)
+            return
+        if wanted is not None and self.kind != "table":
+            self.places(archive, wanted)  # which refuses
+        with self._in_types(archive) as content:
+            if content is None:
+                raise self.without_rows(archive)
+            content.restore_own(file, first, last, wanted)
+
+    def frame(self, archive: Archive, first: int, last: int) -> Piece:
+        with self._in_types(archive) as content:
+            if content is None:
+                return super().frame(archive, first, last)
+            return content.frame_own(first, last)
+
+    @contextmanager
+    def _in_types(self, archive: Archive) -> Iterator[InTypes | None]:
+        """The restored file as a source of its own types; None where blocks have other rows: of a
+        file that was kept since its types are not carried."""
+        with files.scratch() as spool:
+            for piece in archive.pieces(0, archive.rows):
+                spool.write(piece)
+            spool.flush()
+            try:
+                content = content_of(files.path_of(spool), str(archive.reader.path), self._format)
+            except UnsuitedError:
+                yield None
+                return
+            yield content if content.rows_own() == archive.rows else None
+
+
+def content_of(path: Path, name: str, format: dict[str, Json]) -> InTypes:
+    """The content of a file that has types of its own; UnsuitedError if it has not."""
+    if format["format"] in ARRAYS:
+        arrays = array_files.open_arrays(path, name)
+        pixels = pixels_of(arrays)
+        if pixels is not None:
+            return PixelArray({**pixels.format, **format}, pixels.shape, pixels)
+        return ArrayContent.of_source(arrays, {**arrays.format, **format}, Effort(), None)
+    table = arrow_files.open_table(path, name)
+    return ArrowContent.of_source(table, {**table.format, **format}, Effort(), None)
