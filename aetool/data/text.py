@@ -17,6 +17,7 @@ from aetool.errors import DataError
 from aetool.model import Int
 
 CHUNK = 4 << 20
+END_MARK = b"\x1a"
 SHOWN = 40  # characters of a line that is quoted
 
 Tell = Callable[[str], None]
@@ -52,7 +53,7 @@ class _Reader:
         self.said_bytes = False
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
-        pieces = cutting.pieces(stream, self.dialect, CHUNK)
+        pieces = _without_end_mark(cutting.pieces(stream, self.dialect, CHUNK))
         head = self._checked(next(pieces))
         self.names = self._header(head)
         self.lines += _lines_in(head)
@@ -238,6 +239,15 @@ class _Reader:
         if self.comments:
             lines = "line is" if self.comments == 1 else "lines are"
             self.tell(f"{self.comments} {lines} left out as beginning with {self.dialect.comment}")
+
+
+def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces of a text without the bytes by which CP/M and DOS marked its end."""
+    piece = next(pieces)
+    for following in pieces:
+        yield piece
+        piece = following
+    yield piece.rstrip(END_MARK)
 
 
 def _last_is_empty(found: Fields) -> Mask:
