@@ -64,6 +64,33 @@ TABLES = {
     "no units": ("a,b,c\nERR,ERR,x\n" + NUMBERS, NAMED, [["ERR", "ERR", "x"], *ROWS], []),
     "a drawn line": ("a|b|c\n---+---+---\n" + NUMBERS.replace(",", "|") + "(8 rows)\n", NAMED, ROWS,
                      ["under the header", "the last line"]),
+    "a box": (
+        "| a | b | c |\n|--:|--:|:--|\n" + "".join(f"| {a} | {b}  | {c} |\n" for a, b, c in ROWS),
+        NAMED, ROWS, ["under the header"],
+    ),
+    "a box of a database": (
+        "+-----+----+---+\n| a   | b  | c |\n+-----+----+---+\n"
+        + "".join(f"| {a:3} | {b:2} | {c:1} |\n" for a, b, c in ROWS)
+        + "+-----+----+---+\n8 rows in set (0.01 sec)\n",
+        NAMED, ROWS, ["the first line", "under the header", "the last line"],
+    ),
+    "a grid": (
+        "+-----+----+---+\n| a   | b  | c |\n+=====+====+===+\n"
+        + "".join(f"| {a:3} | {b:2} | {c:1} |\n+-----+----+---+\n" for a, b, c in ROWS),
+        NAMED, ROWS, ["the first line", "under the header"],
+    ),
+    "a box without names": (
+        "".join(f"|{a}|{b}|{c}|\n" for a, b, c in ROWS), UNNAMED, ROWS, ["no header"],
+    ),
+    "gaps in a box": (
+        "| a | b | c |\n|---|---|---|\n" + "".join(f"| {a} | {b} | {c} |\n" for a, b, c in ROWS)
+        + "| -- | -- | -- |\n| 5.5 | 7 | x |\n",
+        NAMED, [*ROWS, ["--", "--", "--"], ["5.5", "7", "x"]], ["under the header"],
+    ),
+    "filled up with blanks": (
+        " c     | a  \n-------+-----\n" + "".join(f" {c:5} | {a:3}\n" for a, b, c in ROWS) + "(8 rows)\n",
+        ["c", "a"], [[c, a] for a, b, c in ROWS], ["under the header", "the last line"],
+    ),
     "a footer": ("a,b,c\n" + NUMBERS + "(8 rows affected)\n", NAMED, ROWS, ["the last line"]),
     "a header again": ("a,b,c\n" + NUMBERS + "a,b,c\n" + NUMBERS, NAMED, [*ROWS, NAMED, *ROWS], []),
     "a mark of the end": ("a,b,c\n" + NUMBERS + "\x1a", NAMED, ROWS, []),
@@ -336,6 +363,18 @@ def test_notices_name_their_file_once(run, tmp_path):
         f"{clean}: the first line is not of the table",
         "column 'a' is there 2 times: the last is called 'a.2'",
     ]
+
+
+def test_a_box_is_archived_in_every_way(run, tmp_path):
+    lines = [f"| {i} | {i % 10 + 0.5} | {'xy'[i % 2]}  |\n" for i in range(300)]
+    path = tmp_path / "t.md"
+    path.write_text("| id | a | c |\n|---|---|---|\n" + "".join(lines))
+    for options in ((), ("--lossy",), ("--max-error", "a=0.5")):
+        assert run("compress", path, "-f", "-q", *options).status == 0
+        if not options:
+            assert run("decompress", f"{path}.aez", "-c").out == path.read_text()
+        else:
+            assert run("decompress", f"{path}.aez", "-o", tmp_path / "out", "-f", "-q").status == 0
 
 
 def test_a_list_of_objects(tmp_path):

@@ -21,8 +21,9 @@ ROW_NAMES = "row names"  # a field before the first that has a name
 RECORD_TAIL = "record tail"  # an empty field behind the last that has a name
 HEADER_TAIL = "header tail"  # an empty name behind the last that has a field
 SHARED_NAME = "shared name"  # one name for two fields, a date and a time
+BOX = "box"  # a delimiter before the first field and behind the last, of records and header alike
 # facts of reading alone: an archive keeps the bytes before its first record as they are
-_OF_READING = ("preamble", "below", "comment", "edge", "shared", "read_as")
+_OF_READING = ("preamble", "below", "comment", "edge", "shared", "padded", "read_as")
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Dialect:
     space: blanks follow delimiters, and are no part of the values. preamble: lines before the
     header, or before the first record where there is none. below: records under the header that
     hold units or a ruled line. comment: what lines that are no records begin with, "" if nothing
-    does. edge: ROW_NAMES, RECORD_TAIL, HEADER_TAIL, SHARED_NAME or ""; shared: where the first of
-    two fields of one name is. read_as: the encoding that was asked for.
+    does. edge: ROW_NAMES, RECORD_TAIL, HEADER_TAIL, SHARED_NAME, BOX or ""; shared: where the first
+    of two fields of one name is. padded: blanks around values fill columns up, and lines are drawn.
+    read_as: the encoding that was asked for.
     """
 
     delimiter: str = ","
@@ -49,6 +51,7 @@ class Dialect:
     comment: str = ""
     edge: str = ""
     shared: int = 0
+    padded: bool = False
     read_as: str = ""
 
     def to_json(self) -> dict[str, str | bool]:

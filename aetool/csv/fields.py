@@ -103,6 +103,15 @@ class Fields:
         kept[last[records]] = False
         return self._chosen(kept, self.begin, (self.width - records).astype(np.int32))
 
+    def inner(self, records: Mask) -> Fields:
+        """The fields, but for the first and the last one of each chosen record, a mask (records,),
+        of at least two fields."""
+        kept = np.ones(len(self.start), np.bool_)
+        end = np.cumsum(self.width, dtype=np.int64)
+        kept[end[records] - 1] = False
+        kept[(end - self.width)[records]] = False
+        return self._chosen(kept, self.begin, (self.width - 2 * records).astype(np.int32))
+
     def _chosen(self, kept: Mask, begin: Positions, width: Positions) -> Fields:
         # 0 where they differ, as where there are none
         columns = 0
@@ -138,6 +147,16 @@ class Fields:
             raise DataError("a piece of text is too large")
         start[odd], stop[odd] = edges[:-1], edges[1:]
         return np.concatenate([data, np.frombuffer(b"".join(written), np.uint8)]), start, stop
+
+
+def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
+    """Moves starts behind the blanks that they stand at, and stops before those."""
+    _skip_blanks(data, start, stop)
+    moving = np.flatnonzero(start < stop)
+    while len(moving):
+        moving = moving[data[stop[moving] - 1] == BLANK]
+        stop[moving] -= 1
+        moving = moving[start[moving] < stop[moving]]
 
 
 def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:

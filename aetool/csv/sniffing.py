@@ -18,6 +18,7 @@ from aetool.csv import cells, encodings
 from aetool.csv.cutting import behind_lines
 from aetool.csv.dialect import (
     BLANK,
+    BOX,
     HEADER_TAIL,
     RECORD_TAIL,
     ROW_NAMES,
@@ -34,6 +35,7 @@ SAMPLE_RECORDS = 200
 JUDGED_RECORDS = 100  # by which a header is told
 CLEAN_RECORDS = 30  # by which one delimiter is preferred to another
 DELIMITERS = ",\t;|"
+BAR = "|"
 FEW_STRANGE = 4  # characters, which the shortest text may have
 MOST_STRANGE = 0.05  # of the characters, before a file with zeros in it is binary
 LEAST_BY_BLANKS = 3  # fields of a record, before blanks part fields that are not all figures
@@ -200,6 +202,7 @@ def sniff(
         comment=comment,
         edge=table.edge,
         shared=table.shared,
+        padded=table.padded,
         read_as=read_as,
     )
 
@@ -389,7 +392,9 @@ class _Table:
         self, beginning: Beginning, cut: Cut, comment: str, said: Reading, known: Reading
     ) -> None:
         self.line, self.edge, self.below, self.shared = cut.line, "", 0, 0
-        blanks_follow = _blanks_follow(cut.records[:JUDGED_RECORDS])
+        if _is_box(cut):
+            self.edge = BOX
+        blanks_follow = _blanks_follow(cut.records[:JUDGED_RECORDS], self.edge)
         self.space = cut.delimiter == BLANK or blanks_follow
         if self.space != cut.space:
             rows = beginning.records(cut.line, cut.delimiter, self.space)
@@ -401,6 +406,8 @@ class _Table:
             self._look_above(beginning, cut, comment)
         elif self.header:
             self.below = _below(rows[1:])
+        drawn = any(map(cells.is_ruler, rows[1 : 1 + self.below]))
+        self.padded = self.edge == BOX or (drawn and cut.delimiter == BAR)
         # blank lines are of no table, and nothing to be told of
         if not any(beginning.line(line).strip() for line in range(self.line)):
             self.line = 0
@@ -604,11 +611,22 @@ def _are_units(record: Record, under: Sequence[Record]) -> bool:
     return 2 * certain >= len(written) and 2 * len(written) >= len(over_figures)
 
 
-def _blanks_follow(rows: list[list[str]]) -> bool:
-    """Whether a blank follows every delimiter, the header's perhaps apart."""
-    if len(rows) < 2 or len(rows[1]) < 2:
+def _is_box(cut: Cut) -> bool:
+    """Whether a bar stands before the first field and behind the last of every record."""
+    if cut.delimiter != BAR or cut.columns < LEAST_BY_BLANKS:
         return False
-    return all(cell.startswith(" ") for row in rows[1:] for cell in row[1:])
+    rows = [row for row in cut.records if len(row) == cut.columns and not cells.is_ruler(row)]
+    return bool(rows) and not any(row[0].strip() or row[-1].strip() for row in rows)
+
+
+def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
+    """Whether a blank follows every delimiter, the header's perhaps apart, and drawn lines."""
+    records = [row for row in rows[1:] if not cells.is_ruler(row)]
+    if edge == BOX:
+        records = [row[:-1] for row in records]
+    if not records or len(records[0]) < 2:
+        return False
+    return all(cell.startswith(" ") for row in records for cell in row[1:])
 
 
 def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:

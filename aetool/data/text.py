@@ -8,9 +8,9 @@ from typing import BinaryIO
 import numpy as np
 
 from aetool.csv import cells, cutting, encodings
-from aetool.csv.dialect import BLANK, RECORD_TAIL, Dialect
+from aetool.csv.dialect import BLANK, BOX, RECORD_TAIL, Dialect
 from aetool.csv.encodings import NoTableError
-from aetool.csv.fields import BARE, CR, LF, Fields, count_of, fields
+from aetool.csv.fields import BARE, CR, LF, Fields, count_of, fields, strip_blanks
 from aetool.csv.sniffing import MOST_FOOTER
 from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError
@@ -62,6 +62,8 @@ class _Reader:
             text = self._checked(piece)
             every = fields(text, self.dialect.rule)
             found = self._without_comments(every)
+            if self.dialect.padded:
+                found = self._without_drawing(found)
             if len(found):
                 self.names = self.names or self._numbered(found)
                 found = self._regular(found)
@@ -76,6 +78,8 @@ class _Reader:
 
     def _table(self, found: Fields) -> Table:
         data, start, stop = found.values()
+        if self.dialect.padded:
+            strip_blanks(data, start, stop)
         null = np.zeros(len(start), np.bool_)
         columns = [slice(i, None, len(self.names)) for i in range(len(self.names))]
         values = tuple(Cells(data, start[c], stop[c], null[c]) for c in columns)
@@ -100,6 +104,8 @@ class _Reader:
             # blanks at the end of the header
             last = cutting.names_of_record(table, self.dialect.rule)[-1]
             names = names[:-1] if last == "" and len(names) > 1 else names
+        if self.dialect.edge == BOX:
+            names = names[1:-1]
         return apart(names, self.tell)
 
     def _numbered(self, found: Fields) -> tuple[str, ...]:
@@ -170,11 +176,29 @@ class _Reader:
                 continue
             ragged = bool(self.names) and found.width[record] != len(self.names)
             is_comment[record] = ragged or found.text.startswith(spaced, begin)
-        if not is_comment.any():
-            return found
         self.comments += int(is_comment.sum())
-        self.numbers = self.rows + np.flatnonzero(~is_comment)
-        return found.only(~is_comment)
+        return self._only(found, ~is_comment)
+
+    def _without_drawing(self, found: Fields) -> Fields:
+        """The records without lines drawn between them, and without the edges of a box."""
+        drawn = np.zeros(len(found), np.bool_)
+        ends = [*found.begin[1:].tolist(), len(found.text)]
+        # as wide as the table it may be a record of gaps
+        for record in np.flatnonzero(found.width < found.width.max(initial=0)):
+            line = found.text[found.begin[record] : ends[record]]
+            drawn[record] = cells.is_ruler([line.decode(errors="replace").strip()])
+        found = self._only(found, ~drawn)
+        if self.dialect.edge == BOX:
+            found = found.inner(found.width > 2)
+        return found
+
+    def _only(self, found: Fields, chosen: Mask) -> Fields:
+        """The chosen records of those at hand, (records,), each with its number."""
+        if chosen.all():
+            return found
+        numbers = self.rows + np.arange(len(found)) if self.numbers is None else self.numbers
+        self.numbers = numbers[chosen]
+        return found.only(chosen)
 
     def _regular(self, found: Fields) -> Fields:
         """The records, each as wide as the names are many; DataError for one that is not.

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from aetool.bundle import Bundle
 from aetool.codec import lossy
 from aetool.codec.shared import Shared
+from aetool.csv.dialect import BOX
 from aetool.data.sources import CsvSource
 from aetool.errors import AetoolError, ArchiveError
 from aetool.operations import exact_job
@@ -249,4 +250,6 @@ def _names_in_archive(job: LossyJob) -> dict[str, str]:
     """What exact archives call a source's columns."""
     ours = job.source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(job.source)
+    if isinstance(job.source, CsvSource) and job.source.dialect.edge == BOX:
+        theirs = theirs[1:-1]  # the edges of a box are columns there
     return dict(zip(ours, theirs, strict=True))
