@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,8 @@ class Spec:
     `categories` are (column, first feature, width): a one-hot block.
     The last `given` features are of the rows before a row, and context as well; the `conditions`
     before them are of the columns that the user says records are judged by: numbers, flags and
-    one-hot blocks, likewise context, and at hand when a code is decoded.
+    one-hot blocks, likewise context, and at hand when a code is decoded. `told` are the features of
+    the row itself that the rows before it have, too: all but cycles of dates.
     A model's decode returns the same layout: means, and logits for flags and one-hot blocks.
     """
 
@@ -138,6 +139,20 @@ class Spec:
     shape: tuple[int, int, int] | None = None
     conditions: int = 0
     given: int = 0
+    told: Int = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def steps(self) -> Int:
+        """(rows, told): the features of each step in time, from the row farthest back to the row
+        itself, which is the last; one row where no rows before it are given.
+
+        What is at one place is the same of every step, so that x.index_select(1, steps.flatten())
+        .reshape(-1, *steps.shape) is a sequence. Of pictures all features are one step.
+        """
+        if not len(self.told):
+            return np.arange(self.features)[None]
+        own = self.features - self.given
+        before = np.arange(own, self.features).reshape(-1, len(self.told))
+        return np.concatenate([before[::-1], self.told[None]])
 
     def owners(self) -> Int:
         """The column each feature's cost belongs to, (features,); -1 for context features."""

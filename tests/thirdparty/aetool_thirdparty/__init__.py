@@ -1,4 +1,4 @@
-"""Eight models as strangers would write them, and a reader of fixed-width tables."""
+"""Nine models as strangers would write them, and a reader of fixed-width tables."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,6 +90,13 @@ def aetool_models() -> Iterator[Model]:
         "variational autoencoder of records given their condition",
         "aetool_thirdparty.cvae:Conditional",
         NetParams,
+    )
+    yield Model(
+        "tcn",
+        "each row given those before it, by convolutions over time",
+        "aetool_thirdparty.tcn:Forecast",
+        NetParams,
+        frozenset({"table"}),
     )
     yield Model(
         "nmf",
