@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,7 @@ class Spec:
     shape: tuple[int, int, int] | None = None
     conditions: int = 0
     given: int = 0
-    told: Int = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    told: tuple[int, ...] = ()
 
     def steps(self) -> Int:
         """(rows, told): the features of each step in time, from the row farthest back to the row
@@ -148,11 +148,12 @@ class Spec:
         What is at one place is the same of every step, so that x.index_select(1, steps.flatten())
         .reshape(-1, *steps.shape) is a sequence. Of pictures all features are one step.
         """
-        if not len(self.told):
-            return np.arange(self.features)[None]
-        own = self.features - self.given
-        before = np.arange(own, self.features).reshape(-1, len(self.told))
-        return np.concatenate([before[::-1], self.told[None]])
+        told = list(self.told) or list(range(self.features))
+        rows = [told]
+        # the row just before comes first
+        for first in range(self.features - self.given, self.features, len(told)):
+            rows.insert(0, list(range(first, first + len(told))))
+        return np.array(rows)
 
     def owners(self) -> Int:
         """The column each feature's cost belongs to, (features,); -1 for context features."""

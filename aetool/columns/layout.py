@@ -157,7 +157,7 @@ class Layout:
             categories=tuple(categories),
             conditions=self.conditions,
             given=given,
-            told=np.array(self.told, dtype=np.int64),
+            told=tuple(self.told),
         )
 
 
