@@ -465,7 +465,8 @@ def test_a_bound_that_nothing_can_keep_is_refused(tmp_path, run):
 
 def test_what_may_be_counted_is_written_down():
     """The same limits on both sides of a batch."""
-    assert 4 * arrow_files.MOST_CELLS <= limits.MAX_CELLS, "a decimal of 256 bits is four columns"
+    assert arrow_files.MOST_CELLS <= limits.MAX_RECORD_CELLS
+    assert 4 * limits.MAX_RECORD_CELLS <= limits.MAX_CELLS, "a decimal of 256 bits is four columns"
 
 
 # ---- damage

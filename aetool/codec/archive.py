@@ -311,9 +311,14 @@ class Archive:
 
     @contextmanager
     def sensible(self) -> Iterator[None]:
-        """What the archive says that makes no sense is damage, not a bug."""
+        """What the archive says that makes no sense is damage, not a bug; every error names it."""
         try:
             yield
+        except ArchiveError as error:
+            # what a part says of itself does not know the file's name
+            if str(error).startswith("damaged: "):
+                raise self.reader.damaged(str(error)) from None
+            raise
         except MemoryError:
             raise self.reader.damaged("it asks for more memory than there is") from None
         except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:

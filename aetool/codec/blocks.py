@@ -224,9 +224,9 @@ class _Decoder:
         if shared is not None:
             words.setdefault("e", shared.format["newline"])
         own_metas = words.pop("columns", shared.nothing if shared else None)
+        check_cells(rows, len(own_metas))
         stored = words.pop("plans", None)
         self.stored = None if stored is None else [_plan_or_none(plan) for plan in stored]
-        check_cells(rows, len(own_metas))
         self.out, self.rows, self.number = Block(words, [], rows), rows, 0
         self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []

@@ -16,7 +16,9 @@ import numpy as np
 from aetool.codec import blobs, spans
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded, bytes_column, sensible
+from aetool.codec.limits import check_text
 from aetool.codec.natives import cells, numbers
+from aetool.codec.natives.bounding import Integers
 from aetool.errors import ArchiveError
 
 STRING = rb'"(?:[^"\\]|\\.)*"'
@@ -30,6 +32,7 @@ MOST_COLUMNS = 2048
 LEAST_ALIKE = 4  # lines for each frame, below which lines are not alike
 
 Frame = tuple[bytes, ...]
+Cut = tuple[list[bytes], list[int]]  # a frame's parts, and the columns of its values
 Column = tuple[bytes, int]  # the key before a value, and how often it came before in the line
 
 
@@ -150,7 +153,9 @@ def decode(block: Block, rows: int) -> list[bytes]:
         return split(blobs.unpack(block.columns[0].blobs[0]))
     frames = [(_frame(parts), places) for parts, places in block.words["frames"]]
     frame_of, _ = numbers.decode_integers(block.columns[0], 0, len(frames) - 1)
-    columns = [_values(cells.decode_cells(column)) for column in block.columns[1:]]
+    cell_columns = [cells.decode_cells(column) for column in block.columns[1:]]
+    _check_size(frames, frame_of, cell_columns)
+    columns = [_values(column) for column in cell_columns]
     lines = []
     for row, number in enumerate(frame_of.tolist()):
         frame, places = frames[number]
@@ -161,6 +166,21 @@ def decode(block: Block, rows: int) -> list[bytes]:
     if len(lines) != rows:
         raise ArchiveError("damaged: a block has not the lines that it claims")
     return lines
+
+
+def _check_size(
+    frames: Sequence[Cut], frame_of: Integers, columns: Sequence[cells.CellColumn]
+) -> None:
+    """ArchiveError if the lines together are larger than allowed, before one is put together."""
+    lengths = [column.lengths() for column in columns]
+    size = 0
+    for number, (frame, places) in enumerate(frames):
+        rows = np.flatnonzero(frame_of == number)
+        # no value is empty, so that each is at least a byte
+        size += len(rows) * (sum(map(len, frame)) + len(places))
+        check_text(size)
+        size += sum(int(lengths[place][rows].sum()) for place in places)
+    check_text(size)
 
 
 def _frame(parts: Sequence[str]) -> list[bytes]:

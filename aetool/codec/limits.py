@@ -15,6 +15,8 @@ MAX_ALL_ROWS = 1 << 62  # of an archive
 MAX_PAYLOAD = 1 << 31
 MAX_COLUMNS = 1 << 16
 MAX_CELLS = 1 << 24  # rows times columns of a block
+MAX_RECORD_CELLS = MAX_CELLS >> 2  # of an Arrow batch: a decimal of 256 bits is four columns
+MAX_DECODED = 1 << 26  # numbers of a block's code, or that a model's decoder makes of it
 MAX_TEXT = 320 << 20  # bytes that one block, or one blob of it, restores
 MAX_SECTION = 1 << 30
 MAX_DIMENSIONS = 32
@@ -34,6 +36,24 @@ def check_cells(rows: int, columns: int) -> None:
         raise ArchiveError(
             f"damaged: a block claims {rows} rows of {columns} columns; at most {MAX_COLUMNS} "
             f"columns and {MAX_CELLS} cells are allowed"
+        )
+
+
+def check_records(rows: int, columns: int) -> None:
+    """ArchiveError for an Arrow batch of more cells than are allowed."""
+    if rows * max(1, columns) > MAX_RECORD_CELLS:
+        raise ArchiveError(
+            f"damaged: a block claims {rows} records of {columns} columns; at most "
+            f"{MAX_RECORD_CELLS} cells are allowed"
+        )
+
+
+def check_decoded(rows: int, width: int) -> None:
+    """ArchiveError for codes that a model's decoder would make too much of."""
+    if rows * width > MAX_DECODED:
+        raise ArchiveError(
+            f"damaged: a block claims {rows} codes, each of {width} numbers; at most {MAX_DECODED} "
+            "numbers are allowed"
         )
 
 

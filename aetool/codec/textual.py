@@ -541,11 +541,12 @@ def _write_dates(meta: DateMeta, ticks: Int) -> tuple[Bytes, I32]:
 
 def _write_numbers(meta: NumberMeta, kinds: Int, values: Int) -> tuple[Bytes, I32]:
     """(numbers one behind the other, the length of each)."""
+    prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
+    check_text(len(values) * len(prefix + suffix))  # before anything is written
     forms = np.array(meta.forms, np.int8)
     written, length = spans.write(values * np.int64(meta.step), forms[kinds], meta.decimals)
     if not any(meta.affixes):
         return written, length
-    prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
     n = len(length)
     check_text(len(written) + n * len(prefix + suffix))
     pool = np.concatenate([np.frombuffer(prefix + suffix, np.uint8), written])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from aetool.codec.contents.exact import (
 )
 from aetool.codec.contents.pixels import stacked, write_arrays
 from aetool.codec.folders import Picture
+from aetool.codec.limits import check_decoded
 from aetool.codec.lossy import Code, Quantiser
 from aetool.codec.metas import WholeMeta
 from aetool.codec.planning import Effort, Hints
@@ -105,6 +107,7 @@ class Lossy(Content):
     def codes_of(self, block: Block) -> Code:
         """The code of a block's records, (rows, latent), as the decoder takes it."""
         width = len(self.quantiser.kept)
+        check_decoded(block.rows, len(self.quantiser.centre))
         columns = block.columns[:width]
         if len(block.columns) != len(self.labels):
             raise ArchiveError("damaged: a block has not the columns that the header promises")
@@ -186,7 +189,10 @@ class LossyTable(Lossy):
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> writers.Columns:
-        code, schema = self.codes_of(block), archive.model.schema
+        schema = archive.model.schema
+        modelled = schema.modelled if schema else ()
+        check_decoded(block.rows, len(modelled))
+        code = self.codes_of(block)
         # the decoder is given whole blocks, so that rows do not depend on which are asked for
         width = len(self.quantiser.kept)
         exact = dict(zip(self.exact, map(restored, block.columns[width + 1 :]), strict=True))
@@ -194,7 +200,6 @@ class LossyTable(Lossy):
         records = decoding.decode(archive.model, code, archive.device, self.ranges, condition)
         if schema is not None:
             decoding.put_gaps(schema, records, blobs.unpack(block.columns[width].blobs[0]))
-        modelled = schema.modelled if schema else ()
         place = {column.name: i for i, column in enumerate(modelled)}
         out: writers.Columns = {}
         for name, stored in self.columns:
@@ -291,6 +296,7 @@ class LossyPictures(Lossy):
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> Pixels:
+        check_decoded(block.rows, prod(self._shape(archive)))
         pixels: Pixels = decoding.decode(
             archive.model, self.codes_of(block)[inside], archive.device
         )

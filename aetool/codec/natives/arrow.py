@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.codec.columns import Coded, Decoded, whole_column
+from aetool.codec.limits import check_text
 from aetool.codec.metas import IntegerMeta, Meta, WholeMeta
 from aetool.codec.natives import cells, numbers
 from aetool.codec.natives.bounding import Floats, Grid, Integers, Mask, distances, within
@@ -374,6 +375,7 @@ class Strings(ColumnKind):
             raise ArchiveError("damaged: bytes have not the length of their type")
         if cell_column.gaps is None:
             return cell_column.bytes
+        check_text(len(cell_column.gaps) * width)
         padded = np.zeros((len(cell_column.gaps), width), np.uint8)
         padded[~cell_column.gaps] = cell_column.bytes.reshape(len(lengths), width)
         return padded

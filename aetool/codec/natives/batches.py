@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aetool.codec import blocks, planning
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.limits import check_records
 from aetool.codec.metas import Meta
 from aetool.codec.natives.arrow import Ends, kind_of
 from aetool.codec.natives.dictionaries import Dictionaries
@@ -46,6 +47,7 @@ class BatchCoder:
         import pyarrow as pa
 
         with sensible():
+            check_records(rows, len(self.kinds))
             left = iter(columns)
             # each kind takes as many columns as it has put there
             arrays = [kind.decode(left, rows) for kind in self.kinds]

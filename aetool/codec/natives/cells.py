@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from aetool.codec import spans, textual
 from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.limits import MAX_TEXT, check_text
 from aetool.codec.metas import CellsMeta
 from aetool.codec.natives.bounding import Mask
 from aetool.data.table import Bytes
@@ -18,7 +19,6 @@ from aetool.errors import ArchiveError
 from aetool.model import Int
 
 NO_UTF8 = b"\xff"
-MOST_BYTES = 1 << 30  # of the cells of one block: places in it are int32
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
     """
     first = int(start.min(initial=len(buffer)))
     last = int(stop.max(initial=first))
-    if last - first >= MOST_BYTES:
+    if last - first > MAX_TEXT:
         raise ArchiveError(f"a block of {last - first:,} bytes of text is too large")
     buffer = buffer[first:last]
     start = start - first
@@ -80,8 +80,7 @@ def decode_cells(column: Decoded) -> CellColumn:
     if isinstance(column.meta, CellsMeta) and column.meta.gap is not None:
         gaps = _are(cells, column.meta.gap.encode("latin-1"))
         length = np.where(gaps, 0, length)
-    if int(length.sum()) >= 2 * MOST_BYTES:
-        raise ArchiveError("damaged: a column of text is larger than allowed")
+    check_text(int(length.sum()))
     joined = spans.weave(cells.pool, cells.start, length.astype(np.int32))
     return CellColumn(joined, np.cumsum(length, dtype=np.int64), gaps)
 

@@ -361,6 +361,7 @@ def decode(tensor: Tensor, columns: Sequence[Decoded], rows: int) -> Array:
     if len(columns) != parts * tensor.columns:
         raise ArchiveError("damaged: a block has not the columns of its array")
     count = cells_of(tensor, rows)
+    limits.check_text(tensor.columns * count * dtype.itemsize)
     flat = np.empty((tensor.columns, count), dtype)
     part_type = dtype
     if parts == 2:
