@@ -18,7 +18,7 @@ from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
-NO_UTF8 = b"\xff"
+NO_UTF8 = b"\xff"  # no byte of UTF-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,7 @@ def decode_cells(column: Decoded) -> CellColumn:
     if isinstance(column.meta, CellsMeta) and column.meta.gap is not None:
         gaps = _are(cells, column.meta.gap.encode("latin-1"))
         length = np.where(gaps, 0, length)
+    # before the cells are put behind one another
     check_text(int(length.sum()))
     joined = spans.weave(cells.pool, cells.start, length.astype(np.int32))
     return CellColumn(joined, np.cumsum(length, dtype=np.int64), gaps)
