@@ -480,7 +480,8 @@ def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHI
     if arrow_files.kind_of(head):
         place = unpacked(path, name)
         table = ArrowSource(name, place.path)
-        table.place = place
+        # the copy of a compressed file; of another the place is the one that the path came from
+        table.place = place if place.spool is not None else None
         return table
     if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04":
         return _open_arrays(path, name, head)
