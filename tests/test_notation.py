@@ -57,6 +57,14 @@ def read(*cells, **options):
     (["USD 5.5", "6 USD", "7USD"], [5.5, 6, 7], ".", "USD"),
     (["CHF 1'234.50", "CHF 5.-"], [1234.5, 5], ".", "CHF"),
     (["R$ 1.234,56", "R$ 5"], [1234.56, 5], ",", "R$"),
+    (["10k", "1.5M", "950", "2.001k", "-3K"], [10_000, 1_500_000, 950, 2001, -3000], ".", ""),
+    (["$900K", "$1.25M", "$2 billion"], [900_000, 1_250_000, 2e9], ".", "$"),
+    (["1,2 Mio. €", "3 Mrd. €", "7 €"], [1_200_000, 3e9, 7], ",", "€"),
+    (["1.2M€", "850k€"], [1_200_000, 850_000], ".", "€"),
+    (["1,2 Mio.", "3 Mrd.", "7"], [1_200_000, 3e9, 7], ",", ""),
+    (["950", "1.2k", "15k"], [950, 1200, 15_000], ".", ""),
+    (["512 B", "1.5 kB", "3MB", "0"], [512, 1500, 3_000_000, 0], ".", "B"),
+    (["1 KiB", "1.5 MiB", "1.001 GiB"], [1024, 1_572_864, 1.001 * 2**30], ".", "B"),
     (["Rs. 5,000", "Rs 12,34,567"], [5000, 1234567], ".", "Rs"),
     (["12,5 %", "3 %", "-0,5%"], [12.5, 3, -0.5], ",", "%"),
     (["(5)", "(1,234.5)", "6"], [-5, -1234.5, 6], ".", ""),
@@ -138,6 +146,25 @@ def test_another_unit_is_odd_and_a_missing_one_is_not():
     assert read(*map(str, range(1, 30)), "5 kg")[-1] is None, "a unit of one cell is none"
     assert decided("id5", "id6", "id7") is None
     assert decided("5a", "6b", "7c", "8d") is None
+
+
+def test_a_magnitude_in_every_cell_is_the_unit():
+    for cells, unit in (
+        (["10k", "15k", "7.5k"], "k"), (["5 M", "7 M"], "M"), (["12 kB", "3 kB"], "kB"),
+        (["300 K", "295", "301 K"], "K"),
+    ):  # fmt: skip
+        notation = decided(*cells)
+        assert (notation.unit, notation.magnitudes) == (unit, "")
+    assert decided("12M", "18M", "2T", "3T", "24M", "4T") is None, "sizes of clothes for children"
+
+
+def test_decimals_are_of_the_number_that_is_multiplied_out():
+    cells = Cells.of(["1.5k", "12", "1.2345k", "1.5 M", "9k"])
+    reading = NumberEvidence.of(cells).decide().read(cells)
+    assert reading.decimals.tolist() == [0, 0, 1, 0, 0]
+    assert reading.value.tolist() == [1500, 12, 1234.5, 1_500_000, 9000]
+    cells = Cells.of(["1.5 KiB", "1.0001 MiB", "7 B"])
+    assert NumberEvidence.of(cells).decide().read(cells).decimals.tolist() == [0, -1, 0]
 
 
 def test_percent_and_parts_of_one_in_turns():

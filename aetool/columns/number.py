@@ -262,6 +262,8 @@ class Number(Modelled):
             said += f", thousands parted by {self.notation.group!r}"
         if self.notation.decimal != PLAIN.decimal:
             said += f", decimals behind {self.notation.decimal!r}"
+        if self.notation.magnitudes:
+            said += ", magnitudes such as k and M multiplied out"
         return said
 
     def written(self) -> Json:

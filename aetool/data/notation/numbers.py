@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from aetool.data.notation.evidence import (
     nearly_all,
 )
 from aetool.data.notation.gaps import is_gap
+from aetool.data.notation.magnitudes import FAMILIES, Factor, Family, family_of
 from aetool.data.notation.numerals import COMMA, POINT, Numeral, infinity, numeral, unit_of
 from aetool.data.notation.scanning import (
     ATTACHED,
@@ -186,6 +187,9 @@ class NumberEvidence:
         odd = self.odd.without(folded(words))
         mark = decimal or self.decimal_mark(usual)
         fitting = {m: n for m, n in self.manners.items() if m.fits(mark)}
+        family = _family(fitting)
+        if family is not None:
+            fitting = _multiplied_out(fitting, family)
         unit = self._unit(fitting)
         numbers = {m: n for m, n in fitting.items() if m.unit in ("", unit)}
         amount = sum(numbers.values())
@@ -207,6 +211,7 @@ class NumberEvidence:
             group=_group(numbers, mark),
             fractions=unit == PERCENT and self._fractions(numbers),
             gap_words=words,
+            magnitudes=family.name if family else "",
         )
 
     def _unit(self, fitting: Mapping[Manner, int]) -> str:
@@ -252,6 +257,24 @@ def _group(numbers: Mapping[Manner, int], mark: str) -> str:
         if manner.group and manner.group != mark:
             groups[manner.group] += count
     return min(groups, key=lambda group: (-groups[group], group)) if groups else ""
+
+
+def _family(manners: Mapping[Manner, int]) -> Family | None:
+    """The magnitudes that these numbers are written with, if they are mixed."""
+    counts: Counter[str] = Counter()
+    for manner, count in manners.items():
+        counts[manner.after] += count
+    return family_of(counts)
+
+
+def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manner, int]:
+    """How the same numbers would be written without their magnitudes."""
+    written: Counter[Manner] = Counter()
+    for manner, count in manners.items():
+        magnitude = family.magnitude(manner.after)
+        after = manner.after if magnitude is None else magnitude.rest
+        written[manner._replace(after=after)] += count
+    return written
 
 
 class _Collector:
@@ -428,7 +451,8 @@ class NumberNotation:
     decimal: the mark before decimals. unit: of the column ("" for none): `%`, `€`, `kWh`. before,
     after: how most numbers with the unit write it, blanks to the digits included. group: the mark
     between thousands, "" if none is written; any usual one is read. fractions: numbers without the
-    sign of percent are parts of one (0.12 is 12 %). gap_words: the user's.
+    sign of percent are parts of one (0.12 is 12 %). gap_words: the user's. magnitudes: the name of
+    their family where they are written in turns (10k, 1.5M), and are multiplied out.
     """
 
     decimal: str = POINT
@@ -438,6 +462,7 @@ class NumberNotation:
     group: str = ""
     fractions: bool = False
     gap_words: tuple[str, ...] = ()
+    magnitudes: str = ""
 
     def read(self, cells: Cells) -> Reading:
         """Every cell as a number, a gap or something odd; no cell raises an error.
@@ -477,9 +502,14 @@ class NumberNotation:
         if endless is not None:
             return _Cell(endless, 0, VALUE)
         number = numeral(text)
+        factor = Factor()
+        if number is not None and self.magnitudes:
+            magnitude = FAMILIES[self.magnitudes].magnitude(number.after)
+            if magnitude is not None:
+                factor, number = magnitude.factor, replace(number, after=magnitude.rest)
         if number is None or number.unit not in ("", self.unit):
             return _Cell(math.nan, 0, ODD)
-        found = number.read(self.decimal)
+        found = number.read(self.decimal, factor)
         if found is None:
             return _Cell(math.nan, 0, ODD)
         return _Cell(found.value, found.decimals, VALUE, not number.unit, found.padded)
@@ -522,7 +552,7 @@ class NumberNotation:
         """Its facts, those apart that are usual: from_json makes an equal notation of them."""
         facts: Facts = {}
         usual = NumberNotation()
-        for name in ("decimal", "unit", "before", "after", "group", "fractions"):
+        for name in ("decimal", "unit", "before", "after", "group", "fractions", "magnitudes"):
             if getattr(self, name) != getattr(usual, name):
                 facts[name] = getattr(self, name)
         if self.gap_words:
@@ -540,6 +570,7 @@ class NumberNotation:
             and isinstance(words, list)
             and all(isinstance(text, str) for text in (*texts, *words))
             and isinstance(notation.fractions, bool)
+            and notation.magnitudes in ("", *FAMILIES)
             and len(notation.group) <= 1
             and notation.group != notation.decimal
             and unit_of(notation.before, notation.after) == notation.unit

@@ -9,10 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from aetool.data.notation.magnitudes import Factor
 from aetool.data.notation.patterns import Pattern
 
 LONGEST = 400  # characters; the largest float has 309 digits, and no number needs many more
 POINT, COMMA = ".", ","
+ONE = Factor()
 
 _BLANK = " \t\u00a0\u2007\u2009\u202f"
 _GROUPING = ".,'’`_" + _BLANK
@@ -30,7 +32,7 @@ _CURRENCY = rf"(?:[A-Z]{{0,3}}[{_SYMBOL}]|{_CODE})"
 # `+` alone is one, too: 10,000+ in every cell.
 _UNIT = (
     rf"(?:\+|(?:[^\W\d_]|[{_SYMBOL}%‰°\"′″/])"
-    rf"(?:[^\W\d_]|[{_SYMBOL}%/·⋅*^²³¹⁻.°-]|[234](?![0-9])| (?=[^\W\d_(/])){{0,23}})"
+    rf"(?:[^\W\d_]|[{_SYMBOL}%/·⋅*^²³¹⁻.°-]|[234](?![0-9])| (?=[^\W\d_(/]|[{_SYMBOL}])){{0,23}})"
 )
 _HEAD = Pattern(
     rf"[{_BLANK}]*(?P<open>\()?[{_BLANK}]*(?P<sign>[+{_MINUS}])?[{_BLANK}]*"
@@ -70,8 +72,8 @@ class Numeral:
         """The unit or currency, "" without one; the same whether it is before or after."""
         return unit_of(self.before, self.after)
 
-    def read(self, mark: str) -> Read | None:
-        """The number, if the core is one with this decimal mark."""
+    def read(self, mark: str, factor: Factor = ONE) -> Read | None:
+        """The number, if the core is one with this decimal mark, times a factor."""
         core, _, exponent = self.core.replace("E", "e").partition("e")
         whole, _, fraction = core.partition(mark)
         if fraction and not fraction.isdigit():
@@ -82,8 +84,14 @@ class Numeral:
                 return None
             whole = "".join(filter(str.isdigit, whole))
         sign = "-" if self.negative else ""
-        value = float(f"{sign}{whole or '0'}.{fraction or '0'}e{exponent or '0'}")
-        decimals = -1 if exponent else len(fraction)
+        # tens are of the text: 1.001 * 1000 is not 1001
+        tens = int(exponent or 0) + factor.tens
+        value = float(f"{sign}{whole or '0'}.{fraction or '0'}e{tens}") * 2.0**factor.twos
+        decimals = -1 if exponent else max(0, len(fraction) - factor.tens)
+        if factor.twos and not value.is_integer():
+            decimals = -1
+        elif factor.twos:
+            decimals = 0
         return Read(value, decimals, len(whole) > 1 and whole[0] == "0")
 
     @property

@@ -1,0 +1,92 @@
+"""Magnitudes behind numbers, `10k` and `1.5M`, `12 kB` and `3 GiB`: multiplied out where they are
+mixed in a column."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+CURRENCIES = frozenset("$€£¥₹")
+MOSTLY = 0.9  # of the numbers of a column are written in a family, so that it is one of this family
+
+
+class Factor(NamedTuple):
+    """10^tens 2^twos."""
+
+    tens: int = 0
+    twos: int = 0
+
+
+class Magnitude(NamedTuple):
+    """What stands behind a number, taken apart: the word of a magnitude, and what is left."""
+
+    word: str
+    factor: Factor
+    rest: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """Magnitudes that are written in turns. factors: by their words; unit: what stands behind a
+    number that is multiplied out."""
+
+    name: str
+    factors: Mapping[str, Factor]
+    unit: str = ""
+
+    def magnitude(self, after: str) -> Magnitude | None:
+        """What stands behind a number, if it is of this family: `M`, and of counts `Mio. €`."""
+        text = after.strip()
+        if text in self.factors:
+            return Magnitude(text, self.factors[text], self.unit)
+        word, blank, unit = text.rpartition(" ")
+        if not blank and text[-1:] in CURRENCIES:
+            word, unit = text[:-1], text[-1]
+        if self.unit or word not in self.factors:
+            return None
+        return Magnitude(word, self.factors[word], f" {unit}")
+
+    def has(self, counts: Mapping[str, int]) -> bool:
+        """Whether a column is of this family, by what stands behind its numbers, and how often."""
+        of_family = {after: self.magnitude(after) for after in counts}
+        written = {after: one for after, one in of_family.items() if one is not None}
+        if sum(counts[after] for after in written) < MOSTLY * sum(counts.values()):
+            return False
+        different = {one.factor for one in written.values()}
+        # K alone may be Kelvin, and M a unit, or months beside T for toddlers; k is a thousand
+        if self.unit or any(one.word == "k" for one in written.values()):
+            return len(different) > 1
+        tens = sorted(factor.tens for factor in different - {Factor()})
+        return any(later - earlier == 3 for earlier, later in itertools.pairwise(tens))
+
+
+THOUSAND, MILLION, BILLION, TRILLION = Factor(3), Factor(6), Factor(9), Factor(12)
+COUNTS = {
+    "": Factor(),
+    **dict.fromkeys(("k", "K", "thousand"), THOUSAND),
+    **dict.fromkeys(("M", "MM", "mn", "mio", "Mio", "Mio.", "million"), MILLION),
+    **dict.fromkeys(("B", "G", "bn", "Mrd", "Mrd.", "billion"), BILLION),
+    **dict.fromkeys(("T", "tn", "trillion"), TRILLION),
+}
+BYTES = {
+    "": Factor(),
+    **dict.fromkeys(("B", "bytes"), Factor()),
+    **dict.fromkeys(("kB", "KB"), THOUSAND),
+    "MB": MILLION,
+    "GB": BILLION,
+    "TB": TRILLION,
+    "KiB": Factor(twos=10),
+    "MiB": Factor(twos=20),
+    "GiB": Factor(twos=30),
+    "TiB": Factor(twos=40),
+}
+FAMILIES = {
+    family.name: family for family in (Family("counts", COUNTS), Family("bytes", BYTES, unit=" B"))
+}
+
+
+def family_of(counts: Mapping[str, int]) -> Family | None:
+    """The family of a column of these units, by how often each is there; None if it is of none."""
+    return next((family for family in FAMILIES.values() if family.has(counts)), None)
