@@ -158,6 +158,17 @@ def test_a_magnitude_in_every_cell_is_the_unit():
     assert decided("12M", "18M", "2T", "3T", "24M", "4T") is None, "sizes of clothes for children"
 
 
+def test_labels_and_fractions_are_no_numbers_with_a_unit():
+    assert decided("R14", "R15", "R13", "R14") is None
+    assert decided("DM1", "DM2", "DM3") is None
+    assert decided("2/2", "1/2", "1/2", "2/2") is None
+    assert decided("3/4", "4/4", "1/4") is None
+    assert read("R14.50", "R15", "R1,250") == [14.5, 15, 1250]
+    assert read("R 14", "R 15") == [14, 15]
+    assert read("R14", "R15", asked=True) == [14, 15], "the user says that they are"
+    assert read("2 /m2", "3 /m2") == [2, 3] and decided("2/h", "3/h").unit == "/h"
+
+
 def test_decimals_are_of_the_number_that_is_multiplied_out():
     cells = Cells.of(["1.5k", "12", "1.2345k", "1.5 M", "9k"])
     reading = NumberEvidence.of(cells).decide().read(cells)

@@ -41,6 +41,7 @@ from aetool.data.table import Bytes, Cells, Mask
 from aetool.model import Float, Int
 
 PERCENT = "%"
+LETTERS_OF_LABELS = frozenset(["R", "DM"])
 # One cell with a mark that reads under a decimal comma alone outweighs so many like `1,234`.
 WEIGHT_OF_SURE_CELLS = 50
 LEAST_OF_UNIT = 0.1  # of the numbers have the unit of a column
@@ -196,7 +197,7 @@ class NumberEvidence:
         # numbers under the other mark or with another unit are odd, too
         unfit = sum(self.manners.values()) - amount
         if not asked:
-            if not amount or self._is_code(amount):
+            if not amount or self._is_code(amount) or _are_labels(numbers):
                 return None
             few_values = self.values is not None
             if not nearly_all(amount + self.infinite, odd, few_values, unfit):
@@ -240,6 +241,15 @@ class NumberEvidence:
         marked = sum(n for m, n in numbers.items() if not m.unit and m.marks.marked)
         often = bare >= 2 and bare >= LEAST_FRACTIONS * sum(numbers.values())
         return often and marked > 0 and self.small == bare
+
+
+def _are_labels(numbers: Mapping[Manner, int]) -> bool:
+    """Whether whole numbers stand right behind letters that are a currency only beside others: R14
+    is the size of a tyre, R 14 and R14.50 are rand."""
+    return all(
+        manner.before in LETTERS_OF_LABELS and not manner.group and not manner.marks.marked
+        for manner in numbers
+    )
 
 
 def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozenset[float] | None:

@@ -29,9 +29,9 @@ _CODE = (
 )
 _CURRENCY = rf"(?:[A-Z]{{0,3}}[{_SYMBOL}]|{_CODE})"
 # A unit begins with a letter or a sign that is one; digits in it are powers (m2) or of a formula.
-# `+` alone is one, too: 10,000+ in every cell.
+# `+` alone is one, too: 10,000+ in every cell. `2/2` is no 2 with a unit, but `2/m2` is.
 _UNIT = (
-    rf"(?:\+|(?:[^\W\d_]|[{_SYMBOL}%‰°\"′″/])"
+    rf"(?:\+|(?:[^\W\d_]|[{_SYMBOL}%‰°\"′″]|/(?![0-9]))"
     rf"(?:[^\W\d_]|[{_SYMBOL}%/·⋅*^²³¹⁻.°-]|[234](?![0-9])| (?=[^\W\d_(/]|[{_SYMBOL}])){{0,23}})"
 )
 _HEAD = Pattern(
