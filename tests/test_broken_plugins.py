@@ -155,6 +155,14 @@ SAID = {
         "mixingform: Mixing.parts (AT) gives another result for a row alone than beside other "
         "rows; no statistic of the batch belongs in it"
     ),
+    "refusedform": (
+        "refusedform: RefusedForm.Refused.parts (AT) raised ValueError: RandomNormalLike is no "
+        "operator that a graph may have"
+    ),
+    "surprisingform": (
+        "surprisingform: Surprising.surprise (AT) returned shape (24, 6); wanted is (24, 5): "
+        "(batch, columns)"
+    ),
     "codelessform": (
         "codelessform: Codeless.expekted (AT) is called by nobody: expekted is no member of "
         "Solution; did you mean expected?"

@@ -14,6 +14,7 @@ from aetool.graphs import Graph
 from aetool.model import Float, Spec
 from aetool.rehearsal import examples
 from aetool.rehearsal.faults import Author, first_line, guarded, kind_of
+from aetool.runtime import OPERATORS
 
 ROWS, BATCH = 24, 16  # that it is fitted to, in batches of so many
 SEED = 5
@@ -89,9 +90,11 @@ def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
 
 
 class _Careful(Builder):
-    """Looks at the shapes of every operator as it is written."""
+    """Looks at every operator, and at its shapes, as it is written."""
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
+        if kind not in OPERATORS:
+            raise ValueError(f"{kind} is no operator that a graph may have")
         value = super().op(kind, *operands, **attributes)
         try:
             self.graph.shape_of(value.name)
@@ -126,6 +129,8 @@ class _Written:
         if not self.author.wrote("bits"):
             self._checked("parts", self.rows, columns + 1, "columns + 1")
         bits = self._checked("bits", self.rows, columns + 1, "columns + 1")
+        if self.author.wrote("surprise"):
+            self._check_surprise(columns)
         alone = self._values("bits", self.rows[:1])
         if not np.array_equal(bits[:1], alone):
             raise self.author.fault(
@@ -142,6 +147,15 @@ class _Written:
                 "apart: is it cut off, or multiplied by 0?",
             )  # fmt: skip
         self._checked("decode", codes, features, "features")
+
+    def _check_surprise(self, columns: int) -> None:
+        call = self.solution.surprise
+        graph = Graph()
+        builder = Builder(graph, self.spec)
+        x = Value(builder, graph.input("x", TensorProto.FLOAT, [self.spec.features]))
+        # that the parts say it may depend on what was fitted
+        if guarded(self.author, "surprise", lambda: call(builder, x)) is not None:
+            self._checked("surprise", self.rows, columns, "columns")
 
     def _own(self, *members: str) -> str:
         """The first of these members that the author has written."""

@@ -16,7 +16,7 @@ NETWORKS = (
 )  # fmt: skip
 CLOSED_FORMS = (
     "NoSolution", "ChangesBatches", "ConstantForm", "WrongFit", "ArrayForm", "NarrowForm",
-    "UnfittingForm", "MixingForm", "CodelessForm", "NumberlessForm",
+    "UnfittingForm", "MixingForm", "CodelessForm", "NumberlessForm", "RefusedForm", "SurprisingForm",
 )  # fmt: skip
 
 

@@ -78,6 +78,25 @@ class MixingForm(ClosedForm):
         return self.Mixing(self.spec, np.ones((self.spec.features, 1)))
 
 
+class RefusedForm(ClosedForm):
+    class Refused(Sum):
+        def parts(self, g, x):
+            parts = super().parts(g, x)
+            return parts + g.op("RandomNormalLike", parts)  # fault
+
+    def fit(self, batches):
+        return self.Refused(self.spec, np.ones((self.spec.features, 1)))
+
+
+class SurprisingForm(ClosedForm):
+    class Surprising(Sum):
+        def surprise(self, g, x):  # fault
+            return self.parts(g, x)
+
+    def fit(self, batches):
+        return self.Surprising(self.spec, np.ones((self.spec.features, 1)))
+
+
 class CodelessForm(ClosedForm):
     class Codeless(Solution):
         def expekted(self, g, x):  # fault
