@@ -91,6 +91,11 @@ class Graph:
         """Columns `index` of x."""
         return self.op("Gather", x, self.const(index, np.int64), axis=1)
 
+    def columns_between(self, x: str, first: int, end: int) -> str:
+        """Columns first:end of x."""
+        bounds = [self.const([place], np.int64) for place in (first, end, 1)]
+        return self.op("Slice", x, *bounds)
+
     def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
         """x as another element type."""
         return self.op("Cast", x, to=to)
@@ -361,8 +366,13 @@ def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: Any = np.float32
 
 def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
     """Costs (B, n) with their owning columns to (B, columns + 1); the last, shared, is 0."""
-    if list(owner) == list(range(columns)):
-        return g.op("Concat", costs, g.op("Mul", g.take(costs, [0]), g.const(0.0)), axis=1)
+    channels = len(owner) // columns
+    if list(owner) == list(range(columns)) * channels:
+        # pixels; a sum over an axis would round by where a record stands in its batch
+        total = g.columns_between(costs, 0, columns) if channels > 1 else costs
+        for first in range(columns, channels * columns, columns):
+            total = g.op("Add", total, g.columns_between(costs, first, first + columns))
+        return g.op("Concat", total, g.op("Mul", g.take(costs, [0]), g.const(0.0)), axis=1)
     matrix = np.zeros((len(owner), columns + 1))
     matrix[np.arange(len(owner)), list(owner)] = 1
     return g.op("MatMul", costs, g.const(matrix))

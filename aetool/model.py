@@ -115,6 +115,8 @@ class Spec:
     half-width `half[i]`, divided by cosh(z deviation[i] + mean[i]) where `curved[i]` (the column
     was laid through asinh). It counts only where the flag feature `gate[i]` is 0 (gate -1: always).
     `zero[i]` is the z of 0 in the user's own units (for pixels: of black).
+    Of pictures a column is a pixel, row by row, which owns a number for each channel: parts of
+    pictures are maps, (batch, H * W + 1).
     `flags` are (feature, column): 1 where the column's value is missing.
     `categories` are (column, first feature, width): a one-hot block.
     The last `given` features are of the rows before a row, and context as well; the `conditions`

@@ -11,13 +11,17 @@ PIXEL_MEAN, PIXEL_SPREAD = 96.0, 96.0  # one affine map for every picture: 0..25
 
 
 def image_spec(shape: tuple[int, int, int]) -> Spec:
-    """The layout of pictures (channels, height, width): each pixel is z = (p - 96) / 96."""
-    n = int(np.prod(shape))
+    """The layout of pictures (channels, height, width): each value p is z = (p - 96) / 96.
+
+    A pixel is a column, whatever its channels: what a picture costs by column is a map of it.
+    """
+    channels, height, width = shape
+    n = channels * height * width
     return Spec(
-        columns=tuple(f"pixel{i}" for i in range(n)),
+        columns=tuple(f"pixel{i}" for i in range(height * width)),
         features=n,
         numeric=np.arange(n),
-        owner=np.arange(n),
+        owner=np.tile(np.arange(height * width), channels),
         half=np.full(n, 0.5 / PIXEL_SPREAD),
         deviation=np.ones(n),
         mean=np.zeros(n),

@@ -135,13 +135,23 @@ def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
     return "; ".join(said)
 
 
+def excess_map(parts: Float, typical: Float, shape: tuple[int, int, int]) -> Float:
+    """(height, width): by how much each pixel of a picture costs more than it usually does.
+
+    parts, typical: (pixels + 1,), or of an older model (channels * pixels + 1,).
+    """
+    _, height, width = shape
+    excess = np.maximum(parts[:-1] - typical[:-1], 0.0)
+    return np.asarray(excess.reshape(-1, height, width).sum(axis=0))
+
+
 def picture_line(parts: Float, typical: Float, shape: tuple[int, int, int]) -> str:
     """Where a picture costs most beyond the usual, and how much of the excess is there.
 
     parts: (pixels + 1,). The picture is laid in cells of an eighth of its sides.
     """
-    channels, height, width = shape
-    excess = np.maximum(parts[:-1] - typical[:-1], 0).reshape(channels, height, width).sum(axis=0)
+    _, height, width = shape
+    excess = excess_map(parts, typical, shape)
     total = float(excess.sum())
     if total <= 0:
         return TOGETHER if parts[-1] > typical[-1] else NOTHING

@@ -87,14 +87,17 @@ class Likelihood(nn.Module):
             *(c for _, c in spec.flags),
             *(c for c, _, _ in spec.categories),
         ]
-        self.direct = owner == list(range(len(spec.columns)))
+        self.direct = spec.shape is not None or owner == list(range(len(spec.columns)))
         if not self.direct:
             matrix = np.zeros((len(owner), len(spec.columns) + 1))
             matrix[np.arange(len(owner)), owner] = 1
             keep("owner", matrix, torch.float32)
 
     def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
-        """x, parameters: (batch, features) or pictures. Returns (batch, columns + 1); last is 0."""
+        """x, parameters: (batch, features) or pictures. Returns (batch, columns + 1); last is 0.
+
+        Of pictures a column is a pixel, whose channels are added up.
+        """
         x, parameters = x.flatten(1), parameters.flatten(1)
         costs = []
         if len(self.spec.numeric):
@@ -106,6 +109,8 @@ class Likelihood(nn.Module):
             block = slice(start, start + width)
             costs.append(self._category(x[:, block], parameters[:, block]))
         joined = torch.cat(costs, dim=1) if len(costs) > 1 else costs[0]
+        if self.spec.shape is not None:
+            joined = _over_channels(joined, self.spec.shape[0])
         if self.direct:
             return torch.cat([joined, joined[:, :1] * 0.0], dim=1)
         return joined @ self.owner
@@ -207,6 +212,16 @@ class Likelihood(nn.Module):
         off = torch.softmax(logits, dim=1) - one_hot
         off = off.square() if self.error == "mse" else off.abs()
         return off.sum(dim=1, keepdim=True)
+
+
+def _over_channels(costs: Tensor, channels: int) -> Tensor:
+    """(batch, pixels): costs, (batch, channels * pixels), of all channels of each pixel."""
+    pixels = costs.shape[1] // channels
+    total = costs[:, :pixels]
+    # a sum over an axis would round by where a record stands in its batch
+    for first in range(pixels, channels * pixels, pixels):
+        total = total + costs[:, first : first + pixels]
+    return total
 
 
 def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:

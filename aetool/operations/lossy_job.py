@@ -221,7 +221,7 @@ class LossyJob:
     def _floor(self) -> float:
         """The squared error, in standardised units, below which finer is of no use by default."""
         numbers = sum(c.measured and c.predicted for c in self.modelled)
-        pixels = 0 if self.model.schema else len(self.model.spec.columns)
+        pixels = 0 if self.model.schema else self.model.spec.features
         return FAITHFUL**2 * (numbers + pixels)
 
     def _size_apart(self, sample: Any) -> int:

@@ -199,18 +199,20 @@ class Sampler:
     def _settled(self, x: Any, keep: Any) -> Any:
         """Records drawn feature by feature. With the noise fixed, what all features together are
         drawn to be is a map of x whose i-th feature depends on those before it alone: repeated, it
-        settles, and what it settles at is the draw. keep: (rows, columns), what x keeps."""
+        settles, and what it settles at is the draw. keep: (rows, columns), what x keeps; of
+        pictures, which pixels."""
         noise, session = self._noise(len(x)), self.model.session("score.onnx", self.device)
         schema = self.model.schema
         given = [not c.predicted for c in (schema.modelled if schema else ())]
         hold = np.zeros((len(x), len(self.spec.columns)), np.bool_) if keep is None else keep
         hold = hold | np.array(given or [False])
-        hold = hold.reshape(x.shape)
+        if self.spec.shape is not None:
+            hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
         def again(x: Any) -> Any:
             return np.where(hold, x, self._finished(_flat(session(x)["likely"]) + noise))
 
-        return _fixed_point(again, x, len(self.spec.columns))
+        return _fixed_point(again, x, self.spec.features)
 
     def _codes(self, z: Float, keep: Any) -> Float:
         """Discrete codes by their prior, likewise; keep: (rows, latent), what z keeps."""

@@ -13,7 +13,8 @@ from aetool.nn import AutoEncoder, MaskedLinear, spread
 
 
 class MADE(AutoEncoder):
-    """-log p(x) = sum over columns of -log p(x_c | columns before it), exactly.
+    """-log p(x) = sum over columns of -log p(x_c | columns before it), exactly; of pictures, over
+    the channels of pixels.
 
     Features of the column told as the c-th have degree c, context has degree 0 and is seen by all;
     a hidden unit of degree d sees columns up to the d-th, and is seen by those behind it. There is
@@ -28,11 +29,15 @@ class MADE(AutoEncoder):
 
     def build(self) -> None:
         self.code = None
+        owners = self.spec.owners()
         columns = len(self.spec.columns)
+        if self.spec.shape is not None:
+            # each channel of a pixel is told by itself
+            owners = np.arange(self.spec.features)
+            columns = self.spec.features
         place = np.arange(columns)
         if self.params.order == "random":
             place = np.random.default_rng(self.params.seed).permutation(columns)
-        owners = self.spec.owners()
         degree = torch.from_numpy(np.where(owners < 0, 0, place[np.maximum(owners, 0)] + 1))
         width = self.params.width or (256 if self.spec.shape else 96)
         sizes = [degree, *[spread(width, columns)] * self.params.depth]
