@@ -1,0 +1,91 @@
+"""Columns of a block: which parts each has, and what they hold (FORMAT.md, section 3)."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.format_reader.container import blake, check, varint, words
+from tests.format_reader.streams import Streams
+
+PLAIN = {"columns": [{"k": "bytes"}], "plans": []}
+
+
+class Column(NamedTuple):
+    meta: dict
+    kinds: np.ndarray  # of each row
+    values: np.ndarray
+    raws: np.ndarray
+    blob: bytes
+
+
+class Shape(NamedTuple):
+    blobs: int
+    kinds: int
+    valued: int  # kinds with a value
+    raws: int  # 1: the last kind has a stream of its own
+
+    @property
+    def streams(self):
+        return (self.kinds > 1) + (self.valued > 0) + self.raws
+
+
+def shape(meta):
+    kind, raw = meta["k"], int("r" in meta)
+    if kind in ("number", "date"):
+        valued = len(meta["f"]) if kind == "number" else 1
+        return Shape(raw, valued + len(meta["s"]) + raw, valued, 0)
+    if kind in ("int", "real"):
+        return Shape(0, 1 + ("z" in meta) + ("n" in meta) + raw, 1, raw)
+    return Shape(int(kind != "whole"), 1, int(kind in ("level", "whole")), 0)
+
+
+def columns_of(block, streams=Streams, about=None):
+    """(description, columns, digest of the content) of a block. about: the description, if it is
+    not the one that is written; streams: what decodes them."""
+    written, rest = description(block.payload)
+    about = about or written or PLAIN
+    rows = block.rows * (about["shape"][2] if "shape" in about else about.get("each", 1))
+    shapes = [shape(meta) for meta in about["columns"]]
+    count = sum(one.streams for one in shapes)
+    is_joined = rows <= 4096 and count > 0
+    parts = parts_of(rest, sum(one.blobs for one in shapes) + (1 if is_joined else count))
+    joined = parts.pop() if is_joined else None
+    left = iter(parts)
+    source = streams(rows, about["plans"], lambda: next(left), joined)
+    columns, digests = [], []
+    for meta, one in zip(about["columns"], shapes, strict=True):
+        blob = next(left) if one.blobs else b""
+        kinds, none = np.zeros(rows, np.int64), np.zeros(0, np.int64)
+        if one.kinds > 1:
+            kinds = source.next(np.ones(rows, bool))
+        values = source.next(kinds < one.valued) if one.valued else none
+        raws = source.next(kinds == one.kinds - 1) if one.raws else none
+        columns.append(Column(meta, kinds, values, raws, blob))
+        digests += [blob] * one.blobs + [kinds] * (one.kinds > 1)
+        digests += [values] * (one.valued > 0) + [raws] * one.raws
+    source.finish()
+    taken = [one if isinstance(one, bytes) else one.astype("<i8").tobytes() for one in digests]
+    content = blake(8, *(blake(8, one) for one in taken))
+    check(block.content in (None, content), "the digest of the content")
+    return about, columns, content
+
+
+def description(payload):
+    """(what a payload says of itself, its parts)."""
+    size, rest = varint(payload)
+    return (words(rest[:size]) if size else {}), rest[size:]
+
+
+def parts_of(data, count):
+    """The parts, by which of them have bytes, and the lengths of those."""
+    size = (count + 7) // 8
+    there = np.unpackbits(np.frombuffer(data, np.uint8, size), count=count)
+    data, sizes = data[size:], np.zeros(count, int)
+    filled = np.flatnonzero(there)
+    for place in filled[:-1]:
+        sizes[place], data = varint(data)
+    sizes[filled[-1:]] = len(data) - sizes.sum()  # the last ends with the payload
+    ends = [0, *np.cumsum(sizes).tolist()]
+    check(ends[-1] == len(data), "the lengths of parts")
+    return [data[begin:end] for begin, end in pairwise(ends)]

@@ -1,0 +1,88 @@
+"""Tables in text, and their cells (FORMAT.md, sections 3 and 7)."""
+
+import datetime
+
+from tests.format_reader.blobs import blob, cells
+from tests.format_reader.columns import shape
+from tests.format_reader.container import varint
+
+EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def restored(header, blocks):
+    """The bytes of a table in text."""
+    format = header["format"]
+    text = header["head"].encode("latin-1")
+    text += b"".join(records(format, *block) for block in blocks)
+    encoding = format.get("encoding", "utf-8")
+    if encoding.startswith("utf-") and encoding != "utf-8":
+        return text.decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass")
+    return text
+
+
+def records(format, rows, about, columns):
+    """The records of a block."""
+    if columns[0].meta["k"] == "bytes":
+        return blob(columns[0].blob)
+    usual = about.get("e", "\n").encode()
+    ends = [usual] * (rows - 1) + [about["l"].encode() if "l" in about else usual]
+    if "t" in about:
+        ends = text_cells(columns.pop())
+    delimiter = format["delimiter"].encode()
+    fields = zip(*map(text_cells, columns), strict=True)
+    return b"".join(delimiter.join(row) + end for row, end in zip(fields, ends, strict=True))
+
+
+def text_cells(column):
+    """The cells of a column of text."""
+    meta = column.meta
+    if meta["k"] == "text":
+        return cells(column.blob, len(column.kinds))
+    if meta["k"] == "level":
+        levels = [level.encode("latin-1") for level in meta.get("v", [])]
+        if column.blob:
+            count, rest = varint(column.blob)
+            levels += cells(rest, count)
+        return [levels[value] for value in column.values]
+    valued = shape(meta).valued
+    special = [cell.encode("latin-1") for cell in meta["s"]]
+    others = int((column.kinds == valued + len(special)).sum())
+    rest = iter(cells(column.blob, others) if others else [])
+    numbers = iter(column.values.tolist())
+    found = []
+    for kind in column.kinds.tolist():
+        if kind >= valued + len(special):
+            found.append(next(rest))
+        elif kind >= valued:
+            found.append(special[kind - valued])
+        elif meta["k"] == "number":
+            found.append(number(next(numbers), meta["f"][kind], meta).encode("latin-1"))
+        else:
+            found.append(date(next(numbers), meta).encode("latin-1"))
+    return found
+
+
+def number(value, form, meta):
+    value, places = value * meta.get("q", 1), meta["d"]
+    digits = str(abs(value)).rjust(places + 1, "0")
+    whole, behind = digits[: len(digits) - places], digits[len(digits) - places :]
+    behind = behind[:form] if form < 64 else behind.rstrip("0").ljust(form - 64, "0")
+    before, after = meta.get("a", ["", ""])
+    sign, point = "-" if value < 0 else "", "." if behind else ""
+    return f"{before}{sign}{whole}{point}{behind}{after}"
+
+
+def date(ticks, meta):
+    order, separator, joint, fields, digits, zone, padding = meta["t"].split("|")
+    seconds, fraction = divmod(ticks, 10 ** int(digits))
+    if zone not in ("", "Z"):
+        seconds += int(zone[0] + "1") * (int(zone[1:3]) * 3600 + int(zone[-2:]) * 60)
+    t = EPOCH + datetime.timedelta(seconds=seconds)
+    pad = "02" if padding == "0" else "0"
+    parts = {"y": f"{t.year:04d}", "m": f"{t.month:{pad}}", "d": f"{t.day:{pad}}"}
+    text = separator.join(parts[part] for part in order)
+    if fields:
+        text += f"{joint}{t.hour:{pad}}:{t.minute:02d}"
+        text += f":{t.second:02d}" if fields == "hms" else ""
+        text += (f".{fraction:0{digits}d}" if int(digits) else "") + zone
+    return f"{meta['a']}{text}{meta['a']}"
