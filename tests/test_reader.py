@@ -42,15 +42,17 @@ def block_of(own, place, start, count, payload, claimed):
 
 
 def archive(
-    header=None, sections=b"", blocks=TWO, claims=(), index=None, words=None, gap=b"", **trailer
-):
+    header=None, sections=b"", blocks=TWO, claims=(), index=None, words=None, gap=b"", model=b"",
+    **trailer,
+):  # fmt: skip
     """An archive of blocks.
 
     claims: what blocks say otherwise, by place; words: added to the footer's; gap: before the
-    footer; trailer: fields of it that are otherwise.
+    footer; model: that is named; trailer: fields of it that are otherwise.
     """
     body = deflate(header or NAME)
-    head = MAGIC + bytes([3, 0]) + struct.pack("<I", len(body)) + body
+    start = MAGIC + bytes([3, 2 if model else 0]) + model
+    head = start + struct.pack("<I", len(body)) + body
     own = blake(head)
     parts, first = [], 0
     for place, (rows, payload) in enumerate(blocks):
@@ -263,11 +265,20 @@ def test_sections_are_read_where_the_copy_of_the_header_says(reader_of, tmp_path
 # ---- in one piece
 
 
-def in_one_piece(rows=3, size=None, payload=b"abc", whole=bytes(SHORT)):
+def in_one_piece(rows=3, size=None, payload=b"abc", whole=bytes(SHORT), model=b""):
     """A small archive under one digest; size: claimed of what it says."""
     words = deflate([{"a": 1}, NAME])
     size = len(words) if size is None else size
-    data = MAGIC + bytes([3, 1]) + varint(rows) + varint(size) + words + payload + whole
+    data = (
+        MAGIC
+        + bytes([3, 3 if model else 1])
+        + model
+        + varint(rows)
+        + varint(size)
+        + words
+        + payload
+        + whole
+    )
     return data + blake(data, size=8)
 
 
@@ -314,3 +325,26 @@ def test_an_archive_in_one_piece_with_another_digest_is_read_with_a_word(reader_
     reader = reader_of(tmp_path / "t.aez", data[:at] + b"ABC" + data[at + 3 :], lenient=True)
     assert reader.block(0).payload == b"ABC" and reader.unsealed
     assert [what.partition(" (")[0] for what in reader.lost] == ["its digest"]
+
+
+def test_the_model_that_is_needed_is_read_from_every_layout(reader_of, tmp_path):
+    model = bytes(range(1, 17))
+    copy = {"header": NAME, "model": model.hex()}
+    for data, needed in (
+        (archive(), bytes(16)),
+        (archive(model=model), model),
+        (archive(blocks=LARGE, words=copy, model=model), model),
+        (in_one_piece(), bytes(16)),
+        (in_one_piece(model=model), model),
+    ):
+        for lenient in (False, True):
+            reader = reader_of(tmp_path / "t.aez", data, lenient)
+            assert reader.model == needed and reader.rows == 3 + 4 * (len(reader.blocks) > 1)
+    # where the header cannot be read, from its copy
+    damaged = bytearray(archive(blocks=LARGE, words=copy, model=model))
+    damaged[12] ^= 1
+    reader = reader_of(tmp_path / "t.aez", bytes(damaged), lenient=True)
+    assert reader.model == model and "the header" in reader.lost[0]
+    with pytest.raises(ArchiveError, match="its two headers differ"):
+        other = {**copy, "model": "00" * 16}
+        reader_of(tmp_path / "t.aez", archive(blocks=LARGE, words=other, model=model))
