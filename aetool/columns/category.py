@@ -14,7 +14,7 @@ from aetool.columns.truth import are_truths, truth_of
 from aetool.csv.cells import folded
 from aetool.data.notation.gaps import DOUBTFUL, are_words, is_gap
 from aetool.data.notation.patterns import Pattern
-from aetool.data.table import Values, as_cells, shortest
+from aetool.data.table import Mask, Values, as_cells, shortest
 from aetool.model import Float, Int
 
 if TYPE_CHECKING:
@@ -79,6 +79,24 @@ class Category(Modelled):
     @property
     def listed(self) -> tuple[str, ...]:
         return self.levels
+
+    def bins_of(self, values: Float) -> Int:
+        """(n,): the place of each word among the levels; len(levels) for another."""
+        return values.astype(np.int64)
+
+    @property
+    def bin_counts(self) -> Float:
+        return np.array([*self.counts, self.others], dtype=np.float64)
+
+    def outside(self, values: Float) -> Mask:
+        """(n,): which are words that training did not see; where it saw more than are listed, that
+        cannot be told of a word that is not listed."""
+        return np.asarray((values == len(self.levels)) & (self.others == 0))
+
+    def often(self, value: float) -> float | None:
+        if math.isnan(value) or value == ODD:
+            return None
+        return float(self.bin_counts[int(value)] / max(self.bin_counts.sum(), 1.0))
 
     @property
     def usual(self) -> float:

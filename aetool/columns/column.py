@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from aetool.columns.reach import Reach
 from aetool.columns.scale import Scale
-from aetool.data.table import Cells, Values, shortest
-from aetool.model import Float
+from aetool.data.table import Cells, Mask, Values, shortest
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     from aetool.columns.summary import Summary
@@ -167,6 +167,36 @@ class Modelled(Column):
     def listed(self) -> tuple[str, ...]:
         """The words of a one-hot block, of `features.levels` levels."""
         return ()
+
+    def bins_of(self, values: Float) -> Int:
+        """(n,): in which bin of `bin_counts` each value is. values: in user units, neither gaps nor
+        ODD."""
+        return np.zeros(len(values), dtype=np.int64)
+
+    @property
+    def bin_counts(self) -> Float:
+        """(k,): how many values the training saw in each bin, in rising order where the column is
+        measured; none, (0,), where that was not counted."""
+        return np.zeros(0)
+
+    def outside(self, values: Float) -> Mask:
+        """(n,): which values, in user units, training has not seen the like of: beyond the range,
+        or a word that is new. Neither gaps nor ODD are."""
+        return np.zeros(len(values), dtype=np.bool_)
+
+    def place(self, value: float) -> float | None:
+        """Where a value lies between the lowest seen (0) and the highest (1), or beyond them; None
+        where that cannot be told."""
+        return None
+
+    @property
+    def middle(self) -> tuple[float, float] | None:
+        """The places of the quartiles, if they are known."""
+        return None
+
+    def often(self, value: float) -> float | None:
+        """The part of the training's present values that are the same, where those are counted."""
+        return None
 
     @property
     @abstractmethod

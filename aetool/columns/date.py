@@ -16,7 +16,7 @@ from aetool.columns.summary import Summary
 from aetool.data.notation.dates import DateEvidence, DateNotation, DateStyle
 from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.notation.numbers import NumberNotation
-from aetool.data.table import Cells, Values
+from aetool.data.table import Cells, Mask, Values
 from aetool.errors import DataError
 from aetool.model import Float
 
@@ -116,6 +116,15 @@ class Date(Modelled):
     @property
     def span(self) -> tuple[float, float]:
         return self.low, self.high
+
+    def outside(self, values: Float) -> Mask:
+        """(n,): which lie before the first moment seen, or after the last: later data do."""
+        return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))
+
+    def place(self, value: float) -> float | None:
+        if math.isnan(value) or value == ODD or self.high <= self.low:
+            return None
+        return (value - self.low) / (self.high - self.low)
 
     @property
     def usual(self) -> float:

@@ -18,9 +18,9 @@ from aetool.columns.truth import as_truth
 from aetool.data.notation.evidence import ODD as ODD_CELL
 from aetool.data.notation.evidence import VALUE
 from aetool.data.notation.numbers import NumberEvidence, NumberNotation
-from aetool.data.table import Cells, Values
+from aetool.data.table import Cells, Mask, Values
 from aetool.errors import DataError
-from aetool.model import Float
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     from aetool.data.writers import Restored
@@ -43,7 +43,8 @@ INTEGERS = (INTEGER, "uint")  # how types begin that hold nothing else
 class Number(Modelled):
     """notation: how text writes the numbers. decimals: how many digits stand behind the mark (None:
     true floats). low, high: the finite range seen. few: the different numbers, if they are few;
-    quantiles: at the parts TOLD."""
+    quantiles: at the parts TOLD. counts: of the training's finite numbers, how many were in each
+    bin, see `bins_of`; models of earlier versions have none."""
 
     notation: NumberNotation = PLAIN
     decimals: int | None = None
@@ -52,6 +53,7 @@ class Number(Modelled):
     high: float = 0.0
     few: tuple[float, ...] = ()
     quantiles: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
 
     kind: ClassVar[str] = "number"
     predictable: ClassVar[bool] = True
@@ -105,13 +107,16 @@ class Number(Modelled):
         different = np.unique(known[: 4 * FEW])
         if len(different) <= FEW:
             different = np.unique(known)
-        return dataclasses.replace(
+        column = dataclasses.replace(
             column,
             scale=Scale.of(known, quantum),
             low=float(known.min()),
             high=float(known.max()),
             few=tuple(different.tolist()) if len(different) <= FEW else (),
             quantiles=tuple(np.quantile(known, TOLD, method="nearest").tolist()),
+        )
+        return dataclasses.replace(
+            column, counts=tuple(np.bincount(column.bins_of(known)).tolist())
         )
 
     @property
@@ -125,6 +130,44 @@ class Number(Modelled):
     @property
     def span(self) -> tuple[float, float]:
         return self.low, self.high
+
+    @property
+    def landmarks(self) -> Float:
+        """(r,): the different numbers seen, if they are few, else different quantiles of them."""
+        return np.array(self.few or sorted(set(self.quantiles)), dtype=np.float64)
+
+    def bins_of(self, values: Float) -> Int:
+        """(n,): 2 i + 1 of a number that is landmark i, and the even number between of one between
+        two of them, so that a number which many records have is a bin of its own."""
+        landmarks = self.landmarks
+        below = np.searchsorted(landmarks, values, side="left")
+        return np.asarray(below + np.searchsorted(landmarks, values, side="right"), dtype=np.int64)
+
+    @property
+    def bin_counts(self) -> Float:
+        counts = np.zeros(2 * len(self.landmarks) + 1)
+        counts[: len(self.counts)] = self.counts
+        return counts if self.counts else counts[:0]
+
+    def outside(self, values: Float) -> Mask:
+        """(n,): which lie outside of the range seen, infinities among them."""
+        return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))
+
+    def place(self, value: float) -> float | None:
+        """By standardised numbers, so that a heavy tail leaves the rest of the range its room."""
+        if math.isnan(value) or value == ODD or self.high <= self.low:
+            return None
+        ends = self.scale.standardised(np.array([self.low, self.high, value]))
+        low, high, own = (float(end) for end in ends)
+        return (own - low) / (high - low) if high > low else None
+
+    @property
+    def middle(self) -> tuple[float, float] | None:
+        if not self.quantiles:
+            return None
+        quartiles = (self.quantiles[TOLD.index(part)] for part in (0.25, 0.75))
+        lower, upper = (self.place(quartile) for quartile in quartiles)
+        return None if lower is None or upper is None else (lower, upper)
 
     @property
     def usual(self) -> float:
@@ -297,6 +340,9 @@ class Number(Modelled):
             isinstance(self.quantiles, tuple) and len(self.quantiles) in (0, len(TOLD))
         )
         self._refuse_unless(finite(*self.few, *self.quantiles))
+        self._refuse_unless(isinstance(self.counts, tuple))
+        self._refuse_unless(len(self.counts) <= 2 * len(self.landmarks) + 1)
+        self._refuse_unless(all(type(count) is int and count >= 0 for count in self.counts))
 
 
 def _number(word: str) -> float | None:
