@@ -5,6 +5,7 @@ The names below are imported when they are first used.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
     from aetool.model import param as param
 
 __version__ = "0.1.0"
+
+# ONNX Runtime tells its makers how it is used, unless told not to before it is imported: nothing of
+# anybody's data is to leave the machine, and the thread that would tell keeps a forked process from
+# ending.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "AetoolError": "aetool.errors",

@@ -6,7 +6,10 @@ import dataclasses
 import inspect
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
 
 from aetool import bundle as bundles
 from aetool import operations
@@ -17,6 +20,8 @@ from aetool.csv.dialect import OPTIONS, Reading
 from aetool.data.arrow_files import as_table, is_frame
 from aetool.data.sources import TextPath
 from aetool.errors import DataError, ParamError
+from aetool.model import Model as Declared
+from aetool.model import Progress
 from aetool.operations import CompressOptions, FitOptions, archiving
 
 if TYPE_CHECKING:
@@ -27,6 +32,8 @@ Model = bundles.Bundle | Path  # a fitted model, or where it is
 Data = Any  # a DataFrame, an Arrow table or what offers to be one, or a path
 Option = Any  # what each takes is said where it is declared
 Figures = dict[str, Any]
+_OF_FIT = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
+Told = Callable[[int, int, str], None]  # of a fit: the step, of how many, and words
 
 
 class Bundle(bundles.Bundle):
@@ -47,6 +54,46 @@ class Bundle(bundles.Bundle):
         """(rows,) float64: the score of each record, in `unit`; larger is more anomalous. text: how
         a path's text is written, as aetool.fit."""
         return operations.score(_data("score", data, text), self, device)
+
+    @property
+    def feature_names_in_(self) -> Any:
+        """(columns,) of texts: the columns of the table that was fitted, in their order, those that
+        are left out among them. AttributeError for a model of pictures."""
+        if self.schema is None:
+            raise AttributeError("feature_names_in_: a model of pictures has no columns")
+        return np.array([column.name for column in self.schema.columns], dtype=object)
+
+    def explain(self, row: Data, device: str = "auto") -> pd.DataFrame:
+        """Why a record has the score it has: a row for each column, those that detect would name
+        first, then by their surprise.
+
+        row: a record as a dictionary by column, a Series, or a table of one row; for a model that
+        is given rows before each, those and the record last. Returns column, found, expected,
+        surprise (beyond the usual, in `unit`) and named; its attrs hold score, p, threshold and
+        anomaly. DataError for pictures.
+        """
+        record = _data("explain", operations.as_record(row), {})
+        return operations.explain(record, self, device).frame()
+
+    def evaluate(
+        self,
+        data: Data,
+        label: str,
+        normal: str | Sequence[str],
+        device: str = "auto",
+        **text: Option,
+    ) -> dict[str, float]:
+        """Figures of the score against labels: auroc, average_precision, and precision and recall
+        at the threshold.
+
+        label: the column of data that holds them; "folder" for a folder of pictures. normal: its
+        values that mean an ordinary record. text: as score.
+        """
+        check_type("evaluate", "label", label, "str")
+        ordinary = [normal] if isinstance(normal, str) else normal
+        check_type("evaluate", "normal", ordinary, "Sequence[str]")
+        data = _data("evaluate", data, text)
+        return operations.evaluate(data, self, label, ordinary, device)
 
     def encode(self, data: Data, device: str = "auto", **text: Option) -> Any:
         """(rows, latent) float32: the code of each record. text: as score."""
@@ -214,29 +261,88 @@ def _dressed(plain: bundles.Bundle) -> Bundle:
     return Bundle(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)})
 
 
-def fit(data: Data, plugin: str | None = None, **params: Option) -> Bundle:
+def fit(
+    data: Data,
+    plugin: str | Declared | None = None,
+    *,
+    types: Mapping[str, str] | None = None,
+    na: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    condition: Sequence[str] = (),
+    label: str | None = None,
+    normal: Sequence[str] = (),
+    all_rows: bool = False,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    max_time: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    codec: bool = False,
+    max_error: Mapping[str, str] | None = None,
+    students: bool = False,
+    context: int = 0,
+    group: str = "",
+    order: str = "",
+    robust: bool = False,
+    closed: bool = False,
+    target: Data = None,
+    progress: Told | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    skip_rows: int | None = None,
+    comment: str | None = None,
+    **params: Option,
+) -> Bundle:
     """Fit a model on a DataFrame, an Arrow table, a path, or a list of these.
 
-    params: parameters of the model (latent=8, ...) and fields of FitOptions (label, normal, drop,
-    seed, ...), told apart by name; and how the text of a path is written, where that is not told
-    from it: header=False, delimiter (a character, "tab" or "blank"), decimal ("." or ","),
-    encoding, skip_rows, comment. Raises AetoolError.
+    plugin: the name of an installed model, or a declaration ["auto"]. types: column to kind, which
+    is number, category, date, text or skip. na: words that mean a gap, beside the usual ones. drop,
+    keep: columns. condition: columns that records are judged by, and that are not judged. label and
+    normal: the column kept out of the model, and its values that are fitted (empty: all).
+    all_rows: not only a sample of 200,000. epochs, batch_size; max_time: seconds of training. seed:
+    of every random number. device: auto, cpu, cuda or cuda:<n>.
+    codec: learn also what archives of many small files share; max_error: for this bound, as
+    {"": "1%"}; students: with small networks that predict columns.
+    context: rows before each that the model is given, of the same `group`, in the order of the
+    column `order`. robust: anomalies are among the rows. closed: no other records are to come.
+    target: the same records, clean, where data are damaged.
+    progress: called with the step, of how many, and words, now and then; print will do.
+    header, delimiter (a character, "tab" or "blank"), decimal ("." or ","), encoding, skip_rows,
+    comment: how the text of a path is written, where that is not told from it.
+    params: parameters of the model, such as latent=8; `aetool plugins show NAME` lists them.
+    Raises AetoolError.
     """
-    data = _data("fit", data, params, several=True)
-    return _dressed(operations.fit(data, _fit_options("fit", plugin, **params)))
+    said = dict(locals())
+    text = {name: said[name] for name in OPTIONS if said[name] is not None}
+    data = _data("fit", data, text, several=True)
+    options = {name: said[name] for name in _OF_FIT if said[name] is not None}
+    chosen = _fit_options("fit", plugin, **options, **params)
+    meter = None
+    if progress is not None:
+        meter = _told(progress)
+    return _dressed(operations.fit(data, chosen, meter))
 
 
-def _fit_options(verb: str, plugin: str | None = None, **params: Option) -> FitOptions:
-    known = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
-    options = {name: value for name, value in params.items() if name in known}
-    rest = {name: value for name, value in params.items() if name not in known}
+def _told(progress: Told) -> Progress:
+    """A caller's progress as fits tell it."""
+    return lambda state: progress(state["step"], state["steps"], state["words"])
+
+
+def _fit_options(verb: str, plugin: str | Declared | None = None, **params: Option) -> FitOptions:
+    options = {name: value for name, value in params.items() if name in _OF_FIT}
+    rest = {name: value for name, value in params.items() if name not in _OF_FIT}
     check_options(verb, FitOptions, options)
     return FitOptions(plugin=plugin, params=rest, **options)
 
 
-def load(path: Path) -> Bundle:
-    """The bundle in a .aem file. Runs no code from it; raises BundleError if it is damaged."""
-    check_path("load", "path", path)
+def load(path: Path | bytes | BinaryIO) -> Bundle:
+    """The bundle in a .aem file, in an open file of bytes, or in bytes. Runs no code from it;
+    raises BundleError if it is damaged."""
+    if not isinstance(path, bytes) and not hasattr(path, "read"):
+        check_path("load", "path", path)
     return _dressed(bundles.load(path))
 
 

@@ -5,15 +5,16 @@ The reader rebuilds the canonical bytes from what it read and refuses any differ
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from aetool import runtime
+from aetool import hypertext, runtime
 from aetool.canonical import canonical, parse_canonical
 from aetool.columns.layout import table_spec
 from aetool.columns.schema import Schema
@@ -21,7 +22,7 @@ from aetool.csv.dialect import Reading
 from aetool.data.scaling import image_spec
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
-from aetool.errors import AetoolError, BundleError
+from aetool.errors import AetoolError, BundleError, ParamError
 from aetool.files import atomic, read_all
 from aetool.model import Spec
 
@@ -39,9 +40,11 @@ LINEAGE = ("aetool", "data", "parent")
 MEMBERS = (*GRAPHS, SAMPLING, CODEC)
 _MEMBER = "members/0/"
 _ZIP = b"PK\x03\x04"  # how every bundle begins
+IN_MEMORY = "model"  # what a bundle is called that comes from no file
+SHOWN = 20  # columns that a notebook is shown of a model
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bundle:
     """A fitted model: what it was fitted on, its graphs, and the calibration of its score.
 
@@ -49,6 +52,9 @@ class Bundle:
     the unit of the score; facts are the training's numbers, for `info`: never a time, so that the
     same data, options and seed give the same bytes. lineage: where it comes from, by the keys of
     LINEAGE. by_member: the held-out scores of the models that are joined in it, by their names.
+
+    It may be pickled, copied, and handed to other processes: what travels is its file's bytes, and
+    they are checked where they arrive as those of any file.
     """
 
     plugin: str
@@ -62,7 +68,7 @@ class Bundle:
     facts: dict[str, Any] = field(default_factory=dict)
     lineage: dict[str, str] = field(default_factory=dict)
     by_member: dict[str, ScoreQuantiles] = field(default_factory=dict)
-    name: str = "model"
+    name: str = IN_MEMORY
     _sessions: dict[tuple[str, str], runtime.Session] = field(default_factory=dict, repr=False)
 
     @property
@@ -88,6 +94,11 @@ class Bundle:
         return Reading.from_json(self.facts.get(READING, {}), names)
 
     @property
+    def threshold(self) -> float:
+        """The score above which a record is an anomaly, unless `detect` is told otherwise."""
+        return self.calibration.threshold()
+
+    @property
     def most_rows(self) -> int:
         """The largest batch the runtime computes at once."""
         return runtime.TABLE_BATCH if self.shape is None else runtime.IMAGE_BATCH
@@ -111,12 +122,52 @@ class Bundle:
         """What an archive calls this model by: the hash of its file."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
-    def save(self, path: str | os.PathLike[str], force: bool = False) -> Path:
-        """Write the bundle, whole or not at all; refuses to replace a file unless forced."""
-        target = Path(path)
-        with atomic(target, force) as file:
-            file.write(self.to_bytes())
-        return target
+    def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
+        """Write the bundle to a path, whole or not at all, and return it; or to an open file of
+        bytes. Refuses to replace a file unless forced."""
+        content = self.to_bytes()
+        if isinstance(path, str | os.PathLike):
+            target = Path(path)
+            with atomic(target, force) as file:
+                file.write(content)
+            return target
+        try:
+            path.write(content)
+        except TypeError:
+            raise ParamError("save: the file takes text; open it for bytes, as by 'wb'") from None
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (type(self), self.to_bytes(), self.name)
+
+    def __repr__(self) -> str:
+        said = "; ".join(f"{name} {value}" for name, value in self._outline().items())
+        return f"<aetool model: {said}>"
+
+    def _repr_html_(self) -> str:
+        told = hypertext.table("aetool model", self._outline().items())
+        columns = [] if self.schema is None else self.schema.columns
+        if not columns:
+            return told
+        rows = [(column.name, column.understood()) for column in columns[:SHOWN]]
+        if len(columns) > SHOWN:
+            rows.append((f"and {len(columns) - SHOWN} more", ""))
+        return told + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
+
+    def _outline(self) -> dict[str, str]:
+        """What a person is told of it at a glance."""
+        if self.shape is not None:
+            channels, height, width = self.shape
+            data = f"pictures of {width} x {height}, {channels} channel{'s' * (channels > 1)}"
+        else:
+            data = f"a table of {len(self.spec.columns)} columns"
+        outline = {"plugin": self.plugin, "of": data}
+        if "rows" in self.facts:
+            outline["fitted on"] = f"{self.facts['rows']:,} records"
+        if self.latent:
+            outline["code of"] = f"{self.latent:,}"
+        outline["threshold"] = f"{self.threshold:.4g} {self.unit}"
+        return outline
 
     def _manifest(self) -> dict[str, Any]:
         return {
@@ -148,6 +199,12 @@ def _pack(manifest: dict[str, Any], graphs: dict[str, bytes]) -> bytes:
             entry.create_system = 3  # Unix, whatever the system: one model, one file
             archive.writestr(entry, content)
     return written.getvalue()
+
+
+def _arrived(kind: type[Bundle], data: bytes, name: str) -> Bundle:
+    """The bundle that was pickled, of the same class."""
+    plain = from_bytes(data, name)
+    return kind(**{one.name: getattr(plain, one.name) for one in dataclasses.fields(plain)})
 
 
 def from_bytes(data: bytes, name: str) -> Bundle:
@@ -246,9 +303,17 @@ def _lineage(stored: dict[str, Any]) -> dict[str, str]:
     return dict(stored)
 
 
-def load(path: str | os.PathLike[str]) -> Bundle:
-    """The bundle in a file; runs no code of it."""
-    data = read_all(path, MAX_BUNDLE)
+def load(path: str | os.PathLike[str] | bytes | BinaryIO) -> Bundle:
+    """The bundle in a file, which may be open for reading bytes, or in bytes; runs no code of
+    it."""
+    if isinstance(path, bytes):
+        return from_bytes(path, IN_MEMORY)
+    if isinstance(path, str | os.PathLike):
+        data, name = read_all(path, MAX_BUNDLE), os.fspath(path)
+    else:
+        data, name = path.read(MAX_BUNDLE + 1), str(getattr(path, "name", IN_MEMORY))
+        if not isinstance(data, bytes):
+            raise ParamError("load: the file gives text; open it for bytes, as by 'rb'")
     if data is None:
-        raise BundleError(f"{path}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
-    return from_bytes(data, os.fspath(path))
+        raise BundleError(f"{name}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
+    return from_bytes(data, name)

@@ -232,7 +232,9 @@ def describe_params(model: Model) -> list[tuple[str, Any, str, str]]:
     return rows
 
 
-Progress = Callable[[Mapping[str, Any]], None]
+# how far a fit is: step of so many steps, and words; of a training also its held_out loss
+State = Mapping[str, Any]
+Progress = Callable[[State], None]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -143,14 +146,37 @@ def providers(device: str) -> tuple[list[Any], str]:
     return [("CUDAExecutionProvider", options)], f"cuda:{number or 0}"
 
 
+# ONNX Runtime's own sessions of this process, each with a pool of threads
+_running: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: never free the sessions of the parent. Their threads have not come along,
+    and to free a session waits until its threads end."""
+    for session in _running:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
 class Session:
     """One graph, ready to run in batches of one fixed size, so that no result depends on its
-    batch-mates."""
+    batch-mates. In a process that was forked from the one it was made in it starts anew."""
 
     def __init__(self, data: bytes, name: str, device: str, most: int) -> None:
+        self.batch = vet(data, name, most)
+        self.name = name
+        self._graph, self._asked = data, device
+        self._start(device)
+        self.inputs = [i.name for i in self._session.get_inputs()]
+        self.outputs = [o.name for o in self._session.get_outputs()]
+
+    def _start(self, device: str) -> None:
         import onnxruntime as ort
 
-        self.batch = vet(data, name, most)
         chosen, self.device = providers(device)
         options = ort.SessionOptions()
         options.log_severity_level = 3
@@ -158,19 +184,18 @@ class Session:
         if self.device != "cpu":
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
-            self._session = ort.InferenceSession(data, options, providers=chosen)
+            self._session = ort.InferenceSession(self._graph, options, providers=chosen)
         except Exception as error:  # ONNX Runtime has no exception class of its own
             if device == "auto" and self.device != "cpu":
-                self.__init__(data, name, "cpu", most)  # type: ignore[misc]
+                self._start("cpu")
                 return
-            raise BundleError(f"{name}: ONNX Runtime cannot run it: {error}") from None
+            raise BundleError(f"{self.name}: ONNX Runtime cannot run it: {error}") from None
+        self._process = os.getpid()
+        _running.add(self._session)
         if self.device != "cpu" and "CUDAExecutionProvider" not in self._session.get_providers():
             if device != "auto":
                 raise ParamError(f"--device {device}: CUDA could not be started; use --device cpu")
             self.device = "cpu"
-        self.name = name
-        self.inputs = [i.name for i in self._session.get_inputs()]
-        self.outputs = [o.name for o in self._session.get_outputs()]
 
     def __call__(self, *rows: Array) -> Mapping[str, Array]:
         """All outputs by name for rows, (rows, ...): an array for each of the graph's inputs."""
@@ -179,6 +204,8 @@ class Session:
                 f"{self.name}: takes {' and '.join(self.inputs)}, and not {len(rows)} "
                 f"input{'s' if len(rows) > 1 else ''}"
             )
+        if self._process != os.getpid():
+            self._start(self._asked)
         found = list(self._batches(rows))
         return {k: np.concatenate([f[k] for f in found]) for k in self.outputs}
 

@@ -297,7 +297,7 @@ class _Run:
         patience = 0
         self.planned += self.steps
         every = max(1, self.steps // CHECKS)
-        self._check(math.nan)  # the first weights may be good
+        self._check()  # the first weights may be good
         for i in range(1, self.steps + 1):
             done = i / self.steps
             if self.seconds is not None:
@@ -317,7 +317,7 @@ class _Run:
             self.step += 1
             if i % every and done < 1:
                 continue
-            patience = 0 if self._check(float(loss.detach())) else patience + 1
+            patience = 0 if self._check() else patience + 1
             self.timed_out |= done >= 1 and i < self.steps
             if done >= 1 or patience >= PATIENCE:
                 return
@@ -325,7 +325,7 @@ class _Run:
     def _loss(self, examples: _Examples, rng: torch.Generator) -> Tensor:
         return loss_of(self.model, examples.rows, rng, examples.seen, examples.labels)
 
-    def _check(self, loss: float) -> bool:
+    def _check(self) -> bool:
         """Look at the held-out part; True if it improved. Keeps the best weights."""
         held = self.evaluate(self.validation)
         if not math.isfinite(held) and self.best_loss == math.inf:
@@ -340,9 +340,13 @@ class _Run:
         if self.progress:
             seconds = time.monotonic() - self.started
             self.progress(
-                {"step": self.step, "steps": self.steps, "loss": loss, "held_out": held,
-                 "seconds": seconds}
-            )  # fmt: skip
+                {
+                    "step": self.step,
+                    "steps": self.planned,
+                    "words": f"held-out loss {held:.4g} nats, {seconds:.0f} s",
+                    "held_out": held,
+                }
+            )
         return better
 
     @torch.no_grad()

@@ -427,6 +427,7 @@ def test_its_python_runs(place, monkeypatch):
     exec(compile(code, "README.md", "exec"), names)
     frame = names["frame"]
     assert {98, 1584} <= set(names["found"].nlargest(5, "score")["row"])
+    assert names["why"]["column"][0] == "PM10" and names["why"]["found"][0] == "800"
     assert len(names["part"]) == 100 and names["codes"].shape == (5000, 8)
     numeric = frame.select_dtypes("number")
     left = np.square(names["near"][list(numeric)] - numeric).mean() / numeric.var()

@@ -201,8 +201,7 @@ class Meter:
     def __call__(self, state: Mapping[str, Any]) -> None:
         if self.show:
             part = 100 * state["step"] / state["steps"]
-            loss = f"held-out loss {state['held_out']:.4g} nats"
-            terminal.progress(f"{part:3.0f} %  {loss}  {state['seconds']:.0f} s ")
+            terminal.progress(f"{part:3.0f} %  {state['words']} ")
             self.shown = True
 
     def done(self) -> None:

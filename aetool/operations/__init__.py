@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aetool.operations.detecting import encode as encode
     from aetool.operations.detecting import evaluate as evaluate
     from aetool.operations.detecting import score as score
+    from aetool.operations.explaining import as_record as as_record
+    from aetool.operations.explaining import explain as explain
     from aetool.operations.fitting import FitOptions as FitOptions
     from aetool.operations.fitting import explained as explained
     from aetool.operations.fitting import fit as fit
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from aetool.operations.searching import similar as similar
 
 _HOMES = {
+    "as_record": "explaining",
     "CompressOptions": "lossy_job",
     "DenoiseOptions": "cleaning",
     "Detection": "detecting",
@@ -47,6 +50,7 @@ _HOMES = {
     "detect": "detecting",
     "encode": "detecting",
     "evaluate": "detecting",
+    "explain": "explaining",
     "explained": "fitting",
     "export": "inspecting",
     "fit": "fitting",

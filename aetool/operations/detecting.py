@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aetool import plugins
+from aetool import hypertext, plugins
 from aetool.bundle import Bundle
 from aetool.columns.history import History, whole
 from aetool.columns.schema import Schema
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from aetool.operations import fitting
 
+SHOWN = 20  # anomalies that a notebook is shown
 EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 
@@ -52,7 +53,7 @@ class Scored:
         return self.table.records
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detection:
     """The records asked for: of `top` the highest score first, else in input order.
 
@@ -87,6 +88,24 @@ class Detection:
             table=None if self.table is None else self.table.take(order),
         )
 
+    def __repr__(self) -> str:
+        return f"<aetool detection: {self._verdict()}>"
+
+    def _repr_html_(self) -> str:
+        ranked = self.ranked()
+        rows = []
+        for place in np.flatnonzero(ranked.anomaly)[:SHOWN].tolist():
+            number, score = ranked.row[place] + 1, f"{ranked.score[place]:.6g}"
+            rows.append((f"{number:,}", score, f"{ranked.p[place]:.4g}", ranked.why[place]))
+        return hypertext.table(self._verdict(), rows, ("row", "score", "p", "why"))
+
+    def _verdict(self) -> str:
+        part = 100 * self.flagged / max(self.total, 1)
+        return (
+            f"{self.flagged:,} of {self.total:,} records flagged ({part:.3g} %): "
+            f"score above {self.threshold:.4g} {self.unit}"
+        )
+
     def columns(self, everything: bool = False) -> dict[str, list[Any]]:
         """The output table: row (1-based), score, p, why; anomaly when not only anomalies are in
         it; then the input's own columns."""
@@ -112,6 +131,19 @@ class Detection:
         if self.index is not None:
             found.index = self.index[self.row]
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class Blame:
+    """What columns have to do with the scores of records: inputs and expected, (records, columns),
+    in user units; surprise, (records, columns), beyond the usual; named: the places of the columns
+    that say why, of each record."""
+
+    schema: Schema
+    inputs: Float
+    expected: Float
+    surprise: Float
+    named: list[list[int]]
 
 
 Parts = Callable[[Any], Any]  # the outputs of a score graph for its inputs
@@ -180,8 +212,8 @@ def detect(
     else:
         decide = lambda s, first: s > cut  # noqa: E731
     decimal = source.decimal if isinstance(source, TableSource) else "."
-    collected = _Collected(bundle, held, append, scorer, device, decimal)
-    for batch in _scored(source, bundle, scorer):
+    collected = Collected(bundle, held, append, scorer, device, decimal)
+    for batch in scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
     index = getattr(data, "index", None)
@@ -384,7 +416,8 @@ def inputs_of(
             first += len(part)
 
 
-def _scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
+def scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
+    """The records of a source, scored, batch by batch; DataError for a score that is not finite."""
     names = getattr(source, "names", [])
     for first, x, table in inputs_of(source, bundle):
         found = scorer(x)
@@ -398,13 +431,13 @@ def _scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
 
 
 def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> Float:
-    found = [b.parts.sum(axis=1, dtype=np.float64) for b in _scored(source, bundle, scorer)]
+    found = [b.parts.sum(axis=1, dtype=np.float64) for b in scored(source, bundle, scorer)]
     if not sum(map(len, found)):
         return np.zeros(0)
     return np.concatenate(found)
 
 
-class _Collected:
+class Collected:
     """Gathers the records to report, batch by batch."""
 
     def __init__(
@@ -446,30 +479,11 @@ class _Collected:
         parts = batch.parts[keep]
         typical = self.calibration.typical
         if self.bundle.schema is not None:
-            if self.schema is None:
-                assert batch.table is not None
-                self.schema = self.bundle.schema.as_written(batch.table, self.decimal)
-            schema, inputs = self.schema, batch.inputs[keep]
-            alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
-            usual = typical[: len(schema.modelled)]
-            surprise, expected = batch.surprise[keep], batch.expected[keep]
-            if self.repaired is not None and len(keep):
-                odd = flagged[keep]  # of others the parts must do: it takes many scores each
-                surprise[odd], expected[odd] = reasons.leave_one_out(
-                    schema, inputs[odd], self.repaired
-                )
-                surprise[odd] += usual
-            alike = reasons.as_expected(schema, inputs, expected)
-            named = reasons.columns(surprise, usual, alone, alike)
-            if self.mended is not None and flagged[keep].any():
-                odd = np.flatnonzero(flagged[keep])
-                firsts = reasons.by_mending(
-                    schema, inputs[odd], expected[odd], [named[i] for i in odd], self.mended
-                )
-                for i, columns in zip(odd, firsts, strict=True):
-                    named[i] = columns
+            blame = self.blame(batch, keep, flagged[keep])
             assert batch.table is not None
-            said = reasons.explain(schema, inputs, expected, named, batch.table.take(keep))
+            said = reasons.explain(
+                blame.schema, blame.inputs, blame.expected, blame.named, batch.table.take(keep)
+            )
             self.named += said
             self.why += map(reasons.line, said, flagged[keep].tolist())
         else:
@@ -478,6 +492,31 @@ class _Collected:
             self.named += [[] for _ in keep]
         if self.append is not None:
             self.tables.append(self._own(batch, keep))
+
+    def blame(self, batch: Scored, keep: Int, odd: Any) -> Blame:
+        """What the columns of some records of a table's batch have to do with their scores. keep:
+        which of the batch; odd: (kept,) bool, those of them to look at closely."""
+        assert batch.table is not None and self.bundle.schema is not None
+        if self.schema is None:
+            self.schema = self.bundle.schema.as_written(batch.table, self.decimal)
+        schema, inputs = self.schema, batch.inputs[keep]
+        alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
+        usual = self.calibration.typical[: len(schema.modelled)]
+        surprise, expected = batch.surprise[keep], batch.expected[keep]
+        if self.repaired is not None and len(keep):
+            # of others the parts must do: it takes many scores each
+            surprise[odd], expected[odd] = reasons.leave_one_out(schema, inputs[odd], self.repaired)
+            surprise[odd] += usual
+        alike = reasons.as_expected(schema, inputs, expected)
+        named = reasons.columns(surprise, usual, alone, alike)
+        if self.mended is not None and odd.any():
+            places = np.flatnonzero(odd)
+            firsts = reasons.by_mending(
+                schema, inputs[places], expected[places], [named[i] for i in places], self.mended
+            )
+            for i, columns in zip(places, firsts, strict=True):
+                named[i] = columns
+        return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own(self, batch: Scored, keep: Int) -> Table:
         if batch.table is None:

@@ -35,7 +35,7 @@ from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError, PluginError
-from aetool.model import Model, Progress, Spec, make_params
+from aetool.model import Model, Progress, Spec, State, make_params
 
 if TYPE_CHECKING:
     from aetool import training
@@ -54,6 +54,7 @@ BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
 TRIMMED = 0.05  # of the rows, in a robust fit
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_TO_CROSS = 20
+MEMBER_STEPS = 100  # steps of progress that a member counts for
 MOST_SAID = 12  # lines on how columns were read
 
 
@@ -216,8 +217,29 @@ def fitted(
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
-        return _fit_closed(model, params, net, prepared, options, samples)
+        _tell(progress, 0, 1, model.name)
+        solved = _fit_closed(model, params, net, prepared, options, samples)
+        _tell(progress, 1, 1, model.name)
+        return solved
     return _fit_network(model, params, net, prepared, options, progress, seen)
+
+
+def _tell(progress: Progress | None, step: int, steps: int, words: str) -> None:
+    if progress is not None:
+        progress({"step": step, "steps": steps, "words": words})
+
+
+def _of_member(progress: Progress | None, place: int, members: int, name: str) -> Progress | None:
+    """Progress of one member of a model, told as a part of that of all of them."""
+    if progress is None:
+        return None
+
+    def told(state: State) -> None:
+        done = MEMBER_STEPS * state["step"] // state["steps"]
+        words = state["words"] if state["words"] == name else f"{name}: {state['words']}"
+        _tell(progress, MEMBER_STEPS * place + done, MEMBER_STEPS * members, words)
+
+    return told
 
 
 def trimmed(prepared: Prepared) -> Prepared:
@@ -242,8 +264,9 @@ def _joint(
     kind = "image" if prepared.schema is None else "table"
     asked = {k for k in ("robust", "context") if getattr(options, k)} or {"plain"}
     budget = options.max_time or BUDGET[kind]
-    for member in model.members:
+    for place, member in enumerate(model.members):
         name = member.model
+        told = _of_member(progress, place, len(model.members), name)
         if kind not in member.data or budget < member.seconds:
             left[name] = f"takes {member.seconds:g} s: --max-time {member.seconds:g} brings it in"
             continue
@@ -259,7 +282,7 @@ def _joint(
                 spent = time.monotonic() - started
                 rest = dataclasses.replace(options, max_time=max(1.0, options.max_time - spent))
             rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
-            one = fitted(found, params, rows, rest, progress, None, not made)
+            one = fitted(found, params, rows, rest, told, None, not made)
             made.append(dataclasses.replace(one, in_bits=member.in_bits, weight=member.weight))
         except (PluginError, DataError) as error:
             left[name] = f"failed: {error}"

@@ -1,0 +1,114 @@
+"""explain: why one record has the score it has, column by column."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aetool.bundle import Bundle
+from aetool.data.images import ImageSource
+from aetool.data.sources import open_source
+from aetool.detection import reasons
+from aetool.errors import DataError
+from aetool.operations import detecting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The columns of one record, those to blame first.
+
+    found, expected: a value as it would be written. surprise: what the column costs beyond the
+    usual, in the unit of the score. named: whether it is one of the reasons that detect tells.
+    """
+
+    columns: list[str]
+    found: list[str]
+    expected: list[str]
+    surprise: list[float]
+    named: list[bool]
+    score: float
+    p: float
+    threshold: float
+
+    @property
+    def is_anomaly(self) -> bool:
+        """Whether the score is above the threshold."""
+        return self.score > self.threshold
+
+    def frame(self) -> pd.DataFrame:
+        """The same as a table of a row for each column; what is of the whole record is in its
+        attrs: score, p, threshold and anomaly."""
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            {
+                "column": self.columns,
+                "found": self.found,
+                "expected": self.expected,
+                "surprise": self.surprise,
+                "named": self.named,
+            }
+        )
+        frame.attrs |= {"score": self.score, "p": self.p}
+        frame.attrs |= {"threshold": self.threshold, "anomaly": self.is_anomaly}
+        return frame
+
+
+def as_record(row: object) -> object:
+    """A dictionary by column, or a Series, as a table of a single row; anything else as it is."""
+    # where pandas is not imported nothing is one of its Series
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(row, pandas.Series):
+        row = row.to_dict()
+    if not isinstance(row, Mapping) or any(np.ndim(value) for value in row.values()):
+        return row
+    import pandas as pd
+
+    return pd.DataFrame([dict(row)])
+
+
+def explain(data: Any, model: Bundle, device: str = "auto") -> Explanation:
+    """Why the last record of a table has its score; those before it count only for a model that is
+    given the rows before each. DataError for pictures, and for a table of several records where
+    only one can be meant."""
+    source = open_source(data, detecting.known_of(model))
+    detecting.check_kind(source, model)
+    if isinstance(source, ImageSource) or model.schema is None:
+        raise DataError(f"{source.name}: pictures have no columns to explain; detect says where")
+    session = model.session("score.onnx", device)
+    batches = list(detecting.scored(source, model, session))
+    records = sum(len(batch.parts) for batch in batches)
+    if not records or (records > 1 and not model.schema.context):
+        raise DataError(f"{source.name}: explain takes one record; there are {records}")
+    decimal = source.decimal
+    collected = detecting.Collected(model, model.calibration, None, session, device, decimal)
+    # an empty batch may follow the last record
+    last = [batch for batch in batches if len(batch.parts)][-1]
+    place = np.array([len(last.parts) - 1])
+    # whether it is flagged or not, it is looked at as closely as an anomaly
+    blame = collected.blame(last, place, np.ones(1, np.bool_))
+    named = blame.named[0]
+    others = [int(i) for i in np.argsort(-blame.surprise[0], kind="stable") if i not in named]
+    order = [*named, *others]
+    assert last.table is not None
+    told = reasons.explain(
+        blame.schema, blame.inputs, blame.expected, [order], last.table.take(place)
+    )[0]
+    score = last.parts[place].sum(axis=1, dtype=np.float64)
+    return Explanation(
+        columns=[column for column, _, _ in told],
+        found=[found for _, found, _ in told],
+        expected=[expected for _, _, expected in told],
+        surprise=[float(f"{blame.surprise[0, i]:.6g}") for i in order],
+        named=[i in named for i in order],
+        score=float(score[0]),
+        p=float(model.calibration.p_values(score)[0]),
+        threshold=model.threshold,
+    )
