@@ -15,6 +15,7 @@ from aetool.model import Model, Reader, check_default
 KINDS = ("table", "image", "pairs")  # that `data` of a Model may hold
 NEAR = 0.75  # likeness (difflib) from which a function is taken for a misspelt hook
 MARK = "aetool_impl"  # the attribute by which pluggy knows a hook's implementation
+READER_ARGUMENTS = {"matches": ["path"], "batches": ["path"], "write": ["path", "batches"]}
 PARAMETER_TYPES = (bool, int, float, str, tuple)
 
 
@@ -64,13 +65,32 @@ def readers(name: str, results: list[object]) -> list[Reader]:
     declared = _listed(name, "aetool_readers", Reader, results)
     known = [reader for reader in declared if isinstance(reader, Reader)]
     for reader in known:
-        wrong = isinstance(reader.suffixes, str) or not reader.suffixes
-        if wrong or not all(suffix.startswith(".") for suffix in reader.suffixes):
-            raise PluginError(
-                f"plugin '{name}': reader {reader.name}: suffixes is {reader.suffixes!r}; wanted "
-                'is a tuple of endings, such as (".las",)'
-            )
+        check_reader(reader, f"plugin '{name}': reader {type(reader).__name__}: ")
     return known
+
+
+def check_reader(reader: Reader, owner: str) -> None:
+    """PluginError unless the reader can be used. owner: what the message begins with."""
+    if not isinstance(reader.name, str) or not reader.name:
+        raise PluginError(f"{owner}name is {reader.name!r}; wanted is what messages call it")
+    kind = type(reader)
+    members = [member for member in vars(Reader) if not member.startswith("_")]
+    for given in vars(kind):
+        near = [] if given in members else difflib.get_close_matches(given, members, 1, NEAR)
+        if near:
+            raise PluginError(f"{owner}{given} is no member of Reader; did you mean {near[0]}?")
+    for needed in ("matches", "batches"):
+        if getattr(kind, needed) is getattr(Reader, needed):
+            raise PluginError(f"{owner}has no {needed}(self, path)")
+    for called, arguments in READER_ARGUMENTS.items():
+        try:
+            inspect.signature(getattr(reader, called)).bind(*arguments)
+        except TypeError:
+            declared = f"{called}{inspect.signature(getattr(reader, called))}"
+            wanted = f"{called}({', '.join(arguments)})"
+            raise PluginError(
+                f"{owner}{called} is declared {declared}; it is called as {wanted}"
+            ) from None
 
 
 def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[object]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool.errors import ParamError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Batch: TypeAlias = "pa.RecordBatch | npt.NDArray[np.uint8]"  # of a reader
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
@@ -76,16 +81,39 @@ class Model:
     members: tuple[Member, ...] = ()
 
 
-@dataclass(frozen=True)
 class Reader:
-    """A kind of file, declared: suffixes such as (".las",) and open="package.module:function".
+    """A kind of file, or of folder, that a plugin reads, and may write; a subclass says how.
 
-    The function maps a path to a re-iterable of pandas DataFrames, read batch by batch.
+    name: what messages call it. is_text: whether its strings are cells of a text file, in which
+    numbers, dates and gaps are told as in CSV; else they are text and nothing more. writes_folders:
+    whether `write` makes a folder, not a file. What takes long to import is imported inside of the
+    methods: readers are asked for every path.
     """
 
-    name: str
-    suffixes: tuple[str, ...]
-    open: str
+    name: str = ""
+    is_text: bool = False
+    writes_folders: bool = False
+
+    def matches(self, path: Path) -> bool:
+        """Whether the file or folder at a path is of this kind.
+
+        Asked before our own kinds are tried. Where records are to be written nothing is at the path
+        yet: then its name alone must tell.
+        """
+        raise NotImplementedError
+
+    def batches(self, path: Path) -> Iterator[Batch]:
+        """The records at a path, in order, batch by batch: tables as pyarrow.RecordBatch of one
+        schema, pictures as uint8 of shape (n, height, width) or (n, height, width, 3).
+
+        An exception is shown to the user beside the names of the plugin and of the file.
+        """
+        raise NotImplementedError
+
+    def write(self, path: Path, batches: Iterator[Batch]) -> None:
+        """Write records, as `batches` yields them, to a new file (to an empty folder that is there,
+        with writes_folders). Left out by a reader that has no way back."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -14,6 +15,7 @@ from aetool.errors import PluginError
 from aetool.model import Model, Reader
 
 GROUP = "aetool"
+READERS = "aetool.readers"  # entry points of plugins that bring readers, which are asked first
 
 
 def available() -> dict[str, EntryPoint]:
@@ -48,6 +50,11 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
         manager.check_pending()
         models = declarations.models(name, manager.hook.aetool_models())
         readers = declarations.readers(name, manager.hook.aetool_readers())
+        if readers and all(other.name != name for other in entry_points(group=READERS)):
+            raise PluginError(
+                f"plugin '{name}' declares readers that are never asked: its pyproject.toml must "
+                f'also have [project.entry-points."{READERS}"] with {name} = "{entry.value}"'
+            )
     except PluginError:
         raise
     except Exception as error:
@@ -121,17 +128,37 @@ def _described(entry: EntryPoint) -> str:
     return f"plugin '{entry.name}' of {_owner(entry)}"
 
 
-def reader_for(suffix: str) -> Reader | None:
-    """The plugin reader for a file suffix, or None. Imports plugins: for unknown suffixes only."""
-    for name in available():
+@dataclass(frozen=True)
+class OwnedReader:
+    """A reader, and the name of the plugin that brings it."""
+
+    plugin: str
+    reader: Reader
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return f"reader '{self.reader.name}' of plugin '{self.plugin}'"
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it has a way back."""
+        return type(self.reader).write is not Reader.write
+
+
+def readers_installed() -> Iterator[OwnedReader | PluginError]:
+    """Every reader; a plugin that cannot be imported yields its error instead.
+
+    Imports those plugins alone that say in their metadata that they bring readers.
+    """
+    for name in sorted({entry.name for entry in entry_points(group=READERS)}):
         try:
             readers = load(name)[1]
-        except PluginError:
+        except PluginError as error:
+            yield error
             continue
         for reader in readers:
-            if suffix in reader.suffixes:
-                return reader
-    return None
+            yield OwnedReader(name, reader)
 
 
 def resolve(path: str) -> Any:

@@ -3,14 +3,11 @@
 import io
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from PIL import Image, PngImagePlugin
 
 from aetool import operations
-from aetool.data import sources
-from aetool.model import Reader
 
 
 def returned(source, tmp_path):
@@ -124,22 +121,3 @@ def test_a_column_whose_name_holds_the_end_of_a_line(tmp_path, run):
     assert run("compress", source, "-o", tmp_path / "t.aez").status == 0
     done = run("decompress", tmp_path / "t.aez", "-c", "--columns", '"l\nm"')
     assert done.status == 0 and done.out == '"l\nm"\n1\n3\n'
-
-
-def read_wide(path):
-    """A plugin's reader of fixed-width tables."""
-    return [pd.read_fwf(path)]
-
-
-def test_a_file_that_a_plugin_reads_is_kept_as_it_is(tmp_path, monkeypatch, run):
-    """Its reader has no way back: a table of numbers would lose ids above 2^53 and the file."""
-    reader = Reader("fixed-width", (".fwf",), f"{__name__}:read_wide")
-    monkeypatch.setattr(sources.plugins, "reader_for", lambda suffix: reader)
-    wide = tmp_path / "t.fwf"
-    wide.write_text("id                   b\n" + "9007199254740993     1\n" * 40)
-    done = run("compress", wide, "-o", tmp_path / "t.aez")
-    assert done.status == 0 and "it is read by a plugin, which has no way back" in done.err
-    run("decompress", tmp_path / "t.aez", "-o", tmp_path / "back.fwf")
-    assert (tmp_path / "back.fwf").read_bytes() == wide.read_bytes()
-    refused = run("compress", wide, "--max-error", "1", "-o", tmp_path / "u.aez")
-    assert refused.status == 2 and "--max-error is for CSV" in refused.err

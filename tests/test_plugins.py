@@ -162,7 +162,10 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
                 assert (package / name).exists(), "the package has this file from the start"
             (package / name).write_text(block)
         elif language == "toml":
-            assert block in (package / "pyproject.toml").read_text()
+            settings = package / "pyproject.toml"
+            if block.startswith("# pyproject.toml, added"):
+                settings.write_text(settings.read_text() + block)
+            assert block in settings.read_text()
         for line in block.splitlines() if language == "console" else ():
             command, *args = shlex.split(line.removeprefix("$ "))
             ran.append(getattr(elsewhere, command)(*args).stdout)
@@ -174,6 +177,8 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
         assert int(passed) > 20 and int(failed) == 0, "none that it brings fails"
         assert int(passed) + int(not_applicable) in (23, 42), "of tables alone, and of pictures too"
     assert (tmp_path / "back.csv").read_text().count("\n") == 301
+    assert (tmp_path / "odd.fwf").read_text().startswith("row  score")
+    assert len((tmp_path / "plant.logger" / "0000.bin").read_bytes()) == 4 * 3 * 300
     assert "contractive" not in elsewhere.aetool("plugins", "list").stdout
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -144,11 +144,29 @@ def _talk(found: Detection, given: dict[str, Any]) -> None:
 def show(found: Detection, given: dict[str, Any]) -> None:
     """Print the records in the format asked for."""
     columns, form = found.columns(given["all_rows"]), form_of(given)
+    if _written_by_a_plugin(columns, given):
+        return
     if form not in ("json", "jsonl"):
         write_columns(columns, form, given)
         return
     with _opened(given["output"], given["force"]) as file:
         _json(found, columns, form, file)
+
+
+def _written_by_a_plugin(columns: Mapping[str, object], given: Mapping[str, object]) -> bool:
+    """Whether a plugin's reader writes files of the output's name, and has written this one."""
+    if given["output"] is None or given["form"] or given["as_json"]:
+        return False
+    from aetool.data import readers
+
+    target = Path(str(given["output"]))
+    owned = readers.writer_of(target)
+    if owned is None:
+        return False
+    import pyarrow as pa
+
+    readers.write(owned, target, readers.as_batches(pa.table(columns)), bool(given["force"]))
+    return True
 
 
 def form_of(given: dict[str, Any]) -> str:

@@ -219,6 +219,21 @@ def frame_of_records(records: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
+def joint_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema:
+    """The types that hold the values of both: whole numbers in one part of a table may have points
+    in another, and numbers in one part may be text in another."""
+    import pyarrow as pa
+
+    fields = []
+    for mine, its in zip(one, other, strict=True):
+        schemas = [pa.schema([mine]), pa.schema([its])]
+        try:
+            fields += pa.unify_schemas(schemas, promote_options="permissive")
+        except pa.ArrowTypeError:
+            fields.append(pa.field(mine.name, pa.string()))
+    return pa.schema(fields)
+
+
 def one_line(error: Exception) -> str:
     """What an error says, on one line."""
     return " ".join(str(error).split())

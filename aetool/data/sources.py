@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import io
 import json
@@ -12,22 +11,21 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from aetool import files, plugins
+from aetool import files
 from aetool.csv import encodings
-from aetool.csv.dialect import Dialect, Reading
+from aetool.csv.dialect import Reading
 from aetool.csv.sniffing import NOTHING, sniff
-from aetool.data import arrow_files, arrow_values, foreign, images, notices, text
-from aetool.data.table import Cells, Table, Values, concat
+from aetool.data import arrow_files, foreign, images, notices, readers, text
+from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource
+from aetool.data.table import Cells, Table, Values
+from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
+from aetool.files.names import suffix_of
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-ROWS = 65536  # records a batch
 MAX_ARRAY = 8 << 30
 MOST_JSON = 1 << 30  # bytes of a list that is read at once
 RESERVOIR = 200_000
@@ -35,65 +33,6 @@ HEAD = 1 << 18  # bytes by which a dialect is told
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, as JSON writes it
 HALF = re.compile("[\ud800-\udfff]")  # one that is left when pairs were joined
 _ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
-_COMPRESSED = (".gz", ".zst", ".xz")
-
-
-class TableSource:
-    """Records with named columns.
-
-    format: how to write them back (a JSON-able dict with at least "format"); dtypes: the source's
-    own type names by column; decimal: the decimal point of text numbers; said: what the user says
-    of how its text is written.
-    """
-
-    kind = "table"
-    place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
-
-    def __init__(self, name: str, format: dict[str, Any], said: Reading = NOTHING) -> None:
-        self.name, self.format, self.said = name, format, said
-        self.dtypes: dict[str, str] = {}
-        self.decimal = "."
-
-    def batches(self) -> Iterator[Table]:
-        """The records in order; can be called again."""
-        raise NotImplementedError
-
-    def head(self, rows: int | None = None) -> Table:
-        """The first `rows` records (all, if None) as one table."""
-        found: list[Table] = []
-        for batch in self.batches():
-            found.append(batch)
-            if rows is not None and sum(map(len, found)) >= rows:
-                break
-        if not found or not found[0].names:
-            raise DataError(f"{self.name}: no records in it")
-        table = concat(found)
-        return table if rows is None else table.take(slice(0, rows))
-
-    def sample(self, most: int, seed: int) -> tuple[Table, int]:
-        """At most `most` records, each as likely, in order; and how many there are in all."""
-        rng = np.random.default_rng(seed)
-        kept: list[Table] = []
-        keys = np.zeros(0)
-        total = 0
-        for batch in self.batches():
-            total += len(batch)
-            fresh = rng.random(len(batch))
-            kept.append(batch)
-            keys = np.concatenate([keys, fresh])
-            if len(keys) > 2 * most:
-                kept, keys = _smallest(kept, keys, most)
-        if len(keys) > most:
-            kept, keys = _smallest(kept, keys, most)
-        if not total:
-            raise DataError(f"{self.name}: no records in it, only a header or nothing")
-        return concat(kept), total
-
-
-def _smallest(kept: list[Table], keys: Any, most: int) -> tuple[list[Table], Any]:
-    table = concat(kept)
-    rows = np.sort(np.argpartition(keys, most)[:most])
-    return [table.take(rows)], keys[rows]
 
 
 class TextPath(os.PathLike[str]):
@@ -124,7 +63,7 @@ class CsvSource(TableSource):
             head = stream.read(HEAD)
         cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
         whole = head if len(head) < HEAD or not cut else head[:cut]
-        suffix = _suffix(Path(name))
+        suffix = suffix_of(name)
         likely = "\t" if suffix in (".tsv", ".tab") else None
         self.dialect = sniff(whole, name, said, known, likely)
         facts = {"format": "csv", "suffix": suffix, **self.dialect.to_json()}
@@ -152,7 +91,7 @@ class UnreadSource(TableSource):
     """A file whose bytes are no table: an archive can keep them, nothing else reads them."""
 
     def __init__(self, path: Path, name: str, reason: DataError) -> None:
-        super().__init__(name, {"format": "binary", "suffix": _suffix(Path(name))})
+        super().__init__(name, {"format": "binary", "suffix": suffix_of(name)})
         self.path, self.reason = path, reason
 
     def batches(self) -> Iterator[Table]:
@@ -263,121 +202,6 @@ def _whole_characters(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class ArrowSource(TableSource):
-    """A table in Arrow's types: Parquet, an Arrow file or stream, a DataFrame or an Arrow table.
-
-    in_memory: the data, where there is no file behind them.
-    """
-
-    def __init__(self, name: str, data: Path | arrow_files.InMemory) -> None:
-        super().__init__(name, {"format": arrow_files.PARQUET, "suffix": ".parquet"})
-        self.path: Path | None = None
-        self.in_memory: arrow_files.InMemory | None = None
-        self._table: pa.Table | None = None
-        if isinstance(data, Path):
-            self.path = data
-            self._schema, wide = self._open(data)
-        else:
-            self.in_memory = data
-            self._table = self._taken_over(data)
-            self._schema = self._table.schema
-            table = self._table
-            wide = arrow_values.wide_integers(
-                table.schema, lambda places: table.select(list(places)).to_batches()
-            )
-        names = text.header_names(self._given_names(), functools.partial(notices.say, name))
-        kinds = self._schema.types
-        self.dtypes = {n: str(kind) for n, kind in zip(names, kinds, strict=True)}
-        self._names = names
-        self._is_wide = [place in wide for place in range(len(names))]
-
-    def _open(self, path: Path) -> tuple[pa.Schema, set[int]]:
-        """The schema of a file, and the places of its integers that float64 has not."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        with path.open("rb") as file:
-            is_parquet = arrow_files.kind_of(file.read(arrow_files.HEAD)) == arrow_files.PARQUET
-        try:
-            if is_parquet:
-                with pq.ParquetFile(path) as parquet:
-                    return parquet.schema_arrow, arrow_values.wide_integers_of_parquet(parquet)
-            schema, facts = arrow_files.arrow_schema(path)
-            self.format = {"suffix": _suffix(Path(self.name)), **facts}
-            read = functools.partial(arrow_files.arrow_batches, path, self.name)
-            return schema, arrow_values.wide_integers(schema, read)
-        except (pa.ArrowException, OSError) as error:
-            kind = "a Parquet" if is_parquet else "an Arrow"
-            said = arrow_files.one_line(error)
-            raise DataError(f"{self.name}: not {kind} file that can be read: {said}") from None
-
-    def _given_names(self) -> list[str]:
-        try:
-            return arrow_files.names_of(self._schema)
-        except arrow_files.UnsuitedError as error:
-            raise DataError(f"{self.name}: {error}") from None
-
-    def _taken_over(self, data: arrow_files.InMemory) -> pa.Table:
-        import pyarrow as pa
-
-        if not arrow_files.is_frame(data):
-            return arrow_files.as_table(data)
-        assert not isinstance(data, pa.Table | pa.RecordBatch)
-        frame = data.copy(deep=False)
-        frame.columns = [str(c) for c in data.columns]
-        self.format["pandas"] = {str(c): str(d) for c, d in data.dtypes.items()}
-        try:
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        except (pa.ArrowException, TypeError, ValueError) as error:
-            raise DataError(f"{self.name}: a column cannot be read: {error}") from None
-
-    def batches(self) -> Iterator[Table]:
-        import pyarrow as pa
-
-        row = 0
-        parts: list[Table] = []
-        try:
-            for batch in self._record_batches():
-                parts.append(self._as_table(batch, row))
-                row += batch.num_rows
-                # batches as small as a record are put together
-                if row - parts[0].first_row >= ROWS:
-                    yield concat(parts)
-                    parts = []
-        except (pa.ArrowException, OSError) as error:
-            said = arrow_files.one_line(error)
-            raise DataError(f"{self.name}: damaged behind row {row}: {said}") from None
-        if not row:
-            columns = [pa.nulls(0, kind) for kind in self._schema.types]
-            parts = [self._as_table(pa.RecordBatch.from_arrays(columns, self._schema.names), 0)]
-        if parts:
-            yield concat(parts)
-
-    def _as_table(self, batch: pa.RecordBatch, row: int) -> Table:
-        values: list[Values] = []
-        texts: set[str] = set()
-        for name, array, is_wide in zip(self._names, batch.columns, self._is_wide, strict=True):
-            column, is_text = arrow_values.values_of(array, is_wide)
-            values.append(column)
-            if is_text:
-                texts.add(name)
-        return Table(self._names, tuple(values), row, frozenset(texts))
-
-    def _record_batches(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow.parquet as pq
-
-        if self._table is not None:
-            yield from self._table.to_batches(max_chunksize=ROWS)
-            return
-        assert self.path is not None
-        if self.format["format"] == arrow_files.ARROW:
-            yield from arrow_files.arrow_batches(self.path, self.name)
-        else:
-            # read ahead, pyarrow keeps every byte that it has read
-            with pq.ParquetFile(self.path, pre_buffer=False) as file:
-                yield from file.iter_batches(ROWS)
-
-
 class ArraySource(TableSource):
     """A matrix from .npy, or the arrays of an .npz with one entry a record: X gives c1, c2, ..."""
 
@@ -431,23 +255,6 @@ class ChainSource(TableSource):
                 row += len(batch)
 
 
-class FrameBatches(TableSource):
-    """What a plugin's reader gives: a re-iterable of DataFrames."""
-
-    def __init__(self, name: str, frames: Any) -> None:
-        super().__init__(name, {"format": "csv", "suffix": ".csv", **Dialect().to_json()})
-        self.frames = frames
-
-    def batches(self) -> Iterator[Table]:
-        row = 0
-        for frame in self.frames:
-            source = ArrowSource(self.name, frame)
-            self.dtypes = self.dtypes or source.dtypes
-            for batch in source.batches():
-                yield Table(batch.names, batch.values, row, batch.typed)
-                row += len(batch)
-
-
 Source = TableSource | images.ImageSource
 
 
@@ -459,7 +266,7 @@ def open_source(
     known: what a model knows of how the text that it was fitted on is written.
     """
     if not isinstance(data, str | os.PathLike):
-        return ArrowSource(type(data).__name__, data)
+        return ArrowMemorySource(type(data).__name__, data)
     if not os.path.lexists(data):
         files.repair(Path(data))  # a folder that a killed process was about to replace
     place = files.place_of(data)
@@ -470,16 +277,19 @@ def open_source(
 
 
 def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHING) -> Source:
+    read = readers.source_of(path, name)
+    if read is not None:
+        return read
     if path.is_dir():
         return images.FolderSource(path, name)
     with open_stream(path) as stream:
         head = stream.read(foreign.HEAD)
-    suffix = _suffix(Path(name))
+    suffix = suffix_of(name)
     if head[:4] == b"\x89AEZ" or suffix == ".aem":
         raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
     if arrow_files.kind_of(head):
         place = unpacked(path, name)
-        table = ArrowSource(name, place.path)
+        table = ArrowFileSource(name, place.path)
         # the copy of a compressed file; of another the place is the one that the path came from
         table.place = place if place.spool is not None else None
         return table
@@ -493,14 +303,10 @@ def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHI
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix == "" and head[:1] == b"{"):
         return JsonLinesSource(path, name)
     what = foreign.kind_of(head, name)
-    if what is not None and plugins.reader_for(suffix) is None:
+    if what is not None:
         raise DataError(f"{name}: {what}")
     if suffix in images.SUFFIXES:
         raise DataError(f"{name}: one picture; give a folder of pictures of one size")
-    if suffix not in ("", ".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".log"):
-        reader = plugins.reader_for(suffix)
-        if reader is not None:
-            return FrameBatches(name, plugins.resolve(reader.open)(str(path)))
     if not head:
         raise DataError(f"{name}: the file is empty")
     try:
@@ -569,13 +375,6 @@ class _Checked(io.RawIOBase):
     def close(self) -> None:
         self.inner.close()
         super().close()
-
-
-def _suffix(path: Path) -> str:
-    suffixes = [s.lower() for s in path.suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
 
 
 def _open_arrays(path: Path, name: str, head: bytes) -> Source:

@@ -9,7 +9,7 @@ import stat
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -182,12 +182,61 @@ def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
     size = 0
     while piece := stream.read(PIECE):
         size += len(piece)
-        if size > MOST_SPOOLED:
-            raise DataError(f"{name}: more than {MOST_SPOOLED >> 30} GiB; write it to a file first")
-        if shutil.disk_usage(tempfile.gettempdir()).free < 2 * len(piece):
-            raise DataError(f"{name}: the temporary folder is full; write it to a file first")
+        _check_room(name, size, len(piece))
         try:
             spool.write(piece)
             spool.flush()
         except OSError as error:
             raise _unwritten(error) from None
+
+
+def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
+    """Where what is written to a file for a while can be read, for as long as the place is in use.
+
+    NoRoomError where it cannot be written; whatever else `write` raises goes through.
+    """
+    spool = new_spool()
+    try:
+        write(_Spool(spool, name))  # type: ignore[arg-type]
+        spool.flush()
+    except BaseException:
+        with contextlib.suppress(OSError):  # it tries to write once more
+            spool.close()
+        raise
+    place = Place(path_of(spool), name, spool)
+    weakref.finalize(place, spool.close)
+    return place
+
+
+class _Spool:
+    """A file for a while, for one to write to who does not know how much room there is."""
+
+    closed = False
+
+    def __init__(self, spool: BinaryIO, name: str) -> None:
+        self._spool, self._name, self._size = spool, name, 0
+
+    def write(self, data: bytes) -> int:
+        """Write all of it."""
+        length = memoryview(data).nbytes
+        self._size += length
+        _check_room(self._name, self._size, length)
+        try:
+            return self._spool.write(data)
+        except OSError as error:
+            raise _unwritten(error) from None
+
+    def flush(self) -> None:
+        """What was written is flushed once, at the end."""
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self._size
+
+
+def _check_room(name: str, size: int, length: int) -> None:
+    """DataError if `size` bytes are too many to keep, or the last `length` of them have no room."""
+    if size > MOST_SPOOLED:
+        raise DataError(f"{name}: more than {MOST_SPOOLED >> 30} GiB; write it to a file first")
+    if shutil.disk_usage(tempfile.gettempdir()).free < 2 * length:
+        raise DataError(f"{name}: the temporary folder is full; write it to a file first")

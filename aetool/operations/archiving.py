@@ -11,6 +11,7 @@ from aetool.bundle import CODEC, Bundle
 from aetool.codec.shared import shared_of
 from aetool.data import sources
 from aetool.data.images import FolderSource, ImageSource
+from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
 from aetool.operations import exact_job, fitting, opening, rivals, texts
@@ -66,7 +67,7 @@ def _written(
 ) -> dict[str, Any]:
     """Write the archive of an open source; its figures."""
     if options.lossy:
-        assert isinstance(source, sources.TableSource | ImageSource)
+        assert isinstance(source, TableSource | ImageSource)
         return _lossy(data, source, Path(path), model, options)
     with output(Path(path), options.force, _inherited(data)) as file:
         if model is None:

@@ -21,9 +21,8 @@ from aetool.data.images import ImageSource
 from aetool.data.scaling import PIXEL_MEAN
 from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
-from aetool.files import output
 from aetool.model import Float
-from aetool.operations import restoring
+from aetool.operations import records, restoring
 from aetool.operations.detecting import check_kind, inputs_of
 
 ROUNDS = 24  # of filling, at most: each sees what the one before has put in the gaps
@@ -66,8 +65,10 @@ def denoise(
         schema = model.schema
         assert schema is not None
         written = {c.name: c.written() for c in schema.columns}
-        with output(target, options.force) as file:
-            writers.write_table(file, job.tables(), source.format, source.dtypes, written)
+        records.write_records(
+            target, job.tables(), source.format,
+            dtypes=source.dtypes, written=written, force=options.force,
+        )  # fmt: skip
     return job.figures()
 
 

@@ -15,9 +15,10 @@ from aetool.codec import decoding, folders
 from aetool.csv.dialect import Dialect
 from aetool.data import sources, writers
 from aetool.data.table import Cells, Table
+from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
-from aetool.files import atomic, output
-from aetool.operations import drawing, restoring
+from aetool.files import atomic
+from aetool.operations import drawing, records, restoring
 from aetool.operations.detecting import check_kind, inputs_of
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
@@ -56,8 +57,8 @@ def write_codes(
     def batches() -> Iterator[writers.Columns]:
         nonlocal count
         for first, x, table in inputs_of(source, model):
-            records = np.arange(first, first + len(x)) if table is None else table.records
-            out: writers.Columns = {"row": [str(number) for number in (records + 1).tolist()]}
+            places = np.arange(first, first + len(x)) if table is None else table.records
+            out: writers.Columns = {"row": [str(number) for number in (places + 1).tolist()]}
             if names:
                 out["picture"] = list(names[first : first + len(x)])
             for name in columns:
@@ -72,8 +73,8 @@ def write_codes(
     target = Path(path)
     parquet = target.suffix == ".parquet"
     found = (_numbered(b) for b in batches()) if parquet else batches()
-    with output(target, force) as file:
-        writers.write_table(file, found, {**CSV, "format": "parquet" if parquet else "csv"}, {}, {})
+    kind = "parquet" if parquet else "csv"
+    records.write_records(target, found, {**CSV, "format": kind}, force=force)
     return count
 
 
@@ -140,7 +141,7 @@ def write_records(
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder")
     source = sources.open_source(data)
-    if not isinstance(source, sources.TableSource):
+    if not isinstance(source, TableSource):
         raise DataError(f"{source.name}: codes are a table of z0, z1, ..., not {source.kind}s")
     wanted = [f"z{u}" for u in range(model.latent)]
     count = 0
@@ -169,8 +170,7 @@ def write_records(
 
     kind = "parquet" if target.suffix == ".parquet" else "csv"
     written = {c.name: c.written() for c in schema.columns}
-    with output(target, force) as file:
-        writers.write_table(file, tables(), {**CSV, "format": kind}, {}, written)
+    records.write_records(target, tables(), {**CSV, "format": kind}, written=written, force=force)
     return count
 
 

@@ -16,8 +16,9 @@ from aetool.columns.history import History, whole
 from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
 from aetool.data.images import ImageSource
-from aetool.data.sources import ROWS, TableSource, open_source
+from aetool.data.sources import open_source
 from aetool.data.table import Cells, Table, as_cells, concat
+from aetool.data.table_source import ROWS, TableSource
 from aetool.detection import reasons
 from aetool.detection.calibration import KEPT, Calibration, discoveries
 from aetool.errors import DataError, ParamError

@@ -35,6 +35,7 @@ from aetool.csv.encodings import NoTableError
 from aetool.data import arrow_files, sources
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
+from aetool.data.arrow_source import CopiedTable
 from aetool.data.images import FolderSource, ImageSource
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import path_of
@@ -261,6 +262,7 @@ def job_of(
     shared: what the model knows of the table's columns, where it is to be used. bounds: the largest
     error by column in its units, instead of those that options.max_error asks for.
     """
+    source = opening.of_source(source)
     job = _job_of(source, options, model, shared, bounds)
     path = file_of(source)
     if isinstance(source, FolderSource):
@@ -308,7 +310,9 @@ def _job_of(
 
 def can_be_bounded(source: Opened) -> bool:
     """Whether --max-error is possible for such a source."""
-    never = ImageSource | sources.JsonLinesSource | sources.FrameBatches | sources.UnreadSource
+    if isinstance(source, CopiedTable) and source.original is not None:
+        return False
+    never = ImageSource | sources.JsonLinesSource | sources.UnreadSource
     return not isinstance(source, never)
 
 

@@ -31,8 +31,9 @@ from aetool.columns.schema import (
 from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
 from aetool.data.notation.gaps import is_gap
-from aetool.data.sources import RESERVOIR, CsvSource, TableSource, open_sources
+from aetool.data.sources import RESERVOIR, CsvSource, open_sources
 from aetool.data.table import Cells, Table
+from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError, PluginError
 from aetool.model import Model, Progress, Spec, State, make_params

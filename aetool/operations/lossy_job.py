@@ -18,10 +18,10 @@ from aetool.codec.columns import whole_column
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import BLOCK_BYTES
 from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, LossyTable, stored_as
-from aetool.data import sources
 from aetool.data.images import ImageSource
 from aetool.data.scaling import image_features
 from aetool.data.table import Table
+from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
 from aetool.files import path_of
@@ -81,7 +81,7 @@ class LossyJob:
 
     def __init__(
         self,
-        source: sources.TableSource | ImageSource,
+        source: TableSource | ImageSource,
         model: Bundle,
         options: CompressOptions,
         learned: bool,

@@ -15,6 +15,8 @@ from aetool import files
 from aetool.data import array_files, arrow_files, images, sources
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
+from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource, CopiedTable
+from aetool.data.readers import PluginPictures
 from aetool.errors import DataError
 
 OWN = (b"\x89AEZ", b"PK\x03\x04")
@@ -67,7 +69,7 @@ def opened(data: str | os.PathLike[str] | arrow_files.InMemory, keep_files: bool
         files.repair(Path(data))
     place = files.place_of(data)
     if place.path.is_dir():
-        return sources.open_source(data)
+        return images.FolderSource(place.path, place.name)
     try:
         if keep_files:
             raise UnsuitedError("")
@@ -127,17 +129,25 @@ def in_memory(data: arrow_files.InMemory) -> ArrowTable | FileBytes:
         return FileBytes(name, None, content, str(error))
 
 
+def original(place: files.Place) -> FileBytes | images.FolderSource:
+    """What records were read from that only the file, or the folder, itself is sure to be."""
+    if place.path.is_dir():
+        return images.FolderSource(place.path, place.name)
+    reason = "it is read by way of its records, and kept as the file that it is"
+    kept = FileBytes(place.name, place.path, b"", reason)
+    kept.place = place
+    return kept
+
+
 def of_source(source: Opened) -> Opened:
     """A source of detection's as an archive takes it."""
-    if isinstance(source, sources.ArrowSource) and source.in_memory is not None:
+    if isinstance(source, ArrowMemorySource):
         return in_memory(source.in_memory)
     if isinstance(source, sources.UnreadSource):
         return FileBytes(source.name, source.path, b"", str(source.reason))
-    if isinstance(source, sources.FrameBatches) and source.place is not None:
-        # its tables are what a plugin made of the file: only the file itself is sure to be it
-        reason = "it is read by a plugin, which has no way back"
-        return FileBytes(source.place.name, source.place.path, b"", reason)
-    has_types = isinstance(source, sources.ArrowSource | sources.ArraySource | images.ArraySource)
+    if isinstance(source, CopiedTable | PluginPictures) and source.original is not None:
+        return original(source.original)
+    has_types = isinstance(source, ArrowFileSource | sources.ArraySource | images.ArraySource)
     if not has_types or source.place is None:
         return source
     place = source.place

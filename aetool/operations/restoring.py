@@ -17,10 +17,12 @@ from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lossy import LossyPictures
 from aetool.codec.contents.pixels import write_arrays
 from aetool.codec.contents.text import TextTable
-from aetool.data import sources, writers
+from aetool.data import readers, sources, writers
 from aetool.data.images import ImageSource
+from aetool.data.table_source import TableSource
 from aetool.errors import ArchiveError, ParamError
 from aetool.files import atomic, attributes_of, new_folder, output, standard_output
+from aetool.operations import records
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
 # Kinds of file that a name promises, as formats are called, and as people call them.
@@ -80,16 +82,20 @@ def _decompress(
 ) -> Path:
     first, last = _records(archive, rows)
     content = archive.content
+    target = Path(out or default_name(path, archive))
+    owned = readers.writer_of(target) if content.kind in ("table", "array", "image") else None
+    if owned is not None:
+        batches = records.restored_batches(archive, first, last, columns)
+        readers.write(owned, target, batches, force)
+        return target
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
         if columns is not None:
             content.places(archive, columns)
-        target = Path(out or default_name(path, archive))
         names = () if isinstance(content, Folder) else content.picture_names(archive)
         whole = (first, last) == (0, archive.rows)
         permissions = content.folders if isinstance(content, Folder) and whole else None
         pictures = content.pictures(archive, first, last)
         return write_folder(target, pictures, force, names, permissions, unlent)
-    target = default_name(path, archive) if out is None else Path(out)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
             content.restore(archive, stream, first, last, columns)
@@ -150,7 +156,7 @@ def decode(codes: Any, model: Bundle, device: str = "auto", condition: Any = Non
     told = None
     if condition is not None:
         source = sources.open_source(condition, model.reading)
-        if not isinstance(source, sources.TableSource):
+        if not isinstance(source, TableSource):
             raise ParamError(f"{source.name}: the condition of codes is a table, not pictures")
         told = decoding.condition_in(source.head(), model, source.name)
         if told is not None and len(told) != len(codes):

@@ -21,9 +21,9 @@ from aetool.data import sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.data.table import Cells
 from aetool.errors import BundleError, ParamError
-from aetool.files import atomic, output
+from aetool.files import atomic
 from aetool.model import Float
-from aetool.operations import coding, drawing
+from aetool.operations import coding, drawing, records
 from aetool.operations.detecting import check_kind, inputs_of
 from aetool.operations.recipes import BELOW, SCORES, Recipe, through
 
@@ -319,8 +319,8 @@ def write_samples(
 
     written = {c.name: c.written() for c in model.schema.columns}
     kind = "parquet" if target.suffix == ".parquet" else "csv"
-    with output(target, options.force) as file:
-        writers.write_table(file, tables(), {**coding.CSV, "format": kind}, {}, written)
+    format = {**coding.CSV, "format": kind}
+    records.write_records(target, tables(), format, written=written, force=options.force)
     return count
 
 

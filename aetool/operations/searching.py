@@ -18,6 +18,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.contents.lossy import Lossy
 from aetool.csv.dialect import Reading
 from aetool.data import sources
+from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
 from aetool.operations import coding, drawing, inspecting
@@ -282,7 +283,7 @@ class _Index:
 
 def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict[str, list[Any]]:
     source = sources.open_source(data, known)
-    if not isinstance(source, sources.TableSource):
+    if not isinstance(source, TableSource):
         raise ParamError("--id is for tables")
     found: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}
     first = 0
@@ -325,6 +326,6 @@ def _batches(data: Any) -> Iterator[Any]:
             yield from archive.pieces(0, archive.rows)
         return
     source = sources.open_source(data)
-    if isinstance(source, sources.TableSource):
+    if isinstance(source, TableSource):
         raise ParamError("--sheet is for pictures")
     yield from source.batches()

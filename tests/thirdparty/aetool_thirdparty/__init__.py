@@ -1,9 +1,10 @@
-"""Nine models as strangers would write them, and a reader of fixed-width tables."""
+"""Nine models as strangers would write them, and three readers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aetool import Model, NetParams, Reader, hookimpl, param
+from aetool_thirdparty.reader import FixedWidth, Frames, LoggerFolder
 
 
 @dataclass(frozen=True)
@@ -108,4 +109,6 @@ def aetool_models() -> Iterator[Model]:
 
 @hookimpl
 def aetool_readers() -> Iterator[Reader]:
-    yield Reader("fixed-width", (".fwf",), "aetool_thirdparty.reader:read")
+    yield FixedWidth()
+    yield LoggerFolder()
+    yield Frames()

@@ -1,0 +1,197 @@
+"""Tables in Arrow's types as sources: of a Parquet or Arrow file, of memory, of a copy."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from aetool import files
+from aetool.csv.dialect import Dialect
+from aetool.data import arrow_files, arrow_values, notices, text
+from aetool.data.table import Table, Values, concat
+from aetool.data.table_source import ROWS, TableSource
+from aetool.errors import DataError
+from aetool.files.names import suffix_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class ArrowSource(TableSource):
+    """Records in Arrow's types.
+
+    schema: of all batches. wide: the places of integers that float64 has not. strings_are_cells:
+    whether numbers and dates may stand in strings, as in CSV.
+    """
+
+    strings_are_cells = False
+
+    def __init__(
+        self, name: str, schema: pa.Schema, wide: set[int], format: arrow_files.Format
+    ) -> None:
+        super().__init__(name, format)
+        self.schema = schema
+        tell = functools.partial(notices.say, name)
+        self._names = text.header_names(_given_names(schema, name), tell)
+        kinds = zip(self._names, schema.types, strict=True)
+        self.dtypes = {column: str(kind) for column, kind in kinds}
+        self._is_wide = [place in wide for place in range(len(self._names))]
+
+    def record_batches(self) -> Iterator[pa.RecordBatch]:
+        """The records as they are; can be called again."""
+        raise NotImplementedError
+
+    def batches(self) -> Iterator[Table]:
+        import pyarrow as pa
+
+        row = 0
+        parts: list[Table] = []
+        try:
+            for batch in self.record_batches():
+                parts.append(self._as_table(batch, row))
+                row += batch.num_rows
+                # batches as small as a record are put together
+                if row - parts[0].first_row >= ROWS:
+                    yield concat(parts)
+                    parts = []
+        except (pa.ArrowException, OSError) as error:
+            said = arrow_files.one_line(error)
+            raise DataError(f"{self.name}: damaged behind row {row}: {said}") from None
+        # of no records there is one batch, which tells the columns
+        if not row:
+            columns = [pa.nulls(0, kind) for kind in self.schema.types]
+            empty = pa.RecordBatch.from_arrays(columns, self.schema.names)
+            parts = [self._as_table(empty, 0)]
+        if parts:
+            yield concat(parts)
+
+    def _as_table(self, batch: pa.RecordBatch, row: int) -> Table:
+        values: list[Values] = []
+        texts: set[str] = set()
+        for name, array, is_wide in zip(self._names, batch.columns, self._is_wide, strict=True):
+            column, is_text = arrow_values.values_of(array, is_wide)
+            values.append(column)
+            if is_text and not self.strings_are_cells:
+                texts.add(name)
+        return Table(self._names, tuple(values), row, frozenset(texts))
+
+
+def _given_names(schema: pa.Schema, name: str) -> list[str]:
+    try:
+        return arrow_files.names_of(schema)
+    except arrow_files.UnsuitedError as error:
+        raise DataError(f"{name}: {error}") from None
+
+
+class ArrowFileSource(ArrowSource):
+    """A Parquet file, or an Arrow file or stream."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.path = path
+        format: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".parquet"}
+        with path.open("rb") as file:
+            kind = arrow_files.kind_of(file.read(arrow_files.HEAD))
+        self._is_parquet = kind == arrow_files.PARQUET
+        try:
+            if self._is_parquet:
+                with pq.ParquetFile(path) as parquet:
+                    schema = parquet.schema_arrow
+                    wide = arrow_values.wide_integers_of_parquet(parquet)
+            else:
+                schema, facts = arrow_files.arrow_schema(path)
+                format = {"suffix": suffix_of(name), **facts}
+                read = functools.partial(arrow_files.arrow_batches, path, name)
+                wide = arrow_values.wide_integers(schema, read)
+        except (pa.ArrowException, OSError) as error:
+            kind = "a Parquet" if self._is_parquet else "an Arrow"
+            said = arrow_files.one_line(error)
+            raise DataError(f"{name}: not {kind} file that can be read: {said}") from None
+        super().__init__(name, schema, wide, format)
+
+    def record_batches(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow.parquet as pq
+
+        if not self._is_parquet:
+            yield from arrow_files.arrow_batches(self.path, self.name)
+            return
+        # read ahead, pyarrow keeps every byte that it has read
+        with pq.ParquetFile(self.path, pre_buffer=False) as file:
+            yield from file.iter_batches(ROWS)
+
+
+class ArrowMemorySource(ArrowSource):
+    """A DataFrame or an Arrow table. in_memory: the data as they were given."""
+
+    def __init__(self, name: str, data: arrow_files.InMemory) -> None:
+        self.in_memory = data
+        format: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".parquet"}
+        if arrow_files.is_frame(data):
+            format["pandas"] = {str(column): str(kind) for column, kind in data.dtypes.items()}
+            table = _of_frame(data, name)
+        else:
+            table = arrow_files.as_table(data)
+        self.table = table
+        wide = arrow_values.wide_integers(
+            table.schema, lambda places: table.select(list(places)).to_batches()
+        )
+        super().__init__(name, table.schema, wide, format)
+
+    def record_batches(self) -> Iterator[pa.RecordBatch]:
+        yield from self.table.to_batches(max_chunksize=ROWS)
+
+
+def _of_frame(data: pd.DataFrame, name: str) -> pa.Table:
+    """A DataFrame's columns as an Arrow table, without its index."""
+    import pyarrow as pa
+
+    # names need not be texts in pandas; the caller's own DataFrame stays as it is
+    frame = data.copy(deep=False)
+    frame.columns = [str(column) for column in data.columns]
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{name}: a column cannot be read: {error}") from None
+
+
+class CopiedTable(ArrowFileSource):
+    """A table that was written once to an Arrow file without a name, and is read from there.
+
+    original: the file, or folder, whose records these are; None where they have none of their own.
+    """
+
+    def __init__(
+        self, name: str, place: files.Place, original: files.Place | None, strings_are_cells: bool
+    ) -> None:
+        super().__init__(name, place.path)
+        self.place, self.original = place, original
+        self.strings_are_cells = strings_are_cells
+        if strings_are_cells:
+            self.dtypes = {}
+        self.format = {"format": "csv", "suffix": ".csv", **Dialect().to_json()}
+
+
+def copied(
+    name: str,
+    batches: Iterator[pa.RecordBatch],
+    original: files.Place | None = None,
+    strings_are_cells: bool = False,
+) -> CopiedTable:
+    """The records of batches of one schema, of which there is at least one, as a table that can be
+    read again and again; little of it is in memory at any time."""
+    import pyarrow as pa
+
+    first = next(batches)
+
+    def write(file: BinaryIO) -> None:
+        with pa.ipc.new_stream(file, first.schema) as writer:
+            writer.write_batch(first)
+            for batch in batches:
+                writer.write_batch(batch)
+
+    return CopiedTable(name, files.kept(write, name), original, strings_are_cells)

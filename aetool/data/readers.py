@@ -1,0 +1,189 @@
+"""Files and folders that plugins read: they are asked before our own kinds of file are tried.
+
+What a plugin's reader yields is checked and written once to a file without a name, from where it is
+read as often as one likes: a reader is asked for its records once. Whatever goes wrong in it is one
+line that names the plugin, the file and what was wrong.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from aetool import files, plugins
+from aetool.data import arrow_source, images, notices
+from aetool.data.arrow_source import CopiedTable
+from aetool.errors import AetoolError, DataError, PluginError
+from aetool.files.spools import PIECE
+from aetool.model import Batch
+from aetool.plugins import OwnedReader
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WANTED = "wanted are batches of a table (pyarrow.RecordBatch) or of pictures (numpy, uint8)"
+
+
+def reader_of(path: Path, name: str) -> OwnedReader | None:
+    """The first installed reader that takes what is, or is to be, at a path; None if none does."""
+    for owned in plugins.readers_installed():
+        if isinstance(owned, PluginError):
+            notices.say(name, f"not asked whether it can read this: {owned}")
+            continue
+        try:
+            answer = owned.reader.matches(path)
+        except Exception as error:
+            raise _failed(owned, name, f"matches raised {_said(error)}") from error
+        if not isinstance(answer, bool):
+            raise _failed(owned, name, f"matches returned {answer!r}; wanted is True or False")
+        # the first that takes it has it
+        if answer:
+            return owned
+    return None
+
+
+def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
+    """The records at a path as an installed reader reads them; None where no reader takes it."""
+    owned = reader_of(path, name)
+    if owned is None:
+        return None
+    batches = _checked(owned, path, name)
+    first = next(batches, None)
+    if first is None:
+        raise _failed(owned, name, "batches yielded nothing")
+    original = files.Place(path, name)
+    if isinstance(first, np.ndarray):
+        return _pictures(name, first, batches, original)
+    return arrow_source.copied(name, _again(first, batches), original, owned.reader.is_text)
+
+
+def _again(first: Batch, others: Iterator[Batch]) -> Iterator[Batch]:
+    yield first
+    yield from others
+
+
+def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
+    """The batches of a reader, all of one schema or shape; DataError for anything else."""
+    first: Batch | None = None
+    number = 0
+    try:
+        for batch in owned.reader.batches(path):
+            number += 1
+            wrong = _wrong(batch, first)
+            if wrong:
+                raise _failed(owned, name, f"batch {number} of batches is {wrong}")
+            first = batch if first is None else first
+            yield batch
+    except AetoolError as error:
+        if owned.called in str(error) or isinstance(error, files.NoRoomError):
+            raise
+        raise _failed(owned, name, str(error)) from error
+    except Exception as error:
+        raise _failed(owned, name, _said(error)) from error
+
+
+def _wrong(batch: object, first: Batch | None) -> str:
+    """What is wrong with a batch beside the first one; "" if nothing is."""
+    import pyarrow as pa
+
+    if isinstance(batch, np.ndarray):
+        if batch.dtype != np.uint8 or batch.ndim not in (3, 4):
+            return f"{batch.dtype} of shape {batch.shape}; {WANTED} of (n, height, width[, 3])"
+        if first is not None and not isinstance(first, np.ndarray):
+            return "of pictures, and the first one of a table"
+        if first is not None and batch.shape[1:] != first.shape[1:]:
+            return f"of pictures {batch.shape[1:]}, and the first one of {first.shape[1:]}"
+        return ""
+    if not isinstance(batch, pa.RecordBatch):
+        return f"a {type(batch).__name__}; {WANTED}"
+    if first is None or (not isinstance(first, np.ndarray) and batch.schema.equals(first.schema)):
+        return ""
+    if isinstance(first, np.ndarray):
+        return "of a table, and the first one of pictures"
+    differing = set(batch.schema) ^ set(first.schema)
+    few = ", ".join(sorted({field.name for field in differing})) or "their order"
+    return f"of another schema than the first one ({few}); give pyarrow the types"
+
+
+def _failed(owned: OwnedReader, name: str, what: str) -> DataError:
+    return DataError(f"{name}: {owned.called}: {what}")
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+class PluginPictures(images.ArraySource):
+    """Pictures that a plugin's reader has read. original: the file or folder they are of."""
+
+    original: files.Place
+
+
+def _pictures(
+    name: str, first: Batch, others: Iterator[Batch], original: files.Place
+) -> PluginPictures:
+    """Pictures written to a file without a name, and read from there."""
+    count = 0
+
+    def write(file: BinaryIO) -> None:
+        nonlocal count
+        for batch in _again(first, others):
+            count += len(batch)
+            file.write(np.ascontiguousarray(batch).tobytes())
+
+    place = files.kept(write, name)
+    shape = (count, *first.shape[1:])
+    array = np.memmap(place.path, np.uint8, "r", shape=shape) if count else np.zeros(shape, "u1")
+    source = PluginPictures(array, name, ".npy", "")
+    source.place, source.original = place, original
+    return source
+
+
+# ---- the way back
+
+
+def writer_of(target: Path) -> OwnedReader | None:
+    """The installed reader that writes files, or folders, of this name; None if none does."""
+    owned = None if str(target) == "-" else reader_of(target, str(target))
+    return owned if owned is not None and owned.can_write else None
+
+
+def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: bool) -> None:
+    """Write records by a plugin's reader: the whole, or nothing where it fails."""
+    if owned.reader.writes_folders:
+        with files.new_folder(target, force) as folder:
+            _write(owned, folder, target, batches)
+        return
+    # the plugin is given a path of its own, with the name that its file is to have
+    with files.output(target, force) as file, tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder) / target.name
+        _write(owned, scratch, target, batches)
+        if not scratch.is_file():
+            raise _failed(owned, str(target), f"write returned, and there is no file {target.name}")
+        with scratch.open("rb") as written:
+            shutil.copyfileobj(written, file, PIECE)
+
+
+def _write(owned: OwnedReader, path: Path, target: Path, batches: Iterable[Batch]) -> None:
+    try:
+        owned.reader.write(path, iter(batches))
+    except AetoolError:
+        raise
+    except Exception as error:
+        raise _failed(owned, str(target), f"write raised {_said(error)}") from error
+
+
+def as_batches(columns: pa.Table) -> Iterator[pa.RecordBatch]:
+    """A table's batches; where it has no records, one without any, which tells the columns."""
+    import pyarrow as pa
+
+    found = columns.to_batches()
+    if found:
+        return iter(found)
+    nothing = [pa.nulls(0, kind) for kind in columns.schema.types]
+    return iter([pa.RecordBatch.from_arrays(nothing, schema=columns.schema)])

@@ -1,0 +1,77 @@
+"""What every source of records with named columns can do, whatever is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import files
+from aetool.csv.dialect import Reading
+from aetool.csv.sniffing import NOTHING
+from aetool.data.arrow_files import Format
+from aetool.data.table import Table, concat
+from aetool.errors import DataError
+
+ROWS = 65536  # records a batch
+
+
+class TableSource:
+    """Records with named columns.
+
+    format: how to write them back (a JSON-able dict with at least "format"); dtypes: the source's
+    own type names by column; decimal: the decimal point of text numbers; said: what the user says
+    of how its text is written.
+    """
+
+    kind = "table"
+    place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
+
+    def __init__(self, name: str, format: Format, said: Reading = NOTHING) -> None:
+        self.name, self.format, self.said = name, format, said
+        self.dtypes: dict[str, str] = {}
+        self.decimal = "."
+
+    def batches(self) -> Iterator[Table]:
+        """The records in order; can be called again."""
+        raise NotImplementedError
+
+    def head(self, rows: int | None = None) -> Table:
+        """The first `rows` records (all, if None) as one table."""
+        found: list[Table] = []
+        for batch in self.batches():
+            found.append(batch)
+            if rows is not None and sum(map(len, found)) >= rows:
+                break
+        if not found or not found[0].names:
+            raise DataError(f"{self.name}: no records in it")
+        table = concat(found)
+        return table if rows is None else table.take(slice(0, rows))
+
+    def sample(self, most: int, seed: int) -> tuple[Table, int]:
+        """At most `most` records, each as likely, in order; and how many there are in all."""
+        generator = np.random.default_rng(seed)
+        sampled: list[Table] = []
+        keys = np.zeros(0)
+        total = 0
+        for batch in self.batches():
+            total += len(batch)
+            sampled.append(batch)
+            keys = np.concatenate([keys, generator.random(len(batch))])
+            # those of the smallest keys are a sample of what was seen so far
+            if len(keys) > 2 * most:
+                sampled, keys = _of_smallest_keys(sampled, keys, most)
+        if len(keys) > most:
+            sampled, keys = _of_smallest_keys(sampled, keys, most)
+        if not total:
+            raise DataError(f"{self.name}: no records in it, only a header or nothing")
+        return concat(sampled), total
+
+
+def _of_smallest_keys(
+    sampled: list[Table], keys: npt.NDArray[np.float64], most: int
+) -> tuple[list[Table], npt.NDArray[np.float64]]:
+    table = concat(sampled)
+    rows = np.sort(np.argpartition(keys, most)[:most])
+    return [table.take(rows)], keys[rows]

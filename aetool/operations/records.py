@@ -1,0 +1,83 @@
+"""Records to a file: of a kind that we write, or of one that an installed plugin writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aetool.codec.archive import Archive
+from aetool.data import arrow_files, readers, writers
+from aetool.errors import ParamError
+from aetool.files import output
+from aetool.model import Batch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AT_ONCE = 1 << 16  # records of an archive that are in memory at a time
+
+
+def write_records(
+    target: Path,
+    batches: Iterable[writers.Columns],
+    format: Mapping[str, object],
+    *,
+    dtypes: Mapping[str, str] | None = None,
+    written: Mapping[str, Mapping[str, object]] | None = None,
+    force: bool = False,
+) -> None:
+    """Write restored columns as a plugin's reader does, if one writes files of this name, else as
+    the format says; see writers.write_table."""
+    owned = readers.writer_of(target)
+    if owned is not None:
+        readers.write(owned, target, arrow_batches(batches, dtypes or {}), force)
+        return
+    with output(target, force) as file:
+        writers.write_table(file, batches, format, dtypes or {}, written or {})
+
+
+def arrow_batches(
+    batches: Iterable[writers.Columns], dtypes: Mapping[str, str]
+) -> Iterator[pa.RecordBatch]:
+    """Restored columns as Arrow's batches, of the source's own types where they are known."""
+    for columns in batches:
+        yield from readers.as_batches(writers.arrow_table(columns, dtypes))
+
+
+def restored_batches(
+    archive: Archive, first: int, last: int, columns: Sequence[str] | None = None
+) -> Iterator[Batch]:
+    """Records first:last of an archive as a plugin's reader takes them: in batches of one schema.
+
+    ParamError for arrays that are neither a table nor pictures.
+    """
+    if columns is not None:
+        archive.content.places(archive, columns)
+    # of no records there is one batch, which tells the columns
+    begins = range(first, max(last, first + 1), AT_ONCE)
+    pieces = (_piece(archive, begin, min(begin + AT_ONCE, last), columns) for begin in begins)
+    if len(begins) == 1:
+        yield from pieces
+        return
+    schema = None
+    for piece in pieces:
+        if isinstance(piece, np.ndarray):
+            break
+        schema = piece.schema if schema is None else arrow_files.joint_schema(schema, piece.schema)
+    for begin in begins:
+        piece = _piece(archive, begin, min(begin + AT_ONCE, last), columns)
+        yield piece if isinstance(piece, np.ndarray) else piece.cast(schema)
+
+
+def _piece(archive: Archive, first: int, last: int, columns: Sequence[str] | None) -> Batch:
+    piece = archive.content.frame(archive, first, last)
+    if arrow_files.is_frame(piece):
+        frame = piece if columns is None else piece[list(columns)]
+        table = arrow_files.as_arrow(frame).replace_schema_metadata(None)
+        return next(readers.as_batches(table.combine_chunks()))
+    if isinstance(piece, np.ndarray) and piece.ndim == 4 and piece.dtype == np.uint8:
+        return piece[:, 0] if piece.shape[1] == 1 else piece.transpose(0, 2, 3, 1)
+    raise ParamError(f"{archive.reader.path}: holds arrays, neither a table nor pictures")

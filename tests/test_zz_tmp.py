@@ -1,0 +1,277 @@
+"""The host finds plugins by name, survives bad ones, and a stranger's distribution works."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aetool import plugins, testing
+from aetool.errors import ParamError, PluginError
+from aetool.model import Model, describe_params, make_params
+from tests.conftest import built_ins
+
+HERE = Path(__file__).parent
+BUILT_IN = built_ins()
+
+
+def test_built_ins_are_ordinary_plugins():
+    assert plugins.available().keys() >= BUILT_IN.keys()
+    declared = {m.name for m in plugins.models_installed() if isinstance(m, Model)}
+    assert declared >= BUILT_IN.keys()
+    folders = {
+        p.name for p in (HERE.parent / "plugins").glob("aetool_*") if (p / "net.py").exists()
+    }
+    assert set(BUILT_IN.values()) >= folders, "every package has its entry point"
+
+
+def test_lists_that_must_be_typed_are_those_of_the_entry_points():
+    """In pyproject.toml what is checked, and in the README what there is."""
+    settings = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
+    assert settings["project"]["entry-points"][plugins.GROUP] == BUILT_IN, "install it again"
+    checked = settings["tool"]["mypy"]
+    own = {"aetool", *BUILT_IN.values()}
+    assert set(checked["packages"]) == own | {"aetool_thirdparty"}
+    networks = {
+        f"{package}.*"
+        for package in BUILT_IN.values()
+        for path in (HERE.parent / "plugins" / package).glob("*.py")
+        if re.search(r"^\s*(import|from) (torch|aetool\.nn)\b", path.read_text(), flags=re.M)
+    }
+    (lenient,) = (o["module"] for o in checked["overrides"] if "aetool.nn.*" in o["module"])
+    assert {m for m in lenient if m.startswith("aetool_")} == networks | {"aetool_thirdparty.*"}
+    readme = (HERE.parent / "README.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", readme, flags=re.M)) >= BUILT_IN.keys()
+
+
+def test_parameters_are_typed():
+    model = plugins.get_model("sparse")
+    params = make_params(model, {"latent": "12", "l1": "0.5"})
+    assert params.latent == 12 and params.l1 == 0.5
+    for given, words in (
+        ({"latent": "x"}, "latent of sparse must be int, got 'x'"),
+        ({"latent": "-1"}, "must be in 0 .. 4096"),
+        ({"error": "rmse"}, "must be one of bits, mse, mae"),
+        ({"nope": "1"}, "has no parameter 'nope'; it has: latent"),
+        ({"l1": "nan"}, "must be in"),
+    ):
+        with pytest.raises(ParamError) as caught:
+            make_params(model, given)
+        assert words in str(caught.value)
+    assert all(help_ for _, _, _, help_ in describe_params(model))
+
+
+def entry(name, value):
+    return metadata.EntryPoint(name, value, plugins.GROUP)
+
+
+def test_unknown_broken_and_clashing(monkeypatch):
+    with pytest.raises(PluginError, match="no installed plugin has a model 'nope'; there are: ae"):
+        plugins.get_model("nope")
+    broken = [entry("broken", "no_such_package"), entry("pca", "aetool_pca")]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: broken)
+    with pytest.raises(PluginError, match="'broken' of no_such_package cannot be used"):
+        plugins.load("broken")
+    assert plugins.get_model("pca").name == "pca", "one broken plugin does not hide the others"
+    found = list(plugins.models_installed())
+    assert [type(f) for f in found] == [PluginError, Model]
+    clash = [entry("pca", "aetool_pca"), entry("pca", "another")]
+    monkeypatch.setattr(plugins, "entry_points", lambda group: clash)
+    with pytest.raises(PluginError, match="claimed by aetool_pca and another"):
+        plugins.available()
+
+
+def test_a_misspelt_hook_is_an_error(monkeypatch, tmp_path):
+    (tmp_path / "misspelt.py").write_text(
+        "from aetool import hookimpl\n@hookimpl\ndef aetool_model():\n    return []\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry("misspelt", "misspelt")])
+    with pytest.raises(PluginError, match="aetool_model"):
+        plugins.load("misspelt")
+
+
+class Elsewhere:
+    """An environment of its own, which sees what is installed here without installing it again."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        home = folder / "venv"
+        venv.create(home, with_pip=False, symlinks=True)
+        site = next(home.glob("lib/python*/site-packages"))
+        (site / "host.pth").write_text(
+            f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+        )
+        self.python = home / "bin" / "python"
+
+    def run(self, *args, status=0):
+        done = subprocess.run(
+            [*map(str, args)], capture_output=True, text=True, check=False,
+            cwd=self.folder, env={**os.environ, "PYTHONPATH": os.environ["PYTHONPATH"]},
+        )  # fmt: skip
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    def aetool(self, *args, status=0):
+        return self.run(self.python, "-m", "aetool", *args, status=status)
+
+    def pip(self, command, *args):
+        """pip, without fetching anything."""
+        own = ["--no-deps", "--no-index", "--no-build-isolation"] if command == "install" else []
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+        return self.run(*pip, "--python", self.python, command, *own, *args)
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    return Elsewhere(tmp_path)
+
+
+def plant() -> str:
+    """A table of machines whose power and heat follow from their load."""
+    rng = np.random.default_rng(0)
+    lines = ["machine,load,power,heat"]
+    for i in range(300):
+        load = rng.uniform(10, 90)
+        power = (2 + i % 3) * load + rng.normal()
+        lines.append(f"M{i % 3 + 1},{load:.1f},{power:.1f},{0.3 * power + rng.normal():.1f}")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_csv):
+    """Its commands are run, its code is written where it says; what the model made outlives it."""
+    guide = (HERE.parent / "plugins" / "README.md").read_text()
+    shutil.copy(rows_csv, tmp_path / "air.csv")
+    (tmp_path / "plant.csv").write_text(plant())
+    wide = "a    b\n" + "".join(f"{i % 7:<5}{i % 3}\n" for i in range(200))
+    (tmp_path / "air.fwf").write_text(wide)
+    package, ran = tmp_path, []
+    for language, block in re.findall(r"```(\w+)\n(.*?)```", guide, flags=re.S):
+        if language == "python":
+            name = re.match(r"# (\S+)\n", block)[1]
+            if not name.endswith("reader.py"):
+                assert (package / name).exists(), "the package has this file from the start"
+            (package / name).write_text(block)
+        elif language == "toml":
+            settings = package / "pyproject.toml"
+            if block.startswith("# pyproject.toml, added"):
+                settings.write_text(settings.read_text() + block)
+            assert block in settings.read_text()
+        for line in block.splitlines() if language == "console" else ():
+            command, *args = shlex.split(line.removeprefix("$ "))
+            ran.append(getattr(elsewhere, command)(*args).stdout)
+            if args[:2] == ["plugins", "new"]:
+                package = tmp_path / f"aetool-{args[2]}"
+    told = re.findall(r"(\d+) checks passed, (\d+) failed, (\d+) n/a", "\n".join(ran))
+    assert len(told) == guide.count("$ aetool plugins check"), "each of its models was checked"
+    for passed, failed, not_applicable in told:
+        assert int(passed) > 20 and int(failed) == 0, "none that it brings fails"
+        assert int(passed) + int(not_applicable) in (23, 42), "of tables alone, and of pictures too"
+    assert (tmp_path / "back.csv").read_text().count("\n") == 301
+    assert (tmp_path / "odd.fwf").read_text().startswith("row  score")
+    assert len((tmp_path / "plant.logger" / "0000.bin").read_bytes()) == 4 * 3 * 300
+    assert "contractive" not in elsewhere.aetool("plugins", "list").stdout
+
+
+def test_a_new_package_passes_as_it_is(elsewhere, tmp_path, monkeypatch):
+    elsewhere.aetool("plugins", "new", "mine")
+    elsewhere.pip("install", "./aetool-mine")
+    own = tmp_path / "aetool-mine" / "tests"
+    done = elsewhere.run(elsewhere.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", own)
+    assert "40 passed, 2 skipped" in done.stdout
+    for name, words in (("mine", "installed already"), ("No-Name", "lower-case")):
+        assert words in elsewhere.aetool("plugins", "new", name, status=2).stderr
+    elsewhere.pip("uninstall", "-y", "aetool-mine")
+    assert "exists already" in elsewhere.aetool("plugins", "new", "mine", status=2).stderr
+
+
+def test_a_failed_check_says_what_to_do(run, monkeypatch):
+    from tests import sabotage
+
+    monkeypatch.setattr(testing.plugins, "get_model", lambda name: sabotage.MODELS["Resampled"])
+    monkeypatch.setattr(testing, "is_light", lambda model: None)
+    done = run("plugins", "check", "resampled")
+    assert done.status == 1
+    assert "FAIL  a dry run goes through: resampled: Resampled.parts" in done.out
+    assert "drew random numbers from the global generator of torch" in done.out
+    assert done.out.count("FAIL") == 1, "what builds on the dry run waits for it"
+    assert "n/a   it fits and exports: waits for: a dry run" in done.out
+    assert ", 1 failed, 20 n/a" in done.out
+
+
+def test_a_hint_fits_its_failure(monkeypatch):
+    """The check's own advice, unless the failure brings another, or says all by itself."""
+    case = testing.Case("table", testing.is_documented, None)
+    assert case.advice(AssertionError("no help")).startswith("Give the Model a summary")
+    assert case.advice(testing.CheckError("far off", "Is it used?")) == "Is it used?"
+    assert case.advice(PluginError("it says all")) == ""
+
+
+def test_checks_can_be_chosen(run):
+    done = run("plugins", "check", "pca", "-k", "dry run")
+    assert done.status == 0 and "2 checks passed, 0 failed, 0 n/a" in done.out
+    done = run("plugins", "check", "pca", "-k", "no such")
+    assert done.status == 2 and "no check of pca is named 'no such'" in done.err
+    done = run("plugins", "check", "pca", "--quick")
+    assert done.status == 0 and "archives" not in done.out and "it is no network" in done.out
+
+
+def test_the_first_failure_can_end_it(run, monkeypatch):
+    from tests import sabotage
+
+    monkeypatch.setattr(testing.plugins, "get_model", lambda name: sabotage.MODELS["Resampled"])
+    done = run("plugins", "check", "resampled", "-x", "-k", "table")
+    assert done.status == 1 and "n/a" not in done.out.partition("resampled: 0")[0]
+
+
+def test_a_third_party_distribution(elsewhere, tmp_path, rows_csv):
+    """Installed, used from the shell, uninstalled: what it made still works."""
+    build = tmp_path / "source"
+    shutil.copytree(HERE / "thirdparty", build)
+    elsewhere.pip("install", build)
+    aetool = elsewhere.aetool
+
+    assert "bounded" in aetool("plugins", "list").stdout
+    assert "slope" in aetool("plugins", "show", "bounded").stdout
+    aetool("fit", rows_csv, "-p", "bounded", "-O", "slope=2", "--epochs", 5, "-o", "m.aem")
+    aetool("compress", rows_csv, "--lossy-only", "-m", "m.aem", "--embed", "-o", "t.aez")
+    wide = tmp_path / "t.fwf"
+    wide.write_text("a    b\n" + "".join(f"{i % 7:<5}{i % 3}\n" for i in range(40)))
+    assert aetool("detect", wide, "--top", 2).stdout.count("\n") == 3
+    before = aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout
+    elsewhere.pip("uninstall", "-y", "aetool-thirdparty")
+    assert "bounded" not in aetool("plugins", "list").stdout
+    assert aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout == before
+    aetool("decompress", "t.aez", "-o", "t.csv")
+    assert (tmp_path / "t.csv").read_text().count("\n") == 301
+    assert (
+        "no installed plugin"
+        in aetool("fit", rows_csv, "-p", "bounded", "-o", "x.aem", status=2).stderr
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["nmf", "wae", "memae"])
+def test_what_a_strangers_model_made_outlives_it(elsewhere, tmp_path, rows_csv, name):
+    """Detection and decompression are the same once its package is uninstalled."""
+    build = tmp_path / "source"
+    shutil.copytree(HERE / "thirdparty", build)
+    elsewhere.pip("install", build)
+    aetool = elsewhere.aetool
+    aetool("fit", rows_csv, "-p", name, "-o", "m.aem")
+    aetool("compress", rows_csv, "--lossy-only", "-m", "m.aem", "--embed", "-o", "t.aez")
+    assert "score" in aetool("export", "m.aem", "-o", "graphs", "--verify").stdout
+    before = aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout
+    elsewhere.pip("uninstall", "-y", "aetool-thirdparty")
+    assert aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout == before
+    aetool("decompress", "t.aez", "-o", "t.csv")
+    assert (tmp_path / "t.csv").read_text().count("\n") == 301
