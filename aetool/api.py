@@ -13,13 +13,14 @@ import numpy as np
 
 from aetool import bundle as bundles
 from aetool import operations
-from aetool.arguments import check_data, check_options, check_path, check_type, not_data
+from aetool.arguments import check_options, check_path, check_type
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.csv.dialect import OPTIONS, Reading
-from aetool.data.arrow_files import as_table, is_frame
+from aetool.data import memory
 from aetool.data.sources import TextPath
 from aetool.errors import DataError, ParamError
+from aetool.files import Place
 from aetool.model import Model as Declared
 from aetool.model import Progress
 from aetool.operations import CompressOptions, FitOptions, archiving
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Path = str | os.PathLike[str]
 Model = bundles.Bundle | Path  # a fitted model, or where it is
 Data = Any  # a DataFrame, an Arrow table or what offers to be one, or a path
+Frame = Any  # a DataFrame of pandas; of polars, where the data are
 Option = Any  # what each takes is said where it is declared
 Figures = dict[str, Any]
 _OF_FIT = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
@@ -39,7 +41,7 @@ Told = Callable[[int, int, str], None]  # of a fit: the step, of how many, and w
 class Bundle(bundles.Bundle):
     """A fitted model; see aetool.fit and aetool.load, which make one."""
 
-    def detect(self, data: Data, **options: Option) -> pd.DataFrame:
+    def detect(self, data: Data, **options: Option) -> Frame:
         """aetool.detect with this model."""
         return detect(data, self, **options)
 
@@ -135,15 +137,18 @@ class Bundle(bundles.Bundle):
         return compress(data, path, self, **options)
 
 
-def detect(data: Data, model: Model | None = None, **options: Option) -> pd.DataFrame:
-    """Every record of a DataFrame, an Arrow table or a path, on the caller's own index: row (from
-    1), score, p, why, and anomaly, whether it is flagged.
+def detect(data: Data, model: Model | None = None, **options: Option) -> Frame:
+    """Every record of data, on the caller's own index: row (from 1), score, p, why, and anomaly,
+    whether it is flagged. A DataFrame of pandas; of polars, where the data are.
+
+    data: a path, a DataFrame, or whatever else holds a table or pictures; see aetool.fit.
 
     Without a model one is learned from the data themselves. options: as
     aetool.operations.detect (fpr=0.01, top=10, ...; all_rows=False gives the anomalies alone), and
     without a model those of aetool.fit; those of text are taken with a model, too. Raises
     AetoolError.
     """
+    in_polars = memory.is_polars(data)
     data = _data("detect", data, options)
     known = inspect.signature(operations.detect).parameters
     chosen = {name: value for name, value in options.items() if name in known}
@@ -154,7 +159,8 @@ def detect(data: Data, model: Model | None = None, **options: Option) -> pd.Data
         chosen.setdefault("fit", _fit_options("detect", **of_fit))
     elif of_fit:
         raise ParamError(f"{', '.join(of_fit)}: of a fit; they cannot change the model given")
-    return operations.detect(data, bundle, **{"all_rows": True, **chosen}).frame()
+    found = operations.detect(data, bundle, **{"all_rows": True, **chosen})
+    return found.to_polars() if in_polars else found.to_pandas()
 
 
 def compress(
@@ -230,31 +236,29 @@ def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
     return bundles.load(model)
 
 
-def _data(verb: str, data: Data, options: dict[str, Option], *, several: bool = False) -> Data:
+def _data(verb: str, data: Data, options: dict[str, Option]) -> Data:
     """The data as operations take them: a path with what the options say of how its text is
-    written, which they lose; and what offers Arrow's protocol, which some do only once, as a table.
+    written, which they lose; and what can be read only once, such as an open file, as a copy.
 
-    several: a list of data may be given. DataError for data of another kind.
+    DataError for what is no data.
     """
-    check_data(verb, data, several=several)
     said = {name: options.pop(name) for name in OPTIONS if name in options}
     reading = Reading(**said)
-    if isinstance(data, list | tuple):
-        return [_one_of_the_data(verb, one, reading, said) for one in data]
-    return _one_of_the_data(verb, data, reading, said)
+    try:
+        if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
+            return [_held(one, reading, said) for one in data]
+        return _held(data, reading, said)
+    except DataError as error:
+        raise DataError(f"{verb}: {error}") from None
 
 
-def _one_of_the_data(verb: str, data: Data, reading: Reading, said: dict[str, Option]) -> Data:
-    if isinstance(data, str | os.PathLike):
-        return TextPath(data, reading) if said else data
+def _held(data: Data, reading: Reading, said: dict[str, Option]) -> Data:
+    held = memory.held(data)
+    if isinstance(held, str | os.PathLike | Place):
+        return TextPath(held, reading) if said else held
     if said:
         raise ParamError(f"{', '.join(said)}: of text in a file, not of a {type(data).__name__}")
-    if is_frame(data):
-        return data
-    try:
-        return as_table(data)
-    except DataError:  # of a single column
-        raise not_data(verb, data) from None
+    return held
 
 
 def _dressed(plain: bundles.Bundle) -> Bundle:
@@ -317,7 +321,7 @@ def fit(
     """
     said = dict(locals())
     text = {name: said[name] for name in OPTIONS if said[name] is not None}
-    data = _data("fit", data, text, several=True)
+    data = _data("fit", data, text)
     options = {name: said[name] for name in _OF_FIT if said[name] is not None}
     chosen = _fit_options("fit", plugin, **options, **params)
     meter = None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import inspect
 import numbers
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from aetool.errors import DataError, ParamError
+from aetool.errors import ParamError
 
 Options = Mapping[str, object]
 SHOWN = 40  # letters of a value in a message
@@ -72,45 +71,6 @@ def check_path(verb: str, name: str, value: object) -> None:
     """ParamError for what is no path."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
         raise ParamError(f"{verb}: {name} must be a path, as a text or a Path; got {_shown(value)}")
-
-
-def check_data(verb: str, data: object, *, several: bool = False) -> None:
-    """DataError for data that are no path, no DataFrame, and do not offer to be an Arrow table.
-
-    several: a list of these may be given, too.
-    """
-    if several and isinstance(data, list | tuple) and data:
-        for one in data:
-            check_data(verb, one)
-        return
-    if isinstance(data, str | os.PathLike) and isinstance(os.fspath(data), str):
-        return
-    if not isinstance(data, _frames()) and not offers_arrow(data):
-        raise not_data(verb, data, several=several)
-
-
-def not_data(verb: str, data: object, *, several: bool = False) -> DataError:
-    """The error for data of another kind than a verb takes."""
-    words = ["a path", "a pandas DataFrame", "an Arrow table"]
-    words += ["a list of paths"] * several
-    taken = f"{', '.join(words[:-1])} or {words[-1]}"
-    return DataError(f"{verb}: data must be {taken}; got {_shown(data)}")
-
-
-def offers_arrow(data: object) -> bool:
-    """Whether data can be taken over as an Arrow table: by Arrow's own protocol for that.
-
-    So can those of pyarrow, polars, DuckDB and others, each a package that need not be there.
-    """
-    if isinstance(data, type):
-        return False
-    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
-
-
-def _frames() -> tuple[type, ...]:
-    """pandas' class of tables, where it is imported: where it is not, no data are of it."""
-    pandas = sys.modules.get("pandas")
-    return () if pandas is None else (pandas.DataFrame,)
 
 
 def _shown(value: object) -> str:

@@ -65,7 +65,9 @@ def test_a_folder_without_pictures_and_one_with_nothing(tmp_path):
     (folder / "a.csv").write_text("a\n1\n")
     operations.compress(folder, tmp_path / "n.aez")
     assert held(operations.decompress(tmp_path / "n.aez", tmp_path / "back")) == held(folder)
-    with pytest.raises(DataError, match="no pictures in it"):
+    assert operations.detect(folder).total == 1, "tables in a folder are one table"
+    (folder / "a.csv").rename(folder / "a.doc")
+    with pytest.raises(DataError, match=r"no pictures in it, but a\.doc"):
         operations.detect(folder)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import mmap
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -120,6 +120,22 @@ def is_frame(data: object) -> bool:
     """Whether the data are a DataFrame of pandas, which is imported where there is one."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(data, pandas.DataFrame)
+
+
+def index_of(data: object) -> object:
+    """The index of a DataFrame or Series of pandas; None of anything else."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(data, pandas.DataFrame | pandas.Series):
+        return None
+    return data.index
+
+
+def table_of(columns: Mapping[str, Sequence[object]], types: Mapping[str, str]) -> pa.Table:
+    """Columns as a table of these types, by name as Arrow knows them; all others are text."""
+    import pyarrow as pa
+
+    fields = [pa.field(name, pa.type_for_alias(types.get(name, "string"))) for name in columns]
+    return pa.table(dict(columns), schema=pa.schema(fields))
 
 
 def as_table(data: object) -> pa.Table:

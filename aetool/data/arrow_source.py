@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from aetool import files
 from aetool.csv.dialect import Dialect
 from aetool.data import arrow_files, arrow_values, notices, text
-from aetool.data.table import Table, Values, concat
+from aetool.data.table import Cells, Table, Values, concat
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
 from aetool.files.names import suffix_of
+from aetool.files.spools import kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,17 @@ class ArrowSource(TableSource):
             parts = [self._as_table(empty, 0)]
         if parts:
             yield concat(parts)
+
+    def texts(self) -> set[str]:
+        """The columns that are carried as text."""
+        import pyarrow as pa
+
+        found = set()
+        for name, kind, is_wide in zip(self._names, self.schema.types, self._is_wide, strict=True):
+            values, is_text = arrow_values.values_of(pa.nulls(0, kind), is_wide)
+            if is_text or isinstance(values, Cells):
+                found.add(name)
+        return found
 
     def _as_table(self, batch: pa.RecordBatch, row: int) -> Table:
         values: list[Values] = []
@@ -175,6 +187,12 @@ class CopiedTable(ArrowFileSource):
             self.dtypes = {}
         self.format = {"format": "csv", "suffix": ".csv", **Dialect().to_json()}
 
+    def table(self) -> pa.Table:
+        """All records, which stay in the file until they are looked at."""
+        import pyarrow as pa
+
+        return pa.Table.from_batches(list(self.record_batches()), self.schema)
+
 
 def copied(
     name: str,
@@ -194,4 +212,4 @@ def copied(
             for batch in batches:
                 writer.write_batch(batch)
 
-    return CopiedTable(name, files.kept(write, name), original, strings_are_cells)
+    return CopiedTable(name, kept(write, name), original, strings_are_cells)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SQLITE = "SELECT * FROM t"
 FRAME = "or in Python: aetool.detect(pandas.{reader}({name!r}))"
 
 
@@ -26,11 +25,6 @@ KINDS = (
         (b"%PDF",),
         "a PDF document",
         "give the table it was made of, as CSV",
-    ),
-    Foreign(
-        (b"SQLite format 3\0",),
-        "an SQLite database",
-        f"write a table as CSV: sqlite3 -csv -header {{name}} '{SQLITE}' > t.csv",
     ),
     Foreign(
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",),
@@ -111,8 +105,6 @@ def _said(kind: Foreign, name: str) -> str:
 
 def zip_of(members: list[str], name: str) -> str | None:
     """What a zip is and what to do, by the names in it; None if it may be one of arrays."""
-    if any(member.startswith("xl/") for member in members):
-        return _workbook("an Excel workbook", name)
     if "content.xml" in members:
         return _workbook("a LibreOffice document", name)
     if any(member.startswith("word/") for member in members):

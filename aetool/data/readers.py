@@ -19,7 +19,7 @@ from aetool import files, plugins
 from aetool.data import arrow_source, images, notices
 from aetool.data.arrow_source import CopiedTable
 from aetool.errors import AetoolError, DataError, PluginError
-from aetool.files.spools import PIECE
+from aetool.files.spools import PIECE, kept
 from aetool.model import Batch
 from aetool.plugins import OwnedReader
 
@@ -136,7 +136,7 @@ def _pictures(
             count += len(batch)
             file.write(np.ascontiguousarray(batch).tobytes())
 
-    place = files.kept(write, name)
+    place = kept(write, name)
     shape = (count, *first.shape[1:])
     array = np.memmap(place.path, np.uint8, "r", shape=shape) if count else np.zeros(shape, "u1")
     source = PluginPictures(array, name, ".npy", "")

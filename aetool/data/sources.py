@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import gzip
 import io
 import json
@@ -9,7 +10,7 @@ import lzma
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -19,8 +20,21 @@ from aetool import files
 from aetool.csv import encodings
 from aetool.csv.dialect import Reading
 from aetool.csv.sniffing import NOTHING, sniff
-from aetool.data import arrow_files, foreign, images, notices, readers, text
-from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource
+from aetool.data import (
+    arrow_files,
+    chains,
+    databases,
+    foreign,
+    images,
+    memory,
+    notices,
+    readers,
+    remote,
+    text,
+    workbooks,
+)
+from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource, CopiedTable
+from aetool.data.chains import ChainSource
 from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
@@ -36,10 +50,12 @@ _ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
 
 
 class TextPath(os.PathLike[str]):
-    """A path, and what is said of how its text is written; taken wherever a path is."""
+    """A path, or where the copy of a file lies, and what is said of how its text is written; taken
+    wherever a path is."""
 
-    def __init__(self, path: str | os.PathLike[str], reading: Reading) -> None:
-        self.path, self.reading = os.fspath(path), reading
+    def __init__(self, given: str | os.PathLike[str] | files.Place, reading: Reading) -> None:
+        self.given, self.reading = given, reading
+        self.path = given.name if isinstance(given, files.Place) else os.fspath(given)
 
     def __fspath__(self) -> str:
         return self.path
@@ -54,6 +70,8 @@ class CsvSource(TableSource):
     said: how the user says that it is written; known: what a model knows of such tables. What is
     not as it usually is, is said once by each source, in the log `aetool.data`.
     """
+
+    is_in_text = True
 
     def __init__(
         self, path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHING
@@ -100,6 +118,8 @@ class UnreadSource(TableSource):
 
 class JsonLinesSource(TableSource):
     """One JSON object a line."""
+
+    is_in_text = True
 
     def __init__(self, path: Path, name: str) -> None:
         super().__init__(name, {"format": "jsonl", "suffix": ".jsonl"})
@@ -240,63 +260,139 @@ class ArraySource(TableSource):
             yield Table(tuple(self._columns), tuple(values), first)
 
 
-class ChainSource(TableSource):
-    """Several tables, one after the other."""
-
-    def __init__(self, sources: Sequence[TableSource]) -> None:
-        super().__init__(sources[0].name, sources[0].format, sources[0].said)
-        self.sources, self.dtypes, self.decimal = sources, sources[0].dtypes, sources[0].decimal
-
-    def batches(self) -> Iterator[Table]:
-        row = 0
-        for source in self.sources:
-            for batch in source.batches():
-                yield Table(batch.names, batch.values, row, batch.typed)
-                row += len(batch)
-
-
 Source = TableSource | images.ImageSource
+INSIDE = "::"  # between a database or workbook and what is wanted of it
+WILD = re.compile(r"[*?\[]")
 
 
-def open_source(
-    data: str | os.PathLike[str] | arrow_files.InMemory, known: Reading = NOTHING
-) -> Source:
-    """The source behind a path, `-` (standard input), a DataFrame or an Arrow table.
+def open_source(data: object, known: Reading = NOTHING) -> Source:
+    """The source of data: of a path (of a folder, a pattern, an address, a database's table, or
+    `-`, standard input), of whatever else memory.held takes, or of a list of these.
 
-    known: what a model knows of how the text that it was fitted on is written.
+    known: what a model knows of how the text that it was fitted on is written. DataError for what
+    cannot be read, or is no data.
     """
-    if not isinstance(data, str | os.PathLike):
-        return ArrowMemorySource(type(data).__name__, data)
-    if not os.path.lexists(data):
-        files.repair(Path(data))  # a folder that a killed process was about to replace
-    place = files.place_of(data)
-    said = data.reading if isinstance(data, TextPath) else NOTHING
+    if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
+        return open_sources(data, known)
+    said = NOTHING
+    if isinstance(data, TextPath):
+        said, data = data.reading, data.given
+    found = memory.held(data)
+    if isinstance(found, CopiedTable):
+        return found
+    if isinstance(found, np.ndarray):
+        return _of_arrays({"c": found}, f"numpy {found.dtype}", ".npy")
+    if isinstance(found, files.Place):
+        return open_place(found, said, known)
+    if not isinstance(found, str | os.PathLike):
+        return ArrowMemorySource(type(data).__name__, found)
+    inside = inside_of(found)
+    if inside is not None:
+        return open_inside(*inside)
+    places = places_of(found)
+    if len(places) == 1:
+        return open_place(places[0], said, known)
+    return _table_of_parts(os.fspath(found), places, [p.name for p in places], said, known)
+
+
+def open_sources(data: Sequence[object], known: Reading = NOTHING) -> Source:
+    """One source of all inputs: several tables are chained."""
+    sources = [open_source(one, known) for one in data]
+    if len(sources) == 1:
+        return sources[0]
+    if any(isinstance(source, images.ImageSource) for source in sources):
+        raise DataError("give one folder or file of pictures, or tables only")
+    return ChainSource([one for one in sources if isinstance(one, TableSource)])
+
+
+def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
+    """Where the files of a path lie: one, or all those of a pattern, or below a folder of an object
+    store. DataError where there is none."""
+    path = os.fspath(data)
+    if remote.is_remote(path):
+        return remote.places_of(path)
+    if path != "-" and not os.path.lexists(path):
+        files.repair(Path(path))  # a folder that a killed process was about to replace
+        if WILD.search(path) and not os.path.lexists(path):
+            matching = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - may be absolute
+            if not matching:
+                raise DataError(f"{path}: no such file, and none that this pattern names")
+            return [files.place_of(one) for one in matching]
+    return [files.place_of(data)]
+
+
+def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
+    """A file, and what is wanted of it, of a path with :: between the two; None for others."""
+    path, sign, wanted = os.fspath(data).partition(INSIDE)
+    if not sign or os.path.lexists(os.fspath(data)) or not Path(path).is_file():
+        return None
+    return Path(path), wanted.strip()
+
+
+def open_inside(path: Path, wanted: str) -> CopiedTable:
+    """A table of a database, or a sheet of a workbook."""
+    with path.open("rb") as file:
+        head = file.read(foreign.HEAD)
+    if head.startswith(databases.MAGIC):
+        return databases.open_table(path, str(path), wanted)
+    if workbooks.is_workbook(path):
+        return workbooks.open_sheet(path, str(path), wanted)
+    raise DataError(f"{path}: what stands behind {INSIDE} is of SQLite databases and of workbooks")
+
+
+def open_place(place: files.Place, said: Reading = NOTHING, known: Reading = NOTHING) -> Source:
+    """The source of what lies at a place."""
     source = _open(place.path, place.name, said, known)
     source.place = source.place or place
     return source
 
 
-def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHING) -> Source:
-    read = readers.source_of(path, name)
-    if read is not None:
-        return read
+def _table_of_parts(
+    name: str, places: Sequence[files.Place], paths: Sequence[str], said: Reading, known: Reading
+) -> ChainSource:
+    """One table of several files; paths: of which parts may be columns."""
+    sources: list[TableSource] = []
+    for place in places:
+        source = open_place(place, said, known)
+        if not isinstance(source, TableSource):
+            raise DataError(f"{source.name}: pictures, where {name} names tables")
+        sources.append(source)
+    return ChainSource(sources, name, [chains.parts_of_path(path) for path in paths])
+
+
+def _open_folder(path: Path, name: str, said: Reading, known: Reading) -> Source:
+    """Pictures, or one table in parts, whichever is more of a folder's files."""
+    folder = images.FolderSource(path, name)
+    parts = [part for part in folder.others if chains.is_part(part)]
+    if len(parts) <= len(folder.names):
+        return folder
+    places = [files.Place(path / part, f"{name.rstrip('/')}/{part}") for part in parts]
+    table = _table_of_parts(name, places, parts, said, known)
+    table.folder = path
+    others = [*folder.names, *sorted(set(folder.others) - set(parts))]
+    left_out = [other for other in others if not remote.is_hidden(other)]
+    if left_out:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        line = f"read as one table of {len(parts)} files, without {left_out[0]}{more}"
+        notices.say(name, line)
+    return table
+
+
+def _open(path: Path, name: str, said: Reading, known: Reading) -> Source:
+    # readers of plugins are asked before any of our own kinds is tried
+    source = readers.source_of(path, name)
+    if source is not None:
+        return source
     if path.is_dir():
-        return images.FolderSource(path, name)
+        return _open_folder(path, name, said, known)
     with open_stream(path) as stream:
         head = stream.read(foreign.HEAD)
     suffix = suffix_of(name)
     if head[:4] == b"\x89AEZ" or suffix == ".aem":
         raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
-    if arrow_files.kind_of(head):
-        place = unpacked(path, name)
-        table = ArrowFileSource(name, place.path)
-        # the copy of a compressed file; of another the place is the one that the path came from
-        table.place = place if place.spool is not None else None
-        return table
-    if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04":
-        return _open_arrays(path, name, head)
-    if head[:4] in images.IDX:
-        return images.IdxSource(path, name, open_stream)
+    typed = _open_typed(path, name, head)
+    if typed is not None:
+        return typed
     is_list = head.removeprefix(encodings.BOM).lstrip()[:1] == b"["
     if suffix == ".json" and is_list:
         return JsonListSource(path, name)
@@ -315,14 +411,23 @@ def _open(path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHI
         return UnreadSource(path, name, reason)
 
 
-def open_sources(data: Sequence[Any]) -> Source:
-    """One source of all inputs: several tables are chained."""
-    sources = [open_source(d) for d in data]
-    if len(sources) == 1:
-        return sources[0]
-    if any(isinstance(s, images.ImageSource) for s in sources):
-        raise DataError("give one folder or file of pictures, or tables only")
-    return ChainSource([s for s in sources if isinstance(s, TableSource)])
+def _open_typed(path: Path, name: str, head: bytes) -> Source | None:
+    """The source of a file whose first bytes say that its values have types; None for others."""
+    if arrow_files.kind_of(head):
+        place = unpacked(path, name)
+        table = ArrowFileSource(name, place.path)
+        # the copy of a compressed file; of another the place is the one that the path came from
+        table.place = place if place.spool is not None else None
+        return table
+    if head.startswith(databases.MAGIC):
+        return databases.open_table(path, name, "")
+    if head[:4] == b"PK\x03\x04" and workbooks.is_workbook(path):
+        return workbooks.open_sheet(path, name, "")
+    if head[:6] == b"\x93NUMPY" or head[:4] == b"PK\x03\x04":
+        return _open_arrays(path, name, head)
+    if head[:4] in images.IDX:
+        return images.IdxSource(path, name, open_stream)
+    return None
 
 
 def open_stream(path: Path) -> BinaryIO:
@@ -393,6 +498,11 @@ def _open_arrays(path: Path, name: str, head: bytes) -> Source:
         raise DataError(f"{name}: not an array file that can be read: {error}") from None
     if not arrays:
         raise DataError(f"{name}: no arrays in it")
+    return _of_arrays(arrays, name, suffix)
+
+
+def _of_arrays(arrays: dict[str, Any], name: str, suffix: str) -> Source:
+    """Pictures, or a table of arrays of one length."""
     for key, array in arrays.items():
         if array.dtype.kind not in "biufUSM":
             raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")

@@ -26,6 +26,7 @@ class TableSource:
     """
 
     kind = "table"
+    is_in_text = False  # whether all its values are cells of text
     place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
 
     def __init__(self, name: str, format: Format, said: Reading = NOTHING) -> None:

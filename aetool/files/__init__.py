@@ -15,7 +15,6 @@ from aetool.files.outputs import standard_output as standard_output
 from aetool.files.spools import NoRoomError as NoRoomError
 from aetool.files.spools import Place as Place
 from aetool.files.spools import copied as copied
-from aetool.files.spools import kept as kept
 from aetool.files.spools import new_spool as new_spool
 from aetool.files.spools import one_reading as one_reading
 from aetool.files.spools import path_of as path_of

@@ -92,6 +92,16 @@ def place_of(data: str | os.PathLike[str]) -> Place:
     return place
 
 
+def read_once(key: str, read: Callable[[], Place]) -> Place:
+    """Where a copy lies that `read` makes; within one_reading it is made once for each key."""
+    known = _spooled.get()
+    if known is None:
+        return read()
+    if key not in known:
+        known[key] = read()
+    return known[key]
+
+
 def is_read(there: os.stat_result) -> bool:
     """Whether this file, or this folder, is what the command reads."""
     known = _spooled.get()

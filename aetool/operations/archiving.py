@@ -9,7 +9,7 @@ from typing import Any
 
 from aetool.bundle import CODEC, Bundle
 from aetool.codec.shared import shared_of
-from aetool.data import sources
+from aetool.data import remote, sources
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
@@ -51,8 +51,10 @@ def default_name(data: str | os.PathLike[str]) -> Path:
     path = Path(data)
     if os.fspath(data) == "-":
         return path
-    if path.parts[:2] in (("/", "dev"), ("/", "proc")):
-        raise ParamError(f"{path}: has no folder to write into: say where to write with -o")
+    named_file = not remote.is_remote(data) and sources.inside_of(data) is None
+    if path.parts[:2] in (("/", "dev"), ("/", "proc")) or not named_file:
+        name = os.fspath(data)
+        raise ParamError(f"{name}: has no folder to write into: say where to write with -o")
     if path.name in ("", ".."):  # the folder that is called . here has a name
         path = path.resolve()
     return path.with_name(f"{path.name}.aez")

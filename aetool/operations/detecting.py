@@ -15,6 +15,7 @@ from aetool.bundle import Bundle
 from aetool.columns.history import History, whole
 from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
+from aetool.data import arrow_files
 from aetool.data.images import ImageSource
 from aetool.data.sources import open_source
 from aetool.data.table import Cells, Table, as_cells, concat
@@ -26,10 +27,14 @@ from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
     from aetool.operations import fitting
 
 SHOWN = 20  # anomalies that a notebook is shown
+# of the columns of the output; all others are text
+TYPES = {"row": "int64", "score": "float64", "p": "float64", "anomaly": "bool"}
 EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 
@@ -124,13 +129,32 @@ class Detection:
                 out[label] = list(as_cells(values).strings())
         return out
 
-    def frame(self) -> pd.DataFrame:
-        """The output as a DataFrame; on the caller's own index if the data were a DataFrame."""
+    def to_pandas(self) -> pd.DataFrame:
+        """The output as a DataFrame; on the caller's own index if the data were a DataFrame. Its
+        types are the same where no record is in it: int64, float64, bool, and text."""
         import pandas as pd
 
-        found = pd.DataFrame(self.columns(everything=True))
+        columns = self.columns(everything=True)
+        typed = {}
+        for name, values in columns.items():
+            typed[name] = pd.Series(values, dtype=TYPES.get(name, "str"))
+        found = pd.DataFrame(typed)
         if self.index is not None:
             found.index = self.index[self.row]
+        return found
+
+    def to_arrow(self) -> pa.Table:
+        """The output as an Arrow table, of the same types as to_pandas."""
+        return arrow_files.table_of(self.columns(everything=True), TYPES)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The output as a DataFrame of polars. ParamError where polars is not installed."""
+        try:
+            import polars as pl
+        except ImportError:
+            raise ParamError("polars is not installed: pip install polars") from None
+        found = pl.from_arrow(self.to_arrow())
+        assert isinstance(found, pl.DataFrame)
         return found
 
 
@@ -217,8 +241,7 @@ def detect(
     for batch in scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
         collected.add(batch, scores, decide(scores, batch.first), all_rows)
-    index = getattr(data, "index", None)
-    found = collected.done(cut, index)
+    found = collected.done(cut, arrow_files.index_of(data))
     return found if top is None or all_rows else found.ranked()
 
 

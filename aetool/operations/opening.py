@@ -11,13 +11,17 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from aetool import files
-from aetool.data import array_files, arrow_files, images, sources
+from aetool.data import array_files, arrow_files, images, memory, sources
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource, CopiedTable
+from aetool.data.chains import ChainSource
 from aetool.data.readers import PluginPictures
 from aetool.errors import DataError
+from aetool.files.spools import kept
 
 OWN = (b"\x89AEZ", b"PK\x03\x04")
 
@@ -58,22 +62,39 @@ class FileBytes:
 Opened = sources.Source | ArrowTable | ArrayFile | FileBytes
 
 
-def opened(data: str | os.PathLike[str] | arrow_files.InMemory, keep_files: bool = False) -> Opened:
+def opened(data: object, keep_files: bool = False) -> Opened:
     """What data is to an archive. keep_files: its bytes, whatever it is.
 
-    DataError where there is nothing, or nothing that may be kept: aetool's own files.
+    DataError where there is nothing, or nothing that may be kept: aetool's own files; and for
+    several files, which are no single thing that could be restored.
     """
-    if not isinstance(data, str | os.PathLike):
-        return in_memory(data)
-    if not os.path.lexists(data):
-        files.repair(Path(data))
-    place = files.place_of(data)
+    if isinstance(data, list | tuple):
+        raise DataError("an archive is of one file, folder or table; give these one by one")
+    found = memory.held(data)
+    if isinstance(found, str | os.PathLike):
+        # of a database's table there is no file that it could be restored as
+        if sources.inside_of(found) is not None:
+            return of_source(sources.open_source(found))
+        places = sources.places_of(found)
+        if len(places) > 1:
+            raise DataError(
+                f"{os.fspath(found)}: {len(places)} files; an archive is of one file or folder"
+            )
+        return _of_place(places[0], keep_files)
+    if isinstance(found, files.Place):
+        return _of_place(found, keep_files)
+    if isinstance(found, CopiedTable):
+        return of_source(found)
+    return in_memory(found)
+
+
+def _of_place(place: files.Place, keep_files: bool) -> Opened:
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     try:
         if keep_files:
             raise UnsuitedError("")
-        source: Opened = natively(place.path, place.name) or sources.open_source(data)
+        source: Opened = natively(place.path, place.name) or sources.open_place(place)
     except files.NoRoomError:
         raise
     except DataError as error:
@@ -118,9 +139,15 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
     return arrays
 
 
-def in_memory(data: arrow_files.InMemory) -> ArrowTable | FileBytes:
-    """A table in memory in its own types, or as the bytes of an Arrow file."""
+def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
+    """A table or an array in memory in its own types, or as the bytes of an Arrow file."""
     name = type(data).__name__
+    if isinstance(data, np.ndarray):
+        array = data
+        place = kept(lambda file: np.save(file, array, allow_pickle=False), name)
+        arrays = array_files.open_arrays(place.path, name)
+        arrays.place = place
+        return arrays
     # every type that Arrow has can be in an Arrow file
     try:
         return arrow_files.of_memory(data, name)
@@ -134,9 +161,9 @@ def original(place: files.Place) -> FileBytes | images.FolderSource:
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     reason = "it is read by way of its records, and kept as the file that it is"
-    kept = FileBytes(place.name, place.path, b"", reason)
-    kept.place = place
-    return kept
+    file = FileBytes(place.name, place.path, b"", reason)
+    file.place = place
+    return file
 
 
 def of_source(source: Opened) -> Opened:
@@ -145,8 +172,12 @@ def of_source(source: Opened) -> Opened:
         return in_memory(source.in_memory)
     if isinstance(source, sources.UnreadSource):
         return FileBytes(source.name, source.path, b"", str(source.reason))
+    if isinstance(source, ChainSource) and source.folder is not None:
+        return images.FolderSource(source.folder, source.name)
     if isinstance(source, CopiedTable | PluginPictures) and source.original is not None:
         return original(source.original)
+    if isinstance(source, CopiedTable):
+        return in_memory(source.table())
     has_types = isinstance(source, ArrowFileSource | sources.ArraySource | images.ArraySource)
     if not has_types or source.place is None:
         return source

@@ -1,0 +1,127 @@
+"""Tables of SQLite databases: file.db::table, or file.db::SELECT ...; file.db alone, if it has one.
+
+The records are read once, in batches, into an Arrow file without a name. A column is of integers or
+of floats where all its values are; what SQLite calls text may hold numbers, as cells of CSV may.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aetool import files
+from aetool.data import arrow_source
+from aetool.data.arrow_source import CopiedTable
+from aetool.data.table_source import ROWS
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAGIC = b"SQLite format 3\0"
+QUERIES = ("select", "with", "values")  # how a query begins, and the name of a table does not
+Row = tuple[object, ...]
+
+
+def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
+    """The records of a database's table, or of a query; wanted: which ("": of its only table).
+
+    DataError where there is no such table, or the query cannot be answered.
+    """
+    try:
+        # nothing is written, not even by a query that would
+        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error as error:
+        raise DataError(f"{name}: {error}") from None
+    try:
+        # both readings see the same records, whoever writes meanwhile
+        database.execute("BEGIN")
+        query = _query(database, name, wanted)
+        cursor = database.execute(query)
+        if cursor.description is None:
+            raise DataError(f"{name}: the query gives no records: {query}")
+        columns = [described[0] for described in cursor.description]
+        schema = _schema(columns, cursor)
+        original = None if wanted else files.Place(path, name)
+        called = f"{name}::{wanted}" if wanted else name
+        batches = _batches(schema, database.execute(query))
+        return arrow_source.copied(called, batches, original, strings_are_cells=True)
+    except sqlite3.Error as error:
+        raise DataError(f"{name}: {error}") from None
+    finally:
+        database.close()
+
+
+def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
+    """The query for what is wanted."""
+    begin = wanted.split(None, 1)[:1]
+    if begin and begin[0].lower() in QUERIES:
+        return wanted
+    listed = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+    tables = [str(row[0]) for row in database.execute(listed)]
+    tables = [table for table in tables if not table.startswith("sqlite_")]
+    there = ", ".join(tables) or "none"
+    if not wanted and len(tables) == 1:
+        wanted = tables[0]
+    if not wanted:
+        first = tables[0] if tables else "table"
+        raise DataError(
+            f"{name}: an SQLite database; say which of its tables, such as {name}::{first}, or "
+            f"{name}::SELECT ...; there are {there}"
+        )
+    if wanted not in tables:
+        raise DataError(f"{name}: no table '{wanted}' in it; there are {there}")
+    quoted = wanted.replace('"', '""')
+    return f'SELECT * FROM "{quoted}"'
+
+
+def _rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
+    while rows := cursor.fetchmany(ROWS):
+        yield rows
+
+
+def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
+    """The types of the columns, by all of their values: SQLite has none that it would keep to."""
+    import pyarrow as pa
+
+    kinds: list[set[type]] = [set() for _ in columns]
+    for rows in _rows(cursor):
+        for kind, values in zip(kinds, zip(*rows, strict=True), strict=True):
+            kind |= set(map(type, values))
+    fields = []
+    for column, kind in zip(columns, kinds, strict=True):
+        numbers = kind - {type(None)}
+        whole = numbers == {int}
+        plain = pa.float64() if numbers and numbers <= {int, float} else pa.string()
+        fields.append(pa.field(column, pa.int64() if whole else plain))
+    return pa.schema(fields)
+
+
+def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    count = 0
+    for rows in _rows(cursor):
+        arrays = []
+        for kind, values in zip(schema.types, zip(*rows, strict=True), strict=True):
+            if pa.types.is_string(kind):
+                arrays.append(pa.array([_as_cell(value) for value in values], kind))
+            elif pa.types.is_floating(kind):
+                floats = [None if value is None else float(str(value)) for value in values]
+                arrays.append(pa.array(floats, kind))
+            else:
+                arrays.append(pa.array(values, kind))
+        count += len(rows)
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    if not count:
+        # of no records there is one batch, which tells the columns
+        nothing = [pa.nulls(0, kind) for kind in schema.types]
+        yield pa.RecordBatch.from_arrays(nothing, schema=schema)
+
+
+def _as_cell(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return value.hex() if isinstance(value, bytes) else str(value)

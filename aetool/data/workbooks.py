@@ -1,0 +1,131 @@
+"""Sheets of Excel workbooks (.xlsx), by openpyxl: book.xlsx::sheet, or book.xlsx, the first one.
+
+The first row that is not empty has the names of the columns. What is read are values, not formulas.
+"""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aetool import files
+from aetool.data import arrow_source, notices
+from aetool.data.arrow_source import CopiedTable
+from aetool.data.table import shortest
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+AT_ONCE = 4096  # rows that are put together to a batch
+Row = tuple[object, ...]
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a zip with the parts of a workbook."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            return any(name.startswith("xl/") for name in parts.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
+    """The records of a workbook's sheet; wanted: its name ("": the first).
+
+    DataError where there is no such sheet, and where openpyxl is not installed.
+    """
+    try:
+        import openpyxl
+    except ImportError:
+        raise DataError(
+            f"{name}: this is an Excel workbook; to read it: pip install 'aetool[xlsx]'; or save "
+            f"its sheet as CSV, or in Python: aetool.detect(pandas.read_excel({name!r}))"
+        ) from None
+    try:
+        # values as they were when the workbook was last calculated
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:
+        # openpyxl raises what its parsers raise
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{name}: not an Excel workbook that can be read: {said}") from None
+    try:
+        sheets = [sheet.title for sheet in book.worksheets]
+        if wanted and wanted not in sheets:
+            raise DataError(f"{name}: no sheet '{wanted}' in it; there are {', '.join(sheets)}")
+        sheet = book[wanted or sheets[0]]
+        if not wanted and len(sheets) > 1:
+            others = ", ".join(f"{name}::{title}" for title in sheets[1:])
+            notices.say(name, f"its first sheet, '{sheets[0]}', is read; others: {others}")
+        called = f"{name}::{wanted}" if wanted else name
+        original = files.Place(path, name)
+        return arrow_source.copied(called, _batches(sheet, called), original, True)
+    finally:
+        book.close()
+
+
+def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    rows = _filled(sheet.iter_rows(values_only=True))
+    header = next(rows, None)
+    if header is None:
+        raise DataError(f"{name}: the sheet is empty")
+    # empty columns behind the table are of no use
+    width = max(place for place, cell in enumerate(header) if cell is not None) + 1
+    names = [_as_cell(cell) or "" for cell in header[:width]]
+    schema = pa.schema([pa.field(column, pa.string()) for column in names])
+    columns: list[list[str | None]] = [[] for _ in names]
+    count = 0
+    for row in rows:
+        if any(cell is not None for cell in row[width:]):
+            at = f"row {count + 1} below the header"
+            raise DataError(f"{name}: {at} has cells beside the {width} columns of the header")
+        for column, place in zip(columns, range(width), strict=True):
+            column.append(_as_cell(row[place]) if place < len(row) else None)
+        count += 1
+        if count % AT_ONCE == 0:
+            yield _batch(columns, schema)
+            columns = [[] for _ in names]
+    if count % AT_ONCE or not count:
+        yield _batch(columns, schema)
+
+
+def _batch(columns: list[list[str | None]], schema: pa.Schema) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _filled(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows up to the last that is not empty, without the empty ones above the first."""
+    empty: list[Row] = []
+    has_begun = False
+    for row in rows:
+        if all(cell is None for cell in row):
+            empty.append(row)
+            continue
+        # empty rows within the table are records of gaps
+        if has_begun:
+            yield from empty
+        empty = []
+        has_begun = True
+        yield row
+
+
+def _as_cell(value: object) -> str | None:
+    """A cell as CSV would have it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return shortest(value)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return str(value)

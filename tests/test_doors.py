@@ -1,0 +1,441 @@
+"""Whatever holds a table is taken, by every verb, with the scores of the same table as CSV."""
+
+import io
+import json
+import sqlite3
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import aetool
+from aetool.data import memory, sources, workbooks
+
+RNG = np.random.default_rng(5)
+ROWS = 240
+FRAME = pd.DataFrame(
+    {
+        "count": RNG.integers(0, 90, ROWS),
+        "load": RNG.normal(20, 4, ROWS).round(2),
+        "site": RNG.choice(["north", "south", "east"], ROWS),
+    }
+)
+FRAME["power"] = (2 * FRAME["load"] + RNG.normal(0, 0.3, ROWS)).round(2)
+TABLE = pa.Table.from_pandas(FRAME, preserve_index=False)
+NUMBERS = ["count", "load", "power"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The same table in every kind of file."""
+    folder = tmp_path_factory.mktemp("doors")
+    FRAME.to_csv(folder / "t.csv", index=False)
+    pq.write_table(TABLE, folder / "t.parquet")
+    with pa.ipc.new_file(str(folder / "t.arrow"), TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    (folder / "t.json").write_text(json.dumps(FRAME.to_dict("records")))
+    FRAME.to_json(folder / "t.jsonl", orient="records", lines=True)
+    database = sqlite3.connect(folder / "t.db")
+    FRAME.to_sql("plant", database, index=False)
+    database.execute("CREATE TABLE texts AS SELECT CAST(count AS TEXT) AS count, "
+                     "CAST(load AS TEXT) AS load, site, CAST(power AS TEXT) AS power FROM plant")  # fmt: skip
+    database.execute('CREATE TABLE "of ""two""" (a, b)')
+    database.commit()
+    database.close()
+    only = sqlite3.connect(folder / "only.sqlite")
+    FRAME.to_sql("plant", only, index=False)
+    only.close()
+    for name, write in (("csv", pd.DataFrame.to_csv), ("parquet", pd.DataFrame.to_parquet)):
+        for part, rows in enumerate((FRAME[:100], FRAME[100:])):
+            below = folder / f"parts_{name}" / f"part={part}"
+            below.mkdir(parents=True)
+            write(rows, below / f"a.{name}", index=False)
+            (below / "_SUCCESS").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(home):
+    return aetool.fit(home / "t.csv", plugin="pca")
+
+
+@pytest.fixture(scope="module")
+def expected(home, model):
+    return model.score(home / "t.csv")
+
+
+class Stream:
+    """Hands its table over once, as a stream of Arrow's."""
+
+    def __init__(self, table):
+        self.reader = table.to_reader(max_chunksize=50)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        reader, self.reader = self.reader, None
+        return reader.__arrow_c_stream__(requested_schema)
+
+
+def polars():
+    return pytest.importorskip("polars")
+
+
+def duckdb():
+    return pytest.importorskip("duckdb")
+
+
+DOORS = {
+    "str": lambda home: str(home / "t.csv"),
+    "Path": lambda home: home / "t.csv",
+    "a list of paths": lambda home: [str(home / "t.csv")],
+    "pandas": lambda home: FRAME,
+    "arrow table": lambda home: TABLE,
+    "record batch": lambda home: TABLE.combine_chunks().to_batches()[0],
+    "record batch reader": lambda home: TABLE.to_reader(),
+    "arrow stream": lambda home: Stream(TABLE),
+    "polars": lambda home: polars().from_arrow(TABLE),
+    "lazy polars": lambda home: polars().from_arrow(TABLE).lazy(),
+    "duckdb": lambda home: duckdb().from_arrow(TABLE),
+    "structured array": lambda home: FRAME.assign(
+        site=FRAME.site.astype("U8")
+    ).astype({"site": object}).to_records(index=False),
+    "dict": lambda home: FRAME.to_dict("list"),
+    "dict of arrays": lambda home: {name: FRAME[name].to_numpy() for name in FRAME},
+    "list of dicts": lambda home: FRAME.to_dict("records"),
+    "bytes": lambda home: (home / "t.csv").read_bytes(),
+    "bytes of Parquet": lambda home: (home / "t.parquet").read_bytes(),
+    "open file": lambda home: io.BytesIO((home / "t.csv").read_bytes()),
+    "open text": lambda home: io.StringIO((home / "t.csv").read_text()),
+    "parquet": lambda home: home / "t.parquet",
+    "arrow": lambda home: home / "t.arrow",
+    "json": lambda home: home / "t.json",
+    "jsonl": lambda home: home / "t.jsonl",
+    "pattern": lambda home: str(home / "t.c?v"),
+    "pattern of parts": lambda home: str(home / "parts_csv" / "*" / "a.csv"),
+    "sqlite": lambda home: home / "only.sqlite",
+    "sqlite table": lambda home: f"{home}/t.db::plant",
+    "sqlite texts": lambda home: f"{home}/t.db::texts",
+    "sqlite query": lambda home: f"{home}/t.db::SELECT * FROM plant ORDER BY rowid",
+}  # fmt: skip
+HIVE = ("pattern of parts",)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_each_has_the_scores_of_the_csv(door, home, model, expected):
+    given = DOORS[door]
+    np.testing.assert_allclose(model.score(given(home)), expected, rtol=1e-9)
+    options = {"drop": ["part"]} if door in HIVE else {}
+    own = aetool.fit(given(home), plugin="pca", **options)
+    np.testing.assert_allclose(own.score(given(home)), expected, rtol=1e-9)
+    found = model.detect(given(home))
+    assert len(found) == ROWS
+    np.testing.assert_allclose(found["score"].to_numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_partitioned_folder_is_one_table(kind, home, model, expected, run, tmp_path):
+    folder = home / f"parts_{kind}"
+    np.testing.assert_allclose(model.score(folder), expected, rtol=1e-9)
+    own = aetool.fit(folder, plugin="pca", drop=["part"])
+    np.testing.assert_allclose(own.score(folder), expected, rtol=1e-9)
+    table = sources.open_source(folder).head()
+    assert table.names == (*FRAME, "part")
+    assert table["part"].strings() == ["0"] * 100 + ["1"] * 140
+    done = run("detect", folder, "-p", "pca", "--id", "part", "--top", 2)
+    assert done.status == 0 and done.out.splitlines()[0].endswith(",part")
+    # an archive has the files
+    run("compress", folder, "-o", tmp_path / "f.aez")
+    run("decompress", tmp_path / "f.aez", "-o", tmp_path / "back")
+    for file in folder.rglob("*.*"):
+        assert (tmp_path / "back" / file.relative_to(folder)).read_bytes() == file.read_bytes()
+
+
+def test_columns_of_parts_are_matched_by_name(tmp_path):
+    FRAME[:100].to_csv(tmp_path / "a.csv", index=False)
+    FRAME[100:][["power", "site", "load", "count"]].to_csv(tmp_path / "b.csv", index=False)
+    table = sources.open_source(tmp_path).head()
+    assert table["power"].strings() == [str(value) for value in FRAME["power"]]
+    FRAME[:9].drop(columns="load").to_csv(tmp_path / "c.csv", index=False)
+    with pytest.raises(aetool.AetoolError, match=r"c\.csv: has no column 'load', and .*a\.csv has"):
+        aetool.fit(tmp_path, plugin="pca")
+
+
+def test_a_column_of_gaps_in_one_part_is_text_as_in_the_others(tmp_path):
+    pq.write_table(pa.table({"a": [1, 2], "b": pa.nulls(2)}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"a": [3, 2**60], "b": ["x", None]}), tmp_path / "2.parquet")
+    (tmp_path / "3.csv").write_text("a,b\n5.5,y\n")
+    table = sources.open_source(tmp_path).head()
+    assert table["a"].strings() == ["1", "2", "3", str(2**60), "5.5"]
+    assert table["b"].strings() == ["", "", "x", "", "y"]
+    assert table["b"].null.tolist() == [True, True, False, True, False]
+
+
+def test_parts_of_paths_are_columns():
+    from aetool.data.chains import parts_of_path
+
+    assert parts_of_path("s3://b/year=2024/city=S%C3%A3o%20Paulo/p=0.csv") == (
+        {"year": "2024", "city": "São Paulo"}
+    )
+    assert parts_of_path("day=__HIVE_DEFAULT_PARTITION__/x.parquet") == {"day": None}
+
+
+def test_an_array_is_taken_by_place(home, model):
+    numbers = FRAME[NUMBERS]
+    named = numbers.set_axis(["c1", "c2", "c3"], axis=1)
+    named.to_csv(home / "n.csv", index=False)
+    by_csv = aetool.fit(home / "n.csv", plugin="pca")
+    for array in (
+        numbers.to_numpy(),
+        numbers.to_numpy().astype(object),
+        np.asfortranarray(numbers),
+    ):
+        np.testing.assert_allclose(by_csv.score(array), by_csv.score(home / "n.csv"), rtol=1e-9)
+        assert aetool.fit(array, plugin="pca").spec.columns == ("c1", "c2", "c3")
+    assert aetool.fit(numbers["load"].to_numpy(), plugin="pca").spec.columns == ("c1",)
+
+
+def test_pictures_in_memory(folder):
+    pixels = np.concatenate(list(sources.open_source(folder).batches()))[:, 0]
+    model = aetool.fit(folder, plugin="pca")
+    np.testing.assert_array_equal(model.score(pixels), model.score(folder))
+    with pytest.raises(aetool.AetoolError, match="float64 of shape"):
+        model.score(pixels.astype(float))
+
+
+def test_a_sheet_of_a_workbook(home, model, expected, tmp_path, run):
+    pytest.importorskip("openpyxl")
+    book = tmp_path / "t.xlsx"
+    with pd.ExcelWriter(book) as writer:
+        FRAME.to_excel(writer, sheet_name="plant", index=False, startrow=2)
+        pd.DataFrame({"a": pd.to_datetime(["2024-01-02T00:00", "2024-01-03T04:05"])}).to_excel(
+            writer, sheet_name="days", index=False
+        )
+    np.testing.assert_allclose(model.score(book), expected, rtol=1e-9)
+    own = aetool.fit(f"{book}::plant", plugin="pca")
+    np.testing.assert_allclose(own.score(book), expected, rtol=1e-9)
+    days = sources.open_source(f"{book}::days").head()
+    assert days["a"].strings() == ["2024-01-02T00:00:00", "2024-01-03T04:05:00"]
+    done = run("detect", book, "-p", "pca", "--top", 1)
+    assert (
+        done.status == 0 and f"its first sheet, 'plant', is read; others: {book}::days" in done.err
+    )
+    with pytest.raises(aetool.AetoolError, match="no sheet 'x' in it; there are plant, days"):
+        model.score(f"{book}::x")
+    # the archive is of the workbook, whatever is read of it
+    aetool.compress(book, tmp_path / "b.aez")
+    assert (
+        aetool.decompress(tmp_path / "b.aez", tmp_path / "b.xlsx").read_bytes() == book.read_bytes()
+    )
+
+
+def test_a_workbook_without_openpyxl(home, tmp_path, monkeypatch):
+    pytest.importorskip("openpyxl")
+    FRAME[:9].to_excel(tmp_path / "t.xlsx", index=False)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(aetool.AetoolError, match=r"pip install 'aetool\[xlsx\]'"):
+        aetool.detect(tmp_path / "t.xlsx")
+
+
+def test_what_a_database_has(home, model, tmp_path, run):
+    for wanted, said in (
+        (
+            "",
+            r"say which of its tables, such as .*t\.db::of \"two\".*there are of \"two\", plant, texts",
+        ),
+        ("::plants", "no table 'plants' in it; there are"),
+        ("::SELECT weight FROM plant", "no such column: weight"),
+        ("::SELECT * FROM plant; DROP TABLE plant", "one statement at a time"),
+        ("::WITH a AS (SELECT 1) DELETE FROM plant", "readonly database"),
+    ):
+        with pytest.raises(aetool.AetoolError, match=said):
+            model.score(f"{home}/t.db{wanted}")
+    assert len(model.score(f"{home}/t.db::SELECT * FROM plant WHERE site = 'none'")) == 0
+    source = sources.open_source(f"{home}/t.db::SELECT count, load, site FROM plant")
+    assert [str(kind) for kind in source.schema.types] == ["int64", "double", "string"]
+    aetool.compress(f"{home}/t.db::plant", tmp_path / "t.aez")
+    with aetool.open(tmp_path / "t.aez") as archive:
+        pd.testing.assert_frame_equal(archive.to_pandas(), FRAME)
+    aetool.compress(home / "t.db", tmp_path / "d.aez")
+    back = aetool.decompress(tmp_path / "d.aez", tmp_path / "back.db")
+    assert back.read_bytes() == (home / "t.db").read_bytes()
+    done = run("detect", f"{home}/t.db::plant", "-p", "pca", "--count")
+    assert done.status == 0, done.err
+
+
+def test_a_large_stream_is_copied_not_kept(monkeypatch, model, expected):
+    monkeypatch.setattr(memory, "LARGE", 2000)
+    held = memory.held(Stream(TABLE))
+    assert isinstance(held, sources.CopiedTable) and held.place.spool is not None
+    for _ in range(2):
+        np.testing.assert_allclose(model.score(held), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(TABLE.to_reader, id="reader"),
+        pytest.param(lambda: FRAME.to_dict("list"), id="dict"),
+        pytest.param(FRAME[NUMBERS].to_numpy, id="array"),
+        pytest.param(lambda: FRAME["load"], id="series"),
+        pytest.param(lambda: io.BytesIO(FRAME.to_csv(index=False).encode()), id="file"),
+    ],
+)
+def test_every_verb_takes_what_can_be_read_once(data, tmp_path):
+    named = not isinstance(data(), np.ndarray)
+    model = aetool.fit(data(), plugin="pca")
+    rows = len(model.score(data()))
+    assert rows == len(model.encode(data())) == len(model.detect(data())) == ROWS
+    assert len(aetool.detect(data(), plugin="pca")) == ROWS
+    for name, options in (("exact", {}), ("lossy", {"lossy": True})):
+        figures = model.compress(data(), tmp_path / f"{name}.aez", **options)
+        assert figures["rows"] == ROWS
+    with aetool.open(tmp_path / "exact.aez") as archive:
+        restored = archive.to_pandas()
+    given = restored["load" if named else restored.columns[1]]
+    np.testing.assert_array_equal(np.asarray(given, float), FRAME["load"])
+
+
+def test_an_archive_is_of_one_thing(home, tmp_path):
+    with pytest.raises(
+        aetool.AetoolError, match="one file, folder or table; give these one by one"
+    ):
+        aetool.compress([home / "t.csv", home / "t.csv"], tmp_path / "a.aez")
+    with pytest.raises(aetool.AetoolError, match="2 files; an archive is of one file"):
+        aetool.compress(str(home / "parts_csv" / "*" / "*.csv"), tmp_path / "a.aez")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (3, r"got 3 \(int\)"),
+        ({1}, "got set"),
+        (np.zeros((3, 2), complex), "complex128 of shape"),
+        (np.float64(3), r"got np.float64\(3.0\)"),
+        ({"a": [1], "b": [1, 2]}, "no columns of one length"),
+        ({"a": 1}, "no columns of one length"),
+        (io.BytesIO(b""), "nothing is left to read"),
+        ("none*.csv", "no such file, and none that this pattern names"),
+        ("no.csv", "no such file"),
+        ([FRAME, 3], r"got 3 \(int\)"),
+        ("gopher://x", "no such file"),
+    ],
+)
+def test_all_else_is_one_error(data, said):
+    with pytest.raises(aetool.AetoolError, match=said) as caught:
+        aetool.detect(data)
+    assert "\n" not in str(caught.value)
+
+
+# ---- what comes out
+
+
+def test_polars_in_polars_out(model):
+    pl = polars()
+    found = model.detect(pl.from_arrow(TABLE), all_rows=False, top=3)
+    assert isinstance(found, pl.DataFrame)
+    assert found["row"].dtype == pl.Int64 and found["score"].dtype == pl.Float64
+    assert found.to_dict(as_series=False) == model.detect(FRAME, all_rows=False, top=3).to_dict(
+        "list"
+    )
+
+
+TYPES = {"row": "int64", "score": "float64", "p": "float64", "anomaly": "bool"}
+
+
+def test_the_types_of_a_result_do_not_depend_on_what_is_in_it(model):
+    full = model.detect(FRAME, all_rows=False, top=3, append=[])
+    empty = model.detect(FRAME, all_rows=False, threshold=1e9)
+    nothing = model.detect(FRAME[:0])
+    for found in (full, empty, nothing):
+        for name, kind in TYPES.items():
+            assert found[name].dtype == kind
+        assert found["why"].dtype == full["why"].dtype
+    assert len(empty) == len(nothing) == 0 and list(full["site"]) == list(FRAME.site[full.index])
+
+
+def test_the_callers_index_comes_back(model):
+    labelled = FRAME.set_axis([f"r{i}" for i in range(ROWS)])
+    assert list(model.detect(labelled, all_rows=False, top=2).index) == [
+        f"r{row - 1}" for row in model.detect(FRAME, all_rows=False, top=2)["row"]
+    ]
+    series = labelled["load"]
+    assert list(aetool.detect(series, plugin="pca").index) == list(series.index)
+
+
+def test_a_detection_as_arrow(home, model):
+    from aetool import operations
+
+    found = operations.detect(FRAME, model, top=3)
+    assert found.to_arrow().to_pandas().to_dict("list") == found.to_pandas().to_dict("list")
+    none = operations.detect(FRAME, model, threshold=1e9).to_arrow()
+    assert [str(kind) for kind in none.schema.types] == [
+        "int64",
+        "double",
+        "double",
+        "string",
+        "bool",
+    ]
+
+
+# ---- object stores
+
+
+@pytest.fixture(scope="module")
+def store(home):
+    """The folder of all files as a bucket of a local S3 server."""
+    server_of_moto = pytest.importorskip("moto.server")
+    from pyarrow import fs
+
+    patch = pytest.MonkeyPatch()
+    for name, value in {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
+                        "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}.items():  # fmt: skip
+        patch.setenv(name, value)
+    server = server_of_moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    there = fs.S3FileSystem(
+        endpoint_override=f"{host}:{port}", scheme="http", allow_bucket_creation=True
+    )
+    there.create_dir("plant")
+    for file in home.rglob("*.*"):
+        if file.is_file():
+            with there.open_output_stream(f"plant/{file.relative_to(home)}") as stream:
+                stream.write(file.read_bytes())
+    yield f"?endpoint_override={host}:{port}&scheme=http"
+    server.stop()
+    patch.undo()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("path", ["t.csv", "t.parquet", "parts_csv", "parts_parquet/*/a.parquet"])
+def test_an_object_store(store, path, model, expected, run, tmp_path):
+    address = f"s3://plant/{path}{store}"
+    np.testing.assert_allclose(model.score(address), expected, rtol=1e-9)
+    own = aetool.fit(address, plugin="pca", **({"drop": ["part"]} if "parts" in path else {}))
+    np.testing.assert_allclose(own.score(address), expected, rtol=1e-9)
+    done = run("detect", address, "-p", "pca", "--count")
+    assert done.status == 0, done.err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_archives_and_names_of_an_object_store(store, home, tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    address = f"s3://plant/t.csv{store}"
+    assert run("compress", address, "-o", "t.aez").status == 0
+    assert run("decompress", "t.aez", "-o", "back.csv").status == 0
+    assert Path("back.csv").read_bytes() == (home / "t.csv").read_bytes()
+    refused = run("compress", address)
+    assert refused.status == 2 and "say where to write" in refused.err
+    assert run("fit", address, "-p", "pca").status == 0 and Path("t.aem").exists()
+    for missing in (f"s3://plant/none.csv{store}", f"s3://nothing/t.csv{store}"):
+        done = run("detect", missing)
+        assert done.status == 2 and len(done.err.splitlines()) == 1
+        assert "no such file" in done.err or "NoSuchBucket" in done.err or "404" in done.err
+
+
+def test_a_workbook_is_told_by_its_parts(tmp_path):
+    (tmp_path / "x").write_bytes(b"PK\x03\x04 no zip")
+    assert not workbooks.is_workbook(tmp_path / "x")
