@@ -13,7 +13,7 @@ from tests.conftest import built_ins, fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "arguments", "canonical", "hypertext", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "operations", "api", "testing", "cli",
+    "graphs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "operations", "api", "sklearn", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "rehearsal", "testing"},
@@ -29,9 +29,9 @@ HEAVY = {
     },
     "onnxruntime": {"exact", "runtime", "rehearsal", "operations", "cli"},
     "pyarrow": {"data", "codec", "cli"},
-    "pandas": {"data", "operations"},
+    "pandas": {"data", "operations", "sklearn"},
     "PIL": {"data"},
-    "sklearn": set(),
+    "sklearn": {"sklearn"},
     "matplotlib": {"operations"},
 }
 

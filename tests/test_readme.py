@@ -422,9 +422,9 @@ def test_its_commands_do_what_it_says(place, monkeypatch, capfd):
 
 def test_its_python_runs(place, monkeypatch):
     monkeypatch.chdir(place)
-    (code,) = blocks("python")
     names = {}
-    exec(compile(code, "README.md", "exec"), names)
+    for code in blocks("python"):
+        exec(compile(code, "README.md", "exec"), names)
     frame = names["frame"]
     assert {98, 1584} <= set(names["found"].nlargest(5, "score")["row"])
     assert names["why"]["column"][0] == "PM10" and names["why"]["found"][0] == "800"
@@ -434,6 +434,8 @@ def test_its_python_runs(place, monkeypatch):
     assert left.mean() < 0.15, "the mean has 1"
     assert (names["drawn"].isna().mean() - frame.isna().mean()).abs().max() < 0.08
     assert names["alike"]["row"].iloc[0] == 97
+    assert len(names["odd"]) == 10 and {97, 1583} <= set(names["odd"].index)
+    assert (~names["calm"]).sum() == 78 and names["search"].best_score_ > 0.7
 
 
 def test_lines_that_differ_are_not_alike():
