@@ -96,6 +96,18 @@ class Graph:
         bounds = [self.const([place], np.int64) for place in (first, end, 1)]
         return self.op("Slice", x, *bounds)
 
+    def smallest(self, x: str, count: int) -> str:
+        """Which columns of x hold the smallest numbers of a row, (B, count) int64, the least
+        first."""
+        size = self.const([count], np.int64)
+        key = f"smallest {x} {count}".encode()
+        if key not in self._known:
+            values, index = self.name("values"), self.name("smallest")
+            node = helper.make_node("TopK", [x, size], [values, index], axis=1, largest=0)
+            self.nodes.append(node)
+            self._known[key] = index
+        return self._known[key]
+
     def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
         """x as another element type."""
         return self.op("Cast", x, to=to)

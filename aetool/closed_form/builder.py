@@ -168,6 +168,12 @@ class Builder:
         """(batch, 1) int64: which column holds the smallest number of each record."""
         return self.op("ArgMin", x, axis=1, keepdims=1)
 
+    def numbers_of_least(self, x: Value, count: int) -> Value:
+        """(batch, count) int64: which columns hold the smallest numbers of each record, the least
+        first; of equal ones the first column."""
+        name = self.graph.smallest(x.name, count)
+        return Value(self, name)
+
     def nothing(self, x: Value) -> Value:
         """(batch, 1): a 0 for each record of x."""
         return self.columns_of(x, [0]) * 0.0
@@ -185,19 +191,6 @@ class Builder:
         0, less the square of the record itself."""
         square = (rows**2).sum(axis=1)
         return self.op("Gemm", self.scored(x), rows, square, transB=1, alpha=-2.0)
-
-    def is_near(self, x: Value, direction: Float, places: Float, within: float) -> Value:
-        """(batch, k) condition: whether the place of x along a direction, (n,), lies within so much
-        of these places, (k,). In float64: x, (batch, n), is what float32 holds."""
-        g = self.graph
-        double = g.double(x.name)
-        place = graphs.weighed_sum(g, double, direction, np.float64)
-        stored = g.exact(places[None])
-        apart = g.op("Sub", place, stored)
-        apart = g.op("Abs", apart)
-        least = g.exact(within)
-        near = g.op("Less", apart, least)
-        return Value(self, near)
 
     def unseen_nats(self) -> Value | None:
         """(batch, columns) nats for what is not among the features: a value missing where training

@@ -19,8 +19,6 @@ from aetool_neighbours.measures import Measure, Plain, Ranked, Whitened
 MOST, NUMBERS = 4096, 1 << 16  # rows remembered, and numbers in all of them, by default
 FEWEST = 16  # rows remembered, of however many numbers
 USUAL = 0.5  # part of the rows: where more than this part repeat others, to repeat is usual
-SAME = 1e-9  # deviations: records whose places along a line differ by less are the same one
-FAR = 1e30  # squared distance
 STRETCHES, FEWEST_TO_SPLIT = 5, 20  # parts of the rows that are judged by the others; rows
 JUDGED = 1000  # rows whose distances tell how rare a distance is
 LEAST_SHARE = 1e-9  # squared distance that each feature has at least, so that shares are defined
@@ -59,30 +57,24 @@ class Neighbours(Solution):
 
     def expected(self, g: Builder, x: Value) -> Value:
         """The nearest row that is not the record itself."""
-        far = g.squared_distances(x, self.rows)
-        other = g.where(self._is_record(g, x), FAR, far)
-        return g.rows_of(self.rows, g.number_of_least(other))
+        return g.rows_of(self.rows, self._other(g, x, self.measures[0]))
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1) bits, the last 0."""
         scored = g.scored(x)
         rows = g.const(self.rows)
-        itself = self._is_record(g, x)
         is_scored = g.spec.owners() >= 0
         every = np.ones(g.spec.features)
         bits = scored * 0.0
         compared = zip(self.measures, self.least, self.rarities, strict=True)
         for measure, least, rarity in compared:
-            ones = np.ones(measure.width)
-            laid = measure.write(g, scored)
-            others = measure.write(g, rows)
-            length = g.op("Transpose", g.sum_of(others * others, ones), perm=[1, 0])
-            far = g.op("Gemm", laid, others, length, transB=1, alpha=-2.0)
-            number = g.number_of_least(g.where(itself, FAR, far))
+            number = self._other(g, x, measure)
             number = g.op("Reshape", number, g.const([-1], np.int64))
+            other = g.op("Gather", measure.write(g, rows), number, axis=0)
             # as a difference of squares the distance of near records would be lost in rounding
-            apart = laid - g.op("Gather", others, number, axis=0)
-            far = 0.5 * g.log(g.sum_of(apart * apart, ones) + least**2)
+            apart = measure.write(g, scored) - other
+            square = g.sum_of(apart * apart, np.ones(measure.width))
+            far = 0.5 * g.log(square + least**2)
             rare = Value(g, rarity.write(g.graph, far.name))
             difference = scored - g.op("Gather", rows, number, axis=0)
             share = measure.squares(g, difference, apart) + LEAST_SHARE * is_scored
@@ -92,14 +84,25 @@ class Neighbours(Solution):
         parts = costs.summed(g, mean, g.spec.owners()[index].tolist())
         return costs.in_bits(g, parts * (1 / costs.IN_BITS))
 
-    def _is_record(self, g: Builder, x: Value) -> Value:
-        """(batch, k) condition: which row may be the record itself: one at its very place, unless
-        it is usual."""
-        direction = np.random.default_rng(1).standard_normal(g.spec.features)
-        # the place along a line, in float64, tells equal records from those that lie ever so close
-        places = self.rows.astype(np.float32).astype(np.float64) @ direction
-        places = np.where(self.usual, np.inf, places)
-        return g.is_near(g.scored(x), direction, places, SAME)
+    def _other(self, g: Builder, x: Value, measure: Measure) -> Value:
+        """(batch, 1): the number of the row nearest to features x by a measure, or of the next
+        where that may be the record itself: its equal, unless it is usual."""
+        scored = g.scored(x)
+        others = measure.write(g, g.const(self.rows))
+        length = g.sum_of(others * others, np.ones(measure.width))
+        length = g.op("Transpose", length, perm=[1, 0])
+        # less the squared length of the record, which is the same for all rows
+        square = g.op("Gemm", measure.write(g, scored), others, length, transB=1, alpha=-2.0)
+        nearest = g.numbers_of_least(square, min(2, len(self.rows)))
+        first = g.columns_of(nearest, [0])
+        if len(self.rows) == 1:
+            return first
+        difference = scored - g.rows_of(self.rows, first)
+        # exactly, for rows lie ever so close to one another
+        is_equal = g.largest(g.op("Abs", difference)) <= 0.0
+        is_rare = g.rows_of(~self.usual, first) > 0.0
+        is_itself = g.op("And", is_equal, is_rare)
+        return g.where(is_itself, g.columns_of(nearest, [1]), first)
 
 
 class Nearest(ClosedForm):
