@@ -34,9 +34,7 @@ def test_an_outlier_that_was_fitted_is_found_by_the_model(plugin):
     scores = operations.score(dirty, made, "cpu")
     assert set(np.argsort(-scores)[:3]) == {3, 500, 998}
     flagged = set(np.flatnonzero(scores > made.calibration.threshold()))
-    # two of them are each other's neighbour: they come first, but no farther out than some do
-    sure = {500} if plugin == "neighbours" else {3, 500, 998}
-    assert sure <= flagged and len(flagged) < 15
+    assert {3, 500, 998} <= flagged and len(flagged) < 15
 
 
 @pytest.mark.parametrize("plugin", FAIR)
@@ -204,7 +202,7 @@ def test_one_model_that_is_sure_is_enough():
     alone = rarities[0].of_scores(np.array([20.0]))[0]
     most = 1 / rarity.SHARPNESS
     assert alone - most <= parts.sum() <= alone, "at most two bits less for a member of two"
-    assert parts[0, 0] > 0.97 * parts.sum(), "and the column that it names is named"
+    assert parts[0, 0] > 0.99 * parts.sum(), "and the column that it names is named"
 
 
 def test_a_model_of_twice_the_weight_is_two_models():

@@ -64,12 +64,10 @@ def test_the_score_is_the_mean_rarity_of_the_distances():
     assert kinds == [Plain, Ranked, Whitened]
     x = prepared.features[350:]
     total = np.zeros(len(x))
-    for measure, least, rarity in zip(
-        solution.measures, solution.least, solution.rarities, strict=True
-    ):
+    for measure, rarity in zip(solution.measures, solution.rarities, strict=True):
         apart = measure.lay(x.astype(float))[:, None] - measure.lay(solution.rows)[None]
         distance = np.sqrt((apart**2).sum(axis=2)).min(axis=1)
-        total += rarity.of_scores(0.5 * np.log(distance**2 + least**2))
+        total += rarity.of_scores(np.sqrt(distance))
     bits = evaluated(solution.bits, prepared.spec, x)
     assert bits.shape == (50, 4)
     np.testing.assert_allclose(bits.sum(axis=1), total / 3, rtol=1e-3, atol=1e-3)

@@ -98,7 +98,7 @@ def test_scores_in_bits_join_as_they_are():
     members = {m.model: m.in_bits for m in plugins.get_model("auto").members}
     assert members == {
         "pca": False,
-        "neighbours": True,
+        "neighbours": False,
         "elm": False,
         "tails": True,
         "denoising": False,

@@ -20,7 +20,7 @@ def aetool_models() -> Iterable[Model]:
         members=(
             # of few rows, or rows with anomalies among them, a linear model is the steadiest
             Member("pca", fits=TABLES | {"context"}, withstands=True, weight=2.0),
-            Member("neighbours", fits=TABLES, in_bits=True, weight=3.0),
+            Member("neighbours", fits=TABLES, weight=3.0),
             Member("elm", {"latent": 128}, fits=TABLES, withstands=True, weight=0.25),
             # a single cell far out is lost among the many cells that the others add up
             Member(

@@ -31,9 +31,8 @@ class Neighbours(Solution):
     rows: (k, features), each different from the others, context features 0. usual: (k,) bool: a
     record at the very place of a row is compared with the next nearest, for it may be that row
     itself, unless the row is usual, which many others equal. measures: what records compare by;
-    least, rarities: the distance by each that is as good as none, and how rare the logarithm of a
-    distance is. The logarithm, for distances have heavy tails: few rows of a kind of their own lie
-    farther apart, and are no rarer than they are few.
+    rarities: how rare the root of a distance is by each. The root, for distances have heavy tails:
+    few rows of a kind of their own lie farther apart, and are no rarer than they are few.
 
     Score: how rare the distances to the nearest rows are, in bits: the mean over the measures. It
     falls on the columns by what they add to the squared distances.
@@ -42,7 +41,6 @@ class Neighbours(Solution):
     rows: Float
     usual: npt.NDArray[np.bool_]
     measures: Sequence[Measure]
-    least: Sequence[float]
     rarities: Sequence[Rarity]
     report: Mapping[str, int] = field(default_factory=dict)
     fair: bool = True
@@ -66,16 +64,15 @@ class Neighbours(Solution):
         is_scored = g.spec.owners() >= 0
         every = np.ones(g.spec.features)
         bits = scored * 0.0
-        compared = zip(self.measures, self.least, self.rarities, strict=True)
-        for measure, least, rarity in compared:
+        for measure, rarity in zip(self.measures, self.rarities, strict=True):
             number = self._other(g, x, measure)
             number = g.op("Reshape", number, g.const([-1], np.int64))
             other = g.op("Gather", measure.write(g, rows), number, axis=0)
             # as a difference of squares the distance of near records would be lost in rounding
             apart = measure.write(g, scored) - other
             square = g.sum_of(apart * apart, np.ones(measure.width))
-            far = 0.5 * g.log(square + least**2)
-            rare = Value(g, rarity.write(g.graph, far.name))
+            root = g.op("Sqrt", g.op("Sqrt", square))
+            rare = Value(g, rarity.write(g.graph, root.name))
             difference = scored - g.op("Gather", rows, number, axis=0)
             share = measure.squares(g, difference, apart) + LEAST_SHARE * is_scored
             bits = bits + rare * share / g.sum_of(share, every)
@@ -131,12 +128,8 @@ class Nearest(ClosedForm):
         if self.spec.shape is None and len(x) >= FEWEST_TO_SPLIT:
             measures += [Ranked.of(x, self.spec.numeric), Whitened.of(x)]
         distances = [_held_out_distances(measure.lay(x)) for measure in measures]
-        least = [_as_good_as_none(far) for far in distances]
-        rarities = [
-            Rarity.of(0.5 * np.log(far**2 + none**2))
-            for far, none in zip(distances, least, strict=True)
-        ]
-        return Neighbours(rows, usual, measures, least, rarities, {"code_levels": len(rows)})
+        rarities = [Rarity.of(np.sqrt(far)) for far in distances]
+        return Neighbours(rows, usual, measures, rarities, {"code_levels": len(rows)})
 
 
 def _held_out_distances(x: Float) -> Float:
@@ -156,12 +149,6 @@ def _held_out_distances(x: Float) -> Float:
         off = part - others[_nearest(part, others)]
         distances[own] = np.sqrt((off**2).sum(axis=1))
     return distances
-
-
-def _as_good_as_none(distances: Float) -> float:
-    """A hundredth of the median of the distances that are not 0."""
-    apart = distances[distances > 0]
-    return 0.01 * float(np.median(apart)) if len(apart) else 0.01
 
 
 def _nearest(x: Float, others: Float) -> Int:
