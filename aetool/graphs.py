@@ -28,6 +28,7 @@ OPSET, IR_VERSION = 20, 9
 SMALLEST_MASS = 32 * math.log(2)  # no number costs more than 32 bits under one Gaussian
 LEAST_SIGMA = 0.35  # deviation of a number, in half-widths of its bucket
 NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen costs
+MOST_SUMMED = 1 << 18  # entries of a matrix that costs are added up by
 THIN = 0.03  # buckets thinner than this many sigma use the density: a difference would cancel
 # erfc by Chebyshev fitting, relative error below 1.2e-7 everywhere (Numerical Recipes, 2nd ed.,
 # section 6.2, erfcc); powers of t = 1 / (1 + x / 2), constant first
@@ -385,6 +386,25 @@ def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> s
         for first in range(columns, channels * columns, columns):
             total = g.op("Add", total, g.columns_between(costs, first, first + columns))
         return g.op("Concat", total, g.op("Mul", g.take(costs, [0]), g.const(0.0)), axis=1)
+    if len(owner) * (columns + 1) > MOST_SUMMED:
+        return _sum_of_many(g, costs, owner, columns)
     matrix = np.zeros((len(owner), columns + 1))
     matrix[np.arange(len(owner)), list(owner)] = 1
     return g.op("MatMul", costs, g.const(matrix))
+
+
+def _sum_of_many(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
+    """sum_by_column without a matrix: the first cost of each column, and the second, and so on, are
+    taken together and added."""
+    # a 0 behind the costs stands where a column has no more of them
+    costs = g.op("Concat", costs, g.op("Mul", g.take(costs, [0]), g.const(0.0)), axis=1)
+    nothing = len(owner)
+    of_column: list[list[int]] = [[] for _ in range(columns + 1)]
+    for place, column in enumerate(owner):
+        of_column[column].append(place)
+    total = ""
+    for rank in range(max(map(len, of_column))):
+        index = [own[rank] if rank < len(own) else nothing for own in of_column]
+        term = g.take(costs, index)
+        total = g.op("Add", total, term) if total else term
+    return total

@@ -14,7 +14,7 @@ from aetool.model import make_params
 from aetool.operations import FitOptions, fitting
 from aetool.rarity import Rarity
 
-FAIR = ["pca", "elm", "neighbours", "auto"]
+FAIR = ["pca", "elm", "neighbours", "histogram", "trees", "auto"]
 
 
 def normal(rows=1000, seed=0):

@@ -18,6 +18,8 @@ CLOSED_FORMS = {
     "prototypes": {"size": 32},
     "neighbours": {"size": 64},
     "tails": {},
+    "histogram": {},
+    "trees": {"trees": 20},
 }
 ROWS = 9_000  # two blocks
 

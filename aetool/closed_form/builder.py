@@ -141,18 +141,47 @@ class Builder:
         return Value(self, self.graph.take(x.name, index))
 
     def rows_of(self, table: npt.ArrayLike, number: Value) -> Value:
-        """The row of a table, (k, n), that each record names: number (batch, 1) gives (batch, n).
+        """(batch, n): the row of a table, (k, n), that each record names by its number, (batch, 1)
+        int64."""
+        flat = self.op("Reshape", number, self.const([-1], np.int64))
+        return self.op("Gather", np.asarray(table), flat, axis=0)
 
-        A table of one axis, (k,), is looked up for every number: (batch, n) gives (batch, n).
+    def look_up(self, table: npt.ArrayLike | Value, index: Value) -> Value:
+        """(batch, n): the numbers of a table, (k,), that stand at index, (batch, n) int64."""
+        return self.op("Gather", table, index, axis=0)
+
+    def steps(self, x: Value, edges: Float, heights: Float) -> Value:
+        """(batch, n): of each column of x, (batch, n), the height of the step that it lies on.
+
+        edges: (n, k), rising, infinite behind the last one of a column. heights: (n, k + 1): before
+        the first edge, from the first one on, and so on, as a histogram has them.
         """
-        stored = np.asarray(table)
-        if stored.ndim > 1:
-            number = self.op("Reshape", number, self.const([-1], np.int64))
-        return self.op("Gather", stored, number, axis=0)
+        columns, count = edges.shape
+        # as many steps as a power of two, so that every halving of them has equal halves
+        size = 1 << count.bit_length()
+        padded = np.full((columns, size - 1), np.inf)
+        padded[:, :count] = edges
+        found = self._count_below(x, padded)
+        known = np.zeros((columns, size))
+        known[:, : count + 1] = heights
+        first = np.arange(columns) * size
+        return self.look_up(known.ravel(), self.as_index(found + first))
 
-    def pick(self, x: Value, index: Value) -> Value:
-        """(batch, k): of each record the columns of x, (batch, n), that index, (batch, k), says."""
-        return self.op("GatherElements", x, index, axis=1)
+    def _count_below(self, x: Value, edges: Float) -> Value:
+        """(batch, n): how many of a column's edges, (n, 2^m - 1), are not above it: m comparisons,
+        each of which halves what is left."""
+        columns, count = edges.shape
+        first = np.arange(columns) * count
+        found = x * 0.0
+        stride = (count + 1) // 2
+        while stride:
+            # what lies within each half is counted in float32, which holds it exactly
+            index = self.as_index(found + (first + stride - 1))
+            edge = self.look_up(edges.ravel(), index)
+            is_beyond = self.as_number(x >= edge)
+            found = found + is_beyond * float(stride)
+            stride //= 2
+        return found
 
     def sum_of(self, x: Value, weight: npt.ArrayLike) -> Value:
         """(batch, 1): the sum of the columns of x, (batch, n), each times its weight, (n,)."""

@@ -72,7 +72,8 @@ def _score(solution: Solution, spec: Spec, schema: Schema | None, error: str) ->
     if error == "bits":
         parts = solution.bits(builder, x)
         surprise = solution.surprise(builder, x)
-        if surprise is not None:
+        if surprise is not None and schema is not None:
+            # reasons of pictures are told by where they cost most
             g.output("surprise", surprise.name, FLOAT, [columns])
     else:
         parts = costs.plain_error(builder, x, expected, error)

@@ -483,9 +483,10 @@ class Collected:
         # models whose parts are of each column given some of the others do not say by them alone
         # which value is wrong; those that tell surprise given all the others nearly do, and where
         # the rows before a row are given those tell what to expect
-        self.repaired = scores if "likely" in outputs else None
+        told = "surprise" in outputs
+        self.repaired = scores if "likely" in outputs and not told else None
         alone = bundle.schema is not None and not bundle.schema.context
-        self.mended = scores if "surprise" in outputs and alone else None
+        self.mended = scores if told and alone else None
         self.row: list[int] = []
         self.score: list[float] = []
         self.anomaly: list[bool] = []

@@ -121,7 +121,7 @@ class Sampler:
         found = decoding.decoded(self.model, z, self.device, told)
         if "likely" not in found:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
-        x = self._finished(found["likely"] + self._noise(len(z), found["likely"]))
+        x = self._finished(self._logits(found["likely"]) + self._noise(len(z)))
         return self._beside(x, told)
 
     def _told(self, count: int) -> Float | None:
@@ -148,7 +148,7 @@ class Sampler:
     def _correlated(self, eps: Float) -> Float:
         return eps @ self.recipe.factor.T if self.recipe.codes.size else eps
 
-    def _noise(self, count: int, likely: Any = None) -> Any:
+    def _noise(self, count: int) -> Any:
         """(count, features) to be added to likely values, means and logits, to make a draw of them
         (of logits by the Gumbel-max trick)."""
         spec, recipe = self.spec, self.recipe
@@ -160,11 +160,18 @@ class Sampler:
         out[:, wide] = self.rng.gumbel(size=(count, len(wide)))
         flags = [f for f, _ in spec.flags]
         out[:, flags] = self.rng.logistic(size=(count, len(flags)))
-        if recipe.linear and likely is not None:  # probabilities to logits
-            p = np.clip(likely[:, wide], LEAST, None)
-            out[:, wide] += np.log(p) - likely[:, wide]
-            p = np.clip(likely[:, flags], LEAST, 1 - LEAST)
-            out[:, flags] += np.log(p) - np.log1p(-p) - likely[:, flags]
+        return out
+
+    def _logits(self, likely: Any) -> Any:
+        """(rows, features) of likely values, the logits of those that are probabilities."""
+        if not self.recipe.linear:
+            return likely
+        out = np.array(likely, dtype=np.float64)
+        wide = [f for _, s, w in self.spec.categories for f in range(s, s + w)]
+        out[:, wide] = np.log(np.clip(likely[:, wide], LEAST, None))
+        flags = [f for f, _ in self.spec.flags]
+        part = np.clip(likely[:, flags], LEAST, 1 - LEAST)
+        out[:, flags] = np.log(part) - np.log1p(-part)
         return out
 
     def _finished(self, values: Any) -> Any:
@@ -210,7 +217,8 @@ class Sampler:
             hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
         def again(x: Any) -> Any:
-            return np.where(hold, x, self._finished(_flat(session(x)["likely"]) + noise))
+            likely = self._logits(_flat(session(x)["likely"]))
+            return np.where(hold, x, self._finished(likely + noise))
 
         return _fixed_point(again, x, self.spec.features)
 

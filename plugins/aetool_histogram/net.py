@@ -1,0 +1,204 @@
+"""A histogram of each column, counted without the record itself (after Goldstein & Dengel 2012)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
+from aetool.errors import DataError
+from aetool.model import Float, Int, Spec
+
+PRIOR = 1.0  # rows, spread over all cells of a column: what no row has is not impossible
+LEAST_WIDTH = 1e-5  # of a cell of one value, in standard deviations: float32 tells no less apart
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The histogram of one column of numbers.
+
+    edges: (k,), rising, between the cells. nats: (k + 1,), the surprise of each, before the first
+    edge and behind the last one, too. width: how wide a bin is, or would be.
+    """
+
+    edges: Float
+    nats: Float
+    width: float
+
+
+NO_CELLS = Cells(np.zeros(0), np.zeros(1), 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Histograms(Solution):
+    """A histogram of each column: a record costs the surprise of its values, -log p each.
+
+    edges: (numbers, k), infinite behind the last one of a column. nats: (numbers, k + 1). lowest,
+    highest, width: (numbers,); beyond these ends the surprise rises by the logarithm of the
+    distance in widths. missing, present: (flags,) nats. levels: (features,) nats, of those that are
+    levels. centre: (features,), medians of the numbers, and how often a flag or level occurs.
+    """
+
+    edges: Float
+    nats: Float
+    lowest: Float
+    highest: Float
+    width: Float
+    missing: Float
+    present: Float
+    levels: Float
+    centre: Float
+    fair: bool = True  # no row counts itself
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        """The same for all."""
+        return x * 0.0 + self.centre
+
+    def parts(self, g: Builder, x: Value) -> Value:
+        """The surprise of each column's value by itself."""
+        spec = g.spec
+        numbers = None
+        if len(spec.numeric):
+            nats = self._of_numbers(g, g.numbers(x))
+            numbers = costs.where_present(g, x, nats)
+        flags = None
+        if spec.flags:
+            index = [feature for feature, _ in spec.flags]
+            flag = g.columns_of(x, index)
+            flags = flag * (self.missing - self.present) + self.present
+        levels = None
+        if spec.categories:
+            index, block = costs.levels_of(spec)
+            chosen = g.columns_of(x, index)
+            levels = (chosen * self.levels[index]) @ block
+        return costs.by_column(g, x, numbers, flags, levels)
+
+    def _of_numbers(self, g: Builder, numbers: Value) -> Value:
+        inside = g.steps(numbers, self.edges, self.nats)
+        below = g.relu(self.lowest - numbers)
+        above = g.relu(numbers - self.highest)
+        widths = (below + above) * (1 / self.width)
+        return inside + g.log(widths + 1.0)
+
+    def surprise(self, g: Builder, x: Value) -> Value:
+        """The bits: they say which column is odd by itself."""
+        columns = list(range(len(g.spec.columns)))
+        return g.columns_of(self.bits(g, x), columns)
+
+
+class Histogram(ClosedForm):
+    """Columns of few values are counted value by value, others in bins of one width."""
+
+    def fit(self, batches: Batches) -> Histograms:
+        """The histogram of every column."""
+        spec = self.spec
+        no_rows = np.zeros((0, spec.features), np.float32)
+        x = np.concatenate([no_rows, *batches]).astype(np.float64)
+        if not len(x):
+            raise DataError("no rows to fit")
+        centre = x.mean(axis=0)
+        centre = centre.clip(0, 1)
+        cells = []
+        for number, (feature, values) in enumerate(_present(spec, x)):
+            half = float(spec.half[number])
+            cells.append(self._cells(values, half))
+            centre[feature] = np.median(values) if len(values) else 0.0
+        edges, nats = _side_by_side(cells)
+        missing, present = _of_flags(spec, x)
+        return Histograms(
+            edges,
+            nats,
+            # a column without cells ends nowhere
+            lowest=np.array([own.edges.min(initial=LARGEST) for own in cells]),
+            highest=np.array([own.edges.max(initial=-LARGEST) for own in cells]),
+            width=np.array([own.width for own in cells]),
+            missing=missing,
+            present=present,
+            levels=_of_levels(spec, x),
+            centre=centre,
+        )
+
+    def _cells(self, values: Float, half: float) -> Cells:
+        """The cells of a column's values, (n,); half: half the width of a bucket of equal ones."""
+        if not len(values):
+            return NO_CELLS
+        different, counts = np.unique(values, return_counts=True)
+        bins = self.params.bins
+        lowest = different[0]
+        width = max((different[-1] - lowest) / bins, 2 * half, LEAST_WIDTH)
+        if len(different) <= self.params.values:
+            return _cell_of_each(different, counts, half, width)
+        edges = lowest + width * np.arange(bins + 1)
+        place = np.searchsorted(edges, values, side="right") - 1
+        counts = np.bincount(place.clip(0, bins - 1), minlength=bins)
+        # the largest value lies in the last bin, and so does what is equal to it in float32
+        edges[-1] += LEAST_WIDTH
+        outside = [0]
+        nats = _nats(np.concatenate([outside, counts, outside]))
+        return Cells(edges, nats, width)
+
+
+def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
+    """(feature, values that are not missing) of each number of rows x."""
+    for feature, gate in zip(spec.numeric.tolist(), spec.gate.tolist(), strict=True):
+        values = x[:, feature]
+        if gate >= 0:
+            values = values[x[:, gate] == 0]
+        yield feature, values
+
+
+def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> Cells:
+    """A narrow cell for each value, with empty ones between them."""
+    reach = np.full(len(different), half)
+    # neighbours do not come into one cell
+    quarter = np.diff(different) / 4
+    reach[:-1] = np.minimum(reach[:-1], quarter)
+    reach[1:] = np.minimum(reach[1:], quarter)
+    reach = np.maximum(reach, LEAST_WIDTH / 4)
+    edges = np.stack([different - reach, different + reach], axis=1)
+    edges = edges.ravel()
+    # all other values together are one cell more
+    known = _nats(np.append(counts, 0))
+    nats = np.full(len(edges) + 1, known[-1])
+    nats[1::2] = known[:-1]
+    return Cells(edges, nats, width)
+
+
+def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
+    """(edges (numbers, k), nats (numbers, k + 1)) of all columns, as long as the longest."""
+    most = max((len(own.edges) for own in cells), default=0)
+    edges = np.full((len(cells), most), np.inf)
+    nats = np.zeros((len(cells), most + 1))
+    for number, own in enumerate(cells):
+        edges[number, : len(own.edges)] = own.edges
+        nats[number, : len(own.nats)] = own.nats
+    return edges, nats
+
+
+def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
+    """(of a missing value, of one that is there), (flags,) nats both."""
+    flags = [feature for feature, _ in spec.flags]
+    missing = x[:, flags].sum(axis=0)
+    both = _nats(np.stack([missing, len(x) - missing]))
+    return both[0], both[1]
+
+
+def _of_levels(spec: Spec, x: Float) -> Float:
+    """(features,) nats of levels, 0 for all other features."""
+    nats = np.zeros(spec.features)
+    for _, first, width in spec.categories:
+        block = slice(first, first + width)
+        nats[block] = _nats(x[:, block].sum(axis=0))
+    return nats
+
+
+def _nats(counts: Float | Int) -> Float:
+    """-log p of each cell, (cells, ...), of rows that are counted in them: as if the row that is
+    asked about were one of them, and did not count itself."""
+    rows = counts.sum(axis=0) - 1
+    others = np.maximum(counts - 1, 0)
+    part: Float = (others + PRIOR / len(counts)) / (rows + PRIOR)
+    return -np.log(part)

@@ -1,0 +1,276 @@
+"""An isolation forest (Liu, Ting & Zhou 2008) in which a record counts as one of the sample.
+
+A tree cuts rows apart at random places until each is alone; who is alone after few cuts lies apart
+from the others. Here all nodes of a level cut the same feature, each at a place of its own, so that
+what a cut costs or tells is known to be of that feature's column.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form import Batches, Builder, ClosedForm, Features, Solution, Value, costs
+from aetool.errors import DataError, ParamError
+from aetool.model import Float, Int, Spec
+
+MOST_NODES = 1 << 18  # of all trees
+LEAST_WIDTH = 0.01  # standard deviations: a gap to a value is measured beside no less
+NO_CUT = np.inf
+LARGEST = float(np.finfo(np.float32).max)
+
+Half = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The nodes of all trees that are so many cuts deep, 2^level of each, (nodes,).
+
+    features: (trees,), which is cut. cut: a value above it goes right; NO_CUT where all rows of a
+    node have one value. low, high: the lowest and highest value of a node's rows. least: (trees,),
+    the least width of a node. left: how many cuts more its rows take on the average.
+    """
+
+    features: Int
+    cut: Half
+    low: Half
+    high: Half
+    least: Float
+    left: Half
+
+
+@dataclass(frozen=True, eq=False)
+class Forest(Solution):
+    """Trees in levels, and how many cuts the rows in each of their leaves, (leaves,), still take.
+
+    Score: by how many cuts earlier a record is alone than rows usually are; a cut halves the space
+    on the average, so that these are bits. It is the sum of what each cut changes: the cuts that
+    were expected before it, less the one that it was and those expected after it; the change is of
+    the column that is cut.
+
+    A record beyond the values of a node's rows is cut off from all of them with the probability
+    that a cut between the farthest values, its own among them, falls into the gap: it is treated as
+    if it were one of the sample, so that rows that are need no others to judge them.
+    """
+
+    levels: list[Level]
+    leaves: Half
+    owner: Int  # (features,): the column of each feature
+    centre: Float
+    fair: bool = True
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        """The same for all."""
+        return x * 0.0 + self.centre
+
+    def parts(self, g: Builder, x: Value) -> Value:
+        """What the cuts of each column change."""
+        trees = len(self.levels[0].features)
+        node = g.columns_of(x, [0] * trees) * 0.0
+        alive = node + 1.0  # the probability that a record is not alone yet
+        tables = [level.left for level in self.levels] + [self.leaves]
+        left = _read(g, tables[0], node, trees)
+        changes = []
+        owner: list[int] = []
+        for level, table in zip(self.levels, tables[1:], strict=True):
+            value = g.columns_of(x, level.features)
+            cut = _read(g, level.cut, node, trees)
+            low = _read(g, level.low, node, trees)
+            high = _read(g, level.high, node, trees)
+            width = g.maximum(high - low, level.least)
+            beyond = g.relu(g.maximum(low - value, value - high))
+            stays = width / (width + beyond)
+            # where rows of one value are not cut, only a record of another value makes a cut of it
+            is_cut = g.as_number(cut < LARGEST)
+            spent = is_cut * stays + (1.0 - stays)
+            node = node * 2.0 + g.as_number(value > cut)
+            after = _read(g, table, node, trees)
+            changes.append(alive * (left - stays * after - spent))
+            owner += self.owner[level.features].tolist()
+            alive = alive * stays
+            left = after
+        total = costs.summed(g, g.side_by_side(*changes), owner)
+        # in nats, and on the average of all trees
+        return total * (math.log(2) / trees)
+
+    def surprise(self, g: Builder, x: Value) -> Value:
+        """The bits: they say which column sets a record apart."""
+        columns = list(range(len(g.spec.columns)))
+        return g.columns_of(self.bits(g, x), columns)
+
+
+def _read(g: Builder, table: Half, node: Value, trees: int) -> Value:
+    """(batch, trees): what a table of all nodes of a level, (nodes,), holds of each tree's node,
+    (batch, trees)."""
+    first = np.arange(trees) * (len(table) // trees)
+    stored = g.const(table, np.float16)
+    return g.as_number(g.look_up(stored, g.as_index(node + first)))
+
+
+class Trees(ClosedForm):
+    """Trees grown side by side, level by level."""
+
+    def fit(self, batches: Batches) -> Forest:
+        """The forest."""
+        no_rows = np.zeros((0, self.spec.features), np.float32)
+        x = np.concatenate([no_rows, *batches])
+        if not len(x):
+            raise DataError("no rows to fit")
+        trees = self.params.trees
+        depth = self.params.depth
+        leaves = trees << depth
+        if leaves > MOST_NODES:
+            raise ParamError(
+                f"trees={trees} with depth={depth} have {leaves} leaves, and at most {MOST_NODES} "
+                "are stored: lower one of the two"
+            )
+        rng = np.random.default_rng(0)
+        rows = _samples(rng, len(x), trees, self.params.sample)
+        growing = _Growing(self.spec, x, rows, rng)
+        for _ in range(depth):
+            growing.cut()
+        levels, left = growing.done()
+        return Forest(levels, left, self.spec.owners(), _centre(self.spec, x))
+
+
+class _Growing:
+    """Trees that grow: in which node of its tree each row of a sample is.
+
+    rows: (trees, sample), numbers of rows x. node: (trees, sample), 0 .. 2^depth - 1.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        x: Features,
+        rows: Int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.x = x
+        self.rows = rows
+        self.rng = rng
+        # what may be cut: numbers and flags by themselves, and of each category one level
+        self.units = [(int(feature), 1) for feature in spec.numeric]
+        self.units += [(feature, 1) for feature, _ in spec.flags]
+        self.units += [(first, width) for _, first, width in spec.categories]
+        self.least = np.full(spec.features, LEAST_WIDTH)
+        self.least[spec.numeric] = np.maximum(spec.half, LEAST_WIDTH)
+        self.is_number = np.isin(np.arange(spec.features), spec.numeric)
+        self.tree = np.arange(len(rows))[:, None]
+        self.node = np.zeros(rows.shape, dtype=np.int64)
+        self.counts = [np.full(len(rows), rows.shape[1])]
+        self.levels: list[Level] = []
+
+    def cut(self) -> None:
+        """Cuts every node that can be cut, each tree along one feature."""
+        trees = len(self.rows)
+        nodes = trees << len(self.levels)
+        features = self._features()
+        values = self.x[self.rows, features[:, None]]
+        place = self.tree * (nodes // trees) + self.node
+        low = np.full(nodes, np.inf, dtype=np.float32)
+        high = np.full(nodes, -np.inf, dtype=np.float32)
+        np.minimum.at(low, place.ravel(), values.ravel())
+        np.maximum.at(high, place.ravel(), values.ravel())
+        # nothing comes to a node without rows
+        empty = self.counts[-1] == 0
+        low[empty] = high[empty] = 0.0
+        part = self.rng.random(nodes)
+        at_half = np.repeat(~self.is_number[features], nodes // trees)
+        part[at_half] = 0.5
+        wanted = (low + part * (high - low)).astype(np.float16)
+        between = (wanted >= low) & (wanted < high)
+        cut = np.where(between, wanted, np.float16(NO_CUT))
+        goes_right = values > cut[place]
+        self.node = 2 * self.node + goes_right
+        place = 2 * place + goes_right
+        self.counts.append(np.bincount(place.ravel(), minlength=2 * nodes))
+        level = Level(
+            features,
+            cut,
+            _rounded(low, -np.inf),
+            _rounded(high, np.inf),
+            self.least[features],
+            # known when the trees are grown
+            left=np.zeros(0, np.float16),
+        )
+        self.levels.append(level)
+
+    def _features(self) -> Int:
+        """(trees,): a unit drawn for each tree, and of a category the level of one of its rows."""
+        trees, sample = self.rows.shape
+        chosen = np.asarray(self.rng.integers(0, len(self.units), trees))
+        drawn = self.rng.integers(0, sample, trees)
+        row = self.rows[np.arange(trees), drawn]
+        features = np.zeros(trees, dtype=np.int64)
+        for tree, unit in enumerate(chosen.tolist()):
+            first, width = self.units[unit]
+            features[tree] = first
+            if width > 1:
+                levels = self.x[row[tree], first : first + width]
+                features[tree] += levels.argmax()
+        return features
+
+    def done(self) -> tuple[list[Level], Half]:
+        """(levels, leaves): with how many cuts the rows of each node still take."""
+        leaves = _cuts_of(self.counts[-1])
+        left = leaves
+        levels: list[Level] = []
+        for level in reversed(self.levels):
+            # those of both children, by their rows; where there is no cut all rows are in the first
+            children = self.counts[len(self.levels) - len(levels)]
+            both = (left * children).reshape(-1, 2).sum(axis=1)
+            count = children.reshape(-1, 2).sum(axis=1)
+            left = both / np.maximum(count, 1)
+            left = left + np.isfinite(level.cut)
+            told = left.astype(np.float16)
+            levels.append(dataclasses.replace(level, left=told))
+        levels.reverse()
+        return levels, leaves.astype(np.float16)
+
+
+def _samples(rng: np.random.Generator, rows: int, trees: int, most: int) -> Int:
+    """(trees, sample): the numbers of rows that each tree is grown from, no row twice in one tree,
+    and none in a second tree before all have been in one."""
+    sample = min(rows, most)
+    at_once = rows // sample
+    rounds = -(-trees // at_once)
+    drawn = [rng.permutation(rows)[: at_once * sample] for _ in range(rounds)]
+    samples = np.concatenate(drawn)
+    return samples.reshape(-1, sample)[:trees]
+
+
+def _cuts_of(counts: Int) -> Float:
+    """How many cuts it takes on the average until one of so many rows is alone: 2 H(n - 1) less
+    2 (n - 1) / n, H the harmonic numbers (Liu et al. 2008, equation 1)."""
+    most = int(counts.max(initial=1))
+    harmonic = np.zeros(most + 1)
+    harmonic[1:] = np.cumsum(1 / np.arange(1, most + 1))
+    others = np.maximum(counts - 1, 0)
+    cuts: Float = 2 * harmonic[others] - 2 * others / np.maximum(counts, 1)
+    return cuts
+
+
+def _rounded(values: Features, towards: float) -> Half:
+    """Values as float16, none of them on the other side of its value."""
+    rounded = values.astype(np.float16)
+    off = rounded > values
+    if towards > 0:
+        off = rounded < values
+    return np.where(off, np.nextafter(rounded, np.float16(towards)), rounded)
+
+
+def _centre(spec: Spec, x: Features) -> Float:
+    """(features,): medians of the numbers, where they are not missing, and how often a flag or
+    level occurs."""
+    centre = x.mean(axis=0, dtype=np.float64).clip(0, 1)
+    for feature, gate in zip(spec.numeric, spec.gate, strict=True):
+        values = x[:, feature]
+        if gate >= 0:
+            values = values[x[:, gate] == 0]
+        centre[feature] = np.median(values) if len(values) else 0.0
+    return np.asarray(centre)
