@@ -127,7 +127,7 @@ class Builder:
         return self.op("Cast", condition, to=TensorProto.FLOAT)
 
     def as_index(self, x: Value) -> Value:
-        """Whole numbers as int64, for `rows_of` and `pick`."""
+        """Whole numbers as int64, for `rows_of` and `look_up`."""
         return self.op("Cast", x, to=TensorProto.INT64)
 
     def side_by_side(self, *values: Value) -> Value:

@@ -291,6 +291,9 @@ def _joint(
         why = "; ".join(f"{name}: {words}" for name, words in left.items())
         raise DataError(f"{model.name} has no member that can be fitted here: {why}")
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+    # a model that is a member of this fit may be one of other fits with other settings
+    joins = {one.bundle.plugin for one in made}
+    left = {name: why for name, why in left.items() if name not in joins}
     facts |= {"left_out": left} if left else {}
     facts["seed"] = options.seed
     return joining.join(model.name, made, facts)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from aetool import Member, Model, hookimpl
 
 DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
-TABLES = frozenset({"plain", "robust"})
+ROBUST = frozenset({"robust"})
+TABLES = ROBUST | {"plain"}
 
 
 @hookimpl
@@ -15,13 +16,15 @@ def aetool_models() -> Iterable[Model]:
     yield Model(
         "auto",
         "columns that contradict each other, records far from all others, records that a wide "
-        "denoising autoencoder cannot restore, and values far out: one that any of several models "
-        "is sure of",
+        "denoising autoencoder cannot restore, rare values and values far out: one that any of "
+        "several models is sure of",
         members=(
             # of few rows, or rows with anomalies among them, a linear model is the steadiest
             Member("pca", fits=TABLES | {"context"}, withstands=True, weight=2.0),
-            Member("neighbours", fits=TABLES, weight=3.0),
-            Member("elm", {"latent": 128}, fits=TABLES, withstands=True, weight=0.25),
+            Member("neighbours", in_bits=True, weight=3.0),
+            # its own bits are those of the rows that were kept, and rows that were not lie beyond
+            Member("neighbours", fits=ROBUST, weight=3.0),
+            Member("elm", {"latent": 128}, weight=0.25),
             # a single cell far out is lost among the many cells that the others add up
             Member(
                 "tails",
@@ -29,6 +32,22 @@ def aetool_models() -> Iterable[Model]:
                 fits=TABLES,
                 withstands=True,
                 in_bits=True,
+            ),
+            Member(
+                "histogram",
+                data=frozenset({"table"}),
+                fits=TABLES,
+                withstands=True,
+                weight=0.25,
+            ),
+            # the nearest row of an anomaly may be another one, and what learns a manifold learns
+            # theirs: small samples hold few of them
+            Member(
+                "trees",
+                data=frozenset({"table"}),
+                fits=ROBUST,
+                withstands=True,
+                weight=2.0,
             ),
             Member("denoising", DEEP, seconds=30.0),
         ),

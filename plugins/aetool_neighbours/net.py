@@ -97,7 +97,7 @@ class Neighbours(Solution):
         difference = scored - g.rows_of(self.rows, first)
         # exactly, for rows lie ever so close to one another
         is_equal = g.largest(g.op("Abs", difference)) <= 0.0
-        is_rare = g.rows_of(~self.usual, first) > 0.0
+        is_rare = g.look_up(~self.usual, first) > 0.0
         is_itself = g.op("And", is_equal, is_rare)
         return g.where(is_itself, g.columns_of(nearest, [1]), first)
 
