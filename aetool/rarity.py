@@ -19,7 +19,7 @@ ROUNDED = 1e-4  # the same, beside the scores: those of equal rows differ by flo
 LEAST_TAIL = (
     0.05  # bits: the scale of the tail of joined scores, beside what rounding makes of them
 )
-SHARPNESS = 0.8  # of the mean by which the bits of several models are joined
+SHARPNESS = 0.7  # of the mean by which the bits of several models are joined
 EXACT, ROOM = 24.0, 8.0  # bits beyond one in rows + 1 that count in full; and what is left above
 
 

@@ -45,7 +45,7 @@ def test_planted_cells_are_flagged_and_named(ran):
     assert len(tables) == 3, "without a model, by the default one, by a vae"
     for text in tables:
         rows = {int(line.split()[0]): line for line in text.splitlines()[1:-1]}
-        assert set(PLANTED) <= set(rows) and len(rows) <= 10
+        assert set(PLANTED) <= set(rows) and len(rows) - len(PLANTED) <= 0.002 * 5000
         for row, column, _ in demo.PLANTED:
             assert re.search(rf"  {column}=", rows[row]), "the column that was changed comes first"
     assert [len(t.splitlines()) - 2 for t in tables[1:]] == [7, 4], (

@@ -143,7 +143,10 @@ def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
     refused = run("detect", rows_csv, "-p", "vae")
     assert refused.status == 2 and "takes a closed form" in refused.err
     assert run("detect", rows_csv, "-p", "auto").out == run("detect", rows_csv).out
-    assert "joins pca + neighbours + elm + tails + histogram + trees + denoising" in run("plugins", "show", "auto").out
+    assert (
+        "joins pca + neighbours + elm + tails + histogram + trees + denoising"
+        in run("plugins", "show", "auto").out
+    )
 
 
 def test_one_scale_for_all_is_taught_by_squared_errors(clusters):

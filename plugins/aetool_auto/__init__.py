@@ -24,7 +24,7 @@ def aetool_models() -> Iterable[Model]:
             Member("neighbours", in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
             Member("neighbours", fits=ROBUST, weight=3.0),
-            Member("elm", {"latent": 128}, weight=0.25),
+            Member("elm", {"latent": 128}, weight=0.05),
             # a single cell far out is lost among the many cells that the others add up
             Member(
                 "tails",
