@@ -18,8 +18,7 @@ KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the large
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
 TAIL = 0.1  # part of the scores that the tail is fitted to
 MOST_SHAPE = 0.5  # of the tail
-PRIOR_SHAPE, PRIOR_WEIGHT = 0.25, 100  # what a shape is taken for before any excess; as if so many
-FAR, DOUBT = 6.0, 1000  # body scales at which excesses are cut; times less than once in the rows
+FAR = 6.0  # body scales at which excesses are cut
 CUT, ROUNDS = 5.0, 20  # mean excesses at which an excess is cut; until it changes no more
 LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all usual
 
@@ -31,6 +30,22 @@ def tail_scale(excess: Float) -> float:
     for _ in range(ROUNDS if len(excess) else 0):
         scale = float(np.minimum(excess, CUT * scale).mean())
     return scale
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a tail is taken for before its scores are looked at.
+
+    shape: of the generalised Pareto distribution; weight: how many excesses it counts for beside
+    those that there are. doubt: a score is an anomaly among ordinary ones if so far out that not
+    one in so many files as long would have such a one. least: the smallest scale; differences of
+    scores far below it say nothing.
+    """
+
+    shape: float = 0.1
+    weight: float = 50.0
+    doubt: float = 100.0
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,25 +61,24 @@ class Tail:
     shape: float
 
     @classmethod
-    def of(cls, scores: Float, least: float = 0.0) -> Tail:
+    def of(cls, scores: Float, expected: Expected = Expected()) -> Tail:
         """The tail of sorted scores, (n,), by probability-weighted moments (Hosking & Wallis 1987).
 
-        Scores so far out that not one in a thousand such files would have one are left out first:
-        anomalies among the scores, if they are few, move the tail little. How far that is tells an
-        exponential tail; its scale is the mean excess, each excess cut at six times the scale by
-        which scores fall off between their middle and their highest tenth. A shape read off few
-        scores is believed in part. least: the smallest scale; differences of scores far below it
-        say nothing.
+        Scores farther out than is to be expected are left out first: anomalies among the scores, if
+        they are few, move the tail little. How far that is tells an exponential tail; its scale is
+        the mean excess, each excess cut at six times the scale by which scores fall off between
+        their middle and their highest tenth. A shape read off few scores is believed in part.
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
         median, start = (float(v) for v in np.quantile(scores, [0.5, 1 - TAIL]))
-        least = max(least, LEAST_SPREAD * max(abs(start), 1e-9))
+        least = max(expected.least, LEAST_SPREAD * max(abs(start), 1e-9))
         excess = scores[scores > start] - start
         body = max((start - median) / math.log(0.5 / TAIL), least)
         scale = float(np.minimum(excess, FAR * body).mean()) if len(excess) else body
-        farthest = start + max(scale, least) * math.log(TAIL * len(scores) * DOUBT + 1)
+        farthest = start + max(scale, least) * math.log(TAIL * len(scores) * expected.doubt + 1)
         scores = scores[scores <= farthest]
+        # the highest tenth of those that are left, and how the excesses over it fall off
         start = float(np.quantile(scores, 1 - TAIL))
         excess = scores[scores > start] - start
         if not len(excess):
@@ -74,7 +88,7 @@ class Tail:
         second = float((excess * below).mean())
         shape = 2 - mean / max(mean - 2 * second, 1e-9 * mean)
         shape = min(max(shape, -0.2), MOST_SHAPE)
-        shape = (shape * n + PRIOR_SHAPE * PRIOR_WEIGHT) / (n + PRIOR_WEIGHT)
+        shape = (shape * n + expected.shape * expected.weight) / (n + expected.weight)
         return cls(_short(start), _short(max(mean * (1 - shape), least)), float(f"{shape:.5g}"))
 
     def score_at(self, part: float) -> float:
@@ -93,7 +107,7 @@ class Calibration:
     medians of the parts; or (columns,), of the surprises by which reasons are ranked. fpr: the part
     of ordinary records that the default threshold may flag, by their ranks; None for one in 1,000
     by the tail. tail_told: whether the tail is stored; of earlier versions it is read off the
-    scores that were kept.
+    scores that were kept. expected: of the tail before any score, for whoever calibrates anew.
     """
 
     rows: int
@@ -103,6 +117,7 @@ class Calibration:
     tail: Tail
     fpr: float | None = None
     tail_told: bool = True
+    expected: Expected = Expected()
 
     @classmethod
     def of(
@@ -110,11 +125,11 @@ class Calibration:
         parts: npt.NDArray[np.floating[Any]],
         surprise: npt.NDArray[np.floating[Any]] | None = None,
         kept: int = KEPT,
-        least: float = 0.0,
+        expected: Expected = Expected(),
     ) -> Calibration:
         """The calibration of held-out parts, (rows, columns + 1); surprise: (rows, columns), of
         each column given the others, where the model tells it apart. kept: of more scores than
-        these, ranks between are interpolated. least: the smallest scale of the tail."""
+        these, ranks between are interpolated. expected: of the tail, before any score."""
         scores = np.sort(parts.sum(axis=1, dtype=np.float64))
         n = len(scores)
         if n <= kept:
@@ -128,9 +143,11 @@ class Calibration:
         return cls(
             n,
             rounded,
+            # ranks count from 1
             (keep + 1.0).astype(np.float64),
             np.array([float(f"{v:.5g}") for v in typical]),
-            Tail.of(scores, least),
+            Tail.of(scores, expected),
+            expected=expected,
         )
 
     def threshold(self, fpr: float | None = None) -> float:
@@ -177,6 +194,11 @@ class Calibration:
             "typical": self.typical.tolist(),
             **({"tail": dataclasses.astuple(self.tail)} if self.tail_told else {}),
             **({} if self.fpr is None else {"fpr": self.fpr}),
+            **(
+                {}
+                if self.expected == Expected()
+                else {"expected": dataclasses.asdict(self.expected)}
+            ),
         }
 
     @classmethod
@@ -191,12 +213,19 @@ class Calibration:
             Tail(*(float(v) for v in told)) if told else _tail_of_kept(data),
             float(data["fpr"]) if "fpr" in data else None,
             bool(told),
+            Expected(**{k: float(v) for k, v in data.get("expected", {}).items()}),
         )
         if made.fpr is not None and not 0 < made.fpr < 1:
             raise BundleError("damaged: the calibration is for no rate")
         tail = (made.tail.start, made.tail.scale, made.tail.shape)
         if not all(map(math.isfinite, tail)) or made.tail.scale < 0 or made.tail.shape > MOST_SHAPE:
             raise BundleError("damaged: the calibration has no tail")
+        expected = dataclasses.astuple(made.expected)
+        if (
+            not all(map(math.isfinite, expected))
+            or min(made.expected.weight, made.expected.doubt) <= 0
+        ):
+            raise BundleError("damaged: the calibration expects no tail")
         shapes = made.scores.ndim == 1 and made.scores.shape == made.ranks.shape
         if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")

@@ -251,7 +251,8 @@ def calibrate(model: Bundle, data: Any, device: str = "auto", kept: int = EXACT)
     scores = _all_scores(source, model, _scorer(source, model, None, device)[0])
     if not len(scores):
         raise DataError(f"{source.name}: no records to calibrate on")
-    found = Calibration.of(scores[:, None], kept=kept)
+    expected = model.calibration.expected
+    found = Calibration.of(scores[:, None], kept=kept, expected=expected)
     return dataclasses.replace(found, typical=model.calibration.typical)
 
 
@@ -386,7 +387,9 @@ def _scorer(
     bundle = fitting.fit_source(source, here)
     session = bundle.session("score.onnx", device)
     # no other records are to come: how rare a score is, it is among these
-    held = Calibration.of(_all_scores(source, bundle, session)[:, None], kept=EXACT)
+    scores = _all_scores(source, bundle, session)
+    expected = bundle.calibration.expected
+    held = Calibration.of(scores[:, None], kept=EXACT, expected=expected)
     return session, bundle, dataclasses.replace(held, typical=bundle.calibration.typical)
 
 

@@ -74,7 +74,7 @@ def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
         params={},
         graphs=graphs,
         calibration=Calibration.of(
-            rarity.joined(common, usual, rarities, weights), surprise, least=rarity.LEAST_TAIL
+            rarity.joined(common, usual, rarities, weights), surprise, expected=rarity.JOINED_TAIL
         ),
         facts=facts,
         by_member={
