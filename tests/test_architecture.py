@@ -12,8 +12,8 @@ from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
-    "errors", "arguments", "canonical", "hypertext", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "operations", "api", "sklearn", "testing", "cli",
+    "errors", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
+    "graphs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "report", "operations", "api", "sklearn", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "rehearsal", "testing"},
@@ -27,7 +27,7 @@ HEAVY = {
         "rehearsal",
         "operations",
     },
-    "onnxruntime": {"exact", "runtime", "rehearsal", "operations", "cli"},
+    "onnxruntime": {"exact", "runtime", "rehearsal", "report", "operations", "cli"},
     "pyarrow": {"data", "codec", "cli"},
     "pandas": {"data", "operations", "sklearn"},
     "PIL": {"data"},

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aetool.cli import terminal
+from aetool import printing
 
 ROWS = "".join(f"{i},{i % 7}\n" for i in range(300))
 
@@ -123,7 +123,7 @@ def test_names_do_not_steer_the_terminal_and_data_stay_as_they_are(tmp_path, nam
     ("no\xa0break 👩\u200d🚀", "no\xa0break 👩\u200d🚀"),
 ])  # fmt: skip
 def test_what_is_shown_of_a_value(text, shown):
-    assert terminal.printable(text) == shown
+    assert printing.printable(text) == shown
 
 
 def test_a_name_too_long_is_one_line(tmp_path):

@@ -18,6 +18,8 @@ from aetool.files import one_reading
 COMMANDS = {
     "fit": ("fitting", "Learn a model from tables or pictures."),
     "detect": ("detecting", "Print the records that don't belong, and why."),
+    "report": ("reporting", "Write what is found as a page to show."),
+    "drift": ("drifting", "Say whether new data are like those of a model."),
     "evaluate": ("detecting", "Judge a model against labels."),
     "compress": ("archiving", "Store a file in less space."),
     "decompress": ("archiving", "Restore what was compressed."),

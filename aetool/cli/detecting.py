@@ -14,10 +14,12 @@ import click
 
 from aetool.cli import options, terminal, texts
 from aetool.errors import ParamError
+from aetool.printing import printable
 
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.operations import Detection
+    from aetool.operations.reporting import Page
 
 NUMBERS = ("row", "score", "p", "query", "rank", "distance")  # printed flush right
 FORMATS = ("csv", "json", "jsonl", "table", "parquet")
@@ -50,6 +52,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 )
 @options.as_json
 @click.option("-o", "--output", help="Write here instead of to standard output.")
+@click.option("--report", metavar="FILE.html", help="Write what is found as a page, too.")
 @click.option(
     "--exit-code", is_flag=True, help="Exit with 1 if any (see --max-flagged) is flagged."
 )
@@ -75,20 +78,24 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
         raise ParamError("--context is of the model: fit it with --context, not detect")
     append = [] if given["append"] else list(given["ids"]) or None
     one_shot = None if bundle else options.fit_options({**given, "all_rows": False})
-    found = operations.detect(
-        data,
-        bundle,
-        fit=one_shot,
-        threshold=given["threshold"],
-        fpr=options.percent(given["fpr"], "--fpr"),
-        fdr=options.percent(given["fdr"], "--fdr"),
-        calibration=given["calibration"],
-        contamination=options.percent(given["contamination"], "--contamination"),
-        top=given["top"],
-        all_rows=given["all_rows"],
-        append=append,
-        device=given["device"],
-    )
+    with _page(given) as watch:
+        found = operations.detect(
+            data,
+            bundle,
+            fit=one_shot,
+            threshold=given["threshold"],
+            fpr=options.percent(given["fpr"], "--fpr"),
+            fdr=options.percent(given["fdr"], "--fdr"),
+            calibration=given["calibration"],
+            contamination=options.percent(given["contamination"], "--contamination"),
+            top=given["top"],
+            all_rows=given["all_rows"],
+            append=append,
+            device=given["device"],
+            watch=watch.watcher if watch else None,
+        )
+        if watch:
+            watch.write(found)
     if given["count"]:
         terminal.say(str(found.flagged))
     else:
@@ -99,6 +106,19 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
             _warn(bundle)
     failed = limit is not None and found.flagged > limit * (found.total if limit < 1 else 1)
     return int(failed or (given["exit_code"] and limit is None and found.flagged > 0))
+
+
+@contextmanager
+def _page(given: dict[str, Any]) -> Iterator[Page | None]:
+    """The page that is asked for, if one is: written whole, or not at all."""
+    if given["report"] is None:
+        yield None
+        return
+    # only now: who asks for no page need not load how one is drawn
+    from aetool.operations.reporting import opened
+
+    with opened(given["report"], given["force"]) as page:
+        yield page
 
 
 def _warn(model: Bundle | None) -> None:
@@ -239,8 +259,7 @@ def _json(found: Detection, columns: dict[str, list[Any]], form: str, file: Text
 def _table(columns: dict[str, list[Any]]) -> Iterator[str]:
     """The lines of a table for people."""
     cells = [
-        [terminal.printable(str(value)) for value in (name, *values)]
-        for name, values in columns.items()
+        [printable(str(value)) for value in (name, *values)] for name, values in columns.items()
     ]
     widths = [max(map(len, c)) for c in cells]
     right = [name in NUMBERS for name in columns]

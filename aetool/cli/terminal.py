@@ -11,36 +11,19 @@ import io
 import os
 import signal
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
 from aetool.errors import AetoolError
+from aetool.printing import printable
 
-# Categories of Unicode: control characters, ends of lines and paragraphs, halves of surrogate pairs
-STEERING = ("Cc", "Zl", "Zp", "Cs")
-# What turns the direction of writing, so that a line reads as another
-TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 SIGNALS = ("SIGTERM", "SIGHUP")
 
 
 class OutputError(AetoolError):
     """Standard output takes no more: the disk is full, or it is closed."""
-
-
-def printable(text: str) -> str:
-    """A name or value on one line, with nothing in it that a terminal obeys."""
-    if text.isprintable():
-        return text
-    return "".join(_escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    if unicodedata.category(character) in STEERING or character in TURNING:
-        return character.encode("unicode_escape").decode("ascii")
-    return character
 
 
 def say(*lines: str, err: bool = False) -> None:

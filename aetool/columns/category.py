@@ -88,6 +88,9 @@ class Category(Modelled):
     def bin_counts(self) -> Float:
         return np.array([*self.counts, self.others], dtype=np.float64)
 
+    def bin_name(self, place: int) -> str:
+        return self.levels[place] if place < len(self.levels) else "other"
+
     def outside(self, values: Float) -> Mask:
         """(n,): which are words that training did not see; where it saw more than are listed, that
         cannot be told of a word that is not listed."""

@@ -179,6 +179,10 @@ class Modelled(Column):
         measured; none, (0,), where that was not counted."""
         return np.zeros(0)
 
+    def bin_name(self, place: int) -> str:
+        """What is in the bin at a place of `bin_counts`, for a person."""
+        return ""
+
     def outside(self, values: Float) -> Mask:
         """(n,): which values, in user units, training has not seen the like of: beyond the range,
         or a word that is new. Neither gaps nor ODD are."""

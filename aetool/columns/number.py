@@ -149,6 +149,17 @@ class Number(Modelled):
         counts[: len(self.counts)] = self.counts
         return counts if self.counts else counts[:0]
 
+    def bin_name(self, place: int) -> str:
+        landmarks = self.landmarks.tolist()
+        below, is_landmark = divmod(place, 2)
+        if is_landmark:
+            return self.show(landmarks[below])
+        if below == 0:
+            return f"below {self.show(landmarks[0])}"
+        if below == len(landmarks):
+            return f"above {self.show(landmarks[-1])}"
+        return f"between {self.show(landmarks[below - 1])} and {self.show(landmarks[below])}"
+
     def outside(self, values: Float) -> Mask:
         """(n,): which lie outside of the range seen, infinities among them."""
         return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))

@@ -52,6 +52,14 @@ class Schema:
         """The places, among the columns models see, of those that records are judged by."""
         return [i for i, column in enumerate(self.modelled) if column.condition]
 
+    @property
+    def clock(self) -> int | None:
+        """The place, among the columns models see, of the times of records: of the column that they
+        are ordered by, or of the first of moments; None where there is none."""
+        moments = [i for i, c in enumerate(self.modelled) if c.ordered and not c.measured]
+        ordered = [i for i in moments if self.modelled[i].name == self.order]
+        return next(iter(ordered or moments), None)
+
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
             if column.name == name:

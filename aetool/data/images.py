@@ -96,6 +96,34 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
     return out.getvalue()
 
 
+def thumbnail(picture: Pixels, most: int) -> bytes:
+    """A picture (C, H, W) as a PNG whose sides have at most so many pixels."""
+    from PIL import Image
+
+    image = Image.fromarray(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0))
+    image.thumbnail((most, most))
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
+    """Amounts (H, W) >= 0 as a PNG to be laid over a picture: red, the less transparent the more;
+    sides have at most so many pixels."""
+    from PIL import Image
+
+    highest = float(amounts.max(initial=0.0)) or 1.0
+    # the root shows what is weaker, too
+    strength = np.sqrt(amounts / highest)
+    image = Image.fromarray((255 * strength).astype(np.uint8))
+    image.thumbnail((most, most))
+    red = Image.new("L", image.size, 230)
+    none = Image.new("L", image.size, 20)
+    out = io.BytesIO()
+    Image.merge("RGBA", (red, none, none, image)).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
 class FolderSource(ImageSource):
     """All pictures under a folder, by name: of one size, and either gray or colour.
 

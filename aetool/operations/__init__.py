@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aetool.operations.detecting import encode as encode
     from aetool.operations.detecting import evaluate as evaluate
     from aetool.operations.detecting import score as score
+    from aetool.operations.drifting import drift as drift
     from aetool.operations.explaining import as_record as as_record
     from aetool.operations.explaining import explain as explain
     from aetool.operations.fitting import FitOptions as FitOptions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from aetool.operations.inspecting import info as info
     from aetool.operations.inspecting import verify as verify
     from aetool.operations.lossy_job import CompressOptions as CompressOptions
+    from aetool.operations.reporting import report as report
     from aetool.operations.restoring import decode as decode
     from aetool.operations.restoring import decompress as decompress
     from aetool.operations.sampling import SampleOptions as SampleOptions
@@ -48,6 +50,7 @@ _HOMES = {
     "decompress": "restoring",
     "denoise": "cleaning",
     "detect": "detecting",
+    "drift": "drifting",
     "encode": "detecting",
     "evaluate": "detecting",
     "explain": "explaining",
@@ -55,6 +58,7 @@ _HOMES = {
     "export": "inspecting",
     "fit": "fitting",
     "info": "inspecting",
+    "report": "reporting",
     "sample": "sampling",
     "score": "detecting",
     "similar": "searching",

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,10 +18,11 @@ from aetool.csv.dialect import Reading
 from aetool.data import arrow_files
 from aetool.data.images import ImageSource
 from aetool.data.sources import open_source
-from aetool.data.table import Cells, Table, as_cells, concat
+from aetool.data.table import Cells, Mask, Table, as_cells, concat
 from aetool.data.table_source import ROWS, TableSource
 from aetool.detection import reasons
 from aetool.detection.calibration import KEPT, Calibration, discoveries
+from aetool.detection.trace import ScoreTrace
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from aetool.operations import fitting
+    from aetool.report.svg import Drawing
 
 SHOWN = 20  # anomalies that a notebook is shown
 # of the columns of the output; all others are text
@@ -65,6 +67,7 @@ class Detection:
 
     row: 0-based; score in `unit`; p: conformal p-value; named: (column, found, expected) of the
     columns that say why; why: the same on one line; table: the records' own columns, if asked.
+    trace: the scores of all records; held_out: of ordinary ones, where a model brought them.
     """
 
     row: Int
@@ -79,6 +82,8 @@ class Detection:
     unit: str
     table: Table | None = None
     index: Any = None
+    trace: ScoreTrace | None = None
+    held_out: Calibration | None = None
 
     def ranked(self) -> Detection:
         """The same records, the highest score first."""
@@ -111,6 +116,23 @@ class Detection:
             f"{self.flagged:,} of {self.total:,} records flagged ({part:.3g} %): "
             f"score above {self.threshold:.4g} {self.unit}"
         )
+
+    def plot(self) -> Drawing:
+        """The scores of all records with the threshold and the highest that are flagged: a drawing
+        that notebooks show, and `save` writes as an SVG file."""
+        # who detects and draws nothing need not load how
+        from aetool.report import charts
+
+        flagged = np.flatnonzero(self.anomaly)
+        highest = flagged[np.argsort(-self.score[flagged], kind="stable")]
+        marks = [
+            charts.Mark(
+                int(self.row[i]), float(self.score[i]), f"row {self.row[i] + 1}: {self.why[i]}"
+            )
+            for i in highest[: charts.MOST_MARKS].tolist()
+        ]
+        trace = self.trace or ScoreTrace()
+        return charts.score_over_records(trace, self.threshold, self.unit, marks)
 
     def columns(self, everything: bool = False) -> dict[str, list[Any]]:
         """The output table: row (1-based), score, p, why; anomaly when not only anomalies are in
@@ -174,6 +196,28 @@ class Blame:
 Parts = Callable[[Any], Any]  # the outputs of a score graph for its inputs
 
 
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Of a batch the records to report, by their place in it, (n,); and of these what the graphs
+    took and what was expected in its place, (n, columns), and the places of the columns to name,
+    the most surprising first. Of pictures nothing is expected, and no column named."""
+
+    places: Int
+    inputs: Float
+    expected: Float | None
+    named: Sequence[Sequence[int]]
+
+
+class Watch(Protocol):
+    """Sees every record on its way through detect."""
+
+    def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
+        """The name of the source, the model, and the calibration that p is by."""
+
+    def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
+        """A batch, the score of each record, whether it is flagged, and those to report."""
+
+
 def detect(
     data: Any,
     model: Bundle | None = None,
@@ -188,6 +232,7 @@ def detect(
     all_rows: bool = False,
     append: Sequence[str] | None = None,
     device: str = "auto",
+    watch: Watch | None = None,
 ) -> Detection:
     """Score every record; return those above the threshold (or the top N, the highest score first;
     or all).
@@ -197,7 +242,7 @@ def detect(
     along ([]: all). fdr: the part of the records called anomalies that may be ordinary ones.
     calibration: ordinary records that the model has not seen, in place of those it held out: p,
     fpr and fdr are then exact. At most one of threshold, fpr, fdr, contamination and top may be
-    given.
+    given. watch: is shown every batch.
     """
     given = {
         "threshold": threshold,
@@ -238,10 +283,20 @@ def detect(
         decide = lambda s, first: s > cut  # noqa: E731
     decimal = source.decimal if isinstance(source, TableSource) else "."
     collected = Collected(bundle, held, append, scorer, device, decimal)
+    trace = ScoreTrace()
+    clock = bundle.schema.clock if bundle.schema else None
+    if watch is not None:
+        watch.begin(source.name, bundle, held)
     for batch in scored(source, bundle, scorer):
         scores = batch.parts.sum(axis=1, dtype=np.float64)
-        collected.add(batch, scores, decide(scores, batch.first), all_rows)
+        flagged = decide(scores, batch.first)
+        trace.add(scores, None if clock is None else batch.inputs[:, clock])
+        explained = collected.add(batch, scores, flagged, all_rows)
+        if watch is not None:
+            watch.batch(batch, scores, flagged, explained)
     found = collected.done(cut, arrow_files.index_of(data))
+    apart = model is not None or calibration is not None
+    found = dataclasses.replace(found, trace=trace, held_out=held if apart else None)
     return found if top is None or all_rows else found.ranked()
 
 
@@ -498,7 +553,7 @@ class Collected:
         self.tables: list[Table] = []
         self.total = 0
 
-    def add(self, batch: Scored, scores: Float, flagged: Any, everything: bool) -> None:
+    def add(self, batch: Scored, scores: Float, flagged: Any, everything: bool) -> Explained:
         keep = np.arange(len(scores)) if everything else np.flatnonzero(flagged)
         self.total += len(scores)
         self.row += batch.records[keep].tolist()
@@ -514,12 +569,15 @@ class Collected:
             )
             self.named += said
             self.why += map(reasons.line, said, flagged[keep].tolist())
+            explained = Explained(keep, blame.inputs, blame.expected, blame.named)
         else:
             assert self.bundle.shape is not None
             self.why += [reasons.picture_line(p, typical, self.bundle.shape) for p in parts]
             self.named += [[] for _ in keep]
+            explained = Explained(keep, batch.inputs[keep], None, [[] for _ in keep])
         if self.append is not None:
             self.tables.append(self._own(batch, keep))
+        return explained
 
     def blame(self, batch: Scored, keep: Int, odd: Any) -> Blame:
         """What the columns of some records of a table's batch have to do with their scores. keep:

@@ -1,0 +1,82 @@
+"""aetool drift."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aetool.cli import options, terminal, texts
+from aetool.errors import ParamError
+
+if TYPE_CHECKING:
+    from aetool.detection.shifts import Comparison
+
+OF_FIT = ("plugin", "params", "types", "na", "drop", "keep")  # options
+HEADINGS = ("column", "what", "before", "now", "p")
+
+
+@click.command()
+@click.argument("reference", metavar="MODEL|REFERENCE")
+@click.argument("new")
+@click.option("-p", "--plugin", help="What to fit on REFERENCE, where it is no model [auto].")
+@options.data_options
+@texts.text_options("reference", "new")
+@click.option(
+    "--alpha",
+    default="1%",
+    show_default=True,
+    help="How often data that are the same may be called shifted.",
+)
+@click.option("--all", "everything", is_flag=True, help="Print every test, not only what differs.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 unless the data are the same.")
+@options.as_json
+@options.device
+@options.quiet
+def drift(reference: str, new: str, quiet: bool, **given: Any) -> int:
+    """Say whether NEW is like the data that MODEL was fitted on, or like REFERENCE: same, shifted
+    or broken, and how it differs.
+
+    Compared are gaps, new levels, the location and the shape of each column, and the scores of the
+    records, which tell of relations between columns. Rows are taken for independent.
+    """
+    from aetool import operations
+    from aetool.operations import drifting
+
+    alpha = options.percent(given["alpha"], "--alpha") or 0.0
+    chosen = None
+    if not drifting.is_model(reference):
+        chosen = options.fit_options(given)
+    elif any(given[name] for name in OF_FIT):
+        raise ParamError(f"{reference} is a model: options of a fit cannot change it")
+    comparison = operations.drift(reference, new, fit=chosen, alpha=alpha, device=given["device"])
+    if given["as_json"]:
+        terminal.say(json.dumps(comparison.to_json()))
+    else:
+        # the word alone on the first line, for other programs
+        terminal.say(comparison.word, *_lines(comparison, given["everything"]))
+        if not quiet:
+            terminal.say(
+                f"{len(comparison.shifts)} tests of {comparison.rows:,} records beside "
+                f"{comparison.rows_before:,}: {len(comparison.shifted)} differ",
+                err=True,
+            )
+    return int(given["exit_code"] and not comparison.is_same)
+
+
+def _lines(comparison: Comparison, everything: bool) -> Iterator[str]:
+    """What differs, a line each, in columns of equal width."""
+    # a fault has no p: nothing was tested
+    told = [(name or "(records)", "broken", "", why, "") for name, why in comparison.faults]
+    for shift in comparison.shifts if everything else comparison.shifted:
+        adjusted = f"{shift.adjusted:.2g}"
+        told.append((shift.column or "(score)", shift.what, shift.before, shift.now, adjusted))
+    if not told:
+        return
+    cells = [HEADINGS, *told]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(padded).rstrip()

@@ -1,0 +1,77 @@
+"""aetool report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aetool.cli import options, terminal, texts
+from aetool.errors import DataError
+
+
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("-o", "--output", metavar="FILE.html", help="Where to write the page [DATA.html].")
+@click.option("--show", type=click.IntRange(0, 2000), default=200, help="Records to list [200].")
+@click.option(
+    "--label", metavar="COL", help="The column of labels, for curves: folder of pictures."
+)
+@click.option("--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary records.")
+@click.option("--threshold", type=float, help="Anomaly: score above this.")
+@click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
+@click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
+@click.option("--contamination", help="Part of these records to flag, such as 1%.")
+@click.option("--top", type=click.IntRange(0), help="Flag the N highest scores.")
+@click.option("--calibration", metavar="CLEAN", help="Ordinary records not fitted on.")
+@texts.text_options("data", "calibration")
+@options.device
+@options.force
+@options.quiet
+def report(model: str, data: str, output: str | None, quiet: bool, **given: Any) -> None:
+    """Write what MODEL finds in DATA as one HTML page: the verdict, the scores, what stands out and
+    why, how the columns were read, and how the data differ from those that were fitted.
+
+    The page needs nothing but itself, and asks nothing of the network.
+    """
+    from aetool import operations
+
+    target = Path(output or default_output(data))
+    # before the records are scored, not after
+    if target.exists() and not given["force"]:
+        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    found = operations.report(
+        data,
+        target,
+        options.needed_model(model),
+        most=given["show"],
+        label=given["label"],
+        normal=given["normal"].split(",") if given["normal"] else (),
+        force=given["force"],
+        threshold=given["threshold"],
+        fpr=options.percent(given["fpr"], "--fpr"),
+        fdr=options.percent(given["fdr"], "--fdr"),
+        contamination=options.percent(given["contamination"], "--contamination"),
+        top=given["top"],
+        calibration=given["calibration"],
+        device=given["device"],
+    )
+    if not quiet:
+        size = target.stat().st_size
+        terminal.say(
+            f"{target}: {found.flagged:,} of {found.total:,} records flagged, {size:,} bytes",
+            err=True,
+        )
+
+
+def default_output(data: str) -> str:
+    """DATA.html in place of the suffix of the data, of a file or a folder."""
+    if data == "-":
+        return "report.html"
+    path = Path(data)
+    # air.csv.gz is reported in air.html
+    while path.suffix in (".gz", ".zst", ".xz"):
+        path = path.with_suffix("")
+    return str(path.with_name(f"{path.stem if path.suffix else path.name}.html"))

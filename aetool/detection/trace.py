@@ -1,0 +1,111 @@
+"""The scores of a whole source in bounded memory: their course over the records, their spread."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from aetool.model import Float, Int
+
+MOST_SPANS = 2048  # stretches of records of which the highest score is kept
+FINENESS = 64  # bins of scores for each doubling of 1 + score
+
+
+class ScoreTrace:
+    """What is kept of the scores of records, batch by batch, whatever their number.
+
+    rows: how many records. span: the records of one stretch, a power of two. highest, moment:
+    (stretches,), of each stretch the highest score, and the time of its first record, in epoch
+    seconds, NaN where there is none. in_time: whether the records come in the order of their times.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.span = 1
+        self.in_time = True
+        self._highest = np.zeros(0)
+        self._moment = np.zeros(0)
+        self._last_moment = -np.inf
+        self._bins: Counter[int] = Counter()
+
+    @property
+    def highest(self) -> Float:
+        """(stretches,): no peak is lost, however many records share a stretch."""
+        return self._highest
+
+    @property
+    def moment(self) -> Float:
+        """(stretches,) epoch seconds."""
+        return self._moment
+
+    @property
+    def last_moment(self) -> float:
+        """The time of the last record, epoch seconds; NaN where it has none."""
+        return self._last_moment
+
+    def add(self, scores: Float, moments: Float | None = None) -> None:
+        """The scores, (n,), of the records that come next, and their times, if they have any."""
+        if not len(scores):
+            return
+        if moments is None:
+            moments = np.full(len(scores), np.nan)
+        rising = np.concatenate([[self._last_moment], moments])
+        # a gap compares as false
+        self.in_time = self.in_time and bool((np.diff(rising) >= 0).all())
+        self._last_moment = float(moments[-1])
+        while (self.rows + len(scores)) > MOST_SPANS * self.span:
+            self._double()
+        stretch = (self.rows + np.arange(len(scores))) // self.span
+        starts = np.flatnonzero(np.diff(stretch, prepend=-1))
+        highest = np.maximum.reduceat(scores, starts)
+        moment = moments[starts]
+        if int(stretch[0]) < len(self._highest):  # the last stretch goes on
+            self._highest[-1] = max(self._highest[-1], highest[0])
+            highest, moment = highest[1:], moment[1:]
+        self._highest = np.concatenate([self._highest, highest])
+        self._moment = np.concatenate([self._moment, moment])
+        self.rows += len(scores)
+        bins, counts = np.unique(bins_of(scores), return_counts=True)
+        for place, count in zip(bins.tolist(), counts.tolist(), strict=True):
+            self._bins[place] += count
+
+    def _double(self) -> None:
+        """Two stretches become one."""
+        self.span *= 2
+        starts = np.arange(0, len(self._highest), 2)
+        if len(starts):
+            self._highest = np.maximum.reduceat(self._highest, starts)
+        self._moment = self._moment[::2]
+
+    def counted(self, edges: Float) -> Float:
+        """(k,): how many records score in each of the intervals between rising edges, (k + 1,), to
+        1 % of 1 + score; those beyond the ends are in the first and the last."""
+        found = np.zeros(len(edges) - 1)
+        for place, count in self._bins.items():
+            score = score_of(np.array(place))
+            interval = int(np.searchsorted(edges, score, side="right")) - 1
+            # what lies beyond the ends counts, too
+            inside = min(max(interval, 0), len(found) - 1)
+            found[inside] += count
+        return found
+
+    @property
+    def lowest_score(self) -> float:
+        """The lowest score, to 1 %; 0 of no records."""
+        lowest = min(self._bins, default=0)
+        return float(score_of(np.array(lowest)))
+
+
+def bins_of(scores: Float) -> Int:
+    """(n,): the fine bin of each score, by the logarithm of 1 + |score|, with the score's sign."""
+    doublings = np.log2(1.0 + np.abs(scores))
+    size = np.floor(doublings * FINENESS).astype(np.int64)
+    return np.asarray(np.where(scores < 0, -1 - size, size))
+
+
+def score_of(bins: Int) -> Float:
+    """(n,): a score in the middle of each fine bin."""
+    size = np.where(bins < 0, -1 - bins, bins)
+    score = np.exp2((size + 0.5) / FINENESS) - 1.0
+    return np.asarray(np.where(bins < 0, -score, score))

@@ -1,0 +1,135 @@
+"""drift: whether new data are like those that a model was fitted on, or like other data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from aetool import bundle as bundles
+from aetool.bundle import Bundle
+from aetool.columns.column import ODD
+from aetool.columns.schema import Schema
+from aetool.data.images import ImageSource
+from aetool.data.sources import open_source
+from aetool.data.table import Table
+from aetool.data.table_source import TableSource
+from aetool.detection.shifts import ALPHA, Comparison, Tally
+from aetool.errors import DataError
+from aetool.model import Float
+from aetool.operations import detecting, fitting
+
+Data = object  # a path, a DataFrame, an Arrow table: whatever detect takes
+# how a bundle begins: a zip whose first member is the manifest, behind 30 bytes of its head
+ZIP, MEMBER, MANIFEST = b"PK\x03\x04", 30, b"manifest.json"
+NO_SCORES = np.zeros(0)
+
+
+def drift(
+    reference: Data,
+    new: Data,
+    *,
+    fit: fitting.FitOptions | None = None,
+    alpha: float = ALPHA,
+    device: str = "auto",
+) -> Comparison:
+    """How new data differ from those a model was fitted on, by each column and by the score.
+
+    reference: a model, its path, or data that a model is fitted on first, with the options of fit.
+    alpha: the chance that data which are the same are called shifted. A column that is missing, or
+    holds nothing of its kind, is no error but a fault, and the word is broken. Raises AetoolError.
+    """
+    detecting.check_part("alpha", alpha)
+    model = model_of(reference, fit)
+    source = open_source(new, detecting.known_of(model))
+    detecting.check_kind(source, model)
+    if model.schema is not None and isinstance(source, TableSource):
+        faults = _absent(source, model.schema)
+        if faults:
+            return _counted(source, model, faults, alpha)
+        try:
+            return _scored(source, model, alpha, device)
+        except DataError:
+            # a column that cannot be read is told as what it is; any other error stays one
+            counted = _counted(source, model, [], alpha)
+            if counted.faults:
+                return counted
+            raise
+    return _scored(source, model, alpha, device)
+
+
+def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bundle:
+    """The model that a reference is, or the path of, or else one fitted on it."""
+    if isinstance(reference, Bundle):
+        return reference
+    if isinstance(reference, str | os.PathLike) and is_model(reference):
+        return bundles.load(reference)
+    return fitting.fit(reference, options or fitting.FitOptions())
+
+
+def is_model(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a model at a path, and no data."""
+    # a pipe can be read but once, and holds data
+    where = Path(path)
+    if not where.is_file():
+        return False
+    with where.open("rb") as file:
+        head = file.read(MEMBER + len(MANIFEST))
+    return head.startswith(ZIP) and head.endswith(MANIFEST)
+
+
+def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
+    """(column, why) of those that the new data do not have."""
+    first: Table | None = next(iter(source.batches()), None)
+    names = first.names if first is not None else ()
+    missing = [column.name for column in schema.modelled if column.name not in names]
+    return [(name, "the new data have no such column") for name in missing]
+
+
+def _scored(
+    source: TableSource | ImageSource, model: Bundle, alpha: float, device: str
+) -> Comparison:
+    """The comparison by columns and scores."""
+    session = model.session("score.onnx", device)
+    tally = Tally(model.schema, model.calibration, model.calibration.threshold())
+    for batch in detecting.scored(source, model, session):
+        tally.add(batch.inputs, batch.parts.sum(axis=1, dtype=np.float64))
+    return _compared(source.name, tally, alpha)
+
+
+def _counted(
+    source: TableSource, model: Bundle, faults: Iterable[tuple[str, str]], alpha: float
+) -> Comparison:
+    """The comparison by those columns alone that are there: without all of them nothing can be
+    scored."""
+    assert model.schema is not None
+    schema = model.schema
+    faults = list(faults)
+    absent = {name for name, _ in faults}
+    tally = Tally(schema, model.calibration, model.calibration.threshold())
+    for number, table in enumerate(source.batches()):
+        if not number:
+            schema = schema.as_written(table, source.decimal)
+        tally.add(_parsed(schema, table, absent), NO_SCORES)
+    return _compared(source.name, tally, alpha, faults)
+
+
+def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
+    """(rows, columns): values in user units, whatever columns hold; gaps where one is absent."""
+    columns = []
+    for column in schema.modelled:
+        if column.name in absent:
+            columns.append(np.full(len(table), np.nan))
+        else:
+            columns.append(column.parse(table[column.name]))
+    return np.stack(columns, axis=1) if columns else np.full((len(table), 0), ODD)
+
+
+def _compared(
+    name: str, tally: Tally, alpha: float, faults: Iterable[tuple[str, str]] = ()
+) -> Comparison:
+    if not tally.rows:
+        raise DataError(f"{name}: no records to compare")
+    return tally.compared(alpha, list(faults))

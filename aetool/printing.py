@@ -1,0 +1,23 @@
+"""Names and values of strangers as text that steers neither a terminal nor a page."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Categories of Unicode: control characters, ends of lines and paragraphs, halves of surrogate pairs
+STEERING = ("Cc", "Zl", "Zp", "Cs")
+# What turns the direction of writing, so that a line reads as another
+TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+
+
+def printable(text: str) -> str:
+    """A name or value on one line, with nothing in it that a terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) in STEERING or character in TURNING:
+        return character.encode("unicode_escape").decode("ascii")
+    return character

@@ -1,0 +1,1 @@
+"""What was found, to be shown: drawings and pages that need nothing but themselves."""

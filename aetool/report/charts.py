@@ -1,0 +1,284 @@
+"""The large drawings of a report: scores over records, their spread, curves against labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.detection.calibration import Calibration
+from aetool.detection.trace import ScoreTrace
+from aetool.model import Float
+from aetool.report.svg import Drawing, Point, amount, ticks
+from aetool.report.times import time_ticks
+
+# margins, for the numbers beside the axes
+LEFT, RIGHT = 52.0, 14.0
+TOP, BOTTOM = 16.0, 34.0
+LETTER = 6.2  # width of a letter beside an axis, as wide as they come
+GAP = 8.0  # between two words of an axis
+MOST_MARKS = 200  # records that are pointed out in a drawing
+DOT = 4.0  # radius
+BARS = 48  # of a histogram
+HEADROOM = 1.06  # above the highest score
+FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A record to point out: where it is from 0, its score, what is told of it, and the name of its
+    place in the page, if it has one."""
+
+    record: int
+    score: float
+    words: str
+    target: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """The highest score, (n,), of each of n stretches of records, and where they begin and end,
+    (n + 1,): by number, or in epoch seconds."""
+
+    highest: Float
+    ends: Float
+    are_timed: bool
+
+    @classmethod
+    def of(cls, trace: ScoreTrace, most: int) -> Stretches:
+        """At most so many stretches, in time where the records come in its order."""
+        highest = trace.highest
+        if not len(highest):
+            return cls(highest, np.array([0.0, 1.0]), False)
+        together = -(-len(highest) // most)
+        starts = np.arange(0, len(highest), together)
+        highest = np.maximum.reduceat(highest, starts)
+        takes_time = trace.in_time and trace.last_moment > trace.moment[0]
+        if takes_time:
+            ends = np.append(trace.moment[starts], trace.last_moment)
+        else:
+            ends = np.append(starts * trace.span, trace.rows)
+        return cls(highest, ends.astype(np.float64), takes_time)
+
+
+class Frame:
+    """A plane of two axes in a drawing, and where on it each pair of values lies."""
+
+    def __init__(self, drawing: Drawing, across: Point, up: Point) -> None:
+        """across, up: the lowest and the highest value on either axis."""
+        self.drawing = drawing
+        self.across = _widened(across)
+        self.up = _widened(up)
+        self.width = drawing.width - LEFT - RIGHT
+        self.height = drawing.height - TOP - BOTTOM
+        self.right = LEFT + self.width
+        self.bottom = TOP + self.height
+
+    def point(self, across: float, up: float) -> Point:
+        """Where a pair of values lies."""
+        return self.x(across), self.y(up)
+
+    def x(self, value: float) -> float:
+        """Where a value lies across."""
+        low, high = self.across
+        return LEFT + self.width * (value - low) / (high - low)
+
+    def y(self, value: float) -> float:
+        """Where a value lies up."""
+        low, high = self.up
+        return self.bottom - self.height * (value - low) / (high - low)
+
+    def level(self, kind: str, value: float) -> None:
+        """Draws a line across at a value."""
+        y = self.y(value)
+        self.drawing.line(kind, (LEFT, y), (self.right, y))
+
+    def upright(self, kind: str, value: float) -> None:
+        """Draws a line up at a value."""
+        x = self.x(value)
+        self.drawing.line(kind, (x, TOP), (x, self.bottom))
+
+    def draw_up(self, values: Iterable[float], words: Iterable[str]) -> None:
+        """Lines across at these values, with words to their left."""
+        for value, word in zip(values, words, strict=True):
+            self.level("grid", value)
+            self.drawing.text(word, LEFT - 6, self.y(value) + 4, "end", "quiet")
+
+    def draw_across(self, values: Iterable[float], words: Iterable[str], title: str) -> None:
+        """The axis with words below these values, where they have room, and its title."""
+        axis = self.bottom
+        self.drawing.line("axis", (LEFT, axis), (self.right, axis))
+        free_from = 0.0
+        for value, word in zip(values, words, strict=True):
+            x = self.x(value)
+            half = LETTER * len(word) / 2
+            # no word is cut at the sheet's edge, or written over another
+            if x - half < free_from or x + half > self.drawing.width:
+                continue
+            self.drawing.line("axis", (x, axis), (x, axis + 4))
+            self.drawing.text(word, x, axis + 16, "middle", "quiet")
+            free_from = x + half + GAP
+        self.drawing.text(title, self.right, axis + 30, "end", "quiet")
+
+
+def score_over_records(
+    trace: ScoreTrace,
+    threshold: float,
+    unit: str,
+    marks: Sequence[Mark] = (),
+    width: float = 960,
+    height: float = 260,
+) -> Drawing:
+    """The highest score of each stretch of records, in their order or over time, with the threshold
+    and the records pointed out."""
+    label = f"Score of {trace.rows:,} records, in {unit}"
+    drawing = Drawing(width, height, label)
+    stretches = Stretches.of(trace, int(width - LEFT - RIGHT))
+    first = float(stretches.ends[0])
+    last = float(stretches.ends[-1])
+    top = float(stretches.highest.max(initial=0.0))
+    if math.isfinite(threshold):
+        top = max(top, threshold)
+    low = min(0.0, trace.lowest_score)
+    frame = Frame(drawing, (first, last), (low, top * HEADROOM))
+    levels = ticks(low, top, 4)
+    frame.draw_up(levels, map(amount, levels))
+    if stretches.are_timed:
+        moments, words = time_ticks(first, last, width)
+        frame.draw_across(moments, words, "time")
+    else:
+        rows = [tick for tick in ticks(0, trace.rows) if tick % 1 == 0]
+        # records count from 1
+        frame.draw_across(rows, [amount(row or 1) for row in rows], "row")
+    _draw_stretches(frame, stretches)
+    if math.isfinite(threshold):
+        frame.level("limit", threshold)
+        words_at = frame.y(threshold) - 5
+        drawing.text(f"threshold {threshold:.4g}", frame.right, words_at, "end", "word")
+    for mark in marks[:MOST_MARKS]:
+        across = float(mark.record)
+        if stretches.are_timed:
+            across = float(trace.moment[mark.record // trace.span])
+        _draw_mark(frame, mark, across)
+    return drawing
+
+
+def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
+    """An area up to the highest score of each: steps, so that a peak of one record is as wide as
+    its stretch, and is seen."""
+    outline = []
+    for place, score in enumerate(stretches.highest.tolist()):
+        outline.append(frame.point(stretches.ends[place], score))
+        outline.append(frame.point(stretches.ends[place + 1], score))
+    if not outline:
+        return
+    base = frame.y(max(frame.up[0], 0.0))
+    start = (outline[0][0], base)
+    end = (outline[-1][0], base)
+    frame.drawing.path("pale", [start, *outline, end])
+    frame.drawing.path("line", outline)
+
+
+def _draw_mark(frame: Frame, mark: Mark, across: float) -> None:
+    x, y = frame.point(across, mark.score)
+    dot = Drawing(0, 0, "")
+    dot.shape("circle", "mark", mark.words, cx=x, cy=y, r=DOT)
+    if mark.target:
+        frame.drawing.link(mark.target, dot)
+    else:
+        frame.drawing.add(dot)
+
+
+def spread_of_scores(
+    trace: ScoreTrace,
+    threshold: float,
+    unit: str,
+    held_out: Calibration | None = None,
+    width: float = 470,
+    height: float = 230,
+) -> Drawing:
+    """How many records have which score, both by their logarithms, beside what held-out ordinary
+    records would give."""
+    drawing = Drawing(width, height, f"How many records have which score, in {unit}")
+    low = math.floor(trace.lowest_score)
+    high = float(trace.highest.max(initial=low + 1.0))
+    if math.isfinite(threshold):
+        high = max(high, threshold)
+    edges = _score_edges(low, high, threshold)
+    counts = trace.counted(edges)
+    usual = np.zeros(0)
+    if held_out is not None and held_out.rows:
+        usual = -np.diff(held_out.p_values(edges)) * trace.rows
+    most = max(1.0, float(counts.max()), float(usual.max(initial=0.0)))
+    # half a record is as low as the axis goes: the logarithm of none is nowhere
+    frame = Frame(drawing, (0.0, BARS), (_height(0.0), math.log10(most) + 0.1))
+    powers = [power for power in range(12) if 10.0**power <= most]
+    frame.draw_up(powers, [amount(10.0**power) for power in powers])
+    bar = frame.width / BARS
+    for place, count in enumerate(counts.tolist()):
+        if not count:
+            continue
+        is_odd = edges[place] >= threshold - 1e-9
+        x, y = frame.point(place, _height(count))
+        drawing.box("odd" if is_odd else "usual", x + 0.5, y, bar - 1, frame.bottom - y)
+    outline = []
+    for place, count in enumerate(usual.tolist()):
+        outline.append(frame.point(place, _height(count)))
+        outline.append(frame.point(place + 1, _height(count)))
+    drawing.path("second", outline)
+    marks = _score_ticks(low, high)
+    places = np.interp(marks, edges, np.arange(BARS + 1))
+    frame.draw_across(places.tolist(), map(amount, marks), f"score, {unit}")
+    if low < threshold <= high:
+        frame.upright("limit", float(np.interp(threshold, edges, np.arange(BARS + 1))))
+    return drawing
+
+
+def _height(count: float) -> float:
+    """How high a count stands on an axis of logarithms."""
+    return math.log10(max(count, 0.5))
+
+
+def _score_edges(low: float, high: float, threshold: float) -> Float:
+    """(BARS + 1,): scores run over decades, so bars are as wide in the logarithm of what is beyond
+    the lowest; the threshold, if it is among them, is the edge of one."""
+    widest = math.log1p(1.02 * (high - low) or 1.0)
+    step = widest / BARS
+    if low < threshold < high:
+        cut = math.log1p(threshold - low)
+        # no more bars to its left than would fit, so that the last reaches the highest score
+        step = cut / max(1, math.floor(cut / step - 1e-9))
+    return np.asarray(low + np.expm1(step * np.arange(BARS + 1)))
+
+
+def _score_ticks(low: float, high: float) -> list[float]:
+    """The lowest score, and scores of 1, 2, 5, 10, ... beyond it."""
+    marks = [low]
+    for power in range(12):
+        marks += [low + factor * 10.0**power for factor in (1, 2, 5)]
+    return [mark for mark in marks if mark <= high]
+
+
+def curve(points: Iterable[Point], titles: tuple[str, str], guess: float) -> Drawing:
+    """A curve through points in the unit square, over what guessing gives.
+
+    titles: of the axis across, and of the one up; guess: the height of guessing at the left end;
+    its right end is 1 where it begins at 0, else the same."""
+    across, up = titles
+    drawing = Drawing(330, 300, f"{up} over {across}")
+    frame = Frame(drawing, (0.0, 1.0), (0.0, 1.0))
+    words = [amount(fifth) for fifth in FIFTHS]
+    frame.draw_up(FIFTHS, words)
+    frame.draw_across(FIFTHS, words, across)
+    drawing.text(up, LEFT, TOP - 5, "start", "quiet")
+    drawing.line("axis", frame.point(0, guess), frame.point(1, guess or 1.0))
+    drawing.path("line", [frame.point(x, y) for x, y in points])
+    return drawing
+
+
+def _widened(ends: Point) -> Point:
+    """Two ends that differ."""
+    low, high = ends
+    return (low, high) if high > low else (low, low + 1.0)

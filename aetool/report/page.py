@@ -1,0 +1,425 @@
+"""Findings as one page that needs nothing but itself: no network, no font, no other file.
+
+Everything that comes from data is escaped, and cut where it is long; lists end where their share of
+the page's bytes does, and say how much is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from aetool.detection.calibration import Calibration
+from aetool.detection.shifts import BROKEN, SAME, Comparison
+from aetool.report import charts, strips
+from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
+from aetool.report.svg import DARK, LIGHT, RULES, Drawing, text_of, variables
+
+MOST_BYTES = 2_000_000  # of a page, whatever the data
+# bytes of each list of a page; together they leave room for the drawings
+RECORDS, COLUMNS, GROUPS, SHIFTS, PICTURES = 620_000, 420_000, 60_000, 100_000, 620_000
+LONGEST = 120  # characters of a cell; what is longer is cut
+MOST_GROUPS, MOST_BLAMED = 20, 20
+FONT_OF_PAPER = "@media print{:root{%s}}"
+
+Cell = tuple[str, str]  # what stands in a cell of a table: attributes, and markup
+
+
+def page(findings: Findings) -> bytes:
+    """The page, at most MOST_BYTES."""
+    shown = _shown(findings)
+    records = [finding.record for finding, _ in shown]
+    sections = [
+        _head(findings),
+        _course(findings, records),
+        _curves(findings.curves) if findings.curves else "",
+        _records(findings, [markup for _, markup in shown]),
+        _groups(findings.groups, set(records)),
+        _blame(findings),
+        _comparison(findings.comparison) if findings.comparison else "",
+        _columns(findings),
+    ]
+    style = _style()
+    script = _read("page.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    title = text_of(_cut(findings.name))
+    head = (
+        '<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{title}</title>\n<style>{style}</style>"
+    )
+    body = "\n".join(section for section in sections if section)
+    markup = (
+        f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n<main>\n{body}\n'
+        f"</main>\n<script>{script}</script>\n</body>\n</html>\n"
+    )
+    return markup.encode()
+
+
+def _style() -> str:
+    """The rules of the page and of its drawings; printed in the colours of light pages."""
+    light, dark = variables(LIGHT), variables(DARK)
+    colours = f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return f"{colours}{FONT_OF_PAPER % light}\n{RULES}\n{_read('page.css')}"
+
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a policy calls an inline style or script by."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+# ---- small pieces
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _told(words: str) -> str:
+    """Words of a stranger: cut, escaped, and apart from the direction of writing around them."""
+    return f"<bdi>{text_of(_cut(words))}</bdi>"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+
+
+def _number_cell(value: float, words: str = "") -> Cell:
+    """A number that is sorted by its size."""
+    sorted_by = repr(float(f"{value:.7g}")).removesuffix(".0")
+    return f' class="n" data-v="{sorted_by}"', words or _number(value)
+
+
+def _plain(markup: str) -> Cell:
+    return "", markup
+
+
+def _row(cells: Sequence[Cell], name: str = "") -> str:
+    opened = f'<tr id="{name}">' if name else "<tr>"
+    return opened + "".join(f"<td{kind}>{markup}</td>" for kind, markup in cells) + "</tr>"
+
+
+def _with_room(pieces: Iterable[str], most: int) -> list[str]:
+    """The first pieces of markup, as many as have room in so many bytes."""
+    kept = []
+    room = most
+    for piece in pieces:
+        room -= len(piece.encode())
+        if room < 0:
+            break
+        kept.append(piece)
+    return kept
+
+
+def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kind: str) -> str:
+    """A table of as many rows as have room in so many bytes, and how many are left out. headings:
+    those that begin with # are of numbers. of: how many there are in all, of this kind."""
+    kept = _with_room(rows, most)
+    head = "".join(
+        f'<th class="n">{heading[1:]}</th>' if heading.startswith("#") else f"<th>{heading}</th>"
+        for heading in headings
+    )
+    rest = of - len(kept)
+    more = f'<p class="quiet">and {rest:,} more {kind}</p>' if rest > 0 else ""
+    return (
+        f'<div class="wide-table"><table class="sorted"><thead><tr>{head}</tr></thead>\n<tbody>'
+        f"{chr(10).join(kept)}</tbody></table></div>{more}"
+    )
+
+
+def _both(wide: Drawing, narrow: Drawing) -> str:
+    """A drawing for wide windows, and one for narrow ones: words keep their size in both."""
+    return wide.inline("wide") + narrow.inline("narrow")
+
+
+def place_of(record: int) -> str:
+    """The name of a record's place in the page."""
+    return f"r{record + 1}"
+
+
+# ---- sections
+
+
+def _head(findings: Findings) -> str:
+    facts = f"{findings.total:,} {_things(findings)}; {findings.model}"
+    if math.isfinite(findings.threshold):
+        facts += f"; an anomaly scores above {findings.threshold:.4g} {findings.unit}"
+    word = ""
+    if findings.comparison:
+        word = f"<p>{_word(findings.comparison)}</p>"
+    return (
+        f"<h1>{_told(findings.name)}</h1>\n"
+        f'<p class="verdict">{text_of(findings.verdict())}</p>\n'
+        f'<p class="quiet">{text_of(facts)}.</p>\n{word}'
+    )
+
+
+def _things(findings: Findings) -> str:
+    return "pictures" if findings.pictures else "records"
+
+
+def _word(comparison: Comparison) -> str:
+    said = {
+        SAME: "These data are like those that the model was fitted on.",
+        BROKEN: "These data cannot be what the model was fitted on.",
+    }.get(comparison.word, "These data differ from those that the model was fitted on.")
+    return f'<span class="word {comparison.word}">{comparison.word}</span> {said}'
+
+
+def _shown(findings: Findings) -> list[tuple[Finding, str]]:
+    """The records that are listed, and the markup of each: as many as have room."""
+    if findings.pictures:
+        markups = _with_room(map(_figure, findings.records), PICTURES)
+    else:
+        markups = _with_room(map(_record, findings.records), RECORDS)
+    return list(zip(findings.records, markups, strict=False))
+
+
+def _course(findings: Findings, shown: Sequence[int]) -> str:
+    trace, cut, unit = findings.trace, findings.threshold, findings.unit
+    listed = findings.records[: len(shown)]
+    marks = [
+        charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut(f.why)}", place_of(f.record))
+        for f in listed
+    ]
+    course = _both(
+        charts.score_over_records(trace, cut, unit, marks),
+        charts.score_over_records(trace, cut, unit, marks, 380, 220),
+    )
+    held_out = findings.held_out
+    spread = charts.spread_of_scores(trace, cut, unit, held_out).inline()
+    stretch = f"stretch of {trace.span:,}" if trace.span > 1 else "record or few"
+    return (
+        "<h2>Scores</h2>\n"
+        f'<p class="quiet">The highest score of each {stretch}, so that no peak is lost; dots are '
+        f"the records listed below.</p>\n{course}\n"
+        f'<div class="side"><div>{spread}</div><div>{_words_of_spread(findings, held_out)}</div>'
+        "</div>"
+    )
+
+
+def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
+    key = '<svg class="key" viewBox="0 0 12 12"><{}/></svg>'
+    lines = [
+        key.format('rect class="d-usual" width="12" height="12"') + "ordinary",
+        key.format('rect class="d-odd" width="12" height="12"') + "above the threshold",
+    ]
+    if held_out is not None:
+        lines.append(
+            key.format('path class="d-second" d="M0 6H12"')
+            + "what as many ordinary records would give, by "
+            f"{held_out.rows:,} held out of the fit"
+        )
+    told = "".join(f"<p>{line}</p>" for line in lines)
+    return f'<p class="quiet">How many {_things(findings)} have which score, both axes by ' + (
+        f'their logarithms.</p><div class="quiet">{told}</div>'
+    )
+
+
+def _curves(curves: Curves) -> str:
+    share = curves.precision_recall[-1][1] if curves.precision_recall else 0.0
+    roc = charts.curve(curves.roc, ("false alarms", "anomalies caught"), 0.0)
+    both = charts.curve(curves.precision_recall, ("anomalies caught", "precision"), share)
+    return (
+        f"<h2>Against {curves.anomalies:,} labelled anomalies</h2>\n"
+        f'<div class="side"><div>{roc.inline()}<p>AUROC {curves.auroc:.4f}</p></div>'
+        f"<div>{both.inline()}<p>average precision {curves.average_precision:.4f}</p></div></div>"
+    )
+
+
+def _records(findings: Findings, markups: Sequence[str]) -> str:
+    if not markups:
+        return ""
+    if findings.pictures:
+        return _gallery(findings, markups)
+    table = _table(("#row", "#score", "#p", "why"), markups, RECORDS, findings.flagged, "anomalies")
+    return (
+        "<h2>What stands out</h2>\n"
+        '<p class="quiet">The highest scores first. On the right where the value found (dot, or '
+        "arrow: beyond all seen) and the one expected (bar) lie between the column's lowest and "
+        "highest, its middle half shaded; or of words how often they are seen.</p>\n"
+        f"{table}"
+    )
+
+
+def _record(finding: Finding) -> str:
+    why = "".join(_reason(reason) for reason in finding.reasons) or _told(finding.why)
+    cells = [
+        _number_cell(finding.record + 1),
+        _number_cell(finding.score),
+        _number_cell(finding.p, f"{finding.p:.2g}"),
+        _plain(why),
+    ]
+    return _row(cells, place_of(finding.record))
+
+
+def _reason(reason: Reason) -> str:
+    strip = ""
+    if reason.own is not None:
+        strip = strips.place_strip(reason.own, reason.wanted, reason.middle).inline("strip")
+    elif reason.often is not None:
+        strip = strips.share_strip(reason.often).inline("strip")
+    return (
+        f'<div class="reason"><b>{_told(reason.column)}</b> '
+        f'<span class="odd">{_told(reason.found)}</span> '
+        f'<span class="quiet">{_told(reason.expected)}</span>{strip}</div>'
+    )
+
+
+def _gallery(findings: Findings, figures: Sequence[str]) -> str:
+    rest = findings.flagged - len(figures)
+    more = f'<p class="quiet">and {rest:,} more</p>' if rest > 0 else ""
+    return (
+        "<h2>What stands out</h2>\n"
+        '<p class="quiet">The highest scores first; on the right, in red, where each costs more '
+        f'than usual.</p>\n<div class="pictures">{"".join(figures)}</div>{more}'
+    )
+
+
+def _figure(finding: Finding) -> str:
+    name = _told(finding.name or f"picture {finding.record + 1:,}")
+    image = _image(finding.picture, "the picture")
+    heat = _image(finding.heat, "where it costs more than usual")
+    return (
+        f'<figure id="{place_of(finding.record)}"><div class="pair"><div>{image}</div>'
+        f"<div>{image}{heat}</div></div><figcaption>{name}<br>score {finding.score:.4g}, "
+        f"p {finding.p:.2g}<br>{_told(finding.why)}</figcaption></figure>"
+    )
+
+
+def _image(png: bytes, words: str) -> str:
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{words}" src="data:image/png;base64,{data}">' if png else ""
+
+
+def _groups(groups: Sequence[Group], listed: set[int]) -> str:
+    if not groups:
+        return ""
+    largest = sorted(groups, key=lambda group: (-group.count, group.first))
+    rows = [_group(group, listed) for group in largest[:MOST_GROUPS]]
+    headings = ("what they have in common", "#how many", "rows", "#highest score")
+    table = _table(headings, rows, GROUPS, len(groups), "groups")
+    return f"<h2>Groups of alike anomalies</h2>\n{table}"
+
+
+def _group(group: Group, listed: set[int]) -> str:
+    common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
+    often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]
+    if often:
+        names = ", ".join(f"{_told(name)} in {100 * n / group.count:.0f} %" for name, n in often)
+        common += f'<br><span class="quiet">together with {names}</span>'
+    rows = f"{group.first + 1:,}"
+    if group.count > 1:
+        rows += f" to {group.last + 1:,}"
+    highest = f"{group.score:.4g}"
+    if group.highest in listed:
+        highest = f'<a href="#{place_of(group.highest)}">{highest}</a>'
+    cells = [
+        _plain(common),
+        _number_cell(group.count),
+        _plain(rows),
+        _number_cell(group.score, highest),
+    ]
+    return _row(cells)
+
+
+def _blame(findings: Findings) -> str:
+    if findings.parts_seen:
+        image = _image(findings.parts_seen, "where pictures that stand out cost more than usual")
+        return f'<h2>Where they stand out</h2>\n<div class="pair"><div>{image}</div></div>'
+    blamed = [column for column in findings.columns if column.blamed]
+    if not blamed:
+        return ""
+    blamed.sort(key=lambda column: -column.blamed)
+    rows = []
+    for column in blamed[:MOST_BLAMED]:
+        share = column.blamed / max(findings.flagged, 1)
+        bar = strips.share_strip(share).inline("share")
+        percent = _number_cell(share, f"{100 * share:.3g} %")
+        rows.append(
+            _row([_plain(_told(column.name)), _number_cell(column.blamed), percent, ("", bar)])
+        )
+    headings = ("column", "#anomalies", "#of all", "")
+    table = _table(headings, rows, GROUPS, len(blamed), "columns")
+    return (
+        "<h2>Columns to blame</h2>\n"
+        f'<p class="quiet">How many anomalies name a column among their reasons.</p>\n{table}'
+    )
+
+
+def _comparison(comparison: Comparison) -> str:
+    rows = [
+        _row(
+            [_plain(_told(column or "all of them")), _plain("cannot be used"), *BLANK, _plain(why)]
+        )
+        for column, why in ((name, _told(words)) for name, words in comparison.faults)
+    ]
+    for shift in comparison.shifted:
+        cells = [
+            _plain(_told(shift.column or "the score")),
+            _plain(shift.what),
+            _plain(text_of(shift.before)),
+            _plain(text_of(shift.now)),
+            _number_cell(shift.adjusted, f"{shift.adjusted:.2g}"),
+        ]
+        rows.append(_row(cells))
+    told = (
+        f'<p class="quiet">{len(comparison.shifts):,} tests of {comparison.rows:,} records beside '
+        f"the {comparison.rows_before:,} of the model; of data that are the same, any of them "
+        f"would fail in at most {100 * comparison.alpha:.3g} of 100 cases (p by Holm's rule).</p>"
+    )
+    table = ""
+    if rows:
+        headings = ("column", "what", "before", "now", "#p")
+        table = _table(headings, rows, SHIFTS, len(rows), "differences")
+    return f"<h2>Beside the data of the model</h2>\n<p>{_word(comparison)}</p>\n{told}{table}"
+
+
+BLANK: tuple[Cell, Cell] = (("", ""), ("", ""))
+
+
+def _columns(findings: Findings) -> str:
+    if not findings.columns:
+        return ""
+    order = sorted(findings.columns, key=lambda column: -column.remarkable)
+    with_model = any(column.gaps_before is not None for column in order)
+    rows = (_column(column, findings.total, with_model) for column in order)
+    headings = ["column", "read as", "#gaps", "#unreadable"]
+    if with_model:
+        headings[3:3] = ["#gaps before"]
+        headings.append("#new or out of range")
+    table = _table(headings, rows, COLUMNS, len(order), "columns, of which there is less to say")
+    return f"<h2>How the columns were read</h2>\n{table}"
+
+
+def _column(column: ColumnRead, total: int, with_model: bool) -> str:
+    gaps = f"{column.gaps:,}"
+    if column.gaps:
+        gaps += f" ({100 * column.gaps / max(total, 1):.2g} %)"
+    cells = [
+        _plain(_told(column.name)),
+        _plain(_told(column.understood)),
+        _number_cell(column.gaps, gaps),
+    ]
+    if with_model:
+        before = column.gaps_before
+        told = "" if before is None else f"{100 * before:.2g} %"
+        cells.append(_number_cell(before or 0.0, told or " "))
+    cells.append(_number_cell(column.odd))
+    if with_model:
+        kind = " new" if column.new_words and column.outside else ""
+        cells.append(_number_cell(column.outside, f"{column.outside:,}{kind}"))
+    return _row(cells)

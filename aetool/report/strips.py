@@ -1,0 +1,71 @@
+"""Small drawings beside a value: where it lies in its column, or how often it is there."""
+
+from __future__ import annotations
+
+from aetool.report.svg import Drawing
+
+WIDTH, HEIGHT = 132.0, 16.0
+MIDDLE = HEIGHT / 2
+EDGE = 10.0  # at either end, for what lies beyond
+REACH = WIDTH - 2 * EDGE
+BAR, TICK, DOT = 4.0, 6.0, 4.5  # half the height of a bar and of a tick; radius of a dot
+LEAST = 1.5  # width at which a bar is seen
+
+
+def place_strip(
+    own: float,
+    wanted: float | None = None,
+    quartiles: tuple[float, float] | None = None,
+) -> Drawing:
+    """A column from its lowest value (0) to its highest (1), with its middle half shaded, what was
+    expected (a bar), and where a value lies (a dot, or an arrow where it lies beyond)."""
+    strip = _empty(_words(own))
+    if quartiles is not None:
+        lower, upper = map(_across, quartiles)
+        width = max(upper - lower, LEAST)
+        strip.box("pale", lower, MIDDLE - BAR, width, 2 * BAR)
+    if wanted is not None:
+        across = _across(wanted)
+        strip.line("tick", (across, MIDDLE - TICK), (across, MIDDLE + TICK))
+    # what rounding of the lowest and highest leaves is not beyond them
+    if own < -0.001:
+        _arrow(strip, 1.0, EDGE - 2)
+    elif own > 1.001:
+        _arrow(strip, WIDTH - 1, WIDTH - EDGE + 2)
+    else:
+        strip.shape("circle", "mark", cx=_across(own), cy=MIDDLE, r=DOT)
+    return strip
+
+
+def share_strip(share: float) -> Drawing:
+    """How large a part is, from 0 to 1, as a bar; what is not nothing is seen."""
+    strip = _empty(f"{100 * share:.3g} %")
+    width = REACH * min(share, 1.0)
+    if share > 0:
+        width = max(width, LEAST)
+    return strip.box("usual", EDGE, MIDDLE - BAR, width, 2 * BAR)
+
+
+def _empty(label: str) -> Drawing:
+    strip = Drawing(WIDTH, HEIGHT, label)
+    return strip.line("grid", (EDGE, MIDDLE), (WIDTH - EDGE, MIDDLE))
+
+
+def _arrow(strip: Drawing, tip: float, back: float) -> None:
+    top = (back, MIDDLE - 5)
+    bottom = (back, MIDDLE + 5)
+    strip.path("odd", [(tip, MIDDLE), top, bottom])
+
+
+def _across(place: float) -> float:
+    """Where a place of a column lies on a strip; what is beyond, at its end."""
+    inside = min(max(place, 0.0), 1.0)
+    return EDGE + REACH * inside
+
+
+def _words(own: float) -> str:
+    if own < 0:
+        return "below all values seen"
+    if own > 1:
+        return "above all values seen"
+    return f"{100 * own:.0f} % of the way from the lowest value to the highest"

@@ -1,0 +1,193 @@
+"""Drawings in SVG: shapes by name, styled by classes, whole on their own or inside a page.
+
+Colours are classes, not attributes, so that a page or a reader's dark mode decides them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Self
+
+from aetool.files import atomic
+from aetool.printing import printable
+
+Number = float | int
+Point = tuple[float, float]
+
+# the colours of light and dark pages: ink, quiet ink, lines, what is usual, what stands out
+LIGHT = {
+    "ink": "#1b1f24",
+    "quiet": "#5c6670",
+    "grid": "#d9dee3",
+    "usual": "#3b6ea8",
+    "pale": "#b9cde4",
+    "odd": "#c03a1e",
+    "second": "#8a6100",
+    "paper": "#ffffff",
+}
+DARK = {
+    "ink": "#e6e9ec",
+    "quiet": "#a3adb7",
+    "grid": "#3a424b",
+    "usual": "#7db0ea",
+    "pale": "#2f4a68",
+    "odd": "#ff8a6a",
+    "second": "#e0b34c",
+    "paper": "#14181d",
+}
+FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',sans-serif"
+# how each class of shapes is drawn; a page has the same rules once for all its drawings
+RULES = """.d-text{fill:var(--d-ink);font:12px FAMILY}
+.d-quiet{fill:var(--d-quiet);font:11px FAMILY}
+.d-grid{stroke:var(--d-grid);stroke-width:1;fill:none}
+.d-axis{stroke:var(--d-quiet);stroke-width:1;fill:none}
+.d-usual{fill:var(--d-usual)}
+.d-pale{fill:var(--d-pale)}
+.d-odd{fill:var(--d-odd)}
+.d-line{fill:none;stroke:var(--d-usual);stroke-width:1.2;stroke-linejoin:round}
+.d-second{fill:none;stroke:var(--d-second);stroke-width:1.8}
+.d-limit{fill:none;stroke:var(--d-odd);stroke-width:1.2;stroke-dasharray:5 4}
+.d-mark{fill:var(--d-odd);stroke:var(--d-paper);stroke-width:1}
+.d-tick{stroke:var(--d-ink);stroke-width:2}
+.d-word{fill:var(--d-odd);font:11px FAMILY}
+.d-word{paint-order:stroke;stroke:var(--d-paper);stroke-width:3px}""".replace("FAMILY", FONT)
+
+
+def variables(colours: dict[str, str]) -> str:
+    """Colours as declarations of CSS variables."""
+    return ";".join(f"--d-{name}:{colour}" for name, colour in colours.items())
+
+
+class Drawing:
+    """Shapes on a sheet of so many units, with what it shows in words for who cannot see it."""
+
+    def __init__(self, width: float, height: float, label: str) -> None:
+        self.width, self.height, self.label = width, height, label
+        self._shapes: list[str] = []
+
+    def shape(self, name: str, kind: str, tip: str = "", **attributes: Number | str) -> Self:
+        """Adds an element of SVG of this name and class; tip: what is told where one points at it.
+        Attributes are numbers, rounded to a tenth, or text, escaped."""
+        opened = f"<{name}{_written(attributes)}{_class(kind)}"
+        inside = f"<title>{text_of(tip)}</title>" if tip else ""
+        self._shapes.append(f"{opened}>{inside}</{name}>")
+        return self
+
+    def line(self, kind: str, start: Point, end: Point) -> Self:
+        """Adds a straight line between two points."""
+        return self.shape("line", kind, x1=start[0], y1=start[1], x2=end[0], y2=end[1])
+
+    def box(self, kind: str, left: float, top: float, width: float, height: float) -> Self:
+        """Adds a filled rectangle; one of no width or height is left out."""
+        if width <= 0 or height <= 0:
+            return self
+        return self.shape("rect", kind, x=left, y=top, width=width, height=height)
+
+    def path(self, kind: str, points: Sequence[Point]) -> Self:
+        """Adds a line through points, none of them left out."""
+        if not points:
+            return self
+        steps = " ".join(f"{short(x)} {short(y)}" for x, y in points)
+        self._shapes.append(f'<path d="M{steps}"{_class(kind)}/>')
+        return self
+
+    def text(self, words: str, x: float, y: float, anchor: str = "start", kind: str = "") -> Self:
+        """Adds words, escaped, with their start, middle or end at a point."""
+        where = _written({"x": x, "y": y})
+        anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
+        shown = f"<text{where}{anchored}{_class(kind or 'text')}>{text_of(words)}</text>"
+        self._shapes.append(shown)
+        return self
+
+    def add(self, drawn: Drawing) -> Self:
+        """Adds the shapes of another drawing."""
+        self._shapes += drawn._shapes
+        return self
+
+    def link(self, target: str, drawn: Drawing) -> Self:
+        """Adds the shapes of another drawing, as a link to a place in the same page."""
+        inside = "".join(drawn._shapes)
+        self._shapes.append(f'<a href="#{escape(target)}">{inside}</a>')
+        return self
+
+    def inline(self, kind: str = "") -> str:
+        """The drawing as an element of a page, which has the rules of its classes."""
+        return self._element(f"drawing {kind}".strip(), "")
+
+    def document(self) -> str:
+        """The drawing as a file of its own, light or dark as the reader's system is."""
+        dark_rules = f"@media(prefers-color-scheme:dark){{svg{{{variables(DARK)}}}}}"
+        style = f"<style>svg{{{variables(LIGHT)}}}{dark_rules}{RULES}</style>"
+        paper = '<rect width="100%" height="100%" fill="var(--d-paper)"/>'
+        return self._element("", style + paper)
+
+    def _element(self, kind: str, head: str) -> str:
+        size = f"{short(self.width)} {short(self.height)}"
+        label = text_of(self.label)
+        named = f' class="{kind}"' if kind else ""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img" '
+            f'aria-label="{label}"{named}>{head}{"".join(self._shapes)}</svg>'
+        )
+
+    def _repr_svg_(self) -> str:
+        """What notebooks show."""
+        # they call it by this name
+        return self.document()
+
+    def save(self, path: str | os.PathLike[str], force: bool = False) -> Path:
+        """Write the drawing as an SVG file, whole or not at all; returns where. DataError for a
+        file that exists, unless forced."""
+        target = Path(path)
+        with atomic(target, force) as file:
+            file.write(self.document().encode())
+        return target
+
+
+def _class(kind: str) -> str:
+    return f' class="d-{kind}"'
+
+
+def _written(attributes: dict[str, Number | str]) -> str:
+    pairs = []
+    for name, value in attributes.items():
+        shown = text_of(value) if isinstance(value, str) else short(value)
+        pairs.append(f' {name.replace("_", "-")}="{shown}"')
+    return "".join(pairs)
+
+
+def text_of(words: str) -> str:
+    """Words of a stranger as text of a page: nothing in them is markup, or steers the writing."""
+    return escape(printable(words))
+
+
+def short(value: Number) -> str:
+    """A length, to a tenth of a unit."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def ticks(lowest: float, highest: float, most: int = 6) -> list[float]:
+    """Round numbers between two, about as many as asked for."""
+    if not math.isfinite(highest - lowest) or highest <= lowest:
+        return [lowest] if math.isfinite(lowest) else []
+    rough_step = (highest - lowest) / most
+    power = 10.0 ** math.floor(math.log10(rough_step))
+    # a little slack, so that rounding does not skip the step that fits exactly
+    multiples = (power * factor for factor in (1, 2, 5, 10))
+    step = next(multiple for multiple in multiples if multiple >= rough_step * 0.999)
+    first = math.ceil(lowest / step - 1e-9)
+    last = math.floor(highest / step + 1e-9)
+    return [count * step for count in range(first, last + 1)]
+
+
+def amount(value: float) -> str:
+    """A number as it stands beside an axis: 5,000 or 0.25, never 5e+03."""
+    if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:
+        return f"{value:.3g}"
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:.4g}"

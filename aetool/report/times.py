@@ -1,0 +1,80 @@
+"""Round moments along an axis of time, and how they are written."""
+
+from __future__ import annotations
+
+import math
+from datetime import MAXYEAR, UTC, datetime
+
+MINUTE = 60.0  # seconds
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+MONTH = 30.4 * DAY
+# how far apart moments may be, in the unit of each line
+SECONDS = (1, 2, 5, 10, 30)
+MINUTES = (1, 2, 5, 10, 30)
+HOURS = (1, 2, 3, 6, 12)
+DAYS = (1, 2, 4, 7, 14, 28)
+MONTHS = (1, 2, 3, 6, 12)
+ROOM = 110  # units of a drawing that a moment takes, with what parts it from the next
+FROM_MONTHS = 20 * DAY  # apart: moments are beginnings of months
+
+Moments = tuple[list[float], list[str]]  # epoch seconds, and words
+
+
+def time_ticks(first: float, last: float, width: float) -> Moments:
+    """Round moments between two, as many as a drawing of this width has room for.
+
+    first, last: epoch seconds. Returns none for years that calendars do not have."""
+    fewest = max(2, int(width / ROOM))
+    apart = (last - first) / fewest
+    try:
+        if apart > FROM_MONTHS:
+            return _months(first, last, apart)
+        return _days_or_less(first, last, apart)
+    except (OverflowError, ValueError, OSError):
+        return [], []
+
+
+def _days_or_less(first: float, last: float, apart: float) -> Moments:
+    lengths = [float(count) for count in SECONDS]
+    for unit, counts in ((MINUTE, MINUTES), (HOUR, HOURS), (DAY, DAYS)):
+        lengths += [count * unit for count in counts]
+    step = next((length for length in lengths if length >= apart), lengths[-1])
+    if step >= DAY:
+        form = "%d %b"
+    elif last - first > DAY:
+        form = "%d %b %H:%M"
+    else:
+        form = "%H:%M:%S"
+    # days and hours begin at multiples of their lengths since 1970
+    numbers = range(math.ceil(first / step), int(last // step) + 1)
+    moments = [number * step for number in numbers]
+    words = [_date(moment).strftime(form) for moment in moments]
+    return moments, words
+
+
+def _months(first: float, last: float, apart: float) -> Moments:
+    """The beginnings of months, or of years."""
+    count = next((count for count in MONTHS if count * MONTH >= apart), None)
+    years = 1
+    if count is None:
+        count = 12
+        years = math.ceil(apart / (12 * MONTH))
+    form = "%b %Y" if count < 12 else "%Y"
+    earliest = _date(first).year
+    latest = _date(last).year
+    moments = []
+    words = []
+    for year in range(earliest - earliest % years, latest + 1, years):
+        if not 1 <= year < MAXYEAR:
+            continue
+        for month in range(1, 13, count):
+            beginning = datetime(year, month, 1, tzinfo=UTC)
+            if first <= beginning.timestamp() <= last:
+                moments.append(beginning.timestamp())
+                words.append(beginning.strftime(form))
+    return moments, words
+
+
+def _date(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)
