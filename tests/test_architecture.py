@@ -27,7 +27,7 @@ HEAVY = {
         "rehearsal",
         "operations",
     },
-    "onnxruntime": {"exact", "runtime", "rehearsal", "report", "operations", "cli"},
+    "onnxruntime": {"exact", "runtime", "rehearsal", "operations", "cli"},
     "pyarrow": {"data", "codec", "cli"},
     "pandas": {"data", "operations", "sklearn"},
     "PIL": {"data"},
