@@ -7,13 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from aetool.closed_form.covariance import few_rows, moments, mostly_one
+from aetool.closed_form.blocks import few_rows
+from aetool.closed_form.covariance import moments, mostly_one
+from aetool.closed_form.leading import DENSE, leading
 from aetool.closed_form.solution import Batches
 from aetool.model import Float, Spec
 
 CONCENTRATIONS = 5  # rounds
 FEWEST = 20  # rows: of fewer all are kept
-MOST = 4096  # numbers of which a covariance is formed
+AXES = 32  # by which the covariance of many numbers is told
+ROWS_OF_AN_AXIS = 4  # rows that each of them is told by, at least
+NEAR_AT_FIRST = 0.75  # part of rows of many numbers that the first covariance is of
 CUT = 6.0  # deviations
 FEWEST_OTHERS = 5  # rows that differ from what most rows have
 
@@ -32,17 +36,24 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
     if not len(spec.numeric) or rows < FEWEST:
         return keep
     chunks = _Winsorised(batches, spec)
-    if len(spec.numeric) > MOST:
-        # no covariance of so many: each number counts for itself
-        squares = [(chunk**2).sum(axis=1) for chunk in chunks]
-        far = np.concatenate(squares)
-        return np.asarray(far <= np.quantile(far, part))
+    wide = len(spec.numeric) > DENSE
+    axes = max(1, min(AXES, rows // ROWS_OF_AN_AXIS))
+    if wide:
+        # a cluster of rows is an axis of its own among a few: what lies far at first sight, each
+        # number by itself, waits outside until the others say that it is near
+        lengths = [(chunk**2).sum(axis=1) for chunk in chunks]
+        length = np.concatenate(lengths)
+        keep = length <= np.quantile(length, NEAR_AT_FIRST)
     for _ in range(CONCENTRATIONS):
-        middle = moments(chunks, keep.astype(np.float64))
-        # where most rows are 0 the variance is that of the others, not of how rare they are
-        missing = np.maximum(1 - np.diag(middle.cov), 0)
-        rarely = np.where(chunks.rare, missing, 0)
-        far = middle.squares(chunks, rarely)
+        weights = keep.astype(np.float64)
+        if wide:
+            middle = leading(chunks, axes, weights)
+            far = middle.squares(chunks)
+        else:
+            whole = moments(chunks, weights)
+            # where most rows are 0 the variance is that of the others, not of how rare they are
+            missing = np.maximum(1 - np.diag(whole.cov), 0)
+            far = whole.squares(chunks, np.where(chunks.rare, missing, 0))
         keep = far <= np.quantile(far, part)
     return keep
 

@@ -55,7 +55,7 @@ def test_each_column_is_predicted_as_by_regression_on_the_others(related):
     _, spec, features, _ = related
     maps = PCA(spec, params(trim=0)).fit([features])
     x = features.astype(float)
-    predicted = maps.mean + (x - maps.mean) @ maps.predict
+    predicted = x - maps.prediction.residual(x)
     for j in range(5):
         A = np.column_stack([np.ones(len(x)), np.delete(x, j, axis=1)])
         fitted = A @ np.linalg.lstsq(A, x[:, j], rcond=None)[0]
@@ -72,7 +72,7 @@ def test_a_categorys_own_levels_do_not_predict_it():
     features = layout.table_features(schema, schema.encode(table, "t"))
     maps = PCA(spec, params(trim=0)).fit([features])
     _, start, width = spec.categories[0]
-    inside = maps.predict[start : start + width, start : start + width]
+    inside = maps.prediction.weights[start : start + width, start : start + width]
     np.testing.assert_allclose(inside, 0, atol=1e-8)
 
 
@@ -83,8 +83,9 @@ def test_low_rank_prediction_is_that_of_ppca():
     features = scaling.image_features(pixels)
     flat = [features.reshape(len(features), -1)]
     maps = PCA(spec, params(latent=4, trim=0)).fit(flat)
-    P = maps.precision * np.eye(spec.features) - maps.left @ maps.left.T
-    np.testing.assert_allclose(np.diag(P), maps.diagonal, rtol=1e-9)
+    found = maps.prediction
+    P = found.precision * np.eye(spec.features) - found.left @ found.left.T
+    np.testing.assert_allclose(np.diag(P), found.diagonal, rtol=1e-9)
     assert np.linalg.eigvalsh(P).min() > 0
     x = flat[0].astype(float) - maps.mean
     expected = x - (x @ P) / np.diag(P)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aetool import operations
-from aetool.closed_form import covariance, in_blocks, moments
+from aetool.closed_form import blocks, in_blocks, moments
 from aetool.data import sources, text
 from aetool.errors import DataError
 from aetool.operations import FitOptions
@@ -32,7 +32,7 @@ def rows_of(count, features=5, seed=0):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 16 rows, so that few rows are many blocks."""
-    monkeypatch.setattr(covariance, "BLOCK", 16)
+    monkeypatch.setattr(blocks, "BLOCK", 16)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from aetool.closed_form.solution import Batches, Features
+from aetool.closed_form.blocks import in_blocks
+from aetool.closed_form.solution import Batches
 from aetool.errors import DataError
 from aetool.model import Float, Spec
 
-BLOCK = 8192  # rows that are summed together
-FEW_ROWS = 8_000  # rows that quantiles and the like are read off
 AXIS_NOISE = 1e-3  # variance along an axis, beside variances of 1
 
 
@@ -36,8 +34,12 @@ class Moments:
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): squared Mahalanobis distances of rows."""
-        values, vectors = self.axes(rounding)
-        whitened = vectors / np.sqrt(values)
+        noise = np.full(len(self.mean), AXIS_NOISE)
+        if rounding is not None:
+            noise += rounding
+        # a factor of the covariance whitens as its axes do, in a tenth of the time
+        lower = np.linalg.cholesky(self.cov + np.diag(noise))
+        whitened = np.linalg.inv(lower).T
         squares = []
         for block in in_blocks(batches):
             along = (block - self.mean) @ whitened
@@ -112,33 +114,6 @@ def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
         sums = other.with_those_of(sums)
         waiting[place] = None
     waiting.append(sums)
-
-
-def in_blocks(batches: Batches) -> Iterator[Features]:
-    """The rows in batches of BLOCK, the last of what is left; pictures flattened."""
-    kept: list[Features] = []
-    count = 0
-    for batch in batches:
-        if not len(batch):
-            continue
-        rest = batch.reshape(len(batch), -1)
-        while count + len(rest) >= BLOCK:
-            full, rest = rest[: BLOCK - count], rest[BLOCK - count :]
-            yield np.concatenate([*kept, full]) if kept else full
-            kept, count = [], 0
-        if len(rest):
-            kept.append(rest)
-            count += len(rest)
-    if kept:
-        yield np.concatenate(kept)
-
-
-def few_rows(batches: Batches) -> Float:
-    """At most 8,000 rows, evenly spaced."""
-    rows = sum(len(batch) for batch in batches)
-    step = -(-rows // FEW_ROWS)
-    few = [block[::step] for block in in_blocks(batches)]
-    return np.concatenate(few).astype(np.float64)
 
 
 def mostly_one(spec: Spec, few: Float) -> npt.NDArray[np.bool_]:

@@ -31,7 +31,9 @@ REFERENCE = (  # file, what of it: all public functions, or these functions and 
     ("closed_form/solution.py", ("Batches", "Solution", "ClosedForm")),
     ("closed_form/builder.py", ("Value", "Builder")),
     ("closed_form/costs.py", ()),
-    ("closed_form/covariance.py", ("Moments", "moments", "in_blocks", "few_rows", "mostly_one")),
+    ("closed_form/blocks.py", ()),
+    ("closed_form/covariance.py", ("Moments", "moments", "mostly_one")),
+    ("closed_form/leading.py", ("Leading", "leading")),
     ("closed_form/writing.py", ("evaluated",)),
 )
 

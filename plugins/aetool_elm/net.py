@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs, rows_of_numbers
 from aetool.errors import DataError
 from aetool.model import Float
 
-MOST = 4096  # features
 ROWS = 10_000  # damaged rows that the decoder is solved from
+NUMBERS = 1 << 24  # at most, in the rows that they are copies of: of wide rows there are fewer
 RIDGE = 1e-3  # beside the mean square of a hidden unit
 ASIDE = 10  # one row of so many is kept aside for the deviation
 
@@ -44,38 +44,52 @@ class ELM(ClosedForm):
 
     def fit(self, batches: Batches) -> Hidden:
         """The decoder of damaged copies, and the deviation of rows kept aside."""
-        scored = self.spec.owners() >= 0
-        if self.spec.features > MOST:
-            raise DataError(f"{self.spec.features} features are more than the {MOST} elm takes")
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
-        step, rng = -(-rows // (ROWS + ROWS // ASIDE)), np.random.default_rng(0)
+        units, features = self.params.latent, self.spec.features
+        most = rows_of_numbers(NUMBERS, features, ROWS + ROWS // ASIDE)
+        step, rng = -(-rows // most), np.random.default_rng(0)
         x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
         x = x[rng.permutation(len(x))]
         aside, seen = x, x
-        if len(x) > 2 * ASIDE:
-            aside, seen = x[::ASIDE], np.delete(x, slice(None, None, ASIDE), axis=0)
-        units, features = self.params.latent, self.spec.features
+        if len(x) > 3:
+            # of few rows more of them, for those that the decoder restores by heart tell nothing
+            every = ASIDE if len(x) > 2 * ASIDE else 3
+            aside, seen = x[::every], np.delete(x, slice(None, None, every), axis=0)
         weight = rng.standard_normal((features, units)) / np.sqrt(features)
         bias = rng.standard_normal(units)
         # few rows are damaged several times, each time otherwise
-        wanted = np.repeat(seen, max(1, ROWS // len(seen)), axis=0)
-        damaged = wanted + self.params.noise * rng.standard_normal(wanted.shape) * scored
-        z = np.maximum(damaged @ weight + bias, 0.0)
-        decoder, offset = _ridge(z, wanted)
+        copies = max(1, ROWS // len(seen))
+        damage = self._damage(rng, weight, copies * len(seen))
+        z = np.repeat(seen @ weight + bias, copies, axis=0)
+        z = np.maximum(z + self.params.noise * damage, 0.0)
+        decoder, offset = _ridge(z, seen, copies)
         expected = np.maximum(aside @ weight + bias, 0.0) @ decoder + offset
         deviation = costs.deviations(self.spec, aside, expected)
         prior = x.mean(axis=0).clip(0, 1)
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
+    def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
+        """(rows, units): what noise N(0, I) of the scored features adds to what units see; weight:
+        (features, units)."""
+        seen = weight * (self.spec.owners() >= 0)[:, None]
+        features, units = weight.shape
+        if features <= units:
+            return np.asarray(rng.standard_normal((rows, features)) @ seen)
+        # of fewer units than features it is drawn as they see it: N(0, seen^T seen)
+        _, factor = np.linalg.qr(seen)
+        return np.asarray(rng.standard_normal((rows, units)) @ factor)
 
-def _ridge(z: Float, wanted: Float) -> tuple[Float, Float]:
-    """(weights, intercept) of wanted on z."""
-    mean, centre = z.mean(axis=0), wanted.mean(axis=0)
+
+def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
+    """(weights, intercept) of rows, (rows, features), on z, (rows * copies, units): of each row so
+    many copies follow one another."""
+    mean, centre = z.mean(axis=0), rows.mean(axis=0)
     z = (z - mean).astype(np.float32)
     gram = (z.T @ z).astype(np.float64)
     penalty = RIDGE * float(np.trace(gram)) / len(gram) + 1e-9
-    cross = (z.T @ (wanted - centre).astype(np.float32)).astype(np.float64)
+    of_each_row = z.reshape(len(rows), copies, -1).sum(axis=1)
+    cross = (of_each_row.T @ (rows - centre).astype(np.float32)).astype(np.float64)
     weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), cross)
     return weights, centre - mean @ weights

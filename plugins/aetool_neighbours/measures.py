@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from aetool.closed_form import Builder, Value
+from aetool.closed_form import DENSE, Builder, Value, leading
 from aetool.model import Float, Int
 
 PIECES = 16  # straight pieces of a column's distribution
@@ -120,10 +120,14 @@ class Whitened:
     @classmethod
     def of(cls, x: Float) -> Whitened:
         """The axes of the rows x along which they vary most."""
-        covariance = np.cov(x, rowvar=False).reshape(x.shape[1], x.shape[1])
-        variance, axes = np.linalg.eigh(covariance)
-        variance, axes = variance[::-1][:AXES], axes[:, ::-1][:, :AXES]
-        least = max(LEAST_VARIANCE * float(variance[0]), 1e-9)
+        if x.shape[1] > DENSE:
+            found = leading([x.astype(np.float32)], AXES)
+            variance, axes = found.variances, found.vectors
+        else:
+            covariance = np.cov(x, rowvar=False).reshape(x.shape[1], x.shape[1])
+            variance, axes = np.linalg.eigh(covariance)
+            variance, axes = variance[::-1][:AXES], axes[:, ::-1][:, :AXES]
+        least = max(LEAST_VARIANCE * float(variance.max(initial=0.0)), 1e-9)
         return cls(axes / np.sqrt(np.maximum(variance, least)))
 
     def lay(self, x: Float) -> Float:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from aetool.closed_form import Batches, few_rows, moments, mostly_one
+from aetool.closed_form import (
+    BLOCK_NUMBERS,
+    DENSE,
+    Batches,
+    Leading,
+    Moments,
+    few_rows,
+    in_blocks,
+    leading,
+    moments,
+    mostly_one,
+)
 from aetool.graphs import LEAST_SIGMA
 from aetool.model import Float, Int, Spec
-from aetool_pca.solution import Components, Joint
+from aetool_pca.solution import Components, Joint, LowRank, Prediction, WithCompanions
 
 TAIL_STEPS = 25
 TAIL_START = (1.0, 3.0, 10.0)  # scales that a mixture begins with, in robust deviations
@@ -22,6 +34,13 @@ GIVEN_RIDGE = 1e-2  # beside variances of 1
 TRIMS = 3  # rounds in which the farthest rows are weighed down
 LEAST_AXIS = 0.1  # deviation along a whitened axis, whose rows have a deviation of 1
 PRIOR_ROWS = 10  # of one deviation each, for a number that is often missing
+COMPONENTS = 128  # axes of the covariance of many features, at most
+COMPANIONS = 4  # columns beside its axes by which one of many is told
+MOST_COMPARED = 1 << 14  # features up to which each is compared with each
+PRODUCTS = 1 << 32  # at most, of numbers, to compare them
+BEYOND_CHANCE = 3.0  # chance alone makes the square of the largest correlation 2 log(features) / n
+STRIP = 512  # features that are compared with all others at once
+ROWS_OF_AN_AXIS = 2  # axes are told by so many rows each, at least
 
 
 def conditionals(spec: Spec, cov: Float) -> Float:
@@ -53,34 +72,36 @@ def _blocks(spec: Spec) -> list[list[int]]:
     return alone + levels + pairs
 
 
-def distances(maps: Components, spec: Spec, batches: Batches) -> Float:
+def distances(prediction: Prediction, spec: Spec, batches: Batches) -> Float:
     """(rows,): squared conditional residuals, each on its own scale, cut at 5 deviations."""
     scored = spec.owners() >= 0
     rows = 0
     total = np.zeros(spec.features)
-    for batch in batches:
-        residual = maps.residual(batch.astype(np.float64))
+    for block in in_blocks(batches, BLOCK_NUMBERS):
+        residual = prediction.residual(block.astype(np.float64))
         total += (residual**2).sum(axis=0)
-        rows += len(batch)
+        rows += len(block)
     mean = np.maximum(total / rows, 1e-12)
     found = []
-    for batch in batches:
-        residual = maps.residual(batch.astype(np.float64))
+    for block in in_blocks(batches, BLOCK_NUMBERS):
+        residual = prediction.residual(block.astype(np.float64))
         square = residual**2 / mean
         square = np.minimum(square[:, scored], FAR)
         found.append(square.sum(axis=1))
     return np.concatenate(found)
 
 
-def with_tails(maps: Components, spec: Spec, batches: Batches) -> Components:
-    """The maps with a scale mixture fitted to each feature's residuals by EM.
+def with_tails(
+    maps: Components, prediction: Prediction, spec: Spec, batches: Batches
+) -> Components:
+    """The maps with this prediction, and a scale mixture fitted to each feature's residuals by EM.
 
     One Gaussian would call every shower an outlier: residuals of real columns are a sharp
     bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The
     largest 0.25 % of each feature are left out: an outlier must not make itself at home.
     """
     few = few_rows(batches)
-    square = maps.residual(few) ** 2
+    square = prediction.residual(few) ** 2
     least = np.full(spec.features, 1e-6)
     least[spec.numeric] = LEAST_SIGMA * spec.half
     gated = spec.gate >= 0
@@ -94,7 +115,7 @@ def with_tails(maps: Components, spec: Spec, batches: Batches) -> Components:
     part = rows / (rows + PRIOR_ROWS)
     own = scale[:, numbers] ** 2
     scale[:, numbers] = np.sqrt(part * own + (1 - part))
-    return dataclasses.replace(maps, scale=scale, weight=weight)
+    return dataclasses.replace(maps, prediction=prediction, scale=scale, weight=weight)
 
 
 def with_joint(
@@ -115,19 +136,21 @@ def with_joint(
         return maps
     lean = _lean(spec, batches)
     lean = None if lean is None else lean[:, varied]
-    chunks = _Columns(batches, numbers, lean)
-    middle = moments(chunks)
+    chunks = Columns(batches, numbers, lean)
+    rows = sum(len(batch) for batch in batches)
+    most = axes_of_wide(rows, len(numbers))
     # variance of a value within its bucket
     rounding = spec.half[varied] ** 2 / 3
+    middle = spread(chunks, most)
     for _ in range(TRIMS if trim else 0):
         far = middle.squares(chunks, rounding)
-        middle = moments(chunks, nearness(far, trim))
+        middle = spread(chunks, most, nearness(far, trim))
     variances, vectors = middle.axes(rounding)
     axes = vectors / np.sqrt(variances)
     along = (few_rows(chunks) - middle.mean) @ axes
-    least = np.full(len(numbers), LEAST_AXIS)
+    least = np.full(len(variances), LEAST_AXIS)
     scale, weight = _mixture(along**2, least)
-    share = np.zeros((len(numbers), len(spec.columns)))
+    share = np.zeros((len(variances), len(spec.columns)))
     share[:, spec.owner[varied]] = vectors.T**2
     joint = Joint(
         numbers,
@@ -142,6 +165,63 @@ def with_joint(
     return dataclasses.replace(maps, joint=joint)
 
 
+def axes_of_wide(rows: int, features: int) -> int | None:
+    """How many axes the covariance of so many rows is told by: None for all of it, as of few
+    features. Of few rows an axis is what a handful of them have in common by chance."""
+    if features <= DENSE:
+        return None
+    return max(1, min(COMPONENTS, rows // ROWS_OF_AN_AXIS))
+
+
+def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
+    """The prediction of wide rows by a few axes, and by what these leave of the few columns that
+    each is most alike beyond them: two sensors of one thing are no axis among thousands.
+
+    few: (rows, features). Companions are those whose correlation is beyond what the most alike of
+    as many unrelated columns would have by chance; of one column none tells another.
+    """
+    features = spec.features
+    if features > MOST_COMPARED or len(few) <= 2 * COMPANIONS:
+        return prediction
+    few = few[:: max(1, len(few) * features**2 // PRODUCTS)]
+    left = prediction.residual(few)
+    freedom = len(few) - prediction.left.shape[1]
+    if freedom <= COMPANIONS:
+        return prediction
+    deviation = np.sqrt((left**2).mean(axis=0)) + 1e-6
+    standard = (left / deviation).astype(np.float32)
+    owners = spec.owners()
+    chance = math.sqrt(BEYOND_CHANCE * math.log(features) / freedom)
+    index = np.zeros((features, COMPANIONS), dtype=np.int64)
+    alike = np.zeros((features, COMPANIONS))
+    for first in range(0, features, STRIP):
+        rows = np.arange(first, min(first + STRIP, features))
+        together = standard[:, rows].T @ standard / np.float32(len(few))
+        size = np.abs(together)
+        size[(owners[rows, None] == owners) & (owners >= 0)] = 0
+        size[np.arange(len(rows)), rows] = 0
+        index[rows] = np.argpartition(-size, COMPANIONS, axis=1)[:, :COMPANIONS]
+        alike[rows] = np.take_along_axis(together, index[rows], axis=1)
+    counted = np.abs(alike) > chance
+    if not counted.any():
+        return prediction
+    # the correlations of companions with each other, (features, companions, companions)
+    chosen = standard.T[index].astype(np.float64)
+    between = chosen @ chosen.transpose(0, 2, 1) / len(few)
+    between *= counted[:, :, None] & counted[:, None, :]
+    between += (~counted[:, :, None] + COMPANIONS / freedom) * np.eye(COMPANIONS)
+    weights = np.linalg.solve(between, (alike * counted)[:, :, None])[:, :, 0] * counted
+    weights *= deviation[:, None] / deviation[index]
+    return WithCompanions(prediction, index, weights)
+
+
+def spread(batches: Batches, most: int | None, weights: Float | None = None) -> Moments | Leading:
+    """The covariance of rows: whole, or where most is given along so many leading axes."""
+    if most is None:
+        return moments(batches, weights)
+    return leading(batches, most, weights)
+
+
 def nearness(far: Float, trim: float) -> Float:
     """(rows,): weights of rows at squared distances (rows,): 1, but for the `trim` farthest, which
     count in inverse proportion to theirs."""
@@ -151,7 +231,7 @@ def nearness(far: Float, trim: float) -> Float:
     return np.minimum(1.0, weights)
 
 
-class _Columns:
+class Columns:
     """Some features of batches, less what other features say of them: (features, some)."""
 
     def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
@@ -173,7 +253,7 @@ def _lean(spec: Spec, batches: Batches) -> Float | None:
         return None
     given = np.arange(spec.features - spec.given, spec.features)
     index = np.concatenate([given, spec.numeric])
-    cov = moments(_Columns(batches, index)).cov
+    cov = moments(Columns(batches, index)).cov
     k = len(given)
     before = cov[:k, :k] + GIVEN_RIDGE * np.eye(k)
     lean = np.zeros((spec.features, len(spec.numeric)))

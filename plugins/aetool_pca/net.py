@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.closed_form import Batches, ClosedForm, Moments, moments
+from aetool.closed_form import GRAM, Batches, ClosedForm, Leading, Moments, few_rows, in_blocks
 from aetool.errors import DataError
 from aetool.model import Float
-from aetool_pca.gaussians import conditionals, distances, nearness, with_joint, with_tails
-from aetool_pca.solution import Components
+from aetool_pca.gaussians import (
+    COMPONENTS,
+    Columns,
+    axes_of_wide,
+    conditionals,
+    distances,
+    nearness,
+    spread,
+    with_companions,
+    with_joint,
+    with_tails,
+)
+from aetool_pca.solution import Components, LowRank, Prediction, Whole
 
-DENSE = 1024  # features up to which the whole covariance is kept
-MOST = 4096  # features up to which a covariance is formed
-COMPONENTS = 64  # of the low-rank covariance of more features (pictures)
+CODE_OF_FEW_ROWS = 256  # size of the code at most, of wide data of few rows
+MOST_TOLD = 32  # components of which the variance explained is told
 JOINT_TRIM = 0.1  # part of the rows weighed down in the joint density
 INDICATOR_NOISE = 1e-3  # variance added to 0/1 features, whose blocks are singular
 PRIOR_ROWS = 10  # of one deviation each, for numbers and flags of gaps
@@ -29,22 +39,33 @@ class PCA(ClosedForm):
 
     def fit(self, batches: Batches) -> Components:
         """The components, and the tails of what they leave."""
-        if self.spec.features > MOST:
-            raise DataError(
-                f"{self.spec.features} features are more than the {MOST} that pca takes; "
-                "drop columns, or make the pictures smaller"
-            )
-        found = moments(batches)
         if self.params.probabilistic:
-            return self._probabilistic(found)
+            return self._probabilistic(batches)
+        # of wide rows a covariance would be far larger than the rows themselves
+        most = self._axes(batches)
+        found = spread(batches, most)
         # of few rows none can be called far out
         for _ in range(2 if self.params.trim and found.rows >= 20 else 0):
-            far = distances(self._maps(found), self.spec, batches)
-            found = moments(batches, nearness(far, self.params.trim))
-        maps = with_tails(self._maps(found), self.spec, batches)
+            far = distances(self._prediction(found), self.spec, batches)
+            found = spread(batches, most, nearness(far, self.params.trim))
+        prediction = self._prediction(found)
+        # of pictures the axes are enough: what lies beside a pixel is in them
+        if isinstance(prediction, LowRank) and self.spec.shape is None:
+            prediction = with_companions(prediction, self.spec, few_rows(batches))
+        maps = with_tails(self._maps(found), prediction, self.spec, batches)
         if self.spec.shape is not None:
             return maps
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
+
+    def _axes(self, batches: Batches) -> int | None:
+        """How many axes of wide rows are looked for; None where all are."""
+        rows = sum(len(batch) for batch in batches)
+        most = axes_of_wide(rows, self.spec.features)
+        if most is None:
+            return None
+        # of few rows all axes cost as much as one, and a code of all of them no more
+        code = self.params.latent or (CODE_OF_FEW_ROWS if rows <= GRAM else most)
+        return max(most, code)
 
     def _noise(self, rows: int) -> Float:
         """Variance added to each feature: of rounding to its bucket, against singularity, and where
@@ -57,38 +78,43 @@ class PCA(ClosedForm):
         noise[spec.gate[gated]] += PRIOR_ROWS / rows
         return noise
 
-    def _maps(self, m: Moments) -> Components:
-        values, vectors = np.linalg.eigh(m.cov)
-        values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-        k = min(self.params.latent or _enough(values), self.spec.features)
-        axes = vectors[:, :k]
-        prior = np.clip(m.mean, 0, 1)
-        one = np.ones((1, len(m.mean)))
-        common = (m.mean, axes, axes.T, one, one, prior)
-        # plain errors are of what the code restores, surprise is of what the others predict
-        restores = self.params.error != "bits"
-        report = {"explained": _explained(values, k)}
-        if self.spec.features <= DENSE and self.spec.shape is None:
-            predict = conditionals(self.spec, m.cov + np.diag(self._noise(m.rows)))
-            return Components(*common, predict=predict, restores=restores, report=report)
-        q = min(max(COMPONENTS, k), self.spec.features - 1)
+    def _prediction(self, found: Moments | Leading) -> Prediction:
+        """What the other columns say of each feature."""
+        if isinstance(found, Moments) and self.spec.shape is None:
+            noise = self._noise(found.rows)
+            weights = conditionals(self.spec, found.cov + np.diag(noise))
+            return Whole(found.mean, weights)
+        if isinstance(found, Moments):
+            found = Leading.of(found)
+        found = found.first(axes_of_wide(found.rows, self.spec.features) or COMPONENTS)
         # maximum-likelihood PPCA (Tipping & Bishop 1999, eqs. 8 and 12): the noise is the mean
         # of the eigenvalues left out; P = I / s - left left^T
-        noise = float(values[q:].mean()) + float(self._noise(m.rows).mean())
-        kept = values[:q] + float(self._noise(m.rows).mean())
-        shrink = np.maximum(1 / noise - 1 / np.maximum(kept, noise), 0)
-        left = vectors[:, :q] * np.sqrt(shrink)
-        diagonal = 1 / noise - (left**2).sum(axis=1)
+        least = float(self._noise(found.rows).mean())
+        precision = 1 / (found.noise + least)
+        shrink = np.maximum(precision - 1 / (found.variances + least), 0)
+        left = found.vectors * np.sqrt(shrink)
+        diagonal = precision - (left**2).sum(axis=1)
+        return LowRank(found.mean, left, precision, diagonal)
+
+    def _maps(self, found: Moments | Leading) -> Components:
+        """The code, and what is expected by it."""
+        whole = Leading.of(found) if isinstance(found, Moments) else found
+        k = self.params.latent or _enough(whole.variances, whole.total)
+        axes = whole.vectors[:, :k]
+        one = np.ones((1, len(whole.mean)))
         return Components(
-            *common,
-            left=left,
-            diagonal=diagonal,
-            precision=1 / noise,
-            restores=restores,
-            report=report,
+            whole.mean,
+            axes,
+            axes.T,
+            one,
+            one,
+            np.clip(whole.mean, 0, 1),
+            # plain errors are of what the code restores, surprise is of what the others predict
+            restores=self.params.error != "bits",
+            report={"explained": _explained(whole.variances[:k], whole.total)},
         )
 
-    def _probabilistic(self, m: Moments) -> Components:
+    def _probabilistic(self, batches: Batches) -> Components:
         """Maximum likelihood of probabilistic PCA (Tipping & Bishop 1999, section 3.2), of numbers.
 
         sigma^2 is the mean of the eigenvalues left out, W = U (Lambda - sigma^2 I)^(1/2), and with
@@ -103,40 +129,44 @@ class PCA(ClosedForm):
         numbers = self.spec.numeric
         if len(numbers) < 2:
             raise DataError("probabilistic pca needs two columns of numbers")
-        values, vectors = np.linalg.eigh(m.cov[np.ix_(numbers, numbers)])
-        values, vectors = np.maximum(values[::-1], 1e-12), vectors[:, ::-1]
-        k = min(self.params.latent or _enough(values), len(numbers) - 1)
-        values = values + self.params.blur**2  # the density of data + N(0, blur^2 I)
+        found = spread(Columns(batches, numbers), self._axes(batches))
+        whole = Leading.of(found) if isinstance(found, Moments) else found
+        k = self.params.latent or _enough(whole.variances, whole.total)
+        kept = whole.first(min(k, len(numbers) - 1))
+        blur = self.params.blur**2  # the density of data + N(0, blur^2 I)
         least = float((self.spec.half**2).mean()) / 3 + FEATURE_NOISE  # of rounding, and for one
-        noise = max(float(values[k:].mean()), least)
-        stretch = np.sqrt(np.maximum(values[:k] - noise, 0))
+        noise = max(kept.noise + blur, least)
+        stretch = np.sqrt(np.maximum(kept.variances + blur - noise, 0))
+        k = len(stretch)
         encoder = np.zeros((self.spec.features, k))
         decoder = np.zeros((k, self.spec.features))
-        encoder[numbers] = vectors[:, :k] * (stretch / (stretch**2 + noise))
-        decoder[:, numbers] = (vectors[:, :k] * stretch).T
+        encoder[numbers] = kept.vectors * (stretch / (stretch**2 + noise))
+        decoder[:, numbers] = (kept.vectors * stretch).T
         one = np.ones((1, self.spec.features))
         shared = 0.5 * float(np.log((stretch**2 + noise) / noise).sum())
         scale = one * np.sqrt(noise)
+        mean = sum(block.sum(axis=0, dtype=np.float64) for block in in_blocks(batches)) / found.rows
         return Components(
-            m.mean,
+            mean,
             encoder,
             decoder,
             scale,
             one,
-            np.clip(m.mean, 0, 1),
+            np.clip(mean, 0, 1),
             shared=shared,
             restores=True,
-            report={"explained": _explained(values, k)},
+            report={"explained": _explained(kept.variances, whole.total)},
             drawn="normal",
             scatter=(scale[:, numbers], one[:, numbers]),
         )
 
 
-def _explained(values: Float, k: int) -> list[float]:
+def _explained(variances: Float, total: float) -> list[float]:
     """The part of the variance along each of the first components, at most 32 of them."""
-    return [round(float(v), 4) for v in values[: min(k, 32)] / max(float(values.sum()), 1e-12)]
+    return [round(float(v), 4) for v in variances[:MOST_TOLD] / max(total, 1e-12)]
 
 
-def _enough(values: Float) -> int:
-    part = np.cumsum(values) / max(float(values.sum()), 1e-12)
+def _enough(variances: Float, total: float) -> int:
+    """How many components explain 95 % of the variance; all, where they do not."""
+    part = np.cumsum(variances) / max(total, 1e-12)
     return int(np.searchsorted(part, 0.95) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -51,14 +52,83 @@ class Joint:
         return cost @ share
 
 
+class Prediction(Protocol):
+    """What the other columns say of every feature of a record."""
+
+    def residual(self, x: Float) -> Float:
+        """What the prediction leaves of rows x, (rows, features)."""
+
+    def write(self, g: Builder, x: Value) -> Value:
+        """(batch, features): what is predicted of each feature of x."""
+
+
+@dataclass(frozen=True, eq=False)
+class Whole(Prediction):
+    """By every other feature: mean + (x - mean) weights, (features, features)."""
+
+    mean: Float
+    weights: Float
+
+    def residual(self, x: Float) -> Float:
+        r = x - self.mean
+        return np.asarray(r - r @ self.weights)
+
+    def write(self, g: Builder, x: Value) -> Value:
+        return g.affine(x, self.weights, self.mean - self.mean @ self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank(Prediction):
+    """By a few directions, of many features: with the inverse of the covariance
+    P = precision I - left left^T, left (features, q), and its diagonal, (features,), what is left
+    of x is P (x - mean) / diagonal."""
+
+    mean: Float
+    left: Float
+    precision: float
+    diagonal: Float
+
+    def residual(self, x: Float) -> Float:
+        r = x - self.mean
+        pull = self.precision * r - (r @ self.left) @ self.left.T
+        return np.asarray(pull / self.diagonal)
+
+    def write(self, g: Builder, x: Value) -> Value:
+        centred = x - self.mean
+        pull = centred * self.precision - centred @ self.left @ self.left.T
+        return x - pull * (1 / self.diagonal)
+
+
+@dataclass(frozen=True, eq=False)
+class WithCompanions(Prediction):
+    """Another prediction, and what it leaves of some columns, which tells of what it leaves of
+    others: index, weights: (features, companions) both."""
+
+    base: LowRank
+    index: Int
+    weights: Float
+
+    def residual(self, x: Float) -> Float:
+        left = self.base.residual(x)
+        told = np.zeros(left.shape)
+        for companion, weight in zip(self.index.T, self.weights.T, strict=True):
+            told += left[:, companion] * weight
+        return left - told
+
+    def write(self, g: Builder, x: Value) -> Value:
+        predicted = self.base.write(g, x)
+        left = x - predicted
+        for companion, weight in zip(self.index.T, self.weights.T, strict=True):
+            predicted = predicted + g.columns_of(left, companion) * weight
+        return predicted
+
+
 @dataclass(frozen=True, eq=False)
 class Components(Solution):
     """Affine maps over x - mean, (features,).
 
     encoder: (features, k), decoder: (k, features): the code.
-    Prediction of every feature from the other columns: either predict (features, features), or,
-    for many features, x_hat = x - (precision * x - left (left^T x)) / diagonal, with left
-    (features, q), precision a scalar and diagonal (features,).
+    prediction: of every feature from the other columns; None where only the code restores it.
     What the prediction leaves is a mixture of zero-mean Gaussians, tails and all: scale and weight
     are (components, features). prior: (features,), how often a flag or level occurs.
 
@@ -75,25 +145,13 @@ class Components(Solution):
     scale: Float
     weight: Float
     prior: Float
-    predict: Float | None = None
-    left: Float | None = None
-    diagonal: Float | None = None
-    precision: float = 0.0
+    prediction: Prediction | None = None
     shared: float | None = None
     joint: Joint | None = None
     restores: bool = False
     report: Mapping[str, list[float]] = field(default_factory=dict)
     drawn: str = "codes"
     scatter: tuple[Float, Float] | None = None
-
-    def residual(self, x: Float) -> Float:
-        """What the prediction leaves of rows x, (rows, features)."""
-        r = x - self.mean
-        if self.predict is not None:
-            return np.asarray(r - r @ self.predict)
-        assert self.left is not None and self.diagonal is not None
-        pull = self.precision * r - (r @ self.left) @ self.left.T
-        return np.asarray(pull / self.diagonal)
 
     def encode(self, g: Builder, x: Value) -> Value:
         return g.affine(x, self.encoder, -self.mean @ self.encoder)
@@ -103,14 +161,9 @@ class Components(Solution):
 
     def expected(self, g: Builder, x: Value) -> Value:
         """What the other columns predict of each, or what the code restores."""
-        if self.restores:
+        if self.restores or self.prediction is None:
             return self.decode(g, self.encode(g, x))
-        if self.predict is not None:
-            return g.affine(x, self.predict, self.mean - self.mean @ self.predict)
-        assert self.left is not None and self.diagonal is not None
-        centred = x - self.mean
-        pull = centred * self.precision - centred @ self.left @ self.left.T
-        return x - pull * (1 / self.diagonal)
+        return self.prediction.write(g, x)
 
     def parts(self, g: Builder, x: Value) -> Value:
         """Nats of each column given all the others; or given the code, and those of the code."""

@@ -6,14 +6,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
-from aetool.detection.calibration import tail_scale
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs, in_blocks
 from aetool.errors import DataError
-from aetool.model import Float
+from aetool.model import Float, Int
 
 FEWEST_VALUES = 10  # of a column: fewer are levels, and no tail is read off them
 CUT = 5.0  # mean excesses, beyond which an excess counts as this: a few far values move no tail
+ROUNDS = 20  # until a mean of excesses that are cut changes no more
+NUMBERS_AT_ONCE = 1 << 22  # that are sorted together
 LEAST_SHAPE, MOST_SHAPE = -0.2, 0.5
 PRIOR_SHAPE, PRIOR_WEIGHT = 0.1, 50  # what a shape is taken for before any value; as if so many
 STRAIGHT = 1e-3  # a shape nearer to 0 is taken for this
@@ -86,54 +88,94 @@ class Tails(ClosedForm):
     """Where the tails of each column begin, and how fast they fall off."""
 
     def fit(self, batches: Batches) -> TailsOfColumns:
-        no_rows = np.zeros((0, self.spec.features), np.float32)
-        rows = np.concatenate([no_rows, *batches])
-        if not len(rows):
+        rows = sum(len(batch) for batch in batches)
+        if not rows:
             raise DataError("no rows to fit")
-        x = rows.astype(np.float64)
+        sums = [block.sum(axis=0, dtype=np.float64) for block in in_blocks(batches)]
+        # how often a flag or level occurs; of numbers the median takes its place
+        centre = np.clip(np.sum(sums, axis=0) / rows, 0, 1)
         numbers = len(self.spec.numeric)
-        tails = {side: [NO_TAIL] * numbers for side in (UPPER, LOWER)}
-        centre = x.mean(axis=0)
-        centre = centre.clip(0, 1)
-        for n, feature in enumerate(self.spec.numeric):
-            values = x[:, feature]
-            gate = self.spec.gate[n]
-            if gate >= 0:  # a flag that says where the number is missing
-                values = values[x[:, gate] == 0]
-            centre[feature] = np.median(values) if len(values) else 0.0
-            if len(np.unique(values)) < FEWEST_VALUES:
-                continue
-            tails[UPPER][n] = _tail(values, self.params.part)
-            tails[LOWER][n] = _tail(-values, self.params.part)
-        told = np.array([tails[UPPER], tails[LOWER]]).reshape(2, numbers, len(NO_TAIL))
+        told = np.zeros((2, numbers, len(NO_TAIL)))
+        told[:] = NO_TAIL
+        at_once = max(1, NUMBERS_AT_ONCE // rows)
+        for first in range(0, numbers, at_once):
+            strip = np.arange(first, min(first + at_once, numbers))
+            features = self.spec.numeric[strip]
+            chosen = [batch[:, features] for batch in batches]
+            values = np.concatenate(chosen, dtype=np.float64)
+            missing = self._missing(batches, strip)
+            whole = ~missing.any(axis=0)
+            self._measure(told, centre, strip[whole], values[:, whole])
+            # of numbers that are missing here and there, each has a count of its own
+            for column in np.flatnonzero(~whole):
+                present = ~missing[:, column]
+                self._measure(told, centre, strip[[column]], values[present][:, [column]])
         start, scale, shape, part = np.moveaxis(told, 2, 0)
         return TailsOfColumns(start, scale, shape, part, centre)
 
+    def _missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
+        """(rows, numbers): where these are missing, as the flags that some have say."""
+        gates = self.spec.gate[numbers]
+        gated = gates >= 0
+        flags = [batch[:, gates] != 0 for batch in batches]
+        return np.asarray(np.concatenate(flags) & gated)
 
-def _tail(values: Float, wanted: float) -> tuple[float, float, float, float]:
-    """(start, scale, shape, part) of the upper tail of values, by probability-weighted moments
-    (Hosking & Wallis 1987, equation 6); a shape read off few values is believed in part."""
-    start = float(np.quantile(values, 1 - wanted))
-    excess = np.sort(values[values > start]) - start
-    if not len(excess):
-        # many values are the largest: the next beyond them is as rare as one row
-        part = 1 / (len(values) + 1)
-        return start, UNSEEN_SCALE, PRIOR_SHAPE, part
-    n = len(excess)
-    mean = max(tail_scale(excess), 1e-9)
+    def _measure(self, told: Float, centre: Float, columns: Int, values: Float) -> None:
+        """Takes over the tails and medians of some numbers, (columns,), from their values,
+        (rows, columns)."""
+        if not len(columns):
+            return
+        features = self.spec.numeric[columns]
+        if not len(values):
+            centre[features] = 0.0
+            return
+        values = np.sort(values, axis=0)
+        centre[features] = np.median(values, axis=0)
+        different = 1 + (np.diff(values, axis=0) > 0).sum(axis=0)
+        many = different >= FEWEST_VALUES
+        values, columns = values[:, many], columns[many]
+        told[UPPER, columns] = _tails(values, self.params.part)
+        told[LOWER, columns] = _tails(-values[::-1], self.params.part)
+
+
+def _tails(values: Float, wanted: float) -> Float:
+    """(columns, 4): start, scale, shape, part of the upper tails of sorted values, (rows, columns),
+    by probability-weighted moments (Hosking & Wallis 1987, equation 6); a shape read off few values
+    is believed in part."""
+    rows = len(values)
+    start = np.quantile(values, 1 - wanted, axis=0)
+    is_beyond = values > start
+    beyond = is_beyond.sum(axis=0)
+    # as many rows as the fullest tail has; where another has fewer its excesses are 0
+    most = int(beyond.max(initial=0))
+    excess = np.maximum(values[rows - most :] - start, 0.0)
+    count = np.maximum(beyond, 1)
+    mean = np.maximum(_means_of_cut(excess, count), 1e-9)
     excess = np.minimum(excess, CUT * mean)
     # the part of the excesses above each, and the moment that it weighs
-    rank = np.arange(1, n + 1)
-    above = (n - rank + 0.35) / n
-    second = float((excess * above).mean())
-    least = 1e-9 * mean
-    rest = max(mean - 2 * second, least)
+    row = np.arange(1, most + 1)[:, None]
+    rank = row - (most - beyond)
+    above = (count - rank + 0.35) / count
+    weighed = excess * above
+    second = weighed.sum(axis=0) / count
+    rest = np.maximum(mean - 2 * second, 1e-9 * mean)
     shape = 2 - mean / rest
-    shape = max(shape, LEAST_SHAPE)
-    shape = min(shape, MOST_SHAPE)
+    shape = np.clip(shape, LEAST_SHAPE, MOST_SHAPE)
     prior = PRIOR_SHAPE * PRIOR_WEIGHT
-    shape = (shape * n + prior) / (n + PRIOR_WEIGHT)
-    if abs(shape) < STRAIGHT:
-        shape = STRAIGHT
-    scale = max(mean * (1 - shape), LEAST_SCALE)
-    return start, scale, shape, n / len(values)
+    shape = (shape * count + prior) / (count + PRIOR_WEIGHT)
+    shape = np.where(np.abs(shape) < STRAIGHT, STRAIGHT, shape)
+    scale = np.maximum(mean * (1 - shape), LEAST_SCALE)
+    tails = np.stack([start, scale, shape, beyond / rows], axis=1)
+    # many values are the largest: the next beyond them is as rare as one row
+    ends = np.flatnonzero(beyond == 0)
+    tails[ends, 1:] = UNSEEN_SCALE, PRIOR_SHAPE, 1 / (rows + 1)
+    return tails
+
+
+def _means_of_cut(excess: Float, count: Int) -> Float:
+    """(columns,): the mean of each column's so many excesses, (rows, columns), each cut at five
+    times that mean, as of aetool.detection.calibration.tail_scale."""
+    mean: Float = excess.sum(axis=0) / count
+    for _ in range(ROUNDS):
+        mean = np.minimum(excess, CUT * mean).sum(axis=0) / count
+    return mean

@@ -1,0 +1,56 @@
+"""Rows in blocks of one size, whatever batches they came in, and few of them evenly spaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from aetool.closed_form.solution import Batches, Features
+from aetool.model import Float
+
+BLOCK = 8192  # rows that are summed together
+BLOCK_NUMBERS = 1 << 23  # numbers in a block of wide rows
+FEW_ROWS = 8_000  # rows that quantiles and the like are read off
+FEW_NUMBERS = 1 << 20  # numbers in them: of wide rows there are fewer
+FEWEST_ROWS = 128  # of however many numbers each
+
+
+def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features]:
+    """The rows in batches of BLOCK, the last of what is left; pictures flattened.
+
+    numbers: of rows so wide that a block would hold more than these, a block has fewer.
+    """
+    size = BLOCK
+    kept: list[Features] = []
+    count = 0
+    for batch in batches:
+        if not len(batch):
+            continue
+        rest = batch.reshape(len(batch), -1)
+        if numbers is not None:
+            size = rows_of_numbers(numbers, rest.shape[1])
+        while count + len(rest) >= size:
+            full, rest = rest[: size - count], rest[size - count :]
+            yield np.concatenate([*kept, full]) if kept else full
+            kept, count = [], 0
+        if len(rest):
+            kept.append(rest)
+            count += len(rest)
+    if kept:
+        yield np.concatenate(kept)
+
+
+def rows_of_numbers(numbers: int, features: int, most: int = BLOCK) -> int:
+    """How many rows of so many features hold these numbers; at least FEWEST_ROWS."""
+    return max(FEWEST_ROWS, min(most, numbers // max(1, features)))
+
+
+def few_rows(batches: Batches) -> Float:
+    """At most 8,000 rows, evenly spaced; of wide rows as many as hold FEW_NUMBERS."""
+    rows = sum(len(batch) for batch in batches)
+    features = max((batch[:1].size for batch in batches), default=1)
+    most = rows_of_numbers(FEW_NUMBERS, features, FEW_ROWS)
+    step = -(-rows // most)
+    few = [block[::step] for block in in_blocks(batches)]
+    return np.concatenate(few).astype(np.float64)

@@ -1,0 +1,143 @@
+"""Tables and pictures of more columns than rows: no matrix of features by features, and as good."""
+
+import importlib
+import math
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+
+from aetool import operations
+from aetool.closed_form import DENSE, few_rows, leading, moments
+from aetool.operations import FitOptions
+from aetool.operations.detecting import auroc
+
+by_axes = importlib.import_module("aetool.closed_form.leading")
+WALL = 4096  # features that pca and elm once took at most
+
+
+def frame_of(x):
+    return pd.DataFrame(x, columns=[f"c{column}" for column in range(x.shape[1])])
+
+
+def of_factors(rows, columns, factors=8, seed=0):
+    """Columns that a few hidden factors drive, and some noise of their own."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.standard_normal((rows, factors))
+    loads = rng.standard_normal((factors, columns)) / math.sqrt(factors)
+    return hidden @ loads + 0.3 * rng.standard_normal((rows, columns))
+
+
+def of_pairs(rows, columns, seed=0):
+    """Sensors in pairs that measure one thing each: no axis tells more than two of them."""
+    rng = np.random.default_rng(seed)
+    hidden = np.repeat(rng.standard_normal((rows, columns // 2)), 2, axis=1)
+    return hidden + 0.3 * rng.standard_normal((rows, columns))
+
+
+def with_broken_rows(x, part, seed=1):
+    """(rows some of whose values are those of other rows, which is one of them by row): each value
+    is ordinary, and only what belongs together tells."""
+    rng = np.random.default_rng(seed)
+    broken = x.copy()
+    is_broken = np.zeros(len(x), dtype=bool)
+    is_broken[rng.choice(len(x), max(3, len(x) // 100), replace=False)] = True
+    for row in np.flatnonzero(is_broken):
+        columns = rng.choice(x.shape[1], int(part * x.shape[1]), replace=False)
+        broken[row, columns] = x[rng.choice(len(x), len(columns)), columns]
+    return broken, is_broken
+
+
+def assert_same_axes(found, x, weights=None):
+    """The variances and axes are those of the whole covariance."""
+    whole = moments([x], weights)
+    variances, axes = np.linalg.eigh(whole.cov)
+    count = len(found.variances)
+    np.testing.assert_allclose(found.mean, whole.mean, atol=1e-6)
+    np.testing.assert_allclose(found.variances, variances[::-1][:count], rtol=1e-3)
+    np.testing.assert_allclose(found.total, variances.sum(), rtol=1e-6)
+    spanned = axes[:, ::-1][:, :count].T @ found.vectors
+    np.testing.assert_allclose(np.linalg.svd(spanned, compute_uv=False), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("gram", [by_axes.GRAM, 1])
+def test_leading_axes_are_those_of_the_covariance(monkeypatch, gram, weighed):
+    """By products of rows, and by random axes; with and without weights."""
+    monkeypatch.setattr(by_axes, "GRAM", gram)
+    monkeypatch.setattr(by_axes, "STRIP", 64)
+    monkeypatch.setattr(by_axes, "BLOCK_NUMBERS", 1 << 14)
+    x = of_factors(300, 200).astype(np.float32)
+    weights = np.random.default_rng(1).random(300) if weighed else None
+    found = leading([x[:7], x[7:]], 8, weights)
+    assert found.vectors.shape == (200, 8)
+    assert_same_axes(found, x, weights)
+    np.testing.assert_allclose(found.vectors.T @ found.vectors, np.eye(8), atol=1e-6)
+    again = leading(np.split(x, [100, 101, 250]), 8, weights)
+    assert np.array_equal(found.vectors, again.vectors) and found.total == again.total
+
+
+def test_all_axes_of_few_rows_make_the_same_distances_as_a_covariance():
+    x = of_factors(40, 90).astype(np.float32)
+    found = leading([x], 1000)
+    assert found.vectors.shape == (90, 39)
+    exact = moments([x]).squares([x])
+    np.testing.assert_allclose(found.squares([x]), exact, rtol=1e-4)
+
+
+def test_of_wide_rows_few_are_read_at_once():
+    x = np.zeros((500, 1 << 14), np.float32)
+    assert len(few_rows([x])) <= 128
+    assert len(few_rows([x[:, :4]])) == 500
+
+
+def sizes_of_constants(model):
+    """How many numbers each stored array of the score graph holds."""
+    graph = onnx.ModelProto.FromString(model.graphs["score.onnx"]).graph
+    return [math.prod(tensor.dims) for tensor in graph.initializer]
+
+
+@pytest.mark.parametrize("plugin", ["pca", "elm", "neighbours", "tails", "prototypes"])
+def test_more_features_than_the_old_wall(plugin):
+    columns = WALL + 4
+    x = of_factors(50, columns)
+    model = operations.fit(frame_of(x[:30]), FitOptions(plugin))
+    # no matrix of columns by columns
+    assert max(sizes_of_constants(model)) <= 256 * columns
+    odd = x[30:].copy()
+    odd[:5, ::2] += 8
+    scores = operations.score(frame_of(odd), model, "cpu")
+    assert scores[:5].min() > scores[5:].max()
+
+
+@pytest.mark.parametrize("rows", [200, 900])
+def test_pairs_among_many_columns_that_contradict_each_other(rows):
+    """By products of rows and by random axes: 1 % of the rows, each value of which is ordinary."""
+    columns = DENSE + 100
+    x = of_pairs(rows + 300, columns)
+    model = operations.fit(frame_of(x[:rows]), FitOptions("pca"))
+    test, is_broken = with_broken_rows(x[rows:], 0.3)
+    assert auroc(operations.score(frame_of(test), model, "cpu"), is_broken) > 0.95
+
+
+def test_factors_of_many_columns_that_are_broken_and_cells_far_out():
+    columns = DENSE + 100
+    x = of_factors(500, columns)
+    model = operations.fit(frame_of(x[:200]))
+    test, is_broken = with_broken_rows(x[200:], 0.1)
+    assert auroc(operations.score(frame_of(test), model, "cpu"), is_broken) > 0.95
+    far = x[200:].copy()
+    is_far = np.arange(len(far)) % 60 == 7
+    far[is_far, 5] += 12
+    found = operations.detect(frame_of(far), model)
+    scores = operations.score(frame_of(far), model, "cpu")
+    assert auroc(scores, is_far) > 0.95
+    assert [named[0][0] for named in found.named if named].count("c5") >= is_far.sum() - 1
+
+
+def test_a_robust_fit_of_many_columns_leaves_out_what_lies_far():
+    x = of_factors(300, DENSE + 100)
+    x[::20] += 3 * np.random.default_rng(3).standard_normal(x.shape[1])
+    scores = operations.score(frame_of(x), operations.fit(frame_of(x), FitOptions(robust=True)))
+    assert auroc(scores, np.arange(300) % 20 == 0) > 0.99
