@@ -29,7 +29,7 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
             continue
         rest = batch.reshape(len(batch), -1)
         if numbers is not None:
-            size = rows_of_numbers(numbers, rest.shape[1])
+            size = rows_of_numbers(numbers, rest.shape[1], BLOCK)
         while count + len(rest) >= size:
             full, rest = rest[: size - count], rest[size - count :]
             yield np.concatenate([*kept, full]) if kept else full
@@ -41,7 +41,7 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
         yield np.concatenate(kept)
 
 
-def rows_of_numbers(numbers: int, features: int, most: int = BLOCK) -> int:
+def rows_of_numbers(numbers: int, features: int, most: int) -> int:
     """How many rows of so many features hold these numbers; at least FEWEST_ROWS."""
     return max(FEWEST_ROWS, min(most, numbers // max(1, features)))
 

@@ -17,6 +17,7 @@ DENSE = 512  # features up to which a covariance is formed; of more the leading 
 GRAM = 512  # rows up to which those are found by the products of rows with each other
 STRIP = 4096  # features whose products are summed together
 PASSES = 3  # over the rows, before the last one, in which axes are turned towards the leading ones
+NO_AXIS = 1e-12  # of all variance: along what has less there is nothing but rounding
 SPARE_AXES = 16  # found beside those wanted, so that the last of them is right, too
 
 
@@ -44,16 +45,17 @@ class Leading:
 
     def first(self, most: int) -> Leading:
         """The same with at most so many axes."""
-        return Leading(
-            self.rows, self.mean, self.variances[:most], self.vectors[:, :most], self.total
-        )
+        variances = self.variances[:most]
+        vectors = self.vectors[:, :most]
+        return Leading(self.rows, self.mean, variances, vectors, self.total)
 
     @property
     def noise(self) -> float:
         """The mean of the variances along all other axes: by maximum likelihood that of the noise
         (Tipping & Bishop 1999, equation 8)."""
         others = len(self.mean) - len(self.variances)
-        return max(self.total - float(self.variances.sum()), 0.0) / max(1, others)
+        rest = self.total - float(self.variances.sum())
+        return max(rest, 0.0) / max(1, others)
 
     def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
         """(variances along the leading axes, axes (features, axes)); rounding: (features,), the
@@ -70,9 +72,11 @@ class Leading:
         for block in in_blocks(batches, BLOCK_NUMBERS):
             off = block - self.mean
             # what lies beyond the axes is what is left of the length
-            rest = (off**2).sum(axis=1) - ((off @ self.vectors) ** 2).sum(axis=1)
+            length = (off**2).sum(axis=1)
+            inside = (off @ self.vectors) ** 2
+            rest = np.maximum(length - inside.sum(axis=1), 0.0)
             along = (off @ whitened) ** 2
-            squares.append(along.sum(axis=1) + np.maximum(rest, 0.0) / noise)
+            squares.append(along.sum(axis=1) + rest / noise)
         return np.concatenate(squares)
 
 
@@ -115,7 +119,8 @@ def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
     variances, turns = np.linalg.eigh(products)
     total = float(np.maximum(variances, 0).sum())
     # the mean has taken one axis; what is as small as rounding is none, either
-    count = min(most, len(x) - 1, int((variances > 1e-12 * max(total, 1e-300)).sum()))
+    is_axis = variances > NO_AXIS * max(total, 1e-300)
+    count = min(most, len(x) - 1, int(is_axis.sum()))
     variances = variances[::-1][:count]
     turns = turns[:, ::-1][:, :count] / np.sqrt(variances)
     axes = np.zeros((features, count))

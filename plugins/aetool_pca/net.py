@@ -100,6 +100,7 @@ class PCA(ClosedForm):
         """The code, and what is expected by it."""
         whole = Leading.of(found) if isinstance(found, Moments) else found
         k = self.params.latent or _enough(whole.variances, whole.total)
+        # the code, whose decoder is its encoder turned over
         axes = whole.vectors[:, :k]
         one = np.ones((1, len(whole.mean)))
         return Components(

@@ -96,10 +96,12 @@ class Tails(ClosedForm):
         centre = np.clip(np.sum(sums, axis=0) / rows, 0, 1)
         numbers = len(self.spec.numeric)
         told = np.zeros((2, numbers, len(NO_TAIL)))
+        # of columns that are not measured
         told[:] = NO_TAIL
         at_once = max(1, NUMBERS_AT_ONCE // rows)
         for first in range(0, numbers, at_once):
-            strip = np.arange(first, min(first + at_once, numbers))
+            end = min(first + at_once, numbers)
+            strip = np.arange(first, end)
             features = self.spec.numeric[strip]
             chosen = [batch[:, features] for batch in batches]
             values = np.concatenate(chosen, dtype=np.float64)
