@@ -16,7 +16,8 @@ from aetool.errors import BundleError, ParamError
 
 Array = npt.NDArray[Any]
 TABLE_BATCH, IMAGE_BATCH = 512, 64
-MAX_ACTIVATIONS = 32 << 20  # bytes over all values of one run; larger batches are made smaller
+MAX_ACTIVATIONS = 48 << 20  # bytes over all values of one run; larger batches are made smaller
+CONVOLUTION = b"Conv"  # as it stands in the bytes of a graph
 MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
 MAX_NODES = 20_000
 # What our exporters write, and nothing that loops, branches, reads files or allocates by value.
@@ -181,6 +182,10 @@ class Session:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if CONVOLUTION not in self._graph:
+            # fusions gain nothing but for convolutions, and a graph of 2,000 nodes takes as long to
+            # fuse as thousands of records to score
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         if self.device != "cpu":
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:

@@ -57,52 +57,69 @@ class Ranked:
     """Each number replaced by how many values lie below it: where they lie close together small
     differences count, far out they do not, and no scale or heavy tail matters.
 
-    The map of a number is straight between `knots`, (PIECES + 1, features); at each its slope
-    changes by `turns`, of the same shape. lowest: (features,), what is below all knots is mapped
-    to. kept: (features,), 1 where a feature stays as it is.
+    The map of a number is straight between `knots`, (PIECES + 1, numbers); at each its slope
+    changes by `turns`, of the same shape. lowest: (numbers,), what is below all knots is mapped to.
+    order: (features,), which feature each coordinate is: those that stay as they are, then the
+    numbers.
     """
 
     knots: Float
     turns: Float
     lowest: Float
-    kept: Float
+    order: Int
 
     @property
     def width(self) -> int:
         """As many as there are features."""
-        return len(self.kept)
+        return len(self.order)
+
+    @property
+    def others(self) -> Int:
+        """The features that stay as they are."""
+        return self.order[: self.width - len(self.lowest)]
+
+    @property
+    def numeric(self) -> Int:
+        """The features that are numbers."""
+        return self.order[self.width - len(self.lowest) :]
 
     @classmethod
     def of(cls, x: Float, numeric: Int) -> Ranked:
         """The map of numbers, the features `numeric`, that lie as in the rows x."""
-        knots = np.zeros((PIECES + 1, x.shape[1]))
+        knots = np.zeros((PIECES + 1, len(numeric)))
         turns = np.zeros_like(knots)
-        lowest = np.zeros(x.shape[1])
-        kept = np.ones(x.shape[1])
-        for feature in numeric:
+        lowest = np.zeros(len(numeric))
+        for number, feature in enumerate(numeric):
             values, ranks = _distribution(x[:, feature])
             slopes = np.diff(ranks) / np.diff(values)
             beyond_both_ends = np.concatenate([[0.0], slopes, [0.0]])
-            knots[: len(values), feature] = values
-            turns[: len(values), feature] = np.diff(beyond_both_ends)
-            lowest[feature] = ranks[0]
-            kept[feature] = 0.0
-        return cls(knots, turns, lowest, kept)
+            knots[: len(values), number] = values
+            turns[: len(values), number] = np.diff(beyond_both_ends)
+            lowest[number] = ranks[0]
+        others = np.setdiff1d(np.arange(x.shape[1]), numeric)
+        return cls(knots, turns, lowest, np.concatenate([others, numeric]))
 
     def lay(self, x: Float) -> Float:
-        laid = x * self.kept + self.lowest
+        numbers = x[:, self.numeric]
+        laid = np.broadcast_to(self.lowest, numbers.shape)
         for knot, turn in zip(self.knots, self.turns, strict=True):
-            laid = laid + np.maximum(x - knot, 0.0) * turn
-        return laid
+            laid = laid + np.maximum(numbers - knot, 0.0) * turn
+        return np.concatenate([x[:, self.others], laid], axis=1)
 
     def write(self, g: Builder, x: Value) -> Value:
-        laid = x * self.kept + self.lowest
+        if not len(self.numeric):
+            return g.columns_of(x, self.others)
+        numbers = g.columns_of(x, self.numeric)
+        laid = numbers * 0.0 + self.lowest
         for knot, turn in zip(self.knots, self.turns, strict=True):
-            laid = laid + g.relu(x - knot) * turn
-        return laid
+            laid = laid + g.relu(numbers - knot) * turn
+        if not len(self.others):
+            return laid
+        return g.side_by_side(g.columns_of(x, self.others), laid)
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
-        return apart * apart
+        # back from the order of the coordinates to that of the features
+        return g.columns_of(apart * apart, np.argsort(self.order))
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ from aetool_pca.solution import Components, Joint, LowRank, Prediction, WithComp
 TAIL_STEPS = 25
 TAIL_START = (1.0, 3.0, 10.0)  # scales that a mixture begins with, in robust deviations
 TAIL_CUT = 0.0025  # part of the values that is left out, the largest
+MOST_GROUPS = 512  # of values from which a mixture is fitted
 NORMAL_MEDIAN = 0.455  # of the square of a standard normal number
 FAR = 25.0  # a squared residual in deviations, above which it is no farther
 GIVEN_RIDGE = 1e-2  # beside variances of 1
@@ -276,17 +277,36 @@ def _mixture(
     inside = counted <= most
     variance = np.nanmedian(counted, axis=0) / NORMAL_MEDIAN
     variance = np.maximum(variance, least**2)
-    square = np.where(inside, square, 0.0)
+    square, rows = _grouped(np.where(inside, square, np.inf))
     scale = np.sqrt(variance) * np.array(TAIL_START)[:, None]
     weight = np.full_like(scale, 1 / len(scale))
     for _ in range(TAIL_STEPS):
         twice = 2 * scale[:, None] ** 2
         log_density = np.log(weight / scale)[:, None] - square / twice
         share = np.exp(log_density - log_density.max(axis=0))
-        share *= inside / share.sum(axis=0)
+        share *= rows / share.sum(axis=0)
         # one row's worth of prior in each
         mass = share.sum(axis=1) + 1.0
         total = (share * square).sum(axis=1) + scale**2
         scale = np.maximum(np.sqrt(total / mass), least)
         weight = mass / mass.sum(axis=0)
     return scale, weight
+
+
+def _grouped(square: Float) -> tuple[Float, Float]:
+    """(means, counts), (groups, k) both: the values of each column of (rows, k), in order, taken
+    together in groups of as many; infinite ones are left out.
+
+    Values side by side have nearly the same shares in every component, and a few hundred groups
+    take a tenth of the time of thousands of rows.
+    """
+    ordered = np.sort(square, axis=0)
+    finite = np.isfinite(ordered)
+    groups = min(len(ordered), MOST_GROUPS)
+    ends = np.arange(groups + 1)[:, None] * finite.sum(axis=0) // groups
+    total = np.zeros((len(ordered) + 1, square.shape[1]))
+    # rising values, so that no sum of small ones is lost beside large ones
+    np.cumsum(np.where(finite, ordered, 0.0), axis=0, out=total[1:])
+    counts = np.diff(ends, axis=0)
+    sums = np.diff(np.take_along_axis(total, ends, axis=0), axis=0)
+    return sums / np.maximum(counts, 1), counts.astype(np.float64)

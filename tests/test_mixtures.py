@@ -1,0 +1,31 @@
+"""Scale mixtures: fitted from groups of values, they are those of the values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aetool_pca import gaussians
+
+
+def mixture_of(rows: int, monkeypatch: pytest.MonkeyPatch, groups: int) -> tuple:
+    rng = np.random.default_rng(rows)
+    square = rng.standard_t(3, size=(rows, 4)) ** 2
+    present = rng.random(square.shape) > 0.1
+    monkeypatch.setattr(gaussians, "MOST_GROUPS", groups)
+    return gaussians._mixture(square, np.full(4, 1e-3), present)
+
+
+@pytest.mark.parametrize("rows", [600, 3000, 20_000])
+def test_groups_of_values_stand_for_the_values(rows, monkeypatch):
+    scale, weight = mixture_of(rows, monkeypatch, 512)
+    every_scale, every_weight = mixture_of(rows, monkeypatch, rows)
+    np.testing.assert_allclose(scale, every_scale, rtol=0.005)
+    np.testing.assert_allclose(weight, every_weight, atol=0.002)
+
+
+def test_groups_add_up_to_what_is_finite():
+    square = np.array([[4.0, np.inf], [1.0, 2.0], [9.0, np.inf], [16.0, np.inf]])
+    means, counts = gaussians._grouped(square)
+    assert counts.sum(axis=0).tolist() == [4, 1]
+    assert (means * counts).sum(axis=0).tolist() == [30, 2]
+    assert sorted(means[:, 0]) == [1, 4, 9, 16], "of few values each is a group"
