@@ -25,6 +25,7 @@ from aetool.detection.quantiles import ScoreQuantiles
 from aetool.errors import AetoolError, BundleError, ParamError
 from aetool.files import atomic, read_all
 from aetool.model import Spec
+from aetool.spelling import option
 
 FORMAT = 2
 MAX_BUNDLE = 1 << 30
@@ -214,7 +215,7 @@ def from_bytes(data: bytes, name: str) -> Bundle:
     if not data.startswith(_ZIP[: len(data)]) or not data:
         raise BundleError(
             f"{name}: damaged, or no model, as fit writes them (.aem); the data stand alone, and "
-            "the model behind -m"
+            f"the model behind {option('-m')}"
         )
     try:
         members = _unpack(data, name)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.errors import ParamError
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -201,7 +202,11 @@ def make_params(model: Model, given: Mapping[str, Any]) -> Any:
     fields = {f.name: f for f in dataclasses.fields(model.Params)}
     unknown = [k for k in given if k not in fields]
     if unknown:
-        has = f"it has: {', '.join(fields)}" if fields else "it has none; choose another with -p"
+        has = (
+            f"it has: {', '.join(fields)}"
+            if fields
+            else f"it has none; choose another with {option('-p')}"
+        )
         raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; {has}")
     return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in given.items()})
 

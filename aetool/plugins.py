@@ -13,6 +13,7 @@ import pluggy
 from aetool import declarations, hookspecs
 from aetool.errors import PluginError
 from aetool.model import Model, Reader
+from aetool.spelling import option
 
 GROUP = "aetool"
 READERS = "aetool.readers"  # entry points of plugins that bring readers, which are asked first
@@ -91,7 +92,11 @@ def get_model(name: str) -> Model:
     for model in declaring.values():
         return model
     known = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
-    fitted = f"; a model that was fitted is given with -m {name}" if name.endswith(".aem") else ""
+    fitted = (
+        f"; a model that was fitted is given with {option('-m')} {name}"
+        if name.endswith(".aem")
+        else ""
+    )
     raise PluginError(
         f"no installed plugin has a model '{name}'; there are: {known or 'none'}{fitted}"
     )

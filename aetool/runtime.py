@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.errors import BundleError, ParamError
+from aetool.spelling import option
 
 Array = npt.NDArray[Any]
 TABLE_BATCH, IMAGE_BATCH = 512, 64
@@ -135,11 +136,12 @@ def providers(device: str) -> tuple[list[Any], str]:
         return ["CPUExecutionProvider"], "cpu"
     kind, _, number = device.partition(":")
     if kind not in ("auto", "cuda") or (number and not number.isdigit()):
-        raise ParamError(f"--device {device}: must be auto, cpu, cuda or cuda:<n>")
+        raise ParamError(f"{option('--device')} {device}: must be auto, cpu, cuda or cuda:<n>")
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         if kind == "cuda":
             raise ParamError(
-                "--device cuda: this onnxruntime has no CUDA; use --device cpu, or: "
+                f"{option('--device')} cuda: this onnxruntime has no CUDA; use "
+                f"{option('--device')} cpu, or: "
                 "pip uninstall onnxruntime && pip install onnxruntime-gpu"
             )
         return ["CPUExecutionProvider"], "cpu"
@@ -199,7 +201,10 @@ class Session:
         _running.add(self._session)
         if self.device != "cpu" and "CUDAExecutionProvider" not in self._session.get_providers():
             if device != "auto":
-                raise ParamError(f"--device {device}: CUDA could not be started; use --device cpu")
+                raise ParamError(
+                    f"{option('--device')} {device}: CUDA could not be started; use "
+                    f"{option('--device')} cpu"
+                )
             self.device = "cpu"
 
     def __call__(self, *rows: Array) -> Mapping[str, Array]:

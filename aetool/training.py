@@ -22,6 +22,7 @@ from aetool.errors import DataError, ParamError
 from aetool.model import Continuous, Discrete, Progress, Spec
 from aetool.nn.calls import loss_of
 from aetool.nn.usage import code_use
+from aetool.spelling import option
 
 Array = npt.NDArray[np.float32]
 LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 2e-3, 1e-4, 5.0
@@ -63,7 +64,10 @@ def torch_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ParamError(f"--device {name}: this torch sees no CUDA device; use --device cpu")
+        raise ParamError(
+            f"{option('--device')} {name}: this torch sees no CUDA device; use "
+            f"{option('--device')} cpu"
+        )
     return torch.device(name)
 
 

@@ -123,7 +123,7 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
     assert "needs torch" in made.facts["left_out"]["denoising"]
     quick = operations.fit(rows_csv, FitOptions("auto"))
     assert quick.facts["members"] == made.facts["members"]
-    assert "takes 30 s: --max-time 30 brings it in" in quick.facts["left_out"]["denoising"]
+    assert "takes 30 s: a time limit of 30 brings it in" in quick.facts["left_out"]["denoising"]
     assert np.isfinite(operations.score(rows_csv, made, "cpu")).all()
 
 

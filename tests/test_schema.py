@@ -67,7 +67,7 @@ def test_reordered_columns_are_the_same():
 
 def test_missing_and_retyped_columns_are_named():
     schema = infer(table(a=["1", "2"], b=["1", "3"]))
-    with pytest.raises(DataError, match="column 'b' is missing.*--drop b"):
+    with pytest.raises(DataError, match="column 'b' is missing.*drop b"):
         schema.encode(table(a=["1"], c=["2"]), "t.csv")
     with pytest.raises(DataError, match="row 1, column 'b': found 'red', and nothing.*number"):
         schema.encode(table(a=["1"] * 20, b=["red"] * 20), "t.csv")

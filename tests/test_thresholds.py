@@ -102,9 +102,9 @@ def test_a_rate_that_is_not_exact_says_so(tmp_path, run):
 
 def test_thresholds_that_cannot_be(model, tmp_path):
     data = plain(50, 0)
-    with pytest.raises(ParamError, match="--fdr must lie"):
+    with pytest.raises(ParamError, match="^fdr must lie"):
         operations.detect(data, model, fdr=1.0)
-    with pytest.raises(ParamError, match="--threshold nan"):
+    with pytest.raises(ParamError, match="^threshold nan"):
         operations.detect(data, model, threshold=float("nan"))
     with pytest.raises(ParamError, match="exclude"):
         operations.detect(data, model, fdr=0.1, top=3)

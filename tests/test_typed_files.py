@@ -118,7 +118,7 @@ def test_columns_are_the_same_whichever_way_they_are_stored(both, tmp_path):
     options = {"rows": (3, 9), "columns": ["c", "a"]}
     for archive in (whole, typed):
         if path.suffix in (".npy", ".npz"):
-            with pytest.raises(ParamError, match="--columns is for tables, and this holds arrays"):
+            with pytest.raises(ParamError, match="columns is for tables, and this holds arrays"):
                 operations.decompress(archive, tmp_path / "o", **options)
             continue
         out = operations.decompress(archive, tmp_path / "o", force=True, **options)

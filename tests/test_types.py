@@ -335,7 +335,7 @@ def test_rows_of_arrays(tmp_path):
     assert np.load(out).tolist() == wide[100:103].tolist()
     with Archive(tmp_path / "t.aez") as archive:
         assert len(archive) == 500 and archive[7:9].tolist() == wide[7:9].tolist()
-    with pytest.raises(ParamError, match="--columns is for tables"):
+    with pytest.raises(ParamError, match="columns is for tables"):
         operations.decompress(tmp_path / "t.aez", tmp_path / "p.npy", columns=["c1"])
     np.savez(tmp_path / "t.npz", X=np.arange(20.0).reshape(10, 2), y=np.arange(10))
     operations.compress(tmp_path / "t.npz", tmp_path / "j.aez")
@@ -343,7 +343,7 @@ def test_rows_of_arrays(tmp_path):
         assert archive[2:4].to_dict("list") == {"c1": [4.0, 6.0], "c2": [5.0, 7.0], "y": [2, 3]}
     np.savez(tmp_path / "t.npz", X=np.zeros((10, 2)), y=np.arange(7))
     operations.compress(tmp_path / "t.npz", tmp_path / "d.aez")
-    with pytest.raises(DataError, match="different lengths: --rows"):
+    with pytest.raises(DataError, match="different lengths: rows"):
         operations.decompress(tmp_path / "d.aez", tmp_path / "p.npz", rows=(1, 2))
 
 

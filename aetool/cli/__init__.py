@@ -13,6 +13,7 @@ from aetool import __version__
 from aetool.cli import terminal, texts
 from aetool.errors import AetoolError
 from aetool.files import one_reading
+from aetool.spelling import of_the_shell
 
 # command -> (module, one line of help): read here, so that --help imports no command
 COMMANDS = {
@@ -107,7 +108,7 @@ def status(args: list[str] | None = None) -> int:
 def _status(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        with one_reading(), texts.notices_printed():
+        with of_the_shell(), one_reading(), texts.notices_printed():
             code: Any = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code

@@ -19,6 +19,7 @@ from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
 from aetool.errors import AetoolError, ArchiveError, BundleError, ParamError
 from aetool.files import place_of
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,10 +145,10 @@ class Archive:
                     continue
                 if candidate_model.sha256.startswith(wanted):
                     return candidate_model
-        other = " (the one given with -m is another)" if offered is not None else ""
+        other = f" (the one given with {option('-m')} is another)" if offered is not None else ""
         raise BundleError(  # nothing is wrong with the archive
             f"{self.reader.path}: needs the model whose sha256 begins {wanted}{other}; "
-            f"give it with -m, or put its folder in ${MODEL_PATH}"
+            f"give it with {option('-m')}, or put its folder in ${MODEL_PATH}"
         )
 
     @property
@@ -259,7 +260,7 @@ class Archive:
         if self.max_output is not None and size > self.max_output:
             raise ArchiveError(
                 f"{self.reader.path}: restores more than {self.max_output:,} bytes, which is all "
-                "that is allowed; allow more with --max-output"
+                f"that is allowed; allow more with {option('--max-output')}"
             )
 
     def sizes(self) -> dict[str, dict[str, int]]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from aetool.errors import ParamError
 from aetool.model import Float, Int
+from aetool.spelling import option
 
 Code = npt.NDArray[np.float32]
 PROBE = 0.25  # of a deviation: how far a code unit is moved to see what it does
@@ -92,7 +93,9 @@ def choose(
     """
     size = z.shape[1]
     if latent is not None and not 1 <= latent <= size:
-        raise ParamError(f"--latent {latent}: this model's code has {size} units; give 1 .. {size}")
+        raise ParamError(
+            f"{option('--latent')} {latent}: this model's code has {size} units; give 1 .. {size}"
+        )
     centre = z.mean(axis=0, dtype=np.float64)
     deviation = np.maximum(z.std(axis=0, dtype=np.float64), 1e-9)
     gain = _gains(z[:PROBED_ROWS], deviation, decode, distance)
@@ -116,8 +119,8 @@ def choose(
         target = max(finest * SLACK, floor)
     elif finest > target:
         raise ParamError(
-            f"--target-error {target:g}: this model reaches {finest:.4g} at best; "
-            "fit one with a larger code (-O latent=...), or allow more"
+            f"{option('--target-error')} {target:g}: this model reaches {finest:.4g} at best; "
+            f"fit one with a larger code ({option('-O ')}latent=...), or allow more"
         )
     low, high = np.log2(FINEST), np.log2(COARSEST)
     for _ in range(12):

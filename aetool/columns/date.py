@@ -19,6 +19,7 @@ from aetool.data.notation.numbers import NumberNotation
 from aetool.data.table import Cells, Mask, Values
 from aetool.errors import DataError
 from aetool.model import Float
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.data.writers import Restored
@@ -64,7 +65,8 @@ class Date(Modelled):
             moments = column.parse(values)
             if not (moments > ODD).any():
                 raise DataError(
-                    f"--type {summary.name}=date: it holds numbers that count no seconds since 1970"
+                    f"{option('--type')} {summary.name}=date: it holds numbers that count no "
+                    "seconds since 1970"
                 )
             return column._fitted(moments, summary.closed)
         notation = summary.asked_dates() if asked else summary.dates
@@ -75,7 +77,8 @@ class Date(Modelled):
         if asked and len(summary.present) and not (moments > ODD).any():
             text = summary.present.take(slice(0, 1)).strings()[0]
             raise DataError(
-                f"--type {summary.name}=date: {text!r} is in no format known; write ISO 8601 "
+                f"{option('--type')} {summary.name}=date: {text!r} is in no format known; "
+                "write ISO 8601 "
                 "(2024-12-31 or 2024-12-31T23:59:00)"
             )
         return column._fitted(moments, summary.closed)

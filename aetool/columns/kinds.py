@@ -14,6 +14,7 @@ from aetool.columns.skip import Skip
 from aetool.columns.summary import Summary
 from aetool.columns.text import Text
 from aetool.errors import ParamError
+from aetool.spelling import option
 
 # in the order in which they are asked what a column is: 20241231 is a date before it is a number,
 # and text is whatever is left
@@ -28,7 +29,9 @@ def decide(summary: Summary, kind: str | None = None) -> Column:
     ParamError for a kind that is unknown, DataError for one that the column cannot be.
     """
     if kind is not None and kind not in KINDS:
-        raise ParamError(f"--type {summary.name}={kind}: must be one of {', '.join(KINDS)}")
+        raise ParamError(
+            f"{option('--type')} {summary.name}={kind}: must be one of {', '.join(KINDS)}"
+        )
     asked = kind is not None
     for candidate in [KINDS[kind]] if kind is not None else KINDS.values():
         column = candidate.infer(summary, asked)

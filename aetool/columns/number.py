@@ -21,6 +21,7 @@ from aetool.data.notation.numbers import NumberEvidence, NumberNotation
 from aetool.data.table import Cells, Mask, Values
 from aetool.errors import DataError
 from aetool.model import Float, Int
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.data.writers import Restored
@@ -67,7 +68,7 @@ class Number(Modelled):
         if not isinstance(values, Cells):
             if values.dtype.kind == "M":
                 if asked:
-                    raise DataError(f"--type {summary.name}=number: it holds dates")
+                    raise DataError(f"{option('--type')} {summary.name}=number: it holds dates")
                 return None
             known = column.parse(values)
             return column._fitted(known, decimals_of(known))
@@ -81,7 +82,9 @@ class Number(Modelled):
         if not is_number.any():
             if asked and len(summary.present):
                 text = summary.present.take(slice(0, 1)).strings()[0]
-                raise DataError(f"--type {summary.name}=number: no cell is one; it holds {text!r}")
+                raise DataError(
+                    f"{option('--type')} {summary.name}=number: no cell is one; it holds {text!r}"
+                )
             return None
         places = read.decimals[is_number & np.isfinite(read.value)]
         decimal = len(places) > 0 and places.min() >= 0 and places.max() <= MOST_READ

@@ -17,6 +17,7 @@ from aetool.data.notation.gaps import DOUBTFUL
 from aetool.data.table import Cells, Table, Values
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
+from aetool.spelling import in_shell, option
 
 MOST_CONTEXT = 256  # rows
 LOOKED_AT = 1000  # records that tell how another file writes its columns
@@ -114,7 +115,7 @@ class Schema:
             hint = f" (it has instead: {', '.join(extra[:5])})" if extra else ""
             raise DataError(
                 f"{name}: column '{missing[0]}' is missing{hint}; the model was fitted with it. "
-                f"Add it, or fit again with --drop {missing[0]}"
+                f"Add it, or fit again with {option('--drop')} {missing[0]}"
             )
         out = np.empty((len(table), len(self.modelled)))
         for i, column in enumerate(self.modelled):
@@ -141,7 +142,7 @@ def _refuse_another_kind(
     raise DataError(
         f"{name}: row {number}, column '{column.name}': found {text!r}, and nothing "
         f"that the model could read as a {column.kind}; mend the column, or fit again with "
-        f"--type {column.name}=category"
+        f"{option('--type')} {column.name}=category"
     )
 
 
@@ -179,7 +180,9 @@ def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = Non
     names = [summary.name for summary in summaries]
     for name in chosen:
         if name not in names:
-            raise ParamError(f"--type {name}: no such column; there are {', '.join(names)}")
+            raise ParamError(
+                f"{option('--type')} {name}: no such column; there are {', '.join(names)}"
+            )
     columns = [kinds.decide(summary, chosen.get(summary.name)) for summary in summaries]
     for place, words in _values_among_gaps(columns, summaries).items():
         summary = dataclasses.replace(summaries[place], values_here=words)
@@ -243,7 +246,8 @@ def understood_briefly(schema: Schema, most: int) -> list[str]:
     room = most - len(lines)
     if len(others) > room:
         rest = len(others) - room + 1
-        others = [*others[: room - 1], f"and {rest} more columns: --explain-columns"]
+        how_to_see = ": --explain-columns" if in_shell() else ""
+        others = [*others[: room - 1], f"and {rest} more columns{how_to_see}"]
     return lines + others
 
 
@@ -273,7 +277,7 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
     """The schema with these columns skipped."""
     for name in names:
         if name not in {c.name for c in schema.columns}:
-            raise ParamError(f"--drop {name}: no such column")
+            raise ParamError(f"{option('--drop')} {name}: no such column")
     columns = tuple(Skip(c.name, c.dtype) if c.name in names else c for c in schema.columns)
     return Schema(columns, schema.rows)
 
@@ -284,11 +288,14 @@ def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
     for name in names:
         column = known.get(name)
         if column is None:
-            raise ParamError(f"--condition {name}: no such column; there are {', '.join(known)}")
+            raise ParamError(
+                f"{option('--condition')} {name}: no such column; there are {', '.join(known)}"
+            )
         if not isinstance(column, Modelled):
             raise ParamError(
-                f"--condition {name}: models do not see it ({column.understood()}); say what it is "
-                f"with --type {name}=category, or =number"
+                f"{option('--condition')} {name}: models do not see it "
+                f"({column.understood()}); say what it is "
+                f"with {option('--type')} {name}=category, or =number"
             )
         known[name] = dataclasses.replace(column, condition=True)
     return dataclasses.replace(schema, columns=tuple(known.values()))

@@ -11,6 +11,7 @@ from typing import Self
 from aetool.csv import encodings
 from aetool.csv.fields import Rule
 from aetool.errors import ParamError
+from aetool.spelling import option
 
 BLANK = " "
 NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "blank": BLANK, "space": BLANK}
@@ -91,23 +92,27 @@ class Reading:
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
         if self.decimal not in (None, *DECIMALS):
-            raise ParamError(f"--decimal {self.decimal}: write . or ,")
+            raise ParamError(f"{option('--decimal')} {self.decimal}: write . or ,")
         if self.delimiter == self.decimal == ",":
-            raise ParamError("--decimal and --delimiter cannot both be a comma")
+            raise ParamError(
+                f"{option('--decimal')} and {option('--delimiter')} cannot both be a comma"
+            )
         if self.encoding is not None:
             _check_encoding(self.encoding)
         if self.skip_rows is not None and (type(self.skip_rows) is not int or self.skip_rows < 0):
-            raise ParamError(f"--skip-rows {self.skip_rows}: write a number of lines, 0 or more")
+            raise ParamError(
+                f"{option('--skip-rows')} {self.skip_rows}: write a number of lines, 0 or more"
+            )
         if self.comment is not None:
             _check_comment(self.comment)
 
     def to_json(self) -> dict[str, str | int]:
         """What is said, but for the names."""
         said = {}
-        for option in OPTIONS:
-            value = getattr(self, option)
+        for name in OPTIONS:
+            value = getattr(self, name)
             if value is not None:
-                said[option] = value
+                said[name] = value
         return said
 
     @classmethod
@@ -128,11 +133,13 @@ def _delimiter(text: str) -> str:
     delimiter = NAMED_DELIMITERS.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii():
         raise ParamError(
-            f"--delimiter {text}: write one ASCII character such as ; or |, or tab, or blank"
+            f"{option('--delimiter')} {text}: write one ASCII character such as ; or |, or "
+            "tab, or blank"
         )
     if delimiter.isalnum() or delimiter in '"\r\n\0':
         raise ParamError(
-            f"--delimiter {text!r}: letters, digits, quotes and line ends cannot part fields; "
+            f"{option('--delimiter')} {text!r}: letters, digits, quotes and line ends cannot "
+            "part fields; "
             "write one such as ; or |, or tab, or blank"
         )
     return delimiter
@@ -145,7 +152,8 @@ def _check_encoding(name: str) -> None:
         is_text = False
     if not is_text:
         raise ParamError(
-            f"--encoding {name}: no such encoding; write one such as utf-8, cp1252, latin-1, "
+            f"{option('--encoding')} {name}: no such encoding; write one such as utf-8, "
+            "cp1252, latin-1, "
             "utf-16 or shift_jis"
         )
 
@@ -153,5 +161,6 @@ def _check_encoding(name: str) -> None:
 def _check_comment(marker: str) -> None:
     if not marker or len(marker) > LONGEST_COMMENT or any(c in '"\r\n' for c in marker):
         raise ParamError(
-            f"--comment {marker!r}: write what such lines begin with, such as # or % or //"
+            f"{option('--comment')} {marker!r}: write what such lines begin with, such as # "
+            "or % or //"
         )

@@ -29,6 +29,7 @@ from aetool.csv.dialect import (
 from aetool.csv.encodings import BOM, NoTableError
 from aetool.csv.fields import QUOTED, Rule, begins, fields
 from aetool.errors import ParamError
+from aetool.spelling import option
 
 SAMPLE = 65536  # characters by which delimiters are judged
 SAMPLE_RECORDS = 200
@@ -180,9 +181,7 @@ def sniff(
     beginning = Beginning(lines_behind.decode("utf-8", errors="replace")[: 2 * SAMPLE])
     cut, comment = _body(beginning, said, known, likely)
     if cut is None and "\0" in beginning.text and _is_binary(beginning.text):
-        raise NoTableError(
-            f"{name}: this is a binary file, not a table in text; see `aetool --help`"
-        )
+        raise NoTableError(f"{name}: this is a binary file, not a table in text")
     if cut is None:
         cut = _irregular(beginning, said, known, name, likely)
     table = _Table(beginning, cut, comment, said, known)
@@ -371,8 +370,10 @@ def _irregular(
         other = _best_cut(beginning, line, DELIMITERS + BLANK, None)
         if other is not None:
             raise ParamError(
-                f"{name}: --delimiter {_shown(said.delimiter)} does not stand in its first lines; "
-                f"fields look parted by {_shown(other.delimiter)}: leave --delimiter out"
+                f"{name}: {option('--delimiter')} {_shown(said.delimiter)} does not stand in "
+                "its first lines; "
+                f"fields look parted by {_shown(other.delimiter)}: leave "
+                f"{option('--delimiter')} out"
             )
     space = delimiter == BLANK
     return Cut(line, delimiter, space, beginning.records(line, delimiter, space), 1.0)

@@ -15,6 +15,7 @@ from aetool.csv.sniffing import MOST_FOOTER
 from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError
 from aetool.model import Int
+from aetool.spelling import option
 
 CHUNK = 4 << 20
 END_MARK = b"\x1a"
@@ -136,7 +137,7 @@ class _Reader:
                 _, line = self._place(piece, error.start)
                 self.tell(
                     f"byte 0x{piece[error.start]:02x} in line {line} is not UTF-8: such bytes are "
-                    "read as Windows-1252; if that is wrong, say --encoding NAME"
+                    f"read as Windows-1252; if that is wrong, say {option('--encoding')} NAME"
                 )
             self.said_bytes = True
             return encodings.mended(piece)
@@ -148,7 +149,7 @@ class _Reader:
             row, line = self._place(piece, error.start)
             raise DataError(
                 f"{self.name}: byte 0x{piece[error.start]:02x} near row {row} (line {line}) is not "
-                "UTF-8; leave --encoding out, or say another, such as cp1252"
+                f"UTF-8; leave {option('--encoding')} out, or say another, such as cp1252"
             ) from None
         return piece.decode("utf-8", encodings.LONE).encode("utf-8", "replace")
 
@@ -250,7 +251,8 @@ class _Reader:
         if row == 1:
             return DataError(
                 f"{where} where the header has {columns}; if the table begins further down, say "
-                "--skip-rows N; if something else parts fields, --delimiter CHAR"
+                f"{option('--skip-rows')} N; if something else parts fields, "
+                f"{option('--delimiter')} CHAR"
             )
         return DataError(
             f"{where} where {expected}; mend that line, or quote cells that hold the delimiter"

@@ -21,6 +21,7 @@ from typing import BinaryIO
 from aetool.errors import DataError
 from aetool.files.attributes import Attributes, hand_on, looked_up
 from aetool.files.spools import OPEN_FILES, PIECE, is_read, scratch
+from aetool.spelling import option
 
 # What open files of this process are called, by the system's own links to them.
 STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -46,7 +47,7 @@ def atomic(
     """
     there = looked_up(target)
     if there is not None and stat.S_ISDIR(there.st_mode):
-        raise DataError(f"{target}: is a folder; name a file with -o")
+        raise DataError(f"{target}: is a folder; name a file with {option('-o')}")
     number = _open_file(target)
     if number is not None or not (there is None or stat.S_ISREG(there.st_mode)):
         with _handed_over(str(target), lambda: _opened(target, number)) as spool:
@@ -55,7 +56,7 @@ def atomic(
     if there is not None and not force:
         raise _exists(target)
     if there is not None and is_read(there):
-        raise DataError(f"{target}: is the file that is read; name another one with -o")
+        raise DataError(f"{target}: is the file that is read; name another one with {option('-o')}")
     with _replacing(target, force, source, there) as file:
         yield file
 
@@ -133,7 +134,10 @@ def strays_of(target: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _exists(target: Path) -> DataError:
-    return DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+    return DataError(
+        f"{target}: exists already; replace it with {option('-f')}, or choose another "
+        f"{option('-o')}"
+    )
 
 
 # ---- into what is no file

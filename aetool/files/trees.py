@@ -30,6 +30,7 @@ from typing import TypeAlias
 from aetool.errors import DataError
 from aetool.files.attributes import looked_up
 from aetool.files.outputs import new_name, strays_of, sync_folder
+from aetool.spelling import option
 
 TREE, OLD, JOURNAL = "tree", "old", "journal.json"
 HERE = -100  # AT_FDCWD: names are as of the current folder
@@ -116,16 +117,23 @@ def exchange(one: Path, other: Path) -> bool:
 
 def _check_replaceable(target: Path, resolved: Path, replaced: os.stat_result, force: bool) -> None:
     if not stat.S_ISDIR(replaced.st_mode):
-        raise DataError(f"{target}: is a file, and a folder is to be written; choose another -o")
+        raise DataError(
+            f"{target}: is a file, and a folder is to be written; choose another {option('-o')}"
+        )
     if not force:
-        raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
+        raise DataError(
+            f"{target}: exists already; replace it with {option('-f')}, or choose another "
+            f"{option('-o')}"
+        )
     if os.path.ismount(resolved):
-        raise DataError(f"{target}: is where a file system is mounted; name a folder in it with -o")
+        raise DataError(
+            f"{target}: is where a file system is mounted; name a folder in it with {option('-o')}"
+        )
     here = Path.cwd()
     if resolved in (here, *here.parents):
         raise DataError(
             f"{target}: holds the folder in which this command runs; run it elsewhere, or name "
-            "another folder with -o"
+            f"another folder with {option('-o')}"
         )
 
 
@@ -161,7 +169,9 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
                     raise DataError(f"{name}: is a file, and the archive holds a folder there")
                 continue
             if entry.stat().st_dev != device:
-                raise DataError(f"{name}: is where another file system is mounted; -o elsewhere")
+                raise DataError(
+                    f"{name}: is where another file system is mounted; {option('-o')} elsewhere"
+                )
             if brought is None:
                 beside.mkdir()
             elif not stat.S_ISDIR(brought.st_mode):

@@ -17,6 +17,7 @@ from aetool.files import Attributes, attributes_of, one_reading, output, scratch
 from aetool.operations import exact_job, fitting, opening, rivals, texts
 from aetool.operations.detecting import check_kind
 from aetool.operations.lossy_job import CompressOptions, LossyJob
+from aetool.spelling import option
 
 
 @one_reading()
@@ -54,7 +55,9 @@ def default_name(data: str | os.PathLike[str]) -> Path:
     named_file = not remote.is_remote(data) and sources.inside_of(data) is None
     if path.parts[:2] in (("/", "dev"), ("/", "proc")) or not named_file:
         name = os.fspath(data)
-        raise ParamError(f"{name}: has no folder to write into: say where to write with -o")
+        raise ParamError(
+            f"{name}: has no folder to write into: say where to write with {option('-o')}"
+        )
     if path.name in ("", ".."):  # the folder that is called . here has a name
         path = path.resolve()
     return path.with_name(f"{path.name}.aez")
@@ -106,7 +109,9 @@ def _lossy(
         model = fitting.on_the_spot(data, options.fit)
     check_kind(source, model)
     if "decoder.onnx" not in model.graphs:
-        raise ParamError(f"{model.plugin} has no code: --lossy needs a model with an encoder")
+        raise ParamError(
+            f"{model.plugin} has no code: {option('--lossy')} needs a model with an encoder"
+        )
     _refuse_dead_code(model, options)
     job = LossyJob(source, model, options, learned)
     with output(path, options.force, _inherited(data)) as file:
@@ -128,14 +133,18 @@ def _refuse_dead_code(model: Bundle, options: CompressOptions) -> None:
         active = f"{code.get('active', 0)} of {code.get('units', model.latent)} units active"
         raise ParamError(
             f"{model.name or model.plugin}: its code is dead ({active}), every record would be "
-            "restored alike; fit it for longer (--epochs) or with another plugin (-p), or go on "
-            "with -f"
+            f"restored alike; fit it for longer ({option('--epochs')}) or with another "
+            f"plugin ({option('-p')}), or go on "
+            f"with {option('-f')}"
         )
 
 
 def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | None:
     """Why a model has nothing for a lossless or bounded archive of a source; None if it has."""
-    fit_it = "fit --codec for archives of many small tables like this, or --lossy for its code"
+    fit_it = (
+        f"fit with {option('--codec')} for archives of many small tables like this, or "
+        f"{option('--lossy')} for its code"
+    )
     if CODEC not in model.graphs:
         return f"it brings nothing to such an archive ({fit_it})"
     if not isinstance(source, sources.CsvSource):
@@ -146,8 +155,8 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
     if dict(shared.spec) != dict(options.max_error):
         bounds = ",".join(f"{c}={e}" if c else e for c, e in shared.spec.items())
         if bounds:
-            return f"it was fitted for --max-error {bounds}"
-        return "it was fitted for lossless archives (fit --max-error for bounded ones)"
+            return f"it was fitted for {option('--max-error')} {bounds}"
+        return f"it was fitted for lossless archives (fit {option('--max-error')} for bounded ones)"
     return None
 
 
@@ -156,14 +165,23 @@ def _checked(options: CompressOptions) -> CompressOptions:
     if options.lossy_only:
         options = dataclasses.replace(options, lossy=True)
     if not options.lossy and (options.latent is not None or options.target is not None):
-        raise ParamError("--latent and --target-error go with --lossy")
+        raise ParamError(
+            f"{option('--latent')} and {option('--target-error')} go with {option('--lossy')}"
+        )
     if options.lossy and options.max_error:
-        raise ParamError("--max-error and --lossy exclude each other: the first keeps a bound on "
-                         "every value, the second stores the model's code alone")  # fmt: skip
+        raise ParamError(
+            f"{option('--max-error')} and {option('--lossy')} exclude each other: the first keeps "
+            "a bound on every value, the second stores the model's code alone"
+        )
     if options.latent is not None and options.target is not None:
-        raise ParamError("--latent and --target-error exclude each other")
+        raise ParamError(f"{option('--latent')} and {option('--target-error')} exclude each other")
     if options.target is not None and not 0 < options.target < 1:
-        raise ParamError(f"--target-error must lie between 0 and 100 %, got {options.target:g}")
+        raise ParamError(
+            f"{option('--target-error')} must lie between 0 and 100 %, got {options.target:g}"
+        )
     if options.keep_files and (options.lossy or options.max_error):
-        raise ParamError("--keep-files keeps the bytes: leave out --lossy and --max-error")
+        raise ParamError(
+            f"{option('--keep-files')} keeps the bytes: leave out {option('--lossy')} and "
+            f"{option('--max-error')}"
+        )
     return options

@@ -13,6 +13,7 @@ from string import Template
 
 from aetool import plugins
 from aetool.errors import DataError, ParamError
+from aetool.spelling import option
 
 HOME = Path(__file__).parent.parent
 FILES = {  # in the template: in the package
@@ -49,7 +50,9 @@ def new(name: str, folder: Path) -> Path:
         raise ParamError(f"a plugin '{name}' is installed already; choose another name")
     target = folder / f"aetool-{name}"
     if target.exists():
-        raise DataError(f"{target}: exists already; choose another name or folder with -o")
+        raise DataError(
+            f"{target}: exists already; choose another name or folder with {option('-o')}"
+        )
     try:
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
     except OSError as error:

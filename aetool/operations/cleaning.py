@@ -24,6 +24,7 @@ from aetool.errors import DataError, ParamError
 from aetool.model import Float
 from aetool.operations import records, restoring
 from aetool.operations.detecting import check_kind, inputs_of
+from aetool.spelling import option
 
 ROUNDS = 24  # of filling, at most: each sees what the one before has put in the gaps
 TRIED, HIDDEN = 256, 0.1  # records, and the part of their known values, that tell how many are best
@@ -55,8 +56,12 @@ def denoise(
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder to restore records with")
     if (options.region is not None) != (options.fill_missing and isinstance(source, ImageSource)):
-        raise ParamError("--region says what --fill-missing fills in pictures: give both, or for a "
-                         "table --fill-missing alone")  # fmt: skip
+        # gaps of tables are where they are; of pictures somebody has to say it
+        fill = option("--fill-missing")
+        raise ParamError(
+            f"{option('--region')} says what {fill} fills in pictures: give both, or for a table "
+            f"{fill} alone"
+        )
     job = _Job(source, model, options)
     target = Path(path)
     if isinstance(source, ImageSource):
@@ -130,7 +135,9 @@ class _Job:
             return
         found = next(self.clean, None)
         if found is None or found[1].shape != x.shape:
-            raise DataError(f"--clean does not hold the same records as {self.source.name}")
+            raise DataError(
+                f"{option('--clean')} does not hold the same records as {self.source.name}"
+            )
         x, y, wanted = (self._standard(v) for v in (x, y, found[1]))
         seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(wanted)
         self.before += float(((x - wanted)[seen] ** 2).sum())
@@ -210,7 +217,7 @@ class _Job:
         inside = 0 <= left < left + width <= shape[3] and 0 <= top < top + height <= shape[2]
         if not inside or width * height >= shape[2] * shape[3]:
             raise ParamError(
-                f"--region {left},{top},{width},{height} must lie within "
+                f"{option('--region')} {left},{top},{width},{height} must lie within "
                 f"{shape[3]} x {shape[2]} pixels, and leave some"
             )
         hole = np.zeros((1, 1, *shape[2:]), np.bool_)
@@ -234,7 +241,7 @@ class _Job:
             out["filled"] = self.filled
         if self.clean is not None:
             if next(self.clean, None) is not None:
-                raise DataError(f"--clean has more records than {self.source.name}")
+                raise DataError(f"{option('--clean')} has more records than {self.source.name}")
             count = max(self.compared, 1)
             out["mse_before"], out["mse_after"] = self.before / count, self.after / count
             if self.before > 0 and self.after > 0:

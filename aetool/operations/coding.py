@@ -20,6 +20,7 @@ from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.operations import drawing, records, restoring
 from aetool.operations.detecting import check_kind, inputs_of
+from aetool.spelling import option
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
 CSV = {"format": "csv", **Dialect().to_json()}
@@ -29,7 +30,9 @@ def encoder_of(model: Bundle, device: str) -> runtime.Session:
     """The session that gives codes "z"; ParamError for a model that has none."""
     if "encoder.onnx" not in model.graphs:
         if model.spec.given:
-            raise ParamError(f"{model.name}: has no code of a row alone; fit without --context")
+            raise ParamError(
+                f"{model.name}: has no code of a row alone; fit without {option('--context')}"
+            )
         raise ParamError(f"{model.plugin} has no code")
     return model.session("encoder.onnx", device)
 
@@ -49,7 +52,7 @@ def write_codes(
     check_kind(source, model)
     names = getattr(source, "names", [])
     if columns and model.schema is None:
-        raise ParamError("--id is for tables")
+        raise ParamError(f"{option('--id')} is for tables")
     session = encoder_of(model, device)
     columns = list(dict.fromkeys([*columns, *decoding.condition_names(model)]))
     count = 0
@@ -93,7 +96,7 @@ def plot_codes(
     check_kind(source, model)
     names: list[str] = getattr(source, "names", [])
     if colour is not None and model.schema is None and (colour != FOLDER or not names):
-        raise ParamError(f"pictures are coloured by their folder: --color {FOLDER}")
+        raise ParamError(f"pictures are coloured by their folder: {option('--color')} {FOLDER}")
     session = encoder_of(model, device)
     codes: list[Any] = []
     of_folders = colour is not None and model.schema is None
@@ -120,7 +123,7 @@ def cells(table: Table | None, name: str, where: str) -> writers.Restored:
     """A column as it is written beside codes; ParamError if there is none of this name."""
     if table is None or name not in table.names:
         known = ", ".join(table.names) if table is not None else "none"
-        raise ParamError(f"--id {name}: no such column in {where}; there are {known}")
+        raise ParamError(f"{option('--id')} {name}: no such column in {where}; there are {known}")
     values = table[name]
     return list(values.strings()) if isinstance(values, Cells) else values
 

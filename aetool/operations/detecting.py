@@ -25,6 +25,7 @@ from aetool.detection.calibration import KEPT, Calibration, discoveries
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
+from aetool.spelling import in_shell, option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,13 +252,18 @@ def detect(
         "contamination": contamination,
         "top": top,
     }
-    said = [k for k, v in given.items() if v is not None]
+    said = [option(f"--{name}") for name, value in given.items() if value is not None]
     if len(said) > 1:
-        raise ParamError(f"--{said[0]} and --{said[1]} exclude each other")
+        raise ParamError(f"{said[0]} and {said[1]} exclude each other")
     if calibration is not None and model is None:
-        raise ParamError("--calibration needs a model (-m): what is learned here is of these data")
+        raise ParamError(
+            f"{option('--calibration')} needs a model ({option('-m')}): what is learned here "
+            "is of these data"
+        )
     if threshold is not None and math.isnan(threshold):
-        raise ParamError("--threshold nan: write the score above which a record is an anomaly")
+        raise ParamError(
+            f"{option('--threshold')} nan: write the score above which a record is an anomaly"
+        )
     for name in ("fpr", "fdr", "contamination"):
         check_part(name, given[name])
     source = open_source(data, known_of(model))
@@ -332,8 +338,9 @@ def check_part(name: str, value: float | None) -> None:
     """ParamError if the option of this name is not a part between 0 and 1."""
     if value is not None and not 0 < value < 1:
         percent = f"; for {value:g} % write {value:g}%" if 1 < value < 100 else ""
+        called = option(f"--{name}")
         raise ParamError(
-            f"--{name} must lie between 0 and 1 (0 % and 100 %), got {value:g}{percent}"
+            f"{called} must lie between 0 and 1 (0 % and 100 %), got {value:g}{percent}"
         )
 
 
@@ -373,7 +380,10 @@ def evaluate(
     scores = _all_scores(source, bundle, scorer)
     if isinstance(source, ImageSource):
         if label != "folder" or not source.names:
-            raise ParamError("pictures are labelled by their folder: --label folder --normal good")
+            raise ParamError(
+                f"pictures are labelled by their folder: {option('--label')} folder "
+                f"{option('--normal')} good"
+            )
         found = np.array([n.split("/")[0] for n in source.names])
     else:
         batches = [fitting.labels(b, label, source.name) for b in source.batches()]
@@ -433,9 +443,11 @@ def _scorer(
     options = options or fitting.FitOptions()
     chosen = fitting.declared(options, fitting.DEFAULT)
     if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):
+        first = f"aetool.fit(data, plugin={chosen.name!r})"
+        if in_shell():
+            first = f"aetool fit {source.name} -p {chosen.name}"
         raise ParamError(
-            f"detect without a model takes a closed form, not {chosen.name}; "
-            f"first: aetool fit {source.name} -p {chosen.name}"
+            f"detect without a model takes a closed form, not {chosen.name}; first: {first}"
         )
     # the records are judged that the model is fitted on: anomalies are among them
     here = dataclasses.replace(options, robust=True, closed=True)

@@ -15,6 +15,7 @@ from aetool.data import images
 from aetool.errors import ParamError
 from aetool.files import atomic
 from aetool.model import Float
+from aetool.spelling import option
 
 MOST_PANELS, MOST_LEVELS, MOST_POINTS = 25, 10, 20_000
 
@@ -106,7 +107,10 @@ def plane(z: Float) -> tuple[Float, tuple[str, str]]:
     if z.shape[1] == 2:
         return z, ("z0", "z1")
     if z.shape[1] < 2:
-        raise ParamError("--plot needs a code of two numbers or more: fit with -O latent=2")
+        raise ParamError(
+            f"{option('--plot')} needs a code of two numbers or more: fit with "
+            f"{option('-O ')}latent=2"
+        )
     centred = z - z.mean(axis=0)
     _, _, axes = np.linalg.svd(centred[: 4 * MOST_POINTS], full_matrices=False)
     both = ("first component of the code", "second component of the code")

@@ -42,6 +42,7 @@ from aetool.files import path_of
 from aetool.operations import opening, texts
 from aetool.operations.lossy_job import CompressOptions, inner_name
 from aetool.operations.opening import FileBytes, Opened
+from aetool.spelling import option
 
 Bounds = Mapping[str, Fraction]
 LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving up
@@ -289,7 +290,9 @@ def _job_of(
         return _arrays(source, options, bounds)
     if isinstance(source, ImageSource):
         if bounded:
-            raise ParamError("--max-error is for tables; for pictures there is --lossy")
+            raise ParamError(
+                f"{option('--max-error')} is for tables; for pictures there is {option('--lossy')}"
+            )
         if isinstance(source, FolderSource):
             return ExactJob(Folder(_format(source), source, options.effort, options.keep_files))
         return ExactJob(PixelArray(_format(source), source.shape, source, options.effort))
@@ -301,7 +304,9 @@ def _job_of(
         return ExactJob(lines)
     if bounded:
         why = f" ({source.reason})" if isinstance(source, FileBytes) else ""
-        raise ParamError(f"{source.name}: --max-error is for CSV, Parquet, Arrow and arrays{why}")
+        raise ParamError(
+            f"{source.name}: {option('--max-error')} is for CSV, Parquet, Arrow and arrays{why}"
+        )
     if not isinstance(source, FileBytes):
         raise DataError(f"{source.name}: is nothing that an archive can hold; write it to a file")
     content = KeptBytes(_format(source), source.stream, options.effort)

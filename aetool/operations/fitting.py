@@ -37,6 +37,7 @@ from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError, PluginError
 from aetool.model import Model, Progress, Spec, State, make_params
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool import training
@@ -150,9 +151,11 @@ def fit_source(
             f"{model.name} takes {' or '.join(sorted(model.data))}, not {source.kind}s"
         )
     if options.target is not None and "pairs" not in model.data:
-        raise ParamError(f"{model.name} does not learn from pairs: leave out --target")
+        raise ParamError(f"{model.name} does not learn from pairs: leave out {option('--target')}")
     if options.target is not None and (options.robust or options.context):
-        raise ParamError("--target goes with neither --robust nor --context")
+        raise ParamError(
+            f"{option('--target')} goes with neither {option('--robust')} nor {option('--context')}"
+        )
     runtime.providers(options.device)
     labelled = bool(options.label and options.normal) and learns_from_labels(model)
     prepared = prepare(source, options, labelled)
@@ -269,7 +272,8 @@ def _joint(
         name = member.model
         told = _of_member(progress, place, len(model.members), name)
         if kind not in member.data or budget < member.seconds:
-            left[name] = f"takes {member.seconds:g} s: --max-time {member.seconds:g} brings it in"
+            limit = f"a time limit of {member.seconds:g} brings it in"
+            left[name] = f"takes {member.seconds:g} s: {limit}"
             continue
         if not asked <= member.fits:
             if "plain" in member.fits and name not in left:
@@ -303,23 +307,30 @@ def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
     """(the clean records, the features of the damaged ones beside them)."""
     clean = open_sources([options.target])
     if clean.kind != source.kind:
-        raise ParamError(f"--target: {clean.kind}s where the damaged records are {source.kind}s")
+        raise ParamError(
+            f"{option('--target')}: {clean.kind}s where the damaged records are {source.kind}s"
+        )
     if options.label is not None:
-        raise ParamError("--target and --label exclude each other: rows must stay side by side")
+        raise ParamError(
+            f"{option('--target')} and {option('--label')} exclude each other: rows must "
+            "stay side by side"
+        )
     prepared = prepare(clean, options)
     most = 10**12 if options.all_rows else RESERVOIR
     if isinstance(source, ImageSource):
         pixels = source.sample(most, options.seed)
         if pixels.shape != prepared.inputs.shape:
             raise DataError(
-                f"{source.name} has {len(pixels)} pictures of {pixels.shape[1:]}, --target "
+                f"{source.name} has {len(pixels)} pictures of {pixels.shape[1:]}, "
+                f"{option('--target')} "
                 f"{len(prepared.inputs)} of {prepared.inputs.shape[1:]}; they must be the same"
             )
         return prepared, scaling.image_features(pixels)
     table, total = source.sample(most, options.seed)
     if total != prepared.rows:
         raise DataError(
-            f"{source.name} has {total} rows, --target {prepared.rows}; row by row they must be "
+            f"{source.name} has {total} rows, {option('--target')} {prepared.rows}; row by "
+            "row they must be "
             "the same records"
         )
     assert prepared.schema is not None
@@ -355,13 +366,18 @@ def prepare(
     """The source's training rows as features. labelled: those that are not normal are among them,
     and said to be so."""
     if (options.group or options.order) and not options.context:
-        raise ParamError("--group and --order say which rows come before: give --context N, too")
+        raise ParamError(
+            f"{option('--group')} and {option('--order')} say which rows come before: give "
+            f"{option('--context')} N, too"
+        )
     most = 10**12 if options.all_rows or options.context else RESERVOIR
     if isinstance(source, ImageSource):
         if options.context:
-            raise ParamError("--context is of the rows of a table, not of pictures")
+            raise ParamError(f"{option('--context')} is of the rows of a table, not of pictures")
         if options.condition:
-            raise ParamError("--condition names columns of a table: pictures have none")
+            raise ParamError(
+                f"{option('--condition')} names columns of a table: pictures have none"
+            )
         pixels = source.sample(most, options.seed)
         spec = scaling.image_spec(source.shape)
         return Prepared(spec, scaling.image_features(pixels), pixels, None, source.count)
@@ -402,10 +418,12 @@ def _with_context(
     schema = infer_schema(source, own, options)
     order = schema[options.order] if options.order in own.names else None
     if options.order and (order is None or not order.ordered):
-        raise ParamError(f"--order {options.order}: {source.name} has no such date or number")
+        raise ParamError(
+            f"{option('--order')} {options.order}: {source.name} has no such date or number"
+        )
     if options.group and options.group not in own.names:
         raise ParamError(
-            f"--group {options.group}: no such column; there are {', '.join(own.names)}"
+            f"{option('--group')} {options.group}: no such column; there are {', '.join(own.names)}"
         )
     schema = dataclasses.replace(
         schema, context=options.context, group=options.group, order=options.order
@@ -440,7 +458,7 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
         )
         raise DataError(
             f"{source.name}: no column that a model can score ({kinds}); "
-            "name one with --type COLUMN=number or =category"
+            f"name one with {option('--type')} COLUMN=number or =category"
         )
     return schema
 
@@ -465,7 +483,9 @@ def normal_rows(
     labels are known, (rows,), those that are no known anomalies."""
     if label is None:
         if normal:
-            raise ParamError("--normal needs --label: the column that holds the value")
+            raise ParamError(
+                f"{option('--normal')} needs {option('--label')}: the column that holds the value"
+            )
         return table
     if known is not None:
         keep = known >= 0

@@ -21,6 +21,7 @@ from aetool.columns.column import ODD
 from aetool.errors import BundleError, DataError
 from aetool.files import atomic, place_of
 from aetool.model import Float
+from aetool.spelling import option
 
 VERIFY_ROWS = 64
 TOLERANCE = 1e-4
@@ -192,8 +193,9 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]
     found = _linear_decoder(model.graphs)
     if found is None or model.schema is None:
         raise BundleError(
-            f"{path}: --loadings needs a table's model whose decoder is linear: pca, or ae with "
-            "-O depth=0"
+            f"{path}: {option('--loadings')} needs a table's model whose decoder is linear: "
+            "pca, or ae with "
+            f"{option('-O ')}depth=0"
         )
     names = feature_names(model)
     explained = model.facts.get("explained", [])

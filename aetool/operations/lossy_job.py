@@ -26,6 +26,7 @@ from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError
 from aetool.files import path_of
 from aetool.operations import fitting
+from aetool.spelling import option
 
 SAMPLE = 4096
 EMBED_SHARE = 0.05  # a model up to this part of the source is embedded
@@ -125,8 +126,8 @@ class LossyJob:
                 return {**facts, "archive_bytes": file.tell(), "rows": self.rows}
             target = 0.98 * target * wanted / facts["error"]
         raise ParamError(
-            f"--target-error {wanted:g} holds on a sample but not on the whole file; "
-            "fit a model with a larger code (-O latent=...), or allow more"
+            f"{option('--target-error')} {wanted:g} holds on a sample but not on the whole file; "
+            f"fit a model with a larger code ({option('-O ')}latent=...), or allow more"
         )
 
     def numbers(self, rows: int | None) -> Any:
@@ -283,7 +284,8 @@ class LossyJob:
                 if not np.isfinite(rmse):
                     raise DataError(
                         f"{self.source.name}: the numbers of '{column.name}' are too large for "
-                        "their errors to be added up: leave --lossy out, or this column (--drop)"
+                        f"their errors to be added up: leave {option('--lossy')} out, or "
+                        f"this column ({option('--drop')})"
                     )
                 low, high = self.ranges[column.name]
                 entry |= {"rmse": rmse, "largest": float(measured.largest[i])}

@@ -23,6 +23,7 @@ from aetool.data.table_source import TableSource
 from aetool.errors import ArchiveError, ParamError
 from aetool.files import atomic, attributes_of, new_folder, output, standard_output
 from aetool.operations import records
+from aetool.spelling import option
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
 # Kinds of file that a name promises, as formats are called, and as people call them.
@@ -218,7 +219,9 @@ def write_folder(
     bits, were left out: who restores an archive does not lend out their own rights by it.
     """
     if os.fspath(target) == "-":
-        raise ParamError("a folder cannot be written to standard output: name one with -o")
+        raise ParamError(
+            f"a folder cannot be written to standard output: name one with {option('-o')}"
+        )
     taken = set(names)
     withheld: dict[str, None] = {}  # names in order, once: a large file comes in pieces
     with new_folder(target, force) as folder:

@@ -26,6 +26,7 @@ from aetool.model import Float
 from aetool.operations import coding, drawing, records
 from aetool.operations.detecting import check_kind, inputs_of
 from aetool.operations.recipes import BELOW, SCORES, Recipe, through
+from aetool.spelling import option
 
 LEAST = 1e-3  # probability that a linear model's estimate is raised to
 PER_ROW, UNASKED = 1, 64  # samples by default: near each given row, and without any
@@ -51,12 +52,15 @@ class Sampler:
         self.recipe = Recipe.of(model)
         if self.chosen and self.recipe.prior != "features" and not condition_names(model):
             raise ParamError(
-                f"{model.plugin} decodes codes without a condition: --condition takes a model that "
+                f"{model.plugin} decodes codes without a condition: {option('--condition')} "
+                "takes a model that "
                 "decodes them together with it"
             )
         if prior:
             if self.recipe.prior != "normal":
-                raise ParamError(f"{model.plugin} has no prior N(0, I) to draw from: no --prior")
+                raise ParamError(
+                    f"{model.plugin} has no prior N(0, I) to draw from: no {option('--prior')}"
+                )
             none = np.zeros((len(SCORES), 0))
             self.recipe = dataclasses.replace(self.recipe, codes=none, factor=np.zeros((0, 0)))
         self.rng = np.random.default_rng(seed)
@@ -98,7 +102,8 @@ class Sampler:
         the largest second unit to the smallest, the others at their medians."""
         if self.recipe.prior not in ("codes", "normal") or self.model.latent < 2:
             raise ParamError(
-                f"{self.model.plugin} has no plane of codes: --grid takes two numbers of a code"
+                f"{self.model.plugin} has no plane of codes: {option('--grid')} takes two "
+                "numbers of a code"
             )
         scores = np.zeros((side * side, self.model.latent))
         centre = self.recipe.from_scores(scores[:1])
@@ -246,12 +251,14 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
     for name, text in condition.items():
         if name not in places:
             known = f"its conditions are {', '.join(places)}" if places else "it has none"
-            raise ParamError(f"--condition {name}: no condition of {model.name}; {known}")
+            raise ParamError(
+                f"{option('--condition')} {name}: no condition of {model.name}; {known}"
+            )
         column = columns[places[name]]
         value = float(column.parse(Cells.of([text]))[0])
         if not column.knows(value):
             raise ParamError(
-                f"--condition {name}={text}: no {column.kind} that the model knows: "
+                f"{option('--condition')} {name}={text}: no {column.kind} that the model knows: "
                 f"{column.understood()}"
             )
         chosen[places[name]] = value
@@ -311,7 +318,9 @@ def write_samples(
         return _write_pictures(model, target, options, png)
     if png:
         if not options.grid:
-            raise ParamError(f"{target}: a table is drawn as .csv or .parquet; a .png takes --grid")
+            raise ParamError(
+                f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
+            )
         side = _side(options)
         x, z = _sampler(model, options).manifold(side)
         with atomic(target, options.force) as file:
@@ -356,13 +365,13 @@ def _side(options: SampleOptions) -> int:
 def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]:
     """(columns as written, or for pictures {"like": the given ones}; records), batch by batch."""
     if not 0 <= options.spread <= 1:
-        raise ParamError(f"--spread must be in 0 .. 1, got {options.spread}")
+        raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
-        raise ParamError(f"-n must be at least 1, got {options.count}")
+        raise ParamError(f"{option('-n')} must be at least 1, got {options.count}")
     sampler = _sampler(model, options)
     if options.grid:
         if options.like is not None:
-            raise ParamError("--grid and --like exclude each other")
+            raise ParamError(f"{option('--grid')} and {option('--like')} exclude each other")
         x, z = sampler.manifold(_side(options))
         yield (_columns(model, x, {}, {"z_across": z[:, 0], "z_up": z[:, 1]}), x)
     elif options.like is None:

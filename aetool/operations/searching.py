@@ -23,6 +23,7 @@ from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
 from aetool.operations import coding, drawing, inspecting
 from aetool.operations.detecting import check_kind, inputs_of
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def similar(
     """
     options = options or SearchOptions()
     if options.k < 1:
-        raise ParamError(f"-k must be at least 1, got {options.k}")
+        raise ParamError(f"{option('-k')} must be at least 1, got {options.k}")
     held, model, names, records = _codes_of_data(data, model, options)
     wanted, numbers = _queries(query, model, options)
     levels = int(model.facts.get("code_levels", 0))
@@ -125,13 +126,15 @@ def _codes_of_data(
     """(codes, the model, the records' names if they have any, their numbers from 0)."""
     if _is_archive(data):
         if options.columns:
-            raise ParamError("--id is for tables: an archive's records are not decoded")
+            raise ParamError(
+                f"{option('--id')} is for tables: an archive's records are not decoded"
+            )
         with Archive(data, model, options.device) as archive:
             content = archive.content
             if not isinstance(content, Lossy):
                 raise ParamError(
                     f"{_name(data)}: holds no codes, being {archive.mode}; search the file itself, "
-                    "or compress it with --lossy-only"
+                    f"or compress it with {option('--lossy-only')}"
                 )
             codes = list(content.codes(archive))
             names = content.picture_names(archive)
@@ -140,7 +143,7 @@ def _codes_of_data(
                 raise ParamError(f"{_name(data)}: written by another model than {whole.name}")
             return np.concatenate(codes), whole, names, np.arange(archive.rows)
     if model is None:
-        raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
+        raise ParamError(f"a model is needed: give one with {option('-m')}, or set $AETOOL_MODEL")
     source = sources.open_source(data, model.reading)
     check_kind(source, model)
     session = coding.encoder_of(model, options.device)
@@ -158,7 +161,9 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
     source = sources.open_source(query, model.reading)
     check_kind(source, model)
     if "encoder.onnx" not in model.graphs:
-        raise ParamError("the archive holds its model's decoder alone: give the whole one with -m")
+        raise ParamError(
+            f"the archive holds its model's decoder alone: give the whole one with {option('-m')}"
+        )
     session = model.session("encoder.onnx", options.device)
     codes, numbers = [], []
     only = np.array(options.rows, dtype=np.int64) - 1
@@ -174,7 +179,7 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
         there = f"has records 1 .. {count}"
         if 0 <= missing[0] < count:
             there = "has a comment there"
-        raise ParamError(f"--row {missing[0] + 1}: {source.name} {there}")
+        raise ParamError(f"{option('--row')} {missing[0] + 1}: {source.name} {there}")
     return np.concatenate(codes), np.concatenate(numbers)
 
 
@@ -205,7 +210,8 @@ def _euclid(codes: Any, one: Any) -> Float:
 def _by_bits(wanted: Any, held: Any, levels: int, k: int) -> list[tuple[Int, Float]]:
     if levels > 2:
         raise ParamError(
-            f"--binary needs codes of numbers, or of two levels (-O size=2); these have {levels}"
+            f"{option('--binary')} needs codes of numbers, or of two levels "
+            f"({option('-O ')}size=2); these have {levels}"
         )
     if levels == 2:
         rotate, centre = np.eye(held.shape[1])[:, :MOST_BITS], np.full(held.shape[1], 0.5)
@@ -284,7 +290,7 @@ class _Index:
 def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict[str, list[Any]]:
     source = sources.open_source(data, known)
     if not isinstance(source, TableSource):
-        raise ParamError("--id is for tables")
+        raise ParamError(f"{option('--id')} is for tables")
     found: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}
     first = 0
     for table in source.batches():
@@ -327,5 +333,5 @@ def _batches(data: Any) -> Iterator[Any]:
         return
     source = sources.open_source(data)
     if isinstance(source, TableSource):
-        raise ParamError("--sheet is for pictures")
+        raise ParamError(f"{option('--sheet')} is for pictures")
     yield from source.batches()

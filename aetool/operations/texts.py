@@ -14,6 +14,7 @@ from aetool.csv import cutting
 from aetool.csv.fields import fields
 from aetool.data import sources
 from aetool.errors import ParamError
+from aetool.spelling import option
 
 MOST_DIGITS = 400  # of an error, and the most that its exponent may be: as of the largest floats
 
@@ -38,10 +39,13 @@ def allowed_by_place(
     for name in wanted:
         if name and name not in names:
             raise ParamError(
-                f"--max-error {name}=...: no column '{name}'; there are {', '.join(names)}"
+                f"{option('--max-error')} {name}=...: no column '{name}'; there are "
+                f"{', '.join(names)}"
             )
         if name and name not in numeric:
-            raise ParamError(f"--max-error {name}=...: column '{name}' does not hold numbers")
+            raise ParamError(
+                f"{option('--max-error')} {name}=...: column '{name}' does not hold numbers"
+            )
     bounds: list[Fraction | None] = []
     for name, both in zip(names, ends, strict=True):
         asked = wanted.get(name, wanted.get(""))
@@ -60,9 +64,11 @@ def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
             raise ValueError(asked)
         value = Fraction(asked.removesuffix("%"))
     except (ValueError, ZeroDivisionError):
-        raise ParamError(f"--max-error {asked}: write a number such as 0.5 or 1%") from None
+        raise ParamError(
+            f"{option('--max-error')} {asked}: write a number such as 0.5 or 1%"
+        ) from None
     if value < 0:
-        raise ParamError(f"--max-error {asked}: an error is 0 or more")
+        raise ParamError(f"{option('--max-error')} {asked}: an error is 0 or more")
     if asked.endswith("%"):
         return value * (high - low) / 100
     return value

@@ -26,6 +26,7 @@ from aetool.data import array_files
 from aetool.data.array_files import ArrayFile, Member
 from aetool.data.arrow_files import UnsuitedError
 from aetool.errors import ArchiveError, DataError
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -254,7 +255,9 @@ class ArrayContent(Content):
     def _check_has_rows(self, name: str) -> None:
         """DataError unless rows are those of the one array, or of all of them."""
         if not self.joint and (len(self.arrays) != 1 or self.arrays[0].lead != 1):
-            raise DataError(f"{name}: holds arrays of different lengths: --rows cannot be used")
+            raise DataError(
+                f"{name}: holds arrays of different lengths: {option('--rows')} cannot be used"
+            )
 
     def restore(
         self,

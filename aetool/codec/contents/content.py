@@ -17,6 +17,7 @@ from aetool.codec.blocks import Block
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded
 from aetool.errors import ArchiveError, DataError, ParamError
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
@@ -159,7 +160,7 @@ class Content:
         """Where the columns called so are; ParamError for one that is not there."""
         if self.kind != "table":
             raise ParamError(
-                f"{archive.reader.path}: --columns is for tables, and this holds "
+                f"{archive.reader.path}: {option('--columns')} is for tables, and this holds "
                 f"{HOLDINGS[self.kind]}; leave it out"
             )
         return places_in(self.names(archive), wanted)
@@ -269,7 +270,9 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
     """Where the wanted names are among the names; ParamError for one that is not there."""
     for name in wanted:
         if name not in names:
-            raise ParamError(f"--columns: no column '{name}'; there are {', '.join(names)}")
+            raise ParamError(
+                f"{option('--columns')}: no column '{name}'; there are {', '.join(names)}"
+            )
     return [names.index(name) for name in wanted]
 
 

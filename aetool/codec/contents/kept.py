@@ -19,6 +19,7 @@ from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
 from aetool.errors import DataError
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
@@ -77,7 +78,8 @@ class KeptBytes(ByteContent):
     def without_rows(self, archive: Archive) -> DataError:
         """The error for who asks for some rows or columns."""
         return DataError(
-            f"{archive.reader.path}: holds bytes, not records: --rows and --columns cannot be used"
+            f"{archive.reader.path}: holds bytes, not records: {option('--rows')} and "
+            f"{option('--columns')} cannot be used"
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Json:

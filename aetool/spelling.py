@@ -1,0 +1,60 @@
+"""How messages name an option: as one types it on the command line, or as one writes it in Python.
+
+A message says `option("--max-error")` where it names one, and reads right in both. The command line
+says once that it is there; everybody else is in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+# what is called otherwise in Python than its name on the command line says
+PYTHON = {
+    "-f": "force=True",
+    "-k": "k",
+    "-m": "model",
+    "-n": "count",
+    "-o": "path",
+    "-p": "plugin",
+    "-O ": "",  # parameters of a model are arguments like all others
+    "--type": "types",
+    "--id": "columns",
+    "--row": "rows",
+    "--color": "colour",
+    "--target-error": "target",
+    "--no-header": "header=False",
+}
+# what is said on the command line by the option alone
+FLAGS = {
+    "--all-rows", "--binary", "--codec", "--fill-missing", "--grid", "--keep-files", "--lossy",
+    "--lossy-only", "--prior", "--robust", "--students",
+}  # fmt: skip
+_in_shell: ContextVar[bool] = ContextVar("in_shell", default=False)
+
+
+def option(name: str) -> str:
+    """An option of the command line, given with its dashes, as the user of this moment knows it:
+    "--max-error" there, and "max_error" in Python, "--robust" and "robust=True"."""
+    if _in_shell.get():
+        return name
+    if name in PYTHON:
+        return PYTHON[name]
+    called = name.lstrip("-").replace("-", "_")
+    return f"{called}=True" if name in FLAGS else called
+
+
+def in_shell() -> bool:
+    """Whether it is the command line that is spoken to."""
+    return _in_shell.get()
+
+
+@contextmanager
+def of_the_shell() -> Iterator[None]:
+    """Within the block messages are for people at the command line."""
+    token = _in_shell.set(True)
+    try:
+        yield
+    finally:
+        _in_shell.reset(token)
