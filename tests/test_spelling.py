@@ -17,7 +17,8 @@ from aetool.cli import COMMANDS, main
 from aetool.csv.dialect import OPTIONS
 from tests.test_architecture import ROOT
 
-BARE = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-zA-Z])(?![\w-])")
+# colours of a page are called --d-ink and the like
+BARE = re.compile(r"(?<![\w-])(--(?!d-)[a-z][a-z-]*|-[a-zA-Z])(?![\w-])")
 OF_OTHERS = {"-c", "bunzip2 -k {name}"}  # of python itself, and of bunzip2
 SHELL_ALONE = {": --explain-columns", "aetool fit ", " -p "}  # said where in_shell() is true
 NUMBERS = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)).round(2), columns=list("abc"))

@@ -27,6 +27,7 @@ from aetool.model import Float
 from aetool.operations import detecting
 from aetool.report import page
 from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.data.table import Mask
@@ -101,7 +102,9 @@ class Watcher:
             found: Texts = fitting.labels(batch.table, str(self.label), self.name)
             return found
         if self.label != "folder" or not batch.names:
-            raise ParamError("pictures are labelled by their folder: --label folder --normal good")
+            raise ParamError(
+                f"pictures are labelled by their folder: {option('--label')} folder {option('--normal')} good"
+            )
         names = batch.names[batch.first : batch.first + len(batch.parts)]
         return np.array([name.split("/")[0] for name in names])
 
@@ -338,7 +341,10 @@ def report(
     Without a model one is learned from the data. Raises AetoolError.
     """
     if bool(label) != bool(normal):
-        raise ParamError("--label and --normal belong together: a column, and its ordinary values")
+        raise ParamError(
+            f"{option('--label')} and {option('--normal')} belong together: a column, and its "
+            "ordinary values"
+        )
     if model is None and label is not None and label != "folder":
         # only now: with a model nothing is fitted
         from aetool.operations import fitting
