@@ -103,7 +103,8 @@ class Watcher:
             return found
         if self.label != "folder" or not batch.names:
             raise ParamError(
-                f"pictures are labelled by their folder: {option('--label')} folder {option('--normal')} good"
+                f"pictures are labelled by their folder: {option('--label')} folder "
+                f"{option('--normal')} good"
             )
         names = batch.names[batch.first : batch.first + len(batch.parts)]
         return np.array([name.split("/")[0] for name in names])
