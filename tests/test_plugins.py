@@ -264,7 +264,7 @@ def test_a_third_party_distribution(elsewhere, tmp_path, rows_csv):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["nmf", "wae", "memae"])
+@pytest.mark.parametrize("name", ["nmf", "wae", "memae", "sphere", "mixture", "cvae", "sad"])
 def test_what_a_strangers_model_made_outlives_it(elsewhere, tmp_path, rows_csv, name):
     """Detection and decompression are the same once its package is uninstalled."""
     build = tmp_path / "source"

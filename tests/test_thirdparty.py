@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
 from aetool_thirdparty import aetool_models, memae, nmf, wae
 
 STRANGERS = {model.name: model for model in aetool_models()}
-WRITTEN = ("wae", "memae", "nmf")
+WRITTEN = ("wae", "memae", "nmf", "sphere", "mixture", "cvae", "sad", "tcn")
 
 
 def laid(**columns):
