@@ -297,10 +297,12 @@ def test_conditions_that_cannot_be_are_refused(path, tmp_path, run, arguments, w
     assert done.status == 2 and words in done.err and not (tmp_path / "m.aem").exists()
 
 
-def test_pictures_have_no_condition(tmp_path, run):
+@pytest.mark.parametrize("option", ["--condition", "--label", "--drop", "--keep"])
+def test_pictures_have_no_columns(tmp_path, run, option):
     np.save(tmp_path / "p.npy", np.zeros((30, 8, 8), np.uint8))
-    done = run("fit", tmp_path / "p.npy", "-p", "pca", "--condition", "a", "-o", tmp_path / "m.aem")
-    assert done.status == 2 and "pictures have none" in done.err
+    done = run("fit", tmp_path / "p.npy", "-p", "pca", option, "a", "-o", tmp_path / "m.aem")
+    assert done.status == 2 and f"{option} names columns of a table: pictures have none" in done.err
+    assert not (tmp_path / "m.aem").exists()
 
 
 def test_a_stored_condition_is_true_or_false(conditional):

@@ -60,6 +60,9 @@ MEMBER_STEPS = 100  # steps of progress that a member counts for
 MOST_SAID = 12  # lines on how columns were read
 
 
+OF_COLUMNS = ("condition", "label", "drop", "keep")
+
+
 @dataclass(frozen=True)
 class FitOptions:
     """How to fit.
@@ -374,10 +377,10 @@ def prepare(
     if isinstance(source, ImageSource):
         if options.context:
             raise ParamError(f"{option('--context')} is of the rows of a table, not of pictures")
-        if options.condition:
-            raise ParamError(
-                f"{option('--condition')} names columns of a table: pictures have none"
-            )
+        for name in OF_COLUMNS:
+            if getattr(options, name):
+                named = option(f"--{name}")
+                raise ParamError(f"{named} names columns of a table: pictures have none")
         pixels = source.sample(most, options.seed)
         spec = scaling.image_spec(source.shape)
         return Prepared(spec, scaling.image_features(pixels), pixels, None, source.count)
