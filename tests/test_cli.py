@@ -457,4 +457,4 @@ def test_a_model_for_many_small_files(tmp_path, air, capsys):
     capsys.readouterr()
     plain = tmp_path / "plain.aem"
     assert run("compress", tmp_path / "part.csv", "-m", plain, "-o", tmp_path / "n.aez") == 0
-    assert "fit --codec" in capsys.readouterr().err
+    assert "fit with --codec" in capsys.readouterr().err

@@ -233,3 +233,18 @@ def test_a_few_rows_can_be_fitted():
     assert np.isfinite(operations.score(plain(3, 0), made, "cpu")).all()
     with pytest.raises(ParamError, match="neither"):
         operations.fit(plain(60, 0), FitOptions("denoising", robust=True, target=plain(60, 0)))
+
+
+def test_the_threshold_is_one_statement_wherever_it_is_said(run, tmp_path):
+    data = plain(800, 0)
+    data.to_csv(tmp_path / "d.csv", index=False)
+    run("fit", tmp_path / "d.csv", "-p", "pca", "-o", tmp_path / "m.aem")
+    said = "about 1 in 1,000 ordinary records"
+    assert f"which {said} exceed" in run("detect", tmp_path / "d.csv", "-m", tmp_path / "m.aem").err
+    assert f"which {said} exceed" in run("detect", tmp_path / "d.csv").err
+    assert f"exceeded by      {said}" in run("info", tmp_path / "m.aem").out
+    asked = run("detect", tmp_path / "d.csv", "-m", tmp_path / "m.aem", "--fpr", "2%")
+    assert "which about 1 in 50 ordinary records exceed" in asked.err
+    for chosen in (["--top", "3"], ["--threshold", "5"], ["--contamination", "1%"]):
+        told = run("detect", tmp_path / "d.csv", "-m", tmp_path / "m.aem", *chosen)
+        assert "ordinary records exceed" not in told.err, "it was not chosen by a rate"

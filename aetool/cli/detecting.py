@@ -147,11 +147,7 @@ def _limit(text: str | None) -> float | None:
 
 def _talk(found: Detection, given: dict[str, Any]) -> None:
     part = found.flagged / max(found.total, 1)
-    terminal.say(
-        f"{found.flagged} of {found.total} records flagged ({100 * part:.3g} %): "
-        f"score above {found.threshold:.4g} {found.unit}",
-        err=True,
-    )
+    terminal.say(found.verdict(), err=True)
     chosen = given["top"] is not None or given["contamination"] is not None
     if part > 0.1 and not chosen:
         terminal.say(

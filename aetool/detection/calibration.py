@@ -164,6 +164,11 @@ class Calibration:
         rank = math.ceil((1 - fpr) * (self.rows + 1))
         return math.inf if rank > self.rows else self.at(rank)
 
+    def rate(self, fpr: float | None = None) -> float:
+        """The part of ordinary records that are expected above `threshold(fpr)`."""
+        fpr = self.fpr if fpr is None else fpr
+        return 1 / ONE_IN if fpr is None else fpr
+
     def at(self, rank: float) -> float:
         """The score of this rank, between kept ones by interpolation."""
         return float(np.interp(rank, self.ranks, self.scores))
@@ -248,6 +253,11 @@ def _short(value: float) -> float:
     if near >= value or not math.isfinite(near):
         return near
     return float(f"{near + 10.0 ** (math.floor(math.log10(abs(value))) - 6):.7g}")
+
+
+def in_words(rate: float) -> str:
+    """A part of ordinary records as one says it: about 1 in 1,000 ordinary records."""
+    return f"about 1 in {1 / rate:,.0f} ordinary records"
 
 
 def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:

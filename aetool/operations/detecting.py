@@ -21,7 +21,7 @@ from aetool.data.sources import open_source
 from aetool.data.table import Cells, Mask, Table, as_cells, concat
 from aetool.data.table_source import ROWS, TableSource
 from aetool.detection import reasons
-from aetool.detection.calibration import KEPT, Calibration, discoveries
+from aetool.detection.calibration import KEPT, Calibration, discoveries, in_words
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
@@ -68,7 +68,9 @@ class Detection:
 
     row: 0-based; score in `unit`; p: conformal p-value; named: (column, found, expected) of the
     columns that say why; why: the same on one line; table: the records' own columns, if asked.
-    trace: the scores of all records; held_out: of ordinary ones, where a model brought them.
+    rate: the part of ordinary records that the threshold is meant to flag, if that is what it was
+    chosen by. trace: the scores of all records; held_out: of ordinary ones, where a model brought
+    them.
     """
 
     row: Int
@@ -83,6 +85,7 @@ class Detection:
     unit: str
     table: Table | None = None
     index: Any = None
+    rate: float | None = None
     trace: ScoreTrace | None = None
     held_out: Calibration | None = None
 
@@ -101,7 +104,7 @@ class Detection:
         )
 
     def __repr__(self) -> str:
-        return f"<aetool detection: {self._verdict()}>"
+        return f"<aetool detection: {self.verdict()}>"
 
     def _repr_html_(self) -> str:
         ranked = self.ranked()
@@ -109,13 +112,15 @@ class Detection:
         for place in np.flatnonzero(ranked.anomaly)[:SHOWN].tolist():
             number, score = ranked.row[place] + 1, f"{ranked.score[place]:.6g}"
             rows.append((f"{number:,}", score, f"{ranked.p[place]:.4g}", ranked.why[place]))
-        return hypertext.table(self._verdict(), rows, ("row", "score", "p", "why"))
+        return hypertext.table(self.verdict(), rows, ("row", "score", "p", "why"))
 
-    def _verdict(self) -> str:
+    def verdict(self) -> str:
+        """How many records are flagged, and by what threshold, in one line."""
         part = 100 * self.flagged / max(self.total, 1)
+        rare = "" if not self.rate else f", which {in_words(self.rate)} exceed"
         return (
-            f"{self.flagged:,} of {self.total:,} records flagged ({part:.3g} %): "
-            f"score above {self.threshold:.4g} {self.unit}"
+            f"{self.flagged} of {self.total} records flagged ({part:.3g} %): "
+            f"score above {self.threshold:.4g} {self.unit}{rare}"
         )
 
     def plot(self) -> Drawing:
@@ -302,7 +307,9 @@ def detect(
             watch.batch(batch, scores, flagged, explained)
     found = collected.done(cut, arrow_files.index_of(data))
     apart = model is not None or calibration is not None
-    found = dataclasses.replace(found, trace=trace, held_out=held if apart else None)
+    by_rate = threshold is None and contamination is None and top is None and fdr is None
+    rate = held.rate(fpr) if by_rate and held.rows else None
+    found = dataclasses.replace(found, rate=rate, trace=trace, held_out=held if apart else None)
     return found if top is None or all_rows else found.ranked()
 
 

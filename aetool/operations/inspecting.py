@@ -18,6 +18,7 @@ from aetool.codec.contents.content import LOSSY
 from aetool.codec.decoding import condition_names
 from aetool.codec.shared import shared_of
 from aetool.columns.column import ODD
+from aetool.detection.calibration import in_words
 from aetool.errors import BundleError, DataError
 from aetool.files import atomic, place_of
 from aetool.model import Float
@@ -175,6 +176,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "latent": model.latent,
         "unit": model.unit,
         "threshold": model.calibration.threshold(),
+        "exceeded_by": in_words(model.calibration.rate()) if model.calibration.rows else None,
         "calibrated_on": model.calibration.rows,
         **({"context": model.schema.context} if model.spec.given and model.schema else {}),
         "sha256": model.sha256,
