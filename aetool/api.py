@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 Model = bundles.Bundle | Path  # a fitted model, or where it is
-Data = Any  # a DataFrame, an Arrow table or what offers to be one, or a path
+Data = Any  # whatever aetool.fit takes
 Frame = Any  # a DataFrame of pandas; of polars, where the data are
 Option = Any  # what each takes is said where it is declared
 Figures = dict[str, Any]
@@ -166,8 +166,8 @@ def detect(data: Data, model: Model | None = None, **options: Option) -> Frame:
 def compress(
     data: Data, path: Path | None = None, model: Model | None = None, **options: Option
 ) -> Figures:
-    """Write an archive of a DataFrame, an Arrow table or a path, and return its figures. Lossless,
-    unless max_error or lossy says otherwise.
+    """Write an archive of one file, folder or table, and return its figures. Lossless, unless
+    max_error or lossy says otherwise.
 
     path: where to [data.aez, for a path]. model: what a model knows makes the archive smaller.
     options: as CompressOptions, of which max_error may be "1%" or 0.5 for all columns or a
@@ -300,8 +300,12 @@ def fit(
     comment: str | None = None,
     **params: Option,
 ) -> Bundle:
-    """Fit a model on a DataFrame, an Arrow table, a path, or a list of these.
+    """Fit a model on a table or on pictures.
 
+    data: a path (also of a folder, a pattern such as "hours/*.csv", an address such as
+    "s3://plant/air.csv", a database's table such as "air.db::hours", or a list of paths); a
+    DataFrame or Series of pandas or polars; an Arrow table, or whatever has __arrow_c_stream__; a
+    numpy array; a dictionary of columns or a list of dictionaries; bytes, or an open file.
     plugin: the name of an installed model, or a declaration ["auto"]. types: column to kind, which
     is number, category, date, text or skip. na: words that mean a gap, beside the usual ones. drop,
     keep: columns. condition: columns that records are judged by, and that are not judged. label and

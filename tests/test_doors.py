@@ -436,6 +436,27 @@ def test_archives_and_names_of_an_object_store(store, home, tmp_path, run, monke
         assert "no such file" in done.err or "NoSuchBucket" in done.err or "404" in done.err
 
 
+def test_rows_of_a_database_are_read_in_batches(home, monkeypatch):
+    from aetool.data import databases
+
+    monkeypatch.setattr(databases, "ROWS", 50)
+    source = sources.open_source(f"{home}/t.db::plant")
+    assert [batch.num_rows for batch in source.record_batches()] == [50, 50, 50, 50, 40]
+
+
+def test_what_one_door_needs_no_other_imports(home, rows_csv):
+    from tests.conftest import fresh
+
+    code = (
+        "import sys\nfrom aetool.cli import status\n"
+        "assert status(['fit', sys.argv[1], '-p', 'pca', '-q', '-f', '-o', sys.argv[2]]) == 0\n"
+        "heavy = {'sqlite3', 'openpyxl', 'pyarrow', 'pandas', 'polars', 'moto'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = fresh(code, str(rows_csv), str(home / "import.aem"))
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_workbook_is_told_by_its_parts(tmp_path):
     (tmp_path / "x").write_bytes(b"PK\x03\x04 no zip")
     assert not workbooks.is_workbook(tmp_path / "x")

@@ -2,10 +2,12 @@
 shows are compared, and what each command leaves is judged."""
 
 import functools
+import io
 import json
 import re
 import shlex
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +117,21 @@ def _(ran, capfd):
 def _(ran, capfd):
     scores = [float(line.split(",")[1]) for line in ran.out.splitlines()[1:]]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+
+
+@after("aetool detect \"air.db::SELECT * FROM hours WHERE time < '2016-04'\" -m air.aem --count")
+def _(ran, capfd):
+    own = operations.detect("air.csv", aetool.load("air.aem"), append=["time"]).to_pandas()
+    assert int(ran.out) == (own["time"] < "2016-04").sum() > 0
+
+
+@after("aetool detect hours/ -m air.aem --top 3 --id month")
+def _(ran, capfd):
+    whole = operations.detect("air.csv", aetool.load("air.aem"), top=3).to_pandas()
+    found = pd.read_csv(io.StringIO(ran.out), dtype={"month": str})
+    assert found["row"].tolist() == whole["row"].tolist(), "months are in the order of the hours"
+    assert found["score"].tolist() == whole["score"].tolist()
+    assert found["month"].tolist() == table()["time"].str[5:7][whole["row"] - 1].tolist()
 
 
 @after("aetool compress air.csv -m air.aem -o air.aez")
@@ -394,7 +411,19 @@ def _(ran, capfd):
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     shutil.copy(AIR, folder / "air.csv")
+    with_parts(folder)
     return folder
+
+
+def with_parts(folder):
+    """The table in a database, all of it texts as sqlite3 imports it, and by month in a folder."""
+    hours = pd.read_csv(folder / "air.csv", dtype=str, keep_default_na=False)
+    database = sqlite3.connect(folder / "air.db")
+    hours.to_sql("hours", database, index=False)
+    database.close()
+    for month, rows in hours.groupby(hours["time"].str[5:7]):
+        (folder / "hours" / f"month={month}").mkdir(parents=True)
+        rows.to_csv(folder / "hours" / f"month={month}" / "a.csv", index=False)
 
 
 def test_its_commands_do_what_it_says(place, monkeypatch, capfd):

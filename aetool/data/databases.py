@@ -6,7 +6,6 @@ of floats where all its values are; what SQLite calls text may hold numbers, as 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from aetool.data.table_source import ROWS
 from aetool.errors import DataError
 
 if TYPE_CHECKING:
+    import sqlite3
+
     import pyarrow as pa
 
 MAGIC = b"SQLite format 3\0"
@@ -30,6 +31,8 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
 
     DataError where there is no such table, or the query cannot be answered.
     """
+    import sqlite3
+
     try:
         # nothing is written, not even by a query that would
         database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
