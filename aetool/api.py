@@ -174,10 +174,10 @@ def compress(
     dictionary by column, and effort "fast" or "best"; lossy=True takes the model's code, or an
     exact or bounded archive where that is smaller at no more error. Raises AetoolError.
     """
+    kind = type(data).__name__
     data = _data("compress", data, {})
     if path is None:
         if not isinstance(data, str | os.PathLike):
-            kind = type(data).__name__
             raise ParamError(f"a {kind} has no name: say where to write its archive")
         path = archiving.default_name(data)
     check_path("compress", "path", path)

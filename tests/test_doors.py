@@ -457,6 +457,29 @@ def test_what_one_door_needs_no_other_imports(home, rows_csv):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("data", "model"),
+    [
+        ("some/t.csv.gz", "some/t.aem"),
+        ("some/parts", "some/parts.aem"),
+        ("some/*.csv", "model.aem"),
+        ("some/t.db::SELECT a / b FROM t", "some/t.aem"),
+        ("s3://plant/hours/t.csv?endpoint_override=localhost:9000", "t.aem"),
+        ("gs://plant/hours/", "hours.aem"),
+        ("-", "model.aem"),
+    ],
+)
+def test_what_a_model_is_called(data, model):
+    from aetool.cli.fitting import default_output
+
+    assert default_output(data) == model
+
+
+def test_what_has_no_name_says_so_by_its_own_type(home):
+    with pytest.raises(aetool.AetoolError, match="a bytes has no name: say where to write"):
+        aetool.compress((home / "t.csv").read_bytes())
+
+
 def test_a_workbook_is_told_by_its_parts(tmp_path):
     (tmp_path / "x").write_bytes(b"PK\x03\x04 no zip")
     assert not workbooks.is_workbook(tmp_path / "x")

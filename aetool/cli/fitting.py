@@ -111,11 +111,13 @@ def default_output(data: str) -> str:
     """DATA.aem beside the data, for a file or a folder; here, for what lies in an object store."""
     if data == "-":
         return "model.aem"
-    # an address, and what is wanted of a database, are no part of a file's name
-    plain = data.partition("?")[0].partition("::")[0]
-    if "*" in plain:
-        return "model.aem"
-    path = Path(plain if "://" not in plain else plain.rstrip("/").rpartition("/")[2])
+    path = Path(data)
+    if not path.exists():
+        # a pattern, an address, or a table inside of a database: the file's own name is in it
+        plain = data.partition("?")[0].partition("::")[0]
+        if "*" in plain:
+            return "model.aem"
+        path = Path(plain.rstrip("/").rpartition("/")[2] if "://" in plain else plain)
     while path.suffix in (".gz", ".zst", ".xz"):
         path = path.with_suffix("")
     return str(path.with_name(f"{path.stem if path.suffix else path.name}.aem"))
