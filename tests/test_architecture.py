@@ -13,7 +13,7 @@ from tests.conftest import built_ins, fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "spelling", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "report", "operations", "api", "sklearn", "testing", "cli",
+    "graphs", "pairs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "report", "operations", "api", "sklearn", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "rehearsal", "testing"},
@@ -21,6 +21,7 @@ HEAVY = {
         "exact",
         "runtime",
         "graphs",
+        "pairs",
         "folds",
         "closed_form",
         "export",

@@ -142,11 +142,13 @@ def _(ran, capfd):
 
 @after("aetool export air.aem -o onnx --verify")
 @after("aetool export vae.aem -o vae_onnx --verify")
+@after("aetool export air.aem -o air32 --float32 --verify")
 def _(ran, capfd):
     assert float(ran.out.split()[-1]) < 1e-5
     assert "\x1b" not in ran.err and "arning" not in ran.err
-    folder = Path("vae_onnx" if Path("vae_onnx").exists() else "onnx")
-    assert {p.stem for p in folder.glob("*.onnx")} == {"encoder", "decoder", "score"}
+    for folder in (Path(name) for name in ("onnx", "vae_onnx", "air32")):
+        graphs = {path.stem for path in folder.glob("*.onnx")}
+        assert not folder.exists() or graphs == {"encoder", "decoder", "score"}
 
 
 @after("aetool detect air.csv --explain-columns")

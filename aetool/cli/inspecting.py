@@ -18,22 +18,31 @@ from aetool.errors import BundleError
 @click.option(
     "--verify", "check", is_flag=True, help="Run the exported score graph against the model."
 )
+@click.option("--float32", is_flag=True, help="Without float64, which many runtimes do not know.")
 @options.force
 @options.quiet
-def export(model: str, output: str, check: bool, force: bool, quiet: bool) -> int:
+def export(model: str, output: str, check: bool, float32: bool, force: bool, quiet: bool) -> int:
     """Write MODEL's graphs (encoder, decoder, score) and what their columns mean."""
     from aetool.bundle import load
-    from aetool.operations import inspecting
+    from aetool.operations import exporting
 
     bundle = load(model)
-    for path in inspecting.export(bundle, output, force):
+    for path in exporting.export(bundle, output, force, float32):
         if not quiet:
             terminal.say(f"{path}: {path.stat().st_size:,} bytes", err=True)
     if not check:
         return 0
-    worst = inspecting.difference(bundle, output)
+    worst = exporting.difference(bundle, output)
     terminal.say(f"largest relative difference of a score: {worst:.3g}")
-    return int(not worst <= inspecting.TOLERANCE)
+    found = exporting.openvino_differences(bundle, output)
+    if found is not None:
+        for how, difference in found.items():
+            terminal.say(f"by OpenVINO {how}: {difference:.3g}")
+        if float32:
+            worst = max(worst, found[exporting.OPENVINO_HINT])
+        else:
+            terminal.say("for OpenVINO, which computes float64 in float32, export with --float32")
+    return int(not worst <= exporting.TOLERANCE)
 
 
 @click.command()

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from aetool.operations.drifting import drift as drift
     from aetool.operations.explaining import as_record as as_record
     from aetool.operations.explaining import explain as explain
+    from aetool.operations.exporting import export as export
     from aetool.operations.fitting import FitOptions as FitOptions
     from aetool.operations.fitting import explained as explained
     from aetool.operations.fitting import fit as fit
-    from aetool.operations.inspecting import export as export
     from aetool.operations.inspecting import info as info
     from aetool.operations.inspecting import verify as verify
     from aetool.operations.lossy_job import CompressOptions as CompressOptions
@@ -55,7 +55,7 @@ _HOMES = {
     "evaluate": "detecting",
     "explain": "explaining",
     "explained": "fitting",
-    "export": "inspecting",
+    "export": "exporting",
     "fit": "fitting",
     "info": "inspecting",
     "report": "reporting",

@@ -1,11 +1,9 @@
-"""export, info and verify: what a model or an archive holds, and whether it is whole."""
+"""info and verify: what a model or an archive holds, and whether it is whole."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,119 +13,13 @@ from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
-from aetool.codec.decoding import condition_names
 from aetool.codec.shared import shared_of
-from aetool.columns.column import ODD
 from aetool.detection.calibration import in_words
 from aetool.errors import BundleError, DataError
-from aetool.files import atomic, place_of
+from aetool.files import place_of
 from aetool.model import Float
+from aetool.operations.exporting import random_inputs
 from aetool.spelling import option
-
-VERIFY_ROWS = 64
-TOLERANCE = 1e-4
-
-
-def export(model: Bundle, folder: str | os.PathLike[str], force: bool = False) -> list[Path]:
-    """Write the graphs, and model.json that says what their columns mean; returns the files."""
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{target}: cannot make the folder: {error.strerror or error}") from None
-    columns = [
-        {"name": c.name, "kind": c.kind, "levels": list(c.listed)}
-        for c in (model.schema.modelled if model.schema else ())
-    ]
-    schema = model.schema
-    beside: dict[str, Any] = {}
-    if schema is not None and schema.context:
-        beside["context"] = {
-            "rows": schema.context,
-            "group": schema.group,
-            "order": schema.order,
-            "input": "the columns of the row, then those of the row before it, of the one before "
-            "that: (batch, columns * (rows + 1)); NaN where there is none",
-        }
-    if schema is not None and schema.conditions:
-        told = [schema.modelled[place].name for place in schema.conditions]
-        beside["condition"] = {
-            "columns": told,
-            "input": "columns that records are judged by: among those of x, and not scored; "
-            + (
-                "the decoder takes them as condition, (batch, columns) float64, beside z"
-                if condition_names(model)
-                else "the decoder does not take them"
-            ),
-        }
-    about = {
-        "plugin": model.plugin,
-        "input": "x: (batch, columns) float64: numbers in user units, categories as index into "
-        f"levels, dates as epoch seconds, NaN = missing, {ODD!r} = not of the column's kind"
-        if model.schema
-        else "pixels: (batch, channels, height, width) uint8",
-        "columns": columns,
-        "shape": model.shape,
-        "latent": model.latent,
-        "unit": model.unit,
-        "score": "sum of parts over its second dimension; an anomaly is a score above threshold",
-        "threshold": model.calibration.threshold(),
-        "calibration": model.calibration.to_json(),
-        **beside,
-    }
-    graphs = {n: _plain(model.graphs[n]) for n in bundles.GRAPHS if n in model.graphs}
-    files = {**graphs, "model.json": (json.dumps(about, indent=1) + "\n").encode()}
-    written = []
-    for name, data in files.items():
-        with atomic(target / name, force) as file:
-            file.write(data)
-        written.append(target / name)
-    return written
-
-
-def _plain(graph: bytes) -> bytes:
-    """The graph without constants that no node reads: a bundle keeps them for fine-tuning, and a
-    runtime warns of each."""
-    import onnx
-
-    model = onnx.ModelProto.FromString(graph)
-    read = {name for node in model.graph.node for name in node.input}
-    read |= {output.name for output in model.graph.output}
-    constants = [c for c in model.graph.initializer if c.name in read]
-    if len(constants) == len(model.graph.initializer):
-        return graph
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(constants)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
-    """The largest relative difference |a - b| / max(1, |b|) between the exported score graph, run
-    plainly one row at a time, and the model's own batched scores on rows drawn from its schema."""
-    import onnxruntime as ort
-
-    inputs = _random_inputs(model)
-    session = model.session("score.onnx", "cpu")
-    ours = session(inputs)["parts"].sum(axis=1, dtype=np.float64)
-    plain = ort.InferenceSession(
-        str(Path(folder) / "score.onnx"), providers=["CPUExecutionProvider"]
-    )
-    rows = [
-        plain.run(["parts"], {session.inputs[0]: inputs[i : i + 1]})[0] for i in range(len(inputs))
-    ]
-    theirs = np.concatenate(rows).sum(axis=1, dtype=np.float64)
-    return float((np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))).max())
-
-
-def _random_inputs(model: Bundle) -> Any:
-    rng = np.random.default_rng(0)
-    if model.schema is None:
-        return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)
-    columns = []
-    for c in model.schema.modelled:
-        x = c.random(VERIFY_ROWS, rng)
-        columns.append(np.where(rng.random(VERIFY_ROWS) < 0.05, np.nan, x))
-    return np.tile(np.stack(columns, axis=1), (1, model.schema.context + 1))
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
@@ -263,7 +155,7 @@ def verify(
         if graph in found_model.graphs:
             found_model.session(graph, "cpu")
     shared_of(found_model)
-    scores = found_model.session("score.onnx", "cpu")(_random_inputs(found_model))["parts"]
+    scores = found_model.session("score.onnx", "cpu")(random_inputs(found_model))["parts"]
     if not np.isfinite(scores).all():
         raise BundleError(f"{path}: its score graph gives values that are not finite")
     return {"model": found_model.plugin, "graphs": sorted(found_model.graphs)}

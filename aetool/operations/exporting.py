@@ -1,0 +1,272 @@
+"""export: a model's graphs for other runtimes, and how far what those compute is from the model."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from aetool import bundle as bundles
+from aetool import pairs
+from aetool.bundle import Bundle
+from aetool.codec.decoding import condition_names
+from aetool.columns.column import ODD, Modelled
+from aetool.errors import DataError
+from aetool.files import atomic
+from aetool.graphs import Graph, weighed_sum
+from aetool.model import Float
+
+SCORE = "score.onnx"
+VERIFY_ROWS = 64
+TOLERANCE = 1e-4
+FIRST = ("score", "anomaly", "parts", "surprise")  # outputs of the score graph; then the others
+OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
+Inputs = dict[str, npt.NDArray[Any]]
+
+
+def export(
+    model: Bundle, folder: str | os.PathLike[str], force: bool = False, float32: bool = False
+) -> list[Path]:
+    """Write the graphs, and model.json that says what they take and give; returns the files.
+
+    float32: without any float64, for runtimes that know none.
+    """
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{target}: cannot make the folder: {error.strerror or error}") from None
+    low = float32 and takes_low_part(model)
+    about = description(model, float32, low)
+    files = {}
+    for name in bundles.GRAPHS:
+        if name in model.graphs:
+            files[name] = _written(model, name, float32, low, about)
+    files["model.json"] = (json.dumps(about, indent=1) + "\n").encode()
+    written = []
+    for name, data in files.items():
+        with atomic(target / name, force) as file:
+            file.write(data)
+        written.append(target / name)
+    return written
+
+
+def description(model: Bundle, float32: bool = False, low: bool = False) -> dict[str, Any]:
+    """What model.json says, and the graphs themselves."""
+    schema = model.schema
+    columns = []
+    for column in schema.modelled if schema else ():
+        entry: dict[str, Any] = {"name": column.name, "kind": column.kind}
+        entry["levels"] = list(column.listed)
+        unit = column.facts().get("unit")
+        columns.append({**entry, **({"unit": unit} if unit else {})})
+    kind, odd = ("float32", pairs.ODD_SINGLE) if float32 else ("float64", ODD)
+    taken = "pixels: (batch, channels, height, width) uint8"
+    if schema is not None:
+        taken = (
+            f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels, "
+            f"dates as epoch seconds, NaN = missing, {odd!r} = not of the column's kind"
+        )
+    about: dict[str, Any] = {
+        "plugin": model.plugin,
+        "sha256": model.sha256,
+        "input": taken,
+        "columns": columns,
+        "shape": model.shape,
+        "latent": model.latent,
+        "unit": model.unit,
+        "score": "sum of parts over its second dimension, (batch,); anomaly: score > threshold",
+        "threshold": model.threshold,
+        "threshold_input": "a scalar beside the records; left out it is the threshold above",
+        "calibration": model.calibration.to_json(),
+    }
+    if low:
+        about["low_parts"] = (
+            "what is float64 in the model is two here: x is the nearest float32, and x_low the "
+            "difference of the two, as float32: x64 - float64(x). So are outputs"
+        )
+    return about | _beside(model, kind)
+
+
+def _beside(model: Bundle, kind: str) -> dict[str, Any]:
+    """What is told of context and condition, where there is one. kind: of the numbers taken."""
+    schema = model.schema
+    beside: dict[str, Any] = {}
+    if schema is not None and schema.context:
+        beside["context"] = {
+            "rows": schema.context,
+            "group": schema.group,
+            "order": schema.order,
+            "input": "the columns of the row, then those of the row before it, of the one before "
+            "that: (batch, columns * (rows + 1)); NaN where there is none",
+        }
+    if schema is not None and schema.conditions:
+        told = [schema.modelled[place].name for place in schema.conditions]
+        beside["condition"] = {
+            "columns": told,
+            "input": "columns that records are judged by: among those of x, and not scored; "
+            + (
+                f"the decoder takes them as condition, (batch, columns) {kind}, beside z"
+                if condition_names(model)
+                else "the decoder does not take them"
+            ),
+        }
+    return beside
+
+
+def takes_low_part(model: Bundle) -> bool:
+    """Whether in float32 a model needs the low part of what it takes: for dates; for numbers whose
+    spread is under a thousandth of their size; and where the whole content of a record, to its last
+    digit, decides what it is scored by."""
+    if model.schema is None:
+        return False
+    if any(_is_fine(column) for column in model.schema.modelled):
+        return True
+    score = onnx.ModelProto.FromString(model.graphs[SCORE])
+    return "MatMul" in pairs.wide_kinds(score)
+
+
+def _is_fine(column: Modelled) -> bool:
+    """Whether a float32 has no room for what tells a column's values apart."""
+    laid = column.features
+    if laid.cycles or column.far_out is not None:
+        return True
+    if laid.scale is None:
+        return False
+    low, high = column.span
+    spread = laid.scale.unit * (1.0 if laid.scale.curved else laid.scale.deviation)
+    return pairs.spread_is_narrow(spread, max(abs(low), abs(high)))
+
+
+def _written(
+    model: Bundle, name: str, float32: bool, low: bool, about: Mapping[str, object]
+) -> bytes:
+    """One graph as it is exported."""
+    content = _plain(model.graphs[name])
+    if float32:
+        content = pairs.narrowed(content, f"{model.name}: {name}", low)
+    if name == SCORE:
+        content = _judged(content, model.threshold, float32)
+    graph = onnx.ModelProto.FromString(_plain(content))
+    helper.set_model_props(graph, {f"aetool.{key}": _said(value) for key, value in about.items()})
+    return bytes(graph.SerializeToString(deterministic=True))
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _judged(content: bytes, threshold: float, float32: bool) -> bytes:
+    """A score graph that gives the score itself, and first; and judges it by a threshold, which is
+    an input with a value of its own."""
+    inner = onnx.ModelProto.FromString(content)
+    g = Graph()
+    g.inputs.extend(inner.graph.input)
+    results = g.embed(inner, {value.name: value.name for value in inner.graph.input})
+    declared = {value.name: value for value in inner.graph.output}
+    kind = TensorProto.FLOAT if float32 else TensorProto.DOUBLE
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    width = declared["parts"].type.tensor_type.shape.dim[1].dim_value
+    parts = g.cast(results["parts"], kind)
+    total = weighed_sum(g, parts, np.ones(width), dtype)
+    score = g.op("Squeeze", total, g.const([1], np.int64))
+    g.constants.append(numpy_helper.from_array(np.array(threshold, dtype), "threshold"))
+    g.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
+    g.output("score", score, kind, [])
+    g.output("anomaly", g.op("Greater", score, "threshold"), TensorProto.BOOL, [])
+    rest = [name for name in declared if name not in FIRST]
+    for name in [*(name for name in FIRST if name in declared), *rest]:
+        shape = declared[name].type.tensor_type
+        sizes = [size.dim_value for size in shape.shape.dim][1:]
+        g.output(name, results[name], shape.elem_type, sizes)
+    return g.build("score")
+
+
+def _plain(content: bytes) -> bytes:
+    """The graph without constants that no node reads: a bundle keeps them for fine-tuning, and a
+    runtime warns of each."""
+    model = onnx.ModelProto.FromString(content)
+    read = {name for node in model.graph.node for name in node.input}
+    read |= {output.name for output in model.graph.output}
+    constants = [c for c in model.graph.initializer if c.name in read]
+    if len(constants) == len(model.graph.initializer):
+        return content
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(constants)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def inputs_of(path: Path, records: npt.NDArray[Any]) -> Inputs:
+    """Records, as the model takes them, as an exported graph does, by name."""
+    graph = onnx.load(path).graph
+    optional = {constant.name for constant in graph.initializer}
+    taken = [value for value in graph.input if value.name not in optional]
+    if taken[0].type.tensor_type.elem_type != TensorProto.FLOAT:
+        return {taken[0].name: records}
+    values = pairs.parts_of(records)
+    return {value.name: part for value, part in zip(taken, values, strict=False)}
+
+
+def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
+    """The largest relative difference |a - b| / max(1, |b|) between the exported score graph, run
+    plainly one row at a time, and the model's own batched scores on rows drawn from its schema."""
+    import onnxruntime as ort
+
+    path = Path(folder) / SCORE
+    records = random_inputs(model)
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    plain = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    inputs = inputs_of(path, records)
+    scores = []
+    for row in range(len(records)):
+        one = {name: values[row : row + 1] for name, values in inputs.items()}
+        scores.append(plain.run(["score"], one)[0])
+    return _largest(model, records, np.concatenate(scores))
+
+
+def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[str, float] | None:
+    """The same by OpenVINO on the CPU: as it runs by default, which on many processors is bfloat16,
+    and with the hint that asks for float32. None where it is not installed.
+
+    It takes float64 for float32: only a graph without any is right.
+    """
+    try:
+        import openvino
+    except ImportError:
+        return None
+    path = Path(folder) / SCORE
+    records = random_inputs(model)
+    inputs = inputs_of(path, records)
+    core = openvino.Core()
+    found = {}
+    for name, hint in (("by default", {}), (OPENVINO_HINT, {"INFERENCE_PRECISION_HINT": "f32"})):
+        compiled = core.compile_model(str(path), "CPU", hint)
+        found[name] = _largest(model, records, compiled(inputs)["score"])
+    return found
+
+
+def _largest(model: Bundle, records: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
+    session = model.session(SCORE, "cpu")
+    ours = session(records)["parts"].sum(axis=1, dtype=np.float64)
+    return float((np.abs(ours - theirs) / np.maximum(1, np.abs(ours))).max())
+
+
+def random_inputs(model: Bundle) -> npt.NDArray[Any]:
+    """Records drawn from a model's schema, as its graphs take them, gaps among them; or pictures
+    of noise."""
+    rng = np.random.default_rng(0)
+    if model.schema is None:
+        return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)
+    columns: list[Float] = []
+    for column in model.schema.modelled:
+        drawn = column.random(VERIFY_ROWS, rng)
+        columns.append(np.where(rng.random(VERIFY_ROWS) < 0.05, np.nan, drawn))
+    return np.tile(np.stack(columns, axis=1), (1, model.schema.context + 1))

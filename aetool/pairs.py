@@ -1,0 +1,455 @@
+"""Graphs of float64, written again in float32 alone: each number as a pair, high and low part.
+
+Many runtimes know no float64, and a float32 has no room for the seconds since 1970, nor for numbers
+whose digits all lie behind a large constant. The sum of a pair has 48 bits, and its arithmetic is
+that of error-free transformations: sums by Knuth (TAOCP 4.2.2), products by splitting factors
+(Dekker 1971). A runtime that rounds otherwise than IEEE 754 says, or takes sums apart, spoils them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from aetool.columns.column import ODD
+from aetool.columns.scale import LARGEST
+from aetool.errors import BundleError
+from aetool.graphs import Graph
+
+ODD_SINGLE = float(np.finfo(np.float32).min)  # what stands for ODD in float32
+MOST = 1e30  # stands for what is larger: the products of parts stay within float32
+LEAST = 1e-30
+SPLIT = 4097.0  # 2^12 + 1: cuts the 24 bits of a float32 in two
+ROOTS = 8  # square roots before a logarithm, so that its series is short
+TERMS = 8  # of that series
+LOW = "_low"  # behind the name of an input or output: its low part
+
+
+class Pair(NamedTuple):
+    """A number as two values of a graph: the nearest float32, and what is left."""
+
+    high: str
+    low: str
+
+
+def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
+    """The kinds of operators of a graph that take or give float64."""
+    kinds = _element_types(model)
+    wide = set()
+    for node in model.graph.node:
+        names = [*node.input, *node.output]
+        if any(kinds.get(name) == TensorProto.DOUBLE for name in names):
+            wide.add(node.op_type)
+    return frozenset(wide)
+
+
+def narrowed(content: bytes, name: str, low: bool) -> bytes:
+    """A graph without any float64. low: what it took or gave as float64 are two, `x` and `x_low`;
+    else the low part is left out. BundleError, with the name, where it cannot be written so."""
+    model = onnx.ModelProto.FromString(content)
+    return _Narrowing(model, name, low).graph.build(model.graph.name)
+
+
+def _element_types(model: onnx.ModelProto) -> dict[str, int]:
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    declared = [*inferred.value_info, *inferred.input, *inferred.output]
+    kinds = {value.name: value.type.tensor_type.elem_type for value in declared}
+    return kinds | {tensor.name: tensor.data_type for tensor in inferred.initializer}
+
+
+def _sizes(value: onnx.ValueInfoProto) -> list[int]:
+    """The sizes of a value but the first, which is that of the batch."""
+    return [size.dim_value for size in value.type.tensor_type.shape.dim][1:]
+
+
+class Arithmetic:
+    """The arithmetic of pairs, as nodes of a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.zero = graph.const(0.0)
+
+    def constant(self, values: npt.NDArray[np.float64], name: str) -> Pair:
+        """A stored array of float64. BundleError where a float32 has no room for it."""
+        size = np.abs(values)
+        # bounds, of values that are clipped
+        values = np.where(size == LARGEST, np.sign(values) * MOST, values)
+        unsuited = np.isfinite(values) & (values != ODD) & (values != 0)
+        unsuited &= (np.abs(values) > MOST) | (np.abs(values) < LEAST)
+        if unsuited.any():
+            found = float(values[unsuited].flat[0])
+            raise BundleError(f"{name}: a constant of {found:g} has no room in float32")
+        odd = values == ODD
+        high = np.where(odd, ODD_SINGLE, values).astype(np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            low = (values - high).astype(np.float32)
+        low = np.where(odd | ~np.isfinite(low), np.float32(0), low)
+        return Pair(self.graph.const(high), self.graph.const(low))
+
+    def wide(self, single: str) -> Pair:
+        """A float32 as a pair."""
+        return Pair(single, self.zero)
+
+    def full(self, pair: Pair) -> str:
+        """The low part, in the shape of the high one: a float32 has a plain 0."""
+        if pair.low != self.zero:
+            return pair.low
+        op = self.graph.op
+        return op("Where", op("IsNaN", pair.high), self.zero, self.zero)
+
+    def each(self, change: Callable[[str], str], pair: Pair) -> Pair:
+        """What moves values about, and changes none, done to both parts."""
+        return Pair(change(pair.high), change(pair.low))
+
+    def choice(self, mask: str, yes: Pair, no: Pair) -> Pair:
+        """Where mask is true, the first."""
+        op = self.graph.op
+        return Pair(op("Where", mask, yes.high, no.high), op("Where", mask, yes.low, no.low))
+
+    def add(self, a: Pair, b: Pair) -> Pair:
+        """a + b."""
+        op = self.graph.op
+        total, error = self._sum(a.high, b.high)
+        lows, rest = self._sum(a.low, b.low)
+        total, error = self._ordered(total, op("Add", error, lows))
+        return Pair(*self._ordered(total, op("Add", error, rest)))
+
+    def negative(self, a: Pair) -> Pair:
+        """-a."""
+        return self.each(lambda part: self.graph.op("Neg", part), a)
+
+    def subtract(self, a: Pair, b: Pair) -> Pair:
+        """a - b."""
+        return self.add(a, self.negative(b))
+
+    def multiply(self, a: Pair, b: Pair) -> Pair:
+        """a b."""
+        op = self.graph.op
+        product, error = self._product(a.high, b.high)
+        crossed = op("Add", op("Mul", a.high, b.low), op("Mul", a.low, b.high))
+        return Pair(*self._ordered(product, op("Add", error, crossed)))
+
+    def divide(self, a: Pair, b: Pair) -> Pair:
+        """a / b, by long division."""
+        op = self.graph.op
+        quotient = op("Div", a.high, b.high)
+        rest = self.subtract(a, self.multiply(self.wide(quotient), b))
+        second = op("Div", rest.high, b.high)
+        rest = self.subtract(rest, self.multiply(self.wide(second), b))
+        third = op("Div", rest.high, b.high)
+        total, error = self._ordered(quotient, second)
+        return Pair(*self._ordered(total, op("Add", error, third)))
+
+    def root(self, a: Pair) -> Pair:
+        """The square root of a."""
+        op = self.graph.op
+        root = op("Sqrt", a.high)
+        square = self.multiply(self.wide(root), self.wide(root))
+        rest = self.subtract(a, square)
+        twice = op("Add", root, root)
+        return Pair(*self._ordered(root, op("Div", rest.high, twice)))
+
+    def logarithm(self, a: Pair) -> Pair:
+        """log a: 2^n times that of its root of order 2^n, which is 2 artanh((w - 1) / (w + 1)).
+
+        The logarithm that a runtime has is right in 24 bits, which is not enough.
+        """
+        op, const = self.graph.op, self.graph.const
+        root = a
+        for _ in range(ROOTS):
+            root = self.root(root)
+        one = self.wide(const(1.0))
+        s = self.divide(self.subtract(root, one), self.add(root, one))
+        square = self.multiply(s, s)
+        series = self.constant(np.array(1 / (2 * TERMS - 1)), "")
+        for term in range(TERMS - 2, -1, -1):
+            series = self.multiply(series, square)
+            series = self.add(series, self.constant(np.array(1 / (2 * term + 1)), ""))
+        scale = self.wide(const(2.0 ** (ROOTS + 1)))
+        fine = self.multiply(self.multiply(s, series), scale)
+        # of what is no number, not finite, or nearly nothing, the plain one
+        usual = op("And", op("Greater", a.high, const(LEAST)), op("Less", a.high, const(MOST)))
+        return self.choice(usual, fine, self.wide(op("Log", a.high)))
+
+    def exponential(self, a: Pair) -> Pair:
+        """exp a, in 24 bits: it is but in what is restored."""
+        op = self.graph.op
+        power = op("Exp", a.high)
+        return Pair(*self._ordered(power, op("Mul", power, a.low)))
+
+    def floor(self, a: Pair) -> Pair:
+        """The largest whole number that is not above a."""
+        op = self.graph.op
+        high = op("Floor", a.high)
+        whole = op("Equal", high, a.high)
+        low = op("Where", whole, op("Floor", a.low), self.zero)
+        return Pair(*self._ordered(high, low))
+
+    def size(self, a: Pair) -> Pair:
+        """|a|."""
+        below = self.graph.op("Less", a.high, self.zero)
+        return self.choice(below, self.negative(a), a)
+
+    def is_less(self, a: Pair, b: Pair) -> str:
+        """Where a < b."""
+        op = self.graph.op
+        equal = op("And", op("Equal", a.high, b.high), op("Less", a.low, b.low))
+        return op("Or", op("Less", a.high, b.high), equal)
+
+    def is_equal(self, a: Pair, b: Pair) -> str:
+        """Where a = b."""
+        op = self.graph.op
+        return op("And", op("Equal", a.high, b.high), op("Equal", a.low, b.low))
+
+    def largest(self, a: Pair, b: Pair) -> Pair:
+        """The larger of a and b; what is no number wins."""
+        op = self.graph.op
+        return self.choice(op("Or", self.is_less(a, b), op("IsNaN", b.high)), b, a)
+
+    def smallest(self, a: Pair, b: Pair) -> Pair:
+        """The smaller of a and b; what is no number wins."""
+        op = self.graph.op
+        return self.choice(op("Or", self.is_less(b, a), op("IsNaN", b.high)), b, a)
+
+    def sum_of_middle(self, a: Pair, width: int) -> Pair:
+        """(B, n) of (B, width, n): halves are added until one is left."""
+        while width > 1:
+            half = width // 2
+            parts = [self._between(a, start, start + half) for start in (0, half)]
+            total = self.add(*parts)
+            if width % 2:
+                last = self._between(a, width - 1, width)
+                join = functools.partial(self.graph.op, "Concat", axis=1)
+                total = Pair(join(total.high, last.high), join(total.low, last.low))
+            a, width = total, half + width % 2
+        axis = self.graph.const([1], np.int64)
+        return self.each(lambda part: self.graph.op("Squeeze", part, axis), a)
+
+    def _between(self, a: Pair, first: int, end: int) -> Pair:
+        return self.each(lambda part: self.graph.columns_between(part, first, end), a)
+
+    def _sum(self, a: str, b: str) -> tuple[str, str]:
+        """(s, e): s = a + b as float32 rounds it, and a + b = s + e."""
+        op = self.graph.op
+        total = op("Add", a, b)
+        part = op("Sub", total, a)
+        first = op("Sub", a, op("Sub", total, part))
+        return total, self._number(op("Add", first, op("Sub", b, part)))
+
+    def _ordered(self, large: str, small: str) -> tuple[str, str]:
+        """_sum, where the first is not the smaller one."""
+        op = self.graph.op
+        small = self._number(small)
+        total = op("Add", large, small)
+        return total, self._number(op("Sub", small, op("Sub", total, large)))
+
+    def _product(self, a: str, b: str) -> tuple[str, str]:
+        """(p, e): p = a b as float32 rounds it, and a b = p + e."""
+        op = self.graph.op
+        product = op("Mul", a, b)
+        a_high, a_low = self._split(a)
+        b_high, b_low = self._split(b)
+        error = op("Sub", op("Mul", a_high, b_high), product)
+        error = op("Add", error, op("Mul", a_high, b_low))
+        error = op("Add", error, op("Mul", a_low, b_high))
+        return product, self._number(op("Add", error, op("Mul", a_low, b_low)))
+
+    def _split(self, a: str) -> tuple[str, str]:
+        """Twelve bits each."""
+        op = self.graph.op
+        raised = op("Mul", a, self.graph.const(SPLIT))
+        high = op("Sub", raised, op("Sub", raised, a))
+        return high, op("Sub", a, high)
+
+    def _number(self, error: str) -> str:
+        """An error of rounding; 0 where it is none, for the number is infinite, or no number."""
+        op = self.graph.op
+        return op("Where", op("IsNaN", error), self.zero, error)
+
+
+class _Narrowing:
+    """A graph being written again, node by node."""
+
+    # which move values about
+    MOVES = frozenset("Gather Identity Reshape Flatten Slice Transpose Squeeze Unsqueeze".split())
+
+    def __init__(self, model: onnx.ModelProto, name: str, low: bool) -> None:
+        self.graph = Graph()
+        self.name = name
+        self.pairs: dict[str, Pair] = {}
+        self.plain: dict[str, str] = {}  # values that are no float64, and what they are called here
+        self.kinds = _element_types(model)
+        self.arithmetic = Arithmetic(self.graph)
+        self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        for value in model.graph.input:
+            self._declare(value, low)
+        for node in model.graph.node:
+            self._write(node)
+        for value in model.graph.output:
+            self._give(value, low)
+
+    def _is_wide(self, name: str) -> bool:
+        return self.kinds.get(name) == TensorProto.DOUBLE
+
+    def _declare(self, value: onnx.ValueInfoProto, low: bool) -> None:
+        kind = value.type.tensor_type.elem_type
+        sizes = _sizes(value)
+        if kind != TensorProto.DOUBLE:
+            self.plain[value.name] = self.graph.input(value.name, kind, sizes)
+            return
+        high = self.graph.input(value.name, TensorProto.FLOAT, sizes)
+        rest = self.arithmetic.zero
+        if low:
+            rest = self.graph.input(value.name + LOW, TensorProto.FLOAT, sizes)
+        self.pairs[value.name] = Pair(high, rest)
+
+    def _give(self, value: onnx.ValueInfoProto, low: bool) -> None:
+        kind = value.type.tensor_type.elem_type
+        sizes = _sizes(value)
+        if kind != TensorProto.DOUBLE:
+            self.graph.output(value.name, self.plain[value.name], kind, sizes)
+            return
+        pair = self.pairs[value.name]
+        self.graph.output(value.name, pair.high, TensorProto.FLOAT, sizes)
+        if low:
+            rest = self.arithmetic.full(pair)
+            self.graph.output(value.name + LOW, rest, TensorProto.FLOAT, sizes)
+
+    def _pair(self, name: str) -> Pair:
+        if name not in self.pairs:
+            self.pairs[name] = self.arithmetic.constant(self.constants[name], self.name)
+        return self.pairs[name]
+
+    def _plain(self, name: str) -> str:
+        if name and name not in self.plain:
+            values = self.constants[name]
+            self.plain[name] = self.graph.const(values, values.dtype)
+        return self.plain[name] if name else ""
+
+    def _write(self, node: onnx.NodeProto) -> None:
+        if not any(self._is_wide(name) for name in [*node.input, *node.output]):
+            self._copy(node)
+            return
+        (result,) = node.output
+        written = self._written(node)
+        if isinstance(written, Pair):
+            self.pairs[result] = written
+        else:
+            self.plain[result] = written
+
+    def _copy(self, node: onnx.NodeProto) -> None:
+        inputs = [self._plain(name) for name in node.input]
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if len(node.output) == 1:
+            self.plain[node.output[0]] = self.graph.op(node.op_type, *inputs, **attributes)
+            return
+        outputs = [self.graph.name(node.op_type.lower()) for _ in node.output]
+        self.graph.nodes.append(onnx.helper.make_node(node.op_type, inputs, outputs, **attributes))
+        self.plain.update(zip(node.output, outputs, strict=True))
+
+    def _written(self, node: onnx.NodeProto) -> Pair | str:
+        """One operator on float64, in pairs."""
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        kind = node.op_type
+        if kind == "Cast":
+            return self._cast(node, attributes["to"])
+        if kind == "Where":
+            mask, yes, no = node.input
+            return self.arithmetic.choice(self._plain(mask), self._pair(yes), self._pair(no))
+        if kind in self.MOVES:
+            rest = [self._plain(name) for name in node.input[1:]]
+            move = functools.partial(self._moved, kind, rest, attributes)
+            return self.arithmetic.each(move, self._pair(node.input[0]))
+        if kind == "Concat":
+            pairs = [self._pair(name) for name in node.input]
+            join = functools.partial(self.graph.op, "Concat", **attributes)
+            lows = [self.arithmetic.full(pair) for pair in pairs]
+            return Pair(join(*(pair.high for pair in pairs)), join(*lows))
+        if kind == "MatMul":
+            return self._matrix_product(*node.input)
+        return self._computed(kind, [self._pair(name) for name in node.input if name])
+
+    def _moved(self, kind: str, rest: list[str], attributes: dict[str, object], part: str) -> str:
+        # a part that is 0 throughout has no places
+        if part == self.arithmetic.zero:
+            return part
+        return self.graph.op(kind, part, *rest, **attributes)
+
+    def _computed(self, kind: str, pairs: list[Pair]) -> Pair | str:
+        do = self.arithmetic
+        op = self.graph.op
+        several: dict[str, Callable[[Pair, Pair], Pair]] = {
+            "Add": do.add, "Sub": do.subtract, "Mul": do.multiply, "Div": do.divide,
+            "Max": do.largest, "Min": do.smallest, "Sum": do.add,
+        }  # fmt: skip
+        single: dict[str, Callable[[Pair], Pair]] = {
+            "Neg": do.negative, "Abs": do.size, "Sqrt": do.root, "Log": do.logarithm,
+            "Exp": do.exponential, "Floor": do.floor,
+        }  # fmt: skip
+        if kind in several:
+            return functools.reduce(several[kind], pairs)
+        if kind in single:
+            return single[kind](pairs[0])
+        if kind == "Clip":
+            value, least, most = pairs
+            return do.choice(
+                do.is_less(most, value), most, do.choice(do.is_less(value, least), least, value)
+            )
+        if kind == "Sign":
+            return do.wide(op("Sign", pairs[0].high))
+        if kind == "IsNaN":
+            return op("IsNaN", pairs[0].high)
+        if kind == "Equal":
+            return do.is_equal(*pairs)
+        if kind == "Less":
+            return do.is_less(*pairs)
+        if kind == "Greater":
+            return do.is_less(pairs[1], pairs[0])
+        raise BundleError(f"{self.name}: {kind} of float64 is not known in float32")
+
+    def _cast(self, node: onnx.NodeProto, to: int) -> Pair | str:
+        (source,) = node.input
+        if not self._is_wide(source):
+            return self.arithmetic.wide(self.graph.cast(self._plain(source)))
+        if to == TensorProto.DOUBLE:
+            return self._pair(source)
+        if to != TensorProto.FLOAT:
+            raise BundleError(f"{self.name}: a float64 that becomes no float is not known")
+        return self._pair(source).high
+
+    def _matrix_product(self, left: str, right: str) -> Pair:
+        """(B, n) of (B, k) and a stored (k, n)."""
+        if right not in self.constants or self.constants[right].ndim != 2:
+            raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")
+        weight = self.constants[right]
+        last = self.graph.const([2], np.int64)
+        column = self.arithmetic.each(
+            lambda part: self._moved("Unsqueeze", [last], {}, part), self._pair(left)
+        )
+        products = self.arithmetic.multiply(
+            column, self.arithmetic.constant(weight[None], self.name)
+        )
+        return self.arithmetic.sum_of_middle(products, len(weight))
+
+
+def parts_of(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], ...]:
+    """(high, low) of inputs in float64, any shape, as a graph of pairs takes them."""
+    odd = values == ODD
+    with np.errstate(over="ignore", invalid="ignore"):
+        high = np.where(odd, ODD_SINGLE, np.clip(values, -MOST, MOST)).astype(np.float32)
+        low = (np.clip(values, -MOST, MOST) - high).astype(np.float32)
+    infinite = np.isinf(values)
+    high = np.where(infinite, values, high).astype(np.float32)
+    return high, np.where(odd | ~np.isfinite(low), np.float32(0), low)
+
+
+def spread_is_narrow(spread: float, size: float) -> bool:
+    """Whether numbers of this size differ by less than a float32 tells well."""
+    return spread < math.ldexp(size, -10)
