@@ -25,7 +25,9 @@ from tests.conftest import built_ins
 
 ROWS = 300
 CLOSE = 1e-4
-QUICK = {"pca", "prototypes", "neighbours", "tails", "elm", "auto", "vae"}
+QUICK = {
+    "pca", "prototypes", "neighbours", "tails", "elm", "histogram", "trees", "auto", "vae",
+}  # fmt: skip
 ALL = [pytest.param(n, marks=() if n in QUICK else pytest.mark.long) for n in built_ins()]
 
 
@@ -131,8 +133,9 @@ def test_the_graphs_say_what_they_are(model, exported):
 
 def test_units_of_columns_are_told(tmp_path):
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"power": [f"{v:.2f} kWh" for v in rng.normal(5, 1, 100)]})
-    operations.export(fit(frame, "pca"), tmp_path)
+    power = rng.normal(5, 1, 300).round(1)
+    frame = pd.DataFrame({"power": [f"{v} kWh" for v in power], "other": power})
+    operations.export(fit(frame, "pca", types={"power": "number"}), tmp_path)
     told = json.loads((tmp_path / "model.json").read_text())
     assert told["columns"][0]["unit"] == "kWh"
 

@@ -21,6 +21,7 @@ FEWEST = 16  # rows remembered, of however many numbers
 USUAL = 0.5  # part of the rows: where more than this part repeat others, to repeat is usual
 STRETCHES, FEWEST_TO_SPLIT = 5, 20  # parts of the rows that are judged by the others; rows
 JUDGED = 1000  # rows whose distances tell how rare a distance is
+LAST_BITS, LEAST_BITS = 2.0**-22, 2.0**-25  # of a feature's size; and of one that is nearly 0
 LEAST_SHARE = 1e-9  # squared distance that each feature has at least, so that shares are defined
 
 
@@ -95,8 +96,10 @@ class Neighbours(Solution):
         if len(self.rows) == 1:
             return first
         difference = scored - g.rows_of(self.rows, first)
-        # exactly, for rows lie ever so close to one another
-        is_equal = g.largest(g.op("Abs", difference)) <= 0.0
+        # to the last bits, for rows lie ever so close to one another; not to the very last, which
+        # may differ where another runtime lays a record out
+        size = g.op("Abs", scored) * LAST_BITS
+        is_equal = g.largest(g.op("Abs", difference) - size) <= LEAST_BITS
         is_rare = g.look_up(~self.usual, first) > 0.0
         is_itself = g.op("And", is_equal, is_rare)
         return g.where(is_itself, g.columns_of(nearest, [1]), first)
