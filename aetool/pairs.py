@@ -16,13 +16,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
+from onnx.helper import get_attribute_value, make_node
+from onnx.numpy_helper import to_array
 
 from aetool.columns.column import ODD
 from aetool.columns.scale import LARGEST
 from aetool.errors import BundleError
 from aetool.graphs import Graph
+from aetool.model import Float
 
+Single = npt.NDArray[np.float32]
 ODD_SINGLE = float(np.finfo(np.float32).min)  # what stands for ODD in float32
 MOST = 1e30  # stands for what is larger: the products of parts stay within float32
 LEAST = 1e-30
@@ -59,9 +63,12 @@ def narrowed(content: bytes, name: str, low: bool) -> bytes:
 
 def _element_types(model: onnx.ModelProto) -> dict[str, int]:
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
-    declared = [*inferred.value_info, *inferred.input, *inferred.output]
-    kinds = {value.name: value.type.tensor_type.elem_type for value in declared}
-    return kinds | {tensor.name: tensor.data_type for tensor in inferred.initializer}
+    kinds = {}
+    for value in [*inferred.value_info, *inferred.input, *inferred.output]:
+        kinds[value.name] = value.type.tensor_type.elem_type
+    for tensor in inferred.initializer:
+        kinds[tensor.name] = tensor.data_type
+    return kinds
 
 
 def _sizes(value: onnx.ValueInfoProto) -> list[int]:
@@ -76,17 +83,19 @@ class Arithmetic:
         self.graph = graph
         self.zero = graph.const(0.0)
 
-    def constant(self, values: npt.NDArray[np.float64], name: str) -> Pair:
+    def constant(self, values: Float, name: str) -> Pair:
         """A stored array of float64. BundleError where a float32 has no room for it."""
         size = np.abs(values)
         # bounds, of values that are clipped
         values = np.where(size == LARGEST, np.sign(values) * MOST, values)
-        unsuited = np.isfinite(values) & (values != ODD) & (values != 0)
-        unsuited &= (np.abs(values) > MOST) | (np.abs(values) < LEAST)
+        odd = values == ODD
+        size = np.abs(values)
+        unsuited = (size > MOST) | (size < LEAST)
+        unsuited &= np.isfinite(values)
+        unsuited &= (values != 0) & ~odd
         if unsuited.any():
             found = float(values[unsuited].flat[0])
             raise BundleError(f"{name}: a constant of {found:g} has no room in float32")
-        odd = values == ODD
         high = np.where(odd, ODD_SINGLE, values).astype(np.float32)
         with np.errstate(invalid="ignore", over="ignore"):
             low = (values - high).astype(np.float32)
@@ -102,7 +111,8 @@ class Arithmetic:
         if pair.low != self.zero:
             return pair.low
         op = self.graph.op
-        return op("Where", op("IsNaN", pair.high), self.zero, self.zero)
+        none = op("IsNaN", pair.high)
+        return op("Where", none, self.zero, self.zero)
 
     def each(self, change: Callable[[str], str], pair: Pair) -> Pair:
         """What moves values about, and changes none, done to both parts."""
@@ -111,15 +121,19 @@ class Arithmetic:
     def choice(self, mask: str, yes: Pair, no: Pair) -> Pair:
         """Where mask is true, the first."""
         op = self.graph.op
-        return Pair(op("Where", mask, yes.high, no.high), op("Where", mask, yes.low, no.low))
+        high = op("Where", mask, yes.high, no.high)
+        low = op("Where", mask, yes.low, no.low)
+        return Pair(high, low)
 
     def add(self, a: Pair, b: Pair) -> Pair:
         """a + b."""
         op = self.graph.op
         total, error = self._sum(a.high, b.high)
         lows, rest = self._sum(a.low, b.low)
-        total, error = self._ordered(total, op("Add", error, lows))
-        return Pair(*self._ordered(total, op("Add", error, rest)))
+        error = op("Add", error, lows)
+        total, error = self._ordered(total, error)
+        error = op("Add", error, rest)
+        return Pair(*self._ordered(total, error))
 
     def negative(self, a: Pair) -> Pair:
         """-a."""
@@ -133,28 +147,38 @@ class Arithmetic:
         """a b."""
         op = self.graph.op
         product, error = self._product(a.high, b.high)
-        crossed = op("Add", op("Mul", a.high, b.low), op("Mul", a.low, b.high))
-        return Pair(*self._ordered(product, op("Add", error, crossed)))
+        # the product of both low parts is below the last bit
+        first = op("Mul", a.high, b.low)
+        second = op("Mul", a.low, b.high)
+        crossed = op("Add", first, second)
+        error = op("Add", error, crossed)
+        return Pair(*self._ordered(product, error))
 
     def divide(self, a: Pair, b: Pair) -> Pair:
         """a / b, by long division."""
         op = self.graph.op
         quotient = op("Div", a.high, b.high)
-        rest = self.subtract(a, self.multiply(self.wide(quotient), b))
+        covered = self.multiply(self.wide(quotient), b)
+        rest = self.subtract(a, covered)
         second = op("Div", rest.high, b.high)
-        rest = self.subtract(rest, self.multiply(self.wide(second), b))
+        covered = self.multiply(self.wide(second), b)
+        rest = self.subtract(rest, covered)
         third = op("Div", rest.high, b.high)
         total, error = self._ordered(quotient, second)
-        return Pair(*self._ordered(total, op("Add", error, third)))
+        error = op("Add", error, third)
+        return Pair(*self._ordered(total, error))
 
     def root(self, a: Pair) -> Pair:
         """The square root of a."""
         op = self.graph.op
         root = op("Sqrt", a.high)
-        square = self.multiply(self.wide(root), self.wide(root))
+        single = self.wide(root)
+        square = self.multiply(single, single)
         rest = self.subtract(a, square)
+        # one step of Newton's
         twice = op("Add", root, root)
-        return Pair(*self._ordered(root, op("Div", rest.high, twice)))
+        error = op("Div", rest.high, twice)
+        return Pair(*self._ordered(root, error))
 
     def logarithm(self, a: Pair) -> Pair:
         """log a: 2^n times that of its root of order 2^n, which is 2 artanh((w - 1) / (w + 1)).
@@ -166,30 +190,40 @@ class Arithmetic:
         for _ in range(ROOTS):
             root = self.root(root)
         one = self.wide(const(1.0))
-        s = self.divide(self.subtract(root, one), self.add(root, one))
+        below = self.subtract(root, one)
+        above = self.add(root, one)
+        s = self.divide(below, above)
         square = self.multiply(s, s)
         series = self.constant(np.array(1 / (2 * TERMS - 1)), "")
         for term in range(TERMS - 2, -1, -1):
             series = self.multiply(series, square)
-            series = self.add(series, self.constant(np.array(1 / (2 * term + 1)), ""))
-        scale = self.wide(const(2.0 ** (ROOTS + 1)))
-        fine = self.multiply(self.multiply(s, series), scale)
+            coefficient = np.array(1 / (2 * term + 1))
+            series = self.add(series, self.constant(coefficient, ""))
+        scale = const(2.0 ** (ROOTS + 1))
+        fine = self.multiply(s, series)
+        fine = self.multiply(fine, self.wide(scale))
         # of what is no number, not finite, or nearly nothing, the plain one
-        usual = op("And", op("Greater", a.high, const(LEAST)), op("Less", a.high, const(MOST)))
-        return self.choice(usual, fine, self.wide(op("Log", a.high)))
+        is_some = op("Greater", a.high, const(LEAST))
+        is_bounded = op("Less", a.high, const(MOST))
+        usual = op("And", is_some, is_bounded)
+        plain = op("Log", a.high)
+        return self.choice(usual, fine, self.wide(plain))
 
     def exponential(self, a: Pair) -> Pair:
         """exp a, in 24 bits: it is but in what is restored."""
         op = self.graph.op
         power = op("Exp", a.high)
-        return Pair(*self._ordered(power, op("Mul", power, a.low)))
+        rest = op("Mul", power, a.low)
+        return Pair(*self._ordered(power, rest))
 
     def floor(self, a: Pair) -> Pair:
         """The largest whole number that is not above a."""
         op = self.graph.op
         high = op("Floor", a.high)
         whole = op("Equal", high, a.high)
-        low = op("Where", whole, op("Floor", a.low), self.zero)
+        # the low part says more only where the high one is whole
+        low = op("Floor", a.low)
+        low = op("Where", whole, low, self.zero)
         return Pair(*self._ordered(high, low))
 
     def size(self, a: Pair) -> Pair:
@@ -200,35 +234,51 @@ class Arithmetic:
     def is_less(self, a: Pair, b: Pair) -> str:
         """Where a < b."""
         op = self.graph.op
-        equal = op("And", op("Equal", a.high, b.high), op("Less", a.low, b.low))
-        return op("Or", op("Less", a.high, b.high), equal)
+        less = op("Less", a.high, b.high)
+        equal = op("Equal", a.high, b.high)
+        lower = op("Less", a.low, b.low)
+        return op("Or", less, op("And", equal, lower))
+
+    def is_greater(self, a: Pair, b: Pair) -> str:
+        """Where a > b."""
+        return self.is_less(b, a)
 
     def is_equal(self, a: Pair, b: Pair) -> str:
         """Where a = b."""
         op = self.graph.op
-        return op("And", op("Equal", a.high, b.high), op("Equal", a.low, b.low))
+        highs = op("Equal", a.high, b.high)
+        lows = op("Equal", a.low, b.low)
+        return op("And", highs, lows)
 
     def largest(self, a: Pair, b: Pair) -> Pair:
         """The larger of a and b; what is no number wins."""
         op = self.graph.op
-        return self.choice(op("Or", self.is_less(a, b), op("IsNaN", b.high)), b, a)
+        none = op("IsNaN", b.high)
+        other = op("Or", self.is_less(a, b), none)
+        return self.choice(other, b, a)
 
     def smallest(self, a: Pair, b: Pair) -> Pair:
         """The smaller of a and b; what is no number wins."""
         op = self.graph.op
-        return self.choice(op("Or", self.is_less(b, a), op("IsNaN", b.high)), b, a)
+        none = op("IsNaN", b.high)
+        other = op("Or", self.is_less(b, a), none)
+        return self.choice(other, b, a)
 
     def sum_of_middle(self, a: Pair, width: int) -> Pair:
         """(B, n) of (B, width, n): halves are added until one is left."""
         while width > 1:
             half = width // 2
-            parts = [self._between(a, start, start + half) for start in (0, half)]
-            total = self.add(*parts)
+            first = self._between(a, 0, half)
+            second = self._between(a, half, 2 * half)
+            total = self.add(first, second)
             if width % 2:
                 last = self._between(a, width - 1, width)
                 join = functools.partial(self.graph.op, "Concat", axis=1)
-                total = Pair(join(total.high, last.high), join(total.low, last.low))
-            a, width = total, half + width % 2
+                high = join(total.high, last.high)
+                low = join(total.low, last.low)
+                total = Pair(high, low)
+            a = total
+            width = half + width % 2
         axis = self.graph.const([1], np.int64)
         return self.each(lambda part: self.graph.op("Squeeze", part, axis), a)
 
@@ -240,15 +290,20 @@ class Arithmetic:
         op = self.graph.op
         total = op("Add", a, b)
         part = op("Sub", total, a)
-        first = op("Sub", a, op("Sub", total, part))
-        return total, self._number(op("Add", first, op("Sub", b, part)))
+        other = op("Sub", total, part)
+        first = op("Sub", a, other)
+        second = op("Sub", b, part)
+        error = op("Add", first, second)
+        return total, self._number(error)
 
     def _ordered(self, large: str, small: str) -> tuple[str, str]:
         """_sum, where the first is not the smaller one."""
         op = self.graph.op
         small = self._number(small)
         total = op("Add", large, small)
-        return total, self._number(op("Sub", small, op("Sub", total, large)))
+        part = op("Sub", total, large)
+        error = op("Sub", small, part)
+        return total, self._number(error)
 
     def _product(self, a: str, b: str) -> tuple[str, str]:
         """(p, e): p = a b as float32 rounds it, and a b = p + e."""
@@ -256,22 +311,29 @@ class Arithmetic:
         product = op("Mul", a, b)
         a_high, a_low = self._split(a)
         b_high, b_low = self._split(b)
-        error = op("Sub", op("Mul", a_high, b_high), product)
-        error = op("Add", error, op("Mul", a_high, b_low))
-        error = op("Add", error, op("Mul", a_low, b_high))
-        return product, self._number(op("Add", error, op("Mul", a_low, b_low)))
+        error = op("Mul", a_high, b_high)
+        error = op("Sub", error, product)
+        # in this order each sum is exact
+        for one, other in ((a_high, b_low), (a_low, b_high), (a_low, b_low)):
+            part = op("Mul", one, other)
+            error = op("Add", error, part)
+        return product, self._number(error)
 
     def _split(self, a: str) -> tuple[str, str]:
         """Twelve bits each."""
         op = self.graph.op
-        raised = op("Mul", a, self.graph.const(SPLIT))
-        high = op("Sub", raised, op("Sub", raised, a))
-        return high, op("Sub", a, high)
+        factor = self.graph.const(SPLIT)
+        raised = op("Mul", a, factor)
+        rest = op("Sub", raised, a)
+        high = op("Sub", raised, rest)
+        low = op("Sub", a, high)
+        return high, low
 
     def _number(self, error: str) -> str:
         """An error of rounding; 0 where it is none, for the number is infinite, or no number."""
         op = self.graph.op
-        return op("Where", op("IsNaN", error), self.zero, error)
+        none = op("IsNaN", error)
+        return op("Where", none, self.zero, error)
 
 
 class _Narrowing:
@@ -287,7 +349,7 @@ class _Narrowing:
         self.plain: dict[str, str] = {}  # values that are no float64, and what they are called here
         self.kinds = _element_types(model)
         self.arithmetic = Arithmetic(self.graph)
-        self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        self.constants = {t.name: to_array(t) for t in model.graph.initializer}
         for value in model.graph.input:
             self._declare(value, low)
         for node in model.graph.node:
@@ -346,23 +408,26 @@ class _Narrowing:
 
     def _copy(self, node: onnx.NodeProto) -> None:
         inputs = [self._plain(name) for name in node.input]
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        attributes = {a.name: get_attribute_value(a) for a in node.attribute}
         if len(node.output) == 1:
             self.plain[node.output[0]] = self.graph.op(node.op_type, *inputs, **attributes)
             return
-        outputs = [self.graph.name(node.op_type.lower()) for _ in node.output]
-        self.graph.nodes.append(onnx.helper.make_node(node.op_type, inputs, outputs, **attributes))
+        stem = node.op_type.lower()
+        outputs = [self.graph.name(stem) for _ in node.output]
+        copy = make_node(node.op_type, inputs, outputs, **attributes)
+        self.graph.nodes.append(copy)
         self.plain.update(zip(node.output, outputs, strict=True))
 
     def _written(self, node: onnx.NodeProto) -> Pair | str:
         """One operator on float64, in pairs."""
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        attributes = {a.name: get_attribute_value(a) for a in node.attribute}
         kind = node.op_type
         if kind == "Cast":
             return self._cast(node, attributes["to"])
         if kind == "Where":
             mask, yes, no = node.input
-            return self.arithmetic.choice(self._plain(mask), self._pair(yes), self._pair(no))
+            chosen = self._plain(mask)
+            return self.arithmetic.choice(chosen, self._pair(yes), self._pair(no))
         if kind in self.MOVES:
             rest = [self._plain(name) for name in node.input[1:]]
             move = functools.partial(self._moved, kind, rest, attributes)
@@ -371,7 +436,8 @@ class _Narrowing:
             pairs = [self._pair(name) for name in node.input]
             join = functools.partial(self.graph.op, "Concat", **attributes)
             lows = [self.arithmetic.full(pair) for pair in pairs]
-            return Pair(join(*(pair.high for pair in pairs)), join(*lows))
+            highs = [pair.high for pair in pairs]
+            return Pair(join(*highs), join(*lows))
         if kind == "MatMul":
             return self._matrix_product(*node.input)
         return self._computed(kind, [self._pair(name) for name in node.input if name])
@@ -386,38 +452,48 @@ class _Narrowing:
         do = self.arithmetic
         op = self.graph.op
         several: dict[str, Callable[[Pair, Pair], Pair]] = {
-            "Add": do.add, "Sub": do.subtract, "Mul": do.multiply, "Div": do.divide,
-            "Max": do.largest, "Min": do.smallest, "Sum": do.add,
-        }  # fmt: skip
+            "Add": do.add,
+            "Sub": do.subtract,
+            "Mul": do.multiply,
+            "Div": do.divide,
+            "Max": do.largest,
+            "Min": do.smallest,
+            "Sum": do.add,
+        }
         single: dict[str, Callable[[Pair], Pair]] = {
-            "Neg": do.negative, "Abs": do.size, "Sqrt": do.root, "Log": do.logarithm,
-            "Exp": do.exponential, "Floor": do.floor,
-        }  # fmt: skip
+            "Neg": do.negative,
+            "Abs": do.size,
+            "Sqrt": do.root,
+            "Log": do.logarithm,
+            "Exp": do.exponential,
+            "Floor": do.floor,
+        }
+        compared: dict[str, Callable[[Pair, Pair], str]] = {
+            "Equal": do.is_equal,
+            "Less": do.is_less,
+            "Greater": do.is_greater,
+        }
         if kind in several:
             return functools.reduce(several[kind], pairs)
         if kind in single:
             return single[kind](pairs[0])
         if kind == "Clip":
             value, least, most = pairs
-            return do.choice(
-                do.is_less(most, value), most, do.choice(do.is_less(value, least), least, value)
-            )
+            value = do.choice(do.is_less(value, least), least, value)
+            return do.choice(do.is_less(most, value), most, value)
         if kind == "Sign":
             return do.wide(op("Sign", pairs[0].high))
         if kind == "IsNaN":
             return op("IsNaN", pairs[0].high)
-        if kind == "Equal":
-            return do.is_equal(*pairs)
-        if kind == "Less":
-            return do.is_less(*pairs)
-        if kind == "Greater":
-            return do.is_less(pairs[1], pairs[0])
+        if kind in compared:
+            return compared[kind](*pairs)
         raise BundleError(f"{self.name}: {kind} of float64 is not known in float32")
 
     def _cast(self, node: onnx.NodeProto, to: int) -> Pair | str:
         (source,) = node.input
         if not self._is_wide(source):
-            return self.arithmetic.wide(self.graph.cast(self._plain(source)))
+            single = self.graph.cast(self._plain(source))
+            return self.arithmetic.wide(single)
         if to == TensorProto.DOUBLE:
             return self._pair(source)
         if to != TensorProto.FLOAT:
@@ -433,21 +509,23 @@ class _Narrowing:
         column = self.arithmetic.each(
             lambda part: self._moved("Unsqueeze", [last], {}, part), self._pair(left)
         )
-        products = self.arithmetic.multiply(
-            column, self.arithmetic.constant(weight[None], self.name)
-        )
+        stored = self.arithmetic.constant(weight[None], self.name)
+        products = self.arithmetic.multiply(column, stored)
         return self.arithmetic.sum_of_middle(products, len(weight))
 
 
-def parts_of(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], ...]:
+def parts_of(values: Float) -> tuple[Single, ...]:
     """(high, low) of inputs in float64, any shape, as a graph of pairs takes them."""
     odd = values == ODD
+    bounded = np.clip(values, -MOST, MOST)
+    wide = np.where(odd, ODD_SINGLE, bounded)
+    wide = np.where(np.isinf(values), values, wide)
+    high = wide.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        high = np.where(odd, ODD_SINGLE, np.clip(values, -MOST, MOST)).astype(np.float32)
-        low = (np.clip(values, -MOST, MOST) - high).astype(np.float32)
-    infinite = np.isinf(values)
-    high = np.where(infinite, values, high).astype(np.float32)
-    return high, np.where(odd | ~np.isfinite(low), np.float32(0), low)
+        low = (bounded - high).astype(np.float32)
+    exact = odd | ~np.isfinite(low)
+    low = np.where(exact, np.float32(0), low)
+    return high, low
 
 
 def spread_is_narrow(spread: float, size: float) -> bool:

@@ -28,7 +28,9 @@ VERIFY_ROWS = 64
 TOLERANCE = 1e-4
 FIRST = ("score", "anomaly", "parts", "surprise")  # outputs of the score graph; then the others
 OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
-Inputs = dict[str, npt.NDArray[Any]]
+Records = npt.NDArray[Any]  # as graphs take them: float64, or uint8 of pictures
+Described = dict[str, Any]  # as JSON
+Inputs = dict[str, Records]
 
 
 def export(
@@ -58,12 +60,12 @@ def export(
     return written
 
 
-def description(model: Bundle, float32: bool = False, low: bool = False) -> dict[str, Any]:
+def description(model: Bundle, float32: bool = False, low: bool = False) -> Described:
     """What model.json says, and the graphs themselves."""
     schema = model.schema
     columns = []
     for column in schema.modelled if schema else ():
-        entry: dict[str, Any] = {"name": column.name, "kind": column.kind}
+        entry: Described = {"name": column.name, "kind": column.kind}
         entry["levels"] = list(column.listed)
         unit = column.facts().get("unit")
         columns.append({**entry, **({"unit": unit} if unit else {})})
@@ -74,7 +76,7 @@ def description(model: Bundle, float32: bool = False, low: bool = False) -> dict
             f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels, "
             f"dates as epoch seconds, NaN = missing, {odd!r} = not of the column's kind"
         )
-    about: dict[str, Any] = {
+    about: Described = {
         "plugin": model.plugin,
         "sha256": model.sha256,
         "input": taken,
@@ -95,10 +97,10 @@ def description(model: Bundle, float32: bool = False, low: bool = False) -> dict
     return about | _beside(model, kind)
 
 
-def _beside(model: Bundle, kind: str) -> dict[str, Any]:
+def _beside(model: Bundle, kind: str) -> Described:
     """What is told of context and condition, where there is one. kind: of the numbers taken."""
     schema = model.schema
-    beside: dict[str, Any] = {}
+    beside: Described = {}
     if schema is not None and schema.context:
         beside["context"] = {
             "rows": schema.context,
@@ -168,6 +170,7 @@ def _judged(content: bytes, threshold: float, float32: bool) -> bytes:
     an input with a value of its own."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
+    # the records keep their names
     g.inputs.extend(inner.graph.input)
     results = g.embed(inner, {value.name: value.name for value in inner.graph.input})
     declared = {value.name: value for value in inner.graph.output}
@@ -177,6 +180,7 @@ def _judged(content: bytes, threshold: float, float32: bool) -> bytes:
     parts = g.cast(results["parts"], kind)
     total = weighed_sum(g, parts, np.ones(width), dtype)
     score = g.op("Squeeze", total, g.const([1], np.int64))
+    # a constant that is an input, too, is its default
     g.constants.append(numpy_helper.from_array(np.array(threshold, dtype), "threshold"))
     g.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
     g.output("score", score, kind, [])
@@ -203,7 +207,7 @@ def _plain(content: bytes) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def inputs_of(path: Path, records: npt.NDArray[Any]) -> Inputs:
+def inputs_of(path: Path, records: Records) -> Inputs:
     """Records, as the model takes them, as an exported graph does, by name."""
     graph = onnx.load(path).graph
     optional = {constant.name for constant in graph.initializer}
@@ -211,6 +215,7 @@ def inputs_of(path: Path, records: npt.NDArray[Any]) -> Inputs:
     if taken[0].type.tensor_type.elem_type != TensorProto.FLOAT:
         return {taken[0].name: records}
     values = pairs.parts_of(records)
+    # the low part, where the graph takes one
     return {value.name: part for value, part in zip(taken, values, strict=False)}
 
 
@@ -226,6 +231,7 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     plain = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs = inputs_of(path, records)
     scores = []
+    # alone, as by others: the model itself pads to its own batches
     for row in range(len(records)):
         one = {name: values[row : row + 1] for name, values in inputs.items()}
         scores.append(plain.run(["score"], one)[0])
@@ -253,13 +259,13 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
     return found
 
 
-def _largest(model: Bundle, records: npt.NDArray[Any], theirs: npt.NDArray[Any]) -> float:
+def _largest(model: Bundle, records: Records, theirs: Records) -> float:
     session = model.session(SCORE, "cpu")
     ours = session(records)["parts"].sum(axis=1, dtype=np.float64)
     return float((np.abs(ours - theirs) / np.maximum(1, np.abs(ours))).max())
 
 
-def random_inputs(model: Bundle) -> npt.NDArray[Any]:
+def random_inputs(model: Bundle) -> Records:
     """Records drawn from a model's schema, as its graphs take them, gaps among them; or pictures
     of noise."""
     rng = np.random.default_rng(0)
