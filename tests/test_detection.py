@@ -13,7 +13,7 @@ from aetool.detection.calibration import Calibration
 from aetool.errors import ParamError
 from aetool.operations import FitOptions
 from aetool.operations.detecting import auroc, average_precision
-from aetool.operations.inspecting import difference
+from aetool.operations.exporting import difference
 
 SCORES = st.lists(st.floats(0.01, 1000), min_size=5, max_size=60)
 
