@@ -155,7 +155,9 @@ def verify(
         if graph in found_model.graphs:
             found_model.session(graph, "cpu")
     shared_of(found_model)
-    scores = found_model.session("score.onnx", "cpu")(random_inputs(found_model))["parts"]
-    if not np.isfinite(scores).all():
+    session = found_model.session("score.onnx", "cpu")
+    records = random_inputs(found_model)
+    parts = session(records)["parts"]
+    if not np.isfinite(parts).all():
         raise BundleError(f"{path}: its score graph gives values that are not finite")
     return {"model": found_model.plugin, "graphs": sorted(found_model.graphs)}
