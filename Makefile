@@ -11,7 +11,7 @@ demo: $(VENV)/.train
 	$(BIN)/aetool demo
 
 test: $(VENV)/.dev lint slim
-	$(BIN)/python -m pytest -n auto -m "not gpu and not long"
+	$(BIN)/python -m pytest -n auto -m "not gpu and not long and not browser"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -44,9 +44,12 @@ reference: $(VENV)/.train
 readability: $(VENV)/.dev
 	$(BIN)/python tests/readability.py --write $(FORCE)
 
-# Tens of thousands of mutants, hundreds of kills, new examples of every law.
+# Tens of thousands of mutants, hundreds of kills, new examples of every law; pages in a browser, which is
+# taken from the system's packages where there is none (without one its tests are skipped, and say so).
 long: $(VENV)/.dev
-	HYPOTHESIS=explore $(BIN)/python -m pytest -m "long or hypothesis"
+	$(PIP) install -e ".[browser]" -c constraints.txt
+	command -v chromium >/dev/null || apt-get install -y -qq --no-install-recommends chromium || true
+	HYPOTHESIS=explore $(BIN)/python -m pytest -m "long or hypothesis or browser" -rs
 
 # Sixty small mistakes in the readers and writers of archives, drawn at random: which do the tests not see?
 SEED ?= 1
@@ -55,7 +58,7 @@ mutants: $(VENV)/.dev
 
 # The suite of `make test` beside four busy processes; `make long` has a part of it, too.
 stress: $(VENV)/.dev
-	$(BIN)/python tests/stress.py -n auto -m "not gpu and not long"
+	$(BIN)/python tests/stress.py -n auto -m "not gpu and not long and not browser"
 
 # The same bytes on Haswell, Nehalem and aarch64, emulated.
 cpus: $(VENV)/.dev

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
     from aetool.api import compress as compress
     from aetool.api import decompress as decompress
     from aetool.api import detect as detect
+    from aetool.api import drift as drift
     from aetool.api import fit as fit
     from aetool.api import load as load
     from aetool.api import open_archive as open
@@ -50,6 +51,7 @@ _HOMES = {
     "compress": "aetool.api",
     "decompress": "aetool.api",
     "detect": "aetool.api",
+    "drift": "aetool.api",
     "fit": "aetool.api",
     "hookimpl": "aetool.hookspecs",
     "load": "aetool.api",

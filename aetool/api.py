@@ -23,10 +23,12 @@ from aetool.errors import DataError, ParamError
 from aetool.files import Place
 from aetool.model import Model as Declared
 from aetool.model import Progress
-from aetool.operations import CompressOptions, FitOptions, archiving
+from aetool.operations import CompressOptions, FitOptions, archiving, drifting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from aetool.detection.shifts import Comparison
 
 Path = str | os.PathLike[str]
 Model = bundles.Bundle | Path  # a fitted model, or where it is
@@ -44,6 +46,19 @@ class Bundle(bundles.Bundle):
     def detect(self, data: Data, **options: Option) -> Frame:
         """aetool.detect with this model."""
         return detect(data, self, **options)
+
+    def report(self, data: Data, path: Path, **options: Option) -> operations.Detection:
+        """Write what this model finds in data as an HTML page that needs nothing but itself;
+        returns what was detected. options: as aetool.operations.report (fpr=0.01, label, normal,
+        force, ...), and of text as aetool.fit."""
+        data = _data("report", data, options)
+        check_path("report", "path", path)
+        check_options("report", operations.report, options)
+        return operations.report(data, path, self, **options)
+
+    def drift(self, new: Data, **options: Option) -> Comparison:
+        """aetool.drift of new data from those that this model was fitted on."""
+        return drift(self, new, **options)
 
     def calibrate(self, data: Data = None, fpr: float | None = None) -> Bundle:
         """This model with a threshold that flags this part of ordinary records, counted on data, a
@@ -161,6 +176,28 @@ def detect(data: Data, model: Model | None = None, **options: Option) -> Frame:
         raise ParamError(f"{', '.join(of_fit)}: of a fit; they cannot change the model given")
     found = operations.detect(data, bundle, **{"all_rows": True, **chosen})
     return found.to_polars() if in_polars else found.to_pandas()
+
+
+def drift(
+    reference: Model | Data, new: Data, alpha: float = 0.01, device: str = "auto", **options: Option
+) -> Comparison:
+    """Whether new data are like others: .word is same, shifted or broken, .shifted says how they
+    differ, .to_json() tells all.
+
+    reference: a model, its path, or data that one is fitted on first, by options of aetool.fit.
+    alpha: how often data that are the same may be called shifted. options: of text, too, as
+    aetool.fit. Raises AetoolError.
+    """
+    said = {name: options.pop(name) for name in OPTIONS if name in options}
+    new = _data("drift", new, dict(said))
+    check_options("drift", operations.drift, {"alpha": alpha, "device": device})
+    chosen = None
+    if not drifting.is_model(reference):
+        reference = _data("drift", reference, said)
+        chosen = _fit_options("drift", **options)
+    elif options:
+        raise ParamError(f"{', '.join(options)}: of a fit; they cannot change the model given")
+    return operations.drift(reference, new, fit=chosen, alpha=alpha, device=device)
 
 
 def compress(

@@ -107,17 +107,18 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     terminal.say(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
 
 
-def default_output(data: str) -> str:
-    """DATA.aem beside the data, for a file or a folder; here, for what lies in an object store."""
+def default_output(data: str, suffix: str = ".aem", nameless: str = "model") -> str:
+    """DATA.aem beside the data, for a file or a folder; here, for what lies in an object store, and
+    by another name where the data have none."""
     if data == "-":
-        return "model.aem"
+        return nameless + suffix
     path = Path(data)
     if not path.exists():
         # a pattern, an address, or a table inside of a database: the file's own name is in it
         plain = data.partition("?")[0].partition("::")[0]
         if "*" in plain:
-            return "model.aem"
+            return nameless + suffix
         path = Path(plain.rstrip("/").rpartition("/")[2] if "://" in plain else plain)
     while path.suffix in (".gz", ".zst", ".xz"):
         path = path.with_suffix("")
-    return str(path.with_name(f"{path.stem if path.suffix else path.name}.aem"))
+    return str(path.with_name((path.stem if path.suffix else path.name) + suffix))

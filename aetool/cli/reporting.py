@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from aetool.cli import options, terminal, texts
+from aetool.cli.fitting import default_output
 from aetool.errors import DataError
 
 
@@ -38,7 +39,7 @@ def report(model: str, data: str, output: str | None, quiet: bool, **given: Any)
     """
     from aetool import operations
 
-    target = Path(output or default_output(data))
+    target = Path(output or default_output(str(data), ".html", "report"))
     # before the records are scored, not after
     if target.exists() and not given["force"]:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
@@ -64,14 +65,3 @@ def report(model: str, data: str, output: str | None, quiet: bool, **given: Any)
             f"{target}: {found.flagged:,} of {found.total:,} records flagged, {size:,} bytes",
             err=True,
         )
-
-
-def default_output(data: str) -> str:
-    """DATA.html in place of the suffix of the data, of a file or a folder."""
-    if data == "-":
-        return "report.html"
-    path = Path(data)
-    # air.csv.gz is reported in air.html
-    while path.suffix in (".gz", ".zst", ".xz"):
-        path = path.with_suffix("")
-    return str(path.with_name(f"{path.stem if path.suffix else path.name}.html"))

@@ -50,7 +50,7 @@ class Shift:
         return self.adjusted <= alpha and self.effect >= self.least
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """New data beside those a model was fitted on. rows, rows_before: of both; alpha: the chance of
     a false alarm; shifts: every test; faults: (column, why it cannot be used)."""
@@ -73,6 +73,9 @@ class Comparison:
         if self.faults:
             return BROKEN
         return SHIFTED if self.shifted else SAME
+
+    def __repr__(self) -> str:
+        return f"<aetool comparison: {self.word}, {len(self.shifted)} of {len(self.shifts)} tests>"
 
     @property
     def is_same(self) -> bool:

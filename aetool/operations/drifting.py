@@ -69,13 +69,14 @@ def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bund
     return fitting.fit(reference, options or fitting.FitOptions())
 
 
-def is_model(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a model at a path, and no data."""
+def is_model(reference: Data) -> bool:
+    """Whether a reference is a model, or where one is; else it is data."""
+    if isinstance(reference, Bundle):
+        return True
     # a pipe can be read but once, and holds data
-    where = Path(path)
-    if not where.is_file():
+    if not isinstance(reference, str | os.PathLike) or not Path(reference).is_file():
         return False
-    with where.open("rb") as file:
+    with Path(reference).open("rb") as file:
         head = file.read(MEMBER + len(MANIFEST))
     return head.startswith(ZIP) and head.endswith(MANIFEST)
 

@@ -34,10 +34,11 @@ for (const table of document.querySelectorAll("table.sorted")) {
     filter.placeholder = "Filter: rows with this word";
     filter.setAttribute("aria-label", filter.placeholder);
     table.parentNode.before(filter);
-    const texts = rows.map((row) => row.textContent.toLowerCase());
+    // by row, as sorting changes their order
+    const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
     filter.addEventListener("input", () => {
       const word = filter.value.trim().toLowerCase();
-      rows.forEach((row, place) => { row.hidden = !texts[place].includes(word); });
+      for (const row of rows) row.hidden = !texts.get(row).includes(word);
     });
   }
 }

@@ -22,6 +22,7 @@ MOST_BYTES = 2_000_000  # of a page, whatever the data
 # bytes of each list of a page; together they leave room for the drawings
 RECORDS, COLUMNS, GROUPS, SHIFTS, PICTURES = 620_000, 420_000, 60_000, 100_000, 620_000
 LONGEST = 120  # characters of a cell; what is longer is cut
+SINGLE = 310  # records that are drawn one by one, however narrow the window
 MOST_GROUPS, MOST_BLAMED = 20, 20
 FONT_OF_PAPER = "@media print{:root{%s}}"
 
@@ -201,11 +202,12 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
     )
     held_out = findings.held_out
     spread = charts.spread_of_scores(trace, cut, unit, held_out).inline()
-    stretch = f"stretch of {trace.span:,}" if trace.span > 1 else "record or few"
+    told = "The score of each record"
+    if trace.rows > SINGLE:
+        told = "The highest score of each stretch of records, so that no peak is lost"
     return (
         "<h2>Scores</h2>\n"
-        f'<p class="quiet">The highest score of each {stretch}, so that no peak is lost; dots are '
-        f"the records listed below.</p>\n{course}\n"
+        f'<p class="quiet">{told}; dots are the {_things(findings)} listed below.</p>\n{course}\n'
         f'<div class="side"><div>{spread}</div><div>{_words_of_spread(findings, held_out)}</div>'
         "</div>"
     )
