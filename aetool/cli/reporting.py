@@ -43,7 +43,7 @@ def report(model: str, data: str, output: str | None, quiet: bool, **given: Any)
     # before the records are scored, not after
     if target.exists() and not given["force"]:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
-    found = operations.report(
+    detection = operations.report(
         data,
         target,
         options.needed_model(model),
@@ -60,8 +60,8 @@ def report(model: str, data: str, output: str | None, quiet: bool, **given: Any)
         device=given["device"],
     )
     if not quiet:
-        size = target.stat().st_size
         terminal.say(
-            f"{target}: {found.flagged:,} of {found.total:,} records flagged, {size:,} bytes",
+            f"{target}: {detection.flagged:,} of {detection.total:,} records flagged, "
+            f"{target.stat().st_size:,} bytes",
             err=True,
         )
