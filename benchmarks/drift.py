@@ -76,13 +76,16 @@ def words(seed: int, rows: int = ROWS) -> dict[str, str]:
 def main() -> None:
     """Count the words, and print them."""
     options = common.parser(__doc__).parse_args()
-    count = REPEATS * options.seeds
-    found = [words(seed) for seed in range(count)]
-    rows = []
-    for how in WAYS:
-        not_same = sum(said[how] != "same" for said in found)
-        rows.append({"data": how, "repeats": count, "called shifted": not_same})
-    common.report("drift", table(np.random.default_rng(0)), rows)
+    count = dict.fromkeys(WAYS, 0)
+    repeats = REPEATS * options.seeds
+    for seed in range(repeats):
+        for how, word in words(seed).items():
+            count[how] += word != "same"
+        print(f"{seed + 1} of {repeats}: {count}", flush=True)
+    example = table(np.random.default_rng(0))
+    for how, shifted_ones in count.items():
+        row = {"data": how, "repeats": repeats, "not the same": shifted_ones}
+        common.record("drift", row, seeds=range(repeats), data=example)
 
 
 if __name__ == "__main__":
