@@ -74,18 +74,16 @@ def words(seed: int, rows: int = ROWS) -> dict[str, str]:
 
 
 def main() -> None:
-    """Count the words, and print them."""
+    """Record the words, and print how many are not the same."""
     options = common.parser(__doc__).parse_args()
-    count = dict.fromkeys(WAYS, 0)
     repeats = REPEATS * options.seeds
+    example = table(np.random.default_rng(0))
+    count = dict.fromkeys(WAYS, 0)
     for seed in range(repeats):
         for how, word in words(seed).items():
             count[how] += word != "same"
+            common.record("drift", {"data": how, "word": word}, seeds=[seed], data=example)
         print(f"{seed + 1} of {repeats}: {count}", flush=True)
-    example = table(np.random.default_rng(0))
-    for how, shifted_ones in count.items():
-        row = {"data": how, "repeats": repeats, "not the same": shifted_ones}
-        common.record("drift", row, seeds=range(repeats), data=example)
 
 
 if __name__ == "__main__":
