@@ -151,6 +151,31 @@ def _(ran, capfd):
         assert not folder.exists() or graphs == {"encoder", "decoder", "score"}
 
 
+@after("aetool detect air.csv -m air.aem --fpr 0.5% -q --count --report air.html")
+def _(ran, capfd):
+    text = Path("air.html").read_text()
+    assert "default-src 'none'" in text and len(text) < 200_000
+    assert f"{ran.out.strip()} of 5,000 records" in text and "PM10" in text
+
+
+@after("aetool report air.aem air.csv -o shown.html --fpr 0.5%")
+def _(ran, capfd):
+    # the same page, whichever command writes it
+    assert Path("shown.html").read_bytes() == Path("air.html").read_bytes()
+    assert said("report", "air.aem", "air.csv", "-o", "shown.html", capfd=capfd).status == 2
+
+
+@after("aetool drift air.aem air.csv -q")
+def _(ran, capfd):
+    assert ran.out == "same\n" and ran.err == ""
+    early = Path("early.csv")
+    early.write_text("".join(Path("air.csv").read_text().splitlines(keepends=True)[:2001]))
+    other = said("drift", "air.aem", early, "--exit-code", capfd=capfd)
+    assert other.status == 1 and other.out.startswith("shifted\n") and "TEMP" in other.out
+    table().drop(columns="TEMP").to_csv("cool.csv", index=False)
+    assert said("drift", "air.aem", "cool.csv", capfd=capfd).out.startswith("broken\n")
+
+
 @after("aetool detect air.csv --explain-columns")
 def every_column_is_explained(ran, capfd):
     explained = [line.partition(": ")[0] for line in ran.out.splitlines()]
@@ -459,6 +484,7 @@ def test_its_python_runs(place, monkeypatch):
     frame = names["frame"]
     assert {98, 1584} <= set(names["found"].nlargest(5, "score")["row"])
     assert names["why"]["column"][0] == "PM10" and names["why"]["found"][0] == "800"
+    assert names["differs"].word == "shifted" and Path("model.html").exists()
     assert len(names["part"]) == 100 and names["codes"].shape == (5000, 8)
     numeric = frame.select_dtypes("number")
     left = np.square(names["near"][list(numeric)] - numeric).mean() / numeric.var()

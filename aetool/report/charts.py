@@ -23,6 +23,7 @@ MOST_MARKS = 200  # records that are pointed out in a drawing
 DOT = 4.0  # radius
 BARS = 48  # of a histogram
 HEADROOM = 1.06  # above the highest score
+NEAR = 0.5  # of the highest score: if all are beyond, the axis begins at the lowest
 FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -141,8 +142,8 @@ def score_over_records(
     top = float(stretches.highest.max(initial=0.0))
     if math.isfinite(threshold):
         top = max(top, threshold)
-    low = min(0.0, trace.lowest_score)
-    frame = Frame(drawing, (first, last), (low, top * HEADROOM))
+    low = _lowest(trace, top)
+    frame = Frame(drawing, (first, last), (low, top + (HEADROOM - 1) * (top - low)))
     levels = ticks(low, top, 4)
     frame.draw_up(levels, map(amount, levels))
     if stretches.are_timed:
@@ -156,7 +157,7 @@ def score_over_records(
     if math.isfinite(threshold):
         frame.level("limit", threshold)
         words_at = frame.y(threshold) - 5
-        drawing.text(f"threshold {threshold:.4g}", frame.right, words_at, "end", "word")
+        drawing.text(f"threshold {amount(threshold)}", frame.right, words_at, "end", "word")
     for mark in marks[:MOST_MARKS]:
         across = float(mark.record)
         if stretches.are_timed:
@@ -174,7 +175,7 @@ def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
         outline.append(frame.point(stretches.ends[place + 1], score))
     if not outline:
         return
-    base = frame.y(max(frame.up[0], 0.0))
+    base = frame.y(max(frame.up[0], min(0.0, frame.up[1])))
     start = (outline[0][0], base)
     end = (outline[-1][0], base)
     frame.drawing.path("pale", [start, *outline, end])
@@ -202,10 +203,10 @@ def spread_of_scores(
     """How many records have which score, both by their logarithms, beside what held-out ordinary
     records would give."""
     drawing = Drawing(width, height, f"How many records have which score, in {unit}")
-    low = math.floor(trace.lowest_score)
-    high = float(trace.highest.max(initial=low + 1.0))
+    high = float(trace.highest.max(initial=trace.lowest_score))
     if math.isfinite(threshold):
         high = max(high, threshold)
+    low = _lowest(trace, high)
     edges = _score_edges(low, high, threshold)
     counts = trace.counted(edges)
     usual = np.zeros(0)
@@ -228,7 +229,7 @@ def spread_of_scores(
         outline.append(frame.point(place, _height(count)))
         outline.append(frame.point(place + 1, _height(count)))
     drawing.path("second", outline)
-    marks = _score_ticks(low, high)
+    marks = ticks(low, high, 4) if low > 0 else _score_ticks(low, high)
     places = np.interp(marks, edges, np.arange(BARS + 1))
     frame.draw_across(places.tolist(), map(amount, marks), f"score, {unit}")
     if low < threshold <= high:
@@ -242,15 +243,27 @@ def _height(count: float) -> float:
 
 
 def _score_edges(low: float, high: float, threshold: float) -> Float:
-    """(BARS + 1,): scores run over decades, so bars are as wide in the logarithm of what is beyond
-    the lowest; the threshold, if it is among them, is the edge of one."""
-    widest = math.log1p(1.02 * (high - low) or 1.0)
+    """(BARS + 1,): scores that begin near 0 run over decades, and bars are as wide in their
+    logarithm; of others all are as wide. The threshold, if it is among them, is the edge of one."""
+    are_near = low > 0
+    length = 1.02 * (high - low) or 1.0
+    widest = length if are_near else math.log1p(length)
     step = widest / BARS
     if low < threshold < high:
-        cut = math.log1p(threshold - low)
+        cut = threshold - low if are_near else math.log1p(threshold - low)
         # no more bars to its left than would fit, so that the last reaches the highest score
         step = cut / max(1, math.floor(cut / step - 1e-9))
-    return np.asarray(low + np.expm1(step * np.arange(BARS + 1)))
+    steps = step * np.arange(BARS + 1)
+    return np.asarray(low + (steps if are_near else np.expm1(steps)))
+
+
+def _lowest(trace: ScoreTrace, high: float) -> float:
+    """Where an axis of scores begins: at 0, or below; above, where scores differ by little beside
+    their size, as sums over thousands of columns do."""
+    lowest = trace.lowest_score
+    if lowest > NEAR * high:
+        return lowest
+    return min(0.0, float(math.floor(lowest)))
 
 
 def _score_ticks(low: float, high: float) -> list[float]:

@@ -16,7 +16,7 @@ from aetool.detection.calibration import Calibration
 from aetool.detection.shifts import BROKEN, SAME, Comparison
 from aetool.report import charts, strips
 from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
-from aetool.report.svg import DARK, LIGHT, RULES, Drawing, text_of, variables
+from aetool.report.svg import DARK, LIGHT, RULES, Drawing, amount, text_of, variables
 
 MOST_BYTES = 2_000_000  # of a page, whatever the data
 # bytes of each list of a page; together they leave room for the drawings
@@ -95,7 +95,7 @@ def _told(words: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+    return amount(value) if math.isfinite(value) else str(value)
 
 
 def _number_cell(value: float, words: str = "") -> Cell:
@@ -157,7 +157,7 @@ def place_of(record: int) -> str:
 def _head(findings: Findings) -> str:
     facts = f"{findings.total:,} {_things(findings)}; {findings.model}"
     if math.isfinite(findings.threshold):
-        facts += f"; an anomaly scores above {findings.threshold:.4g} {findings.unit}"
+        facts += f"; an anomaly scores above {amount(findings.threshold)} {findings.unit}"
     word = ""
     if findings.comparison:
         word = f"<p>{_word(findings.comparison)}</p>"
@@ -297,7 +297,7 @@ def _figure(finding: Finding) -> str:
     heat = _image(finding.heat, "where it costs more than usual")
     return (
         f'<figure id="{place_of(finding.record)}"><div class="pair"><div>{image}</div>'
-        f"<div>{image}{heat}</div></div><figcaption>{name}<br>score {finding.score:.4g}, "
+        f"<div>{image}{heat}</div></div><figcaption>{name}<br>score {amount(finding.score)}, "
         f"p {finding.p:.2g}<br>{_told(finding.why)}</figcaption></figure>"
     )
 
@@ -326,7 +326,7 @@ def _group(group: Group, listed: set[int]) -> str:
     rows = f"{group.first + 1:,}"
     if group.count > 1:
         rows += f" to {group.last + 1:,}"
-    highest = f"{group.score:.4g}"
+    highest = amount(group.score)
     if group.highest in listed:
         highest = f'<a href="#{place_of(group.highest)}">{highest}</a>'
     cells = [

@@ -188,6 +188,6 @@ def amount(value: float) -> str:
     """A number as it stands beside an axis: 5,000 or 0.25, never 5e+03."""
     if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:
         return f"{value:.3g}"
-    if value == int(value):
-        return f"{int(value):,}"
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
     return f"{value:.4g}"
