@@ -81,12 +81,15 @@ class ScoreTrace:
     def counted(self, edges: Float) -> Float:
         """(k,): how many records score in each of the intervals between rising edges, (k + 1,), to
         0.02 % of 1 + score; those beyond the ends are in the first and the last."""
-        scores = score_of(np.array(list(self._bins), dtype=np.int64))
-        counts = np.array(list(self._bins.values()), dtype=np.float64)
-        interval = np.searchsorted(edges, scores, side="right") - 1
+        intervals = len(edges) - 1
+        bins = list(self._bins)
+        counts = list(self._bins.values())
+        scores = score_of(np.array(bins, dtype=np.int64))
+        place = np.searchsorted(edges, scores, side="right") - 1
         # what lies beyond the ends counts, too
-        inside = np.clip(interval, 0, len(edges) - 2)
-        return np.asarray(np.bincount(inside, counts, len(edges) - 1), dtype=np.float64)
+        inside = np.clip(place, 0, intervals - 1)
+        found = np.bincount(inside, counts, intervals)
+        return np.asarray(found, dtype=np.float64)
 
     @property
     def lowest_score(self) -> float:
