@@ -152,7 +152,7 @@ class Layout:
             mean=np.array([scale.mean for scale in scales]),
             curved=self.numbers.curved,
             gate=np.array([flag_of.get(i, -1) for i in self.numbers.places], dtype=np.int64),
-            zero=np.array([scale.standardised(np.zeros(1))[0] for scale in scales]),
+            zero=np.array([scale.zero for scale in scales]),
             flags=flags,
             categories=tuple(categories),
             conditions=self.conditions,
@@ -214,7 +214,8 @@ def restore_table(g: Graph, schema: Schema, expected: str) -> str:
         order += layout.numbers.places
     parts += layout.levels.restore(g, expected, layout.first_level)
     order += [block.place for block in layout.levels.blocks]
-    context = [i for i in range(len(layout.names)) if i not in order]
+    predicted = set(order)
+    context = [i for i in range(len(layout.names)) if i not in predicted]
     if context:
         # as many rows as the batch has
         zero = g.op("Mul", g.take(expected, [0] * len(context)), g.const(0.0))

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -122,7 +123,7 @@ class Number(Modelled):
             column, counts=tuple(np.bincount(column.bins_of(known)).tolist())
         )
 
-    @property
+    @cached_property
     def features(self) -> Features:
         return Features(scale=self.scale, flagged=self.gaps)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -55,6 +56,11 @@ class Scale:
     def half(self) -> float:
         """Half the width of a bucket of equal numbers, standardised, where u is 0."""
         return 0.5 * self.resolution / (self.unit * self.deviation)
+
+    @cached_property
+    def zero(self) -> float:
+        """The z of 0."""
+        return float(self.standardised(np.zeros(1))[0])
 
     def standardised(self, numbers: Float) -> Float:
         """User units to z, clipped to +-CLIP; NaN stays NaN."""

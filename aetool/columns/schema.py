@@ -95,7 +95,7 @@ class Schema:
         few = table.take(slice(0, LOOKED_AT)) if len(table) > LOOKED_AT else table
         columns = list(self.columns)
         for place, column in enumerate(columns):
-            if isinstance(column, Modelled) and column.name in few.names:
+            if isinstance(column, Modelled) and column.name in few.places:
                 cells = few[column.name]
                 if isinstance(cells, Cells):
                     columns[place] = column.as_written(cells, decimal)
@@ -109,7 +109,7 @@ class Schema:
         Columns are matched by name. DataError names a missing column, or one that holds nothing of
         its kind.
         """
-        missing = [c.name for c in self.modelled if c.name not in table.names]
+        missing = [c.name for c in self.modelled if c.name not in table.places]
         if missing:
             extra = [n for n in table.names if n not in {c.name for c in self.columns}]
             hint = f" (it has instead: {', '.join(extra[:5])})" if extra else ""

@@ -63,7 +63,9 @@ class Summary:
     @cached_property
     def country_codes(self) -> bool:
         """Whether the words are codes of countries, so that NA is Namibia."""
-        return GapEvidence.of(self.text).country_codes
+        length = self.text.stop - self.text.start
+        # most columns have no code at all, and are not taken apart for that
+        return bool((length == 2).any()) and GapEvidence.of(self.text).country_codes
 
     @cached_property
     def missing(self) -> Mask:
@@ -77,6 +79,8 @@ class Summary:
     @cached_property
     def present(self) -> Cells:
         """The text of the values that are there."""
+        if not self.missing.any():
+            return self.text
         return self.text.take(np.flatnonzero(~self.missing))
 
     @cached_property
@@ -109,7 +113,10 @@ class Summary:
     @cached_property
     def numbers(self) -> NumberNotation | None:
         """How its text writes numbers, if it is nearly all numbers."""
-        return self._as_numbers(self.text, False) if self._early_numbers else None
+        if not self._early_numbers:
+            return None
+        every = self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
+        return every.decide(None, self.gap_words, usual=self.decimal)
 
     @cached_property
     def dates(self) -> DateNotation | None:
@@ -120,7 +127,8 @@ class Summary:
 
     def asked_numbers(self) -> NumberNotation | None:
         """How its text writes numbers, where the user says that it does."""
-        return self._as_numbers(self.text, True)
+        evidence = NumberEvidence.of(self.text)
+        return evidence.decide(None, self.gap_words, usual=self.decimal, asked=True)
 
     def asked_dates(self) -> DateNotation | None:
         """How its text writes dates, where the user says that it does."""
@@ -135,12 +143,12 @@ class Summary:
         return self.present.take(np.arange(EARLY, dtype=np.int64) * count // EARLY)
 
     @cached_property
+    def _early_evidence(self) -> NumberEvidence:
+        return NumberEvidence.of(self._early)
+
+    @cached_property
     def _early_numbers(self) -> bool:
         """Whether there may be numbers: taking free text apart, cell by cell, is slow."""
-        evidence = NumberEvidence.of(self._early)
+        evidence = self._early_evidence
         amount = sum(evidence.manners.values()) + evidence.infinite
         return 2 * amount >= len(self._early) > 0
-
-    def _as_numbers(self, cells: Cells, asked: bool) -> NumberNotation | None:
-        evidence = NumberEvidence.of(cells)
-        return evidence.decide(None, self.gap_words, usual=self.decimal, asked=asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -102,8 +103,13 @@ class Table:
     def __len__(self) -> int:
         return len(self.values[0]) if self.values else 0
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each column stands; the first of a name."""
+        return dict(zip(reversed(self.names), range(len(self.names) - 1, -1, -1), strict=True))
+
     def __getitem__(self, name: str) -> Values:
-        return self.values[self.names.index(name)]
+        return self.values[self.places[name]]
 
     @property
     def records(self) -> Int:

@@ -201,8 +201,12 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
         size = np.abs(together)
         size[(owners[rows, None] == owners) & (owners >= 0)] = 0
         size[np.arange(len(rows)), rows] = 0
-        index[rows] = np.argpartition(-size, COMPANIONS, axis=1)[:, :COMPANIONS]
-        alike[rows] = np.take_along_axis(together, index[rows], axis=1)
+        own = rows - first
+        for companion in range(COMPANIONS):
+            most = size.argmax(axis=1)
+            index[rows, companion] = most
+            alike[rows, companion] = together[own, most]
+            size[own, most] = -1.0
     counted = np.abs(alike) > chance
     if not counted.any():
         return prediction

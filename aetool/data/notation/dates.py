@@ -393,6 +393,8 @@ class _Collector:
 
     def _one_by_one(self, rows: Int) -> None:
         """Counts the different texts of these rows."""
+        if not len(rows):
+            return
         texts, index = different_texts(self.cells, rows)
         counts = np.bincount(index, minlength=len(texts)).tolist()
         parts = taken_apart(Cells.of(texts), np.arange(len(texts)))

@@ -32,6 +32,8 @@ COUNTRIES = frozenset(
         "ve vg vi vn vu wf ws xk ye yt za zm zw"
     ).split()
 )
+BLANK = ord(" ")
+BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xe2"  # of those beyond ASCII, what they begin with
 
 
 def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False) -> Mask:
@@ -48,9 +50,13 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     if country_codes:
         known -= {NAMIBIA}
     # what a gap word begins with is looked at first: few cells of usual columns are left
-    first_bytes, longest = _beginnings(known)
+    beginnings, longest = _beginnings(known)
     rows = np.flatnonzero(~gap & (length <= 2 * longest))
-    rows = rows[first_bytes[cells.buffer[cells.start[rows]]]]
+    first_bytes = cells.buffer[cells.start[rows]]
+    # a cell of one byte is looked at whatever follows it
+    second = np.where(length[rows] > 1, cells.start[rows] + 1, 0)
+    second_bytes = np.where(length[rows] > 1, cells.buffer[second], BLANK)
+    rows = rows[beginnings[first_bytes, second_bytes]]
     if len(rows):
         texts, index = different_texts(cells, rows)
         is_word = np.array([text.strip().casefold() in known for text in texts], dtype=np.bool_)
@@ -67,13 +73,20 @@ def are_words(cells: Cells, words: Collection[str]) -> Mask:
 
 @functools.cache
 def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
-    """(which bytes a cell with one of these words may begin with, bytes of the longest word)."""
-    first_bytes = np.zeros(256, dtype=np.bool_)
+    """((256, 256): which two bytes a cell with one of these words may begin with, bytes of the
+    longest word)."""
+    pairs = np.zeros((256, 256), dtype=np.bool_)
     for word in words:
-        for spelling in (word, word.upper()):
-            first_bytes[list(spelling.encode()[:1])] = True
-    first_bytes[list(b" \t\xc2\xe2")] = True  # blanks, those that do not break among them
-    return first_bytes, max(len(word.encode()) for word in words)
+        first_bytes = [spelling.encode()[0] for spelling in (word, word.upper()) if spelling]
+        rest = [spelling.encode()[1:2] for spelling in (word, word.upper())]
+        for first in first_bytes:
+            for second in rest:
+                pairs[first, list(second)] = True
+            if not any(rest):  # of one byte, and blanks behind it
+                pairs[first, list(BLANKS)] = True
+    pairs[list(BLANKS)] = True
+    pairs[:, 128:] |= pairs.any(axis=1, keepdims=True)  # letters of other alphabets, in any case
+    return pairs, max(len(word.encode()) for word in words)
 
 
 @dataclass(frozen=True)
