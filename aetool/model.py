@@ -230,7 +230,10 @@ def _checked(owner: str, field: dataclasses.Field[Any], value: Any) -> Any:
         below, above = low is not None and value < low, high is not None and value > high
         if below or above or value != value:
             span = f"{'-inf' if low is None else low} .. {'inf' if high is None else high}"
-            raise ParamError(f"{where} must be in {span}, got {value!r}")
+            remedy = ""
+            if field.name == "latent" and high == MAX_LATENT:
+                remedy = "; larger codes are stored whole by an exact archive: compress without -m"
+            raise ParamError(f"{where} must be in {span}, got {value!r}{remedy}")
     return value
 
 

@@ -92,7 +92,10 @@ def vet(data: bytes, name: str, most: int) -> int:
     batch = max(1, most * MAX_ACTIVATIONS // total)
     total = _activations(model, batch, refuse)
     if total > MOST_FOR_ONE:
-        raise refuse(f"it would need {total >> 20} MiB for {batch} rows")
+        raise refuse(
+            f"it would need {total >> 20:,} MiB for {batch} rows, and at most "
+            f"{MOST_FOR_ONE >> 20:,} are allowed; fit again with --drop, or with smaller pictures"
+        )
     return batch
 
 

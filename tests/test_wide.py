@@ -2,6 +2,9 @@
 
 import importlib
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -10,7 +13,7 @@ import pytest
 
 from aetool import operations
 from aetool.closed_form import DENSE, few_rows, leading, moments
-from aetool.operations import FitOptions
+from aetool.operations import FitOptions, fitting
 from aetool.operations.detecting import auroc
 
 by_axes = importlib.import_module("aetool.closed_form.leading")
@@ -141,3 +144,50 @@ def test_a_robust_fit_of_many_columns_leaves_out_what_lies_far():
     x[::20] += 3 * np.random.default_rng(3).standard_normal(x.shape[1])
     scores = operations.score(frame_of(x), operations.fit(frame_of(x), FitOptions(robust=True)))
     assert auroc(scores, np.arange(300) % 20 == 0) > 0.99
+
+
+FIT_BYTES = """
+import hashlib, sys
+from aetool import operations
+from aetool.operations import FitOptions
+
+for plugin in sys.argv[2:]:
+    fitted = operations.fit(sys.argv[1], FitOptions(plugin))
+    print(hashlib.sha256(fitted.to_bytes()).hexdigest())
+"""
+
+
+def test_the_number_of_threads_changes_no_bit(tmp_path):
+    """Products and factorisations of wide rows are large enough to be shared among threads."""
+    x = of_factors(600, DENSE + 8)
+    data = tmp_path / "wide.npy"
+    np.save(data, x)
+    told = []
+    for threads in ("1", "2"):
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        env = os.environ | dict.fromkeys(names, threads)
+        command = [sys.executable, "-c", FIT_BYTES, str(data), "pca", "elm"]
+        run = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        told.append(run.stdout.split())
+    assert len(told[0]) == 2 and told[0] == told[1]
+
+
+def test_a_network_takes_the_longer_the_wider_the_records():
+    """Sixty pictures of 64 x 64 must not wait for minutes until one member of many is trained."""
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 64, 64, 3)).astype(np.uint8)
+    model = operations.fit(pixels)
+    assert model.facts["left_out"]["denoising"].startswith("takes 470 s: a time limit of 470")
+    assert set(model.facts["members"]) >= {"pca", "neighbours", "elm"}
+
+
+def test_where_time_is_short_members_are_left_out_and_folds_are_few(monkeypatch):
+    frame = frame_of(of_factors(300, DENSE + 8))
+    calls = []
+    real = fitting.solve
+    monkeypatch.setattr(fitting, "solve", lambda *a: calls.append(1) or real(*a))
+    no_time = 0.01
+    model = operations.fit(frame, FitOptions(max_time=no_time))
+    # one fit of all rows, and two that each judge half of them
+    assert len(calls) == 3
+    assert model.facts["members"] == ["pca"] and model.facts["short_of_time"] is True
+    assert model.facts["left_out"]["elm"] == "no time left of 0.01 s"

@@ -27,6 +27,11 @@ def of_training(facts: Mapping[str, Any]) -> Iterator[str]:
     if "stopped_by_max_time" in facts:
         cut = facts["stopped_by_max_time"]
         yield f"stopped by --max-time after {cut['steps']:,} of {cut['of']:,} steps"
+    if facts.get("short_of_time"):
+        yield (
+            "--max-time was short: fewer models judge the rows that were fitted, which may find "
+            "too little odd about their own; give more time, or detect without -m"
+        )
     if "few_steps" in facts:
         few = facts["few_steps"]
         epochs = f"{few['epochs']:,} epoch{'s are' if few['epochs'] > 1 else ' is'}"

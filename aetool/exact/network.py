@@ -42,12 +42,12 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
     for number, layer in enumerate(layers):
         weight, bias = layer.weight, layer.bias
         fits = weight.ndim == 2 and bias.shape == (weight.shape[1],) and len(weight) == inputs
-        if (
-            not fits
-            or max(weight.shape) > MAX_WIDTH
-            or not weight.size
-            or not 0 <= layer.shift < 53
-        ):
+        if fits and max(weight.shape) > MAX_WIDTH:
+            raise BundleError(
+                f"refused: layer {number} of a network is {max(weight.shape):,} wide, and at most "
+                f"{MAX_WIDTH:,} are allowed; leave --students out, or --drop columns"
+            )
+        if not fits or not weight.size or not 0 <= layer.shift < 53:
             raise BundleError(f"damaged: layer {number} of a network has not the shape it should")
         # in Python's unbounded integers: the proof itself must not wrap
         columns = zip(weight.T.tolist(), bias.tolist(), strict=True)

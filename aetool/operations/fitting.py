@@ -18,6 +18,7 @@ from aetool import __version__, closed_form, plugins, rehearsal, runtime, trimmi
 from aetool import folds as content
 from aetool.bundle import READING, SAMPLING, Bundle
 from aetool.closed_form import BLOCK, writing
+from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
 from aetool.columns.history import whole
 from aetool.columns.schema import (
@@ -36,7 +37,7 @@ from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError, PluginError
-from aetool.model import Model, Progress, Spec, State, make_params
+from aetool.model import Member, Model, Progress, Spec, State, make_params
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ WHY_NOT = {
     "robust": "would learn anomalies among the rows",
 }
 BUDGET = {"table": 10.0, "image": 60.0}  # seconds for a model of members
+USUAL_FEATURES = {"table": 512, "image": 784}  # of wider records a member takes as much longer
+TRAINED = 0.75  # of the time left, to train a network; the rest goes to loading and exporting it
+FEWEST_FOLDS = 2
 TRIMMED = 0.05  # of the rows, in a robust fit
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_TO_CROSS = 20
@@ -249,6 +253,7 @@ def _of_member(progress: Progress | None, place: int, members: int, name: str) -
     return told
 
 
+@one_thread()
 def trimmed(prepared: Prepared) -> Prepared:
     """The same rows, the farthest out of which are not to be fitted."""
     flat = prepared.features.reshape(len(prepared.features), -1)
@@ -274,9 +279,9 @@ def _joint(
     for place, member in enumerate(model.members):
         name = member.model
         told = _of_member(progress, place, len(model.members), name)
-        if kind not in member.data or budget < member.seconds:
-            limit = f"a time limit of {member.seconds:g} brings it in"
-            left[name] = f"takes {member.seconds:g} s: {limit}"
+        seconds = _seconds_of(member, prepared.spec, kind)
+        if kind not in member.data or budget < seconds:
+            left[name] = f"takes {seconds:g} s: a time limit of {seconds:g} brings it in"
             continue
         if not asked <= member.fits:
             if "plain" in member.fits and name not in left:
@@ -287,8 +292,13 @@ def _joint(
             params = make_params(found, member.params)
             rest = options
             if options.max_time:
-                spent = time.monotonic() - started
-                rest = dataclasses.replace(options, max_time=max(1.0, options.max_time - spent))
+                seconds_left = options.max_time - (time.monotonic() - started)
+                if made and seconds_left <= 0:
+                    left[name] = f"no time left of {options.max_time:g} s"
+                    continue
+                if member.seconds:
+                    seconds_left *= TRAINED
+                rest = dataclasses.replace(options, max_time=max(1.0, seconds_left))
             rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
             one = fitted(found, params, rows, rest, told, None, not made)
             made.append(dataclasses.replace(one, in_bits=member.in_bits, weight=member.weight))
@@ -302,8 +312,15 @@ def _joint(
     joins = {one.bundle.plugin for one in made}
     left = {name: why for name, why in left.items() if name not in joins}
     facts |= {"left_out": left} if left else {}
+    if any(one.bundle.facts.get("short_of_time") for one in made):
+        facts["short_of_time"] = True
     facts["seed"] = options.seed
     return joining.join(model.name, made, facts)
+
+
+def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
+    """What a member takes for records of this size."""
+    return float(round(member.seconds * max(1.0, spec.features / USUAL_FEATURES[kind])))
 
 
 def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
@@ -578,6 +595,7 @@ def fair_score(net: Any, params: Any, prepared: Prepared) -> bytes | None:
     return content.fair(scores, prepared.spec, prepared.schema)
 
 
+@one_thread()
 def _fit_closed(
     model: Model,
     params: Any,
@@ -589,10 +607,19 @@ def _fit_closed(
     from aetool.operations import joining
 
     rows = len(prepared.features)
-    stretches = content.stretch_folds(rows, folds_of(rows, prepared.spec.features))
-    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device)
+    started = time.monotonic()
     graphs, solution = solve(net, params, prepared, prepared.kept)
-    if not solution.fair:
+    folds, with_time = folds_of(rows, prepared.spec.features), True
+    if options.max_time:
+        # each fold takes as long as the first fit did
+        each = time.monotonic() - started
+        seconds_left = options.max_time - each
+        with_time = seconds_left >= each * (folds + (0 if solution.fair else FEW_CONTENT_FOLDS))
+        affordable = max(FEWEST_FOLDS, int(seconds_left / max(each, 1e-9)))
+        folds = min(folds, affordable)
+    stretches = content.stretch_folds(rows, folds)
+    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device)
+    if not solution.fair and with_time:
         fair = fair_score(net, params, prepared)
         graphs |= {"score.onnx": fair} if fair else {}
     if samples and not prepared.spec.given:
@@ -600,6 +627,8 @@ def _fit_closed(
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= solution.report
     facts["seed"] = options.seed
+    if not with_time:
+        facts["short_of_time"] = True
     _check_finite(model, parts)
     calibration = Calibration.of(parts, surprise)
     made = _bundle(model.name, params, prepared, graphs, calibration, facts)

@@ -1,0 +1,19 @@
+"""One thread for what closed forms compute, so that the number of cores changes no bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Products and factorisations of matrices run on one thread inside this block.
+
+    Several threads share a sum among them, and round it by how many they are: the same fit would
+    give other bytes on a machine of more cores. Of one kind of CPU it gives the same.
+    """
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
