@@ -19,6 +19,7 @@ Array = npt.NDArray[Any]
 TABLE_BATCH, IMAGE_BATCH = 512, 64
 MAX_ACTIVATIONS = 48 << 20  # bytes over all values of one run; larger batches are made smaller
 CONVOLUTION = b"Conv"  # as it stands in the bytes of a graph
+ROWS_TRIED = 256  # for which the sizes of all values are found out
 MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
 MAX_NODES = 20_000
 # What our exporters write, and nothing that loops, branches, reads files or allocates by value.
@@ -86,16 +87,17 @@ def vet(data: bytes, name: str, most: int) -> int:
     def refuse(why: str) -> BundleError:
         return BundleError(f"{name}: refused: {why}")
 
-    total = _activations(model, most, refuse)
-    if total <= MAX_ACTIVATIONS:
-        return most
-    batch = max(1, most * MAX_ACTIVATIONS // total)
-    total = _activations(model, batch, refuse)
+    tried = min(most, ROWS_TRIED)
+    total = _activations(model, tried, refuse)
+    # of as many times the rows no value is more than as many times larger
+    batch = min(max(1, tried * MAX_ACTIVATIONS // max(total, 1)), most)
     if total > MOST_FOR_ONE:
-        raise refuse(
-            f"it would need {total >> 20:,} MiB for {batch} rows, and at most "
-            f"{MOST_FOR_ONE >> 20:,} are allowed; fit again with --drop, or with smaller pictures"
-        )
+        total = _activations(model, batch, refuse)
+        if total > MOST_FOR_ONE:
+            raise refuse(
+                f"it would need {total >> 20:,} MiB for {batch} rows, and at most "
+                f"{MOST_FOR_ONE >> 20:,} are allowed; fit again with --drop, or with smaller pictures"
+            )
     return batch
 
 
