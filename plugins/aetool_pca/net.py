@@ -8,7 +8,6 @@ from aetool.closed_form import GRAM, Batches, ClosedForm, Leading, Moments, few_
 from aetool.errors import DataError
 from aetool.model import Float
 from aetool_pca.gaussians import (
-    COMPONENTS,
     Columns,
     axes_of_wide,
     conditionals,
@@ -22,6 +21,7 @@ from aetool_pca.gaussians import (
 from aetool_pca.solution import Components, LowRank, Prediction, Whole
 
 CODE_OF_FEW_ROWS = 256  # size of the code at most, of wide data of few rows
+AXES_OF_PICTURES = 64  # by which small ones tell each pixel from the others
 MOST_TOLD = 32  # components of which the variance explained is told
 JOINT_TRIM = 0.1  # part of the rows weighed down in the joint density
 INDICATOR_NOISE = 1e-3  # variance added to 0/1 features, whose blocks are singular
@@ -86,7 +86,7 @@ class PCA(ClosedForm):
             return Whole(found.mean, weights)
         if isinstance(found, Moments):
             found = Leading.of(found)
-        found = found.first(axes_of_wide(found.rows, self.spec.features) or COMPONENTS)
+        found = found.first(axes_of_wide(found.rows, self.spec.features) or AXES_OF_PICTURES)
         # maximum-likelihood PPCA (Tipping & Bishop 1999, eqs. 8 and 12): the noise is the mean
         # of the eigenvalues left out; P = I / s - left left^T
         least = float(self._noise(found.rows).mean())
