@@ -1,0 +1,74 @@
+"""How many ordinary records the default threshold flags: its one statement, told of 144 sets.
+
+Of each set of `halves.py` the ordinary rows alone, at most 3,000. new: the default model is fitted on
+a random half of them, and the other half is scored. own: one-shot, the rows judge themselves. The
+threshold is said to be exceeded by about one ordinary record in 1,000; rates are pooled over the rows
+of all sets of a half. What a tail is taken for before any score was chosen on the half "chosen".
+"""
+
+from __future__ import annotations
+
+import common
+import halves
+import numpy as np
+import pandas as pd
+
+from aetool import operations
+
+MOST = 3_000
+
+
+def ordinary_rows(path, rng: np.random.Generator) -> pd.DataFrame:
+    """The ordinary rows of a set, by chance at most MOST of them, in their order."""
+    arrays = np.load(path)
+    X = arrays["X"][arrays["y"] == 0] if "X" in arrays else arrays["train"]
+    if len(X) > MOST:
+        X = X[np.sort(rng.choice(len(X), MOST, replace=False))]
+    return pd.DataFrame(X.astype(float), columns=[f"c{i + 1}" for i in range(X.shape[1])])
+
+
+def flagged(table: pd.DataFrame, rng: np.random.Generator) -> dict[str, int]:
+    """How many new rows and how many of a table's own are flagged, and of how many."""
+    order = rng.permutation(len(table))
+    first, rest = (table.iloc[np.sort(part)] for part in np.array_split(order, 2))
+    model = operations.fit(first.reset_index(drop=True))
+    scores = operations.score(rest.reset_index(drop=True), model)
+    new = int((scores > model.calibration.threshold()).sum())
+    own = operations.detect(table).flagged
+    return {"new_flagged": new, "new_rows": len(rest), "own_flagged": own, "own_rows": len(table)}
+
+
+def report(rows: pd.DataFrame) -> str:
+    """The pooled rate of each half, in parts of 1,000, and the sets' own."""
+    lines = ["| half | sets | rows | new, in 1,000 | least and most | own, in 1,000 | most |"]
+    lines.append("|---|--:|--:|--:|--:|--:|--:|")
+    for half, some in rows.groupby("half"):
+        new = 1000 * some["new_flagged"] / some["new_rows"]
+        own = 1000 * some["own_flagged"] / some["own_rows"]
+        pooled = 1000 * some["new_flagged"].sum() / some["new_rows"].sum()
+        of_own = 1000 * some["own_flagged"].sum() / some["own_rows"].sum()
+        lines.append(
+            f"| {half} | {len(some)} | {some['new_rows'].sum():,} | {pooled:.2f} | "
+            f"{new.min():.1f} .. {new.max():.1f} | {of_own:.2f} | {own.max():.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run and print."""
+    options = common.parser(__doc__).parse_args()
+    folders = [common.need(options.data / name) for name in ("detect", "odd")]
+    rows = []
+    for path in [path for folder in folders for path in sorted(folder.glob("*.npz"))]:
+        for seed in range(options.seeds):
+            rng = np.random.default_rng(seed)
+            row = {"half": halves.half(path), "dataset": path.stem, "seed": seed}
+            row |= flagged(ordinary_rows(path, rng), rng)
+            common.record("rates", row, seeds=[seed], data=path, chosen_on=["half chosen"])
+            rows.append(row)
+            print(row, flush=True)
+    print(report(pd.DataFrame(rows)))
+
+
+if __name__ == "__main__":
+    main()
