@@ -33,6 +33,7 @@ LEAST = 1e-30
 SPLIT = 4097.0  # 2^12 + 1: cuts the 24 bits of a float32 in two
 ROOTS = 8  # square roots before a logarithm, so that its series is short
 TERMS = 8  # of that series
+CHOICES = frozenset({"ArgMax", "ArgMin", "TopK"})  # operators that say which number, or of which
 LOW = "_low"  # behind the name of an input or output: its low part
 
 
@@ -52,6 +53,24 @@ def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
         if any(kinds.get(name) == TensorProto.DOUBLE for name in names):
             wide.add(node.op_type)
     return frozenset(wide)
+
+
+def makes_choices(model: onnx.ModelProto, output: str) -> bool:
+    """Whether whole numbers made of float32 decide what an output is: the least or largest of
+    several, or an index into a table, such as that of the cell that a value lies in."""
+    kinds = _element_types(model)
+    needed = {output}
+    for node in reversed(model.graph.node):
+        if not needed.intersection(node.output):
+            continue
+        if node.op_type in CHOICES:
+            return True
+        if node.op_type == "Cast":
+            source, result = kinds.get(node.input[0]), kinds.get(node.output[0])
+            if source == TensorProto.FLOAT and result == TensorProto.INT64:
+                return True
+        needed.update(node.input)
+    return False
 
 
 def narrowed(content: bytes, name: str, low: bool) -> bytes:

@@ -196,6 +196,35 @@ def test_what_a_float32_has_room_for_is_one_input(tmp_path):
     assert names == ["x"] and exporting.difference(made, tmp_path) < CLOSE
 
 
+def on_cuts(seed):
+    """Decimals, of which many lie at the edges of cells, and a value a hair beside another."""
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=600)
+    b = a + 0.3 * rng.normal(size=600)
+    return pd.DataFrame(
+        {
+            "hundredths": (100 + a).round(2),
+            "tenths": (300 + b).round(1),
+            "few": rng.choice([0.1, 0.2, 0.30000001, 7.7], 600),
+            "others": rng.choice([100.1, 100.2, 100.7], 600),
+        }
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("plugin", ["histogram", "trees", "neighbours"])
+def test_numbers_at_a_cut_lie_on_the_same_side_in_float32(plugin, seed, tmp_path):
+    frame = on_cuts(seed)
+    made = fit(frame, plugin)
+    operations.export(made, tmp_path, float32=True)
+    assert exporting.takes_low_part(made)
+    (table,) = open_source(frame).batches()
+    records = made.schema.encode(table, "t")
+    path = tmp_path / "score.onnx"
+    (score,) = session(path).run(["score"], exporting.inputs_of(path, records))
+    assert farthest(scores_of(made, records), score) < CLOSE
+
+
 def test_numbers_beyond_float32_are_refused_by_name(tmp_path, run):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=50) * 1e200, "b": rng.normal(size=50)})

@@ -125,14 +125,19 @@ def _beside(model: Bundle, kind: str) -> Described:
 
 def takes_low_part(model: Bundle) -> bool:
     """Whether in float32 a model needs the low part of what it takes: for dates; for numbers whose
-    spread is under a thousandth of their size; and where the whole content of a record, to its last
-    digit, decides what it is scored by."""
+    spread is under a thousandth of their size; where the whole content of a record, to its last
+    digit, decides what it is scored by; and where numbers choose between scores, on either side of
+    a cut, for then the last bits of one at a cut may change the score by any amount."""
     if model.schema is None:
         return False
-    if any(_is_fine(column) for column in model.schema.modelled):
+    columns = model.schema.modelled
+    if any(_is_fine(column) for column in columns):
         return True
     score = onnx.ModelProto.FromString(model.graphs[SCORE])
-    return "MatMul" in pairs.wide_kinds(score)
+    if "MatMul" in pairs.wide_kinds(score):
+        return True
+    has_numbers = any(column.features.scale is not None for column in columns)
+    return has_numbers and pairs.makes_choices(score, "parts")
 
 
 def _is_fine(column: Modelled) -> bool:

@@ -134,7 +134,8 @@ class Histogram(ClosedForm):
         edges = lowest + width * np.arange(bins + 1)
         place = np.searchsorted(edges, values, side="right") - 1
         counts = np.bincount(place.clip(0, bins - 1), minlength=bins)
-        # the largest value lies in the last bin, and so does what is equal to it in float32
+        # the ends lie within their bins, and so does what is equal to them in float32
+        edges[0] -= LEAST_WIDTH
         edges[-1] += LEAST_WIDTH
         outside = [0]
         nats = _nats(np.concatenate([outside, counts, outside]))
