@@ -321,12 +321,80 @@ def test_an_archive_is_of_one_thing(home, tmp_path):
         ("no.csv", "no such file"),
         ([FRAME, 3], r"got 3 \(int\)"),
         ("gopher://x", "no such file"),
+        ("a\0b", "it has a zero byte in it"),
+        (FRAME.assign(load=FRAME["load"] * 1j), "column 'load' holds values of type complex"),
+        (FRAME.assign(load=[object()] * ROWS), "column 'load' holds values of type object"),
+        (np.zeros(3, [("a", "f8"), ("v", "f8", (2,))]), "field 'v' is of type"),
+        (np.zeros(3, [("a", "f8"), ("v", [("x", "f8")])]), "field 'v' is of type"),
+        (np.ma.masked_equal(np.zeros((2, 4, 4), np.uint8), 0), "not in pictures"),
     ],
 )
 def test_all_else_is_one_error(data, said):
     with pytest.raises(aetool.AetoolError, match=said) as caught:
         aetool.detect(data)
     assert "\n" not in str(caught.value)
+
+
+def test_cells_of_several_kinds_are_read_as_those_of_a_file(model, tmp_path):
+    mixed = FRAME.assign(load=FRAME["load"].astype(object))
+    mixed.loc[3, "load"] = "ERR"
+    mixed.loc[5, "load"] = None
+    mixed.to_csv(tmp_path / "mixed.csv", index=False)
+    of_frame, of_file = (aetool.fit(data, plugin="pca") for data in (mixed, tmp_path / "mixed.csv"))
+    assert of_frame.detect(mixed)["why"][3].startswith("load=ERR (expected ")
+    for data in (mixed, mixed.to_dict("records")):
+        got = of_frame.detect(data)
+        pd.testing.assert_series_equal(got["score"], of_file.detect(mixed)["score"])
+        pd.testing.assert_series_equal(got["score"], of_frame.detect(tmp_path / "mixed.csv").score)
+
+
+def test_integers_beyond_64_bits_are_numbers(tmp_path):
+    large = FRAME.assign(count=[2**70 + int(n) * 2**60 for n in FRAME["count"]])
+    large.to_csv(tmp_path / "large.csv", index=False)
+    got, wanted = (
+        aetool.fit(data, plugin="pca").score(data) for data in (large, tmp_path / "large.csv")
+    )
+    np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_sparse_column_is_a_column(model):
+    sparse = FRAME.assign(count=FRAME["count"].astype("Sparse[int]"))
+    pd.testing.assert_frame_equal(model.detect(sparse), model.detect(FRAME))
+
+
+def test_what_is_masked_is_a_gap_and_a_matrix_an_array():
+    array = FRAME[NUMBERS].to_numpy()
+    fitted = aetool.fit(array, plugin="pca")
+    masked = np.ma.masked_array(array, mask=False)
+    pd.testing.assert_frame_equal(fitted.detect(masked), fitted.detect(array))
+    masked[7, 1] = np.ma.masked
+    gap = array.copy()
+    gap[7, 1] = np.nan
+    pd.testing.assert_frame_equal(fitted.detect(masked), fitted.detect(gap))
+    assert fitted.detect(masked)["why"][7].startswith("c2=missing")
+    matrix = array.view(np.matrix)
+    pd.testing.assert_frame_equal(fitted.detect(matrix), fitted.detect(array))
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.xlsx", "only.sqlite"])
+def test_bytes_of_any_kind_of_file(name, home, model, expected):
+    if name == "t.xlsx":
+        pytest.importorskip("openpyxl")
+        FRAME.to_excel(home / name, index=False)
+    content = (home / name).read_bytes()
+    for data in (content, io.BytesIO(content)):
+        np.testing.assert_allclose(model.score(data), expected, rtol=1e-12)
+
+
+def test_a_list_of_json_is_one_whatever_it_is_called(home, model, expected, tmp_path):
+    for place, indent in ((tmp_path / "plain", None), (tmp_path / "wide.txt", 2)):
+        place.write_text(json.dumps(FRAME.to_dict("records"), indent=indent))
+        np.testing.assert_allclose(model.score(place), expected, rtol=1e-12)
+
+
+def test_no_less_than_none_are_the_highest(model):
+    with pytest.raises(aetool.AetoolError, match=r"^top must be 0 or more, got -1$"):
+        model.detect(FRAME, top=-1)
 
 
 # ---- what comes out

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from aetool import files
 from aetool.csv.dialect import Dialect
 from aetool.data import arrow_files, arrow_values, notices, text
@@ -29,6 +31,7 @@ class ArrowSource(TableSource):
     """
 
     strings_are_cells = False
+    cells: frozenset[int] = frozenset()  # the places of columns of which that is true in any case
 
     def __init__(
         self, name: str, schema: pa.Schema, wide: set[int], format: arrow_files.Format
@@ -83,10 +86,10 @@ class ArrowSource(TableSource):
     def _as_table(self, batch: pa.RecordBatch, row: int) -> Table:
         values: list[Values] = []
         texts: set[str] = set()
-        for name, array, is_wide in zip(self._names, batch.columns, self._is_wide, strict=True):
-            column, is_text = arrow_values.values_of(array, is_wide)
+        for place, (name, array) in enumerate(zip(self._names, batch.columns, strict=True)):
+            column, is_text = arrow_values.values_of(array, self._is_wide[place])
             values.append(column)
-            if is_text and not self.strings_are_cells:
+            if is_text and not self.strings_are_cells and place not in self.cells:
                 texts.add(name)
         return Table(self._names, tuple(values), row, frozenset(texts))
 
@@ -145,7 +148,7 @@ class ArrowMemorySource(ArrowSource):
         format: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".parquet"}
         if arrow_files.is_frame(data):
             format["pandas"] = {str(column): str(kind) for column, kind in data.dtypes.items()}
-            table = _of_frame(data, name)
+            table, self.cells = _of_frame(data, name)
         else:
             table = arrow_files.as_table(data)
         self.table = table
@@ -158,17 +161,66 @@ class ArrowMemorySource(ArrowSource):
         yield from self.table.to_batches(max_chunksize=ROWS)
 
 
-def _of_frame(data: pd.DataFrame, name: str) -> pa.Table:
-    """A DataFrame's columns as an Arrow table, without its index."""
+UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of the first two
+
+
+def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
+    """A DataFrame's columns as an Arrow table, without its index; the places of those of which
+    values of several kinds became text, to be read as cells of a file are."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
     frame = data.copy(deep=False)
     frame.columns = [str(column) for column in data.columns]
     try:
-        return pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"{name}: a column cannot be read: {error}") from None
+        return pa.Table.from_pandas(frame, preserve_index=False), frozenset()
+    except (pa.ArrowException, *UNCONVERTED) as error:
+        if not frame.columns.is_unique:
+            raise DataError(f"{name}: a column cannot be read: {error}") from None
+    read = {column: _column(frame[column], column, name) for column in frame.columns}
+    columns = {column: values for column, (values, _) in read.items()}
+    cells = (place for place, (_, is_cells) in enumerate(read.values()) if is_cells)
+    return pa.table(columns), frozenset(cells)
+
+
+def _column(column: pd.Series, called: str, name: str) -> tuple[pa.Array | pa.ChunkedArray, bool]:
+    """A column of a DataFrame in Arrow's types, and whether it became text: so do values of several
+    kinds, and integers beyond 64 bits, for which Arrow has no type."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = pd.Series(np.asarray(column), dtype=column.dtype.subtype)
+    try:
+        return pa.array(column, from_pandas=True), False
+    except (pa.ArrowException, *UNCONVERTED):
+        kinds = _one_cell()
+    odd = [value for value in column if not isinstance(value, kinds)]
+    if odd or column.dtype != object:
+        kind = type(odd[0]).__name__ if odd else str(column.dtype)
+        raise DataError(
+            f"{name}: column '{called}' holds values of type {kind}, which are no numbers, texts "
+            "or moments; make them such, or leave the column out"
+        )
+    pairs = zip(column, column.isna(), strict=True)
+    cells = [None if is_gap else _as_text(value) for value, is_gap in pairs]
+    return pa.array(cells, pa.string()), True
+
+
+def _one_cell() -> tuple[type, ...]:
+    """The types of values that can stand in one cell of a file."""
+    import datetime
+    import decimal
+
+    import pandas as pd
+
+    moments = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+    numbers = (bool, int, float, decimal.Decimal, np.bool_, np.integer, np.floating)
+    return (str, bytes, type(None), type(pd.NA), type(pd.NaT), *numbers, *moments)
+
+
+def _as_text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 class CopiedTable(ArrowFileSource):

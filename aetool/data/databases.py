@@ -35,7 +35,7 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
 
     try:
         # nothing is written, not even by a query that would
-        database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        database = _connected(path)
     except sqlite3.Error as error:
         raise DataError(f"{name}: {error}") from None
     try:
@@ -55,6 +55,18 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
         raise DataError(f"{name}: {error}") from None
     finally:
         database.close()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    import sqlite3
+
+    # of bytes and open files there is a copy without a name, and SQLite opens by names alone
+    if path.exists() and not path.resolve().exists():
+        database = sqlite3.connect(":memory:")
+        database.deserialize(path.read_bytes())
+        database.execute("PRAGMA query_only = ON")
+        return database
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:

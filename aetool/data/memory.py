@@ -128,16 +128,16 @@ def _of_pandas(data: object) -> pd.DataFrame:
 
 
 def _array(array: Array) -> Held:
-    """An array of numbers, texts or moments as it is; of objects as pandas reads them."""
+    """An array of numbers, texts or moments as it is; of objects, or with a mask, as pandas reads
+    them: what is masked is a gap."""
     if array.dtype.names is not None:
-        fields = cast("npt.NDArray[np.void]", array)
-        return _frame({name: fields[name] for name in array.dtype.names})
+        return _of_fields(array, array.dtype.names)
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        return _masked(array)
+    # a matrix of numpy has rows of two dimensions, which nothing expects
+    array = np.asarray(array)
     if array.dtype.kind == "O" and array.ndim in (1, 2):
-        import pandas as pd
-
-        wide = array.reshape(len(array), -1)
-        frame = pd.DataFrame(wide, columns=[f"c{i + 1}" for i in range(wide.shape[1])])
-        return frame.infer_objects()
+        return _by_place(array).infer_objects()
     if array.dtype.kind not in "biufUSM" or not 1 <= array.ndim <= 4:
         raise DataError(
             f"numpy array: {array.dtype} of shape {array.shape}; wanted are numbers, texts or "
@@ -145,6 +145,37 @@ def _array(array: Array) -> Held:
             "(n, height, width) or (n, height, width, 3)"
         )
     return array
+
+
+def _by_place(array: Array) -> pd.DataFrame:
+    """The columns of an array of one or two dimensions, called c1, c2 ..."""
+    import pandas as pd
+
+    wide = array.reshape(len(array), -1) if array.ndim == 1 else array
+    return pd.DataFrame(wide, columns=[f"c{place + 1}" for place in range(wide.shape[1])])
+
+
+def _masked(array: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.generic]]) -> pd.DataFrame:
+    """An array of which values are masked, as columns with gaps."""
+    if array.ndim not in (1, 2):
+        raise DataError(
+            f"numpy array: a mask in an array of shape {array.shape}; values can be gaps in "
+            "columns, not in pictures: fill them with filled()"
+        )
+    return _by_place(array)
+
+
+def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
+    """The columns of a structured array, of which each is of single values."""
+    fields = cast("npt.NDArray[np.void]", array)
+    for name in names:
+        column = fields[name]
+        if column.ndim != 1 or column.dtype.names is not None:
+            raise DataError(
+                f"numpy array: field '{name}' is of type {fields.dtype[name]} in an array of shape "
+                f"{array.shape}; a column is of single values: give each a field of its own"
+            )
+    return _frame({name: fields[name] for name in names})
 
 
 def _read_to_the_end(stream: object) -> files.Place:

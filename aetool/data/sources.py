@@ -44,6 +44,7 @@ MAX_ARRAY = 8 << 30
 MOST_JSON = 1 << 30  # bytes of a list that is read at once
 RESERVOIR = 200_000
 HEAD = 1 << 18  # bytes by which a dialect is told
+LIST = re.compile(rb'\s*\[\s*\{\s*["}]')  # how a list of JSON objects begins
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, as JSON writes it
 HALF = re.compile("[\ud800-\udfff]")  # one that is left when pairs were joined
 _ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
@@ -393,8 +394,9 @@ def _open(path: Path, name: str, said: Reading, known: Reading) -> Source:
     typed = _open_typed(path, name, head)
     if typed is not None:
         return typed
-    is_list = head.removeprefix(encodings.BOM).lstrip()[:1] == b"["
-    if suffix == ".json" and is_list:
+    begin = head.removeprefix(encodings.BOM)
+    # whatever it is called: no table of text begins so
+    if LIST.match(begin) or (suffix == ".json" and begin.lstrip()[:1] == b"["):
         return JsonListSource(path, name)
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix == "" and head[:1] == b"{"):
         return JsonLinesSource(path, name)

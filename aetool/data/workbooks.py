@@ -9,7 +9,7 @@ import datetime
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from aetool import files
 from aetool.data import arrow_source, notices
@@ -40,15 +40,24 @@ def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
     DataError where there is no such sheet, and where openpyxl is not installed.
     """
     try:
-        import openpyxl
+        import openpyxl  # noqa: F401
     except ImportError:
         raise DataError(
             f"{name}: this is an Excel workbook; to read it: pip install 'aetool[xlsx]'; or save "
             f"its sheet as CSV, or in Python: aetool.detect(pandas.read_excel({name!r}))"
         ) from None
+    # the file itself, for of a path the name would have to end as Excel's do
+    with path.open("rb") as stream:
+        return _open_sheet(stream, files.Place(path, name), wanted)
+
+
+def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTable:
+    import openpyxl
+
+    name = place.name
     try:
         # values as they were when the workbook was last calculated
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
     except Exception as error:
         # openpyxl raises what its parsers raise
         said = " ".join(str(error).split()) or type(error).__name__
@@ -62,8 +71,7 @@ def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
             others = ", ".join(f"{name}::{title}" for title in sheets[1:])
             notices.say(name, f"its first sheet, '{sheets[0]}', is read; others: {others}")
         called = f"{name}::{wanted}" if wanted else name
-        original = files.Place(path, name)
-        return arrow_source.copied(called, _batches(sheet, called), original, True)
+        return arrow_source.copied(called, _batches(sheet, called), place, True)
     finally:
         book.close()
 

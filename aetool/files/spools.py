@@ -67,6 +67,8 @@ def place_of(data: str | os.PathLike[str]) -> Place:
     name = os.fspath(data)
     if not name:
         raise DataError("the name of a file is empty")
+    if "\0" in name:
+        raise DataError(f"{name!r}: no name of a file: it has a zero byte in it")
     key: Key = "-"
     if name != "-":
         there = looked_up(Path(name))

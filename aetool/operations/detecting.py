@@ -260,6 +260,8 @@ def detect(
     said = [option(f"--{name}") for name, value in given.items() if value is not None]
     if len(said) > 1:
         raise ParamError(f"{said[0]} and {said[1]} exclude each other")
+    if top is not None and top < 0:
+        raise ParamError(f"{option('--top')} must be 0 or more, got {top}")
     if calibration is not None and model is None:
         raise ParamError(
             f"{option('--calibration')} needs a model ({option('-m')}): what is learned here "
