@@ -197,13 +197,13 @@ def test_told_by_options(tmp_path, name):
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"delimiter": ";;"}, "--delimiter ;;"),
+        ({"delimiter": ";;"}, "delimiter ;;"),
         ({"delimiter": "é"}, "ASCII"),
-        ({"decimal": "x"}, "--decimal x"),
+        ({"decimal": "x"}, "decimal x"),
         ({"decimal": ",", "delimiter": ","}, "cannot both"),
-        ({"encoding": "base64"}, "--encoding base64"),
-        ({"skip_rows": -1}, "--skip-rows -1"),
-        ({"comment": ""}, "--comment"),
+        ({"encoding": "base64"}, "encoding base64"),
+        ({"skip_rows": -1}, "skip_rows -1"),
+        ({"comment": ""}, "comment ''"),
     ],
 )
 def test_what_cannot_be_meant(said, words):

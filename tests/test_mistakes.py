@@ -42,8 +42,8 @@ def database(path):
 
 def folder_of_tables(path):
     path.mkdir()
-    for name in ("a.csv", "b.csv"):
-        (path / name).write_text(table())
+    (path / "a.csv").write_text(table())
+    (path / "b.csv").write_text("other,columns\n1,2\n")
 
 
 def mixed_pictures(path):
@@ -157,14 +157,14 @@ MISTAKES = {
     "a JSON list of numbers": ("detect numbers.json", "item 1 of the list is not an object"),
     "a pickle": ("detect notes.pkl", "notes.pkl: this is a Python pickle", "Parquet"),
     "a picture": ("detect one.png", "one.png", "folder of pictures"),
-    "a workbook": ("detect book.xlsx", "book.xlsx: this is an Excel workbook", "as CSV"),
+    "a workbook": ("detect book.xlsx", "book.xlsx: not an Excel workbook that can be read"),
     "an old workbook": ("detect old.xls", "old.xls: this is an old Excel", "as CSV"),
     "a PDF": ("detect paper.pdf", "paper.pdf: this is a PDF document", "as CSV"),
     "a zip": ("detect plant.zip", "plant.zip: this is a zip of plant.csv", "unzip"),
-    "a database": ("detect plant.db", "plant.db: this is an SQLite database", "sqlite3 -csv"),
-    "a folder of tables": ("fit many -o m.aem", "many", "a.csv", "one by one"),
-    "a folder of nothing": ("fit nothing -o m.aem", "nothing", "folder"),
-    "pictures of several sizes": ("fit mixed -o m.aem", "mixed", "9 x 8", "8 x 8"),
+    "a database": ("detect plant.db", "plant.db: no records in it"),
+    "a folder of tables": ("fit many -o new.aem", "many", "b.csv", "a.csv"),
+    "a folder of nothing": ("fit nothing -o new.aem", "nothing", "folder"),
+    "pictures of several sizes": ("fit mixed -o new.aem", "mixed", "9 x 8", "8 x 8"),
 }  # fmt: skip
 
 

@@ -284,7 +284,7 @@ def test_why_a_model_is_not_used(source, options, words, parts, air, tmp_path, r
 def test_a_model_without_a_codec_says_what_it_is_for(rows_csv, pca, tmp_path, run):
     done = run("compress", rows_csv, "-m", pca, "-o", tmp_path / "a.aez")
     assert done.status == 0 and done.err.count("\n") == 2
-    assert "it brings nothing to such an archive" in done.err and "fit --codec" in done.err
+    assert "it brings nothing to such an archive" in done.err and "fit with --codec" in done.err
     assert run("decompress", tmp_path / "a.aez", "-o", tmp_path / "o").status == 0
     assert (tmp_path / "o").read_bytes() == rows_csv.read_bytes()
 
