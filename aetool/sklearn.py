@@ -90,6 +90,8 @@ class AnomalyDetector(
     def fit(self, X: object, y: object = None) -> Self:
         """Learn what is usual. X: a table or an array, (rows, columns); y: ignored."""
         part = self._part()
+        if not isinstance(self.params, Mapping | None):
+            raise EstimatorError(f"params must be a dictionary or None; got {self.params!r}")
         table, types = self._table(X, reset=True)
         try:
             self.model_ = api.fit(
@@ -170,6 +172,9 @@ class AnomalyDetector(
         """X as aetool takes it, and what its columns are known to be. reset: it is fitted; else its
         columns must be those that were."""
         if _has_columns(X):
+            if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
+                twice = X.columns[X.columns.duplicated()][0]
+                raise EstimatorError(f"two columns have the name {twice!r}; name them apart")
             validate_data(self, X, skip_check_array=True, reset=reset)
             if not len(X):  # type: ignore[arg-type]
                 raise EstimatorError("0 sample(s) were given; at least one is needed")
@@ -190,4 +195,7 @@ class AnomalyDetector(
 
 def _has_columns(X: Any) -> bool:
     """Whether X is a table with named columns, each of its own type."""
-    return isinstance(X, pd.DataFrame) or hasattr(X, "__dataframe__")
+    if isinstance(X, pd.DataFrame) or hasattr(X, "__dataframe__"):
+        return True
+    # a Series offers Arrow's protocol, too, and is no table
+    return hasattr(X, "__arrow_c_stream__") and hasattr(X, "columns")

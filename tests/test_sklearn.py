@@ -182,6 +182,25 @@ def test_nothing_of_scikit_learn_is_imported_unless_asked_for():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_table_of_polars_is_read_as_that_of_pandas():
+    polars = pytest.importorskip("polars")
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"a": rng.normal(size=90), "k": rng.choice(["x", "y"], 90)})
+    table = polars.DataFrame(frame.to_dict("list"))
+    got = AnomalyDetector("pca").fit(table)
+    wanted = AnomalyDetector("pca").fit(frame)
+    assert list(got.feature_names_in_) == ["a", "k"]
+    np.testing.assert_array_equal(got.score_samples(table), wanted.score_samples(frame))
+
+
+def test_two_columns_of_one_name_and_parameters_that_are_none():
+    frame = pd.DataFrame(np.eye(4), columns=["a", "b", "a", "c"])
+    with pytest.raises(EstimatorError, match="two columns have the name 'a'"):
+        AnomalyDetector("pca").fit(frame)
+    with pytest.raises(EstimatorError, match="params must be a dictionary or None; got 3"):
+        AnomalyDetector("pca", params=3).fit(np.eye(4))
+
+
 def test_where_scikit_learn_is_not_installed():
     code = "import sys\nsys.modules['sklearn'] = None\nimport aetool.sklearn"
     done = fresh(code)
