@@ -232,7 +232,10 @@ def _checked(owner: str, field: dataclasses.Field[Any], value: Any) -> Any:
             span = f"{'-inf' if low is None else low} .. {'inf' if high is None else high}"
             remedy = ""
             if field.name == "latent" and high == MAX_LATENT:
-                remedy = "; larger codes are stored whole by an exact archive: compress without -m"
+                remedy = (
+                    "; larger codes are stored whole by an exact archive: compress without "
+                    f"{option('-m')}"
+                )
             raise ParamError(f"{where} must be in {span}, got {value!r}{remedy}")
     return value
 

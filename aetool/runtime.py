@@ -96,8 +96,8 @@ def vet(data: bytes, name: str, most: int) -> int:
         if total > MOST_FOR_ONE:
             raise refuse(
                 f"it would need {total >> 20:,} MiB for {batch} rows, and at most "
-                f"{MOST_FOR_ONE >> 20:,} are allowed; fit again with --drop, or with smaller "
-                "pictures"
+                f"{MOST_FOR_ONE >> 20:,} are allowed; fit again with {option('--drop')}, or "
+                "with smaller pictures"
             )
     return batch
 

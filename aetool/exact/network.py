@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from aetool.errors import BundleError
 from aetool.model import Int
+from aetool.spelling import option
 
 LIMIT = 1 << 53
 MOST = 255  # of a hidden activation
@@ -45,7 +46,8 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
         if fits and max(weight.shape) > MAX_WIDTH:
             raise BundleError(
                 f"refused: layer {number} of a network is {max(weight.shape):,} wide, and at most "
-                f"{MAX_WIDTH:,} are allowed; leave --students out, or --drop columns"
+                f"{MAX_WIDTH:,} are allowed; leave {option('--students')} out, or columns by "
+                f"{option('--drop')}"
             )
         if not fits or not weight.size or not 0 <= layer.shift < 53:
             raise BundleError(f"damaged: layer {number} of a network has not the shape it should")
