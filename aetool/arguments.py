@@ -64,16 +64,16 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
         return
     if not any(TAKEN[kind][1](value) for kind in kinds):
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
-        raise ParamError(f"{verb}: {name} must be {words}; got {_shown(value)}")
+        raise ParamError(f"{verb}: {name} must be {words}; got {shown(value)}")
 
 
 def check_path(verb: str, name: str, value: object) -> None:
     """ParamError for what is no path."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
-        raise ParamError(f"{verb}: {name} must be a path, as a text or a Path; got {_shown(value)}")
+        raise ParamError(f"{verb}: {name} must be a path, as a text or a Path; got {shown(value)}")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value's type, and the value if it is short."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool import files
+from aetool.arguments import shown
 from aetool.data import arrow_files, arrow_source
 from aetool.data.arrow_source import CopiedTable
 from aetool.errors import DataError
@@ -30,7 +31,6 @@ TAKEN = (
     "a numpy array, a dictionary of columns, a list of dictionaries, bytes or an open file"
 )
 LARGE = 1 << 26  # bytes of a stream: larger ones are not kept in memory
-SHOWN = 40  # letters of a value in a message
 
 Array: TypeAlias = npt.NDArray[np.generic]
 InMemory: TypeAlias = "pd.DataFrame | pa.Table | Array"
@@ -76,14 +76,6 @@ def is_polars(data: object) -> bool:
 def not_taken(data: object) -> DataError:
     """The error for what is no data."""
     return DataError(f"data must be {TAKEN}; got {shown(data)}")
-
-
-def shown(value: object) -> str:
-    """A value's type, and the value if it is short."""
-    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""
-    short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-    return f"{short} ({kind})" if short else kind
 
 
 def offers_arrow(data: object) -> bool:

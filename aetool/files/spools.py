@@ -177,16 +177,7 @@ def copied(stream: BinaryIO, name: str) -> Place:
 
     NoRoomError where the copy cannot be written.
     """
-    spool = new_spool()
-    try:
-        _fill(spool, stream, name)
-    except BaseException:
-        with contextlib.suppress(OSError):  # it tries to write once more
-            spool.close()
-        raise
-    place = Place(path_of(spool), name, spool)
-    weakref.finalize(place, spool.close)
-    return place
+    return _place_of(lambda spool: _fill(spool, stream, name), name)
 
 
 def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
@@ -207,10 +198,19 @@ def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
 
     NoRoomError where it cannot be written; whatever else `write` raises goes through.
     """
-    spool = new_spool()
-    try:
+
+    def fill(spool: BinaryIO) -> None:
         write(_Spool(spool, name))  # type: ignore[arg-type]
         spool.flush()
+
+    return _place_of(fill, name)
+
+
+def _place_of(fill: Callable[[BinaryIO], None], name: str) -> Place:
+    """A spool that was filled, which is closed when the place is out of use or filling failed."""
+    spool = new_spool()
+    try:
+        fill(spool)
     except BaseException:
         with contextlib.suppress(OSError):  # it tries to write once more
             spool.close()
