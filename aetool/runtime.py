@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aetool import system
 from aetool.errors import BundleError, ParamError
 from aetool.spelling import option
 
@@ -167,8 +168,7 @@ def _leave_to_parent() -> None:
     _running.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_parent)
+system.after_fork_in_child(_leave_to_parent)
 
 
 class Session:

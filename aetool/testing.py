@@ -190,7 +190,7 @@ class _Bench:
         lines = [",".join(table.names)]
         cells = [v.strings() if isinstance(v, Cells) else map(str, v) for v in table.values]
         lines += [",".join(row) for row in zip(*cells, strict=True)]
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
         return path
 
     def options(self, seed: int = 0) -> fitting.FitOptions:

@@ -127,7 +127,7 @@ def test_an_error_at_any_call_leaves_the_old_folder_or_the_new_one(
     if not exchanged:
         monkeypatch.setattr(trees, "exchange", lambda one, other: False)
     home = {"exchange": trees, "syncfs": trees}.get(call, os)
-    name = {"syncfs": "_sync_all"}.get(call, call)
+    name = {"syncfs": "sync_tree"}.get(call, call)
     plain = getattr(home, name)
     failures = 0
     for n in range(1, 200):

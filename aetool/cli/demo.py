@@ -69,7 +69,7 @@ def demo(output: str) -> int:
 
 def plant(table: Path, damaged: Path) -> list[str]:
     """Write the table with the cells of PLANTED changed; say what each was and is."""
-    lines = table.read_text().splitlines()
+    lines = table.read_text(encoding="utf-8").splitlines()
     columns = lines[0].split(",")
     said = []
     for row, column, cell in PLANTED:
@@ -78,7 +78,7 @@ def plant(table: Path, damaged: Path) -> list[str]:
         said.append(f"row {row}: {column} {cells[place]} -> {cell}")
         cells[place] = cell
         lines[row] = ",".join(cells)
-    damaged.write_text("\n".join(lines) + "\n")
+    damaged.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     return said
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from aetool import files
+from aetool import files, system
 from aetool.data.arrow_files import Format, UnsuitedError
 
 if TYPE_CHECKING:
@@ -214,10 +213,7 @@ class Gathering:
             self.whole: Array = np.zeros(member.shape, member.dtype)
         else:
             with files.scratch() as file:
-                file.truncate(member.size)
-                if hasattr(os, "posix_fallocate"):
-                    # to write there without room on the disk would kill the process
-                    os.posix_fallocate(file.fileno(), 0, member.size)
+                system.reserve(file, member.size)
                 self.whole = np.memmap(file, member.dtype, "r+", 0, member.shape)
         self._flat = self.whole.reshape(-1)
         self._count = 0

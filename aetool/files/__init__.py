@@ -17,9 +17,9 @@ from aetool.files.spools import Place as Place
 from aetool.files.spools import copied as copied
 from aetool.files.spools import new_spool as new_spool
 from aetool.files.spools import one_reading as one_reading
-from aetool.files.spools import path_of as path_of
 from aetool.files.spools import place_of as place_of
 from aetool.files.spools import read_all as read_all
 from aetool.files.spools import scratch as scratch
 from aetool.files.trees import new_folder as new_folder
 from aetool.files.trees import repair as repair
+from aetool.system import path_of as path_of

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from aetool import system
 from aetool.errors import DataError
 
 ALL, OTHERS = 0o777, 0o077  # permission bits of everybody, and of all but the owner
-# What file systems say that have no modes, owners or times, and systems that forbid to set them.
-UNSUPPORTED = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
 @dataclass(frozen=True)
@@ -60,30 +57,16 @@ def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | N
     if source is None and replaced is not None:
         source = Attributes(replaced.st_mode & ALL, replaced.st_uid, replaced.st_gid)
     if source is None:
-        os.umask(mask := os.umask(0))
-        _unless_unsupported(lambda: os.fchmod(handle, 0o666 & ~mask))
+        system.give_mode(handle, system.usual_mode())
         return
     mode = source.mode
     if replaced is not None:
         mode &= replaced.st_mode | ~OTHERS
-    with contextlib.suppress(OSError):  # only root gives files away
-        os.fchown(handle, source.user, -1)
-    try:
-        os.fchown(handle, -1, source.group)
-    except OSError:
+    system.give_user(handle, source.user)
+    if not system.give_group(handle, source.group):
         # Another group than the source's: it may do no more than both its group and all others
         both = (mode >> 3) & mode & 0o007
         mode = (mode & 0o700) | (both << 3) | both
-    _unless_unsupported(lambda: os.fchmod(handle, mode))
-    times = source.times
-    if times is not None:
-        _unless_unsupported(lambda: os.utime(handle, ns=times))
-
-
-def _unless_unsupported(step: object) -> None:
-    assert callable(step)
-    try:
-        step()
-    except OSError as error:
-        if error.errno not in UNSUPPORTED:
-            raise
+    system.give_mode(handle, mode)
+    if source.times is not None:
+        system.give_times(handle, source.times)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import itertools
 import os
@@ -18,16 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from aetool import system
 from aetool.errors import DataError
 from aetool.files.attributes import Attributes, hand_on, looked_up
-from aetool.files.spools import OPEN_FILES, PIECE, is_read, scratch
+from aetool.files.spools import PIECE, is_read, scratch
 from aetool.spelling import option
 
 # What open files of this process are called, by the system's own links to them.
 STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 NUMBERED = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
-# What a system or file system says that has no files without names.
-NO_NAMELESS = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 _count = itertools.count()
 
 
@@ -97,11 +95,11 @@ def scratch_folder(target: Path) -> Path:
 
 def sync_folder(folder: Path) -> None:
     """Makes a rename in this folder last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+    handle = system.open_folder(folder)
     try:
-        os.fsync(handle)
+        system.sync_folder(handle)
     finally:
-        os.close(handle)
+        system.close_folder(handle)
 
 
 def stray_name(target: Path) -> str:
@@ -115,8 +113,8 @@ def new_name(target: Path) -> str:
     return f"{stray_name(target)}{os.getpid()}-{next(_count)}.part"
 
 
-def strays_of(target: Path) -> Iterator[tuple[Path, int]]:
-    """(path, handle) of what killed writers of target left beside it.
+def strays_of(target: Path) -> Iterator[Path]:
+    """What killed writers of target left beside it.
 
     A writer holds a lock on what it makes for as long as it lives.
     """
@@ -124,13 +122,9 @@ def strays_of(target: Path) -> Iterator[tuple[Path, int]]:
     for path in sorted(target.parent.iterdir()):
         if not path.name.startswith(begin):
             continue
-        with contextlib.suppress(OSError):  # of a writer that lives, or just gone
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield path, handle
-            finally:
-                os.close(handle)
+        # of a writer that lives, or just gone
+        with contextlib.suppress(OSError), system.unclaimed(path):
+            yield path
 
 
 def _exists(target: Path) -> DataError:
@@ -193,32 +187,37 @@ def _replacing(
     resolved = Path(os.path.realpath(target))
     part: Path | None = None
     try:
-        folder = os.open(resolved.parent, os.O_RDONLY)
+        folder = system.open_folder(resolved.parent)
     except OSError as error:
         raise _no_folder(target, error) from None
     try:
-        handle, part = _nameless_or_part(resolved)
+        opened, part = system.new_part(resolved.parent, lambda: _name_of_part(resolved))
     except OSError as error:
-        os.close(folder)
+        system.close_folder(folder)
         raise _no_folder(target, error) from None
     try:
-        with os.fdopen(handle, "w+b") as file:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with opened as file:
+            handle = file.fileno()
+            system.claim(handle)
             yield file
             file.flush()
             hand_on(handle, source, replaced)
             os.fsync(handle)
             if part is None:
                 _name(handle, resolved, folder, force)
-            else:
+            elif system.renames_open_files():
                 part.replace(resolved)
-        os.fsync(folder)
+        if part is not None and not system.renames_open_files():
+            if source is not None and source.times is not None:
+                system.give_times(part, source.times)
+            part.replace(resolved)
+        system.sync_folder(folder)
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
         raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
     finally:
-        os.close(folder)
+        system.close_folder(folder)
         if part is not None:
             part.unlink(missing_ok=True)
 
@@ -232,40 +231,26 @@ def _no_folder(target: Path, error: OSError) -> DataError:
     return DataError(f"{target.parent}: cannot write here: {reason}")
 
 
-def _nameless_or_part(target: Path) -> tuple[int, Path | None]:
-    """(handle, its path) of a new file in the target's folder; None: it has no name."""
-    if hasattr(os, "O_TMPFILE") and OPEN_FILES.is_dir():
-        try:
-            return os.open(target.parent, os.O_TMPFILE | os.O_RDWR, 0o600), None
-        except OSError as error:
-            if error.errno not in NO_NAMELESS:
-                raise
+def _name_of_part(target: Path) -> str:
+    """A name beside target, where nothing is left of what killed writers of target had."""
     _remove_strays(target)
-    part = target.parent / new_name(target)
-    return os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), part
+    return new_name(target)
 
 
 def _remove_strays(target: Path) -> None:
-    for path, handle in strays_of(target):
-        if stat.S_ISREG(os.fstat(handle).st_mode):
+    for path in strays_of(target):
+        if stat.S_ISREG(path.lstat().st_mode):
             path.unlink(missing_ok=True)
 
 
-def _name(handle: int, target: Path, folder: int, force: bool) -> None:
+def _name(handle: int, target: Path, folder: int | None, force: bool) -> None:
     """Gives a nameless file its name, in an open folder. FileExistsError if it may not."""
-    # with a folder's handle it is linkat, which looks through the link in /proc
-    nameless = OPEN_FILES / str(handle)
     try:
-        os.link(nameless, target.name, dst_dir_fd=folder)
+        system.name_nameless(handle, target.name, folder)
         return
     except FileExistsError:
         if not force:
             raise
-    _remove_strays(target)
-    part = new_name(target)
-    os.link(nameless, part, dst_dir_fd=folder)
-    try:
-        os.rename(part, target.name, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError:
-        os.unlink(part, dir_fd=folder)
-        raise
+    part = _name_of_part(target)
+    system.name_nameless(handle, part, folder)
+    system.replace_in(folder, part, target.name)

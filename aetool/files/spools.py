@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from aetool import system
 from aetool.errors import DataError
 from aetool.files.attributes import looked_up
+from aetool.system import path_of
 
 MOST_SPOOLED = 8 << 30  # bytes
 PIECE = 1 << 20  # bytes copied at a time
 STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
-OPEN_FILES = Path("/proc/self/fd")  # where a file without a name can be opened by its number
 
 
 class NoRoomError(DataError):
@@ -136,9 +137,7 @@ def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
 def new_spool() -> BinaryIO:
     """A new file for a while. It has no name: nothing is left of it, however this process ends."""
     try:
-        # where a nameless file cannot be opened a second time it keeps its name until it is closed
-        make = tempfile.TemporaryFile if OPEN_FILES.is_dir() else tempfile.NamedTemporaryFile
-        return make(prefix="aetool-")  # type: ignore[return-value]
+        return system.temporary_file("aetool-")
     except OSError as error:
         raise NoRoomError(f"no folder for temporary files: {error.strerror or error}") from None
 
@@ -157,11 +156,6 @@ def scratch() -> Iterator[BinaryIO]:
 def _unwritten(error: OSError) -> NoRoomError:
     where = error.filename or tempfile.gettempdir()
     return NoRoomError(f"{where}: cannot write: {error.strerror or error}")
-
-
-def path_of(file: BinaryIO) -> Path:
-    """Where an open file can be opened again, be it without a name."""
-    return OPEN_FILES / str(file.fileno()) if OPEN_FILES.is_dir() else Path(file.name)
 
 
 def _read_to_end(stream: BinaryIO, name: str) -> Place:

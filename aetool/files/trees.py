@@ -14,29 +14,23 @@ settles by these.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
-import fcntl
 import json
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+from aetool import system
 from aetool.errors import DataError
 from aetool.files.attributes import looked_up
 from aetool.files.outputs import new_name, strays_of, sync_folder
 from aetool.spelling import option
+from aetool.system import exchange, sync_tree
 
 TREE, OLD, JOURNAL = "tree", "old", "journal.json"
-HERE = -100  # AT_FDCWD: names are as of the current folder
-EXCHANGE_LINUX, EXCHANGE_MACOS = 2, 2  # RENAME_EXCHANGE, RENAME_SWAP
-# What a system says that cannot exchange names on this file system.
-NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 Files: TypeAlias = set[str]  # paths within a folder, with /
 
@@ -58,14 +52,13 @@ def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
         wrapper = resolved.parent / new_name(resolved)
         wrapper.mkdir(0o700)
         try:
-            lock = os.open(wrapper, os.O_RDONLY)
+            claim = system.claim_folder(wrapper)
         except OSError:
             wrapper.rmdir()
             raise
     except OSError as error:
         raise DataError(f"{target.parent}: cannot write here: {error.strerror or error}") from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         tree = wrapper / TREE
         tree.mkdir()
         yield tree
@@ -73,7 +66,7 @@ def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
         if replaced is not None:
             _keep_others(resolved, tree, target)
             shutil.copystat(resolved, tree)
-        _sync_all(tree)
+        sync_tree(tree)
         _write_journal(wrapper, brought)
         _put_in_place(wrapper, resolved)
         _settle(wrapper, resolved)
@@ -83,7 +76,7 @@ def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # then the next writer of target does it
             _settle(wrapper, resolved)
-        os.close(lock)
+        system.close_claim(claim, wrapper)
 
 
 def repair(target: Path) -> None:
@@ -92,27 +85,9 @@ def repair(target: Path) -> None:
         strays = list(strays_of(target))
     except OSError:  # no such parent, or none that can be read: nothing can have been left
         return
-    for path, _ in strays:
+    for path in strays:
         if path.is_dir():
             _settle(path, target)
-
-
-def exchange(one: Path, other: Path) -> bool:
-    """Whether the system exchanged two names in one step; False if it never can."""
-    system = ctypes.CDLL(None, use_errno=True)
-    names = os.fsencode(one), os.fsencode(other)
-    if sys.platform == "darwin":
-        status = system.renamex_np(*names, EXCHANGE_MACOS)
-    elif hasattr(system, "renameat2"):
-        status = system.renameat2(HERE, names[0], HERE, names[1], EXCHANGE_LINUX)
-    else:
-        return False
-    if status == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in NO_EXCHANGE:
-        return False
-    raise OSError(number, os.strerror(number), os.fspath(other))
 
 
 def _check_replaceable(target: Path, resolved: Path, replaced: os.stat_result, force: bool) -> None:
@@ -164,7 +139,7 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
             brought = beside.lstat() if os.path.lexists(beside) else None
             if not entry.is_dir(follow_symlinks=False):
                 if brought is None:
-                    os.link(entry.path, beside, follow_symlinks=False)
+                    system.give_second_name(entry.path, beside)
                 elif stat.S_ISDIR(brought.st_mode):
                     raise DataError(f"{name}: is a file, and the archive holds a folder there")
                 continue
@@ -181,26 +156,11 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
                 shutil.copystat(entry.path, beside)
 
 
-def _sync_all(tree: Path) -> None:
-    """Have everything of the folder's file system written to the disk, in one call if there is."""
-    system = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(system, "syncfs"):
-        os.sync()
-        return
-    handle = os.open(tree, os.O_RDONLY)
-    try:
-        if system.syncfs(handle):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-    finally:
-        os.close(handle)
-
-
 def _write_journal(wrapper: Path, brought: Files) -> None:
     """Say that the tree is whole. Written under another name, so that it is there whole or not."""
     journal = {"inode": (wrapper / TREE).stat().st_ino, "brought": sorted(brought)}
     draft = wrapper / "draft"
-    with draft.open("w", encoding="ascii") as file:
+    with draft.open("w", encoding="ascii", newline="\n") as file:
         json.dump(journal, file)
         file.flush()
         os.fsync(file.fileno())
@@ -264,7 +224,7 @@ def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> 
             elif there and (name in brought or beside.lstat().st_ino == entry.inode()):
                 path.unlink()
             else:
-                path.rename(beside)
+                path.replace(beside)
 
 
 def _remove(wrapper: Path) -> None:

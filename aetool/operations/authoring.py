@@ -59,10 +59,10 @@ def new(name: str, folder: Path) -> Path:
         raise DataError(f"{folder}: cannot write here: {error.strerror}") from None
     try:
         for source, place in FILES.items():
-            text = Template((HOME / "template" / f"{source}.txt").read_text())
+            text = Template((HOME / "template" / f"{source}.txt").read_text(encoding="utf-8"))
             file = part / place.format(name=name)
             file.parent.mkdir(exist_ok=True)
-            file.write_text(text.substitute(name=name))
+            file.write_text(text.substitute(name=name), encoding="utf-8", newline="\n")
         part.chmod(0o755)
         part.rename(target)
     except BaseException:
@@ -76,7 +76,7 @@ def reference() -> str:
     lines = ["# Reference for plugin authors", ""]
     lines += ["Written by `aetool plugins reference`, from the code itself.", ""]
     for path, classes in REFERENCE:
-        tree = ast.parse((HOME / path).read_text())
+        tree = ast.parse((HOME / path).read_text(encoding="utf-8"))
         module = "aetool." + path.removesuffix(".py").replace("/", ".")
         lines += [f"## {module}", "", ast.get_docstring(tree) or "", ""]
         for node in tree.body:

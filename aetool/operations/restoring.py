@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aetool import system
 from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
 from aetool.codec.archive import Archive
@@ -235,9 +236,11 @@ def write_folder(
                     file.seek(picture.offset)
                     file.write(picture.raw)
             elif picture.format:
+                _check_free(path, picture.name, target)
                 writers.write_picture(path, picture.pixels, picture.mode, picture.format)
             else:
                 path = _inside(folder, _as_png(picture.name, taken), target)
+                _check_free(path, picture.name, target)
                 writers.write_picture(path, picture.pixels, picture.mode)
             if picture.permissions is not None:
                 path.chmod(picture.permissions & ~LENT)
@@ -260,12 +263,23 @@ def _inside(folder: Path, name: str, target: Path) -> Path:
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
         raise ArchiveError(f"{target}: picture name {name!r} leaves the folder")
+    if system.name_is_impossible(name):
+        raise ArchiveError(
+            f"{target}: {name!r} is no name of a file on this system; restore it on Linux or macOS"
+        )
     return folder / path
+
+
+def _check_free(path: Path, name: str, target: Path) -> None:
+    """ArchiveError if a picture is there, as a.png is for A.png where the system tells no capital
+    from a small letter."""
+    if os.path.lexists(path):
+        raise ArchiveError(f"{target}: two files of one name here: {name!r}")
 
 
 def _as_png(name: str, taken: set[str]) -> str:
     """What a picture is called as a PNG file, so that no two have one name."""
-    png = str(Path(name).with_suffix(".png"))
+    png = Path(name).with_suffix(".png").as_posix()
     if png == name:
         return name
     while png in taken:

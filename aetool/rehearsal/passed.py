@@ -62,7 +62,7 @@ def remember(key: str) -> None:
     # a home that cannot be written to costs time at the next fit, and nothing else
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text("\n".join([*lines, key]) + "\n")
+        part.write_text("\n".join([*lines, key]) + "\n", encoding="ascii", newline="\n")
         part.replace(path)
 
 
@@ -73,7 +73,7 @@ def _file() -> Path:
 
 def _lines() -> list[str]:
     try:
-        return _file().read_text().split()
+        return _file().read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError):
         return []
 

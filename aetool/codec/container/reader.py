@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from aetool import system
 from aetool.codec.container.block import HEAD_SIZE, BlockHead, BlockPlace, StoredBlock
 from aetool.codec.container.digests import SEAL, seal
 from aetool.codec.container.footer import NOT_FITTING, TRAILER_SIZE, Footer, Trailer
@@ -149,7 +150,7 @@ class Reader:
         """Bytes of the file; DamageError where there are fewer."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise DamageError("cut short")
-        data = os.pread(self.file.fileno(), length, offset)
+        data = system.read_at(self.file, length, offset)
         if len(data) != length:
             raise DamageError("cut short")
         return data

@@ -1,0 +1,338 @@
+"""What operating systems do differently: each thing in one function, with what stands in for it.
+
+Linux, macOS and Windows are meant. No other file calls what one of them lacks; a test holds to it.
+Where a system lacks something, the next best is done: no law about bytes depends on it, only what
+is left after a crash, and whether modes and owners are handed on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+WINDOWS = sys.platform == "win32"
+OPEN_FILES = Path("/proc/self/fd")  # where a file without a name can be opened by its number
+BINARY = getattr(os, "O_BINARY", 0)  # else Windows writes \r\n for \n
+HERE = -100  # AT_FDCWD: names are as of the current folder
+EXCHANGE_LINUX, EXCHANGE_MACOS = 2, 2  # RENAME_EXCHANGE, RENAME_SWAP
+# What a system says that cannot exchange names on this file system.
+NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
+# What a system or file system says that has no files without names.
+NO_NAMELESS = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+# What file systems say that have no second names for a file, as FAT and some network drives.
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+# What file systems say that have no modes, owners or times, and systems that forbid to set them.
+UNSUPPORTED = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+CLAIM = "claim"  # in a folder of ours: a file that is open for as long as its writer lives
+# Characters, and names of devices, that Windows takes for something else than a file's name.
+NO_CHARACTER_OF_WINDOWS = frozenset('<>:"\\|?*') | {chr(code) for code in range(32)}
+PORTS_OF_WINDOWS = [f"{kind}{digit}" for kind in ("COM", "LPT") for digit in range(10)]
+DEVICES_OF_WINDOWS = frozenset(["CON", "PRN", "AUX", "NUL", *PORTS_OF_WINDOWS])
+_one_reader = threading.Lock()
+
+
+# ---- folders
+
+
+def open_folder(folder: Path) -> int | None:
+    """A handle of a folder, for sync_folder and for names in it; None where no folder can be
+    opened, as on Windows. OSError if there is no such folder."""
+    if WINDOWS:
+        with os.scandir(folder):
+            return None
+    return os.open(folder, os.O_RDONLY)
+
+
+def sync_folder(handle: int | None) -> None:
+    """Make the renames in an open folder last through a power cut, where the system can be told."""
+    if handle is not None:
+        os.fsync(handle)
+
+
+def close_folder(handle: int | None) -> None:
+    """Close what open_folder has opened."""
+    if handle is not None:
+        os.close(handle)
+
+
+def sync_tree(tree: Path) -> None:
+    """Have everything of a folder's file system written to the disk, in one call if there is one;
+    else file by file. OSError if it cannot be."""
+    system = _c_library()
+    if hasattr(system, "syncfs"):
+        handle = os.open(tree, os.O_RDONLY)
+        try:
+            if system.syncfs(handle):
+                raise _last_error(tree)
+        finally:
+            os.close(handle)
+    elif hasattr(os, "sync"):
+        os.sync()
+    else:
+        for folder, _, names in os.walk(tree):
+            for name in names:
+                with contextlib.suppress(PermissionError), Path(folder, name).open("r+b") as file:
+                    os.fsync(file.fileno())
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Whether the system exchanged two names in one step; False if it never can."""
+    system = _c_library()
+    names = os.fsencode(one), os.fsencode(other)
+    if hasattr(system, "renamex_np"):  # macOS
+        status = system.renamex_np(*names, EXCHANGE_MACOS)
+    elif hasattr(system, "renameat2"):
+        status = system.renameat2(HERE, names[0], HERE, names[1], EXCHANGE_LINUX)
+    else:
+        return False
+    if status == 0:
+        return True
+    error = _last_error(other)
+    if error.errno in NO_EXCHANGE:
+        return False
+    raise error
+
+
+def give_second_name(path: str | Path, second: Path) -> None:
+    """Have a file, or a link as it is, in another place, too: the same file, or where the file
+    system knows no second names, a copy."""
+    try:
+        if os.link in os.supports_follow_symlinks:
+            os.link(path, second, follow_symlinks=False)
+        else:
+            os.link(path, second)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copy2(path, second, follow_symlinks=False)
+
+
+def _c_library() -> Any:
+    """The C library of this process; None on Windows, which has no such thing."""
+    return None if WINDOWS else ctypes.CDLL(None, use_errno=True)
+
+
+def _last_error(path: Path) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), os.fspath(path))
+
+
+# ---- who lives: what is being made belongs to its writer until that ends
+
+
+def claim(handle: int) -> None:
+    """Have an open file belong to this process until it is closed. On Windows it does anyway."""
+    if fcntl is not None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def claim_folder(folder: Path) -> int:
+    """A handle by which a folder belongs to this process until close_claim."""
+    if fcntl is None:
+        return os.open(folder / CLAIM, os.O_CREAT | os.O_RDWR | BINARY, 0o600)
+    handle = os.open(folder, os.O_RDONLY)
+    claim(handle)
+    return handle
+
+
+def close_claim(handle: int, folder: Path) -> None:
+    """Give a claimed folder free; it is removed if nothing but the claim itself is left in it."""
+    os.close(handle)
+    if fcntl is None:
+        with contextlib.suppress(OSError):
+            (folder / CLAIM).unlink(missing_ok=True)
+            folder.rmdir()
+
+
+@contextlib.contextmanager
+def unclaimed(path: Path) -> Iterator[None]:
+    """Within the block a file or folder belongs to this process. OSError if its writer lives, or if
+    the system cannot tell: then it is left alone."""
+    if fcntl is not None:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            os.close(handle)
+        return
+    if not WINDOWS:
+        raise BlockingIOError(errno.EAGAIN, "nobody can tell whether its writer lives", str(path))
+    if path.is_dir():
+        path = path / CLAIM
+    if path.exists():
+        path.rename(path)  # Windows does not rename what somebody has open
+    yield
+
+
+# ---- files
+
+
+def new_part(folder: Path, name: Callable[[], str]) -> tuple[BinaryIO, Path | None]:
+    """(a new file of a folder, open for reading and writing, its path). Only its owner may open it.
+
+    Where the file system can, it has no name and its path is None; elsewhere `name` is asked.
+    """
+    if hasattr(os, "O_TMPFILE") and OPEN_FILES.is_dir():
+        try:
+            handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+            return os.fdopen(handle, "w+b"), None
+        except OSError as error:
+            if error.errno not in NO_NAMELESS:
+                raise
+    part = folder / name()
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | BINARY
+    # opened by its path, so that where files have no numbers in /proc its name is known
+    file = open(part, "w+b", opener=lambda path, _: os.open(path, flags, 0o600))  # noqa: SIM115
+    return file, part
+
+
+def name_nameless(handle: int, name: str, folder: int | None) -> None:
+    """Give a file without a name one in an open folder. FileExistsError if it is taken."""
+    # with a folder's handle it is linkat, which looks through the link in /proc
+    os.link(OPEN_FILES / str(handle), name, dst_dir_fd=folder)
+
+
+def replace_in(folder: int | None, part: str, name: str) -> None:
+    """Have a file of an open folder take the place of another; if it cannot, it is removed."""
+    try:
+        os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        os.unlink(part, dir_fd=folder)
+        raise
+
+
+def renames_open_files() -> bool:
+    """Whether a file can get another name while it is open: not on Windows."""
+    return not WINDOWS
+
+
+def temporary_file(prefix: str) -> BinaryIO:
+    """A file for a while, whose path_of can be opened a second time. Nothing is left of it when it
+    is closed or this process ends; on Windows, when it is closed and nobody uses it any more."""
+    if OPEN_FILES.is_dir():
+        return cast(BinaryIO, tempfile.TemporaryFile(prefix=prefix))
+    if not WINDOWS:
+        return cast(BinaryIO, tempfile.NamedTemporaryFile(prefix=prefix))
+    # Windows opens no file a second time that it is to remove by itself
+    file = tempfile.NamedTemporaryFile(prefix=prefix, delete=False)  # noqa: SIM115
+    weakref.finalize(file, _discard, cast(BinaryIO, file.file), Path(file.name))
+    return cast(BinaryIO, file)
+
+
+def _discard(file: BinaryIO, path: Path) -> None:
+    """Close a file and remove it, now or, if somebody has it open still, when the process ends."""
+    with contextlib.suppress(OSError):
+        file.close()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        atexit.register(path.unlink, missing_ok=True)
+
+
+def path_of(file: BinaryIO) -> Path:
+    """Where an open file can be opened again, be it without a name."""
+    return OPEN_FILES / str(file.fileno()) if OPEN_FILES.is_dir() else Path(file.name)
+
+
+def read_at(file: BinaryIO, length: int, offset: int) -> bytes:
+    """Bytes of a file from an offset, fewer at its end; several threads may read at once."""
+    if hasattr(os, "pread"):
+        return os.pread(file.fileno(), length, offset)
+    with _one_reader:
+        file.seek(offset)
+        return file.read(length)
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Give a file `size` bytes. OSError if the disk has no room, where the system can say so."""
+    file.truncate(size)
+    if hasattr(os, "posix_fallocate"):
+        # to write through a memory map without room on the disk would kill the process
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
+def name_is_impossible(name: str) -> bool:
+    """Whether this system would take the name of a file, with / between its folders, for something
+    else than a file of that name. What Windows does with `C:x` or `a\\..\\b` leaves the folder."""
+    return WINDOWS and any(map(_means_something_else, name.split("/")))
+
+
+def _means_something_else(part: str) -> bool:
+    device = part.partition(".")[0].rstrip(" ").upper() in DEVICES_OF_WINDOWS
+    trimmed = not part or part.endswith((" ", "."))
+    return device or trimmed or not NO_CHARACTER_OF_WINDOWS.isdisjoint(part)
+
+
+# ---- modes, owners and times
+
+
+def usual_mode() -> int:
+    """The permission bits of a new file: what the mask of this process leaves."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def give_mode(handle: int, mode: int) -> None:
+    """Give an open file its permission bits, where there are any."""
+    if hasattr(os, "fchmod"):
+        _unless_unsupported(lambda: os.fchmod(handle, mode))
+
+
+def give_user(handle: int, user: int) -> None:
+    """Give an open file to another user, where this user may: only root gives files away."""
+    if hasattr(os, "fchown"):
+        with contextlib.suppress(OSError):
+            os.fchown(handle, user, -1)
+
+
+def give_group(handle: int, group: int) -> bool:
+    """Whether an open file is now of this group; True where there are no groups."""
+    if not hasattr(os, "fchown"):
+        return True
+    try:
+        os.fchown(handle, -1, group)
+    except OSError:
+        return False
+    return True
+
+
+def give_times(file: int | Path, times: tuple[int, int]) -> None:
+    """Give a file its times (access, change of the content) in ns. An open file keeps its own where
+    the system asks for a path."""
+    if isinstance(file, Path) or os.utime in os.supports_fd:
+        _unless_unsupported(lambda: os.utime(file, ns=times))
+
+
+def _unless_unsupported(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+
+
+# ---- processes
+
+
+def after_fork_in_child(step: Callable[[], None]) -> None:
+    """Have each child that this process forks do a step first, where processes are forked."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=step)
