@@ -10,6 +10,7 @@ then a varint for each that has.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
 from aetool.codec.limits import check_cells
-from aetool.codec.metas import Meta
+from aetool.codec.metas import Meta, RankMeta
 from aetool.codec.plans import Json, OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
@@ -34,6 +35,7 @@ NO_HINTS = planning.Hints()
 # The description that is not written: of a block that is one run of bytes.
 PLAIN_BYTES: dict[str, Json] = {"columns": [{"k": "bytes"}], "plans": []}
 JOINED = planning.SMALL_BLOCK
+WORTH = 0.97  # of the bits must another way to store a column take: others may look at its numbers
 
 
 @dataclass(eq=False)
@@ -64,17 +66,33 @@ def encode(
     students: that the archive carries (a shared model has its own)."""
     students = shared.students if shared else students
     students = students.by_reference() if students else None  # decoding then compares the floats
-    shape = tuple(len(c.streams) for c in coded)
+    # what a model knows, and what its students see, are columns as they are at first sight
+    may_choose = shared is None and students is None
+    ways = hints.ways if len(hints.ways) == len(coded) and may_choose else ()
+    likely = list(coded)
+    if ways:
+        likely = [_in_way(column, way) for column, way in zip(coded, ways, strict=True)]
+    shape = tuple(len(column.streams) for column in likely)
     before = hints.moved(shape) if effort.reuse or hints.shape == shape else ()
     encoder = _Encoder(rows, effort, before, shared, period, students)
     own_metas: list[Json] = []
+    taken: list[Coded] = []
     for place, column in enumerate(coded):
-        foreseen = shared is not None and shared.metas[place] == column.meta
-        own_metas.append(None if foreseen else column.meta.to_json())
-        encoder.parts += column.blobs
-        encoder.content += [digest(b) for b in column.blobs]
-        for stream in column.streams:
-            encoder.add(stream, foreseen)
+        chosen, plans_of = likely[place], list[Plan]()
+        if may_choose and not ways:
+            chosen, plans_of = encoder.cheapest(column)
+        meta, column_blobs = encoder.owned(chosen, place)
+        taken.append(chosen)
+        foreseen = shared is not None and shared.metas[place] == meta
+        own_metas.append(None if foreseen else meta.to_json())
+        encoder.parts += column_blobs
+        encoder.content += [digest(b) for b in column_blobs]
+        for stream, plan in itertools.zip_longest(chosen.streams, plans_of):
+            encoder.add(stream, foreseen, plan)
+    shape = tuple(len(column.streams) for column in taken)
+    ways = tuple(
+        [column, *column.others].index(one) for column, one in zip(coded, taken, strict=True)
+    )
     plans = [None if plan is None else plan.to_json() for plan in encoder.stored]
     if any(part is not None for part in [*own_metas, *plans]) or words or shared is None:
         words = {**words, "columns": own_metas, "plans": plans}
@@ -86,7 +104,13 @@ def encode(
     # the last part ends with the payload
     lengths = some + b"".join(varint(size) for size in sizes[:-1])
     payload = varint(len(head)) + head + lengths + b"".join(parts)
-    return digest(b"".join(encoder.content)), payload, planning.Hints(shape, encoder.plans)
+    return digest(b"".join(encoder.content)), payload, planning.Hints(shape, encoder.plans, ways)
+
+
+def _in_way(column: Coded, way: int) -> Coded:
+    """A column stored in the way of this number; at first sight, where it has no such way."""
+    ways = [column, *column.others]
+    return ways[way] if way < len(ways) else column
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Any]) -> Block:
@@ -125,15 +149,71 @@ class _Encoder:
         self.content: list[bytes] = []
         self.small: list[integers.Pushed] = []
         self.marks: dict[int, int] = {}
+        self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
 
-    def add(self, stream: Stream, foreseen: bool) -> None:
-        """The next stream. foreseen: its column is written as in the shared model."""
+    def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
+        """(a column in the way that takes fewest bits, the plans of its streams as far as they
+        are known by that)."""
+        if not column.others:
+            return column, []
+        least, taken, plans = np.inf, column, list[Plan]()
+        for one in (column, *column.others):
+            worth = least if one is column else WORTH * least
+            if self._bits_of_blobs(one) >= worth:
+                continue
+            bits, plans_of_one = self._tried(one)
+            if bits < worth:
+                least, taken, plans = bits, one, plans_of_one
+        return taken, plans
+
+    def _bits_of_blobs(self, column: Coded) -> float:
+        """Bits of what is not streams; of a book, this column's share, until a column has it."""
+        book = column.book
+        bits = 8.0 * (len(deflate(column.meta.to_json())) + sum(map(len, column.blobs)))
+        if book is None or id(book) in self.owners:
+            return bits
+        return bits + 8.0 * len(book.blob) * column.share
+
+    def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
+        """(bits of a column, plans of its streams), without anything being written."""
+        bits = self._bits_of_blobs(column)
+        known = self.known.copy()
+        planner = planning.Planner(known, self.planner.effort)
+        plans: list[Plan] = []
+        for stream in column.streams:
+            plan = planner.plan(stream, len(known.values))
+            if self.joined:
+                plan = planner.small(plan)
+            plans.append(plan)
+            bits += 8.0 * len(deflate(plan.to_json()))
+            symbols = integers.symbols_of(plan, integers.residuals(plan, stream, known))
+            if plan.packed is not None:
+                bits += 8.0 * len(stream.squeezed)
+            elif len(stream.values):
+                bits += planning.bits_of(plan, stream, known)
+            known.add(stream, symbols, plan.alphabet)
+        return bits, plans
+
+    def owned(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
+        """(the meta of a column at this place, its blobs): the first of those that share a book
+        has it."""
+        book = column.book
+        if book is None:
+            return column.meta, column.blobs
+        owner = self.owners.setdefault(id(book), place)
+        if owner == place:
+            return RankMeta(), [book.blob]
+        return RankMeta(of=owner), []
+
+    def add(self, stream: Stream, foreseen: bool, chosen: Plan | None = None) -> None:
+        """The next stream. foreseen: its column is written as in the shared model; chosen: its
+        plan, where that is known."""
         self.content.append(_digest(stream.values))
         number, shared = len(self.plans), self.shared
         from_model = None
         if shared:
             from_model = shared.plan(number, stream, self.known, foreseen, self.planner)
-        plan, prime = from_model or (self._planned(stream, number), None)
+        plan, prime = from_model or (chosen or self._planned(stream, number), None)
         if self.joined:  # it may be taken over from a larger block
             plan = self.planner.small(plan)
         self.stored.append(None if from_model else plan)

@@ -15,13 +15,28 @@ from aetool.model import Int
 @dataclass(eq=False)
 class Coded:
     """A column in parts: how it is stored, streams of whole numbers, blobs of bytes. error: the
-    largest difference to the source, in its units; square: the sum of the squared ones."""
+    largest difference to the source, in its units; square: the sum of the squared ones.
+
+    others: the same column stored in other ways, of which the one that takes fewest bits is
+    written. book: the dictionary that its values are ranks in, which may be other columns', too;
+    share: the part of it that the column is answerable for.
+    """
 
     meta: Meta
     streams: list[Stream] = field(default_factory=list)
     blobs: list[bytes] = field(default_factory=list)
     error: float = 0.0
     square: float = 0.0
+    others: list[Coded] = field(default_factory=list)
+    book: Book | None = None
+    share: float = 0.0
+
+
+@dataclass(eq=False)
+class Book:
+    """A dictionary of different cells, coded as a blob; the first column that uses it has it."""
+
+    blob: bytes
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ Only streams before this one in the block are referred to. plans.py says what a 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,15 @@ class Known:
     symbols: list[U16] = field(default_factory=list)
     alphabets: list[int] = field(default_factory=list)
     predict: Any = None
+
+    def copy(self) -> Known:
+        """The same, to be added to by itself."""
+        return dataclasses.replace(
+            self,
+            values=[*self.values],
+            symbols=[*self.symbols],
+            alphabets=[*self.alphabets],
+        )
 
     def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
         """Remember a stream that is done."""

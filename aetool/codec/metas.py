@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from aetool.codec.limits import MAX_COLUMNS
 from aetool.codec.spans import DIGITS, SHORT, SHORT_ONE
 from aetool.data.dates import DateFormat
 from aetool.errors import ArchiveError
@@ -23,6 +24,8 @@ LARGEST_STEP = (1 << 62) - 1
 MOST_FINE = 9  # digits of a second
 MOST_LIMBS = 4  # of 64 bits, in a decimal
 MOST_DICTIONARIES = 1 << 31
+MOST_OFFSETS = 17  # ways in which floats lie beside decimals
+MOST_OFFSET = 1 << 20
 FORMS = (*range(DIGITS + 1), SHORT, SHORT_ONE)
 WIDTHS = (16, 32, 64)
 
@@ -186,6 +189,31 @@ class LevelMeta(CellsMeta):
 
 
 @dataclass(frozen=True)
+class RankMeta(CellsMeta):
+    """Ranks of the different cells, in an order of their own.
+
+    of: the place of the column before whose cells these are; None: they are in the blob, coded as a
+    column of a block of its own.
+    """
+
+    kind = "rank"
+    letters = "c gap"
+    of: int | None = None
+
+    @property
+    def blobs(self) -> int:
+        return int(self.of is None)
+
+    def to_json(self) -> dict[str, Json]:
+        return super().to_json() | ({} if self.of is None else {"c": self.of})
+
+    @classmethod
+    def parsed(cls, stored: Stored) -> RankMeta:
+        of = whole(stored["c"], 0, MAX_COLUMNS, "a column's place") if "c" in stored else None
+        return cls(gap_of(stored), of)
+
+
+@dataclass(frozen=True)
 class PatternMeta(CellsMeta):
     """Cells of which most are written in a known way.
 
@@ -252,6 +280,49 @@ class NumberMeta(PatternMeta):
             forms=tuple(forms),
             step=whole(stored.get("q", 1), 1, LARGEST_STEP, "the step"),
             affixes=(before, behind),
+        )
+
+
+@dataclass(frozen=True)
+class FloatMeta(PatternMeta):
+    """Numbers as they are written for floats of 64 bits: the fewest digits that tell each apart.
+
+    places: a value is the whole number which, over this power of ten, is nearest to the float;
+    None: it is the float's bits, in the order of floats. offsets: how many floats above that the
+    number is, a kind for each. bare: whole numbers are written without point.
+    """
+
+    kind = "float"
+    letters = "d f i s r gap"
+    places: int | None = None
+    offsets: tuple[int, ...] = (0,)
+    bare: bool = False
+
+    @property
+    def valued(self) -> int:
+        return len(self.offsets)
+
+    def to_json(self) -> dict[str, Json]:
+        stored = super().to_json()
+        if self.places is not None:
+            stored["d"] = self.places
+        if self.offsets != FloatMeta.offsets:
+            stored["f"] = list(self.offsets)
+        return stored | ({"i": 1} if self.bare else {})
+
+    @classmethod
+    def parsed(cls, stored: Stored) -> FloatMeta:
+        offsets = stored.get("f", [0])
+        if not isinstance(offsets, list) or not 0 < len(offsets) <= MOST_OFFSETS:
+            raise refused("floats have too many offsets, or none")
+        places = whole(stored["d"], 0, MOST_DECIMALS, "decimals") if "d" in stored else None
+        return cls(
+            gap=gap_of(stored),
+            specials=texts(stored["s"], "special cells"),
+            has_rest=flag(stored, "r"),
+            places=places,
+            offsets=tuple(whole(o, -MOST_OFFSET, MOST_OFFSET, "an offset") for o in offsets),
+            bare=flag(stored, "i"),
         )
 
 
@@ -439,7 +510,9 @@ KNOWN: dict[str, type[Meta]] = {
         WholeMeta,
         TextMeta,
         LevelMeta,
+        RankMeta,
         NumberMeta,
+        FloatMeta,
         DateMeta,
         IntegerMeta,
         RealMeta,

@@ -59,6 +59,7 @@ class Effort:
     # LZMA2 is tried on all where a quick look took so many times what the plan takes, at first and
     # where the block before did without; 0: always
     squeeze: tuple[float, float] = (2.5, 1.0)
+    ranks: bool = True  # whether columns of few different cells are tried as ranks
     students: bool = False  # whether an archive may carry them
     quick: bool = False  # whether general compressors look less for what repeats
     also_usual: bool = False  # whether the plans of the default effort are tried as well
@@ -67,10 +68,12 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Hints:
-    """Plans of a block, for the next one. shape: streams of each column."""
+    """Plans of a block, for the next one. shape: streams of each column; ways: which of the ways
+    to store a column was taken."""
 
     shape: tuple[int, ...] = ()
     plans: Sequence[Plan] = ()
+    ways: tuple[int, ...] = ()
 
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
         """The plans for a block of this shape; None where a column has other streams than here."""
@@ -114,6 +117,7 @@ FAST = Effort(
     second=0,
     columns=False,
     repeats=(),
+    ranks=False,
     quick=True,
 )
 DEFAULT = Effort()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from aetool.codec import blobs, blocks, plain, planning, students, textual, weaving
+from aetool.codec import blobs, blocks, plain, planning, ranks, students, textual, weaving
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.columns import Coded, bytes_column
 from aetool.codec.limits import MAX_CELLS
@@ -146,7 +146,17 @@ def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
         spans_of = cells.start[j::width].copy(), cells.stop[j::width].copy()
         return textual.encode(text, *spans_of, foreseen, layout.bounds.get(layout.names[j]))
 
-    return [column(j) for j in range(width)]
+    columns = [column(j) for j in range(width)]
+    if layout.shared is None and layout.effort.ranks:
+        places = [(cells.start[j::width].copy(), cells.stop[j::width].copy()) for j in range(width)]
+        unbounded = [place for place, name in enumerate(layout.names) if name not in layout.bounds]
+        ranks.offer(
+            [columns[place] for place in unbounded],
+            text,
+            [places[place] for place in unbounded],
+            layout.effort,
+        )
+    return columns
 
 
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
@@ -205,9 +215,7 @@ def decode(
         columns = columns[:-1]
     if not columns or (wanted is not None and max(wanted, default=0) >= len(columns)):
         raise ArchiveError("damaged: a block has not the columns that the header promises")
-    if wanted is not None:
-        columns = [columns[place] for place in wanted]
-    cells = [textual.decode(column) for column in columns]
+    cells = ranks.decode(columns, range(len(columns)) if wanted is None else wanted)
     if wanted is not None:  # each record then ends alike
         tails = weaving.alike(rows, line_end, line_end)
         cells = [weaving.visible(column, rule, len(cells)) for column in cells]

@@ -16,12 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from aetool.codec import spans
+from aetool.codec import floats, spans
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.integers import Stream
 from aetool.codec.limits import MAX_ROWS, check_text
-from aetool.codec.metas import DateMeta, LevelMeta, Meta, NumberMeta, PatternMeta, TextMeta
+from aetool.codec.metas import (
+    DateMeta,
+    FloatMeta,
+    LevelMeta,
+    Meta,
+    NumberMeta,
+    PatternMeta,
+    TextMeta,
+)
 from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, pack_cells, unpack_cells
 from aetool.data import dates
 from aetool.data.table import Bytes
@@ -39,6 +47,9 @@ LOOKED_AT = 256  # cells that are no plain numbers, before all are read as long 
 LARGEST_ALLOWED = 1 << 61
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
 LEAST_DATES = 0.9  # of the cells, for a column of dates
+LONG_FLOAT = 16  # bytes of a cell that may be all digits of a float
+LEAST_LONG = 0.01  # of the cells are as long, in a column that is tried as floats
+LEAST_FLOATS = 0.5  # of the cells, for a column of floats
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 
 
@@ -83,6 +94,15 @@ def encode(
         return _as_foreseen(text, foreseen)
     if not len(text):
         return Coded(TextMeta(), [], [b""])
+    coded = _plainly(text, bound)
+    if bound is None and float((stop - start >= LONG_FLOAT).mean()) >= LEAST_LONG:
+        as_floats = _floats(text)
+        coded.others += [as_floats] if as_floats is not None else []
+    return coded
+
+
+def _plainly(text: _Text, bound: Fraction | None) -> Coded:
+    """The column as what it is at first sight."""
     numbers = _numbers(text, bound)
     if numbers is not None:
         return numbers
@@ -181,6 +201,25 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
     affixes = prefix.decode("latin-1"), suffix.decode("latin-1")
     meta = NumberMeta(None, specials, False, decimals, forms, step, affixes)
     return _as_numbers(text, meta, value, form)
+
+
+def _floats(text: _Text) -> Coded | None:
+    """The column as floats of 64 bits in the fewest digits, if most cells are such."""
+    # a few cells tell of most columns that they are none
+    some = text.cells(np.unique(np.linspace(0, len(text) - 1, LOOKED_AT).astype(np.int64)))
+    if floats.read(some)[1].mean() < LEAST_FLOATS:
+        return None
+    numbers, good, bare = floats.read(text.cells())
+    rows = np.flatnonzero(good)
+    meta, stored, kinds_of_good, fits = floats.told(numbers[rows], bare)
+    good[rows[~fits]] = False
+    specials = _specials(text, good)
+    if specials is None or good.mean() < LEAST_FLOATS:
+        return None
+    kinds = np.zeros(len(text), np.int64)
+    kinds[rows] = kinds_of_good
+    meta = dataclasses.replace(meta, specials=specials)
+    return _with_odd_cells(text, meta, stored[fits], good, kinds)
 
 
 def _specials(text: _Text, good: Any) -> tuple[str, ...] | None:
@@ -376,7 +415,9 @@ def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Any) -> Coded:
     return coded
 
 
-def _with_odd_cells(text: _Text, meta: NumberMeta, value: Int, good: Any, kinds: Int) -> Coded:
+def _with_odd_cells(
+    text: _Text, meta: NumberMeta | FloatMeta, value: Int, good: Any, kinds: Int
+) -> Coded:
     """Numbers where good, and the other cells as specials of the meta, or raw."""
     odd = np.flatnonzero(~good)
     raw = meta.valued + len(meta.specials)
@@ -473,12 +514,12 @@ def decode(column: Decoded) -> Spans:
         return unpack_cells(column.blobs[0], len(column.kinds))
     if isinstance(meta, LevelMeta):
         return _read_levels(meta, column.values, column.blobs[0])
-    if isinstance(meta, NumberMeta | DateMeta):
+    if isinstance(meta, NumberMeta | FloatMeta | DateMeta):
         return _read_pattern(meta, column)
     raise ArchiveError("damaged: a column of a text table is not stored as text")
 
 
-def _read_pattern(meta: NumberMeta | DateMeta, column: Decoded) -> Spans:
+def _read_pattern(meta: NumberMeta | FloatMeta | DateMeta, column: Decoded) -> Spans:
     """Numbers or dates, and special cells, and others, among them."""
     kinds = column.kinds
     rows = len(kinds)
@@ -487,6 +528,10 @@ def _read_pattern(meta: NumberMeta | DateMeta, column: Decoded) -> Spans:
     valued = kinds < meta.valued
     if isinstance(meta, DateMeta):
         written, length = _write_dates(meta, column.values)
+    elif isinstance(meta, FloatMeta):
+        texts = floats.restored(meta, column.values, kinds[valued])
+        cells = _spans_of([text.encode() for text in texts])
+        written, length = cells.pool, cells.length
     else:
         written, length = _write_numbers(meta, kinds[valued], column.values)
     begin = np.cumsum(length, dtype=np.int64) - length

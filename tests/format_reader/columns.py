@@ -11,6 +11,15 @@ from tests.format_reader.streams import Streams
 PLAIN = {"columns": [{"k": "bytes"}], "plans": []}
 
 
+VALUED = ("level", "rank", "whole")
+
+
+class Block(NamedTuple):
+    rows: int
+    content: bytes | None  # digest, if there is one
+    payload: bytes
+
+
 class Column(NamedTuple):
     meta: dict
     kinds: np.ndarray  # of each row
@@ -32,12 +41,12 @@ class Shape(NamedTuple):
 
 def shape(meta):
     kind, raw = meta["k"], int("r" in meta)
-    if kind in ("number", "date"):
-        valued = len(meta["f"]) if kind == "number" else 1
+    if kind in ("number", "float", "date"):
+        valued = len(meta.get("f", [0]))
         return Shape(raw, valued + len(meta["s"]) + raw, valued, 0)
     if kind in ("int", "real"):
         return Shape(0, 1 + ("z" in meta) + ("n" in meta) + raw, 1, raw)
-    return Shape(int(kind != "whole"), 1, int(kind in ("level", "whole")), 0)
+    return Shape(int(kind != "whole" and "c" not in meta), 1, int(kind in VALUED), 0)
 
 
 def columns_of(block, streams=Streams, about=None):

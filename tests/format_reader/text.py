@@ -1,9 +1,10 @@
 """Tables in text, and their cells (FORMAT.md, sections 3 and 7)."""
 
 import datetime
+import struct
 
 from tests.format_reader.blobs import blob, cells
-from tests.format_reader.columns import shape
+from tests.format_reader.columns import Block, columns_of, shape
 from tests.format_reader.container import varint
 
 EPOCH = datetime.datetime(1970, 1, 1)
@@ -29,8 +30,29 @@ def records(format, rows, about, columns):
     if "t" in about:
         ends = text_cells(columns.pop())
     delimiter = format["delimiter"].encode()
-    fields = zip(*map(text_cells, columns), strict=True)
+    fields = zip(*cells_of(columns), strict=True)
     return b"".join(delimiter.join(row) + end for row, end in zip(fields, ends, strict=True))
+
+
+def cells_of(columns):
+    """The cells of the columns of a block."""
+    known, listed = {}, []
+    for place, column in enumerate(columns):
+        if column.meta["k"] != "rank":
+            listed.append(text_cells(column))
+            continue
+        if "c" not in column.meta:
+            known[place] = dictionary(column.blob)
+        cells = known[column.meta.get("c", place)]
+        listed.append([cells[value] for value in column.values])
+    return listed
+
+
+def dictionary(blob):
+    """The cells of a dictionary."""
+    count, payload = varint(blob)
+    _, columns, _ = columns_of(Block(count, None, payload))
+    return text_cells(columns[0])
 
 
 def text_cells(column):
@@ -55,6 +77,8 @@ def text_cells(column):
             found.append(next(rest))
         elif kind >= valued:
             found.append(special[kind - valued])
+        elif meta["k"] == "float":
+            found.append(float_text(next(numbers), kind, meta))
         elif meta["k"] == "number":
             found.append(number(next(numbers), meta["f"][kind], meta).encode("latin-1"))
         else:
@@ -70,6 +94,20 @@ def number(value, form, meta):
     before, after = meta.get("a", ["", ""])
     sign, point = "-" if value < 0 else "", "." if behind else ""
     return f"{before}{sign}{whole}{point}{behind}{after}"
+
+
+def float_text(value, kind, meta):
+    if "d" in meta:
+        (value,) = struct.unpack("<q", struct.pack("<d", value / 10 ** meta["d"]))
+        value = ordered(value) + meta.get("f", [0])[kind]
+    (number,) = struct.unpack("<d", struct.pack("<q", ordered(value)))
+    text = repr(number)
+    return (text.removesuffix(".0") if "i" in meta else text).encode()
+
+
+def ordered(bits):
+    """Bits of floats to their order, and back."""
+    return bits ^ (2**63 - 1) if bits < 0 else bits
 
 
 def date(ticks, meta):

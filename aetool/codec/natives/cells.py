@@ -55,8 +55,9 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
     start = np.where(gaps, len(buffer) - len(mark), start)
     stop = np.where(gaps, len(buffer), stop)
     coded = textual.encode(buffer, start.astype(np.int32), stop.astype(np.int32))
-    assert isinstance(coded.meta, CellsMeta)
-    coded.meta = dataclasses.replace(coded.meta, gap=mark.decode("latin-1"))
+    for one in (coded, *coded.others):
+        assert isinstance(one.meta, CellsMeta)
+        one.meta = dataclasses.replace(one.meta, gap=mark.decode("latin-1"))
     return coded
 
 

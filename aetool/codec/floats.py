@@ -1,0 +1,128 @@
+"""Text of floats: the fewest digits that tell each float of 64 bits apart, as most programs write.
+
+Such a number is often a decimal that arithmetic has moved by a float or two: 0.1 + 0.2 is written
+as 0.30000000000000004. Stored are the decimal, 3 / 10, and how many floats above it the number is.
+Where there is no such decimal the float's bits are stored, in their order.
+
+Division of whole numbers below 2^53 by a power of ten is exactly rounded everywhere (IEEE 754), and
+so is what Python's repr writes (David Gay's algorithm): both decide bytes, neither depends on the
+machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec.metas import MOST_DECIMALS, MOST_OFFSETS, FloatMeta
+from aetool.model import Int
+
+Doubles = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+SAMPLE = 1024  # numbers that tell how many decimals all have
+NEAR = 8  # floats between a decimal and a number that still is told by it
+NEARLY_ALL = 0.98  # of the sample must be near decimals, for numbers to be told by decimals
+LARGEST_WHOLE = float(1 << 53)  # below it every whole number is a float
+SIGN = np.int64((1 << 63) - 1)
+POINT = ".0"
+
+
+def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
+    """(numbers, which cells are written as `written` writes them, whether whole ones are bare).
+
+    cells: (n,). A cell that is written in another way has the number 0.
+    """
+    numbers = np.zeros(len(cells), np.float64)
+    texts = [cell.decode("latin-1") for cell in cells]
+    for place, text in enumerate(texts):
+        try:
+            numbers[place] = float(text)
+        except ValueError:
+            continue
+    numbers[~np.isfinite(numbers)] = 0
+    # whichever way writes more of the cells
+    with_point = written(numbers, bare=False)
+    fits = np.array(
+        [text == again for text, again in zip(texts, with_point, strict=True)], np.bool_
+    )
+    without_point = written(numbers, bare=True)
+    fits_bare = np.array(
+        [text == again for text, again in zip(texts, without_point, strict=True)], np.bool_
+    )
+    bare = bool(fits_bare.sum() > fits.sum())
+    return numbers, fits_bare if bare else fits, bare
+
+
+def written(numbers: Doubles, bare: bool) -> list[str]:
+    """The fewest digits that tell each number apart; bare: whole ones without point."""
+    texts = [repr(number) for number in numbers.tolist()]
+    if bare:
+        texts = [text.removesuffix(POINT) for text in texts]
+    return texts
+
+
+def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
+    """(how numbers are stored, what is stored of each, the kind of each, which can be so).
+
+    numbers: (n,). Those that lie too far from their decimal cannot be stored by one.
+    """
+    places = _places(numbers[:: max(1, len(numbers) // SAMPLE)])
+    kinds = np.zeros(len(numbers), np.int64)
+    if places is None:
+        everything = np.ones(len(numbers), np.bool_)
+        return FloatMeta(bare=bare), _ordered(numbers), kinds, everything
+    wholes, distance = _by_decimals(numbers, places)
+    near = np.abs(distance) <= NEAR
+    used, counts = np.unique(distance[near], return_counts=True)
+    # the commonest distance is the first kind
+    by_use = np.argsort(-counts, kind="stable")[:MOST_OFFSETS]
+    offsets = used[by_use].tolist() or [0]
+    for kind, offset in enumerate(offsets):
+        kinds[distance == offset] = kind
+    meta = FloatMeta(places=places, offsets=tuple(offsets), bare=bare)
+    return meta, wholes, kinds, near
+
+
+def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
+    """The text of numbers that are stored like this; kinds: of those alone, (n,)."""
+    ordered = stored
+    if meta.places is not None:
+        base = stored.astype(np.float64) / np.float64(10**meta.places)
+        offsets = np.array(meta.offsets, np.int64)
+        ordered = _ordered(base) + offsets[kinds]
+    bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
+    return written(np.ascontiguousarray(bits).view(np.float64), meta.bare)
+
+
+def _places(sample: Doubles) -> int | None:
+    """The fewest decimals that nearly all of these numbers are near to; None if no number is."""
+    for places in range(MOST_DECIMALS + 1):
+        _, distance = _by_decimals(sample, places)
+        if (np.abs(distance) <= NEAR).mean() >= NEARLY_ALL:
+            return places
+    return None
+
+
+def _by_decimals(numbers: Doubles, places: int) -> tuple[Int, Int]:
+    """(the nearest whole number over 10^places, how many floats the number lies above that)."""
+    scale = np.float64(10**places)
+    # a number so large that its product is infinite has no whole number either
+    with np.errstate(over="ignore"):
+        scaled = np.rint(numbers * scale)
+    small = np.abs(scaled) < LARGEST_WHOLE
+    # whole numbers have no -0, which so lies one float under 0
+    wholes = np.where(small, scaled, 0).astype(np.int64)
+    distance = _ordered(numbers) - _ordered(wholes.astype(np.float64) / scale)
+    # whatever has no such whole number is far from any
+    distance[~small] = NEAR + 1
+    # the lowest of all numbers has no absolute value
+    distance[distance == np.iinfo(np.int64).min] = NEAR + 1
+    return wholes, distance
+
+
+def _ordered(numbers: Doubles) -> Int:
+    """The bits of floats as whole numbers that are in the order of the floats."""
+    bits = np.ascontiguousarray(numbers).view(np.int64)
+    return np.where(bits < 0, bits ^ SIGN, bits)

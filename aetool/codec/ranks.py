@@ -1,0 +1,167 @@
+"""Columns as ranks among their different cells, which are coded once: a sorted dictionary.
+
+A few thousand long numbers that come again and again cost their digits once, and their ranks little
+more than the numbers' order tells. The dictionary is a column of a block of its own, sorted, so
+that numbers in it are coded by small differences. Columns with many cells in common share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aetool.codec import blocks, planning, spans, textual
+from aetool.codec.blobs import read_varint, varint
+from aetool.codec.columns import Book, Coded, Decoded, sensible
+from aetool.codec.integers import Stream
+from aetool.codec.limits import check_cells
+from aetool.codec.metas import LevelMeta, NumberMeta, RankMeta
+from aetool.codec.spans import I32, Spans
+from aetool.data.table import Bytes
+from aetool.errors import ArchiveError
+
+FEWEST, MOST = 32, 1 << 16  # different cells of a column that is tried
+LEAST_REPEATED = 2  # rows for each different cell
+LEAST_GAPS = 2.0  # of whole numbers in a range, for each that occurs: a dense range needs no ranks
+IN_COMMON = 0.3  # of the cells of the smaller of two dictionaries that are one
+
+
+@dataclass(eq=False)
+class _Candidate:
+    """A column that may be ranks: its different cells, and which of them stands where."""
+
+    column: Coded
+    cells: list[bytes]
+    index: I32
+
+
+@dataclass(eq=False)
+class _Group:
+    """Columns with one dictionary."""
+
+    members: list[_Candidate] = field(default_factory=list)
+    cells: set[bytes] = field(default_factory=set)
+
+    def fits(self, candidate: _Candidate) -> bool:
+        """Whether a column has enough of these cells."""
+        common = sum(cell in self.cells for cell in candidate.cells)
+        return common >= IN_COMMON * min(len(self.cells), len(candidate.cells))
+
+
+def offer(
+    columns: Sequence[Coded],
+    text: Bytes,
+    places: Sequence[tuple[I32, I32]],
+    effort: planning.Effort,
+) -> None:
+    """Adds to the columns the way to store them as ranks, where that may be worth it.
+
+    places: of each column where its cells begin and end in the text.
+    """
+    groups: list[_Group] = []
+    for column, (start, stop) in zip(columns, places, strict=True):
+        candidate = _candidate(column, text, start, stop)
+        if candidate is None:
+            continue
+        group = next((group for group in groups if group.fits(candidate)), _Group())
+        if not group.members:
+            groups.append(group)
+        group.members.append(candidate)
+        group.cells.update(candidate.cells)
+    for group in groups:
+        cells = sorted(group.cells, key=_order)
+        book = Book(_packed(cells, effort))
+        rank = {cell: place for place, cell in enumerate(cells)}
+        for member in group.members:
+            ranks = np.array([rank[cell] for cell in member.cells], np.int64)
+            # of columns with few of the cells none need take the others' part in the dictionary
+            share = max(len(ranks) / len(cells), 1 / len(group.members))
+            way = Coded(RankMeta(), [Stream(ranks[member.index])], book=book, share=share)
+            member.column.others.append(way)
+
+
+def _candidate(column: Coded, text: Bytes, start: I32, stop: I32) -> _Candidate | None:
+    """The column, if it has neither too few different cells nor too many."""
+    rows = len(start)
+    if not isinstance(column.meta, NumberMeta | LevelMeta) or column.error:
+        return None
+    if isinstance(column.meta, NumberMeta):
+        values = column.streams[-1].values
+        if not len(values) or _is_dense(column):
+            return None
+    most = min(MOST, rows // LEAST_REPEATED)
+    levels = spans.levels(text, start, stop, most)
+    if levels is None or len(levels[0]) < FEWEST:
+        return None
+    first, index = levels
+    return _Candidate(column, spans.cells_of(text, start[first], stop[first]), index)
+
+
+def _is_dense(column: Coded) -> bool:
+    """Whether a column's whole numbers fill most of their range, or are nearly all different."""
+    values = column.streams[-1].values
+    some = np.unique(values)
+    span = (float(some[-1]) - float(some[0])) / max(1, int(np.gcd.reduce(np.diff(some)))) + 1
+    return span < LEAST_GAPS * len(some)
+
+
+def _order(cell: bytes) -> tuple[bool, float, bytes]:
+    """What cells are sorted by: numbers by their size, behind all that are none."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return False, 0.0, cell
+    return True, number if number == number else 0.0, cell
+
+
+def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
+    """A dictionary: how many cells, and a payload of one column of them."""
+    ends = np.cumsum([len(cell) for cell in cells], dtype=np.int32)
+    start = np.append(0, ends[:-1]).astype(np.int32)
+    column = textual.encode(np.frombuffer(b"".join(cells), np.uint8), start, ends)
+    _, payload, _ = blocks.encode([column], len(cells), {}, effort)
+    return varint(len(cells)) + payload
+
+
+@sensible()
+def _unpacked(blob: bytes) -> Spans:
+    """The cells of a dictionary."""
+    count, at = read_varint(blob, 0)
+    check_cells(count, 1)
+    block = blocks.decode(blob[at:], count, None)
+    if len(block.columns) != 1 or isinstance(block.columns[0].meta, RankMeta):
+        raise ArchiveError("damaged: a dictionary is not one column of cells")
+    return textual.decode(block.columns[0])
+
+
+def decode(columns: Sequence[Decoded], wanted: Sequence[int]) -> list[Spans]:
+    """The cells of those columns of a block whose places are wanted."""
+    books: dict[int, Spans] = {}
+    cells = []
+    for place in wanted:
+        column = columns[place]
+        if not isinstance(column.meta, RankMeta):
+            cells.append(textual.decode(column))
+            continue
+        owner = place if column.meta.of is None else column.meta.of
+        if owner not in books:
+            books[owner] = _unpacked(_blob(columns, owner, place))
+        cells.append(_chosen(books[owner], column))
+    return cells
+
+
+def _blob(columns: Sequence[Decoded], owner: int, place: int) -> bytes:
+    """The dictionary of a column at this place."""
+    if owner > place or not columns[owner].blobs or columns[owner].meta != RankMeta():
+        raise ArchiveError("damaged: a column's dictionary is not there")
+    return columns[owner].blobs[0]
+
+
+def _chosen(book: Spans, column: Decoded) -> Spans:
+    """The cells of these ranks."""
+    ranks = column.values
+    if len(ranks) and not 0 <= int(ranks.min()) <= int(ranks.max()) < len(book.start):
+        raise ArchiveError("damaged: a column points beyond its dictionary")
+    return Spans(book.pool, book.start[ranks], book.length[ranks])

@@ -1,0 +1,53 @@
+"""Makes the golden archives of the stages that came after 3.0; make.py makes those of 3.0.
+
+python tests/golden/stages.py NAME...
+
+Each is a table for which the stage pays, and its archive. An archive that is there is never made
+anew: name those that are.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from aetool import operations
+from aetool.operations import CompressOptions
+
+HOME = Path(__file__).parent / "3.1"
+
+
+def prices(rows=900):
+    """Two columns that draw from the same few long numbers, in order of time."""
+    rng = np.random.default_rng(11)
+    book = np.sort(rng.integers(10**9, 10**11, 60))
+    walk = np.clip(np.cumsum(rng.integers(-2, 3, rows)) + 30, 0, 59)
+    near = np.clip(walk + rng.integers(-1, 2, rows), 0, 59)
+    lines = [f"{book[a]},{book[b]}\n" for a, b in zip(walk, near, strict=True)]
+    return "bid,ask\n" + "".join(lines)
+
+
+def moved(rows=1500):
+    """Decimals that arithmetic has moved, floats that are no decimals, and odd cells."""
+    rng = np.random.default_rng(12)
+    sums = [float(a) / 10 + 0.1 for a in rng.integers(-20, 900, rows)]
+    means = rng.normal(size=rows).tolist()
+    lines = [f"{a!r},{b!r}\n" for a, b in zip(sums, means, strict=True)]
+    lines[7], lines[8] = "-0.0,NA\n", "1e-05,0.10\n"
+    return "sum,mean\n" + "".join(lines)
+
+
+SOURCES = {"ranks": prices, "floats": moved}
+
+
+def main(names):
+    """Write NAME.csv and NAME.aez."""
+    HOME.mkdir(exist_ok=True)
+    for name in names:
+        source = HOME / f"{name}.csv"
+        source.write_text(SOURCES[name]())
+        operations.compress(source, HOME / f"{name}.aez", None, CompressOptions(force=True))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,124 @@
+"""Stages that came after 3.0: each pays on its table, comes back, and is read by the other reader."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aetool import kernel, operations
+from aetool.codec import blocks, floats, ranks, records, textual
+from aetool.codec.columns import Decoded
+from aetool.codec.metas import FloatMeta, RankMeta, TextMeta
+from aetool.codec.records import Layout
+from aetool.csv.fields import Rule
+from aetool.errors import ArchiveError
+from tests import format_reader
+
+HOME = Path(__file__).parent / "golden" / "3.1"
+NAMES = sorted(path.stem for path in HOME.glob("*.aez"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("loops", ["kernel", "reference"])
+def test_golden_archives_of_stages_are_restored_for_ever(name, loops, tmp_path, monkeypatch):
+    if loops == "reference":
+        monkeypatch.setattr(kernel, "C", None)
+    out = operations.decompress(HOME / f"{name}.aez", tmp_path / name)
+    assert out.read_bytes() == (HOME / f"{name}.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_other_reader_restores_them(name):
+    restored = format_reader.restore((HOME / f"{name}.aez").read_bytes())
+    assert restored == (HOME / f"{name}.csv").read_bytes()
+
+
+def coded(text, width):
+    """A text coded as a block, which restores it."""
+    names = [f"c{place}" for place in range(width)]
+    layout = Layout(Rule(","), names)
+    (encoded,) = records.encode(text, layout)
+    block = blocks.decode(encoded.payload, encoded.rows, encoded.content)
+    restored = records.decode(block, layout.rule, encoded.rows, slice(0, encoded.rows))
+    assert restored == text
+    return block
+
+
+# ---- dictionaries
+
+
+def test_columns_that_share_cells_share_a_dictionary():
+    text = (HOME / "ranks.csv").read_bytes().split(b"\n", 1)[1]
+    block = coded(text, 2)
+    assert [column.meta for column in block.columns] == [RankMeta(), RankMeta(of=0)]
+    alone = records.decode(block, Rule(","), len(block.columns[0].kinds), slice(0, 2), [1])
+    assert alone == b"".join(line.split(b",")[1] + b"\n" for line in text.split(b"\n")[:2])
+
+
+@given(
+    st.lists(st.text("0123456789.-e\u00e9 x", max_size=9), min_size=32, max_size=60, unique=True),
+    st.integers(0, 2**32),
+)
+def test_any_cells_come_back_as_ranks(cells, seed):
+    cells = [cell.encode() for cell in cells]
+    index = np.random.default_rng(seed).integers(0, len(cells), 200)
+    ordered = sorted(cells, key=ranks._order)
+    blob = ranks._packed(ordered, records.planning.DEFAULT)
+    values = np.array([ordered.index(cells[place]) for place in index])
+    column = Decoded(RankMeta(), np.zeros(200, np.int64), values, np.zeros(0, np.int64), [blob])
+    (restored,) = ranks.decode([column], [0])
+    assert restored.bytes() == [cells[place] for place in index]
+
+
+@pytest.mark.parametrize("meta,values,said", [
+    (RankMeta(), [0, 3], "beyond its dictionary"),
+    (RankMeta(), [-1], "beyond its dictionary"),
+    (RankMeta(of=0), [0], "is not there"),
+    (RankMeta(of=5), [0], "is not there"),
+])  # fmt: skip
+def test_ranks_that_point_nowhere_are_damage(meta, values, said):
+    blob = ranks._packed([b"1", b"2", b"3"], records.planning.DEFAULT)
+    text = Decoded(TextMeta(), np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0), [b""])
+    values = np.array(values)
+    column = Decoded(meta, np.zeros(len(values), np.int64), values, np.zeros(0), [blob])
+    with pytest.raises(ArchiveError, match=said):
+        ranks.decode([text, column], [1])
+
+
+# ---- floats
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.booleans())
+def test_any_floats_come_back_as_they_are_written(numbers, bare):
+    meta, stored, kinds, fits = floats.told(np.array(numbers), bare)
+    back = floats.restored(meta, stored, kinds)
+    expected = floats.written(np.array(numbers), bare)
+    assert [text for text, fit in zip(back, fits, strict=True) if fit] == [
+        text for text, fit in zip(expected, fits, strict=True) if fit
+    ]
+
+
+@given(st.lists(st.integers(-(10**7), 10**7), min_size=8, max_size=80), st.integers(1, 5))
+def test_decimals_that_sums_have_moved_are_decimals(wholes, places):
+    numbers = np.array(wholes) / 10**places + 0.1
+    meta, _, _, fits = floats.told(numbers, False)
+    assert meta.places is not None and meta.places <= max(places, 1) and fits.all()
+
+
+def test_floats_among_odd_cells():
+    text = (HOME / "floats.csv").read_bytes().split(b"\n", 1)[1]
+    block = coded(text, 2)
+    sums, means = (column.meta for column in block.columns)
+    assert isinstance(sums, FloatMeta) and sums.places == 1 and len(sums.offsets) > 1
+    assert isinstance(means, FloatMeta) and means.places is None
+
+
+def test_nineteen_digits_and_more_are_numbers():
+    numbers = np.random.default_rng(0).normal(size=500) * 1e-3
+    cells = [repr(number).encode() for number in numbers.tolist()]
+    buffer = np.frombuffer(b"".join(cells), np.uint8)
+    stop = np.cumsum([len(cell) for cell in cells]).astype(np.int32)
+    column = textual.encode(buffer, np.append(0, stop[:-1]).astype(np.int32), stop)
+    assert [type(one.meta) for one in column.others] == [FloatMeta]
