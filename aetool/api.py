@@ -43,22 +43,110 @@ Told = Callable[[int, int, str], None]  # of a fit: the step, of how many, and w
 class Bundle(bundles.Bundle):
     """A fitted model; see aetool.fit and aetool.load, which make one."""
 
-    def detect(self, data: Data, **options: Option) -> Frame:
+    def detect(
+        self,
+        data: Data,
+        *,
+        threshold: float | None = None,
+        fpr: float | None = None,
+        fdr: float | None = None,
+        contamination: float | None = None,
+        top: int | None = None,
+        calibration: Data = None,
+        all_rows: bool = True,
+        append: Sequence[str] | None = None,
+        device: str = "auto",
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Frame:
         """aetool.detect with this model."""
-        return detect(data, self, **options)
+        return detect(
+            data,
+            self,
+            threshold=threshold,
+            fpr=fpr,
+            fdr=fdr,
+            contamination=contamination,
+            top=top,
+            calibration=calibration,
+            all_rows=all_rows,
+            append=append,
+            device=device,
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+            skip_rows=skip_rows,
+            comment=comment,
+        )
 
-    def report(self, data: Data, path: Path, **options: Option) -> operations.Detection:
+    def report(
+        self,
+        data: Data,
+        path: Path,
+        *,
+        most: int = 200,
+        label: str | None = None,
+        normal: str | Sequence[str] = (),
+        threshold: float | None = None,
+        fpr: float | None = None,
+        fdr: float | None = None,
+        contamination: float | None = None,
+        top: int | None = None,
+        calibration: Data = None,
+        device: str = "auto",
+        force: bool = False,
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> operations.Detection:
         """Write what this model finds in data as an HTML page that needs nothing but itself;
-        returns what was detected. options: as aetool.operations.report (fpr=0.01, label, normal,
-        force, ...), and of text as aetool.fit."""
-        data = _data("report", data, options)
+        returns what was detected.
+
+        most: records to show. label and normal: a column and its ordinary values, for curves.
+        force: replace a page that is there. All others as aetool.detect.
+        """
+        said = dict(locals())
+        options = _chosen(said, operations.report, "data", "path", "model", "fit")
+        data = _data("report", data, _text(said))
         check_path("report", "path", path)
+        options["normal"] = _listed(normal)
         check_options("report", operations.report, options)
         return operations.report(data, path, self, **options)
 
-    def drift(self, new: Data, **options: Option) -> Comparison:
+    def drift(
+        self,
+        new: Data,
+        alpha: float = 0.01,
+        device: str = "auto",
+        *,
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Comparison:
         """aetool.drift of new data from those that this model was fitted on."""
-        return drift(self, new, **options)
+        return drift(
+            self,
+            new,
+            alpha,
+            device,
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+            skip_rows=skip_rows,
+            comment=comment,
+        )
 
     def calibrate(self, data: Data = None, fpr: float | None = None) -> Bundle:
         """This model with a threshold that flags this part of ordinary records, counted on data, a
@@ -67,10 +155,23 @@ class Bundle(bundles.Bundle):
             data = _data("calibrate", data, {})
         return _dressed(operations.calibrated(self, data, fpr))
 
-    def score(self, data: Data, device: str = "auto", **text: Option) -> Any:
-        """(rows,) float64: the score of each record, in `unit`; larger is more anomalous. text: how
-        a path's text is written, as aetool.fit."""
-        return operations.score(_data("score", data, text), self, device)
+    def score(
+        self,
+        data: Data,
+        device: str = "auto",
+        *,
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Any:
+        """(rows,) float64: the score of each record, in `unit`; larger is more anomalous.
+
+        header to comment: how a path's text is written, as aetool.fit.
+        """
+        return operations.score(_data("score", data, _text(locals())), self, device)
 
     @property
     def feature_names_in_(self) -> Any:
@@ -98,23 +199,41 @@ class Bundle(bundles.Bundle):
         label: str,
         normal: str | Sequence[str],
         device: str = "auto",
-        **text: Option,
+        *,
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
     ) -> dict[str, float]:
         """Figures of the score against labels: auroc, average_precision, and precision and recall
         at the threshold.
 
         label: the column of data that holds them; "folder" for a folder of pictures. normal: its
-        values that mean an ordinary record. text: as score.
+        values that mean an ordinary record. header to comment: as score.
         """
+        text = _text(locals())
         check_type("evaluate", "label", label, "str")
-        ordinary = [normal] if isinstance(normal, str) else normal
+        ordinary = _listed(normal)
         check_type("evaluate", "normal", ordinary, "Sequence[str]")
         data = _data("evaluate", data, text)
         return operations.evaluate(data, self, label, ordinary, device)
 
-    def encode(self, data: Data, device: str = "auto", **text: Option) -> Any:
-        """(rows, latent) float32: the code of each record. text: as score."""
-        return operations.encode(_data("encode", data, text), self, device)
+    def encode(
+        self,
+        data: Data,
+        device: str = "auto",
+        *,
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Any:
+        """(rows, latent) float32: the code of each record. header to comment: as score."""
+        return operations.encode(_data("encode", data, _text(locals())), self, device)
 
     def decode(self, codes: Any, device: str = "auto", condition: Data = None) -> Any:
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8.
@@ -122,95 +241,270 @@ class Bundle(bundles.Bundle):
         condition: a DataFrame of the columns that the model decodes codes together with."""
         return operations.decode(codes, self, device, condition)
 
-    def denoise(self, data: Data, path: Path, **options: Option) -> Figures:
-        """Write the restored records of data; returns figures. options: as DenoiseOptions, and of
-        text as aetool.fit."""
-        data = _data("denoise", data, options)
+    def denoise(
+        self,
+        data: Data,
+        path: Path,
+        *,
+        fill_missing: bool = False,
+        region: tuple[int, int, int, int] | None = None,
+        clean: Data = None,
+        force: bool = False,
+        device: str = "auto",
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Figures:
+        """Write the restored records of data; returns figures.
+
+        fill_missing: change gaps alone, of pictures the region (left, top, width, height, in
+        pixels). clean: the same records undamaged, to measure the gain. force: replace a file that
+        is there. header to comment: as score.
+        """
+        said = dict(locals())
+        options = _chosen(said, operations.DenoiseOptions)
+        data = _data("denoise", data, _text(said))
         check_path("denoise", "path", path)
         check_options("denoise", operations.DenoiseOptions, options)
         return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
 
-    def sample(self, count: int | None = None, **options: Option) -> Any:
+    def sample(
+        self,
+        count: int | None = None,
+        *,
+        like: Data = None,
+        spread: float = 0.25,
+        grid: bool = False,
+        seed: int = 0,
+        prior: bool = False,
+        condition: Mapping[str, str] | None = None,
+        device: str = "auto",
+    ) -> Any:
         """New records, or with like=data records near those: a DataFrame, or pictures (rows, C, H,
-        W) uint8. options: as SampleOptions."""
-        check_options("sample", operations.SampleOptions, {"count": count, **options})
-        return operations.sample(self, operations.SampleOptions(count, **options))
+        W) uint8.
 
-    def similar(self, query: Data, data: Data, **options: Option) -> pd.DataFrame:
-        """The records of data nearest to each record of query: query, rank and row (from 1) and
-        distance. data: a DataFrame, a path, or an archive that stores codes. options: as
-        SearchOptions, and of text as aetool.fit."""
-        said = {name: options.pop(name) for name in OPTIONS if name in options}
-        query = _data("similar", query, dict(said))
-        data = _data("similar", data, said)
+        count: in all, or near each record of like. spread: how far from those, 0 (the same code) ..
+        1 (any). grid: records of codes on a grid over a plane of the code, not drawn ones. seed: of
+        every random number. prior: by the N(0, I) that a variational model is trained to have.
+        condition: values of the columns that records are judged by.
+        """
+        options = _chosen(locals(), operations.SampleOptions)
+        options["condition"] = condition or {}
+        check_options("sample", operations.SampleOptions, options)
+        return operations.sample(self, operations.SampleOptions(**options))
+
+    def similar(
+        self,
+        query: Data,
+        data: Data,
+        k: int = 10,
+        *,
+        rows: Sequence[int] = (),
+        binary: bool = False,
+        columns: Sequence[str] = (),
+        device: str = "auto",
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> pd.DataFrame:
+        """The k records of data nearest to each record of query: query, rank and row (from 1) and
+        distance.
+
+        data: a DataFrame, a path, or an archive that stores codes. rows: which records of query,
+        from 1 (none: all of them). binary: by binary codes, compared by how many bits differ.
+        columns: of data, beside each neighbour. header to comment: as score.
+        """
+        said = dict(locals())
+        options = _chosen(said, operations.SearchOptions)
+        query = _data("similar", query, _text(said))
+        data = _data("similar", data, _text(said))
         check_options("similar", operations.SearchOptions, options)
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 
-    def compress(self, data: Data, path: Path | None = None, **options: Option) -> Figures:
+    def compress(
+        self,
+        data: Data,
+        path: Path | None = None,
+        *,
+        lossy: bool = False,
+        lossy_only: bool = False,
+        latent: int | None = None,
+        target: float | None = None,
+        max_error: str | float | Mapping[str, str | float] | None = None,
+        keep_files: bool = False,
+        effort: str | planning.Effort = "default",
+        embed: bool | None = None,
+        force: bool = False,
+        device: str = "auto",
+    ) -> Figures:
         """aetool.compress with this model: lossless, and with lossy=True by this model's code."""
-        return compress(data, path, self, **options)
+        return compress(
+            data,
+            path,
+            self,
+            lossy=lossy,
+            lossy_only=lossy_only,
+            latent=latent,
+            target=target,
+            max_error=max_error,
+            keep_files=keep_files,
+            effort=effort,
+            embed=embed,
+            force=force,
+            device=device,
+        )
 
 
-def detect(data: Data, model: Model | None = None, **options: Option) -> Frame:
+def detect(
+    data: Data,
+    model: Model | None = None,
+    *,
+    threshold: float | None = None,
+    fpr: float | None = None,
+    fdr: float | None = None,
+    contamination: float | None = None,
+    top: int | None = None,
+    calibration: Data = None,
+    all_rows: bool = True,
+    append: Sequence[str] | None = None,
+    device: str = "auto",
+    header: bool | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    skip_rows: int | None = None,
+    comment: str | None = None,
+    plugin: str | Declared | None = None,
+    types: Mapping[str, str] | None = None,
+    na: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    condition: Sequence[str] = (),
+    label: str | None = None,
+    normal: Sequence[str] = (),
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    max_time: float | None = None,
+    seed: int = 0,
+    context: int = 0,
+    group: str = "",
+    order: str = "",
+    robust: bool = False,
+    closed: bool = False,
+    target: Data = None,
+    **params: Option,
+) -> Frame:
     """Every record of data, on the caller's own index: row (from 1), score, p, why, and anomaly,
     whether it is flagged. A DataFrame of pandas; of polars, where the data are.
 
     data: a path, a DataFrame, or whatever else holds a table or pictures; see aetool.fit.
 
-    Without a model one is learned from the data themselves. options: as
-    aetool.operations.detect (fpr=0.01, top=10, ...; all_rows=False gives the anomalies alone), and
-    without a model those of aetool.fit; those of text are taken with a model, too. Raises
-    AetoolError.
+    Without a model one is learned from the data themselves, as plugin to params say; they mean what
+    they mean in aetool.fit, and go with no model.
+    At most one of these says what is flagged: threshold: a score; fpr: the part of ordinary records
+    that may be; fdr: the part of those flagged that may be ordinary; contamination: the part of
+    these records; top: how many. calibration: ordinary records that the model has not seen, which
+    make fpr and fdr exact. all_rows: False gives the anomalies alone. append: columns of the data
+    to carry along ([]: all). header to comment: how the text of a path is written, as aetool.fit.
+    Raises AetoolError.
     """
+    said = dict(locals())
     in_polars = memory.is_polars(data)
-    data = _data("detect", data, options)
-    known = inspect.signature(operations.detect).parameters
-    chosen = {name: value for name, value in options.items() if name in known}
-    of_fit = {name: value for name, value in options.items() if name not in known}
-    check_options("detect", operations.detect, chosen)
+    data = _data("detect", data, _text(said))
+    options = _chosen(said, operations.detect, "data", "model")
+    check_options("detect", operations.detect, options)
     bundle = _bundle_of(model, "detect")
-    if bundle is None:
-        chosen.setdefault("fit", _fit_options("detect", **of_fit))
-    elif of_fit:
-        raise ParamError(f"{', '.join(of_fit)}: of a fit; they cannot change the model given")
-    found = operations.detect(data, bundle, **{"all_rows": True, **chosen})
+    one_shot = _one_shot("detect", detect, said, bundle is not None)
+    found = operations.detect(data, bundle, fit=one_shot, **options)
     return found.to_polars() if in_polars else found.to_pandas()
 
 
 def drift(
-    reference: Model | Data, new: Data, alpha: float = 0.01, device: str = "auto", **options: Option
+    reference: Model | Data,
+    new: Data,
+    alpha: float = 0.01,
+    device: str = "auto",
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    skip_rows: int | None = None,
+    comment: str | None = None,
+    plugin: str | Declared | None = None,
+    types: Mapping[str, str] | None = None,
+    na: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    condition: Sequence[str] = (),
+    label: str | None = None,
+    normal: Sequence[str] = (),
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    max_time: float | None = None,
+    seed: int = 0,
+    context: int = 0,
+    group: str = "",
+    order: str = "",
+    robust: bool = False,
+    closed: bool = False,
+    target: Data = None,
+    all_rows: bool = False,
+    **params: Option,
 ) -> Comparison:
     """Whether new data are like others: .word is same, shifted or broken, .shifted says how they
     differ, .to_json() tells all.
 
-    reference: a model, its path, or data that one is fitted on first, by options of aetool.fit.
-    alpha: how often data that are the same may be called shifted. options: of text, too, as
-    aetool.fit. Raises AetoolError.
+    reference: a model, its path, or data that one is fitted on first, as plugin to params say.
+    alpha: how often data that are the same may be called shifted. header to comment: how the text
+    of paths is written. All others as aetool.fit. Raises AetoolError.
     """
-    said = {name: options.pop(name) for name in OPTIONS if name in options}
-    new = _data("drift", new, dict(said))
+    said = dict(locals())
+    new = _data("drift", new, _text(said))
     check_options("drift", operations.drift, {"alpha": alpha, "device": device})
-    chosen = None
-    if not drifting.is_model(reference):
-        reference = _data("drift", reference, said)
-        chosen = _fit_options("drift", **options)
-    elif options:
-        raise ParamError(f"{', '.join(options)}: of a fit; they cannot change the model given")
-    return operations.drift(reference, new, fit=chosen, alpha=alpha, device=device)
+    is_model = drifting.is_model(reference)
+    one_shot = _one_shot("drift", drift, said, is_model)
+    if not is_model:
+        reference = _data("drift", reference, _text(said))
+    return operations.drift(reference, new, fit=one_shot, alpha=alpha, device=device)
 
 
 def compress(
-    data: Data, path: Path | None = None, model: Model | None = None, **options: Option
+    data: Data,
+    path: Path | None = None,
+    model: Model | None = None,
+    *,
+    lossy: bool = False,
+    lossy_only: bool = False,
+    latent: int | None = None,
+    target: float | None = None,
+    max_error: str | float | Mapping[str, str | float] | None = None,
+    keep_files: bool = False,
+    effort: str | planning.Effort = "default",
+    embed: bool | None = None,
+    fit: FitOptions | None = None,
+    force: bool = False,
+    device: str = "auto",
 ) -> Figures:
     """Write an archive of one file, folder or table, and return its figures. Lossless, unless
     max_error or lossy says otherwise.
 
     path: where to [data.aez, for a path]. model: what a model knows makes the archive smaller.
-    options: as CompressOptions, of which max_error may be "1%" or 0.5 for all columns or a
-    dictionary by column, and effort "fast" or "best"; lossy=True takes the model's code, or an
-    exact or bounded archive where that is smaller at no more error. Raises AetoolError.
+    lossy: take the model's code, or an exact or bounded archive where that is smaller at no more
+    error; lossy_only: the code in any case. latent: code units kept, or target: the mean error
+    allowed, 0.01 is 1 %. max_error: "1%" or 0.5 for all columns, or a dictionary by column.
+    keep_files: the very bytes of any file. effort: "fast", "default" or "best". embed: put the
+    model into the archive (None: if it is small beside the data). fit: how to learn a model where
+    none is given. force: replace a file that is there. Raises AetoolError.
     """
+    said = dict(locals())
     kind = type(data).__name__
     data = _data("compress", data, {})
     if path is None:
@@ -218,17 +512,18 @@ def compress(
             raise ParamError(f"a {kind} has no name: say where to write its archive")
         path = archiving.default_name(data)
     check_path("compress", "path", path)
-    effort = options.get("effort", planning.DEFAULT)
+    options = _chosen(said, CompressOptions)
     if not isinstance(effort, planning.Effort):
         efforts = {"fast": planning.FAST, "default": planning.DEFAULT, "best": planning.BEST}
         if effort not in efforts:
             raise ParamError(f"effort must be {', '.join(efforts)}; got {effort!r}")
         options["effort"] = efforts[effort]
-    bound = options.get("max_error")
-    if isinstance(bound, str | float | int):
-        options["max_error"] = {"": str(bound)}
-    elif isinstance(bound, dict):
-        options["max_error"] = {name: str(error) for name, error in bound.items()}
+    if max_error is None:
+        options["max_error"] = {}
+    elif isinstance(max_error, str | float | int):
+        options["max_error"] = {"": str(max_error)}
+    elif isinstance(max_error, Mapping):
+        options["max_error"] = {name: str(error) for name, error in max_error.items()}
     check_options("compress", CompressOptions, options)
     bundle = _bundle_of(model, "compress")
     return operations.compress(data, path, bundle, CompressOptions(**options))
@@ -238,15 +533,23 @@ def decompress(
     path: Path,
     out: Path | None = None,
     model: Model | None = None,
-    rows: slice | tuple[int, int] | None = None,
-    **options: Option,
+    rows: slice | tuple[int, int | None] | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    lost: list[str] | None = None,
+    force: bool = False,
+    device: str = "auto",
+    max_output: int | None = None,
 ) -> pathlib.Path:
     """Restore an archive to a file, or to a folder; returns where.
 
-    out: where to [path without .aez]. rows: slice(a, b), records counted from 0, without b.
-    options: columns, force, device, lost, as aetool.operations.decompress. Raises AetoolError. To
-    have the records in Python, see aetool.open.
+    out: where to [path without .aez]. model: the one that it was made with, where it is not in the
+    archive. rows: slice(a, b), records counted from 0, without b. columns: only these, of a table.
+    lost: a list that takes what is damaged and left out; without one, damage is an error. force:
+    replace a file that is there. max_output: bytes that may be restored at most. Raises
+    AetoolError. To have the records in Python, see aetool.open.
     """
+    options = _chosen(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)
     if out is not None:
         check_path("decompress", "out", out)
@@ -273,13 +576,51 @@ def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
     return bundles.load(model)
 
 
-def _data(verb: str, data: Data, options: dict[str, Option]) -> Data:
-    """The data as operations take them: a path with what the options say of how its text is
-    written, which they lose; and what can be read only once, such as an open file, as a copy.
+def _text(said: Mapping[str, Option]) -> dict[str, Option]:
+    """Of the arguments of a verb those, that are not None, of how the text of a path is written."""
+    return {name: said[name] for name in OPTIONS if said[name] is not None}
+
+
+def _chosen(
+    said: Mapping[str, Option], declared: Callable[..., object], *others: str
+) -> dict[str, Option]:
+    """Of the arguments of a verb those that an operation, or a dataclass, takes by the same name,
+    but for the others."""
+    known = inspect.signature(declared).parameters
+    return {name: said[name] for name in known if name in said and name not in others}
+
+
+def _one_shot(
+    verb: str, declared: Callable[..., object], said: Mapping[str, Option], has_model: bool
+) -> FitOptions | None:
+    """The options of the fit that a verb begins with, of its arguments; ParamError for any that is
+    not as it is declared where a model is there already."""
+    parameters = inspect.signature(declared).parameters
+    of_fit = {name for name in _OF_FIT if name in parameters} | {"plugin"}
+    # all_rows of detect is of what it returns, and a device is of any computation
+    of_fit -= {"all_rows", "device"} if verb == "detect" else {"device"}
+    changed = {
+        name: said[name] for name in of_fit if said[name] is not parameters[name].default
+    } | dict(said["params"])
+    if not has_model:
+        return _fit_options(verb, **changed, device=said["device"])
+    if changed:
+        words = ", ".join(sorted(changed))
+        raise ParamError(f"{words}: of a fit; they cannot change the model given")
+    return None
+
+
+def _listed(values: str | Sequence[str]) -> Sequence[str]:
+    """Values as a list, where one alone is given as a text."""
+    return [values] if isinstance(values, str) else values
+
+
+def _data(verb: str, data: Data, said: Mapping[str, Option]) -> Data:
+    """The data as operations take them: a path with what is said of how its text is written; and
+    what can be read only once, such as an open file, as a copy.
 
     DataError for what is no data.
     """
-    said = {name: options.pop(name) for name in OPTIONS if name in options}
     reading = Reading(**said)
     try:
         if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
@@ -289,7 +630,7 @@ def _data(verb: str, data: Data, options: dict[str, Option]) -> Data:
         raise DataError(f"{verb}: {error}") from None
 
 
-def _held(data: Data, reading: Reading, said: dict[str, Option]) -> Data:
+def _held(data: Data, reading: Reading, said: Mapping[str, Option]) -> Data:
     held = memory.held(data)
     if isinstance(held, str | os.PathLike | Place):
         return TextPath(held, reading) if said else held
@@ -361,8 +702,7 @@ def fit(
     Raises AetoolError.
     """
     said = dict(locals())
-    text = {name: said[name] for name in OPTIONS if said[name] is not None}
-    data = _data("fit", data, text)
+    data = _data("fit", data, _text(said))
     options = {name: said[name] for name in _OF_FIT if said[name] is not None}
     chosen = _fit_options("fit", plugin, **options, **params)
     meter = None
