@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aetool import kernel, operations
-from aetool.codec import blocks, floats, ranks, records, textual
+from aetool.codec import blocks, floats, planning, ranks, records, textual
 from aetool.codec.columns import Decoded
+from aetool.codec.integers import Known, Stream
 from aetool.codec.metas import FloatMeta, RankMeta, TextMeta
 from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
@@ -65,7 +66,7 @@ def test_any_cells_come_back_as_ranks(cells, seed):
     cells = [cell.encode() for cell in cells]
     index = np.random.default_rng(seed).integers(0, len(cells), 200)
     ordered = sorted(cells, key=ranks._order)
-    blob = ranks._packed(ordered, records.planning.DEFAULT)
+    blob = ranks._packed(ordered, planning.DEFAULT)
     values = np.array([ordered.index(cells[place]) for place in index])
     column = Decoded(RankMeta(), np.zeros(200, np.int64), values, np.zeros(0, np.int64), [blob])
     (restored,) = ranks.decode([column], [0])
@@ -79,7 +80,7 @@ def test_any_cells_come_back_as_ranks(cells, seed):
     (RankMeta(of=5), [0], "is not there"),
 ])  # fmt: skip
 def test_ranks_that_point_nowhere_are_damage(meta, values, said):
-    blob = ranks._packed([b"1", b"2", b"3"], records.planning.DEFAULT)
+    blob = ranks._packed([b"1", b"2", b"3"], planning.DEFAULT)
     text = Decoded(TextMeta(), np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0), [b""])
     values = np.array(values)
     column = Decoded(meta, np.zeros(len(values), np.int64), values, np.zeros(0), [blob])
@@ -122,3 +123,29 @@ def test_nineteen_digits_and_more_are_numbers():
     stop = np.cumsum([len(cell) for cell in cells]).astype(np.int32)
     column = textual.encode(buffer, np.append(0, stop[:-1]).astype(np.int32), stop)
     assert [type(one.meta) for one in column.others] == [FloatMeta]
+
+
+# ---- the search
+
+
+def test_the_search_looks_at_few_of_many_columns_and_at_those_that_are_like_it():
+    rng = np.random.default_rng(0)
+    known = Known(300)
+    planner = planning.Planner(known, planning.DEFAULT)
+    stream = Stream(rng.integers(0, 1000, 300))
+    for place in range(400):
+        values = rng.integers(0, 1000, 300)
+        if place == 250:
+            values = 3000 - 2 * stream.values
+        known.add(Stream(values), values.astype(np.uint16) % 8, 8)
+    parents = planner._parents(stream)
+    assert 250 in parents and {0, 399} < set(parents)
+    assert len(parents) < 40 and parents == sorted(set(parents))
+
+
+def test_bins_of_numbers_on_both_sides_of_nought_are_those_of_one_side():
+    values = np.random.default_rng(0).geometric(0.1, 3000).astype(np.int64) << 40
+    both = np.concatenate([values, -values - 1])
+    start, width = planning.bins_of(both, 255)
+    inside = np.searchsorted(start, both, "right") - 1
+    assert ((both - start[inside]) >> width[inside] == 0).all()

@@ -37,6 +37,11 @@ LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
 
+TRANSFORMS = 4  # that look at other streams, of which bins are found
+WIDE = 96  # streams, above which not all are looked at
+WINDOW = 512  # streams before, of which those are looked at that go most like one
+OUTLINE = 256  # rows that say so
+PARENTS = ((1024, 32), (256, 16), (128, 8), (0, 4))  # rows of the block; streams looked at so
 # a feature, its values in the rows of the sample, and how many values it can have
 Candidate = tuple[Feature, Any, int]
 
@@ -171,7 +176,8 @@ def _prune(cells: Int, counts: Int, total: int, penalty: float) -> tuple[Int, In
     nodes = cells
     levels: list[tuple[Int, Any, Any]] = []  # nodes, whether kept whole, place of their parent
     whole = np.ones(len(nodes), np.bool_)
-    while len(nodes) > 1 and len(levels) < 63:
+    # what is below 0 and what is not never meet, and are best cut before that
+    while len(nodes) > 1 and len(levels) < 63 and (len(nodes) > 2 or nodes[0] != -1 or nodes[1]):
         above = nodes >> np.int64(1)
         fresh = np.concatenate([[True], above[1:] != above[:-1]])
         levels.append((nodes, whole, np.cumsum(fresh) - 1))
@@ -218,6 +224,7 @@ class Planner:
     ) -> None:
         self.known, self.effort, self.hints = known, effort, hints
         self.complete = complete and not effort.reuse
+        self._outlines: list[Any] = []  # of the streams before, in wide tables
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
         """The plan for the next stream. Of `like`, or else of the hint (the plan of this stream in
@@ -265,8 +272,14 @@ class Planner:
     def _search(self, stream: Stream) -> Plan:
         transforms = []
         rows = _sample_rows(len(stream.values), self.effort.sample)
-        for transform in self._transforms(stream):
+        parents = self._parents(stream)
+        by_size: list[tuple[float, int, Plan, Int]] = []
+        for number, transform in enumerate(self._transforms(stream, parents)):
             r = integers.residuals(transform, stream, self.known)
+            by_size.append((_size(r), number, transform, r))
+        # finding bins takes far longer than seeing which residuals are small
+        others = sorted(by_size[2:], key=lambda one: one[:2])[:TRANSFORMS]
+        for _, _, transform, r in [*by_size[:2], *others]:
             plan = _with_bins(transform, r[rows], self.effort.bins, False)
             transforms.append((self._bits(plan, r[rows]), transform, r))
         transforms.sort(key=lambda f: f[0])
@@ -275,7 +288,7 @@ class Planner:
             if best is not None and bits > 1.5 * transforms[0][0]:
                 continue
             plan = _with_bins(transform, r, self.effort.bins, self.complete)
-            cost, plan = self._features(plan, stream, r, rows)
+            cost, plan = self._features(plan, stream, r, rows, parents)
             if best is None or cost < best[0]:
                 best = (cost, plan, r)
         assert best is not None
@@ -303,13 +316,14 @@ class Planner:
         """The plan for a block of few rows: one lane, and no LZMA2."""
         return plan.but(lanes_log=0, packed=None)
 
-    def _transforms(self, stream: Stream) -> Iterator[Plan]:
+    def _transforms(self, stream: Stream, parents: Sequence[int]) -> Iterator[Plan]:
         yield Plan()
         yield Plan(transform=Transform.DIFFERENCE)
         if not self.effort.columns:
             return
         spread = _spread(stream.values)
-        for g, values in enumerate(self.known.values):
+        for g in parents:
+            values = self.known.values[g]
             other = values if stream.present is None else values[stream.present]
             if 2 <= self.known.alphabets[g] <= 64 and spread > 16:
                 yield Plan(transform=Transform.GROUPED, of=g)
@@ -323,7 +337,29 @@ class Planner:
         raw = float(np.append(plan.widths, 80)[symbols].sum())
         return raw + rans.cost(rans.forward(symbols, None, layout)) + BIN_BITS * plan.bins
 
-    def _features(self, plan: Plan, stream: Stream, r: Int, rows: Any) -> tuple[float, Plan]:
+    def _parents(self, stream: Stream) -> list[int]:
+        """The streams before that are looked at. In wide tables these are few, so that the search
+        takes time in proportion to the columns: the first, the last, and of many before it those
+        that go most like this one, up or down.
+        """
+        count = len(self.known.values)
+        if count <= WIDE:
+            return list(range(count))
+        most = next(most for rows, most in PARENTS if self.known.rows >= rows)
+        self._outlines.extend(_outline(v) for v in self.known.values[len(self._outlines) :])
+        values = stream.values
+        if stream.present is not None:
+            values = np.zeros(self.known.rows, np.int64)
+            values[stream.present] = stream.values
+        first = max(0, count - WINDOW)
+        likeness = np.abs(np.stack(self._outlines[first:]) @ _outline(values))
+        alike = np.argsort(-likeness, kind="stable")[:most] + first
+        near = range(count - most // 2, count)
+        return sorted({*range(most // 4), *near, *alike.tolist()})
+
+    def _features(
+        self, plan: Plan, stream: Stream, r: Int, rows: Any, parents: Sequence[int]
+    ) -> tuple[float, Plan]:
         """(bits on the sample, the plan with the features that lower them most, one by one)."""
         symbols = integers.symbols_of(plan, r)
         alphabet = plan.bins
@@ -348,7 +384,7 @@ class Planner:
 
         chosen: list[Candidate] = []
         bits = cost(chosen)
-        candidates = list(self._candidates(stream, symbols, alphabet, rows))
+        candidates = list(self._candidates(stream, symbols, alphabet, rows, parents))
         for _ in range(self.effort.features):
             tried = [(cost([*chosen, c]), i) for i, c in enumerate(candidates)]
             if not tried:
@@ -372,7 +408,7 @@ class Planner:
         return bits, plan.but(strength=strength, features=features)
 
     def _candidates(
-        self, stream: Stream, symbols: Any, alphabet: int, rows: Any
+        self, stream: Stream, symbols: Any, alphabet: int, rows: Any, parents: Sequence[int]
     ) -> Iterator[Candidate]:
         for most in self.effort.classes:
             own = OwnSymbol(_classes(symbols, alphabet, most))
@@ -382,8 +418,9 @@ class Planner:
             classes = np.searchsorted(edges, np.arange(alphabet), "right")
             marks = rans.repeats(symbols, classes.astype(np.uint8), size)
             yield Repeat(edges, size), marks[rows], 2 * len(edges) + 3
-        part, here = self._sampled(stream, rows), Stream(np.zeros(0, np.int64))
-        for g, values in enumerate(part.values):
+        part, here = self._sampled(stream, rows, parents), Stream(np.zeros(0, np.int64))
+        for g in parents:
+            values = part.values[g]
             count = self.known.alphabets[g]
             if count < 2 and int(part.symbols[g].max(initial=0)) == 0:
                 continue
@@ -398,13 +435,17 @@ class Planner:
                     yield (feature, *integers.feature_of(feature, here, part))
             yield (Unchanged(g), *integers.feature_of(Unchanged(g), here, part))
 
-    def _sampled(self, stream: Stream, rows: Any) -> Known:
-        """What is known, at these of the stream's rows only."""
+    def _sampled(self, stream: Stream, rows: Any, parents: Sequence[int]) -> Known:
+        """What is known of these streams, at these of the stream's rows only."""
         if stream.present is not None:
             rows = np.flatnonzero(stream.present)[rows]
         part = Known(self.known.rows, alphabets=self.known.alphabets)
-        part.values = [v[rows] for v in self.known.values]
-        part.symbols = [s[rows] for s in self.known.symbols]
+        none = np.zeros(0, np.int64)
+        part.values = [none] * len(self.known.values)
+        part.symbols = [none.astype(np.uint16)] * len(self.known.values)
+        for parent in parents:
+            part.values[parent] = self.known.values[parent][rows]
+            part.symbols[parent] = self.known.symbols[parent][rows]
         return part
 
     def best_features(self, stream: Stream, symbols: Any, most: int) -> list[Feature]:
@@ -412,7 +453,8 @@ class Planner:
         alphabet = int(symbols.max(initial=0)) + 1
         rows = _sample_rows(len(symbols), self.effort.sample)
         by_cost = []
-        for feature, marks, radix in self._candidates(stream, symbols, alphabet, rows):
+        parents = self._parents(stream)
+        for feature, marks, radix in self._candidates(stream, symbols, alphabet, rows, parents):
             if isinstance(feature, OtherSymbol):
                 layout = rans.Contexts(alphabet, (radix,))
                 by_cost.append((rans.cost(rans.forward(symbols[rows], marks, layout)), feature))
@@ -453,6 +495,29 @@ def bits_of(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> floa
     base, layout = integers.contexts(plan, stream, known, prime, symbols)
     raw = float(np.append(plan.widths, 64)[symbols].sum())
     return raw + rans.cost(rans.forward(symbols, base, layout))
+
+
+def _outline(values: Int) -> Any:
+    """Some of the values as a vector of length 1 and mean 0, as which streams are compared."""
+    part = values[:: max(1, len(values) // OUTLINE)][:OUTLINE].astype(np.float64)
+    vector = np.zeros(OUTLINE, np.float32)
+    part -= np.median(part)
+    # of long tails the order of magnitude counts
+    part = np.arcsinh(part / (np.abs(part).mean() + 1e-9))
+    part -= part.mean()
+    vector[: len(part)] = part / (np.sqrt((part**2).sum()) + 1e-9)
+    return vector
+
+
+def _size(r: Int) -> float:
+    """About how many bits a residual takes: those of its place among others of its magnitude, and
+    those that say which magnitude it has."""
+    part = r[_sample_rows(len(r), 4096)].astype(np.float64)
+    off = part - np.median(part)
+    magnitude = np.frexp(off)[1] * (off != 0)
+    counts = np.bincount((magnitude * np.sign(off)).astype(np.int64) + 1100)
+    share = counts[counts > 0] / len(part)
+    return float(np.maximum(magnitude - 1, 0).mean() - (share * np.log2(share)).sum())
 
 
 def _spread(values: Int) -> float:
