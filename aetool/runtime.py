@@ -135,6 +135,11 @@ def _activations(model: Any, batch: int, refuse: Any) -> int:
     return total
 
 
+# One runtime lies where the other does, and what is installed last hides the other: an extra of
+# ours could only add the one for GPUs. So both are taken away first.
+GPU_COMMANDS = ("pip uninstall -y onnxruntime onnxruntime-gpu", "pip install onnxruntime-gpu")
+
+
 def providers(device: str) -> tuple[list[Any], str]:
     """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen."""
     import onnxruntime as ort
@@ -148,8 +153,8 @@ def providers(device: str) -> tuple[list[Any], str]:
         if kind == "cuda":
             raise ParamError(
                 f"{option('--device')} cuda: this onnxruntime has no CUDA; use "
-                f"{option('--device')} cpu, or: "
-                "pip uninstall onnxruntime && pip install onnxruntime-gpu"
+                f"{option('--device')} cpu, or put onnxruntime-gpu in its place: run "
+                f"{' and then '.join(GPU_COMMANDS)}"
             )
         return ["CPUExecutionProvider"], "cpu"
     options = {"device_id": number or "0", "use_tf32": "0"}
@@ -208,8 +213,8 @@ class Session:
         if self.device != "cpu" and "CUDAExecutionProvider" not in self._session.get_providers():
             if device != "auto":
                 raise ParamError(
-                    f"{option('--device')} {device}: CUDA could not be started; use "
-                    f"{option('--device')} cpu"
+                    f"{option('--device')} {device}: CUDA could not be started: see what `aetool "
+                    f"doctor` says, or use {option('--device')} cpu"
                 )
             self.device = "cpu"
 

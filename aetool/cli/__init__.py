@@ -48,6 +48,10 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"aetool.cli.{COMMANDS[name][0]}"), name)
+        if "_AETOOL_COMPLETE" in os.environ:  # a shell asks what may stand here
+            from aetool.cli import completion
+
+            completion.prepare(command)
         return command
 
     def resolve_command(

@@ -187,7 +187,12 @@ def doctor() -> int:
     else:
         terminal.say("torch or onnxscript is missing: only closed forms can be fitted; "
                    "run: pip install 'aetool[train]'")  # fmt: skip
+    from aetool.runtime import GPU_COMMANDS
+
     if both:
         terminal.say("problem: onnxruntime and onnxruntime-gpu are both installed; run:")
-        terminal.say("  pip uninstall onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")
+        terminal.say(*(f"  {command}" for command in GPU_COMMANDS))
+    elif "CUDA" not in providers and platform.system() != "Darwin":
+        terminal.say("to use a CUDA GPU, put onnxruntime-gpu in place of onnxruntime; run:")
+        terminal.say(*(f"  {command}" for command in GPU_COMMANDS))
     return int(bool(both))

@@ -1,0 +1,57 @@
+"""What the shell offers where Tab is pressed: files, names of plugins and devices, beside the verbs
+and options that click offers by itself. Imported only while a shell asks."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import CompletionItem
+
+# Options whose values are files or folders, as their functions call them; arguments of verbs are.
+FILES = {
+    "calibration", "clean", "data", "like", "model", "output", "plot", "report", "sheet", "target",
+}  # fmt: skip
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class PluginName(click.ParamType):
+    """The name of an installed plugin; any word is taken, as the verbs judge it themselves."""
+
+    name = "plugin"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that begin so. No plugin is imported."""
+        from aetool import plugins
+
+        return [CompletionItem(name) for name in plugins.available() if name.startswith(incomplete)]
+
+
+class DeviceName(click.ParamType):
+    """A device, by the names that need no number."""
+
+    name = "device"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The devices that begin so."""
+        return [CompletionItem(name) for name in DEVICES if name.startswith(incomplete)]
+
+
+def prepare(command: click.Command) -> None:
+    """Have a command's parameters say what their values are, so that they can be completed."""
+    if isinstance(command, click.Group):
+        # of plugins: their arguments are names, but for that of `new`
+        for name, sub_command in command.commands.items():
+            for parameter in sub_command.params:
+                if isinstance(parameter, click.Argument) and name != "new":
+                    parameter.type = PluginName()
+        return
+    for parameter in command.params:
+        if parameter.name == "plugin":
+            parameter.type = PluginName()
+        elif parameter.name == "device":
+            parameter.type = DeviceName()
+        elif isinstance(parameter, click.Argument) or parameter.name in FILES:
+            parameter.type = click.Path()
