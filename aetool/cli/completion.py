@@ -13,7 +13,7 @@ FILES = {
 DEVICES = ("auto", "cpu", "cuda")
 
 
-class PluginName(click.ParamType):
+class PluginName(click.types.StringParamType):
     """The name of an installed plugin; any word is taken, as the verbs judge it themselves."""
 
     name = "plugin"
@@ -27,7 +27,7 @@ class PluginName(click.ParamType):
         return [CompletionItem(name) for name in plugins.available() if name.startswith(incomplete)]
 
 
-class DeviceName(click.ParamType):
+class DeviceName(click.types.StringParamType):
     """A device, by the names that need no number."""
 
     name = "device"
