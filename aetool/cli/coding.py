@@ -103,7 +103,7 @@ def decode(
     metavar="COL=VALUE",
     help="Under this condition (of the model's --condition columns) [usual ones].",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random draw.")
 @options.device
 @options.force
 @options.quiet
