@@ -18,6 +18,8 @@ from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.csv.dialect import OPTIONS, Reading
 from aetool.data import memory
+from aetool.data.pictures import decoding
+from aetool.data.pictures.choosing import Size
 from aetool.data.sources import TextPath
 from aetool.errors import DataError, ParamError
 from aetool.files import Place
@@ -623,6 +625,10 @@ def _data(verb: str, data: Data, said: Mapping[str, Option]) -> Data:
     """
     reading = Reading(**said)
     try:
+        if decoding.is_picture(data) and not isinstance(data, np.ndarray):
+            return [data]
+        if isinstance(data, list | tuple) and data and all(map(decoding.is_picture, data)):
+            return list(data)
         if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
             return [_held(one, reading, said) for one in data]
         return _held(data, reading, said)
@@ -669,6 +675,11 @@ def fit(
     robust: bool = False,
     closed: bool = False,
     target: Data = None,
+    resize: Size = None,
+    tile: Size = None,
+    stride: Size = None,
+    crop: Size = None,
+    grey: bool = False,
     progress: Told | None = None,
     header: bool | None = None,
     delimiter: str | None = None,
@@ -695,6 +706,9 @@ def fit(
     context: rows before each that the model is given, of the same `group`, in the order of the
     column `order`. robust: anomalies are among the rows. closed: no other records are to come.
     target: the same records, clean, where data are damaged.
+    resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
+    what they are brought to, the tiles that they are judged by and how far apart these lie, and
+    what is left of them (four numbers are left, top, width, height); grey: without their colour.
     progress: called with the step, of how many, and words, now and then; print will do.
     header, delimiter (a character, "tab" or "blank"), decimal ("." or ","), encoding, skip_rows,
     comment: how the text of a path is written, where that is not told from it.

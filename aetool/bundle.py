@@ -19,6 +19,7 @@ from aetool.canonical import canonical, parse_canonical
 from aetool.columns.layout import table_spec
 from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
+from aetool.data.pictures.framing import Framing
 from aetool.data.scaling import image_spec
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
@@ -53,6 +54,8 @@ class Bundle:
     the unit of the score; facts are the training's numbers, for `info`: never a time, so that the
     same data, options and seed give the same bytes. lineage: where it comes from, by the keys of
     LINEAGE. by_member: the held-out scores of the models that are joined in it, by their names.
+    framing: how pictures become what the graphs take; None for tables, and for pictures that are
+    taken as they are.
 
     It may be pickled, copied, and handed to other processes: what travels is its file's bytes, and
     they are checked where they arrive as those of any file.
@@ -69,6 +72,7 @@ class Bundle:
     facts: dict[str, Any] = field(default_factory=dict)
     lineage: dict[str, str] = field(default_factory=dict)
     by_member: dict[str, ScoreQuantiles] = field(default_factory=dict)
+    framing: Framing | None = None
     name: str = IN_MEMORY
     _sessions: dict[tuple[str, str], runtime.Session] = field(default_factory=dict, repr=False)
 
@@ -84,6 +88,13 @@ class Bundle:
             return table_spec(self.schema)
         assert self.shape is not None
         return image_spec(self.shape)
+
+    @property
+    def view(self) -> Framing:
+        """How a picture becomes what the graphs take. Of a model of tables there is none."""
+        assert self.shape is not None
+        channels, height, width = self.shape
+        return self.framing or Framing(channels, width, height)
 
     @property
     def reading(self) -> Reading:
@@ -160,6 +171,8 @@ class Bundle:
         if self.shape is not None:
             channels, height, width = self.shape
             data = f"pictures of {width} x {height}, {channels} channel{'s' * (channels > 1)}"
+            if self.view.told():
+                data += f": {self.view.told()}"
         else:
             data = f"a table of {len(self.spec.columns)} columns"
         outline = {"plugin": self.plugin, "of": data}
@@ -179,6 +192,7 @@ class Bundle:
             "latent": self.latent,
             "schema": self.schema.to_json() if self.schema else None,
             "shape": list(self.shape) if self.shape else None,
+            **({"framing": self.framing.to_json()} if self.framing else {}),
             "calibration": self.calibration.to_json(),
             "by_member": {name: scores.to_json() for name, scores in self.by_member.items()},
             "facts": self.facts,
@@ -272,6 +286,11 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
         shape = channels, height, width
         if not 0 < channels * height * width <= MOST_VALUES:
             raise ValueError("shape")
+    framing = None
+    if "framing" in manifest:
+        if shape is None:
+            raise ValueError("framing")
+        framing = Framing.from_json(manifest["framing"], shape)
     schema = None
     if manifest["schema"]:
         schema = Schema.from_json(manifest["schema"])
@@ -292,6 +311,7 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
             str(member): ScoreQuantiles.from_json(scores)
             for member, scores in manifest["by_member"].items()
         },
+        framing=framing,
         name=name,
     )
 

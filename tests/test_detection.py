@@ -96,11 +96,11 @@ def test_every_record_has_a_reason():
 def test_a_picture_without_excess_has_a_reason():
     shape = (1, 2, 2)
     typical = np.ones(5)
-    assert reasons.picture_line(typical, typical, shape) == reasons.NOTHING
-    assert reasons.picture_line(np.array([1, 1, 1, 1, 9.0]), typical, shape) == reasons.TOGETHER
-    assert reasons.picture_line(np.array([1, 9.0, 1, 1, 1]), typical, shape).startswith(
-        "x 1-1, y 0-0"
-    )
+    usual = reasons.excess_map(typical, typical, shape)
+    assert reasons.picture_line(usual, together=False) == reasons.NOTHING
+    assert reasons.picture_line(usual, together=True) == reasons.TOGETHER
+    odd = reasons.excess_map(np.array([1, 9.0, 1, 1, 1]), typical, shape)
+    assert reasons.picture_line(odd, together=False).startswith("x 1-1, y 0-0")
 
 
 def test_one_shot_finds_the_planted_cell_and_says_why(rows_csv, tmp_path):

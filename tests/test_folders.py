@@ -10,6 +10,8 @@ from PIL import Image
 from aetool import operations
 from aetool.codec import folders
 from aetool.data import images
+from aetool.data.pictures.choosing import Asked, chosen
+from aetool.data.pictures.framed import framed
 from aetool.data.sources import open_source
 from aetool.errors import AetoolError, ArchiveError, DataError
 from aetool.operations import CompressOptions, restoring
@@ -129,13 +131,15 @@ def test_most_pictures_decide_and_not_the_first(tmp_path, run):
     Image.fromarray(pixels(0, 8, 8, 3)).save(tmp_path / "a-in-colour.png")
     (tmp_path / "._b0.png").write_bytes(b"no picture")
     source = open_source(tmp_path)
-    assert source.shape == (1, 8, 8) and source.count == 10
-    assert next(source.batches()).shape == (10, 1, 8, 8)
+    seen = framed(source, chosen(source, Asked()))
+    assert seen.shape == (1, 8, 8) and seen.count == 10
+    assert next(seen.batches()).shape == (10, 1, 8, 8)
     assert run("detect", tmp_path, "--top", 1).status == 0
     Image.fromarray(pixels(0, 16, 8)).save(tmp_path / "a-large.png")
     done = run("detect", tmp_path, "--top", 1)
-    assert done.status == 2 and "a-large.png: 8 x 16, and most pictures of" in done.err
-    assert done.err.count("\n") == 1
+    assert done.status == 0
+    words = "11 pictures of 2 sizes (from 8 x 8 to 8 x 16): resized to 8 x 8"
+    assert f"{words}; 1 of 11 pictures are in colour: all are seen in gray\n" in done.err
 
 
 def test_files_that_the_archive_does_not_hold_stay(mixed, tmp_path):

@@ -30,6 +30,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @options.model
 @click.option("-p", "--plugin", help="Closed form to learn where no model is given [auto].")
 @options.data_options
+@options.picture_options
 @options.explain_columns
 @texts.text_options("data", "calibration")
 @options.context_options
@@ -74,6 +75,9 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
     bundle = options.load_model(model)
     if bundle is not None and (given["plugin"] or given["params"]):
         raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
+    asked = options.fit_options({**given, "all_rows": False}).of_pictures
+    if bundle is not None and asked.named:
+        raise ParamError(f"{asked.named} is of the model: fit it with {asked.named}, not detect")
     if bundle is not None and given["context"]:
         raise ParamError("--context is of the model: fit it with --context, not detect")
     append = [] if given["append"] else list(given["ids"]) or None
@@ -105,7 +109,8 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
         if given["fdr"] and not given["calibration"]:
             _warn(bundle)
     failed = limit is not None and found.flagged > limit * (found.total if limit < 1 else 1)
-    return int(failed or (given["exit_code"] and limit is None and found.flagged > 0))
+    wanting = found.flagged + len(found.unread)
+    return int(failed or (given["exit_code"] and limit is None and wanting > 0))
 
 
 @contextmanager
@@ -238,16 +243,19 @@ def _json(found: Detection, columns: dict[str, list[Any]], form: str, file: Text
     records = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    for record, named in zip(records, found.named, strict=True):
-        record["why"] = [{"column": c, "found": f, "expected": e} for c, f, e in named] or record[
-            "why"
-        ]
+    named = dict(zip((found.row + 1).tolist(), found.named, strict=True))
+    for record in records:
+        # pictures have no columns to name
+        columns_named = named.get(record["row"], [])
+        told = [{"column": c, "found": f, "expected": e} for c, f, e in columns_named]
+        record["why"] = told or record["why"]
     if form == "jsonl":
         for record in records:
             file.write(json.dumps(record) + "\n")
         return
     threshold = found.threshold if abs(found.threshold) != float("inf") else None
     facts = {"total": found.total, "flagged": found.flagged, "threshold": threshold}
+    facts |= {"unread": len(found.unread)} if found.unread else {}
     json.dump({**facts, "unit": found.unit, "records": records}, file, indent=1)
     file.write("\n")
 
@@ -255,7 +263,8 @@ def _json(found: Detection, columns: dict[str, list[Any]], form: str, file: Text
 def _table(columns: dict[str, list[Any]]) -> Iterator[str]:
     """The lines of a table for people."""
     cells = [
-        [printable(str(value)) for value in (name, *values)] for name, values in columns.items()
+        [printable("" if value is None else str(value)) for value in (name, *values)]
+        for name, values in columns.items()
     ]
     widths = [max(map(len, c)) for c in cells]
     right = [name in NUMBERS for name in columns]
@@ -286,6 +295,7 @@ def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
 )
 @click.option("--normal", required=True, metavar="VALUE[,VALUE]", help="Labels of ordinary rows.")
 @options.data_options
+@options.picture_options
 @texts.text_options("data")
 @options.as_json
 @options.device

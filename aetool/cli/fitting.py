@@ -17,6 +17,7 @@ from aetool.errors import DataError
 @click.option("-o", "--output", help="Where to write the model [DATA.aem].")
 @click.option("-p", "--plugin", help="The kind of model [auto].")
 @options.data_options
+@options.picture_options
 @options.explain_columns
 @texts.text_options("data", "calibration", "target")
 @click.option("--label", metavar="COL", help="A column of labels, kept out of the model.")

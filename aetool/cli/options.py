@@ -50,6 +50,25 @@ def data_options(command: F) -> F:
     return command
 
 
+def picture_options(command: F) -> F:
+    """--resize, --tile, --stride, --crop, --grey: how a model sees pictures."""
+    for option in (
+        click.option("--grey", is_flag=True, help="See pictures without their colour."),
+        click.option(
+            "--crop", metavar="SIZE", help="Leave the middle, or LEFT,TOP,WIDTH,HEIGHT, of each."
+        ),
+        click.option("--stride", metavar="SIZE", help="How far tiles lie apart [side by side]."),
+        click.option(
+            "--tile", metavar="SIZE", help="Judge pictures by their worst tile of this size."
+        ),
+        click.option(
+            "--resize", metavar="W[xH]", help="Bring pictures to this size [one that serves them]."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 explain_columns = click.option(
     "--explain-columns",
     is_flag=True,
@@ -138,6 +157,11 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         order=given.get("order") or "",
         robust=bool(given.get("robust")),
         target=given.get("target"),
+        resize=given.get("resize"),
+        tile=given.get("tile"),
+        stride=given.get("stride"),
+        crop=given.get("crop"),
+        grey=bool(given.get("grey")),
     )
 
 

@@ -64,13 +64,9 @@ KINDS = (
     Foreign((b"BZh",), "a bzip2 file", "unpack it first: bunzip2 -k {name}"),
     Foreign((b"7z\xbc\xaf\x27\x1c",), "a 7-Zip archive", "unpack it, and give the table in it"),
     Foreign((b"Rar!",), "a RAR archive", "unpack it, and give the table in it"),
-    Foreign(
-        (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM\xfa", b"II*\0", b"MM\0*"),
-        "one picture",
-        "give a folder of pictures of one size",
-    ),
     Foreign((b"\x7fELF", b"MZ\x90\0"), "a program", "give a table or a folder of pictures"),
 )
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*")
 MARKUP = (
     Foreign(
         (b"<!doctype html", b"<html"),
@@ -81,6 +77,11 @@ MARKUP = (
 )
 TAR = slice(257, 262)  # where a tar says what it is, behind the name of its first member
 HEAD = 512  # bytes that tell the kind
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file is a picture, by its first bytes."""
+    return head.startswith(PICTURES)
 
 
 def kind_of(head: bytes, name: str) -> str | None:

@@ -1,13 +1,15 @@
-"""Pictures of one size as batches of bytes: a folder, an idx file, a numpy array."""
+"""What holds pictures: a folder or files of any kinds of them, an idx file, arrays.
+
+aetool.data.pictures brings them to the form that a model sees.
+"""
 
 from __future__ import annotations
 
-import functools
 import io
 import stat
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool import files
+from aetool.data.pictures import decoding
+from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
 from aetool.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
@@ -24,17 +28,22 @@ ENLARGED = 64  # pixels that a picture of a contact sheet has at most by being e
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm")
 PLAINLY_WRITTEN = ("PPM", "BMP")  # their bytes follow from their pixels
 CHANGING = {"transparency", "icc_profile", "gamma", "chromaticity"}  # how pixels are to be seen
+CHANNELS = (1, 2, 3, 4)  # of an array of pictures
 IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
 
 class ImageSource:
-    """Pictures, (n, channels, height, width) uint8. names: one a picture, or empty.
+    """Pictures. names: one a picture, or empty; format: how to write them back.
 
-    format: how to write them back.
+    Of one size and of bytes, they are batches of (n, channels, height, width) uint8; of any others
+    `sights` and `pictures` tell one by one.
     """
 
     kind = "image"
     place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
+    shape: tuple[int, int, int]
+    # what is worth saying of them, beside their sizes and modes
+    remarks: Sequence[str] = ()
 
     def __init__(
         self, name: str, shape: tuple[int, int, int], count: int, format: dict[str, Any]
@@ -47,24 +56,44 @@ class ImageSource:
         """The pictures in order; can be called again."""
         raise NotImplementedError
 
-    def _instead(self) -> str:
-        """What else is there, and what to do with it."""
-        return ""
+    @property
+    def is_uniform(self) -> bool:
+        """Whether `batches` gives all of them, as they are."""
+        return True
 
-    def sample(self, most: int, seed: int) -> Pixels:
-        """At most `most` pictures, each as likely, in order."""
-        if not self.count:
-            raise DataError(f"{self.name}: no pictures in it{self._instead()}")
-        most = max(1, min(most, (2 << 30) // int(np.prod(self.shape))))
-        if self.count <= most:
-            return np.concatenate(list(self.batches()))
-        keep = np.sort(np.random.default_rng(seed).choice(self.count, most, replace=False))
-        out, first = [], 0
+    @property
+    def titles(self) -> Sequence[str]:
+        """What each picture is called; empty where they have no names."""
+        return self.names
+
+    @cached_property
+    def sights(self) -> Sequence[Sight | str]:
+        """Of each picture what its beginning tells, or why it cannot be read."""
+        channels, height, width = self.shape
+        return [Sight(width, height, channels == 3)] * self.count
+
+    def pictures(self) -> Iterator[Decoded | str]:
+        """Each picture, or why it cannot be read."""
         for batch in self.batches():
-            inside = keep[(keep >= first) & (keep < first + len(batch))] - first
-            out.append(batch[inside])
-            first += len(batch)
-        return np.concatenate(out)
+            for pixels in batch:
+                yield Decoded(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+
+    def decoded(self, record: int) -> Decoded:
+        """One picture, counted from 0. UnreadableError where it cannot be read."""
+        for place, picture in enumerate(self.pictures()):
+            if place == record:
+                return _readable(picture)
+        raise IndexError(record)
+
+    def why_empty(self) -> str:
+        """What is to be said of a source without pictures."""
+        return f"{self.name}: no pictures in it"
+
+
+def _readable(picture: Decoded | str) -> Decoded:
+    if isinstance(picture, str):
+        raise UnreadableError(picture)
+    return picture
 
 
 def check_shape(name: str, shape: tuple[int, int, int]) -> None:
@@ -124,20 +153,122 @@ def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
     return out.getvalue()
 
 
-class FolderSource(ImageSource):
-    """All pictures under a folder, by name: of one size, and either gray or colour.
+@dataclass(frozen=True)
+class Record:
+    """A picture of a source: a file, or one frame of it, and what its beginning tells or why it
+    cannot be read."""
 
-    names, files: the pictures, hidden files left out; others: every other file, which only an
+    title: str
+    path: Path
+    sight: Sight | str
+    frame: int = 0
+    frames: int = 1
+
+
+class PictureFiles(ImageSource):
+    """Picture files of any kinds, sizes and modes. names, files: of the files; titles: of the
+    pictures, of which a file of several frames has several, called file#1, file#2, ..."""
+
+    def __init__(self, name: str, named: Sequence[tuple[str, Path]]) -> None:
+        self.name = name
+        self.names = [title for title, _ in named]
+        self.files = [path for _, path in named]
+        self.count = len(self.files)
+        self.format = {"format": "folder", "suffix": ""}
+        self.places: list[files.Place] = []
+
+    @property
+    def is_uniform(self) -> bool:
+        return False
+
+    @property
+    def wanted(self) -> Sequence[tuple[str, Path]]:
+        """(name, file) of those that hold pictures to look at."""
+        return list(zip(self.names, self.files, strict=True))
+
+    @cached_property
+    def records(self) -> Sequence[Record]:
+        """Every picture in its order; of each file the beginning is read, once."""
+        found: list[Record] = []
+        for name, path in self.wanted:
+            try:
+                sights = decoding.sights(path)
+            except UnreadableError as fault:
+                found.append(Record(name, path, str(fault)))
+                continue
+            frames = len(sights)
+            for frame, sight in enumerate(sights):
+                title = name if frames == 1 else f"{name}#{frame + 1}"
+                found.append(Record(title, path, sight, frame, frames))
+        return found
+
+    @property
+    def titles(self) -> Sequence[str]:
+        return [record.title for record in self.records]
+
+    @property
+    def sights(self) -> Sequence[Sight | str]:
+        return [record.sight for record in self.records]
+
+    def pictures(self) -> Iterator[Decoded | str]:
+        for place, record in enumerate(self.records):
+            if isinstance(record.sight, str):
+                yield record.sight
+                continue
+            try:
+                yield self.decoded(place)
+            except UnreadableError as fault:
+                yield str(fault)
+
+    def decoded(self, record: int) -> Decoded:
+        one = self.records[record]
+        if isinstance(one.sight, str):
+            raise UnreadableError(one.sight)
+        return decoding.decoded(one.path, one.frame)
+
+    @property
+    def remarks(self) -> Sequence[str]:  # type: ignore[override]
+        frames = [record for record in self.records if record.frames > 1]
+        moving = sum(record.frame == 0 for record in frames)
+        if not moving:
+            return []
+        files_have = "file has" if moving == 1 else "files have"
+        return [f"{moving:,} {files_have} several frames: {len(frames):,}, each a picture"]
+
+
+def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
+    """The pictures of files at these places; where there is one, it is known as its file is."""
+    source = PictureFiles(name, [(Path(place.name).name, place.path) for place in places])
+    if len(places) > 1:
+        # names of files may be the same in several folders
+        source.names = [place.name for place in places]
+    # copies of what lies elsewhere stay as long as their source
+    source.places = list(places)
+    return source
+
+
+def together(sources: Sequence[PictureFiles]) -> PictureFiles:
+    """The pictures of several folders and files as those of one."""
+    named = []
+    for source in sources:
+        before = f"{source.name.rstrip('/')}/" if isinstance(source, FolderSource) else ""
+        named += [(before + title, path) for title, path in source.wanted]
+    joined = PictureFiles(f"{len(sources)} folders and files", named)
+    joined.places = [place for source in sources for place in source.places]
+    return joined
+
+
+class FolderSource(PictureFiles):
+    """All pictures under a folder, by name.
+
+    names, files: the picture files, hidden files left out; others: every other file, which only an
     archive takes; folders: the mode of each folder in it, "" being itself; left_out: what is
     neither a file nor a folder, or leads to a folder elsewhere. Names are paths with /.
-
-    Size and colour are what most of the pictures have, and are told when they are first needed.
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name = path, name
-        self.format = {"format": "folder", "suffix": ""}
-        self.names = []
+        super().__init__(name, [])
+        self.path = path
         self.others: list[str] = []
         self.left_out: list[str] = []
         self.folders: dict[str, int] = {}
@@ -166,48 +297,12 @@ class FolderSource(ImageSource):
             else:
                 self.others.append(name)
 
-    def _instead(self) -> str:
+    def why_empty(self) -> str:
         if not self.others:
-            return ""
+            return f"{self.name}: a folder without pictures ({' '.join(SUFFIXES)})"
         few = ", ".join(self.others[:3]) + (" ..." if len(self.others) > 3 else "")
-        return f", but {few}; give tables one by one: {self.name}/{self.others[0]}"
-
-    @functools.cached_property
-    def _kinds(self) -> list[tuple[int, int, bool]]:
-        """(height, width, whether in colour) of each picture, by the beginning of its file."""
-        if not self.files:
-            raise DataError(f"{self.name}: a folder without pictures ({' '.join(SUFFIXES)})")
-        return [_kind(file) for file in self.files]
-
-    @functools.cached_property
-    def colour(self) -> bool:
-        """Whether most pictures are in colour."""
-        return 2 * sum(coloured for _, _, coloured in self._kinds) > len(self._kinds)
-
-    @functools.cached_property
-    def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
-        """(channels, height, width) of most pictures."""
-        sizes = Counter((height, width) for height, width, _ in self._kinds)
-        (height, width), _ = sizes.most_common(1)[0]
-        shape = (3 if self.colour else 1, height, width)
-        check_shape(self.name, shape)
-        return shape
-
-    def batches(self) -> Iterator[Pixels]:
-        _, height, width = self.shape
-        for file, (high, wide, _) in zip(self.files, self._kinds, strict=True):
-            if (high, wide) != (height, width):
-                raise DataError(
-                    f"{file}: {wide} x {high}, and most pictures of {self.name} are {width} x "
-                    f"{height}; pictures must have one size"
-                )
-        for first in range(0, len(self.files), BATCH):
-            files = self.files[first : first + BATCH]
-            yield np.stack([self._one(file) for file in files])
-
-    def _one(self, path: Path) -> Pixels:
-        pixels = _read(path, self.colour)
-        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        table = f"{self.name}/{self.others[0]}"
+        return f"{self.name}: no pictures in it, but {few}; give tables one by one: {table}"
 
 
 # Formats that hold pixels, and hold them exactly, and the modes in which pixels say everything.
@@ -254,35 +349,6 @@ def plain_picture(path: Path) -> PlainPicture | None:
         return None  # kept as the bytes it is
     except Image.DecompressionBombError:
         return None
-
-
-def _kind(path: Path) -> tuple[int, int, bool]:
-    """(height, width, whether in colour) of a picture, of which only the beginning is read."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width, picture.mode not in ("1", "L", "LA")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path}: not a picture that can be read: {error}") from None
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: {error}") from None
-
-
-def _read(path: Path, colour: bool) -> Pixels:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-                raise DataError(f"{path}: {picture.mode} pixels; 8 bits a channel are needed")
-            if picture.width * picture.height > MAX_PIXELS:
-                raise DataError(f"{path}: {picture.width} x {picture.height} is too large")
-            return np.asarray(picture.convert("RGB" if colour else "L"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path}: not a picture that can be read: {error}") from None
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: {error}") from None
 
 
 class IdxSource(ImageSource):
@@ -335,24 +401,76 @@ def _read_all(stream: BinaryIO, size: int) -> bytes:
 
 
 class ArraySource(ImageSource):
-    """A numpy array (n, H, W) or (n, H, W, 1 or 3) of bytes."""
+    """A numpy array (n, H, W) or (n, H, W, 1 .. 4): of bytes, or of any other numbers. The second
+    of two channels, and the fourth of four, say how opaque pixels are."""
 
     def __init__(self, array: npt.NDArray[Any], name: str, suffix: str, key: str) -> None:
-        if array.dtype != np.uint8 or array.ndim not in (3, 4):
+        usual = array.ndim in (3, 4) and array.dtype.kind in "buif"
+        if not usual or (array.ndim == 4 and array.shape[3] not in CHANNELS):
             raise DataError(
-                f"{name}: {array.dtype} of shape {array.shape}; pictures are uint8 of shape "
-                "(n, height, width) or (n, height, width, 3)"
+                f"{name}: {array.dtype} of shape {array.shape}; pictures are numbers of shape "
+                "(n, height, width) or (n, height, width, 1 to 4)"
             )
         self.array = array
         channels = array.shape[3] if array.ndim == 4 else 1
         super().__init__(
             name,
-            (channels, array.shape[1], array.shape[2]),
+            (3 if channels > 2 else 1, array.shape[1], array.shape[2]),
             array.shape[0],
             {"format": suffix[1:], "suffix": suffix, "key": key, "flat": array.ndim == 3},
         )
+        self.has_alpha = channels in (2, 4)
+
+    @property
+    def is_uniform(self) -> bool:
+        return self.array.dtype == np.uint8 and not self.has_alpha
+
+    @cached_property
+    def sights(self) -> Sequence[Sight | str]:
+        channels, height, width = self.shape
+        deep = self.array.dtype not in (np.uint8, np.bool_)
+        return [Sight(width, height, channels == 3, deep, self.has_alpha)] * self.count
+
+    def pictures(self) -> Iterator[Decoded | str]:
+        for pixels in self.array:
+            try:
+                yield decoding.of_array(pixels)
+            except UnreadableError as fault:
+                yield str(fault)
+
+    def decoded(self, record: int) -> Decoded:
+        return decoding.of_array(self.array[record])
 
     def batches(self) -> Iterator[Pixels]:
         for first in range(0, self.count, BATCH):
             part = np.asarray(self.array[first : first + BATCH])
             yield part[:, None] if part.ndim == 3 else part.transpose(0, 3, 1, 2)
+
+
+class ListSource(ImageSource):
+    """Pictures in memory, of any sizes: arrays (H, W) or (H, W, 1 .. 4), or those of Pillow."""
+
+    def __init__(self, pictures: Sequence[object]) -> None:
+        self.name = "list"
+        self.names = []
+        self.held = list(pictures)
+        self.count = len(self.held)
+        self.format = {"format": "npy", "suffix": ".npy", "key": "c"}
+
+    @property
+    def is_uniform(self) -> bool:
+        return False
+
+    @cached_property
+    def sights(self) -> Sequence[Sight | str]:
+        return [decoding.sight_of_memory(picture) for picture in self.held]
+
+    def pictures(self) -> Iterator[Decoded | str]:
+        for picture in self.held:
+            try:
+                yield decoding.of_memory(picture)
+            except UnreadableError as fault:
+                yield str(fault)
+
+    def decoded(self, record: int) -> Decoded:
+        return decoding.of_memory(self.held[record])

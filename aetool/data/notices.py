@@ -13,7 +13,9 @@ from contextvars import ContextVar
 NAME = "aetool.data"
 
 Listener = Callable[[str, str], None]  # takes the name of what is spoken of, and what is said
+Watcher = Callable[[int, int, str], None]  # takes how many of how many are done, and of what
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def say(source: str, line: str) -> None:
@@ -36,3 +38,20 @@ def heard_by(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def advance(done: int, total: int, words: str) -> None:
+    """Tell whoever watches how far a long reading is."""
+    watcher = _watcher.get()
+    if watcher is not None:
+        watcher(done, total, words)
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    """How far readings are is told to the watcher meanwhile."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)

@@ -35,6 +35,7 @@ from aetool.data import (
 )
 from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource, CopiedTable
 from aetool.data.chains import ChainSource
+from aetool.data.pictures import decoding
 from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
@@ -273,6 +274,8 @@ def open_source(data: object, known: Reading = NOTHING) -> Source:
     known: what a model knows of how the text that it was fitted on is written. DataError for what
     cannot be read, or is no data.
     """
+    if decoding.is_picture(data) and not isinstance(data, np.ndarray):
+        return images.ListSource([data])
     if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
         return open_sources(data, known)
     said = NOTHING
@@ -293,16 +296,23 @@ def open_source(data: object, known: Reading = NOTHING) -> Source:
     places = places_of(found)
     if len(places) == 1:
         return open_place(places[0], said, known)
+    if all(suffix_of(place.name) in images.SUFFIXES for place in places):
+        return images.picture_files(os.fspath(found), places)
     return _table_of_parts(os.fspath(found), places, [p.name for p in places], said, known)
 
 
 def open_sources(data: Sequence[object], known: Reading = NOTHING) -> Source:
     """One source of all inputs: several tables are chained."""
+    if all(decoding.is_picture(one) for one in data):
+        return images.ListSource(data)
     sources = [open_source(one, known) for one in data]
     if len(sources) == 1:
         return sources[0]
+    pictures = [source for source in sources if isinstance(source, images.PictureFiles)]
+    if len(pictures) == len(sources):
+        return images.together(pictures)
     if any(isinstance(source, images.ImageSource) for source in sources):
-        raise DataError("give one folder or file of pictures, or tables only")
+        raise DataError("give folders and files of pictures, or one array of them, or tables only")
     return ChainSource([one for one in sources if isinstance(one, TableSource)])
 
 
@@ -400,11 +410,11 @@ def _open(path: Path, name: str, said: Reading, known: Reading) -> Source:
         return JsonListSource(path, name)
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix == "" and head[:1] == b"{"):
         return JsonLinesSource(path, name)
+    if suffix in images.SUFFIXES or foreign.is_picture(head):
+        return images.picture_files(name, [files.Place(path, name)])
     what = foreign.kind_of(head, name)
     if what is not None:
         raise DataError(f"{name}: {what}")
-    if suffix in images.SUFFIXES:
-        raise DataError(f"{name}: one picture; give a folder of pictures of one size")
     if not head:
         raise DataError(f"{name}: the file is empty")
     try:

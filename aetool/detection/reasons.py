@@ -145,16 +145,16 @@ def excess_map(parts: Float, typical: Float, shape: tuple[int, int, int]) -> Flo
     return np.asarray(excess.reshape(-1, height, width).sum(axis=0))
 
 
-def picture_line(parts: Float, typical: Float, shape: tuple[int, int, int]) -> str:
+def picture_line(excess: Float, together: bool) -> str:
     """Where a picture costs most beyond the usual, and how much of the excess is there.
 
-    parts: (pixels + 1,). The picture is laid in cells of an eighth of its sides.
+    excess: (height, width), as excess_map tells it; together: whether what its pixels share costs
+    more than usual. The picture is laid in cells of an eighth of its sides.
     """
-    _, height, width = shape
-    excess = excess_map(parts, typical, shape)
+    height, width = excess.shape
     total = float(excess.sum())
     if total <= 0:
-        return TOGETHER if parts[-1] > typical[-1] else NOTHING
+        return TOGETHER if together else NOTHING
     dy = max(1, -(-height // 8))
     dx = max(1, -(-width // 8))
     rows = -(-height // dy)

@@ -10,12 +10,14 @@ from typing import Any
 from aetool.bundle import CODEC, Bundle
 from aetool.codec.shared import shared_of
 from aetool.data import remote, sources
-from aetool.data.images import FolderSource, ImageSource
+from aetool.data.images import FolderSource, ImageSource, PictureFiles
+from aetool.data.pictures.decoding import Sight
+from aetool.data.pictures.framed import FramedSource
 from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
 from aetool.operations import exact_job, fitting, opening, rivals, texts
-from aetool.operations.detecting import check_kind
+from aetool.operations.detecting import seen_by
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 from aetool.spelling import option
 
@@ -107,18 +109,37 @@ def _lossy(
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
-    check_kind(source, model)
+    source = _as_they_are(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(
             f"{model.plugin} has no code: {option('--lossy')} needs a model with an encoder"
         )
     _refuse_dead_code(model, options)
+    assert isinstance(source, TableSource | FramedSource)
     job = LossyJob(source, model, options, learned)
     with output(path, options.force, _inherited(data)) as file:
         figures = job.write(file)
         if options.lossy_only:
             return {**figures, "taken": "code"}
         return rivals.smallest(file, job, figures, scratch_folder(path))
+
+
+def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
+    """The source as the model takes it, if that is as it is: a code restores what the model sees.
+    ParamError for pictures that it sees otherwise."""
+    seen = seen_by(source, model, strict=True)
+    if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):
+        raise ParamError(f"{source.name}: {option('--lossy')} takes a folder of pictures")
+    if isinstance(source, ImageSource):
+        _, height, width = model.view.shape
+        own = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}
+        if (model.framing and not model.framing.is_plain) or own - {(width, height)}:
+            raise ParamError(
+                f"{source.name}: {option('--lossy')} restores what the model sees, pictures of "
+                f"{width} x {height} {model.view.told() or 'as they are'}: leave it out, or make "
+                "them so"
+            )
+    return seen
 
 
 def _inherited(data: Any) -> Attributes | None:

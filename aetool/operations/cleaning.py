@@ -23,7 +23,7 @@ from aetool.data.table import Cells, Table
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
 from aetool.operations import records, restoring
-from aetool.operations.detecting import check_kind, inputs_of
+from aetool.operations.detecting import inputs_of, seen_by
 from aetool.spelling import option
 
 ROUNDS = 24  # of filling, at most: each sees what the one before has put in the gaps
@@ -51,8 +51,8 @@ def denoise(
     in PSNR (dB). Errors of tables are in squared standard deviations, of pictures in squared gray
     levels; before filling, gaps hold the median and regions the mean of what is left."""
     options = options or DenoiseOptions()
-    source = sources.open_source(data, model.reading)
-    check_kind(source, model)
+    # what cannot be read cannot be restored
+    source = seen_by(sources.open_source(data, model.reading), model, strict=True)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder to restore records with")
     if (options.region is not None) != (options.fill_missing and isinstance(source, ImageSource)):
@@ -86,8 +86,7 @@ class _Job:
         self.before = self.after = 0.0
         self.clean: Iterator[tuple[int, Any, Table | None]] | None = None
         if options.clean is not None:
-            clean = sources.open_source(options.clean, model.reading)
-            check_kind(clean, model)
+            clean = seen_by(sources.open_source(options.clean, model.reading), model, strict=True)
             self.clean = inputs_of(clean, model)
         self.columns: tuple[Modelled, ...] = model.schema.modelled if model.schema else ()
         self.restored = np.array([c.predicted for c in self.columns], bool)

@@ -19,7 +19,7 @@ from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.operations import drawing, records, restoring
-from aetool.operations.detecting import check_kind, inputs_of
+from aetool.operations.detecting import inputs_of, seen_by
 from aetool.spelling import option
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
@@ -48,9 +48,8 @@ def write_codes(
     """Write `row` (from 1), these columns of the table (of pictures: `picture`, their names), those
     that the model decodes codes together with, and the code of every record as a CSV, or as Parquet
     if path says so. Returns how many."""
-    source = sources.open_source(data, model.reading)
-    check_kind(source, model)
-    names = getattr(source, "names", [])
+    source = seen_by(sources.open_source(data, model.reading), model)
+    names = getattr(source, "record_names", [])
     if columns and model.schema is None:
         raise ParamError(f"{option('--id')} is for tables")
     session = encoder_of(model, device)
@@ -92,17 +91,18 @@ def plot_codes(
     """Draw the codes of all records as points of a plane (PNG): the code itself if it has two
     numbers, else its first two principal components. colour: a column of the table, or for
     pictures "folder"."""
-    source = sources.open_source(data, model.reading)
-    check_kind(source, model)
-    names: list[str] = getattr(source, "names", [])
+    source = seen_by(sources.open_source(data, model.reading), model)
+    names: list[str] = getattr(source, "record_names", [])
     if colour is not None and model.schema is None and (colour != FOLDER or not names):
         raise ParamError(f"pictures are coloured by their folder: {option('--color')} {FOLDER}")
     session = encoder_of(model, device)
     codes: list[Any] = []
     of_folders = colour is not None and model.schema is None
-    values: list[Any] = [n.split("/")[0] for n in names] if of_folders else []
-    for _, x, table in inputs_of(source, model):
+    values: list[Any] = []
+    for first, x, table in inputs_of(source, model):
         codes.append(session(x)["z"])
+        if of_folders:
+            values += [name.split("/")[0] for name in names[first : first + len(x)]]
         if colour is not None and table is not None:
             values += list(cells(table, colour, source.name))
     if not sum(map(len, codes)):

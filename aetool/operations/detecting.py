@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from aetool.bundle import Bundle
 from aetool.columns.history import History, whole
 from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
-from aetool.data import arrow_files
+from aetool.data import arrow_files, notices
 from aetool.data.images import ImageSource
+from aetool.data.pictures.decoding import Sight
+from aetool.data.pictures.framed import FramedSource, framed
+from aetool.data.pictures.framing import Framing
 from aetool.data.sources import open_source
 from aetool.data.table import Cells, Mask, Table, as_cells, concat
 from aetool.data.table_source import ROWS, TableSource
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from aetool.operations import fitting
     from aetool.report.svg import Drawing
 
+Columns: TypeAlias = "dict[str, list[Any]]"
 SHOWN = 20  # anomalies that a notebook is shown
 # of the columns of the output; all others are text
 TYPES = {"row": "int64", "score": "float64", "p": "float64", "anomaly": "bool"}
@@ -42,9 +47,23 @@ EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 
 @dataclass(frozen=True, eq=False)
+class TileParts:
+    """Of pictures that a model sees in tiles: parts of the tiles of each, (tiles, pixels of a tile
+    + 1), and its width and height."""
+
+    framing: Framing
+    parts: Sequence[Float]
+    sizes: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
 class Scored:
     """A batch: its first record's number (0-based), what the graphs took, parts, what reasons are
-    ranked by (rows, columns), and expectation."""
+    ranked by (rows, columns), and expectation.
+
+    Of pictures in tiles, parts are those of the worst tile of each, and inputs whole pictures;
+    numbers: (rows,), which of the source they are.
+    """
 
     first: int
     inputs: Any
@@ -53,10 +72,34 @@ class Scored:
     expected: Any
     table: Table | None
     names: Sequence[str]
+    tiles: TileParts | None = None
+    numbers: Int | None = None
+
+    @property
+    def places(self) -> Int:
+        """(rows,): their numbers, as batches count them; comments of a table have none."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.first, self.first + len(self.parts))
+
+    @property
+    def scores(self) -> Float:
+        """(rows,): of each record."""
+        return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
+
+    def excess(self, place: int, typical: Float, shape: tuple[int, int, int]) -> Float:
+        """(height, width): by how much each pixel of a picture costs more than it usually does; of
+        one in tiles, which overlap, the mean. shape: of what the model sees."""
+        if self.tiles is None:
+            return reasons.excess_map(self.parts[place], typical, shape)
+        maps = [reasons.excess_map(own, typical, shape) for own in self.tiles.parts[place]]
+        return self.tiles.framing.stitched(np.stack(maps), *self.tiles.sizes[place])
 
     @property
     def records(self) -> Int:
         """(rows,): which records of the source these are, from 0."""
+        if self.numbers is not None:
+            return self.numbers
         if self.table is None:
             return np.arange(self.first, self.first + len(self.parts))
         return self.table.records
@@ -70,7 +113,7 @@ class Detection:
     columns that say why; why: the same on one line; table: the records' own columns, if asked.
     rate: the part of ordinary records that the threshold is meant to flag, if that is what it was
     chosen by. trace: the scores of all records; held_out: of ordinary ones, where a model brought
-    them.
+    them. unread: (row, its name, why) of the pictures that could not be read.
     """
 
     row: Int
@@ -88,6 +131,7 @@ class Detection:
     rate: float | None = None
     trace: ScoreTrace | None = None
     held_out: Calibration | None = None
+    unread: Sequence[tuple[int, str, str]] = ()
 
     def ranked(self) -> Detection:
         """The same records, the highest score first."""
@@ -118,9 +162,10 @@ class Detection:
         """How many records are flagged, and by what threshold, in one line."""
         part = 100 * self.flagged / max(self.total, 1)
         rare = "" if not self.rate else f", which {in_words(self.rate)} exceed"
+        rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
         return (
             f"{self.flagged} of {self.total} records flagged ({part:.3g} %): "
-            f"score above {self.threshold:.4g} {self.unit}{rare}"
+            f"score above {self.threshold:.4g} {self.unit}{rare}{rest}"
         )
 
     def plot(self) -> Drawing:
@@ -140,10 +185,11 @@ class Detection:
         trace = self.trace or ScoreTrace()
         return charts.score_over_records(trace, self.threshold, self.unit, marks)
 
-    def columns(self, everything: bool = False) -> dict[str, list[Any]]:
+    def columns(self, everything: bool = False) -> Columns:
         """The output table: row (1-based), score, p, why; anomaly when not only anomalies are in
-        it; then the input's own columns."""
-        out: dict[str, list[Any]] = {
+        it; then the input's own columns; error where pictures could not be read, which have neither
+        score nor p."""
+        out: Columns = {
             "row": (self.row + 1).tolist(),
             "score": [float(f"{v:.6g}") for v in self.score],
             "p": [float(f"{v:.4g}") for v in self.p],
@@ -155,6 +201,22 @@ class Detection:
             for name, values in zip(self.table.names, self.table.values, strict=True):
                 label = name if name not in out else f"input.{name}"
                 out[label] = list(as_cells(values).strings())
+        return self._with_unread(out) if self.unread else out
+
+    def _with_unread(self, columns: Columns) -> Columns:
+        """The output table with a row for each picture that could not be read: in its place, or
+        last where records are ranked."""
+        out = {name: list(values) for name, values in columns.items()}
+        out["error"] = [""] * len(self.row)
+        for record, name, reason in self.unread:
+            own = {"row": record + 1, "file": name, "error": reason}
+            own |= {"score": None, "p": None, "anomaly": False}
+            for column, values in out.items():
+                values.append(own.get(column, ""))
+        rows = self.row.tolist()
+        if rows == sorted(rows):
+            order = np.argsort(out["row"], kind="stable").tolist()
+            out = {name: [values[place] for place in order] for name, values in out.items()}
         return out
 
     def to_pandas(self) -> pd.DataFrame:
@@ -273,27 +335,27 @@ def detect(
         )
     for name in ("fpr", "fdr", "contamination"):
         check_part(name, given[name])
-    source = open_source(data, known_of(model))
+    opened = open_source(data, known_of(model))
+    source, scorer, bundle, held = _scorer(opened, model, fit, device)
     if append is None and getattr(source, "names", None):
         append = []  # pictures are known by their names
-    scorer, bundle, held = _scorer(source, model, fit, device)
     if calibration is not None:
         held = calibrate(bundle, calibration, device)
     cut = held.threshold(fpr) if threshold is None else threshold
     if contamination is not None or top is not None or fdr is not None:
-        scores = _all_scores(source, bundle, scorer)
+        numbers, scores = _all_scores(source, bundle, scorer)
         if fdr is not None:
             wanted = int(discoveries(held.p_values(scores), fdr).sum())
         else:
             wanted = top if top is not None else round(len(scores) * (contamination or 0))
-        chosen = set(np.argsort(-scores, kind="stable")[:wanted].tolist())
+        chosen = set(numbers[np.argsort(-scores, kind="stable")[:wanted]].tolist())
         ranked = np.sort(scores)[::-1]
         cut = float(ranked[wanted]) if wanted < len(scores) else -np.inf
-        decide: Callable[[Float, int], Any] = lambda s, first: np.fromiter(  # noqa: E731
-            (first + i in chosen for i in range(len(s))), np.bool_, len(s)
+        decide: Callable[[Float, Int], Any] = lambda s, numbers: np.fromiter(  # noqa: E731
+            (number in chosen for number in numbers.tolist()), np.bool_, len(s)
         )
     else:
-        decide = lambda s, first: s > cut  # noqa: E731
+        decide = lambda s, numbers: s > cut  # noqa: E731
     decimal = source.decimal if isinstance(source, TableSource) else "."
     collected = Collected(bundle, held, append, scorer, device, decimal)
     trace = ScoreTrace()
@@ -301,13 +363,13 @@ def detect(
     if watch is not None:
         watch.begin(source.name, bundle, held)
     for batch in scored(source, bundle, scorer):
-        scores = batch.parts.sum(axis=1, dtype=np.float64)
-        flagged = decide(scores, batch.first)
+        scores = batch.scores
+        flagged = decide(scores, batch.places)
         trace.add(scores, None if clock is None else batch.inputs[:, clock])
         explained = collected.add(batch, scores, flagged, all_rows)
         if watch is not None:
             watch.batch(batch, scores, flagged, explained)
-    found = collected.done(cut, arrow_files.index_of(data))
+    found = collected.done(cut, arrow_files.index_of(data), unread_of(source))
     apart = model is not None or calibration is not None
     by_rate = threshold is None and contamination is None and top is None and fdr is None
     rate = held.rate(fpr) if by_rate and held.rows else None
@@ -318,7 +380,8 @@ def detect(
 def calibrate(model: Bundle, data: Any, device: str = "auto", kept: int = EXACT) -> Calibration:
     """The model's calibration by ordinary records that it has not seen."""
     source = open_source(data, known_of(model))
-    scores = _all_scores(source, model, _scorer(source, model, None, device)[0])
+    source, scorer, _, _ = _scorer(source, model, None, device)
+    _, scores = _all_scores(source, model, scorer)
     if not len(scores):
         raise DataError(f"{source.name}: no records to calibrate on")
     expected = model.calibration.expected
@@ -354,16 +417,20 @@ def check_part(name: str, value: float | None) -> None:
 
 
 def score(data: Any, model: Bundle, device: str = "auto") -> Float:
-    """(rows,) float64: each record's score."""
-    source = open_source(data, known_of(model))
-    scorer, bundle, _ = _scorer(source, model, None, device)
-    return _all_scores(source, bundle, scorer)
+    """(rows,) float64: each record's score; NaN of a picture that cannot be read."""
+    opened = open_source(data, known_of(model))
+    source, scorer, bundle, _ = _scorer(opened, model, None, device)
+    numbers, scores = _all_scores(source, bundle, scorer)
+    if not unread_of(source):
+        return scores
+    every = np.full(len(scores) + len(unread_of(source)), np.nan)
+    every[numbers] = scores
+    return every
 
 
 def encode(data: Any, model: Bundle, device: str = "auto") -> Any:
     """(rows, latent) float32: each record's code."""
-    source = open_source(data, known_of(model))
-    check_kind(source, model)
+    source = seen_by(open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     return np.concatenate([session(x)["z"] for _, x, _ in inputs_of(source, model)])
 
@@ -385,15 +452,15 @@ def evaluate(
     if model is None and fit is None:
         label_column = None if isinstance(source, ImageSource) else label
         fit = fitting.FitOptions(label=label_column)
-    scorer, bundle, calibration = _scorer(source, model, fit, device)
-    scores = _all_scores(source, bundle, scorer)
+    source, scorer, bundle, calibration = _scorer(source, model, fit, device)
+    numbers, scores = _all_scores(source, bundle, scorer)
     if isinstance(source, ImageSource):
         if label != "folder" or not source.names:
             raise ParamError(
                 f"pictures are labelled by their folder: {option('--label')} folder "
                 f"{option('--normal')} good"
             )
-        found = np.array([n.split("/")[0] for n in source.names])
+        found = np.array([source.names[number].split("/")[0] for number in numbers.tolist()])
     else:
         batches = [fitting.labels(b, label, source.name) for b in source.batches()]
         found = np.concatenate(batches)
@@ -440,12 +507,12 @@ def _scorer(
     model: Bundle | None,
     options: fitting.FitOptions | None,
     device: str,
-) -> tuple[Parts, Bundle, Calibration]:
-    """What gives the outputs of the score graph, the model, and its calibration."""
+) -> tuple[TableSource | ImageSource, Parts, Bundle, Calibration]:
+    """The source as the model sees it, what gives the outputs of the score graph, the model, and
+    its calibration."""
     if model is not None:
-        check_kind(source, model)
         session = model.session("score.onnx", device)
-        return session, model, model.calibration
+        return seen_by(source, model), session, model, model.calibration
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.operations import fitting
 
@@ -462,11 +529,13 @@ def _scorer(
     here = dataclasses.replace(options, robust=True, closed=True)
     bundle = fitting.fit_source(source, here)
     session = bundle.session("score.onnx", device)
+    source = seen_by(source, bundle)
     # no other records are to come: how rare a score is, it is among these
-    scores = _all_scores(source, bundle, session)
+    _, scores = _all_scores(source, bundle, session)
     expected = bundle.calibration.expected
     held = Calibration.of(scores[:, None], kept=EXACT, expected=expected)
-    return session, bundle, dataclasses.replace(held, typical=bundle.calibration.typical)
+    held = dataclasses.replace(held, typical=bundle.calibration.typical)
+    return source, session, bundle, held
 
 
 def known_of(model: Bundle | None) -> Reading:
@@ -474,15 +543,45 @@ def known_of(model: Bundle | None) -> Reading:
     return Reading() if model is None else model.reading
 
 
-def check_kind(source: TableSource | ImageSource, model: Bundle) -> None:
-    """DataError if the model was fitted on other data than these."""
+def seen_by(
+    source: TableSource | ImageSource, model: Bundle, strict: bool = False
+) -> TableSource | ImageSource:
+    """The source as the model takes it: pictures by its framing. strict: of pictures one that
+    cannot be read is an error.
+
+    DataError if the model was fitted on other data than these.
+    """
+    if isinstance(source, FramedSource):
+        return source
     if source.kind != model.kind:
         raise DataError(f"{source.name}: holds {source.kind}s, {model.name} is of {model.kind}s")
-    if isinstance(source, ImageSource) and source.shape != model.shape:
-        ours, theirs = (
-            f"{s[2]} x {s[1]} x {s[0]}" for s in (source.shape, model.shape or (0, 0, 0))
-        )
-        raise DataError(f"{source.name}: pictures of {ours}, {model.name} takes {theirs}")
+    if not isinstance(source, ImageSource):
+        return source
+    _check_size(source, model)
+    return framed(source, model.view, strict)
+
+
+def _check_size(source: ImageSource, model: Bundle) -> None:
+    """DataError where most pictures have not the size that the model needs. What kind of them is
+    seen as another is said."""
+    framing = model.view
+    seen = [sight for sight in source.sights if isinstance(sight, Sight)]
+    if not source.sights:
+        raise DataError(source.why_empty())
+    if not seen:
+        return
+    (wide, high), _ = Counter((sight.width, sight.height) for sight in seen).most_common(1)[0]
+    coloured = 2 * sum(sight.coloured for sight in seen) > len(seen)
+    bends = framing.resize or framing.stride or framing.crop
+    if not bends and (wide, high) != (framing.width, framing.height):
+        own = f"{wide} x {high} x {3 if coloured else 1}"
+        taken = f"{framing.width} x {framing.height} x {framing.channels}"
+        remedy = f"fit with {option('--resize')} {framing.width}x{framing.height} for any size"
+        raise DataError(f"{source.name}: pictures of {own}, {model.name} takes {taken}; {remedy}")
+    if coloured and framing.channels == 1:
+        notices.say(source.name, "in colour, and seen in gray, as the model was fitted")
+    if not coloured and framing.channels == 3:
+        notices.say(source.name, "gray, where the model was fitted on colour")
 
 
 def inputs_of(
@@ -491,9 +590,10 @@ def inputs_of(
     """(first record, graph inputs, table) for each batch."""
     first = 0
     if isinstance(source, ImageSource):
-        for pixels in source.batches():
+        seen = seen_by(source, bundle)
+        assert isinstance(seen, FramedSource)
+        for first, pixels in seen.numbered():
             yield first, pixels, None
-            first += len(pixels)
         return
     assert bundle.schema is not None
     schema = bundle.schema
@@ -521,23 +621,61 @@ def inputs_of(
 
 def scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
     """The records of a source, scored, batch by batch; DataError for a score that is not finite."""
+    if isinstance(source, FramedSource) and source.is_tiled:
+        yield from _scored_in_tiles(source, scorer)
+        return
     names = getattr(source, "names", [])
     for first, x, table in inputs_of(source, bundle):
         found = scorer(x)
         parts = found["parts"].astype(np.float64)
-        bad = ~np.isfinite(parts)
-        if bad.any():
-            row = first + int(np.flatnonzero(bad.any(axis=1))[0]) + 1
-            raise DataError(f"{source.name}: row {row} has no finite score; the model is broken")
+        _check_finite(source.name, parts, first)
         surprise = found.get("surprise", parts[:, :-1]).astype(np.float64)
         yield Scored(first, x, parts, surprise, found.get("expected"), table, names)
 
 
-def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> Float:
-    found = [b.parts.sum(axis=1, dtype=np.float64) for b in scored(source, bundle, scorer)]
-    if not sum(map(len, found)):
-        return np.zeros(0)
-    return np.concatenate(found)
+def _check_finite(name: str, parts: Float, first: int) -> None:
+    bad = ~np.isfinite(parts)
+    if bad.any():
+        row = first + int(np.flatnonzero(bad.any(axis=1))[0]) + 1
+        raise DataError(f"{name}: row {row} has no finite score; the model is broken")
+
+
+def _scored_in_tiles(source: FramedSource, scorer: Parts) -> Iterator[Scored]:
+    """Pictures, of which each has the score of its worst tile, in batches of few tiles."""
+    framing = source.framing
+    for numbers, pictures in source.in_groups():
+        cut = [framing.tiles(picture) for picture in pictures]
+        counts = [len(own) for own in cut]
+        parts = scorer(np.concatenate(cut))["parts"].astype(np.float64)
+        _check_finite(source.name, parts, numbers[0])
+        by_picture = np.split(parts, np.cumsum(counts)[:-1])
+        worst = np.stack([own[own.sum(axis=1).argmax()] for own in by_picture])
+        sizes = [(picture.shape[2], picture.shape[1]) for picture in pictures]
+        # pictures may differ in size
+        whole = np.empty(len(pictures), object)
+        whole[:] = pictures
+        tiles = TileParts(framing, by_picture, sizes)
+        places = np.array(numbers, np.int64)
+        yield Scored(
+            numbers[0], whole, worst, worst[:, :-1], None, None, source.names, tiles, places
+        )
+
+
+def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> tuple[Int, Float]:
+    """(numbers of all records that can be read, from 0; their scores)."""
+    numbers: list[Int] = [np.zeros(0, np.int64)]
+    scores: list[Float] = [np.zeros(0)]
+    for batch in scored(source, bundle, scorer):
+        numbers.append(batch.places)
+        scores.append(batch.scores)
+    return np.concatenate(numbers), np.concatenate(scores)
+
+
+def unread_of(source: TableSource | ImageSource) -> list[tuple[int, str, str]]:
+    """(record, from 0; name; why) of the pictures that could not be read so far."""
+    if not isinstance(source, FramedSource):
+        return []
+    return [(record, source.title(record), why) for record, why in sorted(source.unread.items())]
 
 
 class Collected:
@@ -592,8 +730,11 @@ class Collected:
             self.why += map(reasons.line, said, flagged[keep].tolist())
             explained = Explained(keep, blame.inputs, blame.expected, blame.named)
         else:
-            assert self.bundle.shape is not None
-            self.why += [reasons.picture_line(p, typical, self.bundle.shape) for p in parts]
+            shape = self.bundle.shape
+            assert shape is not None
+            for place, own in zip(keep.tolist(), parts, strict=True):
+                excess = batch.excess(place, typical, shape)
+                self.why.append(reasons.picture_line(excess, bool(own[-1] > typical[-1])))
             self.named += [[] for _ in keep]
             explained = Explained(keep, batch.inputs[keep], None, [[] for _ in keep])
         if self.append is not None:
@@ -627,7 +768,8 @@ class Collected:
 
     def _own(self, batch: Scored, keep: Int) -> Table:
         if batch.table is None:
-            names = [batch.names[batch.first + i] for i in keep] if batch.names else []
+            numbers = batch.records[keep].tolist()
+            names = [batch.names[number] for number in numbers] if batch.names else []
             return Table(("file",), (Cells.of(names),)) if names else Table((), ())
         table = batch.table
         if self.append:
@@ -637,7 +779,10 @@ class Collected:
             table = table.without([n for n in table.names if n not in self.append])
         return table.take(keep)
 
-    def done(self, threshold: float, index: Any) -> Detection:
+    def done(
+        self, threshold: float, index: Any, unread: Sequence[tuple[int, str, str]]
+    ) -> Detection:
+        """What is reported. unread: (record, name, why) of pictures that could not be read."""
         scores = np.array(self.score, dtype=np.float64)
         return Detection(
             row=np.array(self.row, dtype=np.int64),
@@ -652,4 +797,5 @@ class Collected:
             unit=self.bundle.unit,
             table=concat(self.tables) if self.tables and self.tables[0].names else None,
             index=index,
+            unread=unread,
         )

@@ -43,8 +43,7 @@ def drift(
     """
     detecting.check_part("alpha", alpha)
     model = model_of(reference, fit)
-    source = open_source(new, detecting.known_of(model))
-    detecting.check_kind(source, model)
+    source = detecting.seen_by(open_source(new, detecting.known_of(model)), model)
     if model.schema is not None and isinstance(source, TableSource):
         faults = _absent(source, model.schema)
         if faults:
@@ -96,7 +95,7 @@ def _scored(
     session = model.session("score.onnx", device)
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
     for batch in detecting.scored(source, model, session):
-        tally.add(batch.inputs, batch.parts.sum(axis=1, dtype=np.float64))
+        tally.add(batch.inputs, batch.scores)
     return _compared(source.name, tally, alpha)
 
 

@@ -78,8 +78,7 @@ def explain(data: Any, model: Bundle, device: str = "auto") -> Explanation:
     """Why the last record of a table has its score; those before it count only for a model that is
     given the rows before each. DataError for pictures, and for a table of several records where
     only one can be meant."""
-    source = open_source(data, detecting.known_of(model))
-    detecting.check_kind(source, model)
+    source = detecting.seen_by(open_source(data, detecting.known_of(model)), model)
     if isinstance(source, ImageSource) or model.schema is None:
         raise DataError(f"{source.name}: pictures have no columns to explain; detect says where")
     session = model.session("score.onnx", device)

@@ -32,12 +32,15 @@ from aetool.columns.schema import (
 from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
 from aetool.data.notation.gaps import is_gap
+from aetool.data.pictures.choosing import Asked, Size, chosen
+from aetool.data.pictures.framed import framed
+from aetool.data.pictures.framing import Framing
 from aetool.data.sources import RESERVOIR, CsvSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
 from aetool.errors import DataError, ParamError, PluginError
-from aetool.model import Member, Model, Progress, Spec, State, make_params
+from aetool.model import Int, Member, Model, Progress, Spec, State, make_params
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -84,6 +87,9 @@ class FitOptions:
     twentieth of them that lies farthest out, and members that would learn anomalies. closed: no
     other records are to come. target: a source of the same records, clean, where the data are
     damaged (for models of pairs).
+    resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
+    what they are brought to, what they are cut into and how far apart, and what is left of them (of
+    four numbers the first are left and top); grey: they are seen without colour.
     """
 
     plugin: str | Model | None = None
@@ -110,6 +116,16 @@ class FitOptions:
     robust: bool = False
     closed: bool = False
     target: Any = None
+    resize: Size = None
+    tile: Size = None
+    stride: Size = None
+    crop: Size = None
+    grey: bool = False
+
+    @property
+    def of_pictures(self) -> Asked:
+        """What is asked to be done to pictures. ParamError where it contradicts itself."""
+        return Asked.of(self.resize, self.tile, self.stride, self.crop, self.grey)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +135,7 @@ class Prepared:
     inputs are what the graphs take: (rows, columns) float64, or pictures (rows, C, H, W) uint8.
     keep: (rows,) bool, which rows to fit; None for all. labels: (rows,) float32, for a model that
     learns from known anomalies: 1 for an ordinary row, -1 for an anomaly, 0 where none is said.
+    framing: how pictures become the inputs; owner: (rows,), the picture that each row is a tile of.
     """
 
     spec: Spec
@@ -128,6 +145,15 @@ class Prepared:
     rows: int
     keep: Any = None
     labels: Labels | None = None
+    framing: Framing | None = None
+    owner: Int | None = None
+
+    @property
+    def view(self) -> Framing:
+        """How pictures become the inputs."""
+        assert self.spec.shape is not None
+        channels, height, width = self.spec.shape
+        return self.framing or Framing(channels, width, height)
 
     @property
     def kept(self) -> Any:
@@ -340,7 +366,7 @@ def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
     prepared = prepare(clean, options)
     most = 10**12 if options.all_rows else RESERVOIR
     if isinstance(source, ImageSource):
-        pixels = source.sample(most, options.seed)
+        pixels = framed(source, prepared.view).sample(most, options.seed)
         if pixels.shape != prepared.inputs.shape:
             raise DataError(
                 f"{source.name} has {len(pixels)} pictures of {pixels.shape[1:]}, "
@@ -400,9 +426,9 @@ def prepare(
             if getattr(options, name):
                 named = option(f"--{name}")
                 raise ParamError(f"{named} names columns of a table: pictures have none")
-        pixels = source.sample(most, options.seed)
-        spec = scaling.image_spec(source.shape)
-        return Prepared(spec, scaling.image_features(pixels), pixels, None, source.count)
+        return _prepared_pictures(source, options, most)
+    if options.of_pictures.named:
+        raise ParamError(f"{options.of_pictures.named} is of pictures; {source.name} is a table")
     table, total = source.sample(most, options.seed)
     known = known_labels(table, options, source.name) if labelled else None
     if options.context:
@@ -413,6 +439,24 @@ def prepare(
         return prepare_table(ordinary, schema, source.name, total)
     prepared = prepare_table(table, schema, source.name, total)
     return dataclasses.replace(prepared, labels=known)
+
+
+def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> Prepared:
+    """Pictures as features, by a framing that serves them."""
+    seen = framed(source, chosen(source, options.of_pictures))
+    pixels, numbers = seen.sampled(most, options.seed)
+    seen.say_unread()
+    framing = seen.framing
+    owner = seen.owners(numbers) if seen.is_tiled else None
+    return Prepared(
+        scaling.image_spec(framing.shape),
+        scaling.image_features(pixels),
+        pixels,
+        None,
+        seen.readable,
+        framing=None if framing.is_plain else framing,
+        owner=owner,
+    )
 
 
 def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
@@ -755,5 +799,6 @@ def _bundle(
         calibration=calibration,
         schema=prepared.schema,
         shape=prepared.spec.shape,
+        framing=prepared.framing,
         facts={k: v for k, v in facts.items() if not isinstance(v, float) or math.isfinite(v)},
     )

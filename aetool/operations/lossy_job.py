@@ -19,6 +19,7 @@ from aetool.codec.container import Writer
 from aetool.codec.contents.content import BLOCK_BYTES
 from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, LossyTable, stored_as
 from aetool.data.images import ImageSource
+from aetool.data.pictures.framed import FramedSource
 from aetool.data.scaling import image_features
 from aetool.data.table import Table
 from aetool.data.table_source import TableSource
@@ -82,7 +83,7 @@ class LossyJob:
 
     def __init__(
         self,
-        source: TableSource | ImageSource,
+        source: TableSource | FramedSource,
         model: Bundle,
         options: CompressOptions,
         learned: bool,
@@ -100,7 +101,7 @@ class LossyJob:
     @property
     def size(self) -> int:
         """Bytes of the source as pixels, or as 8 a cell; known when it was written."""
-        if isinstance(self.source, ImageSource):
+        if isinstance(self.source, FramedSource):
             return self.source.count * int(np.prod(self.source.shape))
         return 8 * self.rows * max(1, len(self.source.head(0).names))
 
@@ -133,7 +134,7 @@ class LossyJob:
     def numbers(self, rows: int | None) -> Any:
         """(rows, columns) float64: the source's records as the model reads them, all of them or
         this many drawn from it."""
-        assert self.model.schema is not None and not isinstance(self.source, ImageSource)
+        assert self.model.schema is not None and not isinstance(self.source, FramedSource)
         if rows is not None:
             table, _ = self.source.sample(rows, 0)
             return self.model.schema.encode(table, self.source.name)
@@ -142,7 +143,7 @@ class LossyJob:
 
     def _survey(self) -> Any:
         """A sample of what the encoder takes; on the way, the range of every number."""
-        if isinstance(self.source, ImageSource):
+        if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
         low = np.full(len(self.modelled), np.inf)
@@ -319,7 +320,7 @@ class LossyJob:
         return facts
 
     def _blocks(self) -> Iterator[tuple[Any, Table | None, list[str]]]:
-        if isinstance(self.source, ImageSource):
+        if isinstance(self.source, FramedSource):
             yield from self._picture_blocks(self.source)
             return
         assert self.model.schema is not None
@@ -342,7 +343,7 @@ class LossyJob:
     def _content(self, quantiser: lossy.Quantiser) -> Lossy:
         format = {**self.source.format, "name": inner_name(self.source.name)}
         effort = self.options.effort
-        if isinstance(self.source, ImageSource):
+        if isinstance(self.source, FramedSource):
             return LossyPictures(format, quantiser, bool(self.source.names), effort)
         carried = {c.name for c in self.modelled if c.predicted} - self.not_carried
         columns = stored_as(self.source.head(1), carried)
@@ -379,6 +380,8 @@ def _differ(a: Any, b: Any) -> Any:
 
 
 def _source_size(source: Any) -> int:
+    if isinstance(source, FramedSource):
+        return _source_size(source.source)
     path = getattr(source, "path", None) or getattr(source, "_path", None)
     if path is not None:
         return int(Path(path).stat().st_size)

@@ -19,6 +19,7 @@ from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource, CopiedTable
 from aetool.data.chains import ChainSource
+from aetool.data.pictures.framed import FramedSource
 from aetool.data.readers import PluginPictures
 from aetool.errors import DataError
 from aetool.files.spools import kept
@@ -168,6 +169,11 @@ def original(place: files.Place) -> FileBytes | images.FolderSource:
 
 def of_source(source: Opened) -> Opened:
     """A source of detection's as an archive takes it."""
+    if isinstance(source, FramedSource):
+        return of_source(source.source)
+    if isinstance(source, images.PictureFiles) and not isinstance(source, images.FolderSource):
+        assert source.place is not None
+        return FileBytes(source.name, source.place.path, b"", "one picture")
     if isinstance(source, ArrowMemorySource):
         return in_memory(source.in_memory)
     if isinstance(source, sources.UnreadSource):

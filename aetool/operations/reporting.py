@@ -18,7 +18,6 @@ import numpy.typing as npt
 from aetool.bundle import Bundle
 from aetool.columns.column import ODD, Modelled
 from aetool.data import images
-from aetool.detection import reasons
 from aetool.detection.calibration import Calibration
 from aetool.detection.shifts import Tally
 from aetool.errors import ParamError
@@ -92,7 +91,7 @@ class Watcher:
                 assert explained.expected is not None
                 wanted = explained.expected[place]
             else:
-                wanted = self._excess(batch.parts[record])
+                wanted = self._excess(batch, record)
             self._keep(float(scores[record]), number, explained.inputs[place], wanted)
 
     def _labels(self, batch: detecting.Scored) -> Texts:
@@ -106,14 +105,15 @@ class Watcher:
                 f"pictures are labelled by their folder: {option('--label')} folder "
                 f"{option('--normal')} good"
             )
-        names = batch.names[batch.first : batch.first + len(batch.parts)]
+        names = [batch.names[number] for number in batch.records.tolist()]
         return np.array([name.split("/")[0] for name in names])
 
-    def _excess(self, parts: Float) -> Float:
-        """Where a picture costs more than usual; added up, too."""
+    def _excess(self, batch: detecting.Scored, record: int) -> Float:
+        """Where a picture costs more than usual; of pictures of one size added up, too."""
         assert self.bundle.shape is not None
-        excess = reasons.excess_map(parts, self.calibration.typical, self.bundle.shape)
-        self.excess = excess if self.excess is None else self.excess + excess
+        excess = batch.excess(record, self.calibration.typical, self.bundle.shape)
+        if self.excess is None or self.excess.shape == excess.shape:
+            self.excess = excess if self.excess is None else self.excess + excess
         return excess
 
     def _explain(

@@ -24,7 +24,7 @@ from aetool.errors import BundleError, ParamError
 from aetool.files import atomic
 from aetool.model import Float
 from aetool.operations import coding, drawing, records
-from aetool.operations.detecting import check_kind, inputs_of
+from aetool.operations.detecting import inputs_of, seen_by
 from aetool.operations.recipes import BELOW, SCORES, Recipe, through
 from aetool.spelling import option
 
@@ -381,8 +381,7 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
             left -= len(x)
             yield _columns(model, x, {}, {}), x
     else:
-        source = sources.open_source(options.like, model.reading)
-        check_kind(source, model)
+        source = seen_by(sources.open_source(options.like, model.reading), model)
         each = options.count or PER_ROW
         for _, given, table in inputs_of(source, model):
             x = sampler.near(np.repeat(given, each, axis=0), options.spread)

@@ -22,7 +22,7 @@ from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
 from aetool.operations import coding, drawing, inspecting
-from aetool.operations.detecting import check_kind, inputs_of
+from aetool.operations.detecting import inputs_of, seen_by
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -144,22 +144,23 @@ def _codes_of_data(
             return np.concatenate(codes), whole, names, np.arange(archive.rows)
     if model is None:
         raise ParamError(f"a model is needed: give one with {option('-m')}, or set $AETOOL_MODEL")
-    source = sources.open_source(data, model.reading)
-    check_kind(source, model)
+    source = seen_by(sources.open_source(data, model.reading), model)
     session = coding.encoder_of(model, options.device)
     codes = []
     numbers = []
     for first, x, table in inputs_of(source, model):
         codes.append(session(x)["z"])
         numbers.append(np.arange(first, first + len(x)) if table is None else table.records)
-    names = list(getattr(source, "names", []))
-    return np.concatenate(codes), model, names, np.concatenate(numbers)
+    places = np.concatenate(numbers)
+    # of tables none have names
+    every = list(getattr(source, "record_names", []))
+    names = [every[place] for place in places.tolist()] if every else []
+    return np.concatenate(codes), model, names, places
 
 
 def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
     """(codes of the wanted records of query, their numbers from 0)."""
-    source = sources.open_source(query, model.reading)
-    check_kind(source, model)
+    source = seen_by(sources.open_source(query, model.reading), model)
     if "encoder.onnx" not in model.graphs:
         raise ParamError(
             f"the archive holds its model's decoder alone: give the whole one with {option('-m')}"

@@ -1,0 +1,290 @@
+"""Picture files to arrays of their pixels, upright: any size, mode and depth, and any frame.
+
+What a damaged file makes a decoder do is one reason in words, never more: a thousand pictures are
+not given up for one.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data.pictures import deep_png
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Values = npt.NDArray[Any]
+Bytes = npt.NDArray[np.uint8]
+
+MOST_PIXELS = 1 << 26  # of one picture, when it is decoded
+MOST_FRAMES = 10_000  # of one file
+# no others are tried: some decoders of Pillow start programs
+FORMATS = (
+    "PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF",
+)  # fmt: skip
+MOVING = ("GIF", "PNG", "WEBP", "TIFF", "AVIF")  # whose frames are pictures in their own right
+GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
+ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+ORIENTATION = 0x0112  # the tag of EXIF that says how a picture is to be turned
+SUBFILE, REDUCED = 254, 1  # the tag of TIFF, and the bit of it, of a page that is a small copy
+OPAQUE = 255
+TRANSPOSED = 5  # orientations from here on change width and height
+
+
+class UnreadableError(Exception):
+    """Why a picture cannot be read, in words that go behind its name."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the beginning of a picture tells.
+
+    width, height: in pixels, upright; coloured: else it is gray; deep: more than 8 bits a value;
+    alpha: whether it says how opaque each pixel is.
+    """
+
+    width: int
+    height: int
+    coloured: bool
+    deep: bool = False
+    alpha: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A picture, upright: pixels (height, width) or (height, width, 3), as deep as they are stored;
+    alpha: (height, width) uint8, 255 where it is opaque, or None."""
+
+    pixels: Values
+    alpha: Bytes | None = None
+
+
+@contextmanager
+def _quietly(path: Path) -> Iterator[None]:
+    """Whatever is wrong in a picture's file becomes one UnreadableError."""
+    try:
+        with warnings.catch_warnings():
+            # what Pillow warns of is either an error later, or does no harm
+            warnings.simplefilter("ignore")
+            yield
+    except UnreadableError:
+        raise
+    except Exception as error:
+        # decoders meet damaged bytes with errors of any class
+        raise UnreadableError(_in_words(path, error)) from None
+
+
+def _in_words(path: Path, error: Exception) -> str:
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        if path.is_file() and not path.stat().st_size:
+            return "the file is empty"
+        return "not a picture that can be read"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too large: more than {MOST_PIXELS:,} pixels"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    said = " ".join(str(error).split()) or type(error).__name__
+    return f"damaged: {said}"
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow knows."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def sights(path: Path) -> list[Sight]:
+    """What each frame of a picture file tells, of which only the beginning is read; a file of one
+    picture has one. UnreadableError for what is no picture."""
+    from PIL import Image
+
+    with _quietly(path), Image.open(path, formats=_formats()) as picture:
+        _check_size(*picture.size)
+        first = _sight(picture, path)
+        frames = _frames(picture)
+        # frames of an animation have one size; pages of a TIFF their own
+        if picture.format != "TIFF":
+            return [first] * len(frames)
+        seen = []
+        for frame in frames:
+            picture.seek(frame)
+            _check_size(*picture.size)
+            seen.append(_sight(picture, path))
+        return seen
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise UnreadableError(f"{width} x {height} is too large: at most {MOST_PIXELS:,} pixels")
+
+
+def _frames(picture: Image.Image) -> list[int]:
+    """The places of the frames, or pages, of an open file that are pictures in their own right."""
+    count = getattr(picture, "n_frames", 1) if picture.format in MOVING else 1
+    if count > MOST_FRAMES:
+        raise UnreadableError(f"{count:,} frames are too many: at most {MOST_FRAMES:,}")
+    frames = list(range(count))
+    if picture.format != "TIFF" or count == 1:
+        return frames
+    kept = []
+    for frame in frames:
+        picture.seek(frame)
+        kind = picture.tag_v2.get(SUBFILE, 0)  # type: ignore[attr-defined]
+        if not int(kind) & REDUCED:
+            kept.append(frame)
+    picture.seek(0)
+    return kept or frames[:1]
+
+
+def _sight(picture: Image.Image, path: Path | None) -> Sight:
+    width, height = picture.size
+    if _orientation(picture) >= TRANSPOSED:
+        width, height = height, width
+    mode = picture.mode
+    deep = mode in ("I", "F") or mode.startswith("I;16") or _is_deep_png(picture, path)
+    alpha = mode in ALPHA_MODES or "transparency" in picture.info
+    return Sight(width, height, _is_coloured(picture), deep, alpha)
+
+
+def _is_coloured(picture: Image.Image) -> bool:
+    if picture.mode in GRAY_MODES or picture.mode.startswith("I;16"):
+        return False
+    if picture.mode in ("P", "PA") and picture.palette is not None:
+        colours = np.asarray(picture.convert("P").getpalette("RGB") or [], np.uint8)
+        colours = colours.reshape(-1, 3)
+        return bool((colours != colours[:, :1]).any())
+    return True
+
+
+def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
+    """Whether this is a PNG of 16 bits of which Pillow would give the upper 8 alone."""
+    if path is None or picture.format != "PNG" or picture.mode not in ("LA", "RGB", "RGBA"):
+        return False
+    return deep_png.is_deep(path)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 .. 8; 1 where none is told."""
+    told = picture.getexif().get(ORIENTATION, 1)
+    return int(told) if told in range(1, 9) else 1
+
+
+def decoded(path: Path, frame: int = 0) -> Decoded:
+    """One frame of a picture file, counted from 0 among those that `sights` tells."""
+    from PIL import Image
+
+    with _quietly(path), Image.open(path, formats=_formats()) as picture:
+        _check_size(*picture.size)
+        orientation = _orientation(picture)
+        if frame:
+            picture.seek(_frames(picture)[frame])
+            _check_size(*picture.size)
+        if not frame and _is_deep_png(picture, path):
+            pixels = deep_png.read(path)
+        else:
+            pixels = _pixels(picture)
+    return of_array(upright(pixels, orientation))
+
+
+def _pixels(picture: Image.Image) -> Values:
+    """(H, W), (H, W, 2) with alpha, (H, W, 3) or (H, W, 4) with alpha, of an open picture."""
+    mode = picture.mode
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        return np.asarray(picture)
+    opaque = mode not in ALPHA_MODES and "transparency" not in picture.info
+    coloured = _is_coloured(picture)
+    if opaque:
+        return np.asarray(picture.convert("RGB" if coloured else "L"))
+    # Pillow has no way from some of these modes to gray with alpha but by colour
+    four = np.asarray(picture.convert("RGBA"))
+    return four if coloured else four[:, :, [0, 3]]
+
+
+def of_array(pixels: Values) -> Decoded:
+    """The picture of an array (H, W) or (H, W, 1 .. 4), of which the second of two channels, and
+    the fourth of four, say how opaque pixels are."""
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise UnreadableError("holds values that are not finite")
+    if pixels.ndim == 2:
+        return Decoded(pixels)
+    channels = pixels.shape[2]
+    if channels in (1, 3):
+        return Decoded(pixels[:, :, 0] if channels == 1 else pixels)
+    alpha = _opacity(pixels[:, :, -1])
+    rest = pixels[:, :, 0] if channels == 2 else pixels[:, :, :3]
+    return Decoded(rest, None if (alpha == OPAQUE).all() else alpha)
+
+
+def _opacity(alpha: Values) -> Bytes:
+    """How opaque pixels are, 0 .. 255, of whatever depth it is told in."""
+    if alpha.dtype == np.uint8:
+        return alpha.astype(np.uint8)
+    most = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind in "iu" else 1.0
+    if alpha.dtype.kind == "f" and alpha.max(initial=0) > 1:
+        most = float(OPAQUE)
+    share = alpha.astype(np.float64) * (OPAQUE / most)
+    return np.rint(share).clip(0, OPAQUE).astype(np.uint8)
+
+
+def is_picture(thing: object) -> bool:
+    """Whether something in memory is a picture of Pillow, or an array of the shape of one."""
+    if isinstance(thing, np.ndarray):
+        if thing.ndim == 3:
+            return thing.dtype.kind in "buif" and thing.shape[2] in (1, 2, 3, 4)
+        # arrays of two dimensions and other numbers are tables
+        return thing.ndim == 2 and thing.dtype in (np.uint8, np.uint16, np.bool_)
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(thing, pillow.Image)
+
+
+def sight_of_memory(thing: object) -> Sight | str:
+    """What a picture in memory tells, or why it is none."""
+    if isinstance(thing, np.ndarray):
+        height, width = thing.shape[:2]
+        if not height or not width:
+            return f"has no pixels, being {width} x {height}"
+        channels = thing.shape[2] if thing.ndim == 3 else 1
+        deep = thing.dtype not in (np.uint8, np.bool_)
+        return Sight(width, height, channels > 2, deep, channels in (2, 4))
+    try:
+        with _quietly(Path("picture")):
+            return _sight(cast("Image.Image", thing), None)
+    except UnreadableError as fault:
+        return str(fault)
+
+
+def of_memory(thing: object) -> Decoded:
+    """A picture in memory; see is_picture."""
+    if isinstance(thing, np.ndarray):
+        if not thing.size:
+            raise UnreadableError("has no pixels")
+        return of_array(thing)
+    picture = cast("Image.Image", thing)
+    with _quietly(Path("picture")):
+        return of_array(upright(_pixels(picture), _orientation(picture)))
+
+
+def upright(pixels: Values, orientation: int) -> Values:
+    """Pixels turned as the EXIF orientation, 1 .. 8, says that they are to be seen."""
+    turned = pixels.swapaxes(0, 1) if orientation >= TRANSPOSED else pixels
+    # first one side, then the other
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return np.ascontiguousarray(turned)

@@ -1,0 +1,234 @@
+"""Pictures as a model sees them: those of a source, each brought to the same form by a framing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data import notices
+from aetool.data.images import BATCH, ImageSource, Pixels
+from aetool.data.pictures.choosing import AT_ONCE
+from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
+from aetool.data.pictures.framing import Framing
+from aetool.errors import DataError
+
+Int: TypeAlias = npt.NDArray[np.int64]
+
+KEPT_BYTES = 64 << 20  # of all pictures of a source, that are kept when they were read once
+BATCH_BYTES = 32 << 20
+GROUPED = 256  # tiles that are scored together
+FEWEST_TILES = 512  # that a model is fitted on, however large they are
+NAMED = 3  # of what cannot be read
+MOST_SAMPLED = 2 << 30  # bytes of pictures that are fitted
+
+
+class FramedSource(ImageSource):
+    """The pictures of a source as a model with this framing sees them.
+
+    What cannot be read, or not be brought to that form, is left out: unread, by record, why. names:
+    of the pictures; record_names: of what the model sees, which may be tiles of them. strict: what
+    cannot be read is an error instead.
+    """
+
+    def __init__(self, source: ImageSource, framing: Framing, strict: bool = False) -> None:
+        self.name, self.format, self.place = source.name, source.format, source.place
+        self.source, self.framing, self.strict = source, framing, strict
+        self.shape = framing.shape
+        self.names = list(source.titles)
+        self.count = len(source.sights)
+        self.unread: dict[int, str] = {}
+        self._kept: list[tuple[int, Pixels]] | None = None
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether what the model sees are tiles of pictures."""
+        return bool(self.framing.stride)
+
+    @property
+    def as_they_are(self) -> bool:
+        """Whether the source's own batches are what the model sees."""
+        same = self.source.is_uniform and self.source.shape == self.shape
+        return same and self.framing.is_plain
+
+    @property
+    def readable(self) -> int:
+        """How many pictures there are, without those that were found unreadable so far."""
+        return self.count - len(self.unread)
+
+    def title(self, record: int) -> str:
+        """What a picture is called."""
+        return self.names[record] if self.names else f"picture {record + 1}"
+
+    def whole(self) -> Iterator[tuple[int, Pixels]]:
+        """(record, (channels, height, width)) of each that can be read, not yet in tiles."""
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[tuple[int, Pixels]] = []
+        size = 0
+        for record, picture in enumerate(self.source.pictures()):
+            notices.advance(record, self.count, "pictures read")
+            seen = self._seen(record, picture)
+            if seen is None:
+                continue
+            size += seen.nbytes
+            if size <= KEPT_BYTES:
+                kept.append((record, seen))
+            yield record, seen
+        if size <= KEPT_BYTES:
+            self._kept = kept
+
+    def _seen(self, record: int, picture: Decoded | str) -> Pixels | None:
+        """One picture as the model sees it; None, and noted why, if that cannot be."""
+        try:
+            if isinstance(picture, str):
+                raise UnreadableError(picture)
+            return self.framing.seen(picture)
+        except UnreadableError as fault:
+            if self.strict:
+                raise DataError(f"{self.name}: {self.title(record)}: {fault}") from None
+            self.unread[record] = str(fault)
+            return None
+
+    def numbered(self) -> Iterator[tuple[int, Pixels]]:
+        """(number of the first, (n, channels, height, width)): what the model sees, in batches of
+        neighbours. Where something cannot be read, a new batch begins."""
+        first = 0
+        if self.as_they_are:
+            for pixels in self.source.batches():
+                yield first, pixels
+                first += len(pixels)
+            return
+        most = max(1, min(BATCH, BATCH_BYTES // int(np.prod(self.shape))))
+        batch: list[Pixels] = []
+        for number, picture in self._one_by_one():
+            if batch and (number != first + len(batch) or len(batch) == most):
+                yield first, np.stack(batch)
+                batch = []
+            if not batch:
+                first = number
+            batch.append(picture)
+        if batch:
+            yield first, np.stack(batch)
+
+    def in_groups(self) -> Iterator[tuple[list[int], list[Pixels]]]:
+        """(records, whole pictures), several together, so that a group has not few tiles."""
+        numbers: list[int] = []
+        pictures: list[Pixels] = []
+        waiting = 0
+        for record, picture in self.whole():
+            numbers.append(record)
+            pictures.append(picture)
+            waiting += len(self.framing.corners(picture.shape[2], picture.shape[1]))
+            if waiting >= GROUPED:
+                yield numbers, pictures
+                numbers, pictures, waiting = [], [], 0
+        if numbers:
+            yield numbers, pictures
+
+    def batches(self) -> Iterator[Pixels]:
+        for _, pixels in self.numbered():
+            yield pixels
+
+    def _one_by_one(self) -> Iterator[tuple[int, Pixels]]:
+        if not self.is_tiled:
+            yield from self.whole()
+            return
+        starts = self.starts
+        for record, picture in self.whole():
+            for place, tile in enumerate(self.framing.tiles(picture)):
+                yield int(starts[record]) + place, tile
+
+    @cached_property
+    def sizes(self) -> list[tuple[int, int]]:
+        """(width, height) of each picture before it is cut into tiles; (0, 0) if it cannot be."""
+        framing = self.framing
+        found = []
+        for sight in self.source.sights:
+            size = (0, 0)
+            if isinstance(sight, Sight):
+                width, height = framing.resize or framing.crop[-2:] or (sight.width, sight.height)
+                if width >= framing.width and height >= framing.height:
+                    size = (width, height)
+            found.append(size)
+        return found
+
+    @cached_property
+    def starts(self) -> Int:
+        """(pictures + 1,): the number of the first tile of each picture, and of all tiles."""
+        counts = [len(self.framing.corners(*size)) if size != (0, 0) else 0 for size in self.sizes]
+        return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+    @cached_property
+    def record_names(self) -> list[str]:
+        """The names of what the model sees: of a tile the picture's, and where it lies in it."""
+        if not self.is_tiled or not self.names:
+            return self.names
+        return [
+            f"{name}[{left},{top}]"
+            for name, size in zip(self.names, self.sizes, strict=True)
+            if size != (0, 0)
+            for left, top in self.framing.corners(*size)
+        ]
+
+    def owners(self, numbers: Int) -> Int:
+        """(n,): the pictures that records of these numbers belong to."""
+        if not self.is_tiled:
+            return numbers
+        return np.asarray(np.searchsorted(self.starts, numbers, side="right") - 1)
+
+    def sampled(self, most: int, seed: int) -> tuple[Pixels, Int]:
+        """(At most `most` of what the model sees, each as likely, in order; their numbers).
+
+        DataError where nothing can be read.
+        """
+        values = int(np.prod(self.shape))
+        total = int(self.starts[-1]) if self.is_tiled else self.count
+        if not total:
+            raise DataError(f"{self.name}: no pictures in it")
+        most = max(1, min(most, MOST_SAMPLED // values))
+        if self.is_tiled:
+            most = min(most, max(FEWEST_TILES, AT_ONCE // values))
+        keep = np.arange(total)
+        if total > most:
+            keep = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
+        parts, numbers = [], []
+        for first, pixels in self.numbered():
+            inside = keep[(keep >= first) & (keep < first + len(pixels))]
+            parts.append(pixels[inside - first])
+            numbers.append(inside)
+        if not sum(map(len, parts)):
+            record, fault = next(iter(self.unread.items()))
+            raise DataError(
+                f"{self.name}: no picture in it can be read: {self.title(record)}: {fault}"
+            )
+        return np.concatenate(parts), np.concatenate(numbers)
+
+    def sample(self, most: int, seed: int) -> Pixels:
+        return self.sampled(most, seed)[0]
+
+    def say_unread(self) -> None:
+        """One line on what could not be read so far, if there is anything."""
+        if not self.unread:
+            return
+        few = list(self.unread.items())[:NAMED]
+        named = "; ".join(f"{self.title(record)}: {fault}" for record, fault in few)
+        more = f"; and {len(self.unread) - NAMED:,} more" if len(self.unread) > NAMED else ""
+        notices.say(
+            self.name, f"{len(self.unread):,} of {self.count:,} pictures left out: {named}{more}"
+        )
+
+
+def framed(source: ImageSource, framing: Framing, strict: bool = False) -> FramedSource:
+    """The pictures of a source as a model with this framing sees them; of the same source the same
+    again, with what it has read."""
+    known: dict[tuple[Framing, bool], FramedSource]
+    known = source.__dict__.setdefault("_framed", {})
+    key = framing, strict
+    if key not in known:
+        known[key] = FramedSource(source, framing, strict)
+    return known[key]

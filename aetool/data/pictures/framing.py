@@ -1,0 +1,260 @@
+"""How a picture, whatever its size, mode and depth, becomes what a model sees: one rule, which is
+chosen when a model is fitted, stored with it, and applied to every picture that it is ever shown.
+
+The order is: 8 bits a value, opaque, gray or colour, cropped, resized, cut into tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data.pictures.decoding import Decoded, UnreadableError, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Amounts: TypeAlias = npt.NDArray[np.float64]
+Pair: TypeAlias = tuple[int, int]  # width and height, or left and top
+
+WHITE = 255
+MOST_TILES = 1 << 16  # of one picture
+# parts of red, green and blue in gray, of 65,536, as Pillow takes them (ITU-R BT.601)
+RED, GREEN, BLUE = 19595, 38470, 7471
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How each picture becomes what a model sees.
+
+    channels, width, height: of what the model sees, a picture or a tile of one. crop: what is left
+    of a picture at first: (width, height) in its middle, or (left, top, width, height); resize:
+    (width, height) that it is brought to then; stride: how far tiles lie apart, (across, down), if
+    it is cut into tiles; () for what is not done. low, high: values of more than 8 bits that become
+    0 and 255; equal where no such pictures were fitted. background: the gray level, 0 .. 255, that
+    is seen where a picture is transparent.
+    """
+
+    channels: int
+    width: int
+    height: int
+    crop: tuple[int, ...] = ()
+    resize: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    background: int = WHITE
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of what the model sees."""
+        return self.channels, self.height, self.width
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether pictures of the model's size and 8 bits are seen as they are."""
+        return self == Framing(self.channels, self.width, self.height)
+
+    def seen(self, picture: Decoded) -> Bytes:
+        """(channels, height, width): the whole picture as the model sees it, not yet in tiles.
+
+        UnreadableError where it has not the size that it needs for that.
+        """
+        pixels = self._in_bytes(picture.pixels)
+        if picture.alpha is not None:
+            pixels = self._opaque(pixels, picture.alpha)
+        pixels = _with_channels(pixels, self.channels)
+        pixels = pixels if not self.crop else _cropped(pixels, self.crop)
+        if self.resize:
+            pixels = resized(pixels, self.resize)
+        self._check(pixels)
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+    def _in_bytes(self, pixels: Values) -> Bytes:
+        if pixels.dtype == np.uint8:
+            return pixels.astype(np.uint8, copy=False)
+        if pixels.dtype == np.bool_:
+            return pixels.astype(np.uint8) * np.uint8(255)
+        low, high = self.low, self.high
+        if low >= high:
+            low, high = usual_range(pixels)
+        scaled = (pixels.astype(np.float64) - low) * (255 / (high - low))
+        return np.rint(scaled).clip(0, 255).astype(np.uint8)
+
+    def _opaque(self, pixels: Bytes, alpha: Bytes) -> Bytes:
+        """Pixels before the background, as opaque as alpha says."""
+        share = alpha.astype(np.int32)
+        share = share if pixels.ndim == 2 else share[:, :, None]
+        mixed = pixels * share + self.background * (255 - share)
+        # rounded, in whole numbers
+        return ((mixed + 127) // 255).astype(np.uint8)
+
+    def _check(self, pixels: Bytes) -> None:
+        high, wide = pixels.shape[:2]
+        if self.stride:
+            if wide < self.width or high < self.height:
+                raise UnreadableError(
+                    f"{wide} x {high} is smaller than a tile of {self.width} x {self.height}"
+                )
+        elif (wide, high) != (self.width, self.height):
+            raise UnreadableError(
+                f"{wide} x {high}, and the model takes {self.width} x {self.height}"
+            )
+
+    def corners(self, wide: int, high: int) -> list[Pair]:
+        """(left, top) of each tile of a picture of this size, row by row: a stride apart, the last
+        at the far edge. The picture itself where there are no tiles."""
+        if not self.stride:
+            return [(0, 0)]
+        across = _steps(wide, self.width, self.stride[0])
+        down = _steps(high, self.height, self.stride[1])
+        if len(across) * len(down) > MOST_TILES:
+            raise UnreadableError(f"more than {MOST_TILES:,} tiles")
+        return [(left, top) for top in down for left in across]
+
+    def tiles(self, picture: Bytes) -> Bytes:
+        """(tiles, channels, height, width) of a picture as `seen` gives it."""
+        _, high, wide = picture.shape
+        parts = [
+            picture[:, top : top + self.height, left : left + self.width]
+            for left, top in self.corners(wide, high)
+        ]
+        return np.stack(parts)
+
+    def stitched(self, amounts: Amounts, wide: int, high: int) -> Amounts:
+        """(high, wide): a map of a picture of this size out of the maps of its tiles, (tiles,
+        height, width); where tiles overlap their mean."""
+        total = np.zeros((high, wide))
+        count = np.zeros((high, wide))
+        for part, (left, top) in zip(amounts, self.corners(wide, high), strict=True):
+            where = slice(top, top + self.height), slice(left, left + self.width)
+            total[where] += part
+            count[where] += 1
+        # a stride is no longer than a tile: every pixel is in one
+        return np.asarray(total / count)
+
+    def told(self) -> str:
+        """In words what is done to pictures; empty where nothing is."""
+        said = []
+        if self.low < self.high:
+            said.append(f"values {self.low:g} to {self.high:g} as black to white")
+        if self.background != WHITE:
+            said.append(f"transparent pixels on gray {self.background}")
+        if len(self.crop) == 2:
+            said.append(f"cropped to {in_words(self.crop)} in the middle")
+        elif self.crop:
+            said.append(f"cropped to {in_words(self.crop[2:])} at {self.crop[0]}, {self.crop[1]}")
+        if self.resize:
+            said.append(f"resized to {in_words(self.resize)}")
+        if self.stride:
+            said.append(f"in tiles of {in_words((self.width, self.height))}")
+            said[-1] += f", {in_words(self.stride)} apart"
+        return ", ".join(said)
+
+    def to_json(self) -> dict[str, object]:
+        """A JSON-able form of all but the shape, of which from_json makes the same framing."""
+        plain = Framing(self.channels, self.width, self.height)
+        found: dict[str, object] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != getattr(plain, field.name):
+                found[field.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object], shape: tuple[int, int, int]) -> Framing:
+        """The framing that to_json wrote, for what has this shape; ValueError for any other."""
+        channels, height, width = shape
+        known = {field.name for field in fields(cls)} - {"channels", "width", "height"}
+        if not data.keys() <= known:
+            raise ValueError("framing")
+        sizes = {name: _whole_numbers(data.get(name, ())) for name in ("crop", "resize", "stride")}
+        low, high = float(str(data.get("low", 0.0))), float(str(data.get("high", 0.0)))
+        background = int(str(data.get("background", WHITE)))
+        made = cls(channels, width, height, **sizes, low=low, high=high, background=background)
+        if not (np.isfinite([low, high]).all() and 0 <= background <= WHITE):
+            raise ValueError("framing")
+        if len(made.crop) not in (0, 2, 4) or len(made.resize) not in (0, 2):
+            raise ValueError("framing")
+        if made.stride and not (len(made.stride) == 2 and min(made.stride) > 0):
+            raise ValueError("framing")
+        return made
+
+
+def _whole_numbers(given: object) -> tuple[int, ...]:
+    """Numbers of a size as JSON has them; ValueError for anything that is none."""
+    if not isinstance(given, list | tuple):
+        raise ValueError("framing")
+    numbers = tuple(int(number) for number in given)
+    if any(not 0 <= number < 1 << 20 for number in numbers):
+        raise ValueError("framing")
+    return numbers
+
+
+def in_words(size: Sequence[int]) -> str:
+    """A width and a height as one writes them."""
+    return f"{size[0]} x {size[1]}"
+
+
+def usual_range(pixels: Values) -> tuple[float, float]:
+    """The values of black and white where none were fitted: of whole numbers all that they can
+    have; of others 0 and 1, or 0 and 255 where some are larger."""
+    if pixels.dtype.kind == "u":
+        return 0.0, float(np.iinfo(pixels.dtype).max)
+    highest = float(pixels.max(initial=0))
+    if pixels.dtype.kind == "i":
+        return 0.0, 65535.0 if highest > WHITE else 255.0
+    return 0.0, 1.0 if highest <= 1 else 255.0
+
+
+def _with_channels(pixels: Bytes, channels: int) -> Bytes:
+    """(H, W) of gray, or (H, W, 3) of colour, whichever pixels are."""
+    if channels == 3 and pixels.ndim == 2:
+        return np.repeat(pixels[:, :, None], 3, axis=2)
+    if channels == 1 and pixels.ndim == 3:
+        parts = pixels.astype(np.uint32) @ np.array([RED, GREEN, BLUE], np.uint32)
+        return ((parts + 0x8000) >> 16).astype(np.uint8)
+    return pixels
+
+
+def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
+    high, wide = pixels.shape[:2]
+    if len(crop) == 2:
+        width, height = crop
+        left, top = (wide - width) // 2, (high - height) // 2
+    else:
+        left, top, width, height = crop
+    if left < 0 or top < 0 or left + width > wide or top + height > high:
+        raise UnreadableError(f"{wide} x {high} does not hold what it is to be cropped to")
+    return pixels[top : top + height, left : left + width]
+
+
+def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
+    """(H, W) or (H, W, 3) brought to (width, height): means of what a new pixel covers.
+
+    Pillow resizes bytes in whole numbers: the same on every machine.
+    """
+    from PIL import Image
+
+    width, height = size
+    high, wide = pixels.shape[:2]
+    if (wide, high) == (width, height):
+        return pixels
+    whole = wide % width == 0 and high % height == 0
+    # a box aliases where pixels do not fit into it whole
+    kernel = Image.Resampling.BOX if whole else Image.Resampling.HAMMING
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.asarray(image.resize((width, height), kernel))
+
+
+def _steps(side: int, tile: int, stride: int) -> list[int]:
+    """Where tiles begin along one side."""
+    steps = list(range(0, side - tile + 1, stride))
+    if steps[-1] + tile < side:
+        steps.append(side - tile)
+    return steps
