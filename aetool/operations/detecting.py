@@ -769,8 +769,9 @@ class Collected:
     def _own(self, batch: Scored, keep: Int) -> Table:
         if batch.table is None:
             numbers = batch.records[keep].tolist()
-            names = [batch.names[number] for number in numbers] if batch.names else []
-            return Table(("file",), (Cells.of(names),)) if names else Table((), ())
+            if not batch.names:
+                return Table((), ())
+            return Table(("file",), (Cells.of([batch.names[number] for number in numbers]),))
         table = batch.table
         if self.append:
             for name in self.append:

@@ -65,6 +65,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "params": model.params,
         "data": model.kind,
         "shape": model.shape,
+        **({"pictures": model.view.told()} if model.framing else {}),
         "latent": model.latent,
         "unit": model.unit,
         "threshold": model.calibration.threshold(),

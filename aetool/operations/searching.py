@@ -117,7 +117,10 @@ def _name(data: Any) -> str:
 
 
 def _is_archive(data: Any) -> bool:
-    return isinstance(data, str | os.PathLike) and inspecting.is_archive(data)
+    # a folder holds records alone
+    if not isinstance(data, str | os.PathLike) or Path(data).is_dir():
+        return False
+    return inspecting.is_archive(data)
 
 
 def _codes_of_data(

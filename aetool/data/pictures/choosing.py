@@ -23,11 +23,12 @@ from aetool.spelling import option
 
 Size: TypeAlias = "str | int | Sequence[int] | None"  # W, WxH, or numbers
 
-# A picture of at most this many values (64 x 64 in colour) is never scaled down; and however large,
-# none that leaves all pictures of a fit below the second. Beyond it closed forms take more than a
-# minute and a gigabyte.
+# Pictures of at most MODEST values (64 x 64 in colour) are never scaled down. Larger ones are,
+# until a fit has at most AT_ONCE of them, and each at most EACH. Beyond that closed forms take more
+# than a minute and a gigabyte, and a model tens of megabytes.
 MODEST = 3 * 64 * 64
 AT_ONCE = 500 * MODEST
+EACH = 3 * 128 * 128
 PROBED = 200  # pictures that are looked at for their range and their transparent parts
 PROBED_VALUES = 20_000  # of each
 FAR = 0.0005  # part of the values beyond each end of the range that is taken as usual
@@ -175,7 +176,7 @@ def _target(
         # what is cut into tiles is seen in all its detail
         smallest = min(wide for wide, _ in sizes), min(high for _, high in sizes)
         return (usual if often == len(sizes) else smallest), ()
-    affordable = max(MODEST, AT_ONCE // count)
+    affordable = min(EACH, max(MODEST, AT_ONCE // count))
     target = _smaller(usual, affordable // channels)
     if target == usual and often == len(sizes):
         return usual, ()
