@@ -25,6 +25,7 @@ from aetool.data import array_files
 from aetool.errors import ArchiveError
 from aetool.files import atomic, new_folder, new_spool, outputs, path_of
 from aetool.operations import CompressOptions, restoring
+from aetool.report import times
 
 ROOT = Path(aetool.__file__).parent
 PLUGINS = ROOT.parent / "plugins"
@@ -64,6 +65,8 @@ def calls_of_few_systems(tree):
                 yield f"os.{node.attr}"
             if owner == "signal" and node.attr in ("SIGHUP", "SIGKILL", "SIGALRM", "alarm"):
                 yield f"signal.{node.attr}"
+            if node.attr in ("fromtimestamp", "utcfromtimestamp"):
+                yield node.attr  # of moments before 1970 Windows knows none
             if owner == "ctypes" and node.attr == "CDLL":
                 yield "ctypes.CDLL"
         elif isinstance(node, ast.keyword) and node.arg in FOLDER_HANDLES:
@@ -359,6 +362,12 @@ def test_names_of_any_alphabet_are_told_on_a_console_of_windows(place, monkeypat
     assert status(["compress", str(table), "--columns", "温度"]) == 2
     assert status(["compress", str(table), "--max-error", "温=1"]) == 2
     assert b"\\u6e29" in err.buffer.getvalue()
+
+
+def test_moments_before_1970_have_dates():
+    moments, words = times.time_ticks(-10 * 86_400, -2 * 86_400, 500)
+    assert moments == [-864_000 + 172_800 * step for step in range(5)]
+    assert words == ["22 Dec", "24 Dec", "26 Dec", "28 Dec", "30 Dec"]
 
 
 def test_members_of_zip_files_are_named_alike_everywhere(place):

@@ -191,7 +191,7 @@ def test_bytes_of_a_fixed_length_come_back_with_their_gaps(cells):
     ([], 0), ([np.nan, np.inf, -np.inf], 0), ([0.0, -0.0], 0), ([1.0, 2e15], 0), ([-3.5], 1),
     ([0.1 + 0.2], 1), ([12.34, 1.0], 2), ([-0.000001], 6), ([0.0000001], None), ([1 / 3], None),
     ([1.5, np.nan, 2.25], 2), ([2.0**52 - 1], 0), ([2.0**52], None), ([-(2.0**52)], None),
-    ([1e-10], 0), ([1e-8], None), ([1_000_000.000001], 0), ([123456789.25], 1),
+    ([1e-10], 0), ([1e-8], None), ([1_000_000.000001], 0), ([123456789.25], 1), ([-123456789.25], 1),
 ], ids=str)  # fmt: skip
 def test_decimals_are_the_fewest_that_write_every_value(values, decimals):
     assert decimals_of(np.array(values, np.float64)) == decimals

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = 60.0  # seconds
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -77,4 +78,4 @@ def _months(first: float, last: float, apart: float) -> Moments:
 
 
 def _date(moment: float) -> datetime:
-    return datetime.fromtimestamp(moment, UTC)
+    return EPOCH + timedelta(seconds=moment)  # Windows knows no moments before 1970
