@@ -1,14 +1,16 @@
 """Stages that came after 3.0: each pays on its table, comes back, and is read by the other reader."""
 
+import bz2
+import lzma
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aetool import kernel, operations
-from aetool.codec import blocks, floats, planning, ranks, records, textual
+from aetool.codec import blocks, floats, mixing, planning, ranks, records, stages, textual
 from aetool.codec.columns import Decoded
 from aetool.codec.integers import Known, Stream
 from aetool.codec.metas import FloatMeta, RankMeta, TextMeta
@@ -16,6 +18,7 @@ from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
 from aetool.errors import ArchiveError
 from tests import format_reader
+from tests.format_reader.mixing import text_of
 
 HOME = Path(__file__).parent / "golden" / "3.1"
 NAMES = sorted(path.stem for path in HOME.glob("*.aez"))
@@ -123,6 +126,53 @@ def test_nineteen_digits_and_more_are_numbers():
     stop = np.cumsum([len(cell) for cell in cells]).astype(np.int32)
     column = textual.encode(buffer, np.append(0, stop[:-1]).astype(np.int32), stop)
     assert [type(one.meta) for one in column.others] == [FloatMeta]
+
+
+# ---- mixing
+
+
+BYTES = st.binary(max_size=120) | st.text("ab,\n", max_size=200).map(str.encode)
+
+
+@given(BYTES)
+def test_any_bytes_come_back_of_a_mixture(raw):
+    assert raw == b"" or mixing.restored(mixing.mixed(raw), len(raw)) == raw
+
+
+@settings(max_examples=15)
+@given(BYTES)
+def test_kernel_and_reference_mix_alike(raw):
+    code = mixing.mixed(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "C", None)
+        assert mixing.mixed(raw) == code or len(code) > len(raw)
+
+
+def test_kernel_and_reference_restore_the_same_of_damage():
+    text = (HOME / "words.csv").read_bytes()[:900]
+    code = bytearray(mixing.mixed(text))
+    code[len(code) // 2] ^= 16
+    by_kernel = mixing.restored(bytes(code), len(text))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "C", None)
+        assert mixing.restored(bytes(code), len(text)) == by_kernel != text
+
+
+def test_the_other_reader_mixes_alike():
+    text = (HOME / "words.csv").read_bytes()[:2500]  # beyond 2,000 bytes it learns more slowly
+    assert text_of(mixing.mixed(text), len(text)) == text
+
+
+def test_a_mixture_takes_less_than_general_compressors():
+    text = (HOME / "words.csv").read_bytes()
+    assert len(mixing.mixed(text)) < 0.8 * min(len(bz2.compress(text)), len(lzma.compress(text)))
+
+
+@pytest.mark.parametrize("data,size", [(b"", 3), (b",abc", mixing.MOST + 1)])
+def test_no_mixture_is_damage(data, size):
+    number = stages.number_of("mixed")
+    with pytest.raises(ArchiveError, match="damaged"):
+        stages.restore(number, data, size)
 
 
 # ---- the search

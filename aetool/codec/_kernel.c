@@ -1581,6 +1581,388 @@ static PyObject *moments(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+#define MOST_MET 40         /* what a count of a context's bits grows to */
+#define FIRST_WEIGHT 13000  /* of 65536 */
+/* ---- mixing of contexts: mixing.py -------------------------------------------------------- */
+
+#define ORDERS 10
+#define INPUTS (ORDERS + 2) /* and a match, and a bias */
+#define SETS 3              /* of weights, each chosen in its own way */
+#define MOST_FIELDS 256
+#define MOST_SLOT_BITS 18
+#define NODES 16            /* of half a byte: 15, and what tells slots apart */
+#define MATCH_BITS 16
+#define LEAST_MATCH 5
+#define LONGEST_MATCH 65535
+#define MULTIPLIER 0x9E3779B1u
+
+typedef struct {
+    const uint8_t *text; /* as far as it is known */
+    Py_ssize_t at;
+    uint8_t delimiter;
+    uint32_t c0, bits;   /* bits of this byte behind a 1, and how many */
+    uint32_t slot_bits;
+    uint16_t *p[ORDERS]; /* probabilities of 16 bits; node 0 is the slot's check */
+    uint8_t *n[ORDERS];  /* how often each was met */
+    uint32_t hash[ORDERS];
+    size_t base[ORDERS]; /* of the slot in force */
+    int32_t weights[256 + 32 + 64][INPUTS];
+    int32_t inputs[INPUTS], set[SETS], guess[SETS];
+    uint16_t final_1[256 * 33], *final_2; /* of (bits so far, mixture), and of the byte before, too */
+    uint32_t at_1, at_2;
+    int32_t mixed, probability;
+    uint32_t field, in_field, field_before, above_hash; /* hashes of the field so far, and others */
+    Py_ssize_t above, starts[2][MOST_FIELDS];
+    uint32_t hashes[2][MOST_FIELDS];
+    int now;
+    Py_ssize_t match;
+    uint32_t length;
+    int32_t *places;
+    uint16_t match_p[64];
+    int32_t predicted;
+    int16_t stretch[4096]; /* what squash makes these probabilities of */
+} Mix;
+
+/* 4096 / (1 + exp(-x / 256)), by a table of every 128th */
+static int32_t squash(int32_t x) {
+    static const int16_t every[33] = {1,    2,    3,    6,    10,   16,   27,   45,   73,
+                                      120,  194,  310,  488,  747,  1101, 1546, 2047, 2549,
+                                      2994, 3348, 3607, 3785, 3901, 3975, 4022, 4050, 4068,
+                                      4079, 4085, 4089, 4092, 4093, 4094};
+    if (x > 2047)
+        return 4095;
+    if (x < -2047)
+        return 0;
+    int32_t part = x & 127, place = (x >> 7) + 16;
+    return (every[place] * (128 - part) + every[place + 1] * part + 64) >> 7;
+}
+
+static void mix_free(Mix *m) {
+    for (int i = 0; i < ORDERS; i++) {
+        free(m->p[i]);
+        free(m->n[i]);
+    }
+    free(m->places);
+    free(m->final_2);
+}
+
+static uint32_t mix_hash(uint32_t a, uint32_t b) {
+    uint32_t h = (a * MULTIPLIER) ^ (b + 0x7F4A7C15u + (a >> 15));
+    h *= 0x85EBCA6Bu;
+    return h ^ (h >> 13);
+}
+
+/* The slots of half a byte: whichever is not of this context begins anew. */
+static void mix_slots(Mix *m) {
+    for (int i = 0; i < ORDERS; i++) {
+        uint32_t h = mix_hash(m->hash[i], m->bits ? m->c0 : 0);
+        uint16_t check = (uint16_t)(h & 0xFFFF) | 1;
+        size_t base = (size_t)(h * MULTIPLIER >> (32 - m->slot_bits)) * NODES;
+        m->base[i] = base;
+        if (m->p[i][base] != check) {
+            m->p[i][base] = check;
+            for (int j = 1; j < NODES; j++) {
+                m->p[i][base + (size_t)j] = 32768;
+                m->n[i][base + (size_t)j] = 0;
+            }
+        }
+    }
+}
+
+static void mix_predict(Mix *m) {
+    uint32_t node = m->bits < 4 ? m->c0 : (m->c0 & ((1u << (m->bits - 4)) - 1)) | 1u << (m->bits - 4);
+    int32_t known = 0;
+    for (int i = 0; i < ORDERS; i++) {
+        size_t place = m->base[i] + node;
+        m->inputs[i] = m->n[i][place] ? m->stretch[m->p[i][place] >> 4] : 0;
+        known += i >= 2 && i < 6 && m->n[i][place];
+    }
+    /* the byte that followed what the last bytes repeat, as far as its bits agree */
+    m->predicted = -1;
+    m->inputs[ORDERS] = 0;
+    int32_t long_match = 0;
+    if (m->length) {
+        uint32_t byte = m->text[m->match] | 256u;
+        if (byte >> (8 - m->bits) == m->c0) {
+            uint32_t bit = byte >> (7 - m->bits) & 1;
+            uint32_t size = m->length < 16 ? m->length : m->length < 32 ? 16 + (m->length - 16) / 4
+                                                       : m->length < 512 ? 20 + m->length / 64 : 28;
+            m->predicted = (int32_t)(size * 2 + bit);
+            int32_t sure = m->stretch[m->match_p[size] >> 4];
+            m->inputs[ORDERS] = bit ? sure : -sure;
+            long_match = m->length < 16 ? 1 : m->length < 32 ? 2 : 3;
+        }
+    }
+    m->inputs[ORDERS + 1] = 256;
+    m->set[0] = (int32_t)m->c0;
+    m->set[1] = 256 + known * 4 + long_match;
+    m->set[2] = 256 + 32 + (int32_t)(m->field < 63 ? m->field : 63);
+    int32_t total = 0;
+    for (int s = 0; s < SETS; s++) {
+        int64_t sum = 0;
+        for (int i = 0; i < INPUTS; i++)
+            sum += (int64_t)m->weights[m->set[s]][i] * m->inputs[i];
+        sum >>= 16;
+        m->guess[s] = sum > 2047 ? 2047 : sum < -2047 ? -2047 : (int32_t)sum;
+        total += m->guess[s];
+    }
+    m->mixed = (total + SETS * 2048) / SETS - 2048;
+    /* what came of such a mixture before */
+    uint32_t before = m->at ? m->text[m->at - 1] : 0;
+    uint32_t x = (uint32_t)(m->mixed + 2048), low = x >> 7, part = x & 127;
+    m->at_1 = m->c0 * 33 + low + (part >> 6);
+    m->at_2 = (before << 3 | m->bits) * 33 + low + (part >> 6);
+    int32_t p = squash(m->mixed) * 16;
+    p = (2 * p + m->final_1[m->at_1] + m->final_2[m->at_2]) >> 2;
+    m->probability = p < 24 ? 24 : p > 65512 ? 65512 : p;
+}
+
+static void mix_field(Mix *m, uint8_t byte) {
+    m->hashes[m->now][m->field] = m->in_field;
+    m->field_before = m->in_field;
+    if (byte == '\n') {
+        for (uint32_t f = m->field + 1; f < MOST_FIELDS && m->starts[m->now][f] >= 0; f++)
+            m->starts[m->now][f] = -1;
+        m->now ^= 1;
+        m->field = 0;
+        m->field_before = 0;
+    } else if (m->field < MOST_FIELDS - 1) {
+        m->field++;
+    }
+    m->starts[m->now][m->field] = m->at;
+    m->above = m->starts[m->now ^ 1][m->field];
+    m->above_hash = m->above < 0 ? 0 : m->hashes[m->now ^ 1][m->field];
+    m->in_field = 0;
+}
+
+/* The contexts of the next byte. */
+static void mix_contexts(Mix *m) {
+    const uint8_t *end = m->text + m->at;
+    uint32_t order = 0;
+    static const uint8_t sizes[6] = {0, 1, 2, 3, 4, 6};
+    for (int i = 0, size = 0; i < 6; i++) {
+        for (; size < sizes[i]; size++)
+            order = mix_hash(order, size < m->at ? end[-1 - size] : 0u);
+        m->hash[i] = mix_hash(order, (uint32_t)i);
+    }
+    uint32_t above = m->above < 0 ? 0 : m->text[m->above];
+    uint32_t next = m->above < 0 || m->above + 1 >= m->at ? 0 : m->text[m->above + 1];
+    uint32_t field = m->field << 8 | 128;
+    m->hash[6] = mix_hash(field, m->in_field);
+    m->hash[7] = mix_hash(field + 1, above << 16 | next << 8 | (m->at ? end[-1] : 0u));
+    m->hash[8] = mix_hash(mix_hash(field + 2, m->in_field), m->field_before);
+    m->hash[9] = mix_hash(mix_hash(field + 3, m->in_field), m->above_hash);
+}
+
+static void mix_byte(Mix *m) {
+    uint8_t byte = (uint8_t)m->c0;
+    m->at++; /* the byte is in the text by now */
+    m->c0 = 1;
+    m->bits = 0;
+    if (m->above >= 0 && m->text[m->above] != m->delimiter && m->text[m->above] != '\n')
+        m->above++;
+    if (byte == m->delimiter || byte == '\n')
+        mix_field(m, byte);
+    else
+        m->in_field = mix_hash(m->in_field + 1, byte);
+    mix_contexts(m);
+    const uint8_t *end = m->text + m->at;
+    if (m->length && m->text[m->match] == byte) {
+        m->length += m->length < LONGEST_MATCH;
+        m->match++;
+    } else {
+        m->length = 0;
+    }
+    if (m->at >= LEAST_MATCH) {
+        uint32_t h = 0;
+        for (int i = 1; i <= LEAST_MATCH; i++)
+            h = mix_hash(h, end[-i]);
+        int32_t *place = m->places + (h >> (32 - MATCH_BITS));
+        if (!m->length && *place > 0) {
+            m->match = *place;
+            while (m->length < 32 && m->length < m->match &&
+                   m->text[m->match - 1 - (Py_ssize_t)m->length] == end[-1 - (Py_ssize_t)m->length])
+                m->length++;
+        }
+        *place = (int32_t)m->at;
+    }
+}
+
+static void mix_learn(Mix *m, uint32_t bit) {
+    uint32_t node = m->bits < 4 ? m->c0 : (m->c0 & ((1u << (m->bits - 4)) - 1)) | 1u << (m->bits - 4);
+    int32_t target = bit ? 65535 : 0;
+    for (int i = 0; i < ORDERS; i++) {
+        uint16_t *p = m->p[i] + m->base[i] + node;
+        uint8_t *n = m->n[i] + m->base[i] + node;
+        *p = (uint16_t)(*p + (((int64_t)target - *p) * (131072 / (2 * *n + 3)) >> 16));
+        *n = (uint8_t)(*n + (*n < MOST_MET));
+    }
+    if (m->predicted >= 0) {
+        uint16_t *p = m->match_p + (m->predicted >> 1);
+        int32_t hit = (uint32_t)(m->predicted & 1) == bit ? 65535 : 0;
+        *p = (uint16_t)(*p + ((hit - *p) >> 6));
+    }
+    int32_t rate = m->at < 2000 ? 110 : m->at < 20000 ? 50 : 20;
+    for (int s = 0; s < SETS; s++) {
+        int32_t miss = ((int32_t)(bit << 12) - squash(m->guess[s])) * rate;
+        int32_t *w = m->weights[m->set[s]];
+        for (int i = 0; i < INPUTS; i++)
+            w[i] += (m->inputs[i] * miss + 32768) >> 16;
+    }
+    m->final_1[m->at_1] = (uint16_t)(m->final_1[m->at_1] + ((target - m->final_1[m->at_1]) >> 6));
+    m->final_2[m->at_2] = (uint16_t)(m->final_2[m->at_2] + ((target - m->final_2[m->at_2]) >> 6));
+    m->c0 = m->c0 << 1 | bit;
+    m->bits++;
+}
+
+static int mix_make(Mix *m, const uint8_t *text, Py_ssize_t size, uint8_t delimiter) {
+    memset(m, 0, sizeof *m);
+    m->text = text;
+    m->delimiter = delimiter;
+    m->slot_bits = 8;
+    while (m->slot_bits < MOST_SLOT_BITS && (Py_ssize_t)1 << m->slot_bits < 2 * size)
+        m->slot_bits++;
+    size_t nodes = (size_t)NODES << m->slot_bits;
+    for (int i = 0; i < ORDERS; i++) {
+        m->p[i] = calloc(nodes, 2);
+        m->n[i] = calloc(nodes, 1);
+        if (!m->p[i] || !m->n[i])
+            return -2;
+    }
+    m->places = calloc((size_t)1 << MATCH_BITS, 4);
+    m->final_2 = malloc(256 * 8 * 33 * 2);
+    if (!m->places || !m->final_2)
+        return -2;
+    for (size_t s = 0; s < sizeof m->weights / sizeof m->weights[0]; s++)
+        for (int i = 0; i < INPUTS; i++)
+            m->weights[s][i] = i == INPUTS - 1 ? 0 : FIRST_WEIGHT;
+    for (int i = 0; i < 64; i++)
+        m->match_p[i] = (uint16_t)(65536 - 32768 / (i + 1));
+    for (int32_t x = -2047, next = 0; x <= 2047; x++)
+        for (int32_t v = squash(x); next <= v; next++)
+            m->stretch[next] = (int16_t)x;
+    m->stretch[4095] = 2047;
+    for (uint32_t j = 0; j < 33; j++)
+        m->final_1[j] = (uint16_t)(squash(((int32_t)j - 16) * 128) * 16);
+    for (size_t c = 1; c < 256; c++)
+        memcpy(m->final_1 + c * 33, m->final_1, 33 * 2);
+    for (size_t c = 0; c < 256 * 8; c++)
+        memcpy(m->final_2 + c * 33, m->final_1, 33 * 2);
+    for (int i = 0; i < MOST_FIELDS; i++)
+        m->starts[0][i] = m->starts[1][i] = -1;
+    m->starts[0][0] = 0;
+    m->above = -1;
+    m->c0 = 1;
+    mix_contexts(m);
+    return 0;
+}
+
+/* mix(text, delimiter, out u8) -> bytes written, or -1 if they are more than fit */
+static PyObject *mix_text(PyObject *self, PyObject *args) {
+    Py_buffer text, out;
+    int delimiter;
+    Py_ssize_t size = -1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*iw*", &text, &delimiter, &out))
+        return NULL;
+    Mix *m = calloc(1, sizeof *m);
+    int status = m && text.len < INT32_MAX ? 0 : -2;
+    Py_BEGIN_ALLOW_THREADS
+    if (m && !status)
+        status = mix_make(m, text.buf, text.len, (uint8_t)delimiter);
+    if (!status) {
+        uint32_t low = 0, high = UINT32_MAX;
+        uint8_t *to = out.buf;
+        Py_ssize_t at = 0;
+        for (Py_ssize_t i = 0; i < text.len && at < out.len; i++) {
+            for (int shift = 7; shift >= 0 && at < out.len; shift--) {
+                uint32_t bit = m->text[i] >> shift & 1;
+                if (!(m->bits & 3))
+                    mix_slots(m);
+                mix_predict(m);
+                uint32_t middle = low + (uint32_t)((uint64_t)(high - low) * (uint32_t)m->probability >> 16);
+                if (bit)
+                    high = middle;
+                else
+                    low = middle + 1;
+                for (; !((low ^ high) >> 24) && at < out.len; low <<= 8, high = high << 8 | 255)
+                    to[at++] = (uint8_t)(high >> 24);
+                mix_learn(m, bit);
+            }
+            mix_byte(m);
+        }
+        /* as few bytes as lie between both, whatever is read behind them being 0 */
+        for (; low && at < out.len; low <<= 8, high = high << 8 | 255) {
+            uint32_t top = (low >> 24) + 1;
+            if (top << 24 > low && top << 24 <= high) {
+                to[at++] = (uint8_t)top;
+                break;
+            }
+            to[at++] = (uint8_t)(low >> 24);
+        }
+        size = at < out.len ? at : -1;
+    }
+    Py_END_ALLOW_THREADS
+    if (m)
+        mix_free(m);
+    free(m);
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&out);
+    if (status)
+        return PyErr_NoMemory();
+    return PyLong_FromSsize_t(size);
+}
+
+/* unmix(data, delimiter, out u8): the text that mix made the data of */
+static PyObject *unmix_text(PyObject *self, PyObject *args) {
+    Py_buffer data, out;
+    int delimiter;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*iw*", &data, &delimiter, &out))
+        return NULL;
+    Mix *m = calloc(1, sizeof *m);
+    int status = m && out.len < INT32_MAX ? 0 : -2;
+    Py_BEGIN_ALLOW_THREADS
+    if (!status)
+        status = mix_make(m, out.buf, out.len, (uint8_t)delimiter);
+    if (!status) {
+        uint32_t low = 0, high = UINT32_MAX, code = 0;
+        const uint8_t *from = data.buf;
+        uint8_t *to = out.buf;
+        Py_ssize_t at = 0;
+        for (; at < 4; at++)
+            code = code << 8 | (at < data.len ? from[at] : 0u);
+        for (Py_ssize_t i = 0; i < out.len; i++) {
+            while (m->bits < 8) {
+                if (!(m->bits & 3))
+                    mix_slots(m);
+                mix_predict(m);
+                uint32_t middle = low + (uint32_t)((uint64_t)(high - low) * (uint32_t)m->probability >> 16);
+                uint32_t bit = code <= middle;
+                if (bit)
+                    high = middle;
+                else
+                    low = middle + 1;
+                for (; !((low ^ high) >> 24); low <<= 8, high = high << 8 | 255, at++)
+                    code = code << 8 | (at < data.len ? from[at] : 0u);
+                mix_learn(m, bit);
+            }
+            to[i] = (uint8_t)m->c0;
+            mix_byte(m);
+        }
+    }
+    Py_END_ALLOW_THREADS
+    if (m)
+        mix_free(m);
+    free(m);
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&out);
+    if (status)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+
 static PyMethodDef methods[] = {
     {"repeats", repeats, METH_VARARGS, NULL},
     {"forward", forward, METH_VARARGS, NULL},
@@ -1599,6 +1981,8 @@ static PyMethodDef methods[] = {
     {"search", search, METH_VARARGS, NULL},
     {"pack", pack, METH_VARARGS, NULL},
     {"unpack", unpack, METH_VARARGS, NULL},
+    {"mix", mix_text, METH_VARARGS, NULL},
+    {"unmix", unmix_text, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -39,9 +39,12 @@ def pack(
 ) -> bytes:
     """Bytes, smaller if they can be: varint length * 8 + number of the stage, then the data.
 
-    wanted: the stages that are tried, of which the one that gives fewest bytes is taken. quick:
-    looks less for what repeats; thorough: more. binary: they may be words of several bytes.
+    wanted: the stages that are tried, of which the one that gives fewest bytes is taken; of few
+    bytes of text mixing, too. quick: looks less for what repeats; thorough: more. binary: they may
+    be words of several bytes.
     """
+    if len(raw) <= stages.FEW and not (quick or binary) and stages.MIXED not in wanted:
+        wanted = (*wanted, stages.MIXED)
     smallest = raw
     stage_taken = stages.STORED
     for stage_name in wanted if len(raw) > stages.LEAST else ():

@@ -9,7 +9,11 @@ SAMPLES, SAMPLE = (
     4,
     16 << 10,
 )  # parts of a longer text, and their bytes, that tell what a stage does
-OF_SMALL = ("lzma2", "bzip2")  # zstd, which is seldom smaller, takes a tenth of a second to load
+OF_SMALL = (
+    "lzma2",
+    "bzip2",
+    "mixed",
+)  # zstd, which is seldom smaller, takes a tenth of a second to load
 # Parts of what the sample took at its rate, which the whole text takes at least: repeats that lie
 # farther apart than the sample is long are seen by the quick look at a longer part
 BZIP2_GAINS, LZMA_GAINS = 0.75, 0.95

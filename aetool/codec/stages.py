@@ -8,6 +8,7 @@ import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aetool.codec import mixing
 from aetool.errors import ArchiveError
 
 BITS = 3  # of a stage's number, in front of a blob
@@ -103,8 +104,28 @@ class Zstd(Stage):
         return bytes(pa.decompress(data, size, codec="zstd", asbytes=True)) if size else b""
 
 
-KNOWN = {STORED: Stage("stored"), 1: Lzma2("lzma2"), 2: Bzip2("bzip2"), 3: Zstd("zstd")}
+class Mixed(Stage):
+    """Contexts mixed bit by bit, see mixing: smallest on text, and slowest."""
+
+    def squeeze(
+        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+    ) -> bytes:
+        return raw if quick or len(raw) > mixing.MOST else mixing.mixed(raw)
+
+    def restore(self, data: bytes, size: int) -> bytes:
+        return mixing.restored(data, size) if size else b""
+
+
+KNOWN = {
+    STORED: Stage("stored"),
+    1: Lzma2("lzma2"),
+    2: Bzip2("bzip2"),
+    3: Zstd("zstd"),
+    4: Mixed("mixed"),
+}
 USUAL: Names = ("lzma2",)
+MIXED = "mixed"
+FEW = 16 << 10  # bytes that are mixed in a blink
 
 
 def number_of(name: str) -> int:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from tests.format_reader.container import check, varint
+from tests.format_reader.mixing import text_of
 
 LZMA2 = [{"id": lzma.FILTER_LZMA2, "dict_size": 8 << 20}]
 STAGES = {
@@ -18,7 +19,7 @@ STAGES = {
 
 def blob(data):
     head, rest = varint(data)
-    raw = STAGES[head & 7](rest)
+    raw = text_of(rest, head >> 3) if head & 7 == 4 else STAGES[head & 7](rest)
     check(len(raw) == head >> 3, "the length of a blob")
     return raw
 

@@ -37,7 +37,20 @@ def moved(rows=1500):
     return "sum,mean\n" + "".join(lines)
 
 
-SOURCES = {"ranks": prices, "floats": moved}
+def words(rows=120):
+    """Lines of a log: too few and too irregular for columns."""
+    rng = np.random.default_rng(13)
+    verbs = ["opened", "closed", "moved to", "lost"]
+    lines = []
+    for minute in range(rows):
+        door, verb = rng.integers(1, 5), rng.integers(0, 4)
+        again = " again" if door == 3 else ""
+        when = f"{12 + minute // 60}:{minute % 60:02d}"
+        lines.append(f"{when} door {door},{verbs[verb]} room {door + verb}{again}\n")
+    return "when,what\n" + "".join(lines)
+
+
+SOURCES = {"words": words, "ranks": prices, "floats": moved}
 
 
 def main(names):

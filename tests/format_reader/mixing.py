@@ -1,0 +1,179 @@
+"""Text of a mixture of contexts (FORMAT.md, section 10)."""
+
+from itertools import pairwise
+
+FULL = 1 << 32
+SCATTER = 0x9E3779B1
+LEVELS = [
+    1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607,
+    3785, 3901, 3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
+]  # fmt: skip
+ORDERS = (0, 1, 2, 3, 4, 6)
+
+
+def h(a, b):
+    x = (a * SCATTER % FULL) ^ (b + 0x7F4A7C15 + (a >> 15)) % FULL
+    y = x * 0x85EBCA6B % FULL
+    return y ^ y >> 13
+
+
+def s(x):
+    if abs(x) > 2047:
+        return 4095 if x > 0 else 0
+    i, r = (x >> 7) + 16, x % 128
+    return LEVELS[i] * (128 - r) + LEVELS[i + 1] * r + 64 >> 7
+
+
+def stretches():
+    table, x = [], -2047
+    for p in range(4095):
+        while s(x) < p:
+            x += 1
+        table.append(x)
+    return [*table, 2047]
+
+
+T = stretches()
+
+
+def cut(x, low, high):
+    return min(max(x, low), high)
+
+
+class Fields:
+    """Where the text is within its record, and what stands above in the record before."""
+
+    def __init__(self, delimiter):
+        self.ends = (delimiter, 10)
+        self.number = self.inner = self.left = self.upper = 0
+        self.above, self.own, self.earlier = None, {0: [0, 0]}, {}
+
+    def add(self, text):
+        byte = text[-1]
+        if self.above is not None and text[self.above] not in self.ends:
+            self.above += 1
+        if byte not in self.ends:
+            self.inner = h((self.inner + 1) % FULL, byte)
+            return
+        self.own[self.number][1] = self.inner
+        self.left, self.number = self.inner, min(self.number + 1, 255)
+        if byte == 10:
+            self.own, self.earlier, self.left, self.number = {}, self.own, 0, 0
+        self.own.setdefault(self.number, [0, 0])[0] = len(text)
+        self.above, self.upper = self.earlier.get(self.number, (None, 0))
+        self.inner = 0
+
+    def contexts(self, text):
+        g = 256 * self.number + 128
+        at = [0, 0]
+        if self.above is not None:
+            at = [*text[self.above : self.above + 2], 0, 0]
+        last = text[-1] if text else 0
+        return [
+            h(g, self.inner),
+            h(g + 1, 65536 * at[0] + 256 * at[1] + last),
+            h(h(g + 2, self.inner), self.left),
+            h(h(g + 3, self.inner), self.upper),
+        ]
+
+
+class Match:
+    def __init__(self):
+        self.place = self.length = 0
+        self.places, self.chances = {}, [65536 - 32768 // (z + 1) for z in range(64)]
+
+    def add(self, text):
+        if self.length and text[self.place] == text[-1]:
+            self.length, self.place = min(self.length + 1, 65535), self.place + 1
+        else:
+            self.length = 0
+        if len(text) < 5:
+            return
+        hashed = 0
+        for byte in reversed(text[-5:]):
+            hashed = h(hashed, byte)
+        known = self.places.get(hashed >> 16, 0)
+        if known and not self.length:
+            self.place = known
+            most = min(32, known)
+            while self.length < most and text[known - 1 - self.length] == text[-1 - self.length]:
+                self.length += 1
+        self.places[hashed >> 16] = len(text)
+
+    def bit(self, text, bits, count):
+        """(size, the bit that is foretold), or nothing."""
+        if not self.length or (text[self.place] | 256) >> 8 - count != bits:
+            return None
+        n = self.length
+        size = n if n < 16 else 16 + (n - 16) // 4 if n < 32 else 20 + n // 64 if n < 512 else 28
+        return size, text[self.place] >> 7 - count & 1
+
+
+def text_of(data, n):
+    """The n bytes of a mixture."""
+    code = iter(data[1:])
+    x = int.from_bytes(bytes(next(code, 0) for _ in range(4)), "big")
+    low, high = 0, FULL - 1
+    text, fields, match = bytearray(), Fields(data[0]), Match()
+    slot_bits = next((k for k in range(8, 18) if 1 << k >= 2 * n), 18)
+    tables = [{} for _ in range(10)]
+    weights = [[13000] * 11 + [0] for _ in range(352)]
+    first = [16 * s(128 * (j - 16)) for j in range(33)]
+    finals = {}
+    while len(text) < n:
+        order, hashes = 0, []
+        for i, (before, size) in enumerate(pairwise((0, *ORDERS))):
+            for k in range(before, size):
+                order = h(order, text[-1 - k] if k < len(text) else 0)
+            hashes.append(h(order, i))
+        hashes += fields.contexts(text)
+        bits = 1
+        for count in range(8):
+            if count % 4 == 0:
+                slots = []
+                for context, table in zip(hashes, tables, strict=True):
+                    q = h(context, bits if count else 0)
+                    place = q * SCATTER % FULL >> 32 - slot_bits
+                    if table.get(place, [0])[0] != q % 65536 | 1:
+                        table[place] = q % 65536 | 1, [32768] * 16, [0] * 16
+                    slots.append(table[place])
+            node = 1 << count % 4 | bits % (1 << count % 4)
+            inputs = [T[p[node] >> 4] if met[node] else 0 for _, p, met in slots]
+            foretold, kind, sure = match.bit(text, bits, count), 0, 0
+            if foretold:
+                kind = 1 + (match.length >= 16) + (match.length >= 32)
+                sure = T[match.chances[foretold[0]] >> 4] * (1 if foretold[1] else -1)
+            inputs += [sure, 256]
+            known = sum(met[node] > 0 for _, _, met in slots[2:6])
+            places = bits, 256 + 4 * known + kind, 288 + min(fields.number, 63)
+            sets = [weights[place] for place in places]
+            g = [sum(map(int.__mul__, w, inputs)) >> 16 for w in sets]
+            g = [cut(one, -2047, 2047) for one in g]
+            mixed = (sum(g) + 6144) // 3 - 2048
+            j = mixed + 2048 + 64 >> 7
+            a = finals.setdefault(bits, list(first))
+            b = finals.setdefault((text[-1] if text else 0, count), list(first))
+            chance = cut(32 * s(mixed) + a[j] + b[j] >> 2, 24, 65512)
+            middle = low + ((high - low) * chance >> 16)
+            y = int(x <= middle)
+            low, high = (low, middle) if y else (middle + 1, high)
+            while low >> 24 == high >> 24:
+                low, high = low * 256 % FULL, (high * 256 + 255) % FULL
+                x = (x * 256 + next(code, 0)) % FULL
+            for _, p, met in slots:
+                p[node] += (65535 * y - p[node]) * (131072 // (2 * met[node] + 3)) >> 16
+                met[node] = min(met[node] + 1, 40)
+            if foretold:
+                right = 65535 * (foretold[1] == y)
+                match.chances[foretold[0]] += right - match.chances[foretold[0]] >> 6
+            rate = 110 if len(text) < 2000 else 50 if len(text) < 20000 else 20
+            for w, one in zip(sets, g, strict=True):
+                miss = (4096 * y - s(one)) * rate
+                w[:] = [v + (i * miss + 32768 >> 16) for v, i in zip(w, inputs, strict=True)]
+            for final in (a, b):
+                final[j] += 65535 * y - final[j] >> 6
+            bits = 2 * bits + y
+        text.append(bits - 256)
+        fields.add(text)
+        match.add(text)
+    return bytes(text)
