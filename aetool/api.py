@@ -198,8 +198,8 @@ class Bundle(bundles.Bundle):
     def evaluate(
         self,
         data: Data,
-        label: str,
-        normal: str | Sequence[str],
+        label: str | None = None,
+        normal: str | Sequence[str] = (),
         device: str = "auto",
         *,
         header: bool | None = None,
@@ -212,11 +212,11 @@ class Bundle(bundles.Bundle):
         """Figures of the score against labels: auroc, average_precision, and precision and recall
         at the threshold.
 
-        label: the column of data that holds them; "folder" for a folder of pictures. normal: its
-        values that mean an ordinary record. header to comment: as score.
+        label: the column of data that holds them; of pictures they are their folders. normal: its
+        values that mean an ordinary record [of pictures: good]. header to comment: as score.
         """
         text = _text(locals())
-        check_type("evaluate", "label", label, "str")
+        check_type("evaluate", "label", label, "str | None")
         ordinary = _listed(normal)
         check_type("evaluate", "normal", ordinary, "Sequence[str]")
         data = _data("evaluate", data, text)

@@ -88,14 +88,16 @@ def train(
     seen: Array | None = None,
     keep: npt.NDArray[np.bool_] | None = None,
     labels: Array | None = None,
+    owner: npt.NDArray[np.int64] | None = None,
 ) -> Trained:
     """Train net on features, (rows, features) or (rows, C, H, W) float32; seen: the user's own
     damaged copies of them; keep: which rows to train on, (rows,), all if None; labels: (rows,), as
-    AutoEncoder.loss takes them: rows below 0 come to the loss alone."""
+    AutoEncoder.loss takes them: rows below 0 come to the loss alone; owner: (rows,), the record
+    that each row is a piece of, all pieces of which are held out together."""
     device = torch_device(settings.device)
     model = make(net, spec, params, settings.seed).to(device)
     rng = torch.Generator(device=device).manual_seed(settings.seed)
-    fitted, held = split(len(features), settings.seed)
+    fitted, held = split(len(features), settings.seed, owner)
     known = held
     if keep is not None:
         fitted, known = fitted[keep[fitted]], held[keep[held]] if keep[held].any() else held
@@ -239,8 +241,19 @@ def for_samples(net: Any, features: npt.NDArray[np.float32]) -> tuple[Any, Any, 
     return None if z is None else z.numpy(), likely.numpy(), mixture
 
 
-def split(rows: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row numbers to fit and to hold out (the same rows twice if there are few)."""
+def split(
+    rows: int, seed: int, owner: npt.NDArray[np.int64] | None = None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Row numbers to fit and to hold out (the same rows twice if there are few); owner: (rows,),
+    the record that each row is a piece of, if it is one."""
+    if owner is not None:
+        records = np.unique(owner)
+        # their highest pieces are what is calibrated by: of few records more are held out
+        wanted = min(len(records) // 2, max(FEWEST_TO_HOLD, round(HELD_OUT * len(records))))
+        chosen = np.random.default_rng(seed).permutation(records)[: max(1, wanted)]
+        is_held = np.isin(owner, chosen)
+        if len(records) > 1:
+            return np.flatnonzero(~is_held), np.flatnonzero(is_held)
     order = np.random.default_rng(seed).permutation(rows)
     if rows < FEWEST_TO_HOLD:
         return np.sort(order), np.sort(order)

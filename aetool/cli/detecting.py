@@ -290,17 +290,22 @@ def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
 @click.command()
 @click.argument("data")
 @options.model
+@click.option("--label", metavar="COL", help="The column of labels [of pictures: folder].")
 @click.option(
-    "--label", required=True, metavar="COL", help="The column of labels ('folder' for pictures)."
+    "--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary rows [of pictures: good]."
 )
-@click.option("--normal", required=True, metavar="VALUE[,VALUE]", help="Labels of ordinary rows.")
 @options.data_options
 @options.picture_options
 @texts.text_options("data")
 @options.as_json
 @options.device
 def evaluate(
-    data: str, model: str | None, label: str, normal: str, as_json: bool, **given: Any
+    data: str,
+    model: str | None,
+    label: str | None,
+    normal: str | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Judge a model against labels: AUROC, average precision, and what its threshold catches.
 
@@ -310,7 +315,12 @@ def evaluate(
 
     one_shot = options.fit_options({**given, "label": label})
     found = operations.evaluate(
-        data, options.load_model(model), label, normal.split(","), given["device"], fit=one_shot
+        data,
+        options.load_model(model),
+        label,
+        normal.split(",") if normal else (),
+        given["device"],
+        fit=one_shot,
     )
     if as_json:
         terminal.say(json.dumps(found))

@@ -81,6 +81,8 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
     used = facts.get("fitted_rows", facts["rows"])
     fitted = f" ({used} of them fitted)" if used != facts["rows"] else ""
+    if bundle.framing and bundle.framing.stride:
+        fitted = f" ({used} tiles fitted)"
     terminal.say(
         f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, "
         f"code of {bundle.latent}, {target.stat().st_size:,} bytes, {seconds:.2f} s; "

@@ -26,6 +26,7 @@ BATCH = 512
 MAX_SIDE, MAX_PIXELS = 4096, 1 << 22
 ENLARGED = 64  # pixels that a picture of a contact sheet has at most by being enlarged
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm")
+MASKS = "ground_truth/"  # where masks of defects are, as MVTec AD has them
 PLAINLY_WRITTEN = ("PPM", "BMP")  # their bytes follow from their pixels
 CHANGING = {"transparency", "icc_profile", "gamma", "chromaticity"}  # how pixels are to be seen
 CHANNELS = (1, 2, 3, 4)  # of an array of pictures
@@ -186,6 +187,13 @@ class PictureFiles(ImageSource):
         """(name, file) of those that hold pictures to look at."""
         return list(zip(self.names, self.files, strict=True))
 
+    def selected(self, kept: Sequence[bool]) -> PictureFiles:
+        """Those of the files, in the order of names, that are kept."""
+        every = zip(self.names, self.files, kept, strict=True)
+        chosen = PictureFiles(self.name, [(name, path) for name, path, keep in every if keep])
+        chosen.place, chosen.places = self.place, self.places
+        return chosen
+
     @cached_property
     def records(self) -> Sequence[Record]:
         """Every picture in its order; of each file the beginning is read, once."""
@@ -296,6 +304,25 @@ class FolderSource(PictureFiles):
                 self.names.append(name)
             else:
                 self.others.append(name)
+
+    @property
+    def wanted(self) -> Sequence[tuple[str, Path]]:
+        every = super().wanted
+        masks = self._masks
+        return [(name, path) for name, path in every if not (masks and name.startswith(MASKS))]
+
+    @property
+    def _masks(self) -> int:
+        """How many of the pictures are masks of others: where defects are."""
+        masks = sum(name.startswith(MASKS) for name in self.names)
+        return masks if masks < len(self.names) else 0
+
+    @property
+    def remarks(self) -> Sequence[str]:  # type: ignore[override]
+        said = list(super().remarks)
+        if self._masks:
+            said.append(f"{self._masks:,} masks in {MASKS} are left out")
+        return said
 
     def why_empty(self) -> str:
         if not self.others:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.errors import BundleError
-from aetool.model import Float
+from aetool.model import Float, Int
 
 KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
@@ -126,11 +126,17 @@ class Calibration:
         surprise: npt.NDArray[np.floating[Any]] | None = None,
         kept: int = KEPT,
         expected: Expected = Expected(),
+        owner: Int | None = None,
     ) -> Calibration:
         """The calibration of held-out parts, (rows, columns + 1); surprise: (rows, columns), of
         each column given the others, where the model tells it apart. kept: of more scores than
-        these, ranks between are interpolated. expected: of the tail, before any score."""
-        scores = np.sort(parts.sum(axis=1, dtype=np.float64))
+        these, ranks between are interpolated. expected: of the tail, before any score. owner:
+        (rows,), the record that each row is a piece of, where a record's score is its highest
+        piece's."""
+        scores = parts.sum(axis=1, dtype=np.float64)
+        if owner is not None:
+            scores = highest_of_each(scores, owner)
+        scores = np.sort(scores)
         n = len(scores)
         if n <= kept:
             keep = np.arange(n)
@@ -235,6 +241,14 @@ class Calibration:
         if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")
         return made
+
+
+def highest_of_each(scores: Float, owner: Int) -> Float:
+    """(records,): the highest score, (rows,), of each record that rows belong to, in order."""
+    records, place = np.unique(owner, return_inverse=True)
+    highest = np.full(len(records), -np.inf)
+    np.maximum.at(highest, place, scores)
+    return highest
 
 
 def _tail_of_kept(data: Mapping[str, Any]) -> Tail:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool import hypertext, plugins
 from aetool.bundle import Bundle
@@ -18,6 +19,7 @@ from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
 from aetool.data import arrow_files, notices
 from aetool.data.images import ImageSource
+from aetool.data.pictures import labels
 from aetool.data.pictures.decoding import Sight
 from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.pictures.framing import Framing
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from aetool.report.svg import Drawing
 
 Columns: TypeAlias = "dict[str, list[Any]]"
+Texts = npt.NDArray[np.str_]
 SHOWN = 20  # anomalies that a notebook is shown
 # of the columns of the output; all others are text
 TYPES = {"row": "int64", "score": "float64", "p": "float64", "anomaly": "bool"}
@@ -438,37 +441,43 @@ def encode(data: Any, model: Bundle, device: str = "auto") -> Any:
 def evaluate(
     data: Any,
     model: Bundle | None,
-    label: str,
-    normal: Sequence[str],
+    label: str | None = None,
+    normal: Sequence[str] = (),
     device: str = "auto",
     fit: fitting.FitOptions | None = None,
 ) -> dict[str, float]:
     """AUROC and average precision of the score against labels, and precision and recall at the
-    model's threshold. label "folder": the first folder of each picture's name. Without a model a
+    model's threshold. label, normal: a column of a table, and its values of ordinary records; the
+    label of pictures is their folder, and good the usual one of ordinary ones. Without a model a
     closed form is learned from all rows, as `detect` does."""
     from aetool.operations import fitting
 
     source = open_source(data, known_of(model))
+    if isinstance(source, ImageSource):
+        source = labels.to_judge(source)
+        fit = None if fit is None else dataclasses.replace(fit, label=None, normal=())
+    elif label is None or not normal:
+        raise ParamError(
+            f"{source.name}: a table is judged by a column: give {option('--label')} COLUMN and "
+            f"{option('--normal')} VALUE, of ordinary rows"
+        )
     if model is None and fit is None:
         label_column = None if isinstance(source, ImageSource) else label
         fit = fitting.FitOptions(label=label_column)
     source, scorer, bundle, calibration = _scorer(source, model, fit, device)
     numbers, scores = _all_scores(source, bundle, scorer)
     if isinstance(source, ImageSource):
-        if label != "folder" or not source.names:
-            raise ParamError(
-                f"pictures are labelled by their folder: {option('--label')} folder "
-                f"{option('--normal')} good"
-            )
-        found = np.array([source.names[number].split("/")[0] for number in numbers.tolist()])
+        found = _labels_of_pictures(source, label, numbers)
+        normal = normal or labels.ordinary_in(source.name, found.tolist())
     else:
+        assert label is not None
         batches = [fitting.labels(b, label, source.name) for b in source.batches()]
         found = np.concatenate(batches)
     truth = ~np.isin(found, list(normal))
     if truth.all() or not truth.any():
         raise ParamError(
             f"both kinds of rows are needed: {int(truth.sum())} of {len(truth)} differ from "
-            f"{' or '.join(normal)} in {label}"
+            f"{' or '.join(normal)} in {label or labels.FOLDER}"
         )
     flagged = scores > calibration.threshold()
     hits = int((flagged & truth).sum())
@@ -482,6 +491,16 @@ def evaluate(
         "precision": hits / max(int(flagged.sum()), 1),
         "recall": hits / int(truth.sum()),
     }
+
+
+def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) -> Texts:
+    """(rows,): the folders of pictures of these numbers. ParamError for any other label."""
+    if label not in (None, labels.FOLDER) or not source.names:
+        raise ParamError(
+            f"pictures are labelled by their folder: {option('--label')} folder "
+            f"{option('--normal')} good"
+        )
+    return np.array(labels.labels_of([source.names[number] for number in numbers.tolist()]))
 
 
 def auroc(scores: Float, truth: Any) -> float:

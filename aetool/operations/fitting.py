@@ -33,12 +33,13 @@ from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
 from aetool.data.notation.gaps import is_gap
 from aetool.data.pictures.choosing import Asked, Size, chosen
-from aetool.data.pictures.framed import framed
+from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.pictures.framing import Framing
+from aetool.data.pictures.labels import to_fit
 from aetool.data.sources import RESERVOIR, CsvSource, open_sources
 from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
-from aetool.detection.calibration import Calibration
+from aetool.detection.calibration import Calibration, highest_of_each
 from aetool.errors import DataError, ParamError, PluginError
 from aetool.model import Int, Member, Model, Progress, Spec, State, make_params
 from aetool.spelling import option
@@ -166,9 +167,13 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
 
     Raises ParamError, PluginError or DataError; nothing is written.
     """
-    return fit_source(
-        open_sources(data if isinstance(data, list | tuple) else [data]), options, progress
-    )
+    options = options or FitOptions()
+    source = open_sources(data if isinstance(data, list | tuple) else [data])
+    if isinstance(source, ImageSource):
+        # folders are the labels of pictures
+        source = to_fit(source, options.label, options.normal)
+        options = dataclasses.replace(options, label=None, normal=())
+    return fit_source(source, options, progress)
 
 
 def fit_source(
@@ -209,6 +214,8 @@ def fit_source(
     if said:
         made = dataclasses.replace(made, facts={**made.facts, READING: said}, _sessions={})
     made = dataclasses.replace(made, lineage=_lineage(prepared), _sessions={})
+    if prepared.owner is not None:
+        made = _by_all_tiles(made, framed(source, prepared.view), prepared, options.device)
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
@@ -343,7 +350,7 @@ def _joint(
     if any(one.bundle.facts.get("short_of_time") for one in made):
         facts["short_of_time"] = True
     facts["seed"] = options.seed
-    return joining.join(model.name, made, facts)
+    return joining.join(model.name, made, facts, prepared.owner)
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
@@ -457,6 +464,23 @@ def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> P
         framing=None if framing.is_plain else framing,
         owner=owner,
     )
+
+
+def _by_all_tiles(model: Bundle, seen: FramedSource, prepared: Prepared, device: str) -> Bundle:
+    """The model, calibrated by all tiles of all pictures, where it was fitted on some of them: the
+    worst of all tiles of a picture is worse than the worst of some."""
+    if not seen.has_sampled:
+        return model
+    session = model.session("score.onnx", device)
+    scores, numbers = [], []
+    for first, tiles in seen.numbered():
+        scores.append(session(tiles)["parts"].sum(axis=1, dtype=np.float64))
+        numbers.append(np.arange(first, first + len(tiles)))
+    worst = highest_of_each(np.concatenate(scores), seen.owners(np.concatenate(numbers)))
+    before = model.calibration
+    after = Calibration.of(worst[:, None], expected=before.expected)
+    after = dataclasses.replace(after, typical=before.typical)
+    return dataclasses.replace(model, calibration=after, _sessions={})
 
 
 def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
@@ -664,6 +688,12 @@ def _fit_closed(
         affordable = max(FEWEST_FOLDS, int(seconds_left / max(each, 1e-9)))
         folds = min(folds, affordable)
     stretches = content.stretch_folds(rows, folds)
+    if prepared.owner is not None:
+        # tiles of a picture tell too much of each other to be in different folds
+        pictures, place = np.unique(prepared.owner, return_inverse=True)
+        stretches = content.stretch_folds(len(pictures), folds)[place]
+        # of few pictures some folds have none
+        stretches = np.unique(stretches, return_inverse=True)[1]
     parts, surprise = out_of_fold(net, params, prepared, stretches, options.device)
     if not solution.fair and with_time:
         fair = fair_score(net, params, prepared)
@@ -676,7 +706,7 @@ def _fit_closed(
     if not with_time:
         facts["short_of_time"] = True
     _check_finite(model, parts)
-    calibration = Calibration.of(parts, surprise)
+    calibration = Calibration.of(parts, surprise, owner=prepared.owner)
     made = _bundle(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
 
@@ -737,6 +767,7 @@ def trained_network(
         seen,
         prepared.kept,
         prepared.labels,
+        prepared.owner,
     )
 
 
@@ -763,7 +794,8 @@ def finished_network(
     bundle = _bundle(model.name, params, prepared, graphs, empty, facts, trained.latent)
     parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
     _check_finite(model, parts)
-    calibrated = Calibration.of(parts)
+    owner = None if prepared.owner is None else prepared.owner[trained.held_out]
+    calibrated = Calibration.of(parts, owner=owner)
     made = dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
     return joining.Fitted(made, trained.held_out, parts)
 

@@ -17,7 +17,7 @@ from aetool.bundle import GRAPHS, SAMPLING, Bundle
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
-from aetool.model import Float
+from aetool.model import Float, Int
 from aetool.rarity import Rarity
 
 
@@ -47,8 +47,11 @@ class Fitted:
         return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
 
 
-def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
-    """The bundle, under this name, of members fitted on the same rows.
+def join(
+    name: str, members: Sequence[Fitted], facts: dict[str, Any], owner: Int | None = None
+) -> Bundle:
+    """The bundle, under this name, of members fitted on the same rows; owner: (rows,), the record
+    that each row is a piece of.
 
     A member's score becomes how rare it is among its held-out scores, in bits, unless it is that
     already; the bits of all members are joined as rarity.joined says. Code, decoder, samples, what
@@ -74,7 +77,10 @@ def join(name: str, members: Sequence[Fitted], facts: dict[str, Any]) -> Bundle:
         params={},
         graphs=graphs,
         calibration=Calibration.of(
-            rarity.joined(common, usual, rarities, weights), surprise, expected=rarity.JOINED_TAIL
+            rarity.joined(common, usual, rarities, weights),
+            surprise,
+            expected=rarity.JOINED_TAIL,
+            owner=None if owner is None else owner[np.sort(rows)],
         ),
         facts=facts,
         by_member={

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from aetool.bundle import Bundle
 from aetool.columns.column import ODD, Modelled
 from aetool.data import images
+from aetool.data.pictures.labels import labels_of
 from aetool.detection.calibration import Calibration
 from aetool.detection.shifts import Tally
 from aetool.errors import ParamError
@@ -106,7 +107,7 @@ class Watcher:
                 f"{option('--normal')} good"
             )
         names = [batch.names[number] for number in batch.records.tolist()]
-        return np.array([name.split("/")[0] for name in names])
+        return np.array(labels_of(names))
 
     def _excess(self, batch: detecting.Scored, record: int) -> Float:
         """Where a picture costs more than usual; of pictures of one size added up, too."""

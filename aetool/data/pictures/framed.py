@@ -42,6 +42,7 @@ class FramedSource(ImageSource):
         self.count = len(source.sights)
         self.unread: dict[int, str] = {}
         self._kept: list[tuple[int, Pixels]] | None = None
+        self.has_sampled = False  # whether `sampled` has left some out
 
     @property
     def is_tiled(self) -> bool:
@@ -194,6 +195,7 @@ class FramedSource(ImageSource):
         if self.is_tiled:
             most = min(most, max(FEWEST_TILES, AT_ONCE // values))
         keep = np.arange(total)
+        self.has_sampled = total > most
         if total > most:
             keep = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
         parts, numbers = [], []

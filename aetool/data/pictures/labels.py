@@ -1,0 +1,112 @@
+"""What the folders of pictures say of them: good/ and others, train/ and test/, and masks.
+
+    parts/good/001.png          parts/scratch/001.png
+    bottle/train/good/001.png   bottle/test/good/001.png
+    bottle/test/crack/001.png   bottle/ground_truth/crack/001_mask.png
+
+The second is how MVTec AD (Bergmann et al. 2019) and others lay out their pictures.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from aetool.data import notices
+from aetool.data.images import ImageSource, PictureFiles
+from aetool.errors import ParamError
+from aetool.spelling import option
+
+FOLDER = "folder"  # the label that pictures have
+ORDINARY = ("good", "ok", "normal", "nominal", "ordinary")  # folders of ordinary pictures
+TO_FIT, TO_JUDGE = ("train", "training"), ("test", "testing")
+PARTS = (*TO_FIT, *TO_JUDGE, "val", "valid", "validation")
+NAMED = 8  # folders in a message
+
+
+def labels_of(names: Sequence[str]) -> list[str]:
+    """The label of each picture: its first folder, or that below train/ or test/; else empty."""
+    found = []
+    for name in names:
+        folders = name.split("/")[:-1]
+        if folders and folders[0].lower() in PARTS:
+            folders = folders[1:]
+        found.append(folders[0] if folders else "")
+    return found
+
+
+def _part_of(name: str) -> str:
+    """train, test or the like; empty for a picture in none of these."""
+    first, _, rest = name.partition("/")
+    return first.lower() if rest and first.lower() in PARTS else ""
+
+
+def counted(labels: Sequence[str]) -> str:
+    """How many pictures are in each folder, as one writes it."""
+    counts = Counter(label or "none" for label in labels).most_common()
+    few = ", ".join(f"{label} ({count:,})" for label, count in counts[:NAMED])
+    return few + (f" and {len(counts) - NAMED} more" if len(counts) > NAMED else "")
+
+
+def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> ImageSource:
+    """The pictures of a source that a model is to be fitted on: those in train/, if there is one,
+    and of the folders in normal, if any are said. What is taken is said.
+
+    ParamError for labels that pictures do not have.
+    """
+    if label not in (None, FOLDER):
+        raise ParamError(
+            f"{option('--label')} {label}: pictures have no columns; they are labelled by their "
+            f"folders: {option('--label')} {FOLDER} {option('--normal')} good"
+        )
+    if not isinstance(source, PictureFiles):
+        if normal:
+            raise ParamError(f"{source.name}: no folders, by which pictures are labelled")
+        return source
+    own = _only(source, TO_FIT, "fitted")
+    labels = labels_of(own.names)
+    if normal:
+        wanted = [name in normal for name in labels]
+        if not any(wanted):
+            raise ParamError(
+                f"no picture of {source.name} is in a folder {' or '.join(normal)}; there are "
+                f"{counted(labels)}"
+            )
+        said = f"fitted on {sum(wanted):,} of {len(wanted):,} pictures, those in "
+        notices.say(source.name, said + " and ".join(f"{name}/" for name in normal))
+        return own.selected(wanted)
+    ordinary = [name for name in dict.fromkeys(labels) if name.lower() in ORDINARY]
+    if label is None and ordinary and len(set(labels)) > 1:
+        remedy = f"{option('--normal')} {ordinary[0]} fits those alone"
+        notices.say(source.name, f"folders {counted(labels)}: all are fitted; {remedy}")
+    return own
+
+
+def to_judge(source: ImageSource) -> ImageSource:
+    """The pictures of a source that a model is to be judged by: those in test/, if there is one."""
+    return _only(source, TO_JUDGE, "judged") if isinstance(source, PictureFiles) else source
+
+
+def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
+    """The pictures in one of these parts, where there are such, and others."""
+    inside = [_part_of(name) in parts for name in source.names]
+    if not any(inside) or not any(_part_of(name) not in ("", *parts) for name in source.names):
+        return source
+    name = next(name for name, kept in zip(source.names, inside, strict=True) if kept)
+    folder = name.partition("/")[0]
+    rest = len(inside) - sum(inside)
+    notices.say(
+        source.name, f"{folder}/ is {verb}: {sum(inside):,} pictures, without {rest:,} others"
+    )
+    return source.selected(inside)
+
+
+def ordinary_in(name: str, labels: Sequence[str]) -> list[str]:
+    """The labels of ordinary pictures, as they are usually called. ParamError where none is."""
+    found = [label for label in dict.fromkeys(labels) if label.lower() in ORDINARY]
+    if not found:
+        raise ParamError(
+            f"{name}: no folder is called {', '.join(ORDINARY[:3])} or the like; say which hold "
+            f"ordinary pictures with {option('--normal')}; there are {counted(labels)}"
+        )
+    return found
