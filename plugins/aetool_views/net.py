@@ -1,0 +1,205 @@
+"""The nearest neighbours of a picture (Ramaswamy, Rastogi & Shim 2000) on several views of it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs, evaluated
+from aetool.errors import DataError
+from aetool.folds import stretch_folds
+from aetool.model import Float, Int
+from aetool.rarity import Rarity
+from aetool_views.views import SCALE, Views
+
+JUDGED = 1000  # pictures whose distances tell how rare a distance is
+STRETCHES, FEWEST_TO_SPLIT = 5, 20  # parts of the pictures that are judged by the others; pictures
+NEIGHBOURS = 0.5  # that count, times the root of how many are remembered
+LEVELS = 255  # that coordinates are stored in
+LEAST = 1e-6  # squared distance, so that its logarithm is defined
+LITTLE = 1e-6  # difference of pixels, so that shares are defined
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """The coordinates of pictures in one view, in whole steps: low + step * levels.
+
+    levels: (k, coordinates) uint8.
+    """
+
+    levels: npt.NDArray[np.uint8]
+    low: float
+    step: float
+
+    @classmethod
+    def of(cls, coordinates: Float) -> Memory:
+        low, high = float(coordinates.min()), float(coordinates.max())
+        step = max(high - low, 1e-6) / LEVELS
+        levels = np.round((coordinates - low) / step).astype(np.uint8)
+        return cls(levels, low, step)
+
+    @property
+    def coordinates(self) -> Float:
+        """(k, coordinates), as they are restored."""
+        return self.low + self.step * self.levels.astype(np.float64)
+
+    @property
+    def rounding(self) -> float:
+        """The largest squared distance of a picture from what is remembered of itself."""
+        return self.levels.shape[1] * self.step**2 / 4
+
+    def write(self, g: Builder) -> Value:
+        """(k, coordinates) as a value of a graph."""
+        levels = g.as_number(g.const(self.levels, np.uint8))
+        return levels * self.step + self.low
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours(Solution):
+    """Pictures remembered by their views.
+
+    count: how many of the nearest a picture is compared with; rarity: how rare the sum over views
+    of the logarithm of their mean distance is. moves: by which pixels a picture is moved, of which
+    the best counts.
+
+    A picture at the very place of one that is remembered may be that picture itself, which is then
+    left out. Score: how rare its distances are, in bits; it falls on the pixels by how they differ
+    from the nearest picture, both blurred.
+    """
+
+    views: Views
+    memories: Sequence[Memory]
+    count: int
+    rarity: Rarity
+    moves: Sequence[tuple[int, int]]
+    report: Mapping[str, int] = field(default_factory=dict)
+    fair: bool = True
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        """The nearest picture, as far as it is remembered."""
+        _, nearest = self._distance(g, self.views.write(g, x)[0], self.memories[0])
+        return self.views.enlarged(g, nearest, self.views.shape[0]) * (1 / SCALE)
+
+    def bits(self, g: Builder, x: Value) -> Value:
+        """(batch, pixels + 1) bits, the last 0."""
+        channels = self.views.shape[0]
+        seen = [self.views.write(g, x, move) for move in self.moves]
+        total = g.nothing(x)
+        for view, memory in enumerate(self.memories):
+            far = [self._distance(g, one[view], memory)[0] for one in seen]
+            least = far[0]
+            for other in far[1:]:
+                least = g.minimum(least, other)
+            total = total + g.log(least)
+        rare = Value(g, self.rarity.write(g.graph, total.name))
+        colours = self.views.write(g, x)[0]
+        _, nearest = self._distance(g, colours, self.memories[0])
+        off = self.views.enlarged(g, colours - nearest, channels)
+        parts = costs.summed(g, off * off + LITTLE**2, g.spec.owner.tolist())
+        columns = len(g.spec.columns)
+        pixels = g.columns_of(parts, list(range(columns)))
+        share = pixels / g.sum_of(pixels, np.ones(columns))
+        return g.side_by_side(share * rare, g.nothing(x))
+
+    def _distance(self, g: Builder, view: Value, memory: Memory) -> tuple[Value, Value]:
+        """((batch, 1): the mean distance from the nearest pictures; (batch, coordinates): the
+        nearest), by one view, (batch, coordinates)."""
+        rows = memory.write(g)
+        width = memory.levels.shape[1]
+        length = (memory.coordinates**2).sum(axis=1)
+        square = g.op("Gemm", view, rows, length, transB=1, alpha=-2.0)
+        square = square + g.sum_of(view * view, np.ones(width))
+        spare = min(self.count + 1, len(memory.levels))
+        index = g.numbers_of_least(square, spare)
+        square = g.maximum(g.op("GatherElements", square, index, axis=1), LEAST)
+        first = g.columns_of(index, [0])
+        root = g.op("Sqrt", square)
+        place = np.arange(spare)
+        nearest = g.sum_of(root, (place < self.count) / min(self.count, spare))
+        if spare > 1:
+            is_itself = g.columns_of(square, [0]) <= memory.rounding + LEAST
+            others = g.sum_of(root, (place > 0) / (spare - 1))
+            nearest = g.where(is_itself, others, nearest)
+            first = g.where(is_itself, g.columns_of(index, [1]), first)
+        flat = g.op("Reshape", first, g.const([-1], np.int64))
+        return nearest, g.op("Gather", rows, flat, axis=0)
+
+
+class Nearest(ClosedForm):
+    """Pictures are drawn by chance where there are more than are to be remembered."""
+
+    def fit(self, batches: Batches) -> Neighbours:
+        """The pictures remembered, and how far ordinary ones lie from others."""
+        total = sum(len(batch) for batch in batches)
+        if not total:
+            raise DataError("no pictures to fit")
+        assert self.spec.shape is not None
+        views = Views(self.spec.shape, self.params.brightness)
+        kept = _some(total, self.params.size, 0)
+        judged = _some(total, JUDGED, 1)
+        shown = np.union1d(kept, judged)
+        laid = [
+            evaluated(lambda g, x: g.side_by_side(*views.write(g, x)), self.spec, part)
+            for part in _chosen(batches, shown)
+        ]
+        every = np.concatenate(laid)
+        widths = views.widths
+        coordinates = np.split(every, np.cumsum(widths)[:-1], axis=1)
+        place = np.searchsorted(shown, kept)
+        memories = [Memory.of(one[place]) for one in coordinates]
+        count = max(1, round(NEIGHBOURS * math.sqrt(len(kept))))
+        stretch = np.arange(total)
+        if total >= FEWEST_TO_SPLIT:
+            stretch = stretch_folds(total, STRETCHES)
+        place = np.searchsorted(shown, judged)
+        far = np.zeros(len(judged))
+        for one, memory in zip(coordinates, memories, strict=True):
+            apart = stretch[judged][:, None] != stretch[kept]
+            far += np.log(_mean_distance(one[place], memory.coordinates, apart, count))
+        return Neighbours(
+            views, memories, count, Rarity.of(far), self._moves(), {"remembered": len(kept)}
+        )
+
+    def _moves(self) -> list[tuple[int, int]]:
+        """No move, and moves by all of the shift and by half of it, in every direction."""
+        most = self.params.shift
+        steps = sorted({0, most, most // 2}, key=abs)
+        line = [sign * step for step in steps for sign in ((1, -1) if step else (1,))]
+        return list(itertools.product(line, line))
+
+
+def _some(total: int, most: int, seed: int) -> Int:
+    """(at most so many,): rising numbers below total, drawn by chance where there are more."""
+    if total <= most:
+        return np.arange(total)
+    drawn = np.random.default_rng(seed).choice(total, most, replace=False)
+    return np.sort(drawn)
+
+
+def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
+    """The rows of these numbers, batch by batch."""
+    first = 0
+    for batch in batches:
+        own = rows[(rows >= first) & (rows < first + len(batch))]
+        if len(own):
+            yield batch[own - first]
+        first += len(batch)
+
+
+def _mean_distance(
+    x: Float, others: Float, apart: npt.NDArray[np.bool_], count: int
+) -> Float:
+    """(n,): the mean distance of x, (n, coordinates), from the nearest `count` of others that are
+    apart, (n, k)."""
+    square = (x**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * x @ others.T
+    square = np.where(apart, np.maximum(square, LEAST), np.inf)
+    count = min(count, square.shape[1])
+    nearest = np.partition(square, count - 1, axis=1)[:, :count]
+    known = np.isfinite(nearest)
+    root = np.sqrt(np.where(known, nearest, 0.0))
+    return np.asarray(np.maximum(root.sum(axis=1) / np.maximum(known.sum(axis=1), 1), LEAST))
