@@ -1,0 +1,31 @@
+"""Pictures compared place by place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aetool import Model, hookimpl, param
+
+
+@dataclass(frozen=True)
+class Params:
+    size: int = param(0, "pictures remembered; 0: chosen by their size", min=0, max=1024)
+    shift: int = param(
+        0, "pixels that what is shown may be moved by; 0: a sixteenth of the longer side",
+        min=0, max=256,
+    )  # fmt: skip
+    brightness: bool = param(True, "whether brightness and tint may differ")
+    error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
+
+
+@hookimpl
+def aetool_models() -> Iterable[Model]:
+    yield Model(
+        "patches",
+        "each place of a picture beside the same place, and those around it, of pictures "
+        "remembered; filters learned from the pictures; a closed form that shows defects",
+        net="aetool_patches.net:Patches",
+        Params=Params,
+        data=frozenset({"image"}),
+    )

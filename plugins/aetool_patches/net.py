@@ -1,0 +1,222 @@
+"""Places of pictures beside those of pictures remembered, near the same place (as PatchCore: Roth
+et al. 2022; and PaDiM: Defard et al. 2020), on filters that are learned from the pictures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, evaluated
+from aetool.errors import DataError
+from aetool.model import Float, Int
+from aetool.rarity import Rarity
+from aetool_patches.texture import BLACK, WHITE, Frame, Texture, window_means
+
+NUMBERS, MOST = 1 << 22, 256  # numbers in all places remembered, and pictures
+JUDGED = 200  # pictures whose distances tell how rare a distance is
+WINDOW = 1 / 16  # of the longer side, that what is shown may be moved by
+MOST_CELLS = 4  # places in every direction that are searched
+LEVELS = 255  # that coordinates are stored in
+SHARP = 16.0  # power by which distances of places make up that of a picture: nearly the largest
+MAP = 4.0  # power of distances that the score falls on pixels by
+FARTHEST = 100.0  # distance of a place, in usual ones
+APART = 1e6  # added to the squared distances of the picture itself
+LITTLE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Places(Solution):
+    """Pictures remembered, place by place, in whole steps: low + step * levels.
+
+    levels: (places, coordinates, pictures) uint8. cells: places in every direction of which the
+    nearest counts. usual: (places,), the distance that is usual at each. mean: (channels * places,)
+    what pictures usually look like.
+
+    A picture that is remembered itself is not compared with itself. Score: how rare the power mean
+    of the distances over all places is, in bits; it falls on the pixels by these distances.
+    """
+
+    texture: Texture
+    levels: npt.NDArray[np.uint8]
+    low: float
+    step: float
+    cells: int
+    usual: Float
+    rarity: Rarity
+    mean: Float
+    report: Mapping[str, int] = field(default_factory=dict)
+    fair: bool = True
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        """The mean of the pictures, blurred."""
+        mean = g.nothing(x) + self.mean
+        return self.texture.frame.enlarged(g, mean, self.texture.frame.shape[0])
+
+    def bits(self, g: Builder, x: Value) -> Value:
+        """(batch, pixels + 1) bits, the last 0."""
+        far = self.distances(g, x)
+        rare = Value(g, self.rarity.write(g.graph, self._whole(g, far).name))
+        far = far * far
+        assert MAP == 4.0
+        share = self.texture.frame.enlarged(g, far * far + LITTLE)
+        share = share / g.sum_of(share, np.ones(len(g.spec.columns)))
+        return g.side_by_side(share * rare, g.nothing(x))
+
+    def _whole(self, g: Builder, far: Value) -> Value:
+        """(batch, 1): the power mean of distances, (batch, places)."""
+        power = g.op("Pow", far, SHARP)
+        mean = g.sum_of(power, np.full(len(self.usual), 1 / len(self.usual)))
+        return g.op("Pow", mean, 1 / SHARP)
+
+    def whole(self, g: Builder, x: Value) -> Value:
+        """(batch, 1): how far pictures are from what is remembered."""
+        return self._whole(g, self.distances(g, x))
+
+    def distances(self, g: Builder, x: Value) -> Value:
+        """(batch, places): how far each place is from the nearest one, in usual distances."""
+        frame = self.texture.frame
+        place, coordinates, pictures = self.levels.shape
+        seen, found = _window(frame.grid, self.cells)
+        offsets = seen.shape[1]
+        asked = self.texture.write(g, x)
+        rows = g.as_number(g.const(self.levels, np.uint8)) * self.step + self.low
+        lengths = (self.coordinates**2).sum(axis=1)
+        around = g.op("Gather", asked, g.const(seen.ravel(), np.int64), axis=1)
+        around = g.op("Reshape", around, g.const([-1, place, offsets, coordinates], np.int64))
+        square = g.op("MatMul", around * -2.0, rows) + lengths[:, None, :]
+        own = g.op("Conv", g.op("Transpose", asked * asked, perm=[0, 2, 1]), np.ones((1, coordinates, 1)))
+        own = g.op("Reshape", own, g.const([-1, place], np.int64))
+        if pictures > 1:
+            square = square + self._itself(g, square, own, offsets)
+        nearest = g.op("ReduceMin", square, g.const([3], np.int64), keepdims=0)
+        nearest = g.op("Flatten", nearest, axis=1)
+        nearest = g.op("Gather", nearest, g.const(found.ravel(), np.int64), axis=1)
+        nearest = g.op("Reshape", nearest, g.const([-1, place, offsets], np.int64))
+        nearest = g.op("ReduceMin", nearest, g.const([2], np.int64), keepdims=0)
+        far = g.op("Sqrt", g.maximum(nearest + own, LITTLE))
+        return g.minimum(far / self.usual, FARTHEST)
+
+    def _itself(self, g: Builder, square: Value, own: Value, offsets: int) -> Value:
+        """(batch, 1, 1, pictures): APART for a picture that is the same at every place, else 0."""
+        place, coordinates, pictures = self.levels.shape
+        here = g.op("Gather", square, g.const(offsets // 2, np.int64), axis=2)
+        here = here + g.op("Reshape", own, g.const([-1, place, 1], np.int64))
+        mean = g.op("MatMul", np.full((4, place), 1 / place), here)
+        mean = g.op("Gather", mean, g.const(0, np.int64), axis=1)
+        is_itself = g.as_number(mean <= self.rounding) * APART
+        return g.op("Reshape", is_itself, g.const([-1, 1, 1, pictures], np.int64))
+
+    @property
+    def coordinates(self) -> Float:
+        """(places, coordinates, pictures), as they are restored."""
+        return self.low + self.step * self.levels.astype(np.float64)
+
+    @property
+    def rounding(self) -> float:
+        """The largest mean squared distance of a picture from what is remembered of itself."""
+        return self.levels.shape[1] * self.step**2 / 4 + LITTLE
+
+
+class Patches(ClosedForm):
+    """Filters, metric and memory are of pictures drawn by chance where there are more than fit."""
+
+    def fit(self, batches: Batches) -> Places:
+        """The places remembered, and how far ordinary pictures lie from others."""
+        total = sum(len(batch) for batch in batches)
+        if not total:
+            raise DataError("no pictures to fit")
+        assert self.spec.shape is not None
+        frame = Frame(self.spec.shape, self.params.brightness)
+        kept = _rows(batches, _some(total, self._size(frame), 0))
+        texture = Texture.of(frame, self.spec, kept)
+        laid = evaluated(
+            lambda g, x: g.op("Flatten", texture.write(g, x), axis=1), self.spec, kept
+        )
+        laid = laid.reshape(len(kept), frame.places, -1)
+        low, high = float(laid.min()), float(laid.max())
+        step = max(high - low, 1e-6) / LEVELS
+        levels = np.round((laid - low) / step).astype(np.uint8).transpose(1, 2, 0)
+        nothing = Rarity.told(total)
+        mean = self._mean(frame, kept)
+        places = Places(
+            texture, levels, low, step, self._cells(frame), np.ones(frame.places), nothing, mean,
+            {"remembered": len(kept)},
+        )  # fmt: skip
+        judged = _rows(batches, _some(total, JUDGED, 1))
+        places = replace(places, usual=_usual(frame, evaluated(places.distances, self.spec, judged)))
+        far = evaluated(places.whole, self.spec, judged)[:, 0]
+        return replace(places, rarity=Rarity.of(far))
+
+    def _size(self, frame: Frame) -> int:
+        """How many pictures are remembered."""
+        coordinates = 54
+        most = NUMBERS // (frame.places * coordinates)
+        return int(self.params.size or max(8, min(MOST, most)))
+
+    def _cells(self, frame: Frame) -> int:
+        """How many places in every direction are searched."""
+        longest = max(frame.shape[1:])
+        shift = (self.params.shift or WINDOW * longest) * max(frame.small) / longest
+        return min(MOST_CELLS, max(1, round(shift / frame.stride)))
+
+    def _mean(self, frame: Frame, rows: Float) -> Float:
+        picture = rows.mean(axis=0).reshape(self.spec.shape)
+        _, height, width = frame.shape
+        down, right = frame.grid
+        small = window_means(height, down) @ picture @ window_means(width, right).T
+        return np.asarray(small.ravel())
+
+
+def _usual(frame: Frame, far: Float) -> Float:
+    """(places,): what distances, (pictures, places), are usual at each place: the root of the mean
+    about it, times that of the mean of all, for where they vary much a defect is less sure."""
+    height, width = frame.grid
+    mean = far.mean(axis=0).reshape(height, width)
+    about = window_means(height, height, 1.5) @ mean @ window_means(width, width, 1.5).T
+    whole = max(float(mean.mean()), LITTLE)
+    return np.asarray(np.sqrt(np.maximum(about, LITTLE) * whole).ravel())
+
+
+def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
+    """(seen, found), (places, offsets) both: the place at each offset from a place; and where, of
+    (places, offsets) flattened, what a place found in pictures at each offset stands."""
+    height, width = grid
+    down, right = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+    line = range(-cells, cells + 1)
+    offsets = [(a, b) for a in line for b in line]
+    middle = len(offsets) // 2
+    seen, found = [], []
+    for number, (a, b) in enumerate(offsets):
+        row, col = down + a, right + b
+        seen.append(row.clip(0, height - 1) * width + col.clip(0, width - 1))
+        row, col = down - a, right - b
+        inside = (row >= 0) & (row < height) & (col >= 0) & (col < width)
+        # beyond the edge there is nothing to find: what is found at the place itself stands in
+        there = (row * width + col) * len(offsets) + number
+        here = (down * width + right) * len(offsets) + middle
+        found.append(np.where(inside, there, here))
+    flat = (np.stack(one, axis=-1).reshape(height * width, -1) for one in (seen, found))
+    first, second = flat
+    return first, second
+
+
+def _some(total: int, most: int, seed: int) -> Int:
+    """(at most so many,): rising numbers below total, drawn by chance where there are more."""
+    if total <= most:
+        return np.arange(total)
+    drawn = np.random.default_rng(seed).choice(total, most, replace=False)
+    return np.sort(drawn)
+
+
+def _rows(batches: Batches, numbers: Int) -> Float:
+    """The rows of these numbers."""
+    chosen = []
+    first = 0
+    for batch in batches:
+        own = numbers[(numbers >= first) & (numbers < first + len(batch))]
+        chosen.append(batch[own - first])
+        first += len(batch)
+    return np.concatenate(chosen).astype(np.float64)
