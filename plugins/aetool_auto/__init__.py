@@ -8,7 +8,9 @@ from aetool import Member, Model, hookimpl
 
 DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
 ROBUST = frozenset({"robust"})
-TABLES = ROBUST | {"plain"}
+BOTH = ROBUST | {"plain"}
+TABLES = frozenset({"table"})
+IMAGES = frozenset({"image"})
 
 
 @hookimpl
@@ -20,23 +22,26 @@ def aetool_models() -> Iterable[Model]:
         "several models is sure of",
         members=(
             # of few rows, or rows with anomalies among them, a linear model is the steadiest
-            Member("pca", fits=TABLES | {"context"}, withstands=True, weight=2.0),
-            Member("neighbours", in_bits=True, weight=3.0),
+            Member("pca", fits=BOTH | {"context"}, withstands=True, weight=2.0),
+            # pictures are alike as a whole, or each place of them is like that of others
+            Member("views", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0),
+            Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0),
+            Member("neighbours", data=TABLES, in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
-            Member("neighbours", fits=ROBUST, weight=3.0),
-            Member("elm", {"latent": 128}, weight=0.05),
+            Member("neighbours", data=TABLES, fits=ROBUST, weight=3.0),
+            Member("elm", {"latent": 128}, data=TABLES, weight=0.05),
             # a single cell far out is lost among the many cells that the others add up
             Member(
                 "tails",
-                data=frozenset({"table"}),
-                fits=TABLES,
+                data=TABLES,
+                fits=BOTH,
                 withstands=True,
                 in_bits=True,
             ),
             Member(
                 "histogram",
-                data=frozenset({"table"}),
-                fits=TABLES,
+                data=TABLES,
+                fits=BOTH,
                 withstands=True,
                 weight=0.25,
             ),
@@ -44,7 +49,7 @@ def aetool_models() -> Iterable[Model]:
             # theirs: small samples hold few of them
             Member(
                 "trees",
-                data=frozenset({"table"}),
+                data=TABLES,
                 fits=ROBUST,
                 withstands=True,
                 weight=2.0,

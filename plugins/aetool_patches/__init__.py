@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aetool import Model, hookimpl, param
 
 
+# what pictures may differ by and be ordinary is the user's to say
 @dataclass(frozen=True)
 class Params:
     size: int = param(0, "pictures remembered; 0: chosen by their size", min=0, max=1024)

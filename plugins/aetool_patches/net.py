@@ -13,10 +13,10 @@ from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, ev
 from aetool.errors import DataError
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
-from aetool_patches.texture import BLACK, WHITE, Frame, Texture, window_means
+from aetool_patches.texture import LEARNED, Frame, Texture, described, learned, window_means
 
 NUMBERS, MOST = 1 << 22, 256  # numbers in all places remembered, and pictures
-JUDGED = 200  # pictures whose distances tell how rare a distance is
+JUDGED = 64  # pictures whose distances tell how rare a distance is
 WINDOW = 1 / 16  # of the longer side, that what is shown may be moved by
 MOST_CELLS = 4  # places in every direction that are searched
 LEVELS = 255  # that coordinates are stored in
@@ -53,27 +53,24 @@ class Places(Solution):
     def expected(self, g: Builder, x: Value) -> Value:
         """The mean of the pictures, blurred."""
         mean = g.nothing(x) + self.mean
-        return self.texture.frame.enlarged(g, mean, self.texture.frame.shape[0])
+        return self.texture.frame.enlarged(
+            g,
+            mean,
+            self.texture.frame.shape[0],
+        )
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, pixels + 1) bits, the last 0."""
         far = self.distances(g, x)
-        rare = Value(g, self.rarity.write(g.graph, self._whole(g, far).name))
+        power = g.op("Pow", far, SHARP)
+        mean = g.sum_of(power, np.full(len(self.usual), 1 / len(self.usual)))
+        whole = g.op("Pow", mean, 1 / SHARP)
+        rare = Value(g, self.rarity.write(g.graph, whole.name))
         far = far * far
         assert MAP == 4.0
         share = self.texture.frame.enlarged(g, far * far + LITTLE)
         share = share / g.sum_of(share, np.ones(len(g.spec.columns)))
         return g.side_by_side(share * rare, g.nothing(x))
-
-    def _whole(self, g: Builder, far: Value) -> Value:
-        """(batch, 1): the power mean of distances, (batch, places)."""
-        power = g.op("Pow", far, SHARP)
-        mean = g.sum_of(power, np.full(len(self.usual), 1 / len(self.usual)))
-        return g.op("Pow", mean, 1 / SHARP)
-
-    def whole(self, g: Builder, x: Value) -> Value:
-        """(batch, 1): how far pictures are from what is remembered."""
-        return self._whole(g, self.distances(g, x))
 
     def distances(self, g: Builder, x: Value) -> Value:
         """(batch, places): how far each place is from the nearest one, in usual distances."""
@@ -82,32 +79,71 @@ class Places(Solution):
         seen, found = _window(frame.grid, self.cells)
         offsets = seen.shape[1]
         asked = self.texture.write(g, x)
-        rows = g.as_number(g.const(self.levels, np.uint8)) * self.step + self.low
+        rows = (
+            g.as_number(
+                g.const(
+                    self.levels,
+                    np.uint8,
+                )
+            )
+            * self.step
+            + self.low
+        )
         lengths = (self.coordinates**2).sum(axis=1)
         around = g.op("Gather", asked, g.const(seen.ravel(), np.int64), axis=1)
-        around = g.op("Reshape", around, g.const([-1, place, offsets, coordinates], np.int64))
+        around = g.op(
+            "Reshape",
+            around,
+            g.const([-1, place, offsets, coordinates], np.int64),
+        )
         square = g.op("MatMul", around * -2.0, rows) + lengths[:, None, :]
-        own = g.op("Conv", g.op("Transpose", asked * asked, perm=[0, 2, 1]), np.ones((1, coordinates, 1)))
+        own = g.op(
+            "Conv",
+            g.op(
+                "Transpose",
+                asked * asked,
+                perm=[0, 2, 1],
+            ),
+            np.ones((1, coordinates, 1)),
+        )
         own = g.op("Reshape", own, g.const([-1, place], np.int64))
         if pictures > 1:
             square = square + self._itself(g, square, own, offsets)
         nearest = g.op("ReduceMin", square, g.const([3], np.int64), keepdims=0)
         nearest = g.op("Flatten", nearest, axis=1)
-        nearest = g.op("Gather", nearest, g.const(found.ravel(), np.int64), axis=1)
-        nearest = g.op("Reshape", nearest, g.const([-1, place, offsets], np.int64))
-        nearest = g.op("ReduceMin", nearest, g.const([2], np.int64), keepdims=0)
+        nearest = g.op(
+            "Gather",
+            nearest,
+            g.const(found.ravel(), np.int64),
+            axis=1,
+        )
+        nearest = g.op(
+            "Reshape",
+            nearest,
+            g.const([-1, place, offsets], np.int64),
+        )
+        nearest = g.op(
+            "ReduceMin",
+            nearest,
+            g.const([2], np.int64),
+            keepdims=0,
+        )
         far = g.op("Sqrt", g.maximum(nearest + own, LITTLE))
         return g.minimum(far / self.usual, FARTHEST)
 
     def _itself(self, g: Builder, square: Value, own: Value, offsets: int) -> Value:
         """(batch, 1, 1, pictures): APART for a picture that is the same at every place, else 0."""
-        place, coordinates, pictures = self.levels.shape
+        place, _, pictures = self.levels.shape
         here = g.op("Gather", square, g.const(offsets // 2, np.int64), axis=2)
         here = here + g.op("Reshape", own, g.const([-1, place, 1], np.int64))
         mean = g.op("MatMul", np.full((4, place), 1 / place), here)
         mean = g.op("Gather", mean, g.const(0, np.int64), axis=1)
         is_itself = g.as_number(mean <= self.rounding) * APART
-        return g.op("Reshape", is_itself, g.const([-1, 1, 1, pictures], np.int64))
+        return g.op(
+            "Reshape",
+            is_itself,
+            g.const([-1, 1, 1, pictures], np.int64),
+        )
 
     @property
     def coordinates(self) -> Float:
@@ -117,7 +153,7 @@ class Places(Solution):
     @property
     def rounding(self) -> float:
         """The largest mean squared distance of a picture from what is remembered of itself."""
-        return self.levels.shape[1] * self.step**2 / 4 + LITTLE
+        return float(self.levels.shape[1] * self.step**2 / 4 + LITTLE)
 
 
 class Patches(ClosedForm):
@@ -131,14 +167,31 @@ class Patches(ClosedForm):
         assert self.spec.shape is not None
         frame = Frame(self.spec.shape, self.params.brightness)
         kept = _rows(batches, _some(total, self._size(frame), 0))
-        texture = Texture.of(frame, self.spec, kept)
-        laid = evaluated(
-            lambda g, x: g.op("Flatten", texture.write(g, x), axis=1), self.spec, kept
+        layers = learned(frame, self.spec, kept[:: -(-len(kept) // LEARNED)])
+        raw = evaluated(
+            lambda g, x: g.op(
+                "Flatten",
+                described(g, x, frame, layers),
+                axis=1,
+            ),
+            self.spec,
+            kept,
         )
+        raw = raw.reshape(len(kept) * frame.places, -1)
+        texture = Texture.of(frame, layers, raw)
+        laid = (raw - texture.mean) @ texture.axes
         laid = laid.reshape(len(kept), frame.places, -1)
         low, high = float(laid.min()), float(laid.max())
         step = max(high - low, 1e-6) / LEVELS
-        levels = np.round((laid - low) / step).astype(np.uint8).transpose(1, 2, 0)
+        levels = (
+            np.round((laid - low) / step)
+            .astype(np.uint8)
+            .transpose(
+                1,
+                2,
+                0,
+            )
+        )
         nothing = Rarity.told(total)
         mean = self._mean(frame, kept)
         places = Places(
@@ -146,9 +199,11 @@ class Patches(ClosedForm):
             {"remembered": len(kept)},
         )  # fmt: skip
         judged = _rows(batches, _some(total, JUDGED, 1))
-        places = replace(places, usual=_usual(frame, evaluated(places.distances, self.spec, judged)))
-        far = evaluated(places.whole, self.spec, judged)[:, 0]
-        return replace(places, rarity=Rarity.of(far))
+        far = evaluated(places.distances, self.spec, judged)
+        usual = _usual(frame, far)
+        far = np.minimum(far / usual, FARTHEST)
+        whole = (far**SHARP).mean(axis=1) ** (1 / SHARP)
+        return replace(places, usual=usual, rarity=Rarity.of(whole))
 
     def _size(self, frame: Frame) -> int:
         """How many pictures are remembered."""
@@ -166,7 +221,14 @@ class Patches(ClosedForm):
         picture = rows.mean(axis=0).reshape(self.spec.shape)
         _, height, width = frame.shape
         down, right = frame.grid
-        small = window_means(height, down) @ picture @ window_means(width, right).T
+        small = (
+            window_means(height, down)
+            @ picture
+            @ window_means(
+                width,
+                right,
+            ).T
+        )
         return np.asarray(small.ravel())
 
 
@@ -175,7 +237,15 @@ def _usual(frame: Frame, far: Float) -> Float:
     about it, times that of the mean of all, for where they vary much a defect is less sure."""
     height, width = frame.grid
     mean = far.mean(axis=0).reshape(height, width)
-    about = window_means(height, height, 1.5) @ mean @ window_means(width, width, 1.5).T
+    about = (
+        window_means(height, height, 1.5)
+        @ mean
+        @ window_means(
+            width,
+            width,
+            1.5,
+        ).T
+    )
     whole = max(float(mean.mean()), LITTLE)
     return np.asarray(np.sqrt(np.maximum(about, LITTLE) * whole).ravel())
 
@@ -184,21 +254,39 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
     """(seen, found), (places, offsets) both: the place at each offset from a place; and where, of
     (places, offsets) flattened, what a place found in pictures at each offset stands."""
     height, width = grid
-    down, right = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+    down, right = np.meshgrid(
+        np.arange(height),
+        np.arange(width),
+        indexing="ij",
+    )
     line = range(-cells, cells + 1)
-    offsets = [(a, b) for a in line for b in line]
+    offsets = [(below, beside) for below in line for beside in line]
     middle = len(offsets) // 2
     seen, found = [], []
-    for number, (a, b) in enumerate(offsets):
-        row, col = down + a, right + b
-        seen.append(row.clip(0, height - 1) * width + col.clip(0, width - 1))
-        row, col = down - a, right - b
-        inside = (row >= 0) & (row < height) & (col >= 0) & (col < width)
+    for number, (below, beside) in enumerate(offsets):
+        row = down + below
+        column = right + beside
+        seen.append(
+            row.clip(0, height - 1) * width
+            + column.clip(
+                0,
+                width - 1,
+            )
+        )
+        row = down - below
+        column = right - beside
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         # beyond the edge there is nothing to find: what is found at the place itself stands in
-        there = (row * width + col) * len(offsets) + number
+        there = (row * width + column) * len(offsets) + number
         here = (down * width + right) * len(offsets) + middle
         found.append(np.where(inside, there, here))
-    flat = (np.stack(one, axis=-1).reshape(height * width, -1) for one in (seen, found))
+    flat = (
+        np.stack(one, axis=-1).reshape(
+            height * width,
+            -1,
+        )
+        for one in (seen, found)
+    )
     first, second = flat
     return first, second
 

@@ -3,6 +3,7 @@ about it."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,25 +61,51 @@ class Frame:
         """(batch, channels, height, width): features x as small pictures, 0 .. 1 or, brought to one
         brightness, about 1."""
         channels, height, width = self.shape
-        picture = g.op("Reshape", x * WHITE + BLACK, g.const([-1, *self.shape], np.int64))
+        picture = g.op(
+            "Reshape",
+            x * WHITE + BLACK,
+            g.const([-1, *self.shape], np.int64),
+        )
         small = self.small
         if small != (height, width):
             picture = both_axes(
-                g, picture, window_means(height, small[0]), window_means(width, small[1])
+                g,
+                picture,
+                window_means(height, small[0]),
+                window_means(
+                    width,
+                    small[1],
+                ),
             )
         if not self.brightness:
             return picture
         pixels = small[0] * small[1]
         flat = g.op("Reshape", picture, g.const([-1, channels, pixels], np.int64))
-        light = g.op("Reshape", mean_of_last(g, flat, pixels), g.const([-1, channels, 1, 1], np.int64))
+        light = g.op(
+            "Reshape",
+            mean_of_last(g, flat, pixels),
+            g.const(
+                [-1, channels, 1, 1],
+                np.int64,
+            ),
+        )
         return picture / (light + LEAST_LIGHT)
 
     def enlarged(self, g: Builder, places: Value, channels: int = 1) -> Value:
-        """(batch, channels * height * width) of values of each place, (batch, channels * places)."""
+        """(batch, channels * height * width) of values of places, (batch, channels * places)."""
         _, height, width = self.shape
         down, right = self.grid
-        picture = g.op("Reshape", places, g.const([-1, channels, down, right], np.int64))
-        picture = both_axes(g, picture, window_means(down, height), window_means(right, width))
+        picture = g.op(
+            "Reshape",
+            places,
+            g.const([-1, channels, down, right], np.int64),
+        )
+        picture = both_axes(
+            g,
+            picture,
+            window_means(down, height),
+            window_means(right, width),
+        )
         return g.op("Flatten", picture, axis=1)
 
 
@@ -101,19 +128,37 @@ class Layer:
         sides = [side // self.factor for side in frame.small]
         if self.factor > 1:
             picture = both_axes(
-                g, picture, *(window_means(a, b) for a, b in zip(frame.small, sides, strict=True))
+                g,
+                picture,
+                *(
+                    window_means(a, b)
+                    for a, b in zip(
+                        frame.small,
+                        sides,
+                        strict=True,
+                    )
+                ),
             )
         answers = g.op("Conv", picture, self.weight, self.bias)
         strength = g.op("Conv", answers * answers, self._groups()[:, :, None, None])
         about = [
             window_means(side - window + 1, places, self.deviation, side)
-            for side, window, places in zip(sides, self.weight.shape[2:], frame.grid, strict=True)
+            for side, window, places in zip(
+                sides,
+                self.weight.shape[2:],
+                frame.grid,
+                strict=True,
+            )
         ]
         strength = g.log(both_axes(g, strength, *about) + LEAST_ANSWER)
         leading = g.columns_of(answers, list(range(min(LEADING, len(self.bias)))))
         leading = both_axes(g, leading, *about)
         both = g.op("Concat", strength, leading, axis=1)
-        flat = g.op("Reshape", both, g.const([0, self.width, frame.places], np.int64))
+        flat = g.op(
+            "Reshape",
+            both,
+            g.const([0, self.width, frame.places], np.int64),
+        )
         return flat - mean_of_last(g, flat, frame.places)
 
     @property
@@ -124,9 +169,20 @@ class Layer:
     def _groups(self) -> Float:
         """(groups, filters): the first filters by themselves, the later ones ever more together."""
         count = len(self.bias)
-        edges = np.unique(np.round(np.geomspace(1, count + 1, GROUPS + 1)).astype(int)) - 1
+        edges = (
+            np.unique(
+                np.round(
+                    np.geomspace(
+                        1,
+                        count + 1,
+                        GROUPS + 1,
+                    )
+                ).astype(int)
+            )
+            - 1
+        )
         groups = np.zeros((len(edges) - 1, count))
-        for group, (first, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for group, (first, end) in enumerate(itertools.pairwise(edges)):
             groups[group, first:end] = 1 / (end - first)
         return groups
 
@@ -150,13 +206,8 @@ class Texture:
         return g.op("MatMul", raw - self.mean, self.axes)
 
     @classmethod
-    def of(cls, frame: Frame, spec: Spec, rows: Float) -> Texture:
-        """That of pictures (rows, features)."""
-        layers = learned(frame, spec, rows[:: -(-len(rows) // LEARNED)])
-        raw = evaluated(
-            lambda g, x: g.op("Flatten", described(g, x, frame, layers), axis=1), spec, rows
-        )
-        raw = raw.reshape(-1, sum(layer.width for layer in layers))
+    def of(cls, frame: Frame, layers: Sequence[Layer], raw: Float) -> Texture:
+        """Of places such as these, (n, descriptors)."""
         mean = raw.mean(axis=0)
         # the metric is the mean of several, whose root are the axes
         metric = np.zeros((raw.shape[1], raw.shape[1]))
@@ -182,27 +233,48 @@ def described(g: Builder, x: Value, frame: Frame, layers: Sequence[Layer]) -> Va
 
 def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer]:
     """Layers whose filters are the principal axes of patches of pictures (rows, features)."""
-    small = evaluated(lambda g, x: g.op("Flatten", frame.write(g, x), axis=1), spec, rows)
+    small = evaluated(
+        lambda g, x: g.op("Flatten", frame.write(g, x), axis=1),
+        spec,
+        rows,
+    )
     small = small.reshape(len(rows), frame.shape[0], *frame.small)
-    rng = np.random.default_rng(0)
     layers = []
     for factor, side, deviation in LAYERS:
         if min(frame.small) // factor < 1 or (factor > 1 and min(frame.small) < factor * side):
             continue
         pictures = small
         if factor > 1:
-            down, right = (window_means(size, size // factor) for size in frame.small)
+            down, right = (
+                window_means(
+                    size,
+                    size // factor,
+                )
+                for size in frame.small
+            )
             pictures = down @ small @ right.T
         window = tuple(min(side, size) for size in pictures.shape[2:])
-        patches = np.lib.stride_tricks.sliding_window_view(pictures, window, axis=(2, 3))
+        patches = np.lib.stride_tricks.sliding_window_view(
+            pictures,
+            window,
+            axis=(2, 3),
+        )
         # (pictures, height, width, channels, patch height, patch width)
         patches = patches.transpose(0, 2, 3, 1, 4, 5)
         count = int(np.prod(patches.shape[:3]))
-        drawn = rng.choice(count, min(count, PATCHES), replace=False)
+        # of equal layers equal filters, whose answers are then computed once
+        drawn = np.random.default_rng(0).choice(
+            count,
+            min(count, PATCHES),
+            replace=False,
+        )
         place = np.unravel_index(np.sort(drawn), patches.shape[:3])
         chosen = patches[place].reshape(len(drawn), -1)
         mean = chosen.mean(axis=0)
-        covariance = np.cov(chosen, rowvar=False, bias=True).reshape(len(mean), len(mean))
+        covariance = np.cov(chosen, rowvar=False, bias=True).reshape(
+            len(mean),
+            len(mean),
+        )
         variance, axes = np.linalg.eigh(covariance)
         least = max(LEAST_VARIANCE * float(variance.mean()), ROUNDING)
         white = (axes / np.sqrt(np.maximum(variance, least)))[:, ::-1].T
@@ -217,7 +289,17 @@ def _whitening(rows: Float) -> Float:
     deviation = np.maximum(rows.std(axis=0), 0.02)
     correlation = np.cov(rows / deviation, rowvar=False, bias=True)
     variance, axes = np.linalg.eigh(correlation.reshape(len(deviation), -1))
-    return np.asarray(axes / np.sqrt(np.maximum(variance, 0) + 0.01) / deviation[:, None])
+    return np.asarray(
+        axes
+        / np.sqrt(
+            np.maximum(
+                variance,
+                0,
+            )
+            + 0.01
+        )
+        / deviation[:, None]
+    )
 
 
 def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0) -> Float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aetool import Model, hookimpl, param
 
 
+# what pictures may differ by and be ordinary is the user's to say
 @dataclass(frozen=True)
 class Params:
     size: int = param(1500, "pictures remembered", min=1, max=20_000)

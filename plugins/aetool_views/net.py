@@ -51,7 +51,7 @@ class Memory:
     @property
     def rounding(self) -> float:
         """The largest squared distance of a picture from what is remembered of itself."""
-        return self.levels.shape[1] * self.step**2 / 4
+        return float(self.levels.shape[1] * self.step**2 / 4)
 
     def write(self, g: Builder) -> Value:
         """(k, coordinates) as a value of a graph."""
@@ -82,8 +82,16 @@ class Neighbours(Solution):
 
     def expected(self, g: Builder, x: Value) -> Value:
         """The nearest picture, as far as it is remembered."""
-        _, nearest = self._distance(g, self.views.write(g, x)[0], self.memories[0])
-        return self.views.enlarged(g, nearest, self.views.shape[0]) * (1 / SCALE)
+        _, nearest = self._distance(
+            g,
+            self.views.write(g, x)[0],
+            self.memories[0],
+        )
+        return self.views.enlarged(
+            g,
+            nearest,
+            self.views.shape[0],
+        ) * (1 / SCALE)
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, pixels + 1) bits, the last 0."""
@@ -116,7 +124,10 @@ class Neighbours(Solution):
         square = square + g.sum_of(view * view, np.ones(width))
         spare = min(self.count + 1, len(memory.levels))
         index = g.numbers_of_least(square, spare)
-        square = g.maximum(g.op("GatherElements", square, index, axis=1), LEAST)
+        square = g.maximum(
+            g.op("GatherElements", square, index, axis=1),
+            LEAST,
+        )
         first = g.columns_of(index, [0])
         root = g.op("Sqrt", square)
         place = np.arange(spare)
@@ -144,7 +155,11 @@ class Nearest(ClosedForm):
         judged = _some(total, JUDGED, 1)
         shown = np.union1d(kept, judged)
         laid = [
-            evaluated(lambda g, x: g.side_by_side(*views.write(g, x)), self.spec, part)
+            evaluated(
+                lambda g, x: g.side_by_side(*views.write(g, x)),
+                self.spec,
+                part,
+            )
             for part in _chosen(batches, shown)
         ]
         every = np.concatenate(laid)
@@ -160,7 +175,14 @@ class Nearest(ClosedForm):
         far = np.zeros(len(judged))
         for one, memory in zip(coordinates, memories, strict=True):
             apart = stretch[judged][:, None] != stretch[kept]
-            far += np.log(_mean_distance(one[place], memory.coordinates, apart, count))
+            far += np.log(
+                _mean_distance(
+                    one[place],
+                    memory.coordinates,
+                    apart,
+                    count,
+                )
+            )
         return Neighbours(
             views, memories, count, Rarity.of(far), self._moves(), {"remembered": len(kept)}
         )
@@ -187,13 +209,11 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
     for batch in batches:
         own = rows[(rows >= first) & (rows < first + len(batch))]
         if len(own):
-            yield batch[own - first]
+            yield batch[own - first].astype(np.float64)
         first += len(batch)
 
 
-def _mean_distance(
-    x: Float, others: Float, apart: npt.NDArray[np.bool_], count: int
-) -> Float:
+def _mean_distance(x: Float, others: Float, apart: npt.NDArray[np.bool_], count: int) -> Float:
     """(n,): the mean distance of x, (n, coordinates), from the nearest `count` of others that are
     apart, (n, k)."""
     square = (x**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * x @ others.T
@@ -202,4 +222,9 @@ def _mean_distance(
     nearest = np.partition(square, count - 1, axis=1)[:, :count]
     known = np.isfinite(nearest)
     root = np.sqrt(np.where(known, nearest, 0.0))
-    return np.asarray(np.maximum(root.sum(axis=1) / np.maximum(known.sum(axis=1), 1), LEAST))
+    return np.asarray(
+        np.maximum(
+            root.sum(axis=1) / np.maximum(known.sum(axis=1), 1),
+            LEAST,
+        )
+    )

@@ -53,7 +53,9 @@ class Views:
             smoothing(width, small[1])[:, _moved(width, move[1])],
         )
         colours = _both_axes(
-            g, picture, *(smoothing(n, -(-n // EVERY), BLUR) for n in small)
+            g,
+            picture,
+            *(smoothing(n, -(-n // EVERY), BLUR) for n in small),
         )
         grey = picture
         if channels > 1:
@@ -61,7 +63,18 @@ class Views:
         edges = self._edges(g, grey)
         cells = [[min(count, n) for n in small] for count in (FINE, COARSE)]
         fine, coarse = (
-            _both_axes(g, edges, *(smoothing(n, k, n / k / 2) for n, k in zip(small, c, strict=True)))
+            _both_axes(
+                g,
+                edges,
+                *(
+                    smoothing(n, k, n / k / 2)
+                    for n, k in zip(
+                        small,
+                        c,
+                        strict=True,
+                    )
+                ),
+            )
             for c in cells
         )
         # coarse cells beside the edges of all directions there: shapes without their contrast
@@ -93,7 +106,16 @@ class Views:
     @property
     def widths(self) -> list[int]:
         """How many coordinates each view has."""
-        grids = [[min(count, side) for side in self.small] for count in (FINE, COARSE)]
+        grids = [
+            [
+                min(
+                    count,
+                    side,
+                )
+                for side in self.small
+            ]
+            for count in (FINE, COARSE)
+        ]
         cells = [DIRECTIONS * down * right for down, right in grids]
         return [self.shape[0] * math.prod(self.blurred), *cells]
 
@@ -102,7 +124,12 @@ class Views:
         _, height, width = self.shape
         sides = self.blurred
         picture = g.op("Reshape", colours, g.const([-1, channels, *sides], np.int64))
-        picture = _both_axes(g, picture, smoothing(sides[0], height), smoothing(sides[1], width))
+        picture = _both_axes(
+            g,
+            picture,
+            smoothing(sides[0], height),
+            smoothing(sides[1], width),
+        )
         return g.op("Flatten", picture, axis=1)
 
 
