@@ -79,7 +79,7 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
     p = fitting.prepare(fitting.open_sources([rows_csv]), FitOptions("auto"))
     members, parts = [], []
     for member in model.members:
-        if "plain" not in member.fits:
+        if "plain" not in member.fits or "table" not in member.data:
             continue
         params = make_params(plugins.get_model(member.model), member.params)
         options = FitOptions(member.model, member.params, epochs=5, device="cpu")
@@ -96,7 +96,9 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
     expected = rarity.joined(parts, usual, rarities, weights)
     got = made.session("score.onnx", "cpu")(p.inputs)["parts"]
     assert np.allclose(got, expected, rtol=1e-3, atol=1e-3)
-    assert made.facts["members"] == [m.model for m in model.members if "plain" in m.fits]
+    assert made.facts["members"] == [
+        m.model for m in model.members if "plain" in m.fits and "table" in m.data
+    ]
     assert "left_out" not in made.facts
     assert made.calibration.rows == 30, "rows that no member has seen"
     score = expected.sum(axis=1)
@@ -132,8 +134,7 @@ def test_large_pictures_leave_out_what_takes_too_long(tmp_path, run):
     np.save(tmp_path / "p.npy", rng.integers(0, 255, (30, 80, 60), dtype=np.uint8))
     done = run("fit", tmp_path / "p.npy", "-p", "auto", "--epochs", 1, "-o", tmp_path / "m.aem")
     assert done.status == 0, done.err
-    assert "joins pca, neighbours, elm: " in done.err
-    assert "without denoising, which takes" in done.err
+    assert "joins pca, views, patches: " in done.err
     assert "tails" not in done.err, "which is of tables"
     assert run("detect", tmp_path / "p.npy", "-m", tmp_path / "m.aem").status == 0
 
@@ -145,7 +146,7 @@ def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
     assert refused.status == 2 and "takes a closed form" in refused.err
     assert run("detect", rows_csv, "-p", "auto").out == run("detect", rows_csv).out
     assert (
-        "joins pca + neighbours + elm + tails + histogram + trees + denoising"
+        "joins pca + views + patches + neighbours + elm + tails + histogram + trees + denoising"
         in run("plugins", "show", "auto").out
     )
 

@@ -22,10 +22,12 @@ def aetool_models() -> Iterable[Model]:
         "several models is sure of",
         members=(
             # of few rows, or rows with anomalies among them, a linear model is the steadiest
-            Member("pca", fits=BOTH | {"context"}, withstands=True, weight=2.0),
+            Member("pca", data=TABLES, fits=BOTH | {"context"}, withstands=True, weight=2.0),
+            # of pictures it gives the code, and what is expected; large ones take it long
+            Member("pca", data=IMAGES, seconds=5.0, weight=0.05),
             # pictures are alike as a whole, or each place of them is like that of others
             Member("views", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0),
-            Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0),
+            Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=2.0),
             Member("neighbours", data=TABLES, in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
             Member("neighbours", data=TABLES, fits=ROBUST, weight=3.0),
@@ -54,6 +56,6 @@ def aetool_models() -> Iterable[Model]:
                 withstands=True,
                 weight=2.0,
             ),
-            Member("denoising", DEEP, seconds=30.0),
+            Member("denoising", DEEP, data=TABLES, seconds=30.0),
         ),
     )

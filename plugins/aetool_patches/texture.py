@@ -20,7 +20,7 @@ GROUPS, LEADING = 12, 6  # of filters by how much they vary; filters whose answe
 LEAST_ANSWER = 0.05  # so that the logarithm of what is flat is defined
 LEAST_VARIANCE = 1e-4  # of a filter, beside the mean
 ROUNDING = 2e-6  # variance of pixels, 0 .. 1, that are whole levels
-LEAST_LIGHT = 0.05  # mean brightness of a picture that others are brought to
+LEAST_LIGHT = 0.02  # mean brightness of a picture that others are brought to
 PATCHES, LEARNED = 40_000, 48  # that filters are learned from; pictures that they are cut from
 WHITE, BLACK = 96 / 255, 96 / 255  # a feature is levels less 96, divided by 96
 

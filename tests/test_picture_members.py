@@ -1,0 +1,180 @@
+"""Pictures compared as a whole and place by place: what is compared, what may differ, and where."""
+
+import numpy as np
+import pytest
+
+from aetool import operations
+from aetool.closed_form import evaluated
+from aetool.data import scaling
+from aetool.operations import FitOptions, fitting
+from aetool.operations.detecting import auroc
+from aetool_patches.net import Patches, _window
+from aetool_patches.texture import window_means
+from aetool_views.net import Nearest
+from aetool_views.views import Views, slopes, smoothing
+
+SIDE = 32
+MODELS = {"views": Nearest, "patches": Patches}
+
+
+def crosses(count, seed, moved=2):
+    """Bright crosses on a dark ground, each moved a little, of another brightness, with noise."""
+    rng = np.random.default_rng(seed)
+    place = np.arange(SIDE)
+    pictures = []
+    for _ in range(count):
+        y, x = SIDE / 2 + rng.integers(-moved, moved + 1, 2)
+        bars = (np.abs(place[:, None] - y) < 3) | (np.abs(place[None, :] - x) < 3)
+        levels = 60 + 100 * rng.uniform(0.9, 1.1) * bars + rng.normal(0, 3, (SIDE, SIDE))
+        pictures.append(levels.clip(0, 255).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def with_holes(pictures, size=4):
+    """(pictures with a dark square on a bar, (n, 2): its middle)."""
+    damaged, middles = pictures.copy(), []
+    for number, picture in enumerate(damaged):
+        y = SIDE // 2 if number % 2 else 4 + number % 20
+        x = 4 + number % 20 if number % 2 else SIDE // 2
+        picture[y - size // 2 : y + size // 2, x - size // 2 : x + size // 2] = 30
+        middles.append((y, x))
+    return damaged, np.array(middles)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """The pictures, and a model of each kind fitted on them."""
+    folder = tmp_path_factory.mktemp("crosses")
+    np.save(folder / "fit.npy", crosses(80, 0))
+    models = {name: operations.fit(folder / "fit.npy", FitOptions(name)) for name in MODELS}
+    return folder, models
+
+
+def scores(model, pictures, folder):
+    np.save(folder / "asked.npy", pictures)
+    return operations.score(folder / "asked.npy", model, "cpu")
+
+
+def parts_of(model, pictures):
+    return model.session("score.onnx", "cpu")(pictures[:, None])["parts"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_fitted_picture_is_scored_as_a_new_one_would_be(fitted, name):
+    folder, models = fitted
+    old = scores(models[name], crosses(80, 0), folder)
+    new = scores(models[name], crosses(80, 1), folder)
+    assert np.median(old) == pytest.approx(np.median(new), abs=0.5)
+    assert np.quantile(old, 0.9) == pytest.approx(np.quantile(new, 0.9), abs=1.5)
+
+
+def test_a_defect_is_found_and_shown_where_it_is(fitted):
+    folder, models = fitted
+    ordinary = crosses(40, 2)
+    damaged, middles = with_holes(crosses(40, 3))
+    asked = np.concatenate([ordinary, damaged])
+    truth = np.arange(80) >= 40
+    assert auroc(scores(models["patches"], asked, folder), truth) > 0.99
+    maps = parts_of(models["patches"], damaged)[:, :-1].reshape(-1, SIDE, SIDE)
+    worst = np.array([np.unravel_index(one.argmax(), one.shape) for one in maps])
+    assert (np.abs(worst - middles).max(axis=1) <= 6).all()
+
+
+def test_another_kind_of_thing_is_far_from_all_pictures(fitted):
+    """Rings beside crosses of the same colours."""
+    folder, models = fitted
+    place = np.arange(SIDE) - SIDE / 2
+    away = np.hypot(place[:, None], place[None, :])
+    ring = (60 + 100 * (np.abs(away - 9) < 3)).astype(np.uint8)
+    rng = np.random.default_rng(4)
+    rings = np.stack([np.roll(ring, rng.integers(-2, 3, 2), (0, 1)) for _ in range(40)])
+    asked = np.concatenate([crosses(40, 2), rings])
+    assert auroc(scores(models["views"], asked, folder), np.arange(80) >= 40) == 1.0
+
+
+def test_a_score_falls_on_pixels_and_nothing_is_shared(fitted):
+    _, models = fitted
+    for model in models.values():
+        parts = parts_of(model, with_holes(crosses(10, 3))[0])
+        assert parts.shape == (10, SIDE * SIDE + 1)
+        assert (parts >= 0).all() and (parts[:, -1] == 0).all()
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("views", {"brightness": "true"}), ("patches", {"brightness": "true"}),
+])  # fmt: skip
+def test_brightness_may_differ_by_option(tmp_path, name, options):
+    """Darker pictures: ordinary where brightness does not count, odd where it does."""
+    np.save(tmp_path / "fit.npy", crosses(60, 0))
+    ordinary = crosses(30, 1)
+    asked = np.concatenate([ordinary, (ordinary * 0.85).astype(np.uint8)])
+    truth = np.arange(60) >= 30
+    strict = operations.fit(tmp_path / "fit.npy", FitOptions(name, {"brightness": "false"}))
+    loose = operations.fit(tmp_path / "fit.npy", FitOptions(name, options))
+    assert auroc(scores(strict, asked, tmp_path), truth) > 0.8
+    lifted = scores(loose, asked, tmp_path)
+    apart = scores(strict, asked, tmp_path)
+    assert lifted[30:].mean() - lifted[:30].mean() < 0.5 * (apart[30:].mean() - apart[:30].mean())
+
+
+def test_a_shift_is_tolerated_by_option(tmp_path):
+    """A picture moved by three pixels, where those fitted hardly move."""
+    np.save(tmp_path / "fit.npy", crosses(60, 0, moved=0))
+    moved = np.roll(crosses(30, 1, moved=0), 3, axis=1)
+    for name in MODELS:
+        strict = operations.fit(tmp_path / "fit.npy", FitOptions(name, {"shift": "1"}))
+        loose = operations.fit(tmp_path / "fit.npy", FitOptions(name, {"shift": "4"}))
+        assert scores(loose, moved, tmp_path).mean() < scores(strict, moved, tmp_path).mean()
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("shape", [(3, 5, 4), (1, 1, 40), (1, 9, 1), (3, 40, 300)])
+def test_pictures_of_any_size_and_few_of_them(name, shape):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, *shape), dtype=np.uint8)
+    spec = scaling.image_spec(shape)
+    rows = scaling.image_features(pixels).reshape(6, -1)
+    for count in (1, 2, 6):
+        params = fitting.make_params(fitting.plugins.get_model(name), {})
+        solution = MODELS[name](spec, params).fit([rows[:count]])
+        parts = evaluated(solution.bits, spec, rows)
+        assert parts.shape == (6, shape[1] * shape[2] + 1) and np.isfinite(parts).all()
+
+
+def test_the_views_are_what_they_are_said_to_be():
+    """Of a picture that rises evenly to the right: one direction has all the slope."""
+    shape = (1, 28, 28)
+    ramp = np.tile(np.arange(28) * 8, (28, 1)).astype(np.uint8)[None, None]
+    rows = scaling.image_features(ramp).reshape(1, -1)
+    spec = scaling.image_spec(shape)
+    views = Views(shape)
+    colours, fine, coarse = (
+        evaluated(lambda g, x, k=k: views.write(g, x)[k], spec, rows)[0] for k in range(3)
+    )
+    assert [len(one) for one in (colours, fine, coarse)] == views.widths
+    assert np.diff(colours.reshape(14, 14), axis=1)[:, 2:-2] == pytest.approx(16 / 255, rel=1e-3)
+    by_direction = fine.reshape(8, 49)
+    assert by_direction[0] ** 2 == pytest.approx(8 / 255, rel=0.01)
+    assert by_direction[[2, 3, 4, 5, 6]].max() < 1e-3
+    # beside the edges of all directions, contrast counts no more
+    assert (coarse.reshape(8, 16)[0] > 1.5 * coarse.reshape(8, 16)[1]).all()
+
+
+@pytest.mark.parametrize(("size", "places", "deviation"), [(28, 28, 0.8), (28, 7, 2.0), (5, 9, 0)])
+def test_weights_along_a_line(size, places, deviation):
+    for means in (smoothing(size, places, deviation), window_means(size, places, deviation)):
+        assert means.shape == (places, size)
+        assert means.sum(axis=1) == pytest.approx(1)
+    assert slopes(size, 1.0) @ (3.0 * np.arange(size) + 7) == pytest.approx(3)
+
+
+def test_a_window_reaches_every_place_once_and_no_farther():
+    """Where a place is seen from, and where what was found there stands, by brute force."""
+    height, width, cells = 4, 5, 1
+    seen, found = _window((height, width), cells)
+    reached = seen.ravel()[found]
+    # every number found for a place is of that very place
+    assert (reached == np.arange(height * width)[:, None]).all()
+    middle = (1 * width + 2) * 9
+    assert len(set((found[1 * width + 2] // 9).tolist())) == 9
+    assert middle + 4 in found[1 * width + 2]
