@@ -1,0 +1,137 @@
+"""How well maps of pictures find the pixels of known defects, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.data.table import Mask
+from aetool.detection.regions import Box, centres, labelled
+from aetool.detection.trace import bins_of
+from aetool.model import Float, Int
+
+MOST_FALSE = 0.3  # share of ordinary pixels up to which overlap is averaged (Bergmann et al. 2021)
+
+
+@dataclass(frozen=True)
+class PixelFigures:
+    """What maps are worth beside masks.
+
+    auroc: the chance that a pixel of a defect has more than an ordinary one, ties counting half.
+    pro: of every region of a defect the share that lies above a threshold, averaged over the
+    regions, and over the thresholds that up to 0.3 of the ordinary pixels exceed (Bergmann,
+    Batzner, Fauser, Sattlegger & Steger 2021, IJCV 129:1038, section 4.1.3).
+    hits: of the pictures with a defect, the share whose box holds the centre of one.
+    """
+
+    auroc: float
+    pro: float
+    hits: float
+    pictures: int
+    defective: int
+    regions: int
+
+
+class PixelTally:
+    """Counts pixels by their amount in maps, picture by picture.
+
+    Amounts are told apart to 0.02 % of 1 + amount, as those of aetool.detection.trace: memory is
+    bounded, whatever the number of pixels.
+    """
+
+    def __init__(self) -> None:
+        self._ordinary = _Counts()
+        self._defective = _Counts()
+        # of every region one in all, spread evenly over its pixels
+        self._overlap = _Counts()
+        self._pictures = 0
+        self._with_defect = 0
+        self._regions = 0
+        self._hits = 0
+
+    def add(self, amounts: Float, mask: Mask, box: Box | None) -> None:
+        """A picture's map and its mask, (H, W) both, True where it is defective; and the box that
+        was drawn around the worst of the map."""
+        self._pictures += 1
+        place = bins_of(amounts)
+        self._ordinary.add(place[~mask], 1.0)
+        if not mask.any():
+            return
+        self._with_defect += 1
+        self._defective.add(place[mask], 1.0)
+        labels, regions = labelled(mask)
+        own = labels[mask] - 1
+        self._overlap.add(place[mask], 1.0 / np.bincount(own)[own])
+        self._regions += regions
+        if box is not None:
+            self._hits += any(box.holds(y, x) for y, x in centres(mask))
+
+    @property
+    def complete(self) -> bool:
+        """Whether both kinds of pixels have been seen."""
+        return bool(self._defective) and bool(self._ordinary)
+
+    def figures(self) -> PixelFigures:
+        """What was counted; both kinds of pixels must have been seen."""
+        bins = np.union1d(self._ordinary.bins, self._defective.bins)[::-1]
+        # from the highest amount down: what lies at or above each
+        false = _rising(self._ordinary.at(bins))
+        found = _rising(self._defective.at(bins))
+        overlap = _rising(self._overlap.at(bins))
+        return PixelFigures(
+            auroc=_area(false, found, 1.0),
+            pro=_area(false, overlap, MOST_FALSE) / MOST_FALSE,
+            hits=self._hits / self._with_defect,
+            pictures=self._pictures,
+            defective=self._with_defect,
+            regions=self._regions,
+        )
+
+
+def _rising(counts: Float) -> Float:
+    """(n + 1,): the share of all that is among the first, from none to all."""
+    return np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
+
+
+def _area(x: Float, y: Float, most: float) -> float:
+    """The area under straight lines through points, x rising from 0, up to x = most."""
+    inside = x < most
+    # of points at one x the last is where the curve goes on
+    last = int(inside.sum())
+    end = np.interp(most, x[last - 1 : last + 1], y[last - 1 : last + 1])
+    across = np.append(x[:last], most)
+    up = np.append(y[:last], end)
+    return float(((up[1:] + up[:-1]) / 2 * np.diff(across)).sum())
+
+
+class _Counts:
+    """Weights by bin: a dictionary, in two arrays."""
+
+    def __init__(self) -> None:
+        self._weights: dict[int, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._weights)
+
+    def add(self, bins: Int, weights: Float | float) -> None:
+        """Adds weights, (n,) or one for all, to bins, (n,)."""
+        names, own = np.unique(bins, return_inverse=True)
+        every = np.broadcast_to(weights, bins.shape)
+        sums = np.bincount(own, every, len(names))
+        for name, amount in zip(names.tolist(), sums.tolist(), strict=True):
+            self._weights[name] = self._weights.get(name, 0.0) + amount
+
+    @property
+    def bins(self) -> Int:
+        """(n,): those that have a weight, rising."""
+        return np.array(sorted(self._weights), dtype=np.int64)
+
+    def at(self, bins: Int) -> Float:
+        """(n,): the weight of each of these."""
+        return np.fromiter(self._looked_up(bins), np.float64, len(bins))
+
+    def _looked_up(self, bins: Int) -> Iterator[float]:
+        for name in bins.tolist():
+            yield self._weights.get(name, 0.0)
