@@ -25,7 +25,7 @@ from aetool.errors import DataError, ParamError
 from aetool.files import Place
 from aetool.model import Model as Declared
 from aetool.model import Progress
-from aetool.operations import CompressOptions, FitOptions, archiving, drifting
+from aetool.operations import CompressOptions, FitOptions, archiving, drifting, heatmaps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,9 @@ class Bundle(bundles.Bundle):
         calibration: Data = None,
         all_rows: bool = True,
         append: Sequence[str] | None = None,
+        heatmap: Path | None = None,
+        sheet: Path | None = None,
+        force: bool = False,
         device: str = "auto",
         header: bool | None = None,
         delimiter: str | None = None,
@@ -77,6 +80,9 @@ class Bundle(bundles.Bundle):
             calibration=calibration,
             all_rows=all_rows,
             append=append,
+            heatmap=heatmap,
+            sheet=sheet,
+            force=force,
             device=device,
             header=header,
             delimiter=delimiter,
@@ -175,6 +181,12 @@ class Bundle(bundles.Bundle):
         """
         return operations.score(_data("score", data, _text(locals())), self, device)
 
+    def map(self, pictures: Data, device: str = "auto") -> Any:
+        """(n, H, W) float64: where each picture is odd, in multiples of the pixel threshold: 0 is
+        what a pixel ordinarily has, 1 what about one in 1,000 pixels of ordinary pictures exceed.
+        Pictures of several sizes, in tiles, give a list of maps. DataError for tables."""
+        return operations.maps_of(_data("map", pictures, {}), self, device)
+
     @property
     def feature_names_in_(self) -> Any:
         """(columns,) of texts: the columns of the table that was fitted, in their order, those that
@@ -202,6 +214,7 @@ class Bundle(bundles.Bundle):
         normal: str | Sequence[str] = (),
         device: str = "auto",
         *,
+        masks: Path | None = None,
         header: bool | None = None,
         delimiter: str | None = None,
         decimal: str | None = None,
@@ -210,17 +223,21 @@ class Bundle(bundles.Bundle):
         comment: str | None = None,
     ) -> dict[str, float]:
         """Figures of the score against labels: auroc, average_precision, and precision and recall
-        at the threshold.
+        at the threshold; with masks those of maps, too: pixel_auroc, pro, box_hits.
 
         label: the column of data that holds them; of pictures they are their folders. normal: its
-        values that mean an ordinary record [of pictures: good]. header to comment: as score.
+        values that mean an ordinary record [of pictures: good]. masks: a folder of masks of what is
+        wrong in pictures, known by their names: of scratch/003.png scratch/003_mask.png. header to
+        comment: as score.
         """
         text = _text(locals())
+        if masks is not None:
+            check_path("evaluate", "masks", masks)
         check_type("evaluate", "label", label, "str | None")
         ordinary = _listed(normal)
         check_type("evaluate", "normal", ordinary, "Sequence[str]")
         data = _data("evaluate", data, text)
-        return operations.evaluate(data, self, label, ordinary, device)
+        return operations.evaluate(data, self, label, ordinary, device, masks=masks)
 
     def encode(
         self,
@@ -376,6 +393,9 @@ def detect(
     calibration: Data = None,
     all_rows: bool = True,
     append: Sequence[str] | None = None,
+    heatmap: Path | None = None,
+    sheet: Path | None = None,
+    force: bool = False,
     device: str = "auto",
     header: bool | None = None,
     delimiter: str | None = None,
@@ -414,7 +434,9 @@ def detect(
     that may be; fdr: the part of those flagged that may be ordinary; contamination: the part of
     these records; top: how many. calibration: ordinary records that the model has not seen, which
     make fpr and fdr exact. all_rows: False gives the anomalies alone. append: columns of the data
-    to carry along ([]: all). header to comment: how the text of a path is written, as aetool.fit.
+    to carry along ([]: all). heatmap, sheet: of pictures a folder for files that say where each
+    flagged one is odd, and a PNG file that shows the worst; force: to replace them. header to
+    comment: how the text of a path is written, as aetool.fit.
     Raises AetoolError.
     """
     said = dict(locals())
@@ -424,7 +446,13 @@ def detect(
     check_options("detect", operations.detect, options)
     bundle = _bundle_of(model, "detect")
     one_shot = _one_shot("detect", detect, said, bundle is not None)
-    found = operations.detect(data, bundle, fit=one_shot, **options)
+    files = _chosen(said, heatmaps.opened)
+    check_options("detect", heatmaps.opened, files)
+    with heatmaps.opened(**files) as drawn:
+        if drawn.watches:
+            options["watch"] = operations.Watches(drawn.watches)
+        found = operations.detect(data, bundle, fit=one_shot, **options)
+        drawn.finish(found)
     return found.to_polars() if in_polars else found.to_pandas()
 
 

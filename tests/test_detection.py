@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from aetool import operations
-from aetool.detection import reasons
+from aetool.detection import picture_reasons, reasons
 from aetool.detection.calibration import Calibration
 from aetool.errors import ParamError
 from aetool.operations import FitOptions
@@ -94,13 +94,10 @@ def test_every_record_has_a_reason():
 
 
 def test_a_picture_without_excess_has_a_reason():
-    shape = (1, 2, 2)
-    typical = np.ones(5)
-    usual = reasons.excess_map(typical, typical, shape)
-    assert reasons.picture_line(usual, together=False) == reasons.NOTHING
-    assert reasons.picture_line(usual, together=True) == reasons.TOGETHER
-    odd = reasons.excess_map(np.array([1, 9.0, 1, 1, 1]), typical, shape)
-    assert reasons.picture_line(odd, together=False).startswith("x 1-1, y 0-0")
+    nothing, picture = np.zeros((2, 2)), np.zeros((1, 2, 2))
+    line = picture_reasons.line
+    assert line(None, nothing, picture, None, False) == reasons.NOTHING
+    assert line(None, nothing, picture, None, True) == reasons.TOGETHER
 
 
 def test_one_shot_finds_the_planted_cell_and_says_why(rows_csv, tmp_path):

@@ -19,6 +19,8 @@ from aetool.printing import printable
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.operations import Detection
+    from aetool.operations.detecting import Watch
+    from aetool.operations.heatmaps import Files
     from aetool.operations.reporting import Page
 
 NUMBERS = ("row", "score", "p", "query", "rank", "distance")  # printed flush right
@@ -55,6 +57,10 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @click.option("-o", "--output", help="Write here instead of to standard output.")
 @click.option("--report", metavar="FILE.html", help="Write what is found as a page, too.")
 @click.option(
+    "--heatmap", metavar="DIR", help="Of each flagged picture write where: overlay, map, mask."
+)
+@click.option("--sheet", metavar="FILE.png", help="Draw the worst pictures, and where, as one.")
+@click.option(
     "--exit-code", is_flag=True, help="Exit with 1 if any (see --max-flagged) is flagged."
 )
 @click.option("--max-flagged", metavar="N|P%", help="Exit with 1 above this many flagged.")
@@ -82,7 +88,11 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
         raise ParamError("--context is of the model: fit it with --context, not detect")
     append = [] if given["append"] else list(given["ids"]) or None
     one_shot = None if bundle else options.fit_options({**given, "all_rows": False})
-    with _page(given) as watch:
+    drawn = _pictures(given["heatmap"], given["sheet"], given["force"])
+    with _page(given) as page, drawn as files:
+        watches: list[Watch] = [page.watcher] if page else []
+        if files:
+            watches += files.watches
         found = operations.detect(
             data,
             bundle,
@@ -96,16 +106,20 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
             all_rows=given["all_rows"],
             append=append,
             device=given["device"],
-            watch=watch.watcher if watch else None,
+            watch=operations.Watches(watches) if watches else None,
         )
-        if watch:
-            watch.write(found)
+        if page:
+            page.write(found)
+        if files:
+            files.finish(found)
     if given["count"]:
         terminal.say(str(found.flagged))
     else:
         show(found, given)
     if not quiet:
         _talk(found, given)
+        if files and files.remark:
+            terminal.say(files.remark, err=True)
         if given["fdr"] and not given["calibration"]:
             _warn(bundle)
     failed = limit is not None and found.flagged > limit * (found.total if limit < 1 else 1)
@@ -124,6 +138,19 @@ def _page(given: dict[str, Any]) -> Iterator[Page | None]:
 
     with opened(given["report"], given["force"]) as page:
         yield page
+
+
+@contextmanager
+def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[Files | None]:
+    """The maps and the sheet that are asked for, if any are: written whole, or not at all."""
+    if heatmap is None and sheet is None:
+        yield None
+        return
+    # only now: who asks for neither need not load how they are drawn
+    from aetool.operations.heatmaps import opened
+
+    with opened(heatmap, sheet, force) as files:
+        yield files
 
 
 def _warn(model: Bundle | None) -> None:
@@ -164,7 +191,9 @@ def _talk(found: Detection, given: dict[str, Any]) -> None:
 
 def show(found: Detection, given: dict[str, Any]) -> None:
     """Print the records in the format asked for."""
-    columns, form = found.columns(given["all_rows"]), form_of(given)
+    form = form_of(given)
+    # in a table for people the words say where
+    columns = found.columns(given["all_rows"], boxes=form != "table")
     if _written_by_a_plugin(columns, given):
         return
     if form not in ("json", "jsonl"):
@@ -294,6 +323,7 @@ def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
 @click.option(
     "--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary rows [of pictures: good]."
 )
+@click.option("--masks", metavar="DIR", help="Masks of what is wrong in pictures, by their names.")
 @options.data_options
 @options.picture_options
 @texts.text_options("data")
@@ -309,7 +339,9 @@ def evaluate(
 ) -> None:
     """Judge a model against labels: AUROC, average precision, and what its threshold catches.
 
-    Without a model one is learned from DATA, labels left out.
+    Without a model one is learned from DATA, labels left out. With --masks also how well maps find
+    the pixels: the mask of DATA/scratch/003.png is DIR/scratch/003_mask.png or DIR/scratch/003.png,
+    not 0 where it is defective.
     """
     from aetool import operations
 
@@ -321,6 +353,7 @@ def evaluate(
         normal.split(",") if normal else (),
         given["device"],
         fit=one_shot,
+        masks=given["masks"],
     )
     if as_json:
         terminal.say(json.dumps(found))

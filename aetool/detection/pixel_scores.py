@@ -95,15 +95,17 @@ def _rising(counts: Float) -> Float:
     return np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
 
 
-def _area(x: Float, y: Float, most: float) -> float:
-    """The area under straight lines through points, x rising from 0, up to x = most."""
-    inside = x < most
-    # of points at one x the last is where the curve goes on
+def _area(across: Float, upward: Float, most: float) -> float:
+    """The area under straight lines through points, (n,), rising from 0, as far across as this."""
+    inside = across < most
+    # of points above each other the last is where the curve goes on
     last = int(inside.sum())
-    end = np.interp(most, x[last - 1 : last + 1], y[last - 1 : last + 1])
-    across = np.append(x[:last], most)
-    up = np.append(y[:last], end)
-    return float(((up[1:] + up[:-1]) / 2 * np.diff(across)).sum())
+    around = slice(last - 1, last + 1)
+    end = np.interp(most, across[around], upward[around])
+    places = np.append(across[:last], most)
+    heights = np.append(upward[:last], end)
+    means = (heights[1:] + heights[:-1]) / 2
+    return float((means * np.diff(places)).sum())
 
 
 class _Counts:
@@ -117,11 +119,11 @@ class _Counts:
 
     def add(self, bins: Int, weights: Float | float) -> None:
         """Adds weights, (n,) or one for all, to bins, (n,)."""
-        names, own = np.unique(bins, return_inverse=True)
+        places, own = np.unique(bins, return_inverse=True)
         every = np.broadcast_to(weights, bins.shape)
-        sums = np.bincount(own, every, len(names))
-        for name, amount in zip(names.tolist(), sums.tolist(), strict=True):
-            self._weights[name] = self._weights.get(name, 0.0) + amount
+        sums = np.bincount(own, every, len(places))
+        for place, weight in zip(places.tolist(), sums.tolist(), strict=True):
+            self._weights[place] = self._weights.get(place, 0.0) + weight
 
     @property
     def bins(self) -> Int:
@@ -133,5 +135,5 @@ class _Counts:
         return np.fromiter(self._looked_up(bins), np.float64, len(bins))
 
     def _looked_up(self, bins: Int) -> Iterator[float]:
-        for name in bins.tolist():
-            yield self._weights.get(name, 0.0)
+        for place in bins.tolist():
+            yield self._weights.get(place, 0.0)

@@ -133,39 +133,3 @@ def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
         told = wanted if wanted == RARELY_THERE else f"expected {wanted}"
         said.append(f"{column}={found} ({told})")
     return "; ".join(said)
-
-
-def excess_map(parts: Float, typical: Float, shape: tuple[int, int, int]) -> Float:
-    """(height, width): by how much each pixel of a picture costs more than it usually does.
-
-    parts, typical: (pixels + 1,), or of an older model (channels * pixels + 1,).
-    """
-    _, height, width = shape
-    excess = np.maximum(parts[:-1] - typical[:-1], 0.0)
-    return np.asarray(excess.reshape(-1, height, width).sum(axis=0))
-
-
-def picture_line(excess: Float, together: bool) -> str:
-    """Where a picture costs most beyond the usual, and how much of the excess is there.
-
-    excess: (height, width), as excess_map tells it; together: whether what its pixels share costs
-    more than usual. The picture is laid in cells of an eighth of its sides.
-    """
-    height, width = excess.shape
-    total = float(excess.sum())
-    if total <= 0:
-        return TOGETHER if together else NOTHING
-    dy = max(1, -(-height // 8))
-    dx = max(1, -(-width // 8))
-    rows = -(-height // dy)
-    cols = -(-width // dx)
-    padded = np.zeros((rows * dy, cols * dx))
-    padded[:height, :width] = excess
-    cells = padded.reshape(rows, dy, cols, dx)
-    cells = cells.sum(axis=(1, 3))
-    largest = int(cells.argmax())
-    y, x = divmod(largest, cols)
-    share = 100 * float(cells[y, x]) / total
-    right = min(width, (x + 1) * dx) - 1
-    low = min(height, (y + 1) * dy) - 1
-    return f"x {x * dx}-{right}, y {y * dy}-{low} ({share:.0f} % of the excess)"

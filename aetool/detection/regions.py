@@ -10,8 +10,10 @@ import numpy.typing as npt
 from aetool.data.table import Mask
 from aetool.model import Float, Int
 
-# of the highest value of a map, the part down to which pixels around the peak belong to its region
-REACH = 0.4
+# of the highest value of a map, the part down to which pixels around the peak belong to its region;
+# the higher parts where the region would be most of the picture
+REACHES = (0.25, 0.5, 0.7)
+LARGE = 0.35  # of a picture's pixels, above which a box is looked for that says more
 # of a picture's pixels, the part above which a box says no more than that it is everywhere
 MOST_COVERED = 0.6
 LEAST_SHARE = 0.1  # of the excess, below which the box around the peak does not tell the story
@@ -68,19 +70,21 @@ def labelled(mask: Mask) -> tuple[Int, int]:
     above = width + 1
     lowest = np.searchsorted(behind, first - above, side="left").tolist()
     highest = np.searchsorted(first, behind - above, side="right").tolist()
-    for run, (low, high) in enumerate(zip(lowest, highest, strict=True)):
-        for other in range(low, high):
-            one, two = root(run), root(other)
+    for run, low in enumerate(lowest):
+        for other in range(low, highest[run]):
+            one = root(run)
+            two = root(other)
             parent[max(one, two)] = min(one, two)
     names, number = np.unique([root(run) for run in parent], return_inverse=True)
     labels = np.zeros((height, width), dtype=np.int64)
     rows, columns = np.nonzero(mask)
-    own = np.searchsorted(first, rows * (width + 1) + columns, side="right") - 1
+    places = rows * (width + 1) + columns
+    own = np.searchsorted(first, places, side="right") - 1
     labels[rows, columns] = number[own] + 1
     return labels, len(names)
 
 
-def region_of_peak(amounts: Float, reach: float = REACH) -> Mask:
+def region_of_peak(amounts: Float, reach: float) -> Mask:
     """(H, W): the pixels connected with the highest of a map that have at least this part of it."""
     peak = np.unravel_index(int(amounts.argmax()), amounts.shape)
     labels, _ = labelled(amounts >= reach * amounts[peak])
@@ -91,22 +95,34 @@ def box_of(region: Mask, excess: Float) -> Box:
     """The box around a region, (H, W), with its share of the excess, (H, W) >= 0."""
     rows = np.flatnonzero(region.any(axis=1))
     columns = np.flatnonzero(region.any(axis=0))
-    top, low = int(rows[0]), int(rows[-1])
-    left, right = int(columns[0]), int(columns[-1])
-    inside = float(excess[top : low + 1, left : right + 1].sum())
-    share = inside / max(float(excess.sum()), 1e-300)
-    width, height = right - left + 1, low - top + 1
+    top = int(rows[0])
+    left = int(columns[0])
+    height = int(rows[-1]) - top + 1
+    width = int(columns[-1]) - left + 1
+    inside = excess[top : top + height, left : left + width]
+    share = float(inside.sum() / excess.sum())
     covered = width * height / region.size
     spread = covered > MOST_COVERED or share < LEAST_SHARE
     return Box(left, top, width, height, share, spread)
 
 
-def boxed(amounts: Float) -> Box | None:
-    """The box of a map, (H, W); None of one that is nowhere above 0."""
-    excess = np.maximum(amounts, 0.0)
-    if not excess.any():
-        return None
-    return box_of(region_of_peak(excess), excess)
+def box_of_peak(smooth: Float, excess: Float) -> Box:
+    """The box around the worst region of a map, (H, W), with its share of the excess, (H, W) >= 0.
+
+    What is next to a defect often costs more than usual, too, for a model is led astray by it: of
+    a box that covers much of the picture the inner part is taken, if that is smaller.
+    """
+    most = LARGE * excess.size
+    boxes = []
+    for reach in REACHES:
+        region = region_of_peak(smooth, reach)
+        box = box_of(region, excess)
+        boxes.append(box)
+        if box.width * box.height <= most:
+            break
+    inner = boxes[-1]
+    is_small = inner.width * inner.height <= most
+    return inner if is_small and not inner.spread else boxes[0]
 
 
 def centres(mask: npt.NDArray[np.bool_]) -> Float:

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from aetool.operations.cleaning import DenoiseOptions as DenoiseOptions
     from aetool.operations.cleaning import denoise as denoise
     from aetool.operations.detecting import Detection as Detection
+    from aetool.operations.detecting import Watches as Watches
     from aetool.operations.detecting import calibrated as calibrated
     from aetool.operations.detecting import detect as detect
     from aetool.operations.detecting import encode as encode
     from aetool.operations.detecting import evaluate as evaluate
+    from aetool.operations.detecting import maps_of as maps_of
     from aetool.operations.detecting import score as score
     from aetool.operations.drifting import drift as drift
     from aetool.operations.explaining import as_record as as_record
@@ -44,6 +46,7 @@ _HOMES = {
     "FitOptions": "fitting",
     "SampleOptions": "sampling",
     "SearchOptions": "searching",
+    "Watches": "detecting",
     "calibrated": "detecting",
     "compress": "archiving",
     "decode": "restoring",
@@ -58,6 +61,7 @@ _HOMES = {
     "export": "exporting",
     "fit": "fitting",
     "info": "inspecting",
+    "maps_of": "detecting",
     "report": "reporting",
     "sample": "sampling",
     "score": "detecting",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from aetool.columns.history import History, whole
 from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
 from aetool.data import arrow_files, notices
-from aetool.data.images import ImageSource
+from aetool.data.images import ImageSource, Pixels
 from aetool.data.pictures import labels
 from aetool.data.pictures.decoding import Sight
 from aetool.data.pictures.framed import FramedSource, framed
@@ -26,8 +28,10 @@ from aetool.data.pictures.framing import Framing
 from aetool.data.sources import open_source
 from aetool.data.table import Cells, Mask, Table, as_cells, concat
 from aetool.data.table_source import ROWS, TableSource
-from aetool.detection import reasons
+from aetool.detection import maps, picture_reasons, reasons
 from aetool.detection.calibration import KEPT, Calibration, discoveries, in_words
+from aetool.detection.maps import PixelCalibration
+from aetool.detection.regions import Box
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from aetool.data.heatmaps import Sheet
     from aetool.operations import fitting
     from aetool.report.svg import Drawing
 
@@ -46,6 +51,8 @@ Texts = npt.NDArray[np.str_]
 SHOWN = 20  # anomalies that a notebook is shown
 # of the columns of the output; all others are text
 TYPES = {"row": "int64", "score": "float64", "p": "float64", "anomaly": "bool"}
+# of the boxes of pictures: whole pixels but for the share, and gaps where there is no box
+BOX = {"left": "int64", "top": "int64", "width": "int64", "height": "int64", "share": "float64"}
 EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 
@@ -57,6 +64,18 @@ class TileParts:
     framing: Framing
     parts: Sequence[Float]
     sizes: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictured:
+    """A picture as the model sees it, (C, H, W) uint8; what was expected in its place, likewise in
+    0 .. 255, or None; its map, (H, W), as aetool.detection.maps says; and the box around the worst
+    of that, or None where nothing is above the usual."""
+
+    picture: Pixels
+    expected: Float | None
+    amounts: Float
+    box: Box | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +109,17 @@ class Scored:
         """(rows,): of each record."""
         return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
 
-    def excess(self, place: int, typical: Float, shape: tuple[int, int, int]) -> Float:
-        """(height, width): by how much each pixel of a picture costs more than it usually does; of
-        one in tiles, which overlap, the mean. shape: of what the model sees."""
+    def pictured(self, place: int, pixels: PixelCalibration) -> Pictured:
+        """Where the picture at this place of the batch is odd; of one in tiles, which overlap, by
+        the mean of their maps."""
         if self.tiles is None:
-            return reasons.excess_map(self.parts[place], typical, shape)
-        maps = [reasons.excess_map(own, typical, shape) for own in self.tiles.parts[place]]
-        return self.tiles.framing.stitched(np.stack(maps), *self.tiles.sizes[place])
+            amounts = pixels.maps(self.parts[place : place + 1])[0]
+        else:
+            of_tiles = pixels.maps(self.tiles.parts[place])
+            amounts = self.tiles.framing.stitched(of_tiles, *self.tiles.sizes[place])
+        expected = None if self.expected is None else self.expected[place]
+        box = maps.box_of_worst(amounts, pixels.deviation)
+        return Pictured(self.inputs[place], expected, amounts, box)
 
     @property
     def records(self) -> Int:
@@ -116,7 +139,8 @@ class Detection:
     columns that say why; why: the same on one line; table: the records' own columns, if asked.
     rate: the part of ordinary records that the threshold is meant to flag, if that is what it was
     chosen by. trace: the scores of all records; held_out: of ordinary ones, where a model brought
-    them. unread: (row, its name, why) of the pictures that could not be read.
+    them. unread: (row, its name, why) of the pictures that could not be read. boxes: of pictures
+    the box around the worst of each; look: gives more of them, by rows.
     """
 
     row: Int
@@ -135,6 +159,8 @@ class Detection:
     trace: ScoreTrace | None = None
     held_out: Calibration | None = None
     unread: Sequence[tuple[int, str, str]] = ()
+    boxes: Sequence[Box | None] = ()
+    look: Callable[[Int], list[Pictured]] | None = None
 
     def ranked(self) -> Detection:
         """The same records, the highest score first."""
@@ -147,6 +173,7 @@ class Detection:
             anomaly=self.anomaly[order],
             why=[self.why[i] for i in order],
             named=[self.named[i] for i in order],
+            boxes=[self.boxes[i] for i in order] if self.boxes else (),
             table=None if self.table is None else self.table.take(order),
         )
 
@@ -171,9 +198,23 @@ class Detection:
             f"score above {self.threshold:.4g} {self.unit}{rare}{rest}"
         )
 
-    def plot(self) -> Drawing:
+    @functools.cached_property
+    def maps(self) -> list[Float]:
+        """The map of each record, (H, W), in multiples of the pixel threshold, as
+        aetool.detection.maps says; scored anew when first asked for. ParamError for tables."""
+        if self.look is None:
+            raise ParamError("maps are of pictures, and these are records of a table")
+        return [one.amounts for one in self.look(self.row)]
+
+    def plot(self) -> Drawing | Sheet:
         """The scores of all records with the threshold and the highest that are flagged: a drawing
-        that notebooks show, and `save` writes as an SVG file."""
+        that notebooks show, and `save` writes as an SVG file. Of pictures the highest themselves,
+        beside what was expected and where they are odd; `save` writes a PNG file."""
+        if self.look is not None:
+            # who detects and draws nothing need not load how
+            from aetool.operations import heatmaps
+
+            return heatmaps.sheet_of(self)
         # who detects and draws nothing need not load how
         from aetool.report import charts
 
@@ -188,16 +229,21 @@ class Detection:
         trace = self.trace or ScoreTrace()
         return charts.score_over_records(trace, self.threshold, self.unit, marks)
 
-    def columns(self, everything: bool = False) -> Columns:
-        """The output table: row (1-based), score, p, why; anomaly when not only anomalies are in
-        it; then the input's own columns; error where pictures could not be read, which have neither
-        score nor p."""
+    def columns(self, everything: bool = False, boxes: bool = True) -> Columns:
+        """The output table: row (1-based), score, p, why; of pictures the box around the worst, in
+        pixels, and its share of the excess; anomaly when not only anomalies are in it; then the
+        input's own columns; error where pictures could not be read, which have neither score nor p.
+        boxes: whether those of pictures are in it."""
         out: Columns = {
             "row": (self.row + 1).tolist(),
             "score": [float(f"{v:.6g}") for v in self.score],
             "p": [float(f"{v:.4g}") for v in self.p],
             "why": self.why,
         }
+        for name in BOX if boxes and self.look is not None else ():
+            out[name] = [None if box is None else getattr(box, name) for box in self.boxes]
+        if "share" in out:
+            out["share"] = [None if v is None else float(f"{v:.3g}") for v in out["share"]]
         if everything:
             out["anomaly"] = [bool(v) for v in self.anomaly]
         if self.table is not None:
@@ -213,7 +259,7 @@ class Detection:
         out["error"] = [""] * len(self.row)
         for record, name, reason in self.unread:
             own = {"row": record + 1, "file": name, "error": reason}
-            own |= {"score": None, "p": None, "anomaly": False}
+            own |= {"score": None, "p": None, "anomaly": False} | dict.fromkeys(BOX)
             for column, values in out.items():
                 values.append(own.get(column, ""))
         rows = self.row.tolist()
@@ -230,7 +276,11 @@ class Detection:
         columns = self.columns(everything=True)
         typed = {}
         for name, values in columns.items():
-            typed[name] = pd.Series(values, dtype=TYPES.get(name, "str"))
+            kind = TYPES.get(name, "str")
+            if self.look is not None and name in BOX:
+                # whole numbers with gaps
+                kind = BOX[name].replace("int64", "Int64")
+            typed[name] = pd.Series(values, dtype=kind)
         found = pd.DataFrame(typed)
         if self.index is not None:
             found.index = self.index[self.row]
@@ -238,7 +288,8 @@ class Detection:
 
     def to_arrow(self) -> pa.Table:
         """The output as an Arrow table, of the same types as to_pandas."""
-        return arrow_files.table_of(self.columns(everything=True), TYPES)
+        types = TYPES if self.look is None else TYPES | BOX
+        return arrow_files.table_of(self.columns(everything=True), types)
 
     def to_polars(self) -> pl.DataFrame:
         """The output as a DataFrame of polars. ParamError where polars is not installed."""
@@ -264,6 +315,7 @@ class Blame:
     named: list[list[int]]
 
 
+Source = TableSource | ImageSource
 Parts = Callable[[Any], Any]  # the outputs of a score graph for its inputs
 
 
@@ -271,12 +323,13 @@ Parts = Callable[[Any], Any]  # the outputs of a score graph for its inputs
 class Explained:
     """Of a batch the records to report, by their place in it, (n,); and of these what the graphs
     took and what was expected in its place, (n, columns), and the places of the columns to name,
-    the most surprising first. Of pictures nothing is expected, and no column named."""
+    the most surprising first. Of pictures no column is named; pictures says where they are odd."""
 
     places: Int
     inputs: Float
     expected: Float | None
     named: Sequence[Sequence[int]]
+    pictures: Sequence[Pictured] = ()
 
 
 class Watch(Protocol):
@@ -287,6 +340,23 @@ class Watch(Protocol):
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """A batch, the score of each record, whether it is flagged, and those to report."""
+
+
+@dataclass(frozen=True)
+class Watches:
+    """Several who watch, as one."""
+
+    watches: Sequence[Watch]
+
+    def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
+        """Tells all of them."""
+        for watch in self.watches:
+            watch.begin(name, bundle, calibration)
+
+    def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
+        """Shows it to all of them."""
+        for watch in self.watches:
+            watch.batch(batch, scores, flagged, explained)
 
 
 def detect(
@@ -377,6 +447,7 @@ def detect(
     by_rate = threshold is None and contamination is None and top is None and fdr is None
     rate = held.rate(fpr) if by_rate and held.rows else None
     found = dataclasses.replace(found, rate=rate, trace=trace, held_out=held if apart else None)
+    found = dataclasses.replace(found, look=_looker(source, bundle, scorer, collected.pixels))
     return found if top is None or all_rows else found.ranked()
 
 
@@ -431,6 +502,20 @@ def score(data: Any, model: Bundle, device: str = "auto") -> Float:
     return every
 
 
+def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
+    """(pictures, H, W): the map of each, as aetool.detection.maps says; a list of them where they
+    differ in size. DataError for tables."""
+    from aetool.operations import mapping
+
+    pixels = mapping.pixels_of(model)
+    source, scorer, bundle, _ = _scorer(open_source(data, known_of(model)), model, None, device)
+    found: list[Float] = []
+    for batch in scored(source, bundle, scorer):
+        found += [batch.pictured(place, pixels).amounts for place in range(len(batch.parts))]
+    sizes = {one.shape for one in found}
+    return np.stack(found) if len(sizes) == 1 else found
+
+
 def encode(data: Any, model: Bundle, device: str = "auto") -> Any:
     """(rows, latent) float32: each record's code."""
     source = seen_by(open_source(data, known_of(model)), model)
@@ -445,11 +530,13 @@ def evaluate(
     normal: Sequence[str] = (),
     device: str = "auto",
     fit: fitting.FitOptions | None = None,
+    masks: str | os.PathLike[str] | None = None,
 ) -> dict[str, float]:
     """AUROC and average precision of the score against labels, and precision and recall at the
     model's threshold. label, normal: a column of a table, and its values of ordinary records; the
     label of pictures is their folder, and good the usual one of ordinary ones. Without a model a
-    closed form is learned from all rows, as `detect` does."""
+    closed form is learned from all rows, as `detect` does. masks: a folder of masks of what is
+    wrong in pictures, see aetool.data.masks: then the figures of maps beside them, too."""
     from aetool.operations import fitting
 
     source = open_source(data, known_of(model))
@@ -481,7 +568,7 @@ def evaluate(
         )
     flagged = scores > calibration.threshold()
     hits = int((flagged & truth).sum())
-    return {
+    figures = {
         "rows": len(truth),
         "anomalies": int(truth.sum()),
         "auroc": auroc(scores, truth),
@@ -491,6 +578,14 @@ def evaluate(
         "precision": hits / max(int(flagged.sum()), 1),
         "recall": hits / int(truth.sum()),
     }
+    if masks is None:
+        return figures
+    # who has no masks need not load how maps are judged by them
+    from aetool.operations import judging
+
+    ordinary = set(numbers[~truth].tolist())
+    of_pixels = judging.pixel_figures(scored(source, bundle, scorer), bundle, masks, ordinary)
+    return figures | of_pixels
 
 
 def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) -> Texts:
@@ -652,6 +747,28 @@ def scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
         yield Scored(first, x, parts, surprise, found.get("expected"), table, names)
 
 
+def _looker(
+    source: Source, bundle: Bundle, scorer: Parts, pixels: PixelCalibration | None
+) -> Callable[[Int], list[Pictured]] | None:
+    """What looks at pictures of a source by their rows; None for tables."""
+    if pixels is None:
+        return None
+    return functools.partial(_looked_at, source, bundle, scorer, pixels)
+
+
+def _looked_at(
+    source: Source, bundle: Bundle, scorer: Parts, pixels: PixelCalibration, rows: Int
+) -> list[Pictured]:
+    """Where the pictures in these rows of a source, (n,), are odd; in their order."""
+    wanted = set(rows.tolist())
+    found: dict[int, Pictured] = {}
+    for batch in scored(source, bundle, scorer):
+        for place, row in enumerate(batch.records.tolist()):
+            if row in wanted:
+                found[row] = batch.pictured(place, pixels)
+    return [found[row] for row in rows.tolist()]
+
+
 def _check_finite(name: str, parts: Float, first: int) -> None:
     bad = ~np.isfinite(parts)
     if bad.any():
@@ -729,6 +846,13 @@ class Collected:
         self.why: list[str] = []
         self.named: list[list[tuple[str, str, str]]] = []
         self.tables: list[Table] = []
+        self.boxes: list[Box | None] = []
+        self.pixels: PixelCalibration | None = None
+        if bundle.shape is not None:
+            # of tables there are no maps, and what reads them is not loaded
+            from aetool.operations import mapping
+
+            self.pixels = mapping.pixels_of(bundle)
         self.total = 0
 
     def add(self, batch: Scored, scores: Float, flagged: Any, everything: bool) -> Explained:
@@ -737,8 +861,6 @@ class Collected:
         self.row += batch.records[keep].tolist()
         self.score += scores[keep].tolist()
         self.anomaly += flagged[keep].tolist()
-        parts = batch.parts[keep]
-        typical = self.calibration.typical
         if self.bundle.schema is not None:
             blame = self.blame(batch, keep, flagged[keep])
             assert batch.table is not None
@@ -749,16 +871,26 @@ class Collected:
             self.why += map(reasons.line, said, flagged[keep].tolist())
             explained = Explained(keep, blame.inputs, blame.expected, blame.named)
         else:
-            shape = self.bundle.shape
-            assert shape is not None
-            for place, own in zip(keep.tolist(), parts, strict=True):
-                excess = batch.excess(place, typical, shape)
-                self.why.append(reasons.picture_line(excess, bool(own[-1] > typical[-1])))
-            self.named += [[] for _ in keep]
-            explained = Explained(keep, batch.inputs[keep], None, [[] for _ in keep])
+            explained = self._pictured(batch, keep)
         if self.append is not None:
             self.tables.append(self._own(batch, keep))
         return explained
+
+    def _pictured(self, batch: Scored, keep: Int) -> Explained:
+        """Where these pictures of a batch are odd, and that in words."""
+        assert self.pixels is not None
+        shared = self.calibration.typical[-1]
+        pictures = []
+        for place in keep.tolist():
+            one = batch.pictured(place, self.pixels)
+            excess = maps.excess_of(one.amounts)
+            odd = bool(batch.parts[place, -1] > shared)
+            self.why.append(picture_reasons.line(one.box, excess, one.picture, one.expected, odd))
+            self.boxes.append(one.box)
+            pictures.append(one)
+        nothing: list[list[int]] = [[] for _ in keep]
+        self.named += [[] for _ in keep]
+        return Explained(keep, batch.inputs[keep], None, nothing, pictures)
 
     def blame(self, batch: Scored, keep: Int, odd: Any) -> Blame:
         """What the columns of some records of a table's batch have to do with their scores. keep:
@@ -815,6 +947,7 @@ class Collected:
             total=self.total,
             flagged=int(sum(self.anomaly)),
             unit=self.bundle.unit,
+            boxes=self.boxes,
             table=concat(self.tables) if self.tables and self.tables[0].names else None,
             index=index,
             unread=unread,

@@ -22,11 +22,18 @@ from aetool.errors import DataError
 from aetool.files import atomic
 from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float
+from aetool.operations import mapping
 
 SCORE = "score.onnx"
 VERIFY_ROWS = 64
 TOLERANCE = 1e-4
-FIRST = ("score", "anomaly", "parts", "surprise")  # outputs of the score graph; then the others
+FIRST = (
+    "score",
+    "anomaly",
+    "map",
+    "parts",
+    "surprise",
+)  # outputs of the score graph; then the others
 OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
 Records = npt.NDArray[Any]  # as graphs take them: float64, or uint8 of pictures
 Described = dict[str, Any]  # as JSON
@@ -89,6 +96,8 @@ def description(model: Bundle, float32: bool = False, low: bool = False) -> Desc
         "threshold_input": "a scalar beside the records; left out it is the threshold above",
         "calibration": model.calibration.to_json(),
     }
+    if model.shape is not None:
+        about["map"] = mapping.MEANING
     if low:
         about["low_parts"] = (
             "what is float64 in the model is two here: x is the nearest float32, and x_low the "
@@ -160,7 +169,7 @@ def _written(
     if float32:
         content = pairs.narrowed(content, f"{model.name}: {name}", low)
     if name == SCORE:
-        content = _judged(content, model.threshold, float32)
+        content = _judged(content, model, float32)
     graph = onnx.ModelProto.FromString(_plain(content))
     helper.set_model_props(graph, {f"aetool.{key}": _said(value) for key, value in about.items()})
     return bytes(graph.SerializeToString(deterministic=True))
@@ -170,9 +179,9 @@ def _said(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _judged(content: bytes, threshold: float, float32: bool) -> bytes:
+def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     """A score graph that gives the score itself, and first; and judges it by a threshold, which is
-    an input with a value of its own."""
+    an input with a value of its own. Of pictures it gives the map, too."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names
@@ -186,10 +195,13 @@ def _judged(content: bytes, threshold: float, float32: bool) -> bytes:
     total = weighed_sum(g, parts, np.ones(width), dtype)
     score = g.op("Squeeze", total, g.const([1], np.int64))
     # a constant that is an input, too, is its default
-    g.constants.append(numpy_helper.from_array(np.array(threshold, dtype), "threshold"))
+    g.constants.append(numpy_helper.from_array(np.array(model.threshold, dtype), "threshold"))
     g.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
     g.output("score", score, kind, [])
     g.output("anomaly", g.op("Greater", score, "threshold"), TensorProto.BOOL, [])
+    if model.shape is not None:
+        amounts = mapping.write(g, parts, mapping.pixels_of(model), dtype)
+        g.output("map", g.cast(amounts), TensorProto.FLOAT, model.shape[1:])
     rest = [name for name in declared if name not in FIRST]
     for name in [*(name for name in FIRST if name in declared), *rest]:
         shape = declared[name].type.tensor_type

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from aetool import __version__, closed_form, plugins, rehearsal, runtime, trimming
 from aetool import folds as content
-from aetool.bundle import READING, SAMPLING, Bundle
+from aetool.bundle import MAPS, READING, SAMPLING, Bundle
 from aetool.closed_form import BLOCK, writing
 from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
@@ -674,7 +674,7 @@ def _fit_closed(
     options: FitOptions,
     samples: bool,
 ) -> joining.Fitted:
-    from aetool.operations import joining
+    from aetool.operations import joining, mapping
 
     rows = len(prepared.features)
     started = time.monotonic()
@@ -707,6 +707,8 @@ def _fit_closed(
         facts["short_of_time"] = True
     _check_finite(model, parts)
     calibration = Calibration.of(parts, surprise, owner=prepared.owner)
+    if prepared.spec.shape is not None:
+        graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
     made = _bundle(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
 
@@ -776,7 +778,7 @@ def finished_network(
 ) -> joining.Fitted:
     """A trained network as a calibrated bundle."""
     from aetool import export, training
-    from aetool.operations import joining, recipes
+    from aetool.operations import joining, mapping, recipes
 
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
     few = prepared.features[trained.held_out[: recipes.FEW]]
@@ -796,7 +798,11 @@ def finished_network(
     _check_finite(model, parts)
     owner = None if prepared.owner is None else prepared.owner[trained.held_out]
     calibrated = Calibration.of(parts, owner=owner)
-    made = dataclasses.replace(bundle, calibration=calibrated, facts=facts, _sessions={})
+    if prepared.spec.shape is not None:
+        graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
+    made = dataclasses.replace(
+        bundle, graphs=graphs, calibration=calibrated, facts=facts, _sessions={}
+    )
     return joining.Fitted(made, trained.held_out, parts)
 
 

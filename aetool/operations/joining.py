@@ -13,11 +13,12 @@ import onnx
 from onnx import TensorProto
 
 from aetool import graphs, rarity
-from aetool.bundle import GRAPHS, SAMPLING, Bundle
+from aetool.bundle import GRAPHS, MAPS, SAMPLING, Bundle
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
 from aetool.model import Float, Int
+from aetool.operations import mapping
 from aetool.rarity import Rarity
 
 
@@ -71,13 +72,16 @@ def join(
     surprise = members[0].surprise
     if surprise is not None:
         surprise = surprise[np.isin(members[0].rows, rows)]
+    parts = rarity.joined(common, usual, rarities, weights)
+    if first.shape is not None:
+        graphs[MAPS] = mapping.learned(parts, first.shape)
     return dataclasses.replace(
         first,
         plugin=name,
         params={},
         graphs=graphs,
         calibration=Calibration.of(
-            rarity.joined(common, usual, rarities, weights),
+            parts,
             surprise,
             expected=rarity.JOINED_TAIL,
             owner=None if owner is None else owner[np.sort(rows)],

@@ -19,6 +19,7 @@ from aetool.bundle import Bundle
 from aetool.columns.column import ODD, Modelled
 from aetool.data import images
 from aetool.data.pictures.labels import labels_of
+from aetool.detection import maps
 from aetool.detection.calibration import Calibration
 from aetool.detection.shifts import Tally
 from aetool.errors import ParamError
@@ -92,7 +93,7 @@ class Watcher:
                 assert explained.expected is not None
                 wanted = explained.expected[place]
             else:
-                wanted = self._excess(batch, record)
+                wanted = self._excess(explained.pictures[place])
             self._keep(float(scores[record]), number, explained.inputs[place], wanted)
 
     def _labels(self, batch: detecting.Scored) -> Texts:
@@ -109,10 +110,9 @@ class Watcher:
         names = [batch.names[number] for number in batch.records.tolist()]
         return np.array(labels_of(names))
 
-    def _excess(self, batch: detecting.Scored, record: int) -> Float:
+    def _excess(self, picture: detecting.Pictured) -> Float:
         """Where a picture costs more than usual; of pictures of one size added up, too."""
-        assert self.bundle.shape is not None
-        excess = batch.excess(record, self.calibration.typical, self.bundle.shape)
+        excess = maps.excess_of(picture.amounts)
         if self.excess is None or self.excess.shape == excess.shape:
             self.excess = excess if self.excess is None else self.excess + excess
         return excess

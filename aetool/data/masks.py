@@ -1,0 +1,93 @@
+"""Masks of what is wrong in pictures, found by the pictures' names in a folder beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data.pictures.decoding import Decoded, UnreadableError
+from aetool.data.pictures.framing import Framing
+from aetool.errors import DataError
+
+Mask = npt.NDArray[np.bool_]
+SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".webp", ".jpg", ".jpeg")
+# of a smaller mask: white is 255, and a pixel is defective of which an eighth is
+LEAST = 32
+ENDING = "_mask"  # of a mask's name, as in MVTec AD: ground_truth/scratch/003_mask.png
+
+
+class Masks:
+    """The masks under a folder, by the names of pictures; a picture has one, or none.
+
+    The mask of a picture a/b/003.jpg is a/b/003_mask.png or a/b/003.png under the folder, or of any
+    other suffix that pictures have; or the same under b alone, or in the folder itself. Pixels that
+    are not 0 are defective.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: is not a folder of masks")
+        self.folder = folder
+        # by their names without suffix, in lower case: disks of some systems tell none apart
+        self._by_stem: dict[str, Path] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                inside = path.relative_to(folder).with_suffix("").as_posix()
+                self._by_stem.setdefault(inside.lower(), path)
+        if not self._by_stem:
+            raise DataError(f"{folder}: no masks in it: pictures with {' '.join(SUFFIXES)}")
+
+    def path_of(self, picture: str) -> Path | None:
+        """The file of a picture's mask, its name with / as folders have it; None without one."""
+        inside = PurePosixPath(picture).with_suffix("")
+        for first in range(len(inside.parts)):
+            stem = "/".join(inside.parts[first:]).lower()
+            for name in (stem + ENDING, stem):
+                if name in self._by_stem:
+                    return self._by_stem[name]
+        return None
+
+    def of(self, picture: str, framing: Framing, height: int, width: int) -> Mask | None:
+        """(height, width): where a picture is defective, as a model sees it; None without a mask.
+
+        A mask goes the way of its picture: it is cropped and resized by the framing, unless it has
+        the wanted size already. DataError where that cannot be.
+        """
+        path = self.path_of(picture)
+        if path is None:
+            return None
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with Image.open(path) as image:
+                image.load()
+                drawn = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+            raise DataError(f"{path}: not a mask that can be read: {error}") from None
+        except Image.DecompressionBombError as error:
+            raise DataError(f"{path}: {error}") from None
+        # an alpha channel is no part of the drawing
+        colours = drawn if drawn.ndim == 3 else drawn[:, :, None]
+        colours = colours[:, :, : 1 if colours.shape[2] == 2 else 3]
+        defective: Mask = (colours != 0).max(axis=2)
+        if defective.shape == (height, width):
+            return defective
+        tall, wide = defective.shape
+        fault = DataError(
+            f"{path}: {wide} x {tall}: a mask has the size of its picture, and of {picture} the "
+            f"model sees {width} x {height}"
+        )
+        try:
+            seen = framing.seen(Decoded(defective))[0]
+        except UnreadableError:
+            raise fault from None
+        if seen.shape != (height, width):
+            raise fault
+        return np.asarray(seen >= LEAST)
+
+
+def nothing(height: int, width: int) -> Mask:
+    """The mask, (height, width), of a picture without a defect."""
+    return np.zeros((height, width), dtype=np.bool_)

@@ -1,0 +1,147 @@
+"""Where a picture is odd: what each pixel costs, beside what it ordinarily does.
+
+A map is in multiples of the pixel threshold: 1 is what about one in 1,000 pixels of ordinary
+pictures exceed, and 0 what a pixel ordinarily has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.detection.regions import Box, box_of_peak
+from aetool.model import Float
+
+Parts = npt.NDArray[np.floating]
+SHARE = 0.001  # of the pixels of ordinary pictures that exceed the threshold
+# of a picture's side, the deviation of the Gaussian that maps are blurred by: of what was tried on
+# drawn pictures with defects (benchmarks/defect_pictures.py) the regions of defects stood out most
+# by about 1 to 1.5 pixels of 64
+BLUR, LEAST_BLUR = 1 / 56, 0.5
+AROUND = 1.6  # times that, to find the region around the worst
+TAIL = 0.9  # how far a pixel reaches ordinarily, as a part of the ordinary pictures
+CALMEST = 0.9  # of the ordinary pictures, which tell the threshold: a few odd ones must not
+MOST_VALUES = 1 << 25  # of all parts that ordinary amounts are read off
+QUIETEST = 1e-6  # bits: of pixels that never differ, such as a black frame
+NOISE = 0.5  # of the threshold, up to which amounts are no excess
+MANTISSA = 1 << 12  # steps in which ordinary amounts are stored, to each power of two
+
+
+@dataclass(frozen=True, eq=False)
+class PixelCalibration:
+    """What each pixel of a map ordinarily costs, and how far it strays from that.
+
+    usual, scale: (H, W), in the unit of parts; scale > 0. deviation: of the Gaussian that parts
+    are blurred by, in pixels.
+    """
+
+    usual: Float
+    scale: Float
+    deviation: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        height, width = self.usual.shape
+        return height, width
+
+    @classmethod
+    def of(cls, parts: Parts, height: int, width: int) -> PixelCalibration:
+        """The ordinary amounts by the parts of pictures, (n, pixels + 1), held out of the fit.
+
+        A pixel's usual amount is the median, and it strays as far as the highest tenth lies from
+        that; of few pictures that is uncertain, and pixels that hardly stray would look odd by
+        nothing, so the mean over all pixels is added. The scale is such that 1 is the amount that
+        one in 1,000 pixels exceed, of the calmest nine tenths of the pictures.
+        """
+        deviation = max(LEAST_BLUR, BLUR * min(height, width))
+        every = len(parts) * height * width
+        # evenly spaced ones of many
+        step = max(1, -(-every // MOST_VALUES))
+        by_pixel = pixel_parts(parts[::step], height, width)
+        few = blurred(by_pixel, deviation)
+        if not len(few):
+            nothing = np.zeros((height, width))
+            return cls(nothing, nothing + 1.0, deviation)
+        usual = np.median(few, axis=0)
+        high = np.quantile(few, TAIL, axis=0)
+        strays = np.maximum(high - usual, 0.0)
+        scale = strays + max(float(strays.mean()), QUIETEST)
+        usual = _short(usual)
+        few = (few - usual) / scale
+        highest = np.quantile(few, 1 - SHARE, axis=(1, 2))
+        calmest_first = np.argsort(highest, kind="stable")
+        count = max(1, round(CALMEST * len(few)))
+        calm = few[calmest_first[:count]]
+        threshold = float(np.quantile(calm, 1 - SHARE))
+        # even of pixels that never differ
+        threshold = max(threshold, 1.0)
+        return cls(usual, _short(scale * threshold), deviation)
+
+    @classmethod
+    def of_medians(cls, typical: Float, height: int, width: int) -> PixelCalibration:
+        """The same for a model that tells no more than the median part of each pixel,
+        (pixels + 1,): amounts are then in its unit, and the threshold is arbitrary."""
+        usual = pixel_parts(typical[None], height, width)
+        deviation = max(LEAST_BLUR, BLUR * min(height, width))
+        return cls(blurred(usual, deviation)[0], np.ones((height, width)), deviation)
+
+    def maps(self, parts: Parts) -> Float:
+        """(n, height, width): the maps of pictures by their parts, (n, pixels + 1)."""
+        amounts = blurred(pixel_parts(parts, *self.shape), self.deviation)
+        return np.asarray((amounts - self.usual) / self.scale)
+
+
+def pixel_parts(parts: Parts, height: int, width: int) -> Float:
+    """(n, height, width): the parts of pictures, (n, pixels + 1) with what is shared last, as maps;
+    of an older model (n, channels * pixels + 1)."""
+    of_pixels = parts[:, :-1]
+    by_channel = of_pixels.reshape(len(parts), -1, height, width)
+    return np.asarray(by_channel.sum(axis=1, dtype=np.float64))
+
+
+def kernel(side: int, deviation: float) -> Float:
+    """(side, side): the matrix that blurs along one side; at the edges the weights of the pixels
+    that there are add up to 1, too."""
+    places = np.arange(side)
+    apart = (places[:, None] - places) / deviation
+    weights = np.exp(-0.5 * apart**2)
+    weights[np.abs(apart) > 4] = 0.0
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def blurred(amounts: Float, deviation: float) -> Float:
+    """Maps, (n, H, W), under a Gaussian of so many pixels."""
+    height, width = amounts.shape[1:]
+    down = kernel(height, deviation)
+    across = kernel(width, deviation)
+    return np.asarray(down @ amounts @ across.T)
+
+
+def excess_of(amounts: Float) -> Float:
+    """(H, W) >= 0: by how much a map lies above what noise makes of ordinary pictures; of a map
+    that nowhere does, by how much it lies above the usual."""
+    above = np.maximum(amounts - NOISE, 0.0)
+    return above if above.any() else np.maximum(amounts, 0.0)
+
+
+def box_of_worst(amounts: Float, deviation: float) -> Box | None:
+    """The box around the worst region of a map, (H, W); None where nothing is above the usual.
+
+    The region is found in a map that is blurred once more, so that a single odd pixel does not hide
+    a region that is odd throughout, and that a region is not torn.
+    """
+    excess = excess_of(amounts)
+    if not excess.any():
+        return None
+    smooth = blurred(excess[None], AROUND * deviation)[0]
+    return box_of_peak(smooth, excess)
+
+
+def _short(values: Float) -> Float:
+    """Values to four digits, which is more than they are known to, so that they are stored in
+    little space."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(mantissa * MANTISSA) / MANTISSA, exponent)

@@ -1,0 +1,79 @@
+"""Where and how a picture is odd, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.detection.reasons import NOTHING, TOGETHER
+from aetool.detection.regions import Box
+from aetool.model import Float
+
+Values = npt.NDArray[Any]  # (channels, height, width), 0 to 255
+# gray levels, of 255, by which what is there must differ from what was expected to be said to
+DIFFERENT = 8.0
+PLACES = (
+    ("upper left", "top", "upper right"),
+    ("left", "middle", "right"),
+    ("lower left", "bottom", "lower right"),
+)
+COLOURS = ("red", "green", "blue")
+SPREAD = "spread over the whole picture"
+
+
+def line(
+    box: Box | None,
+    excess: Float,
+    picture: Values,
+    expected: Values | None,
+    is_odd_as_a_whole: bool,
+) -> str:
+    """Where a picture costs most beyond the usual, how much of the excess is there, and how what is
+    there differs from what was expected, on one line.
+
+    excess: (height, width) >= 0. is_odd_as_a_whole: whether what belongs to no pixel costs more
+    than usual.
+    """
+    if box is None:
+        return TOGETHER if is_odd_as_a_whole else NOTHING
+    manner = "" if expected is None else difference(box, excess, picture, expected)
+    if box.spread:
+        return f"{SPREAD}; {manner}" if manner else SPREAD
+    height, width = excess.shape
+    where = (
+        f"{place(box, height, width)}, {box.width} x {box.height} pixels at "
+        f"({box.left}, {box.top}): {100 * box.share:.0f} % of the excess"
+    )
+    return f"{where}; {manner}" if manner else where
+
+
+def place(box: Box, height: int, width: int) -> str:
+    """In which of nine parts of a picture of this size the middle of a box lies."""
+    down = (box.top + box.height / 2) / height
+    across = (box.left + box.width / 2) / width
+    return PLACES[min(int(3 * down), 2)][min(int(3 * across), 2)]
+
+
+def difference(box: Box, excess: Float, picture: Values, expected: Values) -> str:
+    """How the pixels of a box differ from the expected ones, each counting by its excess; empty
+    where they hardly do."""
+    rows = slice(box.top, box.top + box.height)
+    columns = slice(box.left, box.left + box.width)
+    weight = excess[rows, columns]
+    if not weight.any():
+        weight = np.ones(weight.shape)
+    own = picture[:, rows, columns].astype(np.float64)
+    apart = own - expected[:, rows, columns].astype(np.float64)
+    by_channel = (apart * weight).sum(axis=(1, 2)) / weight.sum()
+    level = float(by_channel.mean())
+    colour = by_channel - level
+    if len(colour) == len(COLOURS) and np.abs(colour).max() >= max(DIFFERENT, abs(level)):
+        channel = int(np.abs(colour).argmax())
+        more = "more" if colour[channel] > 0 else "less"
+        return f"{more} {COLOURS[channel]} than expected"
+    if abs(level) >= DIFFERENT:
+        return "darker than expected" if level < 0 else "brighter than expected"
+    roughly = float((np.abs(apart).mean(axis=0) * weight).sum() / weight.sum())
+    return "of another pattern than expected" if roughly >= DIFFERENT else ""

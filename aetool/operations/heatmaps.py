@@ -1,0 +1,222 @@
+"""Maps of the pictures that stand out, as files: an overlay, a map and a mask of each, and one
+sheet of the worst."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aetool.data import heatmaps
+from aetool.data.heatmaps import Shown
+from aetool.data.table import as_cells
+from aetool.errors import ParamError
+from aetool.files import atomic, new_folder
+from aetool.spelling import option
+
+if TYPE_CHECKING:
+    from aetool.bundle import Bundle
+    from aetool.data.table import Mask
+    from aetool.detection.calibration import Calibration
+    from aetool.detection.regions import Box
+    from aetool.model import Float
+    from aetool.operations.detecting import Detection, Explained, Pictured, Scored, Watch
+
+MOST_ON_A_SHEET = 12
+KINDS = ("overlay", "map", "mask")
+SAID_OF_MAPS = (
+    f"maps are 16-bit gray, {heatmaps.LEVELS} levels of which are the pixel threshold, and masks "
+    "white above it, as about 1 in 1,000 pixels of ordinary pictures are"
+)
+
+
+def rectangle(box: Box | None) -> heatmaps.Rectangle | None:
+    """A box as drawings take it; none for what is spread over the whole picture."""
+    if box is None or box.spread:
+        return None
+    return box.left, box.top, box.width, box.height
+
+
+def file_stems(names: Sequence[str]) -> list[str]:
+    """What the files of pictures of these names begin with, folders within: the name without its
+    suffix, or where two would be the same the whole name. Nothing leads out of the folder."""
+    inside = []
+    for name in names:
+        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")]
+        inside.append(PurePosixPath(*parts))
+    stems = [path.with_suffix("").as_posix() if path.name else "picture" for path in inside]
+    # disks of some systems do not tell large letters from small ones
+    often = Counter(stem.lower() for stem in stems)
+    return [
+        stem if often[stem.lower()] == 1 else path.as_posix()
+        for stem, path in zip(stems, inside, strict=True)
+    ]
+
+
+class Heatmaps:
+    """Writes of each flagged picture an overlay, a map and a mask into a folder, which is to become
+    target."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.folder, self.target = folder, target
+        self.count = 0
+        self._stems: list[str] = []
+
+    def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
+        """ParamError for a model of tables."""
+        _check_pictures(name, bundle, "--heatmap")
+
+    def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
+        """Writes those of a batch."""
+        if batch.names and not self._stems:
+            self._stems = file_stems(batch.names)
+        records = batch.records
+        for place, one in zip(explained.places.tolist(), explained.pictures, strict=True):
+            if flagged[place]:
+                self._write(int(records[place]), one)
+
+    def _write(self, record: int, one: Pictured) -> None:
+        stem = self._stems[record] if self._stems else f"picture_{record + 1:06d}"
+        laid = heatmaps.overlay(one.picture, one.amounts, rectangle(one.box))
+        contents = {
+            "overlay": heatmaps.png(laid),
+            "map": heatmaps.gray_map(one.amounts),
+            "mask": heatmaps.mask(one.amounts),
+        }
+        for kind in KINDS:
+            path = self.folder / f"{stem}_{kind}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents[kind])
+        self.count += 1
+
+
+class Worst:
+    """Keeps the flagged pictures with the highest scores, for a sheet."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[float, int, Pictured, str]] = []
+
+    def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
+        """ParamError for a model of tables."""
+        _check_pictures(name, bundle, "--sheet")
+
+    def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
+        """Keeps those of a batch that are among the highest so far."""
+        records = batch.records
+        for place, one in zip(explained.places.tolist(), explained.pictures, strict=True):
+            if flagged[place]:
+                name = title(batch.names, int(records[place]))
+                self._kept.append((float(scores[place]), int(records[place]), one, name))
+        # of equal scores the first picture
+        self._kept.sort(key=lambda kept: (-kept[0], kept[1]))
+        del self._kept[MOST_ON_A_SHEET:]
+
+    def shown(self, detection: Detection) -> list[Shown]:
+        """What is drawn of them; detection says why they are flagged."""
+        place = {int(row): i for i, row in enumerate(detection.row.tolist())}
+        return [
+            shown(one, f"{name}: score {score:.6g} {detection.unit}", detection.why[place[row]])
+            for score, row, one, name in self._kept
+        ]
+
+
+def sheet_of(detection: Detection) -> heatmaps.Sheet:
+    """The highest of the pictures that were detected; only those flagged, where any are."""
+    assert detection.look is not None
+    ranked = detection.ranked()
+    places = np.flatnonzero(ranked.anomaly) if ranked.flagged else np.arange(len(ranked.row))
+    places = places[:MOST_ON_A_SHEET]
+    names: Sequence[str] = ()
+    if ranked.table is not None and "file" in ranked.table.names:
+        names = list(as_cells(ranked.table["file"]).strings())
+    rows = ranked.row[places]
+    told = []
+    for place, one in zip(places.tolist(), detection.look(rows), strict=True):
+        name = names[place] if names else title((), int(ranked.row[place]))
+        score = f"score {ranked.score[place]:.6g} {ranked.unit}"
+        told.append(shown(one, f"{name}: {score}", ranked.why[place]))
+    return heatmaps.sheet(told, detection.verdict())
+
+
+def title(names: Sequence[str], record: int) -> str:
+    """What a picture is called, its number from 0."""
+    return names[record] if names else f"picture {record + 1:,}"
+
+
+def shown(one: Pictured, name: str, why: str) -> Shown:
+    """A picture as sheets show it."""
+    expected = None
+    if one.expected is not None:
+        expected = np.clip(np.round(one.expected), 0, 255).astype(np.uint8)
+    return Shown(one.picture, expected, one.amounts, rectangle(one.box), name, why)
+
+
+def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
+    if bundle.shape is None:
+        raise ParamError(f"{option(given)} is of pictures, and {name} holds a table")
+
+
+class Files:
+    """What is to be written beside what detect prints: maps in a folder, a sheet, or both."""
+
+    def __init__(self, heatmap: Heatmaps | None, sheet: Worst | None) -> None:
+        self.heatmap, self.sheet = heatmap, sheet
+        self.written: bytes = b""
+
+    @property
+    def watches(self) -> list[Watch]:
+        """Who must see every record on its way."""
+        found: list[Watch] = []
+        if self.heatmap is not None:
+            found.append(self.heatmap)
+        if self.sheet is not None:
+            found.append(self.sheet)
+        return found
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of the files in the folder."""
+        if self.heatmap is None:
+            return ""
+        count = self.heatmap.count
+        if not count:
+            return f"{self.heatmap.target}: no picture is flagged: nothing is in it"
+        pictures = "1 picture" if count == 1 else f"{count:,} pictures"
+        return f"{self.heatmap.target}: {pictures}, each as _overlay.png, _map.png, _mask.png; " + (
+            SAID_OF_MAPS
+        )
+
+    def finish(self, detection: Detection) -> None:
+        """Draws the sheet of what was detected."""
+        if self.sheet is not None:
+            drawn = heatmaps.sheet(self.sheet.shown(detection), detection.verdict())
+            self.written = drawn.png
+
+
+@contextmanager
+def opened(
+    heatmap: str | os.PathLike[str] | None = None,
+    sheet: str | os.PathLike[str] | None = None,
+    force: bool = False,
+) -> Iterator[Files]:
+    """Files that get their names when all are whole. DataError for a folder or file that exists,
+    unless forced: then files of the same names are replaced, and others stay."""
+    with ExitStack() as stack:
+        # both stay without their names until all records were seen
+        maps = None
+        if heatmap is not None:
+            folder = stack.enter_context(new_folder(Path(heatmap), force))
+            maps = Heatmaps(folder, Path(heatmap))
+        worst, target = None, None
+        if sheet is not None:
+            worst = Worst()
+            target = stack.enter_context(atomic(Path(sheet), force))
+        files = Files(maps, worst)
+        yield files
+        if target is not None:
+            target.write(files.written)

@@ -1,0 +1,65 @@
+"""How well maps say where pictures are defective, by masks that people drew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aetool.data.masks import Masks, nothing
+from aetool.detection.pixel_scores import PixelTally
+from aetool.errors import DataError, ParamError
+from aetool.operations import mapping
+from aetool.spelling import option
+
+if TYPE_CHECKING:
+    from aetool.bundle import Bundle
+    from aetool.operations.detecting import Scored
+
+
+def pixel_figures(
+    batches: Iterable[Scored], model: Bundle, folder: str | os.PathLike[str], ordinary: set[int]
+) -> dict[str, float]:
+    """Figures of maps beside the masks in a folder, in one pass over scored pictures, in bounded
+    memory: pixel_auroc, pro, box_hits, and how many pictures they are of.
+
+    ordinary: records, from 0, that are ordinary, and need no mask: no pixel of theirs is defective.
+    Pictures that are not, and have no mask, are left out and counted. ParamError for data without
+    names, DataError where no mask is of any picture.
+    """
+    if model.shape is None:
+        raise ParamError(f"{option('--masks')} are of pictures, and {model.name} is of tables")
+    masks = Masks(Path(folder))
+    pixels = mapping.pixels_of(model)
+    tally = PixelTally()
+    unmasked = 0
+    for batch in batches:
+        if not batch.names:
+            raise ParamError(
+                f"{option('--masks')} are found by the names of pictures: give a folder of them"
+            )
+        for place, record in enumerate(batch.records.tolist()):
+            one = batch.pictured(place, pixels)
+            mask = masks.of(batch.names[record], model.view, *one.amounts.shape)
+            if mask is None and record in ordinary:
+                mask = nothing(*one.amounts.shape)
+            if mask is None:
+                # which of its pixels are odd nobody has said
+                unmasked += 1
+                continue
+            tally.add(one.amounts, mask, one.box)
+    if not tally.complete:
+        raise DataError(
+            f"{folder}: no mask of a picture, or none with a defect; the mask of scratch/003.png "
+            "is scratch/003_mask.png, or scratch/003.png, in that folder"
+        )
+    found = tally.figures()
+    figures = {
+        "pixel_auroc": found.auroc,
+        "pro": found.pro,
+        "box_hits": found.hits,
+        "defective_pictures": found.defective,
+        "defective_regions": found.regions,
+    }
+    return figures | ({"without_mask": unmasked} if unmasked else {})

@@ -1,0 +1,72 @@
+"""Maps of pictures: what each pixel ordinarily costs, learned, stored in a bundle, and applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aetool.bundle import MAPS, Bundle
+from aetool.codec.packing import packed, sensible, unpacked
+from aetool.detection import maps
+from aetool.detection.maps import PixelCalibration
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    from aetool.graphs import Graph
+
+MOST_BLUR = 4096.0  # pixels: as many as a picture's side has at most
+MEANING = (
+    "multiples of the pixel threshold, (batch, height, width): 0 is what a pixel ordinarily has, "
+    "and 1 what about one in 1,000 pixels of ordinary pictures exceed"
+)
+
+
+def learned(parts: maps.Parts, shape: tuple[int, int, int]) -> bytes:
+    """The member of a bundle that says what pixels cost ordinarily, by the parts, (n, pixels + 1),
+    of pictures that were held out. shape: (channels, height, width)."""
+    pixels = PixelCalibration.of(parts, *shape[1:])
+    arrays = {
+        "usual": np.float32(pixels.usual),
+        "scale": np.float32(pixels.scale),
+    }
+    return packed(arrays, {"deviation": pixels.deviation})
+
+
+def pixels_of(model: Bundle) -> PixelCalibration:
+    """What pixels ordinarily cost by a model of pictures; of one that was fitted before maps were
+    calibrated, by the medians of its parts. BundleError where that makes no sense."""
+    if model.shape is None:
+        raise DataError(f"{model.name}: is of tables, and only pictures have maps")
+    shape = model.shape[1:]
+    if MAPS not in model.graphs:
+        return PixelCalibration.of_medians(model.calibration.typical, *shape)
+    with sensible(f"{model.name}: {MAPS}"):
+        arrays, words = unpacked(model.graphs[MAPS])
+        usual = arrays["usual"].astype(np.float64)
+        scale = arrays["scale"].astype(np.float64)
+        deviation = float(words["deviation"])
+        if usual.shape != shape or scale.shape != shape:
+            raise ValueError("maps")
+        if not 0 < deviation <= MOST_BLUR:
+            raise ValueError("maps")
+        # a comparison with NaN is false
+        sane = np.isfinite(usual) & (scale > 0) & (scale < np.inf)
+        if not sane.all():
+            raise ValueError("maps")
+        return PixelCalibration(usual, scale, deviation)
+
+
+def write(g: Graph, parts: str, pixels: PixelCalibration, dtype: Any) -> str:
+    """PixelCalibration.maps as nodes of a graph, on parts (B, pixels + 1) of this type."""
+    height, width = pixels.shape
+    flat = g.columns_between(parts, 0, height * width)
+    amounts = g.op("Reshape", flat, g.const([-1, height, width], np.int64))
+    down = g.const(maps.kernel(height, pixels.deviation), dtype)
+    across = g.const(maps.kernel(width, pixels.deviation).T, dtype)
+    half = g.op("MatMul", down, amounts)
+    blurred = g.op("MatMul", half, across)
+    usual = g.const(pixels.usual, dtype)
+    scale = g.const(pixels.scale, dtype)
+    above = g.op("Sub", blurred, usual)
+    return g.op("Div", above, scale)
