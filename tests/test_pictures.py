@@ -401,9 +401,9 @@ def test_one_rule_from_fit_to_detect(tmp_path, run):
     (new / "empty.png").write_bytes(b"")
     done = run("detect", new, "-m", tmp_path / "m.aem", "--top", 1, "--format", "csv")
     lines = done.out.splitlines()
-    assert lines[0] == "row,score,p,why,file,error"
+    assert lines[0] == "row,score,p,why,left,top,width,height,share,file,error"
     assert lines[1].startswith("2,") and lines[1].endswith(",01.png,")
-    assert lines[2:] == ["4,,,,empty.png,the file is empty"]
+    assert lines[2:] == ["4,,,,,,,,,empty.png,the file is empty"]
     assert "1 more could not be read" in done.err and done.status == 0
 
 
