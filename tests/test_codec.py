@@ -30,7 +30,16 @@ from aetool.codec.integers import Known, Stream
 from aetool.codec.lossy import Quantiser
 from aetool.codec.natives import numbers
 from aetool.codec.planning import Planner
-from aetool.codec.plans import OtherSymbol, OtherValue, OwnSymbol, Plan, Transform, Unchanged
+from aetool.codec.plans import (
+    Combination,
+    OtherSymbol,
+    OtherValue,
+    OwnSymbol,
+    Plan,
+    Term,
+    Transform,
+    Unchanged,
+)
 from aetool.csv.fields import Rule, fields
 from aetool.errors import AetoolError, ArchiveError
 from aetool.operations import texts
@@ -109,7 +118,17 @@ def test_every_transform_and_feature_comes_back(loops, transform, masked):
         return made
 
     stream = Stream(values, present)
-    plan = Plan(transform=transform, of=0, features=features, complete=True, lanes_log=2)
+    combined = None
+    if transform.is_linear:
+        combined = Combination((Term(-3, ((0, 1),)), Term(2, ((0, 0), (0, 0)))), 7)
+    plan = Plan(
+        transform=transform,
+        of=0,
+        features=features,
+        complete=True,
+        lanes_log=2,
+        combined=combined,
+    )
     start, width = planning.bins_of(integers.residuals(plan, stream, known()), 40)
     plan = plan.but(starts=start, widths=width)
     assert Plan.from_json(plan.to_json()).to_json() == plan.to_json()

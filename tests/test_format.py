@@ -19,7 +19,7 @@ from tests.golden import vectors
 from tests.test_codec import loops
 
 __all__ = ["loops"]  # a fixture: with the C kernel, and with the references
-VECTORS = json.loads(vectors.TARGET.read_text())
+VECTORS = json.loads(vectors.TARGET.read_text()) | json.loads(vectors.LATER_TARGET.read_text())
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -39,7 +39,7 @@ def test_vectors_of_streams(name, loops):
 
 def test_every_transform_and_feature_has_its_vector():
     plans = [vector["plan"] for vector in VECTORS.values()]
-    assert {plan.get("t", "v") for plan in plans} == set("vdgc")
+    assert {plan.get("t", "v") for plan in plans} == set("vdgcslm")
     assert {feature[0] for plan in plans for feature in plan.get("f", ())} == set("osvenm")
 
 
@@ -174,6 +174,15 @@ BINS = {"b": [0, 1]}
     [
         ({**BINS, "f": [["q", 0]]}, "an unknown feature, 'q'"),
         ({**BINS, "t": "q"}, "an unknown transform, 'q'"),
+        ({**BINS, "t": "l"}, "not without each other"),
+        ({**BINS, "t": "d", "p": [1, [1, 0, 0]]}, "not without each other"),
+        ({**BINS, "t": "l", "p": [1]}, "a divisor and 1 to 16 terms"),
+        ({**BINS, "t": "l", "p": [1] + [[1, 0, 0]] * 17}, "a divisor and 1 to 16 terms"),
+        ({**BINS, "t": "m", "p": [0, [1, 0, 0]]}, "a divisor must be"),
+        ({**BINS, "t": "m", "p": [1, [1 << 41, 0, 0]]}, "a factor must be"),
+        ({**BINS, "t": "l", "p": [1, [1, 0]]}, "a factor and one stream or two"),
+        ({**BINS, "t": "l", "p": [1, [1, 0, 17]]}, "a lag must be"),
+        ({**BINS, "t": "l", "p": [1, [1, -1, 0]]}, "stream's number"),
         ({**BINS, "later": 1}, "parts that are not known here"),
         ({}, "no bins"),
         ([], "no bins"),

@@ -10,10 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aetool import kernel, operations
-from aetool.codec import blocks, floats, mixing, planning, ranks, records, stages, textual
+from aetool.codec import (
+    blocks,
+    combining,
+    floats,
+    integers,
+    mixing,
+    planning,
+    ranks,
+    records,
+    stages,
+    textual,
+)
 from aetool.codec.columns import Decoded
 from aetool.codec.integers import Known, Stream
 from aetool.codec.metas import FloatMeta, RankMeta, TextMeta
+from aetool.codec.plans import Combination, Plan, Term, Transform
 from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
 from aetool.errors import ArchiveError
@@ -173,6 +185,47 @@ def test_no_mixture_is_damage(data, size):
     number = stages.number_of("mixed")
     with pytest.raises(ArchiveError, match="damaged"):
         stages.restore(number, data, size)
+
+
+# ---- combinations
+
+
+def test_totals_products_and_steady_tracks_are_told():
+    text = (HOME / "totals.csv").read_bytes().split(b"\n", 1)[1]
+    (encoded,) = records.encode(text, Layout(Rule(","), list("abcdef")))
+    words, _ = blocks._words(encoded.payload)
+    plans = [Plan.from_json(stored) for stored in words["plans"]]
+    cost, total, track = plans[2], plans[4], plans[5]
+    assert cost.combined == Combination((Term(1, ((1, 0), (0, 0))),))
+    assert total.combined == Combination((Term(1, ((2, 0),)), Term(1, ((3, 0),))))
+    # nothing is left of either, so that neither has more than one symbol
+    assert cost.alphabet == total.alphabet == 1
+    assert track.transform is Transform.SECOND
+
+
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(st.lists(WHOLE, min_size=60, max_size=80), st.data())
+def test_combinations_of_any_numbers_come_back(values, data):
+    known = Known(len(values))
+    for _ in range(2):
+        size = len(values)
+        other = data.draw(st.lists(WHOLE, min_size=size, max_size=size))
+        known.add(Stream(np.array(other)), np.zeros(len(values), np.uint16), 1)
+    stream = Stream(np.array(values))
+    found = list(combining.combinations(stream, [0, 1], known))
+    term = Term(data.draw(st.integers(-(2**40), 2**40)), ((1, 1), (0, 0)))
+    own = Combination((term,), data.draw(st.integers(1, 2**40)))
+    for plan in [*found, Plan(transform=Transform.LINEAR_DIFFERENCE, combined=own)]:
+        left = integers.residuals(plan, stream, known)
+        assert integers.restore(plan, left, stream, known).tolist() == values
+
+
+def test_a_combination_of_streams_that_are_not_there_is_damage():
+    plan = Plan(transform=Transform.LINEAR, combined=Combination((Term(1, ((3, 0),)),)))
+    with pytest.raises(ArchiveError, match="a column that is not there"):
+        integers.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), Known(4))
 
 
 # ---- the search

@@ -35,6 +35,14 @@ NO_HINTS = planning.Hints()
 # The description that is not written: of a block that is one run of bytes.
 PLAIN_BYTES: dict[str, Json] = {"columns": [{"k": "bytes"}], "plans": []}
 JOINED = planning.SMALL_BLOCK
+NAMES = {
+    Transform.DIFFERENCE: "difference",
+    Transform.GROUPED: "group",
+    Transform.COLUMN: "column",
+    Transform.SECOND: "second difference",
+    Transform.LINEAR: "combination",
+    Transform.LINEAR_DIFFERENCE: "combination",
+}
 WORTH = 0.97  # of the bits must another way to store a column take: others may look at its numbers
 
 
@@ -254,7 +262,10 @@ def _alike(plans: list[Plan], period: int) -> Plan | None:
         stream = feature.stream
         moved.append(feature if stream is None else feature.at(stream + period))
     of = plan.of + period if plan.transform.looks_aside else plan.of
-    return plan.but(features=tuple(moved), of=of)
+    combined = plan.combined
+    if combined is not None:
+        combined = combined.moved({stream: stream + period for stream in combined.streams})
+    return plan.but(features=tuple(moved), of=of, combined=combined)
 
 
 def _digest(values: Int) -> bytes:
@@ -424,9 +435,7 @@ def _coder(plan: Plan) -> str:
     if any(isinstance(feature, Verdict) for feature in plan.features):
         return "student"
     if plan.transform is not Transform.NONE:
-        return {"DIFFERENCE": "difference", "GROUPED": "group", "COLUMN": "column"}[
-            plan.transform.name
-        ]
+        return NAMES[plan.transform]
     if plan.widths.any():
         return "numeric"
     parents = any(isinstance(feature, OtherSymbol | Unchanged) for feature in plan.features)

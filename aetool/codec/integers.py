@@ -24,6 +24,7 @@ from aetool.codec import bits, rans
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.plans import (
     MAX_CLASSES,
+    Combination,
     Feature,
     OtherSymbol,
     OtherValue,
@@ -103,6 +104,13 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
         return r
     if plan.transform is Transform.COLUMN:
         return np.asarray(values - _of(known.values, plan.of, stream))
+    if plan.transform is Transform.SECOND:
+        return np.diff(np.diff(values, prepend=np.int64(0)), prepend=np.int64(0))
+    if plan.combined is not None:
+        off = values - combination(plan.combined, stream, known)
+        if plan.transform is Transform.LINEAR_DIFFERENCE:
+            return np.diff(off, prepend=np.int64(0))
+        return np.asarray(off)
     return values
 
 
@@ -117,7 +125,37 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
         return values
     if plan.transform is Transform.COLUMN:
         return np.asarray(r + _of(known.values, plan.of, stream))
+    if plan.transform is Transform.SECOND:
+        return np.cumsum(np.cumsum(r, dtype=np.int64), dtype=np.int64)
+    if plan.combined is not None:
+        if plan.transform is Transform.LINEAR_DIFFERENCE:
+            r = np.cumsum(r, dtype=np.int64)
+        return np.asarray(r + combination(plan.combined, stream, known))
     return r
+
+
+def combination(combined: Combination, stream: Stream, known: Known) -> Int:
+    """A combination of streams in the stream's rows: floor((sum + divisor / 2) / divisor), the sum
+    modulo 2^64."""
+    total = np.full(known.rows, combined.divisor // 2, np.int64)
+    for term in combined.terms:
+        product = np.full(known.rows, term.factor, np.int64)
+        for number, lag in term.streams:
+            if number >= len(known.values):
+                raise ArchiveError("damaged: a column's plan refers to a column that is not there")
+            product *= _before(known.values[number], lag)
+        total += product
+    predicted = total // np.int64(combined.divisor)
+    return predicted if stream.present is None else predicted[stream.present]
+
+
+def _before(values: Int, lag: int) -> Int:
+    """The value so many rows before each row, 0 where there is none."""
+    if not lag:
+        return values
+    earlier = np.zeros_like(values)
+    earlier[lag:] = values[:-lag]
+    return earlier
 
 
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from aetool.codec import integers, rans
+from aetool.codec import combining, integers, rans
 from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import (
     MAX_CLASSES,
@@ -101,6 +101,11 @@ def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
     without a student, who sees streams by their old numbers."""
     if plan.transform.looks_aside and plan.of not in numbers:
         return None
+    combined = plan.combined
+    if combined is not None:
+        if not combined.streams <= numbers.keys():
+            return None
+        combined = combined.moved(numbers)
     features: list[Feature] = []
     for feature in plan.features:
         if feature.stream is None:
@@ -109,7 +114,7 @@ def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
         elif feature.stream in numbers:
             features.append(feature.at(numbers[feature.stream]))
     of = numbers[plan.of] if plan.transform.looks_aside else plan.of
-    return plan.but(of=of, features=tuple(features))
+    return plan.but(of=of, combined=combined, features=tuple(features))
 
 
 FAST = Effort(
@@ -233,7 +238,7 @@ class Planner:
             return Plan()
         hint = like or (self.hints[number] if number < len(self.hints) else None)
         if hint is not None and hint.bins:
-            plan = Plan(transform=hint.transform, of=hint.of)
+            plan = Plan(transform=hint.transform, of=hint.of, combined=hint.combined)
             r = integers.residuals(plan, stream, self.known)
             if self.effort.reuse and not like:
                 symbols = integers.symbols_of(hint, r)
@@ -278,13 +283,18 @@ class Planner:
             r = integers.residuals(transform, stream, self.known)
             by_size.append((_size(r), number, transform, r))
         # finding bins takes far longer than seeing which residuals are small
-        others = sorted(by_size[2:], key=lambda one: one[:2])[:TRANSFORMS]
+        others = sorted(by_size[2:], key=lambda one: one[:2])
+        alone = [one for one in others if one[2].combined is None][:TRANSFORMS]
+        others = [*alone, *(one for one in others[:TRANSFORMS] if one[2].combined is not None)]
         for _, _, transform, r in [*by_size[:2], *others]:
             plan = _with_bins(transform, r[rows], self.effort.bins, False)
             transforms.append((self._bits(plan, r[rows]), transform, r))
         transforms.sort(key=lambda f: f[0])
         best: tuple[float, Plan, Int] | None = None
-        for bits, transform, r in transforms[:2]:
+        # features may tell more of what a combination does not
+        uncombined = [one for one in transforms if one[1].combined is None][:2]
+        combined = [one for one in transforms[:2] if one[1].combined is not None]
+        for bits, transform, r in [*uncombined, *combined[:1]]:
             if best is not None and bits > 1.5 * transforms[0][0]:
                 continue
             plan = _with_bins(transform, r, self.effort.bins, self.complete)
@@ -321,6 +331,8 @@ class Planner:
         yield Plan(transform=Transform.DIFFERENCE)
         if not self.effort.columns:
             return
+        yield Plan(transform=Transform.SECOND)
+        yield from combining.combinations(stream, parents, self.known)
         spread = _spread(stream.values)
         for g in parents:
             values = self.known.values[g]

@@ -26,6 +26,9 @@ MAX_WIDTH = 63  # bits of a place within a bin
 MAX_STRENGTH = (1 << 16) - 1
 MAX_LANES_LOG = 8
 MAX_STREAM = 1 << 22  # numbers of streams are below
+MOST_FACTOR = 1 << 40
+MOST_LAG = 16
+MOST_TERMS = 16
 PACKED_SIZES = (1, 2, 4, 8)
 NO_INTEGERS = np.zeros(0, np.int64)
 
@@ -65,18 +68,83 @@ class Transform(Enum):
 
     NONE: they are the values. DIFFERENCE: to the value before, for what drifts or grows. GROUPED:
     to the value before in the same group of another stream, for series that are interleaved.
-    COLUMN: to another stream's value in the same row, for columns that follow one another.
+    COLUMN: to another stream's value in the same row, for columns that follow one another. SECOND:
+    the difference between differences, for what moves steadily. LINEAR: to a combination of other
+    streams, for totals and products. LINEAR_DIFFERENCE: the difference of that to the row before.
     """
 
     NONE = "v"
     DIFFERENCE = "d"
     GROUPED = "g"
     COLUMN = "c"
+    SECOND = "s"
+    LINEAR = "l"
+    LINEAR_DIFFERENCE = "m"
 
     @property
     def looks_aside(self) -> bool:
         """Whether it needs another stream."""
         return self in (Transform.GROUPED, Transform.COLUMN)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it combines other streams."""
+        return self in (Transform.LINEAR, Transform.LINEAR_DIFFERENCE)
+
+
+@dataclass(frozen=True)
+class Term:
+    """Part of a combination: `factor` times the values of streams, so many rows before each."""
+
+    factor: int
+    streams: tuple[tuple[int, int], ...]  # a stream and its lag; of two the product counts
+
+    def to_json(self) -> list[Json]:
+        """As it is stored."""
+        return [self.factor, *(number for pair in self.streams for number in pair)]
+
+    @classmethod
+    def parsed(cls, raw: Json) -> Term:
+        """The term that to_json wrote."""
+        if not isinstance(raw, list) or len(raw) not in (3, 5):
+            raise refused("a term must be a factor and one stream or two, each with its lag")
+        factor = whole(raw[0], -MOST_FACTOR, MOST_FACTOR, "a factor")
+        streams = [whole(number, 0, MAX_STREAM, "a stream's number") for number in raw[1::2]]
+        lags = [whole(lag, 0, MOST_LAG, "a lag") for lag in raw[2::2]]
+        return cls(factor, tuple(zip(streams, lags, strict=True)))
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Whole numbers nearest to the sum of terms over a divisor."""
+
+    terms: tuple[Term, ...]
+    divisor: int = 1
+
+    @property
+    def streams(self) -> set[int]:
+        """The streams that it looks at."""
+        return {stream for term in self.terms for stream, _ in term.streams}
+
+    def moved(self, numbers: Mapping[int, int]) -> Combination:
+        """The same of streams that have these numbers now."""
+        terms = []
+        for term in self.terms:
+            streams = tuple((numbers[stream], lag) for stream, lag in term.streams)
+            terms.append(Term(term.factor, streams))
+        return Combination(tuple(terms), self.divisor)
+
+    def to_json(self) -> list[Json]:
+        """As it is stored: the divisor, then the terms."""
+        return [self.divisor, *(term.to_json() for term in self.terms)]
+
+    @classmethod
+    def parsed(cls, raw: Json) -> Combination:
+        """The combination that to_json wrote."""
+        if not isinstance(raw, list) or not 2 <= len(raw) <= 1 + MOST_TERMS:
+            raise refused(f"a combination must be a divisor and 1 to {MOST_TERMS} terms")
+        divisor = whole(raw[0], 1, MOST_FACTOR, "a divisor")
+        return cls(tuple(Term.parsed(term) for term in raw[1:]), divisor)
 
 
 # ---- features of a context
@@ -261,7 +329,8 @@ class Plan:
     complete: no residual lies outside all bins, so that there is no escape. of: the stream that the
     transform looks at. features: of the context, the coarsest first. strength: what a coarser table
     counts for, in symbols. lanes_log: there are 2^lanes_log lanes. usual: the symbol of a stream
-    that has no bytes. packed: the stream is stored so, instead of by symbols.
+    that has no bytes. packed: the stream is stored so, instead of by symbols. combined: of a linear
+    transform.
     """
 
     starts: Int = field(default_factory=lambda: NO_INTEGERS)
@@ -274,6 +343,7 @@ class Plan:
     lanes_log: int = 0
     usual: int = 0
     packed: Packed | None = None
+    combined: Combination | None = None
 
     @property
     def bins(self) -> int:
@@ -300,6 +370,8 @@ class Plan:
             stored["t"] = self.transform.value
         if self.transform.looks_aside:
             stored["g"] = self.of
+        if self.combined is not None:
+            stored["p"] = self.combined.to_json()
         if self.features:
             stored["f"] = [feature.to_json() for feature in self.features]
         if self.strength != Plan.strength:
@@ -328,11 +400,15 @@ class Plan:
         features = stored.get("f", [])
         if not isinstance(features, list) or len(features) > rans.MAX_LEVELS:
             raise refused(f"features must be at most {rans.MAX_LEVELS}")
+        transform = transform_from_json(stored.get("t", "v"))
+        if transform.is_linear != ("p" in stored):
+            raise refused("a linear transform and its combination are not without each other")
         return cls(
             starts=starts,
             widths=widths,
             complete="x" in stored,
-            transform=transform_from_json(stored.get("t", "v")),
+            transform=transform,
+            combined=Combination.parsed(stored["p"]) if "p" in stored else None,
             of=whole(stored.get("g", 0), 0, MAX_STREAM, "a stream's number"),
             features=tuple(feature_from_json(feature) for feature in features),
             strength=whole(stored.get("k", cls.strength), 1, MAX_STRENGTH, "the strength"),
@@ -342,7 +418,7 @@ class Plan:
         )
 
 
-LETTERS = frozenset("bwxtgfklzoy")
+LETTERS = frozenset("bwxtgfklzoyp")
 
 
 def transform_from_json(letter: Json) -> Transform:

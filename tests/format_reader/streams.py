@@ -174,12 +174,31 @@ class Streams:
             return change(v)
         if kind == "v":
             return v
+        if kind == "s":
+            return change(change(v))
+        if kind in "lm":
+            combined = self.combination(*plan["p"])[present]
+            if kind == "l":
+                return v + sign * combined
+            return change(v) + combined if sign > 0 else change(v - combined)
         other = self.values[plan["g"]][present]
         if kind == "c":
             return v + sign * other
         order, changed = np.argsort(other, kind="stable"), np.empty_like(v)
         changed[order] = change(v[order])
         return changed
+
+    def combination(self, divisor, *terms):
+        """What terms over a divisor come to in each row, modulo 2^64."""
+        total = [divisor // 2] * self.rows
+        for factor, *pairs in terms:
+            for row in range(self.rows):
+                product = factor
+                for stream, lag in zip(pairs[::2], pairs[1::2], strict=True):
+                    product *= int(self.values[stream][row - lag]) if row >= lag else 0
+                total[row] += product
+        wrapped = [(one + FULL // 2) % FULL - FULL // 2 for one in total]
+        return np.array([one // divisor for one in wrapped], np.int64)
 
     def feature(self, feature, present, alphabet):
         """(radix, value of a symbol's place)."""

@@ -50,7 +50,20 @@ def words(rows=120):
     return "when,what\n" + "".join(lines)
 
 
-SOURCES = {"words": words, "ranks": prices, "floats": moved}
+def totals(rows=1200):
+    """Prices times counts, with a fee, and a track that moves steadily."""
+    rng = np.random.default_rng(14)
+    price, count = rng.integers(100, 99999, rows), rng.integers(1, 400, rows)
+    fee = rng.integers(0, 5000, rows)
+    track = np.cumsum(np.cumsum(rng.integers(-1, 2, rows))) + 10**8
+    lines = [
+        f"{p / 100:.2f},{c},{p * c / 100:.2f},{f / 100:.2f},{(p * c + f) / 100:.2f},{t}\n"
+        for p, c, f, t in zip(price, count, fee, track, strict=True)
+    ]
+    return "price,count,cost,fee,total,track\n" + "".join(lines)
+
+
+SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 
 
 def main(names):

@@ -17,6 +17,7 @@ from aetool.codec.plans import Plan
 
 ROWS = 240
 TARGET = Path(__file__).parent / "3.0" / "vectors.json"
+LATER_TARGET = Path(__file__).parent / "3.1" / "vectors.json"
 
 
 def digits(seed, most):
@@ -67,6 +68,18 @@ VECTORS = {
     "every symbol is one that the plan names": ({**SMALL, "z": 2}, (), [2] * ROWS),
 }  # fmt: skip
 
+FALL = [2**62 - i * i + v for i, v in enumerate(FEW)]
+PRICE = [v * v + 3 * w + f for v, w, f in zip(LEVELS, WALK, FEW, strict=True)]
+LATER = {
+    "second differences": ({"b": [-9, 1, 8], "w": [3, 3, 0], "t": "s"}, (), FALL),
+    "a combination": ({"b": [-4, 4, 4], "w": [2, 2, 2], "t": "l", "p": [2, [7, 0, 0], [-3, 1, 0], [2, 2, 3]]}, ("levels", "gapped", "runs"), WALK),
+    "a product, and a divisor": ({"b": [-1, 1, 1], "w": [0, 0, 9], "t": "l", "p": [3, [-5, 0, 0, 1, 1], [1, 0, 2]]}, ("levels", "runs"), PRICE),
+    "a sum beyond 64 bits": ({"b": [0], "w": [63], "t": "l", "p": [1, [2**40, 0, 0, 0, 0], [2**40, 0, 0, 0, 1]]}, ("far",), FEW),
+    "the difference of a combination": ({"b": [-8, 8, 8], "w": [3, 3, 4], "t": "m", "p": [1, [1, 0, 1], [1, 1, 0]]}, ("levels", "gapped"), WALK),
+    "a combination in a mask": ({"b": [-8, 8, 8], "w": [3, 3, 4], "t": "m", "p": [10, [15, 0, 0]]}, ("runs",), [None if i % 5 == 3 else v for i, v in enumerate(WALK)]),
+}  # fmt: skip
+KNOWN["far"] = ([3 * 10**11 - i * 10**9 for i in range(ROWS)], {"b": []})
+
 
 def stream_of(values):
     """A stream of values, None where it has none."""
@@ -88,8 +101,14 @@ def known_of(streams):
 
 def main():
     """Write the vectors."""
+    for vectors, target in ((VECTORS, TARGET), (LATER, LATER_TARGET)):
+        write(vectors, target)
+
+
+def write(vectors, target):
+    """Write some vectors."""
     out = {}
-    for name, (plan, names, values) in VECTORS.items():
+    for name, (plan, names, values) in vectors.items():
         before = [
             ["student", [v * 50 for v in LEVELS]] if n == "student" else list(KNOWN[n])
             for n in names
@@ -97,7 +116,7 @@ def main():
         data = integers.encode(Plan.from_json(plan), stream_of(values), known_of(before))
         out[name] = {"plan": plan, "known": before, "values": values, "bytes": data.hex()}
     lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in out.items()]
-    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    target.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":
