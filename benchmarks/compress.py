@@ -142,8 +142,8 @@ def archived(
 EFFORTS = {
     "fast": planning.FAST,
     "default": planning.DEFAULT,
-    "best without students": dataclasses.replace(planning.BEST, students=False),
     "best": planning.BEST,
+    "best with students": dataclasses.replace(planning.BEST, students=True),
 }
 
 
@@ -345,7 +345,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("what", choices=("tables", "shared", "speed"), nargs="*", default=("tables", "shared", "speed"))  # fmt: skip
     parser.add_argument("--tables", default=",".join(TABLES))
-    parser.add_argument("--efforts", default="default,best without students,best")
+    parser.add_argument("--efforts", default="default,best")
     parser.add_argument("--plugin", default="pca", help="of the shared model")
     parser.add_argument("--students", action="store_true", help="of the shared model")
     parser.add_argument("--files", type=int, default=20, help="at most, of each table")

@@ -65,7 +65,8 @@ class Effort:
     # where the block before did without; 0: always
     squeeze: tuple[float, float] = (2.5, 1.0)
     ranks: bool = True  # whether columns of few different cells are tried as ranks
-    students: bool = False  # whether an archive may carry them
+    # whether an archive may carry them: they took minutes, and saved a few bytes at most
+    students: bool = False
     quick: bool = False  # whether general compressors look less for what repeats
     also_usual: bool = False  # whether the plans of the default effort are tried as well
     whole_files: bool = True  # whether a small typed file may be squeezed as it is instead
@@ -139,7 +140,6 @@ BEST = Effort(
     cells=1 << 20,
     second=24,
     squeeze=(0.0, 0.0),
-    students=True,
     also_usual=True,
 )
 
