@@ -137,7 +137,7 @@ def _activations(model: Any, batch: int, refuse: Any) -> int:
 
 # One runtime lies where the other does, and what is installed last hides the other: an extra of
 # ours could only add the one for GPUs. So both are taken away first.
-GPU_COMMANDS = ("pip uninstall -y onnxruntime onnxruntime-gpu", "pip install onnxruntime-gpu")
+GPU_COMMANDS = ("pip uninstall onnxruntime onnxruntime-gpu", "pip install onnxruntime-gpu")
 
 
 def providers(device: str) -> tuple[list[Any], str]:
