@@ -179,6 +179,15 @@ def test_a_region_is_typed_as_four_numbers(run, tmp_path):
     assert run(*region, "3,2,2", "-f").status == 2
 
 
+def test_of_pictures_the_middle_is_seen_where_asked(run, folder, tmp_path):
+    model = tmp_path / "m.aem"
+    done = run("fit", folder, "-p", "pca", "--crop", "6x4", "-o", model, "-q")
+    assert done.status == 0, done.err
+    assert tuple(bundles.load(model).shape) == (1, 4, 6), "channels, height, width"
+    refused = run("fit", folder, "-p", "pca", "--crop", "6x4x2", "-o", tmp_path / "n.aem")
+    assert refused.status == 2 and "--crop 6x4x2" in refused.err
+
+
 def test_what_is_typed_is_what_json_says(run, rows_csv, pca):
     """An option may stand before or behind what it is about."""
     lines = [

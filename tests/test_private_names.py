@@ -10,6 +10,7 @@ KNOWN = {
     ("fuzz.py", "model._manifest"),
     ("test_bundle.py", "bundles._pack"),
     ("test_bundle.py", "three_kinds._manifest"),
+    ("test_family.py", "import _Bench"),
     ("test_faults.py", "blocks._words"),
     ("test_faults_of_folders.py", "trees._put_in_place"),  # an instant at which it is killed
     ("test_graphs.py", "graphs._log_tail"),
