@@ -42,6 +42,7 @@ if __name__ == "__main__":
             Extension(
                 "aetool.codec._kernel",
                 ["aetool/codec/_kernel.c"],
+                depends=["aetool/codec/_pixels.h"],
                 py_limited_api=True,
                 optional=True,  # without a compiler the numpy reference does the same work
             )

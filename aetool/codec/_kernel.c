@@ -1963,7 +1963,11 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
 }
 
 
+#include "_pixels.h"
+
 static PyMethodDef methods[] = {
+    {"code_pixels", code_pixels, METH_VARARGS, NULL},
+    {"decode_pixels", decode_pixels, METH_VARARGS, NULL},
     {"repeats", repeats, METH_VARARGS, NULL},
     {"forward", forward, METH_VARARGS, NULL},
     {"push", push, METH_VARARGS, NULL},
@@ -1989,4 +1993,7 @@ static PyMethodDef methods[] = {
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "aetool.codec._kernel",
                                     "Hot loops of the codec.", -1, methods, NULL, NULL, NULL, NULL};
 
-PyMODINIT_FUNC PyInit__kernel(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit__kernel(void) {
+    px_tables();
+    return PyModule_Create(&module);
+}

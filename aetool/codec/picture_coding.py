@@ -1,0 +1,290 @@
+"""Planes of pixels to bytes: each value is a few bits, each bit is mixed from many contexts.
+
+A value is predicted by a mean of a few predictors, weighed by how little each missed nearby, one of
+them linear and learned on the way. What is coded is the distance from the prediction, bit by bit:
+none, its side, its magnitude. Every context counts the bits that came in it; their votes are joined
+by small networks that learn with each bit, and the result drives an arithmetic coder. (Mahoney 2005,
+"Adaptive weighing of context models for lossless data compression"; the predictors after Wu & Memon
+1997, CALIC, and Meyer & Tischer 2001, "TMW".) Whole numbers alone: all is the same on every machine.
+
+This file is the norm; the C kernel computes the same integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import kernel
+from aetool.codec import picture_contexts
+from aetool.codec.picture_contexts import SCALE, SQUASHED, STRETCHED, Preset, Walk
+from aetool.errors import ArchiveError
+
+Values = npt.NDArray[np.uint16]
+COUNTER_BITS, COUNT_BITS = 22, 10  # of a counter: its probability, above how often it was used
+PROBABILITIES = 1 << COUNTER_BITS
+SURE = 4  # uses after which a counter's vote counts in full
+CONSTANT = 256  # the input of a network that is always there
+WEIGHT_BITS = 13  # behind the point, of a weight
+LEAST_WEIGHT, MOST_WEIGHT = -(1 << 15), (1 << 15) - 1
+FIRST_WEIGHT = 2458  # 0.3
+LARGEST_LAST = 1 << 20  # of a weight of the last network, whose point stands before 16 bits
+SETS, NODES = 4096, 64
+LEAST_BITS, MOST_BITS = 8, 18  # logarithm of the counters of a context
+SPREAD = 0x9E3779B1  # 2^32 over the golden ratio
+WORD = (1 << 32) - 1
+
+
+@dataclass(eq=False)
+class State:
+    """What has been learned: counters (contexts << bits,), weights (selectors + 1, SETS, inputs) of
+    the networks, and last (NODES, selectors + 1), those of the network that joins them."""
+
+    preset: Preset
+    bits: int
+    counters: npt.NDArray[np.uint32]
+    weights: npt.NDArray[np.int16]
+    last: npt.NDArray[np.int32]
+
+    @classmethod
+    def fresh(cls, preset: Preset, bits: int) -> State:
+        """Nothing yet."""
+        sets = len(preset.selectors) + 1
+        return cls(
+            preset,
+            bits,
+            _aligned(len(preset.contexts) << bits, 1 << 31),
+            np.full((sets, SETS, preset.inputs), FIRST_WEIGHT, np.int16),
+            np.full((NODES, sets), (1 << 16) // sets, np.int32),
+        )
+
+    def copy(self) -> State:
+        """One of its own, to go on from here."""
+        counters = _aligned(len(self.counters), 0)
+        counters[:] = self.counters
+        return State(self.preset, self.bits, counters, self.weights.copy(), self.last.copy())
+
+
+def _aligned(count: int, value: int) -> npt.NDArray[np.uint32]:
+    """Counters that begin where a line of the cache does: sixteen of them are used together."""
+    room = np.full(count + 16, value, np.uint32)
+    first = -room.ctypes.data % 64 // 4
+    return room[first : first + count]
+
+
+def bits_for(values: int) -> int:
+    """How many counters a context gets for so many values, as a power of two."""
+    return min(max(values.bit_length(), LEAST_BITS), MOST_BITS)
+
+
+def encode(values: Values, most: int, state: State) -> bytes:
+    """The bytes of planes (n, planes, height, width), 0 .. most; the state goes on learning."""
+    values = np.ascontiguousarray(values, "<u2")
+    if kernel.C is None:
+        coder = Encoder(state)
+        Walk(values, most, state.preset).run(coder)
+        return coder.finish()
+    # a bit takes 16 at most; there are fewer than 40 of a value
+    room = np.empty(80 * values.size + 16, np.uint8) if values.size < 4096 else None
+    if room is None:
+        room = np.empty(4 * values.size + (1 << 16), np.uint8)
+    size = kernel.C.code_pixels(values, *_for_c(values.shape, most, state), room)
+    if size < 0:  # far more than the values themselves take
+        return b""
+    return room[:size].tobytes()
+
+
+def decode(data: bytes, shape: Sequence[int], most: int, state: State) -> Values:
+    """The planes that encode was given; ArchiveError where the bytes do not end with them."""
+    values = np.zeros(tuple(shape), "<u2")
+    if kernel.C is None:
+        coder = Decoder(state, data)
+        Walk(values, most, state.preset).run(coder)
+        used = coder.finish()
+    else:
+        used = kernel.C.decode_pixels(values, *_for_c(shape, most, state), data)
+    if used != len(data):
+        raise ArchiveError("damaged: coded pictures do not end where they should")
+    return values
+
+
+def _for_c(
+    shape: Sequence[int], most: int, state: State
+) -> tuple[bytes, bytes, npt.NDArray[np.uint32], npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+    preset = state.preset
+    rule = (preset.limit, preset.rate, len(preset.contexts), len(preset.selectors), preset.inputs)
+    params = np.array([*shape, most, state.bits, *rule], "<i4").tobytes()
+    return params, preset.lists(), state.counters, state.weights, state.last
+
+
+class Coder:
+    """Codes or decodes one bit after the other, and learns from each.
+
+    An interval low .. high of 32 bits is cut in two by the probability of a bit; leading bytes that
+    are settled leave it.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        # plain lists: single elements of arrays are slow, and wrap around
+        self.counters: list[int] = state.counters.tolist()
+        self.weights: list[list[list[int]]] = state.weights.tolist()
+        self.last: list[list[int]] = state.last.tolist()
+        self.low, self.high = 0, WORD
+        self.hashes: list[int] = []
+        self.lines: list[int] = []
+        self.chosen: list[int] = []
+
+    def begin(self, hashes: list[int], chosen: list[int]) -> None:
+        """A value comes: the hash of each context, the set that each selector chooses."""
+        self.hashes, self.chosen = hashes, chosen
+
+    def open_lines(self, key: int) -> None:
+        """Each context's sixteen counters for the next few decisions, which have this key."""
+        bits = self.state.bits
+        self.lines = []
+        for place, hashed in enumerate(self.hashes):
+            slot = ((hashed + key) * SPREAD & WORD) >> (32 - bits)
+            self.lines.append((place << bits) + (slot & ~15))
+
+    def bit(self, slot: int, node: int, bit: int) -> int:
+        """Codes a bit, or decodes it; returns it. slot: its counter in each line; node: which kind
+        of decision it is."""
+        places = [line + slot for line in self.lines]
+        inputs = [self._vote(self.counters[place]) for place in places]
+        inputs.append(CONSTANT)
+        chosen = [node]
+        chosen += [selected * 16 + min(node, 15) for selected in self.chosen]
+        networks = [self.weights[k][place] for k, place in enumerate(chosen)]
+        votes = [_joined(network, inputs) for network in networks]
+        last = self.last[node]
+        total = sum(weight * vote for weight, vote in zip(last, votes, strict=True))
+        probability = squashed(_clipped(total >> 16, -SCALE, SCALE))
+        bit = self._cut(probability, bit)
+        self._learn(bit, probability, places, inputs, networks, votes, last)
+        return bit
+
+    def _vote(self, counter: int) -> int:
+        count = counter & 255
+        vote = STRETCHED[counter >> 20]
+        return vote * count >> 2 if count < SURE else vote
+
+    def _learn(
+        self,
+        bit: int,
+        probability: int,
+        places: list[int],
+        inputs: list[int],
+        networks: list[list[int]],
+        votes: list[int],
+        last: list[int],
+    ) -> None:
+        truth, preset = bit << 16, self.state.preset
+        error = 2 * (truth - probability)
+        for k, vote in enumerate(votes):
+            moved = last[k] + ((vote * error + (1 << 17)) >> 18)
+            last[k] = _clipped(moved, -LARGEST_LAST, LARGEST_LAST)
+            # each network by its own error
+            step = ((truth - squashed(vote)) * preset.rate) >> 5
+            network = networks[k]
+            for i, value in enumerate(inputs):
+                moved = network[i] + ((value * step + (1 << 15)) >> 16)
+                network[i] = _clipped(moved, LEAST_WEIGHT, MOST_WEIGHT)
+        for place in places:
+            counter = self.counters[place]
+            count, chance = counter & 255, counter >> COUNT_BITS
+            rate = (1 << 17) // (2 * count + 3)
+            if bit:
+                chance += (PROBABILITIES - 1 - chance) * rate >> 16
+            else:
+                chance -= chance * rate >> 16
+            self.counters[place] = chance << COUNT_BITS | min(count + 1, preset.limit)
+
+    def _cut(self, probability: int, bit: int) -> int:
+        width = self.high - self.low
+        middle = self.low + (width >> 16) * probability + ((width & 0xFFFF) * probability >> 16)
+        bit = self.side(middle, bit)
+        if bit:
+            self.high = middle
+        else:
+            self.low = middle + 1
+        while (self.low ^ self.high) < 1 << 24:
+            self.settle(self.high >> 24)
+            self.low = self.low << 8 & WORD
+            self.high = self.high << 8 & WORD | 255
+        return bit
+
+    def side(self, middle: int, bit: int) -> int:
+        """The bit: 1 where what is coded lies at or below the middle."""
+        raise NotImplementedError
+
+    def settle(self, byte: int) -> None:
+        """A byte leaves the interval."""
+        raise NotImplementedError
+
+    def _keep(self) -> None:
+        self.state.counters[:] = self.counters
+        self.state.weights[:] = self.weights
+        self.state.last[:] = self.last
+
+
+class Encoder(Coder):
+    """Writes bytes."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.coded = bytearray()
+
+    def side(self, middle: int, bit: int) -> int:
+        return bit
+
+    def settle(self, byte: int) -> None:
+        self.coded.append(byte)
+
+    def finish(self) -> bytes:
+        """The bytes. One more settles the rest: what follows it may be anything."""
+        self._keep()
+        self.coded.append((self.low >> 24) + 1)
+        return bytes(self.coded)
+
+
+class Decoder(Coder):
+    """Reads bytes; behind the last it reads zeros."""
+
+    def __init__(self, state: State, data: bytes) -> None:
+        super().__init__(state)
+        self.data, self.at, self.code = data, 0, 0
+        for _ in range(4):
+            self.settle(0)
+
+    def finish(self) -> int:
+        """How many bytes Encoder wrote for what was read."""
+        self._keep()
+        return self.at - 3
+
+    def side(self, middle: int, bit: int) -> int:
+        return int(self.code <= middle)
+
+    def settle(self, byte: int) -> None:
+        following = self.data[self.at] if self.at < len(self.data) else 0
+        self.code = self.code << 8 & WORD | following
+        self.at += 1
+
+
+def _joined(network: list[int], inputs: list[int]) -> int:
+    # strict is not: a network has room for more inputs than there are
+    total = sum(weight * value for weight, value in zip(network, inputs, strict=False))
+    return _clipped(total >> WEIGHT_BITS, -SCALE, SCALE)
+
+
+def squashed(vote: int) -> int:
+    """The probability of a vote, in 65,536ths."""
+    return SQUASHED[vote + SCALE + 1]
+
+
+def _clipped(value: int, low: int, high: int) -> int:
+    return max(low, min(high, value))

@@ -1,0 +1,427 @@
+"""What is known of a pixel before it is coded: its prediction, and the features of its contexts.
+
+Pictures are walked one after the other, their rows from the top, their columns from the left, the
+planes of a pixel one after the other. FORMAT.md names every feature; the numbers here are its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from aetool.codec.picture_coding import Coder
+
+SCALE = 2047  # the largest vote: 170 of it are one nat
+HALF_OF_SQUASH = (
+    1, 1, 1, 1, 2, 3, 4, 5, 8, 11, 17, 24, 35, 51, 75, 109, 158, 230, 335, 487, 708, 1026, 1484,
+    2141, 3073, 4384, 6199, 8659, 11898, 16008, 20983, 26672, 32768,
+)  # fmt: skip
+THRESHOLDS = (1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 90, 130)
+COARSE = (0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7)
+FEATURES = (
+    "predicted", "predicted coarse", "x", "y", "energy", "energy fine", "texture", "spread", "ends",
+    "w exact", "n exact", "repeated",
+    "w", "n", "nw", "ne", "ww", "nn", "before", "linear", "median", "plane",
+    "error w", "error n", "error before", "error first", "error second", "first",
+    "w coarse", "n coarse", "nw coarse", "ne coarse",
+)  # fmt: skip
+WORD = (1 << 32) - 1
+MIX, PLANE_SEED, CONTEXT_SEED = 0x2545F491, 0x85EBCA6B, 0x9E3779B1
+FIRST_LINEAR = (20000, 20000)  # weights of N and W in 65,536ths, the others 0
+LARGEST_LINEAR = 1 << 24
+LARGEST_MISS = 4095
+REPEATS = 1 << 16
+
+
+def _squash_table() -> list[int]:
+    """Probabilities, in 65,536ths, of votes -2048 .. 2047: straight lines between fixed nodes."""
+    nodes = [*HALF_OF_SQUASH, *(65536 - node for node in HALF_OF_SQUASH[-2::-1])]
+    table = []
+    for vote in range(4096):
+        node, part = divmod(vote, 64)
+        mean = (nodes[node] * (64 - part) + nodes[node + 1] * part + 32) >> 6
+        table.append(min(mean, 65535))
+    return table
+
+
+def _stretch_table(table: Sequence[int]) -> list[int]:
+    """The least vote of each probability in 4,096ths."""
+    votes, vote = [], 0
+    for probability in range(4096):
+        while vote < 4095 and table[vote] < 16 * probability + 8:
+            vote += 1
+        votes.append(vote - 2048)
+    return votes
+
+
+SQUASHED = _squash_table()
+STRETCHED = _stretch_table(SQUASHED)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A list of contexts and one of selectors, each a list of features.
+
+    limit: uses of a counter after which it learns no slower. rate: of the networks.
+    """
+
+    number: int
+    contexts: tuple[tuple[str, ...], ...]
+    selectors: tuple[tuple[str, ...], ...] = ()
+    limit: int = 255
+    rate: int = 8
+
+    @property
+    def inputs(self) -> int:
+        """Of a network: a vote of each context, a constant, and room up to a multiple of eight."""
+        return -(-(len(self.contexts) + 1) // 8) * 8
+
+    def lists(self) -> bytes:
+        """Contexts, then selectors, as the kernel reads them."""
+        packed = bytearray()
+        for names in (*self.contexts, *self.selectors):
+            packed.append(len(names))
+            packed += bytes(FEATURES.index(name) for name in names)
+        return bytes(packed)
+
+
+_FEW = (
+    ("predicted", "energy"),
+    ("w coarse", "n coarse", "nw coarse", "ne coarse"),
+    ("linear", "median"),
+)
+_USUAL = (
+    *_FEW,
+    ("plane", "energy"),
+    ("nn", "n"),
+    ("w", "ww"),
+    ("predicted coarse", "energy"),
+)
+_MANY = (
+    *_USUAL,
+    ("error w", "error n"),
+    ("w", "n"),
+    ("n", "ne"),
+    ("error first", "error second", "energy"),
+    ("x", "y", "energy"),
+    ("ends",),
+    ("repeated",),
+    ("predicted", "linear"),
+    ("nn", "n", "ww"),
+    ("ww", "nn", "energy"),
+    ("ends", "energy"),
+    ("first", "error first"),
+    ("texture", "spread", "predicted coarse"),
+    ("repeated", "energy"),
+    ("error before", "before", "energy"),
+    ("w exact", "n exact"),
+)
+_BY_ENERGY = (("energy fine",), ("predicted coarse",))
+# An archive has the number: what is listed under one is never changed, another is added.
+QUICK = Preset(0, _FEW)
+USUAL = Preset(1, _USUAL, _BY_ENERGY)
+THOROUGH = Preset(2, _MANY, (*_BY_ENERGY, ("spread",), ("ends",)))
+PRESETS = (QUICK, USUAL, THOROUGH)
+
+
+@dataclass(frozen=True)
+class About:
+    """The values of one plane about a pixel: west, north, and so on; of two letters or three,
+    farther away."""
+
+    w: int
+    n: int
+    nw: int
+    ne: int
+    ww: int
+    nn: int
+    nne: int
+    nnw: int
+    nee: int
+    nww: int
+    nnn: int
+    www: int
+
+
+def magnitude_class(value: int) -> int:
+    """0 .. 15."""
+    return sum(value >= threshold for threshold in THRESHOLDS)
+
+
+def classed(value: int, shift: int) -> int:
+    """-15 .. 15: the class of a difference, of values of more than 8 bits in their highest 8."""
+    size = magnitude_class(abs(value) >> shift)
+    return -size if value < 0 else size
+
+
+def coarsely(value: int, shift: int) -> int:
+    """-7 .. 7."""
+    size = classed(value, shift)
+    return -COARSE[-size] if size < 0 else COARSE[size]
+
+
+def median(w: int, n: int, nw: int) -> int:
+    """The middle one of w, n and w + n - nw."""
+    return sorted((w, n, w + n - nw))[1]
+
+
+def hashed(seed: int, terms: Sequence[int]) -> int:
+    """32 bits of a list of whole numbers."""
+    for term in terms:
+        seed = (seed + term + 1) * MIX & WORD
+        seed ^= seed >> 15
+    return seed
+
+
+def truncated(dividend: int, divisor: int) -> int:
+    """The quotient without its fraction, of divisors above 0."""
+    size = abs(dividend) // divisor
+    return -size if dividend < 0 else size
+
+
+class Walk:
+    """Goes over pictures (n, planes, height, width), 0 .. most, and has a coder code every value;
+    where the coder decodes, the values are filled in."""
+
+    def __init__(self, values: npt.NDArray[np.uint16], most: int, preset: Preset) -> None:
+        self.values, self.most, self.preset = values, most, preset
+        self.count, self.planes, self.height, self.width = values.shape
+        self.shift = max(0, most.bit_length() - 8)
+        self.steps_x = max(0, (self.width - 1).bit_length() - 6)
+        self.steps_y = max(0, (self.height - 1).bit_length() - 6)
+        self.linear = [[*FIRST_LINEAR, *[0] * 20] for _ in range(self.planes)]
+        self.repeated = [0] * REPEATS
+        self.before = self._blank()
+        self.error_before = self._blank()
+
+    def _blank(self) -> list[list[list[int]]]:
+        return [[[0] * self.width for _ in range(self.height)] for _ in range(self.planes)]
+
+    def run(self, coder: Coder) -> None:
+        """Code or decode them all."""
+        for picture in range(self.count):
+            self.now, self.error = self._blank(), self._blank()
+            # of each plane and row, the misses of the predictors at each pixel
+            self.missed: list[list[dict[int, list[int]]]] = [
+                [{} for _ in range(self.height)] for _ in range(self.planes)
+            ]
+            self.picture = picture
+            for y in range(self.height):
+                for x in range(self.width):
+                    for plane in range(self.planes):
+                        self._pixel(coder, plane, y, x)
+            self.before, self.error_before = self.now, self.error
+
+    def _at(self, plane: int, y: int, x: int) -> int:
+        """A value of this picture. West of a row stands the first value of the row above it, of the
+        first row 0; east of it, its last."""
+        rows = self.now[plane]
+        if x < 0:
+            return rows[y - 1][0] if y else 0
+        return rows[y][min(x, self.width - 1)]
+
+    def _about(self, plane: int, y: int, x: int) -> About:
+        w, ww, www = (self._at(plane, y, x - step) for step in (1, 2, 3))
+        if y == 0:
+            return About(w, w, w, w, ww, w, w, w, w, w, w, www)
+        nww, nw, n, ne, nee = (self._at(plane, y - 1, x + step) for step in range(-2, 3))
+        if y == 1:
+            return About(w, n, nw, ne, ww, n, ne, nw, nee, nww, n, www)
+        nnw, nn, nne = (self._at(plane, y - 2, x + step) for step in range(-1, 2))
+        nnn = self._at(plane, y - 3, x) if y > 2 else nn
+        return About(w, n, nw, ne, ww, nn, nne, nnw, nee, nww, nnn, www)
+
+    def _of_picture_before(self, plane: int, y: int, x: int, w: int) -> tuple[int, ...]:
+        """The same pixel there, and its neighbours west, north, east and south; w in the first."""
+        if not self.picture:
+            return (w,) * 5
+        rows = self.before[plane]
+        right, low = self.width - 1, self.height - 1
+        row = rows[y]
+        west, east = row[max(x - 1, 0)], row[min(x + 1, right)]
+        return row[x], west, rows[max(y - 1, 0)][x], east, rows[min(y + 1, low)][x]
+
+    def _error(self, plane: int, y: int, x: int) -> int:
+        inside = y >= 0 and 0 <= x < self.width
+        return self.error[plane][y][x] if inside else 0
+
+    def _pixel(self, coder: Coder, plane: int, y: int, x: int) -> None:
+        a = self._about(plane, y, x)
+        others = [self._about(k, y, x) for k in range(min(plane, 2))]
+        here = [self.now[k][y][x] for k in range(min(plane, 2))]
+        earlier = self._of_picture_before(plane, y, x, a.w)
+        terms = self._terms(a, others, here, earlier)
+        weights = self.linear[plane]
+        total = sum(weight * term for weight, term in zip(weights, terms, strict=False))
+        linear = max(0, min(self.most, a.w + ((total + (1 << 15)) >> 16)))
+        guesses = self._guesses(a, others, here, earlier)
+        guesses.append(linear)
+        guesses = [max(0, min(self.most, guess)) for guess in guesses]
+        predicted = self._mean(plane, y, x, guesses)
+        seen = (a.w, a.n, a.nw, a.ne, a.ww, a.nn)
+        slot = (hashed(plane * PLANE_SEED & WORD, seen) * CONTEXT_SEED & WORD) >> 16
+        features = self._features(plane, y, x, a, others, here, earlier, predicted, guesses, slot)
+        self._contexts(coder, plane, features)
+        value = code_value(coder, predicted, self.most, int(self.values[self.picture, plane, y, x]))
+        # what is learned of it
+        self.values[self.picture, plane, y, x] = value
+        self.now[plane][y][x] = value
+        self.error[plane][y][x] = value - predicted
+        self.repeated[slot] = value + 1
+        self.missed[plane][y][x] = [abs(value - guess) for guess in guesses]
+        norm = 64 + sum(term * term for term in terms)
+        step = truncated((value - linear) << 20, norm)
+        for place, term in enumerate(terms):
+            moved = weights[place] + (step * term >> 10)
+            weights[place] = max(-LARGEST_LINEAR, min(LARGEST_LINEAR, moved))
+
+    def _terms(
+        self, a: About, others: list[About], here: list[int], earlier: tuple[int, ...]
+    ) -> list[int]:
+        """What the linear predictor adds to the value in the west."""
+        around = (a.n, 2 * a.w - a.ww, a.nw, a.ne, a.nn, a.nne, a.nnw, a.nee, a.nww, a.nnn, a.www)
+        terms = [value - a.w for value in around]
+        if self.count > 1:
+            terms += [value - a.w for value in earlier]
+        for place, (other, value) in enumerate(zip(others, here, strict=True)):
+            known = (value, other.n) if place else (value, other.n, other.nw, other.ne)
+            terms += [near - other.w for near in known]
+        return terms
+
+    def _guesses(
+        self, a: About, others: list[About], here: list[int], earlier: tuple[int, ...]
+    ) -> list[int]:
+        """The other predictors."""
+        guesses = [
+            median(a.w, a.n, a.nw),
+            ((a.w + a.n) >> 1) + ((a.ne - a.nw) >> 2),
+            a.w + a.ne - a.n,
+            a.n + a.ne - a.nne,
+            a.w + ((a.w - a.ww) >> 1),
+        ]
+        if self.count > 1:
+            same, west, north, _, _ = earlier
+            guesses.append(same + ((a.w - west + a.n - north) >> 1))
+        for other, value in zip(others, here, strict=True):
+            guesses.append(value + ((a.w - other.w + a.n - other.n) >> 1))
+        return guesses
+
+    def _mean(self, plane: int, y: int, x: int, guesses: list[int]) -> int:
+        """The guesses weighed by the inverse squares of what each missed by nearby."""
+        total = weighed = 0
+        for place, guess in enumerate(guesses):
+            missed = 1
+            for row, column, factor in (
+                (y, x - 1, 2), (y, x - 2, 1), (y - 1, x, 2), (y - 1, x - 1, 1), (y - 1, x + 1, 1),
+            ):  # fmt: skip
+                if row >= 0 and 0 <= column < self.width:
+                    missed += factor * self.missed[plane][row][column][place]
+            reciprocal = (1 << 24) // max(1, min(LARGEST_MISS, missed >> self.shift))
+            weight = (reciprocal * reciprocal >> 16) + 1
+            total += weight
+            weighed += weight * guess
+        return (weighed + total // 2) // total
+
+    def _features(
+        self,
+        plane: int,
+        y: int,
+        x: int,
+        a: About,
+        others: list[About],
+        here: list[int],
+        earlier: tuple[int, ...],
+        predicted: int,
+        guesses: list[int],
+        slot: int,
+    ) -> dict[str, int]:
+        shift = self.shift
+        error_w, error_n = self._error(plane, y, x - 1), self._error(plane, y - 1, x)
+        error_nw, error_ne = self._error(plane, y - 1, x - 1), self._error(plane, y - 1, x + 1)
+        errors = 2 * abs(error_w) + 2 * abs(error_n) + abs(error_nw) + abs(error_ne)
+        slopes = abs(a.w - a.nw) + abs(a.n - a.nw) + abs(a.n - a.ne)
+        slopes += abs(a.w - a.ww) + abs(a.n - a.nn)
+        about = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, earlier[0])
+        ends = sum((value in (0, self.most)) << place for place, value in enumerate(about))
+        other = here[0] + a.w - others[0].w if plane else earlier[0]
+        features = {
+            "predicted": predicted,
+            "predicted coarse": predicted >> (shift + 4),
+            "x": x >> self.steps_x,
+            "y": y >> self.steps_y,
+            "energy": coarsely((errors + slopes) // 6, shift),
+            "energy fine": 2 * classed((errors + 2 * slopes) >> 3, shift) + (errors > slopes),
+            "texture": classed(slopes >> 1, shift),
+            "spread": classed(max(guesses) - min(guesses), shift),
+            "ends": ends,
+            "w exact": a.w,
+            "n exact": a.n,
+            "repeated": self.repeated[slot],
+            "error first": self.error[0][y][x] if plane > 0 else 0,
+            "error second": self.error[1][y][x] if plane > 1 else 0,
+            "first": here[0] if plane else 0,
+        }
+        error_before = self.error_before[plane][y][x] if self.picture else 0
+        wrong = {"error w": error_w, "error n": error_n, "error before": error_before}
+        features |= {name: classed(error, shift) for name, error in wrong.items()}
+        near = {"w": a.w, "n": a.n, "nw": a.nw, "ne": a.ne, "ww": a.ww, "nn": a.nn}
+        near |= {"before": earlier[0], "linear": guesses[-1], "median": guesses[0], "plane": other}
+        for name, value in near.items():
+            features[name] = classed(value - predicted, shift)
+        for name in ("w", "n", "nw", "ne"):
+            features[f"{name} coarse"] = coarsely(near[name] - predicted, shift)
+        return features
+
+    def _contexts(self, coder: Coder, plane: int, features: dict[str, int]) -> None:
+        hashes = []
+        for place, names in enumerate(self.preset.contexts):
+            seed = (place + 1) * CONTEXT_SEED + plane * PLANE_SEED & WORD
+            hashes.append(hashed(seed, [features[name] for name in names]))
+        chosen = []
+        for names in self.preset.selectors:
+            number = plane
+            for name in names:
+                number = number * 19 + features[name]
+            chosen.append(number & 255)
+        coder.begin(hashes, chosen)
+
+
+def code_value(coder: Coder, predicted: int, most: int, value: int) -> int:
+    """Codes a value of 0 .. most by its distance from the predicted one, or decodes it."""
+    distance = value - predicted
+    coder.open_lines(0)
+    if coder.bit(0, 0, int(distance == 0)):
+        return predicted
+    if predicted in (0, most):
+        negative = int(predicted == most)
+    else:
+        negative = coder.bit(1, 1, int(distance < 0))
+    largest = predicted if negative else most - predicted
+    # how many bits the magnitude has, then those below its highest
+    length = 0
+    while 2 << length <= largest:
+        node = 2 + 7 * negative + min(length, 6)
+        if not coder.bit(node, node, int(abs(distance) >= 2 << length)):
+            break
+        length += 1
+    magnitude = 1 << length
+    key, slot = 1 + 32 * negative + length, 1
+    if length:
+        coder.open_lines(key)
+    for depth in range(length):
+        if depth and depth % 4 == 0:
+            key, slot = key * 64 + slot, 1
+            coder.open_lines(key)
+        place, bit = length - 1 - depth, 0
+        # a bit that would lead out of the range is 0
+        if magnitude + (1 << place) <= largest:
+            node = 16 + 4 * min(length, 7) + min(depth, 3)
+            bit = coder.bit(slot, node, abs(distance) >> place & 1)
+        slot = 2 * slot + bit
+        magnitude += bit << place
+    return predicted - magnitude if negative else predicted + magnitude
