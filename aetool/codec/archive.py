@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
-from aetool.codec import blocks, contents, limits, records, shared
+from aetool.codec import blocks, contents, limits, picture_models, records, shared
 from aetool.codec.blocks import Block
 from aetool.codec.container import Reader, RecoveringReader, StoredBlock, lost_records
 from aetool.codec.contents.content import Content, Json, Piece
+from aetool.codec.picture_models import PictureModel
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
 from aetool.errors import AetoolError, ArchiveError, BundleError, ParamError
@@ -62,6 +63,7 @@ class Archive:
         self._model: Bundle | None = None
         self._shared: Shared | None = None
         self._students: Students | None = None
+        self._pictures: PictureModel | None = None
 
     @property
     def mode(self) -> str:
@@ -180,6 +182,16 @@ class Archive:
             self._students = from_bytes(self.reader.sections["students"], name)
         return self._students or (self.shared.students if self.shared else None)
 
+    @property
+    def pictures(self) -> PictureModel | None:
+        """What the model of an archive of pictures has learned of others; None where it needs
+        none."""
+        if self._pictures is None and getattr(self.content, "primed", False):
+            self._pictures = picture_models.model_of(self.model)
+            if self._pictures is None:
+                raise self.reader.damaged("its model knows nothing of pictures")
+        return self._pictures
+
     # ---- blocks
 
     def blocks(self, first: int, last: int) -> Iterator[tuple[Block, slice]]:
@@ -187,7 +199,8 @@ class Archive:
 
         Where all rows are read, ArchiveError at the end unless the whole is as its digest says.
         """
-        _ = self.students  # found before threads ask for them
+        # found before threads ask for them
+        _ = self.students, self.pictures
         whole = (first, last) == (0, self.rows)
 
         def numbers() -> Iterator[int]:
@@ -230,7 +243,9 @@ class Archive:
         if expected is None and students is not None:
             # nothing but the digest of the whole would tell that floats are not the norm's
             students = students.by_reference()
-        block = blocks.decode(stored.payload, stored.rows, expected, self.shared, students, count)
+        block = blocks.decode(
+            stored.payload, stored.rows, expected, self.shared, students, count, self.pictures
+        )
         block.rows, block.first = stored.rows, stored.first
         return block
 

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from aetool.codec import columns, integers, metas, planning
+from aetool.codec import columns, integers, metas, picture_blobs, planning
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
 from aetool.codec.limits import check_cells
-from aetool.codec.metas import Meta, RankMeta
+from aetool.codec.metas import Meta, PixelsMeta, RankMeta
+from aetool.codec.picture_models import PictureModel
 from aetool.codec.plans import Json, OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
@@ -94,7 +95,7 @@ def encode(
         foreseen = shared is not None and shared.metas[place] == meta
         own_metas.append(None if foreseen else meta.to_json())
         encoder.parts += column_blobs
-        encoder.content += [digest(b) for b in column_blobs]
+        encoder.content += [digest(b) for b in chosen.contents or column_blobs]
         for stream, plan in itertools.zip_longest(chosen.streams, plans_of):
             encoder.add(stream, foreseen, plan)
     shape = tuple(len(column.streams) for column in taken)
@@ -279,13 +280,16 @@ def decode(
     shared: Shared | None = None,
     students: Students | None = None,
     count: bool = False,
+    pictures: PictureModel | None = None,
 ) -> Block:
     """The columns of a payload; ArchiveError unless all adds up and the digest is `content`
     (None: it is not compared; what is restored will be). students: as of `encode`; None: the
-    shared model's. count: take the digest even where it is not compared."""
+    shared model's. count: take the digest even where it is not compared. pictures: what the model
+    of an archive of pictures has learned of them."""
     with columns.sensible():
         students = shared.students if shared and students is None else students
-        decoder = _Decoder(payload, rows, count or content is not None, shared, students)
+        compare = count or content is not None
+        decoder = _Decoder(payload, rows, compare, shared, students, pictures)
         block = decoder.run()
         block.content = digest(b"".join(decoder.digests))
         if content is not None and block.content != content:
@@ -303,8 +307,10 @@ class _Decoder:
         compare: bool,
         shared: Shared | None,
         students: Students | None,
+        pictures: PictureModel | None,
     ) -> None:
         self.payload, self.compare, self.shared = payload, compare, shared
+        self.pictures, self.records = pictures, rows
         words, self.at = _words(payload)
         if not words and shared is None:
             words = dict(PLAIN_BYTES)
@@ -350,7 +356,9 @@ class _Decoder:
         rows, sizes = self.rows, {}
         blobs = [self._part() for _ in range(meta.blobs)]
         if blobs:
-            sizes["text"] = sum(map(len, blobs))
+            sizes["pixels" if isinstance(meta, PixelsMeta) else "text"] = sum(map(len, blobs))
+        if isinstance(meta, PixelsMeta):
+            blobs = [self._pixels(blobs[0], meta)]
         if self.compare:
             self.digests += [digest(b) for b in blobs]
         kinds, values, raws = np.zeros(rows, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -364,6 +372,12 @@ class _Decoder:
             raws = self._stream(here, int(here.sum()), sizes)
         self.out.columns.append(Decoded(meta, kinds, values, raws, blobs))
         self.out.sizes.append(sizes)
+
+    def _pixels(self, coded: bytes, meta: PixelsMeta) -> bytes:
+        """The values of the block's pictures, one behind the other."""
+        channels, height, width = (int(size) for size in self.out.words["shape"])
+        shape = (self.records, channels, height, width)
+        return picture_blobs.decode(coded, shape, meta.width, self.pictures).tobytes()
 
     def _part(self) -> bytes:
         size = next(self.sizes)

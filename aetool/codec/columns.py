@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from aetool.codec.integers import Stream
-from aetool.codec.metas import BytesMeta, Meta, WholeMeta
+from aetool.codec.metas import BytesMeta, Meta, PixelsMeta, WholeMeta
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -15,7 +15,8 @@ from aetool.model import Int
 @dataclass(eq=False)
 class Coded:
     """A column in parts: how it is stored, streams of whole numbers, blobs of bytes. error: the
-    largest difference to the source, in its units; square: the sum of the squared ones.
+    largest difference to the source, in its units; square: the sum of the squared ones. contents:
+    of blobs of pictures what they restore, of which the digest is taken.
 
     others: the same column stored in other ways, of which the one that takes fewest bits is
     written. book: the dictionary that its values are ranks in, which may be other columns', too;
@@ -30,6 +31,7 @@ class Coded:
     others: list[Coded] = field(default_factory=list)
     book: Book | None = None
     share: float = 0.0
+    contents: list[bytes] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -54,6 +56,11 @@ class Decoded:
 def bytes_column(blob: bytes) -> Coded:
     """A column that is one blob, as blobs.pack gives it."""
     return Coded(BytesMeta(), [], [blob])
+
+
+def pixels_column(coded: bytes, pixels: bytes, width: int) -> Coded:
+    """A column of pictures that were coded together; width: bytes of a value."""
+    return Coded(PixelsMeta(width), [], [coded], contents=[pixels])
 
 
 def whole_column(values: Int) -> Coded:

@@ -13,6 +13,7 @@ import numpy as np
 from aetool.codec import blocks, pictures, planning, spans
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column, sensible
+from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded
 from aetool.data import images
 from aetool.errors import ArchiveError, DataError
@@ -85,8 +86,10 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def encode(files: list[Picture], effort: planning.Effort) -> Encoded:
-    """A block of pictures with one key."""
+def encode(
+    files: list[Picture], effort: planning.Effort, model: PictureModel | None = None
+) -> Encoded:
+    """A block of pictures with one key; model: as of pictures.encode."""
     first = files[0]
     words: dict[str, Any] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]
@@ -102,7 +105,8 @@ def encode(files: list[Picture], effort: planning.Effort) -> Encoded:
     words["mode"] = first.mode
     if first.format != "PNG":
         words["format"] = first.format
-    return pictures.encode(np.stack([file.pixels for file in files]), effort, words=words)
+    pixels = np.stack([file.pixels for file in files])
+    return pictures.encode(pixels, effort, words=words, model=model)
 
 
 @sensible()

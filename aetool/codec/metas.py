@@ -122,6 +122,30 @@ class BytesMeta(Meta):
 
 
 @dataclass(frozen=True)
+class PixelsMeta(Meta):
+    """Pictures of one size, coded together; width: bytes of a value, 1 or 2."""
+
+    kind = "pixels"
+    letters = "w"
+    width: int = 1
+
+    @property
+    def blobs(self) -> int:
+        return 1
+
+    @property
+    def valued(self) -> int:
+        return 0
+
+    def to_json(self) -> dict[str, Json]:
+        return {**super().to_json(), **({"w": self.width} if self.width != 1 else {})}
+
+    @classmethod
+    def parsed(cls, stored: Stored) -> PixelsMeta:
+        return cls(whole(stored.get("w", 1), 1, 2, "the bytes of a value"))
+
+
+@dataclass(frozen=True)
 class WholeMeta(Meta):
     """Whole numbers of 64 bits, one for each row."""
 
@@ -507,6 +531,7 @@ KNOWN: dict[str, type[Meta]] = {
     kind.kind: kind
     for kind in (
         BytesMeta,
+        PixelsMeta,
         WholeMeta,
         TextMeta,
         LevelMeta,

@@ -3,16 +3,15 @@
 A value is predicted by a mean of a few predictors, weighed by how little each missed nearby, one of
 them linear and learned on the way. What is coded is the distance from the prediction, bit by bit:
 none, its side, its magnitude. Every context counts the bits that came in it; their votes are joined
-by small networks that learn with each bit, and the result drives an arithmetic coder. (Mahoney 2005,
-"Adaptive weighing of context models for lossless data compression"; the predictors after Wu & Memon
-1997, CALIC, and Meyer & Tischer 2001, "TMW".) Whole numbers alone: all is the same on every machine.
+by small networks that learn with each bit, and the result drives an arithmetic coder. (Mahoney,
+"Adaptive weighing of context models for lossless data compression", 2005; predictors as in CALIC,
+Wu & Memon 1997, and TMW, Meyer & Tischer 1997.) Whole numbers alone: the same on every machine.
 
 This file is the norm; the C kernel computes the same integers.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool import kernel
-from aetool.codec import picture_contexts
-from aetool.codec.picture_contexts import SCALE, SQUASHED, STRETCHED, Preset, Walk
+from aetool.codec.picture_contexts import SCALE, SQUASHED, STRETCHED, Preset, Walk, clipped
 from aetool.errors import ArchiveError
 
 Values = npt.NDArray[np.uint16]
@@ -88,10 +86,8 @@ def encode(values: Values, most: int, state: State) -> bytes:
         coder = Encoder(state)
         Walk(values, most, state.preset).run(coder)
         return coder.finish()
-    # a bit takes 16 at most; there are fewer than 40 of a value
-    room = np.empty(80 * values.size + 16, np.uint8) if values.size < 4096 else None
-    if room is None:
-        room = np.empty(4 * values.size + (1 << 16), np.uint8)
+    # more than this is no gain, and few values take less than half of it even at the worst
+    room = np.empty(4 * values.size + (1 << 16), np.uint8)
     size = kernel.C.code_pixels(values, *_for_c(values.shape, most, state), room)
     if size < 0:  # far more than the values themselves take
         return b""
@@ -163,7 +159,7 @@ class Coder:
         votes = [_joined(network, inputs) for network in networks]
         last = self.last[node]
         total = sum(weight * vote for weight, vote in zip(last, votes, strict=True))
-        probability = squashed(_clipped(total >> 16, -SCALE, SCALE))
+        probability = squashed(clipped(total >> 16, -SCALE, SCALE))
         bit = self._cut(probability, bit)
         self._learn(bit, probability, places, inputs, networks, votes, last)
         return bit
@@ -187,13 +183,13 @@ class Coder:
         error = 2 * (truth - probability)
         for k, vote in enumerate(votes):
             moved = last[k] + ((vote * error + (1 << 17)) >> 18)
-            last[k] = _clipped(moved, -LARGEST_LAST, LARGEST_LAST)
+            last[k] = clipped(moved, -LARGEST_LAST, LARGEST_LAST)
             # each network by its own error
             step = ((truth - squashed(vote)) * preset.rate) >> 5
             network = networks[k]
             for i, value in enumerate(inputs):
                 moved = network[i] + ((value * step + (1 << 15)) >> 16)
-                network[i] = _clipped(moved, LEAST_WEIGHT, MOST_WEIGHT)
+                network[i] = clipped(moved, LEAST_WEIGHT, MOST_WEIGHT)
         for place in places:
             counter = self.counters[place]
             count, chance = counter & 255, counter >> COUNT_BITS
@@ -278,13 +274,9 @@ class Decoder(Coder):
 def _joined(network: list[int], inputs: list[int]) -> int:
     # strict is not: a network has room for more inputs than there are
     total = sum(weight * value for weight, value in zip(network, inputs, strict=False))
-    return _clipped(total >> WEIGHT_BITS, -SCALE, SCALE)
+    return clipped(total >> WEIGHT_BITS, -SCALE, SCALE)
 
 
 def squashed(vote: int) -> int:
     """The probability of a vote, in 65,536ths."""
     return SQUASHED[vote + SCALE + 1]
-
-
-def _clipped(value: int, low: int, high: int) -> int:
-    return max(low, min(high, value))

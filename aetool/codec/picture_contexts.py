@@ -1,7 +1,7 @@
 """What is known of a pixel before it is coded: its prediction, and the features of its contexts.
 
 Pictures are walked one after the other, their rows from the top, their columns from the left, the
-planes of a pixel one after the other. FORMAT.md names every feature; the numbers here are its order.
+planes of a pixel one after the other. FORMAT.md says what every feature is, in this order.
 """
 
 from __future__ import annotations
@@ -24,18 +24,53 @@ HALF_OF_SQUASH = (
 THRESHOLDS = (1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 90, 130)
 COARSE = (0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7)
 FEATURES = (
-    "predicted", "predicted coarse", "x", "y", "energy", "energy fine", "texture", "spread", "ends",
-    "w exact", "n exact", "repeated",
-    "w", "n", "nw", "ne", "ww", "nn", "before", "linear", "median", "plane",
-    "error w", "error n", "error before", "error first", "error second", "first",
-    "w coarse", "n coarse", "nw coarse", "ne coarse",
-)  # fmt: skip
+    "predicted",
+    "predicted coarse",
+    "x",
+    "y",
+    "energy",
+    "energy fine",
+    "texture",
+    "spread",
+    "ends",
+    "w exact",
+    "n exact",
+    "repeated",
+    "w",
+    "n",
+    "nw",
+    "ne",
+    "ww",
+    "nn",
+    "before",
+    "linear",
+    "median",
+    "plane",
+    "error w",
+    "error n",
+    "error before",
+    "error first",
+    "error second",
+    "first",
+    "w coarse",
+    "n coarse",
+    "nw coarse",
+    "ne coarse",
+)
 WORD = (1 << 32) - 1
 MIX, PLANE_SEED, CONTEXT_SEED = 0x2545F491, 0x85EBCA6B, 0x9E3779B1
 FIRST_LINEAR = (20000, 20000)  # weights of N and W in 65,536ths, the others 0
 LARGEST_LINEAR = 1 << 24
 LARGEST_MISS = 4095
 REPEATS = 1 << 16
+# rows up, columns to the right, and how much the misses there count
+NEAR = (
+    (0, -1, 2),
+    (0, -2, 1),
+    (1, 0, 2),
+    (1, -1, 1),
+    (1, 1, 1),
+)
 
 
 def _squash_table() -> list[int]:
@@ -167,7 +202,8 @@ def coarsely(value: int, shift: int) -> int:
 
 def median(w: int, n: int, nw: int) -> int:
     """The middle one of w, n and w + n - nw."""
-    return sorted((w, n, w + n - nw))[1]
+    ordered = sorted((w, n, w + n - nw))
+    return ordered[1]
 
 
 def hashed(seed: int, terms: Sequence[int]) -> int:
@@ -184,13 +220,29 @@ def truncated(dividend: int, divisor: int) -> int:
     return -size if dividend < 0 else size
 
 
+def linear_guess(w: int, weights: Sequence[int], terms: Sequence[int]) -> int:
+    """The value in the west and what the terms add to it."""
+    total = sum(weight * term for weight, term in zip(weights, terms, strict=False))
+    return w + ((total + (1 << 15)) >> 16)
+
+
+def clipped(value: int, low: int, high: int) -> int:
+    """The nearest number of low .. high."""
+    return max(low, min(high, value))
+
+
 class Walk:
     """Goes over pictures (n, planes, height, width), 0 .. most, and has a coder code every value;
     where the coder decodes, the values are filled in."""
 
     def __init__(self, values: npt.NDArray[np.uint16], most: int, preset: Preset) -> None:
-        self.values, self.most, self.preset = values, most, preset
-        self.count, self.planes, self.height, self.width = values.shape
+        self.values = values
+        self.most = most
+        self.preset = preset
+        self.count: int = values.shape[0]
+        self.planes: int = values.shape[1]
+        self.height: int = values.shape[2]
+        self.width: int = values.shape[3]
         self.shift = max(0, most.bit_length() - 8)
         self.steps_x = max(0, (self.width - 1).bit_length() - 6)
         self.steps_y = max(0, (self.height - 1).bit_length() - 6)
@@ -229,6 +281,7 @@ class Walk:
         w, ww, www = (self._at(plane, y, x - step) for step in (1, 2, 3))
         if y == 0:
             return About(w, w, w, w, ww, w, w, w, w, w, w, www)
+        # rows above are whole
         nww, nw, n, ne, nee = (self._at(plane, y - 1, x + step) for step in range(-2, 3))
         if y == 1:
             return About(w, n, nw, ne, ww, n, ne, nw, nee, nww, n, www)
@@ -257,11 +310,10 @@ class Walk:
         earlier = self._of_picture_before(plane, y, x, a.w)
         terms = self._terms(a, others, here, earlier)
         weights = self.linear[plane]
-        total = sum(weight * term for weight, term in zip(weights, terms, strict=False))
-        linear = max(0, min(self.most, a.w + ((total + (1 << 15)) >> 16)))
         guesses = self._guesses(a, others, here, earlier)
-        guesses.append(linear)
-        guesses = [max(0, min(self.most, guess)) for guess in guesses]
+        guesses.append(linear_guess(a.w, weights, terms))
+        guesses = [clipped(guess, 0, self.most) for guess in guesses]
+        linear = guesses[-1]
         predicted = self._mean(plane, y, x, guesses)
         seen = (a.w, a.n, a.nw, a.ne, a.ww, a.nn)
         slot = (hashed(plane * PLANE_SEED & WORD, seen) * CONTEXT_SEED & WORD) >> 16
@@ -278,7 +330,7 @@ class Walk:
         step = truncated((value - linear) << 20, norm)
         for place, term in enumerate(terms):
             moved = weights[place] + (step * term >> 10)
-            weights[place] = max(-LARGEST_LINEAR, min(LARGEST_LINEAR, moved))
+            weights[place] = clipped(moved, -LARGEST_LINEAR, LARGEST_LINEAR)
 
     def _terms(
         self, a: About, others: list[About], here: list[int], earlier: tuple[int, ...]
@@ -316,12 +368,12 @@ class Walk:
         total = weighed = 0
         for place, guess in enumerate(guesses):
             missed = 1
-            for row, column, factor in (
-                (y, x - 1, 2), (y, x - 2, 1), (y - 1, x, 2), (y - 1, x - 1, 1), (y - 1, x + 1, 1),
-            ):  # fmt: skip
+            for up, right, factor in NEAR:
+                row = y - up
+                column = x + right
                 if row >= 0 and 0 <= column < self.width:
                     missed += factor * self.missed[plane][row][column][place]
-            reciprocal = (1 << 24) // max(1, min(LARGEST_MISS, missed >> self.shift))
+            reciprocal = (1 << 24) // clipped(missed >> self.shift, 1, LARGEST_MISS)
             weight = (reciprocal * reciprocal >> 16) + 1
             total += weight
             weighed += weight * guess
@@ -341,11 +393,14 @@ class Walk:
         slot: int,
     ) -> dict[str, int]:
         shift = self.shift
-        error_w, error_n = self._error(plane, y, x - 1), self._error(plane, y - 1, x)
-        error_nw, error_ne = self._error(plane, y - 1, x - 1), self._error(plane, y - 1, x + 1)
-        errors = 2 * abs(error_w) + 2 * abs(error_n) + abs(error_nw) + abs(error_ne)
-        slopes = abs(a.w - a.nw) + abs(a.n - a.nw) + abs(a.n - a.ne)
-        slopes += abs(a.w - a.ww) + abs(a.n - a.nn)
+        error_w = self._error(plane, y, x - 1)
+        error_n = self._error(plane, y - 1, x)
+        errors = 2 * abs(error_w) + 2 * abs(error_n)
+        errors += abs(self._error(plane, y - 1, x - 1))
+        errors += abs(self._error(plane, y - 1, x + 1))
+        slopes = abs(a.w - a.nw) + abs(a.n - a.nw)
+        slopes += abs(a.n - a.ne) + abs(a.w - a.ww)
+        slopes += abs(a.n - a.nn)
         about = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, earlier[0])
         ends = sum((value in (0, self.most)) << place for place, value in enumerate(about))
         other = here[0] + a.w - others[0].w if plane else earlier[0]
@@ -369,8 +424,18 @@ class Walk:
         error_before = self.error_before[plane][y][x] if self.picture else 0
         wrong = {"error w": error_w, "error n": error_n, "error before": error_before}
         features |= {name: classed(error, shift) for name, error in wrong.items()}
-        near = {"w": a.w, "n": a.n, "nw": a.nw, "ne": a.ne, "ww": a.ww, "nn": a.nn}
-        near |= {"before": earlier[0], "linear": guesses[-1], "median": guesses[0], "plane": other}
+        near = {
+            "w": a.w,
+            "n": a.n,
+            "nw": a.nw,
+            "ne": a.ne,
+            "ww": a.ww,
+            "nn": a.nn,
+            "before": earlier[0],
+            "linear": guesses[-1],
+            "median": guesses[0],
+            "plane": other,
+        }
         for name, value in near.items():
             features[name] = classed(value - predicted, shift)
         for name in ("w", "n", "nw", "ne"):

@@ -1,28 +1,77 @@
-"""Pictures of one size to blocks and back, every pixel exactly: rows of pixels as columns.
+"""Pictures of one size to blocks and back, every pixel exactly.
 
-Column y of channel c holds row y of all pictures, one behind the other. It is coded as the
-difference to the row above or to the channel before, with the residual to the left as context.
+They are coded together, bit by bit. Only where the kernel was not built, many pixels are rows as
+columns: the reference of the coder is too slow for them. Column y of channel c then holds row y of
+all pictures, one behind the other. It is coded as the difference to the row above or to the channel
+before, with the residual to the left as context.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from aetool.codec import blocks, planning
+from aetool import kernel
+from aetool.codec import blocks, picture_blobs, picture_coding, picture_models, planning
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.columns import sensible, whole_column
+from aetool.codec.columns import pixels_column, sensible, whole_column
+from aetool.codec.metas import PixelsMeta
+from aetool.codec.picture_contexts import QUICK, THOROUGH, USUAL, Preset
+from aetool.codec.picture_models import PictureModel
 from aetool.codec.planning import Hints
-from aetool.codec.records import Encoded
+from aetool.codec.records import Encoded, Words
 from aetool.data.images import Pixels
 from aetool.errors import ArchiveError
 
+MOST_BY_REFERENCE = 1 << 15  # values: more take the reference more than some seconds
+
 
 def encode(
-    pixels: Pixels, effort: planning.Effort, hints: Hints = NO_HINTS, words: Any = None
+    pixels: Pixels,
+    effort: planning.Effort,
+    hints: Hints = NO_HINTS,
+    words: Words | None = None,
+    model: PictureModel | None = None,
 ) -> Encoded:
-    """A block of pictures (n, C, H, W) uint8; words: more to store."""
+    """A block of pictures (n, C, H, W) of uint8 or uint16; words: more to store. model: what has
+    been learned of others like them, where the archive may name it."""
+    if kernel.C is None and pixels.size > MOST_BY_REFERENCE:
+        return as_columns(pixels, effort, hints, words)
+    coded = picture_blobs.encode(pixels, preset_of(effort), model)
+    values = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
+    columns = [pixels_column(coded, values, pixels.dtype.itemsize)]
+    words = {**(words or {}), "shape": list(pixels.shape[1:])}
+    content, payload, after = blocks.encode(columns, len(pixels), words, effort)
+    return Encoded(len(pixels), content, payload, after)
+
+
+def preset_of(effort: planning.Effort) -> Preset:
+    """The contexts that an effort looks at."""
+    if effort.quick:
+        return QUICK
+    return THOROUGH if effort.also_usual else USUAL
+
+
+def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
+    """What pictures (n, C, H, W) teach, up to so many values of them."""
+    model = picture_models.blank()
+    for pictures in batches:
+        planes, largest = picture_blobs.way_for(pictures)
+        for state in model.states.values():
+            picture_coding.encode(planes, largest, state)
+        most -= pictures.size
+        if most <= 0:
+            break
+    # as a reader will have it
+    return picture_models.from_bytes(picture_models.to_bytes(model), "")
+
+
+def as_columns(
+    pixels: Pixels, effort: planning.Effort, hints: Hints = NO_HINTS, words: Words | None = None
+) -> Encoded:
+    """A block of pictures (n, C, H, W) of uint8 whose rows are columns."""
     n, channels, height, width = pixels.shape
     flat = pixels.transpose(2, 1, 0, 3).reshape(height * channels, n * width).astype(np.int64)
     coded = [whole_column(row) for row in flat]
@@ -35,6 +84,11 @@ def encode(
 def decode(content: Block, n: int) -> Pixels:
     """The n pictures of a block."""
     channels, height, width = (int(v) for v in content.words["shape"])
+    if isinstance(content.columns[0].meta, PixelsMeta):
+        dtype = "<u2" if content.columns[0].meta.width == 2 else np.uint8
+        values = np.frombuffer(content.columns[0].blobs[0], dtype)
+        # a copy: what comes of bytes cannot be written to
+        return values.reshape(n, channels, height, width).copy()
     if len(content.columns) != channels * height:
         raise ArchiveError("damaged: a block has not the rows of pixels it claims")
     flat: Any = np.array([c.values for c in content.columns])

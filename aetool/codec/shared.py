@@ -99,7 +99,7 @@ def shared_of(
 ) -> Shared | None:
     """The shared part of a model (for a table of these columns and this --max-error); None if it
     has none (for them)."""
-    if CODEC not in model.graphs:
+    if CODEC not in model.graphs or model.kind != "table":
         return None
     shared = from_bytes(model.graphs[CODEC], model.name)
     if names is not None and list(names) != shared.names:

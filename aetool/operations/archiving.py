@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from aetool.bundle import CODEC, Bundle
+from aetool.codec import picture_models
+from aetool.codec.blocks import NO_HINTS
+from aetool.codec.contents.pixels import pixels_of
 from aetool.codec.shared import shared_of
 from aetool.data import remote, sources
+from aetool.data.array_files import ArrayFile
 from aetool.data.images import FolderSource, ImageSource, PictureFiles
 from aetool.data.pictures.decoding import Sight
 from aetool.data.pictures.framed import FramedSource
@@ -20,6 +24,8 @@ from aetool.operations import exact_job, fitting, opening, rivals, texts
 from aetool.operations.detecting import seen_by
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 from aetool.spelling import option
+
+SOME = 256  # pictures that tell whether a model helps
 
 
 @one_reading()
@@ -79,6 +85,8 @@ def _written(
     with output(Path(path), options.force, _inherited(data)) as file:
         if model is None:
             return exact_job.write_compared(file, exact_job.job_of(source, options), source)
+        if _holds_pictures(source) and CODEC in model.graphs and model.kind == "image":
+            return _of_pictures(file, source, model, options)
         why = _why_unused(source, model, options)
         if why is None:
             assert isinstance(source, sources.CsvSource)
@@ -96,6 +104,34 @@ def _written(
         else:
             figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
         return {**figures, "unused": why}
+
+
+def _holds_pictures(source: opening.Opened) -> bool:
+    if isinstance(source, ArrayFile):
+        return pixels_of(source) is not None
+    return isinstance(source, ImageSource)
+
+
+def _of_pictures(
+    file: BinaryIO, source: opening.Opened, model: Bundle, options: CompressOptions
+) -> dict[str, Any]:
+    """Writes pictures with what a model has learned of others, where some of them take less so."""
+    job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
+    plain = exact_job.job_of(source, options)
+    with_it, without = (_bytes_of_some(one) for one in (job, plain))
+    if with_it < without:
+        return exact_job.write_compared(file, job, source)
+    figures = exact_job.write_compared(file, plain, source)
+    why = f"the first pictures are smaller without it: {without:,} bytes against {with_it:,}"
+    return {**figures, "unused": why}
+
+
+def _bytes_of_some(job: exact_job.ExactJob) -> int:
+    """Bytes of the first pictures of a job."""
+    for pictures in job.content.items():
+        encoded = job.content.encode(pictures[:SOME], NO_HINTS)
+        return sum(len(block.payload) for block in encoded)
+    return 0
 
 
 def _lossy(

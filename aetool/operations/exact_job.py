@@ -29,6 +29,7 @@ from aetool.codec.contents.pixels import PixelArray, pixels_of
 from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.natives import batches
 from aetool.codec.natives.arrow import Ends
+from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
 from aetool.csv.encodings import NoTableError
@@ -257,14 +258,16 @@ def job_of(
     model: Bundle | None = None,
     shared: Shared | None = None,
     bounds: Bounds | None = None,
+    pictures: PictureModel | None = None,
 ) -> ExactJob:
     """The lossless archive of a source, or the one within --max-error, by its kind.
 
-    shared: what the model knows of the table's columns, where it is to be used. bounds: the largest
-    error by column in its units, instead of those that options.max_error asks for.
+    shared: what the model knows of the table's columns, where it is to be used; pictures: the same
+    of pictures. bounds: the largest error by column in its units, instead of those that
+    options.max_error asks for.
     """
     source = opening.of_source(source)
-    job = _job_of(source, options, model, shared, bounds)
+    job = _job_of(source, options, model, shared, bounds, pictures)
     path = file_of(source)
     if isinstance(source, FolderSource):
         job.content.watch([source.path / name for name in [*source.names, *source.others]])
@@ -281,21 +284,27 @@ def _job_of(
     model: Bundle | None,
     shared: Shared | None,
     bounds: Bounds | None,
+    pictures: PictureModel | None = None,
 ) -> ExactJob:
     source = opening.of_source(source)
+    by_model = model if pictures is not None else None
     bounded = bool(options.max_error or bounds)
     if isinstance(source, ArrowTable):
         return _table(source, options, bounds)
     if isinstance(source, ArrayFile):
-        return _arrays(source, options, bounds)
+        return _arrays(source, options, bounds, by_model, pictures)
     if isinstance(source, ImageSource):
         if bounded:
             raise ParamError(
                 f"{option('--max-error')} is for tables; for pictures there is {option('--lossy')}"
             )
         if isinstance(source, FolderSource):
-            return ExactJob(Folder(_format(source), source, options.effort, options.keep_files))
-        return ExactJob(PixelArray(_format(source), source.shape, source, options.effort))
+            folder = Folder(
+                _format(source), source, options.effort, options.keep_files, model=pictures
+            )
+            return ExactJob(folder, by_model)
+        array = PixelArray(_format(source), source.shape, source, options.effort, pictures)
+        return ExactJob(array, by_model)
     if isinstance(source, sources.CsvSource):
         return _text_job(source, options, model, shared, bounds)
     if isinstance(source, sources.JsonLinesSource) and not bounded:
@@ -425,13 +434,21 @@ def _table(source: ArrowTable, options: CompressOptions, bounds: Bounds | None) 
     return ExactJob(content, file=_as_file(source, options) if chosen is None else None)
 
 
-def _arrays(source: ArrayFile, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
+def _arrays(
+    source: ArrayFile,
+    options: CompressOptions,
+    bounds: Bounds | None,
+    model: Bundle | None = None,
+    learned: PictureModel | None = None,
+) -> ExactJob:
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)
         if pictures is not None and not bounded:
-            content = PixelArray(_format(pictures), pictures.shape, pictures, options.effort)
-            return ExactJob(content, file=_as_file(source, options))
+            content = PixelArray(
+                _format(pictures), pictures.shape, pictures, options.effort, learned
+            )
+            return ExactJob(content, model, file=_as_file(source, options))
         labels = column_labels(source)
         chosen = _bounds_by_place(labels, labels, options, bounds, lambda: ends_of(source))
         arrays = ArrayContent.of_source(source, _format(source), options.effort, chosen)

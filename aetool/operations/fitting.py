@@ -216,6 +216,10 @@ def fit_source(
     made = dataclasses.replace(made, lineage=_lineage(prepared), _sessions={})
     if prepared.owner is not None:
         made = _by_all_tiles(made, framed(source, prepared.view), prepared, options.device)
+    if options.codec and isinstance(source, ImageSource):
+        from aetool.operations import learning
+
+        made = learning.with_pictures(made, source)
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 

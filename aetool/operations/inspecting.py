@@ -13,6 +13,7 @@ from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
+from aetool.codec.picture_models import model_of
 from aetool.codec.shared import shared_of
 from aetool.detection.calibration import in_words
 from aetool.errors import BundleError, DataError
@@ -156,6 +157,7 @@ def verify(
         if graph in found_model.graphs:
             found_model.session(graph, "cpu")
     shared_of(found_model)
+    model_of(found_model)
     session = found_model.session("score.onnx", "cpu")
     records = random_inputs(found_model)
     parts = session(records)["parts"]

@@ -2,6 +2,7 @@
 
     container   layouts, seals and digests              columns     blocks to columns
     blobs       bytes that are squeezed, cells          streams     whole numbers, entropy coded
+    coded       pictures, bit by bit
     text        tables in text                          natives     Arrow tables, arrays, lines
     models      shared models, lossy tables
 
@@ -30,10 +31,11 @@ def restore(data, model=None):
     archive = opened(data)
     header, name = archive.header, archive.header["content"][0]
     shared = models.shared_of(model) if "shared" in header else None
+    learned = models.shared_of(model) if "primed" in header else None
     decoded, digest = [], hashlib.sha256()
     for block in archive.blocks:
         if shared is None:
-            about, columns, content = columns_of(block)
+            about, columns, content = columns_of(block, learned=learned)
         else:
             about, columns, content = models.shared_columns(block, shared)
         decoded.append((block.rows, about, columns))
@@ -60,6 +62,9 @@ def bytes_of(about, columns):
 def pixels_of(rows, about, columns):
     """(rows, C, H, W) of a block."""
     channels, height, width = about["shape"]
+    if columns[0].meta["k"] == "pixels":
+        dtype = f"<u{columns[0].meta.get('w', 1)}"
+        return np.frombuffer(columns[0].blob, dtype).reshape(rows, channels, height, width)
     pixels = np.array([column.values for column in columns])
     return pixels.reshape(height, channels, rows, width).transpose(2, 1, 0, 3)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests.format_reader.coded import pictures
 from tests.format_reader.container import blake, check, varint, words
 from tests.format_reader.streams import Streams
 
@@ -49,9 +50,9 @@ def shape(meta):
     return Shape(int(kind != "whole" and "c" not in meta), 1, int(kind in VALUED), 0)
 
 
-def columns_of(block, streams=Streams, about=None):
+def columns_of(block, streams=Streams, about=None, learned=None):
     """(description, columns, digest of the content) of a block. about: the description, if it is
-    not the one that is written; streams: what decodes them."""
+    not the one that is written; streams: what decodes them; learned: of pictures, by a model."""
     written, rest = description(block.payload)
     about = about or written or PLAIN
     rows = block.rows * (about["shape"][2] if "shape" in about else about.get("each", 1))
@@ -65,6 +66,9 @@ def columns_of(block, streams=Streams, about=None):
     columns, digests = [], []
     for meta, one in zip(about["columns"], shapes, strict=True):
         blob = next(left) if one.blobs else b""
+        if meta["k"] == "pixels":
+            shape_of_all = (block.rows, *about["shape"])
+            blob = pictures(blob, shape_of_all, meta.get("w", 1), learned).tobytes()
         kinds, none = np.zeros(rows, np.int64), np.zeros(0, np.int64)
         if one.kinds > 1:
             kinds = source.next(np.ones(rows, bool))

@@ -14,6 +14,7 @@ from tests.format_reader.natives import INT64, gap_cells, real, whole
 from tests.format_reader.streams import Streams, listed
 
 MOST_MARKED = 65536
+DTYPES = {"U16": "<u2", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
 
 
 def shared_of(model):
@@ -25,7 +26,7 @@ def shared_of(model):
     known = json.loads(head.pop("__metadata__")["aetool"])
     for name, entry in head.items():
         begin, end = entry["data_offsets"]
-        flat = np.frombuffer(data[begin:end], {"U16": "<u2", "I64": "<i8"}[entry["dtype"]])
+        flat = np.frombuffer(data[begin:end], DTYPES[entry["dtype"]])
         known[name] = flat.reshape(entry["shape"])
     return known
 

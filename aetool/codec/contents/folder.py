@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from aetool.codec import folders
 from aetool.codec.blocks import Block
 from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json
+from aetool.codec.contents.pixels import is_primed, primed_words
 from aetool.codec.folders import MOST, Picture
+from aetool.codec.picture_models import PictureModel
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data.images import FolderSource, Pixels
@@ -26,7 +28,8 @@ class Folder(Content):
     pictures of lossy formats, which are smaller as they are, by their bytes. Pictures come first.
 
     folders: permission bits of folders that are empty, or open to others than usual, by their
-    paths; "" is the folder itself. source, effort, keep_files: to write it.
+    paths; "" is the folder itself. source, effort, keep_files: to write it. model, primed: as of
+    PixelArray.
     """
 
     name = "folder"
@@ -39,20 +42,24 @@ class Folder(Content):
         effort: Effort | None = None,
         keep_files: bool = False,
         folders: dict[str, int] | None = None,
+        model: PictureModel | None = None,
+        primed: bool = False,
     ) -> None:
         super().__init__(LOSSLESS, format)
+        self.model, self.primed = model, primed or model is not None
         self.folders = _worth_saying(source) if source is not None else folders or {}
         self.source, self.effort, self.keep_files = source, effort or Effort(), keep_files
 
     def header(self) -> dict[str, Json]:
-        return {**super().header(), **({"folders": self.folders} if self.folders else {})}
+        folders = {"folders": self.folders} if self.folders else {}
+        return {**super().header(), **folders, **primed_words(self.primed)}
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Folder:
         folders = {str(path): int(mode) for path, mode in header.get("folders", {}).items()}
         if any(not 0 <= mode <= MOST for mode in folders.values()):
             raise ValueError("the permissions of a folder")
-        return cls(dict(header["format"]), folders=folders)
+        return cls(dict(header["format"]), folders=folders, primed=is_primed(header))
 
     @property
     def fidelity(self) -> str:
@@ -84,7 +91,7 @@ class Folder(Content):
             yield from folders.read(self.source.path / name, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
-        return [folders.encode(item, self.effort)]
+        return [folders.encode(item, self.effort, self.model)]
 
     def bytes_of(self, piece: list[Picture]) -> int:
         return sum(picture.size for picture in piece)

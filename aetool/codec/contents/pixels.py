@@ -10,6 +10,7 @@ import numpy as np
 from aetool.codec import pictures
 from aetool.codec.blocks import Block
 from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json, cut
+from aetool.codec.picture_models import PictureModel
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import writers
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class PixelArray(Content):
-    """Pictures of one shape [C, H, W]. source, effort: to write it."""
+    """Pictures of one shape [C, H, W]. source, effort: to write it. model: what has been learned of
+    others like them; primed: whether the archive needs that of the model it names."""
 
     name = "pixels"
     kind = "image"
@@ -33,17 +35,20 @@ class PixelArray(Content):
         shape: Sequence[int],
         source: ImageSource | None = None,
         effort: Effort | None = None,
+        model: PictureModel | None = None,
+        primed: bool = False,
     ) -> None:
         super().__init__(LOSSLESS, format)
         self.shape = shape_of(shape)
+        self.model, self.primed = model, primed or model is not None
         self.source, self.effort = source, effort or Effort()
 
     def header(self) -> dict[str, Json]:
-        return {**super().header(), "shape": list(self.shape)}
+        return {**super().header(), "shape": list(self.shape), **primed_words(self.primed)}
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> PixelArray:
-        return cls(dict(header["format"]), header["shape"])
+        return cls(dict(header["format"]), header["shape"], primed=is_primed(header))
 
     @property
     def fidelity(self) -> str:
@@ -54,7 +59,7 @@ class PixelArray(Content):
         yield from gathered(self.source.batches())
 
     def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
-        return [pictures.encode(item, self.effort, hints)]
+        return [pictures.encode(item, self.effort, hints, model=self.model)]
 
     def size_of(self, item: Pixels) -> int:
         return int(item.size)
@@ -116,6 +121,16 @@ class PixelArray(Content):
             yield item[inside]
 
 
+def primed_words(primed: bool) -> dict[str, Json]:
+    """What a header says of pictures that need what a model has learned of others."""
+    return {"primed": 1} if primed else {}
+
+
+def is_primed(header: dict[str, Json]) -> bool:
+    """Whether a header says so."""
+    return "primed" in header
+
+
 def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
     """A shape [C, H, W] of a header; ValueError if it is none."""
     if len(shape) != 3 or any(type(size) is not int or not 0 < size < 1 << 31 for size in shape):
@@ -125,7 +140,7 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def pixels_of(source: ArrayFile) -> ArraySource | None:
-    """The pictures of a file of one array of them; None for any other."""
+    """The pictures of a file of one array of them, gray or in colour; None for any other."""
     if len(source.members) != 1 or source.members[0].fortran:
         return None
     member = source.members[0]
@@ -133,7 +148,8 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
         return None
     try:
         suffix = source.format["suffix"]
-        return ArraySource(source.array(0), source.name, suffix, member.name)
+        array = ArraySource(source.array(0), source.name, suffix, member.name)
+        return array if array.is_uniform else None
     except DataError:  # too large, or of another number of channels
         return None
 

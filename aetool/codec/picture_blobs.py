@@ -1,0 +1,314 @@
+"""Pictures of one size as one run of bytes and back: the way that takes fewest, and its words.
+
+A way is tried on a part of the pictures, so that what it costs to choose does not grow with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec import picture_coding, stages
+from aetool.codec.blobs import pack, read_varint, unpack, varint
+from aetool.codec.limits import MAX_CELLS
+from aetool.codec.picture_coding import State
+from aetool.codec.picture_contexts import PRESETS, USUAL, Preset
+from aetool.codec.picture_models import PictureModel
+from aetool.errors import ArchiveError
+
+Samples = npt.NDArray[Any]  # (n, channels, height, width) of uint8 or uint16
+SQUEEZED = 0  # the way of bytes without contexts; others say preset, colours and model
+PLANES, DIFFERENCES, PALETTE = 0, 1, 2  # what becomes of colours
+PRIMED = 1 << 6  # in the way: begins with what a model has learned
+MOST_COLOURS = 256
+DENSE = 0.75  # of the range: gray levels that fill more of it need no palette
+TRIED = 1 << 15  # values of the part that ways are tried on
+SMALL = 1 << 16  # bytes: always squeezed, too
+LIKELY = 1.3  # of what contexts take: above this a quick squeeze is no rival
+MAX_CHANNELS = 4
+MAX_PADDED = 1 << 25  # values with what stands about each row
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """How colours become planes. palette: (colours, channels), for PALETTE."""
+
+    colours: int
+    palette: Samples | None = None
+
+    def planes(self, pictures: Samples, most: int) -> tuple[npt.NDArray[np.uint16], int]:
+        """(planes, their largest value) of pictures of 0 .. most."""
+        if self.palette is not None:
+            return _indices(pictures, self.palette), max(1, len(self.palette) - 1)
+        planes = _green_first(pictures.astype(np.uint16))
+        if self.colours == PLANES:
+            return planes, most
+        size = most + 1
+        half = size // 2
+        green = planes[:, 0].astype(np.int32)
+        red = planes[:, 1].astype(np.int32)
+        mean = (green + red) >> 1
+        planes[:, 1] = (red - green + half) % size
+        planes[:, 2] = (planes[:, 2] - mean + half) % size
+        return planes, most
+
+    def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
+        """What `planes` was given."""
+        if self.palette is not None:
+            if planes.size and int(planes.max()) >= len(self.palette):
+                raise ArchiveError("damaged: a picture has a colour that its palette has not")
+            coloured: npt.NDArray[np.uint16] = self.palette.astype(np.uint16)[planes[:, 0]]
+            return coloured.transpose(0, 3, 1, 2)
+        if self.colours == DIFFERENCES:
+            size = most + 1
+            half = size // 2
+            green = planes[:, 0].astype(np.int32)
+            red = (planes[:, 1] + green - half) % size
+            planes[:, 1] = red
+            planes[:, 2] = (planes[:, 2] + ((green + red) >> 1) - half) % size
+        return _green_first(planes)
+
+    def head(self) -> bytes:
+        """What a reader needs of it."""
+        if self.palette is None:
+            return b""
+        return varint(len(self.palette)) + _sized(pack(_bytes_of(self.palette)))
+
+
+def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """Of three channels and more the first two change places."""
+    if planes.shape[1] < 3:
+        return planes.copy()
+    return planes[:, [1, 0, *range(2, planes.shape[1])]]
+
+
+def _sized(part: bytes) -> bytes:
+    return varint(len(part)) + part
+
+
+def _bytes_of(values: Samples) -> bytes:
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
+
+
+# ---- palettes
+
+
+def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
+    """A number for each colour, (n, height, width)."""
+    keys = np.zeros((len(pictures), *pictures.shape[2:]), np.uint32)
+    for channel in range(pictures.shape[1]):
+        keys = keys << 8 | pictures[:, channel]
+    return keys
+
+
+def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
+    if pictures.shape[1] == 1:
+        places = np.zeros(int(palette.max()) + 1, np.uint16)
+        places[palette[:, 0]] = np.arange(len(palette))
+        return places[pictures]
+    keys = _keys(palette[:, :, None, None]).ravel()
+    order = np.argsort(keys)
+    found = np.searchsorted(keys[order], _keys(pictures))
+    return order.astype(np.uint16)[found][:, None]
+
+
+def palette_of(pictures: Samples) -> Samples | None:
+    """The colours of pictures, dark ones first; None where there are too many of them."""
+    channels = pictures.shape[1]
+    if channels == 1:
+        counts = np.bincount(pictures.ravel())
+        levels = np.flatnonzero(counts)
+        if len(levels) > MOST_COLOURS or len(levels) > DENSE * (int(levels[-1]) + 1):
+            return None
+        return levels.astype(pictures.dtype)[:, None]
+    if pictures.dtype != np.uint8:
+        return None
+    # most pictures have too many colours, and a part of them tells
+    if len(np.unique(_keys(_part(pictures)))) > MOST_COLOURS:
+        return None
+    keys = np.unique(_keys(pictures))
+    if len(keys) > MOST_COLOURS:
+        return None
+    shifts = 8 * np.arange(channels)[::-1]
+    colours = (keys[:, None] >> shifts & 255).astype(np.uint8)
+    return colours[np.argsort(colours.sum(axis=1, dtype=np.int64), kind="stable")]
+
+
+# ---- which way
+
+
+def _part(pictures: Samples) -> Samples:
+    """Some of the pictures, or some rows of one, from the middle: about TRIED values."""
+    size = math.prod(pictures.shape[1:])
+    if size >= TRIED:
+        # of one picture
+        one: Samples = pictures[len(pictures) // 2][None]
+        height = one.shape[2]
+        rows = max(1, TRIED * height // size)
+        first = (height - rows) // 2
+        return one[:, :, first : first + rows]
+    count = min(len(pictures), TRIED // size)
+    first = (len(pictures) - count) // 2
+    some: Samples = pictures[first : first + count]
+    return some
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """A way, whether it begins with the model's state, and the bytes of a part in it."""
+
+    way: Way
+    primed: bool
+    data: bytes
+    bits: int
+
+    def bytes_of(self, scale: float) -> float:
+        """Of so many times the part, with what is said but once."""
+        # none at all are those of values that had no room: never the fewest
+        return len(self.way.head()) + scale * len(self.data) if self.data else math.inf
+
+
+def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None) -> bytes:
+    """The bytes of pictures, in the way that takes fewest of them on a part."""
+    most = _most_of(pictures)
+    part = _part(pictures)
+    learned = model.states.get(preset.number) if model is not None else None
+    tries = []
+    for way in _ways(pictures):
+        for state in (None, learned) if learned is not None else (None,):
+            tries.append(_tried(part, way, preset, most, state))
+    scale = pictures.size / part.size
+    best = min(tries, key=lambda one: one.bytes_of(scale))
+    taken = best
+    # of few pictures the part is all of them
+    if part.shape != pictures.shape:
+        taken = _tried(pictures, best.way, preset, most, learned if best.primed else None)
+    head = bytes([preset.number + 1 | best.way.colours << 4 | PRIMED * best.primed])
+    if pictures.dtype != np.uint8:
+        head += varint(most)
+    if not best.primed:
+        head += bytes([taken.bits])
+    coded = head + best.way.head() + taken.data
+    if not taken.data or len(coded) > pictures.nbytes:
+        coded = b""
+    squeezed = _squeezed(pictures, len(coded))
+    return squeezed if squeezed is not None else coded
+
+
+def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
+    """(planes, their largest value) of pictures in the way that is least of a part, of those that
+    other pictures share: none of a palette."""
+    most, part = _most_of(pictures), _part(pictures)
+    ways = [way for way in _ways(pictures) if way.palette is None]
+    best = min(ways, key=lambda way: len(_tried(part, way, USUAL, most, None).data))
+    return best.planes(pictures, most)
+
+
+def _most_of(pictures: Samples) -> int:
+    if pictures.dtype == np.uint8:
+        return 255
+    return max(1, int(pictures.max(initial=1)))
+
+
+def _ways(pictures: Samples) -> Iterator[Way]:
+    yield Way(PLANES)
+    if pictures.shape[1] >= 3:
+        yield Way(DIFFERENCES)
+    palette = palette_of(pictures)
+    if palette is not None:
+        yield Way(PALETTE, palette)
+
+
+def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: State | None) -> _Tried:
+    planes, largest = way.planes(pictures, most)
+    bits = picture_coding.bits_for(planes.size)
+    state = State.fresh(preset, bits) if learned is None else learned.copy()
+    return _Tried(way, learned is not None, picture_coding.encode(planes, largest, state), bits)
+
+
+def _squeezed(pictures: Samples, rival: int) -> bytes | None:
+    """Pictures without contexts, if that takes fewer bytes than the rival; 0: it is none."""
+    raw = _bytes_of(pictures)
+    if rival and len(raw) > SMALL:
+        quick = stages.named("lzma2").squeeze(raw[: 4 * SMALL], quick=True)
+        if len(quick) / min(len(raw), 4 * SMALL) > LIKELY * rival / len(raw):
+            return None
+    squeezed = bytes([SQUEEZED]) + pack(raw)
+    return squeezed if not rival or len(squeezed) < rival else None
+
+
+# ---- back
+
+
+def decode(
+    data: bytes, shape: Sequence[int], width: int, model: PictureModel | None = None
+) -> Samples:
+    """The pictures (n, channels, height, width) that encode was given; width: bytes of a value."""
+    check(shape)
+    dtype = np.dtype(np.uint8 if width == 1 else "<u2")
+    if not data:
+        raise ArchiveError("damaged: pictures without a byte")
+    head, at = data[0], 1
+    if head == SQUEEZED:
+        raw = unpack(data[at:], math.prod(shape) * width)
+        return np.frombuffer(raw, dtype).reshape(tuple(shape))
+    number, colours, primed = (head & 15) - 1, head >> 4 & 3, bool(head & PRIMED)
+    if not 0 <= number < len(PRESETS) or colours > PALETTE or head >> 7:
+        raise ArchiveError("damaged: pictures are coded in an unknown way")
+    most = 255
+    if width == 2:
+        most, at = read_varint(data, at)
+    if primed:
+        state = _learned(model, number)
+    else:
+        bits, at = data[at], at + 1
+        if not picture_coding.LEAST_BITS <= bits <= picture_coding.MOST_BITS:
+            raise ArchiveError("damaged: coded pictures have tables of another size")
+        state = State.fresh(PRESETS[number], bits)
+    way, planes, largest = Way(colours), shape[1], most
+    if colours == PALETTE:
+        way, at = _palette(data, at, planes, dtype)
+        assert way.palette is not None
+        planes, largest = 1, max(1, len(way.palette) - 1)
+    elif colours == DIFFERENCES and planes < 3:
+        raise ArchiveError("damaged: differences of colours that are none")
+    if not 0 < largest < 1 << 16:
+        raise ArchiveError("damaged: pictures with values of another size")
+    sizes = (shape[0], planes, *shape[2:])
+    values = picture_coding.decode(data[at:], sizes, largest, state)
+    return np.ascontiguousarray(way.pictures(values, most).astype(dtype))
+
+
+def check(shape: Sequence[int]) -> None:
+    """ArchiveError for more than is allowed, before memory is taken."""
+    count, channels, height, width = shape
+    sensible = min(shape) > 0 and channels <= MAX_CHANNELS
+    padded = (width + 6) * (height + 1) * channels
+    if not sensible or math.prod(shape) > MAX_CELLS or padded > MAX_PADDED:
+        raise ArchiveError(
+            f"damaged: a block claims {count} pictures of {width} x {height} with {channels} "
+            f"channels; at most {MAX_CELLS} values are allowed"
+        )
+
+
+def _learned(model: PictureModel | None, number: int) -> State:
+    state = model.states.get(number) if model is not None else None
+    if state is None:
+        raise ArchiveError("damaged: pictures need a model that is not there")
+    return state.copy()
+
+
+def _palette(data: bytes, at: int, channels: int, dtype: npt.DTypeLike) -> tuple[Way, int]:
+    count, at = read_varint(data, at)
+    size, at = read_varint(data, at)
+    if not 0 < count <= MOST_COLOURS:
+        raise ArchiveError("damaged: a palette of too many colours")
+    of_one = channels * np.dtype(dtype).itemsize
+    raw = unpack(data[at : at + size], count * of_one)
+    colours = np.frombuffer(raw, dtype).reshape(count, channels)
+    return Way(PALETTE, colours), at + size

@@ -1,0 +1,100 @@
+"""What a model has learned of pictures, for archives of others like them: states of the coder.
+
+In a bundle it is the member `codec.safetensors.xz`. Counters are stored with 12 bits of their
+probability and a class of how often they were used; both sides begin with what that restores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.bundle import CODEC, Bundle
+from aetool.codec.packing import packed, sensible, unpacked
+from aetool.codec.picture_coding import COUNT_BITS, LARGEST_LAST, State
+from aetool.codec.picture_contexts import PRESETS, THOROUGH, USUAL, Preset
+
+LEARNED = (USUAL, THOROUGH)
+BITS = 16  # logarithm of the counters of a context
+KEPT_BITS = 12  # of a probability
+USES = (0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94, 141, 212, 255)  # of a counter, by class
+KEY = "pictures"  # in the words of the member
+
+
+@dataclass(eq=False)
+class PictureModel:
+    """States to begin with, by the number of their preset."""
+
+    states: dict[int, State] = field(default_factory=dict)
+
+
+def blank() -> PictureModel:
+    """One that has learned nothing yet."""
+    return PictureModel({preset.number: State.fresh(preset, BITS) for preset in LEARNED})
+
+
+def model_of(bundle: Bundle) -> PictureModel | None:
+    """What a bundle has learned of pictures; None if it has not."""
+    if CODEC not in bundle.graphs or bundle.kind != "image":
+        return None
+    return from_bytes(bundle.graphs[CODEC], bundle.name)
+
+
+def to_bytes(model: PictureModel) -> bytes:
+    """The member of a bundle."""
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    for number, state in model.states.items():
+        arrays[f"{KEY}.{number}.counters"] = _kept(state.counters)
+        arrays[f"{KEY}.{number}.weights"] = state.weights
+        arrays[f"{KEY}.{number}.last"] = state.last
+    return packed(arrays, {KEY: sorted(model.states)})
+
+
+def from_bytes(data: bytes, name: str) -> PictureModel:
+    """What to_bytes wrote; BundleError unless it is whole and within limits."""
+    with sensible(name):
+        arrays, words = unpacked(data)
+        model = PictureModel()
+        for number in words[KEY]:
+            parts = [arrays[f"{KEY}.{number}.{part}"] for part in ("counters", "weights", "last")]
+            model.states[int(number)] = _state(PRESETS[number], *parts)
+        return model
+
+
+def _state(
+    preset: Preset,
+    kept: npt.NDArray[np.uint16],
+    weights: npt.NDArray[np.int16],
+    last: npt.NDArray[np.int32],
+) -> State:
+    state = State.fresh(preset, BITS)
+    shapes = (state.counters.shape, state.weights.shape, state.last.shape)
+    if (kept.shape, weights.shape, last.shape) != shapes:
+        raise ValueError("what it learned of pictures has another size")
+    types = (kept.dtype.str, weights.dtype.str, last.dtype.str)
+    if types != ("<u2", "<i2", "<i4"):
+        raise ValueError("what it learned of pictures is of another type")
+    if int(np.abs(last.astype(np.int64)).max()) > LARGEST_LAST:
+        raise ValueError("a weight is out of range")
+    state.counters[:] = _counters(kept)
+    state.weights[:] = weights
+    state.last[:] = last
+    return state
+
+
+def _kept(counters: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint16]:
+    """Counters in 16 bits each."""
+    uses = np.searchsorted(USES, counters & 255, "right") - 1
+    chances = counters >> (32 - KEPT_BITS)
+    return (chances << 4 | uses).astype(np.uint16)
+
+
+def _counters(kept: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint32]:
+    """Counters again; the middle of what a probability was rounded from."""
+    chances = kept.astype(np.uint32) >> 4
+    middle = 1 << (31 - KEPT_BITS - COUNT_BITS)
+    whole = chances << (32 - KEPT_BITS - COUNT_BITS) | middle
+    counters: npt.NDArray[np.uint32] = whole << COUNT_BITS | np.array(USES, np.uint32)[kept & 15]
+    return counters
