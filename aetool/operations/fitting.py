@@ -217,9 +217,9 @@ def fit_source(
     if prepared.owner is not None:
         made = _by_all_tiles(made, framed(source, prepared.view), prepared, options.device)
     if options.codec and isinstance(source, ImageSource):
-        from aetool.operations import learning
+        from aetool.operations import picture_learning
 
-        made = learning.with_pictures(made, source)
+        made = picture_learning.with_pictures(made, source)
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
