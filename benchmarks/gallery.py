@@ -1,4 +1,5 @@
-"""Pictures of what the models do, from Fashion-MNIST and the bundled table, into gallery/.
+"""Pictures of what the models do, from Fashion-MNIST, drawn parts and the bundled table, into
+gallery/.
 
 Each is made by the command that its line in gallery/README.md shows; the models are fitted first.
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import common
+import defect_pictures
 import family
 import numpy as np
 
@@ -60,6 +62,14 @@ SCENES = {  # file: (what it shows, commands; the last one writes it, or what it
         "Queries (left) and their nearest among 10,000 test pictures, by the VAE's code.",
         ["similar asked.npy --in test.npy -m vae.aem -k 9 --sheet neighbours.png"],
     ),
+    "where": (
+        "Drawn parts with a defect each: the picture, what was expected, how they differ, and where "
+        "the default model finds more than ordinary parts have, with a box around the worst.",
+        [
+            "fit parts.npy -o parts.aem",
+            "detect defective.npy -m parts.aem --top 6 --sheet where.png",
+        ],
+    ),
     "table_plane": (
         "What a code of two numbers says of every column of a table.",
         [
@@ -94,6 +104,10 @@ def prepare(options: Any, folder: Path) -> None:
     holed = few.copy()
     holed[:, 9:19, 9:19] = 0
     np.save(folder / "holed.npy", holed)
+    parts = defect_pictures.pictures("nut", 0)
+    np.save(folder / "parts.npy", parts.fitted)
+    firsts = [parts.defects.index(defect) for defect in defect_pictures.DEFECTS]
+    np.save(folder / "defective.npy", parts.tested[firsts])
     shutil.copy(AIR, folder / "air.csv")
 
 

@@ -104,7 +104,8 @@ def commands(deep: bool) -> list[str]:
     return [
         *lines,
         f"fit {pictures} -p pca -o @pictures.aem -f",
-        f"detect {pictures} -m @pictures.aem --top 3 --format table",
+        f"detect {pictures} -m @pictures.aem --top 6 --format table --heatmap @where "
+        "--sheet @where.png -f",
         f"compress {pictures} -o @pictures.exact.aez -f",
         f"compress {pictures} --lossy --latent 32 -m @pictures.aem -o @pictures.aez -f",
         "decompress @pictures.aez -m @pictures.aem -o @pictures.restored.npz -f",

@@ -39,7 +39,8 @@ LEAST_COLUMN = 150  # pixels, so that there is room for the words above
 COLUMNS = ("picture", "expected", "difference", "where")
 # thresholds at which the colour of a map begins, and at which it is full, or at a higher peak
 PALEST, FULL = 0.7, 4.0
-LIGHTEST, DENSEST = 0.15, 0.85  # how far a map hides the picture at those
+UNSEEN = 12.0  # times a weaker amount, beside which it is not looked at
+LIGHTEST, DENSEST = 0.35, 0.85  # how far a map hides the picture at those
 PALE = 0.55  # how far a picture under a map fades to gray
 # from the limit upward: yellow, orange, red, dark red
 COLOURS = (
@@ -68,10 +69,13 @@ class Shown:
 
 
 def strength(amounts: Amounts) -> Amounts:
-    """(H, W): how strongly a map is coloured, 0 to 1: nothing below 0.7 of the threshold, and in
-    full at four thresholds, or at the map's own peak where that is higher."""
-    high = max(FULL, float(amounts.max(initial=0.0)))
-    part = np.clip((amounts - PALEST) / (high - PALEST), 0.0, 1.0)
+    """(H, W): how strongly a map is coloured, 0 to 1: nothing below 0.7 of the threshold, or a
+    twelfth of the map's own peak, and in full at four thresholds, or at that peak if it is higher.
+    """
+    peak = float(amounts.max(initial=0.0))
+    low = max(PALEST, peak / UNSEEN)
+    high = max(FULL, peak)
+    part = np.clip((amounts - low) / (high - low), 0.0, 1.0)
     # the root shows what is weaker, too
     return np.asarray(np.sqrt(part))
 

@@ -13,9 +13,10 @@ from aetool.model import Float, Int
 # of the highest value of a map, the part down to which pixels around the peak belong to its region;
 # the higher parts where the region would be most of the picture
 REACHES = (0.25, 0.5, 0.7)
+DENSER = 3.0  # times the excess of a pixel that such a box must have, to say more
 LARGE = 0.35  # of a picture's pixels, above which a box is looked for that says more
 # of a picture's pixels, the part above which a box says no more than that it is everywhere
-MOST_COVERED = 0.6
+MOST_COVERED = 0.75
 LEAST_SHARE = 0.1  # of the excess, below which the box around the peak does not tell the story
 
 
@@ -120,9 +121,13 @@ def box_of_peak(smooth: Float, excess: Float) -> Box:
         boxes.append(box)
         if box.width * box.height <= most:
             break
+    outer = boxes[0]
     inner = boxes[-1]
     is_small = inner.width * inner.height <= most
-    return inner if is_small and not inner.spread else boxes[0]
+    # how much of the excess is in a pixel of each, beside each other
+    denser = inner.share * outer.width * outer.height
+    is_denser = denser >= DENSER * outer.share * inner.width * inner.height
+    return inner if is_small and is_denser and not inner.spread else outer
 
 
 def centres(mask: npt.NDArray[np.bool_]) -> Float:

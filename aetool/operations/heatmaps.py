@@ -3,6 +3,7 @@ sheet of the worst."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -140,7 +141,14 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
         name = names[place] if names else title((), int(ranked.row[place]))
         score = f"score {ranked.score[place]:.6g} {ranked.unit}"
         told.append(shown(one, f"{name}: {score}", ranked.why[place]))
-    return heatmaps.sheet(told, detection.verdict())
+    return heatmaps.sheet(told, heading(detection))
+
+
+def heading(detection: Detection) -> str:
+    """What is said above a sheet."""
+    if math.isfinite(detection.threshold):
+        return detection.verdict()
+    return f"the highest of {detection.total:,} records"
 
 
 def title(names: Sequence[str], record: int) -> str:
@@ -194,7 +202,7 @@ class Files:
     def finish(self, detection: Detection) -> None:
         """Draws the sheet of what was detected."""
         if self.sheet is not None:
-            drawn = heatmaps.sheet(self.sheet.shown(detection), detection.verdict())
+            drawn = heatmaps.sheet(self.sheet.shown(detection), heading(detection))
             self.written = drawn.png
 
 
