@@ -24,6 +24,7 @@ SHARP = 16.0  # power by which distances of places make up that of a picture: ne
 MAP = 4.0  # power of distances that the score falls on pixels by
 FARTHEST = 100.0  # distance of a place, in usual ones
 APART = 1e6  # added to the squared distances of the picture itself
+AROUND, LEAST_USUAL = 1.5, 0.25  # places; of a distance that is usual, beside the mean
 LITTLE = 1e-6
 
 
@@ -233,21 +234,15 @@ class Patches(ClosedForm):
 
 
 def _usual(frame: Frame, far: Float) -> Float:
-    """(places,): what distances, (pictures, places), are usual at each place: the root of the mean
-    about it, times that of the mean of all, for where they vary much a defect is less sure."""
+    """(places,): what distances, (pictures, places), are usual at each place: their mean about it,
+    for where they vary much a defect is less sure; no place counts above four times the others."""
     height, width = frame.grid
     mean = far.mean(axis=0).reshape(height, width)
-    about = (
-        window_means(height, height, 1.5)
-        @ mean
-        @ window_means(
-            width,
-            width,
-            1.5,
-        ).T
-    )
-    whole = max(float(mean.mean()), LITTLE)
-    return np.asarray(np.sqrt(np.maximum(about, LITTLE) * whole).ravel())
+    down = window_means(height, height, AROUND)
+    right = window_means(width, width, AROUND)
+    about = (down @ mean @ right.T).ravel()
+    least = max(LEAST_USUAL * float(mean.mean()), LITTLE)
+    return np.asarray(np.maximum(about, least))
 
 
 def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
