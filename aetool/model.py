@@ -52,6 +52,7 @@ class Member:
     withstands: in a robust fit it is given all rows, for the farthest sway it little. in_bits: its
     score is -log2 p already, p being the part of ordinary records that are as odd, or more than
     that part; it joins the others as it is. weight: how many members of weight 1 it counts for.
+    least, most: it is tried where a record has so many features; most 0: or any more.
     """
 
     model: str
@@ -62,6 +63,12 @@ class Member:
     withstands: bool = False
     in_bits: bool = False
     weight: float = 1.0
+    least: int = 0
+    most: int = 0
+
+    def suits(self, features: int) -> bool:
+        """Whether it is tried where a record has so many features."""
+        return self.least <= features <= (self.most or features)
 
 
 @dataclass(frozen=True)

@@ -178,3 +178,23 @@ def test_a_window_reaches_every_place_once_and_no_farther():
     middle = (1 * width + 2) * 9
     assert len(set((found[1 * width + 2] // 9).tolist())) == 9
     assert middle + 4 in found[1 * width + 2]
+
+
+def test_the_default_compares_small_pictures_as_a_whole_first(fitted):
+    """Both are joined for pictures of any size; the larger ones are told place by place."""
+    auto = fitting.plugins.get_model("auto")
+    weights = {
+        features: {
+            member.model: member.weight
+            for member in auto.members
+            if "image" in member.data and member.suits(features)
+        }
+        for features in (28 * 28, 3 * 128 * 128)
+    }
+    small, large = weights.values()
+    assert small["views"] > small["patches"] and large["views"] == large["patches"]
+    folder, _ = fitted
+    model = operations.fit(folder / "fit.npy", FitOptions(robust=True))
+    assert model.facts["members"] == ["views", "patches"]
+    asked = np.concatenate([crosses(20, 2), with_holes(crosses(20, 3))[0]])
+    assert auroc(scores(model, asked, folder), np.arange(40) >= 20) > 0.95

@@ -317,7 +317,7 @@ def _joint(
         name = member.model
         told = _of_member(progress, place, len(model.members), name)
         seconds = _seconds_of(member, prepared.spec, kind)
-        if kind not in member.data:
+        if kind not in member.data or not member.suits(prepared.spec.features):
             continue
         if budget < seconds:
             left[name] = f"takes {seconds:g} s: a time limit of {seconds:g} brings it in"

@@ -11,6 +11,7 @@ ROBUST = frozenset({"robust"})
 BOTH = ROBUST | {"plain"}
 TABLES = frozenset({"table"})
 IMAGES = frozenset({"image"})
+SMALL = 3 * 32 * 32  # features of a small picture
 
 
 @hookimpl
@@ -27,7 +28,9 @@ def aetool_models() -> Iterable[Model]:
             Member("pca", data=IMAGES, seconds=5.0, weight=0.05),
             # pictures are alike as a whole, or each place of them is like that of others
             Member("views", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0),
-            Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=2.0),
+            # small ones have few places, and what they show is told as a whole
+            Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=0.5, most=SMALL),
+            Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0, least=SMALL + 1),
             Member("neighbours", data=TABLES, in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
             Member("neighbours", data=TABLES, fits=ROBUST, weight=3.0),
