@@ -4,6 +4,8 @@ tables    six tables, lossless and within 1 % of each column's range, --best wit
           students; what each coder brought. Rivals of the second get the same quantised numbers.
 shared    a model fitted on the first 80 % of the rows; the rest as files of 1,000 rows, beside zstd
           with a dictionary trained on the same rows, xz and pcodec on each file.
+small     the first rows of each table as tables of their own, or the tables of a folder, beside xz,
+          bzip2 and zstd.
 speed     at least 100 MB (a table's rows repeated, fresh noise in the last digits).
 """
 
@@ -273,6 +275,52 @@ def shared(options: Any) -> None:
         print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
 
 
+FIRST_ROWS = (30, 100, 300, 1000, 3000)
+
+
+def small_tables(options: Any) -> dict[str, bytes]:
+    """Small tables by their names."""
+    if options.folder is not None:
+        found = sorted(
+            path for path in options.folder.glob("*.csv") if path.stat().st_size < 400_000
+        )
+        step = max(1, len(found) // options.files)
+        return {path.stem: path.read_bytes() for path in found[::step]}
+    texts = {}
+    for name in options.tables.split(","):
+        path = common.need(options.data / "tables" / f"{name}.csv")
+        lines = path.read_bytes().splitlines(keepends=True)
+        texts |= {f"{name}, {rows} rows": b"".join(lines[: rows + 1]) for rows in FIRST_ROWS}
+    return texts
+
+
+def small(options: Any) -> None:
+    """Small tables."""
+    print("| table | source | aetool | xz | bzip2 | zstd | ratio |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    ratios, above = [], 0
+    for name, text in small_tables(options).items():
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / "t.csv"
+            path.write_bytes(text)
+            archive, restored, seconds, _ = archived(path, Path(temporary))
+            assert restored.read_bytes() == text, name
+            size = archive.stat().st_size
+        rivals_of_text = {"xz": xz(text), "bzip2": len(bz2.compress(text, 9)), "zstd": zstd(text)}
+        best = min(rivals_of_text.values())
+        ratios.append(size / best)
+        above += size > 1.02 * best + 64
+        row = {"table": name, "source_bytes": len(text), "bytes": size, "ratio": size / best}
+        row |= {f"{rival}_bytes": bytes_ for rival, bytes_ in rivals_of_text.items()}
+        shown = " | ".join(str(bytes_) for bytes_ in rivals_of_text.values())
+        print(f"| {name} | {len(text)} | {size} | {shown} | {size / best:.3f} |", flush=True)
+        common.record(
+            "compress_small", row | {"in_s": seconds}, seeds=0, data=np.frombuffer(text, np.uint8)
+        )
+    mean = np.exp(np.mean(np.log(ratios)))
+    print(f"geometric mean {mean:.3f}; {above} of {len(ratios)} above the best by 2 % and 64 bytes")
+
+
 def grown(path: Path, target: Path, size: int) -> None:
     """The table's rows again and again, until `size` bytes, the last digit of every number of more
     than three digits drawn anew."""
@@ -343,17 +391,18 @@ def speed(options: Any) -> None:
 def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
-    parser.add_argument("what", choices=("tables", "shared", "speed"), nargs="*", default=("tables", "shared", "speed"))  # fmt: skip
+    parser.add_argument("what", choices=("tables", "shared", "small", "speed"), nargs="*", default=("tables", "shared", "small", "speed"))  # fmt: skip
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--efforts", default="default,best")
     parser.add_argument("--plugin", default="pca", help="of the shared model")
     parser.add_argument("--students", action="store_true", help="of the shared model")
     parser.add_argument("--files", type=int, default=20, help="at most, of each table")
+    parser.add_argument("--folder", type=Path, help="of small tables, instead of first rows")
     parser.add_argument("--jobs", default="aetool --fast,aetool,xz -6,zstd -19", help="of speed")
     parser.add_argument("--megabytes", type=int, default=100)
     options = parser.parse_args()
     for what in options.what:
-        {"tables": tables, "shared": shared, "speed": speed}[what](options)
+        {"tables": tables, "shared": shared, "small": small, "speed": speed}[what](options)
 
 
 if __name__ == "__main__":

@@ -265,7 +265,7 @@ def archives() -> list[str]:
             coders.insert(place, key, rows[key].to_numpy())
         coders = coders.sort_values(["table", "mode", "effort"])
         parts += [
-            "\nBytes by coder; `--best` may store students, small networks whose verdict is a context, where they\n"
+            "\nBytes by coder; an archive may store students, small networks whose verdict is a context, where they\n"
             "save more than their weights:\n",
             markdown(coders, {c: c for c in coders.columns}),
             provenance(rows),
@@ -284,6 +284,18 @@ def archives() -> list[str]:
                            {"table": "table", "mode": "mode", "students": "networks", "files": "files", "bytes": "aetool",
                             "ratio": "ratio", "zstd_bytes": "zstd + dictionary", "xz_bytes": "xz", "pcodec_bytes": "pcodec",
                             "codec_bytes": "codec in the model", "fit_s": "fit s"}),
+                  provenance(rows)]  # fmt: skip
+    rows = read("compress_small", ["table"])
+    if not rows.empty:
+        best = rows[["xz_bytes", "bzip2_bytes", "zstd_bytes"]].min(axis=1)
+        above = int((rows["bytes"] > 1.02 * best + 64).sum())
+        mean = float(np.exp(np.log(rows["ratio"]).mean()))
+        parts += ["\n## Small tables (`compress.py small`)\n",
+                  "The first rows of each table as a table of its own. Geometric mean of the ratios to the smallest of xz -9e,\n"
+                  f"bzip2 -9 and zstd -19: {mean:.3f}; {above} of {len(rows)} above it by more than 2 % and 64 bytes.\n",
+                  markdown(rows.sort_values("source_bytes"),
+                           {"table": "table", "source_bytes": "bytes", "bytes": "aetool", "ratio": "ratio", "xz_bytes": "xz",
+                            "bzip2_bytes": "bzip2", "zstd_bytes": "zstd", "in_s": "s in"}),
                   provenance(rows)]  # fmt: skip
     rows = read("compress_speed", ["table", "job"])
     if not rows.empty:
