@@ -30,6 +30,7 @@ from aetool.model import Int
 
 BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
 FEATURE_BITS = 64.0
+TERM_BITS = 56.0  # of a combination, and of its divisor
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
 SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
@@ -347,7 +348,8 @@ class Planner:
         symbols = integers.symbols_of(plan, r)
         layout = rans.Contexts(plan.bins + 1)
         raw = float(np.append(plan.widths, 80)[symbols].sum())
-        return raw + rans.cost(rans.forward(symbols, None, layout)) + BIN_BITS * plan.bins
+        told = BIN_BITS * plan.bins + _bits_of_terms(plan)
+        return raw + rans.cost(rans.forward(symbols, None, layout)) + told
 
     def _parents(self, stream: Stream) -> list[int]:
         """The streams before that are looked at. In wide tables these are few, so that the search
@@ -376,6 +378,7 @@ class Planner:
         symbols = integers.symbols_of(plan, r)
         alphabet = plan.bins
         fixed = float(plan.widths[symbols[rows]].sum()) + BIN_BITS * alphabet
+        fixed += _bits_of_terms(plan)
         part = symbols[rows]
         if alphabet < 2:
             return fixed, plan
@@ -492,6 +495,11 @@ class Planner:
 
 def _own_first(candidate: Candidate) -> bool:
     return not isinstance(candidate[0], OwnSymbol)
+
+
+def _bits_of_terms(plan: Plan) -> float:
+    """Bits that a combination takes in the plan."""
+    return 0.0 if plan.combined is None else TERM_BITS * (1 + len(plan.combined.terms))
 
 
 def _squeezing(values: Int) -> Packed:
