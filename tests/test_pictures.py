@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 import aetool
 from aetool import operations
 from aetool.bundle import from_bytes, load
+from aetool.cli import texts
 from aetool.data import notices
 from aetool.data.pictures import choosing, decoding, deep_png
 from aetool.data.pictures.choosing import Asked, chosen
@@ -493,3 +494,23 @@ def test_lossy_archives_are_of_pictures_that_are_seen_as_they_are(tmp_path):
 def test_asked_has_a_name_for_each_option():
     assert Asked().named == ""
     assert Asked(crop=(1, 2)).named.endswith("crop")
+
+
+def test_progress_is_shown_on_a_terminal_after_a_second(monkeypatch):
+    shown = []
+    clock = iter([0.0, 0.5, 1.5, 1.55, 1.7])
+    monkeypatch.setattr(texts.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(texts.terminal, "progress", shown.append)
+    monkeypatch.setattr(texts, "_may_show_progress", lambda: True)
+    reading = texts.Reading()
+    for done in range(5):
+        reading(done, 1200, "pictures read")
+    assert shown == ["2 of 1,200 pictures read ", "4 of 1,200 pictures read "]
+
+
+def test_whoever_watches_is_told_how_many_pictures_are_read(tmp_path):
+    folder = scenes(tmp_path / "p", [(16, 12)] * 4)
+    told = []
+    with notices.watched_by(lambda *state: told.append(state)):
+        list(framed(open_source(folder), Framing(3, 16, 12)).batches())
+    assert told == [(place, 4, "pictures read") for place in range(4)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar, cast
@@ -13,6 +15,7 @@ from aetool.cli import terminal
 from aetool.data import notices
 
 Command = TypeVar("Command", bound=Callable[..., object])
+PATIENCE, OFTEN = 1.0, 0.1  # seconds until progress is shown, and between two lines of it
 SAID = ("delimiter", "decimal", "encoding", "skip_rows", "comment")  # options by their own names
 
 
@@ -97,6 +100,37 @@ def _described(
     return described
 
 
+class Reading:
+    """How far a long reading is, on one line of a terminal, once it has taken a second."""
+
+    def __init__(self) -> None:
+        self.began = self.shown_last = 0.0
+        self.is_shown = False
+
+    def __call__(self, done: int, total: int, words: str) -> None:
+        now = time.monotonic()
+        if not done:
+            self.began = now
+        waited = now - self.began > PATIENCE and now - self.shown_last > OFTEN
+        if waited and _may_show_progress():
+            terminal.progress(f"{done:,} of {total:,} {words} ")
+            self.shown_last = now
+            self.is_shown = True
+
+    def end(self) -> None:
+        """End the line, if there is one."""
+        if self.is_shown:
+            terminal.say("", err=True)
+
+
+def _may_show_progress() -> bool:
+    """Whether standard error is a terminal, and the command was not told to be quiet."""
+    context = click.get_current_context(silent=True)
+    told = {} if context is None else context.params
+    is_quiet = bool(told.get("quiet") or told.get("no_progress"))
+    return not is_quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
 @contextmanager
 def notices_printed() -> Iterator[None]:
     """Each different notice of the data is printed once meanwhile, unless the command is to be
@@ -116,5 +150,7 @@ def notices_printed() -> Iterator[None]:
         named_last = source
         terminal.say(f"note: {name}{line}", err=True)
 
-    with notices.heard_by(print_once):
+    reading = Reading()
+    with notices.heard_by(print_once), notices.watched_by(reading):
         yield
+        reading.end()
