@@ -152,7 +152,7 @@ def test_pictures(folder, tmp_path):
 
 @pytest.mark.parametrize("kind", ["idx", "npy", "npz"])
 def test_picture_files(folder, tmp_path, kind):
-    pixels = next(open_source(folder).batches())[:, 0]
+    pixels = np.stack([picture.pixels for picture in open_source(folder).pictures()])
     path = tmp_path / f"p.{kind}"
     if kind == "idx":
         sizes = b"".join(n.to_bytes(4, "big") for n in pixels.shape)

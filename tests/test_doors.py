@@ -198,11 +198,12 @@ def test_an_array_is_taken_by_place(home, model):
 
 
 def test_pictures_in_memory(folder):
-    pixels = np.concatenate(list(sources.open_source(folder).batches()))[:, 0]
+    pixels = np.stack([picture.pixels for picture in sources.open_source(folder).pictures()])
     model = aetool.fit(folder, plugin="pca")
     np.testing.assert_array_equal(model.score(pixels), model.score(folder))
-    with pytest.raises(aetool.AetoolError, match="float64 of shape"):
-        model.score(pixels.astype(float))
+    np.testing.assert_array_equal(model.score(pixels.astype(float)), model.score(folder))
+    with pytest.raises(aetool.AetoolError, match="uint8 of shape"):
+        model.score(pixels[:, :, :, None].repeat(5, axis=3))
 
 
 def test_a_sheet_of_a_workbook(home, model, expected, tmp_path, run):

@@ -156,7 +156,7 @@ MISTAKES = {
     "a JSON object": ("detect one.json", "one.json: line 1 is not JSON", "[{...}"),
     "a JSON list of numbers": ("detect numbers.json", "item 1 of the list is not an object"),
     "a pickle": ("detect notes.pkl", "notes.pkl: this is a Python pickle", "Parquet"),
-    "a picture": ("detect one.png", "one.png", "folder of pictures"),
+    "a picture": ("detect one.png", "one.png: no picture in it can be read"),
     "a workbook": ("detect book.xlsx", "book.xlsx: not an Excel workbook that can be read"),
     "an old workbook": ("detect old.xls", "old.xls: this is an old Excel", "as CSV"),
     "a PDF": ("detect paper.pdf", "paper.pdf: this is a PDF document", "as CSV"),
@@ -164,7 +164,10 @@ MISTAKES = {
     "a database": ("detect plant.db", "plant.db: no records in it"),
     "a folder of tables": ("fit many -o new.aem", "many", "b.csv", "a.csv"),
     "a folder of nothing": ("fit nothing -o new.aem", "nothing", "folder"),
-    "pictures of several sizes": ("fit mixed -o new.aem", "mixed", "9 x 8", "8 x 8"),
+    "tiles larger than pictures": (
+        "fit mixed --tile 99 -o new.aem", "--tile 99 x 99 is larger than the pictures of mixed",
+    ),
+    "a stride without tiles": ("fit mixed --stride 4 -o new.aem", "--stride", "give --tile, too"),
 }  # fmt: skip
 
 

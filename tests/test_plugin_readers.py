@@ -147,7 +147,7 @@ def test_a_folder_is_read_and_written(strangers, logged, frame, tmp_path, run):
 
 
 def test_pictures_are_read_and_written(strangers, folder, tmp_path, run):
-    pixels = np.concatenate(list(sources.open_source(folder).batches()))[:, 0]
+    pixels = np.stack([picture.pixels for picture in sources.open_source(folder).pictures()])
     camera = tmp_path / "p.frames"
     camera.write_bytes(np.array(pixels.shape[1:], "<u2").tobytes() + pixels.tobytes())
     np.save(tmp_path / "p.npy", pixels)
