@@ -501,7 +501,7 @@ def test_progress_is_shown_on_a_terminal_after_a_second(monkeypatch):
     clock = iter([0.0, 0.5, 1.5, 1.55, 1.7])
     monkeypatch.setattr(texts.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(texts.terminal, "progress", shown.append)
-    monkeypatch.setattr(texts, "_may_show_progress", lambda: True)
+    monkeypatch.setattr(texts, "may_show_progress", lambda: True)
     reading = texts.Reading()
     for done in range(5):
         reading(done, 1200, "pictures read")

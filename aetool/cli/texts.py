@@ -112,7 +112,7 @@ class Reading:
         if not done:
             self.began = now
         waited = now - self.began > PATIENCE and now - self.shown_last > OFTEN
-        if waited and _may_show_progress():
+        if waited and may_show_progress():
             terminal.progress(f"{done:,} of {total:,} {words} ")
             self.shown_last = now
             self.is_shown = True
@@ -123,7 +123,7 @@ class Reading:
             terminal.say("", err=True)
 
 
-def _may_show_progress() -> bool:
+def may_show_progress() -> bool:
     """Whether standard error is a terminal, and the command was not told to be quiet."""
     context = click.get_current_context(silent=True)
     told = {} if context is None else context.params
