@@ -33,6 +33,7 @@ PROBED = 200  # pictures that are looked at for their range and their transparen
 PROBED_VALUES = 20_000  # of each
 FAR = 0.0005  # part of the values beyond each end of the range that is taken as usual
 ROOM = 0.125  # of that range, beyond each end: brighter than any seen can be told
+MOST_OF_16_BITS = 65535
 EIGHTH = 8  # sides of pictures of several sizes become multiples of this
 
 
@@ -241,6 +242,8 @@ def _range(source: ImageSource) -> tuple[float, float]:
     low, high = low - room, high + room
     if lowest >= 0:
         low = max(low, 0.0)
+    if whole and highest <= MOST_OF_16_BITS:
+        high = min(high, float(MOST_OF_16_BITS))
     if whole:
         return float(math.floor(low)), float(math.ceil(high))
     return float(f"{low:.6g}"), float(f"{high:.6g}")

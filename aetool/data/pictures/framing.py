@@ -144,7 +144,7 @@ class Framing:
         if self.low < self.high:
             said.append(f"values {self.low:g} to {self.high:g} as black to white")
         if self.background != WHITE:
-            said.append(f"transparent pixels on gray {self.background}")
+            said.append("transparent parts on black")
         if len(self.crop) == 2:
             said.append(f"cropped to {in_words(self.crop)} in the middle")
         elif self.crop:
