@@ -146,7 +146,8 @@ def test_pictures_say_where(folder, pca_pictures):
     from aetool import bundle
 
     found = operations.detect(folder, bundle.load(pca_pictures), top=2, append=[])
-    assert "% of the excess" in found.why[0] and found.columns()["file"][0].endswith(".png")
+    told = "spread over the whole picture" if found.boxes[0].spread else "% of the excess"
+    assert told in found.why[0] and found.columns()["file"][0].endswith(".png")
 
 
 def test_a_record_alone_is_not_its_own_anomaly(tmp_path):
