@@ -187,7 +187,7 @@ def test_the_default_compares_small_pictures_as_a_whole_first(fitted):
         features: {
             member.model: member.weight
             for member in auto.members
-            if "image" in member.data and member.suits(features)
+            if {"image"} <= member.data and {"plain"} <= member.fits and member.suits(features)
         }
         for features in (28 * 28, 3 * 128 * 128)
     }
@@ -198,3 +198,20 @@ def test_the_default_compares_small_pictures_as_a_whole_first(fitted):
     assert model.facts["members"] == ["views", "patches"]
     asked = np.concatenate([crosses(20, 2), with_holes(crosses(20, 3))[0]])
     assert auroc(scores(model, asked, folder), np.arange(40) >= 20) > 0.95
+
+
+def test_what_lies_far_from_others_is_not_remembered_by_option(tmp_path):
+    """Rings among crosses: remembered they vouch for other rings, and less so if they are not."""
+    place = np.arange(SIDE) - SIDE / 2
+    away = np.hypot(place[:, None], place[None, :])
+    ring = (60 + 100 * (np.abs(away - 9) < 3)).astype(np.uint8)
+    rng = np.random.default_rng(4)
+    rings = np.stack([np.roll(ring, rng.integers(-2, 3, 2), (0, 1)) for _ in range(40)])
+    np.save(tmp_path / "fit.npy", np.concatenate([crosses(90, 0), rings[:10]]))
+    off = {}
+    for trim in (0.0, 0.2):
+        model = operations.fit(tmp_path / "fit.npy", FitOptions("views", {"trim": trim}))
+        assert model.facts["remembered"] == round(100 * (1 - trim))
+        likely = model.session("score.onnx", "cpu")(rings[10:, None])["expected"]
+        off[trim] = np.abs(likely[:, 0] - rings[10:]).mean()
+    assert off[0.2] > 1.5 * off[0.0], "the nearest picture is a cross"

@@ -27,7 +27,9 @@ def aetool_models() -> Iterable[Model]:
             # of pictures it gives the code, and what is expected; large ones take it long
             Member("pca", data=IMAGES, seconds=5.0, weight=0.05),
             # pictures are alike as a whole, or each place of them is like that of others
-            Member("views", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0),
+            Member("views", data=IMAGES, in_bits=True, weight=4.0),
+            # anomalies among those remembered would vouch for their like
+            Member("views", {"trim": 0.2}, data=IMAGES, fits=ROBUST, in_bits=True, weight=4.0),
             # small ones have few places, and what they show is told as a whole
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=0.5, most=SMALL),
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0, least=SMALL + 1),

@@ -14,6 +14,9 @@ class Params:
     size: int = param(1500, "pictures remembered", min=1, max=20_000)
     shift: int = param(0, "pixels that a picture may be moved by", min=0, max=64)
     brightness: bool = param(False, "whether brightness and contrast may differ")
+    trim: float = param(
+        0.0, "part of the pictures, those farthest from others, not remembered", min=0.0, max=0.5
+    )
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
 
 

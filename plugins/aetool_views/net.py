@@ -166,6 +166,9 @@ class Nearest(ClosedForm):
         widths = views.widths
         coordinates = np.split(every, np.cumsum(widths)[:-1], axis=1)
         place = np.searchsorted(shown, kept)
+        if self.params.trim:
+            near = _nearer([one[place] for one in coordinates], 1 - self.params.trim)
+            kept, place = kept[near], place[near]
         memories = [Memory.of(one[place]) for one in coordinates]
         count = max(1, round(NEIGHBOURS * math.sqrt(len(kept))))
         stretch = np.arange(total)
@@ -211,6 +214,19 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
         if len(own):
             yield batch[own - first].astype(np.float64)
         first += len(batch)
+
+
+def _nearer(views: Sequence[Float], part: float) -> Int:
+    """The numbers, rising, of the part of pictures that lie nearest to others, by their coordinates
+    in each view, (pictures, coordinates): those that lie far may be no ordinary ones."""
+    total = len(views[0])
+    count = max(1, round(NEIGHBOURS * math.sqrt(total)))
+    apart = ~np.eye(total, dtype=bool)
+    far = np.zeros(total)
+    for coordinates in views:
+        far += np.log(_mean_distance(coordinates, coordinates, apart, count))
+    order = np.argsort(far, kind="stable")
+    return np.sort(order[: max(1, round(part * total))])
 
 
 def _mean_distance(x: Float, others: Float, apart: npt.NDArray[np.bool_], count: int) -> Float:
