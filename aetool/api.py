@@ -421,6 +421,11 @@ def detect(
     robust: bool = False,
     closed: bool = False,
     target: Data = None,
+    resize: Size = None,
+    tile: Size = None,
+    stride: Size = None,
+    crop: Size = None,
+    grey: bool = False,
     **params: Option,
 ) -> Frame:
     """Every record of data, on the caller's own index: row (from 1), score, p, why, and anomaly,
@@ -486,6 +491,11 @@ def drift(
     robust: bool = False,
     closed: bool = False,
     target: Data = None,
+    resize: Size = None,
+    tile: Size = None,
+    stride: Size = None,
+    crop: Size = None,
+    grey: bool = False,
     all_rows: bool = False,
     **params: Option,
 ) -> Comparison:
@@ -653,11 +663,12 @@ def _data(verb: str, data: Data, said: Mapping[str, Option]) -> Data:
     """
     reading = Reading(**said)
     try:
+        data = memory.begun(data)
         if decoding.is_picture(data) and not isinstance(data, np.ndarray):
             return [data]
         if isinstance(data, list | tuple) and data and all(map(decoding.is_picture, data)):
             return list(data)
-        if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
+        if memory.is_several(data):
             return [_held(one, reading, said) for one in data]
         return _held(data, reading, said)
     except DataError as error:

@@ -27,7 +27,21 @@ def read(name: str, keys: list[str]) -> pd.DataFrame:
     rows = pd.DataFrame([json.loads(line) for line in path.read_text().splitlines()])
     if "seeds" in rows:  # a number is how many, from 0 on
         rows["seeds"] = [list(range(s)) if isinstance(s, int) else s for s in rows["seeds"]]
+        if "seed" in keys and "seed" not in rows:  # rows of one seed each are told apart by it
+            rows["seed"] = [seeds[0] for seeds in rows["seeds"]]
     return rows.dropna(subset=keys).drop_duplicates(keys, keep="last")
+
+
+def in_runs(seeds: set[int]) -> str:
+    """Numbers in order, long runs of them by their ends."""
+    runs: list[list[int]] = []
+    for seed in sorted(seeds):
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    said = [f"{run[0]} to {run[-1]}" if len(run) > 20 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(said)
 
 
 def provenance(*tables: pd.DataFrame) -> str:
@@ -54,7 +68,7 @@ def provenance(*tables: pd.DataFrame) -> str:
         else:
             seeds.add(int(own))
     if seeds:
-        said.append(f"seeds {', '.join(map(str, sorted(seeds)))}")
+        said.append(f"seeds {in_runs(seeds)}")
     if without:
         said.append(f"seeds unknown: {without} of {len(rows)} rows")
     unchecked = int(rows["sha256"].isna().sum()) if "sha256" in rows else len(rows)

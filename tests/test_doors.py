@@ -1,9 +1,11 @@
 """Whatever holds a table is taken, by every verb, with the scores of the same table as CSV."""
 
+import csv
 import io
 import json
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import aetool
-from aetool.data import memory, sources, workbooks
+from aetool.data import memory, remote, sources, workbooks
 
 RNG = np.random.default_rng(5)
 ROWS = 240
@@ -39,6 +41,10 @@ def home(tmp_path_factory):
         writer.write_table(TABLE)
     (folder / "t.json").write_text(json.dumps(FRAME.to_dict("records")))
     FRAME.to_json(folder / "t.jsonl", orient="records", lines=True)
+    FRAME.to_json(folder / "lines.json", orient="records", lines=True)
+    for orient in ("columns", "index", "split", "table"):
+        FRAME.to_json(folder / f"{orient}.json", orient=orient)
+    (folder / "lists.json").write_text(json.dumps(FRAME.to_dict("list"), indent=1))
     database = sqlite3.connect(folder / "t.db")
     FRAME.to_sql("plant", database, index=False)
     database.execute("CREATE TABLE texts AS SELECT CAST(count AS TEXT) AS count, "
@@ -105,6 +111,18 @@ DOORS = {
     "dict": lambda home: FRAME.to_dict("list"),
     "dict of arrays": lambda home: {name: FRAME[name].to_numpy() for name in FRAME},
     "list of dicts": lambda home: FRAME.to_dict("records"),
+    "list of tuples": lambda home: list(FRAME.itertuples(index=False)),
+    "dicts one by one": lambda home: (record for record in FRAME.to_dict("records")),
+    "rows one by one": lambda home: FRAME.itertuples(index=False),
+    "frames one by one": lambda home: (FRAME[row : row + 50] for row in range(0, ROWS, 50)),
+    "polars one by one": lambda home: (
+        polars().from_arrow(TABLE)[row : row + 50] for row in range(0, ROWS, 50)
+    ),
+    "batches one by one": lambda home: iter(TABLE.to_batches(max_chunksize=50)),
+    "chunks of read_csv": lambda home: pd.read_csv(home / "t.csv", chunksize=50),
+    "csv.DictReader": lambda home: csv.DictReader((home / "t.csv").read_text().splitlines()),
+    "csv.reader": lambda home: csv.reader((home / "t.csv").read_text().splitlines()),
+    "paths one by one": lambda home: home.glob("t.csv"),
     "bytes": lambda home: (home / "t.csv").read_bytes(),
     "bytes of Parquet": lambda home: (home / "t.parquet").read_bytes(),
     "open file": lambda home: io.BytesIO((home / "t.csv").read_bytes()),
@@ -113,6 +131,12 @@ DOORS = {
     "arrow": lambda home: home / "t.arrow",
     "json": lambda home: home / "t.json",
     "jsonl": lambda home: home / "t.jsonl",
+    "json of columns": lambda home: home / "columns.json",
+    "json of lists": lambda home: home / "lists.json",
+    "json of records by number": lambda home: home / "index.json",
+    "json of names beside rows": lambda home: home / "split.json",
+    "json behind a schema": lambda home: home / "table.json",
+    "json lines called json": lambda home: home / "lines.json",
     "pattern": lambda home: str(home / "t.c?v"),
     "pattern of parts": lambda home: str(home / "parts_csv" / "*" / "a.csv"),
     "sqlite": lambda home: home / "only.sqlite",
@@ -449,7 +473,97 @@ def test_a_detection_as_arrow(home, model):
     ]
 
 
+# ---- iterators, and rows without names
+
+
+def test_rows_without_names_are_columns_by_place(tmp_path):
+    rows = FRAME.to_numpy().tolist()
+    (tmp_path / "t.json").write_text(json.dumps(rows))
+    for given in (rows, iter(rows), tmp_path / "t.json"):
+        model = aetool.fit(given, "pca")
+        assert list(model.feature_names_in_) == ["c1", "c2", "c3", "c4"]
+        assert [c.kind for c in model.schema.columns] == ["number", "number", "category", "number"]
+
+
+def test_long_iterators_are_read_in_pieces(model, expected, monkeypatch):
+    """What a column is may be known by a later piece alone: a gap, a whole number, a fraction."""
+    monkeypatch.setattr(memory, "AT_ONCE", 32)
+    monkeypatch.setattr(memory, "LARGE", 1000)
+    held = memory.held(record for record in FRAME.to_dict("records"))
+    assert isinstance(held, memory.CopiedTable)
+    np.testing.assert_allclose(model.score(held), expected, rtol=1e-9)
+    pieces = (FRAME[row : row + 50] for row in range(0, ROWS, 50))
+    np.testing.assert_allclose(model.score(pieces), expected, rtol=1e-9)
+    records = FRAME.to_dict("records")
+    for place in range(ROWS):
+        records[place]["load"] = None if place < 100 else int(records[place]["load"])
+    records[-1]["load"] = 0.5
+    whole = memory.held(iter(records)).table()
+    assert whole.schema.field("load").type == pa.float64() and whole["load"].null_count == 100
+    assert whole["load"][-1].as_py() == 0.5
+
+
+def test_an_iterator_is_archived(tmp_path):
+    aetool.compress((record for record in FRAME.to_dict("records")), tmp_path / "t.aez")
+    with aetool.open(tmp_path / "t.aez") as archive:
+        pd.testing.assert_frame_equal(archive.to_pandas(), FRAME, check_dtype=False)
+
+
+@pytest.mark.parametrize(("text", "rows"), [
+    ('{"a": 1.5, "b": "x"}', 1), ('{"a": 1.5,\n "b": "x"}', 1), ('{"a": [1], "b": [1, 2]}', 1),
+    ('{"a": {"x": 1}, "b": {"y": 2}}', 1), ('{"a": [1, 2]}', 2), ('{"a": [1, 2]}\n{"a": [3, 4]}', 2),
+    ('{"a": {"0": 1, "1": null, "2": 4}}', 3), ('[{"a": 1}, {"a": 2}]', 2), ("[]", 0),
+])  # fmt: skip
+def test_what_a_json_document_holds(tmp_path, text, rows):
+    (tmp_path / "t.json").write_text(text)
+    assert sum(len(table) for table in sources.open_source(tmp_path / "t.json").batches()) == rows
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("[[1, 2], [3]]", "row 2 has 1 values, others 2"), ("[1]", "item 1 of the list is not an object"),
+    ('{"a": [1, 2', "not JSON"),
+])  # fmt: skip
+def test_what_no_json_document_holds(tmp_path, text, said):
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(aetool.AetoolError, match=said):
+        list(sources.open_source(tmp_path / "t.json").batches())
+
+
+@pytest.mark.parametrize("rows", [1, 9, 10])
+def test_few_records_are_said_to_tell_little(tmp_path, run, rows):
+    FRAME[:rows].to_csv(tmp_path / "t.csv", index=False)
+    for command in (["fit", "-p", "pca", "-o", tmp_path / "t.aem"], ["detect", "-p", "pca"]):
+        done = run(command[0], tmp_path / "t.csv", *command[1:])
+        counted = "1 record" if rows == 1 else f"{rows} records"
+        assert done.status == 0
+        assert (f"{counted} cannot tell what is usual: fit more" in done.err) == (rows < 10)
+
+
 # ---- object stores
+
+
+def test_a_store_that_does_not_answer_is_not_waited_for(monkeypatch, run):
+    """Google's own library would ask again for a quarter of an hour."""
+    monkeypatch.setattr(remote, "WAIT", 1)
+    began = time.monotonic()
+    done = run("detect", "gs://anonymous@b/t.csv?endpoint_override=127.0.0.1:1&scheme=http")
+    assert time.monotonic() - began < 20
+    assert done.status == 2 and len(done.err.splitlines()) == 1
+    assert done.err.startswith("aetool: error: gs://anonymous@b/t.csv: cannot be read; check")
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in done.err and len(done.err) < 600
+
+
+@pytest.mark.parametrize("scheme", remote.SCHEMES)
+def test_an_address_names_a_bucket(scheme, run):
+    done = run("detect", f"{scheme}://")
+    assert done.status == 2
+    assert f"{scheme}://: no bucket is named; write {scheme}://bucket/path" in done.err
+
+
+def test_what_is_no_setting_or_account_is_one_line(run):
+    for address, said in (("s3://b/x?nosuch=1", "nosuch"), ("abfs://b/x", "account name")):
+        done = run("detect", address)
+        assert done.status == 2 and said in done.err and len(done.err.splitlines()) == 1
 
 
 @pytest.fixture(scope="module")

@@ -190,6 +190,31 @@ def test_what_cannot_be_used_is_broken(plant, tmp_path, run, what):
     assert run("drift", model, tmp_path / "new.csv").status == 0
 
 
+@pytest.mark.parametrize("rows", [1, 19])
+def test_few_records_are_not_called_the_same(plant, tmp_path, run, rows):
+    table, path, model = plant
+    table[:rows].to_csv(tmp_path / "few.csv", index=False)
+    done = run("drift", model, tmp_path / "few.csv", "--exit-code")
+    counted = "1 new record is" if rows == 1 else "19 new records are"
+    assert done.status == 1 and done.out.splitlines()[0] == "unknown"
+    assert f"{counted} too few to tell; at least 20 are needed" in done.out
+    told = json.loads(run("drift", model, tmp_path / "few.csv", "--json").out)
+    assert told["word"] == "unknown" and told["few"].startswith(counted)
+    earlier = aetool.drift(table[:rows], table, plugin="pca")
+    assert (
+        earlier.word in ("unknown", "broken") and counted.replace("new", "earlier") in earlier.few
+    )
+    assert run("drift", model, path).out == "same\n"
+
+
+def test_one_odd_record_is_no_broken_source(plant):
+    table, _, path = plant
+    for odd in ({"a": 1e6}, {"a": np.nan}, {"c": "other"}):
+        assert aetool.drift(path, table[:1].assign(**odd)).word == "unknown"
+    assert aetool.drift(path, table[:10].assign(a=1e6)).word == "shifted"
+    assert aetool.drift(path, table[:1].assign(a="text")).word == "broken"
+
+
 def test_a_reference_is_a_model_or_data(plant, tmp_path, run):
     table, path, model = plant
     for reference in (model, path):
@@ -255,3 +280,17 @@ def test_p_of_the_score_is_one_sided():
         tally.add(np.zeros((2000, 0)), scores)
         (shift,) = tally.compared().shifts
         assert (shift.p < 1e-6) == sure
+
+
+@pytest.mark.long
+def test_scores_of_the_same_data_are_seldom_called_shifted():
+    """Of tables of two columns, where few other tests share the chance of a false alarm."""
+    p = []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        tables = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], (2, 300))
+        reference, new = (pd.DataFrame(table, columns=["a", "b"]) for table in tables)
+        (score,) = (s for s in aetool.drift(reference, new, plugin="pca").shifts if not s.column)
+        p.append(score.p)
+    # four deviations of a binomial beyond the 6 that are expected
+    assert (np.array(p) <= 0.05).sum() <= 16

@@ -37,7 +37,7 @@ HEADINGS = ("column", "what", "before", "now", "p")
 @options.quiet
 def drift(reference: str, new: str, quiet: bool, **given: Any) -> int:
     """Say whether NEW is like the data that MODEL was fitted on, or like REFERENCE: same, shifted
-    or broken, and how it differs.
+    or broken, and how it differs; unknown, of too few records.
 
     Compared are gaps, new levels, the location and the shape of each column, and the scores of the
     records, which tell of relations between columns. Rows are taken for independent.
@@ -68,11 +68,16 @@ def drift(reference: str, new: str, quiet: bool, **given: Any) -> int:
 
 def _lines(comparison: Comparison, everything: bool) -> Iterator[str]:
     """What differs, a line each, in columns of equal width."""
+    # the command's help needs none of it
+    from aetool.detection.shifts import UNKNOWN
+
     # a fault has no p: nothing was tested
     told = [(name or "(records)", "broken", "", why, "") for name, why in comparison.faults]
     for shift in comparison.shifts if everything else comparison.shifted:
         adjusted = f"{shift.adjusted:.2g}"
         told.append((shift.column or "(score)", shift.what, shift.before, shift.now, adjusted))
+    if comparison.word == UNKNOWN:
+        told.append(("(records)", UNKNOWN, "", comparison.few, ""))
     if not told:
         return
     cells = [HEADINGS, *told]

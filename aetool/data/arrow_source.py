@@ -172,11 +172,15 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
     frame = data.copy(deep=False)
     frame.columns = [str(column) for column in data.columns]
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(
+            f"{name}: two columns are called '{twice}'; name them apart: frame.columns = [...]"
+        )
     try:
         return pa.Table.from_pandas(frame, preserve_index=False), frozenset()
-    except (pa.ArrowException, *UNCONVERTED) as error:
-        if not frame.columns.is_unique:
-            raise DataError(f"{name}: a column cannot be read: {error}") from None
+    except (pa.ArrowException, *UNCONVERTED):
+        pass
     read = {column: _column(frame[column], column, name) for column in frame.columns}
     columns = {column: values for column, (values, _) in read.items()}
     cells = (place for place, (_, is_cells) in enumerate(read.values()) if is_cells)

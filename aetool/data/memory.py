@@ -6,10 +6,13 @@ in memory at any time. What is in memory already stays where it is.
 
 from __future__ import annotations
 
+import codecs
+import csv
 import io
+import itertools
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 import numpy as np
@@ -20,6 +23,7 @@ from aetool.arguments import shown
 from aetool.data import arrow_files, arrow_source
 from aetool.data.arrow_source import CopiedTable
 from aetool.errors import DataError
+from aetool.files.spools import kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +32,12 @@ if TYPE_CHECKING:
 TAKEN = (
     "a path (also of a folder, a pattern with *, an address such as s3://, or a list of these), a "
     "DataFrame or a Series of pandas or polars, an Arrow table or whatever has __arrow_c_stream__, "
-    "a numpy array, a dictionary of columns, a list of dictionaries, bytes or an open file"
+    "a numpy array, a dictionary of columns, a list of dictionaries or of rows, an iterator of "
+    "dictionaries, of rows, of tables or of paths, bytes or an open file"
 )
+_CSV_READER = type(csv.reader([]))  # which has no name of its own there
 LARGE = 1 << 26  # bytes of a stream: larger ones are not kept in memory
+AT_ONCE = 100_000  # records of an iterator that are made a table
 
 Array: TypeAlias = npt.NDArray[np.generic]
 InMemory: TypeAlias = "pd.DataFrame | pa.Table | Array"
@@ -48,8 +55,10 @@ def held(data: object) -> Held:
         return files.copied(io.BytesIO(data), type(data).__name__)
     if isinstance(data, np.ndarray):
         return _array(data)
-    if isinstance(data, Mapping) or _is_list_of(data, Mapping):
-        return _frame(data)
+    if isinstance(data, Mapping):
+        return _of_columns(data)
+    if isinstance(data, list | tuple):
+        return _of_list(data)
     if arrow_files.is_frame(data) or _is_of("pandas", "Series", data):
         return _of_pandas(data)
     if _is_of("polars", "LazyFrame", data):
@@ -60,12 +69,43 @@ def held(data: object) -> Held:
 
 
 def _read_once(data: object) -> Held:
-    """What may be read no more than once: an open file, or what offers Arrow's protocol."""
+    """What may be read no more than once: an open file, what offers Arrow's protocol, or an
+    iterator."""
+    if is_iterator(data):
+        return cast(Held, begun(data))
     if not isinstance(data, type) and hasattr(data, "read"):
         return _read_to_the_end(data)
     if offers_arrow(data):
         return _arrow(data)
     raise not_taken(data)
+
+
+def is_iterator(data: object) -> bool:
+    """Whether data are an iterator, such as a generator: no open file, though that is one, too."""
+    if isinstance(data, type) or not isinstance(data, Iterator):
+        return False
+    # what pandas reads a file with, chunk by chunk, has a method of that name
+    of_pandas = type(data).__module__.partition(".")[0] == "pandas"
+    return of_pandas or not (hasattr(data, "read") or offers_arrow(data))
+
+
+def is_several(data: object) -> bool:
+    """Whether data are a list of data, such as paths, and not one of records."""
+    return isinstance(data, list | tuple) and len(data) > 0 and not _is_record(data[0])
+
+
+def begun(data: object) -> object:
+    """Data as they are, but an iterator of paths as their list, and any other iterator read."""
+    if not is_iterator(data):
+        return data
+    if isinstance(data, csv.DictReader | _CSV_READER):
+        return _of_csv(data)
+    items = cast("Iterator[object]", data)
+    first = next(items, None)
+    items = itertools.chain([] if first is None else [first], items)
+    if isinstance(first, str | os.PathLike):
+        return list(items)
+    return _of_iterator(items, type(data).__name__)
 
 
 def is_polars(data: object) -> bool:
@@ -93,12 +133,149 @@ def _is_of(package: str, name: str, data: object) -> bool:
     return isinstance(kind, type) and isinstance(data, kind)
 
 
-def _is_list_of(data: object, kind: type) -> bool:
-    is_list = isinstance(data, list | tuple) and len(data) > 0
-    return is_list and all(isinstance(one, kind) for one in cast("Sequence[object]", data))
+def _is_record(one: object) -> bool:
+    """Whether an item of a list is a record: a dictionary by column, or a row of values."""
+    return isinstance(one, Mapping | list | tuple)
 
 
-def _frame(data: object) -> pd.DataFrame:
+def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
+    """A dictionary of columns as a DataFrame."""
+    name = type(data).__name__
+    if data and not any(isinstance(column, Iterable | Mapping) for column in data.values()):
+        column = next(iter(data))
+        value = shown(data[column])
+        raise DataError(
+            f"{name}: column {column!r} is one value, {value}; write a list of values for each "
+            "column, {'a': [1, 2]}, or a list of records, [{'a': 1}, {'a': 2}]"
+        )
+    return _frame(data, name)
+
+
+def _of_list(data: Sequence[object]) -> pd.DataFrame:
+    """A list of dictionaries, or of rows of one length, as a DataFrame."""
+    if not data:
+        raise DataError(f"the {type(data).__name__} is empty: there is nothing to read")
+    kind = Mapping if isinstance(data[0], Mapping) else (list, tuple)
+    for number, record in enumerate(data, 1):
+        if not _is_record(data[0]):
+            raise not_taken(data)
+        if not isinstance(record, kind):
+            raise DataError(f"record {number} of the list is another thing: {shown(record)}")
+    if isinstance(data[0], Mapping):
+        return _frame(data, "list")
+    return _of_rows(cast("Sequence[Sequence[object]]", data))
+
+
+def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
+    """Rows of values as a DataFrame, by the names of their fields, or else as c1, c2 ..."""
+    import pandas as pd
+
+    width = len(rows[0])
+    names = getattr(rows[0], "_fields", None) or [f"c{place + 1}" for place in range(width)]
+    for number, row in enumerate(rows, 1):
+        if len(row) != width:
+            raise DataError(f"list: row {number} has {len(row)} values, the first {width}")
+    return pd.DataFrame([list(row) for row in rows], columns=list(names))
+
+
+def _of_csv(reader: object) -> files.Place:
+    """What Python's own reader of CSV gives, as the text that it was read from."""
+
+    def write(file: BinaryIO) -> None:
+        text = codecs.getwriter("utf-8")(file, "surrogateescape")
+        if isinstance(reader, csv.DictReader):
+            names = list(reader.fieldnames or ())
+            writer = csv.DictWriter(text, names, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(reader)
+        else:
+            csv.writer(text).writerows(cast("Iterator[list[str]]", reader))
+
+    return kept(write, "csv.reader")
+
+
+def _of_iterator(items: Iterator[object], name: str = "") -> Held:
+    """The records of an iterator: of dictionaries, of rows of values, or of tables. Few as they
+    are, of many a copy."""
+    called = name or type(items).__name__
+    first = next(items, None)
+    if first is None:
+        raise DataError(f"{called}: nothing comes from it; an iterator can be read once")
+    items = itertools.chain([first], items)
+    if not _is_record(first):
+        return _of_tables((_table_of(one, called) for one in items), called)
+    begun = list(itertools.islice(items, AT_ONCE))
+    if len(begun) < AT_ONCE:
+        return _of_list(begun)
+    parts = itertools.chain([begun], iter(lambda: list(itertools.islice(items, AT_ONCE)), []))
+    return _of_tables((_table_of(_of_list(part), called) for part in parts), called)
+
+
+def _table_of(data: object, name: str) -> pa.Table:
+    """One of the tables of an iterator."""
+    one = held(data)
+    if isinstance(one, np.ndarray) and one.ndim <= 2:
+        one = _by_place(one)
+    if isinstance(one, np.ndarray | str | os.PathLike | files.Place | CopiedTable):
+        raise DataError(f"{name}: it gives {shown(data)}, which is no table in memory")
+    return arrow_source.ArrowMemorySource(name, one).table
+
+
+def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
+    """Tables one below the other; small ones in memory, larger ones in a copy."""
+    small: list[pa.Table] = []
+    copies: list[CopiedTable] = []
+    for table in tables:
+        small.append(table)
+        if sum(part.nbytes for part in small) > LARGE:
+            copies.append(arrow_source.copied(name, iter(_joined(small, name).to_batches())))
+            small = []
+    if not copies:
+        return _joined(small, name)
+    if small:
+        copies.append(arrow_source.copied(name, iter(_joined(small, name).to_batches())))
+    schema = _common_schema([copy.schema for copy in copies], name)
+    # what a column is may be known by a later part only
+    batches = (
+        batch for copy in copies for batch in _as_in(copy.table(), schema, name).to_batches()
+    )
+    return arrow_source.copied(name, batches)
+
+
+def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
+    import pyarrow as pa
+
+    schema = _common_schema([table.schema for table in tables], name)
+    return pa.concat_tables([_as_in(table, schema, name) for table in tables]).combine_chunks()
+
+
+def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
+    """Columns by name, of a type that all parts of a table can have."""
+    import pyarrow as pa
+
+    plain = [schema.remove_metadata() for schema in schemas]
+    try:
+        return pa.unify_schemas(plain, promote_options="permissive")
+    except pa.ArrowException as error:
+        said = arrow_files.one_line(error)
+        raise DataError(f"{name}: its parts are no one table: {said}") from None
+
+
+def _as_in(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """A table with the columns of a schema; gaps in those that it does not have."""
+    import pyarrow as pa
+
+    known = set(table.column_names)
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in known
+        else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _frame(data: object, name: str) -> pd.DataFrame:
     """A dictionary of columns, or a list of dictionaries, as a DataFrame."""
     import pandas as pd
 
@@ -106,9 +283,7 @@ def _frame(data: object) -> pd.DataFrame:
         return pd.DataFrame(data)  # type: ignore[call-overload, no-any-return]
     except (ValueError, TypeError) as error:
         said = arrow_files.one_line(error)
-        raise DataError(
-            f"{type(data).__name__}: these are no columns of one length: {said}"
-        ) from None
+        raise DataError(f"{name}: these are no columns of one length: {said}") from None
 
 
 def _of_pandas(data: object) -> pd.DataFrame:
@@ -167,7 +342,7 @@ def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
                 f"numpy array: field '{name}' is of type {fields.dtype[name]} in an array of shape "
                 f"{array.shape}; a column is of single values: give each a field of its own"
             )
-    return _frame({name: fields[name] for name in names})
+    return _frame({name: fields[name] for name in names}, "numpy array")
 
 
 def _read_to_the_end(stream: object) -> files.Place:

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     from pyarrow import fs
 
 SCHEMES = ("s3", "gs", "gcs", "abfs", "abfss")
+WAIT = 10  # seconds for which a store that does not answer is asked again
+SHOWN = 240  # letters of what a store says of an error
+# where each is told who asks
+GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS; of public files write gs://anonymous@bucket/path"
+AZURE = "`az login`; write abfs://container@account.dfs.core.windows.net/path"
+KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "gs": GOOGLE,
+    "gcs": GOOGLE,
+    "abfs": AZURE,
+    "abfss": AZURE,
+}
 REMOTE = re.compile(rf"({'|'.join(SCHEMES)})://")
 WILD = re.compile(r"[*?\[]")
 
@@ -34,30 +46,45 @@ def is_remote(data: object) -> bool:
 
 def places_of(address: str) -> list[files.Place]:
     """Copies of the files at an address: of one file, or of all below a folder, or of those that a
-    pattern with * names, in the order of their names. DataError where there is none."""
+    pattern with * names, in the order of their names. DataError where there is none, or where the
+    store gives no answer for a while."""
+    import pyarrow as pa
+
     bare, _, settings = address.partition("?")
+    scheme, _, rest = bare.partition("://")
+    if not rest.strip("/"):
+        raise DataError(f"{bare}: no bucket is named; write {scheme}://bucket/path")
     wild = WILD.search(bare)
     # what a store is asked for is a whole folder; its names are then compared with the pattern
     asked = bare if wild is None else bare[: wild.start()].rpartition("/")[0]
     try:
-        store, path = _opened(asked + (f"?{settings}" if settings else ""))
+        store, path = _opened(asked, settings)
         names = _names_at(store, path, bare)
         if wild is not None:
             pattern = path + bare.removeprefix(asked)
             names = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
         if not names:
             raise DataError(f"{bare}: no such file")
-        scheme = bare.partition("://")[0]
         return [_copied(store, name, f"{scheme}://{name}") for name in names]
-    except (OSError, ValueError, NotImplementedError, ImportError) as error:
-        raise DataError(f"{bare}: {arrow_files.one_line(error)}") from None
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError, ImportError) as error:
+        said = arrow_files.one_line(error)
+        short = said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
+        raise DataError(
+            f"{bare}: cannot be read; check the name, the network and who asks ({KEYS[scheme]}): "
+            f"{short}"
+        ) from None
 
 
-def _opened(address: str) -> tuple[fs.FileSystem, str]:
+def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
+    """The store of an address, and the path in it; settings: what stands behind its ?."""
     from pyarrow import fs
 
     # to pyarrow gcs and gs, abfs and abfss are the same
-    store, path = fs.FileSystem.from_uri(address.replace("gcs://", "gs://", 1))
+    address = address.replace("gcs://", "gs://", 1)
+    # unless it is told, Google's library asks for a quarter of an hour
+    if address.startswith("gs://") and "retry_limit_seconds" not in settings:
+        settings = "&".join([*filter(None, [settings]), f"retry_limit_seconds={WAIT}"])
+    store, path = fs.FileSystem.from_uri(address + (f"?{settings}" if settings else ""))
     return store, path
 
 

@@ -10,7 +10,7 @@ import lzma
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -179,28 +179,74 @@ class JsonLinesSource(TableSource):
         return Table(names, tuple(values), first, frozenset(typed), every)
 
 
-class JsonListSource(JsonLinesSource):
-    """A list of JSON objects, [{...}, ...], read as a whole."""
+class JsonDocumentSource(JsonLinesSource):
+    """One JSON document that holds a table, read as a whole: a list of objects or of rows, or an
+    object of columns."""
 
     def batches(self) -> Iterator[Table]:
         with open_stream(self.path) as stream:
             raw = stream.read(MOST_JSON + 1)
         if len(raw) > MOST_JSON:
             raise DataError(
-                f"{self.name}: a list of more than {MOST_JSON >> 20} MiB is not read at once; "
-                "write an object on each line, as .jsonl"
+                f"{self.name}: a JSON document of more than {MOST_JSON >> 20} MiB is not read at "
+                "once; write an object on each line, as .jsonl"
             )
         try:
-            listed = json.loads(raw.decode("utf-8-sig"))
+            document = json.loads(raw.decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self.name}: not JSON: {error}") from None
-        for number, record in enumerate(listed, 1):
-            if not isinstance(record, dict):
-                raise DataError(f"{self.name}: item {number} of the list is not an object {{...}}")
-        names = _keys(listed)
-        for row in range(0, len(listed), ROWS):
-            part = [_whole_characters(record) for record in listed[row : row + ROWS]]
+        records = _records_of(document, self.name)
+        names = _keys(records)
+        for row in range(0, len(records), ROWS):
+            part = [_whole_characters(record) for record in records[row : row + ROWS]]
             yield self._table(names, part, range(row, row + len(part)))
+
+
+def _records_of(document: object, name: str) -> list[dict[str, Any]]:
+    """The records of a JSON document, in whichever of the usual forms a table is written."""
+    if isinstance(document, dict):
+        return _records_of_object(document, name)
+    if not isinstance(document, list):
+        raise DataError(f"{name}: a single value, where a list [{{...}}, ...] is wanted")
+    if document and all(isinstance(row, list) for row in document):
+        return _records_of_rows(document, name)
+    for number, record in enumerate(document, 1):
+        if not isinstance(record, dict):
+            raise DataError(f"{name}: item {number} of the list is not an object {{...}}")
+    return document
+
+
+def _records_of_object(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The records of an object: of columns by name, of records by number, of names beside rows, or
+    behind a schema, as pandas writes them; any other is one record itself."""
+    if document.keys() - {"index"} == {"columns", "data"}:
+        rows = document["data"]
+        if isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+            return _records_of_rows(rows, name, [str(column) for column in document["columns"]])
+    if document.keys() == {"schema", "data"} and isinstance(document["data"], list):
+        return _records_of([dict(record) for record in document["data"]], name)
+    values = list(document.values())
+    if not values or not all(values):
+        return [document]
+    if all(isinstance(column, list) for column in values):
+        if len({len(column) for column in values}) == 1:
+            return [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
+    elif all(isinstance(part, dict) and part.keys() == values[0].keys() for part in values):
+        if all(key.isdigit() for key in document) and not all(key.isdigit() for key in values[0]):
+            return values
+        return [{column: document[column][row] for column in document} for row in values[0]]
+    return [document]
+
+
+def _records_of_rows(
+    rows: list[list[Any]], name: str, columns: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Rows as records by the names of their columns, which else are c1, c2 ..."""
+    names = columns or [f"c{place + 1}" for place in range(len(rows[0]))]
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise DataError(f"{name}: row {number} has {len(row)} values, others {len(names)}")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _keys(records: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -274,10 +320,11 @@ def open_source(data: object, known: Reading = NOTHING) -> Source:
     known: what a model knows of how the text that it was fitted on is written. DataError for what
     cannot be read, or is no data.
     """
+    data = memory.begun(data)
     if decoding.is_picture(data) and not isinstance(data, np.ndarray):
         return images.ListSource([data])
-    if isinstance(data, list | tuple) and data and not isinstance(data[0], Mapping):
-        return open_sources(data, known)
+    if memory.is_several(data):
+        return open_sources(cast("Sequence[object]", data), known)
     said = NOTHING
     if isinstance(data, TextPath):
         said, data = data.reading, data.given
@@ -407,7 +454,9 @@ def _open(path: Path, name: str, said: Reading, known: Reading) -> Source:
     begin = head.removeprefix(encodings.BOM)
     # whatever it is called: no table of text begins so
     if LIST.match(begin) or (suffix == ".json" and begin.lstrip()[:1] == b"["):
-        return JsonListSource(path, name)
+        return JsonDocumentSource(path, name)
+    if suffix == ".json" and begin.lstrip()[:1] == b"{" and not _is_in_lines(path):
+        return JsonDocumentSource(path, name)
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix == "" and head[:1] == b"{"):
         return JsonLinesSource(path, name)
     if suffix in images.SUFFIXES or foreign.is_picture(head):
@@ -421,6 +470,17 @@ def _open(path: Path, name: str, said: Reading, known: Reading) -> Source:
         return CsvSource(path, name, said, known)
     except encodings.NoTableError as reason:
         return UnreadSource(path, name, reason)
+
+
+def _is_in_lines(path: Path) -> bool:
+    """Whether the first line of a file is a JSON value of its own, and more come behind it."""
+    with io.TextIOWrapper(open_stream(path), "utf-8-sig") as text:
+        lines = (line for line in text if line.strip())
+        try:
+            json.loads(next(lines, ""))
+            return next(lines, None) is not None
+        except (ValueError, RecursionError):
+            return False
 
 
 def _open_typed(path: Path, name: str, head: bytes) -> Source | None:

@@ -36,7 +36,7 @@ from aetool.data.pictures.choosing import Asked, Size, chosen
 from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.pictures.framing import Framing
 from aetool.data.pictures.labels import to_fit
-from aetool.data.sources import RESERVOIR, CsvSource, open_sources
+from aetool.data.sources import RESERVOIR, CsvSource, open_source
 from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration, highest_of_each
@@ -64,6 +64,7 @@ FEWEST_FOLDS = 2
 TRIMMED = 0.05  # of the rows, in a robust fit
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_TO_CROSS = 20
+FEWEST_ROWS = 10  # of fewer it is said that they tell little
 MEMBER_STEPS = 100  # steps of progress that a member counts for
 MOST_SAID = 12  # lines on how columns were read
 
@@ -168,7 +169,7 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
     Raises ParamError, PluginError or DataError; nothing is written.
     """
     options = options or FitOptions()
-    source = open_sources(data if isinstance(data, list | tuple) else [data])
+    source = open_source(data)
     if isinstance(source, ImageSource):
         # folders are the labels of pictures
         source = to_fit(source, options.label, options.normal)
@@ -197,6 +198,8 @@ def fit_source(
     runtime.providers(options.device)
     labelled = bool(options.label and options.normal) and learns_from_labels(model)
     prepared = prepare(source, options, labelled)
+    if prepared.rows < FEWEST_ROWS:
+        notices.say(source.name, f"{_counted(prepared.rows)} cannot tell what is usual: fit more")
     if prepared.schema is not None:
         _say_what_was_understood(source.name, prepared.schema)
     if options.robust:
@@ -227,6 +230,11 @@ def fit_source(
     return made
 
 
+def _counted(rows: int) -> str:
+    """So many records, in words."""
+    return "1 record" if rows == 1 else f"{rows} records"
+
+
 def _say_what_was_understood(name: str, schema: Schema) -> None:
     """At most MOST_SAID lines, what is left out first, in the log of what is said of data."""
     for line in understood_briefly(schema, MOST_SAID):
@@ -237,7 +245,7 @@ def explained(data: Any, options: FitOptions | None = None) -> list[str]:
     """How each column of data would be read, a line each; nothing is fitted. ParamError for
     pictures."""
     options = options or FitOptions()
-    source = open_sources(data if isinstance(data, list | tuple) else [data])
+    source = open_source(data)
     if isinstance(source, ImageSource):
         raise ParamError(f"{source.name}: pictures have no columns to explain")
     table, _ = source.sample(RESERVOIR, options.seed)
@@ -364,7 +372,7 @@ def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
 
 def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
     """(the clean records, the features of the damaged ones beside them)."""
-    clean = open_sources([options.target])
+    clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
             f"{option('--target')}: {clean.kind}s where the damaged records are {source.kind}s"

@@ -69,7 +69,8 @@ def opened(data: object, keep_files: bool = False) -> Opened:
     DataError where there is nothing, or nothing that may be kept: aetool's own files; and for
     several files, which are no single thing that could be restored.
     """
-    if isinstance(data, list | tuple):
+    data = memory.begun(data)
+    if memory.is_several(data):
         raise DataError("an archive is of one file, folder or table; give these one by one")
     found = memory.held(data)
     if isinstance(found, str | os.PathLike):

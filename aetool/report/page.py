@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from aetool.detection.calibration import Calibration
-from aetool.detection.shifts import BROKEN, SAME, Comparison
+from aetool.detection.shifts import BROKEN, SAME, UNKNOWN, Comparison
 from aetool.report import charts, strips
 from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
 from aetool.report.svg import DARK, LIGHT, RULES, Drawing, amount, text_of, variables
@@ -175,6 +175,7 @@ def _things(findings: Findings) -> str:
 def _word(comparison: Comparison) -> str:
     said = {
         SAME: "These data are like those that the model was fitted on.",
+        UNKNOWN: f"Whether these data are like those before: {comparison.few}.",
         BROKEN: "These data cannot be what the model was fitted on.",
     }.get(comparison.word, "These data differ from those that the model was fitted on.")
     return f'<span class="word {comparison.word}">{comparison.word}</span> {said}'
