@@ -22,6 +22,7 @@ from aetool import files
 from aetool.arguments import shown
 from aetool.data import arrow_files, arrow_source
 from aetool.data.arrow_source import CopiedTable
+from aetool.data.pictures import decoding
 from aetool.errors import DataError
 from aetool.files.spools import kept
 
@@ -33,7 +34,7 @@ TAKEN = (
     "a path (also of a folder, a pattern with *, an address such as s3://, or a list of these), a "
     "DataFrame or a Series of pandas or polars, an Arrow table or whatever has __arrow_c_stream__, "
     "a numpy array, a dictionary of columns, a list of dictionaries or of rows, an iterator of "
-    "dictionaries, of rows, of tables or of paths, bytes or an open file"
+    "dictionaries, of rows, of tables, of paths or of pictures, bytes or an open file"
 )
 _CSV_READER = type(csv.reader([]))  # which has no name of its own there
 LARGE = 1 << 26  # bytes of a stream: larger ones are not kept in memory
@@ -95,7 +96,7 @@ def is_several(data: object) -> bool:
 
 
 def begun(data: object) -> object:
-    """Data as they are, but an iterator of paths as their list, and any other iterator read."""
+    """Data as they are, but an iterator of paths or pictures as their list, and any other read."""
     if not is_iterator(data):
         return data
     if isinstance(data, csv.DictReader | _CSV_READER):
@@ -103,7 +104,7 @@ def begun(data: object) -> object:
     items = cast("Iterator[object]", data)
     first = next(items, None)
     items = itertools.chain([] if first is None else [first], items)
-    if isinstance(first, str | os.PathLike):
+    if isinstance(first, str | os.PathLike) or decoding.is_picture(first):
         return list(items)
     return _of_iterator(items, type(data).__name__)
 
