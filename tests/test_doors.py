@@ -339,7 +339,7 @@ def test_an_archive_is_of_one_thing(home, tmp_path):
         (np.zeros((3, 2), complex), "complex128 of shape"),
         (np.float64(3), r"got np.float64\(3.0\)"),
         ({"a": [1], "b": [1, 2]}, "no columns of one length"),
-        ({"a": 1}, "no columns of one length"),
+        ({"a": 1}, "column .a. is one value"),
         (io.BytesIO(b""), "nothing is left to read"),
         ("none*.csv", "no such file, and none that this pattern names"),
         ("no.csv", "no such file"),
