@@ -127,7 +127,21 @@ def two_halves() -> list[str]:
             "first seed, with which the peers were run.",
             halves.report(rows[rows["seed"] == 0]),
             "\nAUROC / average precision of the default by seeds, as far as they were run: " + "; ".join(seeds) + ".",
+            *regret(rows),
             provenance(rows)]  # fmt: skip
+
+
+def regret(rows: pd.DataFrame) -> list[str]:
+    """How far the default stays behind the best of what it joins."""
+    import halves
+
+    found = halves.regrets(rows[rows["seed"] == 0])
+    if found.empty:
+        return []
+    return ["\nRegret of the default (AUROC): how far it is behind the best of its members, each fitted alone. The best is\n"
+            "told by the labels of each set, so it is no choice that anybody could have made; where the default is ahead of\n"
+            "all of them it counts as 0.\n",
+            markdown(found, {c: c for c in found.columns})]  # fmt: skip
 
 
 def detection() -> list[str]:
