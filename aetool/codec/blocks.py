@@ -10,6 +10,7 @@ then a varint for each that has.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ NAMES = {
     Transform.LINEAR: "combination",
     Transform.LINEAR_DIFFERENCE: "combination",
 }
+DOUBTFUL = 0.05  # of a block must combinations save to be taken without a look at it without them
 WORTH = 0.97  # of the bits must another way to store a column take: others may look at its numbers
 
 
@@ -73,6 +75,38 @@ def encode(
     """(digest of the content, payload, hints for the next) of a block. words: more to store.
     period: the columns are alike at this distance, so that most take over a plan from there.
     students: that the archive carries (a shared model has its own)."""
+    coding = _encoded(coded, rows, words, effort, hints, shared, period, students)
+    if coding.is_doubtful:
+        # the columns after a combined one look at what is left of it: no search of one sees that
+        plainer = dataclasses.replace(effort, combinations=False)
+        other = _encoded(coded, rows, words, plainer, hints, shared, period, students)
+        if len(other.payload) < len(coding.payload):
+            coding = other
+    return coding.content, coding.payload, coding.hints
+
+
+@dataclass(frozen=True, eq=False)
+class _Coding:
+    """A block's coding, as `encode` has it. is_doubtful: whether its combinations of columns save
+    so little, by what their search saw, that the block may be smaller without them."""
+
+    content: bytes
+    payload: bytes
+    hints: planning.Hints
+    is_doubtful: bool
+
+
+def _encoded(
+    coded: Sequence[Coded],
+    rows: int,
+    words: dict[str, Any],
+    effort: planning.Effort,
+    hints: planning.Hints,
+    shared: Shared | None,
+    period: int,
+    students: Students | None,
+) -> _Coding:
+    """A block coded as `encode` says, combinations as the effort says."""
     students = shared.students if shared else students
     students = students.by_reference() if students else None  # decoding then compares the floats
     # what a model knows, and what its students see, are columns as they are at first sight
@@ -113,7 +147,12 @@ def encode(
     # the last part ends with the payload
     lengths = some + b"".join(varint(size) for size in sizes[:-1])
     payload = varint(len(head)) + head + lengths + b"".join(parts)
-    return digest(b"".join(encoder.content)), payload, planning.Hints(shape, encoder.plans, ways)
+    # plans that were taken over have been judged in the block before
+    combines = not before and any(plan is not None and plan.combined for plan in encoder.stored)
+    saved = encoder.planner.promised / 8
+    small = encoder.joined or saved < DOUBTFUL * len(payload)
+    after = planning.Hints(shape, encoder.plans, ways)
+    return _Coding(digest(b"".join(encoder.content)), payload, after, combines and small)
 
 
 def _in_way(column: Coded, way: int) -> Coded:

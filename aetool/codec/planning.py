@@ -60,6 +60,7 @@ class Effort:
     bins: int = 255
     second: int = 12  # candidates tried again beside the first feature
     columns: bool = True
+    combinations: bool = True  # whether sums and products of columns are tried as transforms
     reuse: bool = False  # take over the bins of the block before, where they hold everything
     repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
     # LZMA2 is tried on all where a quick look took so many times what the plan takes, at first and
@@ -230,6 +231,7 @@ class Planner:
     ) -> None:
         self.known, self.effort, self.hints = known, effort, hints
         self.complete = complete and not effort.reuse
+        self.promised = 0.0  # bits that combinations save, as far as the search saw
         self._outlines: list[Any] = []  # of the streams before, in wide tables
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
@@ -238,6 +240,8 @@ class Planner:
         if not len(stream.values):
             return Plan()
         hint = like or (self.hints[number] if number < len(self.hints) else None)
+        if like is not None and not self._still_combines(like, stream):
+            return self._search(stream)
         if hint is not None and hint.bins:
             plan = Plan(transform=hint.transform, of=hint.of, combined=hint.combined)
             r = integers.residuals(plan, stream, self.known)
@@ -259,6 +263,15 @@ class Planner:
             whole = self.complete or self.effort.reuse
             return Plan(starts=v[:1].copy(), widths=np.zeros(1, np.int64), complete=whole)
         return self._search(stream)
+
+    def _still_combines(self, like: Plan, stream: Stream) -> bool:
+        """Whether the factors of another column's combination, if it has one, tell more of this
+        column than its own values or differences do."""
+        if like.combined is None:
+            return True
+        simple = Plan(), Plan(transform=Transform.DIFFERENCE)
+        sizes = [_size(integers.residuals(p, stream, self.known)) for p in (like, *simple)]
+        return sizes[0] < min(sizes[1:])
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:
         """The plan with the features of another, their classes anew by these symbols."""
@@ -295,14 +308,20 @@ class Planner:
         # features may tell more of what a combination does not
         uncombined = [one for one in transforms if one[1].combined is None][:2]
         combined = [one for one in transforms[:2] if one[1].combined is not None]
+        best_uncombined = np.inf
         for bits, transform, r in [*uncombined, *combined[:1]]:
             if best is not None and bits > 1.5 * transforms[0][0]:
                 continue
             plan = _with_bins(transform, r, self.effort.bins, self.complete)
             cost, plan = self._features(plan, stream, r, rows, parents)
+            if transform.combined is None:
+                best_uncombined = min(best_uncombined, cost)
             if best is None or cost < best[0]:
                 best = (cost, plan, r)
         assert best is not None
+        if best[1].combined is not None:
+            sampled = r[rows].size / r.size
+            self.promised += (best_uncombined - best[0]) / sampled
         plan = self._finish(best[1], stream, best[2])
         return self._squeezed(plan, stream, self.effort.squeeze[0]) if self.effort.repeats else plan
 
@@ -333,7 +352,8 @@ class Planner:
         if not self.effort.columns:
             return
         yield Plan(transform=Transform.SECOND)
-        yield from combining.combinations(stream, parents, self.known)
+        if self.effort.combinations:
+            yield from combining.combinations(stream, parents, self.known)
         spread = _spread(stream.values)
         for g in parents:
             values = self.known.values[g]
