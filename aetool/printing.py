@@ -21,3 +21,8 @@ def _escaped(character: str) -> str:
     if unicodedata.category(character) in STEERING or character in TURNING:
         return character.encode("unicode_escape").decode("ascii")
     return character
+
+
+def in_utf8(name: str) -> str:
+    """A file's name as text: bytes of it that are not UTF-8 are written as such, like \\xff."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -240,3 +240,55 @@ def test_a_thousand_damaged_ones_are_lines_too(model, tmp_path, run):
         (tmp_path / f"{number:03}.jpg").write_bytes(whole[: 30 + 3 * number])
     found = operations.detect(tmp_path, model, all_rows=True)
     assert found.total + len(found.unread) == 201 and len(found.unread) > 100
+
+
+def test_names_that_are_not_utf8_are_printed_with_their_bytes(tmp_path, run):
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for number in range(8):
+        usual(number).save(folder / f"{number}.png")
+    try:
+        usual(9).save(os.fsdecode(os.fsencode(folder) + b"/nine\xff.png"))
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    (folder / os.fsdecode(b"cut\xfe.png")).write_bytes(b"hm")
+    done = run("detect", folder, "--all", "--heatmap", tmp_path / "maps")
+    assert done.status == 0, done.err
+    assert r"nine\xff.png" in done.out and r"cut\xfe.png" in done.out
+    done = run("fit", folder, "-p", "pca", "-o", tmp_path / "m.aem")
+    assert done.status == 0, done.err
+    model = ("-m", tmp_path / "m.aem")
+    done = run("similar", folder, "--in", folder, *model, "--row", 9)
+    assert done.status == 2 and r"has cut\xfe.png there, not a picture" in done.err
+    done = run("similar", folder, "--in", folder, *model, "--row", 10)
+    assert done.status == 0 and r"nine\xff.png" in done.out, done.err
+    assert run("encode", folder, *model, "-o", tmp_path / "codes.csv").status == 0
+    assert r"nine\xff.png" in (tmp_path / "codes.csv").read_text()
+    done = run("report", tmp_path / "m.aem", folder, "-o", tmp_path / "page.html")
+    assert done.status == 0, done.err
+
+
+def test_with_all_asked_for_no_threshold_is_told(model, tmp_path):
+    usual().save(tmp_path / "a.png")
+    found = operations.detect(tmp_path, model, top=1)
+    assert found.verdict() == "1 of 1 records flagged (100 %): whatever their score"
+
+
+def test_an_archive_larger_than_its_file_is_not_called_smaller(tmp_path, run):
+    noise = np.random.default_rng(0).integers(0, 256, 4000, dtype=np.uint8).tobytes()
+    (tmp_path / "noise.bin").write_bytes(noise)
+    done = run("compress", tmp_path / "noise.bin")
+    more = (tmp_path / "noise.bin.aez").stat().st_size - len(noise)
+    assert more > 0 and f"{more} more than the file has" in done.err
+    assert "smaller" not in done.err
+
+
+def test_lossy_of_pictures_that_a_model_resizes_says_what_to_do(tmp_path, run):
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for number in range(6):
+        usual(number, width=SIDE + 4 * (number % 2)).save(folder / f"{number}.png")
+    asked = ("--lossy", "-p", "pca", "-o", tmp_path / "p.aez")
+    done = run("compress", folder, *asked)
+    assert done.status == 2 and "leave --lossy out, or store pictures of " in done.err
+    assert not (tmp_path / "p.aez").exists()

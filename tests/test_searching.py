@@ -5,10 +5,11 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import aetool
 from aetool import bundle as bundles
-from aetool.operations import searching
+from aetool.operations import drawing, searching
 from aetool.testing import pictures
 from tests.test_sampling import opened
 
@@ -172,3 +173,27 @@ def test_maps_of_codes(air, air_pca, blobs, tmp_path, run):
         assert bad.status == 2 and words in bad.err and not (tmp_path / "x.png").exists()
     bad = run("encode", blobs / "p.npy", "-m", blobs / "m.aem", "--plot", tmp_path / "x.png", "--color", "wd")  # fmt: skip
     assert bad.status == 2 and "folder" in bad.err
+
+
+def test_the_sheet_of_a_folder_shows_what_the_model_sees(tmp_path, run, monkeypatch):
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for number, picture in enumerate(pictures(8)[:, 0]):
+        side = 8 + 4 * (number % 2)
+        shown = np.asarray(picture)[:8, :8]
+        Image.fromarray(np.resize(shown, (side, side))).save(folder / f"{number}.png")
+    (folder / "2a.png").write_bytes(b"broken")
+    fitted = run("fit", folder, "-p", "pca", "--resize", "8", "-o", tmp_path / "m.aem")
+    assert fitted.status == 0, fitted.err
+    sheets = []
+    monkeypatch.setattr(drawing, "write_sheet", lambda *given: sheets.append(given))
+    wanted = ("--row", 6, "-k", 3, "--sheet", tmp_path / "s.png")
+    done = run("similar", folder, "--in", folder, "-m", tmp_path / "m.aem", *wanted)
+    assert done.status == 0, done.err
+    # the broken one is the fourth, and counts
+    assert table(done.out)["picture"][0] == "4.png"
+    ((_, drawn, across, _),) = sheets
+    assert drawn.shape == (4, 1, 8, 8) and across == 4
+    np.testing.assert_array_equal(drawn[0, 0], np.asarray(Image.open(folder / "4.png")))
+    # a picture's nearest neighbour is itself
+    np.testing.assert_array_equal(drawn[0], drawn[1])

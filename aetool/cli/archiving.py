@@ -100,6 +100,8 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     path = Path(name)
     before = path.stat().st_size if path.is_file() else None
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
+    if before and size > before:
+        ratio = f", {size - before:,} more than the file has"
     fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
     terminal.say(f"{target}: {size:,} bytes, {fidelity}{ratio}", err=True)
     if "kept" in facts:

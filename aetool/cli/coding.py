@@ -167,7 +167,8 @@ def similar(
     from aetool.operations import searching
 
     chosen = searching.SearchOptions(k, rows, binary, options.names(ids), device)
-    found = searching.similar(query, data, options.load_model(model), chosen)
+    bundle = options.load_model(model)
+    found = searching.similar(query, data, bundle, chosen)
     if sheet is not None:
-        searching.write_sheet(sheet, query, data, found, given["force"])
+        searching.write_sheet(sheet, query, data, bundle, found, given["force"])
     detecting.write_columns(found.columns(), detecting.form_of(given), given)

@@ -171,9 +171,9 @@ def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
         own = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}
         if (model.framing and not model.framing.is_plain) or own - {(width, height)}:
             raise ParamError(
-                f"{source.name}: {option('--lossy')} restores what the model sees, pictures of "
-                f"{width} x {height} {model.view.told() or 'as they are'}: leave it out, or make "
-                "them so"
+                f"{source.name}: {option('--lossy')} stores what the model sees, pictures "
+                f"{model.view.told() or f'of {width} x {height}'}, which these are not as they "
+                f"are; leave {option('--lossy')} out, or store pictures of {width} x {height}"
             )
     return seen
 

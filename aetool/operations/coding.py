@@ -20,6 +20,7 @@ from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.operations import drawing, records, restoring
 from aetool.operations.detecting import inputs_of, seen_by
+from aetool.printing import in_utf8
 from aetool.spelling import option
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
@@ -62,7 +63,7 @@ def write_codes(
             places = np.arange(first, first + len(x)) if table is None else table.records
             out: writers.Columns = {"row": [str(number) for number in (places + 1).tolist()]}
             if names:
-                out["picture"] = list(names[first : first + len(x)])
+                out["picture"] = [in_utf8(name) for name in names[first : first + len(x)]]
             for name in columns:
                 out[name] = cells(table, name, source.name)
             z = session(x)["z"]

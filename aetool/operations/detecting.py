@@ -35,6 +35,7 @@ from aetool.detection.regions import Box
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
+from aetool.printing import in_utf8
 from aetool.spelling import in_shell, option
 
 if TYPE_CHECKING:
@@ -193,10 +194,11 @@ class Detection:
         part = 100 * self.flagged / max(self.total, 1)
         rare = "" if not self.rate else f", which {in_words(self.rate)} exceed"
         rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
-        return (
-            f"{self.flagged} of {self.total} records flagged ({part:.3g} %): "
-            f"score above {self.threshold:.4g} {self.unit}{rare}{rest}"
-        )
+        # with as many asked for as there are, no score is too low
+        least = f"score above {self.threshold:.4g} {self.unit}"
+        if self.threshold == float("-inf"):
+            least = "whatever their score"
+        return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {least}{rare}{rest}"
 
     @functools.cached_property
     def maps(self) -> list[Float]:
@@ -811,7 +813,10 @@ def unread_of(source: TableSource | ImageSource) -> list[tuple[int, str, str]]:
     """(record, from 0; name; why) of the pictures that could not be read so far."""
     if not isinstance(source, FramedSource):
         return []
-    return [(record, source.title(record), why) for record, why in sorted(source.unread.items())]
+    return [
+        (record, in_utf8(source.title(record)), why)
+        for record, why in sorted(source.unread.items())
+    ]
 
 
 class Collected:
@@ -922,7 +927,8 @@ class Collected:
             numbers = batch.records[keep].tolist()
             if not batch.names:
                 return Table((), ())
-            return Table(("file",), (Cells.of([batch.names[number] for number in numbers]),))
+            names = [in_utf8(batch.names[number]) for number in numbers]
+            return Table(("file",), (Cells.of(names),))
         table = batch.table
         if self.append:
             for name in self.append:

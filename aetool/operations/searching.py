@@ -18,11 +18,13 @@ from aetool.codec.archive import Archive
 from aetool.codec.contents.lossy import Lossy
 from aetool.csv.dialect import Reading
 from aetool.data import sources
+from aetool.data.pictures.framed import FramedSource
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
 from aetool.operations import coding, drawing, inspecting
 from aetool.operations.detecting import inputs_of, seen_by
+from aetool.printing import in_utf8
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ def _codes_of_data(
     places = np.concatenate(numbers)
     # of tables none have names
     every = list(getattr(source, "record_names", []))
-    names = [every[place] for place in places.tolist()] if every else []
+    names = [in_utf8(every[place]) for place in places.tolist()] if every else []
     return np.concatenate(codes), model, names, places
 
 
@@ -183,6 +185,9 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
         there = f"has records 1 .. {count}"
         if 0 <= missing[0] < count:
             there = "has a comment there"
+        if isinstance(source, FramedSource) and missing[0] in source.unread:
+            record = int(missing[0])
+            there = f"has {in_utf8(source.title(record))} there, {source.unread[record]}"
         raise ParamError(f"{option('--row')} {missing[0] + 1}: {source.name} {there}")
     return np.concatenate(codes), np.concatenate(numbers)
 
@@ -309,33 +314,49 @@ def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict
 
 
 def write_sheet(
-    path: str | os.PathLike[str], query: Any, data: Any, found: Neighbours, force: bool = False
+    path: str | os.PathLike[str],
+    query: Any,
+    data: Any,
+    model: Bundle | None,
+    neighbours: Neighbours,
+    force: bool = False,
 ) -> None:
-    """Write a contact sheet of pictures: each query, then its neighbours."""
-    asked = found.query[found.rank == 1] - 1
-    left, right = _pictures(query, asked), _pictures(data, found.row - 1)
-    k = len(found.row) // len(asked)
+    """Write a contact sheet of pictures, as the model sees them: each query, then its neighbours.
+
+    model: None if data is an archive, which knows its own.
+    """
+    if model is None:
+        with Archive(data) as archive:
+            model = archive.model
+    asked = neighbours.query[neighbours.rank == 1] - 1
+    left = _pictures(query, model, asked)
+    right = _pictures(data, model, neighbours.row - 1)
+    k = len(neighbours.row) // len(asked)
     rows = [p for i in range(len(asked)) for p in (left[i], *right[i * k : (i + 1) * k])]
     drawing.write_sheet(Path(path), np.stack(rows), k + 1, force)
 
 
-def _pictures(data: Any, wanted: Int) -> list[Any]:
-    out: dict[int, Any] = {}
-    first, seen = 0, set(wanted.tolist())
-    for pixels in _batches(data):
-        for i in range(first, first + len(pixels)):
-            if i in seen:
-                out[i] = pixels[i - first]
-        first += len(pixels)
-    return [out[i] for i in wanted.tolist()]
+def _pictures(data: Any, model: Bundle, wanted: Int) -> list[Any]:
+    """The wanted pictures, (channels, height, width) each; wanted: their numbers from 0."""
+    seen = set(wanted.tolist())
+    kept: dict[int, Any] = {}
+    for first, pixels in _batches(data, model):
+        for number, picture in enumerate(pixels, first):
+            if number in seen:
+                kept[number] = picture
+    return [kept[number] for number in wanted.tolist()]
 
 
-def _batches(data: Any) -> Iterator[Any]:
+def _batches(data: Any, model: Bundle) -> Iterator[tuple[int, Any]]:
+    """(number of the first from 0, pictures) of data or of an archive, as the model sees them."""
     if _is_archive(data):
-        with Archive(data) as archive:
-            yield from archive.pieces(0, archive.rows)
+        first = 0
+        with Archive(data, model) as archive:
+            for pixels in archive.pieces(0, archive.rows):
+                yield first, pixels
+                first += len(pixels)
         return
-    source = sources.open_source(data)
-    if isinstance(source, TableSource):
+    source = seen_by(sources.open_source(data, model.reading), model)
+    if not isinstance(source, FramedSource):
         raise ParamError(f"{option('--sheet')} is for pictures")
-    yield from source.batches()
+    yield from source.numbered()
