@@ -28,8 +28,8 @@ PYTHON = {
 }
 # what is said on the command line by the option alone
 FLAGS = {
-    "--all-rows", "--binary", "--codec", "--fill-missing", "--grid", "--keep-files", "--lossy",
-    "--lossy-only", "--prior", "--robust", "--students",
+    "--all-rows", "--binary", "--codec", "--fill-missing", "--grey", "--grid", "--keep-files",
+    "--lossy", "--lossy-only", "--prior", "--robust", "--students",
 }  # fmt: skip
 _in_shell: ContextVar[bool] = ContextVar("in_shell", default=False)
 

@@ -70,7 +70,7 @@ class Heatmaps:
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
         """ParamError for a model of tables."""
-        _check_pictures(name, bundle, "--heatmap")
+        _check_pictures(name, bundle, option("--heatmap"))
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Writes those of a batch."""
@@ -104,7 +104,7 @@ class Worst:
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
         """ParamError for a model of tables."""
-        _check_pictures(name, bundle, "--sheet")
+        _check_pictures(name, bundle, option("--sheet"))
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Keeps those of a batch that are among the highest so far."""
@@ -166,7 +166,7 @@ def shown(one: Pictured, name: str, why: str) -> Shown:
 
 def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
     if bundle.shape is None:
-        raise ParamError(f"{option(given)} is of pictures, and {name} holds a table")
+        raise ParamError(f"{given} is of pictures, and {name} holds a table")
 
 
 class Files:

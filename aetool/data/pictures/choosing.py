@@ -55,10 +55,10 @@ class Asked:
     def of(cls, resize: Size, tile: Size, stride: Size, crop: Size, grey: bool) -> Asked:
         """The options as a user writes them. ParamError for those that contradict each other."""
         asked = cls(
-            size_of("--resize", resize),
-            _both(size_of("--tile", tile)),
-            _both(size_of("--stride", stride)),
-            _both(size_of("--crop", crop, (1, 2, 4))),
+            size_of(option("--resize"), resize),
+            _both(size_of(option("--tile"), tile)),
+            _both(size_of(option("--stride"), stride)),
+            _both(size_of(option("--crop"), crop, (1, 2, 4))),
             bool(grey),
         )
         if asked.stride and not asked.tile:
@@ -77,13 +77,13 @@ class Asked:
     def named(self) -> str:
         """The option that is asked for first; empty where none is."""
         asked = {
-            "--resize": self.resize,
-            "--tile": self.tile,
-            "--stride": self.stride,
-            "--crop": self.crop,
-            "--grey": self.grey,
+            option("--resize"): self.resize,
+            option("--tile"): self.tile,
+            option("--stride"): self.stride,
+            option("--crop"): self.crop,
+            option("--grey"): self.grey,
         }
-        return next((option(name) for name, value in asked.items() if value), "")
+        return next((name for name, value in asked.items() if value), "")
 
 
 def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
     if len(numbers) not in counts or min(numbers[-2:], default=0) < 1:
         more = ", or LEFT,TOP,WIDTH,HEIGHT" if 4 in counts else ""
         raise ParamError(
-            f"{option(name)} {given}: write pixels as WIDTH or WIDTHxHEIGHT, such as 256x192{more}"
+            f"{name} {given}: write pixels as WIDTH or WIDTHxHEIGHT, such as 256x192{more}"
         )
     return numbers
 
