@@ -1,5 +1,5 @@
-"""Drawn pictures with known defects: image AUROC, pixel AUROC, PRO and whether the worst place is
-within the defect, of a model fitted on 60 ordinary pictures of each set.
+"""Drawn pictures with known defects: image AUROC, pixel AUROC, PRO and the part of boxes that hold the
+defect's centre, of a model fitted on 60 ordinary pictures of each set and judged by `evaluate --masks`.
 
 "chosen": seed 0 of five objects and five textures, on which settings were chosen; "kept": seed 1 of
 the same and of three textures that were not looked at. The model named beforehand is `auto`; peers
@@ -18,7 +18,6 @@ import common
 import defect_pictures
 import numpy as np
 import peers
-from scipy import ndimage
 
 from aetool import operations
 from aetool.operations.detecting import auroc
@@ -32,60 +31,42 @@ HALVES = {
 }
 PEERS = ("1NN", "IForest", "PCA", "AutoEncoder")
 AVERAGED = 4  # pixels along each side, for peers
-MOST_FALSE = 0.3  # part of ordinary pixels flagged, up to which PRO is averaged
-AROUND = 4  # pixels that the worst place may lie beside the box of a defect
+FIGURES = ("auroc", "pixel_auroc", "pro", "box_hits")
 
 
-def pro(maps: np.ndarray, masks: np.ndarray) -> float:
-    """The part of each defect's region that is flagged, averaged over regions, and over thresholds
-    that flag up to 0.3 of the ordinary pixels (Bergmann et al. 2021); maps, masks: (n, H, W)."""
-    ordinary = np.sort(maps[~masks])[::-1]
-    false = np.linspace(0, MOST_FALSE, 301)
-    place = np.minimum((false * len(ordinary)).astype(int), len(ordinary) - 1)
-    thresholds = ordinary[place]
-    overlaps = []
-    for values, mask in zip(maps, masks, strict=True):
-        labels, count = ndimage.label(mask, np.ones((3, 3)))
-        for region in range(1, count + 1):
-            inside = np.sort(values[labels == region])
-            flagged = len(inside) - np.searchsorted(inside, thresholds, side="right")
-            overlaps.append(flagged / len(inside))
-    return float(np.trapezoid(np.mean(overlaps, axis=0), false) / MOST_FALSE)
+def laid_out(pictures: defect_pictures.Pictures, folder: Path) -> None:
+    """The pictures and masks of a set as files: train/good, test/DEFECT, ground_truth/DEFECT."""
+    from PIL import Image
+
+    def write(picture: np.ndarray, *place: str) -> None:
+        path = folder.joinpath(*place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+
+    for i, picture in enumerate(pictures.fitted):
+        write(picture, "train", "good", f"{i:03}.png")
+    tested = zip(pictures.tested, pictures.masks, pictures.defects, strict=True)
+    for i, (picture, mask, defect) in enumerate(tested):
+        write(picture, "test", defect or "good", f"{i:03}.png")
+        if defect:
+            write(np.uint8(255) * mask, "ground_truth", defect, f"{i:03}_mask.png")
 
 
-def hits(maps: np.ndarray, masks: np.ndarray) -> float:
-    """The part of defective pictures whose worst pixel lies within the defect's box."""
-    found = []
-    for values, mask in zip(maps, masks, strict=True):
-        if not mask.any():
-            continue
-        place = np.array(np.unravel_index(values.argmax(), values.shape))
-        where = np.argwhere(mask)
-        inside = (place >= where.min(axis=0) - AROUND) & (place <= where.max(axis=0) + AROUND)
-        found.append(inside.all())
-    return float(np.mean(found))
-
-
-def of_plugin(pictures: defect_pictures.Pictures, options, work: Path) -> dict[str, object]:
-    """The figures of a model of ours."""
+def of_plugin(pictures: defect_pictures.Pictures, options, folder: Path) -> dict[str, object]:
+    """The figures of a model of ours, as its user gets them."""
     params = dict(item.split("=", 1) for item in options.O)
-    np.save(work / "fitted.npy", pictures.fitted)
-    chosen = operations.FitOptions(options.plugin, params)
+    laid_out(pictures, folder)
     began, cpu = time.monotonic(), time.process_time()
-    model = operations.fit(work / "fitted.npy", chosen)
+    model = operations.fit(folder / "train", operations.FitOptions(options.plugin, params))
     fitted, fit_cpu = time.monotonic(), time.process_time()
-    planes = np.ascontiguousarray(pictures.tested.transpose(0, 3, 1, 2))
-    parts = model.session("score.onnx", "cpu")(planes)["parts"]
+    figures = operations.evaluate(folder / "test", model, masks=folder / "ground_truth")
     score_cpu = time.process_time()
-    maps = parts[:, :-1].reshape(-1, defect_pictures.SIDE, defect_pictures.SIDE)
-    some = (slice(None), slice(None, None, 2), slice(None, None, 2))
     return {
         "detector": options.plugin,
         "params": params,
-        "auroc": auroc(parts.sum(axis=1), pictures.masks.any(axis=(1, 2))),
-        "pixel_auroc": auroc(maps[some].ravel(), pictures.masks[some].ravel()),
-        "pro": pro(maps, pictures.masks),
-        "hits": hits(maps, pictures.masks),
+        **{name: float(figures[name]) for name in FIGURES},
+        "recall": float(figures["recall"]),
+        "precision": float(figures["precision"]),
         "fit_seconds": fitted - began,
         "fit_cpu": fit_cpu - cpu,
         "score_cpu": score_cpu - fit_cpu,
@@ -120,9 +101,9 @@ def main() -> None:
     seed, names = HALVES[options.half]
     asked = options.sets.split(",") if options.sets else names
     rows: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory() as work:
-        for name in asked:
-            pictures = defect_pictures.pictures(name, seed)
+    for name in asked:
+        pictures = defect_pictures.pictures(name, seed)
+        with tempfile.TemporaryDirectory() as work:
             found = [of_plugin(pictures, options, Path(work))]
             if options.peers and peers.installed():
                 found += [of_peer(peer, pictures) for peer in PEERS]
@@ -136,7 +117,7 @@ def main() -> None:
                 rows.append(row)
     for detector in dict.fromkeys(row["detector"] for row in rows):
         own = [row for row in rows if row["detector"] == detector]
-        for figure in ("auroc", "pixel_auroc", "pro", "hits"):
+        for figure in FIGURES:
             values = [row[figure] for row in own if figure in row]
             if values:
                 print(f"{detector}: mean {figure} {np.mean(values):.4f} of {len(values)} sets")

@@ -1,7 +1,7 @@
 """Pictures, one class normal: Fashion-MNIST, fitted on one class's training pictures, all 10,000
 test pictures scored. Prints AUROC of each class and the mean, beside the peers' means.
 
-The model named beforehand is `denoising`.
+The model named beforehand is `auto`, the default.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def read_idx(path: Path, skip: int) -> np.ndarray:
 def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
-    parser.add_argument("--plugin", default="denoising")
+    parser.add_argument("--plugin", default="auto")
     parser.add_argument("--max-time", type=float, default=60.0)
     parser.add_argument("-O", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
