@@ -154,7 +154,7 @@ def one(job: str, name: str, pixels: Pixels) -> None:
     """Rows of a picture, or of a few."""
     rivals = others(pixels)
     for effort in EFFORTS:
-        row = {"job": job, "name": name, "effort": effort, "values": pixels.size}
+        row = {"job": job, "name": name, "effort": effort, "model": False, "values": pixels.size}
         row |= ours(pixels, effort) | rivals
         common.record("lossless_pictures", row, seeds=0, data=pixels)
         said(row)
