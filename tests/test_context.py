@@ -40,7 +40,11 @@ NETS = {
     if plugins.get_model(name).net
 }
 CLOSED_FORMS = [
-    n for n, net in NETS.items() if isinstance(net, type) and issubclass(net, ClosedForm)
+    n
+    for n, net in NETS.items()
+    if isinstance(net, type)
+    and issubclass(net, ClosedForm)
+    and "table" in plugins.get_model(n).data
 ]
 
 

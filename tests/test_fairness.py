@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aetool import folds, operations, plugins, rarity
+from aetool.data.sources import open_source
 from aetool.detection import reasons
 from aetool.detection.calibration import Calibration, Tail
 from aetool.graphs import Graph
@@ -23,7 +24,7 @@ def normal(rows=1000, seed=0):
 
 
 def prepared_of(frame):
-    return fitting.prepare(fitting.open_sources([frame]), FitOptions())
+    return fitting.prepare(open_source(frame), FitOptions())
 
 
 @pytest.mark.parametrize("plugin", ["pca", "neighbours", "auto"])
@@ -153,8 +154,6 @@ def test_no_column_costs_more_than_its_rarity_and_32_bits(plugin):
     made = operations.fit(frame, FitOptions(plugin, epochs=20))
     odd = frame[:3].assign(a=[1e9, np.inf, np.nan], k=[2, 50, 10**9], level=["z", "x", "new"])
     session = made.session("score.onnx", "cpu")
-    from aetool.data.sources import open_source
-
     x = made.schema.encode(next(iter(open_source(odd).batches())), "odd")
     parts = session(x)["parts"]
     # a column of numbers may cost its own part and that of the density of all numbers together

@@ -10,6 +10,7 @@ import torch
 import aetool
 from aetool import operations, plugins, rarity
 from aetool.closed_form import evaluated
+from aetool.data.sources import open_source
 from aetool.errors import BundleError, ParamError, PluginError
 from aetool.model import make_params
 from aetool.nn import Likelihood
@@ -35,7 +36,7 @@ def remembered(clusters):
 
 
 def ready(data):
-    return fitting.prepare(fitting.open_sources([data]), FitOptions("prototypes"))
+    return fitting.prepare(open_source(data), FitOptions("prototypes"))
 
 
 def test_the_code_is_the_nearest_prototype(clusters, remembered):
@@ -76,7 +77,7 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
     chosen = FitOptions("auto", epochs=5, device="cpu", max_time=EVERY_MEMBER)
     made = operations.fit(rows_csv, chosen)
     model = plugins.get_model("auto")
-    p = fitting.prepare(fitting.open_sources([rows_csv]), FitOptions("auto"))
+    p = fitting.prepare(open_source(rows_csv), FitOptions("auto"))
     members, parts = [], []
     for member in model.members:
         if "plain" not in member.fits or "table" not in member.data:

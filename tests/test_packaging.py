@@ -66,7 +66,7 @@ def test_every_file_of_the_package_is_in_its_wheel():
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["aetool"]
     for path in (ROOT / "aetool").rglob("*"):
         name = path.relative_to(ROOT / "aetool").as_posix()
-        if path.is_dir() or path.suffix in (".py", ".pyc", ".so", ".pyd", ".c"):
+        if path.is_dir() or path.suffix in (".py", ".pyc", ".so", ".pyd", ".c", ".h"):
             continue
         assert any(
             fnmatch.fnmatch(name, pattern) and name.count("/") == pattern.count("/")

@@ -6,6 +6,7 @@ import pytest
 
 from aetool import operations, plugins
 from aetool.closed_form import evaluated
+from aetool.data.sources import open_source
 from aetool.errors import ParamError
 from aetool.model import make_params
 from aetool.operations import FitOptions, fitting
@@ -13,7 +14,7 @@ from aetool_trees import net
 
 
 def prepared_of(frame):
-    return fitting.prepare(fitting.open_sources([frame]), FitOptions("trees"))
+    return fitting.prepare(open_source(frame), FitOptions("trees"))
 
 
 def grown(prepared, **params):
