@@ -1,7 +1,6 @@
 """What a newcomer types and has by mistake: one line says what was found, where, and what to do."""
 
 import gzip
-import json
 import pickle
 import sqlite3
 import zipfile
