@@ -300,7 +300,8 @@ def lossless_pictures() -> list[str]:
              "read_a_second": "restored a second", "png": "PNG", "webp": "WebP", "jxl_7": "JPEG XL e7",
              "jxl_9": "JPEG XL e9"}  # fmt: skip
     rows["bits"] = rows["bits"].round(3)
-    rows["read_a_second"] = rows["read_a_second"].round(0)
+    for column in set(rows) & {"bytes", "read_a_second", "png", "webp", "jxl_7", "jxl_9"}:
+        rows[column] = [f"{v:,.0f}" if v == v else "" for v in rows[column]]
     rows["model"] = rows["model"].map({True: "yes", False: "no"})
     return ["\n## Pictures without loss (`lossless_pictures.py`)\n",
             "Bytes and bits a value (a channel of a pixel), of every round trip restored and compared. Other formats take a stack\n"
