@@ -480,7 +480,7 @@ def test_a_damaged_framing_is_refused(tmp_path):
 def test_lossy_archives_are_of_pictures_that_are_seen_as_they_are(tmp_path):
     folder = scenes(tmp_path / "p", [(8 + n % 2, 6) for n in range(22)])
     model = operations.fit(folder, FitOptions("pca"))
-    with pytest.raises(ParamError, match="restores what the model sees"):
+    with pytest.raises(ParamError, match="stores what the model sees"):
         operations.compress(
             folder, tmp_path / "a.aez", model, operations.CompressOptions(lossy_only=True)
         )
