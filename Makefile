@@ -29,8 +29,8 @@ slim: $(VENV)-slim/.base $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(PIP) install -e ".[bench]" -c constraints.txt
-	cd benchmarks && for b in startup reading planted sensors thresholds kdd adult skab detect throughput family oneclass defects lossless_pictures \
-		lossy compress; do \
+	cd benchmarks && for b in startup reading planted sensors thresholds kdd adult skab detect throughput family oneclass \
+		defects lossless_pictures lossy compress; do \
 		../$(BIN)/python $$b.py --data ../$(DATA) || exit 1; done
 
 # Pictures of what the models do.

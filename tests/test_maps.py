@@ -39,8 +39,8 @@ def test_what_a_picture_costs_by_column_is_a_map_of_its_pixels(plugin, tmp_path)
     excess = parts[1, :-1] - made.calibration.typical[:-1]
     assert excess.argmax() == 5 * 8 + 2
     (amounts,) = operations.maps_of(odd[1:2], made, "cpu")
-    # other places of it may be odd, too, and a model without folds strays more where there is most
-    assert amounts[5, 2] > np.quantile(amounts, 0.7)
+    # elm's parts stray most where blobs lie, so that other places are as far beyond the usual
+    assert amounts[5, 2] > np.quantile(amounts, 0.7 if plugin == "elm" else 0.9)
     found = operations.detect(tmp_path / "odd.npy", made, top=1, device="cpu")
     assert found.row[0] == 1
 
