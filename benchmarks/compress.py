@@ -4,8 +4,8 @@ tables    six tables, lossless and within 1 % of each column's range, --best wit
           students; what each coder brought. Rivals of the second get the same quantised numbers.
 shared    a model fitted on the first 80 % of the rows; the rest as files of 1,000 rows, beside zstd
           with a dictionary trained on the same rows, xz and pcodec on each file.
-small     the first rows of each table as tables of their own, or the tables of a folder, beside xz,
-          bzip2 and zstd.
+small     the first rows of each table as tables of their own, or the tables of a folder, or made
+          ones (made_tables.py), beside xz, bzip2 and zstd.
 speed     at least 100 MB (a table's rows repeated, fresh noise in the last digits).
 """
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import common
+import made_tables
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -280,6 +281,8 @@ FIRST_ROWS = (30, 100, 300, 1000, 3000)
 
 def small_tables(options: Any) -> dict[str, bytes]:
     """Small tables by their names."""
+    if options.made:
+        return {name: make().encode() for name, make in made_tables.MADE.items()}
     if options.folder is not None:
         found = sorted(
             path for path in options.folder.glob("*.csv") if path.stat().st_size < 400_000
@@ -398,6 +401,7 @@ def main() -> None:
     parser.add_argument("--students", action="store_true", help="of the shared model")
     parser.add_argument("--files", type=int, default=20, help="at most, of each table")
     parser.add_argument("--folder", type=Path, help="of small tables, instead of first rows")
+    parser.add_argument("--made", action="store_true", help="made tables, instead of first rows")
     parser.add_argument("--jobs", default="aetool --fast,aetool,xz -6,zstd -19", help="of speed")
     parser.add_argument("--megabytes", type=int, default=100)
     options = parser.parse_args()

@@ -198,6 +198,8 @@ def huge(words):
     lambda w: {**w, "plans": [{"b": [1], "l": 60}] * 9},
     lambda w: {**w, "plans": [{"b": [1, 1], "f": [["n"]]}] * 9},
     lambda w: {**w, "plans": [{"b": [1, 1], "t": "g", "g": 4}] * 9},
+    lambda w: {**w, "plans": [{"b": [1, 1], "t": "k", "g": 4, "f": [["k"]]}] * 9},
+    lambda w: {**w, "plans": [{"b": [1, 1], "t": "k", "g": 0, "j": [0, 7]}] * 9},
     lambda w: {**w, "columns": [{"k": "number", "d": 4000, "f": [0], "s": []}] * 3},
     lambda w: {"deep": eval("[" * 90 + "]" * 90), **w},
     lambda w: {},

@@ -19,7 +19,8 @@ from tests.golden import vectors
 from tests.test_codec import loops
 
 __all__ = ["loops"]  # a fixture: with the C kernel, and with the references
-VECTORS = json.loads(vectors.TARGET.read_text()) | json.loads(vectors.LATER_TARGET.read_text())
+TARGETS = (vectors.TARGET, vectors.LATER_TARGET, vectors.KEYED_TARGET)
+VECTORS = {name: one for path in TARGETS for name, one in json.loads(path.read_text()).items()}
 
 
 @pytest.mark.parametrize("name", VECTORS)
@@ -39,8 +40,8 @@ def test_vectors_of_streams(name, loops):
 
 def test_every_transform_and_feature_has_its_vector():
     plans = [vector["plan"] for vector in VECTORS.values()]
-    assert {plan.get("t", "v") for plan in plans} == set("vdgcslm")
-    assert {feature[0] for plan in plans for feature in plan.get("f", ())} == set("osvenm")
+    assert {plan.get("t", "v") for plan in plans} == set("vdgcslmk")
+    assert {feature[0] for plan in plans for feature in plan.get("f", ())} == set("osvenmk")
 
 
 def test_tables_where_nothing_was_counted():
@@ -203,6 +204,10 @@ BINS = {"b": [0, 1]}
         ({**BINS, "f": [["e", -1]]}, "stream's number"),
         ({**BINS, "f": [["e", 0]] * 5}, "at most 4"),
         ({**BINS, "f": [["s", 0]]}, "letter s has 1 parts"),
+        ({**BINS, "f": [["k"]]}, "a column without keys"),
+        ({**BINS, "j": [0, 0]}, "of a keyed transform"),
+        ({**BINS, "t": "k", "j": [0]}, "a pair of streams must be two"),
+        ({**BINS, "t": "k", "j": [0, -1]}, "stream's number"),
         ({**BINS, "f": [["n", 0]]}, "nothing behind it"),
         ({**BINS, "f": [["m", [1], 65]]}, "size of a repeat"),
         ({**BINS, "f": [["v", 0, [1] * 256]]}, "at most 255"),

@@ -27,30 +27,32 @@ from aetool.codec.columns import Decoded
 from aetool.codec.integers import Known, Stream
 from aetool.codec.metas import FloatMeta, RankMeta, TextMeta
 from aetool.codec.natives import numbers, tensors
-from aetool.codec.plans import Combination, Plan, Term, Transform
+from aetool.codec.plans import Combination, Plan, Seen, Term, Transform
 from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
 from aetool.errors import ArchiveError
 from tests import format_reader
 from tests.format_reader.mixing import text_of
+from tests.format_reader.streams import Streams
 
 HOME = Path(__file__).parent / "golden" / "3.1"
-NAMES = sorted(path.stem for path in HOME.glob("*.aez"))
+LATER = HOME.parent / "3.3"
+ARCHIVES = sorted([*HOME.glob("*.aez"), *LATER.glob("*.aez")])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("loops", ["kernel", "reference"])
-def test_golden_archives_of_stages_are_restored_for_ever(name, loops, tmp_path, monkeypatch):
+def test_golden_archives_of_stages_are_restored_for_ever(path, loops, tmp_path, monkeypatch):
     if loops == "reference":
         monkeypatch.setattr(kernel, "C", None)
-    out = operations.decompress(HOME / f"{name}.aez", tmp_path / name)
-    assert out.read_bytes() == (HOME / f"{name}.csv").read_bytes()
+    out = operations.decompress(path, tmp_path / path.stem)
+    assert out.read_bytes() == path.with_suffix(".csv").read_bytes()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_other_reader_restores_them(name):
-    restored = format_reader.restore((HOME / f"{name}.aez").read_bytes())
-    assert restored == (HOME / f"{name}.csv").read_bytes()
+@pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.stem)
+def test_the_other_reader_restores_them(path):
+    restored = format_reader.restore(path.read_bytes())
+    assert restored == path.with_suffix(".csv").read_bytes()
 
 
 def coded(text, width):
@@ -276,6 +278,69 @@ def test_a_combination_of_streams_that_are_not_there_is_damage():
     plan = Plan(transform=Transform.LINEAR, combined=Combination((Term(1, ((3, 0),)),)))
     with pytest.raises(ArchiveError, match="a column that is not there"):
         integers.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), Known(4))
+
+
+# ---- keys
+
+
+def plans_of(text, width):
+    """The plans by which a text is coded as a block, which restores it."""
+    (encoded,) = records.encode(text, Layout(Rule(","), [f"c{place}" for place in range(width)]))
+    coded(text, width)
+    words, _ = blocks._words(encoded.payload)
+    return [Plan.from_json(stored) for stored in words["plans"]]
+
+
+def test_what_is_told_of_a_player_is_told_once_whoever_wins():
+    text = (LATER / "keys.csv").read_bytes().split(b"\n", 1)[1]
+    plans = plans_of(text, 8)
+    keyed = [place for place, plan in enumerate(plans) if plan.transform is Transform.KEYED]
+    assert {2, 3, 6, 7} <= set(keyed)
+    assert plans[6].pair is not None and plans[7].pair is not None
+    shuffled = text.split(b"\n")[:-1]
+    names = [line.split(b",")[6] for line in shuffled]
+    np.random.default_rng(0).shuffle(names)
+    broken = []
+    for line, name in zip(shuffled, names, strict=True):
+        cells = line.split(b",")
+        broken.append(b",".join([*cells[:6], name, cells[7]]) + b"\n")
+    layout = Layout(Rule(","), list("abcdefgh"))
+    sizes = [len(records.encode(one, layout)[0].payload) for one in (text, b"".join(broken))]
+    # 1,500 heights of 45 kinds are 5 bits each where the player does not tell them
+    assert sizes[1] - sizes[0] > 700
+
+
+SMALL_KEYS = st.lists(st.integers(-3, 3), min_size=1, max_size=50)
+
+
+@given(SMALL_KEYS, st.data())
+def test_values_come_back_from_any_keys(own, data):
+    rows = len(own)
+    known = Known(rows)
+    several = st.lists(st.integers(-3, 3) | WHOLE, min_size=rows, max_size=rows)
+    for column in (own, data.draw(several), data.draw(several)):
+        known.add(Stream(np.array(column)), np.zeros(rows, np.uint16), 1)
+    present = np.array(data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
+    pair = data.draw(st.sampled_from([None, (1, 2), (0, 1), (2, 0)]))
+    plan = Plan(transform=Transform.KEYED, of=0, pair=pair, features=(Seen(),))
+    values = np.array(data.draw(several))[present]
+    stream = Stream(values, present)
+    left = integers.residuals(plan, stream, known)
+    assert integers.restore(plan, left, stream, known).tolist() == values.tolist()
+    other = Streams(rows, [], None, None)
+    other.values = known.values
+    told, classes = other.keyed({"g": 0, **({"j": pair} if pair else {})}, left, present, 1)
+    assert told.tolist() == values.tolist()
+    assert integers.course(plan, stream, known).seen().tolist() == classes
+
+
+@pytest.mark.parametrize(("of", "pair"), [(3, None), (0, (0, 1)), (0, (1, 0))])
+def test_keys_that_are_not_there_are_damage(of, pair):
+    known = Known(4)
+    known.add(Stream(np.zeros(4, np.int64)), np.zeros(4, np.uint16), 1)
+    plan = Plan(transform=Transform.KEYED, of=of, pair=pair)
+    with pytest.raises(ArchiveError, match="a column that is not there"):
+        integers.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), known)
 
 
 # ---- the search

@@ -40,6 +40,7 @@ JOINED = planning.SMALL_BLOCK
 NAMES = {
     Transform.DIFFERENCE: "difference",
     Transform.GROUPED: "group",
+    Transform.KEYED: "key",
     Transform.COLUMN: "column",
     Transform.SECOND: "second difference",
     Transform.LINEAR: "combination",
@@ -148,7 +149,7 @@ def _encoded(
     lengths = some + b"".join(varint(size) for size in sizes[:-1])
     payload = varint(len(head)) + head + lengths + b"".join(parts)
     # plans that were taken over have been judged in the block before
-    combines = not before and any(plan is not None and plan.combined for plan in encoder.stored)
+    combines = not before and any(plan is not None and plan.asks_others for plan in encoder.stored)
     saved = encoder.planner.promised / 8
     small = encoder.joined or saved < DOUBTFUL * len(payload)
     after = planning.Hints(shape, encoder.plans, ways)
@@ -305,7 +306,10 @@ def _alike(plans: list[Plan], period: int) -> Plan | None:
     combined = plan.combined
     if combined is not None:
         combined = combined.moved({stream: stream + period for stream in combined.streams})
-    return plan.but(features=tuple(moved), of=of, combined=combined)
+    pair = plan.pair
+    if pair is not None:
+        pair = (pair[0] + period, pair[1] + period)
+    return plan.but(features=tuple(moved), of=of, combined=combined, pair=pair)
 
 
 def _digest(values: Int) -> bytes:

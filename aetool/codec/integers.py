@@ -1,7 +1,7 @@
 """A column of whole numbers to bytes and back, by a plan: transform, bins, contexts.
 
     transform   values become residuals: themselves, the difference to the value before, to the
-                value before in the same group, to another column
+                value before in the same group, to another column, to the value under the same key
     bins        a residual is the bin it lies in (the symbol) and its place there (raw bits)
     contexts    what chooses the symbol's frequency table: the symbol before, what other columns
                 hold in this row, the student's verdict
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import bits, rans
+from aetool.codec import bits, keys, rans
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.plans import (
     MAX_CLASSES,
@@ -32,6 +32,7 @@ from aetool.codec.plans import (
     Packed,
     Plan,
     Repeat,
+    Seen,
     Transform,
     Unchanged,
     Verdict,
@@ -102,6 +103,8 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
         r = np.empty_like(values)
         r[order] = np.diff(values[order], prepend=np.int64(0))
         return r
+    if plan.transform is Transform.KEYED:
+        return course(plan, stream, known).residuals(values)
     if plan.transform is Transform.COLUMN:
         return np.asarray(values - _of(known.values, plan.of, stream))
     if plan.transform is Transform.SECOND:
@@ -123,6 +126,8 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
         values = np.empty_like(r)
         values[order] = np.cumsum(r[order], dtype=np.int64)
         return values
+    if plan.transform is Transform.KEYED:
+        return course(plan, stream, known).restored(r)
     if plan.transform is Transform.COLUMN:
         return np.asarray(r + _of(known.values, plan.of, stream))
     if plan.transform is Transform.SECOND:
@@ -156,6 +161,18 @@ def _before(values: Int, lag: int) -> Int:
     earlier = np.zeros_like(values)
     earlier[lag:] = values[:-lag]
     return earlier
+
+
+def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
+    """The rows of a stream in the order of its keys; stream: its mask."""
+    own = _of(known.values, plan.of, stream)
+    rows = np.arange(known.rows) if stream.present is None else np.flatnonzero(stream.present)
+    if plan.pair is None:
+        return keys.Course.of(own, rows)
+    if max(plan.pair) >= len(known.values):
+        raise ArchiveError("damaged: a column's plan refers to a column that is not there")
+    other_keys, other_values = (known.values[number] for number in plan.pair)
+    return keys.Course.of(own, rows, (other_keys, other_values))
 
 
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:
@@ -223,6 +240,8 @@ def contexts(
             if symbols is not None:
                 marks = rans.repeats(symbols, match, feature.size)
             place, size = len(radices), feature.size
+        elif isinstance(feature, Seen):
+            marks, radix = course(plan, stream, known).seen(), keys.MOST_SEEN + 1
         else:
             marks, radix = feature_of(feature, stream, known)
         radices.append(radix)

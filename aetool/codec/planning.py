@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from aetool.codec import combining, integers, rans
+from aetool.codec import combining, integers, keying, keys, rans
 from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import (
     MAX_CLASSES,
@@ -23,6 +23,7 @@ from aetool.codec.plans import (
     Packed,
     Plan,
     Repeat,
+    Seen,
     Transform,
     Unchanged,
 )
@@ -60,7 +61,7 @@ class Effort:
     bins: int = 255
     second: int = 12  # candidates tried again beside the first feature
     columns: bool = True
-    combinations: bool = True  # whether sums and products of columns are tried as transforms
+    combinations: bool = True  # whether sums and products of columns, and keys, are tried
     reuse: bool = False  # take over the bins of the block before, where they hold everything
     repeats: tuple[int, ...] = (12, 32)  # symbols that must come again to predict the next
     # LZMA2 is tried on all where a quick look took so many times what the plan takes, at first and
@@ -112,12 +113,17 @@ def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
     features: list[Feature] = []
     for feature in plan.features:
         if feature.stream is None:
-            if isinstance(feature, OwnSymbol | Repeat):
+            if isinstance(feature, OwnSymbol | Repeat | Seen):
                 features.append(feature)
         elif feature.stream in numbers:
             features.append(feature.at(numbers[feature.stream]))
     of = numbers[plan.of] if plan.transform.looks_aside else plan.of
-    return plan.but(of=of, combined=combined, features=tuple(features))
+    pair = plan.pair
+    if pair is not None:
+        if not numbers.keys() >= set(pair):
+            return None
+        pair = (numbers[pair[0]], numbers[pair[1]])
+    return plan.but(of=of, combined=combined, pair=pair, features=tuple(features))
 
 
 FAST = Effort(
@@ -231,7 +237,8 @@ class Planner:
     ) -> None:
         self.known, self.effort, self.hints = known, effort, hints
         self.complete = complete and not effort.reuse
-        self.promised = 0.0  # bits that combinations save, as far as the search saw
+        self.promised = 0.0  # bits that combinations and keys save, as far as the search saw
+        self.keying = keying.Keying()
         self._outlines: list[Any] = []  # of the streams before, in wide tables
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
@@ -243,7 +250,9 @@ class Planner:
         if like is not None and not self._still_combines(like, stream):
             return self._search(stream)
         if hint is not None and hint.bins:
-            plan = Plan(transform=hint.transform, of=hint.of, combined=hint.combined)
+            plan = Plan(
+                transform=hint.transform, of=hint.of, combined=hint.combined, pair=hint.pair
+            )
             r = integers.residuals(plan, stream, self.known)
             if self.effort.reuse and not like:
                 symbols = integers.symbols_of(hint, r)
@@ -306,20 +315,20 @@ class Planner:
         transforms.sort(key=lambda f: f[0])
         best: tuple[float, Plan, Int] | None = None
         # features may tell more of what a combination does not
-        uncombined = [one for one in transforms if one[1].combined is None][:2]
-        combined = [one for one in transforms[:2] if one[1].combined is not None]
+        uncombined = [one for one in transforms if not one[1].asks_others][:2]
+        combined = [one for one in transforms[:3] if one[1].asks_others]
         best_uncombined = np.inf
-        for bits, transform, r in [*uncombined, *combined[:1]]:
+        for bits, transform, r in [*uncombined, *combined[:2]]:
             if best is not None and bits > 1.5 * transforms[0][0]:
                 continue
             plan = _with_bins(transform, r, self.effort.bins, self.complete)
             cost, plan = self._features(plan, stream, r, rows, parents)
-            if transform.combined is None:
+            if not transform.asks_others:
                 best_uncombined = min(best_uncombined, cost)
             if best is None or cost < best[0]:
                 best = (cost, plan, r)
         assert best is not None
-        if best[1].combined is not None:
+        if best[1].asks_others:
             sampled = r[rows].size / r.size
             self.promised += (best_uncombined - best[0]) / sampled
         plan = self._finish(best[1], stream, best[2])
@@ -354,6 +363,7 @@ class Planner:
         yield Plan(transform=Transform.SECOND)
         if self.effort.combinations:
             yield from combining.combinations(stream, parents, self.known)
+            yield from self.keying.plans(stream, parents, self.known)
         spread = _spread(stream.values)
         for g in parents:
             values = self.known.values[g]
@@ -420,6 +430,9 @@ class Planner:
         chosen: list[Candidate] = []
         bits = cost(chosen)
         candidates = list(self._candidates(stream, symbols, alphabet, rows, parents))
+        if plan.transform is Transform.KEYED:
+            seen = integers.course(plan, stream, self.known).seen()
+            candidates.append((Seen(), seen[rows], keys.MOST_SEEN + 1))
         for _ in range(self.effort.features):
             tried = [(cost([*chosen, c]), i) for i, c in enumerate(candidates)]
             if not tried:

@@ -71,6 +71,7 @@ class Transform(Enum):
     COLUMN: to another stream's value in the same row, for columns that follow one another. SECOND:
     the difference between differences, for what moves steadily. LINEAR: to a combination of other
     streams, for totals and products. LINEAR_DIFFERENCE: the difference of that to the row before.
+    KEYED: to the value when the same value of another stream, its key, came last.
     """
 
     NONE = "v"
@@ -80,11 +81,12 @@ class Transform(Enum):
     SECOND = "s"
     LINEAR = "l"
     LINEAR_DIFFERENCE = "m"
+    KEYED = "k"
 
     @property
     def looks_aside(self) -> bool:
         """Whether it needs another stream."""
-        return self in (Transform.GROUPED, Transform.COLUMN)
+        return self in (Transform.GROUPED, Transform.COLUMN, Transform.KEYED)
 
     @property
     def is_linear(self) -> bool:
@@ -292,8 +294,16 @@ class Verdict(Feature):
     letter = "n"
 
 
+@dataclass(frozen=True, eq=False)
+class Seen(Feature):
+    """How often the row's key came before, of a keyed transform."""
+
+    letter = "k"
+
+
 FEATURES = {
-    kind.letter: kind for kind in (OwnSymbol, Repeat, OtherSymbol, OtherValue, Unchanged, Verdict)
+    kind.letter: kind
+    for kind in (OwnSymbol, Repeat, OtherSymbol, OtherValue, Unchanged, Verdict, Seen)
 }
 
 
@@ -330,7 +340,7 @@ class Plan:
     transform looks at. features: of the context, the coarsest first. strength: what a coarser table
     counts for, in symbols. lanes_log: there are 2^lanes_log lanes. usual: the symbol of a stream
     that has no bytes. packed: the stream is stored so, instead of by symbols. combined: of a linear
-    transform.
+    transform. pair: of a keyed one, another stream of keys and one of values, if there is one.
     """
 
     starts: Int = field(default_factory=lambda: NO_INTEGERS)
@@ -344,6 +354,7 @@ class Plan:
     usual: int = 0
     packed: Packed | None = None
     combined: Combination | None = None
+    pair: tuple[int, int] | None = None
 
     @property
     def bins(self) -> int:
@@ -354,6 +365,11 @@ class Plan:
     def alphabet(self) -> int:
         """How many symbols: the bins, and the escape if there is one."""
         return self.bins + (not self.complete)
+
+    @property
+    def asks_others(self) -> bool:
+        """Whether it is of a combination or a key, of which the search sees least beforehand."""
+        return self.combined is not None or self.transform is Transform.KEYED
 
     def but(self, **changes: Any) -> Plan:
         """The plan with some parts changed."""
@@ -372,6 +388,8 @@ class Plan:
             stored["g"] = self.of
         if self.combined is not None:
             stored["p"] = self.combined.to_json()
+        if self.pair is not None:
+            stored["j"] = list(self.pair)
         if self.features:
             stored["f"] = [feature.to_json() for feature in self.features]
         if self.strength != Plan.strength:
@@ -403,14 +421,18 @@ class Plan:
         transform = transform_from_json(stored.get("t", "v"))
         if transform.is_linear != ("p" in stored):
             raise refused("a linear transform and its combination are not without each other")
+        features = tuple(feature_from_json(feature) for feature in features)
+        if transform is not Transform.KEYED and any(isinstance(one, Seen) for one in features):
+            raise refused("how often a key came is asked of a column without keys")
         return cls(
             starts=starts,
             widths=widths,
             complete="x" in stored,
             transform=transform,
             combined=Combination.parsed(stored["p"]) if "p" in stored else None,
+            pair=pair_from_json(stored["j"], transform) if "j" in stored else None,
             of=whole(stored.get("g", 0), 0, MAX_STREAM, "a stream's number"),
-            features=tuple(feature_from_json(feature) for feature in features),
+            features=features,
             strength=whole(stored.get("k", cls.strength), 1, MAX_STRENGTH, "the strength"),
             lanes_log=whole(stored.get("l", 0), 0, MAX_LANES_LOG, "lanes"),
             usual=whole(stored.get("z", 0), 0, MAX_BINS, "the usual symbol"),
@@ -418,7 +440,7 @@ class Plan:
         )
 
 
-LETTERS = frozenset("bwxtgfklzoyp")
+LETTERS = frozenset("bwxtgfklzoypj")
 
 
 def transform_from_json(letter: Json) -> Transform:
@@ -427,6 +449,14 @@ def transform_from_json(letter: Json) -> Transform:
         return Transform(letter)
     except ValueError:
         raise refused(f"an unknown transform, {str(letter)[:40]!r}") from None
+
+
+def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
+    """The other pair of streams of a keyed transform."""
+    if transform is not Transform.KEYED or not isinstance(raw, list) or len(raw) != 2:
+        raise refused("a pair of streams must be two, of a keyed transform")
+    keys, values = (whole(number, 0, MAX_STREAM, "a stream's number") for number in raw)
+    return keys, values
 
 
 def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:

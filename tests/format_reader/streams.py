@@ -125,7 +125,7 @@ class Streams:
             above = np.frombuffer(blob(self.part()), f"<u{plan['y']}")
             return self.keep(plan, present, above.astype(np.uint64).view(np.int64) + plan["o"])
         starts, widths, alphabet = bins_of(plan)
-        features = [self.feature(f, present, alphabet) for f in plan.get("f", [])]
+        features = [self.feature(f, present, alphabet, plan) for f in plan.get("f", [])]
         coded = int(present.sum()), alphabet, features, plan.get("k", 8), prime
         symbols = self.joined.symbols(*coded) if self.joined else self.alone(plan, coded)
         bits = int.from_bytes(self.raw, "little")
@@ -181,6 +181,8 @@ class Streams:
             if kind == "l":
                 return v + sign * combined
             return change(v) + combined if sign > 0 else change(v - combined)
+        if kind == "k":
+            return self.keyed(plan, v, present, sign)[0]
         other = self.values[plan["g"]][present]
         if kind == "c":
             return v + sign * other
@@ -200,9 +202,35 @@ class Streams:
         wrapped = [(one + FULL // 2) % FULL - FULL // 2 for one in total]
         return np.array([one // divisor for one in wrapped], np.int64)
 
-    def feature(self, feature, present, alphabet):
+    def keyed(self, plan, v, present, sign):
+        """(values of residuals, or back; how often each row's key came before, in classes)."""
+        keys = self.values[plan["g"]].tolist()
+        pair = [self.values[number].tolist() for number in plan.get("j", ())]
+        first, last, often = {}, {}, {}
+        for key, value in zip(*pair, strict=True) if pair else ():
+            first.setdefault(key, value)
+        out, classes, given = [], [], iter(v.tolist())
+        for row in range(self.rows):
+            if pair:
+                last[pair[0][row]] = pair[1][row]
+                often[pair[0][row]] = often.get(pair[0][row], 0) + 1
+            if not present[row]:
+                continue
+            key, one = keys[row], next(given)
+            foretold = last.get(key, first.get(key, 0))
+            changed = (one + sign * foretold + FULL // 2) % FULL - FULL // 2
+            last[key] = changed if sign > 0 else one
+            count = max(often.get(key, 0), key in first)
+            classes.append(min(3, count.bit_length()))
+            often[key] = often.get(key, 0) + 1
+            out.append(changed)
+        return np.array(out, np.int64), classes
+
+    def feature(self, feature, present, alphabet, plan):
         """(radix, value of a symbol's place)."""
         kind, *rest = feature
+        if kind == "k":
+            return 4, listed(self.keyed(plan, np.zeros(present.sum(), np.int64), present, 1)[1])
         if kind == "m":
             repeat = Repeat(*rest, alphabet)
             return repeat.radix, repeat.look

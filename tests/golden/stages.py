@@ -15,6 +15,7 @@ from aetool import operations
 from aetool.operations import CompressOptions
 
 HOME = Path(__file__).parent / "3.1"
+LATER = Path(__file__).parent / "3.3"
 
 
 def prices(rows=900):
@@ -63,16 +64,35 @@ def totals(rows=1200):
     return "price,count,cost,fee,total,track\n" + "".join(lines)
 
 
+def keys(rows=1500):
+    """Players by numbers and by names, who win and lose; what is told of each changes seldom."""
+    rng = np.random.default_rng(15)
+    names = ["".join(rng.choice(list("aeioklmnrst"), 9)) for _ in range(90)]
+    numbers = np.sort(rng.integers(10**5, 10**6, 90))
+    heights, points = rng.integers(160, 205, 90), rng.integers(100, 9000, 90)
+    lines = []
+    for winner, loser in rng.integers(0, 90, (rows, 2)).tolist():
+        told = [(numbers[who], names[who], heights[who], points[who]) for who in (winner, loser)]
+        lines.append(",".join(str(cell) for one in told for cell in one) + "\n")
+        points[winner] += 10 * (winner % 4 == 0)
+    roles = [
+        f"{role}_{what}" for role in ("winner", "loser") for what in ("id", "name", "ht", "points")
+    ]
+    return ",".join(roles) + "\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
+LATER_SOURCES = {"keys": keys}
 
 
 def main(names):
     """Write NAME.csv and NAME.aez."""
-    HOME.mkdir(exist_ok=True)
     for name in names:
-        source = HOME / f"{name}.csv"
-        source.write_text(SOURCES[name]())
-        operations.compress(source, HOME / f"{name}.aez", None, CompressOptions(force=True))
+        home = LATER if name in LATER_SOURCES else HOME
+        home.mkdir(exist_ok=True)
+        source = home / f"{name}.csv"
+        source.write_text((SOURCES | LATER_SOURCES)[name]())
+        operations.compress(source, home / f"{name}.aez", None, CompressOptions(force=True))
 
 
 if __name__ == "__main__":

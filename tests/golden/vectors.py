@@ -18,6 +18,7 @@ from aetool.codec.plans import Plan
 ROWS = 240
 TARGET = Path(__file__).parent / "3.0" / "vectors.json"
 LATER_TARGET = Path(__file__).parent / "3.1" / "vectors.json"
+KEYED_TARGET = Path(__file__).parent / "3.3" / "vectors.json"
 
 
 def digits(seed, most):
@@ -78,6 +79,23 @@ LATER = {
     "the difference of a combination": ({"b": [-8, 8, 8], "w": [3, 3, 4], "t": "m", "p": [1, [1, 0, 1], [1, 1, 0]]}, ("levels", "gapped"), WALK),
     "a combination in a mask": ({"b": [-8, 8, 8], "w": [3, 3, 4], "t": "m", "p": [10, [15, 0, 0]]}, ("runs",), [None if i % 5 == 3 else v for i, v in enumerate(WALK)]),
 }  # fmt: skip
+THINGS = digits(7, 40)
+OF_THINGS = [v * v % 23 + (i % 50 == 3) for i, v in enumerate(THINGS)]
+OTHERS = digits(8, 50)
+OF_OTHERS = [v * v % 23 for v in OTHERS]
+RESULTS = {"b": [-32, 32], "w": [5, 5], "t": "k", "g": 0, "f": [["k"]]}
+KEYED = {
+    "the value under the same key": (RESULTS, ("things",), OF_THINGS),
+    "a key in a mask": ({**RESULTS, "x": 1}, ("things",), [None if i % 5 == 3 else v for i, v in enumerate(OF_THINGS)]),
+    "the value under the same key of a pair": ({**RESULTS, "j": [1, 2], "f": [["o", [1]], ["k"]]}, ("things", "others", "of others"), OF_THINGS),
+    "a pair with a gap, and a mask": ({**RESULTS, "j": [1, 2], "l": 1}, ("things", "gapped", "of others"), [None if i % 7 == 3 else v for i, v in enumerate(OF_THINGS)]),
+    "keys and values beyond 64 bits": ({"b": [0], "w": [63], "t": "k", "g": 1, "j": [0, 1]}, ("things", "far"), [(-1) ** i * (2**63 - 1 - i) for i in range(ROWS)]),
+}  # fmt: skip
+KNOWN |= {
+    "things": (THINGS, {"b": []}),
+    "others": (OTHERS, {"b": []}),
+    "of others": (OF_OTHERS, {"b": []}),
+}
 KNOWN["far"] = ([3 * 10**11 - i * 10**9 for i in range(ROWS)], {"b": []})
 
 
@@ -100,9 +118,11 @@ def known_of(streams):
 
 
 def main():
-    """Write the vectors."""
-    for vectors, target in ((VECTORS, TARGET), (LATER, LATER_TARGET)):
-        write(vectors, target)
+    """Write the vectors; those that are there are never made anew."""
+    KEYED_TARGET.parent.mkdir(exist_ok=True)
+    for vectors, target in ((VECTORS, TARGET), (LATER, LATER_TARGET), (KEYED, KEYED_TARGET)):
+        if not target.exists():
+            write(vectors, target)
 
 
 def write(vectors, target):

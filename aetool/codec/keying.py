@@ -1,0 +1,117 @@
+"""Finds which streams are keys of another: names by numbers, the last price of an article.
+
+Nothing here is needed to decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aetool.codec.integers import Known, Stream
+from aetool.codec.plans import Plan, Transform
+from aetool.model import Int
+
+ROWS = 1 << 16  # the first, by which keys are judged
+JUDGED = 1 << 13  # of them
+FEWEST = 64
+LEAST_REPEATED = 2.0  # rows for each different key
+FEWEST_KEYS = 4
+MOST_KEYS = 2  # keys of a stream that are looked at closely
+IN_COMMON = 0.3  # of the keys of the smaller of two streams that are of the same things
+LEAST_EQUAL = 0.02  # of the rows must be foretold beyond those that are without keys
+LEAST_GAIN = 0.95  # of the bits of what is left without keys
+
+
+@dataclass(eq=False)
+class _Keys:
+    """A stream that may be one of keys: in the rows looked at, the row before that has the same
+    key (itself, where there is none); its different values."""
+
+    before: Int
+    different: Int
+
+
+@dataclass(eq=False)
+class Keying:
+    """Which streams of a block may be keys, each looked at once."""
+
+    looked_at: dict[int, _Keys | None] = field(default_factory=dict)
+
+    def plans(self, stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
+        """Plans that look for values under the same key, with neither bins nor features yet."""
+        own = np.zeros(known.rows, np.int64)
+        own[slice(None) if stream.present is None else stream.present] = stream.values
+        here = own[:ROWS]
+        judged = np.arange(len(here)) if stream.present is None else np.flatnonzero(stream.present)
+        judged = judged[judged < len(here)]
+        judged = judged[:: max(1, len(judged) // JUDGED)]
+        if len(judged) < FEWEST:
+            return
+        values = here[judged]
+        steps = values - here[np.maximum(judged - 1, 0)]
+        # what is foretold without keys: by the row before, or by what is usual
+        equal = max(int((steps == 0).sum()), int(np.unique(values, return_counts=True)[1].max()))
+        size = min(_size(steps), _size(values - np.int64(np.median(values))))
+        least_equal, most_size = equal + LEAST_EQUAL * len(judged), LEAST_GAIN * size
+        by_hits: list[tuple[float, int]] = []
+        by_size: list[tuple[float, int]] = []
+        for parent in parents:
+            keys = self._keys(parent, known)
+            if keys is None:
+                continue
+            before = keys.before[judged]
+            r = np.where(before != judged, values - here[before], values)
+            hits = int(((r == 0) & (before != judged)).sum())
+            if hits >= least_equal:
+                by_hits.append((-hits, parent))
+            if size > 1 and _size(r) < most_size:
+                by_size.append((_size(r), parent))
+        best = [parent for ranked in (by_hits, by_size) for _, parent in sorted(ranked)[:MOST_KEYS]]
+        number = len(known.values)
+        for parent in dict.fromkeys(best):
+            yield Plan(transform=Transform.KEYED, of=parent)
+            for keys_of_other in self._alike(parent, number):
+                # what is told of a winner stands where it stands of a loser, as far from the key
+                value = keys_of_other + number - parent
+                if 0 <= value < number and value != keys_of_other:
+                    pair = (keys_of_other, value)
+                    yield Plan(transform=Transform.KEYED, of=parent, pair=pair)
+
+    def _keys(self, number: int, known: Known) -> _Keys | None:
+        """A stream as keys; None if it has too few different values, or hardly any comes again."""
+        if number not in self.looked_at:
+            self.looked_at[number] = _keys_of(known.values[number][:ROWS])
+        return self.looked_at[number]
+
+    def _alike(self, number: int, before: int) -> list[int]:
+        """Streams that hold keys of the same things."""
+        own = self.looked_at[number]
+        assert own is not None
+        alike = []
+        for other, keys in self.looked_at.items():
+            if keys is None or other == number or other >= before:
+                continue
+            common = len(np.intersect1d(own.different, keys.different, assume_unique=True))
+            if common >= IN_COMMON * min(len(own.different), len(keys.different)):
+                alike.append(other)
+        return alike
+
+
+def _size(r: Int) -> float:
+    """About the bits of residuals."""
+    return float(np.log2(1.0 + np.abs(r.astype(np.float64))).mean())
+
+
+def _keys_of(values: Int) -> _Keys | None:
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    same = np.append(False, ordered[1:] == ordered[:-1])[: len(ordered)]
+    different = ordered[~same]
+    if len(different) < FEWEST_KEYS or len(values) < LEAST_REPEATED * len(different):
+        return None
+    before = order.copy()
+    before[order] = np.where(same, np.roll(order, 1), order)
+    return _Keys(before, different)
