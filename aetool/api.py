@@ -21,6 +21,7 @@ from aetool.data import memory
 from aetool.data.pictures import decoding
 from aetool.data.pictures.choosing import Size
 from aetool.data.sources import TextPath
+from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.files import Place
 from aetool.model import Model as Declared
@@ -61,6 +62,7 @@ class Bundle(bundles.Bundle):
         sheet: Path | None = None,
         force: bool = False,
         device: str = "auto",
+        executor: Chosen = None,
         header: bool | None = None,
         delimiter: str | None = None,
         decimal: str | None = None,
@@ -84,6 +86,7 @@ class Bundle(bundles.Bundle):
             sheet=sheet,
             force=force,
             device=device,
+            executor=executor,
             header=header,
             delimiter=delimiter,
             decimal=decimal,
@@ -174,12 +177,13 @@ class Bundle(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        executor: Chosen = None,
     ) -> Any:
         """(rows,) float64: the score of each record, in `unit`; larger is more anomalous.
 
-        header to comment: how a path's text is written, as aetool.fit.
+        header to comment: how a path's text is written, as aetool.fit; executor: as aetool.detect.
         """
-        return operations.score(_data("score", data, _text(locals())), self, device)
+        return operations.score(_data("score", data, _text(locals())), self, device, executor)
 
     def map(self, pictures: Data, device: str = "auto") -> Any:
         """(n, H, W) float64: where each picture is odd, in multiples of the pixel threshold: 0 is
@@ -221,6 +225,7 @@ class Bundle(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        executor: Chosen = None,
     ) -> dict[str, float]:
         """Figures of the score against labels: auroc, average_precision, and precision and recall
         at the threshold; with masks those of maps, too: pixel_auroc, pro, box_hits.
@@ -228,7 +233,7 @@ class Bundle(bundles.Bundle):
         label: the column of data that holds them; of pictures they are their folders. normal: its
         values that mean an ordinary record [of pictures: good]. masks: a folder of masks of what is
         wrong in pictures, known by their names: of scratch/003.png scratch/003_mask.png. header to
-        comment: as score.
+        comment, executor: as score.
         """
         text = _text(locals())
         if masks is not None:
@@ -237,7 +242,9 @@ class Bundle(bundles.Bundle):
         ordinary = _listed(normal)
         check_type("evaluate", "normal", ordinary, "Sequence[str]")
         data = _data("evaluate", data, text)
-        return operations.evaluate(data, self, label, ordinary, device, masks=masks)
+        return operations.evaluate(
+            data, self, label, ordinary, device, masks=masks, executor=executor
+        )
 
     def encode(
         self,
@@ -250,9 +257,10 @@ class Bundle(bundles.Bundle):
         encoding: str | None = None,
         skip_rows: int | None = None,
         comment: str | None = None,
+        executor: Chosen = None,
     ) -> Any:
-        """(rows, latent) float32: the code of each record. header to comment: as score."""
-        return operations.encode(_data("encode", data, _text(locals())), self, device)
+        """(rows, latent) float32: the code of each record. header to executor: as score."""
+        return operations.encode(_data("encode", data, _text(locals())), self, device, executor)
 
     def decode(self, codes: Any, device: str = "auto", condition: Data = None) -> Any:
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8.
@@ -397,6 +405,7 @@ def detect(
     sheet: Path | None = None,
     force: bool = False,
     device: str = "auto",
+    executor: Chosen = None,
     header: bool | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
@@ -440,8 +449,10 @@ def detect(
     these records; top: how many. calibration: ordinary records that the model has not seen, which
     make fpr and fdr exact. all_rows: False gives the anomalies alone. append: columns of the data
     to carry along ([]: all). heatmap, sheet: of pictures a folder for files that say where each
-    flagged one is odd, and a PNG file that shows the worst; force: to replace them. header to
-    comment: how the text of a path is written, as aetool.fit.
+    flagged one is odd, and a PNG file that shows the worst; force: to replace them. executor: what
+    computes scores, the same wherever: any of concurrent.futures, the executor of a Dask client, or
+    a name such as "processes:4". header to comment: how the text of a path is written, as
+    aetool.fit.
     Raises AetoolError.
     """
     said = dict(locals())

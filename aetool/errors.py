@@ -4,6 +4,7 @@ AetoolError                anything the user can mend; the CLI prints it as one 
 ├── PluginError            a plugin is missing, broken, or clashes with another
 ├── ParamError             an option or parameter has a value that is not allowed
 ├── DataError              the input data cannot be read or do not fit the model
+├── EngineError            workers that were to compute cannot be reached, or are gone
 ├── BundleError            a .aem file is damaged or not one
 └── ArchiveError           a .aez file is damaged or not one
     └── NoArchiveError     a file that is not even called one
@@ -28,6 +29,10 @@ class ParamError(AetoolError):
 
 class DataError(AetoolError):
     """The input data cannot be read, or do not fit the model."""
+
+
+class EngineError(AetoolError):
+    """The workers that were to compute cannot be reached, or are gone."""
 
 
 class BundleError(AetoolError):

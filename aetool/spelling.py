@@ -19,6 +19,7 @@ PYTHON = {
     "-o": "path",
     "-p": "plugin",
     "-O ": "",  # parameters of a model are arguments like all others
+    "--engine": "executor",
     "--type": "types",
     "--id": "columns",
     "--row": "rows",

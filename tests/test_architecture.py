@@ -12,7 +12,7 @@ from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
-    "errors", "system", "spelling", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
+    "errors", "system", "spelling", "engine", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
     "graphs", "pairs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "report", "operations", "api", "sklearn", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {

@@ -64,6 +64,7 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
     "--exit-code", is_flag=True, help="Exit with 1 if any (see --max-flagged) is flagged."
 )
 @click.option("--max-flagged", metavar="N|P%", help="Exit with 1 above this many flagged.")
+@options.engine
 @options.device
 @options.force
 @options.quiet
@@ -107,6 +108,7 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
             append=append,
             device=given["device"],
             watch=operations.Watches(watches) if watches else None,
+            executor=given["engine"],
         )
         if page:
             page.write(found)
@@ -328,6 +330,7 @@ def _parquet(columns: dict[str, list[Any]], given: dict[str, Any]) -> None:
 @options.picture_options
 @texts.text_options("data")
 @options.as_json
+@options.engine
 @options.device
 def evaluate(
     data: str,
@@ -354,6 +357,7 @@ def evaluate(
         given["device"],
         fit=one_shot,
         masks=given["masks"],
+        executor=given["engine"],
     )
     if as_json:
         terminal.say(json.dumps(found))

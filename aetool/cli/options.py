@@ -22,6 +22,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
 )
+engine = click.option(
+    "--engine",
+    metavar="WHERE",
+    help="Compute on threads:N, processes:N, dask:local or dask:ADDRESS: the same results.",
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 force = click.option("-f", "--force", is_flag=True, help="Replace files that exist.")
 model = click.option(

@@ -24,7 +24,12 @@ def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
     """
     text, first = _with_first_record(stream, dialect, size)
     yield text[:first]
-    text = text[first:]
+    yield from records(stream, dialect, size, text[first:])
+
+
+def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") -> Iterator[bytes]:
+    """Pieces of whole records, of about `size` bytes, of a stream that begins at a record. text:
+    what was read of it already. NoTableError where a record has more than MAX_RECORD bytes."""
     step = size
     following = stream.read(step)
     while following:

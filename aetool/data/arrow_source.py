@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -55,7 +55,7 @@ class ArrowSource(TableSource):
         parts: list[Table] = []
         try:
             for batch in self.record_batches():
-                parts.append(self._as_table(batch, row))
+                parts.append(self.as_table(batch, row))
                 row += batch.num_rows
                 # batches as small as a record are put together
                 if row - parts[0].first_row >= ROWS:
@@ -68,7 +68,7 @@ class ArrowSource(TableSource):
         if not row:
             columns = [pa.nulls(0, kind) for kind in self.schema.types]
             empty = pa.RecordBatch.from_arrays(columns, self.schema.names)
-            parts = [self._as_table(empty, 0)]
+            parts = [self.as_table(empty, 0)]
         if parts:
             yield concat(parts)
 
@@ -83,7 +83,8 @@ class ArrowSource(TableSource):
                 found.add(name)
         return found
 
-    def _as_table(self, batch: pa.RecordBatch, row: int) -> Table:
+    def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
+        """A batch, of which the first record has this number."""
         values: list[Values] = []
         texts: set[str] = set()
         for place, (name, array) in enumerate(zip(self._names, batch.columns, strict=True)):
@@ -112,9 +113,9 @@ class ArrowFileSource(ArrowSource):
         format: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".parquet"}
         with path.open("rb") as file:
             kind = arrow_files.kind_of(file.read(arrow_files.HEAD))
-        self._is_parquet = kind == arrow_files.PARQUET
+        self.is_parquet = kind == arrow_files.PARQUET
         try:
-            if self._is_parquet:
+            if self.is_parquet:
                 with pq.ParquetFile(path) as parquet:
                     schema = parquet.schema_arrow
                     wide = arrow_values.wide_integers_of_parquet(parquet)
@@ -124,20 +125,28 @@ class ArrowFileSource(ArrowSource):
                 read = functools.partial(arrow_files.arrow_batches, path, name)
                 wide = arrow_values.wide_integers(schema, read)
         except (pa.ArrowException, OSError) as error:
-            kind = "a Parquet" if self._is_parquet else "an Arrow"
+            kind = "a Parquet" if self.is_parquet else "an Arrow"
             said = arrow_files.one_line(error)
             raise DataError(f"{name}: not {kind} file that can be read: {said}") from None
         super().__init__(name, schema, wide, format)
 
-    def record_batches(self) -> Iterator[pa.RecordBatch]:
+    def rows_of_groups(self) -> list[int]:
+        """How many records each group of a Parquet file has."""
         import pyarrow.parquet as pq
 
-        if not self._is_parquet:
+        with pq.ParquetFile(self.path, pre_buffer=False) as file:
+            return [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+
+    def record_batches(self, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
+        """The records as they are; of a Parquet file of these groups alone."""
+        import pyarrow.parquet as pq
+
+        if not self.is_parquet:
             yield from arrow_files.arrow_batches(self.path, self.name)
             return
         # read ahead, pyarrow keeps every byte that it has read
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
-            yield from file.iter_batches(ROWS)
+            yield from file.iter_batches(ROWS, row_groups=groups)
 
 
 class ArrowMemorySource(ArrowSource):

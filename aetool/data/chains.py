@@ -45,6 +45,30 @@ class ChainSource(TableSource):
         in_text = [source.is_in_text for source in sources]
         self._all_texts = any(in_text) and not all(in_text)
 
+    def with_paths(self) -> Iterator[tuple[TableSource, Mapping[str, str | None]]]:
+        """Each table, and the columns that the path of its file tells."""
+        yield from zip(self.sources, self._added, strict=True)
+
+    def without_tables(self) -> ChainSource:
+        """What one needs to know of the whole to read a part of one of its tables."""
+        alone = ChainSource.__new__(ChainSource)
+        TableSource.__init__(alone, self.name, self.format)
+        first = TableSource(self.sources[0].name, self.sources[0].format)
+        alone.sources, alone.folder = [first], None
+        alone._added, alone._texts, alone._all_texts = [], self._texts, self._all_texts
+        return alone
+
+    def one_of_all(
+        self,
+        batch: Table,
+        added: Mapping[str, str | None],
+        names: tuple[str, ...],
+        row: int,
+        where: str,
+    ) -> Table:
+        """A batch of one table as records of the whole, the first of which has this number."""
+        return self._in_order(self._with_columns(batch, added), names, row, where)
+
     def batches(self) -> Iterator[Table]:
         row = 0
         names: tuple[str, ...] = ()

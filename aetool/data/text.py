@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -22,6 +23,69 @@ END_MARK = b"\x1a"
 SHOWN = 40  # characters of a line that is quoted
 
 Tell = Callable[[str], None]
+
+
+@dataclass(eq=False)
+class LeftOut:
+    """What is not as it usually is in a text, or in part of one.
+
+    comments: records that are such; footer: lines at its end that are no records if none follows,
+    and footer_error, if one does; odd_bytes: the first line said of bytes that are not UTF-8;
+    has_records: whether there are any.
+    """
+
+    comments: int = 0
+    footer: list[str] = field(default_factory=list)
+    footer_error: DataError | None = None
+    odd_bytes: str = ""
+    has_records: bool = False
+
+    def add(self, following: LeftOut) -> None:
+        """Takes over what the part behind this one left out. DataError where records follow on
+        lines that are none."""
+        if self.footer_error is not None and following.has_records:
+            raise self.footer_error
+        self.comments += following.comments
+        self.footer += following.footer
+        self.footer_error = self.footer_error or following.footer_error
+        if len(self.footer) > MOST_FOOTER:
+            assert self.footer_error is not None
+            raise self.footer_error
+        self.odd_bytes = self.odd_bytes or following.odd_bytes
+        self.has_records |= following.has_records
+
+    def say(self, tell: Tell, marker: str) -> None:
+        """Says what was left out of a whole text. marker: that of comments."""
+        if self.footer:
+            lines = "the last line is" if len(self.footer) == 1 else "the last lines are"
+            tell(f"{lines} not of the table: {', '.join(self.footer[:3])}")
+        if self.comments:
+            lines = "line is" if self.comments == 1 else "lines are"
+            tell(f"{self.comments} {lines} left out as beginning with {marker}")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What comes before a part of a text: the names of columns, and so many records, comments among
+    them, and lines. is_last: whether the text ends with the part."""
+
+    names: tuple[str, ...]
+    rows: int
+    lines: int
+    is_last: bool
+
+
+def tables_of_part(
+    pieces: Iterator[bytes], name: str, dialect: Dialect, before: Before, left: LeftOut
+) -> Iterator[Table]:
+    """The records of part of a text, in pieces of whole records of UTF-8, batch by batch; what is
+    not as it usually is comes to be in left. DataError names the row that is not right."""
+    reader = _Reader(name, dialect, lambda line: None)
+    reader.left = left
+    try:
+        yield from reader.tables_behind(pieces, before)
+    except NoTableError as error:
+        raise DataError(f"{name}: row {reader.rows + 1}: {error}") from None
 
 
 def tables(
@@ -48,17 +112,24 @@ class _Reader:
         self.rows = self.lines = 0
         self.numbers: Int | None = None
         self.names: tuple[str, ...] = ()
-        self.footer: list[str] = []  # lines that are no records if none follows
-        self.footer_error: DataError | None = None
-        self.comments = 0
-        self.said_bytes = False
+        self.left = LeftOut()
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
         pieces = _without_end_mark(cutting.pieces(stream, self.dialect, CHUNK))
         head = self._checked(next(pieces))
         self.names = self._header(head)
-        self.lines += _lines_in(head)
-        is_empty = True
+        self.lines += lines_in(head)
+        yield from self._records(pieces)
+        self.left.say(self.tell, self.dialect.comment)
+        if self.names and not self.left.has_records:
+            yield Table(self.names, tuple(Cells.of([]) for _ in self.names))
+
+    def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
+        """The records of part of a text."""
+        self.names, self.rows, self.lines = before.names, before.rows, before.lines
+        yield from self._records(_without_end_mark(pieces) if before.is_last else pieces)
+
+    def _records(self, pieces: Iterator[bytes]) -> Iterator[Table]:
         for piece in pieces:
             text = self._checked(piece)
             every = fields(text, self.dialect.rule)
@@ -69,13 +140,10 @@ class _Reader:
                 self.names = self.names or self._numbered(found)
                 found = self._regular(found)
             if len(found):
+                self.left.has_records = True
                 yield self._table(found)
-                is_empty = False
             self.rows += len(every)
-            self.lines += _lines_in(text)
-        self._say_what_was_left_out()
-        if self.names and is_empty:
-            yield Table(self.names, tuple(Cells.of([]) for _ in self.names))
+            self.lines += lines_in(text)
 
     def _table(self, found: Fields) -> Table:
         data, start, stop = found.values()
@@ -133,13 +201,13 @@ class _Reader:
         except UnicodeDecodeError as error:
             if self.dialect.encoding in encodings.WIDE or self.dialect.read_as:
                 return self._of_wide(piece, error)
-            if not self.said_bytes:
+            if not self.left.odd_bytes:
                 _, line = self._place(piece, error.start)
-                self.tell(
+                self.left.odd_bytes = (
                     f"byte 0x{piece[error.start]:02x} in line {line} is not UTF-8: such bytes are "
                     f"read as Windows-1252; if that is wrong, say {option('--encoding')} NAME"
                 )
-            self.said_bytes = True
+                self.tell(self.left.odd_bytes)
             return encodings.mended(piece)
         return piece
 
@@ -159,7 +227,7 @@ class _Reader:
         records = 0
         if self.names:
             records = len(fields(before, self.dialect.rule)) if before else 1
-        return self.rows + max(records, int(bool(self.names))), self.lines + _lines_in(before) + 1
+        return self.rows + max(records, int(bool(self.names))), self.lines + lines_in(before) + 1
 
     # ---- records
 
@@ -177,7 +245,7 @@ class _Reader:
                 continue
             ragged = bool(self.names) and found.width[record] != len(self.names)
             is_comment[record] = ragged or found.text.startswith(spaced, begin)
-        self.comments += int(is_comment.sum())
+        self.left.comments += int(is_comment.sum())
         return self._only(found, ~is_comment)
 
     def _without_drawing(self, found: Fields) -> Fields:
@@ -208,7 +276,7 @@ class _Reader:
         records have one; the last lines of a text may be no records.
         """
         columns = len(self.names)
-        if found.columns == columns and not self.footer:
+        if found.columns == columns and not self.left.footer:
             return found
         if self.dialect.delimiter == BLANK or self.dialect.edge == RECORD_TAIL:
             surplus = (found.width == columns + 1) & _last_is_empty(found)
@@ -216,8 +284,8 @@ class _Reader:
                 found = found.without_last(surplus)
         bad = np.flatnonzero(found.width != columns)
         regular = np.flatnonzero(found.width == columns)
-        if self.footer_error is not None and len(regular):
-            raise self.footer_error
+        if self.left.footer_error is not None and len(regular):
+            raise self.left.footer_error
         end = int(regular[-1]) + 1 if len(regular) else 0
         if len(bad) and bad[0] < end:
             raise self._ragged(found, int(bad[0]))
@@ -236,14 +304,16 @@ class _Reader:
         short = len(values) < len(self.names) and not cells.is_figure(first)
         if too_early or not (short or cells.is_ruler([cell.decode() for cell in values])):
             raise error
-        self.footer.append(_quoted(self.dialect.delimiter.join(cell.decode() for cell in values)))
-        self.footer_error = self.footer_error or error
-        if len(self.footer) > MOST_FOOTER:
-            raise self.footer_error
+        self.left.footer.append(
+            _quoted(self.dialect.delimiter.join(cell.decode() for cell in values))
+        )
+        self.left.footer_error = self.left.footer_error or error
+        if len(self.left.footer) > MOST_FOOTER:
+            raise self.left.footer_error
 
     def _ragged(self, found: Fields, record: int) -> DataError:
         row = 1 + (self.rows + record if self.numbers is None else int(self.numbers[record]))
-        line = self.lines + _lines_in(found.text[: found.begin[record]]) + 1
+        line = self.lines + lines_in(found.text[: found.begin[record]]) + 1
         width = int(found.width[record])
         columns = len(self.names)
         where = f"{self.name}: row {row} (line {line}) has {width} field{'s' * (width != 1)}"
@@ -257,14 +327,6 @@ class _Reader:
         return DataError(
             f"{where} where {expected}; mend that line, or quote cells that hold the delimiter"
         )
-
-    def _say_what_was_left_out(self) -> None:
-        if self.footer:
-            lines = "the last line is" if len(self.footer) == 1 else "the last lines are"
-            self.tell(f"{lines} not of the table: {', '.join(self.footer[:3])}")
-        if self.comments:
-            lines = "line is" if self.comments == 1 else "lines are"
-            self.tell(f"{self.comments} {lines} left out as beginning with {self.dialect.comment}")
 
 
 def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -283,7 +345,7 @@ def _last_is_empty(found: Fields) -> Mask:
     return np.asarray((start[last] == stop[last]) & (found.kind[last] == BARE))
 
 
-def _lines_in(text: bytes) -> int:
+def lines_in(text: bytes) -> int:
     """How many line ends there are; CR LF is one."""
     ends = count_of(text, LF)
     if b"\r" in text:

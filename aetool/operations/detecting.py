@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from aetool import engine as engines
 from aetool import hypertext, plugins
 from aetool.bundle import Bundle
 from aetool.columns.history import History, whole
 from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
-from aetool.data import arrow_files, notices
+from aetool.data import arrow_files, notices, pieces
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.pictures import labels
 from aetool.data.pictures.decoding import Sight
@@ -28,6 +30,7 @@ from aetool.data.pictures.framing import Framing
 from aetool.data.sources import open_source
 from aetool.data.table import Cells, Mask, Table, as_cells, concat
 from aetool.data.table_source import ROWS, TableSource
+from aetool.data.text import LeftOut
 from aetool.detection import maps, picture_reasons, reasons
 from aetool.detection.calibration import KEPT, Calibration, discoveries, in_words
 from aetool.detection.maps import PixelCalibration
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 Columns: TypeAlias = "dict[str, list[Any]]"
 Texts = npt.NDArray[np.str_]
+Kept = TypeVar("Kept")  # what a worker gives back of a batch
 SHOWN = 20  # anomalies that a notebook is shown
 # of the columns of the output; all others are text
 TYPES = {"row": "int64", "score": "float64", "p": "float64", "anomaly": "bool"}
@@ -376,6 +380,7 @@ def detect(
     append: Sequence[str] | None = None,
     device: str = "auto",
     watch: Watch | None = None,
+    executor: engines.Chosen = None,
 ) -> Detection:
     """Score every record; return those above the threshold (or the top N, the highest score first;
     or all).
@@ -385,7 +390,8 @@ def detect(
     along ([]: all). fdr: the part of the records called anomalies that may be ordinary ones.
     calibration: ordinary records that the model has not seen, in place of those it held out: p,
     fpr and fdr are then exact. At most one of threshold, fpr, fdr, contamination and top may be
-    given. watch: is shown every batch.
+    given. watch: is shown every batch. executor: what computes scores, by a name that aetool.engine
+    knows, or an executor: they are the same whatever computes them.
     """
     given = {
         "threshold": threshold,
@@ -414,36 +420,31 @@ def detect(
     source, scorer, bundle, held = _scorer(opened, model, fit, device)
     if append is None and getattr(source, "names", None):
         append = []  # pictures are known by their names
-    if calibration is not None:
-        held = calibrate(bundle, calibration, device)
-    cut = held.threshold(fpr) if threshold is None else threshold
-    if contamination is not None or top is not None or fdr is not None:
-        numbers, scores = _all_scores(source, bundle, scorer)
-        if fdr is not None:
-            wanted = int(discoveries(held.p_values(scores), fdr).sum())
-        else:
-            wanted = top if top is not None else round(len(scores) * (contamination or 0))
-        chosen = set(numbers[np.argsort(-scores, kind="stable")[:wanted]].tolist())
-        ranked = np.sort(scores)[::-1]
-        cut = float(ranked[wanted]) if wanted < len(scores) else -np.inf
-        decide: Callable[[Float, Int], Any] = lambda s, numbers: np.fromiter(  # noqa: E731
-            (number in chosen for number in numbers.tolist()), np.bool_, len(s)
-        )
-    else:
-        decide = lambda s, numbers: s > cut  # noqa: E731
-    decimal = source.decimal if isinstance(source, TableSource) else "."
-    collected = Collected(bundle, held, append, scorer, device, decimal)
-    trace = ScoreTrace()
-    clock = bundle.schema.clock if bundle.schema else None
-    if watch is not None:
-        watch.begin(source.name, bundle, held)
-    for batch in scored(source, bundle, scorer):
-        scores = batch.scores
-        flagged = decide(scores, batch.places)
-        trace.add(scores, None if clock is None else batch.inputs[:, clock])
-        explained = collected.add(batch, scores, flagged, all_rows)
+    with engines.opened(executor) as engine:
+        if calibration is not None:
+            held = calibrate(bundle, calibration, device, executor=engine)
+        scoring = Scoring(source, bundle, scorer, device, engine)
+        cut = held.threshold(fpr) if threshold is None else threshold
+        flags: Mask | None = None
+        if contamination is not None or top is not None or fdr is not None:
+            _, scores = scoring.scores()
+            if fdr is not None:
+                wanted = int(discoveries(held.p_values(scores), fdr).sum())
+            else:
+                wanted = top if top is not None else round(len(scores) * (contamination or 0))
+            flags = np.zeros(len(scores), np.bool_)
+            flags[np.argsort(-scores, kind="stable")[:wanted]] = True
+            ranked = np.sort(scores)[::-1]
+            cut = float(ranked[wanted]) if wanted < len(scores) else -np.inf
+        decimal = source.decimal if isinstance(source, TableSource) else "."
+        wishes = Wishes(held, append, decimal, all_rows, cut)
+        collected = Collected(bundle, wishes, scorer, device)
+        trace = ScoreTrace()
         if watch is not None:
-            watch.batch(batch, scores, flagged, explained)
+            watch.begin(source.name, bundle, held)
+        for share in scoring.shares(wishes, flags, collected, watch):
+            trace.add(share.scores, share.moments)
+            collected.take(share)
     found = collected.done(cut, arrow_files.index_of(data), unread_of(source))
     apart = model is not None or calibration is not None
     by_rate = threshold is None and contamination is None and top is None and fdr is None
@@ -453,11 +454,18 @@ def detect(
     return found if top is None or all_rows else found.ranked()
 
 
-def calibrate(model: Bundle, data: Any, device: str = "auto", kept: int = EXACT) -> Calibration:
+def calibrate(
+    model: Bundle,
+    data: Any,
+    device: str = "auto",
+    kept: int = EXACT,
+    executor: engines.Chosen = None,
+) -> Calibration:
     """The model's calibration by ordinary records that it has not seen."""
     source = open_source(data, known_of(model))
     source, scorer, _, _ = _scorer(source, model, None, device)
-    _, scores = _all_scores(source, model, scorer)
+    with engines.opened(executor) as engine:
+        _, scores = Scoring(source, model, scorer, device, engine).scores()
     if not len(scores):
         raise DataError(f"{source.name}: no records to calibrate on")
     expected = model.calibration.expected
@@ -492,11 +500,12 @@ def check_part(name: str, value: float | None) -> None:
         )
 
 
-def score(data: Any, model: Bundle, device: str = "auto") -> Float:
+def score(data: Any, model: Bundle, device: str = "auto", executor: engines.Chosen = None) -> Float:
     """(rows,) float64: each record's score; NaN of a picture that cannot be read."""
     opened = open_source(data, known_of(model))
     source, scorer, bundle, _ = _scorer(opened, model, None, device)
-    numbers, scores = _all_scores(source, bundle, scorer)
+    with engines.opened(executor) as engine:
+        numbers, scores = Scoring(source, bundle, scorer, device, engine).scores()
     if not unread_of(source):
         return scores
     every = np.full(len(scores) + len(unread_of(source)), np.nan)
@@ -518,11 +527,12 @@ def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[F
     return np.stack(found) if len(sizes) == 1 else found
 
 
-def encode(data: Any, model: Bundle, device: str = "auto") -> Any:
+def encode(data: Any, model: Bundle, device: str = "auto", executor: engines.Chosen = None) -> Any:
     """(rows, latent) float32: each record's code."""
     source = seen_by(open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
-    return np.concatenate([session(x)["z"] for _, x, _ in inputs_of(source, model)])
+    with engines.opened(executor) as engine:
+        return np.concatenate(Scoring(source, model, session, device, engine).codes())
 
 
 def evaluate(
@@ -533,6 +543,7 @@ def evaluate(
     device: str = "auto",
     fit: fitting.FitOptions | None = None,
     masks: str | os.PathLike[str] | None = None,
+    executor: engines.Chosen = None,
 ) -> dict[str, float]:
     """AUROC and average precision of the score against labels, and precision and recall at the
     model's threshold. label, normal: a column of a table, and its values of ordinary records; the
@@ -554,7 +565,8 @@ def evaluate(
         label_column = None if isinstance(source, ImageSource) else label
         fit = fitting.FitOptions(label=label_column)
     source, scorer, bundle, calibration = _scorer(source, model, fit, device)
-    numbers, scores = _all_scores(source, bundle, scorer)
+    with engines.opened(executor) as engine:
+        numbers, scores = Scoring(source, bundle, scorer, device, engine).scores()
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())
@@ -647,7 +659,7 @@ def _scorer(
     session = bundle.session("score.onnx", device)
     source = seen_by(source, bundle)
     # no other records are to come: how rare a score is, it is among these
-    _, scores = _all_scores(source, bundle, session)
+    _, scores = Scoring(source, bundle, session, device).scores()
     expected = bundle.calibration.expected
     held = Calibration.of(scores[:, None], kept=EXACT, expected=expected)
     held = dataclasses.replace(held, typical=bundle.calibration.typical)
@@ -742,11 +754,246 @@ def scored(source: Any, bundle: Bundle, scorer: Parts) -> Iterator[Scored]:
         return
     names = getattr(source, "names", [])
     for first, x, table in inputs_of(source, bundle):
-        found = scorer(x)
-        parts = found["parts"].astype(np.float64)
-        _check_finite(source.name, parts, first)
-        surprise = found.get("surprise", parts[:, :-1]).astype(np.float64)
-        yield Scored(first, x, parts, surprise, found.get("expected"), table, names)
+        yield judged(source.name, scorer, Laid(first, x, table), names)
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Records as the graphs take them: the first one's number, from 0, their inputs, (rows, ...),
+    and of a table themselves."""
+
+    first: int
+    inputs: Any
+    table: Table | None
+
+
+def judged(name: str, scorer: Parts, laid: Laid, names: Sequence[str]) -> Scored:
+    """Records of a source of this name, scored; DataError for a score that is not finite."""
+    found = scorer(laid.inputs)
+    parts = found["parts"].astype(np.float64)
+    _check_finite(name, parts, laid.first)
+    surprise = found.get("surprise", parts[:, :-1]).astype(np.float64)
+    expected = found.get("expected")
+    return Scored(laid.first, laid.inputs, parts, surprise, expected, laid.table, names)
+
+
+@dataclass(frozen=True, eq=False)
+class Wishes:
+    """What is wanted of scored records. held: the calibration that p is by; append: as `detect`;
+    decimal: the mark that is usual in them; all_rows: all, not those flagged alone; cut: the score
+    above which one is flagged, where that is not said of each."""
+
+    held: Calibration
+    append: Sequence[str] | None
+    decimal: str
+    all_rows: bool
+    cut: float
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What is kept of some records: the score of all, (n,), and their times, if they have any; and
+    of those to report, (k,), their numbers, scores, whether they are flagged, and why."""
+
+    scores: Float
+    moments: Float | None
+    row: list[int]
+    score: list[float]
+    anomaly: list[bool]
+    why: list[str]
+    named: list[list[tuple[str, str, str]]]
+    boxes: list[Box | None]
+    tables: list[Table]
+
+
+Item: TypeAlias = "Laid | pieces.Piece"
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """What scores pieces of a source wherever it is sent. schema: the model's, as the source is
+    written; names: of pictures."""
+
+    bundle: Bundle
+    schema: Schema | None
+    name: str
+    device: str
+    names: Sequence[str] = ()
+
+    def laid(self, item: Item, left: LeftOut) -> Iterator[Laid]:
+        """The records of an item, which are read here, or were read where it comes from."""
+        if isinstance(item, Laid):
+            yield item
+            return
+        assert self.schema is not None
+        first = item.first
+        for table in item.tables(left):
+            for start in range(0, len(table), ROWS):
+                part = table.take(slice(start, start + ROWS)) if len(table) > ROWS else table
+                part = dataclasses.replace(part, first_row=table.first_row + start)
+                yield Laid(first, self.schema.encode(part, self.name), part)
+                first += len(part)
+
+    def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
+        """The records of an item, scored, batch by batch."""
+        session = self.bundle.session("score.onnx", self.device)
+        for laid in self.laid(item, left):
+            yield judged(self.name, session, laid, self.names)
+
+
+# what workers do with an item; what reading it left out goes back with what is wanted
+
+
+def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], LeftOut]:
+    """(numbers, scores) of each batch of an item."""
+    left = LeftOut()
+    return [(batch.places, batch.scores) for batch in worker.batches(item, left)], left
+
+
+def _codes_of(worker: Worker, item: Item) -> tuple[list[Any], LeftOut]:
+    """The codes of each batch of an item, (rows, latent)."""
+    left = LeftOut()
+    session = worker.bundle.session("encoder.onnx", worker.device)
+    return [session(laid.inputs)["z"] for laid in worker.laid(item, left)], left
+
+
+def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
+    """Each batch of an item, whole."""
+    left = LeftOut()
+    return list(worker.batches(item, left)), left
+
+
+def _shares_of(
+    wishes: Wishes, is_told: bool, worker: Worker, sent: Any
+) -> tuple[list[Share], LeftOut]:
+    """What is kept of each batch of an item. is_told: whether it is sent with which of its records
+    are flagged."""
+    item, flags = sent if is_told else (sent, None)
+    left = LeftOut()
+    session = worker.bundle.session("score.onnx", worker.device)
+    collected = Collected(worker.bundle, wishes, session, worker.device, worker.schema)
+    shares = []
+    place = 0
+    for batch in worker.batches(item, left):
+        own = None if flags is None else flags[place : place + len(batch.parts)]
+        shares.append(collected.share(batch, own)[0])
+        place += len(batch.parts)
+    return shares, left
+
+
+class Scoring:
+    """The records of a source, scored by a model: here, or on an engine, all the same."""
+
+    def __init__(
+        self,
+        source: Source,
+        bundle: Bundle,
+        scorer: Parts,
+        device: str,
+        engine: engines.Engine | None = None,
+    ) -> None:
+        self.source, self.bundle, self.scorer = source, bundle, scorer
+        tiled = isinstance(source, FramedSource) and source.is_tiled
+        self.engine = None if tiled else engine
+        self.device = device
+        # how many records each item on an engine has, once they were scored
+        self._counts: list[int] = []
+
+    def scores(self) -> tuple[Int, Float]:
+        """(numbers of all records that can be read, from 0; their scores)."""
+        numbers: list[Int] = [np.zeros(0, np.int64)]
+        scores: list[Float] = [np.zeros(0)]
+        if self.engine is None:
+            for batch in scored(self.source, self.bundle, self.scorer):
+                numbers.append(batch.places)
+                scores.append(batch.scores)
+        else:
+            self._counts = []
+            for batches in self._mapped(_scores_of):
+                self._counts.append(sum(len(own) for _, own in batches))
+                numbers += [own for own, _ in batches]
+                scores += [own for _, own in batches]
+            if isinstance(self.source, TableSource):
+                # a piece of text counts comments, too
+                numbers = [np.arange(sum(self._counts))]
+        return np.concatenate(numbers), np.concatenate(scores)
+
+    def codes(self) -> list[Any]:
+        """The codes of the records, (rows, latent), batch by batch."""
+        if self.engine is None:
+            inputs = inputs_of(self.source, self.bundle)
+            return [self.scorer(x)["z"] for _, x, _ in inputs]
+        return [code for codes in self._mapped(_codes_of) for code in codes]
+
+    def shares(
+        self,
+        wishes: Wishes,
+        flags: Mask | None,
+        collected: Collected,
+        watch: Watch | None,
+    ) -> Iterator[Share]:
+        """What is kept of the records. flags: (records,), which are flagged, where that is not
+        told by their score alone."""
+        if self.engine is None or watch is not None:
+            place = 0
+            for batch in self._batches():
+                own = None if flags is None else flags[place : place + len(batch.parts)]
+                share, flagged, explained = collected.share(batch, own)
+                if watch is not None:
+                    watch.batch(batch, share.scores, flagged, explained)
+                place += len(batch.parts)
+                yield share
+            return
+        edges = np.cumsum(self._counts[:-1]) if self._counts else np.zeros(0, np.int64)
+        parts = None if flags is None else iter(np.split(flags, edges))
+        for shares in self._mapped(functools.partial(_shares_of, wishes, parts is not None), parts):
+            yield from shares
+
+    def _batches(self) -> Iterator[Scored]:
+        """The records, scored, batch by batch, with all that is known of them."""
+        if self.engine is None:
+            yield from scored(self.source, self.bundle, self.scorer)
+            return
+        for batches in self._mapped(_scored_of):
+            yield from batches
+
+    def _mapped(
+        self,
+        job: Callable[..., tuple[list[Kept], LeftOut]],
+        beside: Iterator[Mask] | None = None,
+    ) -> Iterator[list[Kept]]:
+        """What workers make of each item. beside: what each is sent with."""
+        assert self.engine is not None
+        under_way: deque[Item] = deque()
+        remarks = pieces.Remarks()
+        worker, items = self._spread()
+
+        def sent() -> Iterator[Item | tuple[Item, Mask]]:
+            for item in items:
+                under_way.append(item)
+                yield item if beside is None else (item, next(beside))
+
+        for result, left in self.engine.map(functools.partial(job, worker), sent()):
+            item = under_way.popleft()
+            if not isinstance(item, Laid):
+                remarks.add(item, left)
+            yield result
+
+    def _spread(self) -> tuple[Worker, Iterable[Item]]:
+        """What scores the items of the source, and these: pieces that workers read themselves
+        where they can. Rows that are given the rows before them are laid out here."""
+        source, schema = self.source, self.bundle.schema
+        names = getattr(source, "names", [])
+        worker = Worker(self.bundle, schema, source.name, self.device, names)
+        if schema is not None and isinstance(source, TableSource) and not schema.context:
+            cut = pieces.pieces_of(source)
+            first = None if cut is None or schema.order else next(cut, None)
+            if cut is not None and first is not None:
+                head = next(iter(source.batches())).take(slice(0, ROWS))
+                worker = dataclasses.replace(worker, schema=schema.as_written(head, source.decimal))
+                return worker, itertools.chain([first], cut)
+        laid = (Laid(*one) for one in inputs_of(source, self.bundle))
+        return worker, laid
 
 
 def _looker(
@@ -799,16 +1046,6 @@ def _scored_in_tiles(source: FramedSource, scorer: Parts) -> Iterator[Scored]:
         )
 
 
-def _all_scores(source: Any, bundle: Bundle, scorer: Parts) -> tuple[Int, Float]:
-    """(numbers of all records that can be read, from 0; their scores)."""
-    numbers: list[Int] = [np.zeros(0, np.int64)]
-    scores: list[Float] = [np.zeros(0)]
-    for batch in scored(source, bundle, scorer):
-        numbers.append(batch.places)
-        scores.append(batch.scores)
-    return np.concatenate(numbers), np.concatenate(scores)
-
-
 def unread_of(source: TableSource | ImageSource) -> list[tuple[int, str, str]]:
     """(record, from 0; name; why) of the pictures that could not be read so far."""
     if not isinstance(source, FramedSource):
@@ -825,15 +1062,14 @@ class Collected:
     def __init__(
         self,
         bundle: Bundle,
-        calibration: Calibration,
-        append: Sequence[str] | None,
+        wishes: Wishes,
         scorer: Parts,
         device: str,
-        decimal: str,
+        schema: Schema | None = None,
     ) -> None:
-        self.bundle, self.calibration, self.append = bundle, calibration, append
-        self.decimal = decimal
-        self.schema: Schema | None = None  # as the records are written
+        self.bundle, self.wishes, self.calibration = bundle, wishes, wishes.held
+        # as the records are written, which their first batch tells where nobody else did
+        self.schema = schema
         outputs = bundle.session("score.onnx", device).outputs if bundle.schema else ()
         scores: reasons.Scores = lambda x: np.asarray(  # noqa: E731
             scorer(x)["parts"].sum(axis=1, dtype=np.float64)
@@ -860,49 +1096,74 @@ class Collected:
             self.pixels = mapping.pixels_of(bundle)
         self.total = 0
 
-    def add(self, batch: Scored, scores: Float, flagged: Any, everything: bool) -> Explained:
-        keep = np.arange(len(scores)) if everything else np.flatnonzero(flagged)
-        self.total += len(scores)
-        self.row += batch.records[keep].tolist()
-        self.score += scores[keep].tolist()
-        self.anomaly += flagged[keep].tolist()
+    def share(self, batch: Scored, flagged: Mask | None) -> tuple[Share, Mask, Explained]:
+        """What is kept of a batch, (rows,) which of its records are flagged, and those to report.
+        flagged: the same, where it is not told by scores alone."""
+        scores = batch.scores
+        if flagged is None:
+            flagged = scores > self.wishes.cut
+        every = np.arange(len(scores))
+        keep = every if self.wishes.all_rows else np.flatnonzero(flagged)
+        clock = self.bundle.schema.clock if self.bundle.schema else None
+        why: list[str] = []
+        named: list[list[tuple[str, str, str]]] = [[] for _ in keep]
+        boxes: list[Box | None] = []
         if self.bundle.schema is not None:
             blame = self.blame(batch, keep, flagged[keep])
             assert batch.table is not None
-            said = reasons.explain(
+            named = reasons.explain(
                 blame.schema, blame.inputs, blame.expected, blame.named, batch.table.take(keep)
             )
-            self.named += said
-            self.why += map(reasons.line, said, flagged[keep].tolist())
+            why += map(reasons.line, named, flagged[keep].tolist())
             explained = Explained(keep, blame.inputs, blame.expected, blame.named)
         else:
-            explained = self._pictured(batch, keep)
-        if self.append is not None:
-            self.tables.append(self._own(batch, keep))
-        return explained
+            explained, why, boxes = self._pictured(batch, keep)
+        share = Share(
+            scores,
+            None if clock is None else batch.inputs[:, clock],
+            batch.records[keep].tolist(),
+            scores[keep].tolist(),
+            flagged[keep].tolist(),
+            why,
+            named,
+            boxes,
+            [] if self.wishes.append is None else [self._own(batch, keep)],
+        )
+        return share, flagged, explained
 
-    def _pictured(self, batch: Scored, keep: Int) -> Explained:
-        """Where these pictures of a batch are odd, and that in words."""
+    def take(self, share: Share) -> None:
+        """Adds what is kept of the records that come next."""
+        self.total += len(share.scores)
+        self.row += share.row
+        self.score += share.score
+        self.anomaly += share.anomaly
+        self.why += share.why
+        self.named += share.named
+        self.boxes += share.boxes
+        self.tables += share.tables
+
+    def _pictured(self, batch: Scored, keep: Int) -> tuple[Explained, list[str], list[Box | None]]:
+        """Where these pictures of a batch are odd, and that in words, and as boxes."""
         assert self.pixels is not None
         shared = self.calibration.typical[-1]
         pictures = []
+        why: list[str] = []
         for place in keep.tolist():
             one = batch.pictured(place, self.pixels)
             excess = maps.excess_of(one.amounts)
             odd = bool(batch.parts[place, -1] > shared)
-            self.why.append(picture_reasons.line(one.box, excess, one.picture, one.expected, odd))
-            self.boxes.append(one.box)
+            why.append(picture_reasons.line(one.box, excess, one.picture, one.expected, odd))
             pictures.append(one)
         nothing: list[list[int]] = [[] for _ in keep]
-        self.named += [[] for _ in keep]
-        return Explained(keep, batch.inputs[keep], None, nothing, pictures)
+        explained = Explained(keep, batch.inputs[keep], None, nothing, pictures)
+        return explained, why, [one.box for one in pictures]
 
     def blame(self, batch: Scored, keep: Int, odd: Any) -> Blame:
         """What the columns of some records of a table's batch have to do with their scores. keep:
         which of the batch; odd: (kept,) bool, those of them to look at closely."""
         assert batch.table is not None and self.bundle.schema is not None
         if self.schema is None:
-            self.schema = self.bundle.schema.as_written(batch.table, self.decimal)
+            self.schema = self.bundle.schema.as_written(batch.table, self.wishes.decimal)
         schema, inputs = self.schema, batch.inputs[keep]
         alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
         usual = self.calibration.typical[: len(schema.modelled)]
@@ -930,11 +1191,11 @@ class Collected:
             names = [in_utf8(batch.names[number]) for number in numbers]
             return Table(("file",), (Cells.of(names),))
         table = batch.table
-        if self.append:
-            for name in self.append:
+        if self.wishes.append:
+            for name in self.wishes.append:
                 if name not in table.names:
                     raise ParamError(f"no column '{name}'; there are {', '.join(table.names)}")
-            table = table.without([n for n in table.names if n not in self.append])
+            table = table.without([n for n in table.names if n not in self.wishes.append])
         return table.take(keep)
 
     def done(

@@ -86,8 +86,8 @@ def explain(data: Any, model: Bundle, device: str = "auto") -> Explanation:
     records = sum(len(batch.parts) for batch in batches)
     if not records or (records > 1 and not model.schema.context):
         raise DataError(f"{source.name}: explain takes one record; there are {records}")
-    decimal = source.decimal
-    collected = detecting.Collected(model, model.calibration, None, session, device, decimal)
+    wishes = detecting.Wishes(model.calibration, None, source.decimal, True, model.threshold)
+    collected = detecting.Collected(model, wishes, session, device)
     # an empty batch may follow the last record
     last = [batch for batch in batches if len(batch.parts)][-1]
     place = np.array([len(last.parts) - 1])

@@ -1,0 +1,249 @@
+"""Tables cut into pieces that are read where they are needed: an address, a place, a first record.
+
+A piece travels to whoever computes with it, and reads its own part of a file there. Cuts are such
+that the records of all pieces, one after the other, are those of the whole.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, TypeAlias, cast
+
+from aetool.csv import cutting, encodings
+from aetool.csv.dialect import Dialect
+from aetool.csv.fields import begins
+from aetool.data import arrow_files, notices, text
+from aetool.data.arrow_source import ArrowFileSource, CopiedTable
+from aetool.data.chains import ChainSource
+from aetool.data.sources import CsvSource, open_stream
+from aetool.data.table import Table
+from aetool.data.table_source import ROWS, TableSource
+from aetool.errors import DataError
+
+TEXT_BYTES = 16 << 20  # of a piece of text
+MOST_CELLS = 1 << 23  # of a piece of a Parquet file, unless one group of rows has more
+
+
+@dataclass(frozen=True)
+class ParquetPiece:
+    """Groups of rows of a Parquet file. first: the number of the first record, from 0; rows: of
+    them; stamp: bytes of the file when it was cut."""
+
+    path: Path
+    name: str
+    groups: tuple[int, ...]
+    first: int
+    rows: int
+    stamp: int
+
+    def tables(self, left: text.LeftOut) -> Iterator[Table]:
+        """The records, batch by batch. DataError where the file is gone, or another."""
+        import pyarrow as pa
+
+        _check_there(self.path, self.name, self.stamp)
+        row = self.first
+        try:
+            source = ArrowFileSource(self.name, self.path)
+            for batch in source.record_batches(self.groups):
+                yield source.as_table(batch, row)
+                row += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            said = arrow_files.one_line(error)
+            raise DataError(f"{self.name}: damaged behind row {row}: {said}") from None
+
+
+@dataclass(frozen=True)
+class TextPiece:
+    """Bytes start:stop of a text, which begin at a record. names: of the columns; rows, lines: how
+    many come before, comments among them; is_last: whether the text ends here."""
+
+    path: Path
+    name: str
+    dialect: Dialect
+    names: tuple[str, ...]
+    start: int
+    stop: int
+    first: int
+    lines: int
+    rows: int
+    stamp: int
+    is_last: bool = False
+
+    def tables(self, left: text.LeftOut) -> Iterator[Table]:
+        """The records, batch by batch."""
+        _check_there(self.path, self.name, self.stamp)
+        before = text.Before(self.names, self.first, self.lines, self.is_last)
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            part = cast(BinaryIO, _Part(file, self.stop - self.start))
+            whole_records = cutting.records(part, self.dialect, text.CHUNK)
+            yield from text.tables_of_part(whole_records, self.name, self.dialect, before, left)
+
+
+@dataclass(frozen=True)
+class ChainedPiece:
+    """A piece of one of several tables that are one. chain: which, without its tables; own: what
+    the path of its file tells; names: of the columns of the whole."""
+
+    piece: ParquetPiece | TextPiece
+    chain: ChainSource
+    own: Mapping[str, str | None]
+    names: tuple[str, ...]
+    first: int
+
+    @property
+    def rows(self) -> int:
+        """How many records there are."""
+        return self.piece.rows
+
+    def tables(self, left: text.LeftOut) -> Iterator[Table]:
+        """The records as those of the whole."""
+        row = self.first
+        for batch in self.piece.tables(left):
+            yield self.chain.one_of_all(batch, self.own, self.names, row, self.piece.name)
+            row += len(batch)
+
+
+Piece: TypeAlias = ParquetPiece | TextPiece | ChainedPiece
+
+
+def pieces_of(source: TableSource) -> Iterator[Piece] | None:
+    """The records of a table as pieces, in order; None where nobody else can read them: a table in
+    memory, one of a pipe or a compressed file, or text in another encoding than UTF-8."""
+    if isinstance(source, ChainSource):
+        return _of_chain(source)
+    if isinstance(source, CopiedTable):
+        return None
+    # a copy is on this machine alone, and goes when its source goes
+    if source.place is not None and source.place.spool is not None:
+        return None
+    if isinstance(source, ArrowFileSource) and source.is_parquet:
+        return _of_parquet(source)
+    if isinstance(source, CsvSource) and _is_plain(source):
+        return _of_text(source)
+    return None
+
+
+def _check_there(path: Path, name: str, stamp: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{name}: {error.strerror or error}, while it was read") from None
+    if size != stamp:
+        raise DataError(f"{name}: was changed while it was read; run it again")
+
+
+def _of_parquet(source: ArrowFileSource) -> Iterator[ParquetPiece]:
+    """Groups of rows, small ones together."""
+    groups: list[int] = []
+    first = row = 0
+    stamp = source.path.stat().st_size
+    most = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
+    counts = source.rows_of_groups()
+    for group, rows in enumerate(counts):
+        if groups and row - first + rows > most:
+            yield ParquetPiece(source.path, source.name, tuple(groups), first, row - first, stamp)
+            groups, first = [], row
+        groups.append(group)
+        row += rows
+    if groups:
+        yield ParquetPiece(source.path, source.name, tuple(groups), first, row - first, stamp)
+
+
+def _is_plain(source: CsvSource) -> bool:
+    """Whether the bytes of the file are those that are read."""
+    encoding = source.dialect.read_as or source.dialect.encoding
+    if encoding != encodings.UTF8:
+        return False
+    with source.path.open("rb") as file, open_stream(source.path) as inside:
+        return file.read(6) == inside.read(6)
+
+
+def _of_text(source: CsvSource) -> Iterator[TextPiece]:
+    """Bytes that begin at records, as one pass over the text finds them."""
+    stamp = source.path.stat().st_size
+    dialect = source.dialect
+    names = next(iter(source.batches())).names
+    with source.path.open("rb") as stream:
+        pieces = cutting.pieces(stream, dialect, TEXT_BYTES)
+        try:
+            head = next(pieces)
+            start, row, lines = len(head), 0, text.lines_in(head)
+            waiting: TextPiece | None = None
+            for part in pieces:
+                if waiting is not None:
+                    yield waiting
+                rows = len(begins(part, dialect.rule))
+                stop = start + len(part)
+                waiting = TextPiece(
+                    source.path, source.name, dialect, names, start, stop, row, lines, rows, stamp
+                )
+                start, row, lines = stop, row + rows, lines + text.lines_in(part)
+        except encodings.NoTableError as error:
+            raise DataError(f"{source.name}: row {row + 1}: {error}") from None
+    if waiting is not None:
+        yield replace(waiting, is_last=True)
+
+
+def _of_chain(chain: ChainSource) -> Iterator[ChainedPiece] | None:
+    first = pieces_of(chain.sources[0])
+    if first is None:
+        return None
+    # one that cannot be cut makes the whole such
+    for source in chain.sources:
+        is_cut = isinstance(source, ArrowFileSource | CsvSource) and pieces_of(source) is not None
+        if not is_cut:
+            return None
+    return _chained(chain)
+
+
+def _chained(chain: ChainSource) -> Iterator[ChainedPiece]:
+    names = next(iter(chain.batches())).names
+    alone = chain.without_tables()
+    row = 0
+    for source, own in chain.with_paths():
+        pieces = pieces_of(source)
+        assert pieces is not None
+        for piece in pieces:
+            assert not isinstance(piece, ChainedPiece)
+            yield ChainedPiece(piece, alone, own, names, row)
+            row += piece.rows
+
+
+class _Part:
+    """The next bytes of a file, as a stream that ends behind them."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.left = file, size
+
+    def read(self, size: int) -> bytes:
+        """At most so many of the bytes that are left."""
+        data = self.file.read(min(size, self.left))
+        self.left -= len(data)
+        return data
+
+
+class Remarks:
+    """Gathers what reading the pieces of a source left out, in their order, and says it once for
+    each text."""
+
+    def __init__(self) -> None:
+        self._left = text.LeftOut()
+
+    def add(self, piece: Piece, left: text.LeftOut) -> None:
+        """What reading the next piece left out. DataError where a line that is no record stands
+        between records."""
+        part = piece.piece if isinstance(piece, ChainedPiece) else piece
+        if not isinstance(part, TextPiece):
+            return
+        self._left.add(left)
+        if not part.is_last:
+            return
+        tell = functools.partial(notices.say, part.name)
+        if self._left.odd_bytes:
+            tell(self._left.odd_bytes)
+        self._left.say(tell, part.dialect.comment)
+        self._left = text.LeftOut()

@@ -1,0 +1,356 @@
+"""Where work that can be cut into pieces is computed: threads, processes, or a cluster of Dask.
+
+An engine takes a job, a function of one piece, and gives its results in the order of the pieces,
+whoever computed them. A few pieces are under way at any time, so that memory is bounded. A job
+travels to a worker once, by its hash; a worker that has lost it, or is new, asks for it again.
+
+A result must depend on the job and its piece alone: then it is the same wherever, in whatever order
+and however often a piece is computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import sys
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from concurrent.futures import TimeoutError as NotYetError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from aetool import spelling
+from aetool.errors import AetoolError, DataError, EngineError, ParamError
+from aetool.spelling import option
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+KINDS = "threads:N, processes:N, dask:local, dask:local:N or dask:ADDRESS"
+MOST_WORKERS = 4096
+MOST_LOST = 5  # times in a row that workers may be lost before work is given up
+MOST_JOBS = 4  # that a worker remembers
+PATIENCE = 20  # seconds without a scheduler before work is given up
+LOOK = 1.0  # seconds between two looks at whether an engine is still there
+SUBMITTED = 2  # pieces under way for each worker: one is computed, one is ready
+
+
+@dataclass(eq=False)
+class Task(Generic[Piece]):
+    """A piece that is under way, and what will hold its answer."""
+
+    piece: Piece
+    future: Future[Answer]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a worker gives back. is_missing: it does not know the job; error: what the user can
+    mend, which is no failure of the worker."""
+
+    result: object = None
+    error: AetoolError | None = None
+    is_missing: bool = False
+
+
+class Engine:
+    """An executor, and how many pieces at once it is to be given.
+
+    called: as the user wrote it. renew: makes an executor in place of one whose workers are lost;
+    None where nobody here can. is_there: whether a scheduler still answers.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        workers: int,
+        called: str,
+        renew: Callable[[], Executor] | None = None,
+        is_there: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.executor, self.workers, self.called = executor, workers, called
+        self._renew, self._is_there = renew, is_there
+        self.is_here = isinstance(executor, ThreadPoolExecutor)
+
+    def map(self, job: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        """job(piece) for each piece, in order.
+
+        job and pieces must be such as can be pickled, but for threads. An AetoolError of a job is
+        raised in the place of its result; EngineError where the workers are gone.
+        """
+        sending = _Sending(self, job)
+        waiting: deque[Task[Piece]] = deque()
+        try:
+            for piece in pieces:
+                waiting.append(sending.begun(piece))
+                if len(waiting) >= SUBMITTED * self.workers:
+                    yield sending.result(waiting)
+            while waiting:
+                yield sending.result(waiting)
+        finally:
+            for task in waiting:
+                task.future.cancel()
+
+    def renewed(self) -> bool:
+        """Whether there is an executor again in place of one that broke."""
+        if self._renew is None:
+            return False
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        self.executor = self._renew()
+        return True
+
+    def gone(self, why: str) -> EngineError:
+        """The error for an engine that gives no more answers."""
+        return EngineError(
+            f"{option('--engine')} {self.called}: {why}; nothing was written; start it again, or "
+            f"use {option('--engine')} threads:N on this machine"
+        )
+
+    def answer(self, future: Future[Answer]) -> Answer:
+        """What a future holds, once it is there; EngineError where no scheduler answers."""
+        silent = 0.0
+        while True:
+            try:
+                return future.result(timeout=LOOK)
+            except NotYetError:
+                if future.done():  # it is the result that says so
+                    raise
+            silent = 0.0 if self._is_there() else silent + LOOK
+            if silent >= PATIENCE:
+                raise self.gone("its scheduler does not answer")
+
+
+class _Sending(Generic[Piece, Result]):
+    """One job on its way to the workers of an engine, piece by piece."""
+
+    def __init__(self, engine: Engine, job: Callable[[Piece], Result]) -> None:
+        self.engine, self.job = engine, job
+        self.lost = 0
+        self.content, self.key = b"", ""
+        if not engine.is_here:
+            self.content = pickle.dumps((job, spelling.in_shell()), pickle.HIGHEST_PROTOCOL)
+            self.key = hashlib.sha256(self.content).hexdigest()
+
+    def begun(self, piece: Piece, content: bytes | None = None) -> Task[Piece]:
+        """A piece given to a worker. content: the job, for one that does not know it."""
+        executor = self.engine.executor
+        try:
+            if self.engine.is_here:
+                task = executor.submit(_computed, self.job, piece, spelling.in_shell())
+            else:
+                task = executor.submit(_run, self.key, content, piece)
+        except BrokenExecutor as error:
+            # what is submitted to a broken pool is lost as what it holds is
+            task = Future()
+            task.set_exception(error)
+        except (RuntimeError, OSError) as error:
+            raise self.engine.gone(_one_line(error)) from None
+        return Task(piece, task)
+
+    def result(self, waiting: deque[Task[Piece]]) -> Result:
+        """The result of the piece that has waited longest, which is taken out."""
+        while True:
+            answer = self._answer(waiting)
+            if answer is not None and not answer.is_missing:
+                waiting.popleft()
+                self.lost = 0
+                if answer.error is not None:
+                    raise answer.error
+                return answer.result  # type: ignore[return-value]
+            if answer is not None:
+                waiting[0] = self.begun(waiting[0].piece, self.content)
+
+    def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
+        """The first answer; None where workers were lost, and all pieces are under way again."""
+        try:
+            return self.engine.answer(waiting[0].future)
+        except EngineError:
+            raise
+        except (BrokenExecutor, CancelledError, OSError) as error:
+            self.lost += 1
+            if self.lost > MOST_LOST or not self.engine.renewed():
+                raise self.engine.gone(f"its workers are lost ({_one_line(error)})") from None
+        except Exception as error:
+            # of Dask's own errors: a task that took its workers with it, a scheduler that went
+            if not type(error).__module__.startswith("distributed"):
+                raise
+            raise self.engine.gone(_one_line(error)) from None
+        for place, task in enumerate(waiting):
+            if not _is_answered(task.future):
+                waiting[place] = self.begun(task.piece, self.content)
+        return None
+
+
+def _is_answered(future: Future[Answer]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
+def _one_line(error: BaseException) -> str:
+    """What an error says, or else its kind, on one line."""
+    said = " ".join(str(error).split())
+    return said[:200] or type(error).__name__
+
+
+# ---- in a worker
+
+_jobs: OrderedDict[str, tuple[Callable[[object], object], bool]] = OrderedDict()
+_jobs_lock = threading.Lock()
+
+
+def _run(key: str, content: bytes | None, piece: object) -> Answer:
+    """What a worker of another process does: computes a piece by a job that it may know already."""
+    with _jobs_lock:
+        if key not in _jobs:
+            if content is None:
+                return Answer(is_missing=True)
+            _jobs[key] = pickle.loads(content)
+            while len(_jobs) > MOST_JOBS:
+                _jobs.popitem(last=False)
+        _jobs.move_to_end(key)
+        job, is_shell = _jobs[key]
+    return _computed(job, piece, is_shell)
+
+
+def _computed(job: Callable[[Piece], object], piece: Piece, is_shell: bool) -> Answer:
+    """The answer of a job. What is wrong with a file is the data's failure, not the worker's."""
+    try:
+        if is_shell:
+            with spelling.of_the_shell():
+                return Answer(job(piece))
+        return Answer(job(piece))
+    except AetoolError as error:
+        return Answer(error=error)
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        return Answer(error=DataError(f"{name}{error.strerror or _one_line(error)}"))
+
+
+# ---- engines by name
+
+Chosen: TypeAlias = "str | Executor | Engine | None"
+
+
+@contextmanager
+def opened(chosen: Chosen) -> Iterator[Engine | None]:
+    """The engine that was asked for, for as long as it is needed; None without any.
+
+    chosen: one of KINDS, or an executor, which stays open. ParamError for any other text;
+    EngineError where it cannot be reached.
+    """
+    if chosen is None or isinstance(chosen, Engine):
+        yield chosen
+    elif isinstance(chosen, Executor):
+        yield Engine(chosen, _workers_of(chosen), type(chosen).__name__)
+    else:
+        with _named(chosen) as engine:
+            yield engine
+
+
+def _workers_of(executor: Executor) -> int:
+    """How many workers an executor has, as far as it tells."""
+    known = getattr(executor, "_max_workers", None)
+    client = getattr(executor, "_client", None)
+    if known is None and client is not None:
+        known = len(client.nthreads())
+    return max(1, int(known or 2))
+
+
+@contextmanager
+def _named(chosen: str) -> Iterator[Engine]:
+    kind, _, rest = chosen.partition(":")
+    if kind == "threads":
+        with ThreadPoolExecutor(_count(rest, chosen)) as threads:
+            yield Engine(threads, _count(rest, chosen), chosen)
+    elif kind == "processes":
+        yield from _of_processes(_count(rest, chosen), chosen)
+    elif kind == "dask" and rest:
+        yield from _of_dask(rest, chosen)
+    else:
+        raise ParamError(f"{option('--engine')} {chosen}: write {KINDS}")
+
+
+def _count(text: str, chosen: str) -> int:
+    """A number of workers."""
+    is_number = text.isascii() and text.isdigit() and len(text) < len(str(MOST_WORKERS)) + 1
+    if not is_number or not 1 <= int(text) <= MOST_WORKERS:
+        raise ParamError(
+            f"{option('--engine')} {chosen}: write a number of workers from 1 to {MOST_WORKERS}, "
+            "as in processes:4"
+        )
+    return int(text)
+
+
+def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
+    # runtimes have threads, which a forked process would lack
+    import multiprocessing
+
+    begin = multiprocessing.get_context("spawn")
+
+    def pool() -> Executor:
+        return ProcessPoolExecutor(workers, mp_context=begin)
+
+    engine = Engine(pool(), workers, chosen, pool)
+    try:
+        yield engine
+    finally:
+        engine.executor.shutdown(cancel_futures=True)
+
+
+def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
+    try:
+        import dask
+        import distributed
+    except ImportError:
+        raise EngineError(
+            f"{option('--engine')} {chosen}: Dask is not installed: pip install 'aetool[dask]'"
+        ) from None
+    quiet = {"distributed.comm.timeouts.connect": f"{PATIENCE}s"}
+    word, _, count = address.partition(":")
+    with dask.config.set(quiet):
+        try:
+            if word == "local":
+                workers = _count(count, chosen) if count else None
+                client = distributed.Client(  # type: ignore[no-untyped-call]
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None,
+                    silence_logs=50, set_as_default=False,
+                )  # fmt: skip
+            else:
+                client = distributed.Client(  # type: ignore[no-untyped-call]
+                    address, timeout=PATIENCE, set_as_default=False
+                )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise EngineError(
+                f"{option('--engine')} {chosen}: no scheduler can be reached there "
+                f"({_one_line(error)}); start one with `dask scheduler`, and workers with "
+                "`dask worker`"
+            ) from None
+        yield from _of_client(client, chosen)
+
+
+def _of_client(client, chosen: str) -> Iterator[Engine]:  # type: ignore[no-untyped-def]
+    import logging
+
+    # what it says of its own when a worker or a scheduler goes is said by one error of ours
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        executor = client.get_executor(pure=False, retries=2)
+        yield Engine(
+            executor,
+            max(1, len(client.nthreads())),
+            chosen,
+            is_there=lambda: client.status == "running",
+        )
+    finally:
+        client.close(timeout=PATIENCE if sys.exc_info()[0] is None else 2)
+        logger.setLevel(level)

@@ -1,0 +1,301 @@
+"""Work on an engine: whatever computes it, in whatever order, the results are those of one thread."""
+
+import dataclasses
+import os
+import random
+import signal
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aetool
+from aetool import engine, operations
+from aetool.data import pieces, sources, text
+from aetool.errors import DataError, EngineError, ParamError
+
+ROWS = 3000
+SMALL = 1 << 12  # bytes of a piece of text, so that there are many
+
+
+class Scattered(Executor):
+    """Computes what it is given when it is asked for, in an order of its own, and some of it twice:
+    the answers must not tell."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rng = random.Random(seed)
+        self.threads = ThreadPoolExecutor(3)
+
+    def submit(self, function, /, *args, **keywords):
+        def computed():
+            time.sleep(self.rng.random() / 200)
+            if self.rng.random() < 0.2:
+                function(*args, **keywords)
+            return function(*args, **keywords)
+
+        return self.threads.submit(computed)
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self.threads.shutdown(wait, cancel_futures=cancel_futures)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(ROWS, 4)).round(3), columns=list("abcd"))
+    frame["kind"] = rng.choice(["plain", "with, comma", 'with "quote"', "two\nlines"], ROWS)
+    frame["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(ROWS), "min")
+    frame.iloc[::500, 0] = 60.0
+    return frame
+
+
+@pytest.fixture(scope="module")
+def files(table, tmp_path_factory):
+    """The same table as one file, and in parts, as text and as Parquet."""
+    folder = tmp_path_factory.mktemp("engine")
+    table.to_csv(folder / "whole.csv", index=False)
+    table.to_parquet(folder / "whole.parquet", row_group_size=400)
+    for kind in ("csv", "parquet"):
+        (folder / kind).mkdir()
+        for number, first in enumerate(range(0, ROWS, 1000)):
+            part = table.iloc[first : first + 1000]
+            path = folder / kind / f"{number}.{kind}"
+            if kind == "csv":
+                part.to_csv(path, index=False)
+            else:
+                part.to_parquet(path, row_group_size=300)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    return aetool.fit(table, plugin="pca")
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(pieces, "TEXT_BYTES", SMALL)
+    monkeypatch.setattr(pieces, "MOST_CELLS", 1)
+    monkeypatch.setattr(pieces, "ROWS", 1)
+
+
+SOURCES = ("whole.csv", "whole.parquet", "csv", "parquet")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_scores_and_reasons_are_those_of_one_thread(files, model, processes, name):
+    serial = model.detect(files / name, append=[])
+    spread = model.detect(files / name, append=[], executor=processes)
+    pd.testing.assert_frame_equal(serial, spread, check_exact=True)
+
+
+@pytest.mark.parametrize("asked", [{"top": 7}, {"contamination": 0.01}, {"fdr": 0.2}, {"fpr": 0.1}])
+def test_what_is_flagged_by_rank_is_the_same(files, model, asked):
+    with Scattered() as scattered:
+        serial = model.detect(files / "csv", all_rows=False, **asked)
+        spread = model.detect(files / "csv", all_rows=False, executor=scattered, **asked)
+    pd.testing.assert_frame_equal(serial, spread, check_exact=True)
+
+
+def test_codes_scores_and_figures_are_the_same(files, table, model):
+    labelled = table.assign(label=np.where(table["a"] == 60, "odd", "good"))
+    kept = {"executor": "threads:2"}
+    path = files / "whole.csv"
+    assert np.array_equal(model.score(path), model.score(path, **kept))
+    assert np.array_equal(model.encode(path), model.encode(path, **kept))
+    assert model.evaluate(labelled, "label", "good") == model.evaluate(
+        labelled, "label", "good", **kept
+    )
+
+
+def test_pictures_are_scored_the_same(folder, pca_pictures):
+    model = aetool.load(pca_pictures)
+    serial = model.detect(folder)
+    pd.testing.assert_frame_equal(serial, model.detect(folder, executor="threads:2"))
+
+
+@pytest.mark.parametrize("options", [{"context": 2}, {"context": 2, "group": "kind"},
+                                     {"context": 1, "order": "when"}])  # fmt: skip
+def test_rows_before_a_cut_are_given_to_those_behind_it(files, table, options):
+    model = aetool.fit(table, plugin="pca", **options)
+    for name in ("whole.csv", "parquet"):
+        serial = model.score(files / name)
+        assert np.array_equal(serial, model.score(files / name, executor="threads:3"))
+
+
+def test_pieces_of_a_text_are_its_records(files):
+    source = sources.open_source(files / "whole.csv")
+    cut = list(pieces.pieces_of(source))
+    assert len(cut) > 20 and sum(piece.rows for piece in cut) == ROWS
+    raw = (files / "whole.csv").read_bytes()
+    assert all(raw[piece.start - 1 : piece.start] == b"\n" for piece in cut)
+    assert cut[-1].stop == len(raw) and cut[-1].is_last
+    again = [len(table) for piece in cut for table in piece.tables(text.LeftOut())]
+    assert sum(again) == ROWS
+
+
+ODD_TEXTS = {
+    "comments": b"# made\na,b\n" + b"# x\n1.5,2\n2.5,3\n" * 900,
+    "footer": b"a,b\n" + b"1.5,2\n2.5,3\n" * 900 + b"total\n",
+    "bytes": b"a,b\n" + b"1.5,2\n2.5,3\n" * 900 + b"2,\xe9\n",
+    "end": b"a,b\n" + b"1.5,2\n2.5,3\n" * 900 + b"\x1a",
+    "ragged": b"a,b\n" + b"1.5,2\n2.5,3\n" * 900 + b"1,2,3\n1,2\n",
+    "footer inside": b"a,b\n" + b"1.5,2\n" * 900 + b"total\n" + b"1.5,2\n" * 900,
+}
+
+
+@pytest.mark.parametrize("kind", ODD_TEXTS)
+def test_odd_lines_are_told_as_one_thread_tells_them(run, tmp_path, kind):
+    """The same rows, the same remarks, the same errors with the same row and line."""
+    path = tmp_path / "odd.csv"
+    path.write_bytes(ODD_TEXTS[kind])
+    frame = pd.DataFrame({"a": [1.5, 2.5] * 300, "b": [2.0, 3.0] * 300})
+    aetool.fit(frame, plugin="pca").save(tmp_path / "m.aem")
+    command = ("detect", path, "-m", tmp_path / "m.aem", "--all")
+    serial = run(*command)
+    spread = run(*command, "--engine", "threads:3")
+    assert (serial.status, serial.out) == (spread.status, spread.out)
+    assert sorted(serial.err.splitlines()) == sorted(spread.err.splitlines())
+
+
+def test_figures_of_an_engine_in_the_shell(run, files, table, model, tmp_path):
+    model.save(tmp_path / "m.aem")
+    labelled = tmp_path / "labelled.csv"
+    table.assign(label=np.where(table["a"] == 60, "odd", "good")).to_csv(labelled, index=False)
+    command = ("evaluate", labelled, "-m", tmp_path / "m.aem", "--label", "label",
+               "--normal", "good")  # fmt: skip
+    assert run(*command).out == run(*command, "--engine", "threads:2").out
+
+
+# ---- engines
+
+
+@pytest.mark.parametrize("chosen", ["", "threads", "threads:0", "threads:-1", "threads:x", "dask",
+                                    "processes:99999", "ray:2"])  # fmt: skip
+def test_a_name_of_no_engine_is_refused_in_one_line(run, files, model, tmp_path, chosen):
+    model.save(tmp_path / "m.aem")
+    ran = run("detect", files / "whole.csv", "-m", tmp_path / "m.aem", "--engine", chosen)
+    assert ran.status == 2 and len(ran.err.splitlines()) == 1
+    assert "--engine" in ran.err
+    with pytest.raises(ParamError, match="executor"):
+        model.score(files / "whole.csv", executor=chosen)
+
+
+def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch, files, model):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(engine, "PATIENCE", 1)
+    with pytest.raises(EngineError, match="no scheduler can be reached"):
+        model.score(files / "whole.csv", executor="dask:tcp://127.0.0.1:9")
+
+
+def twice(number: int) -> int:
+    return 2 * number
+
+
+def test_few_pieces_are_under_way_at_once():
+    class Counting(Executor):
+        waiting = most = 0
+
+        def submit(self, function, /, *args, **keywords):
+            future: Future = Future()
+            Counting.waiting += 1
+            Counting.most = max(Counting.most, Counting.waiting)
+            future.set_result(function(*args, **keywords))
+            return future
+
+    with engine.opened(Counting()) as counting:
+        for number, doubled in enumerate(counting.map(twice, range(500))):
+            Counting.waiting -= 1
+            assert doubled == 2 * number
+    # what was under way first is sent once more, with the job
+    assert Counting.most <= 2 * engine.SUBMITTED * counting.workers
+
+
+@dataclasses.dataclass(frozen=True)
+class DiesOnce:
+    """Ends the process that computes with it, once for each file that is there."""
+
+    marks: Path
+
+    def __call__(self, number: int) -> int:
+        mark = self.marks / str(number)
+        if mark.exists():
+            mark.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 2 * number
+
+
+def test_pieces_of_a_worker_that_died_are_computed_again(tmp_path):
+    for number in (3, 11):
+        (tmp_path / str(number)).touch()
+    with engine.opened("processes:2") as pool:
+        assert list(pool.map(DiesOnce(tmp_path), range(20))) == [2 * n for n in range(20)]
+
+
+@dataclasses.dataclass(frozen=True)
+class AlwaysDies:
+    def __call__(self, number: int) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+
+def test_a_piece_that_ends_every_worker_is_given_up(monkeypatch):
+    monkeypatch.setattr(engine, "MOST_LOST", 1)
+    with (
+        engine.opened("processes:1") as pool,
+        pytest.raises(EngineError, match="workers are lost"),
+    ):
+        list(pool.map(AlwaysDies(), range(3)))
+
+
+def test_a_file_that_vanishes_is_one_line(tmp_path, table, model):
+    table.to_parquet(tmp_path / "a.parquet", row_group_size=200)
+    source = sources.open_source(tmp_path / "a.parquet")
+    cut = list(pieces.pieces_of(source))
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(DataError, match="while it was read"):
+        list(cut[1].tables(text.LeftOut()))
+
+
+def test_a_damaged_group_of_rows_is_one_line(tmp_path, table, model):
+    path = tmp_path / "a.parquet"
+    table.to_parquet(path, row_group_size=200)
+    raw = bytearray(path.read_bytes())
+    raw[20_000:20_200] = bytes(200)
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="damaged behind row"):
+        model.score(path, executor="threads:2")
+
+
+@pytest.fixture(scope="module")
+def dask_client():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.filterwarnings("default")
+def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_client):
+    serial = model.score(files / "parquet")
+    by_address = "dask:" + dask_client.scheduler.address
+    assert np.array_equal(serial, model.score(files / "parquet", executor=by_address))
+    pids = dask_client.run(os.getpid)
+    os.kill(next(iter(pids.values())), signal.SIGKILL)
+    executor = dask_client.get_executor(pure=False)
+    assert np.array_equal(serial, model.score(files / "csv", executor=executor))
+    assert operations.detect(files / "csv", model, executor=executor).total == ROWS
