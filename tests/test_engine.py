@@ -4,8 +4,7 @@ import dataclasses
 import os
 import random
 import signal
-import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,24 +22,37 @@ SMALL = 1 << 12  # bytes of a piece of text, so that there are many
 
 
 class Scattered(Executor):
-    """Computes what it is given when it is asked for, in an order of its own, and some of it twice:
-    the answers must not tell."""
+    """Computes what it was given when an answer is asked for, in an order of its own, and some of
+    it twice: the answers must not tell."""
 
     def __init__(self, seed: int = 0) -> None:
         self.rng = random.Random(seed)
-        self.threads = ThreadPoolExecutor(3)
+        self.waiting: list = []
 
     def submit(self, function, /, *args, **keywords):
-        def computed():
-            time.sleep(self.rng.random() / 200)
+        future = Asked(self)
+        self.waiting.append((future, lambda: function(*args, **keywords)))
+        return future
+
+    def compute(self) -> None:
+        self.rng.shuffle(self.waiting)
+        while self.waiting:
+            future, computed = self.waiting.pop()
             if self.rng.random() < 0.2:
-                function(*args, **keywords)
-            return function(*args, **keywords)
+                computed()
+            future.set_result(computed())
 
-        return self.threads.submit(computed)
 
-    def shutdown(self, wait=True, *, cancel_futures=False):
-        self.threads.shutdown(wait, cancel_futures=cancel_futures)
+class Asked(Future):
+    """An answer that is computed when it is asked for."""
+
+    def __init__(self, executor: Scattered) -> None:
+        super().__init__()
+        self.executor = executor
+
+    def result(self, timeout=None):
+        self.executor.compute()
+        return super().result(timeout)
 
 
 @pytest.fixture(scope="module")
