@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import random
-import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -243,7 +242,7 @@ class DiesOnce:
         mark = self.marks / str(number)
         if mark.exists():
             mark.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(9)
         return 2 * number
 
 
@@ -257,7 +256,7 @@ def test_pieces_of_a_worker_that_died_are_computed_again(tmp_path):
 @dataclasses.dataclass(frozen=True)
 class AlwaysDies:
     def __call__(self, number: int) -> int:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os._exit(9)
         return number
 
 
@@ -302,12 +301,13 @@ def dask_client():
 
 
 @pytest.mark.filterwarnings("default")
-def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_client):
+def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_client, tmp_path):
     serial = model.score(files / "parquet")
     by_address = "dask:" + dask_client.scheduler.address
     assert np.array_equal(serial, model.score(files / "parquet", executor=by_address))
-    pids = dask_client.run(os.getpid)
-    os.kill(next(iter(pids.values())), signal.SIGKILL)
     executor = dask_client.get_executor(pure=False)
+    (tmp_path / "5").touch()
+    with engine.opened(executor) as dask:
+        assert list(dask.map(DiesOnce(tmp_path), range(12))) == [2 * n for n in range(12)]
     assert np.array_equal(serial, model.score(files / "csv", executor=executor))
     assert operations.detect(files / "csv", model, executor=executor).total == ROWS
