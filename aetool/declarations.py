@@ -51,12 +51,12 @@ def check_hooks(name: str, module: ModuleType) -> None:
 def models(name: str, results: list[object]) -> list[Model]:
     """The models that a plugin's hook has returned; PluginError for one that cannot be used."""
     declared = [m for m in _listed(name, "aetool_models", Model, results) if isinstance(m, Model)]
-    seen: set[str] = set()
+    names: set[str] = set()
     for model in declared:
         check_model(model, f"plugin '{name}': ")
-        if model.name in seen:
+        if model.name in names:
             raise PluginError(f"plugin '{name}' declares two models called '{model.name}'")
-        seen.add(model.name)
+        names.add(model.name)
     return declared
 
 
@@ -75,10 +75,10 @@ def check_reader(reader: Reader, owner: str) -> None:
         raise PluginError(f"{owner}name is {reader.name!r}; wanted is what messages call it")
     kind = type(reader)
     members = [member for member in vars(Reader) if not member.startswith("_")]
-    for given in vars(kind):
-        near = [] if given in members else difflib.get_close_matches(given, members, 1, NEAR)
+    for name in vars(kind):
+        near = [] if name in members else difflib.get_close_matches(name, members, 1, NEAR)
         if near:
-            raise PluginError(f"{owner}{given} is no member of Reader; did you mean {near[0]}?")
+            raise PluginError(f"{owner}{name} is no member of Reader; did you mean {near[0]}?")
     for needed in ("matches", "batches"):
         if getattr(kind, needed) is getattr(Reader, needed):
             raise PluginError(f"{owner}has no {needed}(self, path)")
@@ -103,10 +103,10 @@ def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[obj
                 f"yield {kind.__name__}(...), or return a list of them"
             )
         declared += result
-    for one in declared:
-        if not isinstance(one, kind):
+    for entry in declared:
+        if not isinstance(entry, kind):
             raise PluginError(
-                f"plugin '{name}': {hook} yielded {_shown(one)}; wanted is a {kind.__name__}"
+                f"plugin '{name}': {hook} yielded {_shown(entry)}; wanted is a {kind.__name__}"
             )
     return declared
 

@@ -93,11 +93,11 @@ def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
     g.output("z", code, TensorProto.FLOAT, size)
     out["encoder.onnx"] = g.build("encoder")
     g = Graph()
-    told = {"z": g.input("z", TensorProto.FLOAT, size)}
+    decoder_inputs = {"z": g.input("z", TensorProto.FLOAT, size)}
     if schema is not None and is_told(net):
         condition = g.input("condition", TensorProto.DOUBLE, [len(schema.conditions)])
-        told["condition"] = prepare_condition(g, schema, condition)
-    likely = _embedded(g, model, "decode", told)
+        decoder_inputs["condition"] = prepare_condition(g, schema, condition)
+    likely = _embedded(g, model, "decode", decoder_inputs)
     _restore(g, spec, schema, "x_hat", likely)
     g.output("likely", likely, TensorProto.FLOAT, wide)
     out["decoder.onnx"] = g.build("decoder")

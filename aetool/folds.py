@@ -89,12 +89,12 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     for k, score in enumerate(scores):
         model = onnx.ModelProto.FromString(score)
         outputs = g.embed(model, {model.graph.input[0].name: x})
-        own = g.op("Equal", fold, g.const(float(k), np.float64))
+        in_fold = g.op("Equal", fold, g.const(float(k), np.float64))
         for declared in model.graph.output:
             name, value = declared.name, outputs[declared.name]
             if name in chosen:
                 axes = len(declared.type.tensor_type.shape.dim)
-                mask = g.op("Reshape", own, g.const([-1] + [1] * (axes - 1), np.int64))
+                mask = g.op("Reshape", in_fold, g.const([-1] + [1] * (axes - 1), np.int64))
                 value = g.op("Where", mask, value, chosen[name])
             chosen[name] = value
     for declared in model.graph.output:

@@ -181,9 +181,9 @@ class Graph:
         """n of a value (batch, n); PluginError where it is none."""
         sizes = self.shape_of(value)
         if len(sizes) != 2 or sizes[1] is None:
-            told = ", ".join("unknown" if size is None else str(size) for size in sizes[1:])
+            described = ", ".join("unknown" if size is None else str(size) for size in sizes[1:])
             raise PluginError(
-                f"it has the shape (batch, {told}); wanted is (batch, n), n known beforehand"
+                f"it has the shape (batch, {described}); wanted is (batch, n), n known beforehand"
             )
         return sizes[1]
 

@@ -204,18 +204,17 @@ class Spec:
         return owner
 
 
-def make_params(model: Model, given: Mapping[str, Any]) -> Any:
+def make_params(model: Model, params: Mapping[str, Any]) -> Any:
     """The model's Params from option strings or values, checked against type, range, choices."""
     fields = {f.name: f for f in dataclasses.fields(model.Params)}
-    unknown = [k for k in given if k not in fields]
+    unknown = [k for k in params if k not in fields]
     if unknown:
-        has = (
-            f"it has: {', '.join(fields)}"
-            if fields
-            else f"it has none; choose another with {option('-p')}"
-        )
+        if fields:
+            has = f"it has: {', '.join(fields)}"
+        else:
+            has = f"it has none; choose another with {option('-p')}"
         raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; {has}")
-    return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in given.items()})
+    return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in params.items()})
 
 
 def check_default(field: dataclasses.Field[object]) -> None:

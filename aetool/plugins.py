@@ -92,11 +92,10 @@ def get_model(name: str) -> Model:
     for model in declaring.values():
         return model
     known = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
-    fitted = (
-        f"; a model that was fitted is given with {option('-m')} {name}"
-        if name.endswith(".aem")
-        else ""
-    )
+    if name.endswith(".aem"):
+        fitted = f"; a model that was fitted is given with {option('-m')} {name}"
+    else:
+        fitted = ""
     raise PluginError(
         f"no installed plugin has a model '{name}'; there are: {known or 'none'}{fitted}"
     )

@@ -161,27 +161,27 @@ class Builder:
         size = 1 << count.bit_length()
         padded = np.full((columns, size - 1), np.inf)
         padded[:, :count] = edges
-        found = self._count_below(x, padded)
+        position = self._count_below(x, padded)
         known = np.zeros((columns, size))
         known[:, : count + 1] = heights
         first = np.arange(columns) * size
-        return self.look_up(known.ravel(), self.as_index(found + first))
+        return self.look_up(known.ravel(), self.as_index(position + first))
 
     def _count_below(self, x: Value, edges: Float) -> Value:
         """(batch, n): how many of a column's edges, (n, 2^m - 1), are not above it: m comparisons,
         each of which halves what is left."""
         columns, count = edges.shape
         first = np.arange(columns) * count
-        found = x * 0.0
+        position = x * 0.0
         stride = (count + 1) // 2
         while stride:
             # what lies within each half is counted in float32, which holds it exactly
-            index = self.as_index(found + (first + stride - 1))
+            index = self.as_index(position + (first + stride - 1))
             edge = self.look_up(edges.ravel(), index)
             is_beyond = self.as_number(x >= edge)
-            found = found + is_beyond * float(stride)
+            position = position + is_beyond * float(stride)
             stride //= 2
-        return found
+        return position
 
     def sum_of(self, x: Value, weight: npt.ArrayLike) -> Value:
         """(batch, 1): the sum of the columns of x, (batch, n), each times its weight, (n,)."""

@@ -38,8 +38,8 @@ def deviations(spec: Spec, x: Float, expected: Float) -> Float:
     shared = max(shared, LEAST_DEVIATION)
     total = (square * present).sum(axis=0) + PRIOR_ROWS
     count = present.sum(axis=0) + PRIOR_ROWS
-    own = np.sqrt(total / count)
-    return np.where(gated, np.maximum(own, shared), shared)
+    scale = np.sqrt(total / count)
+    return np.where(gated, np.maximum(scale, shared), shared)
 
 
 def about(

@@ -91,11 +91,11 @@ def moments(batches: Batches, weights: Float | None = None) -> Moments:
     first = 0
     for block in in_blocks(batches):
         x = block.astype(np.float64)
-        own = np.ones(len(x))
+        block_weights = np.ones(len(x))
         if weights is not None:
-            own = weights[first : first + len(x)]
+            block_weights = weights[first : first + len(x)]
         first += len(x)
-        _put_together(waiting, _Sums.of(x, own))
+        _put_together(waiting, _Sums.of(x, block_weights))
     whole = None
     for sums in waiting:
         if sums is not None:

@@ -94,14 +94,14 @@ def leading(batches: Batches, most: int, weights: Float | None = None) -> Leadin
     Martinsson & Tropp 2011, algorithms 4.4 and 5.3), which draws from a seed of its own.
     """
     rows = sum(len(batch) for batch in batches)
-    own = np.ones(rows) if weights is None else weights
-    mass = float(own.sum())
+    row_weights = np.ones(rows) if weights is None else weights
+    mass = float(row_weights.sum())
     if mass <= 0:
         raise DataError("no rows to fit")
-    own = own / mass
+    row_weights = row_weights / mass
     if rows <= GRAM:
-        return _by_products_of_rows(np.concatenate(list(in_blocks(batches))), own, most)
-    return _by_random_axes(_Centred(batches, own), most)
+        return _by_products_of_rows(np.concatenate(list(in_blocks(batches))), row_weights, most)
+    return _by_random_axes(_Centred(batches, row_weights), most)
 
 
 def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
@@ -136,17 +136,17 @@ class _Centred:
     def __init__(self, batches: Batches, weights: Float) -> None:
         self.batches = batches
         self.weights = weights
-        sums = [own @ block for block, own in self._blocks()]
+        sums = [row_weights @ block for block, row_weights in self._blocks()]
         self.mean = np.sum(sums, axis=0)
         self.total = 0.0
-        for off, own in self:
+        for off, block_weights in self:
             length = (off.astype(np.float64) ** 2).sum(axis=1)
-            self.total += float(own @ length)
+            self.total += float(block_weights @ length)
 
     def __iter__(self) -> Iterator[tuple[Features, Float]]:
         mean = self.mean.astype(np.float32)
-        for block, own in self._blocks():
-            yield block - mean, own
+        for block, block_weights in self._blocks():
+            yield block - mean, block_weights
 
     def _blocks(self) -> Iterator[tuple[Features, Float]]:
         first = 0
@@ -158,8 +158,8 @@ class _Centred:
         """(features, k): the covariance of the rows times axes, (features, k)."""
         turned = axes.astype(np.float32)
         product = np.zeros(axes.shape)
-        for off, own in self:
-            along = (off @ turned) * own.astype(np.float32)[:, None]
+        for off, block_weights in self:
+            along = (off @ turned) * block_weights.astype(np.float32)[:, None]
             product += off.T @ along
         return product
 

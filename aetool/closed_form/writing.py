@@ -126,8 +126,8 @@ def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
     g.output("value", value, FLOAT, [width])
     graph = g.build("value")
     session = runtime.Session(graph, "a solution", "cpu", runtime.TABLE_BATCH)
-    found = session(rows.astype(np.float32))
-    return found["value"].astype(np.float64)
+    results = session(rows.astype(np.float32))
+    return results["value"].astype(np.float64)
 
 
 def latent_of(files: dict[str, bytes]) -> int:

@@ -121,8 +121,8 @@ class Category(Modelled):
         unseen = ODD if self.condition and not self.more else len(place)
         known = [place.get(_meaning(word, self.truth), unseen) for word in different]
         places = np.array(known, dtype=np.float64)
-        found = places[index] if len(different) else np.zeros(len(text))
-        return np.where(missing, np.nan, found)
+        codes = places[index] if len(different) else np.zeros(len(text))
+        return np.where(missing, np.nan, codes)
 
     @property
     def _doubtful(self) -> frozenset[str]:

@@ -89,9 +89,10 @@ class Column(ABC):
             # most columns are plain: what is not said is as usual
             if value == field.default:
                 continue
-            out[field.name] = (
-                dataclasses.asdict(value) if isinstance(value, Scale | Reach) else value
-            )
+            if isinstance(value, Scale | Reach):
+                out[field.name] = dataclasses.asdict(value)
+            else:
+                out[field.name] = value
         return out
 
     @classmethod
@@ -319,9 +320,9 @@ class Modelled(Column):
         return np.asarray(~same, dtype=np.float64)
 
     def facts(self) -> Json:
-        found: Json = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
-        found |= {"condition": True} if self.condition else {}
-        return {**super().facts(), "gaps": self.gaps, **found}
+        facts: Json = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
+        facts |= {"condition": True} if self.condition else {}
+        return {**super().facts(), "gaps": self.gaps, **facts}
 
     def written(self) -> Json:
         return {**super().written(), "token": self.token}

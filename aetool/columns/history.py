@@ -27,14 +27,14 @@ class History:
         out = np.full((len(X), columns * (steps + 1)), np.nan)
         for name, rows in self._groups(table):
             known = self.last.get(name, np.zeros((0, columns)))
-            seen = np.concatenate([known, X[rows]])
+            records = np.concatenate([known, X[rows]])
             for k in range(steps + 1):
                 first = max(0, k - len(known))  # rows that have one k before them begin here
                 if first >= len(rows):
                     break
-                whole = seen[len(known) + first - k : len(seen) - k]
+                whole = records[len(known) + first - k : len(records) - k]
                 out[rows[first:], k * columns : (k + 1) * columns] = whole
-            self.last[name] = seen[max(0, len(seen) - steps) :]
+            self.last[name] = records[max(0, len(records) - steps) :]
         return out
 
     def _groups(self, table: Table) -> list[tuple[str, np.ndarray]]:

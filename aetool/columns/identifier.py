@@ -48,10 +48,10 @@ def _counts(summary: Summary) -> bool:
         first = _read(summary, values.take(slice(0, FEWEST)))
         if first is None or not _rise_by_one(first):
             return False
-        found = _read(summary, values)
+        numbers = _read(summary, values)
     else:
-        found = np.asarray(values, dtype=np.float64)
-    return found is not None and _rise_by_one(found)
+        numbers = np.asarray(values, dtype=np.float64)
+    return numbers is not None and _rise_by_one(numbers)
 
 
 def _read(summary: Summary, cells: Cells) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:

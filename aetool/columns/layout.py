@@ -48,16 +48,18 @@ class Layout:
         """The layout of columns that models see."""
         names = tuple(column.name for column in columns)
         placed = list(enumerate(columns))
-        own = cls._of_places(names, [(i, c.features) for i, c in placed if not c.condition])
-        told = [(i, c.features) for i, c in placed if c.condition]
-        return dataclasses.replace(own, condition=cls._of_places(names, told)) if told else own
+        predicted = cls._of_places(names, [(i, c.features) for i, c in placed if not c.condition])
+        conditions = [(i, c.features) for i, c in placed if c.condition]
+        if conditions:
+            return dataclasses.replace(predicted, condition=cls._of_places(names, conditions))
+        return predicted
 
     @classmethod
     def of_condition(cls, columns: Sequence[Modelled]) -> Layout:
         """The layout of the columns among these that are conditions, which stand by themselves."""
-        told = [column for column in columns if column.condition]
-        names = tuple(column.name for column in told)
-        return cls._of_places(names, [(i, column.features) for i, column in enumerate(told)])
+        conditions = [column for column in columns if column.condition]
+        names = tuple(column.name for column in conditions)
+        return cls._of_places(names, [(i, column.features) for i, column in enumerate(conditions)])
 
     @classmethod
     def _of_places(
@@ -89,8 +91,8 @@ class Layout:
     @property
     def width(self) -> int:
         """Features of a row."""
-        own = self.numbers.width + self.flags.width + self.waves.width + self.levels.width
-        return own + self.conditions
+        predicted = self.numbers.width + self.flags.width + self.waves.width + self.levels.width
+        return predicted + self.conditions
 
     @property
     def conditions(self) -> int:
@@ -107,10 +109,10 @@ class Layout:
         """Which features of a row before are told to models: all but cycles of dates."""
         first_wave = self.numbers.width + self.flags.width
         end = self.width - self.conditions
-        own = [*range(first_wave), *range(self.first_level, end)]
+        predicted = [*range(first_wave), *range(self.first_level, end)]
         if self.condition is None:
-            return own
-        return own + [end + feature for feature in self.condition.told]
+            return predicted
+        return predicted + [end + feature for feature in self.condition.told]
 
     def lay(self, records: Float) -> Features:
         """(rows, columns) in user units to (rows, width) float32."""
@@ -141,10 +143,10 @@ class Layout:
             categories.append((block.place, first_level, block.width))
             first_level += block.width
         scales = self.numbers.scales
-        given = context * len(self.told)
+        context_features = context * len(self.told)
         return Spec(
             columns=self.names,
-            features=self.width + given,
+            features=self.width + context_features,
             numeric=np.arange(self.numbers.width),
             owner=np.array(self.numbers.places, dtype=np.int64),
             half=np.array([scale.half for scale in scales]),
@@ -156,7 +158,7 @@ class Layout:
             flags=flags,
             categories=tuple(categories),
             conditions=self.conditions,
-            given=given,
+            given=context_features,
             told=tuple(self.told),
         )
 
@@ -170,13 +172,13 @@ def table_features(schema: Schema, records: Float) -> Features:
     """(rows, inputs) in user units to (rows, features) float32."""
     layout = Layout.of(schema.modelled)
     columns = len(layout.names)
-    own = layout.lay(records[:, :columns])
+    current = layout.lay(records[:, :columns])
     if not schema.context:
-        return own
+        return current
     before = [
         layout.lay(records[:, i : i + columns]) for i in range(columns, records.shape[1], columns)
     ]
-    return np.concatenate([own, *(row[:, layout.told] for row in before)], axis=1)
+    return np.concatenate([current, *(row[:, layout.told] for row in before)], axis=1)
 
 
 def prepare_table(g: Graph, schema: Schema, x: str) -> str:

@@ -207,9 +207,9 @@ class Number(Modelled):
             return read.value
         if values.dtype.kind == "M":
             return np.where(np.isnat(values), np.nan, ODD)
-        found = np.asarray(values, dtype=np.float64)
+        numbers = np.asarray(values, dtype=np.float64)
         gaps = [word for word in map(_number, self.gap_words) if word is not None]
-        return np.where(np.isin(found, gaps), np.nan, found) if gaps else found
+        return np.where(np.isin(numbers, gaps), np.nan, numbers) if gaps else numbers
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
         if not (self.parse(cells) == ODD).any():
@@ -264,9 +264,9 @@ class Number(Modelled):
             return values
         unit = 10.0**self.decimals
         with np.errstate(over="ignore", invalid="ignore"):
-            found = np.rint(values * unit) / unit
+            rounded_values = np.rint(values * unit) / unit
         # what is too large to be counted in its decimals has none
-        return np.asarray(np.where(np.isfinite(found), found, values))
+        return np.asarray(np.where(np.isfinite(rounded_values), rounded_values, values))
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
         low, high = (self.low, self.high) if ends is None else ends

@@ -206,7 +206,7 @@ def _values_among_gaps(
         return {}
     levels = [place for place in gaps if not columns[place].ordered]
     words = {place: summaries[place].doubtful_gaps - usual for place in levels}
-    return {place: found for place, found in words.items() if found}
+    return {place: value for place, value in words.items() if value}
 
 
 def infer(

@@ -235,10 +235,10 @@ def _cut(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Any:
     kind = np.empty(most_fields, np.uint8)
     begin = np.empty(most_records, np.int32)
     of_records = begin, np.empty_like(begin)
-    found = kernel.C.fields(text, rule.byte, rule.space, *of_fields, kind, *of_records)
-    if found is None:  # there are more than the beginning made likely
+    counts = kernel.C.fields(text, rule.byte, rule.space, *of_fields, kind, *of_records)
+    if counts is None:  # there are more than the beginning made likely
         return _cut(text, rule, _most(text, rule))
-    return *of_fields, kind, *of_records, found
+    return *of_fields, kind, *of_records, counts
 
 
 def count_of(text: bytes, byte: int) -> int:
@@ -272,8 +272,8 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
         return max(text.rfind(b"\n", 0, body), text.rfind(b"\r", 0, body)) + 1
     text += following
     if kernel.C is None:
-        found = fields(text, rule).begin
-        return int(found[-1]) if len(found) else -1
+        begins = fields(text, rule).begin
+        return int(begins[-1]) if len(begins) else -1
     last: int = kernel.C.begins(text, rule.byte, rule.space, np.empty(0, np.int32))[1]
     return last
 
@@ -345,12 +345,12 @@ def _with_ends(
     width: Positions, columns: int,
 ) -> Fields:  # fmt: skip
     """The fields, and what their records end with."""
-    found = Fields(text, rule, start, stop, kind, begin, width, columns, "")
-    tail_start, tail_stop = (places.tolist() for places in found.tails())
-    judged = max(1, len(found) - 1)  # all but the last
+    cut = Fields(text, rule, start, stop, kind, begin, width, columns, "")
+    tail_start, tail_stop = (places.tolist() for places in cut.tails())
+    judged = max(1, len(cut) - 1)  # all but the last
     tails = {text[a:b].decode() for a, b in zip(tail_start[:judged], tail_stop, strict=False)}
     ends = tails.pop() if len(tails) == 1 else ""
-    return dataclasses.replace(found, ends=ends if ends in ENDS else "")
+    return dataclasses.replace(cut, ends=ends if ends in ENDS else "")
 
 
 def by_arrays(text: bytes, rule: Rule) -> Fields | None:

@@ -152,13 +152,13 @@ def _is_regular(rows: list[list[str]]) -> bool:
 
 def _clean(rows: list[list[str]], delimiter: str) -> float:
     others = DELIMITERS.replace(delimiter, "")
-    seen = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
+    sample = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
     clean = 0
-    for cell in seen:
+    for cell in sample:
         mixed = any(other in cell for other in others)
         # a decimal comma is none of the delimiters
         clean += not mixed or bool(cells.PLAIN_NUMBER.fullmatch(cell.strip()))
-    return clean / len(seen)
+    return clean / len(sample)
 
 
 def sniff(
@@ -482,12 +482,12 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
 
     Figures over figures are a record; but years, or numbers in sequence, beside a name are names.
     """
-    told = [cell for cell in first if not cells.is_gap(cell)]
-    figures = [cell for cell in told if cells.is_figure(cell)]
-    if len(figures) == len(told) and first:
+    filled = [cell for cell in first if not cells.is_gap(cell)]
+    figures = [cell for cell in filled if cells.is_figure(cell)]
+    if len(figures) == len(filled) and first:
         return False
     if not body:
-        return otherwise and 2 * len(figures) < len(told)
+        return otherwise and 2 * len(figures) < len(filled)
     under = [record for record in body if list(record) != list(first)]
     names_over = figures_over = fresh = repeated = 0
     for place, cell in enumerate(first):
@@ -528,11 +528,11 @@ def is_quoted_otherwise(
     Either all of it is, and half of the columns never are; or nothing is, and half of the columns
     always are. Cells with the delimiter in them have to be quoted, which says less.
     """
-    told = [cell for cell in first if not cells.is_gap(cell.text)]
-    if not told or not body or len({cell.quoted for cell in told}) > 1:
+    filled = [cell for cell in first if not cells.is_gap(cell.text)]
+    if not filled or not body or len({cell.quoted for cell in filled}) > 1:
         return False
-    first_is_quoted = told[0].quoted
-    if first_is_quoted and not _are_quoted_as_names(told, delimiter):
+    first_is_quoted = filled[0].quoted
+    if first_is_quoted and not _are_quoted_as_names(filled, delimiter):
         return False
     width = max(map(len, body))
     otherwise = 0
@@ -546,11 +546,11 @@ def is_quoted_otherwise(
     return 2 * otherwise >= width
 
 
-def _are_quoted_as_names(told: Sequence[Written], delimiter: str) -> bool:
+def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> bool:
     """Whether one of these cells need not be quoted, or several are no numbers of thousands."""
-    if any(delimiter not in cell.text for cell in told):
+    if any(delimiter not in cell.text for cell in header_cells):
         return True
-    others = [cell for cell in told if set(cell.text) - NUMBER_CHARACTERS]
+    others = [cell for cell in header_cells if set(cell.text) - NUMBER_CHARACTERS]
     return len(others) >= LEAST_BELOW
 
 

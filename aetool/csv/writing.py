@@ -37,20 +37,20 @@ def _hidden_when_empty(rule: Rule, columns: int) -> bool:
     return columns == 1 or rule.delimiter == " "
 
 
-def selected(found: Fields, places: Sequence[int], line_end: bytes) -> bytes:
+def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
     """The records with the fields at these places alone; a field that is not there is empty."""
-    starts, stops = found.start.tolist(), found.stop.tolist()
+    starts, stops = records.start.tolist(), records.stop.tolist()
     lines = []
     first_field = 0
-    for width in found.width.tolist():
+    for width in records.width.tolist():
         chosen = []
         for place in places:
             raw = b""
             if place < width:
                 number = first_field + place
-                raw = found.text[starts[number] : stops[number]]
+                raw = records.text[starts[number] : stops[number]]
             chosen.append(raw)
-        lines.append(record(chosen, found.rule) + line_end)
+        lines.append(record(chosen, records.rule) + line_end)
         first_field += width
     return b"".join(lines)
 

@@ -235,13 +235,13 @@ def frame_of_records(records: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def joint_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema:
+def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
     """The types that hold the values of both: whole numbers in one part of a table may have points
     in another, and numbers in one part may be text in another."""
     import pyarrow as pa
 
     fields = []
-    for mine, its in zip(one, other, strict=True):
+    for mine, its in zip(first, second, strict=True):
         schemas = [pa.schema([mine]), pa.schema([its])]
         try:
             fields += pa.unify_schemas(schemas, promote_options="permissive")
@@ -505,10 +505,10 @@ class _Mapped:
             return
         while True:
             try:
-                found = self._reader.read_next_batch_with_custom_metadata()
+                batch = self._reader.read_next_batch_with_custom_metadata()
             except StopIteration:
                 return
-            yield _valid(found)
+            yield _valid(batch)
 
     def parts_of(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """A batch in parts of at most ROWS records, what is damaged apart (ArrowInvalid)."""
@@ -524,10 +524,10 @@ class _Mapped:
             self._bytes.madvise(mmap.MADV_DONTNEED)
 
 
-def _valid(found: WithMetadata) -> WithMetadata:
+def _valid(batch: WithMetadata) -> WithMetadata:
     # Arrow takes what a file says of its own sizes for granted, and would read beyond them
-    found[0].validate()
-    return found
+    batch[0].validate()
+    return batch
 
 
 def _counted(sizes: list[int]) -> list[list[int]]:

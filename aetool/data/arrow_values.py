@@ -100,10 +100,10 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
         leaf = leaves[field.name]
         for number in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(number)
-            found = group.column(leaf).statistics
-            if found is None or not found.has_min_max:
+            statistics = group.column(leaf).statistics
+            if statistics is None or not statistics.has_min_max:
                 unknown.add(place)
-            elif _is_wide(found.min) or _is_wide(found.max):
+            elif _is_wide(statistics.min) or _is_wide(statistics.max):
                 wide.add(place)
     for place in sorted(unknown - wide):
         name = schema.names[place]

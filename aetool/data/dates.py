@@ -87,37 +87,40 @@ def _formats(order: str, text: str) -> list[str]:
 def is_format(fmt: object) -> bool:
     """Whether this is a format that formats of dates are told by."""
     try:
-        told = DateFormat.of(fmt) if isinstance(fmt, str) else None
+        date_format = DateFormat.of(fmt) if isinstance(fmt, str) else None
     except ValueError:
         return False
     # as it is written again: int() takes blanks and signs, too
     return (
-        told is not None and told.order in _PATTERNS and 0 <= told.digits < 100 and str(told) == fmt
+        date_format is not None
+        and date_format.order in _PATTERNS
+        and 0 <= date_format.digits < 100
+        and str(date_format) == fmt
     )
 
 
 def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
-    told = DateFormat.of(fmt)
-    other = {"dmy": "mdy", "mdy": "dmy"}[told.order]
-    swapped = str(dataclasses.replace(told, order=other))
+    date_format = DateFormat.of(fmt)
+    other = {"dmy": "mdy", "mdy": "dmy"}[date_format.order]
+    swapped = str(dataclasses.replace(date_format, order=other))
     return bool(np.isfinite(parse(samples, swapped)).all())
 
 
 def parse(texts: Sequence[str], fmt: str) -> Float:
     """Epoch seconds of each text, (n,) float64; NaN where a text is not in this format."""
-    told = DateFormat.of(fmt)
-    pattern = _PATTERNS[told.order]
+    date_format = DateFormat.of(fmt)
+    pattern = _PATTERNS[date_format.order]
     parts = np.zeros((len(texts), 7))
     good = np.zeros(len(texts), dtype=np.bool_)
     for i, text in enumerate(texts):
         m = pattern.fullmatch(text)
-        if not m or m["s"] != told.separator:
+        if not m or m["s"] != date_format.separator:
             continue
-        if (m["t"] or "") != told.joint or (m["z"] or "") != told.zone:
+        if (m["t"] or "") != date_format.joint or (m["z"] or "") != date_format.zone:
             continue
-        if len(m["f"] or "") != told.digits or (m["h"] is None) != (not told.fields):
+        if len(m["f"] or "") != date_format.digits or (m["h"] is None) != (not date_format.fields):
             continue
-        if (m["e"] is None) != (told.fields != "hms"):
+        if (m["e"] is None) != (date_format.fields != "hms"):
             continue
         fraction = float("0." + m["f"]) if m["f"] else 0.0
         clock = (m["h"] or 0, m["i"] or 0, m["e"] or 0, fraction)
@@ -130,34 +133,39 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
     back_year, back_month, _ = civil(days)
     good &= (back_year == year) & (back_month == month)
     seconds = (
-        days * 86400.0 + parts[:, 3:] @ np.array([3600.0, 60.0, 1.0, 1.0]) - _offset(told.zone)
+        days * 86400.0
+        + parts[:, 3:] @ np.array([3600.0, 60.0, 1.0, 1.0])
+        - _offset(date_format.zone)
     )
     return np.where(good, seconds, np.nan)
 
 
 def render(seconds: Float, fmt: str) -> list[str]:
     """Each moment written in this format, rounded to its last field."""
-    told = DateFormat.of(fmt)
-    unit = 10**told.digits
-    step = {"": 86400 * unit, "hm": 60 * unit, "hms": 1}[told.fields]
-    local = np.rint((seconds + _offset(told.zone)) * unit / step).astype(np.int64) * step
+    date_format = DateFormat.of(fmt)
+    unit = 10**date_format.digits
+    step = {"": 86400 * unit, "hm": 60 * unit, "hms": 1}[date_format.fields]
+    local = np.rint((seconds + _offset(date_format.zone)) * unit / step).astype(np.int64) * step
     days, clock = np.divmod(local, 86400 * unit)
     year, month, day = civil(days)
     date = {"y": [f"{v:04d}" for v in year.tolist()]}
-    pad = "02d" if told.padded == "0" else "d"
+    pad = "02d" if date_format.padded == "0" else "d"
     date["m"] = [format(v, pad) for v in month.tolist()]
     date["d"] = [format(v, pad) for v in day.tolist()]
-    out = [told.separator.join(p) for p in zip(*(date[c] for c in told.order), strict=True)]
-    if not told.fields:
+    out = [
+        date_format.separator.join(p)
+        for p in zip(*(date[c] for c in date_format.order), strict=True)
+    ]
+    if not date_format.fields:
         return out
     hour, rest = np.divmod(clock, 3600 * unit)
     minute, rest = np.divmod(rest, 60 * unit)
     second, fraction = np.divmod(rest, unit)
-    tail = f".{{3:0{told.digits}d}}" if told.digits else ""
-    last = ":{2:02d}" + tail if told.fields == "hms" else ""
-    shape = f"{{0:{pad}}}:{{1:02d}}" + last + told.zone
+    tail = f".{{3:0{date_format.digits}d}}" if date_format.digits else ""
+    last = ":{2:02d}" + tail if date_format.fields == "hms" else ""
+    shape = f"{{0:{pad}}}:{{1:02d}}" + last + date_format.zone
     clocks = zip(hour.tolist(), minute.tolist(), second.tolist(), fraction.tolist(), strict=True)
-    return [d + told.joint + shape.format(*c) for d, c in zip(out, clocks, strict=True)]
+    return [d + date_format.joint + shape.format(*c) for d, c in zip(out, clocks, strict=True)]
 
 
 def _offset(zone: str) -> float:

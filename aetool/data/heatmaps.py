@@ -180,7 +180,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     """Pictures below each other: each beside what was expected, their difference, and its map."""
     from PIL import Image, ImageDraw
 
-    rows = [_row(one) for one in pictures]
+    rows = [_row(picture) for picture in pictures]
     wide = GAP + TILE
     if rows:
         wide = GAP + max(row[0].width for row in rows)
@@ -198,9 +198,9 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     for place, name in enumerate(COLUMNS):
         draw.text((GAP + place * wide, HEADING + 3), name, QUIET, font)
     y = top
-    for one, row, high in zip(pictures, rows, highs, strict=True):
-        title = _fitting(draw, one.title, most, font)
-        words = _fitting(draw, one.words, most, font)
+    for picture, row, high in zip(pictures, rows, highs, strict=True):
+        title = _fitting(draw, picture.title, most, font)
+        words = _fitting(draw, picture.words, most, font)
         draw.text((GAP, y), title, INK, font)
         draw.text((GAP, y + CAPTION - 3), words, QUIET, font)
         y += 2 * CAPTION
@@ -215,19 +215,19 @@ def _row(one: Shown) -> list[Image.Image]:
     from PIL import Image
 
     times = _times(one.picture, TILE)
-    own = _tile(_rgb(one.picture), times)
+    original = _tile(_rgb(one.picture), times)
     where = _overlay(one.picture, one.amounts, one.box, times)
     where.thumbnail((TILE, TILE))
     if one.expected is None:
-        blank = Image.new("RGB", own.size, PAPER)
-        return [own, blank, blank, where]
+        blank = Image.new("RGB", original.size, PAPER)
+        return [original, blank, blank, where]
     expected = _rgb(one.expected)
     picture = _rgb(one.picture).astype(np.float64)
     difference = picture - expected
     # gray where nothing differs, and full black or white where it differs most
     most = max(float(np.abs(difference).max()), 1.0)
     shown = _as_bytes(128 + 127 * difference / most)
-    return [own, _tile(expected, times), _tile(shown, times), where]
+    return [original, _tile(expected, times), _tile(shown, times), where]
 
 
 def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

@@ -197,18 +197,18 @@ class PictureFiles(ImageSource):
     @cached_property
     def records(self) -> Sequence[Record]:
         """Every picture in its order; of each file the beginning is read, once."""
-        found: list[Record] = []
+        records: list[Record] = []
         for name, path in self.wanted:
             try:
                 sights = decoding.sights(path)
             except UnreadableError as fault:
-                found.append(Record(name, path, str(fault)))
+                records.append(Record(name, path, str(fault)))
                 continue
             frames = len(sights)
             for frame, sight in enumerate(sights):
                 title = name if frames == 1 else f"{name}#{frame + 1}"
-                found.append(Record(title, path, sight, frame, frames))
-        return found
+                records.append(Record(title, path, sight, frame, frames))
+        return records
 
     @property
     def titles(self) -> Sequence[str]:
@@ -229,10 +229,10 @@ class PictureFiles(ImageSource):
                 yield str(fault)
 
     def decoded(self, record: int) -> Decoded:
-        one = self.records[record]
-        if isinstance(one.sight, str):
-            raise UnreadableError(one.sight)
-        return decoding.decoded(one.path, one.frame)
+        entry = self.records[record]
+        if isinstance(entry.sight, str):
+            raise UnreadableError(entry.sight)
+        return decoding.decoded(entry.path, entry.frame)
 
     @property
     def remarks(self) -> Sequence[str]:  # type: ignore[override]
@@ -403,18 +403,18 @@ class IdxSource(ImageSource):
         size = channels * height * width
         with self._open(self.path) as stream:
             stream.read(self.skip)
-            left = self.count
-            while left:
-                want = min(left, BATCH)
+            remaining = self.count
+            while remaining:
+                want = min(remaining, BATCH)
                 data = _read_all(stream, want * size)
                 if len(data) < want * size:
                     raise DataError(
                         f"{self.name}: cut short: the header says {self.count} pictures, picture "
-                        f"{self.count - left + len(data) // size + 1} is missing"
+                        f"{self.count - remaining + len(data) // size + 1} is missing"
                     )
                 flat = np.frombuffer(data, dtype=np.uint8)
                 yield flat.reshape(want, height, width, channels).transpose(0, 3, 1, 2)
-                left -= want
+                remaining -= want
             if stream.read(1):
                 raise DataError(f"{self.name}: more bytes than the header's {self.count} pictures")
 

@@ -80,12 +80,12 @@ class Masks:
             f"model sees {width} x {height}"
         )
         try:
-            seen = framing.seen(Decoded(defective))[0]
+            framed = framing.seen(Decoded(defective))[0]
         except UnreadableError:
             raise fault from None
-        if seen.shape != (height, width):
+        if framed.shape != (height, width):
             raise fault
-        return np.asarray(seen >= LEAST)
+        return np.asarray(framed >= LEAST)
 
 
 def nothing(height: int, width: int) -> Mask:

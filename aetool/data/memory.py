@@ -134,9 +134,9 @@ def _is_of(package: str, name: str, data: object) -> bool:
     return isinstance(kind, type) and isinstance(data, kind)
 
 
-def _is_record(one: object) -> bool:
+def _is_record(item: object) -> bool:
     """Whether an item of a list is a record: a dictionary by column, or a row of values."""
-    return isinstance(one, Mapping | list | tuple)
+    return isinstance(item, Mapping | list | tuple)
 
 
 def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
         raise DataError(f"{called}: nothing comes from it; an iterator can be read once")
     items = itertools.chain([first], items)
     if not _is_record(first):
-        return _of_tables((_table_of(one, called) for one in items), called)
+        return _of_tables((_table_of(item, called) for item in items), called)
     begun = list(itertools.islice(items, AT_ONCE))
     if len(begun) < AT_ONCE:
         return _of_list(begun)
@@ -214,12 +214,12 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
 
 def _table_of(data: object, name: str) -> pa.Table:
     """One of the tables of an iterator."""
-    one = held(data)
-    if isinstance(one, np.ndarray) and one.ndim <= 2:
-        one = _by_place(one)
-    if isinstance(one, np.ndarray | str | os.PathLike | files.Place | CopiedTable):
+    content = held(data)
+    if isinstance(content, np.ndarray) and content.ndim <= 2:
+        content = _by_place(content)
+    if isinstance(content, np.ndarray | str | os.PathLike | files.Place | CopiedTable):
         raise DataError(f"{name}: it gives {shown(data)}, which is no table in memory")
-    return arrow_source.ArrowMemorySource(name, one).table
+    return arrow_source.ArrowMemorySource(name, content).table
 
 
 def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:

@@ -182,8 +182,8 @@ def as_batches(columns: pa.Table) -> Iterator[pa.RecordBatch]:
     """A table's batches; where it has no records, one without any, which tells the columns."""
     import pyarrow as pa
 
-    found = columns.to_batches()
-    if found:
-        return iter(found)
+    batches = columns.to_batches()
+    if batches:
+        return iter(batches)
     nothing = [pa.nulls(0, kind) for kind in columns.schema.types]
     return iter([pa.RecordBatch.from_arrays(nothing, schema=columns.schema)])

@@ -97,8 +97,8 @@ def _names_at(store: fs.FileSystem, path: str, shown: str) -> list[str]:
         return [path]
     if there.type == fs.FileType.NotFound:
         raise DataError(f"{shown}: no such file")
-    found = store.get_file_info(fs.FileSelector(path, recursive=True))
-    names = [info.path for info in found if info.type == fs.FileType.File]
+    entries = store.get_file_info(fs.FileSelector(path, recursive=True))
+    names = [info.path for info in entries if info.type == fs.FileType.File]
     return sorted(name for name in names if not is_hidden(name.removeprefix(path)))
 
 

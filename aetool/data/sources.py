@@ -328,31 +328,31 @@ def open_source(data: object, known: Reading = NOTHING) -> Source:
     said = NOTHING
     if isinstance(data, TextPath):
         said, data = data.reading, data.given
-    found = memory.held(data)
-    if isinstance(found, CopiedTable):
-        return found
-    if isinstance(found, np.ndarray):
-        return _of_arrays({"c": found}, f"numpy {found.dtype}", ".npy")
-    if isinstance(found, files.Place):
-        return open_place(found, said, known)
-    if not isinstance(found, str | os.PathLike):
-        return ArrowMemorySource(type(data).__name__, found)
-    inside = inside_of(found)
+    content = memory.held(data)
+    if isinstance(content, CopiedTable):
+        return content
+    if isinstance(content, np.ndarray):
+        return _of_arrays({"c": content}, f"numpy {content.dtype}", ".npy")
+    if isinstance(content, files.Place):
+        return open_place(content, said, known)
+    if not isinstance(content, str | os.PathLike):
+        return ArrowMemorySource(type(data).__name__, content)
+    inside = inside_of(content)
     if inside is not None:
         return open_inside(*inside)
-    places = places_of(found)
+    places = places_of(content)
     if len(places) == 1:
         return open_place(places[0], said, known)
     if all(suffix_of(place.name) in images.SUFFIXES for place in places):
-        return images.picture_files(os.fspath(found), places)
-    return _table_of_parts(os.fspath(found), places, [p.name for p in places], said, known)
+        return images.picture_files(os.fspath(content), places)
+    return _table_of_parts(os.fspath(content), places, [p.name for p in places], said, known)
 
 
 def open_sources(data: Sequence[object], known: Reading = NOTHING) -> Source:
     """One source of all inputs: several tables are chained."""
-    if all(decoding.is_picture(one) for one in data):
+    if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
-    sources = [open_source(one, known) for one in data]
+    sources = [open_source(item, known) for item in data]
     if len(sources) == 1:
         return sources[0]
     pictures = [source for source in sources if isinstance(source, images.PictureFiles)]
@@ -360,7 +360,7 @@ def open_sources(data: Sequence[object], known: Reading = NOTHING) -> Source:
         return images.together(pictures)
     if any(isinstance(source, images.ImageSource) for source in sources):
         raise DataError("give folders and files of pictures, or one array of them, or tables only")
-    return ChainSource([one for one in sources if isinstance(one, TableSource)])
+    return ChainSource([item for item in sources if isinstance(item, TableSource)])
 
 
 def places_of(data: str | os.PathLike[str]) -> list[files.Place]:

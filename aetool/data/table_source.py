@@ -40,14 +40,14 @@ class TableSource:
 
     def head(self, rows: int | None = None) -> Table:
         """The first `rows` records (all, if None) as one table."""
-        found: list[Table] = []
+        tables: list[Table] = []
         for batch in self.batches():
-            found.append(batch)
-            if rows is not None and sum(map(len, found)) >= rows:
+            tables.append(batch)
+            if rows is not None and sum(map(len, tables)) >= rows:
                 break
-        if not found or not found[0].names:
+        if not tables or not tables[0].names:
             raise DataError(f"{self.name}: no records in it")
-        table = concat(found)
+        table = concat(tables)
         return table if rows is None else table.take(slice(0, rows))
 
     def sample(self, most: int, seed: int) -> tuple[Table, int]:

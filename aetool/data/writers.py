@@ -112,9 +112,9 @@ def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Any]) ->
         quote = json.dumps if dtype != "bool" else str
         return ["null" if v is None else quote(v) for v in column]
     cells = text_of(column, {"decimals": how.get("decimals"), "token": "null"})
-    return (
-        cells if column.dtype.kind != "M" else [c if c == "null" else json.dumps(c) for c in cells]
-    )
+    if column.dtype.kind != "M":
+        return cells
+    return [c if c == "null" else json.dumps(c) for c in cells]
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> Any:
@@ -159,12 +159,12 @@ def _arrow_type(name: str) -> Any:
     import pyarrow as pa
     import pyarrow.compute
 
-    found = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
-    if found:
-        return pa.timestamp(found[1], tz=found[2])
-    found = re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=\d>", name)
-    if found:
-        inner, index = _arrow_type(found[1]), _arrow_type(found[2])
+    match = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
+    if match:
+        return pa.timestamp(match[1], tz=match[2])
+    match = re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=\d>", name)
+    if match:
+        inner, index = _arrow_type(match[1]), _arrow_type(match[2])
         return pa.dictionary(index, inner) if inner is not None else None
     try:
         return pa.type_for_alias(name)
@@ -246,39 +246,39 @@ def frame_of_text(body: bytes, format: Mapping[str, Any], names: Sequence[str]) 
     import pandas as pd
 
     rule = Rule(format["delimiter"], bool(format.get("space")))
-    found = fields(body.removeprefix(encodings.BOM), rule)
-    if not len(found):
+    records = fields(body.removeprefix(encodings.BOM), rule)
+    if not len(records):
         return pd.DataFrame({name: [] for name in names})
     options: dict[str, Any] = {"decimal": format["decimal"]}
     if not format["header"]:
         options |= {"header": None, "names": list(names)}
-    if _cut_alike(found, len(names)):
+    if _cut_alike(records, len(names)):
         options |= {"sep": rule.delimiter, "skipinitialspace": rule.space}
-        text = found.text
+        text = records.text
     else:
-        text = _all_quoted(found, len(names))
+        text = _all_quoted(records, len(names))
     frame: pd.DataFrame = pd.read_csv(io.StringIO(_decoded(text), newline=""), **options)
     return frame
 
 
-def _cut_alike(found: Fields, columns: int) -> bool:
+def _cut_alike(records: Fields, columns: int) -> bool:
     """Whether pandas, which strips and skips more, finds these records as they are."""
-    first_bytes = np.frombuffer(found.text, np.uint8)[found.begin]
+    first_bytes = np.frombuffer(records.text, np.uint8)[records.begin]
     blank = (first_bytes == ord(" ")) | (first_bytes == ord("\t"))
     return (
-        found.columns == columns
-        and found.ends != ""
-        and found.rule.delimiter != " "
-        and not (found.kind == ODD).any()
+        records.columns == columns
+        and records.ends != ""
+        and records.rule.delimiter != " "
+        and not (records.kind == ODD).any()
         and not blank.any()
-        and b"\0" not in found.text
+        and b"\0" not in records.text
     )
 
 
-def _all_quoted(found: Fields, columns: int) -> bytes:
+def _all_quoted(records: Fields, columns: int) -> bytes:
     """The records with commas between quoted values, each with as many as there are columns."""
     lines = []
-    for record in found.records():
+    for record in records.records():
         values = [*record, *[b""] * columns][:columns]
         lines.append(b",".join(b'"' + v.replace(b'"', b'""') + b'"' for v in values))
     return b"\n".join(lines)

@@ -215,32 +215,38 @@ class Calibration:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
         """The calibration that to_json wrote; BundleError for any other."""
-        told = data.get("tail")
-        made = cls(
+        tail_values = data.get("tail")
+        calibration = cls(
             int(data["rows"]),
             np.array(data["scores"], dtype=np.float64),
             np.array(data["ranks"], dtype=np.float64),
             np.array(data["typical"], dtype=np.float64),
-            Tail(*(float(v) for v in told)) if told else _tail_of_kept(data),
+            Tail(*(float(v) for v in tail_values)) if tail_values else _tail_of_kept(data),
             float(data["fpr"]) if "fpr" in data else None,
-            bool(told),
+            bool(tail_values),
             Expected(**{k: float(v) for k, v in data.get("expected", {}).items()}),
         )
-        if made.fpr is not None and not 0 < made.fpr < 1:
+        if calibration.fpr is not None and not 0 < calibration.fpr < 1:
             raise BundleError("damaged: the calibration is for no rate")
-        tail = (made.tail.start, made.tail.scale, made.tail.shape)
-        if not all(map(math.isfinite, tail)) or made.tail.scale < 0 or made.tail.shape > MOST_SHAPE:
+        tail = (calibration.tail.start, calibration.tail.scale, calibration.tail.shape)
+        if (
+            not all(map(math.isfinite, tail))
+            or calibration.tail.scale < 0
+            or calibration.tail.shape > MOST_SHAPE
+        ):
             raise BundleError("damaged: the calibration has no tail")
-        expected = dataclasses.astuple(made.expected)
+        expected = dataclasses.astuple(calibration.expected)
         if (
             not all(map(math.isfinite, expected))
-            or min(made.expected.weight, made.expected.doubt) <= 0
+            or min(calibration.expected.weight, calibration.expected.doubt) <= 0
         ):
             raise BundleError("damaged: the calibration expects no tail")
-        shapes = made.scores.ndim == 1 and made.scores.shape == made.ranks.shape
-        if not shapes or made.typical.ndim != 1 or (np.diff(made.scores) < 0).any():
+        shapes = (
+            calibration.scores.ndim == 1 and calibration.scores.shape == calibration.ranks.shape
+        )
+        if not shapes or calibration.typical.ndim != 1 or (np.diff(calibration.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")
-        return made
+        return calibration
 
 
 def highest_of_each(scores: Float, owner: Int) -> Float:

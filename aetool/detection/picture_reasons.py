@@ -64,8 +64,8 @@ def difference(box: Box, excess: Float, picture: Values, expected: Values) -> st
     weight = excess[rows, columns]
     if not weight.any():
         weight = np.ones(weight.shape)
-    own = picture[:, rows, columns].astype(np.float64)
-    apart = own - expected[:, rows, columns].astype(np.float64)
+    pixels = picture[:, rows, columns].astype(np.float64)
+    apart = pixels - expected[:, rows, columns].astype(np.float64)
     by_channel = (apart * weight).sum(axis=(1, 2)) / weight.sum()
     level = float(by_channel.mean())
     colour = by_channel - level

@@ -62,8 +62,8 @@ class PixelTally:
         self._with_defect += 1
         self._defective.add(place[mask], 1.0)
         labels, regions = labelled(mask)
-        own = labels[mask] - 1
-        self._overlap.add(place[mask], 1.0 / np.bincount(own)[own])
+        region = labels[mask] - 1
+        self._overlap.add(place[mask], 1.0 / np.bincount(region)[region])
         self._regions += regions
         if box is not None:
             self._hits += any(box.holds(y, x) for y, x in centres(mask))
@@ -77,12 +77,12 @@ class PixelTally:
         """What was counted; both kinds of pixels must have been seen."""
         bins = np.union1d(self._ordinary.bins, self._defective.bins)[::-1]
         # from the highest amount down: what lies at or above each
-        false = _rising(self._ordinary.at(bins))
-        found = _rising(self._defective.at(bins))
+        false_rate = _rising(self._ordinary.at(bins))
+        hit_rate = _rising(self._defective.at(bins))
         overlap = _rising(self._overlap.at(bins))
         return PixelFigures(
-            auroc=_area(false, found, 1.0),
-            pro=_area(false, overlap, MOST_FALSE) / MOST_FALSE,
+            auroc=_area(false_rate, hit_rate, 1.0),
+            pro=_area(false_rate, overlap, MOST_FALSE) / MOST_FALSE,
             hits=self._hits / self._with_defect,
             pictures=self._pictures,
             defective=self._with_defect,
@@ -119,9 +119,9 @@ class _Counts:
 
     def add(self, bins: Int, weights: Float | float) -> None:
         """Adds weights, (n,) or one for all, to bins, (n,)."""
-        places, own = np.unique(bins, return_inverse=True)
+        places, index = np.unique(bins, return_inverse=True)
         every = np.broadcast_to(weights, bins.shape)
-        sums = np.bincount(own, every, len(places))
+        sums = np.bincount(index, every, len(places))
         for place, weight in zip(places.tolist(), sums.tolist(), strict=True):
             self._weights[place] = self._weights.get(place, 0.0) + weight
 

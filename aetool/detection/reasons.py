@@ -58,19 +58,20 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
     surprise, best = np.zeros((len(X), len(columns))), X[:, : len(columns)].copy()
     if not len(X):
         return surprise, best
-    own = scores(X)
+    score = scores(X)
     for j, column in enumerate(columns):
         lowest = np.full(len(X), np.inf)
-        tried = (
-            list(column.tried(TRIED)) if column.predicted else [column.mended(X[:, j], best[:, j])]
-        )
+        if column.predicted:
+            tried = list(column.tried(TRIED))
+        else:
+            tried = [column.mended(X[:, j], best[:, j])]
         for value in tried:
             other = X.copy()
             other[:, j] = value
-            found = scores(other)
-            better = found < lowest
-            lowest[better], best[better, j] = found[better], other[better, j]
-        surprise[:, j] = np.maximum(own - lowest, 0.0)
+            trial_score = scores(other)
+            better = trial_score < lowest
+            lowest[better], best[better, j] = trial_score[better], other[better, j]
+        surprise[:, j] = np.maximum(score - lowest, 0.0)
     return surprise, best
 
 
@@ -93,8 +94,8 @@ def by_mending(
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
     """(rows, columns): surprise of each value on its own."""
-    own = [column.own_surprise(X[:, i]) for i, column in enumerate(schema.modelled)]
-    return np.stack(own, axis=1)
+    surprises = [column.own_surprise(X[:, i]) for i, column in enumerate(schema.modelled)]
+    return np.stack(surprises, axis=1)
 
 
 def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
@@ -113,14 +114,14 @@ def explain(
     modelled = schema.modelled
     reasons = []
     for row, places in enumerate(named):
-        said = []
+        reasons_of_row = []
         for place in places:
             column = modelled[place]
             value = float(X[row, place])
-            found = column.found(table[column.name], row, value)
-            wanted = column.expectation(value, float(expected[row, place]))
-            said.append((column.name, found, wanted))
-        reasons.append(said)
+            written = column.found(table[column.name], row, value)
+            expectation = column.expectation(value, float(expected[row, place]))
+            reasons_of_row.append((column.name, written, expectation))
+        reasons.append(reasons_of_row)
     return reasons
 
 
@@ -128,8 +129,8 @@ def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
     """The reasons of one record on one line, which is never empty."""
     if not named:
         return TOGETHER if is_anomaly else NOTHING
-    said = []
-    for column, found, wanted in named:
-        told = wanted if wanted == RARELY_THERE else f"expected {wanted}"
-        said.append(f"{column}={found} ({told})")
-    return "; ".join(said)
+    phrases = []
+    for column, value, wanted in named:
+        expectation = wanted if wanted == RARELY_THERE else f"expected {wanted}"
+        phrases.append(f"{column}={value} ({expectation})")
+    return "; ".join(phrases)

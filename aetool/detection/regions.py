@@ -73,15 +73,15 @@ def labelled(mask: Mask) -> tuple[Int, int]:
     highest = np.searchsorted(first, behind - above, side="right").tolist()
     for run, low in enumerate(lowest):
         for other in range(low, highest[run]):
-            one = root(run)
-            two = root(other)
-            parent[max(one, two)] = min(one, two)
+            first_root = root(run)
+            second_root = root(other)
+            parent[max(first_root, second_root)] = min(first_root, second_root)
     names, number = np.unique([root(run) for run in parent], return_inverse=True)
     labels = np.zeros((height, width), dtype=np.int64)
     rows, columns = np.nonzero(mask)
     places = rows * (width + 1) + columns
-    own = np.searchsorted(first, places, side="right") - 1
-    labels[rows, columns] = number[own] + 1
+    run_of_pixel = np.searchsorted(first, places, side="right") - 1
+    labels[rows, columns] = number[run_of_pixel] + 1
     return labels, len(names)
 
 

@@ -151,23 +151,23 @@ class Tally:
             self.p_counts += np.bincount(bins, minlength=P_BINS)
         if not self.columns:
             return
-        own = inputs[:, : len(self.columns)]
-        missing, odd = np.isnan(own), own == ODD
+        values_of_columns = inputs[:, : len(self.columns)]
+        missing, odd = np.isnan(values_of_columns), values_of_columns == ODD
         self.gaps += missing.sum(axis=0)
         self.odd += odd.sum(axis=0)
         present = ~(missing | odd)
         for place, column in enumerate(self.columns):
-            values = own[present[:, place], place]
+            values = values_of_columns[present[:, place], place]
             self.outside[place] += int(column.outside(values).sum())
             if len(self.bins[place]):
                 finite = values[np.isfinite(values)]
-                found = column.bins_of(finite)
-                self.bins[place] += np.bincount(found, minlength=len(self.bins[place]))
+                bins_of_values = column.bins_of(finite)
+                self.bins[place] += np.bincount(bins_of_values, minlength=len(self.bins[place]))
 
     def compared(self, alpha: float = ALPHA, faults: Sequence[tuple[str, str]] = ()) -> Comparison:
         """What all of it says. faults: columns that could not be read at all."""
-        found = list(faults)
-        faulty = {name for name, _ in found}
+        all_faults = list(faults)
+        faulty = {name for name, _ in all_faults}
         shifts: list[Shift] = []
         before = self.schema.rows if self.schema else self.calibration.rows
         for place, column in enumerate(self.columns):
@@ -175,15 +175,15 @@ class Tally:
                 continue
             fault = self._fault(place, column)
             if fault:
-                found.append((column.name, fault))
+                all_faults.append((column.name, fault))
             shifts += self._tests(place, column, before)
         scored = bool(self.p_counts.sum())
         if scored and self.calibration.rows:
             shifts.append(self._score_test())
         if self.rows >= FEWEST_ROWS and self.beyond > MOST_BEYOND * self.rows:
             part = 100 * self.beyond / self.rows
-            found.append(("", f"{part:.0f} % of the records lie above the model's threshold"))
-        return Comparison(self.rows, before, alpha, holm(shifts), found)
+            all_faults.append(("", f"{part:.0f} % of the records lie above the model's threshold"))
+        return Comparison(self.rows, before, alpha, holm(shifts), all_faults)
 
     def _fault(self, place: int, column: Modelled) -> str:
         """Why a column is of no use now, though it was; empty if it is."""
@@ -223,9 +223,11 @@ class Tally:
         if not column.ordered and new_words:
             # words that were seen once are as many as those yet to be seen (Good & Turing)
             once = int((reference == 1).sum())
-            seen = int(reference.sum())
+            known_values = int(reference.sum())
             tests.append(
-                share_test(name, "new levels", (once, seen), (new_words, present), LEAST_NEW, True)
+                share_test(
+                    name, "new levels", (once, known_values), (new_words, present), LEAST_NEW, True
+                )
             )
         if counts.sum():
             if column.measured:
@@ -315,11 +317,11 @@ def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
         ]
     )
     chances = np.exp(logs - _log_choose(every, marked))
-    own = now[0] - lowest
+    observed = now[0] - lowest
     if more:
-        return float(min(1.0, chances[own:].sum()))
+        return float(min(1.0, chances[observed:].sum()))
     # as unlikely as this, or less likely; a little slack for rounding
-    return float(min(1.0, chances[chances <= chances[own] * (1 + 1e-7)].sum()))
+    return float(min(1.0, chances[chances <= chances[observed] * (1 + 1e-7)].sum()))
 
 
 def _log_choose(every: int, chosen: int) -> float:

@@ -88,8 +88,8 @@ class ScoreTrace:
         place = np.searchsorted(edges, scores, side="right") - 1
         # what lies beyond the ends counts, too
         inside = np.clip(place, 0, intervals - 1)
-        found = np.bincount(inside, counts, intervals)
-        return np.asarray(found, dtype=np.float64)
+        sums = np.bincount(inside, counts, intervals)
+        return np.asarray(sums, dtype=np.float64)
 
     @property
     def lowest_score(self) -> float:

@@ -116,8 +116,8 @@ def graph(layers: Sequence[Layer]) -> bytes:
         helper.make_tensor_value_info(n, TensorProto.DOUBLE, ["rows", s])
         for n, s in zip("xy", sizes, strict=True)
     ]
-    made = helper.make_graph(nodes, "student", kinds[:1], kinds[1:], values)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    student = helper.make_graph(nodes, "student", kinds[:1], kinds[1:], values)
+    model = helper.make_model(student, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     checker.check_model(model)
     return bytes(model.SerializeToString())
 

@@ -127,19 +127,23 @@ def taken_apart(cells: Cells, rows: Int) -> Parts:
     texts, index = different_texts(cells, rows)
     apart = [moments.taken_apart(text) for text in texts]
     nothing = moments.Apart("", "", 0, 0, 0, (0, 0, 0), moments.MIDNIGHT)
-    known = [one or nothing for one in apart]
-    layout = [LAYOUTS.index(one.layout) if one else NO_MOMENT for one in apart]
-    separator = [ord(one.separator or "\0") for one in known]
-    numbers = np.array([(one.first, one.second, one.third) for one in known], np.int64)
-    widths = np.array([one.widths for one in known], np.int64)
+    moments_or_nothing = [moment or nothing for moment in apart]
+    layout = [LAYOUTS.index(moment.layout) if moment else NO_MOMENT for moment in apart]
+    separator = [ord(moment.separator or "\0") for moment in moments_or_nothing]
+    numbers = np.array(
+        [(moment.first, moment.second, moment.third) for moment in moments_or_nothing], np.int64
+    )
+    widths = np.array([moment.widths for moment in moments_or_nothing], np.int64)
     return Parts(
         layout=np.array(layout, np.uint8)[index],
         separator=np.array(separator, np.uint8)[index],
         numbers=numbers.reshape(-1, 3)[index],
         widths=widths.reshape(-1, 3)[index],
-        seconds=np.array([one.clock.seconds for one in known], np.int64)[index],
-        fraction=np.array([one.clock.fraction for one in known], np.float64)[index],
-        styles=[_style(one) if one else None for one in apart],
+        seconds=np.array([moment.clock.seconds for moment in moments_or_nothing], np.int64)[index],
+        fraction=np.array([moment.clock.fraction for moment in moments_or_nothing], np.float64)[
+            index
+        ],
+        styles=[_style(moment) if moment else None for moment in apart],
         index=index,
     )
 
@@ -212,10 +216,10 @@ class DateEvidence:
         """
         words = tuple(gap_words)
         odd = self.odd.without(folded(words))
-        told = {separator for separator, _ in self.untold}
+        separators = {separator for separator, _ in self.untold}
         orders: dict[str, tuple[str, ...]] = {}
         ambiguous = False
-        for separator in sorted(told):
+        for separator in sorted(separators):
             orders[separator], doubtful = self._orders(separator, usual)
             ambiguous = ambiguous or doubtful
         times = self.sure.get(TIME, 0)
@@ -326,10 +330,10 @@ class _Collector:
         self.numbers = int(plain.sum())
         if empty.any():
             self.gaps[""] = int(empty.sum())
-        left = np.flatnonzero(~plain & ~empty)
-        if kernel.C and len(left):
-            left = self._by_shape(left)
-        self._one_by_one(left)
+        unread = np.flatnonzero(~plain & ~empty)
+        if kernel.C and len(unread):
+            unread = self._by_shape(unread)
+        self._one_by_one(unread)
         return DateEvidence(
             sure=dict(self.sure),
             untold=dict(self.untold),
@@ -359,14 +363,14 @@ class _Collector:
         shapes = Cells(zeros[cells.buffer], cells.start, cells.stop, cells.null)
         read = np.flatnonzero((sure == 0) | (fitting > 0))
         texts, index = different_texts(shapes, read)
-        left = np.ones(len(rows), np.bool_)
+        is_unread = np.ones(len(rows), np.bool_)
         for number, text in enumerate(texts):
             apart = moments.taken_apart(text)
             # an offset moves the day, so that its numbers cannot be told from the moment
             if apart is None or (apart.clock.zoned and not apart.layout):
                 continue
             same = read[index == number]
-            left[same] = False
+            is_unread[same] = False
             style = _style(apart)
             self.styles[style] += len(same)
             if apart.layout:
@@ -379,7 +383,7 @@ class _Collector:
                 if count and len(orders) > 1:
                     chosen = same[fitting[same] == bits]
                     self._vary(style, orders[0], moments_of[orders[0]][chosen])
-        return rows[left]
+        return rows[is_unread]
 
     def _vary(self, style: DateStyle, order: str, value: Float) -> None:
         """Notes the three numbers of these moments as this order writes them."""
@@ -469,14 +473,14 @@ class DateNotation:
         Layouts that only one meaning fits (ISO 8601, RFC 3339, names of months, 20241231) are read
         in every column of dates, with any zone.
         """
-        value, state, left = self._plain(cells)
-        gap = is_gap(cells.take(left), self.gap_words)
-        state[left] = np.where(gap, GAP, ODD)
-        left = left[~gap]
-        if len(left):
-            moment, good = self._moments(taken_apart(cells, left))
-            value[left[good]] = moment[good]
-            state[left[good]] = VALUE
+        value, state, unread = self._plain(cells)
+        gap = is_gap(cells.take(unread), self.gap_words)
+        state[unread] = np.where(gap, GAP, ODD)
+        unread = unread[~gap]
+        if len(unread):
+            moment, good = self._moments(taken_apart(cells, unread))
+            value[unread[good]] = moment[good]
+            state[unread[good]] = VALUE
         return DateReading(value, state)
 
     def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:

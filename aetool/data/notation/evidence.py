@@ -59,9 +59,11 @@ class OddCells:
 
     def without(self, words: Collection[str]) -> OddCells:
         """Those whose text is none of these words; words: as `gaps.folded` writes them."""
-        left = {text: n for text, n in self.copies.items() if text.strip().casefold() not in words}
-        removed = sum(self.copies.values()) - sum(left.values())
-        return OddCells(self.total - removed, left)
+        remaining = {
+            text: n for text, n in self.copies.items() if text.strip().casefold() not in words
+        }
+        removed = sum(self.copies.values()) - sum(remaining.values())
+        return OddCells(self.total - removed, remaining)
 
     @property
     def most_often(self) -> int:

@@ -51,12 +51,14 @@ class Family:
     def has(self, counts: Mapping[str, int]) -> bool:
         """Whether a column is of this family, by what stands behind its numbers, and how often."""
         of_family = {after: self.magnitude(after) for after in counts}
-        written = {after: one for after, one in of_family.items() if one is not None}
+        written = {
+            after: magnitude for after, magnitude in of_family.items() if magnitude is not None
+        }
         if sum(counts[after] for after in written) < MOSTLY * sum(counts.values()):
             return False
-        different = {one.factor for one in written.values()}
+        different = {magnitude.factor for magnitude in written.values()}
         # K alone may be Kelvin, and M a unit, or months beside T for toddlers; k is a thousand
-        if self.unit or any(one.word == "k" for one in written.values()):
+        if self.unit or any(magnitude.word == "k" for magnitude in written.values()):
             return len(different) > 1
         tens = sorted(factor.tens for factor in different - {Factor()})
         return any(later - earlier == 3 for earlier, later in itertools.pairwise(tens))

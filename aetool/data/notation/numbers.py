@@ -307,15 +307,15 @@ class _Collector:
 
     def evidence(self) -> NumberEvidence:
         """All that was gathered."""
-        left = self._plain(np.arange(len(self.cells)), Style())
+        unread = self._plain(np.arange(len(self.cells)), Style())
         for _ in range(MOST_STYLES):
-            if len(left) < FEW_LEFT or not kernel.C:
+            if len(unread) < FEW_LEFT or not kernel.C:
                 break
-            style = self._style_of(left[:: max(1, len(left) // FEW_LEFT)])
+            style = self._style_of(unread[:: max(1, len(unread) // FEW_LEFT)])
             if style is None:
                 break
-            left = self._plain(left, style)
-        texts, index = different_texts(self.cells, left)
+            unread = self._plain(unread, style)
+        texts, index = different_texts(self.cells, unread)
         counts = np.bincount(index, minlength=len(texts)).tolist()
         for text, count in zip(texts, counts, strict=True):
             self._other(text, count)
@@ -480,21 +480,21 @@ class NumberNotation:
         A number may lack the unit; one with another unit is odd.
         """
         style = Style(self.decimal, self.group, self.before, self.after)
-        found = scanning.scan(cells, style)
-        value = found.value
-        decimals = found.decimals.astype(np.int64)
+        scan = scanning.scan(cells, style)
+        value = scan.value
+        decimals = scan.decimals.astype(np.int64)
         state = np.full(len(cells), VALUE, np.uint8)
-        state[found.form == EMPTY] = GAP
-        padded = bool((found.form[found.form < EMPTY] & PADDED).any())
-        bare = (found.form | scanning.BARE) == scanning.BARE
-        left = np.flatnonzero(found.form == LEFT)
-        if len(left):
-            texts, index = different_texts(cells, left)
+        state[scan.form == EMPTY] = GAP
+        padded = bool((scan.form[scan.form < EMPTY] & PADDED).any())
+        bare = (scan.form | scanning.BARE) == scanning.BARE
+        unread = np.flatnonzero(scan.form == LEFT)
+        if len(unread):
+            texts, index = different_texts(cells, unread)
             one_by_one = [self._read_text(text) for text in texts]
-            value[left] = np.array([one.value for one in one_by_one])[index]
-            decimals[left] = np.array([one.decimals for one in one_by_one], np.int64)[index]
-            state[left] = np.array([one.state for one in one_by_one], np.uint8)[index]
-            bare[left] = np.array([one.bare for one in one_by_one], np.bool_)[index]
+            value[unread] = np.array([one.value for one in one_by_one])[index]
+            decimals[unread] = np.array([one.decimals for one in one_by_one], np.int64)[index]
+            state[unread] = np.array([one.state for one in one_by_one], np.uint8)[index]
+            bare[unread] = np.array([one.bare for one in one_by_one], np.bool_)[index]
             padded = padded or any(one.padded for one in one_by_one)
         if self.fractions:
             _to_percent(value, decimals, bare)

@@ -112,11 +112,11 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
     """As `scan`: digits with one mark or none, perhaps a sign, and blanks around them."""
     n = len(cells)
     length = np.asarray(cells.stop - cells.start)
-    found = Scan(np.full(n, np.nan), np.zeros(n, np.int16), np.full(n, LEFT, np.uint8))
-    found.form[cells.null | (length == 0)] = EMPTY
-    rows = np.flatnonzero((found.form == LEFT) & (length <= LONGEST))
+    scan_result = Scan(np.full(n, np.nan), np.zeros(n, np.int16), np.full(n, LEFT, np.uint8))
+    scan_result.form[cells.null | (length == 0)] = EMPTY
+    rows = np.flatnonzero((scan_result.form == LEFT) & (length <= LONGEST))
     if not len(rows):
-        return found
+        return scan_result
     chosen = cells.take(rows)
     width = chosen.width()
     fixed = chosen.fixed(width)
@@ -131,11 +131,11 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
     if style.decimal != POINT:
         matrix = np.where(matrix == ord(style.decimal), ord(POINT), matrix).astype(np.uint8)
     text = np.ascontiguousarray(matrix[good]).view(f"S{width}").reshape(-1)
-    found.form[rows[empty & ~good]] = EMPTY
-    found.form[rows[good]] = form[good]
-    found.decimals[rows[good]] = decimals[good]
-    found.value[rows[good]] = text.astype(np.float64)
-    return found
+    scan_result.form[rows[empty & ~good]] = EMPTY
+    scan_result.form[rows[good]] = form[good]
+    scan_result.decimals[rows[good]] = decimals[good]
+    scan_result.value[rows[good]] = text.astype(np.float64)
+    return scan_result
 
 
 def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:

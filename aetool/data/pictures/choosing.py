@@ -116,16 +116,16 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
 
     DataError where none of them can be read, or none is as large as what is asked for.
     """
-    seen = [sight for sight in source.sights if isinstance(sight, Sight)]
+    sights = [sight for sight in source.sights if isinstance(sight, Sight)]
     if not source.sights:
         raise DataError(source.why_empty())
-    if not seen:
+    if not sights:
         raise DataError(f"{source.name}: no picture in it can be read: {_first_fault(source)}")
-    sizes = [(sight.width, sight.height) for sight in seen]
+    sizes = [(sight.width, sight.height) for sight in sights]
     if asked.crop:
         sizes = [tuple(asked.crop[-2:])]  # type: ignore[list-item]
-    channels = 1 if asked.grey or 2 * sum(one.coloured for one in seen) <= len(seen) else 3
-    size, resize = _target(sizes, len(seen), channels, asked)
+    channels = 1 if asked.grey or 2 * sum(one.coloured for one in sights) <= len(sights) else 3
+    size, resize = _target(sizes, len(sights), channels, asked)
     if asked.tile:
         wide, high = resize or size
         if asked.tile[0] > wide or asked.tile[1] > high:
@@ -147,7 +147,7 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
         high_value,
         _background(source),
     )
-    line = _line(source, seen, framing, asked)
+    line = _line(source, sights, framing, asked)
     if line:
         notices.say(source.name, line)
     return framing
@@ -270,10 +270,12 @@ def _background(source: ImageSource) -> int:
     return 0 if weight and total / weight > WHITE / 2 else WHITE
 
 
-def _line(source: ImageSource, seen: Sequence[Sight], framing: Framing, asked: Asked) -> str:
+def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked: Asked) -> str:
     """What is to be said of pictures and of what is done to them; empty where that is nothing."""
-    sizes = sorted({(one.width, one.height) for one in seen}, key=lambda size: size[0] * size[1])
-    count = f"{len(seen):,} picture{'s' * (len(seen) != 1)}"
+    sizes = sorted(
+        {(sight.width, sight.height) for sight in sights}, key=lambda size: size[0] * size[1]
+    )
+    count = f"{len(sights):,} picture{'s' * (len(sights) != 1)}"
     of_sizes = f"of {in_words(sizes[0])}"
     if len(sizes) > 1:
         of_sizes = f"of {len(sizes)} sizes (from {in_words(sizes[0])} to {in_words(sizes[-1])})"
@@ -281,11 +283,11 @@ def _line(source: ImageSource, seen: Sequence[Sight], framing: Framing, asked: A
     remarks = [f"{count} {of_sizes}: {said}"] if said else []
     if framing.resize and not asked.resize and len(sizes) == 1 and not asked.crop:
         remarks[0] += f", for larger ones take long; {option('--resize')} {sizes[0][0]} keeps all"
-    coloured = sum(one.coloured for one in seen)
-    if 0 < coloured < len(seen) or (coloured and asked.grey):
+    coloured = sum(sight.coloured for sight in sights)
+    if 0 < coloured < len(sights) or (coloured and asked.grey):
         kind = "in colour" if framing.channels == 3 else "in gray"
         remarks.append(f"{coloured:,} of {count} are in colour: all are seen {kind}")
-    transparent = sum(one.alpha for one in seen)
+    transparent = sum(sight.alpha for sight in sights)
     if transparent:
         ground = "white" if framing.background == WHITE else "black"
         remarks.append(f"{transparent:,} of {count} may be transparent: seen on {ground}")

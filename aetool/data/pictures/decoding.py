@@ -120,12 +120,12 @@ def sights(path: Path) -> list[Sight]:
         # frames of an animation have one size; pages of a TIFF their own
         if picture.format != "TIFF":
             return [first] * len(frames)
-        seen = []
+        sights_of_files = []
         for frame in frames:
             picture.seek(frame)
             _check_size(*picture.size)
-            seen.append(_sight(picture, path))
-        return seen
+            sights_of_files.append(_sight(picture, path))
+        return sights_of_files
 
 
 def _check_size(width: int, height: int) -> None:
@@ -180,8 +180,8 @@ def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
 
 def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 .. 8; 1 where none is told."""
-    told = picture.getexif().get(ORIENTATION, 1)
-    return int(told) if told in range(1, 9) else 1
+    orientation = picture.getexif().get(ORIENTATION, 1)
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def decoded(path: Path, frame: int = 0) -> Decoded:

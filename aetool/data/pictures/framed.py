@@ -73,13 +73,13 @@ class FramedSource(ImageSource):
         size = 0
         for record, picture in enumerate(self.source.pictures()):
             notices.advance(record, self.count, "pictures read")
-            seen = self._seen(record, picture)
-            if seen is None:
+            framed = self._seen(record, picture)
+            if framed is None:
                 continue
-            size += seen.nbytes
+            size += framed.nbytes
             if size <= KEPT_BYTES:
-                kept.append((record, seen))
-            yield record, seen
+                kept.append((record, framed))
+            yield record, framed
         if size <= KEPT_BYTES:
             self._kept = kept
 
@@ -148,15 +148,15 @@ class FramedSource(ImageSource):
     def sizes(self) -> list[tuple[int, int]]:
         """(width, height) of each picture before it is cut into tiles; (0, 0) if it cannot be."""
         framing = self.framing
-        found = []
+        sizes = []
         for sight in self.source.sights:
             size = (0, 0)
             if isinstance(sight, Sight):
                 width, height = framing.resize or framing.crop[-2:] or (sight.width, sight.height)
                 if width >= framing.width and height >= framing.height:
                     size = (width, height)
-            found.append(size)
-        return found
+            sizes.append(size)
+        return sizes
 
     @cached_property
     def starts(self) -> Int:

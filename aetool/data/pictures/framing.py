@@ -159,12 +159,12 @@ class Framing:
     def to_json(self) -> dict[str, object]:
         """A JSON-able form of all but the shape, of which from_json makes the same framing."""
         plain = Framing(self.channels, self.width, self.height)
-        found: dict[str, object] = {}
+        settings: dict[str, object] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if value != getattr(plain, field.name):
-                found[field.name] = list(value) if isinstance(value, tuple) else value
-        return found
+                settings[field.name] = list(value) if isinstance(value, tuple) else value
+        return settings
 
     @classmethod
     def from_json(cls, data: Mapping[str, object], shape: tuple[int, int, int]) -> Framing:
@@ -176,21 +176,21 @@ class Framing:
         sizes = {name: _whole_numbers(data.get(name, ())) for name in ("crop", "resize", "stride")}
         low, high = float(str(data.get("low", 0.0))), float(str(data.get("high", 0.0)))
         background = int(str(data.get("background", WHITE)))
-        made = cls(channels, width, height, **sizes, low=low, high=high, background=background)
+        framing = cls(channels, width, height, **sizes, low=low, high=high, background=background)
         if not (np.isfinite([low, high]).all() and 0 <= background <= WHITE):
             raise ValueError("framing")
-        if len(made.crop) not in (0, 2, 4) or len(made.resize) not in (0, 2):
+        if len(framing.crop) not in (0, 2, 4) or len(framing.resize) not in (0, 2):
             raise ValueError("framing")
-        if made.stride and not (len(made.stride) == 2 and min(made.stride) > 0):
+        if framing.stride and not (len(framing.stride) == 2 and min(framing.stride) > 0):
             raise ValueError("framing")
-        return made
+        return framing
 
 
-def _whole_numbers(given: object) -> tuple[int, ...]:
+def _whole_numbers(value: object) -> tuple[int, ...]:
     """Numbers of a size as JSON has them; ValueError for anything that is none."""
-    if not isinstance(given, list | tuple):
+    if not isinstance(value, list | tuple):
         raise ValueError("framing")
-    numbers = tuple(int(number) for number in given)
+    numbers = tuple(int(number) for number in value)
     if any(not 0 <= number < 1 << 20 for number in numbers):
         raise ValueError("framing")
     return numbers

@@ -26,13 +26,13 @@ NAMED = 8  # folders in a message
 
 def labels_of(names: Sequence[str]) -> list[str]:
     """The label of each picture: its first folder, or that below train/ or test/; else empty."""
-    found = []
+    labels = []
     for name in names:
         folders = name.split("/")[:-1]
         if folders and folders[0].lower() in PARTS:
             folders = folders[1:]
-        found.append(folders[0] if folders else "")
-    return found
+        labels.append(folders[0] if folders else "")
+    return labels
 
 
 def _part_of(name: str) -> str:
@@ -103,10 +103,10 @@ def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles
 
 def ordinary_in(name: str, labels: Sequence[str]) -> list[str]:
     """The labels of ordinary pictures, as they are usually called. ParamError where none is."""
-    found = [label for label in dict.fromkeys(labels) if label.lower() in ORDINARY]
-    if not found:
+    ordinary = [label for label in dict.fromkeys(labels) if label.lower() in ORDINARY]
+    if not ordinary:
         raise ParamError(
             f"{name}: no folder is called {', '.join(ORDINARY[:3])} or the like; say which hold "
             f"ordinary pictures with {option('--normal')}; there are {counted(labels)}"
         )
-    return found
+    return ordinary
