@@ -10,11 +10,13 @@ from aetool.codec.metas import (
     BytesMeta,
     DateMeta,
     Decimals,
+    DigitsMeta,
     FloatMeta,
     IntegerMeta,
     LevelMeta,
     Multiples,
     NumberMeta,
+    PartsMeta,
     RankMeta,
     RealMeta,
     TextMeta,
@@ -48,6 +50,17 @@ META = st.one_of(
         st.tuples(LATIN, LATIN),
     ),
     st.builds(RankMeta, GAP, st.none() | st.integers(0, 9)),
+    st.builds(PartsMeta, GAP),
+    st.builds(
+        DigitsMeta,
+        GAP,
+        SPECIALS,
+        st.booleans(),
+        st.sampled_from([10, 16]),
+        st.integers(1, 16),
+        st.booleans(),
+        st.tuples(LATIN, LATIN),
+    ),
     st.builds(
         FloatMeta,
         GAP,
@@ -71,6 +84,7 @@ def test_a_meta_comes_back_from_its_json(meta):
 
 
 NUMBER = {"k": "number", "d": 2, "f": [2], "s": []}
+DIGITS = {"k": "digits", "b": 16, "w": 8, "s": []}
 DATE = {"k": "date", "t": "ymd|-| |hm|0||0", "a": "", "s": []}
 REFUSED = [
     (None, "unknown way"),
@@ -105,6 +119,13 @@ REFUSED = [
     ({**NUMBER, "a": ["<"]}, "not enough values"),
     ({**NUMBER, "a": "<>"}, "must be a list"),
     ({**NUMBER, "s": [None]}, "must be text"),
+    ({**DIGITS, "b": 8}, "a base that there is not"),
+    ({**DIGITS, "b": "16"}, "a base that there is not"),
+    ({**DIGITS, "w": 17}, "digits must be"),
+    ({**DIGITS, "b": 10, "w": 19}, "digits must be"),
+    ({**DIGITS, "w": 0}, "digits must be"),
+    ({"k": "digits", "b": 10, "s": []}, "has no 'w'"),
+    ({"k": "parts", "s": []}, "has no part 's'"),
     ({**DATE, "t": "ymd"}, "not enough values"),
     ({**DATE, "t": "ymd|-| |hms|10||0"}, "dates of more digits"),
     ({**DATE, "t": "ymd|-| |hms|-1||0"}, "dates of more digits"),

@@ -14,18 +14,21 @@ from aetool import kernel, operations
 from aetool.codec import (
     blocks,
     combining,
+    digits,
     floats,
     integers,
     mixing,
     planning,
     ranks,
     records,
+    skeletons,
     stages,
     textual,
 )
+from aetool.codec.blobs import varint
 from aetool.codec.columns import Decoded
 from aetool.codec.integers import Known, Stream
-from aetool.codec.metas import FloatMeta, RankMeta, TextMeta
+from aetool.codec.metas import DigitsMeta, FloatMeta, PartsMeta, RankMeta, TextMeta
 from aetool.codec.natives import numbers, tensors
 from aetool.codec.plans import Combination, Plan, Seen, Term, Transform
 from aetool.codec.records import Layout
@@ -341,6 +344,94 @@ def test_keys_that_are_not_there_are_damage(of, pair):
     plan = Plan(transform=Transform.KEYED, of=of, pair=pair)
     with pytest.raises(ArchiveError, match="a column that is not there"):
         integers.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), known)
+
+
+# ---- digits, and skeletons
+
+
+def test_identities_are_half_a_byte_a_digit_and_numbers_in_sentences_are_numbers():
+    text = (LATER / "sentences.csv").read_bytes().split(b"\n", 1)[1]
+    block = coded(text, 4)
+    identity, event, code, number = (column.meta for column in block.columns)
+    assert isinstance(identity, PartsMeta) and isinstance(event, PartsMeta)
+    assert (code.base, code.width, code.is_upper) == (16, 12, True)
+    assert (number.base, number.width, number.affixes) == (10, 7, ("id-", ""))
+    # 16 random bytes of each identity; the hyphens cost nothing
+    assert len(block.columns[0].blobs[0]) < 600 * 16 * 1.06
+
+
+DIGITS_META = st.builds(
+    DigitsMeta,
+    base=st.sampled_from([10, 16]),
+    width=st.integers(1, 16),
+    is_upper=st.booleans(),
+    affixes=st.tuples(st.text("0aF-", max_size=3), st.text("0aF-", max_size=3)),
+)
+
+
+@given(DIGITS_META, st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=9))
+def test_digits_come_back(meta, numbers):
+    numbers = [number % meta.base**meta.width for number in numbers]
+    letter = "d" if meta.base == 10 else "X" if meta.is_upper else "x"
+    before, behind = meta.affixes
+    cells = [f"{before}{number:0{meta.width}{letter}}{behind}".encode() for number in numbers]
+    buffer = np.frombuffer(b"".join([*cells, b"!"]), np.uint8)
+    ends = np.cumsum([len(cell) for cell in cells] + [1]).astype(np.int32)
+    values, good = digits.read(meta, (buffer, np.append(0, ends[:-1]).astype(np.int32), ends))
+    assert good[:-1].all() and not good[-1]
+    assert values[:-1].view(np.uint64).tolist() == numbers
+    written, length = digits.written(meta, values[:-1])
+    assert written.tobytes() == b"".join(cells) and length.sum() == len(written)
+
+
+@pytest.mark.parametrize("value", [1000, -1])
+def test_a_number_of_more_digits_than_its_column_is_damage(value):
+    with pytest.raises(ArchiveError, match="more digits than its column"):
+        digits.written(DigitsMeta(base=10, width=3), np.array([value]))
+
+
+LETTERS_OF_SENTENCES = st.text("019af-.: x\u00e9", max_size=40)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(LETTERS_OF_SENTENCES, min_size=1, max_size=60))
+def test_any_sentences_come_back_from_their_parts(cells):
+    way = skeletons._split([cell.encode() for cell in cells], planning.FAST)
+    if way is None:
+        assert max(len(skeletons.PART.findall(cell.encode())) for cell in cells) > 24
+        return
+    column = Decoded(way.meta, np.zeros(len(cells), np.int64), np.zeros(0), np.zeros(0), way.blobs)
+    assert skeletons.decode(column).bytes() == [cell.encode() for cell in cells]
+
+
+def parts_of(*columns):
+    """A column of skeletons and parts, as it may stand in an archive."""
+    coded = [skeletons._column(list(column)) for column in columns]
+    _, payload, _ = blocks.encode(coded, len(columns[0]), {}, planning.FAST)
+    return payload
+
+
+@pytest.mark.parametrize(("blob", "said"), [
+    (varint(1) + parts_of([b"a\0", b"b"]), "more marks than parts"),
+    (varint(2) + parts_of([b"a\0", b"b"]), "has not the parts"),
+    (varint(0) + parts_of([b"a", b"b"]), "too many parts, or none"),
+    (varint(26) + parts_of(*[[b"a", b"b"]] * 26), "too many parts, or none"),
+    (varint(1) + parts_of([b"a", b"b"])[:-1], "damaged"),
+    (b"", "damaged"),
+])  # fmt: skip
+def test_skeletons_that_make_no_sense_are_damage(blob, said):
+    none = np.zeros(0, np.int64)
+    with pytest.raises(ArchiveError, match=said):
+        skeletons.decode(Decoded(PartsMeta(), np.zeros(2, np.int64), none, none, [blob]))
+
+
+def test_parts_of_parts_are_damage():
+    nested = skeletons._split([b"a 1", b"b 2"], planning.FAST)
+    _, payload, _ = blocks.encode([nested], 2, {}, planning.FAST)
+    none = np.zeros(0, np.int64)
+    column = Decoded(PartsMeta(), np.zeros(2, np.int64), none, none, [varint(1) + payload])
+    with pytest.raises(ArchiveError, match="not one column of cells"):
+        skeletons.decode(column)
 
 
 # ---- the search

@@ -28,6 +28,7 @@ MOST_OFFSETS = 17  # ways in which floats lie beside decimals
 MOST_OFFSET = 1 << 20
 FORMS = (*range(DIGITS + 1), SHORT, SHORT_ONE)
 WIDTHS = (16, 32, 64)
+MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
 
 
 def refused(what: str) -> ArchiveError:
@@ -238,6 +239,27 @@ class RankMeta(CellsMeta):
 
 
 @dataclass(frozen=True)
+class PartsMeta(CellsMeta):
+    """Skeletons of cells, and the parts that stand for their marks: columns of a block of their
+    own, in the blob."""
+
+    kind = "parts"
+    letters = "gap"
+
+    @property
+    def blobs(self) -> int:
+        return 1
+
+    @property
+    def valued(self) -> int:
+        return 0
+
+    @classmethod
+    def parsed(cls, stored: Stored) -> PartsMeta:
+        return cls(gap_of(stored))
+
+
+@dataclass(frozen=True)
 class PatternMeta(CellsMeta):
     """Cells of which most are written in a known way.
 
@@ -347,6 +369,47 @@ class FloatMeta(PatternMeta):
             places=places,
             offsets=tuple(whole(o, -MOST_OFFSET, MOST_OFFSET, "an offset") for o in offsets),
             bare=flag(stored, "i"),
+        )
+
+
+@dataclass(frozen=True)
+class DigitsMeta(PatternMeta):
+    """Cells of `width` digits each in this base, as whole numbers without a sign.
+
+    is_upper: hexadecimal digits are capitals; affixes: what stands before and behind each number.
+    """
+
+    kind = "digits"
+    letters = "b w u a s r gap"
+    base: int = 10
+    width: int = 1
+    is_upper: bool = False
+    affixes: tuple[str, str] = ("", "")
+
+    @property
+    def valued(self) -> int:
+        return 1
+
+    def to_json(self) -> dict[str, Json]:
+        stored = {**super().to_json(), "b": self.base, "w": self.width}
+        if any(self.affixes):
+            stored["a"] = list(self.affixes)
+        return stored | ({"u": 1} if self.is_upper else {})
+
+    @classmethod
+    def parsed(cls, stored: Stored) -> DigitsMeta:
+        base = stored["b"]
+        if type(base) is not int or base not in MOST_WIDE:
+            raise refused("digits of a base that there is not")
+        before, behind = texts(stored.get("a", ["", ""]), "what stands around numbers")
+        return cls(
+            gap=gap_of(stored),
+            specials=texts(stored["s"], "special cells"),
+            has_rest=flag(stored, "r"),
+            base=base,
+            width=whole(stored["w"], 1, MOST_WIDE[base], "digits"),
+            is_upper=flag(stored, "u"),
+            affixes=(before, behind),
         )
 
 
@@ -538,6 +601,8 @@ KNOWN: dict[str, type[Meta]] = {
         RankMeta,
         NumberMeta,
         FloatMeta,
+        DigitsMeta,
+        PartsMeta,
         DateMeta,
         IntegerMeta,
         RealMeta,

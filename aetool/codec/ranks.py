@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aetool.codec import blocks, planning, spans, textual
+from aetool.codec import blocks, planning, skeletons, spans, textual
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Book, Coded, Decoded, sensible
 from aetool.codec.integers import Stream
 from aetool.codec.limits import check_cells
-from aetool.codec.metas import LevelMeta, NumberMeta, RankMeta
+from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta
 from aetool.codec.spans import I32, Spans
 from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
@@ -120,7 +120,9 @@ def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
     """A dictionary: how many cells, and a payload of one column of them."""
     ends = np.cumsum([len(cell) for cell in cells], dtype=np.int32)
     start = np.append(0, ends[:-1]).astype(np.int32)
-    column = textual.encode(np.frombuffer(b"".join(cells), np.uint8), start, ends)
+    text = np.frombuffer(b"".join(cells), np.uint8)
+    column = textual.encode(text, start, ends)
+    skeletons.offer([column], text, [(start, ends)], effort)
     _, payload, _ = blocks.encode([column], len(cells), {}, effort)
     return varint(len(cells)) + payload
 
@@ -133,7 +135,14 @@ def _unpacked(blob: bytes) -> Spans:
     block = blocks.decode(blob[at:], count, None)
     if len(block.columns) != 1 or isinstance(block.columns[0].meta, RankMeta):
         raise ArchiveError("damaged: a dictionary is not one column of cells")
-    return textual.decode(block.columns[0])
+    return _cells(block.columns[0])
+
+
+def _cells(column: Decoded) -> Spans:
+    """The cells of a column that is not one of ranks."""
+    if isinstance(column.meta, PartsMeta):
+        return skeletons.decode(column)
+    return textual.decode(column)
 
 
 def decode(columns: Sequence[Decoded], wanted: Sequence[int]) -> list[Spans]:
@@ -143,7 +152,7 @@ def decode(columns: Sequence[Decoded], wanted: Sequence[int]) -> list[Spans]:
     for place in wanted:
         column = columns[place]
         if not isinstance(column.meta, RankMeta):
-            cells.append(textual.decode(column))
+            cells.append(_cells(column))
             continue
         owner = place if column.meta.of is None else column.meta.of
         if owner not in books:

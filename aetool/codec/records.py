@@ -11,7 +11,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from aetool.codec import blobs, blocks, plain, planning, ranks, students, textual, weaving
+from aetool.codec import (
+    blobs,
+    blocks,
+    plain,
+    planning,
+    ranks,
+    skeletons,
+    students,
+    textual,
+    weaving,
+)
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.columns import Coded, bytes_column
 from aetool.codec.limits import MAX_CELLS
@@ -150,12 +160,13 @@ def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
     if layout.shared is None and layout.effort.ranks:
         places = [(cells.start[j::width].copy(), cells.stop[j::width].copy()) for j in range(width)]
         unbounded = [place for place, name in enumerate(layout.names) if name not in layout.bounds]
-        ranks.offer(
-            [columns[place] for place in unbounded],
-            text,
-            [places[place] for place in unbounded],
-            layout.effort,
-        )
+        for way in (ranks, skeletons):
+            way.offer(
+                [columns[place] for place in unbounded],
+                text,
+                [places[place] for place in unbounded],
+                layout.effort,
+            )
     return columns
 
 

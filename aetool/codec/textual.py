@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from aetool.codec import floats, spans
+from aetool.codec import digits, floats, spans
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.integers import Stream
 from aetool.codec.limits import MAX_ROWS, check_text
 from aetool.codec.metas import (
+    MOST_WIDE,
     DateMeta,
+    DigitsMeta,
     FloatMeta,
     LevelMeta,
     Meta,
@@ -50,6 +52,11 @@ LEAST_DATES = 0.9  # of the cells, for a column of dates
 LONG_FLOAT = 16  # bytes of a cell that may be all digits of a float
 LEAST_LONG = 0.01  # of the cells are as long, in a column that is tried as floats
 LEAST_FLOATS = 0.5  # of the cells, for a column of floats
+LEAST_DIGITS = 0.8  # of the cells, for a column of numbers of one width
+# digits, hexadecimal ones of one case only, between text without any
+DIGITS_AMONG = re.compile(
+    rb"([^0-9]{0,8}?)((?=.*[0-9])(?:[0-9a-f]{4,}|[0-9A-F]{4,}|[0-9]+))([^0-9]{0,8})"
+)
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 
 
@@ -98,6 +105,9 @@ def encode(
     if bound is None and float((stop - start >= LONG_FLOAT).mean()) >= LEAST_LONG:
         as_floats = _floats(text)
         coded.others += [as_floats] if as_floats is not None else []
+    if bound is None and isinstance(coded.meta, TextMeta | LevelMeta):
+        as_digits = _digits(text)
+        coded.others += [as_digits] if as_digits is not None else []
     return coded
 
 
@@ -220,6 +230,39 @@ def _floats(text: _Text) -> Coded | None:
     kinds[rows] = kinds_of_good
     meta = dataclasses.replace(meta, specials=specials)
     return _with_odd_cells(text, meta, stored[fits], good, kinds)
+
+
+def _digits(text: _Text) -> Coded | None:
+    """The column as numbers of one width, with zeros in front or hexadecimal, if most cells are
+    such."""
+    some = text.cells(np.unique(np.linspace(0, len(text) - 1, LOOKED_AT).astype(np.int64)))
+    shapes = [one for one in map(_digits_of, some) if one is not None]
+    if len(shapes) < LEAST_DIGITS * len(some):
+        return None
+    before, middle, behind = max(sorted(set(shapes)), key=shapes.count)
+    # a number of decimal digits may be one of hexadecimal digits, among others that are
+    letters = b"".join(cell[len(before) : len(before) + middle] for cell in some)
+    base = 10 if letters.isdigit() else 16
+    if middle > MOST_WIDE[base]:
+        return None
+    meta = DigitsMeta(
+        base=base,
+        width=middle,
+        is_upper=base == 16 and letters.isupper(),
+        affixes=(before.decode("latin-1"), behind.decode("latin-1")),
+    )
+    values, good = digits.read(meta, text.spans)
+    specials = _specials(text, good)
+    if specials is None or good.mean() < LEAST_DIGITS:
+        return None
+    meta = dataclasses.replace(meta, specials=specials)
+    return _with_odd_cells(text, meta, values[good], good, np.zeros(len(good), np.int64))
+
+
+def _digits_of(cell: bytes) -> tuple[bytes, int, bytes] | None:
+    """(what stands before the digits of a cell, how many these are, what stands behind)."""
+    match = DIGITS_AMONG.fullmatch(cell)
+    return None if match is None else (match[1], len(match[2]), match[3])
 
 
 def _specials(text: _Text, good: Any) -> tuple[str, ...] | None:
@@ -416,7 +459,7 @@ def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Any) -> Coded:
 
 
 def _with_odd_cells(
-    text: _Text, meta: NumberMeta | FloatMeta, value: Int, good: Any, kinds: Int
+    text: _Text, meta: NumberMeta | FloatMeta | DigitsMeta, value: Int, good: Any, kinds: Int
 ) -> Coded:
     """Numbers where good, and the other cells as specials of the meta, or raw."""
     odd = np.flatnonzero(~good)
@@ -514,12 +557,12 @@ def decode(column: Decoded) -> Spans:
         return unpack_cells(column.blobs[0], len(column.kinds))
     if isinstance(meta, LevelMeta):
         return _read_levels(meta, column.values, column.blobs[0])
-    if isinstance(meta, NumberMeta | FloatMeta | DateMeta):
+    if isinstance(meta, NumberMeta | FloatMeta | DigitsMeta | DateMeta):
         return _read_pattern(meta, column)
     raise ArchiveError("damaged: a column of a text table is not stored as text")
 
 
-def _read_pattern(meta: NumberMeta | FloatMeta | DateMeta, column: Decoded) -> Spans:
+def _read_pattern(meta: NumberMeta | FloatMeta | DigitsMeta | DateMeta, column: Decoded) -> Spans:
     """Numbers or dates, and special cells, and others, among them."""
     kinds = column.kinds
     rows = len(kinds)
@@ -528,6 +571,9 @@ def _read_pattern(meta: NumberMeta | FloatMeta | DateMeta, column: Decoded) -> S
     valued = kinds < meta.valued
     if isinstance(meta, DateMeta):
         written, length = _write_dates(meta, column.values)
+    elif isinstance(meta, DigitsMeta):
+        check_text(len(column.values) * (meta.width + len("".join(meta.affixes))))
+        written, length = digits.written(meta, column.values)
     elif isinstance(meta, FloatMeta):
         texts = floats.restored(meta, column.values, kinds[valued])
         cells = _spans_of([text.encode() for text in texts])

@@ -42,7 +42,7 @@ class Shape(NamedTuple):
 
 def shape(meta):
     kind, raw = meta["k"], int("r" in meta)
-    if kind in ("number", "float", "date"):
+    if kind in ("number", "float", "date", "digits"):
         valued = len(meta.get("f", [0]))
         return Shape(raw, valued + len(meta["s"]) + raw, valued, 0)
     if kind in ("int", "real"):

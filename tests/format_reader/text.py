@@ -55,9 +55,31 @@ def dictionary(blob):
     return text_cells(columns[0])
 
 
+def whole_cells(column):
+    """Skeletons with their parts."""
+    count, payload = varint(column.blob)
+    _, columns, _ = columns_of(Block(len(column.kinds), None, payload))
+    found = []
+    for skeleton, *parts in zip(*map(text_cells, columns), strict=True):
+        pieces = skeleton.split(b"\0")
+        assert len(columns) == count and len(pieces) <= count
+        parts = parts[: len(pieces) - 1]
+        found.append(b"".join(map(b"".join, zip(pieces, [*parts, b""], strict=True))))
+    return found
+
+
+def digits(value, meta):
+    """A number of so many digits."""
+    letter = "d" if meta["b"] == 10 else "X" if "u" in meta else "x"
+    before, behind = meta.get("a", ["", ""])
+    return f"{before}{value % (1 << 64):0{meta['w']}{letter}}{behind}"
+
+
 def text_cells(column):
     """The cells of a column of text."""
     meta = column.meta
+    if meta["k"] == "parts":
+        return whole_cells(column)
     if meta["k"] == "text":
         return cells(column.blob, len(column.kinds))
     if meta["k"] == "level":
@@ -79,6 +101,8 @@ def text_cells(column):
             found.append(special[kind - valued])
         elif meta["k"] == "float":
             found.append(float_text(next(numbers), kind, meta))
+        elif meta["k"] == "digits":
+            found.append(digits(next(numbers), meta).encode("latin-1"))
         elif meta["k"] == "number":
             found.append(number(next(numbers), meta["f"][kind], meta).encode("latin-1"))
         else:

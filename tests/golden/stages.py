@@ -81,8 +81,28 @@ def keys(rows=1500):
     return ",".join(roles) + "\n" + "".join(lines)
 
 
+def sentences(rows=600):
+    """Sentences with numbers in them; identities and numbers of a fixed width; odd cells."""
+    rng = np.random.default_rng(16)
+    number, object_, lines = 400, 0x65F0_0000_0000, []
+    for row in range(rows):
+        object_ += int(rng.integers(1, 1 << 20))
+        number += int(rng.integers(1, 4))
+        raw = rng.bytes(16).hex()
+        identity = "-".join([raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:]])
+        kinds = [
+            f"order ORD-{number} of 10.0.{rng.integers(0, 4)}.{rng.integers(1, 255)} took {rng.gamma(2, 9):.1f} ms",
+            f"user {rng.integers(100, 999)} came at 2026-03-01 {6 + row // 60:02d}:{row % 60:02d}:00",
+            f"release 2.{rng.integers(0, 9)}.{rng.integers(0, 40)}",
+        ]
+        event = kinds[int(rng.integers(0, 3))] if row % 97 else "nothing"
+        lines.append(f"{identity},{event},{object_:012X},id-{number:07d}\n")
+    lines[5] = "none,a \u00e9,0,\n"
+    return "identity,event,code,id\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
-LATER_SOURCES = {"keys": keys}
+LATER_SOURCES = {"keys": keys, "sentences": sentences}
 
 
 def main(names):

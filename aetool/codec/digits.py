@@ -1,0 +1,79 @@
+"""Cells of a fixed number of digits: hexadecimal, or decimal with zeros in front.
+
+    9f86d081    0000417    id-00093
+
+Each is a whole number in a base, of just so many digits, between the same text.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec.metas import DigitsMeta
+from aetool.codec.spans import I32
+from aetool.data.table import Bytes
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+SMALL_LETTERS = b"0123456789abcdef"
+CAPITALS = b"0123456789ABCDEF"
+NO_DIGIT = 255
+Cells = tuple[Bytes, I32, I32]  # a buffer, where cells begin in it, and where they end
+Mask = npt.NDArray[np.bool_]
+
+
+def _letters(meta: DigitsMeta) -> bytes:
+    """What each digit is written as."""
+    return CAPITALS if meta.is_upper else SMALL_LETTERS
+
+
+def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
+    """What stands before and behind the digits."""
+    before, behind = meta.affixes
+    return before.encode("latin-1"), behind.encode("latin-1")
+
+
+def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
+    """(values, whether a cell is such digits) of all cells."""
+    buffer, start, stop = cells
+    before, behind = _affixes(meta)
+    size = len(before) + meta.width + len(behind)
+    values = np.zeros(len(start), np.uint64)
+    good = stop - start == size
+    rows = np.flatnonzero(good)
+    first = start[rows].astype(np.int64)
+    fits = np.ones(len(rows), np.bool_)
+    around = [*enumerate(before), *enumerate(behind, size - len(behind))]
+    for offset, letter in around:
+        fits &= buffer[first + offset] == letter
+
+    digit_of_letter = np.full(256, NO_DIGIT, np.uint8)
+    letters = _letters(meta)[: meta.base]
+    digit_of_letter[list(letters)] = np.arange(meta.base)
+    base = np.uint64(meta.base)
+    first += len(before)
+    for offset in range(meta.width):
+        digit = digit_of_letter[buffer[first + offset]]
+        fits &= digit != NO_DIGIT
+        values[rows] = values[rows] * base + digit
+    good[rows] = fits
+    return values.view(np.int64), good
+
+
+def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
+    """(cells one behind the other, the length of each)."""
+    before, behind = _affixes(meta)
+    template = before + bytes(meta.width) + behind
+    cells = np.empty((len(values), len(template)), np.uint8)
+    cells[:] = np.frombuffer(template, np.uint8)
+    letters = np.frombuffer(_letters(meta), np.uint8)
+    base = np.uint64(meta.base)
+    left = np.ascontiguousarray(values).view(np.uint64)
+    last = len(before) + meta.width - 1
+    for offset in range(meta.width):
+        cells[:, last - offset] = letters[left % base]
+        left = left // base
+    if left.any():
+        raise ArchiveError("damaged: a number has more digits than its column")
+    return cells.reshape(-1), np.full(len(values), len(template), np.int32)
