@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aetool import Model, NetParams, hookimpl, param
 
 POSTERIORS = ("diagonal", "full", "flow", "fixed")
+PIXELS = ("logistic", "gaussian", "bernoulli")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Params(NetParams):
         choices=("elbo", "iwae"),
     )  # fmt: skip
     pixels: str = param(
-        "gaussian", "likelihood of pixels", choices=("gaussian", "bernoulli")
+        "logistic", "likelihood of pixels: a mixture of discretised logistics for each of them, a "
+        "Gaussian with a learned deviation, or intensities", choices=PIXELS,
     )  # fmt: skip
+    components: int = param(4, "logistics in the mixture of a pixel", min=1, max=32)
 
 
 @hookimpl
