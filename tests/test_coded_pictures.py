@@ -211,6 +211,7 @@ def test_pictures_of_sizes_that_are_not_allowed_are_refused_before_memory_is_tak
         (b"\x12\x08", "differences"),
         (b"\x02\x20", "tables of another size"),
         (b"\x42", "need a model"),
+        (b"\xc2\x10", "need a model"),
         (b"\x22\x08\x81\x08\x00", "too many colours"),
     ],
 )
@@ -239,6 +240,49 @@ def test_what_a_model_has_learned_makes_small_archives_smaller(model):
     again = picture_models.model_of(model)
     for number, state in learned.states.items():
         np.testing.assert_array_equal(state.counters, again.states[number].counters)
+
+
+def test_tables_of_a_model_grow_with_what_is_coded(model):
+    """A line of the larger table begins as the line that all of its hashes shared."""
+    learned = picture_models.model_of(model).states[USUAL.number]
+    larger = learned.grown(picture_models.BITS + 2)
+    before = learned.counters.reshape(len(USUAL.contexts), -1, picture_coding.LINE)
+    after = larger.counters.reshape(len(USUAL.contexts), -1, picture_coding.LINE)
+    for place in (0, 1, 2, 3):
+        np.testing.assert_array_equal(after[:, place::4] >> 8, before >> 8)
+    uses = before & picture_coding.USES_MASK
+    assert int(uses.max()) > picture_coding.MOST_LEARNED
+    np.testing.assert_array_equal(
+        after[:, 1::4] & picture_coding.USES_MASK, uses.clip(max=picture_coding.MOST_LEARNED)
+    )
+
+
+def test_a_model_never_makes_a_block_larger(model):
+    """Of pictures like those that were learned, of many of them, and of others."""
+    learned = picture_models.model_of(model)
+    like = golden("primed")[:, None]
+    rng = np.random.default_rng(4)
+    many = np.concatenate([like, like[:, :, ::-1]] * 40)
+    many = (many + rng.integers(0, 3, many.shape)).clip(0, 255).astype(np.uint8)
+    for pixels in (like, many, in_colour(4, 1, 90, 130)):
+        for effort in EFFORTS:
+            assert through(pixels, effort, learned)[0] <= through(pixels, effort)[0]
+
+
+@pytest.mark.parametrize("table", [16, 18])
+def test_the_other_reader_grows_tables_too(model, table):
+    learned = picture_models.model_of(model)
+    values = golden("primed")[:3, None].astype(np.uint16)
+    data = picture_coding.encode(values, 255, learned.states[USUAL.number].grown(table))
+    way = USUAL.number + 1 | picture_blobs.PRIMED | picture_blobs.GROWN
+    coded = bytes([way, table]) + data
+    arrays, _ = unpacked(model.graphs[CODEC])
+    wanted = picture_blobs.decode(coded, values.shape, 1, learned)
+    np.testing.assert_array_equal(wanted, values)
+    np.testing.assert_array_equal(other_reader.pictures(coded, values.shape, 1, arrays), values)
+    for wrong in (15, 19):
+        with pytest.raises(ArchiveError, match="tables of another size"):
+            picture_blobs.decode(bytes([way, wrong]) + data, values.shape, 1, learned)
 
 
 def test_a_model_is_named_and_needed(model, tmp_path):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from aetool_vae.pixels import LEVELS, LogisticPixels, levels_of, standardised
 
 from aetool import operations, plugins, training
 from aetool.data.scaling import image_features, image_spec
 from aetool.export import traced
 from aetool.model import make_params
 from aetool.operations import FitOptions
+from aetool_vae.pixels import LEVELS, LogisticPixels, levels_of, standardised
 
 COMPONENTS = 3
 LATENT = 2

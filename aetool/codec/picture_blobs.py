@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import picture_coding, stages
+from aetool.codec import picture_coding, picture_models, stages
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.limits import MAX_CELLS
 from aetool.codec.picture_coding import State
@@ -25,6 +25,7 @@ Samples = npt.NDArray[Any]  # (n, channels, height, width) of uint8 or uint16
 SQUEEZED = 0  # the way of bytes without contexts; others say preset, colours and model
 PLANES, DIFFERENCES, PALETTE = 0, 1, 2  # what becomes of colours
 PRIMED = 1 << 6  # in the way: begins with what a model has learned
+GROWN = 1 << 7  # and: in tables whose size follows
 MOST_COLOURS = 256
 DENSE = 0.75  # of the range: gray levels that fill more of it need no palette
 TRIED = 1 << 15  # values of the part that ways are tried on
@@ -178,22 +179,31 @@ def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None)
     most = _most_of(pictures)
     part = _part(pictures)
     learned = model.states.get(preset.number) if model is not None else None
-    tries = []
-    for way in _ways(pictures):
-        for state in (None, learned) if learned is not None else (None,):
-            tries.append(_tried(part, way, preset, most, state))
     scale = pictures.size / part.size
-    best = min(tries, key=lambda one: one.bytes_of(scale))
-    taken = best
-    # of few pictures the part is all of them
-    if part.shape != pictures.shape:
-        taken = _tried(pictures, best.way, preset, most, learned if best.primed else None)
-    head = bytes([preset.number + 1 | best.way.colours << 4 | PRIMED * best.primed])
+
+    def best_of(state: State | None) -> _Tried:
+        tries = [_tried(part, way, preset, most, state) for way in _ways(pictures)]
+        return min(tries, key=lambda one: one.bytes_of(scale))
+
+    def whole(one: _Tried) -> _Tried:
+        # of few pictures the part is all of them
+        if part.shape == pictures.shape:
+            return one
+        return _tried(pictures, one.way, preset, most, learned if one.primed else None)
+
+    alone = best_of(None)
+    taken = alone
+    if learned is not None:
+        by_model = best_of(learned)
+        # a model helps most in the beginning, and a part cannot tell whether it does to the end
+        if by_model.bytes_of(scale) < alone.bytes_of(scale):
+            taken = min(whole(by_model), whole(alone), key=lambda one: one.bytes_of(1))
+    if taken is alone:
+        taken = whole(alone)
+    head = bytes([preset.number + 1 | taken.way.colours << 4 | (PRIMED | GROWN) * taken.primed])
     if pictures.dtype != np.uint8:
         head += varint(most)
-    if not best.primed:
-        head += bytes([taken.bits])
-    coded = head + best.way.head() + taken.data
+    coded = head + bytes([taken.bits]) + taken.way.head() + taken.data
     if not taken.data or len(coded) > pictures.nbytes:
         coded = b""
     squeezed = _squeezed(pictures, len(coded))
@@ -227,7 +237,11 @@ def _ways(pictures: Samples) -> Iterator[Way]:
 def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: State | None) -> _Tried:
     planes, largest = way.planes(pictures, most)
     bits = picture_coding.bits_for(planes.size)
-    state = State.fresh(preset, bits) if learned is None else learned.copy()
+    if learned is None:
+        state = State.fresh(preset, bits)
+    else:
+        bits = max(bits, learned.bits)
+        state = learned.grown(bits)
     return _Tried(way, learned is not None, picture_coding.encode(planes, largest, state), bits)
 
 
@@ -258,18 +272,24 @@ def decode(
         raw = unpack(data[at:], math.prod(shape) * width)
         return np.frombuffer(raw, dtype).reshape(tuple(shape))
     number, colours, primed = (head & 15) - 1, head >> 4 & 3, bool(head & PRIMED)
-    if not 0 <= number < len(PRESETS) or colours > PALETTE or head >> 7:
+    grown = bool(head & GROWN)
+    if not 0 <= number < len(PRESETS) or colours > PALETTE or (grown and not primed):
         raise ArchiveError("damaged: pictures are coded in an unknown way")
     most = 255
     if width == 2:
         most, at = read_varint(data, at)
+    bits, least = picture_models.BITS, picture_coding.LEAST_BITS
     if primed:
-        state = _learned(model, number)
-    else:
+        learned, least = _learned(model, number), picture_models.BITS
+    if grown or not primed:
         bits, at = data[at], at + 1
-        if not picture_coding.LEAST_BITS <= bits <= picture_coding.MOST_BITS:
+        if not least <= bits <= picture_coding.MOST_BITS:
             raise ArchiveError("damaged: coded pictures have tables of another size")
+    if not primed:
         state = State.fresh(PRESETS[number], bits)
+    else:
+        # archives of old have its counters as they are
+        state = learned.grown(bits) if grown else learned.copy()
     way, planes, largest = Way(colours), shape[1], most
     if colours == PALETTE:
         way, at = _palette(data, at, planes, dtype)
@@ -300,7 +320,7 @@ def _learned(model: PictureModel | None, number: int) -> State:
     state = model.states.get(number) if model is not None else None
     if state is None:
         raise ArchiveError("damaged: pictures need a model that is not there")
-    return state.copy()
+    return state
 
 
 def _palette(data: bytes, at: int, channels: int, dtype: npt.DTypeLike) -> tuple[Way, int]:

@@ -33,6 +33,8 @@ FIRST_WEIGHT = 2458  # 0.3
 LARGEST_LAST = 1 << 20  # of a weight of the last network, whose point stands before 16 bits
 SETS, NODES = 4096, 64
 LEAST_BITS, MOST_BITS = 8, 18  # logarithm of the counters of a context
+LINE = 16  # counters that are used together
+USES_MASK, MOST_LEARNED = 255, 28  # uses that a counter of a model counts as at most
 SPREAD = 0x9E3779B1  # 2^32 over the golden ratio
 WORD = (1 << 32) - 1
 
@@ -65,6 +67,22 @@ class State:
         counters = _aligned(len(self.counters), 0)
         counters[:] = self.counters
         return State(self.preset, self.bits, counters, self.weights.copy(), self.last.copy())
+
+    def grown(self, bits: int) -> State:
+        """One of its own for other pictures, in tables of 2^bits counters for each context.
+
+        The place of a line is the highest bits of a hash: each line of a table stands, as it is,
+        for all lines of the larger one that it would have been. Counters learn faster than those
+        that have been used so often, since what comes is like what was learned, and not the same.
+        """
+        wider = 1 << (bits - self.bits)
+        lines = self.counters.reshape(len(self.preset.contexts), -1, LINE)
+        counters = _aligned(lines.size * wider, 0)
+        counters[:] = lines.repeat(wider, axis=1).ravel()
+        uses = np.minimum(counters & USES_MASK, MOST_LEARNED)
+        counters &= np.uint32(WORD - USES_MASK)
+        counters |= uses
+        return State(self.preset, bits, counters, self.weights.copy(), self.last.copy())
 
 
 def _aligned(count: int, value: int) -> npt.NDArray[np.uint32]:

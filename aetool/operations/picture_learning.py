@@ -14,7 +14,9 @@ from aetool.codec.picture_blobs import Samples
 from aetool.data.images import ImageSource
 from aetool.data.pictures.decoding import Decoded, Sight
 
-MOST_VALUES = 1 << 24  # of pixels that are learned from
+# Of pixels that are learned from. Four times as many make other archives smaller by 0.02 to 0.07 %,
+# and take four times as long.
+MOST_VALUES = 1 << 22
 GROUPED = 256  # pictures
 
 

@@ -1,10 +1,10 @@
 """Pixels of 8 bits as a mixture of discretised logistics, which a decoder tells for each of them.
 
-Level v of 0 .. 255 is the interval of half-width 1/255 about v / 127.5 - 1, and costs what a mixture
-of logistic distributions gives to it; black and white have the whole tail beyond them, so that a
-component that lies outside of the range is mass at an end. The component is one for all channels of
-a pixel, and the mean of a later channel is moved by the values of those before it (Salimans,
-Karpathy, Chen & Kingma 2017, PixelCNN++, arXiv:1701.05517, sections 2.1 and 2.2).
+Level v of 0 .. 255 is the interval of half-width 1/255 about v / 127.5 - 1, and costs what a
+mixture of logistic distributions gives to it; black and white have the whole tail beyond them, so
+that a component that lies outside of the range is mass at an end. The component is one for all
+channels of a pixel, and the mean of a later channel is moved by the values of those before it
+(Salimans, Karpathy, Chen & Kingma 2017, PixelCNN++, arXiv:1701.05517, sections 2.1 and 2.2).
 
     log P(v) = log [F((x + h - m) / s) - F((x - h - m) / s)],  F(t) = 1 / (1 + exp(-t)),  h = 1/255
 
@@ -47,8 +47,8 @@ class LogisticPixels(nn.Module):
     """Codes to mixtures for every pixel, and what pixels cost under them.
 
     latent: units of a code; shape: (channels, height, width) of pictures; width: channels of the
-    layer of full size; depth: how often sides are halved below it, and 0 makes what is told linear in the code;
-    components: of a mixture.
+    layer of full size; depth: how often sides are halved below it, and 0 makes what is told linear
+    in the code; components: of a mixture.
     """
 
     def __init__(

@@ -62,12 +62,15 @@ def mixed(seed, numbers):
 class Bits:
     """Decodes bits. learned: counters {place: (probability, uses)}, weights and last of a model."""
 
-    def __init__(self, data, preset, bits, learned):
-        self.data, self.bits = data, bits
+    def __init__(self, data, preset, bits, learned, grown=False):
+        self.data, self.bits, self.grown = data, bits, grown
         self.contexts, self.selectors = PRESETS[preset]
         networks = len(self.selectors) + 1
         self.networks = networks
         self.counters, self.weights, self.last = learned or ({}, {}, {})
+        self.told = dict(self.counters) if grown else {}
+        if grown:
+            self.counters = {}
         # of a model's counters those that it never used are left out
         self.unused = ((1 << 21) + 512, 0) if learned else (1 << 21, 0)
         self.low, self.high = 0, WORD
@@ -79,11 +82,19 @@ class Bits:
             for i, one in enumerate(self.hashes)
         ]
 
+    def counter(self, place):
+        if not self.grown or place in self.counters:
+            return self.counters.get(place, self.unused)
+        i, number = place
+        line = number >> 4 >> (self.bits - 16)
+        chance, uses = self.told.get((i, 16 * line + number % 16), self.unused)
+        return chance, min(uses, 28)
+
     def next(self, slot, node):
         places = [(i, line + slot) for i, line in self.lines]
         inputs = []
         for place in places:
-            chance, uses = self.counters.get(place, self.unused)
+            chance, uses = self.counter(place)
             vote = STRETCH[chance >> 10]
             inputs.append(vote * uses >> 2 if uses < 4 else vote)
         inputs.append(256)
@@ -119,7 +130,7 @@ class Bits:
                 for w, x in zip(weights, inputs, strict=True)
             ]
         for place in places:
-            chance, uses = self.counters.get(place, self.unused)
+            chance, uses = self.counter(place)
             rate = 2**17 // (2 * uses + 3)
             up = (2**22 - 1 - chance) * rate >> 16
             chance += up if bit else -(chance * rate >> 16)
@@ -317,11 +328,12 @@ def pictures(data, shape, width, learned=None):
     if way == 0:
         return np.frombuffer(blob(rest), dtype).reshape(shape)
     preset, colours, most, bits, palette = (way & 15) - 1, way >> 4 & 3, 255, 16, None
-    check(colours < 3 and way < 128, "an unknown way")
+    grown = way >> 7
+    check(colours < 3 and (way & 64 or not grown), "an unknown way")
     if width == 2:
         most, rest = varint(rest)
     state = learned_of(learned, preset) if way & 64 else None
-    if state is None:
+    if state is None or grown:
         bits, rest = rest[0], rest[1:]
     planes, largest = shape[1], most
     if colours == 2:
@@ -329,7 +341,7 @@ def pictures(data, shape, width, learned=None):
         size, rest = varint(rest)
         palette = np.frombuffer(blob(rest[:size]), dtype).reshape(count, shape[1])
         planes, largest, rest = 1, max(1, count - 1), rest[size:]
-    coder = Bits(rest, preset, bits, state)
+    coder = Bits(rest, preset, bits, state, grown)
     values = Planes((shape[0], planes, *shape[2:]), largest, coder).decoded()
     check(coder.at == len(rest) + 3, "the end of coded pictures")
     if palette is not None:
