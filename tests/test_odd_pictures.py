@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from aetool import operations
+from aetool.data.images import FolderSource
 from aetool.data.pictures import decoding
 from aetool.operations import FitOptions
 
@@ -292,3 +293,30 @@ def test_lossy_of_pictures_that_a_model_resizes_says_what_to_do(tmp_path, run):
     done = run("compress", folder, *asked)
     assert done.status == 2 and "leave --lossy out, or store pictures of " in done.err
     assert not (tmp_path / "p.aez").exists()
+
+
+def deep_tiff(path, pixels):
+    """A TIFF of 16 bits a value of colours (height, width, 3), which Pillow reads and never writes."""
+    height, width, _ = pixels.shape
+    data = pixels.astype("<u2").tobytes()
+    bits = struct.pack("<3H", 16, 16, 16)
+    tags = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2),
+        (273, 4, 1, 14), (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 1, len(data)),
+    ]  # fmt: skip
+    body = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    place = 14 + len(data)
+    path.write_bytes(struct.pack("<2sHI", b"II", 42, place) + bits + data + body + bytes(4))
+
+
+def test_bits_that_are_not_read_are_said(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 1 << 16, (6, 5, 3))
+    deep_tiff(tmp_path / "deep.tif", colours)
+    Image.fromarray((colours >> 8).astype(np.uint8)).save(tmp_path / "usual.tif")
+    (sight,) = decoding.sights(tmp_path / "deep.tif")
+    assert sight.cut and not sight.deep
+    np.testing.assert_array_equal(decoding.decoded(tmp_path / "deep.tif").pixels, colours >> 8)
+    source = FolderSource(tmp_path, "parts")
+    assert source.remarks == [
+        "1 of 2 pictures have more than 8 bits a value, of which the upper 8 are read"
+    ]

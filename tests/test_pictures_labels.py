@@ -92,8 +92,13 @@ def test_pictures_as_mvtec_has_them(bottle):
     assert (figures["rows"], figures["anomalies"], figures["auroc"]) == (16, 6, 1.0)
     assert said == ["test/ is judged: 16 pictures, without 46 others"]
     assert model.evaluate(bottle / "test")["auroc"] == 1.0
-    found = model.detect(bottle)
+    found, said = said_by(lambda: model.detect(bottle))
     assert len(found) == 56, "masks are no pictures to look at"
+    assert len(said) == 1
+    counts, alone = said[0].split(" are all judged; ")
+    assert counts == "train/ (40) and test/ (16)"
+    assert alone.endswith("/bottle/test alone is those of test/")
+    assert said_by(lambda: model.detect(bottle / "test"))[1] == []
     assert not found["file"].str.startswith("ground_truth").any()
 
 

@@ -238,10 +238,15 @@ class PictureFiles(ImageSource):
     def remarks(self) -> Sequence[str]:  # type: ignore[override]
         frames = [record for record in self.records if record.frames > 1]
         moving = sum(record.frame == 0 for record in frames)
-        if not moving:
-            return []
-        files_have = "file has" if moving == 1 else "files have"
-        return [f"{moving:,} {files_have} several frames: {len(frames):,}, each a picture"]
+        said = []
+        if moving:
+            files_have = "file has" if moving == 1 else "files have"
+            said.append(f"{moving:,} {files_have} several frames: {len(frames):,}, each a picture")
+        cut = sum(isinstance(sight, Sight) and sight.cut for sight in self.sights)
+        if cut:
+            of_all = f"{cut:,} of {len(self.sights):,} pictures"
+            said.append(f"{of_all} have more than 8 bits a value, of which the upper 8 are read")
+        return said
 
 
 def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:

@@ -417,6 +417,8 @@ def detect(
     for name in ("fpr", "fdr", "contamination"):
         check_part(name, given[name])
     opened = open_source(data, known_of(model))
+    if model is not None and isinstance(opened, ImageSource):
+        labels.say_parts(opened)
     source, scorer, bundle, held = _scorer(opened, model, fit, device)
     if append is None and getattr(source, "names", None):
         append = []  # pictures are known by their names

@@ -37,6 +37,7 @@ GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
 ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 ORIENTATION = 0x0112  # the tag of EXIF that says how a picture is to be turned
 SUBFILE, REDUCED = 254, 1  # the tag of TIFF, and the bit of it, of a page that is a small copy
+BITS_OF_SAMPLES, BYTE = 258, 8  # the tag of TIFF that says how many bits each value has
 OPAQUE = 255
 TRANSPOSED = 5  # orientations from here on change width and height
 
@@ -50,7 +51,8 @@ class Sight:
     """What the beginning of a picture tells.
 
     width, height: in pixels, upright; coloured: else it is gray; deep: more than 8 bits a value;
-    alpha: whether it says how opaque each pixel is.
+    alpha: whether it says how opaque each pixel is; cut: more than 8 bits a value, of which the
+    upper 8 alone are read.
     """
 
     width: int
@@ -58,6 +60,7 @@ class Sight:
     coloured: bool
     deep: bool = False
     alpha: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +161,8 @@ def _sight(picture: Image.Image, path: Path | None) -> Sight:
     mode = picture.mode
     deep = mode in ("I", "F") or mode.startswith("I;16") or _is_deep_png(picture, path)
     alpha = mode in ALPHA_MODES or "transparency" in picture.info
-    return Sight(width, height, _is_coloured(picture), deep, alpha)
+    cut = not deep and path is not None and _is_cut(picture, path)
+    return Sight(width, height, _is_coloured(picture), deep, alpha, cut)
 
 
 def _is_coloured(picture: Image.Image) -> bool:
@@ -176,6 +180,17 @@ def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
     if path is None or picture.format != "PNG" or picture.mode not in ("LA", "RGB", "RGBA"):
         return False
     return deep_png.is_deep(path)
+
+
+def _is_cut(picture: Image.Image, path: Path) -> bool:
+    """Whether a value has more bits than the 8 that Pillow gives of it."""
+    if picture.format == "TIFF":
+        bits = picture.tag_v2.get(BITS_OF_SAMPLES, (1,))  # type: ignore[attr-defined]
+        return max(bits) > BYTE
+    if picture.format != "PNG":
+        return False
+    with path.open("rb") as file:
+        return deep_png.depth_of(file.read(deep_png.HEADER)) > BYTE
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -32,6 +32,11 @@ def is_deep(path: Path) -> bool:
     return depth == 16 and colour in CHANNELS and not interlaced
 
 
+def depth_of(head: bytes) -> int:
+    """The bits of a value, of the beginning of a PNG: HEADER bytes; 0 where there are fewer."""
+    return head[24] if len(head) == HEADER else 0
+
+
 def read(path: Path) -> npt.NDArray[np.uint16]:
     """(height, width, channels): the pixels. ValueError, or zlib.error, for a damaged file."""
     raw = path.read_bytes()

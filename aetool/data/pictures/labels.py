@@ -87,6 +87,20 @@ def to_judge(source: ImageSource) -> ImageSource:
     return _only(source, TO_JUDGE, "judged") if isinstance(source, PictureFiles) else source
 
 
+def say_parts(source: ImageSource) -> None:
+    """Says it where pictures that are usually fitted on are among those to be looked at."""
+    if not isinstance(source, PictureFiles):
+        return
+    parts = Counter(name.partition("/")[0] for name in source.names if _part_of(name))
+    fitted = [folder for folder in parts if folder.lower() in TO_FIT]
+    rest = [folder for folder in parts if folder.lower() not in TO_FIT]
+    if not fitted or not rest:
+        return
+    counts = " and ".join(f"{folder}/ ({parts[folder]:,})" for folder in (*fitted, *rest))
+    alone = f"{source.name.rstrip('/')}/{rest[0]}"
+    notices.say(source.name, f"{counts} are all judged; {alone} alone is those of {rest[0]}/")
+
+
 def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
     """The pictures in one of these parts, where there are such, and others."""
     inside = [_part_of(name) in parts for name in source.names]
