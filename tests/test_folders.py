@@ -2,6 +2,8 @@
 is said, and what the archive does not hold stays where it is."""
 
 import os
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -73,12 +75,72 @@ def test_a_folder_without_pictures_and_one_with_nothing(tmp_path):
         operations.detect(folder)
 
 
+def one_of(mode):
+    """A picture of 13 x 9 of this mode."""
+    if mode == "I;16":
+        deep = pixels(2, 9, 13).astype(np.uint16) << 8 | pixels(3, 9, 13)
+        return Image.fromarray(deep)
+    channels = {"RGB": (3,), "RGBA": (4,), "CMYK": (4,), "LA": (2,)}.get(mode, ())
+    flat = pixels(1, 9, 13, *channels)
+    if mode == "CMYK":
+        return Image.frombytes(mode, (13, 9), flat.tobytes())
+    picture = Image.fromarray(flat)
+    return picture.convert("1") if mode == "1" else picture
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "I;16"])
+def test_bytes_of_plain_tiff_files_come_back_from_their_pixels(tmp_path, mode):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    slope = np.add.outer(np.arange(90), np.arange(120))
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 4, slope.shape)
+        if mode == "I;16":
+            picture = Image.fromarray((100 * slope + noise).astype(np.uint16))
+        else:
+            four = (slope + noise)[:, :, None] + np.array([0, 20, 9, 3])
+            picture = Image.frombytes(mode, (120, 90), four.astype(np.uint8).tobytes())
+        picture.save(folder / f"{number}.tif")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    figures = operations.compress(folder, tmp_path / "s.aez")
+    assert figures["archive_bytes"] < sum(map(len, files.values())) / 3
+    back = operations.decompress(tmp_path / "s.aez", tmp_path / "back")
+    assert {path.name: path.read_bytes() for path in back.iterdir()} == files
+
+
+def test_pictures_of_16_bits_lose_none(tmp_path):
+    """Of several channels Pillow reads the upper 8 bits alone: such files are kept."""
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    gray = np.add.outer(300 * np.arange(60), 7 * np.arange(70)).astype(np.uint16)
+    Image.fromarray(gray).save(folder / "gray.png")
+    rows = np.random.default_rng(0).integers(0, 256, (6, 1 + 5 * 6)).astype(np.uint8)
+    rows[:, 0] = 0
+    (folder / "colours.png").write_bytes(png(5, 6, 16, 2, rows.tobytes()))
+    assert images.plain_picture(folder / "gray.png").pixels.dtype == np.uint16
+    assert images.plain_picture(folder / "colours.png") is None
+    operations.compress(folder, tmp_path / "d.aez")
+    back = operations.decompress(tmp_path / "d.aez", tmp_path / "back")
+    assert (back / "colours.png").read_bytes() == (folder / "colours.png").read_bytes()
+    np.testing.assert_array_equal(np.asarray(Image.open(back / "gray.png")), gray)
+
+
+def png(width, height, depth, colour, rows):
+    """A PNG of rows with their filters, as it is specified."""
+
+    def chunk(kind, content):
+        told = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + told
+
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
 @pytest.mark.parametrize("format", images.PLAIN)
 def test_what_counts_as_plain_is_written_as_it_is_read(tmp_path, format):
     for mode in images.PLAIN[format]:
-        channels = {"1": (), "L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}[mode]
-        picture = Image.fromarray(pixels(1, 9, 13, *channels))
-        (picture.convert("1") if mode == "1" else picture).save(tmp_path / "one", format=format)
+        one_of(mode).save(tmp_path / "one", format=format)
         one = next(folders.read(tmp_path / "one", "one", keep=False))
         assert (one.format, one.mode) == (format, mode)
         restoring.write_folder(tmp_path / "out", [one], force=True)

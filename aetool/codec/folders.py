@@ -25,8 +25,8 @@ PIECE = 64 << 20  # bytes of a large file in one block
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A file: its name in the folder, and its pixels (C, H, W) uint8 with their mode and format (as
-    Pillow calls them; "": any), or else its bytes.
+    """A file: its name in the folder, and its pixels (C, H, W), as PlainPicture has them, with
+    their mode and format (as Pillow calls them; "": any), or else its bytes.
 
     permissions: mode bits, or None where none are known. offset: where the bytes begin, of a file
     that is stored in pieces.
@@ -58,7 +58,7 @@ class Picture:
     @property
     def size(self) -> int:
         """Bytes, as it is in memory."""
-        return int(self.pixels.size) if self.pixels is not None else len(self.raw)
+        return int(self.pixels.nbytes) if self.pixels is not None else len(self.raw)
 
 
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
@@ -126,6 +126,8 @@ def decode(content: Block, rows: int) -> list[Picture]:
         if mode not in images.PLAIN.get(format, ()):
             raise ArchiveError(f"damaged: a block has pictures of format {format}, mode {mode}")
         pixels = pictures.decode(content, rows)
+        if (pixels.dtype != np.uint8) != (mode == "I;16"):
+            raise ArchiveError(f"damaged: pictures of mode {mode} have values of another size")
         return [
             Picture(name, mode, picture, format=format, permissions=bits)
             for (name, bits), picture in zip(named, pixels, strict=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,17 @@ from aetool.data.pictures import decoding
 from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
 from aetool.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 Pixels = npt.NDArray[np.uint8]
+Deep = npt.NDArray[np.uint16]
 BATCH = 512
 MAX_SIDE, MAX_PIXELS = 4096, 1 << 22
 ENLARGED = 64  # pixels that a picture of a contact sheet has at most by being enlarged
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm")
 MASKS = "ground_truth/"  # where masks of defects are, as MVTec AD has them
-PLAINLY_WRITTEN = ("PPM", "BMP")  # their bytes follow from their pixels
+PLAINLY_WRITTEN = ("PPM", "BMP", "TIFF")  # their bytes may follow from their pixels
 CHANGING = {"transparency", "icc_profile", "gamma", "chromaticity"}  # how pixels are to be seen
 CHANNELS = (1, 2, 3, 4)  # of an array of pictures
 IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
@@ -339,32 +343,48 @@ class FolderSource(PictureFiles):
 
 # Formats that hold pixels, and hold them exactly, and the modes in which pixels say everything.
 PLAIN = {
-    "PNG": ("1", "L", "LA", "RGB", "RGBA"),
+    "PNG": ("1", "L", "LA", "RGB", "RGBA", "I;16"),
     "BMP": ("1", "L", "RGB"),
     "PPM": ("1", "L", "RGB"),
+    "TIFF": ("L", "RGB", "RGBA", "CMYK", "I;16"),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class PlainPicture:
     """A picture file that is fully told by its format and mode (Pillow's names of them) and its
-    pixels, (C, H, W) uint8."""
+    pixels, (C, H, W) uint8, or uint16 of mode I;16."""
 
     format: str
     mode: str
-    pixels: Pixels
+    pixels: Pixels | Deep
+
+
+def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
+    """What Pillow has for the pixels of a PlainPicture; mode: "" for gray or colour."""
+    from PIL import Image
+
+    flat = pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)
+    if mode == "CMYK":
+        height, width = flat.shape[:2]
+        return Image.frombytes(mode, (width, height), flat.tobytes())
+    picture = Image.fromarray(np.ascontiguousarray(flat))
+    return picture.convert("1", dither=Image.Dither.NONE) if mode == "1" else picture
 
 
 def plain_picture(path: Path) -> PlainPicture | None:
-    """What a file holds; None for others: palettes, 16 bits, animations, lossy formats, rotation or
-    text beside the pixels."""
+    """What a file holds; None for others: palettes, several channels of 16 bits, animations, lossy
+    formats, rotation or text beside the pixels."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as picture:
             plain = picture.mode in PLAIN.get(picture.format or "", ())
-            plain = plain and getattr(picture, "n_frames", 1) == 1 and not picture.getexif()
+            plain = plain and getattr(picture, "n_frames", 1) == 1
+            # a TIFF has its sizes there, and is written again to see what else it says
+            plain = plain and (picture.format == "TIFF" or not picture.getexif())
             plain = plain and not CHANGING & picture.info.keys()
+            plain = plain and not (picture.format == "PNG" and _is_deeper(picture.mode, path))
             if not plain or picture.width * picture.height > MAX_PIXELS:
                 return None
             pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
@@ -373,7 +393,7 @@ def plain_picture(path: Path) -> PlainPicture | None:
                 # what a file says beside its pixels (the largest value, a resolution, a second
                 # picture) would be lost: then writing it again gives other bytes
                 again = io.BytesIO()
-                picture.save(again, picture.format)
+                pillow_picture(pixels, picture.mode).save(again, picture.format)
                 if again.getvalue() != path.read_bytes():
                     return None
             return PlainPicture(str(picture.format), picture.mode, pixels)
@@ -381,6 +401,11 @@ def plain_picture(path: Path) -> PlainPicture | None:
         return None  # kept as the bytes it is
     except Image.DecompressionBombError:
         return None
+
+
+def _is_deeper(mode: str, path: Path) -> bool:
+    """Whether a PNG has 16 bits of a value, of which Pillow gives the upper 8 alone."""
+    return mode != "I;16" and decoding.depth_of_png(path) > decoding.BYTE
 
 
 class IdxSource(ImageSource):

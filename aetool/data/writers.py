@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
-from aetool.data.images import Pixels
+from aetool.data import images
+from aetool.data.images import Deep, Pixels
 from aetool.errors import DataError
 
 if TYPE_CHECKING:
@@ -301,13 +302,7 @@ def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequ
         file.write(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes())
 
 
-def write_picture(path: Path, pixels: Pixels, mode: str = "", format: str = "PNG") -> None:
-    """One picture, (C, H, W) uint8, as a file; mode, format: of Pillow ("": gray or colour)."""
-    from PIL import Image
-
+def write_picture(path: Path, pixels: Pixels | Deep, mode: str = "", format: str = "PNG") -> None:
+    """One picture, (C, H, W), as a file; mode, format: of Pillow ("": gray or colour)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    flat = pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)
-    picture = Image.fromarray(np.ascontiguousarray(flat))
-    if mode == "1":
-        picture = picture.convert("1", dither=Image.Dither.NONE)
-    picture.save(path, format=format)
+    images.pillow_picture(pixels, mode).save(path, format=format)

@@ -15,6 +15,8 @@ all levels is still 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -35,12 +37,14 @@ MOST_DRAWN = 1 << 18  # pixels of all draws of a picture, in a score
 
 def levels_of(x: Tensor) -> Tensor:
     """Standardised pixels as -1 (black) .. 1 (white)."""
-    return (x * PIXEL_SPREAD + PIXEL_MEAN) / 127.5 - 1
+    pixels = x * PIXEL_SPREAD + PIXEL_MEAN
+    return pixels / 127.5 - 1
 
 
 def standardised(levels: Tensor) -> Tensor:
     """What levels_of was given."""
-    return ((levels + 1) * 127.5 - PIXEL_MEAN) / PIXEL_SPREAD
+    pixels = (levels + 1) * 127.5
+    return (pixels - PIXEL_MEAN) / PIXEL_SPREAD
 
 
 class LogisticPixels(nn.Module):
@@ -52,110 +56,177 @@ class LogisticPixels(nn.Module):
     """
 
     def __init__(
-        self, latent: int, shape: tuple[int, int, int], width: int, depth: int, components: int
+        self,
+        latent: int,
+        shape: tuple[int, int, int],
+        width: int,
+        depth: int,
+        components: int,
     ) -> None:
         super().__init__()
-        self.shape, self.components = shape, components
-        channels, height, width_of_picture = shape
-        sides = [(height, width_of_picture)]
-        while len(sides) <= depth and min(sides[-1]) >= SMALLEST:
-            sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
-        self.sides = sides[::-1]
-        widths = [width << place for place in range(len(sides))][::-1]
-        self.first = nn.Linear(latent, widths[0] * math.prod(self.sides[0]))
+        self.shape = shape
+        self.components = components
+        self.sides = sides_of(shape, depth)
+        # from the smallest to full size
+        widths = [width << halvings for halvings in range(len(self.sides))]
+        widths.reverse()
         self.wide = widths[0]
-        self.mix = nn.Conv2d(widths[0], widths[0], 3, padding=1) if depth else None
-        self.ups = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
-        self.place = nn.Parameter(torch.zeros(width, *sides[0]))
+        smallest = math.prod(self.sides[0])
+        self.first = nn.Linear(latent, self.wide * smallest)
+        self.mix = None
+        if depth:
+            self.mix = nn.Conv2d(self.wide, self.wide, 3, padding=1)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(
+                before,
+                after,
+                kernel_size=4,
+                stride=2,
+                padding=1,
+            )
+            for before, after in pairwise(widths)
+        )
+        # what is usual at a place, whatever the code
+        self.place = nn.Parameter(torch.zeros(width, *self.sides[-1]))
+        channels = shape[0]
+        pairs = pairs_before(channels)
         # logits; means and scales of each channel; how earlier channels move later ones
-        self.sizes = [components, components * channels, components * channels]
-        self.sizes.append(components * (channels * (channels - 1) // 2))
+        blocks = (1, channels, channels, pairs)
+        self.sizes = [components * count for count in blocks]
         self.head = nn.Conv2d(width, sum(self.sizes), 1)
-        with torch.no_grad():
-            means = torch.linspace(-1, 1, components).repeat(channels)
-            logits, scales, moves = (torch.zeros(self.sizes[place]) for place in (0, 2, 3))
-            start = torch.cat([logits, means, scales + START_LOG_SCALE, moves])
-            self.head.bias.copy_(start)  # type: ignore[union-attr]
+        self._start()
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        """Components spread over the range, equally likely."""
+        assert self.head.bias is not None
+        self.head.bias.zero_()
+        spread = torch.linspace(-1, 1, self.components)
+        _, means, scales, _ = torch.split(self.head.bias, self.sizes)
+        means.copy_(spread.repeat(self.shape[0]))
+        scales.fill_(START_LOG_SCALE)
 
     def forward(self, z: Tensor) -> Tensor:
         """(batch, parameters, height, width) of codes (batch, latent)."""
-        h = self.first(z).reshape(-1, self.wide, *self.sides[0])
+        h = self.first(z)
+        h = h.reshape(-1, self.wide, *self.sides[0])
         if self.mix is None:
             return self.head(h + self.place)
         h = F.silu(h)
         h = h + F.silu(self.mix(h))
-        for place, (up, (height, width)) in enumerate(zip(self.ups, self.sides[1:], strict=True)):
+        for up, (height, width) in zip(self.ups, self.sides[1:], strict=True):
+            # the first has been through one just now
+            if up is not self.ups[0]:
+                h = F.silu(h)
             # of an odd side twice the half is one too many
-            h = up(F.silu(h) if place else h)[:, :, :height, :width]
-        return self.head(F.silu(h + self.place))
+            h = up(h)[:, :, :height, :width]
+        h = F.silu(h + self.place)
+        return self.head(h)
 
     def nats(self, x: Tensor, told: Tensor) -> Tensor:
-        """-log P of each pixel, all its channels together, (batch, pixels): of standardised
-        pictures x, (batch, channels, height, width), under what forward told."""
-        logits, means, log_scales, moves = self._parted(told)
-        levels = levels_of(x)[:, :, None]  # (batch, channels, 1, height, width)
-        cost = F.log_softmax(logits, dim=1)
-        for channel in range(self.shape[0]):
-            mean = means[:, channel]
-            for before in range(channel):
-                mean = mean + moves[:, _place(channel, before)] * levels[:, before]
-            cost = cost + _log_mass(levels[:, channel], mean, log_scales[:, channel])
-        log_p = torch.logsumexp(cost, dim=1)
-        even = math.log(EVEN) - self.shape[0] * math.log(LEVELS)
-        log_p = torch.logaddexp(log_p + math.log1p(-EVEN), log_p * 0 + even)  # without a shape
-        return -log_p.flatten(1)
+        """-log P of each pixel, all its channels together, (batch, pixels).
+
+        x: standardised pictures, (batch, channels, height, width); told: what forward gave.
+        """
+        mixtures = self._mixtures(told)
+        levels = torch.split(levels_of(x), 1, dim=1)
+        of_each = F.log_softmax(mixtures.logits, dim=1)
+        for channel, log_scale in enumerate(mixtures.log_scales):
+            mean = mixtures.mean_of(channel, levels)
+            of_each = of_each + _log_mass(levels[channel], mean, log_scale)
+        log_p = torch.logsumexp(of_each, dim=1)
+        log_p = log_p + math.log1p(-EVEN)
+        # in place of a constant tensor, which a graph would have to know the rows for
+        even = log_p * 0 + math.log(EVEN)
+        even = even - self.shape[0] * math.log(LEVELS)
+        return -torch.logaddexp(log_p, even).flatten(1)
 
     def mean(self, told: Tensor) -> Tensor:
         """Standardised pictures, (batch, channels, height, width): the mean of each mixture, with
         components beyond black or white at these."""
-        logits, means, _, moves = self._parted(told)
-        share = torch.softmax(logits, dim=1)
+        mixtures = self._mixtures(told)
+        shares = torch.softmax(mixtures.logits, dim=1)
         likely: list[Tensor] = []
         for channel in range(self.shape[0]):
-            mean = means[:, channel]
-            for before in range(channel):
-                mean = mean + moves[:, _place(channel, before)] * likely[before]
+            mean = mixtures.mean_of(channel, likely)
             likely.append(mean.clamp(-1, 1))
-        # one by one, for a sum over an axis would round by where a record stands in its batch
-        joined = [_weighed(share, one, self.components) for one in likely]
+        joined = []
+        for means in likely:
+            weighed = shares * means
+            total = weighed[:, 0]
+            # a sum over an axis would round by where a record stands in its batch
+            for component in range(1, self.components):
+                total = total + weighed[:, component]
+            joined.append(total)
         return standardised(torch.stack(joined, dim=1))
 
-    def _parted(self, told: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """logits (batch, components, height, width); means, log scales and moves (batch, channels
-        or pairs of them, components, height, width)."""
-        channels, height, width = self.shape
+    def _mixtures(self, told: Tensor) -> Mixtures:
         logits, means, log_scales, moves = torch.split(told, self.sizes, dim=1)
-        each = (-1, channels, self.components, height, width)
-        pairs = (-1, channels * (channels - 1) // 2, self.components, height, width)
-        log_scales = log_scales.reshape(each).clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
-        # gray pictures have no pairs
-        moves = torch.tanh(moves).reshape(pairs) if pairs[1] else moves[:, :, None]
-        return logits, means.reshape(each), log_scales, moves
+        log_scales = log_scales.clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
+        moves = torch.tanh(moves)
+        parts = (
+            torch.split(part, self.components, dim=1) if part.shape[1] else ()
+            for part in (means, log_scales, moves)
+        )
+        return Mixtures(logits, *parts)
 
 
-def _place(channel: int, before: int) -> int:
-    """Where the pair of a channel and one before it stands among all pairs."""
-    return channel * (channel - 1) // 2 + before
+@dataclass(frozen=True, eq=False)
+class Mixtures:
+    """Of every pixel: logits of components, (batch, components, height, width), and of the same
+    shape for each channel means and log scales, and for each pair of channels how the earlier one
+    moves the mean of the later."""
+
+    logits: Tensor
+    means: Sequence[Tensor]
+    log_scales: Sequence[Tensor]
+    moves: Sequence[Tensor]
+
+    def mean_of(self, channel: int, levels: Sequence[Tensor]) -> Tensor:
+        """The means of a channel where those before it have these levels, each (batch, components,
+        height, width), or with one level for all components."""
+        mean = self.means[channel]
+        first = pairs_before(channel)
+        for before in range(channel):
+            move = self.moves[first + before]
+            mean = mean + move * levels[before]
+        return mean
 
 
-def _weighed(share: Tensor, values: Tensor, components: int) -> Tensor:
-    total = share[:, 0] * values[:, 0]
-    for place in range(1, components):
-        total = total + share[:, place] * values[:, place]
-    return total
+def pairs_before(channel: int) -> int:
+    """How many pairs of different channels there are among so many."""
+    return channel * (channel - 1) // 2
+
+
+def sides_of(shape: tuple[int, int, int], depth: int) -> list[tuple[int, int]]:
+    """(height, width) of each layer, the last being that of pictures (channels, height, width)."""
+    _, height, width = shape
+    sides = [(height, width)]
+    while len(sides) <= depth and min(height, width) >= SMALLEST:
+        height = (height + 1) // 2
+        width = (width + 1) // 2
+        sides.append((height, width))
+    sides.reverse()
+    return sides
 
 
 def _log_mass(level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """The logarithm of what logistics give to levels; all broadcast together."""
     per_scale = (-log_scale).exp()
-    above = (level + HALF - mean) * per_scale
-    below = (level - HALF - mean) * per_scale
+    off = level - mean
+    above = (off + HALF) * per_scale
+    below = (off - HALF) * per_scale
     # F(above) - F(below) = F(above) F(-below) (1 - exp(below - above)): nothing cancels
     t = 2 * HALF * per_scale
     thick = (1 - (-t).exp()).clamp(min=1e-9).log()
-    thin = t.log() - t / 2 + t.square() / 24
-    to_above, to_below = -F.softplus(-above), -F.softplus(below)
-    inside = to_above + to_below + torch.where(t < THIN, thin, thick)
+    thin = t.log() - t / 2
+    thin = thin + t.square() / 24
+    width = torch.where(t < THIN, thin, thick)
+    to_above = -F.softplus(-above)
+    to_below = -F.softplus(below)
+    inside = to_above + to_below + width
     # the ends are told from the levels beside them
-    outer = torch.where(level > 1 - HALF, to_below, inside)
-    return torch.where(level < HALF - 1, to_above, outer)
+    is_white = level > 1 - HALF
+    is_black = level < HALF - 1
+    outer = torch.where(is_white, to_below, inside)
+    return torch.where(is_black, to_above, outer)

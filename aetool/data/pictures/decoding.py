@@ -187,10 +187,13 @@ def _is_cut(picture: Image.Image, path: Path) -> bool:
     if picture.format == "TIFF":
         bits = picture.tag_v2.get(BITS_OF_SAMPLES, (1,))  # type: ignore[attr-defined]
         return max(bits) > BYTE
-    if picture.format != "PNG":
-        return False
+    return picture.format == "PNG" and depth_of_png(path) > BYTE
+
+
+def depth_of_png(path: Path) -> int:
+    """The bits of a value of a PNG file."""
     with path.open("rb") as file:
-        return deep_png.depth_of(file.read(deep_png.HEADER)) > BYTE
+        return deep_png.depth_of(file.read(deep_png.HEADER))
 
 
 def _orientation(picture: Image.Image) -> int:
