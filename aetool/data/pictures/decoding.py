@@ -186,7 +186,7 @@ def _is_cut(picture: Image.Image, path: Path) -> bool:
     """Whether a value has more bits than the 8 that Pillow gives of it."""
     if picture.format == "TIFF":
         bits = picture.tag_v2.get(BITS_OF_SAMPLES, (1,))  # type: ignore[attr-defined]
-        return max(bits) > BYTE
+        return bool(max(bits) > BYTE)
     return picture.format == "PNG" and depth_of_png(path) > BYTE
 
 
