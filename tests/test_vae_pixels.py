@@ -145,7 +145,7 @@ def test_black_and_white_cost_less_than_a_gaussian_makes_them():
     entropy = 1 + 0.5 * 1 + 0.5 * 6
     bits = {}
     for kind in ("logistic", "gaussian"):
-        facts = trained(pixels, 150, pixels=kind, latent=2).facts
+        facts = trained(pixels, 100, pixels=kind, latent=2).facts
         bits[kind] = facts["held_out_loss_nats"] / math.log(2) / 64
     assert entropy - 0.05 < bits["logistic"] < entropy + 0.35
     assert bits["gaussian"] > entropy + 2
