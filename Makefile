@@ -7,7 +7,7 @@ DATA ?= ../shared/data
 # A group of pyproject.toml's dependency-groups, a line each: pip reads them itself from 25.1 on.
 GROUP = $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'], sep='\n')"
 
-.PHONY: demo test lint slim bench gallery reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench gallery course reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -36,6 +36,10 @@ bench: $(VENV)/.dev
 # Pictures of what the models do.
 gallery: $(VENV)/.dev
 	cd benchmarks && ../$(BIN)/python gallery.py --data ../$(DATA)
+
+# The guide aetool/docs/COURSE.md: every figure and number in it, from the bundled data.
+course: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/course.py
 
 # The authors' reference, from the code itself.
 reference: $(VENV)/.train

@@ -106,7 +106,7 @@ def test_the_front_page_keeps_words_and_code():
     assert "![A map](https://h.org/m.png)" in with_home
 
 
-DOCUMENTS = ("README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md", "aetool/ARCHITECTURE.md", "plugins/README.md")  # fmt: skip
+DOCUMENTS = ("README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md", "aetool/ARCHITECTURE.md", "aetool/docs/COURSE.md", "plugins/README.md")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
