@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import re
 import shlex
 import tempfile
@@ -115,17 +114,13 @@ def run_commands(text: str) -> None:
 
 
 @contextlib.contextmanager
-def workshop() -> Iterator[None]:
-    """A folder of its own as the current one, with the data that the guide's first lines make."""
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            (prepare,) = blocks(sections(TEXT.read_text(encoding="utf-8"))[""], "python")
+def workshop() -> Iterator[Path]:
+    """A folder with the data that the guide's first lines make, gone afterwards."""
+    (prepare,) = blocks(sections(TEXT.read_text(encoding="utf-8"))[""], "python")
+    with tempfile.TemporaryDirectory() as name:
+        with contextlib.chdir(name):
             exec(compile(prepare, str(TEXT), "exec"), {})
-            yield
-        finally:
-            os.chdir(before)
+        yield Path(name)
 
 
 def visit(name: str) -> Figures:
@@ -221,7 +216,7 @@ def _axes(model: Any, frame: pd.DataFrame, size: int) -> Any:
     return np.linalg.svd(unit.to_numpy() - unit.to_numpy().mean(axis=0))[2][:size].T
 
 
-def _angle(one: Any, other: Any) -> float:
+def angle_between(one: Any, other: Any) -> float:
     """Degrees: the largest principal angle between two subspaces."""
     # by the sine, as the cosine of a small angle has lost its digits
     left = other - one @ (one.T @ other)
@@ -238,8 +233,8 @@ def linear() -> Figures:
     angles = []
     for count in epochs:
         part = fitted(frame, "ae", count, depth=0, stacked=True, latent=2, error="mse")
-        angles.append(_angle(wanted, _axes(part, frame, 2)))
-    last = _angle(wanted, _axes(trained, frame, 2))
+        angles.append(angle_between(wanted, _axes(part, frame, 2)))
+    last = angle_between(wanted, _axes(trained, frame, 2))
     steps = [4 * count for count in epochs] + [trained.facts["steps"] // 2]  # of its one level
     errors = [
         float(np.square((restored(m, frame) - frame) / frame.std()).to_numpy().mean())
@@ -294,12 +289,13 @@ def sizes() -> Figures:
     real = tested["kind"] == "real"
     tested = tested.drop(columns="kind")
     units = (1, 2, 3, 4, 6, 12)
-    errors, told = [], []
+    errors, told, copies = [], [], {}
     for latent in units:
         model = fitted(train, "ae", 60, latent=latent, error="mse")
         scores = np.asarray(model.score(tested))
         off = np.square((restored(model, tested) - tested) / train.std()).to_numpy().mean(axis=1)
         errors.append((off[real].mean(), off[~real].mean()))
+        copies[latent] = "copies" in model.facts  # what fit warns by
         told.append(auroc(scores[real], scores[~real]))
     figure, (left, right) = plot(2)
     for row, (label, colour) in enumerate((("real rows", BLUE), ("mixed rows", ORANGE))):
@@ -328,6 +324,8 @@ def sizes() -> Figures:
         "auroc_two": found[2][1],
         "auroc_six": found[6][1],
         "auroc_twelve": found[12][1],
+        "copies_two": copies[2],
+        "copies_six": copies[6],
     }
 
 
@@ -857,7 +855,7 @@ def main() -> None:
     numbers = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
     if not options.text:
         start = time.process_time()
-        with workshop():
+        with workshop() as folder, contextlib.chdir(folder):
             for name in options.stops or STOPS:
                 began = time.process_time()
                 numbers[name] = {key: round(value, 6) for key, value in visit(name).items()}
