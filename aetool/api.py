@@ -401,6 +401,7 @@ def detect(
     calibration: Data = None,
     all_rows: bool = True,
     append: Sequence[str] | None = None,
+    columns: Sequence[str] = (),
     heatmap: Path | None = None,
     sheet: Path | None = None,
     force: bool = False,
@@ -453,6 +454,9 @@ def detect(
     computes scores, the same wherever: any of concurrent.futures, the executor of a Dask client, or
     a name such as "processes:4". header to comment: how the text of a path is written, as
     aetool.fit.
+
+    data may be an archive, too: its records are judged by the bits that they cost in it, without a
+    model; columns: by these alone. The column bits then says what each took in the file.
     Raises AetoolError.
     """
     said = dict(locals())

@@ -49,6 +49,9 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 @click.option("--all", "all_rows", is_flag=True, help="Print every record.")
 @click.option("--count", is_flag=True, help="Print only how many are flagged.")
 @click.option("--append", is_flag=True, help="Print the input's columns too.")
+@click.option(
+    "--columns", multiple=True, metavar="COL[,COL]", help="Judge an archive by these columns alone."
+)
 @click.option("--id", "ids", multiple=True, metavar="COL", help="Print this input column too.")
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), help="[table on a terminal, else csv]"
@@ -71,10 +74,15 @@ FORMATS = ("csv", "json", "jsonl", "table", "parquet")
 def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
     """Print the records of DATA that don't belong: row (1 is the first record), score, p, why.
 
-    Without a model one is learned from DATA itself.
+    Without a model one is learned from DATA itself. Records of an archive, FILE.aez, are judged by
+    the bits that they cost in it, which takes no model.
     """
     from aetool import operations
+    from aetool.operations import costing
 
+    if given["explain_columns"] and costing.is_archive(data):
+        terminal.say(*costing.ledger_of(data, options.load_model(model)).lines())
+        return 0
     if given["explain_columns"]:
         options.say_columns([data], {**given, "all_rows": False})
         return 0
@@ -106,6 +114,7 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
             top=given["top"],
             all_rows=given["all_rows"],
             append=append,
+            columns=options.names(given["columns"]),
             device=given["device"],
             watch=operations.Watches(watches) if watches else None,
             executor=given["engine"],
@@ -182,6 +191,8 @@ def _limit(text: str | None) -> float | None:
 def _talk(found: Detection, given: dict[str, Any]) -> None:
     part = found.flagged / max(found.total, 1)
     terminal.say(found.verdict(), err=True)
+    if found.ledger is not None:
+        terminal.say(found.ledger.told(), err=True)
     chosen = given["top"] is not None or given["contamination"] is not None
     if part > 0.1 and not chosen:
         terminal.say(

@@ -54,7 +54,7 @@ from aetool.errors import DataError
 def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **given: Any) -> None:
     """Learn a model from DATA (tables, or a folder of pictures) and write it to one safe file."""
     from aetool import operations
-    from aetool.operations import detecting
+    from aetool.detection.choice import check_part
 
     if given["explain_columns"]:
         options.say_columns(list(data), given)
@@ -64,7 +64,7 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
     fpr = options.percent(given["fpr"], "--fpr")
     # before the fit, not after
-    detecting.check_part("fpr", fpr)
+    check_part("fpr", fpr)
     if not target.parent.is_dir():
         raise DataError(f"{target.parent}: no such folder to write to; make it first, with mkdir")
     meter = options.Meter(not (quiet or given["no_progress"]))

@@ -1913,6 +1913,48 @@ static PyObject *mix_text(PyObject *self, PyObject *args) {
     return PyLong_FromSsize_t(size);
 }
 
+/* mix_costs(text, delimiter, out f64): the bits that each byte of a text takes in its mixture */
+static PyObject *mix_costs(PyObject *self, PyObject *args) {
+    Py_buffer text, out;
+    int delimiter;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*iw*", &text, &delimiter, &out))
+        return NULL;
+    Mix *m = calloc(1, sizeof *m);
+    int fits = out.len == 8 * text.len && text.len < INT32_MAX;
+    int status = m && fits ? 0 : -2;
+    Py_BEGIN_ALLOW_THREADS
+    if (!status)
+        status = mix_make(m, text.buf, text.len, (uint8_t)delimiter);
+    if (!status) {
+        double *to = out.buf;
+        for (Py_ssize_t i = 0; i < text.len; i++) {
+            double bits = 0;
+            for (int shift = 7; shift >= 0; shift--) {
+                uint32_t bit = m->text[i] >> shift & 1;
+                if (!(m->bits & 3))
+                    mix_slots(m);
+                mix_predict(m);
+                bits += 16 - log2(bit ? m->probability : 65536 - m->probability);
+                mix_learn(m, bit);
+            }
+            to[i] = bits;
+            mix_byte(m);
+        }
+    }
+    Py_END_ALLOW_THREADS
+    if (m)
+        mix_free(m);
+    free(m);
+    PyBuffer_Release(&text);
+    PyBuffer_Release(&out);
+    if (!fits)
+        return bad("mix_costs: arguments out of range");
+    if (status)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
 /* unmix(data, delimiter, out u8): the text that mix made the data of */
 static PyObject *unmix_text(PyObject *self, PyObject *args) {
     Py_buffer data, out;
@@ -1987,6 +2029,7 @@ static PyMethodDef methods[] = {
     {"unpack", unpack, METH_VARARGS, NULL},
     {"mix", mix_text, METH_VARARGS, NULL},
     {"unmix", unmix_text, METH_VARARGS, NULL},
+    {"mix_costs", mix_costs, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

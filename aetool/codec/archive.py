@@ -15,6 +15,7 @@ from aetool.codec import blocks, contents, limits, picture_models, records, shar
 from aetool.codec.blocks import Block
 from aetool.codec.container import Reader, RecoveringReader, StoredBlock, lost_records
 from aetool.codec.contents.content import Content, Json, Piece
+from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
@@ -222,29 +223,60 @@ class Archive:
         if whole and not self.content.hashes_bytes and self._complete:
             self.reader.check_whole(digest.digest())
 
-    def _block(self, number: int) -> tuple[int, Block | ArchiveError]:
+    def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
+        """Every block, or those of these numbers, decoded ahead by a few threads, with what its
+        records cost, column by column. DataError for a content of which that cannot be told."""
+        # found before threads ask for them
+        _ = self.students
+
+        def priced(number: int) -> tuple[Block | ArchiveError, Costs | None]:
+            ledger = Ledger()
+            _, block = self._block(number, ledger)
+            if isinstance(block, ArchiveError):
+                return block, None
+            return block, self.content.costs(self, block, ledger)
+
+        numbers = range(len(self.reader.blocks)) if wanted is None else wanted
+        for block, costs in records.ahead(priced, numbers):
+            if isinstance(block, ArchiveError):
+                raise block
+            assert costs is not None
+            yield block, costs
+
+    def _block(self, number: int, ledger: Ledger | None = None) -> tuple[int, Block | ArchiveError]:
         try:
             stored = self.reader.block(number)
             try:
-                block = self._decoded(stored, self.students)
+                block = self._decoded(stored, self.students, ledger)
             except ArchiveError:
                 if self.students is None or not self.students.of:
                     raise
                 # the payload is whole: floats that are not the norm's are found out, and mended
-                block = self._decoded(stored, self.students.by_reference())
+                if ledger is not None:
+                    ledger.clear()
+                block = self._decoded(stored, self.students.by_reference(), ledger)
         except ArchiveError as error:
             why = str(error).removeprefix("damaged: ")
             return number, self.reader.damaged(f"block {number}: {why}")
         return number, block
 
-    def _decoded(self, stored: StoredBlock, students: Students | None) -> Block:
+    def _decoded(
+        self, stored: StoredBlock, students: Students | None, ledger: Ledger | None = None
+    ) -> Block:
         count = not self.content.hashes_bytes
         expected = stored.content or None
         if expected is None and students is not None:
             # nothing but the digest of the whole would tell that floats are not the norm's
             students = students.by_reference()
         block = blocks.decode(
-            stored.payload, stored.rows, expected, self.shared, students, count, self.pictures
+            stored.payload,
+            stored.rows,
+            expected,
+            self.shared,
+            students,
+            count,
+            self.pictures,
+            ledger,
         )
         block.rows, block.first = stored.rows, stored.first
         return block

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aetool.codec import stages
 from aetool.codec.limits import MAX_TEXT
 from aetool.errors import ArchiveError
+from aetool.model import Float
 
 
 def varint(value: int) -> bytes:
@@ -66,3 +67,11 @@ def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
     if len(raw) != size:
         raise ArchiveError("damaged: a text has not the length it should have")
     return raw
+
+
+def priced(data: bytes) -> tuple[bytes, Float]:
+    """(what pack was given; the bits that each byte of that took). What belongs to none, as the
+    length, is left out."""
+    head, at = read_varint(data, 0)
+    text = unpack(data)
+    return text, stages.KNOWN[head & ((1 << stages.BITS) - 1)].costs(data[at:], text)

@@ -18,11 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from aetool.canonical import canonical
 from aetool.codec import columns, integers, metas, picture_blobs, planning
+from aetool.codec import ledger as ledgers
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
+from aetool.codec.ledger import Ledger
 from aetool.codec.limits import check_cells
 from aetool.codec.metas import Meta, PixelsMeta, RankMeta
 from aetool.codec.picture_models import PictureModel
@@ -324,15 +327,16 @@ def decode(
     students: Students | None = None,
     count: bool = False,
     pictures: PictureModel | None = None,
+    ledger: Ledger | None = None,
 ) -> Block:
     """The columns of a payload; ArchiveError unless all adds up and the digest is `content`
     (None: it is not compared; what is restored will be). students: as of `encode`; None: the
     shared model's. count: take the digest even where it is not compared. pictures: what the model
-    of an archive of pictures has learned of them."""
+    of an archive of pictures has learned of them. ledger: is told what the cells take."""
     with columns.sensible():
         students = shared.students if shared and students is None else students
         compare = count or content is not None
-        decoder = _Decoder(payload, rows, compare, shared, students, pictures)
+        decoder = _Decoder(payload, rows, compare, shared, students, pictures, ledger)
         block = decoder.run()
         block.content = digest(b"".join(decoder.digests))
         if content is not None and block.content != content:
@@ -351,10 +355,13 @@ class _Decoder:
         shared: Shared | None,
         students: Students | None,
         pictures: PictureModel | None,
+        ledger: Ledger | None,
     ) -> None:
         self.payload, self.compare, self.shared = payload, compare, shared
-        self.pictures, self.records = pictures, rows
+        self.pictures, self.records, self.ledger = pictures, rows, ledger
         words, self.at = _words(payload)
+        if ledger is not None and words:
+            ledger.bits_a_letter = 8 * self.at / len(canonical(words))
         if not words and shared is None:
             words = dict(PLAIN_BYTES)
         if "shape" in words:  # of pictures: a column holds a row of pixels of each
@@ -379,6 +386,8 @@ class _Decoder:
         count = sum(meta.blobs for meta in self.metas) + (1 if small else streams)
         lengths, self.at = _lengths(self.payload, self.at, count)
         self.sizes = iter(lengths)
+        if self.ledger is not None:
+            self.ledger.close(self.at, ledgers.PLANS)
         self.joined: integers.Joined | None = None
         self.marks: dict[int, int] = {}
         if small:
@@ -393,11 +402,17 @@ class _Decoder:
             self._column(meta)
         if self.joined is not None:
             self.joined.finish()
+        if self.ledger is not None:
+            self.ledger.close(self.out.joined)
         return self.out
 
     def _column(self, meta: Meta) -> None:
         rows, sizes = self.rows, {}
         blobs = [self._part() for _ in range(meta.blobs)]
+        if self.ledger is not None:
+            self.ledger.begin_column(rows, blobs)
+            # who knows what they hold shares them later
+            self.ledger.overhead[ledgers.CODERS] += 8 * sum(map(len, blobs))
         if blobs:
             sizes["pixels" if isinstance(meta, PixelsMeta) else "text"] = sum(map(len, blobs))
         if isinstance(meta, PixelsMeta):
@@ -437,16 +452,23 @@ class _Decoder:
                 raise ArchiveError("damaged: a column has no plan")
             plan, prime = self.shared.plans[number], self.shared.primes[number]
         self.number += 1
+        if self.ledger is not None:
+            self.ledger.begin_stream(prime is None)
         stream, mark = Stream(np.zeros(0, np.int64), present), self.marks.get(number, 0)
         if self.joined is not None and self.shared is not None and mark:
             usual = self.shared.usual[number]
             values = self.joined.still(plan, stream, count, self.known, usual, mark)
         elif self.joined is not None:
-            values = integers.decode(plan, self.joined, stream, count, self.known, prime)
+            values = integers.decode(
+                plan, self.joined, stream, count, self.known, prime, self.ledger
+            )
         else:
-            source = integers.Source(self._part())
-            sizes[_coder(plan)] = sizes.get(_coder(plan), 0) + len(source.data)
-            values = integers.decode(plan, source, stream, count, self.known, prime)
+            part = self._part()
+            source = integers.Source(part)
+            sizes[_coder(plan)] = sizes.get(_coder(plan), 0) + len(part)
+            values = integers.decode(plan, source, stream, count, self.known, prime, self.ledger)
+            if self.ledger is not None:
+                self.ledger.close(len(part))
         if self.compare:
             self.digests.append(_digest(values))
         return values

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -177,6 +177,21 @@ def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
 
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:
     return np.argsort(_of(known.values, plan.of, stream), kind="stable")
+
+
+def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
+    """Which values of a stream, by their places in it, are coded without a value before them that
+    others of the stream are coded by."""
+    first = {
+        Transform.DIFFERENCE: 1,
+        Transform.LINEAR: 1,
+        Transform.LINEAR_DIFFERENCE: 1,
+        Transform.KEYED: 1,
+        Transform.SECOND: 2,
+    }.get(plan.transform, 0)
+    if plan.transform is Transform.GROUPED:
+        return _order(plan, stream, known)[:1]
+    return np.arange(min(first, known.rows))
 
 
 def _student(known: Known) -> Int:
@@ -383,6 +398,16 @@ def _know(plan: Plan, stream: Stream, known: Known) -> None:
     known.add(stream, symbols, plan.alphabet)
 
 
+class Account(Protocol):
+    """Is told what a stream takes while it is decoded, see ledger.Ledger."""
+
+    def symbols(self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Any) -> None:
+        """These symbols were read, and the raw bits of each."""
+
+    def packed(self, packed: Packed, stream: Stream, data: bytes) -> None:
+        """Values were read that are squeezed as bytes."""
+
+
 class Source:
     """Where a stream's symbols and raw bits come from when it is decoded: bytes of its own."""
 
@@ -476,17 +501,30 @@ def _usual(plan: Plan, layout: rans.Contexts) -> int:
 
 
 def decode(
-    plan: Plan, source: Source, stream: Stream, count: int, known: Known, prime: Any = None
+    plan: Plan,
+    source: Source,
+    stream: Stream,
+    count: int,
+    known: Known,
+    prime: Any = None,
+    account: Account | None = None,
 ) -> Int:
-    """The `count` values of a stream whose mask is stream.present; adds it to what is known."""
+    """The `count` values of a stream whose mask is stream.present; adds it to what is known.
+    account: is told what they took."""
     if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")
+        if account is not None:
+            account.packed(plan.packed, stream, source.data)
         stream.values = _unsqueezed(plan.packed, source.data, count)
         _know(plan, stream, known)
         return stream.values
     base, layout = contexts(plan, stream, known, prime)
+    # a stream without bytes of its own is of the usual symbol alone, which takes nothing
+    takes_bits = isinstance(source, Joined) or bool(source.data)
     symbols = source.symbols(plan, count, base, layout)
+    if account is not None and takes_bits:
+        account.symbols(plan, stream, symbols, known, prime)
     widths = np.append(plan.widths, 64).astype(np.uint8)[symbols]
     r = np.append(plan.starts, 0)[symbols] + source.raw(widths).view(np.int64)
     stream.values = restore(plan, r, stream, known)

@@ -144,10 +144,39 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
     return cells.encode_cells(buffer, stop - sizes, stop, gaps, utf8=False)
 
 
+def is_text(block: Block) -> bool:
+    """Whether a block keeps its lines as they are."""
+    return "frames" not in block.words
+
+
+@sensible()
+def keys_of(block: Block) -> list[str]:
+    """The key of each column of values of a block, whose first column says which keys there are."""
+    keys = [b""] * (len(block.columns) - 1)
+    for parts, places in block.words["frames"]:
+        for (key, _), place in zip(columns_of(tuple(_frame(parts))), places, strict=True):
+            keys[place] = key
+    return [key_text(key) for key in keys]
+
+
+def key_text(key: bytes) -> str:
+    """A key with its colon, as people read it; of values that stand in no object "value"."""
+    return key.rstrip(b": \t").strip(b'"').decode("utf-8", "replace") or "value"
+
+
+def values_by_key(line: bytes) -> dict[str, list[str]]:
+    """The values of a line by their keys, as they are written but for quotes."""
+    frame, line_values = cut(line)
+    told: dict[str, list[str]] = {}
+    for (key, _), value in zip(columns_of(frame), line_values, strict=True):
+        told.setdefault(key_text(key), []).append(value.strip(b'"').decode("utf-8", "replace"))
+    return told
+
+
 @sensible()
 def decode(block: Block, rows: int) -> list[bytes]:
     """The lines of a block, with their ends."""
-    if "frames" not in block.words:
+    if is_text(block):
         if len(block.columns) != 1:
             raise ArchiveError("damaged: a block of lines has columns, and no frames")
         return split(blobs.unpack(block.columns[0].blobs[0]))

@@ -8,11 +8,13 @@ takes the rest. All numbers are whole. This file is the norm; the C kernel compu
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from aetool import kernel
+from aetool.model import Float
 
 MOST = 8 << 20  # bytes of a text; more are never mixed
 DELIMITERS = b",\t;| "
@@ -314,6 +316,25 @@ def restored(data: bytes, size: int) -> bytes:
     while len(coder.mixer.text) < size:
         coder.pop()
     return bytes(coder.mixer.text)
+
+
+def costs(text: bytes, delimiter: int) -> Float:
+    """(bytes,): the bits that each byte of a text takes in its mixture."""
+    if kernel.C is not None:
+        bits = np.empty(len(text), np.float64)
+        kernel.C.mix_costs(text, delimiter, bits)
+        return bits
+    mixer = Mixer(len(text), delimiter)
+    by_byte = []
+    for byte in text:
+        took = 0.0
+        for shift in range(7, -1, -1):
+            bit = byte >> shift & 1
+            chance = mixer.chance()
+            took += 16 - math.log2(chance if bit else 65536 - chance)
+            mixer.learn(bit)
+        by_byte.append(took)
+    return np.array(by_byte, np.float64)
 
 
 class _Coder:

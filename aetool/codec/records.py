@@ -18,6 +18,7 @@ from aetool.codec import (
     planning,
     ranks,
     skeletons,
+    spans,
     students,
     textual,
     weaving,
@@ -32,6 +33,7 @@ from aetool.codec.students import Students
 from aetool.csv import writing
 from aetool.csv.fields import Fields, Rule, begins, fields
 from aetool.errors import ArchiveError
+from aetool.model import Float, Int
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -217,9 +219,8 @@ def decode(
     """The bytes of records `inside` of a block; wanted: of these columns only."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
-    if len(columns) == 1 and isinstance(columns[0].meta, BytesMeta):
-        piece = blobs.unpack(columns[0].blobs[0])
-        return _of_bytes(piece, rule, rows, inside, wanted, line_end.encode())
+    if is_text(content):
+        return _of_bytes(text_of(content), rule, rows, inside, wanted, line_end.encode())
     tails = None
     if content.words.get("t"):
         tails = textual.decode(columns[-1])
@@ -236,6 +237,42 @@ def decode(
     if any(len(column.start) != rows for column in (*cells, tails)):
         raise ArchiveError("damaged: a column has not the records of its block")
     return weaving.woven(cells, tails, rule, inside)
+
+
+def is_text(content: Block) -> bool:
+    """Whether a block keeps its records as they are."""
+    columns = content.columns
+    return len(columns) == 1 and isinstance(columns[0].meta, BytesMeta)
+
+
+def text_of(content: Block) -> bytes:
+    """The records of a block that keeps them as they are."""
+    return blobs.unpack(content.columns[0].blobs[0])
+
+
+def priced_text(content: Block) -> tuple[bytes, Float]:
+    """The same, and (bytes,): the bits that each byte of it takes."""
+    return blobs.priced(content.columns[0].blobs[0])
+
+
+def cells(content: Block, rule: Rule, columns: int, rows: Int) -> list[list[bytes]]:
+    """For each of so many columns the cells of these records of a block, (n,) from 0; of records
+    that have not these columns they are one column. What ends records is the last, where it is
+    stored."""
+    if not is_text(content):
+        known = ranks.decode(content.columns, range(len(content.columns)))
+        return [spans.cells_of(c.pool, c.start[rows], (c.start + c.length)[rows]) for c in known]
+    text = text_of(content)
+    cut = fields(text, rule)
+    buffer = np.frombuffer(text, np.uint8)
+    if cut.columns != columns:
+        places = np.append(begins(text, rule), len(text)).astype(np.int64)
+        return [spans.cells_of(buffer, places[rows], places[rows + 1])]
+    by_column = []
+    for place in range(columns):
+        start, stop = cut.start[place::columns], cut.stop[place::columns]
+        by_column.append(spans.cells_of(buffer, start[rows], stop[rows]))
+    return by_column
 
 
 def _of_bytes(

@@ -8,8 +8,12 @@ import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from aetool.codec import mixing
 from aetool.errors import ArchiveError
+from aetool.model import Float
 
 BITS = 3  # of a stage's number, in front of a blob
 STORED = 0
@@ -17,6 +21,8 @@ LEAST = 16  # bytes: fewer are never squeezed
 Names = Sequence[str]
 DICTIONARY = 8 << 20  # bytes of LZMA2's
 LEAST_DICTIONARY = 4096
+# LZMA2's chunks: controls of those that are packed, and that say how; bytes that begin a decoder
+FIRST_PACKED, FIRST_WITH_PROPERTIES, RANGE_CODER = 0x80, 0xC0, 5
 _LZMA2 = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": DICTIONARY}]
 _LZMA2_EXTREME = {
     "id": lzma.FILTER_LZMA2,
@@ -51,6 +57,20 @@ class Stage:
         """The bytes that were squeezed; at most one more than `size` of them are ever made."""
         return data[: size + 1]
 
+    def costs(self, data: bytes, text: bytes) -> Float:
+        """(bytes of the text,): the bits of the data that each of them took. What belongs to none
+        is left out. text: what the data restore."""
+        return np.full(len(text), 8.0)
+
+
+class Guessed(Stage):
+    """A stage whose data do not say which of their bits are whose: a mixture of contexts says how
+    they may be shared, and what is shared is what the data have."""
+
+    def costs(self, data: bytes, text: bytes) -> Float:
+        likely = mixing.costs(text, mixing.delimiter_of(text))
+        return np.asarray(likely * (8 * len(data) / max(float(likely.sum()), 1.0)))
+
 
 class Lzma2(Stage):
     """Raw LZMA2 with a dictionary of 8 MiB."""
@@ -66,6 +86,49 @@ class Lzma2(Stage):
         inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
         return inflater.decompress(data, size + 1)
 
+    def costs(self, data: bytes, text: bytes) -> Float:
+        """As of a stage. The decoder is fed byte by byte, and takes one whenever it has spent the
+        eight bits of another: these are shared by all that came out of it in between, a match by
+        all that it covers."""
+        inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
+        # how many bytes of the text are there after each byte of the data
+        known = np.zeros(len(data), np.int64)
+        there = 0
+        for place in range(len(data)):
+            there += len(inflater.decompress(data[place : place + 1], len(text) + 1))
+            known[place] = there
+        bits = np.zeros(len(text) + 1)
+        waiting = 0.0
+        # bytes that bring nothing begin what the next ones finish
+        is_idle = _heads_of_chunks(data)
+        before = 0
+        for after, idle in zip(known.tolist(), is_idle.tolist(), strict=True):
+            waiting += 0.0 if idle else 8.0
+            if after > before:
+                bits[before:after] += waiting / (after - before)
+                before, waiting = after, 0.0
+        return bits[: len(text)]
+
+
+def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
+    """(bytes,): which of LZMA2's bytes are heads of chunks, or fill a decoder that is to begin."""
+    idle = np.zeros(len(data), np.bool_)
+    place = 0
+    while place < len(data) and data[place]:
+        control = data[place]
+        if control < FIRST_PACKED:  # bytes as they are
+            head, filling = 3, 0
+            size = int.from_bytes(data[place + 1 : place + 3], "big") + 1
+        else:
+            head = 5 + (control >= FIRST_WITH_PROPERTIES)
+            filling = RANGE_CODER
+            size = int.from_bytes(data[place + 3 : place + 5], "big") + 1
+        idle[place : place + head + filling] = True
+        place += head + size
+    # and what says that nothing follows
+    idle[place:] = True
+    return idle
+
 
 def _lzma2(raw: bytes, filters: Sequence[dict[str, int]]) -> bytes:
     # nothing repeats farther back than the data are long: a table for more is only filled in vain
@@ -74,7 +137,7 @@ def _lzma2(raw: bytes, filters: Sequence[dict[str, int]]) -> bytes:
     return lzma.compress(raw, lzma.FORMAT_RAW, filters=fitting)
 
 
-class Bzip2(Stage):
+class Bzip2(Guessed):
     """One stream of bzip2."""
 
     def squeeze(
@@ -86,7 +149,7 @@ class Bzip2(Stage):
         return bz2.BZ2Decompressor().decompress(data, size + 1)
 
 
-class Zstd(Stage):
+class Zstd(Guessed):
     """One frame of zstd (RFC 8878)."""
 
     def squeeze(
@@ -114,6 +177,9 @@ class Mixed(Stage):
 
     def restore(self, data: bytes, size: int) -> bytes:
         return mixing.restored(data, size) if size else b""
+
+    def costs(self, data: bytes, text: bytes) -> Float:
+        return mixing.costs(text, data[0]) if text else np.zeros(0)
 
 
 KNOWN = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import math
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,12 +31,14 @@ from aetool.data.table import Cells, Mask, Table, as_cells, concat
 from aetool.data.table_source import ROWS, TableSource
 from aetool.data.text import LeftOut
 from aetool.detection import maps, picture_reasons, reasons
-from aetool.detection.calibration import KEPT, Calibration, discoveries, in_words
+from aetool.detection.calibration import KEPT, Calibration, in_words
+from aetool.detection.choice import Choice, check_part, highest
 from aetool.detection.maps import PixelCalibration
 from aetool.detection.regions import Box
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
+from aetool.operations import costing
 from aetool.printing import in_utf8
 from aetool.spelling import in_shell, option
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from aetool.data.heatmaps import Sheet
     from aetool.operations import fitting
+    from aetool.operations.costing import ArchiveLedger, PricedRecords
     from aetool.report.svg import Drawing
 
 Columns: TypeAlias = "dict[str, list[Any]]"
@@ -55,7 +57,9 @@ Texts = npt.NDArray[np.str_]
 Kept = TypeVar("Kept")  # what a worker gives back of a batch
 SHOWN = 20  # anomalies that a notebook is shown
 # of the columns of the output; all others are text
-TYPES = {"row": "int64", "score": "float64", "p": "float64", "anomaly": "bool"}
+TYPES = {
+    "row": "int64", "score": "float64", "p": "float64", "anomaly": "bool", "bits": "float64",
+}  # fmt: skip
 # of the boxes of pictures: whole pixels but for the share, and gaps where there is no box
 BOX = {"left": "int64", "top": "int64", "width": "int64", "height": "int64", "share": "float64"}
 EXACT = 1_000_000  # scores kept of a calibration that is not stored
@@ -145,7 +149,8 @@ class Detection:
     rate: the part of ordinary records that the threshold is meant to flag, if that is what it was
     chosen by. trace: the scores of all records; held_out: of ordinary ones, where a model brought
     them. unread: (row, its name, why) of the pictures that could not be read. boxes: of pictures
-    the box around the worst of each; look: gives more of them, by rows.
+    the box around the worst of each; look: gives more of them, by rows. bits: of an archive what
+    each record took in it; ledger: what all of it took.
     """
 
     row: Int
@@ -166,6 +171,8 @@ class Detection:
     unread: Sequence[tuple[int, str, str]] = ()
     boxes: Sequence[Box | None] = ()
     look: Callable[[Int], list[Pictured]] | None = None
+    bits: Float | None = None
+    ledger: ArchiveLedger | None = None
 
     def ranked(self) -> Detection:
         """The same records, the highest score first."""
@@ -179,6 +186,7 @@ class Detection:
             why=[self.why[i] for i in order],
             named=[self.named[i] for i in order],
             boxes=[self.boxes[i] for i in order] if self.boxes else (),
+            bits=None if self.bits is None else self.bits[order],
             table=None if self.table is None else self.table.take(order),
         )
 
@@ -246,6 +254,8 @@ class Detection:
             "p": [float(f"{v:.4g}") for v in self.p],
             "why": self.why,
         }
+        if self.bits is not None:
+            out["bits"] = [float(f"{v:.6g}") for v in self.bits]
         for name in BOX if boxes and self.look is not None else ():
             out[name] = [None if box is None else getattr(box, name) for box in self.boxes]
         if "share" in out:
@@ -344,6 +354,10 @@ class Watch(Protocol):
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
         """The name of the source, the model, and the calibration that p is by."""
 
+    def begin_archive(self, name: str) -> None:
+        """Instead of all else: the name of an archive, whose records no model scores. ParamError
+        for who has nothing to do then."""
+
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """A batch, the score of each record, whether it is flagged, and those to report."""
 
@@ -358,6 +372,11 @@ class Watches:
         """Tells all of them."""
         for watch in self.watches:
             watch.begin(name, bundle, calibration)
+
+    def begin_archive(self, name: str) -> None:
+        """Tells all of them."""
+        for watch in self.watches:
+            watch.begin_archive(name)
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Shows it to all of them."""
@@ -378,6 +397,7 @@ def detect(
     calibration: Any = None,
     all_rows: bool = False,
     append: Sequence[str] | None = None,
+    columns: Sequence[str] = (),
     device: str = "auto",
     watch: Watch | None = None,
     executor: engines.Chosen = None,
@@ -392,30 +412,29 @@ def detect(
     fpr and fdr are then exact. At most one of threshold, fpr, fdr, contamination and top may be
     given. watch: is shown every batch. executor: what computes scores, by a name that aetool.engine
     knows, or an executor: they are the same whatever computes them.
+
+    An archive is judged by what its records take in it, see aetool.operations.costing; columns: by
+    these alone.
     """
-    given = {
-        "threshold": threshold,
-        "fpr": fpr,
-        "fdr": fdr,
-        "contamination": contamination,
-        "top": top,
-    }
-    said = [option(f"--{name}") for name, value in given.items() if value is not None]
-    if len(said) > 1:
-        raise ParamError(f"{said[0]} and {said[1]} exclude each other")
-    if top is not None and top < 0:
-        raise ParamError(f"{option('--top')} must be 0 or more, got {top}")
+    choice = Choice(threshold, fpr, fdr, contamination, top)
+    choice.check()
+    if costing.is_archive(data):
+        costing.refuse_fit(data, fit, calibration)
+        if watch is not None:
+            watch.begin_archive(os.fspath(data))
+        priced = costing.priced(data, model, choice, all_rows, append, columns)
+        found = _of_archive(priced)
+        return found if top is None or all_rows else found.ranked()
+    if columns:
+        raise ParamError(
+            f"{option('--columns')} is of archives; in data leave columns out with "
+            f"{option('--drop')} or {option('--keep')}"
+        )
     if calibration is not None and model is None:
         raise ParamError(
             f"{option('--calibration')} needs a model ({option('-m')}): what is learned here "
             "is of these data"
         )
-    if threshold is not None and math.isnan(threshold):
-        raise ParamError(
-            f"{option('--threshold')} nan: write the score above which a record is an anomaly"
-        )
-    for name in ("fpr", "fdr", "contamination"):
-        check_part(name, given[name])
     opened = open_source(data, known_of(model))
     if model is not None and isinstance(opened, ImageSource):
         labels.say_parts(opened)
@@ -428,16 +447,11 @@ def detect(
         scoring = Scoring(source, bundle, scorer, device, engine)
         cut = held.threshold(fpr) if threshold is None else threshold
         flags: Mask | None = None
-        if contamination is not None or top is not None or fdr is not None:
+        if choice.is_by_rank:
             _, scores = scoring.scores()
-            if fdr is not None:
-                wanted = int(discoveries(held.p_values(scores), fdr).sum())
-            else:
-                wanted = top if top is not None else round(len(scores) * (contamination or 0))
+            places, cut = highest(scores, choice.count(held.p_values(scores)))
             flags = np.zeros(len(scores), np.bool_)
-            flags[np.argsort(-scores, kind="stable")[:wanted]] = True
-            ranked = np.sort(scores)[::-1]
-            cut = float(ranked[wanted]) if wanted < len(scores) else -np.inf
+            flags[places] = True
         decimal = source.decimal if isinstance(source, TableSource) else "."
         wishes = Wishes(held, append, decimal, all_rows, cut)
         collected = Collected(bundle, wishes, scorer, device)
@@ -449,11 +463,16 @@ def detect(
             collected.take(share)
     found = collected.done(cut, arrow_files.index_of(data), unread_of(source))
     apart = model is not None or calibration is not None
-    by_rate = threshold is None and contamination is None and top is None and fdr is None
-    rate = held.rate(fpr) if by_rate and held.rows else None
+    rate = held.rate(fpr) if choice.is_by_rate and held.rows else None
     found = dataclasses.replace(found, rate=rate, trace=trace, held_out=held if apart else None)
     found = dataclasses.replace(found, look=_looker(source, bundle, scorer, collected.pixels))
     return found if top is None or all_rows else found.ranked()
+
+
+def _of_archive(records: PricedRecords) -> Detection:
+    """What is reported of the records of an archive."""
+    told = {one.name: getattr(records, one.name) for one in dataclasses.fields(records)}
+    return Detection(**told, unit="bits")
 
 
 def calibrate(
@@ -490,16 +509,6 @@ def calibrated(
     found = dataclasses.replace(found, fpr=fpr)
     lineage = {**model.lineage, "parent": model.sha256}
     return dataclasses.replace(model, calibration=found, facts=facts, lineage=lineage, _sessions={})
-
-
-def check_part(name: str, value: float | None) -> None:
-    """ParamError if the option of this name is not a part between 0 and 1."""
-    if value is not None and not 0 < value < 1:
-        percent = f"; for {value:g} % write {value:g}%" if 1 < value < 100 else ""
-        called = option(f"--{name}")
-        raise ParamError(
-            f"{called} must lie between 0 and 1 (0 % and 100 %), got {value:g}{percent}"
-        )
 
 
 def score(data: Any, model: Bundle, device: str = "auto", executor: engines.Chosen = None) -> Float:

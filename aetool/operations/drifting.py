@@ -16,6 +16,7 @@ from aetool.data.images import ImageSource
 from aetool.data.sources import open_source
 from aetool.data.table import Table
 from aetool.data.table_source import TableSource
+from aetool.detection.choice import check_part
 from aetool.detection.shifts import ALPHA, Comparison, Tally
 from aetool.errors import DataError
 from aetool.model import Float
@@ -41,7 +42,7 @@ def drift(
     alpha: the chance that data which are the same are called shifted. A column that is missing, or
     holds nothing of its kind, is no error but a fault, and the word is broken. Raises AetoolError.
     """
-    detecting.check_part("alpha", alpha)
+    check_part("alpha", alpha)
     model = model_of(reference, fit)
     source = detecting.seen_by(open_source(new, detecting.known_of(model)), model)
     if model.schema is not None and isinstance(source, TableSource):

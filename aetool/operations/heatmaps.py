@@ -72,6 +72,10 @@ class Heatmaps:
         """ParamError for a model of tables."""
         _check_pictures(name, bundle, option("--heatmap"))
 
+    def begin_archive(self, name: str) -> None:
+        """ParamError: of an archive no picture is looked at."""
+        raise ParamError(f"{option('--heatmap')} is of pictures, and {name} is an archive")
+
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Writes those of a batch."""
         if batch.names and not self._stems:
@@ -105,6 +109,10 @@ class Worst:
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
         """ParamError for a model of tables."""
         _check_pictures(name, bundle, option("--sheet"))
+
+    def begin_archive(self, name: str) -> None:
+        """ParamError: of an archive no picture is looked at."""
+        raise ParamError(f"{option('--sheet')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Keeps those of a batch that are among the highest so far."""

@@ -71,6 +71,10 @@ class Watcher:
         self.tally = Tally(self.schema, calibration, calibration.threshold())
         self.names: Sequence[str] = ()
 
+    def begin_archive(self, name: str) -> None:
+        """The name of an archive, of which `of_archive` tells all."""
+        self.name = name
+
     def batch(
         self,
         batch: detecting.Scored,
@@ -253,6 +257,48 @@ class Watcher:
         return curves(scores, truth)
 
 
+def of_archive(name: str, detection: detecting.Detection, most: int) -> Findings:
+    """What a page tells of the records of an archive that cost most, at most so many."""
+    ledger, trace = detection.ledger, detection.trace
+    assert ledger is not None and trace is not None
+    flagged = np.flatnonzero(detection.anomaly)
+    order = flagged[np.argsort(-detection.score[flagged], kind="stable")]
+    groups: dict[str, Group] = {}
+    blamed: Counter[str] = Counter()
+    for place in order.tolist():
+        columns = [column for column, _, _ in detection.named[place]]
+        blamed.update(columns)
+        record, score = int(detection.row[place]), float(detection.score[place])
+        if columns:
+            costly = Group(columns[0], "takes more bits than usual", first=record)
+            groups.setdefault(columns[0], costly).add(record, score, columns[1:])
+    records = []
+    for place in order[:most].tolist():
+        told = [Reason(column, cell, price) for column, cell, price in detection.named[place]]
+        record, score = int(detection.row[place]), float(detection.score[place])
+        p, why = float(detection.p[place]), detection.why[place]
+        records.append(Finding(record, score, p, why, told))
+    columns_read = []
+    for column, bits in ledger.columns.items():
+        usual = ledger.usual[column]
+        words = f"{bits / 8:,.0f} bytes in the archive, usually {usual:.2f} bits a record"
+        columns_read.append(ColumnRead(column, words, blamed=blamed[column]))
+    return Findings(
+        name=Path(name).name,
+        model=f"scored by what each takes in the archive; {ledger.told()}",
+        unit=detection.unit,
+        threshold=detection.threshold,
+        total=detection.total,
+        flagged=detection.flagged,
+        pictures=False,
+        trace=trace,
+        held_out=None,
+        records=records,
+        groups=list(groups.values()),
+        columns=columns_read,
+    )
+
+
 def manner(column: Modelled, value: float, expected: float) -> str:
     """In what manner a value is odd, in words that follow the column's name."""
     if math.isnan(value):
@@ -306,7 +352,11 @@ class Page:
 
     def write(self, detection: detecting.Detection) -> None:
         """Write the page of what was watched and detected."""
-        self.file.write(page.page(self.watcher.findings(detection)))
+        if detection.ledger is not None:
+            told = of_archive(self.watcher.name, detection, self.watcher.most)
+        else:
+            told = self.watcher.findings(detection)
+        self.file.write(page.page(told))
 
 
 @contextmanager

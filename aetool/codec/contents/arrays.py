@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from aetool.codec import blocks
+from aetool.codec import attribution, blocks
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut
 from aetool.codec.contents.labels import Bounding, labels_of
+from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.natives import tensors
 from aetool.codec.natives.tensors import Array, Tensor
 from aetool.codec.planning import Effort, Hints
@@ -26,6 +27,7 @@ from aetool.data import array_files
 from aetool.data.array_files import ArrayFile, Member
 from aetool.data.arrow_files import UnsuitedError
 from aetool.errors import ArchiveError, DataError
+from aetool.model import Int
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -120,6 +122,26 @@ class ArrayContent(Content):
                     owners += [before + min(column, widths[place] - 1)] * parts
             before += widths[place]
         return owners
+
+    def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        attribution.share_blobs(ledger, block.columns)
+        return ledger.costs(
+            self.names(archive), self.owners(block), int(block.words.get("each", 1))
+        )
+
+    def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        piece = self.decode(archive, block, slice(0, block.rows), None)
+        widths = [len(names) for names in self._column_names()]
+        # of an array that has no rows in this block
+        by_array = [[[""] * len(rows) for _ in range(width)] for width in widths]
+        for place, values in piece.parts:
+            chosen = values[rows].reshape(len(rows), -1)
+            if chosen.shape[1] == widths[place]:
+                by_array[place] = [[str(value) for value in column] for column in chosen.T]
+            else:
+                # rows that are pictures or matrices are one column
+                by_array[place] = [[f"{chosen.shape[1]} values"] * len(rows)] * widths[place]
+        return [column for columns in by_array for column in columns]
 
     # ---- which rows are whose
 

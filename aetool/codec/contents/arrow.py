@@ -7,10 +7,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 from aetool import files
-from aetool.codec import blocks
+from aetool.codec import attribution, blocks
 from aetool.codec.blocks import Block
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut, places_in
 from aetool.codec.contents.labels import Bounding, labels_of
+from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.natives import batches, schemas
 from aetool.codec.natives.batches import BatchCoder
 from aetool.codec.natives.dictionaries import Dictionaries
@@ -18,6 +19,7 @@ from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
+from aetool.model import Int
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +95,15 @@ class ArrowContent(Content):
 
     def names(self, archive: Archive) -> list[str]:
         return self.labels
+
+    def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        attribution.share_blobs(ledger, block.columns)
+        return ledger.costs(self.labels, self.owners(block))
+
+    def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        batch = self.decode(archive, block, slice(0, block.rows), None)
+        chosen = [column.take(rows) for column in batch.columns]
+        return [["" if v is None else str(v) for v in column.to_pylist()] for column in chosen]
 
     # ---- writing
 

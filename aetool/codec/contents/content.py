@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from aetool.codec.blocks import Block
+from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded
 from aetool.errors import ArchiveError, DataError, ParamError
+from aetool.model import Int
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -177,6 +179,24 @@ class Content:
         """Records first:last, block by block."""
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
+
+    def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        """What each record of a block costs, column by column, by the ledger that its decoding
+        filled. DataError for a content whose bits are not those of single records."""
+        raise DataError(
+            f"{archive.reader.path}: holds {self.holding}, and what a record costs is told of "
+            "tables that are stored column by column; decompress it, and detect in what is restored"
+        )
+
+    @property
+    def holding(self) -> str:
+        """What is in the archive, where that is no table stored column by column."""
+        return HOLDINGS.get(self.kind, "the code of a model")
+
+    def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        """For each column of `costs` the cells of these records of a block, (n,) from 0, as people
+        read them."""
+        raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
         """Everything, restored as `restore` does it, for who wants to know whether it is whole."""

@@ -61,6 +61,10 @@ class TypedFile(KeptBytes):
         has_types = format["format"] in (*ARRAYS, *TABLES)
         return cls(format) if has_types else KeptBytes(format)
 
+    @property
+    def holding(self) -> str:
+        return "a small file, squeezed as it is"
+
     # ---- writing
 
     def is_smaller(self, most: int, rows: int) -> bool:

@@ -6,14 +6,18 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from aetool.codec import blocks, jsonlines, plain
+import numpy as np
+
+from aetool.codec import attribution, blobs, blocks, jsonlines, plain
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column
 from aetool.codec.contents.content import LOSSLESS, ByteContent, Json, read_exactly
+from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
 from aetool.errors import DataError, ParamError
+from aetool.model import Int
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from aetool.codec.archive import Archive
 
 PIECE = 4 << 20  # bytes of text in a block
+KEYS, LINE = "keys", "line"  # what keys a line has; a line whose values are no columns
 
 
 class JsonLines(ByteContent):
@@ -79,6 +84,27 @@ class JsonLines(ByteContent):
     def owners(self, block: Block) -> list[int] | None:
         return None
 
+    def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        """By the keys of the lines; what stands between values is of the column `keys`."""
+        if jsonlines.is_text(block):
+            text, bits = blobs.priced(block.columns[0].blobs[0])
+            lengths = np.array([len(line) for line in jsonlines.split(text)], np.int64)
+            edges = np.append(0, np.cumsum(lengths))
+            return costs_of_text(ledger, [LINE], attribution.between(bits, edges)[:, None])
+        attribution.share_blobs(ledger, block.columns)
+        names, owners = _named_once(jsonlines.keys_of(block))
+        return ledger.costs([KEYS, *names], [0, *(place + 1 for place in owners)])
+
+    def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        lines = jsonlines.decode(block, block.rows)
+        chosen = [lines[row] for row in rows.tolist()]
+        if jsonlines.is_text(block):
+            return [[line.decode("utf-8", "replace").strip() for line in chosen]]
+        names, _ = _named_once(jsonlines.keys_of(block))
+        values = [jsonlines.values_by_key(line) for line in chosen]
+        by_name = [[", ".join(of_line.get(name, [])) for of_line in values] for name in names]
+        return [[", ".join(of_line) for of_line in values], *by_name]
+
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> bytes:
@@ -111,6 +137,12 @@ class JsonLines(ByteContent):
                 if line.strip():
                     records.append(_record(archive, line))
         return arrow_files.frame_of_records(records)
+
+
+def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """(different names in their order, the place of each name among them)."""
+    once = list(dict.fromkeys(names))
+    return once, [once.index(name) for name in names]
 
 
 def _record(archive: Archive, line: bytes) -> dict[str, Json]:

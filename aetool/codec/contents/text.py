@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from aetool.codec import bounds, records
+from aetool.codec import attribution, bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
 from aetool.codec.contents.content import BOUNDED, ByteContent, Json, read_exactly
+from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
 from aetool.csv import cutting, encodings, writing
@@ -18,11 +19,15 @@ from aetool.csv.dialect import Dialect
 from aetool.csv.fields import Rule, begins, fields
 from aetool.data import writers
 from aetool.data.text import apart
+from aetool.model import Int
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from aetool.codec.archive import Archive
+
+
+WHOLE, LINE_ENDS = "record", "line ends"  # of records that are no columns; beside the columns
 
 
 class WrittenItem(NamedTuple):
@@ -198,6 +203,23 @@ class TextTable(ByteContent):
         places = None if wanted is None else self.places(archive, wanted)
         return records.decode(block, self.rule(archive), block.rows, inside, places)
 
+    def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        names = self.names(archive)
+        if records.is_text(block):
+            text, bits = records.priced_text(block)
+            taken = attribution.of_fields(text, bits, self.rule(archive), len(names))
+            return costs_of_text(ledger, names if taken.shape[1] == len(names) else [WHOLE], taken)
+        attribution.share_blobs(ledger, block.columns)
+        if block.words.get("t"):
+            names = [*names, LINE_ENDS]
+        if len(block.columns) != len(names):
+            raise archive.reader.damaged("a block has not the columns that the header promises")
+        return ledger.costs(names, range(len(names)))
+
+    def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        found = records.cells(block, self.rule(archive), len(self.names(archive)), rows)
+        return [[read_cell(cell) for cell in column] for column in found]
+
     def rule(self, archive: Archive) -> Rule:
         """How the text is cut into records."""
         format = self.format(archive)
@@ -260,6 +282,14 @@ class TextTable(ByteContent):
             format = {**format, "header": False}
             names = list(apart(names))
         return writers.frame_of_text(b"".join(pieces), format, names)
+
+
+def read_cell(cell: bytes) -> str:
+    """A cell as it stands in a text, as people read it."""
+    text = cell.decode("utf-8", "replace")
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('""', '"')
+    return text
 
 
 def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:

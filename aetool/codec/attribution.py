@@ -1,0 +1,181 @@
+"""Which cells the blobs of a block are of, and what each of these takes: texts, levels, books.
+
+A dictionary's entry is shared by the cells that are that entry: a word that stands in one record
+alone is that record's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.codec import blobs, blocks
+from aetool.codec.blobs import read_varint
+from aetool.codec.columns import Decoded
+from aetool.codec.ledger import PLANS, Ledger, without_learning
+from aetool.codec.metas import LevelMeta, PartsMeta, PatternMeta, RankMeta, TextMeta
+from aetool.csv.fields import Rule, begins, fields
+from aetool.model import Float, Int
+
+
+def share_blobs(
+    ledger: Ledger,
+    columns: Sequence[Decoded],
+) -> None:
+    """The bits of all blobs of texts, levels and books become those of their cells."""
+    for place, column in enumerate(columns):
+        meta, own = column.meta, ledger.blobs[place]
+        if isinstance(meta, PatternMeta):
+            _share_specials(ledger, place, column, meta)
+        if not own or not own[0]:
+            continue
+        if isinstance(meta, TextMeta):
+            _share_texts(ledger, place, np.arange(len(column.kinds)), own[0])
+        elif isinstance(meta, LevelMeta):
+            _share_levels(ledger, place, column, own[0])
+        elif isinstance(meta, PartsMeta):
+            _share_parts(ledger, place, column, own[0])
+        elif isinstance(meta, RankMeta):
+            _share_book(ledger, place, columns, own[0])
+        elif isinstance(meta, PatternMeta):
+            # those of the last kind are written in no known way
+            rest = column.kinds == meta.kinds - 1
+            _share_texts(ledger, place, np.flatnonzero(rest), own[0])
+
+
+def _share_texts(
+    ledger: Ledger,
+    place: int,
+    cells: Int,
+    blob: bytes,
+) -> None:
+    """Of texts, by the cells that they are."""
+    taken = _of_cells(blob, len(cells))
+    judged = without_learning(taken)
+    ledger.share(place, cells, taken, judged)
+
+
+def _of_cells(
+    blob: bytes,
+    count: int,
+) -> Float:
+    """(count,): the bits of each cell of spans.pack_cells."""
+    if not count:
+        return np.zeros(0)
+    unpacked, bits = blobs.priced(blob)
+    text = np.frombuffer(unpacked, np.uint8)
+    if not text[0]:
+        # a line feed behind each but the last
+        feeds = np.flatnonzero(text[1:] == ord("\n"))
+        ends = np.append(feeds + 2, len(text))
+        return between(bits, np.append(1, ends))
+    lengths = np.frombuffer(unpacked, "<u4", count, 1).astype(np.int64)
+    of_lengths = bits[1 : 1 + 4 * count].reshape(count, 4).sum(axis=1)
+    ends = np.cumsum(lengths)
+    edges = 1 + 4 * count + np.append(0, ends)
+    taken: Float = of_lengths + between(bits, edges)
+    return taken
+
+
+def between(
+    bits: Float,
+    edges: Int,
+) -> Float:
+    """(n - 1,): the bits between rising edges, (n,)."""
+    summed = np.append(0.0, np.cumsum(bits))
+    return np.asarray(np.diff(summed[edges]))
+
+
+def _share_specials(
+    ledger: Ledger,
+    place: int,
+    column: Decoded,
+    meta: PatternMeta,
+) -> None:
+    """Of special cells, which stand in a block's description, by the cells that are such."""
+    for number, special in enumerate(meta.specials):
+        is_this = column.kinds == meta.valued + number
+        cells = np.flatnonzero(is_this)
+        letters = len(special) + len('"",')
+        bits = ledger.bits_a_letter * letters
+        each = np.full(len(cells), bits / max(len(cells), 1))
+        ledger.share(place, cells, each, each, PLANS)
+
+
+def _share_levels(
+    ledger: Ledger,
+    place: int,
+    column: Decoded,
+    blob: bytes,
+) -> None:
+    """Of levels that stand in the block, by the cells that have them."""
+    assert isinstance(column.meta, LevelMeta)
+    known = len(column.meta.levels)
+    count, at = read_varint(blob, 0)
+    fresh = _of_cells(blob[at:], count)
+    # those of the meta are a model's, and take nothing here
+    of_levels = np.concatenate([np.zeros(known), fresh])
+    used = np.bincount(column.values, minlength=len(of_levels))
+    each = of_levels / np.maximum(used, 1)
+    taken = each[column.values]
+    ledger.share(place, np.arange(len(taken)), taken, taken)
+
+
+def _share_parts(
+    ledger: Ledger,
+    place: int,
+    column: Decoded,
+    blob: bytes,
+) -> None:
+    """Of sentences, whose skeletons and parts are columns of a block of their own."""
+    rows = len(column.kinds)
+    _, at = read_varint(blob, 0)
+    inner = Ledger()
+    block = blocks.decode(blob[at:], rows, None, ledger=inner)
+    share_blobs(inner, block.columns)
+    taken = np.sum(inner.taken, axis=0)
+    judged = np.sum(inner.judged, axis=0)
+    ledger.share(place, np.arange(rows), taken, judged)
+
+
+def _share_book(
+    ledger: Ledger,
+    owner: int,
+    columns: Sequence[Decoded],
+    blob: bytes,
+) -> None:
+    """Of a book's cells, by all cells of all columns that are ranks in it."""
+    count, at = read_varint(blob, 0)
+    inner = Ledger()
+    block = blocks.decode(blob[at:], count, None, ledger=inner)
+    share_blobs(inner, block.columns)
+    readers = []
+    used = np.zeros(count, np.int64)
+    for place, column in enumerate(columns):
+        meta = column.meta
+        # the owner itself names nobody
+        if isinstance(meta, RankMeta) and owner in (meta.of, place):
+            readers.append(place)
+            used += np.bincount(column.values, minlength=count)
+    of_entries = inner.taken[0] / np.maximum(used, 1)
+    for place in readers:
+        taken = of_entries[columns[place].values]
+        ledger.share(place, np.arange(len(taken)), taken, taken)
+
+
+def of_fields(
+    text: bytes,
+    bits: Float,
+    rule: Rule,
+    columns: int,
+) -> Float:
+    """(records, columns): what the fields of records took, with what stands behind each, of a text
+    whose every byte took so many bits. Where records have not these columns, one column of all."""
+    cut = fields(text, rule)
+    if cut.columns != columns:
+        records = np.append(begins(text, rule), len(text)).astype(np.int64)
+        return between(bits, records)[:, None]
+    edges = np.append(cut.start, len(text)).astype(np.int64)
+    taken = between(bits, edges).reshape(-1, columns)
+    return np.asarray(taken)

@@ -1,0 +1,263 @@
+"""What each cell of a block takes of its bits, as told by whoever decodes it.
+
+A decoder that is given a ledger reports what every symbol took (log2 of 2^14 over the frequency
+that it was decoded with), raw bits, and squeezed text. Whatever a part of the payload has beyond
+that belongs to no record: plans, states of coders, rounding to bytes. So a ledger's sum is the
+payload's size, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.codec import blobs, integers, rans
+from aetool.codec.integers import U16, Known, Stream
+from aetool.codec.plans import Packed, Plan
+from aetool.model import Float, Int
+
+PLANS, CODERS = "plans", "coders"  # of overhead
+Counts = rans.U32 | None
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """What the records of a block cost, in bits.
+
+    names: of the columns; taken: (records, columns), what each took in the payload; judged: the
+    same by what is known once the block is read, see Ledger; overhead: what belongs to no record,
+    by name.
+    """
+
+    names: Sequence[str]
+    taken: Float
+    judged: Float
+    overhead: dict[str, float]
+
+
+class Ledger:
+    """The cells of a block, in bits: taken and judged, (cells,) for each column so far.
+
+    taken is what a cell took in the payload. judged is what it would take if all others were known
+    before it: of a symbol by how often it comes among all other symbols of its stream, of text
+    without what the first records take beyond the usual. So the first records of a block, whose
+    frequencies are not learned yet, are not blamed for being the first; and a rare value is as
+    dear there as anywhere.
+    overhead: bits of no cell, by name. blobs: of each column those whose bits are not shared yet.
+    bits_a_letter: of the description of the block's plans.
+    """
+
+    def __init__(self) -> None:
+        self.taken: list[Float] = []
+        self.judged: list[Float] = []
+        self.overhead: dict[str, float] = defaultdict(float)
+        self.blobs: list[list[bytes]] = []
+        self.bits_a_letter = 0.0
+        self._is_plan_told = False
+        self._reported = 0.0
+
+    def clear(self) -> None:
+        """Forgets all, for a block that is decoded again."""
+        for told in (self.taken, self.judged, self.overhead, self.blobs):
+            told.clear()
+        self._reported = 0.0
+
+    # ---- told by the decoder of a block
+
+    def begin_column(
+        self,
+        cells: int,
+        column_blobs: Sequence[bytes],
+    ) -> None:
+        """Of what follows, this column of so many cells is told; its blobs are at hand."""
+        self.taken.append(np.zeros(cells))
+        self.judged.append(np.zeros(cells))
+        self.blobs.append(list(column_blobs))
+
+    def begin_stream(self, is_plan_told: bool) -> None:
+        """Of what follows, this stream is told; is_plan_told: whether the block has its plan, which
+        is then the stream's to pay."""
+        self._is_plan_told = is_plan_told
+
+    def close(
+        self,
+        size: int,
+        name: str = CODERS,
+    ) -> None:
+        """A part of `size` bytes ends, of which all that was reported since the last one is; the
+        rest is overhead."""
+        self.overhead[name] += 8 * size - self._reported
+        self._reported = 0.0
+
+    # ---- told by the decoders of its streams
+
+    def symbols(
+        self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Counts
+    ) -> None:
+        """A stream's symbols and raw bits were read by this plan."""
+        widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
+        taken = judged = widths
+        if plan.alphabet > 1 and len(symbols):
+            base, layout = integers.contexts(plan, stream, known, prime, symbols)
+            lanes = 1 << plan.lanes_log
+            pairs = rans.forward(symbols, base, layout, lanes)
+            frequencies = (pairs >> 16).astype(np.float64)
+            taken = widths + rans.PRECISION - np.log2(frequencies)
+            contexts = rans.contexts_of(symbols, base, layout, lanes)
+            judged = widths + by_all_others(symbols, contexts, layout)
+            # what has nothing before it to differ from is not odd for that
+            first = integers.beginning(plan, stream, known)
+            judged[first] = np.minimum(judged[first], np.median(judged))
+        self._add(stream, taken, judged)
+        if self._is_plan_told and plan.bins:
+            self._pay_bins(plan, stream, symbols, known)
+
+    def _pay_bins(self, plan: Plan, stream: Stream, symbols: U16, known: Known) -> None:
+        """A bin's description is paid by the values in it: a bin that is there for one value alone
+        is a part of what that value costs, unless it is for being the first."""
+        letters = np.array(
+            [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]
+        )
+        if plan.widths.any():
+            letters += [len(str(width)) + 1 for width in plan.widths.tolist()]
+        # values in no bin have brought none about
+        bits = np.append(letters * self.bits_a_letter, 0.0)
+        uses = np.bincount(symbols, minlength=len(bits))
+        each = (bits / np.maximum(uses, 1))[symbols]
+        present = slice(None) if stream.present is None else stream.present
+        judged = each.copy()
+        judged[integers.beginning(plan, stream, known)] = 0.0
+        self.taken[-1][present] += each
+        self.judged[-1][present] += judged
+        self.overhead[PLANS] -= float(each.sum())
+
+    def packed(
+        self,
+        packed: Packed,
+        stream: Stream,
+        data: bytes,
+    ) -> None:
+        """A stream's values were read, squeezed as bytes."""
+        _, bits = blobs.priced(data)
+        taken = bits.reshape(-1, packed.size).sum(axis=1)
+        self._add(stream, taken, without_learning(taken))
+
+    def _add(
+        self,
+        stream: Stream,
+        taken: Float,
+        judged: Float,
+    ) -> None:
+        present = slice(None) if stream.present is None else stream.present
+        self.taken[-1][present] += taken
+        self.judged[-1][present] += judged
+        self._reported += float(taken.sum())
+
+    # ---- told by who knows what a column's blobs hold
+
+    def share(
+        self, column: int, cells: Int, taken: Float, judged: Float, name: str = CODERS
+    ) -> None:
+        """Bits, (n,), that are those of these cells of a column, (n,), none of them twice; until
+        now they were overhead of this name."""
+        self.taken[column][cells] += taken
+        self.judged[column][cells] += judged
+        self.overhead[name] -= float(taken.sum())
+
+    def costs(
+        self,
+        names: Sequence[str],
+        owners: Sequence[int],
+        each: int = 1,
+    ) -> Costs:
+        """What records cost by these names; owners: of each column of the block the place of what
+        it belongs to among names; each: cells of a column for a record."""
+        cells = len(self.taken[0]) if self.taken else 0
+        records = cells // each
+        taken = np.zeros((records, len(names)))
+        judged = np.zeros((records, len(names)))
+        for column, place in enumerate(owners):
+            own_taken = self.taken[column].reshape(records, each)
+            own_judged = self.judged[column].reshape(records, each)
+            # a name may have several columns
+            taken[:, place] += own_taken.sum(axis=1)
+            judged[:, place] += own_judged.sum(axis=1)
+        return Costs(names, taken, judged, self.overhead)
+
+    @property
+    def total(self) -> float:
+        """All bits, those of no cell among them."""
+        return float(sum(map(np.sum, self.taken))) + sum(self.overhead.values())
+
+
+def _letters(numbers: Int) -> Int:
+    """(n,): what each of a list of numbers has of the list as it is written, a comma with it."""
+    written = [f"{number}," for number in numbers.tolist()]
+    return np.array([len(one) for one in written], np.int64)
+
+
+def costs_of_text(
+    ledger: Ledger,
+    names: Sequence[str],
+    taken: Float,
+) -> Costs:
+    """What records cost, (records, columns), whose block is one text, which the ledger knows as
+    overhead until now."""
+    ledger.overhead[CODERS] -= float(taken.sum())
+    judged = np.stack([without_learning(column) for column in taken.T], axis=1)
+    return Costs(names, taken, judged, ledger.overhead)
+
+
+def by_all_others(
+    symbols: U16,
+    contexts: Int,
+    layout: rans.Contexts,
+) -> Float:
+    """(n,): the bits of each symbol by the frequencies of all others in its context, (n,), made as
+    rans.tables makes its own, but each without the symbol itself."""
+    alphabet = layout.alphabet
+    cells = contexts * alphabet + symbols
+    counts = np.bincount(cells, minlength=layout.size * alphabet)
+    used = np.flatnonzero(counts)
+    if layout.prime is not None:
+        counts = counts + layout.prime.reshape(-1)
+    context = used // alphabet
+    symbol = used % alphabet
+    likely = np.full(len(used), 1 / alphabet)
+    for level in range(len(layout.radices) + 1):
+        finer = int(np.prod(layout.radices[level:], dtype=np.int64))
+        of_level = counts.reshape(-1, finer, alphabet).sum(axis=1)
+        place = context // finer
+        # the symbol itself is left out
+        others = of_level[place, symbol] - 1
+        seen = of_level.sum(axis=1)[place] - 1
+        prior = layout.strength * likely
+        smoothed = (others + prior) / (seen + layout.strength)
+        # no frequency is 0
+        spread = smoothed * (rans.TOTAL - alphabet)
+        floored = (1 + spread) / rans.TOTAL
+        likely = np.where(seen > 0, floored, likely)
+    bits = np.zeros(len(counts))
+    bits[used] = -np.log2(likely)
+    return np.asarray(bits[cells])
+
+
+def without_learning(bits: Float) -> Float:
+    """(n,): bits of cells in their order, scaled down in those stretches at the beginning that take
+    more than usual: to the median of the second half."""
+    judged = bits.copy()
+    half = len(bits) // 2
+    if not half:
+        return judged
+    usual = float(np.median(bits[half:]))
+    first, last = 0, 1
+    while first < half:
+        stretch = slice(first, min(last, half))
+        ratio = usual / max(float(np.median(bits[stretch])), usual, 1e-9)
+        judged[stretch] = ratio * bits[stretch]
+        # of one record, one, two, four ...
+        first, last = last, 2 * last
+    return judged

@@ -1,0 +1,344 @@
+"""What records cost in an archive: the scores of `detect FILE.aez`, without any model.
+
+A record's score is what its cells cost given all others, in bits (codec.ledger: `judged`); beside
+it stands what they took in the file. Both are the same but for what the first records of a block
+pay until it is learned how often values come, which belongs to no record. So the scores of all
+records, that learning, plans and states of coders are the payload, to the bit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aetool.codec.archive import Archive
+from aetool.codec.blocks import Block
+from aetool.codec.container import MAGIC
+from aetool.codec.ledger import Costs
+from aetool.data.sources import TextPath
+from aetool.data.table import Cells, Table, concat
+from aetool.detection import reasons
+from aetool.detection.calibration import Calibration
+from aetool.detection.choice import Choice, highest
+from aetool.detection.trace import ScoreTrace
+from aetool.errors import DataError, ParamError
+from aetool.model import Float, Int
+from aetool.spelling import option
+
+if TYPE_CHECKING:
+    from aetool.bundle import Bundle
+    from aetool.data.table import Mask
+    from aetool.operations.fitting import FitOptions
+
+KEPT = 1_000_000  # scores that the threshold and p are by
+LONGEST = 40  # characters of a cell that is shown
+EMPTY = "empty"
+# of a fit, though they say nothing of what is fitted
+OF_ANY_VERB = ("all_rows", "device", "seed")
+
+
+@dataclass(frozen=True)
+class ArchiveLedger:
+    """Where the bits of an archive's payload are. records: how many; columns: what all cells of
+    each took; usual: the median of what a cell of each costs; learning: of what all took what
+    belongs to no record; overhead: of no cell, by name. payload, file: bytes."""
+
+    records: int
+    columns: dict[str, float]
+    usual: dict[str, float]
+    learning: float
+    overhead: dict[str, float]
+    payload: int
+    file: int
+
+    @property
+    def taken(self) -> float:
+        """Bits that the records took."""
+        return sum(self.columns.values())
+
+    def told(self) -> str:
+        """One line: what records took, and what belongs to none."""
+        parts = [f"{name} {bits / 8:,.0f}" for name, bits in self.overhead.items()]
+        rest = self.file - self.payload
+        return (
+            f"{self.file:,} bytes: records {(self.taken - self.learning) / 8:,.0f}; of no record: "
+            f"learning {self.learning / 8:,.0f}, {', '.join(parts)}, all around {rest:,}"
+        )
+
+    def lines(self) -> Iterator[str]:
+        """A line for each column, the one first that took most; then that of `told`."""
+        width = max(map(len, self.columns), default=0)
+        for name in sorted(self.columns, key=lambda column: -self.columns[column]):
+            bits = self.columns[name]
+            each = bits / max(self.records, 1)
+            part = 100 * bits / max(self.taken, 1)
+            yield (
+                f"{name:<{width}}  {bits / 8:>12,.0f} bytes  {part:5.1f} %  "
+                f"{each:8.2f} bits a record, usually {self.usual[name]:.2f}"
+            )
+        yield self.told()
+
+
+@dataclass(frozen=True, eq=False)
+class PricedRecords:
+    """Records of an archive to report, as detecting.Detection has them; bits: (n,), what each
+    took."""
+
+    row: Int
+    score: Float
+    p: Float
+    anomaly: Mask
+    bits: Float
+    why: list[str]
+    named: list[list[tuple[str, str, str]]]
+    threshold: float
+    total: int
+    flagged: int
+    rate: float | None
+    table: Table | None
+    trace: ScoreTrace
+    ledger: ArchiveLedger
+
+
+def is_archive(data: object) -> bool:
+    """Whether data are the path of an archive."""
+    if not isinstance(data, str | os.PathLike) or not Path(data).is_file():
+        return False
+    with Path(data).open("rb") as file:
+        return file.read(4) == MAGIC[:4]
+
+
+def priced(
+    data: str | os.PathLike[str],
+    model: Bundle | None = None,
+    choice: Choice | None = None,
+    all_rows: bool = False,
+    append: Sequence[str] | None = None,
+    columns: Sequence[str] = (),
+) -> PricedRecords:
+    """The records of an archive that stand out by what they cost; all of them, if asked.
+
+    model: the one that the archive needs, if it needs one. columns: judge by these alone. append:
+    columns to carry along ([]: all). ParamError for columns that are not there; DataError for a
+    content of which it cannot be told what a record costs.
+    """
+    with Archive(data, model) as archive, archive.sensible():
+        return _Pricing(archive, choice or Choice(), list(columns)).run(all_rows, append)
+
+
+def ledger_of(data: str | os.PathLike[str], model: Bundle | None = None) -> ArchiveLedger:
+    """Where the bits of an archive are."""
+    with Archive(data, model) as archive, archive.sensible():
+        pricing = _Pricing(archive, Choice(), [])
+        pricing.read()
+        return pricing.ledger()
+
+
+def refuse_fit(data: object, options: FitOptions | None, calibration: object) -> None:
+    """ParamError for what is said of a fit, or of text, where records of an archive are judged."""
+    given = []
+    if options is not None:
+        for told in dataclasses.fields(options):
+            value = getattr(options, told.name)
+            # an empty list and an empty tuple say the same
+            is_default = not value or value == getattr(type(options)(), told.name)
+            if told.name not in OF_ANY_VERB and not is_default:
+                given.append(option(f"--{told.name.replace('_', '-')}"))
+    if calibration is not None:
+        given.append(option("--calibration"))
+    if isinstance(data, TextPath):
+        given.append("how its text is written")
+    if given:
+        raise ParamError(
+            f"{os.fspath(data)}: {', '.join(given)}: an archive is judged by what its records "  # type: ignore[call-overload]
+            "take in it, and nothing is fitted or read anew; leave it out, or decompress the "
+            "archive first"
+        )
+
+
+@dataclass(eq=False)
+class _Read:
+    """What is remembered of the blocks: of all records in order scores, bits taken, p."""
+
+    scores: list[Float] = field(default_factory=list)
+    bits: list[Float] = field(default_factory=list)
+    p_values: list[Float] = field(default_factory=list)
+    columns: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    overhead: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    usual: dict[str, list[float]] = field(default_factory=dict)
+    learning: float = 0.0
+
+
+class _Pricing:
+    """Reads an archive twice, in bounded memory: for all scores, then for the records to report."""
+
+    def __init__(self, archive: Archive, choice: Choice, columns: list[str]) -> None:
+        self.archive, self.choice, self.columns = archive, choice, columns
+        self.known = _Read()
+        self.trace = ScoreTrace()
+        self._only: list[tuple[Block, Costs]] = []
+        if columns:
+            archive.content.places(archive, columns)
+
+    def read(self) -> None:
+        """The first reading: every record's score."""
+        known = self.known
+        for block, costs in self._costs():
+            places = self._places(block, costs)
+            scores = costs.judged[:, places].sum(axis=1)
+            known.scores.append(scores)
+            known.bits.append(costs.taken[:, places].sum(axis=1))
+            # blocks have plans and frequencies of their own, so ranks are among a block's records
+            ranks = Calibration.of(scores[:, None], kept=KEPT)
+            known.p_values.append(ranks.p_values(scores))
+            known.learning += float(costs.taken.sum() - costs.judged.sum())
+            for name, overhead in costs.overhead.items():
+                known.overhead[name] += overhead
+            self.trace.add(scores)
+            usual = _usual(costs)
+            for place, name in enumerate(costs.names):
+                known.columns[name] += float(costs.taken[:, place].sum())
+                known.usual.setdefault(name, []).append(float(usual[place]))
+
+    def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
+        """All blocks, or those of these numbers; of an archive of one block it is decoded once."""
+        if self._only:
+            yield from self._only
+            return
+        for block, costs in self.archive.costs(wanted):
+            if len(self.archive.reader.blocks) == 1:
+                self._only.append((block, costs))
+            yield block, costs
+
+    def _places(self, block: Block, costs: Costs) -> list[int]:
+        """Of the columns of a block those that are judged."""
+        if not self.columns:
+            return list(range(len(costs.names)))
+        for name in self.columns:
+            if name not in costs.names:
+                first, last = block.first + 1, block.first + block.rows
+                raise DataError(
+                    f"{self.archive.reader.path}: rows {first:,} to {last:,} are stored as one "
+                    f"text, which does not tell what '{name}' takes; leave {option('--columns')} "
+                    "out"
+                )
+        return [list(costs.names).index(name) for name in self.columns]
+
+    def ledger(self) -> ArchiveLedger:
+        """Where all bits are, after the first reading."""
+        known = self.known
+        whole = sum(known.columns.values()) + sum(known.overhead.values())
+        return ArchiveLedger(
+            records=self.archive.rows,
+            columns=dict(known.columns),
+            usual={name: float(np.mean(values)) for name, values in known.usual.items()},
+            learning=known.learning,
+            overhead=dict(known.overhead),
+            payload=round(whole / 8),
+            file=self.archive.reader.size,
+        )
+
+    def run(self, all_rows: bool, append: Sequence[str] | None) -> PricedRecords:
+        """Both readings."""
+        self.read()
+        nothing = [np.zeros(0)]
+        scores = np.concatenate(self.known.scores or nothing)
+        p_values = np.concatenate(self.known.p_values or nothing)
+        bits = np.concatenate(self.known.bits or nothing)
+        flagged, threshold, rate = self._flagged(scores, p_values)
+        wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
+        named: list[list[tuple[str, str, str]]] = []
+        tables: list[Table] = []
+        for block, costs, rows in self._with(wanted):
+            cells = self.archive.content.cells(self.archive, block, rows)
+            named += _named(costs, self._places(block, costs), rows, cells)
+            if append is not None:
+                tables.append(_carried(costs.names, cells, append))
+        return PricedRecords(
+            row=wanted,
+            score=scores[wanted],
+            p=p_values[wanted],
+            anomaly=flagged[wanted],
+            bits=bits[wanted],
+            why=[_line(one, bool(odd)) for one, odd in zip(named, flagged[wanted], strict=True)],
+            named=named,
+            threshold=threshold,
+            total=len(scores),
+            flagged=int(flagged.sum()),
+            rate=rate,
+            table=concat(tables) if tables else None,
+            trace=self.trace,
+            ledger=self.ledger(),
+        )
+
+    def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:
+        """(which records are flagged; the score that these lie above; the part of ordinary
+        records that is meant to, where that is said)."""
+        choice = self.choice
+        if choice.is_by_rank:
+            places, least = highest(scores, choice.count(p_values))
+            flagged = np.zeros(len(scores), np.bool_)
+            flagged[places] = True
+            return flagged, least, None
+        known = Calibration.of(scores[:, None], kept=KEPT)
+        threshold = known.threshold(choice.fpr) if choice.threshold is None else choice.threshold
+        rate = known.rate(choice.fpr) if choice.is_by_rate and known.rows else None
+        return scores > threshold, threshold, rate
+
+    def _with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
+        """The blocks that hold these records, (n,) in order, and which of theirs they are."""
+        starts = np.array([place.first for place in self.archive.reader.blocks], np.int64)
+        numbers = np.unique(np.searchsorted(starts, wanted, "right") - 1).tolist()
+        for block, costs in self._costs(numbers) if numbers else ():
+            inside = (wanted >= block.first) & (wanted < block.first + block.rows)
+            yield block, costs, wanted[inside] - block.first
+
+
+def _usual(costs: Costs) -> Float:
+    """(columns,): what a cell of each usually costs."""
+    if not len(costs.judged):
+        return np.zeros(len(costs.names))
+    return np.asarray(np.median(costs.judged, axis=0))
+
+
+def _named(
+    costs: Costs, places: Sequence[int], rows: Int, cells: Sequence[Sequence[str]]
+) -> list[list[tuple[str, str, str]]]:
+    """For each of these records of a block the columns that cost more than usual: name, cell, and
+    how much."""
+    judged = costs.judged[rows][:, places]
+    usual = _usual(costs)[places]
+    named = []
+    for place, chosen in enumerate(reasons.columns(judged, usual)):
+        said = []
+        for column in chosen:
+            cell = cells[places[column]][place]
+            told = cell if len(cell) <= LONGEST else f"{cell[:LONGEST]}..."
+            price = f"{judged[place, column]:.1f} bits, usually {usual[column]:.1f}"
+            said.append((costs.names[places[column]], told.strip() or EMPTY, price))
+        named.append(said)
+    return named
+
+
+def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
+    """The reasons of one record on one line."""
+    if not named:
+        return reasons.line(named, is_anomaly)
+    return "; ".join(f"{column}={cell} ({price})" for column, cell, price in named)
+
+
+def _carried(names: Sequence[str], cells: Sequence[Sequence[str]], append: Sequence[str]) -> Table:
+    """The cells of these columns as a table; all, if none is named. ParamError for others."""
+    for name in append:
+        if name not in names:
+            raise ParamError(f"no column '{name}'; there are {', '.join(names)}")
+    chosen = [list(names).index(name) for name in append] if append else range(len(names))
+    values = tuple(Cells.of(list(cells[place])) for place in chosen)
+    return Table(tuple(names[place] for place in chosen), values)

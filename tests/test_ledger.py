@@ -1,0 +1,357 @@
+"""What records cost in an archive: the ledger adds up, blames nobody for being first, and says why."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import aetool
+from aetool import kernel, operations
+from aetool.codec import blobs, ledger, mixing, rans, stages
+from aetool.codec.archive import Archive
+from aetool.errors import AetoolError, DataError, ParamError
+
+ROWS = 3000
+
+
+def table(rows: int = ROWS, seed: int = 0) -> pd.DataFrame:
+    """Numbers, words, rare words, gaps, dates and text, of which one cell of row 1,500 is odd."""
+    rng = np.random.default_rng(seed)
+    level = np.cumsum(rng.integers(-2, 3, rows)) + 500
+    made = pd.DataFrame(
+        {
+            "time": pd.date_range("2026-01-01", periods=rows, freq="h").strftime("%Y-%m-%d %H:%M"),
+            "level": level,
+            "load": np.round(rng.normal(20, 2, rows), 2),
+            "state": rng.choice(["on", "off", "idle"], rows, p=[0.7, 0.25, 0.05]),
+            "note": [f"unit {n} of {n % 7}" for n in rng.integers(0, 10**6, rows)],
+            "gap": np.where(rng.random(rows) < 0.1, "", rng.integers(0, 9, rows).astype(str)),
+            "still": 7,
+        }
+    )
+    made["load"] = made["load"].map("{:.2f}".format)
+    made.loc[min(1499, rows - 1), "load"] = "61.03"
+    return made
+
+
+def archive_of(data: object, folder, name: str = "t.csv", **options):
+    """An archive of a table as CSV, or of a file."""
+    source = data
+    if isinstance(data, pd.DataFrame):
+        source = folder / name
+        data.to_csv(source, index=False)
+    target = folder / "t.aez"
+    aetool.compress(source, target, force=True, **options)
+    return target
+
+
+def payload_bits(path) -> int:
+    with Archive(path) as archive:
+        stored = archive.reader
+        return 8 * sum(len(stored.block(i).payload) for i in range(len(stored.blocks)))
+
+
+def all_costs(path):
+    with Archive(path) as archive:
+        return [costs for _, costs in archive.costs()]
+
+
+def check_sum(path) -> list:
+    """The ledger of an archive is its payload; what belongs to no record is small and not less
+    than nothing."""
+    found = all_costs(path)
+    taken = sum(float(costs.taken.sum()) for costs in found)
+    overhead = sum(sum(costs.overhead.values()) for costs in found)
+    assert taken + overhead == pytest.approx(payload_bits(path), rel=1e-9)
+    assert all(float(costs.taken.min(initial=0)) >= 0 for costs in found)
+    coders = sum(costs.overhead.get(ledger.CODERS, 0.0) for costs in found)
+    assert coders >= -1e-6, "no symbol is said to take more than its stream has"
+    return found
+
+
+@pytest.mark.parametrize("rows", [1, 2, 40, 700, 3000])
+@pytest.mark.parametrize("effort", ["fast", "default", "best"])
+def test_the_ledger_is_the_payload(tmp_path, rows, effort):
+    check_sum(archive_of(table(rows), tmp_path, effort=effort))
+
+
+def test_coders_states_are_all_that_belongs_to_no_record(tmp_path):
+    found = check_sum(archive_of(table(20_000), tmp_path))
+    whole = sum(float(costs.taken.sum()) for costs in found)
+    plans = sum(costs.overhead[ledger.PLANS] for costs in found)
+    coders = sum(costs.overhead[ledger.CODERS] for costs in found)
+    # 32 lanes of 32 bits for each of some ten streams
+    assert coders < 0.02 * whole and plans < 8 * 1200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n", 40),  # line ends that differ are a column
+        lambda text: text + "a,b\n" * 3,  # ragged records: texts as they are
+        lambda text: text.replace("on", '"on, so"'),
+        lambda text: "\n".join(sorted(text.splitlines()[1:])) + "\n",
+    ],
+)
+def test_whatever_the_text_is_like(tmp_path, change):
+    source = tmp_path / "t.csv"
+    source.write_bytes(change(table(900).to_csv(index=False)).encode())
+    check_sum(archive_of(source, tmp_path))
+
+
+def test_typed_tables_arrays_and_lines(tmp_path):
+    frame = table(2000)
+    pq.write_table(
+        pa.Table.from_pandas(frame.assign(x=np.random.default_rng(0).normal(size=2000))),
+        tmp_path / "t.parquet",
+    )
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    rng = np.random.default_rng(1)
+    np.save(tmp_path / "t.npy", np.round(rng.normal(size=(4000, 5)), 3))
+    np.savez(tmp_path / "t.npz", a=rng.integers(0, 9, 3000), b=rng.integers(0, 9, (3000, 2)))
+    named = {}
+    for name in ("t.parquet", "t.jsonl", "t.npy", "t.npz"):
+        path = archive_of(tmp_path / name, tmp_path)
+        check_sum(path)
+        found = operations.detect(path, top=3)
+        assert len(found.row) == 3 and all(found.why)
+        named[name] = {column for said in found.named for column, _, _ in said}
+    assert named["t.parquet"] <= {*frame.columns, "x"}
+    assert named["t.jsonl"] <= {*frame.columns, "keys"}
+
+
+def test_blocks_are_of_their_own(tmp_path):
+    frame = pd.concat([table(30_000, seed) for seed in range(2)])
+    frame["wide"] = "x" * 250
+    found = check_sum(archive_of(frame, tmp_path, effort="fast"))
+    assert len(found) > 1
+    firsts = np.cumsum([0, *(len(costs.taken) for costs in found[:-1])])
+    detected = operations.detect(tmp_path / "t.aez", all_rows=True)
+    assert detected.row.tolist() == list(range(len(frame)))
+    # ranks are of a block's own records, so the highest of each has the lowest p there is in it
+    for first, costs in zip(firsts, found, strict=True):
+        own = detected.p[first : first + len(costs.taken)]
+        assert own.min() <= 3 / (1 + len(own))
+
+
+def test_bounded_archives_and_those_of_a_model(tmp_path):
+    check_sum(archive_of(table(2000), tmp_path, max_error={"load": "1%"}))
+    frame = table(2000)
+    frame.to_csv(tmp_path / "m.csv", index=False)
+    model = aetool.fit(tmp_path / "m.csv", plugin="pca", codec=True)
+    table(300, 1).to_csv(tmp_path / "s.csv", index=False)
+    facts = aetool.compress(tmp_path / "s.csv", tmp_path / "t.aez", model, force=True)
+    assert facts.get("shared")
+    with Archive(tmp_path / "t.aez", model) as archive:
+        ((_, costs),) = archive.costs()
+        total = costs.taken.sum() + sum(costs.overhead.values())
+        assert total == pytest.approx(8 * len(archive.reader.block(0).payload), rel=1e-9)
+    assert operations.detect(tmp_path / "t.aez", model, top=2).flagged == 2
+
+
+# ---- coders
+
+
+TEXTS = [b"", b"a", b"the cat, the hat\n" * 400, bytes(range(256)) * 9,
+         table(700).to_csv(index=False).encode()]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["stored", "lzma2", "bzip2", "zstd", "mixed"])
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_the_costs_of_a_text_are_its_bytes(name, text):
+    stage = stages.named(name)
+    data = stage.squeeze(text, quick=False)
+    if not text:
+        return
+    bits = stage.costs(data, text)
+    assert bits.shape == (len(text),) and bits.min() >= 0
+    # what belongs to no byte: heads of chunks, the last byte of an arithmetic code
+    assert -1e-6 <= 8 * len(data) - bits.sum() <= 8 * 24 + 0.002 * 8 * len(data)
+    unpacked, again = blobs.priced(blobs.pack(text, wanted=(name,)))
+    assert unpacked == text and again.shape == (len(text),)
+
+
+def test_a_match_is_shared_by_what_it_covers():
+    rng = np.random.default_rng(0)
+    new = rng.integers(0, 256, 3000, dtype=np.uint8).tobytes()
+    text = new + new + rng.integers(0, 256, 500, dtype=np.uint8).tobytes()
+    for name in ("lzma2", "mixed"):
+        stage = stages.named(name)
+        bits = stage.costs(stage.squeeze(text, quick=False), text)
+        first, again, last = bits[:3000].mean(), bits[3100:6000].mean(), bits[6010:].mean()
+        assert 7.5 < first < 8.6 and 7.5 < last < 9 and again < 0.2
+
+
+def test_kernel_and_reference_cost_the_same(monkeypatch):
+    text = table(60).to_csv(index=False).encode()
+    by_kernel = mixing.costs(text, ord(","))
+    monkeypatch.setattr(kernel, "C", None)
+    np.testing.assert_allclose(by_kernel, mixing.costs(text, ord(",")), rtol=0, atol=1e-9)
+
+
+def test_symbols_take_what_their_frequencies_say():
+    """An oracle by hand: one context, counts 1 to 3, each symbol judged without itself."""
+    symbols = np.array([0, 0, 0, 1, 2, 2], np.uint16)
+    layout = rans.Contexts(4, (), 8)
+    bits = ledger.by_all_others(symbols, np.zeros(6, np.int64), layout)
+    others = {0: 2, 1: 0, 2: 1}
+    for symbol, own in zip(symbols.tolist(), bits.tolist(), strict=True):
+        smoothed = (others[symbol] + 8 * 0.25) / (5 + 8)
+        likely = (1 + smoothed * (rans.TOTAL - 4)) / rans.TOTAL
+        assert own == pytest.approx(-np.log2(likely), rel=1e-12)
+
+
+def test_learning_is_taken_off_the_first():
+    rng = np.random.default_rng(0)
+    bits = rng.uniform(2, 4, 2000) + 20 * np.exp(-np.arange(2000) / 40)
+    judged = ledger.without_learning(bits)
+    assert judged[:16].mean() < 8 and abs(judged[64:].mean() - 3) < 0.3
+    assert (judged <= bits).all() and (judged >= 0).all()
+
+
+# ---- records
+
+
+def test_an_odd_cell_is_found_and_named(tmp_path):
+    found = operations.detect(archive_of(table().drop(columns="note"), tmp_path), top=1)
+    assert found.row.tolist() == [1499]
+    column, cell, price = found.named[0][0]
+    assert (column, cell) == ("load", "61.03") and "bits, usually" in price
+
+
+def test_the_first_records_are_not_blamed_for_being_the_first(tmp_path):
+    ranks = []
+    for seed in range(4):
+        found = operations.detect(archive_of(table(2000, seed), tmp_path), all_rows=True)
+        took = found.bits[:30].mean() / found.bits[1000:].mean()
+        assert took > 1.15, "they do take more"
+        ranks.append(found.p[:30])
+    # ranks of thirty records of each table, uniform if nobody is blamed
+    assert 0.4 < np.mean(ranks) < 0.6 and (np.concatenate(ranks) < 0.02).mean() < 0.08
+
+
+def test_p_is_a_rank_and_a_rare_word_costs_its_letters(tmp_path):
+    frame = table(1500)
+    frame.loc[700, "state"] = "an unheard-of state of affairs"
+    path = archive_of(frame, tmp_path)
+    found = operations.detect(path, all_rows=True, append=["state"])
+    assert found.row[np.argmin(found.p)] == 700 == np.argmax(found.score)
+    assert found.p.min() == pytest.approx(2 / 1501)
+    (place,) = np.flatnonzero(found.row == 700)
+    assert found.named[place][0][0] == "state" and found.table["state"].strings()[700].startswith(
+        "an "
+    )
+
+
+def test_scores_and_what_belongs_to_none_are_the_payload(tmp_path):
+    path = archive_of(table(), tmp_path)
+    found = operations.detect(path, all_rows=True)
+    told = found.ledger
+    everything = found.score.sum() + told.learning + sum(told.overhead.values())
+    assert everything == pytest.approx(payload_bits(path), rel=1e-9)
+    assert found.bits.sum() + sum(told.overhead.values()) == pytest.approx(payload_bits(path))
+    assert told.file == path.stat().st_size and told.payload == payload_bits(path) // 8
+    assert sum(told.columns.values()) == pytest.approx(found.bits.sum())
+
+
+def test_the_same_by_every_choice(tmp_path):
+    path = archive_of(table(), tmp_path)
+    whole = operations.detect(path, all_rows=True)
+    assert (whole.anomaly == (whole.score > whole.threshold)).all()
+    ranked = operations.detect(path, top=5)
+    assert ranked.score.tolist() == sorted(whole.score, reverse=True)[:5]
+    part = operations.detect(path, contamination=0.01)
+    assert part.flagged == 30 and set(part.row) == set(np.argsort(-whole.score)[:30])
+    above = operations.detect(path, threshold=float(whole.score[1499]) - 0.001)
+    assert 1499 in above.row
+    rare = operations.detect(path, fpr=0.01)
+    assert 15 <= rare.flagged <= 45
+    assert operations.detect(path, fdr=0.1).flagged >= 0
+
+
+def test_judged_by_some_columns_alone(tmp_path):
+    path = archive_of(table(), tmp_path)
+    found = operations.detect(path, top=5, columns=["load"])
+    assert found.row[0] == 1499
+    assert {column for said in found.named for column, _, _ in said} == {"load"}
+    with pytest.raises(ParamError, match="no column 'lod'; there are time, level"):
+        operations.detect(path, columns=["lod"])
+    table().to_csv(tmp_path / "c.csv", index=False)
+    with pytest.raises(ParamError, match="columns is of archives"):
+        operations.detect(tmp_path / "c.csv", columns=["load"])
+
+
+def test_in_python(tmp_path):
+    path = archive_of(table(500), tmp_path)
+    found = aetool.detect(path)
+    assert list(found.columns) == ["row", "score", "p", "why", "bits", "anomaly"]
+    assert len(found) == 500 and found["bits"].dtype == np.float64
+    some = aetool.detect(path, top=4, all_rows=False, columns=["load", "state"])
+    assert len(some) == 4
+
+
+def test_what_says_nothing_of_an_archive_is_refused(tmp_path):
+    path = archive_of(table(200), tmp_path)
+    with pytest.raises(ParamError, match="plugin: an archive is judged by what its records take"):
+        aetool.detect(path, plugin="pca")
+    with pytest.raises(ParamError, match="how its text is written"):
+        aetool.detect(path, delimiter=";")
+    with pytest.raises(ParamError, match="sheet is of pictures, and .* is an archive"):
+        aetool.detect(path, sheet=tmp_path / "s.png")
+    with pytest.raises(ParamError, match="top must be 0 or more"):
+        operations.detect(path, top=-1)
+
+
+def test_what_holds_no_table_is_one_clear_line(tmp_path):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("words\n" * 9)
+    aetool.compress(folder, tmp_path / "f.aez")
+    (tmp_path / "t.bin").write_bytes(bytes(range(256)) * 4)
+    aetool.compress(tmp_path / "t.bin", tmp_path / "b.aez", keep_files=True)
+    pictures = np.random.default_rng(0).integers(0, 255, (9, 12, 12), dtype=np.uint8)
+    np.save(tmp_path / "p.npy", pictures)
+    for path in (tmp_path / "f.aez", tmp_path / "b.aez"):
+        with pytest.raises(DataError, match="and what a record costs is told of tables"):
+            operations.detect(path)
+    aetool.compress(tmp_path / "p.npy", tmp_path / "p.aez")
+    try:
+        assert operations.detect(tmp_path / "p.aez").total in (9, 108)
+    except DataError as error:
+        assert "pictures" in str(error)
+
+
+def test_damage_is_said(tmp_path):
+    path = archive_of(table(400), tmp_path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(AetoolError, match="damaged"):
+        operations.detect(path)
+
+
+def test_no_records(tmp_path):
+    found = operations.detect(archive_of(table(5).head(0), tmp_path))
+    assert found.total == found.flagged == 0
+
+
+# ---- the command line
+
+
+def test_on_the_command_line(tmp_path, run):
+    path = archive_of(table(), tmp_path)
+    done = run("detect", path, "--top", "2", "--format", "jsonl", "--columns", "load,state")
+    first = json.loads(done.out.splitlines()[0])
+    assert first["row"] == 1500 and first["why"][0]["column"] == "load" and first["bits"] > 10
+    assert "of no record: learning" in done.err
+    lines = run("detect", path, "--explain-columns").out.splitlines()
+    assert len(lines) == 8 and lines[0].startswith("note") and "bits a record, usually" in lines[0]
+    page = tmp_path / "page.html"
+    run("detect", path, "--top", "3", "--columns", "load,state", "--report", page, "--count")
+    text = page.read_text(encoding="utf-8")
+    assert "takes more bits than usual" in text and "61.03" in text
+    refused = run("detect", path, "-O", "latent=3")
+    assert refused.status == 2 and refused.err.count("\n") == 1
