@@ -71,7 +71,7 @@ def sets(options, folder: Path) -> None:
     """AUROC and average precision of both on the labelled sets."""
     paths = [p for name in ("detect", "odd") for p in sorted((options.data / name).glob("*.npz"))]
     rows = []
-    for path in paths:
+    for path in paths[:: options.every]:
         _, score, truth = halves.load(path, "mixed", 0)
         table = pd.DataFrame(score, columns=[f"c{i + 1}" for i in range(score.shape[1])])
         by_detector = {"archive": lambda table=table: scores_of(archive_of(table, folder))}
@@ -187,6 +187,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--archives-alone", action="store_true", help="sets without one-shot")
+    parser.add_argument("--every", type=int, default=1, help="of the sets each so manyth")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for part in options.parts.split(","):

@@ -102,6 +102,18 @@ def test_whatever_the_text_is_like(tmp_path, change):
     check_sum(archive_of(source, tmp_path))
 
 
+def test_sentences_and_keys(tmp_path):
+    rng = np.random.default_rng(3)
+    price = {n: f"{v:.2f}" for n, v in enumerate(rng.uniform(1, 99, 40))}
+    item = rng.integers(0, 40, 2500)
+    sent = [f"order {1000 + n} sent by node{i % 9}, {i}.5 ms" for n, i in enumerate(item)]
+    made = pd.DataFrame({"item": item, "price": [price[i] for i in item], "note": sent})
+    made.loc[1234, "note"] = "order 2234 lost by node4, nobody knows why"
+    path = archive_of(made, tmp_path)
+    check_sum(path)
+    assert operations.detect(path, top=1).row.tolist() == [1234]
+
+
 def test_typed_tables_arrays_and_lines(tmp_path):
     frame = table(2000)
     pq.write_table(
@@ -227,7 +239,7 @@ def test_the_first_records_are_not_blamed_for_being_the_first(tmp_path):
     for seed in range(4):
         found = operations.detect(archive_of(table(2000, seed), tmp_path), all_rows=True)
         took = found.bits[:30].mean() / found.bits[1000:].mean()
-        assert took > 1.15, "they do take more"
+        assert took > 1.08, "they do take more"
         ranks.append(found.p[:30])
     # ranks of thirty records of each table, uniform if nobody is blamed
     assert 0.4 < np.mean(ranks) < 0.6 and (np.concatenate(ranks) < 0.02).mean() < 0.08
