@@ -368,6 +368,7 @@ class Bundle(bundles.Bundle):
         keep_files: bool = False,
         effort: str | planning.Effort = "default",
         embed: bool | None = None,
+        flag: int | None = None,
         force: bool = False,
         device: str = "auto",
     ) -> Figures:
@@ -384,6 +385,7 @@ class Bundle(bundles.Bundle):
             keep_files=keep_files,
             effort=effort,
             embed=embed,
+            flag=flag,
             force=force,
             device=device,
         )
@@ -544,6 +546,7 @@ def compress(
     keep_files: bool = False,
     effort: str | planning.Effort = "default",
     embed: bool | None = None,
+    flag: int | None = None,
     fit: FitOptions | None = None,
     force: bool = False,
     device: str = "auto",
@@ -557,7 +560,8 @@ def compress(
     allowed, 0.01 is 1 %. max_error: "1%" or 0.5 for all columns, or a dictionary by column.
     keep_files: the very bytes of any file. effort: "fast", "default" or "best". embed: put the
     model into the archive (None: if it is small beside the data). fit: how to learn a model where
-    none is given. force: replace a file that is there. Raises AetoolError.
+    none is given. flag: how many records to name that cost most in the archive: figures then has
+    costliest, as detect returns them. force: replace a file that is there. Raises AetoolError.
     """
     said = dict(locals())
     kind = type(data).__name__
@@ -581,7 +585,10 @@ def compress(
         options["max_error"] = {name: str(error) for name, error in max_error.items()}
     check_options("compress", CompressOptions, options)
     bundle = _bundle_of(model, "compress")
-    return operations.compress(data, path, bundle, CompressOptions(**options))
+    figures = operations.compress(data, path, bundle, CompressOptions(**options))
+    if "costliest" in figures:
+        figures["costliest"] = figures["costliest"].to_pandas()
+    return figures
 
 
 def decompress(

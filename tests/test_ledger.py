@@ -367,3 +367,21 @@ def test_on_the_command_line(tmp_path, run):
     assert "takes more bits than usual" in text and "61.03" in text
     refused = run("detect", path, "-O", "latent=3")
     assert refused.status == 2 and refused.err.count("\n") == 1
+
+
+def test_flagged_while_compressing(tmp_path, run):
+    source, target = tmp_path / "t.csv", tmp_path / "t.aez"
+    table(600).drop(columns="note").to_csv(source, index=False)
+    done = run("compress", source, "-o", target, "--flag", "3")
+    again = run("detect", target, "--top", "3")
+    assert done.status == 0 and done.out == again.out and done.out.count("\n") == 4
+    figures = aetool.compress(source, target, flag=2, force=True)
+    assert len(figures["costliest"]) == 2 and figures["costliest"]["score"].is_monotonic_decreasing
+    refused = run("compress", source, "-c", "--flag", "3")
+    assert refused.status == 2 and "standard output" in refused.err
+    refused = run("compress", source, source, "--flag", "3")
+    assert refused.status == 2 and "one FILE" in refused.err
+    with pytest.raises(ParamError, match="flag must be 0 or more"):
+        aetool.compress(source, target, flag=-1, force=True)
+    told = run("compress", source, "-f", "-o", target, "--keep-files", "--flag", "3")
+    assert told.status == 0 and "note: --flag: " in told.err and not told.out

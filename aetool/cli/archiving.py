@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aetool.cli import options, remarks, say_error, terminal
 from aetool.errors import AetoolError, ParamError
+
+if TYPE_CHECKING:
+    from aetool.operations import Detection
 
 FEW = 8  # names of files that are said
 MOST_DIGITS = 18  # of the number of a row
@@ -30,6 +33,12 @@ MOST_DIGITS = 18  # of the number of a row
     multiple=True,
     metavar="[COL=]E[%]",
     help="Numbers may differ by E, or by E % of their column's range in FILE.",
+)
+@click.option(
+    "--flag",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Print the N records that cost most in the archive, and why.",
 )
 @click.option("--keep-files", is_flag=True, help="Keep the bytes of FILE, whatever it holds.")
 @click.option(
@@ -63,6 +72,8 @@ def compress(
 
     if output is not None and len(files) > 1:
         raise ParamError("-o names one archive: give one FILE, or leave -o out")
+    if given["flag"] is not None and len(files) > 1:
+        raise ParamError("--flag prints records of one FILE: give one, or leave --flag out")
     bundle = options.load_model(model)
     if given["to_stdout"]:
         output = "-"
@@ -73,6 +84,7 @@ def compress(
         target=options.percent(given["target_error"], "--target-error"),
         max_error=options.bounds(given["max_error"]),
         keep_files=given["keep_files"],
+        flag=given["flag"],
         effort=getattr(planning, (given["effort"] or "default").upper()),
         embed=given["embed"],
         force=given["force"],
@@ -92,7 +104,20 @@ def compress(
             continue
         if not quiet:
             _say(name, target, facts)
+        if "costliest" in facts:
+            _print_costliest(facts["costliest"])
+        elif "untold" in facts:
+            terminal.say(f"note: --flag: {facts['untold']}", err=True)
     return worst
+
+
+def _print_costliest(found: Detection) -> None:
+    """The records that cost most, as detect prints them."""
+    # who asks for none need not load how they are printed
+    from aetool.cli import detecting
+
+    form = {"output": None, "form": None, "as_json": False, "all_rows": False, "force": False}
+    detecting.show(found, form)
 
 
 def _say(name: str, target: Path, facts: dict[str, Any]) -> None:

@@ -18,9 +18,9 @@ from aetool.data.images import FolderSource, ImageSource, PictureFiles
 from aetool.data.pictures.decoding import Sight
 from aetool.data.pictures.framed import FramedSource
 from aetool.data.table_source import TableSource
-from aetool.errors import ParamError
+from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
-from aetool.operations import exact_job, fitting, opening, rivals, texts
+from aetool.operations import detecting, exact_job, fitting, opening, rivals, texts
 from aetool.operations.detecting import seen_by
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 from aetool.spelling import option
@@ -39,9 +39,15 @@ def compress(
 
     With options.lossy the figures say which archive was taken ("code", "exact" or "bounded") and
     prices, the bytes of each; with a model that a lossless archive does not use, unused: why. Of a
-    folder, left_out: what is in it and not in the archive.
+    folder, left_out: what is in it and not in the archive. With options.flag the records that cost
+    most, costliest, a Detection; or untold: why that cannot be told of this archive.
     """
     options = _checked(options or CompressOptions())
+    if options.flag is not None and os.fspath(path) == "-":
+        raise ParamError(
+            f"{option('--flag')} reads the archive that was written, which standard output is not: "
+            f"say where to write with {option('-o')}"
+        )
     source: opening.Opened
     if options.lossy:
         source = sources.open_source(data)
@@ -51,6 +57,12 @@ def compress(
     if isinstance(source, FolderSource):
         others = source.others if figures["fidelity"] == "lossy" else []
         figures["left_out"] = [*others, *source.left_out]
+    if options.flag is not None:
+        try:
+            figures["costliest"] = detecting.detect(Path(path), model, top=options.flag)
+        except DataError as error:
+            # the archive is whole, whatever it holds
+            figures["untold"] = str(error)
     return figures
 
 
@@ -219,6 +231,8 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
 
 def _checked(options: CompressOptions) -> CompressOptions:
     """The options, what they imply filled in; ParamError where they contradict each other."""
+    if options.flag is not None and options.flag < 0:
+        raise ParamError(f"{option('--flag')} must be 0 or more, got {options.flag}")
     if options.lossy_only:
         options = dataclasses.replace(options, lossy=True)
     if not options.lossy and (options.latent is not None or options.target is not None):

@@ -43,7 +43,7 @@ class CompressOptions:
     0.01 is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files:
     the bytes of any source. effort: how long to look for the smallest coding. embed: put the model
     into the archive (None: if it is small beside the source). fit: how to learn a model where none
-    is given.
+    is given. flag: how many records to name that cost most in the archive.
     """
 
     lossy: bool = False
@@ -57,6 +57,7 @@ class CompressOptions:
     device: str = "auto"
     fit: fitting.FitOptions | None = None
     lossy_only: bool = False
+    flag: int | None = None
 
 
 def inner_name(name: str) -> str:
