@@ -299,13 +299,15 @@ def lossless_pictures() -> list[str]:
     shown = {"name": "pictures", "effort": "effort", "model": "by a model", "bytes": "bytes", "bits": "bits a value",
              "read_a_second": "restored a second", "png": "PNG", "webp": "WebP", "jxl_7": "JPEG XL e7",
              "jxl_9": "JPEG XL e9"}  # fmt: skip
+    versions = sorted(set(rows.get("imagecodecs", pd.Series(dtype=str)).dropna()))
+    by_version = f" JPEG XL is that of imagecodecs {', '.join(versions)}." if versions else ""
     rows["bits"] = rows["bits"].round(3)
     for column in set(rows) & {"bytes", "read_a_second", "png", "webp", "jxl_7", "jxl_9"}:
         rows[column] = [f"{v:,.0f}" if v == v else "" for v in rows[column]]
     rows["model"] = rows["model"].map({True: "yes", False: "no"})
     return ["\n## Pictures without loss (`lossless_pictures.py`)\n",
             "Bytes and bits a value (a channel of a pixel), of every round trip restored and compared. Other formats take a stack\n"
-            "as one mosaic, 100 pictures across. Speeds are CPU time of one process.\n",
+            "as one mosaic, 100 pictures across. Speeds are CPU time of one process." + by_version + "\n",
             markdown(rows, {k: v for k, v in shown.items() if k in rows}), provenance(rows)]  # fmt: skip
 
 

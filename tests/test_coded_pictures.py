@@ -222,6 +222,14 @@ def test_ways_that_there_are_not_are_refused(data, why):
         picture_blobs.decode(b"", (1, 1, 4, 4), 1)
 
 
+def test_deep_pictures_come_back_where_the_kernel_was_not_built(monkeypatch):
+    monkeypatch.setattr(kernel, "C", None)
+    monkeypatch.setattr(pictures, "MOST_BY_REFERENCE", 100)
+    for dtype in (np.uint8, np.uint16):
+        values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (2, 1, 12, 9))
+        through(values.astype(dtype))
+
+
 # ---- models
 
 

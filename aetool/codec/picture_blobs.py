@@ -206,8 +206,10 @@ def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None)
     coded = head + bytes([taken.bits]) + taken.way.head() + taken.data
     if not taken.data or len(coded) > pictures.nbytes:
         coded = b""
-    squeezed = _squeezed(pictures, len(coded))
-    return squeezed if squeezed is not None else coded
+    if coded and not _may_be_squeezed(pictures, len(coded)):
+        return coded
+    without = squeezed(pictures)
+    return coded if coded and len(coded) <= len(without) else without
 
 
 def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
@@ -245,15 +247,18 @@ def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: Stat
     return _Tried(way, learned is not None, picture_coding.encode(planes, largest, state), bits)
 
 
-def _squeezed(pictures: Samples, rival: int) -> bytes | None:
-    """Pictures without contexts, if that takes fewer bytes than the rival; 0: it is none."""
+def squeezed(pictures: Samples) -> bytes:
+    """Pictures without contexts."""
+    return bytes([SQUEEZED]) + pack(_bytes_of(pictures))
+
+
+def _may_be_squeezed(pictures: Samples, rival: int) -> bool:
+    """Whether it is worth trying if that takes fewer bytes than the rival."""
     raw = _bytes_of(pictures)
-    if rival and len(raw) > SMALL:
-        quick = stages.named("lzma2").squeeze(raw[: 4 * SMALL], quick=True)
-        if len(quick) / min(len(raw), 4 * SMALL) > LIKELY * rival / len(raw):
-            return None
-    squeezed = bytes([SQUEEZED]) + pack(raw)
-    return squeezed if not rival or len(squeezed) < rival else None
+    if len(raw) <= SMALL:
+        return True
+    quick = stages.named("lzma2").squeeze(raw[: 4 * SMALL], quick=True)
+    return len(quick) / min(len(raw), 4 * SMALL) <= LIKELY * rival / len(raw)
 
 
 # ---- back

@@ -1,9 +1,9 @@
 """Pictures of one size to blocks and back, every pixel exactly.
 
-They are coded together, bit by bit. Only where the kernel was not built, many pixels are rows as
-columns: the reference of the coder is too slow for them. Column y of channel c then holds row y of
-all pictures, one behind the other. It is coded as the difference to the row above or to the channel
-before, with the residual to the left as context.
+They are coded together, bit by bit. Only where the kernel was not built, the reference of the coder
+is too slow for many pixels: those of 16 bits are bytes as they are, and others are rows as columns.
+Column y of channel c then holds row y of all pictures, one behind the other. It is coded as the
+difference to the row above or to the channel before, with the residual to the left as context.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ def encode(
 ) -> Encoded:
     """A block of pictures (n, C, H, W) of uint8 or uint16; words: more to store. model: what has
     been learned of others like them, where the archive may name it."""
-    if kernel.C is None and pixels.size > MOST_BY_REFERENCE:
+    by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
+    if by_reference and pixels.dtype == np.uint8:
         return as_columns(pixels, effort, hints, words)
-    coded = picture_blobs.encode(pixels, preset_of(effort), model)
+    if by_reference:
+        coded = picture_blobs.squeezed(pixels)
+    else:
+        coded = picture_blobs.encode(pixels, preset_of(effort), model)
     values = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
     columns = [pixels_column(coded, values, pixels.dtype.itemsize)]
     words = {**(words or {}), "shape": list(pixels.shape[1:])}
