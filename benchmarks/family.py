@@ -152,7 +152,8 @@ def density(options: Any) -> None:
         if not kept.exists():
             path = Path(temporary) / "train.npy"
             np.save(path, pictures(options, "train"))
-            chosen = operations.FitOptions("vae", {"latent": 32}, max_time=options.max_time)
+            params = {"latent": 32, "pixels": "logistic"}
+            chosen = operations.FitOptions("vae", params, max_time=options.max_time)
             operations.fit(path, chosen).save(kept)
         made, net = aetool.load(kept), load(kept)
     test = pictures(options, "t10k")

@@ -215,7 +215,7 @@ def test_kl_sparsity_reaches_its_target(plane):
     ("sparse", {"kl": 1.0, "l2": 0.1}), ("pca", {"probabilistic": True}),
     ("vae", {"posterior": "full", "latent": 4}), ("vae", {"posterior": "flow", "latent": 4}),
     ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}),
-    ("vae", {"pixels": "bernoulli", "latent": 4}), ("vae", {"pixels": "gaussian", "latent": 4}),
+    ("vae", {"pixels": "bernoulli", "latent": 4}), ("vae", {"pixels": "logistic", "latent": 4}),
     ("vq", {"relax": "gumbel", "latent": 3, "size": 16}),
     ("vq", {"levels": 2, "latent": 6, "size": 16}),
     ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True}),

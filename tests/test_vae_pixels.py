@@ -160,7 +160,7 @@ def test_the_score_is_in_bits_by_pixel_and_sees_a_grey_pixel_in_black_ones(tmp_p
     odd[:, 0, 7] = 30
     np.save(tmp_path / "odd.npy", odd)
     np.save(tmp_path / "same.npy", pixels[:40])
-    fitted = operations.fit(tmp_path / "train.npy", FitOptions("vae", {"latent": 2}, epochs=60, device="cpu"))  # fmt: skip
+    fitted = operations.fit(tmp_path / "train.npy", FitOptions("vae", {"latent": 2, "pixels": "logistic"}, epochs=60, device="cpu"))  # fmt: skip
     assert fitted.unit == "bits"
     score = fitted.session("score.onnx", "cpu")
     parts = score(odd[:, None])["parts"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aetool import Model, NetParams, hookimpl, param
 
 POSTERIORS = ("diagonal", "full", "flow", "fixed")
-PIXELS = ("logistic", "gaussian", "bernoulli")
+PIXELS = ("gaussian", "logistic", "bernoulli")
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,12 @@ class Params(NetParams):
         "elbo", "negative ELBO, or the tighter importance-weighted bound of -log p(x)",
         choices=("elbo", "iwae"),
     )  # fmt: skip
+    # Of one class of Fashion-MNIST the logistic takes 2.6 to 4.2 bits a pixel where the Gaussian
+    # takes 6.2 to 6.9, but tells other classes from it less well: plain pictures have few bits.
     pixels: str = param(
-        "logistic", "likelihood of pixels: a mixture of discretised logistics for each of them, a "
-        "Gaussian with a learned deviation, or intensities", choices=PIXELS,
+        "gaussian", "likelihood of pixels: a Gaussian with a learned deviation, a mixture of "
+        "discretised logistics (half the bits, and odd pictures found less well), or intensities",
+        choices=PIXELS,
     )  # fmt: skip
     components: int = param(4, "logistics in the mixture of a pixel", min=1, max=32)
 
