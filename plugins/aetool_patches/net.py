@@ -15,16 +15,17 @@ from aetool.model import Float, Int
 from aetool.rarity import Rarity
 from aetool_patches.texture import LEARNED, Frame, Texture, described, learned, window_means
 
-NUMBERS, MOST = 1 << 22, 256  # numbers in all places remembered, and pictures
+NUMBERS, MOST = 3 << 21, 256  # numbers in all places remembered, and pictures
 JUDGED = 64  # pictures whose distances tell how rare a distance is
-WINDOW = 1 / 16  # of the longer side, that what is shown may be moved by
+WINDOW = 1 / 32  # of the longer side, that what is shown may be moved by
 MOST_CELLS = 4  # places in every direction that are searched
 LEVELS = 255  # that coordinates are stored in
 SHARP = 16.0  # power by which distances of places make up that of a picture: nearly the largest
 MAP = 4.0  # power of distances that the score falls on pixels by
-FARTHEST = 100.0  # distance of a place, in usual ones
+FARTHEST = 100.0  # distance of a place, in deviations beyond the usual
 APART = 1e6  # added to the squared distances of the picture itself
-AROUND, LEAST_USUAL = 1.5, 0.25  # places; of a distance that is usual, beside the mean
+AROUND = 1.5  # places that what is usual is averaged over
+LEAST_USUAL, LEAST_DEVIATION = 0.25, 0.05  # of what is usual, beside the mean
 LITTLE = 1e-6
 
 
@@ -33,8 +34,8 @@ class Places(Solution):
     """Pictures remembered, place by place, in whole steps: low + step * levels.
 
     levels: (places, coordinates, pictures) uint8. cells: places in every direction of which the
-    nearest counts. usual: (places,), the distance that is usual at each. mean: (channels * places,)
-    what pictures usually look like.
+    nearest counts. usual, deviation: (places,), the distance that is usual at each, and how far it
+    strays. mean: (channels * places,) what pictures usually look like.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
     of the distances over all places is, in bits; it falls on the pixels by these distances.
@@ -46,6 +47,7 @@ class Places(Solution):
     step: float
     cells: int
     usual: Float
+    deviation: Float
     rarity: Rarity
     mean: Float
     report: Mapping[str, int] = field(default_factory=dict)
@@ -74,7 +76,8 @@ class Places(Solution):
         return g.side_by_side(share * rare, g.nothing(x))
 
     def distances(self, g: Builder, x: Value) -> Value:
-        """(batch, places): how far each place is from the nearest one, in usual distances."""
+        """(batch, places) from 1 up: how far each place is from the nearest one beyond what is
+        usual there, in deviations; 1 where it is no farther."""
         frame = self.texture.frame
         place, coordinates, pictures = self.levels.shape
         seen, found = _window(frame.grid, self.cells)
@@ -130,7 +133,8 @@ class Places(Solution):
             keepdims=0,
         )
         far = g.op("Sqrt", g.maximum(nearest + own, LITTLE))
-        return g.minimum(far / self.usual, FARTHEST)
+        beyond = g.relu((far - self.usual) / self.deviation)
+        return g.minimum(beyond, FARTHEST) + 1.0
 
     def _itself(self, g: Builder, square: Value, own: Value, offsets: int) -> Value:
         """(batch, 1, 1, pictures): APART for a picture that is the same at every place, else 0."""
@@ -196,19 +200,19 @@ class Patches(ClosedForm):
         nothing = Rarity.told(total)
         mean = self._mean(frame, kept)
         places = Places(
-            texture, levels, low, step, self._cells(frame), np.ones(frame.places), nothing, mean,
-            {"remembered": len(kept)},
+            texture, levels, low, step, self._cells(frame), np.zeros(frame.places),
+            np.ones(frame.places), nothing, mean, {"remembered": len(kept)},
         )  # fmt: skip
         judged = _rows(batches, _some(total, JUDGED, 1))
-        far = evaluated(places.distances, self.spec, judged)
-        usual = _usual(frame, far)
-        far = np.minimum(far / usual, FARTHEST)
-        whole = (far**SHARP).mean(axis=1) ** (1 / SHARP)
-        return replace(places, usual=usual, rarity=Rarity.of(whole))
+        far = evaluated(places.distances, self.spec, judged) - 1.0
+        usual, deviation = _usual(frame, far)
+        beyond = np.clip((far - usual) / deviation, 0.0, FARTHEST) + 1.0
+        whole = (beyond**SHARP).mean(axis=1) ** (1 / SHARP)
+        return replace(places, usual=usual, deviation=deviation, rarity=Rarity.of(whole))
 
     def _size(self, frame: Frame) -> int:
         """How many pictures are remembered."""
-        coordinates = 54
+        coordinates = 80  # about so many, of pictures in colour
         most = NUMBERS // (frame.places * coordinates)
         return int(self.params.size or max(8, min(MOST, most)))
 
@@ -233,16 +237,25 @@ class Patches(ClosedForm):
         return np.asarray(small.ravel())
 
 
-def _usual(frame: Frame, far: Float) -> Float:
-    """(places,): what distances, (pictures, places), are usual at each place: their mean about it,
-    for where they vary much a defect is less sure; no place counts above four times the others."""
+def _usual(frame: Frame, far: Float) -> tuple[Float, Float]:
+    """(usual, deviation), (places,) both, of distances, (pictures, places): their mean, and how far
+    they stray from it, about each place; of few pictures that is uncertain, so the mean over all
+    places is added."""
+    mean = far.mean(axis=0)
+    usual = _about(frame, mean)
+    # places that hardly differ in any picture count by what others do
+    unit = np.maximum(usual, max(LEAST_USUAL * float(mean.mean()), LITTLE))
+    relative = (far - usual) / unit
+    strays = np.sqrt(_about(frame, (relative**2).mean(axis=0)))
+    return usual, unit * (strays + max(float(strays.mean()), LEAST_DEVIATION))
+
+
+def _about(frame: Frame, values: Float) -> Float:
+    """(places,): the mean of values, (places,), about each place."""
     height, width = frame.grid
-    mean = far.mean(axis=0).reshape(height, width)
     down = window_means(height, height, AROUND)
     right = window_means(width, width, AROUND)
-    about = (down @ mean @ right.T).ravel()
-    least = max(LEAST_USUAL * float(mean.mean()), LITTLE)
-    return np.asarray(np.maximum(about, least))
+    return np.asarray((down @ values.reshape(height, width) @ right.T).ravel())
 
 
 def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:

@@ -15,7 +15,8 @@ from aetool.model import Float, Spec
 LONGEST = 128  # side that larger pictures are made smaller to
 GRID, STRIDE = 32, 2  # most places along the longer side; fewest pixels between two
 # filters: how many pixels are averaged, the side of a patch, and the blur of the answers in pixels
-LAYERS = ((1, 5, 1.0), (1, 5, 3.0), (2, 7, 1.0))
+LAYERS = ((1, 5, 1.0), (1, 5, 3.0), (2, 7, 1.0), (2, 7, 2.0))
+TINTS = (1.0, 2.5)  # blurs of the colours themselves, in pixels
 GROUPS, LEADING = 12, 6  # of filters by how much they vary; filters whose answers count themselves
 LEAST_ANSWER = 0.05  # so that the logarithm of what is flat is defined
 LEAST_VARIANCE = 1e-4  # of a filter, beside the mean
@@ -187,16 +188,38 @@ class Layer:
         return groups
 
 
+@dataclass(frozen=True)
+class Tint:
+    """The colours about each place, under a Gaussian of this deviation in pixels."""
+
+    deviation: float
+    width: int
+
+    def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
+        """(batch, channels, places) less their mean over the picture."""
+        about = [
+            window_means(side, places, self.deviation)
+            for side, places in zip(frame.small, frame.grid, strict=True)
+        ]
+        colours = both_axes(g, picture, *about)
+        flat = g.op("Reshape", colours, g.const([0, self.width, frame.places], np.int64))
+        return flat - mean_of_last(g, flat, frame.places)
+
+
+Layers = Sequence[Layer | Tint]
+
+
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """Descriptors of all places: layers of filters, and the metric by which they are compared.
+    """Descriptors of all places: layers of filters and of colours, and the metric by which they are
+    compared.
 
     A place is (descriptors - mean) axes: squared differences of it are the mean of those of each
     layer by itself and of all layers together, each made white.
     """
 
     frame: Frame
-    layers: Sequence[Layer]
+    layers: Layers
     mean: Float
     axes: Float
 
@@ -206,7 +229,7 @@ class Texture:
         return g.op("MatMul", raw - self.mean, self.axes)
 
     @classmethod
-    def of(cls, frame: Frame, layers: Sequence[Layer], raw: Float) -> Texture:
+    def of(cls, frame: Frame, layers: Layers, raw: Float) -> Texture:
         """Of places such as these, (n, descriptors)."""
         mean = raw.mean(axis=0)
         # the metric is the mean of several, whose root are the axes
@@ -223,7 +246,7 @@ class Texture:
         return cls(frame, layers, mean, turns * np.sqrt(np.maximum(strength, 0)))
 
 
-def described(g: Builder, x: Value, frame: Frame, layers: Sequence[Layer]) -> Value:
+def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
     """(batch, places, descriptors) of features x."""
     picture = frame.write(g, x)
     seen = [layer.write(g, picture, frame) for layer in layers]
@@ -231,15 +254,16 @@ def described(g: Builder, x: Value, frame: Frame, layers: Sequence[Layer]) -> Va
     return g.op("Transpose", every, perm=[0, 2, 1])
 
 
-def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer]:
-    """Layers whose filters are the principal axes of patches of pictures (rows, features)."""
+def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
+    """Layers whose filters are the principal axes of patches of pictures (rows, features), and
+    layers of colours."""
     small = evaluated(
         lambda g, x: g.op("Flatten", frame.write(g, x), axis=1),
         spec,
         rows,
     )
     small = small.reshape(len(rows), frame.shape[0], *frame.small)
-    layers = []
+    layers: list[Layer | Tint] = [Tint(blur, frame.shape[0]) for blur in TINTS]
     for factor, side, deviation in LAYERS:
         if min(frame.small) // factor < 1 or (factor > 1 and min(frame.small) < factor * side):
             continue
