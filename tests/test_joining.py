@@ -126,7 +126,8 @@ def test_without_torch_a_join_is_of_what_there_is(rows_csv, monkeypatch):
     assert "needs torch" in made.facts["left_out"]["denoising"]
     quick = operations.fit(rows_csv, FitOptions("auto"))
     assert quick.facts["members"] == made.facts["members"]
-    assert "takes 30 s: a time limit of 30 brings it in" in quick.facts["left_out"]["denoising"]
+    assert quick.facts["left_out"]["denoising"] == "takes 30 s"
+    assert quick.facts["seconds_needed"] == {"denoising": 30.0}
     assert np.isfinite(operations.score(rows_csv, made, "cpu")).all()
 
 
@@ -137,7 +138,20 @@ def test_large_pictures_leave_out_what_takes_too_long(tmp_path, run):
     assert done.status == 0, done.err
     assert "joins pca, views, patches: " in done.err
     assert "tails" not in done.err, "which is of tables"
+    assert "code of" in done.err
     assert run("detect", tmp_path / "p.npy", "-m", tmp_path / "m.aem").status == 0
+
+
+def test_what_is_left_out_for_its_time_names_the_option_that_brings_it_in(rows_csv, tmp_path, run):
+    done = run("fit", rows_csv, "-o", tmp_path / "m.aem")
+    assert "without denoising, which takes 30 s: --max-time 30 brings it in" in done.err
+
+
+def test_a_model_without_a_code_says_nothing_of_one(tmp_path, run):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "p.npy", rng.integers(0, 255, (12, 16, 16), dtype=np.uint8))
+    done = run("fit", tmp_path / "p.npy", "-p", "views", "-o", tmp_path / "m.aem")
+    assert done.status == 0 and "pictures (1, 16, 16), " in done.err and "code" not in done.err
 
 
 def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):

@@ -83,9 +83,10 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     fitted = f" ({used} of them fitted)" if used != facts["rows"] else ""
     if bundle.framing and bundle.framing.stride:
         fitted = f" ({used} tiles fitted)"
+    code = f"code of {bundle.latent}, " if bundle.latent else ""
     terminal.say(
         f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, "
-        f"code of {bundle.latent}, {target.stat().st_size:,} bytes, {seconds:.2f} s; "
+        f"{code}{target.stat().st_size:,} bytes, {seconds:.2f} s; "
         f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
         err=True,
     )
@@ -94,8 +95,8 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
             f"joins {', '.join(facts['members'])}: one that is sure is enough "
             "(a mean of their bits in which the surest count most)", err=True,
         )  # fmt: skip
-    for name, why in facts.get("left_out", {}).items():
-        terminal.say(f"without {name}, which {why}", err=True)
+    for line in remarks.of_left_out(facts):
+        terminal.say(line, err=True)
     for line in remarks.of_training(facts):
         terminal.say(line, err=True)
     if facts.get("copies"):

@@ -13,6 +13,14 @@ FIDELITY = {
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 
 
+def of_left_out(facts: Mapping[str, Any]) -> Iterator[str]:
+    """A line on each member that is not of a joined model: why, and what would bring it in."""
+    needed = facts.get("seconds_needed", {})
+    for name, why in facts.get("left_out", {}).items():
+        more = f": --max-time {needed[name]:g} brings it in" if name in needed else ""
+        yield f"without {name}, which {why}{more}"
+
+
 def of_training(facts: Mapping[str, Any]) -> Iterator[str]:
     """A line on labels that were learned from, one for a training that was cut or too short, and
     one on the code."""

@@ -318,6 +318,7 @@ def _joint(
 
     made: list[joining.Fitted] = []
     left: dict[str, str] = {}
+    needed: dict[str, float] = {}
     kind = "image" if prepared.schema is None else "table"
     asked = {k for k in ("robust", "context") if getattr(options, k)} or {"plain"}
     budget = options.max_time or BUDGET[kind]
@@ -328,7 +329,8 @@ def _joint(
         if kind not in member.data or not member.suits(prepared.spec.features):
             continue
         if budget < seconds:
-            left[name] = f"takes {seconds:g} s: a time limit of {seconds:g} brings it in"
+            left[name] = f"takes {seconds:g} s"
+            needed[name] = seconds
             continue
         if not asked <= member.fits:
             if "plain" in member.fits and name not in left:
@@ -359,6 +361,8 @@ def _joint(
     joins = {one.bundle.plugin for one in made}
     left = {name: why for name, why in left.items() if name not in joins}
     facts |= {"left_out": left} if left else {}
+    needed = {name: seconds for name, seconds in needed.items() if name in left}
+    facts |= {"seconds_needed": needed} if needed else {}
     if any(one.bundle.facts.get("short_of_time") for one in made):
         facts["short_of_time"] = True
     facts["seed"] = options.seed
