@@ -151,7 +151,7 @@ def test_a_model_without_a_code_says_nothing_of_one(tmp_path, run):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "p.npy", rng.integers(0, 255, (12, 16, 16), dtype=np.uint8))
     done = run("fit", tmp_path / "p.npy", "-p", "views", "-o", tmp_path / "m.aem")
-    assert done.status == 0 and "pictures (1, 16, 16), " in done.err and "code" not in done.err
+    assert done.status == 0 and "pictures (1, 16, 16), " in done.err and "code of" not in done.err
 
 
 def test_a_join_takes_no_parameters_and_must_be_fitted(rows_csv, run):
