@@ -34,6 +34,7 @@ NUMERALS = st.one_of(
     st.builds(Multiples, st.floats(5e-324, 1e300)),
     st.builds(Bits, st.sampled_from(metas.WIDTHS)),
 )
+BOOK = st.none() | st.integers(metas.OWN_BOOK, 9)
 META = st.one_of(
     st.builds(BytesMeta),
     st.builds(WholeMeta),
@@ -73,7 +74,8 @@ META = st.one_of(
     st.builds(DateMeta, GAP, SPECIALS, st.booleans(), FORMAT, LATIN),
     st.builds(IntegerMeta, st.booleans(), STEP, limbs=st.integers(1, 4)),
     st.builds(IntegerMeta, st.booleans(), allowed=STEP, dictionary=st.none() | st.integers(0, 9)),
-    st.builds(RealMeta, NUMERALS, st.booleans(), st.booleans(), st.booleans()),
+    st.builds(RealMeta, NUMERALS, st.booleans(), st.booleans(), st.booleans(), book=BOOK),
+    st.builds(IntegerMeta, st.booleans(), STEP, book=BOOK),
 )
 
 
@@ -135,6 +137,8 @@ REFUSED = [
     ({"k": "int", "m": 2, "q": 2}, "not both"),
     ({"k": "int", "l": 0}, "limbs must be"),
     ({"k": "int", "l": 5}, "limbs must be"),
+    ({"k": "int", "c": -1}, "a column's place must be"),
+    ({"k": "int", "u": 2}, "'u' must be"),
     ({"k": "int", "v": -1}, "a dictionary's number must be"),
     ({"k": "int", "z": 2}, "'z' must be"),
     ({"k": "real"}, "told in one way"),

@@ -6,6 +6,7 @@ import lzma
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,10 +26,19 @@ from aetool.codec import (
     stages,
     textual,
 )
+from aetool.codec.archive import Archive
 from aetool.codec.blobs import varint
-from aetool.codec.columns import Decoded
+from aetool.codec.columns import Book, Coded, Decoded
 from aetool.codec.integers import Known, Stream
-from aetool.codec.metas import DigitsMeta, FloatMeta, PartsMeta, RankMeta, TextMeta
+from aetool.codec.metas import (
+    OWN_BOOK,
+    DigitsMeta,
+    FloatMeta,
+    IntegerMeta,
+    PartsMeta,
+    RankMeta,
+    TextMeta,
+)
 from aetool.codec.natives import numbers, tensors
 from aetool.codec.plans import Combination, Plan, Seen, Term, Transform
 from aetool.codec.records import Layout
@@ -40,7 +50,8 @@ from tests.format_reader.streams import Streams
 
 HOME = Path(__file__).parent / "golden" / "3.1"
 LATER = HOME.parent / "3.3"
-ARCHIVES = sorted([*HOME.glob("*.aez"), *LATER.glob("*.aez")])
+EVERY = sorted([*HOME.glob("*.aez"), *LATER.glob("*.aez")])
+ARCHIVES = [path for path in EVERY if path.with_suffix(".csv").exists()]
 
 
 @pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.stem)
@@ -344,6 +355,72 @@ def test_keys_that_are_not_there_are_damage(of, pair):
     plan = Plan(transform=Transform.KEYED, of=of, pair=pair)
     with pytest.raises(ArchiveError, match="a column that is not there"):
         integers.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), known)
+
+
+# ---- books
+
+
+@pytest.mark.parametrize("loops", ["kernel", "reference"])
+def test_the_golden_archive_of_books_is_restored_for_ever(loops, tmp_path, monkeypatch):
+    if loops == "reference":
+        monkeypatch.setattr(kernel, "C", None)
+    out = operations.decompress(LATER / "numbers.aez", tmp_path / "numbers.parquet")
+    assert pq.read_table(out).equals(pq.read_table(LATER / "numbers.parquet"))
+
+
+def test_the_other_reader_restores_books():
+    frame = format_reader.restore((LATER / "numbers.aez").read_bytes())
+    assert frame == pq.read_table(LATER / "numbers.parquet").to_pydict()
+
+
+def test_columns_of_the_same_numbers_share_a_book():
+    with Archive(LATER / "numbers.aez") as archive:
+        ((block, _),) = archive.blocks(0, archive.rows)
+    metas = [column.meta for column in block.columns]
+    assert [meta.book for meta in metas[:2]] == [OWN_BOOK, 0] and metas[4].book == OWN_BOOK
+
+
+BITS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=80, unique=True)
+SUMS = st.lists(st.integers(-(10**6), 10**6).map(lambda n: n / 100 + 0.1), min_size=1, unique=True)
+
+
+@settings(deadline=None, max_examples=60)
+@given(BITS | SUMS.map(lambda some: floats._ordered(np.array(some)).tolist()), st.booleans())
+def test_any_book_comes_back(numbers_in_it, are_floats):
+    ascending = np.array(sorted(numbers_in_it))
+    blob = blocks.book_to_bytes(ascending, planning.FAST, are_floats)
+    assert blocks.book_from_bytes(blob).tolist() == ascending.tolist()
+    assert format_reader.columns.book(blob).tolist() == ascending.tolist()
+
+
+def with_book(meta, ranks, blob):
+    """A payload of one column of such a meta, which was written as one of values."""
+    column = Coded(meta, [Stream(np.array(ranks))], book=Book(blob))
+    return blocks.encode([column], len(ranks), {}, planning.FAST)[1]
+
+
+GOOD_BOOK = blocks.book_to_bytes(np.array([3, 5, 9]), planning.FAST)
+NESTED = with_book(IntegerMeta(), [0, 1], GOOD_BOOK)
+
+
+@pytest.mark.parametrize(("ranks", "blob", "said"), [
+    ([0, 3], GOOD_BOOK, "beyond its book"),
+    ([-1, 0], GOOD_BOOK, "beyond its book"),
+    ([0, 1], GOOD_BOOK[:-1], "damaged"),
+    ([0, 1], varint(3) + varint(17) + GOOD_BOOK[2:], "too many decimals"),
+    ([0, 1], varint(3) + varint(3) + GOOD_BOOK[2:], "not a column of numbers"),
+    ([0, 1], varint(2) + varint(0) + NESTED, "not a column of numbers"),
+])  # fmt: skip
+def test_books_that_make_no_sense_are_damage(ranks, blob, said):
+    with pytest.raises(ArchiveError, match=said):
+        blocks.decode(with_book(IntegerMeta(), ranks, blob), 2, None)
+
+
+def test_a_book_that_is_not_there_is_damage():
+    columns = [Coded(IntegerMeta(book=place), [Stream(np.array([0, 1]))]) for place in (None, 0)]
+    payload = blocks.encode(columns, 2, {}, planning.FAST)[1]
+    with pytest.raises(ArchiveError, match="book is not there"):
+        blocks.decode(payload, 2, None)
 
 
 # ---- digits, and skeletons

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from aetool.canonical import canonical
-from aetool.codec import columns, integers, metas, picture_blobs, planning
+from aetool.codec import columns, floats, integers, metas, picture_blobs, planning
 from aetool.codec import ledger as ledgers
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
@@ -27,7 +27,15 @@ from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
 from aetool.codec.ledger import Ledger
 from aetool.codec.limits import check_cells
-from aetool.codec.metas import Meta, PixelsMeta, RankMeta
+from aetool.codec.metas import (
+    MOST_DECIMALS,
+    OWN_BOOK,
+    Meta,
+    NumberedMeta,
+    PixelsMeta,
+    RankMeta,
+    WholeMeta,
+)
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.plans import Json, OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
@@ -253,6 +261,9 @@ class _Encoder:
         if book is None:
             return column.meta, column.blobs
         owner = self.owners.setdefault(id(book), place)
+        if isinstance(column.meta, NumberedMeta):
+            where = OWN_BOOK if owner == place else owner
+            return dataclasses.replace(column.meta, book=where), [book.blob] * (owner == place)
         if owner == place:
             return RankMeta(), [book.blob]
         return RankMeta(of=owner), []
@@ -377,6 +388,7 @@ class _Decoder:
         self.out, self.rows, self.number = Block(words, [], rows), rows, 0
         self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []
+        self.books: dict[int, Int] = {}  # by the place of the column that has it
         self.metas = metas.all_from_json(own_metas, shared.metas if shared else ())
 
     def run(self) -> Block:
@@ -425,11 +437,25 @@ class _Decoder:
         if meta.valued:
             here = kinds < meta.valued
             values = self._stream(None if here.all() else here, int(here.sum()), sizes)
+        if isinstance(meta, NumberedMeta) and meta.book is not None:
+            values = self._chosen(meta.book, blobs, values)
         if meta.has_raws:
             here = kinds == meta.kinds - 1
             raws = self._stream(here, int(here.sum()), sizes)
         self.out.columns.append(Decoded(meta, kinds, values, raws, blobs))
         self.out.sizes.append(sizes)
+
+    def _chosen(self, where: int, blobs: list[bytes], ranks: Int) -> Int:
+        """The numbers of these ranks in a book."""
+        if where == OWN_BOOK:
+            where = len(self.out.columns)
+            self.books[where] = book_from_bytes(blobs[0])
+        if where not in self.books:
+            raise ArchiveError("damaged: a column's book is not there")
+        book = self.books[where]
+        if len(ranks) and not 0 <= int(ranks.min()) <= int(ranks.max()) < len(book):
+            raise ArchiveError("damaged: a column points beyond its book")
+        return np.asarray(book[ranks])
 
     def _pixels(self, coded: bytes, meta: PixelsMeta) -> bytes:
         """The values of the block's pictures, one behind the other."""
@@ -472,6 +498,31 @@ class _Decoder:
         if self.compare:
             self.digests.append(_digest(values))
         return values
+
+
+def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = False) -> bytes:
+    """A book: how many numbers, ascending; their decimals and 1 more, or 0; and a payload of one
+    column of them, or of two if they are floats near decimals. are_floats: they are the bits of
+    floats of 64 bits, in their order."""
+    near = floats.near_decimals(numbers) if are_floats else None
+    parts = [numbers] if near is None else near[1:]
+    stored = [columns.whole_column(part) for part in parts]
+    _, payload, _ = encode(stored, len(numbers), {}, effort)
+    return varint(len(numbers)) + varint(0 if near is None else 1 + near[0]) + payload
+
+
+def book_from_bytes(blob: bytes) -> Int:
+    """The numbers of a book."""
+    count, at = read_varint(blob, 0)
+    places, at = read_varint(blob, at)
+    check_cells(count, 2)
+    if places > 1 + MOST_DECIMALS:
+        raise ArchiveError("damaged: a book of numbers with too many decimals")
+    decoder = _Decoder(blob[at:], count, False, None, None, None, None)
+    if [type(meta) for meta in decoder.metas] != [WholeMeta] * (2 if places else 1):
+        raise ArchiveError("damaged: a book is not a column of numbers, or two")
+    values = [column.values for column in decoder.run().columns]
+    return floats.from_decimals(places - 1, *values) if places else values[0]
 
 
 def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:

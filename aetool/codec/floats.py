@@ -85,6 +85,31 @@ def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
     return meta, wholes, kinds, near
 
 
+def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
+    """(decimals, whole numbers, floats above) of floats that are all near decimals; else None.
+
+    bits: (n,), of floats of 64 bits as whole numbers in their order.
+    """
+    numbers = _from_ordered(bits)
+    if not np.isfinite(numbers).all():
+        return None
+    meta, wholes, kinds, near = told(numbers, bare=False)
+    if meta.places is None or not near.all():
+        return None
+    above = np.array(meta.offsets, np.int64)[kinds]
+    again = from_decimals(meta.places, wholes, above)
+    # nought has a sign, which no decimal has
+    if not np.array_equal(again, bits):
+        return None
+    return meta.places, wholes, above
+
+
+def from_decimals(places: int, wholes: Int, above: Int) -> Int:
+    """The floats that near_decimals told, as whole numbers in their order."""
+    nearest = wholes / np.float64(10**places)
+    return _ordered(nearest) + above
+
+
 def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
     """The text of numbers that are stored like this; kinds: of those alone, (n,)."""
     ordered = stored
@@ -92,8 +117,7 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
         base = stored.astype(np.float64) / np.float64(10**meta.places)
         offsets = np.array(meta.offsets, np.int64)
         ordered = _ordered(base) + offsets[kinds]
-    bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
-    return written(np.ascontiguousarray(bits).view(np.float64), meta.bare)
+    return written(_from_ordered(ordered), meta.bare)
 
 
 def _places(sample: Doubles) -> int | None:
@@ -126,3 +150,9 @@ def _ordered(numbers: Doubles) -> Int:
     """The bits of floats as whole numbers that are in the order of the floats."""
     bits = np.ascontiguousarray(numbers).view(np.int64)
     return np.where(bits < 0, bits ^ SIGN, bits)
+
+
+def _from_ordered(ordered: Int) -> Doubles:
+    """The floats of such whole numbers."""
+    bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
+    return np.ascontiguousarray(bits).view(np.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from aetool.codec.limits import MAX_COLUMNS
@@ -28,6 +28,7 @@ MOST_OFFSETS = 17  # ways in which floats lie beside decimals
 MOST_OFFSET = 1 << 20
 FORMS = (*range(DIGITS + 1), SHORT, SHORT_ONE)
 WIDTHS = (16, 32, 64)
+OWN_BOOK = -1
 MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
 
 
@@ -451,7 +452,37 @@ class DateMeta(PatternMeta):
 
 
 @dataclass(frozen=True)
-class IntegerMeta(Meta):
+class NumberedMeta(Meta):
+    """Numbers whose values may be ranks in a book of different ones.
+
+    book: None, they are values; OWN_BOOK: the book is in the blob; else it is that of the column at
+    this place, before this one.
+    """
+
+    book: int | None = field(default=None, kw_only=True)
+
+    @property
+    def blobs(self) -> int:
+        return int(self.book == OWN_BOOK)
+
+    def to_json(self) -> dict[str, Json]:
+        stored = super().to_json()
+        if self.book == OWN_BOOK:
+            stored["u"] = 1
+        elif self.book is not None:
+            stored["c"] = self.book
+        return stored
+
+
+def book_of(stored: Stored) -> int | None:
+    """Where the book of a column is."""
+    if "c" in stored:
+        return whole(stored["c"], 0, MAX_COLUMNS, "a column's place")
+    return OWN_BOOK if flag(stored, "u") else None
+
+
+@dataclass(frozen=True)
+class IntegerMeta(NumberedMeta):
     """Whole numbers with gaps.
 
     multiple: what each is multiplied by; allowed: instead, the largest error of numbers on a grid;
@@ -459,7 +490,7 @@ class IntegerMeta(Meta):
     """
 
     kind = "int"
-    letters = "z m q l v"
+    letters = "z m q l v u c"
     has_gaps: bool = False
     multiple: int = 1
     allowed: int = 0
@@ -498,6 +529,7 @@ class IntegerMeta(Meta):
             allowed=allowed,
             limbs=whole(stored.get("l", 1), 1, MOST_LIMBS, "limbs"),
             dictionary=dictionary,
+            book=book_of(stored),
         )
 
 
@@ -527,12 +559,12 @@ Numerals = Decimals | Multiples | Bits
 
 
 @dataclass(frozen=True)
-class RealMeta(Meta):
+class RealMeta(NumberedMeta):
     """Floats. numerals: how most are told; has_gaps, has_nans, has_odd: whether there are gaps,
     NaNs of the usual bits, and others that are kept as their bits."""
 
     kind = "real"
-    letters = "d q g b z n r"
+    letters = "d q g b z n r u c"
     numerals: Numerals = Bits(64)
     has_gaps: bool = False
     has_nans: bool = False
@@ -566,6 +598,7 @@ class RealMeta(Meta):
             has_gaps=flag(stored, "z"),
             has_nans=flag(stored, "n"),
             has_odd=flag(stored, "r"),
+            book=book_of(stored),
         )
 
 

@@ -46,7 +46,7 @@ def shape(meta):
         valued = len(meta.get("f", [0]))
         return Shape(raw, valued + len(meta["s"]) + raw, valued, 0)
     if kind in ("int", "real"):
-        return Shape(0, 1 + ("z" in meta) + ("n" in meta) + raw, 1, raw)
+        return Shape(int("u" in meta), 1 + ("z" in meta) + ("n" in meta) + raw, 1, raw)
     return Shape(int(kind != "whole" and "c" not in meta), 1, int(kind in VALUED), 0)
 
 
@@ -63,7 +63,7 @@ def columns_of(block, streams=Streams, about=None, learned=None):
     joined = parts.pop() if is_joined else None
     left = iter(parts)
     source = streams(rows, about["plans"], lambda: next(left), joined)
-    columns, digests = [], []
+    columns, digests, books = [], [], {}
     for meta, one in zip(about["columns"], shapes, strict=True):
         blob = next(left) if one.blobs else b""
         if meta["k"] == "pixels":
@@ -74,7 +74,13 @@ def columns_of(block, streams=Streams, about=None, learned=None):
             kinds = source.next(np.ones(rows, bool))
         values = source.next(kinds < one.valued) if one.valued else none
         raws = source.next(kinds == one.kinds - 1) if one.raws else none
+        ranks = values
+        if one.blobs and meta["k"] in ("int", "real"):
+            books[len(columns)] = book(blob)
+        if meta["k"] in ("int", "real") and ("u" in meta or "c" in meta):
+            values = books[meta.get("c", len(columns))][ranks]
         columns.append(Column(meta, kinds, values, raws, blob))
+        values = ranks
         digests += [blob] * one.blobs + [kinds] * (one.kinds > 1)
         digests += [values] * (one.valued > 0) + [raws] * one.raws
     source.finish()
@@ -82,6 +88,18 @@ def columns_of(block, streams=Streams, about=None, learned=None):
     content = blake(8, *(blake(8, one) for one in taken))
     check(block.content in (None, content), "the digest of the content")
     return about, columns, content
+
+
+def book(blob):
+    """The numbers of a book."""
+    count, rest = varint(blob)
+    places, payload = varint(rest)
+    _, columns, _ = columns_of(Block(count, None, payload))
+    if not places:
+        return columns[0].values
+    wholes, above = (column.values for column in columns)
+    bits = (wholes / float(10 ** (places - 1))).view(np.int64)
+    return np.where(bits < 0, bits ^ (2**63 - 1), bits) + above
 
 
 def description(payload):

@@ -101,13 +101,41 @@ def sentences(rows=600):
     return "identity,event,code,id\n" + "".join(lines)
 
 
+def numbers(rows=800):
+    """Numbers of few different values in types of their own: floats beside decimals, two columns
+    with the same ones, gaps, whole numbers, and floats of 32 bits."""
+    import pyarrow as pa
+
+    rng = np.random.default_rng(17)
+    prices = rng.integers(1000, 99999, 60) / 1000 * 3 + 0.1
+    walk = np.clip(np.cumsum(rng.integers(-2, 3, rows)) + 30, 0, 59)
+    near = np.clip(walk + rng.integers(-1, 2, rows), 0, 59)
+    stamps = np.sort(rng.integers(10**12, 10**17, 50))
+    noise = rng.normal(size=40)
+    return pa.table({
+        "bid": prices[walk],
+        "ask": pa.array(prices[near], mask=rng.random(rows) < 0.05),
+        "stamp": stamps[rng.integers(0, 50, rows)],
+        "factor": noise[walk % 40],
+        "single": noise[near % 40].astype("f4"),
+    })  # fmt: skip
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
+TYPED_SOURCES = {"numbers": numbers}
 
 
 def main(names):
     """Write NAME.csv and NAME.aez."""
     for name in names:
+        if name in TYPED_SOURCES:
+            import pyarrow.parquet as pq
+
+            source = LATER / f"{name}.parquet"
+            pq.write_table(TYPED_SOURCES[name](), source)
+            operations.compress(source, LATER / f"{name}.aez", None, CompressOptions(force=True))
+            continue
         home = LATER if name in LATER_SOURCES else HOME
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"

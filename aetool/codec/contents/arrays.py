@@ -19,7 +19,7 @@ from aetool.codec.columns import Coded
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut
 from aetool.codec.contents.labels import Bounding, labels_of
 from aetool.codec.ledger import Costs, Ledger
-from aetool.codec.natives import tensors
+from aetool.codec.natives import books, tensors
 from aetool.codec.natives.tensors import Array, Tensor
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
@@ -193,6 +193,8 @@ class ArrayContent(Content):
             coded += columns
             for number, column in enumerate(columns):
                 by_label[before + min(number, tensor.bounds - 1)].append(column)
+        if len(coded) <= tensors.ALIKE:  # of more, one plan is for many
+            books.offer(coded, self.effort)
         each, period = self._shape_of_block(item.parts[0][0])
         words = {} if each == 1 else {"each": each}
         count = len(item) * each

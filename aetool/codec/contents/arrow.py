@@ -12,7 +12,7 @@ from aetool.codec.blocks import Block
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut, places_in
 from aetool.codec.contents.labels import Bounding, labels_of
 from aetool.codec.ledger import Costs, Ledger
-from aetool.codec.natives import batches, schemas
+from aetool.codec.natives import batches, books, schemas
 from aetool.codec.natives.batches import BatchCoder
 from aetool.codec.natives.dictionaries import Dictionaries
 from aetool.codec.planning import Effort, Hints
@@ -115,6 +115,7 @@ class ArrowContent(Content):
         coded = self.coder.encode(item)
         flat = [column for columns in coded for column in columns]
         rows = item.num_rows
+        books.offer(flat, self.effort)
         content, payload, after = blocks.encode(flat, rows, {}, self.effort, hints)
         errors, squares = self.bounding.errors_of(coded)
         return [Encoded(rows, content, payload, after, errors, squares=squares)]
