@@ -73,6 +73,8 @@ def sets(options, folder: Path) -> None:
     rows = []
     for path in paths[:: options.every]:
         _, score, truth = halves.load(path, "mixed", 0)
+        if score.size > options.most_cells:
+            continue
         table = pd.DataFrame(score, columns=[f"c{i + 1}" for i in range(score.shape[1])])
         by_detector = {"archive": lambda table=table: scores_of(archive_of(table, folder))}
         if not options.archives_alone:
@@ -188,6 +190,7 @@ def main() -> None:
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--archives-alone", action="store_true", help="sets without one-shot")
     parser.add_argument("--every", type=int, default=1, help="of the sets each so manyth")
+    parser.add_argument("--most-cells", type=int, default=1 << 30, help="larger sets are left out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for part in options.parts.split(","):

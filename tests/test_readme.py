@@ -357,6 +357,26 @@ def _(ran, capfd):
     assert Path("air.csv.aez").stat().st_size < 0.8 * len(lzma.compress(data, preset=9))
 
 
+@after("aetool detect air.csv.aez")
+def _(ran, capfd):
+    found = operations.detect("air.csv.aez", all_rows=True)
+    told = found.ledger
+    of_no_record = told.learning + sum(told.overhead.values())
+    assert (found.score.sum() + of_no_record) / 8 == pytest.approx(told.payload, abs=1)
+    assert told.payload < told.file == Path("air.csv.aez").stat().st_size
+
+
+@after("aetool detect air.csv.aez --explain-columns")
+def _(ran, capfd):
+    assert ran.out.count("bits a record, usually") == len(table().columns)
+
+
+@after("aetool compress air.csv --flag 5 -o flagged.aez")
+def _(ran, capfd):
+    again = said("detect", "flagged.aez", "--top", 5, capfd=capfd)
+    assert ran.out == again.out and ran.out.count("\n") == 6
+
+
 @after("aetool decompress air.csv.aez -o same.csv")
 def _(ran, capfd):
     assert Path("same.csv").read_bytes() == AIR.read_bytes()
