@@ -473,9 +473,9 @@ def detect(
     with heatmaps.opened(**files) as drawn:
         if drawn.watches:
             options["watch"] = operations.Watches(drawn.watches)
-        found = operations.detect(data, bundle, fit=one_shot, **options)
-        drawn.finish(found)
-    return found.to_polars() if in_polars else found.to_pandas()
+        detection = operations.detect(data, bundle, fit=one_shot, **options)
+        drawn.finish(detection)
+    return detection.to_polars() if in_polars else detection.to_pandas()
 
 
 def drift(
@@ -691,19 +691,19 @@ def _data(verb: str, data: Data, said: Mapping[str, Option]) -> Data:
         if isinstance(data, list | tuple) and data and all(map(decoding.is_picture, data)):
             return list(data)
         if memory.is_several(data):
-            return [_held(one, reading, said) for one in data]
+            return [_held(item, reading, said) for item in data]
         return _held(data, reading, said)
     except DataError as error:
         raise DataError(f"{verb}: {error}") from None
 
 
 def _held(data: Data, reading: Reading, said: Mapping[str, Option]) -> Data:
-    held = memory.held(data)
-    if isinstance(held, str | os.PathLike | Place):
-        return TextPath(held, reading) if said else held
+    content = memory.held(data)
+    if isinstance(content, str | os.PathLike | Place):
+        return TextPath(content, reading) if said else content
     if said:
         raise ParamError(f"{', '.join(said)}: of text in a file, not of a {type(data).__name__}")
-    return held
+    return content
 
 
 def _dressed(plain: bundles.Bundle) -> Bundle:

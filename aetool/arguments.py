@@ -25,7 +25,7 @@ def _is_texts(value: object) -> bool:
     # a text is a sequence of letters, which nobody means
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         return False
-    return all(isinstance(one, str) for one in value)
+    return all(isinstance(item, str) for item in value)
 
 
 def _is_texts_by_name(value: object) -> bool:

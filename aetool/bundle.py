@@ -158,14 +158,14 @@ class Bundle:
         return f"<aetool model: {said}>"
 
     def _repr_html_(self) -> str:
-        told = hypertext.table("aetool model", self._outline().items())
+        table = hypertext.table("aetool model", self._outline().items())
         columns = [] if self.schema is None else self.schema.columns
         if not columns:
-            return told
+            return table
         rows = [(column.name, column.understood()) for column in columns[:SHOWN]]
         if len(columns) > SHOWN:
             rows.append((f"and {len(columns) - SHOWN} more", ""))
-        return told + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
+        return table + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
 
     def _outline(self) -> dict[str, str]:
         """What a person is told of it at a glance."""
@@ -220,7 +220,7 @@ def _pack(manifest: dict[str, Any], graphs: dict[str, bytes]) -> bytes:
 def _arrived(kind: type[Bundle], data: bytes, name: str) -> Bundle:
     """The bundle that was pickled, of the same class."""
     plain = from_bytes(data, name)
-    return kind(**{one.name: getattr(plain, one.name) for one in dataclasses.fields(plain)})
+    return kind(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
 
 
 def from_bytes(data: bytes, name: str) -> Bundle:

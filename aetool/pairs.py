@@ -113,8 +113,8 @@ class Arithmetic:
         unsuited &= np.isfinite(values)
         unsuited &= (values != 0) & ~odd
         if unsuited.any():
-            found = float(values[unsuited].flat[0])
-            raise BundleError(f"{name}: a constant of {found:g} has no room in float32")
+            unsuited_value = float(values[unsuited].flat[0])
+            raise BundleError(f"{name}: a constant of {unsuited_value:g} has no room in float32")
         high = np.where(odd, ODD_SINGLE, values).astype(np.float32)
         with np.errstate(invalid="ignore", over="ignore"):
             low = (values - high).astype(np.float32)
@@ -208,9 +208,9 @@ class Arithmetic:
         root = a
         for _ in range(ROOTS):
             root = self.root(root)
-        one = self.wide(const(1.0))
-        below = self.subtract(root, one)
-        above = self.add(root, one)
+        unity = self.wide(const(1.0))
+        below = self.subtract(root, unity)
+        above = self.add(root, unity)
         s = self.divide(below, above)
         square = self.multiply(s, s)
         series = self.constant(np.array(1 / (2 * TERMS - 1)), "")
@@ -333,8 +333,8 @@ class Arithmetic:
         error = op("Mul", a_high, b_high)
         error = op("Sub", error, product)
         # in this order each sum is exact
-        for one, other in ((a_high, b_low), (a_low, b_high), (a_low, b_low)):
-            part = op("Mul", one, other)
+        for left, right in ((a_high, b_low), (a_low, b_high), (a_low, b_low)):
+            part = op("Mul", left, right)
             error = op("Add", error, part)
         return product, self._number(error)
 

@@ -24,15 +24,15 @@ def available() -> dict[str, EntryPoint]:
 
     Raises PluginError when two distributions claim one name.
     """
-    found: dict[str, EntryPoint] = {}
+    entry_points_by_name: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
-        other = found.setdefault(entry.name, entry)
+        other = entry_points_by_name.setdefault(entry.name, entry)
         if other.value != entry.value:
             raise PluginError(
                 f"plugin name '{entry.name}' is claimed by {_owner(other)} and {_owner(entry)}; "
                 "uninstall one of them"
             )
-    return dict(sorted(found.items()))
+    return dict(sorted(entry_points_by_name.items()))
 
 
 def load(name: str) -> tuple[list[Model], list[Reader]]:

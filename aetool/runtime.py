@@ -227,8 +227,8 @@ class Session:
             )
         if self._process != os.getpid():
             self._start(self._asked)
-        found = list(self._batches(rows))
-        return {k: np.concatenate([f[k] for f in found]) for k in self.outputs}
+        outputs = list(self._batches(rows))
+        return {k: np.concatenate([f[k] for f in outputs]) for k in self.outputs}
 
     def _batches(self, rows: Sequence[Array]) -> Iterator[dict[str, Array]]:
         for first in range(0, max(len(rows[0]), 1), self.batch):

@@ -91,10 +91,10 @@ def sync_tree(tree: Path) -> None:
                     os.fsync(file.fileno())
 
 
-def exchange(one: Path, other: Path) -> bool:
+def exchange(first: Path, second: Path) -> bool:
     """Whether the system exchanged two names in one step; False if it never can."""
     system = _c_library()
-    names = os.fsencode(one), os.fsencode(other)
+    names = os.fsencode(first), os.fsencode(second)
     if hasattr(system, "renamex_np"):  # macOS
         status = system.renamex_np(*names, EXCHANGE_MACOS)
     elif hasattr(system, "renameat2"):
@@ -103,7 +103,7 @@ def exchange(one: Path, other: Path) -> bool:
         return False
     if status == 0:
         return True
-    error = _last_error(other)
+    error = _last_error(second)
     if error.errno in NO_EXCHANGE:
         return False
     raise error

@@ -442,10 +442,10 @@ def the_code_tells_records_apart(bench: _Bench) -> None:
     inputs = bench.prepared.inputs[:FEW]
     codes = bench.bundle.session("encoder.onnx", "cpu")(inputs)["z"]
     assert len(np.unique(codes, axis=0)) > 1, f"{len(codes)} different records have one code"
-    schema, told = bench.prepared.schema, None
+    schema, condition = bench.prepared.schema, None
     if schema is not None:  # one condition for all, that differences are those of the codes
-        told = np.repeat(inputs[:1, schema.conditions], len(codes), axis=0)
-    restored = decoding.decoded(bench.bundle, codes, "cpu", told)["likely"]
+        condition = np.repeat(inputs[:1, schema.conditions], len(codes), axis=0)
+    restored = decoding.decoded(bench.bundle, codes, "cpu", condition)["likely"]
     apart = float(restored.std(axis=0).max())
     assert apart > LEAST_SPREAD, "all codes are restored to the same record"
 

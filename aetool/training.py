@@ -85,27 +85,33 @@ def train(
     features: Array,
     settings: Settings,
     progress: Progress | None = None,
-    seen: Array | None = None,
+    damaged: Array | None = None,
     keep: npt.NDArray[np.bool_] | None = None,
     labels: Array | None = None,
     owner: npt.NDArray[np.int64] | None = None,
 ) -> Trained:
-    """Train net on features, (rows, features) or (rows, C, H, W) float32; seen: the user's own
+    """Train net on features, (rows, features) or (rows, C, H, W) float32; damaged: the user's own
     damaged copies of them; keep: which rows to train on, (rows,), all if None; labels: (rows,), as
     AutoEncoder.loss takes them: rows below 0 come to the loss alone; owner: (rows,), the record
     that each row is a piece of, all pieces of which are held out together."""
     device = torch_device(settings.device)
     model = make(net, spec, params, settings.seed).to(device)
     rng = torch.Generator(device=device).manual_seed(settings.seed)
-    fitted, held = split(len(features), settings.seed, owner)
-    known = held
+    fitted, held_out_rows = split(len(features), settings.seed, owner)
+    known = held_out_rows
     if keep is not None:
-        fitted, known = fitted[keep[fitted]], held[keep[held]] if keep[held].any() else held
-    examples = _Examples.of(features, seen, labels).to(device)
+        fitted, known = (
+            fitted[keep[fitted]],
+            held_out_rows[keep[held_out_rows]] if keep[held_out_rows].any() else held_out_rows,
+        )
+    examples = _Examples.of(features, damaged, labels).to(device)
     validation = examples.at(known)
     ordinary = fitted
     if labels is not None:
-        ordinary, held = fitted[labels[fitted] >= 0], held[labels[held] >= 0]
+        ordinary, held_out_rows = (
+            fitted[labels[fitted] >= 0],
+            held_out_rows[labels[held_out_rows] >= 0],
+        )
     usual = IMAGE_BATCH if spec.shape else TABLE_BATCH
     batch = settings.batch_size or model.batch_size or usual
     batch = min(batch, len(fitted))
@@ -147,16 +153,16 @@ def train(
     facts["gap_nats"] = round(held_out_loss - fitted_loss, 4)
     facts["weights"] = sum(p.numel() for p in model.parameters())
     with torch.no_grad():
-        x = torch.from_numpy(features[held])
+        x = torch.from_numpy(features[held_out_rows])
         if _code_size(model) >= math.prod(spec.shape or (spec.features,)) and _copies(model, x):
             facts["copies"] = True
         report = model.report(x)
         facts |= report
     if model.code is not None and not spec.given:
-        there = x if seen is None else torch.from_numpy(seen[held])
+        there = x if damaged is None else torch.from_numpy(damaged[held_out_rows])
         use = code_use(model, first, x, there, report)
         facts |= {"code": use} if use else {}
-    return Trained(model, held, _code_size(model), facts)
+    return Trained(model, held_out_rows, _code_size(model), facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,11 +175,11 @@ class _Examples:
     labels: Tensor | None = None
 
     @classmethod
-    def of(cls, rows: Array, seen: Array | None, labels: Array | None) -> _Examples:
+    def of(cls, rows: Array, damaged: Array | None, labels: Array | None) -> _Examples:
         """Of arrays, (rows, ...) each."""
         return cls(
             torch.from_numpy(rows),
-            None if seen is None else torch.from_numpy(seen),
+            None if damaged is None else torch.from_numpy(damaged),
             None if labels is None else torch.from_numpy(labels),
         )
 
@@ -217,8 +223,10 @@ def start(model: Any, x: Tensor) -> None:
     model.eval()
     model.start(x)
     rng = torch.Generator(device=x.device).manual_seed(0)
-    seen = model.corrupt(x, rng)
-    likely = model.expected(x) if model.code is None else model.decoded(model.draw(seen, rng), x)
+    corrupted = model.corrupt(x, rng)
+    likely = (
+        model.expected(x) if model.code is None else model.decoded(model.draw(corrupted, rng), x)
+    )
     if model.likelihood.error == "bits":
         model.likelihood.start(x, likely)
 
@@ -257,8 +265,8 @@ def split(
     order = np.random.default_rng(seed).permutation(rows)
     if rows < FEWEST_TO_HOLD:
         return np.sort(order), np.sort(order)
-    held = min(MOST_HELD_OUT, max(2, round(HELD_OUT * rows)))
-    return np.sort(order[held:]), np.sort(order[:held])
+    held_out = min(MOST_HELD_OUT, max(2, round(HELD_OUT * rows)))
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
 def _copies(model: Any, x: Tensor) -> bool:
@@ -268,8 +276,8 @@ def _copies(model: Any, x: Tensor) -> bool:
     flat, owners = x.flatten(1), model.spec.owners()
     mixed = flat.clone()
     for column in range(int(owners.max()) + 1):
-        own = torch.from_numpy(np.flatnonzero(owners == column))
-        mixed[:, own] = flat[torch.from_numpy(rng.permutation(len(flat)))][:, own]
+        features = torch.from_numpy(np.flatnonzero(owners == column))
+        mixed[:, features] = flat[torch.from_numpy(rng.permutation(len(flat)))][:, features]
     real, fake = (float(model.parts(v)[:, :-1].mean()) for v in (x, mixed.reshape(x.shape)))
     return fake - real < COPIES
 
@@ -344,15 +352,17 @@ class _Run:
 
     def _check(self) -> bool:
         """Look at the held-out part; True if it improved. Keeps the best weights."""
-        held = self.evaluate(self.validation)
-        if not math.isfinite(held) and self.best_loss == math.inf:
+        held_out_loss = self.evaluate(self.validation)
+        if not math.isfinite(held_out_loss) and self.best_loss == math.inf:
             raise DataError(
                 "training diverged: the held-out loss is not finite; "
                 "look for extreme values, or drop the column that holds them"
             )
-        better = held < self.best_loss - 1e-4 * abs(self.best_loss if self.best_loss < 1e30 else 0)
-        if held < self.best_loss:
-            self.best_loss = held
+        better = held_out_loss < self.best_loss - 1e-4 * abs(
+            self.best_loss if self.best_loss < 1e30 else 0
+        )
+        if held_out_loss < self.best_loss:
+            self.best_loss = held_out_loss
             self.best = copy.deepcopy(self.model.state_dict())
         if self.progress:
             seconds = time.monotonic() - self.started
@@ -360,8 +370,8 @@ class _Run:
                 {
                     "step": self.step,
                     "steps": self.planned,
-                    "words": f"held-out loss {held:.4g} nats, {seconds:.0f} s",
-                    "held_out": held,
+                    "words": f"held-out loss {held_out_loss:.4g} nats, {seconds:.0f} s",
+                    "held_out": held_out_loss,
                 }
             )
         return better

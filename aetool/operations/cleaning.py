@@ -99,15 +99,15 @@ class _Job:
     def _round(self, x: Any) -> Any:
         z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
         schema = self.model.schema
-        told = x[:, schema.conditions] if schema else None
-        return decoding.decode(self.model, z, self.options.device, condition=told)
+        condition = x[:, schema.conditions] if schema else None
+        return decoding.decode(self.model, z, self.options.device, condition=condition)
 
     def _filled(self, x: Any, gaps: Any, blank: Any) -> Iterator[Any]:
         """x with gaps filled by what the model makes of the record, again and again."""
         y = np.where(gaps, blank, x)
         while True:
-            found = self._round(y)
-            y = np.where(gaps & (found == found), found, y)
+            restored = self._round(y)
+            y = np.where(gaps & (restored == restored), restored, y)
             yield y
 
     def _fill(self, x: Any, gaps: Any, blank: Any, more: Any) -> Any:
@@ -132,16 +132,16 @@ class _Job:
         self.rows += rows
         if self.clean is None:
             return
-        found = next(self.clean, None)
-        if found is None or found[1].shape != x.shape:
+        clean = next(self.clean, None)
+        if clean is None or clean[1].shape != x.shape:
             raise DataError(
                 f"{option('--clean')} does not hold the same records as {self.source.name}"
             )
-        x, y, wanted = (self._standard(v) for v in (x, y, found[1]))
-        seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(wanted)
-        self.before += float(((x - wanted)[seen] ** 2).sum())
-        self.after += float(((y - wanted)[seen] ** 2).sum())
-        self.compared += int(seen.sum())
+        x, y, wanted = (self._standard(v) for v in (x, y, clean[1]))
+        comparable = np.isfinite(x) & np.isfinite(y) & np.isfinite(wanted)
+        self.before += float(((x - wanted)[comparable] ** 2).sum())
+        self.after += float(((y - wanted)[comparable] ** 2).sum())
+        self.compared += int(comparable.sum())
 
     def _standard(self, x: Any) -> Any:
         """Numbers of a table as the model sees them, in standard deviations; NaN where missing."""
@@ -167,8 +167,8 @@ class _Job:
             more = np.random.default_rng(0).random(x[:TRIED].shape) < HIDDEN
             more &= self.restored & ~np.isnan(x[:TRIED])
             return np.asarray(self._fill(x, gaps, self.blank, more))
-        found = self._round(x)
-        return np.where(np.isnan(found) | ~self.restored, x, found)
+        restored = self._round(x)
+        return np.where(np.isnan(restored) | ~self.restored, x, restored)
 
     def _columns(self, table: Table, x: Float, y: Float) -> writers.Columns:
         """The table's columns with those that were restored in their place; cells that did not
@@ -177,23 +177,23 @@ class _Job:
         out: writers.Columns = {}
         for name, values in zip(table.names, table.values, strict=True):
             i = place.get(name)
-            own: writers.Restored
+            original: writers.Restored
             if isinstance(values, Cells):
                 pairs = zip(values.strings(), values.null, strict=True)
-                own = [None if null else text for text, null in pairs]
+                original = [None if null else text for text, null in pairs]
             else:
-                own = values
+                original = values
             if i is None or not self.restored[i]:
-                out[name] = own
+                out[name] = original
                 continue
             column = self.columns[i]
-            found = column.restored(column.rounded(y[:, i]))
+            restored = column.restored(column.rounded(y[:, i]))
             changed = ~((x[:, i] == y[:, i]) | (np.isnan(x[:, i]) & np.isnan(y[:, i])))
-            if isinstance(own, list):
-                text = writers.text_of(found, column.written())
-                out[name] = [t if c else o for t, o, c in zip(text, own, changed, strict=True)]
+            if isinstance(original, list):
+                text = writers.text_of(restored, column.written())
+                out[name] = [t if c else o for t, o, c in zip(text, original, changed, strict=True)]
             else:
-                out[name] = np.where(changed, np.asarray(found, np.float64), own)
+                out[name] = np.where(changed, np.asarray(restored, np.float64), original)
         return out
 
     def pictures(self) -> Iterator[Any]:
@@ -227,10 +227,10 @@ class _Job:
         """A hole of the same size in every picture, anywhere."""
         rng, out = np.random.default_rng(0), np.zeros_like(hole)
         _, _, width, height = self.options.region or (0, 0, 0, 0)
-        for one in out:
+        for mask in out:
             top = rng.integers(0, hole.shape[2] - height + 1)
             left = rng.integers(0, hole.shape[3] - width + 1)
-            one[:, top : top + height, left : left + width] = True
+            mask[:, top : top + height, left : left + width] = True
         return out
 
     def figures(self) -> dict[str, Any]:

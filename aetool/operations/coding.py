@@ -75,9 +75,9 @@ def write_codes(
 
     target = Path(path)
     parquet = target.suffix == ".parquet"
-    found = (_numbered(b) for b in batches()) if parquet else batches()
+    batches_to_write = (_numbered(b) for b in batches()) if parquet else batches()
     kind = "parquet" if parquet else "csv"
-    records.write_records(target, found, {**CSV, "format": kind}, force=force)
+    records.write_records(target, batches_to_write, {**CSV, "format": kind}, force=force)
     return count
 
 
@@ -155,22 +155,26 @@ def write_records(
         for table in source.batches():
             z = np.stack([_codes(table, n, source.name) for n in wanted], axis=1)
             count += len(z)
-            own = {n: cells(table, n, source.name) for n in table.names if n not in wanted}
-            told = decoding.condition_in(table, model, source.name)
-            yield own, decoding.decode(model, z, device, condition=told)
+            other_columns = {
+                n: cells(table, n, source.name) for n in table.names if n not in wanted
+            }
+            condition = decoding.condition_in(table, model, source.name)
+            yield other_columns, decoding.decode(model, z, device, condition=condition)
 
     target = Path(path)
     if model.schema is None:
         pixels = [x for _, x in batches()]
-        found = np.concatenate(pixels) if pixels else np.zeros((0, *(model.shape or ())), np.uint8)
-        write_pictures(target, found, force)
+        all_pixels = (
+            np.concatenate(pixels) if pixels else np.zeros((0, *(model.shape or ())), np.uint8)
+        )
+        write_pictures(target, all_pixels, force)
         return count
     schema = model.schema
     modelled = [(i, c) for i, c in enumerate(schema.modelled) if c.predicted]
 
     def tables() -> Iterator[writers.Columns]:
-        for own, x in batches():
-            yield own | {c.name: c.restored(x[:, i]) for i, c in modelled}
+        for other_columns, x in batches():
+            yield other_columns | {c.name: c.restored(x[:, i]) for i, c in modelled}
 
     kind = "parquet" if target.suffix == ".parquet" else "csv"
     written = {c.name: c.written() for c in schema.columns}
@@ -182,9 +186,9 @@ def _codes(table: Table, name: str, where: str) -> Any:
     if name not in table.names:
         raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
     values = table[name]
-    found = values.strings() if isinstance(values, Cells) else values
+    texts = values.strings() if isinstance(values, Cells) else values
     try:
-        z = np.array(found, np.float64)
+        z = np.array(texts, np.float64)
     except ValueError as error:
         raise DataError(
             f"{where}: column {name} holds something else than numbers: {error}"

@@ -65,10 +65,10 @@ def scatter(
 def _numbers(values: Sequence[Any]) -> Float | None:
     """The values as numbers, if they are and take more than ten."""
     try:
-        found = [math.nan if v is None or _is_gap(v) else float(v) for v in values]
+        numbers = [math.nan if v is None or _is_gap(v) else float(v) for v in values]
     except (TypeError, ValueError):
         return None
-    shown = np.array(found, dtype=np.float64)
+    shown = np.array(numbers, dtype=np.float64)
     return shown if len(np.unique(shown[np.isfinite(shown)])) > MOST_LEVELS else None
 
 
@@ -91,8 +91,8 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
             figure.colorbar(dots, ax=place)
         else:
             place.pcolormesh(across, up, values % 10, cmap="tab10", vmin=0, vmax=9)
-            found = sorted({int(v) for v in values.ravel() if v == v})
-            for k in found[:4]:
+            levels = sorted({int(v) for v in values.ravel() if v == v})
+            for k in levels[:4]:
                 place.scatter([], [], color=f"C{k % 10}", label=column.show(k))
             place.legend(fontsize=6, loc="best")
         place.set_title(column.name, fontsize=9)

@@ -119,9 +119,9 @@ def _beside(model: Bundle, kind: str) -> Described:
             "that: (batch, columns * (rows + 1)); NaN where there is none",
         }
     if schema is not None and schema.conditions:
-        told = [schema.modelled[place].name for place in schema.conditions]
+        conditions = [schema.modelled[place].name for place in schema.conditions]
         beside["condition"] = {
-            "columns": told,
+            "columns": conditions,
             "input": "columns that records are judged by: among those of x, and not scored; "
             + (
                 f"the decoder takes them as condition, (batch, columns) {kind}, beside z"
@@ -250,8 +250,8 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     scores = []
     # alone, as by others: the model itself pads to its own batches
     for row in range(len(records)):
-        one = {name: values[row : row + 1] for name, values in inputs.items()}
-        scores.append(plain.run(["score"], one)[0])
+        record = {name: values[row : row + 1] for name, values in inputs.items()}
+        scores.append(plain.run(["score"], record)[0])
     return _largest(model, records, np.concatenate(scores))
 
 
@@ -269,11 +269,11 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
     records = random_inputs(model)
     inputs = inputs_of(path, records)
     core = openvino.Core()
-    found = {}
+    differences = {}
     for name, hint in (("by default", {}), (OPENVINO_HINT, {"INFERENCE_PRECISION_HINT": "f32"})):
         compiled = core.compile_model(str(path), "CPU", hint)
-        found[name] = _largest(model, records, compiled(inputs)["score"])
-    return found
+        differences[name] = _largest(model, records, compiled(inputs)["score"])
+    return differences
 
 
 def _largest(model: Bundle, records: Records, theirs: Records) -> float:

@@ -205,29 +205,31 @@ def fit_source(
     if options.robust:
         prepared = trimmed(prepared)
     if model.members:
-        made = _joint(model, prepared, options, progress, started)
+        bundle = _joint(model, prepared, options, progress, started)
     else:
-        seen = None
+        damaged = None
         if options.target is not None:
-            prepared, seen = _paired(source, options)
-        made = fitted(model, params, prepared, options, progress, seen).bundle
+            prepared, damaged = _paired(source, options)
+        bundle = fitted(model, params, prepared, options, progress, damaged).bundle
     if options.robust:
-        made = dataclasses.replace(made, facts={**made.facts, "robust": True}, _sessions={})
-    said = source.said.to_json() if isinstance(source, TableSource) else {}
-    if said:
-        made = dataclasses.replace(made, facts={**made.facts, READING: said}, _sessions={})
-    made = dataclasses.replace(made, lineage=_lineage(prepared), _sessions={})
+        bundle = dataclasses.replace(bundle, facts={**bundle.facts, "robust": True}, _sessions={})
+    reading = source.said.to_json() if isinstance(source, TableSource) else {}
+    if reading:
+        bundle = dataclasses.replace(bundle, facts={**bundle.facts, READING: reading}, _sessions={})
+    bundle = dataclasses.replace(bundle, lineage=_lineage(prepared), _sessions={})
     if prepared.owner is not None:
-        made = _by_all_tiles(made, framed(source, prepared.view), prepared, options.device)
+        bundle = _by_all_tiles(bundle, framed(source, prepared.view), prepared, options.device)
     if options.codec and isinstance(source, ImageSource):
         from aetool.operations import picture_learning
 
-        made = picture_learning.with_pictures(made, source)
+        bundle = picture_learning.with_pictures(bundle, source)
     if options.codec and isinstance(source, CsvSource):
         from aetool.operations import learning
 
-        made = learning.with_codec(made, source, options.max_error, options.students, options.seed)
-    return made
+        bundle = learning.with_codec(
+            bundle, source, options.max_error, options.students, options.seed
+        )
+    return bundle
 
 
 def _counted(rows: int) -> str:
@@ -266,7 +268,7 @@ def fitted(
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None,
-    seen: Any = None,
+    damaged: Any = None,
     samples: bool = True,
 ) -> joining.Fitted:
     """One model fitted on prepared rows; samples: so that it can be drawn from."""
@@ -274,10 +276,10 @@ def fitted(
     rehearsal.rehearse(model, net, params, prepared.spec)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
         _tell(progress, 0, 1, model.name)
-        solved = _fit_closed(model, params, net, prepared, options, samples)
+        fitted_form = _fit_closed(model, params, net, prepared, options, samples)
         _tell(progress, 1, 1, model.name)
-        return solved
-    return _fit_network(model, params, net, prepared, options, progress, seen)
+        return fitted_form
+    return _fit_network(model, params, net, prepared, options, progress, damaged)
 
 
 def _tell(progress: Progress | None, step: int, steps: int, words: str) -> None:
@@ -290,12 +292,12 @@ def _of_member(progress: Progress | None, place: int, members: int, name: str) -
     if progress is None:
         return None
 
-    def told(state: State) -> None:
+    def progress_of_member(state: State) -> None:
         done = MEMBER_STEPS * state["step"] // state["steps"]
         words = state["words"] if state["words"] == name else f"{name}: {state['words']}"
         _tell(progress, MEMBER_STEPS * place + done, MEMBER_STEPS * members, words)
 
-    return told
+    return progress_of_member
 
 
 @one_thread()
@@ -316,57 +318,61 @@ def _joint(
     left out; facts say which and why."""
     from aetool.operations import joining
 
-    made: list[joining.Fitted] = []
-    left: dict[str, str] = {}
+    members: list[joining.Fitted] = []
+    left_out: dict[str, str] = {}
     needed: dict[str, float] = {}
     kind = "image" if prepared.schema is None else "table"
     asked = {k for k in ("robust", "context") if getattr(options, k)} or {"plain"}
     budget = options.max_time or BUDGET[kind]
     for place, member in enumerate(model.members):
         name = member.model
-        told = _of_member(progress, place, len(model.members), name)
+        member_progress = _of_member(progress, place, len(model.members), name)
         seconds = _seconds_of(member, prepared.spec, kind)
         if kind not in member.data or not member.suits(prepared.spec.features):
             continue
         if budget < seconds:
-            left[name] = f"takes {seconds:g} s"
+            left_out[name] = f"takes {seconds:g} s"
             needed[name] = seconds
             continue
         if not asked <= member.fits:
-            if "plain" in member.fits and name not in left:
-                left[name] = WHY_NOT[min(asked - member.fits)]
+            if "plain" in member.fits and name not in left_out:
+                left_out[name] = WHY_NOT[min(asked - member.fits)]
             continue
         try:
-            found = plugins.get_model(name)
-            params = make_params(found, member.params)
-            rest = options
+            member_model = plugins.get_model(name)
+            params = make_params(member_model, member.params)
+            member_options = options
             if options.max_time:
                 seconds_left = options.max_time - (time.monotonic() - started)
-                if made and seconds_left <= 0:
-                    left[name] = f"no time left of {options.max_time:g} s"
+                if members and seconds_left <= 0:
+                    left_out[name] = f"no time left of {options.max_time:g} s"
                     continue
                 if member.seconds:
                     seconds_left *= TRAINED
-                rest = dataclasses.replace(options, max_time=max(1.0, seconds_left))
+                member_options = dataclasses.replace(options, max_time=max(1.0, seconds_left))
             rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
-            one = fitted(found, params, rows, rest, told, None, not made)
-            made.append(dataclasses.replace(one, in_bits=member.in_bits, weight=member.weight))
+            fitted_member = fitted(
+                member_model, params, rows, member_options, member_progress, None, not members
+            )
+            members.append(
+                dataclasses.replace(fitted_member, in_bits=member.in_bits, weight=member.weight)
+            )
         except (PluginError, DataError) as error:
-            left[name] = f"failed: {error}"
-    if not made:
-        why = "; ".join(f"{name}: {words}" for name, words in left.items())
+            left_out[name] = f"failed: {error}"
+    if not members:
+        why = "; ".join(f"{name}: {words}" for name, words in left_out.items())
         raise DataError(f"{model.name} has no member that can be fitted here: {why}")
     facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     # a model that is a member of this fit may be one of other fits with other settings
-    joins = {one.bundle.plugin for one in made}
-    left = {name: why for name, why in left.items() if name not in joins}
-    facts |= {"left_out": left} if left else {}
-    needed = {name: seconds for name, seconds in needed.items() if name in left}
+    joins = {joined.bundle.plugin for joined in members}
+    left_out = {name: why for name, why in left_out.items() if name not in joins}
+    facts |= {"left_out": left_out} if left_out else {}
+    needed = {name: seconds for name, seconds in needed.items() if name in left_out}
     facts |= {"seconds_needed": needed} if needed else {}
-    if any(one.bundle.facts.get("short_of_time") for one in made):
+    if any(joined.bundle.facts.get("short_of_time") for joined in members):
         facts["short_of_time"] = True
     facts["seed"] = options.seed
-    return joining.join(model.name, made, facts, prepared.owner)
+    return joining.join(model.name, members, facts, prepared.owner)
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
@@ -466,33 +472,35 @@ def prepare(
 
 def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> Prepared:
     """Pictures as features, by a framing that serves them."""
-    seen = framed(source, chosen(source, options.of_pictures))
-    pixels, numbers = seen.sampled(most, options.seed)
-    seen.say_unread()
-    framing = seen.framing
-    owner = seen.owners(numbers) if seen.is_tiled else None
+    framed_source = framed(source, chosen(source, options.of_pictures))
+    pixels, numbers = framed_source.sampled(most, options.seed)
+    framed_source.say_unread()
+    framing = framed_source.framing
+    owner = framed_source.owners(numbers) if framed_source.is_tiled else None
     return Prepared(
         scaling.image_spec(framing.shape),
         scaling.image_features(pixels),
         pixels,
         None,
-        seen.readable,
+        framed_source.readable,
         framing=None if framing.is_plain else framing,
         owner=owner,
     )
 
 
-def _by_all_tiles(model: Bundle, seen: FramedSource, prepared: Prepared, device: str) -> Bundle:
+def _by_all_tiles(
+    model: Bundle, framed_source: FramedSource, prepared: Prepared, device: str
+) -> Bundle:
     """The model, calibrated by all tiles of all pictures, where it was fitted on some of them: the
     worst of all tiles of a picture is worse than the worst of some."""
-    if not seen.has_sampled:
+    if not framed_source.has_sampled:
         return model
     session = model.session("score.onnx", device)
     scores, numbers = [], []
-    for first, tiles in seen.numbered():
+    for first, tiles in framed_source.numbered():
         scores.append(session(tiles)["parts"].sum(axis=1, dtype=np.float64))
         numbers.append(np.arange(first, first + len(tiles)))
-    worst = highest_of_each(np.concatenate(scores), seen.owners(np.concatenate(numbers)))
+    worst = highest_of_each(np.concatenate(scores), framed_source.owners(np.concatenate(numbers)))
     before = model.calibration
     after = Calibration.of(worst[:, None], expected=before.expected)
     after = dataclasses.replace(after, typical=before.typical)
@@ -503,11 +511,11 @@ def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
     """(rows,) float32: 1 where the label is one of the normal ones, -1 where it is another, 0 where
     it is a gap."""
     assert options.label is not None
-    found = labels(table, options.label, name)
-    gap = is_gap(Cells.of(found.tolist()), options.na)
-    normal = np.isin(found, list(options.normal))
-    known = np.where(normal, 1.0, np.where(gap, 0.0, -1.0))
-    return known.astype(np.float32)
+    label_texts = labels(table, options.label, name)
+    gap = is_gap(Cells.of(label_texts.tolist()), options.na)
+    is_normal = np.isin(label_texts, list(options.normal))
+    signs = np.where(is_normal, 1.0, np.where(gap, 0.0, -1.0))
+    return signs.astype(np.float32)
 
 
 def _with_context(
@@ -517,19 +525,20 @@ def _with_context(
     labels that the model learns from, all of them."""
     chosen = np.arange(len(table))
     if options.label is not None:
-        found = labels(table, options.label, source.name)
+        label_texts = labels(table, options.label, source.name)
         if options.normal and known is None:
-            chosen = np.flatnonzero(np.isin(found, list(options.normal)))
-    own = normal_rows(table, options.label, options.normal, source.name, known)
-    schema = infer_schema(source, own, options)
-    order = schema[options.order] if options.order in own.names else None
+            chosen = np.flatnonzero(np.isin(label_texts, list(options.normal)))
+    ordinary = normal_rows(table, options.label, options.normal, source.name, known)
+    schema = infer_schema(source, ordinary, options)
+    order = schema[options.order] if options.order in ordinary.names else None
     if options.order and (order is None or not order.ordered):
         raise ParamError(
             f"{option('--order')} {options.order}: {source.name} has no such date or number"
         )
-    if options.group and options.group not in own.names:
+    if options.group and options.group not in ordinary.names:
         raise ParamError(
-            f"{option('--group')} {options.group}: no such column; there are {', '.join(own.names)}"
+            f"{option('--group')} {options.group}: no such column; "
+            f"there are {', '.join(ordinary.names)}"
         )
     schema = dataclasses.replace(
         schema, context=options.context, group=options.group, order=options.order
@@ -540,8 +549,10 @@ def _with_context(
         chosen = chosen[np.sort(kept)]
     X = X[chosen]
     features = layout.table_features(schema, X)
-    some = None if known is None else known[chosen]
-    return Prepared(layout.table_spec(schema), features, X, schema, len(table), labels=some)
+    chosen_labels = None if known is None else known[chosen]
+    return Prepared(
+        layout.table_spec(schema), features, X, schema, len(table), labels=chosen_labels
+    )
 
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
@@ -600,9 +611,9 @@ def normal_rows(
     else:
         keep = np.ones(len(table), bool)
     if not keep.any():
-        found = sorted(set(labels(table, label, name).tolist()))[:8]
+        values = sorted(set(labels(table, label, name).tolist()))[:8]
         raise ParamError(
-            f"no row of {name} has {label} = {' or '.join(normal)}; it holds {', '.join(found)}"
+            f"no row of {name} has {label} = {' or '.join(normal)}; it holds {', '.join(values)}"
         )
     return table.without([label]).take(np.flatnonzero(keep))
 
@@ -651,12 +662,12 @@ def out_of_fold(
         others = fold != k if folds > 1 else fold == k
         graphs, _ = solve(net, params, prepared, others & prepared.kept)
         scorer = _bundle("fold", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
-        own = np.flatnonzero(fold == k)
-        outputs = scorer.session("score.onnx", device)(prepared.inputs[own])
-        parts[own] = outputs["parts"]
+        in_fold = np.flatnonzero(fold == k)
+        outputs = scorer.session("score.onnx", device)(prepared.inputs[in_fold])
+        parts[in_fold] = outputs["parts"]
         if "surprise" in outputs:
             surprise = np.zeros_like(parts[:, :-1]) if surprise is None else surprise
-            surprise[own] = outputs["surprise"]
+            surprise[in_fold] = outputs["surprise"]
     return parts, surprise
 
 
@@ -698,10 +709,12 @@ def _fit_closed(
     folds, with_time = folds_of(rows, prepared.spec.features), True
     if options.max_time:
         # each fold takes as long as the first fit did
-        each = time.monotonic() - started
-        seconds_left = options.max_time - each
-        with_time = seconds_left >= each * (folds + (0 if solution.fair else FEW_CONTENT_FOLDS))
-        affordable = max(FEWEST_FOLDS, int(seconds_left / max(each, 1e-9)))
+        seconds_of_a_fit = time.monotonic() - started
+        seconds_left = options.max_time - seconds_of_a_fit
+        with_time = seconds_left >= seconds_of_a_fit * (
+            folds + (0 if solution.fair else FEW_CONTENT_FOLDS)
+        )
+        affordable = max(FEWEST_FOLDS, int(seconds_left / max(seconds_of_a_fit, 1e-9)))
         folds = min(folds, affordable)
     stretches = content.stretch_folds(rows, folds)
     if prepared.owner is not None:
@@ -725,8 +738,8 @@ def _fit_closed(
     calibration = Calibration.of(parts, surprise, owner=prepared.owner)
     if prepared.spec.shape is not None:
         graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
-    made = _bundle(model.name, params, prepared, graphs, calibration, facts)
-    return joining.Fitted(made, np.arange(len(parts)), parts, surprise)
+    bundle = _bundle(model.name, params, prepared, graphs, calibration, facts)
+    return joining.Fitted(bundle, np.arange(len(parts)), parts, surprise)
 
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
@@ -752,9 +765,9 @@ def _fit_network(
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None,
-    seen: Any = None,
+    damaged: Any = None,
 ) -> joining.Fitted:
-    trained = trained_network(params, net, prepared, options, progress, seen)
+    trained = trained_network(params, net, prepared, options, progress, damaged)
     return finished_network(model, params, trained, prepared, options)
 
 
@@ -764,9 +777,9 @@ def trained_network(
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None = None,
-    seen: Any = None,
+    damaged: Any = None,
 ) -> training.Trained:
-    """A network trained on prepared rows; seen: the user's own damaged copies of them."""
+    """A network trained on prepared rows; damaged: the user's own damaged copies of them."""
     from aetool import training
 
     return training.train(
@@ -782,7 +795,7 @@ def trained_network(
             device=options.device,
         ),
         progress,
-        seen,
+        damaged,
         prepared.kept,
         prepared.labels,
         prepared.owner,
@@ -816,10 +829,10 @@ def finished_network(
     calibrated = Calibration.of(parts, owner=owner)
     if prepared.spec.shape is not None:
         graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
-    made = dataclasses.replace(
+    finished = dataclasses.replace(
         bundle, graphs=graphs, calibration=calibrated, facts=facts, _sessions={}
     )
-    return joining.Fitted(made, trained.held_out, parts)
+    return joining.Fitted(finished, trained.held_out, parts)
 
 
 def _check_finite(model: Model, parts: Any) -> None:

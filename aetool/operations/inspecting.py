@@ -77,7 +77,9 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "graph_bytes": {n: len(d) for n, d in model.graphs.items()},
         **{f"fit_{k}": v for k, v in model.facts.items()},
         "lineage": {name: model.lineage.get(name) for name in bundles.LINEAGE},
-        "scores_of_members": {name: own.facts() for name, own in model.by_member.items()},
+        "scores_of_members": {
+            name: calibration.facts() for name, calibration in model.by_member.items()
+        },
         "columns": columns,
     }
 
@@ -86,8 +88,8 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]
     """For each code unit the features it moves most: what one unit adds to them, in standard
     deviations. BundleError for a model whose decoder is not linear, or of pictures."""
     model = bundles.load(path)
-    found = _linear_decoder(model.graphs)
-    if found is None or model.schema is None:
+    decoder = _linear_decoder(model.graphs)
+    if decoder is None or model.schema is None:
         raise BundleError(
             f"{path}: {option('--loadings')} needs a table's model whose decoder is linear: "
             "pca, or ae with "
@@ -96,7 +98,7 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]
     names = feature_names(model)
     explained = model.facts.get("explained", [])
     out = []
-    for unit, row in enumerate(found):
+    for unit, row in enumerate(decoder):
         entry: dict[str, Any] = {"name": f"z{unit}"}
         if unit < len(explained):
             entry["explained"] = explained[unit]
@@ -148,10 +150,10 @@ def verify(
     if is_archive(path):
         with Archive(path, model, max_output=max_output) as archive:
             archive.check()
-            found = {"archive": archive.mode, "rows": archive.rows}
+            facts = {"archive": archive.mode, "rows": archive.rows}
             if archive.mode == LOSSY and archive.has_model:
-                found["decoder"] = "checked"
-            return found
+                facts["decoder"] = "checked"
+            return facts
     found_model = bundles.load(path)
     for graph in bundles.GRAPHS:
         if graph in found_model.graphs:

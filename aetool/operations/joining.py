@@ -95,11 +95,11 @@ def join(
     )
 
 
-def _names(made: Sequence[Bundle]) -> list[str]:
+def _names(bundles: Sequence[Bundle]) -> list[str]:
     """What the members are called: the model, and a second one of it with what differs."""
     names: list[str] = []
-    for bundle in made:
-        first = next(b for b in made if b.plugin == bundle.plugin)
+    for bundle in bundles:
+        first = next(b for b in bundles if b.plugin == bundle.plugin)
         other = (f"{k}={v}" for k, v in bundle.params.items() if first.params.get(k) != v)
         names.append(" ".join([bundle.plugin, *other]))
     return names

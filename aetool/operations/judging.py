@@ -40,15 +40,15 @@ def pixel_figures(
                 f"{option('--masks')} are found by the names of pictures: give a folder of them"
             )
         for place, record in enumerate(batch.records.tolist()):
-            one = batch.pictured(place, pixels)
-            mask = masks.of(batch.names[record], model.view, *one.amounts.shape)
+            picture = batch.pictured(place, pixels)
+            mask = masks.of(batch.names[record], model.view, *picture.amounts.shape)
             if mask is None and record in ordinary:
-                mask = nothing(*one.amounts.shape)
+                mask = nothing(*picture.amounts.shape)
             if mask is None:
                 # which of its pixels are odd nobody has said
                 unmasked += 1
                 continue
-            tally.add(one.amounts, mask, one.box)
+            tally.add(picture.amounts, mask, picture.box)
     if not tally.complete:
         raise DataError(
             f"{folder}: no mask of a picture, or none with a defect; the mask of scratch/003.png "

@@ -35,7 +35,7 @@ def learn(
     pieces = texts.pieces_of(source, PIECE)
     next(pieces)
     kept = [piece for i, piece in enumerate(pieces) if i % every == 0]
-    made = shared.learn(
+    learned = shared.learn(
         b"".join(kept), head, source.format, names, bounds, max_error, students, seed
     )
-    return shared.to_bytes(made) if made is not None else None
+    return shared.to_bytes(learned) if learned is not None else None

@@ -205,8 +205,8 @@ class LossyJob:
     def _decode(self, code: Any, x: Any) -> Any:
         """Codes to what the archive restores of the records x, whose gaps it stores."""
         schema = self.model.schema
-        told = x[:, schema.conditions] if schema else None
-        decoded = decoding.decode(self.model, code, self.options.device, self.ranges, told)
+        condition = x[:, schema.conditions] if schema else None
+        decoded = decoding.decode(self.model, code, self.options.device, self.ranges, condition)
         if schema is not None:
             decoding.put_gaps(schema, decoded, decoding.gaps_of(x))
         return decoded

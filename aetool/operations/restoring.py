@@ -155,24 +155,24 @@ def decode(codes: Any, model: Bundle, device: str = "auto", condition: Any = Non
     condition: a DataFrame of as many rows, or a path, of the columns that a model decodes codes
     together with. Other context, such as dates, comes back missing: a code does not carry it.
     """
-    told = None
+    values = None
     if condition is not None:
         source = sources.open_source(condition, model.reading)
         if not isinstance(source, TableSource):
             raise ParamError(f"{source.name}: the condition of codes is a table, not pictures")
-        told = decoding.condition_in(source.head(), model, source.name)
-        if told is not None and len(told) != len(codes):
-            raise ParamError(f"{len(codes)} codes, and {len(told)} rows of their condition")
-    x = decoding.decode(model, codes, device, condition=told)
+        values = decoding.condition_in(source.head(), model, source.name)
+        if values is not None and len(values) != len(codes):
+            raise ParamError(f"{len(codes)} codes, and {len(values)} rows of their condition")
+    x = decoding.decode(model, codes, device, condition=values)
     if model.schema is None:
         return x
-    if told is not None:
-        x[:, model.schema.conditions] = told
+    if values is not None:
+        x[:, model.schema.conditions] = values
 
     columns: writers.Columns = {}
     dtypes = {}
     for i, column in enumerate(model.schema.modelled):
-        if not column.predicted and (told is None or not column.condition):
+        if not column.predicted and (values is None or not column.condition):
             columns[column.name] = [None] * len(x)
             continue
         columns[column.name] = column.restored(x[:, i])

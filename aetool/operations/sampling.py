@@ -71,31 +71,31 @@ class Sampler:
         kind = self.recipe.prior
         if kind == "features":
             return self._settled(self._nothing(count), None)
-        told = self._told(count)
+        condition = self._told(count)
         if kind == "graph":
-            return self.records(self._codes(np.zeros((count, self.model.latent)), None), told)
+            return self.records(self._codes(np.zeros((count, self.model.latent)), None), condition)
         eps = self.rng.standard_normal((count, self.model.latent))
-        return self.records(self.recipe.from_scores(self._correlated(eps)), told)
+        return self.records(self.recipe.from_scores(self._correlated(eps)), condition)
 
     def near(self, x: Any, spread: float) -> Any:
         """A record near each row of x (graph inputs). spread: 0 (the same code) .. 1 (any)."""
         kind = self.recipe.prior
-        told = self._as_chosen(x[:, self.places].astype(np.float64)) if self.columns else None
+        condition = self._as_chosen(x[:, self.places].astype(np.float64)) if self.columns else None
         if kind == "features":
             keep = self.rng.random((len(x), len(self.spec.columns))) >= spread
             x = np.array(x)
-            if told is not None:
-                x[:, self.places] = told
+            if condition is not None:
+                x[:, self.places] = condition
             return self._settled(x, keep)
         z = self.model.session("encoder.onnx", self.device)(x)["z"].astype(np.float64)
         if kind == "graph":
-            return self.records(self._codes(z, self.rng.random(z.shape) >= spread), told)
+            return self.records(self._codes(z, self.rng.random(z.shape) >= spread), condition)
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
         y = self.recipe.scores_of(z)
         moved = self._correlated(self.rng.standard_normal(z.shape))
         moved = math.sqrt(1 - spread**2) * y + spread * moved
         moved = z + self.recipe.from_scores(moved) - self.recipe.from_scores(y)
-        return self.records(moved, told)
+        return self.records(moved, condition)
 
     def manifold(self, side: int) -> tuple[Any, Float]:
         """(records, codes) of a grid of side x side codes over the two units that vary most, from
@@ -107,27 +107,27 @@ class Sampler:
             )
         scores = np.zeros((side * side, self.model.latent))
         centre = self.recipe.from_scores(scores[:1])
-        wide = np.ptp(self.recipe.codes, axis=0) if self.recipe.codes.size else -np.arange(2.0)
-        one, two = sorted(np.argsort(-wide, kind="stable")[:2].tolist())
+        ranges = np.ptp(self.recipe.codes, axis=0) if self.recipe.codes.size else -np.arange(2.0)
+        across, up = sorted(np.argsort(-ranges, kind="stable")[:2].tolist())
         steps = np.interp((np.arange(side) + 0.5) / side, BELOW, SCORES)
-        scores[:, one], scores[:, two] = np.tile(steps, side), np.repeat(steps[::-1], side)
+        scores[:, across], scores[:, up] = np.tile(steps, side), np.repeat(steps[::-1], side)
         z = centre + self.recipe.from_scores(scores) - self.recipe.from_scores(scores * 0)
         # all under one condition, so that they can be compared
         usual = [[self.columns[place].usual] * len(z) for place in self.places]
-        told = self._as_chosen(np.array(usual).T) if usual else None
-        x = decoding.decode(self.model, z, self.device, condition=told)
-        return self._beside(x, told), z[:, [one, two]]
+        condition = self._as_chosen(np.array(usual).T) if usual else None
+        x = decoding.decode(self.model, z, self.device, condition=condition)
+        return self._beside(x, condition), z[:, [across, up]]
 
-    def records(self, z: Float, told: Float | None) -> Any:
+    def records(self, z: Float, condition: Float | None) -> Any:
         """Records of codes: numbers scattered about what the code says, categories and gaps drawn
-        by their probabilities, pictures as the decoder gives them. told: their condition."""
+        by their probabilities, pictures as the decoder gives them."""
         if self.model.schema is None:
             return decoding.decode(self.model, z, self.device)
-        found = decoding.decoded(self.model, z, self.device, told)
-        if "likely" not in found:
+        outputs = decoding.decoded(self.model, z, self.device, condition)
+        if "likely" not in outputs:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
-        x = self._finished(self._logits(found["likely"]) + self._noise(len(z)))
-        return self._beside(x, told)
+        x = self._finished(self._logits(outputs["likely"]) + self._noise(len(z)))
+        return self._beside(x, condition)
 
     def _told(self, count: int) -> Float | None:
         """(count, conditions): usual values of the columns that records are judged by, each drawn
@@ -137,17 +137,17 @@ class Sampler:
         drawn = [self.columns[place].begun(count, self.rng) for place in self.places]
         return self._as_chosen(np.stack(drawn, axis=1))
 
-    def _as_chosen(self, told: Float) -> Float:
+    def _as_chosen(self, condition: Float) -> Float:
         """A condition with the values that were chosen in their place."""
         for column, place in enumerate(self.places):
             if place in self.chosen:
-                told[:, column] = self.chosen[place]
-        return told
+                condition[:, column] = self.chosen[place]
+        return condition
 
-    def _beside(self, x: Float, told: Float | None) -> Float:
+    def _beside(self, x: Float, condition: Float | None) -> Float:
         """Records with their condition in its columns."""
-        if told is not None:
-            x[:, self.places] = told
+        if condition is not None:
+            x[:, self.places] = condition
         return x
 
     def _correlated(self, eps: Float) -> Float:
@@ -215,9 +215,9 @@ class Sampler:
         pictures, which pixels."""
         noise, session = self._noise(len(x)), self.model.session("score.onnx", self.device)
         schema = self.model.schema
-        given = [not c.predicted for c in (schema.modelled if schema else ())]
+        is_given = [not c.predicted for c in (schema.modelled if schema else ())]
         hold = np.zeros((len(x), len(self.spec.columns)), np.bool_) if keep is None else keep
-        hold = hold | np.array(given or [False])
+        hold = hold | np.array(is_given or [False])
         if self.spec.shape is not None:
             hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
@@ -250,9 +250,9 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
     chosen = {}
     for name, text in condition.items():
         if name not in places:
-            known = f"its conditions are {', '.join(places)}" if places else "it has none"
+            allowed = f"its conditions are {', '.join(places)}" if places else "it has none"
             raise ParamError(
-                f"{option('--condition')} {name}: no condition of {model.name}; {known}"
+                f"{option('--condition')} {name}: no condition of {model.name}; {allowed}"
             )
         column = columns[places[name]]
         value = float(column.parse(Cells.of([text]))[0])
@@ -299,11 +299,11 @@ class SampleOptions:
 
 def sample(model: Bundle, options: SampleOptions | None = None) -> Any:
     """New records: a DataFrame, or pictures (count, C, H, W) uint8."""
-    found = list(_batches(model, options or SampleOptions()))
+    batches = list(_batches(model, options or SampleOptions()))
     if model.schema is None:
-        return np.concatenate([x for _, x in found])
+        return np.concatenate([x for _, x in batches])
     dtypes = {c.name: c.dtype for c in model.schema.modelled if c.dtype}
-    return writers.frame_of([columns for columns, _ in found], dtypes, {})
+    return writers.frame_of([columns for columns, _ in batches], dtypes, {})
 
 
 def write_samples(
@@ -342,17 +342,17 @@ def write_samples(
 
 
 def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bool) -> int:
-    found = list(_batches(model, options))
-    pixels = np.concatenate([x for _, x in found])
+    batches = list(_batches(model, options))
+    pixels = np.concatenate([x for _, x in batches])
     if not png:
         coding.write_pictures(target, pixels, options.force)
         return len(pixels)
     sheet, across = pixels, _side(options)
     if options.like is not None:
         each = options.count or PER_ROW
-        given = np.concatenate([columns["like"] for columns, _ in found])
-        rows = pixels.reshape(len(given), each, *pixels.shape[1:])
-        sheet = np.concatenate([given[:, None], rows], axis=1).reshape(-1, *given.shape[1:])
+        originals = np.concatenate([columns["like"] for columns, _ in batches])
+        rows = pixels.reshape(len(originals), each, *pixels.shape[1:])
+        sheet = np.concatenate([originals[:, None], rows], axis=1).reshape(-1, *originals.shape[1:])
         across = 1 + each
     drawing.write_sheet(target, sheet, across, options.force)
     return len(pixels)
@@ -375,26 +375,26 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]
         x, z = sampler.manifold(_side(options))
         yield (_columns(model, x, {}, {"z_across": z[:, 0], "z_up": z[:, 1]}), x)
     elif options.like is None:
-        left = options.count or UNASKED
-        while left:
-            x = sampler.draw(min(left, AT_ONCE))
-            left -= len(x)
+        remaining = options.count or UNASKED
+        while remaining:
+            x = sampler.draw(min(remaining, AT_ONCE))
+            remaining -= len(x)
             yield _columns(model, x, {}, {}), x
     else:
         source = seen_by(sources.open_source(options.like, model.reading), model)
         each = options.count or PER_ROW
-        for _, given, table in inputs_of(source, model):
-            x = sampler.near(np.repeat(given, each, axis=0), options.spread)
+        for _, originals, table in inputs_of(source, model):
+            x = sampler.near(np.repeat(originals, each, axis=0), options.spread)
             if model.schema is None or table is None:
-                yield {"like": given}, x
+                yield {"like": originals}, x
                 continue
             drawn = {c.name for c in model.schema.modelled if c.predicted} | {*options.condition}
-            own = {
+            originals_columns = {
                 n: _repeated(coding.cells(table, n, source.name), each)
                 for n in table.names
                 if n not in drawn
             }
-            yield _columns(model, x, own, {}), x
+            yield _columns(model, x, originals_columns, {}), x
 
 
 def _sampler(model: Bundle, options: SampleOptions) -> Sampler:
@@ -408,17 +408,19 @@ def _repeated(values: writers.Restored, times: int) -> writers.Restored:
 
 
 def _columns(
-    model: Bundle, x: Any, own: writers.Columns, beside: writers.Columns
+    model: Bundle, x: Any, kept_columns: writers.Columns, beside: writers.Columns
 ) -> writers.Columns:
-    """Records as written: columns in the order of the file that the model was fitted on. own: what
-    stands in place of dates, text and what the model leaves out."""
+    """Records as written: columns in the order of the file that the model was fitted on.
+
+    kept_columns: what stands in place of dates, text and what the model leaves out.
+    """
     if model.schema is None:
         return {}
     place = {c.name: i for i, c in enumerate(model.schema.modelled)}
     out: writers.Columns = dict(beside)
     for column in model.schema.columns:
-        if column.name in own:
-            out[column.name] = own[column.name]
+        if column.name in kept_columns:
+            out[column.name] = kept_columns[column.name]
         elif isinstance(column, Modelled) and (column.predicted or column.condition or not beside):
             out[column.name] = column.restored(x[:, place[column.name]])
     return out

@@ -61,8 +61,8 @@ class Neighbours:
 
     def columns(self) -> dict[str, list[Any]]:
         """As printed."""
-        found = {"query": self.query, "rank": self.rank, "row": self.row}
-        shown = {k: v.tolist() for k, v in found.items()}
+        integers = {"query": self.query, "rank": self.rank, "row": self.row}
+        shown = {k: v.tolist() for k, v in integers.items()}
         distance = [float(f"{v:.6g}") for v in self.distance.tolist()]
         return {**shown, "distance": distance, **self.beside}
 
@@ -89,17 +89,17 @@ def similar(
     options = options or SearchOptions()
     if options.k < 1:
         raise ParamError(f"{option('-k')} must be at least 1, got {options.k}")
-    held, model, names, records = _codes_of_data(data, model, options)
-    wanted, numbers = _queries(query, model, options)
+    codes, model, names, records = _codes_of_data(data, model, options)
+    query_codes, numbers = _queries(query, model, options)
     levels = int(model.facts.get("code_levels", 0))
-    k = min(options.k, len(held))
+    k = min(options.k, len(codes))
     if not k:
         raise DataError(f"{_name(data)}: no records to search")
     if options.binary:
-        near = _by_bits(wanted, held, levels, k)
+        nearest = _by_bits(query_codes, codes, levels, k)
     else:
-        near = _by_distance(wanted, held, bool(levels), k)
-    rows = np.concatenate([r for r, _ in near])
+        nearest = _by_distance(query_codes, codes, bool(levels), k)
+    rows = np.concatenate([r for r, _ in nearest])
     beside: dict[str, list[Any]] = {}
     if names:
         beside["picture"] = [names[r] for r in rows]
@@ -109,7 +109,7 @@ def similar(
         np.repeat(numbers, k) + 1,
         np.tile(np.arange(1, k + 1), len(numbers)),
         records[rows] + 1,
-        np.concatenate([d for _, d in near]),
+        np.concatenate([d for _, d in nearest]),
         beside,
     )
 
@@ -175,11 +175,11 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
     only = np.array(options.rows, dtype=np.int64) - 1
     count = 0
     for first, x, table in inputs_of(source, model):
-        own = np.arange(first, first + len(x)) if table is None else table.records
-        keep = np.isin(own, only) if len(only) else np.ones(len(x), np.bool_)
+        numbers_of_batch = np.arange(first, first + len(x)) if table is None else table.records
+        keep = np.isin(numbers_of_batch, only) if len(only) else np.ones(len(x), np.bool_)
         codes.append(session(x[keep])["z"])
-        numbers.append(own[keep])
-        count = max(count, int(own[-1]) + 1) if len(own) else count
+        numbers.append(numbers_of_batch[keep])
+        count = max(count, int(numbers_of_batch[-1]) + 1) if len(numbers_of_batch) else count
     missing = np.setdiff1d(only, np.concatenate(numbers))
     if len(missing):
         there = f"has records 1 .. {count}"
@@ -192,48 +192,48 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
     return np.concatenate(codes), np.concatenate(numbers)
 
 
-def _by_distance(wanted: Any, held: Any, discrete: bool, k: int) -> list[tuple[Int, Float]]:
-    """(rows, distances) of the k nearest to each of wanted."""
-    norms = np.einsum("ij,ij->i", held, held)
-    found = []
-    for first in range(0, len(wanted), QUERIES):
-        some = wanted[first : first + QUERIES]
+def _by_distance(query_codes: Any, codes: Any, discrete: bool, k: int) -> list[tuple[Int, Float]]:
+    """(rows, distances) of the k codes nearest to each query's; (queries, latent), (n, latent)."""
+    norms = np.einsum("ij,ij->i", codes, codes)
+    neighbours = []
+    for first in range(0, len(query_codes), QUERIES):
+        queries = query_codes[first : first + QUERIES]
         if discrete:
-            far = np.stack([(held != one).sum(axis=1) for one in some])
+            distances = np.stack([(codes != code).sum(axis=1) for code in queries])
         else:
-            far = norms - 2 * some @ held.T
-        for one, rough in zip(some, far, strict=True):
+            distances = norms - 2 * queries @ codes.T
+        for code, rough in zip(queries, distances, strict=True):
             most = np.partition(rough, k - 1)[k - 1]  # rounding is made good below
-            near = np.flatnonzero(rough <= most + 1e-4 * (abs(most) + float(one @ one)))
-            exact = (held[near] != one).sum(axis=1) if discrete else _euclid(held[near], one)
+            near = np.flatnonzero(rough <= most + 1e-4 * (abs(most) + float(code @ code)))
+            exact = (codes[near] != code).sum(axis=1) if discrete else _euclid(codes[near], code)
             order = np.lexsort((near, exact))[:k]
-            found.append((near[order], exact[order].astype(np.float64)))
-    return found
+            neighbours.append((near[order], exact[order].astype(np.float64)))
+    return neighbours
 
 
-def _euclid(codes: Any, one: Any) -> Float:
-    off = codes.astype(np.float64) - one
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", off, off)))
+def _euclid(codes: Any, code: Any) -> Float:
+    difference = codes.astype(np.float64) - code
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", difference, difference)))
 
 
-def _by_bits(wanted: Any, held: Any, levels: int, k: int) -> list[tuple[Int, Float]]:
+def _by_bits(query_codes: Any, codes: Any, levels: int, k: int) -> list[tuple[Int, Float]]:
     if levels > 2:
         raise ParamError(
             f"{option('--binary')} needs codes of numbers, or of two levels "
             f"({option('-O ')}size=2); these have {levels}"
         )
     if levels == 2:
-        rotate, centre = np.eye(held.shape[1])[:, :MOST_BITS], np.full(held.shape[1], 0.5)
+        rotate, centre = np.eye(codes.shape[1])[:, :MOST_BITS], np.full(codes.shape[1], 0.5)
     else:
-        rotate, centre = _rotation(held)
-    keys, ask = (_packed((v - centre) @ rotate >= 0) for v in (held, wanted))
+        rotate, centre = _rotation(codes)
+    keys, query_keys = (_packed((v - centre) @ rotate >= 0) for v in (codes, query_codes))
     index = _Index(keys, rotate.shape[1])
-    found = []
-    for key, one in zip(ask, wanted, strict=True):
-        near, far = index.nearest(key, k)
-        order = np.lexsort((near, _euclid(held[near], one), far))[:k]
-        found.append((near[order], far[order].astype(np.float64)))
-    return found
+    neighbours = []
+    for key, code in zip(query_keys, query_codes, strict=True):
+        near, distances = index.nearest(key, k)
+        order = np.lexsort((near, _euclid(codes[near], code), distances))[:k]
+        neighbours.append((near[order], distances[order].astype(np.float64)))
+    return neighbours
 
 
 def _rotation(codes: Any) -> tuple[Float, Float]:
@@ -284,9 +284,9 @@ class _Index:
     def masks(self, flips: int) -> Keys:
         """Every number with this many of the bits set."""
         while len(self._masks) <= flips:
-            of = itertools.combinations(range(self.bits), len(self._masks))
-            made = [sum(1 << b for b in one) for one in of]
-            self._masks.append(np.array(made, dtype=np.uint64))
+            bits_set = itertools.combinations(range(self.bits), len(self._masks))
+            masks = [sum(1 << b for b in places) for places in bits_set]
+            self._masks.append(np.array(masks, dtype=np.uint64))
         return self._masks[flips]
 
     def _scan(self, key: np.uint64, k: int) -> tuple[Int, Int]:
@@ -300,17 +300,17 @@ def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict
     source = sources.open_source(data, known)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")
-    found: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}
+    columns: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}
     first = 0
     for table in source.batches():
-        own = np.flatnonzero((rows >= first) & (rows < first + len(table)))
+        wanted = np.flatnonzero((rows >= first) & (rows < first + len(table)))
         for name in names:
             values = coding.cells(table, name, source.name)
-            for i in own:
+            for i in wanted:
                 value = values[rows[i] - first]
-                found[name][i] = value.item() if isinstance(value, np.generic) else value
+                columns[name][i] = value.item() if isinstance(value, np.generic) else value
         first += len(table)
-    return found
+    return columns
 
 
 def write_sheet(
@@ -338,13 +338,13 @@ def write_sheet(
 
 def _pictures(data: Any, model: Bundle, wanted: Int) -> list[Any]:
     """The wanted pictures, (channels, height, width) each; wanted: their numbers from 0."""
-    seen = set(wanted.tolist())
-    kept: dict[int, Any] = {}
+    numbers = set(wanted.tolist())
+    pictures: dict[int, Any] = {}
     for first, pixels in _batches(data, model):
         for number, picture in enumerate(pixels, first):
-            if number in seen:
-                kept[number] = picture
-    return [kept[number] for number in wanted.tolist()]
+            if number in numbers:
+                pictures[number] = picture
+    return [pictures[number] for number in wanted.tolist()]
 
 
 def _batches(data: Any, model: Bundle) -> Iterator[tuple[int, Any]]:

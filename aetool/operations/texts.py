@@ -116,7 +116,7 @@ def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
     piece = next(pieces, b"")
     if not piece:
         return layout, NO_HINTS
-    found = records.taught(piece, layout, max(1.0, source.path.stat().st_size / len(piece)))
-    if found is None:
+    layouts = records.taught(piece, layout, max(1.0, source.path.stat().st_size / len(piece)))
+    if layouts is None:
         return layout, NO_HINTS
-    return dataclasses.replace(layout, students=found[0]), found[1]
+    return dataclasses.replace(layout, students=layouts[0]), layouts[1]

@@ -80,9 +80,9 @@ def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
     """What the usual parts are computed from must be there."""
     sizes = {"deviation": len(spec.numeric), "prior": spec.features}
     for name, size in sizes.items():
-        told = np.asarray(getattr(solution, name, None))
-        if told.shape != (size,):
-            lacks = f"of shape {told.shape}" if hasattr(solution, name) else "not there"
+        values = np.asarray(getattr(solution, name, None))
+        if values.shape != (size,):
+            lacks = f"of shape {values.shape}" if hasattr(solution, name) else "not there"
             raise author.fault(
                 "fit", f"returned a {type(solution).__name__} whose {name} is {lacks}; wanted is "
                 f"({size},), or parts of its own",

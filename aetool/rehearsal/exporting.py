@@ -131,10 +131,10 @@ def _check_agreement(
             results = session.run(None, {k: v.numpy() for k, v in inputs.items()})
         except Exception as error:  # ONNX Runtime has no exception class of its own
             raise _asks_for_rows(author, net, x) from error
-        found = dict(zip(whole.members, zip(results, wanted, strict=True), strict=True))
+        outputs = dict(zip(whole.members, zip(results, wanted, strict=True), strict=True))
         # a code that is wrong makes all else wrong: what goes first is told first
-        for member in sorted(found, key=CODE_FIRST.index):
-            result, tensor = found[member]
+        for member in sorted(outputs, key=CODE_FIRST.index):
+            result, tensor = outputs[member]
             if not np.isfinite(result).all():  # of the network itself it was seen before
                 raise author.fault(
                     member, "is finite, but not in the graph that was traced of it: numbers below "
@@ -149,16 +149,16 @@ def _check_agreement(
                 )  # fmt: skip
 
 
-def differ(one: Array, other: Array, discrete: bool, tolerance: float = TOLERANCE) -> bool:
+def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLERANCE) -> bool:
     """Whether two results for the same rows are more apart than rounding explains.
 
     Where it is a close call which unit of a code is taken, a row may differ; and where the code is
     discrete, some numbers of any row.
     """
-    if one.shape != other.shape:
+    if first.shape != second.shape:
         return True
     # what is not a number is apart from everything
-    apart = ~(np.abs(one - other) <= tolerance * (1 + np.abs(other)))
+    apart = ~(np.abs(first - second) <= tolerance * (1 + np.abs(second)))
     if discrete:
         return bool(apart.mean() > MOST_NUMBERS)
     rows_apart = apart.reshape(len(apart), -1).any(axis=1)

@@ -145,9 +145,9 @@ class Author:
                 continue
             theirs = inspect.signature(function)
             more = optional.get(member, ())
-            told = {name: None for name in more if name in theirs.parameters}
+            offered = {name: None for name in more if name in theirs.parameters}
             try:
-                theirs.bind(*range(count + 1), **told)
+                theirs.bind(*range(count + 1), **offered)
             except TypeError:
                 wanted = inspect.signature(getattr(self.host_class, member))
                 names = ", ".join([*wanted.parameters][: count + 1])

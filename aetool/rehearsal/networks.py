@@ -118,8 +118,8 @@ class _Stage:
             )
         if isinstance(net.code, Continuous):
             self.check_code_varies()
-        told = {"condition": self.net.condition(self.x)}
-        self.steady("decode", code, (ROWS, *self.layout), "the layout of x", told)
+        condition = {"condition": self.net.condition(self.x)}
+        self.steady("decode", code, (ROWS, *self.layout), "the layout of x", condition)
         drawn = self.run("draw", self.x, rng)
         self.check_tensor("draw", drawn, (ROWS, *shape), "what encode returns")
         penalties = [self.run("penalty", code, optional={"rng": _generator()}) for _ in range(2)]
@@ -153,8 +153,8 @@ class _Stage:
 
     def check_training(self) -> None:
         """corrupt and loss, evaluated and trained, one step, and the stages."""
-        seen = self.run("corrupt", self.x, _generator())
-        self.check_tensor("corrupt", seen, tuple(self.x.shape), "a damaged copy of x")
+        corrupted = self.run("corrupt", self.x, _generator())
+        self.check_tensor("corrupt", corrupted, tuple(self.x.shape), "a damaged copy of x")
         first, second = (self.loss() for _ in range(2))
         self.check_loss(first)
         if not torch.equal(first, second):
@@ -249,8 +249,8 @@ class _Stage:
             self.check_tensor(member, result, shape, meaning)
             by_row = []
             for i in range(len(rows)):
-                own = {name: value[i : i + 1] for name, value in optional.items()}
-                by_row.append(self.run(member, rows[i : i + 1], optional=own))
+                of_record = {name: value[i : i + 1] for name, value in optional.items()}
+                by_row.append(self.run(member, rows[i : i + 1], optional=of_record))
             alone = torch.cat(by_row)
             if not torch.equal(result, self.run(member, rows, optional=optional)):
                 raise self.author.fault(

@@ -203,12 +203,13 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
     )
     held_out = findings.held_out
     spread = charts.spread_of_scores(trace, cut, unit, held_out).inline()
-    told = "The score of each record"
+    caption = "The score of each record"
     if trace.rows > SINGLE:
-        told = "The highest score of each stretch of records, so that no peak is lost"
+        caption = "The highest score of each stretch of records, so that no peak is lost"
     return (
         "<h2>Scores</h2>\n"
-        f'<p class="quiet">{told}; dots are the {_things(findings)} listed below.</p>\n{course}\n'
+        f'<p class="quiet">{caption}; dots are the {_things(findings)} listed below.</p>\n'
+        f"{course}\n"
         f'<div class="side"><div>{spread}</div><div>{_words_of_spread(findings, held_out)}</div>'
         "</div>"
     )
@@ -226,9 +227,9 @@ def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
             + "what as many ordinary records would give, by "
             f"{held_out.rows:,} held out of the fit"
         )
-    told = "".join(f"<p>{line}</p>" for line in lines)
+    paragraphs = "".join(f"<p>{line}</p>" for line in lines)
     return f'<p class="quiet">How many {_things(findings)} have which score, both axes by ' + (
-        f'their logarithms.</p><div class="quiet">{told}</div>'
+        f'their logarithms.</p><div class="quiet">{paragraphs}</div>'
     )
 
 
@@ -379,7 +380,7 @@ def _comparison(comparison: Comparison) -> str:
             _number_cell(shift.adjusted, f"{shift.adjusted:.2g}"),
         ]
         rows.append(_row(cells))
-    told = (
+    summary = (
         f'<p class="quiet">{len(comparison.shifts):,} tests of {comparison.rows:,} records beside '
         f"the {comparison.rows_before:,} of the model; of data that are the same, any of them "
         f"would fail in at most {100 * comparison.alpha:.3g} of 100 cases (p by Holm's rule).</p>"
@@ -388,7 +389,7 @@ def _comparison(comparison: Comparison) -> str:
     if rows:
         headings = ("column", "what", "before", "now", "#p")
         table = _table(headings, rows, SHIFTS, len(rows), "differences")
-    return f"<h2>Beside the data of the model</h2>\n<p>{_word(comparison)}</p>\n{told}{table}"
+    return f"<h2>Beside the data of the model</h2>\n<p>{_word(comparison)}</p>\n{summary}{table}"
 
 
 BLANK: tuple[Cell, Cell] = (("", ""), ("", ""))
@@ -419,8 +420,8 @@ def _column(column: ColumnRead, total: int, with_model: bool) -> str:
     ]
     if with_model:
         before = column.gaps_before
-        told = "" if before is None else f"{100 * before:.2g} %"
-        cells.append(_number_cell(before or 0.0, told or " "))
+        share = "" if before is None else f"{100 * before:.2g} %"
+        cells.append(_number_cell(before or 0.0, share or " "))
     cells.append(_number_cell(column.odd))
     if with_model:
         kind = " new" if column.new_words and column.outside else ""

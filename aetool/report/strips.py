@@ -13,13 +13,13 @@ LEAST = 1.5  # width at which a bar is seen
 
 
 def place_strip(
-    own: float,
+    value: float,
     wanted: float | None = None,
     quartiles: tuple[float, float] | None = None,
 ) -> Drawing:
     """A column from its lowest value (0) to its highest (1), with its middle half shaded, what was
     expected (a bar), and where a value lies (a dot, or an arrow where it lies beyond)."""
-    strip = _empty(_words(own))
+    strip = _empty(_words(value))
     if quartiles is not None:
         lower, upper = map(_across, quartiles)
         width = max(upper - lower, LEAST)
@@ -28,12 +28,12 @@ def place_strip(
         across = _across(wanted)
         strip.line("tick", (across, MIDDLE - TICK), (across, MIDDLE + TICK))
     # what rounding of the lowest and highest leaves is not beyond them
-    if own < -0.001:
+    if value < -0.001:
         _arrow(strip, 1.0, EDGE - 2)
-    elif own > 1.001:
+    elif value > 1.001:
         _arrow(strip, WIDTH - 1, WIDTH - EDGE + 2)
     else:
-        strip.shape("circle", "mark", cx=_across(own), cy=MIDDLE, r=DOT)
+        strip.shape("circle", "mark", cx=_across(value), cy=MIDDLE, r=DOT)
     return strip
 
 
@@ -63,9 +63,9 @@ def _across(place: float) -> float:
     return EDGE + REACH * inside
 
 
-def _words(own: float) -> str:
-    if own < 0:
+def _words(value: float) -> str:
+    if value < 0:
         return "below all values seen"
-    if own > 1:
+    if value > 1:
         return "above all values seen"
-    return f"{100 * own:.0f} % of the way from the lowest value to the highest"
+    return f"{100 * value:.0f} % of the way from the lowest value to the highest"

@@ -42,18 +42,20 @@ class Denoising(Stacked):
             return (draw < part)[:, self.owner] & ~self.context
 
         noise = p.shift + p.noise * torch.randn(flat.shape, generator=rng, device=x.device)
-        seen = flat + noise * self.number if p.noise or p.shift else flat
+        corrupted = flat + noise * self.number if p.noise or p.shift else flat
         if p.salt:
             low, high = EXTREMES["image" if self.spec.shape else "table"]
             side = torch.rand(flat.shape, generator=rng, device=x.device) < 0.5
-            seen = torch.where(chosen(p.salt) & self.number, torch.where(side, low, high), seen)
+            corrupted = torch.where(
+                chosen(p.salt) & self.number, torch.where(side, low, high), corrupted
+            )
         if p.swap:
             other = torch.randperm(len(x), generator=rng, device=x.device)
-            seen = torch.where(chosen(p.swap), flat[other], seen)
+            corrupted = torch.where(chosen(p.swap), flat[other], corrupted)
         blank = chosen(p.mask)
         if p.block:
             blank |= self._block(len(x), rng, x.device) & ~self.context
-        return torch.where(blank, 0.0, seen).reshape(x.shape)
+        return torch.where(blank, 0.0, corrupted).reshape(x.shape)
 
     def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
         """(rows, features): one stretch of columns, or one rectangle, of about `block` of each."""

@@ -52,33 +52,33 @@ class ELM(ClosedForm):
         step, rng = -(-rows // most), np.random.default_rng(0)
         x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
         x = x[rng.permutation(len(x))]
-        aside, seen = x, x
+        held_out, fitted = x, x
         if len(x) > 3:
             # of few rows more of them, for those that the decoder restores by heart tell nothing
             every = ASIDE if len(x) > 2 * ASIDE else 3
-            aside, seen = x[::every], np.delete(x, slice(None, None, every), axis=0)
+            held_out, fitted = x[::every], np.delete(x, slice(None, None, every), axis=0)
         weight = rng.standard_normal((features, units)) / np.sqrt(features)
         bias = rng.standard_normal(units)
         # few rows are damaged several times, each time otherwise
-        copies = max(1, ROWS // len(seen))
-        damage = self._damage(rng, weight, copies * len(seen))
-        z = np.repeat(seen @ weight + bias, copies, axis=0)
+        copies = max(1, ROWS // len(fitted))
+        damage = self._damage(rng, weight, copies * len(fitted))
+        z = np.repeat(fitted @ weight + bias, copies, axis=0)
         z = np.maximum(z + self.params.noise * damage, 0.0)
-        decoder, offset = _ridge(z, seen, copies)
-        expected = np.maximum(aside @ weight + bias, 0.0) @ decoder + offset
-        deviation = costs.deviations(self.spec, aside, expected)
+        decoder, offset = _ridge(z, fitted, copies)
+        expected = np.maximum(held_out @ weight + bias, 0.0) @ decoder + offset
+        deviation = costs.deviations(self.spec, held_out, expected)
         prior = x.mean(axis=0).clip(0, 1)
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
     def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
         """(rows, units): what noise N(0, I) of the scored features adds to what units see; weight:
         (features, units)."""
-        seen = weight * (self.spec.owners() >= 0)[:, None]
+        visible = weight * (self.spec.owners() >= 0)[:, None]
         features, units = weight.shape
         if features <= units:
-            return np.asarray(rng.standard_normal((rows, features)) @ seen)
+            return np.asarray(rng.standard_normal((rows, features)) @ visible)
         # of fewer units than features it is drawn as they see it: N(0, seen^T seen)
-        _, factor = np.linalg.qr(seen)
+        _, factor = np.linalg.qr(visible)
         return np.asarray(rng.standard_normal((rows, units)) @ factor)
 
 

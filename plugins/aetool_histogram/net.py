@@ -112,9 +112,9 @@ class Histogram(ClosedForm):
             edges,
             nats,
             # a column without cells ends nowhere
-            lowest=np.array([own.edges.min(initial=LARGEST) for own in cells]),
-            highest=np.array([own.edges.max(initial=-LARGEST) for own in cells]),
-            width=np.array([own.width for own in cells]),
+            lowest=np.array([column_cells.edges.min(initial=LARGEST) for column_cells in cells]),
+            highest=np.array([column_cells.edges.max(initial=-LARGEST) for column_cells in cells]),
+            width=np.array([column_cells.width for column_cells in cells]),
             missing=missing,
             present=present,
             levels=_of_levels(spec, x),
@@ -170,12 +170,12 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
 
 def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
     """(edges (numbers, k), nats (numbers, k + 1)) of all columns, as long as the longest."""
-    most = max((len(own.edges) for own in cells), default=0)
+    most = max((len(column_cells.edges) for column_cells in cells), default=0)
     edges = np.full((len(cells), most), np.inf)
     nats = np.zeros((len(cells), most + 1))
-    for number, own in enumerate(cells):
-        edges[number, : len(own.edges)] = own.edges
-        nats[number, : len(own.nats)] = own.nats
+    for number, column_cells in enumerate(cells):
+        edges[number, : len(column_cells.edges)] = column_cells.edges
+        nats[number, : len(column_cells.nats)] = column_cells.nats
     return edges, nats
 
 

@@ -138,8 +138,8 @@ class Whitened:
     def of(cls, x: Float) -> Whitened:
         """The axes of the rows x along which they vary most."""
         if x.shape[1] > DENSE:
-            found = leading([x.astype(np.float32)], AXES)
-            variance, axes = found.variances, found.vectors
+            leading_axes = leading([x.astype(np.float32)], AXES)
+            variance, axes = leading_axes.variances, leading_axes.vectors
         else:
             covariance = np.cov(x, rowvar=False).reshape(x.shape[1], x.shape[1])
             variance, axes = np.linalg.eigh(covariance)

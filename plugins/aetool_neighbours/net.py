@@ -145,12 +145,12 @@ def _held_out_distances(x: Float) -> Float:
     stretch = np.arange(len(x)) if few else stretch_folds(len(x), STRETCHES)
     judged = np.arange(0, len(x), -(-len(x) // JUDGED))
     distances = np.zeros(len(judged))
-    for one in np.unique(stretch[judged]):
-        own = stretch[judged] == one
-        others = x[stretch != one]
-        part = x[judged[own]]
+    for held_out_stretch in np.unique(stretch[judged]):
+        in_stretch = stretch[judged] == held_out_stretch
+        others = x[stretch != held_out_stretch]
+        part = x[judged[in_stretch]]
         off = part - others[_nearest(part, others)]
-        distances[own] = np.sqrt((off**2).sum(axis=1))
+        distances[in_stretch] = np.sqrt((off**2).sum(axis=1))
     return distances
 
 

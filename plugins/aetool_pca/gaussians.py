@@ -83,13 +83,13 @@ def distances(prediction: Prediction, spec: Spec, batches: Batches) -> Float:
         total += (residual**2).sum(axis=0)
         rows += len(block)
     mean = np.maximum(total / rows, 1e-12)
-    found = []
+    parts = []
     for block in in_blocks(batches, BLOCK_NUMBERS):
         residual = prediction.residual(block.astype(np.float64))
         square = residual**2 / mean
         square = np.minimum(square[:, scored], FAR)
-        found.append(square.sum(axis=1))
-    return np.concatenate(found)
+        parts.append(square.sum(axis=1))
+    return np.concatenate(parts)
 
 
 def with_tails(
@@ -114,8 +114,8 @@ def with_tails(
     rows = present.sum(axis=0)[numbers]
     # what is believed of spreads read off few rows
     part = rows / (rows + PRIOR_ROWS)
-    own = scale[:, numbers] ** 2
-    scale[:, numbers] = np.sqrt(part * own + (1 - part))
+    variance = scale[:, numbers] ** 2
+    scale[:, numbers] = np.sqrt(part * variance + (1 - part))
     return dataclasses.replace(maps, prediction=prediction, scale=scale, weight=weight)
 
 
@@ -185,12 +185,12 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
     if features > MOST_COMPARED or len(few) <= 2 * COMPANIONS:
         return prediction
     few = few[:: max(1, len(few) * features**2 // PRODUCTS)]
-    left = prediction.residual(few)
+    residual = prediction.residual(few)
     freedom = len(few) - prediction.left.shape[1]
     if freedom <= COMPANIONS:
         return prediction
-    deviation = np.sqrt((left**2).mean(axis=0)) + 1e-6
-    standard = (left / deviation).astype(np.float32)
+    deviation = np.sqrt((residual**2).mean(axis=0)) + 1e-6
+    standard = (residual / deviation).astype(np.float32)
     owners = spec.owners()
     chance = math.sqrt(BEYOND_CHANCE * math.log(features) / freedom)
     index = np.zeros((features, COMPANIONS), dtype=np.int64)
@@ -201,12 +201,12 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
         size = np.abs(together)
         size[(owners[rows, None] == owners) & (owners >= 0)] = 0
         size[np.arange(len(rows)), rows] = 0
-        own = rows - first
+        places = rows - first
         for companion in range(COMPANIONS):
             most = size.argmax(axis=1)
             index[rows, companion] = most
-            alike[rows, companion] = together[own, most]
-            size[own, most] = -1.0
+            alike[rows, companion] = together[places, most]
+            size[places, most] = -1.0
     counted = np.abs(alike) > chance
     if not counted.any():
         return prediction
@@ -256,13 +256,13 @@ def _lean(spec: Spec, batches: Batches) -> Float | None:
     """(features, numbers): what the rows before a row say of its numbers, by ridge regression."""
     if not spec.given:
         return None
-    given = np.arange(spec.features - spec.given, spec.features)
-    index = np.concatenate([given, spec.numeric])
+    told = np.arange(spec.features - spec.given, spec.features)
+    index = np.concatenate([told, spec.numeric])
     cov = moments(Columns(batches, index)).cov
-    k = len(given)
+    k = len(told)
     before = cov[:k, :k] + GIVEN_RIDGE * np.eye(k)
     lean = np.zeros((spec.features, len(spec.numeric)))
-    lean[given] = np.linalg.solve(before, cov[:k, k:])
+    lean[told] = np.linalg.solve(before, cov[:k, k:])
     return lean
 
 

@@ -43,16 +43,16 @@ class PCA(ClosedForm):
             return self._probabilistic(batches)
         # of wide rows a covariance would be far larger than the rows themselves
         most = self._axes(batches)
-        found = spread(batches, most)
+        moments = spread(batches, most)
         # of few rows none can be called far out
-        for _ in range(2 if self.params.trim and found.rows >= 20 else 0):
-            far = distances(self._prediction(found), self.spec, batches)
-            found = spread(batches, most, nearness(far, self.params.trim))
-        prediction = self._prediction(found)
+        for _ in range(2 if self.params.trim and moments.rows >= 20 else 0):
+            far = distances(self._prediction(moments), self.spec, batches)
+            moments = spread(batches, most, nearness(far, self.params.trim))
+        prediction = self._prediction(moments)
         # of pictures the axes are enough: what lies beside a pixel is in them
         if isinstance(prediction, LowRank) and self.spec.shape is None:
             prediction = with_companions(prediction, self.spec, few_rows(batches))
-        maps = with_tails(self._maps(found), prediction, self.spec, batches)
+        maps = with_tails(self._maps(moments), prediction, self.spec, batches)
         if self.spec.shape is not None:
             return maps
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
@@ -78,37 +78,37 @@ class PCA(ClosedForm):
         noise[spec.gate[gated]] += PRIOR_ROWS / rows
         return noise
 
-    def _prediction(self, found: Moments | Leading) -> Prediction:
+    def _prediction(self, moments: Moments | Leading) -> Prediction:
         """What the other columns say of each feature."""
-        if isinstance(found, Moments) and self.spec.shape is None:
-            noise = self._noise(found.rows)
-            weights = conditionals(self.spec, found.cov + np.diag(noise))
-            return Whole(found.mean, weights)
-        if isinstance(found, Moments):
-            found = Leading.of(found)
-        found = found.first(axes_of_wide(found.rows, self.spec.features) or AXES_OF_PICTURES)
+        if isinstance(moments, Moments) and self.spec.shape is None:
+            noise = self._noise(moments.rows)
+            weights = conditionals(self.spec, moments.cov + np.diag(noise))
+            return Whole(moments.mean, weights)
+        if isinstance(moments, Moments):
+            moments = Leading.of(moments)
+        moments = moments.first(axes_of_wide(moments.rows, self.spec.features) or AXES_OF_PICTURES)
         # maximum-likelihood PPCA (Tipping & Bishop 1999, eqs. 8 and 12): the noise is the mean
         # of the eigenvalues left out; P = I / s - left left^T
-        least = float(self._noise(found.rows).mean())
-        precision = 1 / (found.noise + least)
-        shrink = np.maximum(precision - 1 / (found.variances + least), 0)
-        left = found.vectors * np.sqrt(shrink)
-        diagonal = precision - (left**2).sum(axis=1)
-        return LowRank(found.mean, left, precision, diagonal)
+        least = float(self._noise(moments.rows).mean())
+        precision = 1 / (moments.noise + least)
+        shrink = np.maximum(precision - 1 / (moments.variances + least), 0)
+        loadings = moments.vectors * np.sqrt(shrink)
+        diagonal = precision - (loadings**2).sum(axis=1)
+        return LowRank(moments.mean, loadings, precision, diagonal)
 
-    def _maps(self, found: Moments | Leading) -> Components:
+    def _maps(self, moments: Moments | Leading) -> Components:
         """The code, and what is expected by it."""
-        whole = Leading.of(found) if isinstance(found, Moments) else found
+        whole = Leading.of(moments) if isinstance(moments, Moments) else moments
         k = self.params.latent or _enough(whole.variances, whole.total)
         # the code, whose decoder is its encoder turned over
         axes = whole.vectors[:, :k]
-        one = np.ones((1, len(whole.mean)))
+        ones = np.ones((1, len(whole.mean)))
         return Components(
             whole.mean,
             axes,
             axes.T,
-            one,
-            one,
+            ones,
+            ones,
             np.clip(whole.mean, 0, 1),
             # plain errors are of what the code restores, surprise is of what the others predict
             restores=self.params.error != "bits",
@@ -130,8 +130,8 @@ class PCA(ClosedForm):
         numbers = self.spec.numeric
         if len(numbers) < 2:
             raise DataError("probabilistic pca needs two columns of numbers")
-        found = spread(Columns(batches, numbers), self._axes(batches))
-        whole = Leading.of(found) if isinstance(found, Moments) else found
+        moments = spread(Columns(batches, numbers), self._axes(batches))
+        whole = Leading.of(moments) if isinstance(moments, Moments) else moments
         k = self.params.latent or _enough(whole.variances, whole.total)
         kept = whole.first(min(k, len(numbers) - 1))
         blur = self.params.blur**2  # the density of data + N(0, blur^2 I)
@@ -143,22 +143,24 @@ class PCA(ClosedForm):
         decoder = np.zeros((k, self.spec.features))
         encoder[numbers] = kept.vectors * (stretch / (stretch**2 + noise))
         decoder[:, numbers] = (kept.vectors * stretch).T
-        one = np.ones((1, self.spec.features))
+        ones = np.ones((1, self.spec.features))
         shared = 0.5 * float(np.log((stretch**2 + noise) / noise).sum())
-        scale = one * np.sqrt(noise)
-        mean = sum(block.sum(axis=0, dtype=np.float64) for block in in_blocks(batches)) / found.rows
+        scale = ones * np.sqrt(noise)
+        mean = (
+            sum(block.sum(axis=0, dtype=np.float64) for block in in_blocks(batches)) / moments.rows
+        )
         return Components(
             mean,
             encoder,
             decoder,
             scale,
-            one,
+            ones,
             np.clip(mean, 0, 1),
             shared=shared,
             restores=True,
             report={"explained": _explained(kept.variances, whole.total)},
             drawn="normal",
-            scatter=(scale[:, numbers], one[:, numbers]),
+            scatter=(scale[:, numbers], ones[:, numbers]),
         )
 
 

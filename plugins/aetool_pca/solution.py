@@ -109,17 +109,17 @@ class WithCompanions(Prediction):
     weights: Float
 
     def residual(self, x: Float) -> Float:
-        left = self.base.residual(x)
-        told = np.zeros(left.shape)
+        residual = self.base.residual(x)
+        explained = np.zeros(residual.shape)
         for companion, weight in zip(self.index.T, self.weights.T, strict=True):
-            told += left[:, companion] * weight
-        return left - told
+            explained += residual[:, companion] * weight
+        return residual - explained
 
     def write(self, g: Builder, x: Value) -> Value:
         predicted = self.base.write(g, x)
-        left = x - predicted
+        residual = x - predicted
         for companion, weight in zip(self.index.T, self.weights.T, strict=True):
-            predicted = predicted + g.columns_of(left, companion) * weight
+            predicted = predicted + g.columns_of(residual, companion) * weight
         return predicted
 
 
@@ -201,7 +201,7 @@ class Components(Solution):
         spec = g.spec
         columns = list(range(len(spec.columns)))
         bits = costs.in_bits(g, self.parts(g, x))
-        own = g.columns_of(bits, columns)
+        bits_of_columns = g.columns_of(bits, columns)
         off = g.numbers(x) - g.numbers(self.expected(g, x))
         square = g.minimum(off * off, FARTHEST)
         scale = self.scale[:, spec.numeric]
@@ -211,10 +211,10 @@ class Components(Solution):
         nats = costs.summed(g, nats, spec.owner.tolist())
         surprise = g.columns_of(nats, columns) * IN_BITS
         # beyond this what is far off is compared by how far, but more by what is odd on its own
-        most = g.maximum(surprise, own).name
+        most = g.maximum(surprise, bits_of_columns).name
         compared = Value(g, write_cap(g.graph, most, PLAIN, PLAIN))
         is_number = np.isin(columns, spec.owner)
-        return compared * is_number + own * ~is_number
+        return compared * is_number + bits_of_columns * ~is_number
 
 
 def rarer_nats(g: Builder, square: Value, scale: Float, weight: Float) -> Value:

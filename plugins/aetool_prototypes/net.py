@@ -61,17 +61,17 @@ class KMeans(ClosedForm):
         step, scored = -(-rows // ROWS), self.spec.owners() >= 0
         x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64) * scored
         x = x[np.random.default_rng(0).permutation(len(x))]
-        aside, seen = x, x
+        held_out, fitted = x, x
         if len(x) > 2 * ASIDE:
-            aside, seen = x[::ASIDE], np.delete(x, slice(None, None, ASIDE), axis=0)
+            held_out, fitted = x[::ASIDE], np.delete(x, slice(None, None, ASIDE), axis=0)
         most = max(16, min(MOST, NUMBERS // max(1, int(scored.sum()))))
         size = self.params.size or most
-        centres = np.unique(seen[: min(size, len(seen))], axis=0)
+        centres = np.unique(fitted[: min(size, len(fitted))], axis=0)
         # where there are few rows for each prototype, one row is as good as several
-        fewest = 2 if len(seen) > 4 * size else 1
+        fewest = 2 if len(fitted) > 4 * size else 1
         for _ in range(ROUNDS):
-            centres = _moved(centres, seen, fewest)
-        deviation = costs.deviations(self.spec, aside, centres[_nearest(centres, aside)])
+            centres = _moved(centres, fitted, fewest)
+        deviation = costs.deviations(self.spec, held_out, centres[_nearest(centres, held_out)])
         prior = x.mean(axis=0).clip(0, 1)
         return Prototypes(centres, deviation, prior, {"code_levels": len(centres)})
 
@@ -89,9 +89,9 @@ def _moved(centres: Float, rows: Float, fewest: int) -> Float:
 
 def _nearest(centres: Float, rows: Float) -> Int:
     """(rows,): the numbers of the nearest centres."""
-    found = []
+    nearest = []
     square = (centres**2).sum(axis=1)
     for first in range(0, len(rows), AT_ONCE):
         part = rows[first : first + AT_ONCE]
-        found.append((square - 2 * part @ centres.T).argmin(axis=1))
-    return np.concatenate(found)
+        nearest.append((square - 2 * part @ centres.T).argmin(axis=1))
+    return np.concatenate(nearest)

@@ -95,9 +95,9 @@ class Tails(ClosedForm):
         # how often a flag or level occurs; of numbers the median takes its place
         centre = np.clip(np.sum(sums, axis=0) / rows, 0, 1)
         numbers = len(self.spec.numeric)
-        told = np.zeros((2, numbers, len(NO_TAIL)))
+        tails = np.zeros((2, numbers, len(NO_TAIL)))
         # of columns that are not measured
-        told[:] = NO_TAIL
+        tails[:] = NO_TAIL
         at_once = max(1, NUMBERS_AT_ONCE // rows)
         for first in range(0, numbers, at_once):
             end = min(first + at_once, numbers)
@@ -107,12 +107,12 @@ class Tails(ClosedForm):
             values = np.concatenate(chosen, dtype=np.float64)
             missing = self._missing(batches, strip)
             whole = ~missing.any(axis=0)
-            self._measure(told, centre, strip[whole], values[:, whole])
+            self._measure(tails, centre, strip[whole], values[:, whole])
             # of numbers that are missing here and there, each has a count of its own
             for column in np.flatnonzero(~whole):
                 present = ~missing[:, column]
-                self._measure(told, centre, strip[[column]], values[present][:, [column]])
-        start, scale, shape, part = np.moveaxis(told, 2, 0)
+                self._measure(tails, centre, strip[[column]], values[present][:, [column]])
+        start, scale, shape, part = np.moveaxis(tails, 2, 0)
         return TailsOfColumns(start, scale, shape, part, centre)
 
     def _missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
@@ -122,7 +122,7 @@ class Tails(ClosedForm):
         flags = [batch[:, gates] != 0 for batch in batches]
         return np.asarray(np.concatenate(flags) & gated)
 
-    def _measure(self, told: Float, centre: Float, columns: Int, values: Float) -> None:
+    def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> None:
         """Takes over the tails and medians of some numbers, (columns,), from their values,
         (rows, columns)."""
         if not len(columns):
@@ -136,8 +136,8 @@ class Tails(ClosedForm):
         different = 1 + (np.diff(values, axis=0) > 0).sum(axis=0)
         many = different >= FEWEST_VALUES
         values, columns = values[:, many], columns[many]
-        told[UPPER, columns] = _tails(values, self.params.part)
-        told[LOWER, columns] = _tails(-values[::-1], self.params.part)
+        tails[UPPER, columns] = _tails(values, self.params.part)
+        tails[LOWER, columns] = _tails(-values[::-1], self.params.part)
 
 
 def _tails(values: Float, wanted: float) -> Float:

@@ -218,17 +218,17 @@ class _Growing:
     def done(self) -> tuple[list[Level], Half]:
         """(levels, leaves): with how many cuts the rows of each node still take."""
         leaves = _cuts_of(self.counts[-1])
-        left = leaves
+        shares = leaves
         levels: list[Level] = []
         for level in reversed(self.levels):
             # those of both children, by their rows; where there is no cut all rows are in the first
             children = self.counts[len(self.levels) - len(levels)]
-            both = (left * children).reshape(-1, 2).sum(axis=1)
+            both = (shares * children).reshape(-1, 2).sum(axis=1)
             count = children.reshape(-1, 2).sum(axis=1)
-            left = both / np.maximum(count, 1)
-            left = left + np.isfinite(level.cut)
-            told = left.astype(np.float16)
-            levels.append(dataclasses.replace(level, left=told))
+            shares = both / np.maximum(count, 1)
+            shares = shares + np.isfinite(level.cut)
+            shares_as_stored = shares.astype(np.float16)
+            levels.append(dataclasses.replace(level, left=shares_as_stored))
         levels.reverse()
         return levels, leaves.astype(np.float16)
 
