@@ -12,10 +12,10 @@ import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from aetool import hypertext, runtime
-from aetool.canonical import canonical, parse_canonical
+from aetool.canonical import Json, canonical, parse_canonical
 from aetool.columns.layout import table_spec
 from aetool.columns.schema import Schema
 from aetool.csv.dialect import Reading
@@ -63,14 +63,14 @@ class Bundle:
     """
 
     plugin: str
-    params: dict[str, Any]
+    params: dict[str, Json]
     unit: str
     latent: int
     graphs: dict[str, bytes]
     calibration: Calibration
     schema: Schema | None = None
     shape: tuple[int, int, int] | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Json] = field(default_factory=dict)
     lineage: dict[str, str] = field(default_factory=dict)
     by_member: dict[str, ScoreQuantiles] = field(default_factory=dict)
     framing: Framing | None = None
@@ -150,7 +150,7 @@ class Bundle:
             raise ParamError("save: the file takes text; open it for bytes, as by 'wb'") from None
         return None
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _arrived, (type(self), self.to_bytes(), self.name)
 
     def __repr__(self) -> str:
@@ -184,7 +184,7 @@ class Bundle:
         outline["threshold"] = f"{self.threshold:.4g} {self.unit}"
         return outline
 
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self) -> dict[str, Json]:
         return {
             "aetool": FORMAT,
             "plugin": self.plugin,
@@ -205,7 +205,7 @@ class Bundle:
         }
 
 
-def _pack(manifest: dict[str, Any], graphs: dict[str, bytes]) -> bytes:
+def _pack(manifest: dict[str, Json], graphs: dict[str, bytes]) -> bytes:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         members = {"manifest.json": canonical(manifest)}
@@ -272,7 +272,7 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
         raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
 
 
-def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> Bundle:
+def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> Bundle:
     if manifest["aetool"] != FORMAT:
         raise BundleError(
             f"{name}: a model in format {manifest['aetool']!r}; this aetool reads format {FORMAT}: "
@@ -317,7 +317,7 @@ def _rebuild(manifest: dict[str, Any], graphs: dict[str, bytes], name: str) -> B
     )
 
 
-def _lineage(stored: dict[str, Any]) -> dict[str, str]:
+def _lineage(stored: dict[str, Json]) -> dict[str, str]:
     """Where a model comes from, checked; ValueError if it is something else."""
     known = all(key in LINEAGE and isinstance(value, str) for key, value in stored.items())
     if not known or len(stored) > len(LINEAGE):

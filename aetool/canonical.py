@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeAlias
+
+# what JSON can hold: None, bool, int, float, str, lists and dictionaries of these by str
+Json: TypeAlias = Any
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: Json) -> bytes:
     """The one way we write JSON: sorted keys, no blanks, no NaN."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode()
 
 
-def parse_canonical(data: bytes) -> Any:
+def parse_canonical(data: bytes) -> Json:
     """JSON written by `canonical`; ValueError for anything else, duplicate keys included."""
     try:
         value = json.loads(data)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Batch: TypeAlias = "pa.RecordBatch | npt.NDArray[np.uint8]"  # of a reader
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
+# records as graphs take them: of tables float64, (n, columns or more); of pictures uint8,
+# (n, channels, height, width)
+Records = npt.NDArray[Any]
 
 MAX_LATENT = 4096
 

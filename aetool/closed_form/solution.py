@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from aetool.canonical import Json
 from aetool.closed_form import costs
 from aetool.closed_form.builder import Builder, Value
 from aetool.model import Float, Spec
@@ -49,7 +50,7 @@ class Solution:
     fair: bool = False
     drawn: str = "codes"
     scatter: tuple[Float, Float] | None = None
-    report: Mapping[str, Any] = MappingProxyType({})
+    report: Mapping[str, Json] = MappingProxyType({})
 
     @property
     def coded(self) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from aetool.columns.column import ODD, Features, Json, Modelled, words
+from aetool.canonical import Json
+from aetool.columns.column import ODD, Features, Modelled, words
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
 from aetool.csv.cells import folded
@@ -162,7 +163,7 @@ class Category(Modelled):
     def remark(self) -> str:
         return f"more than {MAX_LEVELS} levels; the rest is `other`" if self.more else ""
 
-    def facts(self) -> Json:
+    def facts(self) -> dict[str, Json]:
         return {**super().facts(), "levels": len(self.levels) + (self.more > 0)}
 
     def understood(self) -> str:

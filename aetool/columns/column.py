@@ -7,11 +7,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from aetool.canonical import Json
 from aetool.columns.reach import Reach
 from aetool.columns.scale import Scale
 from aetool.data.table import Cells, Mask, Values, shortest
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from aetool.columns.summary import Summary
     from aetool.data.writers import Restored
 
-Json = dict[str, Any]
 
 # What stands in the inputs of graphs for a cell that is not of its column's kind, such as ERR in a
 # column of numbers: the lowest float64. NaN is a gap, and infinities are values.
@@ -72,18 +72,18 @@ class Column(ABC):
         """What the user should know of how it was read; empty if nothing."""
         return ""
 
-    def facts(self) -> Json:
+    def facts(self) -> dict[str, Json]:
         """What `info` tells of the column."""
         return {"name": self.name, "kind": self.kind}
 
-    def written(self) -> Json:
+    def written(self) -> dict[str, Json]:
         """How text files write its values, see `data.writers.text_of`."""
         return {"decimals": None, "token": ""}
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which `kinds.from_json` makes an equal column: its kind, its name,
         and whatever differs from the defaults."""
-        out: Json = {"kind": self.kind}
+        out: dict[str, Json] = {"kind": self.kind}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             # most columns are plain: what is not said is as usual
@@ -96,10 +96,12 @@ class Column(ABC):
         return out
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
         """The column that to_json wrote, checked; ValueError or TypeError if it is not one."""
         # JSON has no tuples
-        fields: Json = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        fields: dict[str, Json] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
         column = cls(**fields)
         column.check()
         return column
@@ -319,12 +321,12 @@ class Modelled(Column):
         same = (values == others) | (np.isnan(values) & np.isnan(others))
         return np.asarray(~same, dtype=np.float64)
 
-    def facts(self) -> Json:
-        facts: Json = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
+    def facts(self) -> dict[str, Json]:
+        facts: dict[str, Json] = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
         facts |= {"condition": True} if self.condition else {}
         return {**super().facts(), "gaps": self.gaps, **facts}
 
-    def written(self) -> Json:
+    def written(self) -> dict[str, Json]:
         return {**super().written(), "token": self.token}
 
     def check(self) -> None:

@@ -6,11 +6,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from aetool.columns.column import ODD, Features, Json, Modelled, finite, reads_better
+from aetool.canonical import Json
+from aetool.columns.column import ODD, Features, Modelled, finite, reads_better
 from aetool.columns.reach import Reach
 from aetool.columns.summary import Summary
 from aetool.data.notation.dates import DateEvidence, DateNotation, DateStyle
@@ -205,13 +206,13 @@ class Date(Modelled):
             said += ", day and month told by a guess"
         return said
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         if self.notation == TYPED:
             return super().to_json()
         return {**super().to_json(), "notation": self.notation.to_json()}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
         stored, far = data.get("notation"), data.get("reach")
         notation = TYPED if stored is None else DateNotation.from_json(stored)
         reach = None if far is None else Reach(**far)

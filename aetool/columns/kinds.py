@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from aetool.canonical import Json
 from aetool.columns.category import Category
 from aetool.columns.column import Column
 from aetool.columns.date import Date
@@ -40,7 +40,7 @@ def decide(summary: Summary, kind: str | None = None) -> Column:
     return Text(summary.name, summary.dtype)
 
 
-def from_json(data: Mapping[str, Any]) -> Column:
+def from_json(data: Mapping[str, Json]) -> Column:
     """The column that Column.to_json wrote; ValueError, TypeError or KeyError if it is not one."""
     fields = dict(data)
     kind = fields.pop("kind")

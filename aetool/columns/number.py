@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from aetool.columns.column import ODD, Features, Json, Modelled, finite, reads_better
+from aetool.canonical import Json
+from aetool.columns.column import ODD, Features, Modelled, finite, reads_better
 from aetool.columns.scale import Scale, decimals_of
 from aetool.columns.summary import Summary
 from aetool.columns.truth import as_truth
@@ -301,7 +302,7 @@ class Number(Modelled):
         off = self.scale.standardised(values) - self.scale.standardised(others)
         return np.asarray(np.nan_to_num(off) ** 2)
 
-    def facts(self) -> Json:
+    def facts(self) -> dict[str, Json]:
         resolution = self.scale.resolution
         unit = {"unit": self.notation.unit} if self.notation.unit else {}
         return {
@@ -324,7 +325,7 @@ class Number(Modelled):
             said += ", magnitudes such as k and M multiplied out"
         return said
 
-    def written(self) -> Json:
+    def written(self) -> dict[str, Json]:
         """True floats are written with the decimals that their resolution needs."""
         places = self.decimals
         if places is None:
@@ -334,12 +335,12 @@ class Number(Modelled):
         show = {} if plain else {"show": self.notation.show}
         return {**super().written(), "decimals": places, **show}
 
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         notation = self.notation.to_json()
         return {**super().to_json(), "notation": notation} if notation else super().to_json()
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
         scale = Scale(**data.get("scale", {}))
         notation = NumberNotation.from_json(data.get("notation", {}))
         return super().from_json({**data, "scale": scale, "notation": notation})

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.columns import kinds
 from aetool.columns.column import ODD, Column, Modelled
 from aetool.columns.skip import Skip
@@ -67,14 +67,14 @@ class Schema:
                 return column
         raise KeyError(name)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which from_json makes an equal Schema."""
         columns = [column.to_json() for column in self.columns]
         before = {"context": self.context, "group": self.group, "order": self.order}
         return {"rows": self.rows, "columns": columns, **(before if self.context else {})}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Schema:
+    def from_json(cls, data: Mapping[str, Json]) -> Schema:
         """The Schema that to_json wrote; ValueError, TypeError or KeyError if it is not one."""
         # a stored schema may come from anywhere: everything is checked before it is used
         columns = [kinds.from_json(item) for item in data["columns"]]

@@ -10,9 +10,10 @@ import mmap
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from aetool import files
+from aetool.canonical import Json
 from aetool.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ HEAD = 6  # bytes that tell a file's kind
 # What Parquet says of a column beside its type, and Arrow does not write again.
 LOST = ("ENUM", "JSON", "BSON", "UUID", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY")
 CODECS = ("SNAPPY", "GZIP", "BROTLI", "ZSTD", "LZ4")
-Format = dict[str, Any]  # of a header
+Format = dict[str, Json]  # of a header
 WithMetadata: TypeAlias = "tuple[pa.RecordBatch, object]"
 InMemory: TypeAlias = "pd.DataFrame | pa.Table | pa.RecordBatch"
 # Ways to write Parquet's types, the usual one first: versions of its types, decimals as integers.
@@ -593,7 +594,7 @@ def _write_parquet(
 ) -> None:
     import pyarrow.parquet as pq
 
-    options: dict[str, Any] = {"compression": format.get("compression", "zstd")}
+    options: dict[str, Json] = {"compression": format.get("compression", "zstd")}
     options["version"] = str(format.get("version", "2.6"))
     options["store_decimal_as_integer"] = bool(format.get("integers", False))
     if format.get("sorted"):

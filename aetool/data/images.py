@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool import files
+from aetool.canonical import Json
 from aetool.data.pictures import decoding
 from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
 from aetool.errors import DataError
@@ -51,7 +52,7 @@ class ImageSource:
     remarks: Sequence[str] = ()
 
     def __init__(
-        self, name: str, shape: tuple[int, int, int], count: int, format: dict[str, Any]
+        self, name: str, shape: tuple[int, int, int], count: int, format: dict[str, Json]
     ) -> None:
         check_shape(name, shape)
         self.name, self.shape, self.count, self.format = name, shape, count, format

@@ -12,11 +12,12 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
 from aetool import files
+from aetool.canonical import Json
 from aetool.csv import encodings
 from aetool.csv.dialect import Reading
 from aetool.csv.sniffing import NOTHING, sniff
@@ -129,7 +130,7 @@ class JsonLinesSource(TableSource):
 
     def batches(self) -> Iterator[Table]:
         names: tuple[str, ...] = ()
-        records: list[dict[str, Any]] = []
+        records: list[dict[str, Json]] = []
         numbers: list[int] = []  # blank lines are counted, as they are in archives
         stream = open_stream(self.path)
         with io.TextIOWrapper(stream, "utf-8-sig") as lines:
@@ -157,7 +158,7 @@ class JsonLinesSource(TableSource):
             yield self._table(names or _keys(records), records, numbers)
 
     def _table(
-        self, names: tuple[str, ...], records: list[dict[str, Any]], numbers: Sequence[int]
+        self, names: tuple[str, ...], records: list[dict[str, Json]], numbers: Sequence[int]
     ) -> Table:
         known = set(names)
         for number, record in zip(numbers, records, strict=True):
@@ -202,7 +203,7 @@ class JsonDocumentSource(JsonLinesSource):
             yield self._table(names, part, range(row, row + len(part)))
 
 
-def _records_of(document: object, name: str) -> list[dict[str, Any]]:
+def _records_of(document: object, name: str) -> list[dict[str, Json]]:
     """The records of a JSON document, in whichever of the usual forms a table is written."""
     if isinstance(document, dict):
         return _records_of_object(document, name)
@@ -216,7 +217,7 @@ def _records_of(document: object, name: str) -> list[dict[str, Any]]:
     return document
 
 
-def _records_of_object(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _records_of_object(document: dict[str, Json], name: str) -> list[dict[str, Json]]:
     """The records of an object: of columns by name, of records by number, of names beside rows, or
     behind a schema, as pandas writes them; any other is one record itself."""
     if document.keys() - {"index"} == {"columns", "data"}:
@@ -239,8 +240,8 @@ def _records_of_object(document: dict[str, Any], name: str) -> list[dict[str, An
 
 
 def _records_of_rows(
-    rows: list[list[Any]], name: str, columns: list[str] | None = None
-) -> list[dict[str, Any]]:
+    rows: list[list[Json]], name: str, columns: list[str] | None = None
+) -> list[dict[str, Json]]:
     """Rows as records by the names of their columns, which else are c1, c2 ..."""
     names = columns or [f"c{place + 1}" for place in range(len(rows[0]))]
     for number, row in enumerate(rows, 1):
@@ -249,17 +250,17 @@ def _records_of_rows(
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _keys(records: list[dict[str, Any]]) -> tuple[str, ...]:
+def _keys(records: list[dict[str, Json]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(k for r in records for k in r))
 
 
-def _json_cell(value: Any) -> str | None:
+def _json_cell(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value)
 
 
-def _whole_characters(record: dict[str, Any]) -> dict[str, Any]:
+def _whole_characters(record: dict[str, Json]) -> dict[str, Json]:
     """A record in which half a surrogate pair, which is no character, is replaced by U+FFFD.
 
     Programs that cut a text by UTF-16 units, in the middle of an emoji, write such halves.
@@ -273,9 +274,9 @@ def _whole_characters(record: dict[str, Any]) -> dict[str, Any]:
 class ArraySource(TableSource):
     """A matrix from .npy, or the arrays of an .npz with one entry a record: X gives c1, c2, ..."""
 
-    def __init__(self, name: str, arrays: dict[str, Any], suffix: str) -> None:
+    def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
-        self._columns: dict[str, Any] = {}
+        self._columns: dict[str, Json] = {}
         arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing
         rows = {len(a) for a in arrays.values()}
         if len(rows) != 1:
@@ -573,7 +574,7 @@ def _open_arrays(path: Path, name: str, head: bytes) -> Source:
     return _of_arrays(arrays, name, suffix)
 
 
-def _of_arrays(arrays: dict[str, Any], name: str, suffix: str) -> Source:
+def _of_arrays(arrays: dict[str, Json], name: str, suffix: str) -> Source:
     """Pictures, or a table of arrays of one length."""
     for key, array in arrays.items():
         if array.dtype.kind not in "biufUSM":
@@ -598,7 +599,7 @@ def _check_npz(path: Path, name: str) -> None:
                 _check_header(member, info.file_size, name)
 
 
-def _check_header(file: Any, size: int, name: str) -> None:
+def _check_header(file: IO[bytes], size: int, name: str) -> None:
     """Refuses an array whose header promises more than the file holds, before it is allocated."""
     version = np.lib.format.read_magic(file)
     read = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from aetool.canonical import Json
 from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
 from aetool.data import images
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # A restored column: text (None: missing), float64 numbers (NaN: missing), or datetime64[us].
-Restored = list[str | None] | npt.NDArray[Any]
+Array = npt.NDArray[Any]
+Restored = list[str | None] | Array
 Columns = dict[str, Restored]
 
 
 def write_table(
     file: BinaryIO,
     batches: Iterable[Columns],
-    format: Mapping[str, Any],
+    format: Mapping[str, Json],
     dtypes: Mapping[str, str],
-    written: Mapping[str, Any],
+    written: Mapping[str, Json],
 ) -> None:
     """Write restored columns as the source's kind of file.
 
@@ -52,7 +54,7 @@ def write_table(
         raise DataError(f"cannot write tables as {kind}")
 
 
-def text_of(column: Restored, how: Mapping[str, Any]) -> list[str]:
+def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
     """A column as text cells; how: {"decimals": int or None, "token": gap}, and
     where numbers are written in a manner of their own {"show": number, decimals -> text}."""
     token = str(how.get("token", ""))
@@ -75,8 +77,8 @@ def _plain(text: str) -> str:
 def _write_csv(
     file: BinaryIO,
     batches: Iterable[Columns],
-    format: Mapping[str, Any],
-    written: Mapping[str, Any],
+    format: Mapping[str, Json],
+    written: Mapping[str, Json],
 ) -> None:
     rule = Rule(format["delimiter"], bool(format.get("space")))
     encoding = str(format.get("encoding", encodings.UTF8))
@@ -98,7 +100,7 @@ def _write_jsonl(
     file: BinaryIO,
     batches: Iterable[Columns],
     dtypes: Mapping[str, str],
-    written: Mapping[str, Any],
+    written: Mapping[str, Json],
 ) -> None:
     for batch in batches:
         columns = {n: _json_values(v, dtypes.get(n), written.get(n, {})) for n, v in batch.items()}
@@ -108,7 +110,7 @@ def _write_jsonl(
             file.write(("{" + body + "}\n").encode())
 
 
-def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Any]) -> list[str]:
+def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Json]) -> list[str]:
     if isinstance(column, list):
         quote = json.dumps if dtype != "bool" else str
         return ["null" if v is None else quote(v) for v in column]
@@ -207,10 +209,10 @@ def _write_arrow(
 def _write_arrays(
     file: BinaryIO,
     batches: Iterable[Columns],
-    format: Mapping[str, Any],
+    format: Mapping[str, Json],
     dtypes: Mapping[str, str],
 ) -> None:
-    parts: dict[str, list[Any]] = {}
+    parts: dict[str, list[Array]] = {}
     for batch in batches:
         for name, column in batch.items():
             kind = np.dtype(dtypes[name])
@@ -242,7 +244,7 @@ def frame_of(
     return frame
 
 
-def frame_of_text(body: bytes, format: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
+def frame_of_text(body: bytes, format: Mapping[str, Json], names: Sequence[str]) -> pd.DataFrame:
     """A table in text as a DataFrame; names: of its columns, where it has no header."""
     import pandas as pd
 
@@ -258,6 +260,7 @@ def frame_of_text(body: bytes, format: Mapping[str, Any], names: Sequence[str]) 
         text = records.text
     else:
         text = _all_quoted(records, len(names))
+    # of many forms that read_csv returns, the one without chunks
     frame: pd.DataFrame = pd.read_csv(io.StringIO(_decoded(text), newline=""), **options)
     return frame
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aetool.canonical import Json
 from aetool.errors import BundleError
 from aetool.model import Float, Int
 
@@ -196,7 +197,7 @@ class Calibration:
         below = low + part * np.maximum(high - low, 0.0)
         return np.asarray((1 + self.rows - below) / (1 + self.rows))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which from_json makes the same calibration."""
         return {
             "rows": self.rows,
@@ -213,7 +214,7 @@ class Calibration:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Calibration:
+    def from_json(cls, data: Mapping[str, Json]) -> Calibration:
         """The calibration that to_json wrote; BundleError for any other."""
         tail_values = data.get("tail")
         calibration = cls(
@@ -257,7 +258,7 @@ def highest_of_each(scores: Float, owner: Int) -> Float:
     return highest
 
 
-def _tail_of_kept(data: Mapping[str, Any]) -> Tail:
+def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
     """A tail for a calibration that tells none, by the scores it kept."""
     ranks = np.array(data["ranks"], dtype=np.float64)
     scores = np.array(data["scores"], dtype=np.float64)

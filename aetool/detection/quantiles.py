@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.errors import BundleError
 from aetool.model import Float
 
@@ -37,12 +37,12 @@ class ScoreQuantiles:
         shown = {name: by_part[part] for name, part in SHOWN.items()}
         return {"rows": self.rows, **shown}
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which from_json makes the same."""
         return {"rows": self.rows, "scores": self.scores.tolist()}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> ScoreQuantiles:
+    def from_json(cls, stored: Mapping[str, Json]) -> ScoreQuantiles:
         """What to_json wrote; BundleError for anything else."""
         scores = np.array(stored["scores"], dtype=np.float64)
         rows = int(stored["rows"])

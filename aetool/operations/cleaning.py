@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,9 +18,10 @@ from aetool.columns.layout import table_features
 from aetool.data import sources, writers
 from aetool.data.images import ImageSource
 from aetool.data.scaling import PIXEL_MEAN
-from aetool.data.table import Cells, Table
+from aetool.data.sources import Source
+from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError, ParamError
-from aetool.model import Float
+from aetool.model import Float, Records
 from aetool.operations import records, restoring
 from aetool.operations.detecting import inputs_of, seen_by
 from aetool.spelling import option
@@ -38,14 +38,14 @@ class DenoiseOptions:
 
     fill_missing: bool = False
     region: Region | None = None
-    clean: Any = None
+    clean: object = None
     force: bool = False
     device: str = "auto"
 
 
 def denoise(
-    data: Any, path: str | os.PathLike[str], model: Bundle, options: DenoiseOptions | None = None
-) -> dict[str, Any]:
+    data: object, path: str | os.PathLike[str], model: Bundle, options: DenoiseOptions | None = None
+) -> dict[str, int | float]:
     """Write the restored records of data at path, as the kind of file they are; returns figures:
     records, values filled, and with `clean` the mean squared errors before and after and the gain
     in PSNR (dB). Errors of tables are in squared standard deviations, of pictures in squared gray
@@ -80,11 +80,11 @@ def denoise(
 class _Job:
     """One run: what is restored, and sums for the figures."""
 
-    def __init__(self, source: Any, model: Bundle, options: DenoiseOptions) -> None:
+    def __init__(self, source: Source, model: Bundle, options: DenoiseOptions) -> None:
         self.source, self.model, self.options = source, model, options
         self.rows = self.filled = self.compared = 0
         self.before = self.after = 0.0
-        self.clean: Iterator[tuple[int, Any, Table | None]] | None = None
+        self.clean: Iterator[tuple[int, Records, Table | None]] | None = None
         if options.clean is not None:
             clean = seen_by(sources.open_source(options.clean, model.reading), model, strict=True)
             self.clean = inputs_of(clean, model)
@@ -96,13 +96,14 @@ class _Job:
         self.naive = np.array([c.usual for c in self.columns])
         self.rounds: int | None = None
 
-    def _round(self, x: Any) -> Any:
+    def _round(self, x: Records) -> Records:
         z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
         schema = self.model.schema
         condition = x[:, schema.conditions] if schema else None
-        return decoding.decode(self.model, z, self.options.device, condition=condition)
+        restored: Records = decoding.decode(self.model, z, self.options.device, condition=condition)
+        return restored
 
-    def _filled(self, x: Any, gaps: Any, blank: Any) -> Iterator[Any]:
+    def _filled(self, x: Records, gaps: Mask, blank: Records | np.uint8) -> Iterator[Records]:
         """x with gaps filled by what the model makes of the record, again and again."""
         y = np.where(gaps, blank, x)
         while True:
@@ -110,7 +111,7 @@ class _Job:
             y = np.where(gaps & (restored == restored), restored, y)
             yield y
 
-    def _fill(self, x: Any, gaps: Any, blank: Any, more: Any) -> Any:
+    def _fill(self, x: Records, gaps: Mask, blank: Records | np.uint8, more: Mask) -> Records:
         """x with gaps filled, in as many rounds as restore best what is known: where `more` (of the
         first records, once filled) is hidden. Models trained on blanks take one, others some."""
         if self.rounds is None:
@@ -123,11 +124,11 @@ class _Job:
             self.rounds = 1 + int(np.argmin(errors))
         return next(itertools.islice(self._filled(x, gaps, blank), self.rounds - 1, None))
 
-    def _laid(self, where: Any) -> Any:
+    def _laid(self, where: Mask) -> Mask:
         """Columns of a table as _standard has them; pixels as they are."""
         return where if self.model.schema is None else where[:, self.model.spec.owner]
 
-    def _measure(self, x: Any, y: Any, rows: int) -> None:
+    def _measure(self, x: Records, y: Records, rows: int) -> None:
         """Adds up the errors of what was given, x, and what is made of it, y."""
         self.rows += rows
         if self.clean is None:
@@ -143,7 +144,7 @@ class _Job:
         self.after += float(((y - wanted)[comparable] ** 2).sum())
         self.compared += int(comparable.sum())
 
-    def _standard(self, x: Any) -> Any:
+    def _standard(self, x: Records) -> Float:
         """Numbers of a table as the model sees them, in standard deviations; NaN where missing."""
         if self.model.schema is None:
             return x.astype(np.float64)
@@ -196,7 +197,7 @@ class _Job:
                 out[name] = np.where(changed, np.asarray(restored, np.float64), original)
         return out
 
-    def pictures(self) -> Iterator[Any]:
+    def pictures(self) -> Iterator[Records]:
         """The restored batches of pictures, (n, C, H, W) uint8."""
         for _, x, _ in inputs_of(self.source, self.model):
             if self.options.region is not None:
@@ -210,7 +211,7 @@ class _Job:
             self._measure(x, y, len(x))
             yield y.astype(np.uint8)
 
-    def _hole(self, shape: tuple[int, ...]) -> Any:
+    def _hole(self, shape: tuple[int, ...]) -> Mask:
         assert self.options.region is not None
         left, top, width, height = self.options.region
         inside = 0 <= left < left + width <= shape[3] and 0 <= top < top + height <= shape[2]
@@ -223,7 +224,7 @@ class _Job:
         hole[:, :, top : top + height, left : left + width] = True
         return hole
 
-    def _elsewhere(self, hole: Any) -> Any:
+    def _elsewhere(self, hole: Mask) -> Mask:
         """A hole of the same size in every picture, anywhere."""
         rng, out = np.random.default_rng(0), np.zeros_like(hole)
         _, _, width, height = self.options.region or (0, 0, 0, 0)
@@ -233,9 +234,9 @@ class _Job:
             mask[:, top : top + height, left : left + width] = True
         return out
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, int | float]:
         """What was done, and what it brought."""
-        out: dict[str, Any] = {"rows": self.rows}
+        out: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
             out["filled"] = self.filled
         if self.clean is not None:

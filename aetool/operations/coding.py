@@ -18,6 +18,7 @@ from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic
+from aetool.model import Records
 from aetool.operations import drawing, records, restoring
 from aetool.operations.detecting import inputs_of, seen_by
 from aetool.printing import in_utf8
@@ -39,7 +40,7 @@ def encoder_of(model: Bundle, device: str) -> runtime.Session:
 
 
 def write_codes(
-    data: Any,
+    data: object,
     path: str | os.PathLike[str],
     model: Bundle,
     columns: Sequence[str] = (),
@@ -82,7 +83,7 @@ def write_codes(
 
 
 def plot_codes(
-    data: Any,
+    data: object,
     path: str | os.PathLike[str],
     model: Bundle,
     colour: str | None = None,
@@ -97,9 +98,9 @@ def plot_codes(
     if colour is not None and model.schema is None and (colour != FOLDER or not names):
         raise ParamError(f"pictures are coloured by their folder: {option('--color')} {FOLDER}")
     session = encoder_of(model, device)
-    codes: list[Any] = []
+    codes: list[Records] = []
     of_folders = colour is not None and model.schema is None
-    values: list[Any] = []
+    values: list[object] = []
     for first, x, table in inputs_of(source, model):
         codes.append(session(x)["z"])
         if of_folders:
@@ -130,7 +131,7 @@ def cells(table: Table | None, name: str, where: str) -> writers.Restored:
 
 
 def write_records(
-    data: Any,
+    data: object,
     path: str | os.PathLike[str],
     model: Bundle,
     force: bool = False,
@@ -199,7 +200,7 @@ def _codes(table: Table, name: str, where: str) -> Any:
     return z
 
 
-def write_pictures(target: Path, pixels: Any, force: bool) -> None:
+def write_pictures(target: Path, pixels: Records, force: bool) -> None:
     """Write pictures (n, C, H, W) uint8 as a .npy file, or a folder of PNG files."""
     if target.suffix == ".npy":
         flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)

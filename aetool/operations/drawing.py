@@ -14,20 +14,20 @@ from aetool.csv.cells import is_gap_word
 from aetool.data import images
 from aetool.errors import ParamError
 from aetool.files import atomic
-from aetool.model import Float
+from aetool.model import Float, Records
 from aetool.spelling import option
 
 MOST_PANELS, MOST_LEVELS, MOST_POINTS = 25, 10, 20_000
 
 
-def write_sheet(target: Path, pixels: Any, across: int, force: bool) -> None:
+def write_sheet(target: Path, pixels: Records, across: int, force: bool) -> None:
     """Write pictures (n, C, H, W) uint8 side by side, `across` in a row, as a PNG file."""
     with atomic(target, force) as file:
         file.write(images.contact_sheet(pixels, across))
 
 
 def scatter(
-    file: BinaryIO, z: Float, axes: tuple[str, str], label: str, values: Sequence[Any]
+    file: BinaryIO, z: Float, axes: tuple[str, str], label: str, values: Sequence[object]
 ) -> None:
     """A PNG of points z, (rows, 2), coloured by values, one for each or none at all: numbers by a
     scale, texts (and numbers of few values) by their ten commonest."""
@@ -72,7 +72,7 @@ def _numbers(values: Sequence[Any]) -> Float | None:
     return shown if len(np.unique(shown[np.isfinite(shown)])) > MOST_LEVELS else None
 
 
-def _is_gap(value: Any) -> bool:
+def _is_gap(value: object) -> bool:
     return isinstance(value, str) and is_gap_word(value)
 
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from aetool import files
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec import blocks, records, students
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
@@ -67,7 +68,7 @@ class ExactJob:
     kept: str = ""
     file: TypedFile | None = None
 
-    def write(self, file: BinaryIO) -> dict[str, Any]:
+    def write(self, file: BinaryIO) -> dict[str, Json]:
         """Encodes the content into the file; returns the archive's figures.
 
         What was written is not yet compared with its source: see `compare`.
@@ -85,7 +86,7 @@ class ExactJob:
         self.content = self.file
         return figures_of_file
 
-    def _write(self, file: BinaryIO) -> dict[str, Any]:
+    def _write(self, file: BinaryIO) -> dict[str, Json]:
         """The content as it is.
 
         The first item is encoded alone: its plans are hints for the others, which a few threads
@@ -95,7 +96,7 @@ class ExactJob:
         whole = hashlib.sha256(content.opening)
         total = len(content.opening)
         errors: dict[str, float] = {}
-        facts: dict[str, Any] = {}
+        facts: dict[str, Json] = {}
         named = self.model.sha256 if self.model else ""
         sections = {**content.sections(), **self.sections}
         writer = Writer(file, content.header(), sections, named)
@@ -120,7 +121,7 @@ class ExactJob:
         writer.finish(stored, whole.digest())
         file.flush()
         os.fsync(file.fileno())
-        figures: dict[str, Any] = {
+        figures: dict[str, Json] = {
             "rows": writer.rows,
             "archive_bytes": file.tell(),
             "source_bytes": total,
@@ -198,7 +199,7 @@ def copy_over(file: BinaryIO, other: BinaryIO) -> None:
     file.flush()
 
 
-def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, Any]:
+def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, Json]:
     """Writes a job's archive and compares it with its source; returns its figures.
 
     Where it cannot be written, or would not restore the source, the file's bytes are kept instead:
@@ -214,7 +215,7 @@ def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, A
 
 def keep_instead(
     file: BinaryIO, content: Content, source: Opened, error: Exception
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Writes the bytes of a source that its content could not carry; raises where there are none,
     or where the archive was to be bounded. Figures as `write_compared`."""
     if content.mode != LOSSLESS:
@@ -345,7 +346,7 @@ def names_of(source: Any) -> list[str]:
 # ---- the content of each kind of source
 
 
-def _format(source: Opened) -> dict[str, Any]:
+def _format(source: Opened) -> dict[str, Json]:
     return {**source.format, "name": inner_name(source.name)}
 
 

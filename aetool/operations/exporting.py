@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -21,7 +20,7 @@ from aetool.columns.column import ODD, Modelled
 from aetool.errors import DataError
 from aetool.files import atomic
 from aetool.graphs import Graph, weighed_sum
-from aetool.model import Float
+from aetool.model import Float, Records
 from aetool.operations import mapping
 
 SCORE = "score.onnx"
@@ -35,7 +34,6 @@ FIRST = (
     "surprise",
 )  # outputs of the score graph; then the others
 OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
-Records = npt.NDArray[Any]  # as graphs take them: float64, or uint8 of pictures
 Described = dict[str, Any]  # as JSON
 Inputs = dict[str, Records]
 

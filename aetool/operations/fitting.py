@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from aetool import __version__, closed_form, plugins, rehearsal, runtime, trimming
 from aetool import folds as content
 from aetool.bundle import MAPS, READING, SAMPLING, Bundle
+from aetool.canonical import Json
 from aetool.closed_form import BLOCK, writing
 from aetool.closed_form.threads import one_thread
 from aetool.columns import layout
@@ -29,6 +30,7 @@ from aetool.columns.schema import (
     understood,
     understood_briefly,
 )
+from aetool.columns.sections import Features
 from aetool.data import notices, scaling
 from aetool.data.images import ImageSource
 from aetool.data.notation.gaps import is_gap
@@ -36,12 +38,12 @@ from aetool.data.pictures.choosing import Asked, Size, chosen
 from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.pictures.framing import Framing
 from aetool.data.pictures.labels import to_fit
-from aetool.data.sources import RESERVOIR, CsvSource, open_source
-from aetool.data.table import Cells, Table
+from aetool.data.sources import RESERVOIR, CsvSource, Source, open_source
+from aetool.data.table import Cells, Mask, Table
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration, highest_of_each
 from aetool.errors import DataError, ParamError, PluginError
-from aetool.model import Int, Member, Model, Progress, Spec, State, make_params
+from aetool.model import Int, Member, Model, Progress, Records, Spec, State, make_params
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ class FitOptions:
     """
 
     plugin: str | Model | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Json] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     na: Sequence[str] = ()
     drop: Sequence[str] = ()
@@ -117,7 +119,7 @@ class FitOptions:
     order: str = ""
     robust: bool = False
     closed: bool = False
-    target: Any = None
+    target: object = None
     resize: Size = None
     tile: Size = None
     stride: Size = None
@@ -141,11 +143,11 @@ class Prepared:
     """
 
     spec: Spec
-    features: Any
-    inputs: Any
+    features: Features
+    inputs: Records
     schema: Schema | None
     rows: int
-    keep: Any = None
+    keep: Mask | None = None
     labels: Labels | None = None
     framing: Framing | None = None
     owner: Int | None = None
@@ -158,12 +160,14 @@ class Prepared:
         return self.framing or Framing(channels, width, height)
 
     @property
-    def kept(self) -> Any:
+    def kept(self) -> Mask:
         """(rows,) bool: which rows to fit."""
         return np.ones(len(self.features), bool) if self.keep is None else self.keep
 
 
-def fit(data: Any, options: FitOptions | None = None, progress: Progress | None = None) -> Bundle:
+def fit(
+    data: object, options: FitOptions | None = None, progress: Progress | None = None
+) -> Bundle:
     """Fit a model on a source (path, DataFrame, or several paths); returns its bundle.
 
     Raises ParamError, PluginError or DataError; nothing is written.
@@ -178,7 +182,7 @@ def fit(data: Any, options: FitOptions | None = None, progress: Progress | None 
 
 
 def fit_source(
-    source: Any, options: FitOptions | None = None, progress: Progress | None = None
+    source: Source, options: FitOptions | None = None, progress: Progress | None = None
 ) -> Bundle:
     """fit, on a source that is open already."""
     options = options or FitOptions()
@@ -217,7 +221,7 @@ def fit_source(
     if reading:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, READING: reading}, _sessions={})
     bundle = dataclasses.replace(bundle, lineage=_lineage(prepared), _sessions={})
-    if prepared.owner is not None:
+    if prepared.owner is not None and isinstance(source, ImageSource):
         bundle = _by_all_tiles(bundle, framed(source, prepared.view), prepared, options.device)
     if options.codec and isinstance(source, ImageSource):
         from aetool.operations import picture_learning
@@ -243,7 +247,7 @@ def _say_what_was_understood(name: str, schema: Schema) -> None:
         notices.say(name, line)
 
 
-def explained(data: Any, options: FitOptions | None = None) -> list[str]:
+def explained(data: object, options: FitOptions | None = None) -> list[str]:
     """How each column of data would be read, a line each; nothing is fitted. ParamError for
     pictures."""
     options = options or FitOptions()
@@ -264,11 +268,11 @@ def _lineage(prepared: Prepared) -> dict[str, str]:
 
 def fitted(
     model: Model,
-    params: Any,
+    params: object,
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None,
-    damaged: Any = None,
+    damaged: Features | None = None,
     samples: bool = True,
 ) -> joining.Fitted:
     """One model fitted on prepared rows; samples: so that it can be drawn from."""
@@ -362,7 +366,7 @@ def _joint(
     if not members:
         why = "; ".join(f"{name}: {words}" for name, words in left_out.items())
         raise DataError(f"{model.name} has no member that can be fitted here: {why}")
-    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+    facts: dict[str, Json] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     # a model that is a member of this fit may be one of other fits with other settings
     joins = {joined.bundle.plugin for joined in members}
     left_out = {name: why for name, why in left_out.items() if name not in joins}
@@ -380,7 +384,7 @@ def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
     return float(round(member.seconds * max(1.0, spec.features / USUAL_FEATURES[kind])))
 
 
-def _paired(source: Any, options: FitOptions) -> tuple[Prepared, Any]:
+def _paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
     """(the clean records, the features of the damaged ones beside them)."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
@@ -423,7 +427,7 @@ def declared(options: FitOptions, otherwise: str) -> Model:
     return plugins.get_model(options.plugin or otherwise)
 
 
-def on_the_spot(data: Any, options: FitOptions | None) -> Bundle:
+def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
     """What is learned of data where an operation needs a code and no model is given."""
     options = options or FitOptions()
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
@@ -618,7 +622,7 @@ def normal_rows(
     return table.without([label]).take(np.flatnonzero(keep))
 
 
-def labels(table: Table, label: str, name: str) -> Any:
+def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
     """(rows,) str: the label column, numbers written shortest."""
     if label not in table.names:
         raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
@@ -636,7 +640,7 @@ def folds_of(rows: int, features: int) -> int:
 
 
 def solve(
-    net: Any, params: Any, prepared: Prepared, keep: Any
+    net: type[closed_form.ClosedForm], params: object, prepared: Prepared, keep: Mask
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
     """The graphs, and the solution, of a closed form fitted on the rows `keep`."""
     rows = np.flatnonzero(keep)
@@ -648,8 +652,8 @@ def solve(
 
 
 def out_of_fold(
-    net: Any, params: Any, prepared: Prepared, fold: Any, device: str
-) -> tuple[Any, Any]:
+    net: type[closed_form.ClosedForm], params: object, prepared: Prepared, fold: Int, device: str
+) -> tuple[Features, Features | None]:
     """(parts, surprise) of every row, by a closed form fitted without the row's fold, (rows,).
 
     parts: (rows, columns + 1). surprise: (rows, columns), or None if the model tells none apart.
@@ -671,7 +675,9 @@ def out_of_fold(
     return parts, surprise
 
 
-def fair_score(net: Any, params: Any, prepared: Prepared) -> bytes | None:
+def fair_score(
+    net: type[closed_form.ClosedForm], params: object, prepared: Prepared
+) -> bytes | None:
     """A score graph that scores every row by a model fitted without it and its equals.
 
     None where there are too few rows for that, and where a model is given the rows before each: the
@@ -695,8 +701,8 @@ def fair_score(net: Any, params: Any, prepared: Prepared) -> bytes | None:
 @one_thread()
 def _fit_closed(
     model: Model,
-    params: Any,
-    net: Any,
+    params: object,
+    net: type[closed_form.ClosedForm],
     prepared: Prepared,
     options: FitOptions,
     samples: bool,
@@ -729,7 +735,7 @@ def _fit_closed(
         graphs |= {"score.onnx": fair} if fair else {}
     if samples and not prepared.spec.given:
         graphs[SAMPLING] = _recipe(solution, prepared)
-    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+    facts: dict[str, Json] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts |= solution.report
     facts["seed"] = options.seed
     if not with_time:
@@ -765,7 +771,7 @@ def _fit_network(
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None,
-    damaged: Any = None,
+    damaged: Features | None = None,
 ) -> joining.Fitted:
     trained = trained_network(params, net, prepared, options, progress, damaged)
     return finished_network(model, params, trained, prepared, options)
@@ -777,7 +783,7 @@ def trained_network(
     prepared: Prepared,
     options: FitOptions,
     progress: Progress | None = None,
-    damaged: Any = None,
+    damaged: Features | None = None,
 ) -> training.Trained:
     """A network trained on prepared rows; damaged: the user's own damaged copies of them."""
     from aetool import training
@@ -814,7 +820,7 @@ def finished_network(
     drawn = training.for_samples(trained.net, few)
     if not prepared.spec.given:
         graphs[SAMPLING] = recipes.learn(trained.net.prior, prepared.spec, few, *drawn)
-    facts: dict[str, Any] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+    facts: dict[str, Json] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
     facts["seed"] = options.seed
     if prepared.labels is not None:
         facts["labelled"] = {
@@ -835,7 +841,7 @@ def finished_network(
     return joining.Fitted(finished, trained.held_out, parts)
 
 
-def _check_finite(model: Model, parts: Any) -> None:
+def _check_finite(model: Model, parts: Features) -> None:
     """PluginError where the scores of held-out records, (rows, columns + 1), are not all finite."""
     failed = int((~np.isfinite(parts)).any(axis=1).sum())
     if failed:
@@ -847,11 +853,11 @@ def _check_finite(model: Model, parts: Any) -> None:
 
 def _bundle(
     plugin: str,
-    params: Any,
+    params: object,
     prepared: Prepared,
     graphs: dict[str, bytes],
     calibration: Calibration,
-    facts: dict[str, Any],
+    facts: dict[str, Json],
     latent: int | None = None,
 ) -> Bundle:
     error = getattr(params, "error", "bits")

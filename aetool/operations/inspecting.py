@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
@@ -39,7 +39,7 @@ def _model_of(archive: Archive) -> str:
     return archive.reader.model.hex() if any(archive.reader.model) else "none"
 
 
-def info(path: str | os.PathLike[str]) -> dict[str, Any]:
+def info(path: str | os.PathLike[str]) -> dict[str, Json]:
     """What a bundle or an archive says of itself."""
     if is_archive(path):
         with Archive(path) as archive:
@@ -84,7 +84,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]]:
+def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json]]:
     """For each code unit the features it moves most: what one unit adds to them, in standard
     deviations. BundleError for a model whose decoder is not linear, or of pictures."""
     model = bundles.load(path)
@@ -99,7 +99,7 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Any]
     explained = model.facts.get("explained", [])
     out = []
     for unit, row in enumerate(decoder):
-        entry: dict[str, Any] = {"name": f"z{unit}"}
+        entry: dict[str, Json] = {"name": f"z{unit}"}
         if unit < len(explained):
             entry["explained"] = explained[unit]
         largest = np.argsort(-np.abs(row), kind="stable")[:most]
@@ -142,7 +142,7 @@ def feature_names(model: Bundle) -> list[str]:
 
 def verify(
     path: str | os.PathLike[str], model: Bundle | None = None, max_output: int | None = None
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Check every byte of a bundle or an archive, decoding all blocks; raises if it is damaged.
 
     max_output: bytes that an archive may restore at most, as of `decompress`.

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
@@ -14,6 +13,8 @@ from onnx import TensorProto
 
 from aetool import graphs, rarity
 from aetool.bundle import GRAPHS, MAPS, SAMPLING, Bundle
+from aetool.canonical import Json
+from aetool.columns.sections import Features
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
@@ -29,9 +30,9 @@ class Fitted:
     in_bits, weight: as in model.Member."""
 
     bundle: Bundle
-    rows: Any
-    parts: Any
-    surprise: Any = None
+    rows: Int
+    parts: Features
+    surprise: Features | None = None
     in_bits: bool = False
     weight: float = 1.0
 
@@ -49,7 +50,7 @@ class Fitted:
 
 
 def join(
-    name: str, members: Sequence[Fitted], facts: dict[str, Any], owner: Int | None = None
+    name: str, members: Sequence[Fitted], facts: dict[str, Json], owner: Int | None = None
 ) -> Bundle:
     """The bundle, under this name, of members fitted on the same rows; owner: (rows,), the record
     that each row is a piece of.

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec import blocks, decoding, lossy, planning
 from aetool.codec.archive import Archive
 from aetool.codec.columns import whole_column
@@ -21,6 +22,7 @@ from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, Loss
 from aetool.data.images import ImageSource
 from aetool.data.pictures.framed import FramedSource
 from aetool.data.scaling import image_features
+from aetool.data.sources import Source
 from aetool.data.table import Table
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
@@ -106,7 +108,7 @@ class LossyJob:
             return self.source.count * int(np.prod(self.source.shape))
         return 8 * self.rows * max(1, len(self.source.head(0).names))
 
-    def write(self, file: BinaryIO) -> dict[str, Any]:
+    def write(self, file: BinaryIO) -> dict[str, Json]:
         """Write the archive to an empty file; returns its figures. A target that the whole source
         misses is tried again, finer.
 
@@ -267,13 +269,17 @@ class LossyJob:
         measured.compared = measured.compared + both.sum(axis=0)
         measured.wrong = measured.wrong + wrong.sum(axis=0)
 
-    def _summary(self, measured: _Errors) -> dict[str, Any]:
+    def _summary(self, measured: _Errors) -> dict[str, Json]:
         """error: the mean over columns of RMSE / range (numbers) or of the part wrong (others);
         of pictures, RMSE / 255. columns: the same, for each."""
         if self.model.schema is None:
             rmse = (measured.square / max(measured.compared, 1)) ** 0.5
             psnr = 20 * np.log10(255 / rmse) if rmse else None
-            facts: dict[str, Any] = {"error": rmse / 255, "rmse": rmse, "largest": measured.largest}
+            facts: dict[str, Json] = {
+                "error": rmse / 255,
+                "rmse": rmse,
+                "largest": measured.largest,
+            }
             return facts | ({"psnr_db": round(float(psnr), 3)} if psnr is not None else {})
         columns, errors = {}, []
         for i, column in enumerate(self.modelled):
@@ -295,7 +301,7 @@ class LossyJob:
             columns[column.name] = entry
         return {"error": float(np.mean(errors)) if errors else 0.0, "errors": columns}
 
-    def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Any]:
+    def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Json]:
         measured = _Errors()
         self.content = self._content(quantiser)
         named = "" if self._embed() else self.model.sha256
@@ -380,7 +386,7 @@ def _differ(a: Any, b: Any) -> Any:
     return ~((a == b) | (np.isnan(a) & np.isnan(b)))
 
 
-def _source_size(source: Any) -> int:
+def _source_size(source: Source) -> int:
     if isinstance(source, FramedSource):
         return _source_size(source.source)
     path = getattr(source, "path", None) or getattr(source, "_path", None)

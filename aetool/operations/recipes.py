@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from aetool.bundle import SAMPLING, Bundle
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.errors import BundleError
-from aetool.model import Float, Spec
+from aetool.model import Float, Records, Spec
 
 FEW = 4096  # rows that distributions are read off
 SCORES = np.linspace(-2.8, 2.8, 29)  # normal scores at which a distribution is kept
@@ -89,9 +88,9 @@ def through(x: Float, at: Float, tables: Float) -> Float:
 def learn(
     prior: str,
     spec: Spec,
-    x: Any,
-    z: Any,
-    likely: Any,
+    x: Records,
+    z: Records | None,
+    likely: Records,
     mixture: tuple[Float, Float] | None = None,
     linear: bool = False,
 ) -> bytes:

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from aetool import system
 from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
@@ -23,6 +26,7 @@ from aetool.data.images import ImageSource
 from aetool.data.table_source import TableSource
 from aetool.errors import ArchiveError, ParamError
 from aetool.files import atomic, attributes_of, new_folder, output, standard_output
+from aetool.model import Records
 from aetool.operations import records
 from aetool.spelling import option
 
@@ -149,7 +153,9 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
     return first, last
 
 
-def decode(codes: Any, model: Bundle, device: str = "auto", condition: Any = None) -> Any:
+def decode(
+    codes: npt.ArrayLike, model: Bundle, device: str = "auto", condition: object = None
+) -> Any:
     """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
 
     condition: a DataFrame of as many rows, or a path, of the columns that a model decodes codes
@@ -161,8 +167,9 @@ def decode(codes: Any, model: Bundle, device: str = "auto", condition: Any = Non
         if not isinstance(source, TableSource):
             raise ParamError(f"{source.name}: the condition of codes is a table, not pictures")
         values = decoding.condition_in(source.head(), model, source.name)
-        if values is not None and len(values) != len(codes):
-            raise ParamError(f"{len(codes)} codes, and {len(values)} rows of their condition")
+        count = len(np.asarray(codes))
+        if values is not None and len(values) != count:
+            raise ParamError(f"{count} codes, and {len(values)} rows of their condition")
     x = decoding.decode(model, codes, device, condition=values)
     if model.schema is None:
         return x
@@ -193,7 +200,9 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     return base if base != name else name.with_name(archive.format.get("name") or name.stem)
 
 
-def write_pictures(target: Path, source: ImageSource, batches: Iterator[Any], force: bool) -> Path:
+def write_pictures(
+    target: Path, source: ImageSource, batches: Iterator[Records], force: bool
+) -> Path:
     """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
     if source.format["format"] == "folder":
         pixels = (picture for batch in batches for picture in batch)

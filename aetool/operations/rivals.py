@@ -13,9 +13,10 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec import lossy
 from aetool.codec.shared import Shared
 from aetool.csv.dialect import BOX
@@ -45,15 +46,15 @@ class Rival:
 
     size: int
     squares: dict[str, float]
-    figures: dict[str, Any] | None = None
+    figures: dict[str, Json] | None = None
     file: BinaryIO | None = None
     job: ExactJob | None = None
     bounds: dict[str, Fraction] = field(default_factory=dict)
 
 
 def smallest(
-    file: BinaryIO, job: LossyJob, figures: dict[str, Any], folder: Path
-) -> dict[str, Any]:
+    file: BinaryIO, job: LossyJob, figures: dict[str, Json], folder: Path
+) -> dict[str, Json]:
     """Leaves the smallest archive of no more error in the file; returns its figures.
 
     file: holds what the job wrote. figures: of that. folder: where others may be written for a
@@ -108,7 +109,7 @@ def with_or_without(
     model: Bundle,
     shared: Shared,
     folder: Path,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Writes a table with what a model knows of its columns, or without, whichever is smaller.
 
     Returns the figures of the archive and prices: the bytes of it "with" the model and "without".

@@ -19,10 +19,10 @@ from aetool.codec.decoding import condition_names
 from aetool.columns.column import Modelled
 from aetool.data import sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
-from aetool.data.table import Cells
+from aetool.data.table import Cells, Mask
 from aetool.errors import BundleError, ParamError
 from aetool.files import atomic
-from aetool.model import Float
+from aetool.model import Float, Records
 from aetool.operations import coding, drawing, records
 from aetool.operations.detecting import inputs_of, seen_by
 from aetool.operations.recipes import BELOW, SCORES, Recipe, through
@@ -66,7 +66,7 @@ class Sampler:
         self.rng = np.random.default_rng(seed)
         self._tail: runtime.Session | None = None
 
-    def draw(self, count: int) -> Any:
+    def draw(self, count: int) -> Records:
         """count records: (count, columns) float64 in user units, or pictures uint8."""
         kind = self.recipe.prior
         if kind == "features":
@@ -77,7 +77,7 @@ class Sampler:
         eps = self.rng.standard_normal((count, self.model.latent))
         return self.records(self.recipe.from_scores(self._correlated(eps)), condition)
 
-    def near(self, x: Any, spread: float) -> Any:
+    def near(self, x: Records, spread: float) -> Records:
         """A record near each row of x (graph inputs). spread: 0 (the same code) .. 1 (any)."""
         kind = self.recipe.prior
         condition = self._as_chosen(x[:, self.places].astype(np.float64)) if self.columns else None
@@ -97,7 +97,7 @@ class Sampler:
         moved = z + self.recipe.from_scores(moved) - self.recipe.from_scores(y)
         return self.records(moved, condition)
 
-    def manifold(self, side: int) -> tuple[Any, Float]:
+    def manifold(self, side: int) -> tuple[Records, Float]:
         """(records, codes) of a grid of side x side codes over the two units that vary most, from
         the largest second unit to the smallest, the others at their medians."""
         if self.recipe.prior not in ("codes", "normal") or self.model.latent < 2:
@@ -118,11 +118,12 @@ class Sampler:
         x = decoding.decode(self.model, z, self.device, condition=condition)
         return self._beside(x, condition), z[:, [across, up]]
 
-    def records(self, z: Float, condition: Float | None) -> Any:
+    def records(self, z: Float, condition: Float | None) -> Records:
         """Records of codes: numbers scattered about what the code says, categories and gaps drawn
         by their probabilities, pictures as the decoder gives them."""
         if self.model.schema is None:
-            return decoding.decode(self.model, z, self.device)
+            pictures: Records = decoding.decode(self.model, z, self.device)
+            return pictures
         outputs = decoding.decoded(self.model, z, self.device, condition)
         if "likely" not in outputs:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
@@ -153,7 +154,7 @@ class Sampler:
     def _correlated(self, eps: Float) -> Float:
         return eps @ self.recipe.factor.T if self.recipe.codes.size else eps
 
-    def _noise(self, count: int) -> Any:
+    def _noise(self, count: int) -> Float:
         """(count, features) to be added to likely values, means and logits, to make a draw of them
         (of logits by the Gumbel-max trick)."""
         spec, recipe = self.spec, self.recipe
@@ -167,7 +168,7 @@ class Sampler:
         out[:, flags] = self.rng.logistic(size=(count, len(flags)))
         return out
 
-    def _logits(self, likely: Any) -> Any:
+    def _logits(self, likely: Float) -> Float:
         """(rows, features) of likely values, the logits of those that are probabilities."""
         if not self.recipe.linear:
             return likely
@@ -179,12 +180,12 @@ class Sampler:
         out[:, flags] = np.log(part) - np.log1p(-part)
         return out
 
-    def _finished(self, values: Any) -> Any:
+    def _finished(self, values: Float) -> Records:
         """Feature values to user units, on each column's grid and within its range."""
         schema = self.model.schema
         if schema is None:
             pixels = values.reshape(-1, *(self.spec.shape or ())) * PIXEL_SPREAD + PIXEL_MEAN
-            return np.rint(pixels.clip(0, 255)).astype(np.uint8)
+            return np.asarray(np.rint(pixels.clip(0, 255)), np.uint8)
         if self._tail is None:
             from aetool import graphs
 
@@ -196,7 +197,7 @@ class Sampler:
             x[:, i] = column.drawn(x[:, i], self.rng)
         return x
 
-    def _nothing(self, count: int) -> Any:
+    def _nothing(self, count: int) -> Records:
         """Records to begin with: dates drawn evenly, all else to be told."""
         schema = self.model.schema
         if schema is None:
@@ -208,7 +209,7 @@ class Sampler:
             x[:, self.places] = self._as_chosen(x[:, self.places])
         return x
 
-    def _settled(self, x: Any, keep: Any) -> Any:
+    def _settled(self, x: Records, keep: Mask | None) -> Records:
         """Records drawn feature by feature. With the noise fixed, what all features together are
         drawn to be is a map of x whose i-th feature depends on those before it alone: repeated, it
         settles, and what it settles at is the draw. keep: (rows, columns), what x keeps; of
@@ -221,18 +222,18 @@ class Sampler:
         if self.spec.shape is not None:
             hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
-        def again(x: Any) -> Any:
+        def again(x: Records) -> Records:
             likely = self._logits(_flat(session(x)["likely"]))
             return np.where(hold, x, self._finished(likely + noise))
 
         return _fixed_point(again, x, self.spec.features)
 
-    def _codes(self, z: Float, keep: Any) -> Float:
+    def _codes(self, z: Float, keep: Mask | None) -> Float:
         """Discrete codes by their prior, likewise; keep: (rows, latent), what z keeps."""
         session = self.model.session("prior.onnx", self.device)
-        gumbel: Any = None
+        gumbel: Float | None = None
 
-        def again(z: Any) -> Any:
+        def again(z: Records) -> Records:
             nonlocal gumbel
             logits = session(z.astype(np.float32))["logits"]
             gumbel = self.rng.gumbel(size=logits.shape) if gumbel is None else gumbel
@@ -265,7 +266,7 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
     return chosen
 
 
-def _fixed_point(again: Callable[[Any], Any], x: Any, most: int) -> Any:
+def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> Records:
     for _ in range(most + 1):
         new = again(x)
         if np.array_equal(new, x, equal_nan=x.dtype.kind == "f"):
@@ -274,7 +275,7 @@ def _fixed_point(again: Callable[[Any], Any], x: Any, most: int) -> Any:
     return x
 
 
-def _flat(x: Any) -> Any:
+def _flat(x: Records) -> Records:
     return x.reshape(len(x), -1)
 
 
@@ -287,7 +288,7 @@ class SampleOptions:
     others usual ones are drawn, or with `like` those of the given records are kept."""
 
     count: int | None = None
-    like: Any = None
+    like: object = None
     spread: float = 0.25
     grid: bool = False
     seed: int = 0
@@ -362,7 +363,7 @@ def _side(options: SampleOptions) -> int:
     return max(1, math.ceil(math.sqrt(options.count or UNASKED)))
 
 
-def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[Any, Any]]:
+def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Columns, Records]]:
     """(columns as written, or for pictures {"like": the given ones}; records), batch by batch."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
@@ -408,7 +409,7 @@ def _repeated(values: writers.Restored, times: int) -> writers.Restored:
 
 
 def _columns(
-    model: Bundle, x: Any, kept_columns: writers.Columns, beside: writers.Columns
+    model: Bundle, x: Records, kept_columns: writers.Columns, beside: writers.Columns
 ) -> writers.Columns:
     """Records as written: columns in the order of the file that the model was fitted on.
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,10 @@ from aetool.codec.contents.lossy import Lossy
 from aetool.csv.dialect import Reading
 from aetool.data import sources
 from aetool.data.pictures.framed import FramedSource
+from aetool.data.table import Mask
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
-from aetool.model import Float, Int
+from aetool.model import Float, Int, Records
 from aetool.operations import coding, drawing, inspecting
 from aetool.operations.detecting import inputs_of, seen_by
 from aetool.printing import in_utf8
@@ -57,9 +58,9 @@ class Neighbours:
     rank: Int
     row: Int
     distance: Float
-    beside: dict[str, list[Any]]
+    beside: dict[str, list[object]]
 
-    def columns(self) -> dict[str, list[Any]]:
+    def columns(self) -> dict[str, list[object]]:
         """As printed."""
         integers = {"query": self.query, "rank": self.rank, "row": self.row}
         shown = {k: v.tolist() for k, v in integers.items()}
@@ -74,7 +75,7 @@ class Neighbours:
 
 
 def similar(
-    query: Any, data: Any, model: Bundle | None = None, options: SearchOptions | None = None
+    query: object, data: object, model: Bundle | None = None, options: SearchOptions | None = None
 ) -> Neighbours:
     """The k records of data nearest to each record of query.
 
@@ -100,7 +101,7 @@ def similar(
     else:
         nearest = _by_distance(query_codes, codes, bool(levels), k)
     rows = np.concatenate([r for r, _ in nearest])
-    beside: dict[str, list[Any]] = {}
+    beside: dict[str, list[object]] = {}
     if names:
         beside["picture"] = [names[r] for r in rows]
     if options.columns:
@@ -114,11 +115,11 @@ def similar(
     )
 
 
-def _name(data: Any) -> str:
+def _name(data: object) -> str:
     return os.fspath(data) if isinstance(data, str | os.PathLike) else "data"
 
 
-def _is_archive(data: Any) -> bool:
+def _is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
     # a folder holds records alone
     if not isinstance(data, str | os.PathLike) or Path(data).is_dir():
         return False
@@ -126,7 +127,7 @@ def _is_archive(data: Any) -> bool:
 
 
 def _codes_of_data(
-    data: Any, model: Bundle | None, options: SearchOptions
+    data: object, model: Bundle | None, options: SearchOptions
 ) -> tuple[Float, Bundle, list[str], Int]:
     """(codes, the model, the records' names if they have any, their numbers from 0)."""
     if _is_archive(data):
@@ -163,7 +164,7 @@ def _codes_of_data(
     return np.concatenate(codes), model, names, places
 
 
-def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
+def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
     """(codes of the wanted records of query, their numbers from 0)."""
     source = seen_by(sources.open_source(query, model.reading), model)
     if "encoder.onnx" not in model.graphs:
@@ -192,7 +193,9 @@ def _queries(query: Any, model: Bundle, options: SearchOptions) -> tuple[Float, 
     return np.concatenate(codes), np.concatenate(numbers)
 
 
-def _by_distance(query_codes: Any, codes: Any, discrete: bool, k: int) -> list[tuple[Int, Float]]:
+def _by_distance(
+    query_codes: Float, codes: Float, discrete: bool, k: int
+) -> list[tuple[Int, Float]]:
     """(rows, distances) of the k codes nearest to each query's; (queries, latent), (n, latent)."""
     norms = np.einsum("ij,ij->i", codes, codes)
     neighbours = []
@@ -211,12 +214,12 @@ def _by_distance(query_codes: Any, codes: Any, discrete: bool, k: int) -> list[t
     return neighbours
 
 
-def _euclid(codes: Any, code: Any) -> Float:
+def _euclid(codes: Float, code: Float) -> Float:
     difference = codes.astype(np.float64) - code
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", difference, difference)))
 
 
-def _by_bits(query_codes: Any, codes: Any, levels: int, k: int) -> list[tuple[Int, Float]]:
+def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tuple[Int, Float]]:
     if levels > 2:
         raise ParamError(
             f"{option('--binary')} needs codes of numbers, or of two levels "
@@ -236,7 +239,7 @@ def _by_bits(query_codes: Any, codes: Any, levels: int, k: int) -> list[tuple[In
     return neighbours
 
 
-def _rotation(codes: Any) -> tuple[Float, Float]:
+def _rotation(codes: Float) -> tuple[Float, Float]:
     """((latent, bits), (latent,)): where the signs of (codes - centre) @ rotation lose least."""
     few = codes[:: -(-len(codes) // LEARNED_FROM)].astype(np.float64)
     centre = few.mean(axis=0)
@@ -251,7 +254,7 @@ def _rotation(codes: Any) -> tuple[Float, Float]:
     return axes @ turn, centre
 
 
-def _packed(bits: Any) -> Keys:
+def _packed(bits: Mask) -> Keys:
     """(rows,): each row's bits as one number."""
     weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
     return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
@@ -296,11 +299,13 @@ class _Index:
         return self.order[near], far[near]
 
 
-def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict[str, list[Any]]:
+def _columns(
+    data: object, rows: Int, names: Sequence[str], known: Reading
+) -> dict[str, list[object]]:
     source = sources.open_source(data, known)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")
-    columns: dict[str, list[Any]] = {n: [None] * len(rows) for n in names}
+    columns: dict[str, list[object]] = {n: [None] * len(rows) for n in names}
     first = 0
     for table in source.batches():
         wanted = np.flatnonzero((rows >= first) & (rows < first + len(table)))
@@ -315,8 +320,8 @@ def _columns(data: Any, rows: Int, names: Sequence[str], known: Reading) -> dict
 
 def write_sheet(
     path: str | os.PathLike[str],
-    query: Any,
-    data: Any,
+    query: object,
+    data: object,
     model: Bundle | None,
     neighbours: Neighbours,
     force: bool = False,
@@ -326,6 +331,7 @@ def write_sheet(
     model: None if data is an archive, which knows its own.
     """
     if model is None:
+        assert _is_archive(data), "whoever has no archive gives a model"
         with Archive(data) as archive:
             model = archive.model
     asked = neighbours.query[neighbours.rank == 1] - 1
@@ -336,10 +342,10 @@ def write_sheet(
     drawing.write_sheet(Path(path), np.stack(rows), k + 1, force)
 
 
-def _pictures(data: Any, model: Bundle, wanted: Int) -> list[Any]:
+def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
     """The wanted pictures, (channels, height, width) each; wanted: their numbers from 0."""
     numbers = set(wanted.tolist())
-    pictures: dict[int, Any] = {}
+    pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):
         for number, picture in enumerate(pixels, first):
             if number in numbers:
@@ -347,7 +353,7 @@ def _pictures(data: Any, model: Bundle, wanted: Int) -> list[Any]:
     return [pictures[number] for number in wanted.tolist()]
 
 
-def _batches(data: Any, model: Bundle) -> Iterator[tuple[int, Any]]:
+def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
     """(number of the first from 0, pictures) of data or of an archive, as the model sees them."""
     if _is_archive(data):
         first = 0

@@ -6,12 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool import kernel
+from aetool.canonical import Json
 from aetool.csv.cells import folded, is_gap_word
 from aetool.data.notation import moments, scanning
 from aetool.data.notation.calendar import are_days, civil, days_of
@@ -64,7 +65,7 @@ Varied = tuple[frozenset[int], frozenset[int], frozenset[int]]
 NOTHING_VARIED: Varied = (frozenset(), frozenset(), frozenset())
 
 
-Facts = dict[str, Any]  # what JSON holds
+Facts = dict[str, Json]  # what JSON holds
 
 
 class Untold(NamedTuple):

@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from aetool import kernel
+from aetool.canonical import Json
 from aetool.csv.cells import folded, is_gap_word
 from aetool.data.notation import scanning
 from aetool.data.notation.evidence import (
@@ -51,7 +52,7 @@ LEAST_PADDED = 0.05  # of the numbers, in a column of codes such as 007
 LEAST_FRACTIONS = 0.05  # of the numbers lack the sign, where 12% and 0.12 are written in turns
 
 
-Facts = dict[str, Any]  # what JSON holds
+Facts = dict[str, Json]  # what JSON holds
 
 
 class Marks(NamedTuple):
