@@ -331,9 +331,11 @@ def load(path: str | os.PathLike[str] | bytes | BinaryIO) -> Bundle:
     if isinstance(path, bytes):
         return from_bytes(path, IN_MEMORY)
     if isinstance(path, str | os.PathLike):
-        data, name = read_all(path, MAX_BUNDLE), os.fspath(path)
+        data = read_all(path, MAX_BUNDLE)
+        name = os.fspath(path)
     else:
-        data, name = path.read(MAX_BUNDLE + 1), str(getattr(path, "name", IN_MEMORY))
+        data = path.read(MAX_BUNDLE + 1)
+        name = str(getattr(path, "name", IN_MEMORY))
         if not isinstance(data, bytes):
             raise ParamError("load: the file gives text; open it for bytes, as by 'rb'")
     if data is None:

@@ -91,7 +91,8 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
         outputs = g.embed(model, {model.graph.input[0].name: x})
         in_fold = g.op("Equal", fold, g.const(float(k), np.float64))
         for declared in model.graph.output:
-            name, value = declared.name, outputs[declared.name]
+            name = declared.name
+            value = outputs[declared.name]
             if name in chosen:
                 axes = len(declared.type.tensor_type.shape.dim)
                 mask = g.op("Reshape", in_fold, g.const([-1] + [1] * (axes - 1), np.int64))

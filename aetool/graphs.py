@@ -103,7 +103,8 @@ class Graph:
         size = self.const([count], np.int64)
         key = f"smallest {x} {count}".encode()
         if key not in self._known:
-            values, index = self.name("values"), self.name("smallest")
+            values = self.name("values")
+            index = self.name("smallest")
             node = helper.make_node("TopK", [x, size], [values, index], axis=1, largest=0)
             self.nodes.append(node)
             self._known[key] = index
@@ -271,7 +272,8 @@ def _far_out(g: Graph, schema: Schema, x: str, places: list[int], reaches: list[
     """
     op = g.op
     values = g.take(x, places)
-    first, last = g.exact([r.first for r in reaches]), g.exact([r.last for r in reaches])
+    first = g.exact([r.first for r in reaches])
+    last = g.exact([r.last for r in reaches])
     early = op("Div", op("Sub", first, values), g.exact([r.before for r in reaches]))
     late = op("Div", op("Sub", values, last), g.exact([r.after for r in reaches]))
     away = op("Max", early, late, g.exact(1.0))

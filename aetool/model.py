@@ -236,7 +236,8 @@ def _checked(owner: str, field: dataclasses.Field[Any], value: Any) -> Any:
     if choices is not None and value not in choices:
         raise ParamError(f"{where} must be one of {', '.join(map(str, choices))}, got {value!r}")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        below, above = low is not None and value < low, high is not None and value > high
+        below = low is not None and value < low
+        above = high is not None and value > high
         if below or above or value != value:
             span = f"{'-inf' if low is None else low} .. {'inf' if high is None else high}"
             remedy = ""

@@ -66,7 +66,8 @@ def makes_choices(model: onnx.ModelProto, output: str) -> bool:
         if node.op_type in CHOICES:
             return True
         if node.op_type == "Cast":
-            source, result = kinds.get(node.input[0]), kinds.get(node.output[0])
+            source = kinds.get(node.input[0])
+            result = kinds.get(node.output[0])
             if source == TensorProto.FLOAT and result == TensorProto.INT64:
                 return True
         needed.update(node.input)
@@ -204,7 +205,8 @@ class Arithmetic:
 
         The logarithm that a runtime has is right in 24 bits, which is not enough.
         """
-        op, const = self.graph.op, self.graph.const
+        op = self.graph.op
+        const = self.graph.const
         root = a
         for _ in range(ROOTS):
             root = self.root(root)

@@ -183,7 +183,8 @@ class Session:
     def __init__(self, data: bytes, name: str, device: str, most: int) -> None:
         self.batch = vet(data, name, most)
         self.name = name
-        self._graph, self._asked = data, device
+        self._graph = data
+        self._asked = device
         self._start(device)
         self.inputs = [i.name for i in self._session.get_inputs()]
         self.outputs = [o.name for o in self._session.get_outputs()]

@@ -155,7 +155,8 @@ class _Bench:
     """A model, the data to try it on, and what has been fitted so far."""
 
     def __init__(self, model: Model, kind: str) -> None:
-        self.model, self.kind = model, kind
+        self.model = model
+        self.kind = kind
         self.failed = ""  # the check that all others build on, once it has failed
 
     @cached_property
@@ -349,7 +350,8 @@ def loss_is_shaped_and_reproducible(bench: _Bench) -> None:
     _only_for_networks(bench)
     import torch
 
-    net, x = bench.fresh(), bench.batch()
+    net = bench.fresh()
+    x = bench.batch()
     draws = [bench.loss(net, x, torch.Generator().manual_seed(5)) for _ in range(2)]
     assert draws[0].shape == (len(x),), f"loss has shape {tuple(draws[0].shape)}"
     assert torch.isfinite(draws[0]).all(), "loss is not finite"
@@ -361,7 +363,8 @@ def score_is_deterministic(bench: _Bench) -> None:
     if bench.deep:
         import torch
 
-        net, x = bench.fresh(), bench.batch()
+        net = bench.fresh()
+        x = bench.batch()
         with torch.no_grad():
             assert torch.equal(net.parts(x), net.parts(x)), "two scores of the same rows differ"
     session = bench.bundle.session("score.onnx", "cpu")
@@ -375,7 +378,8 @@ def score_is_independent_of_batch_mates(bench: _Bench) -> None:
     if bench.deep:
         import torch
 
-        net, x = bench.trained.net, bench.batch()
+        net = bench.trained.net
+        x = bench.batch()
         with torch.no_grad():
             alone = torch.cat([net.parts(x[i : i + 1]) for i in range(len(x))])
             assert torch.allclose(net.parts(x), alone, rtol=TOLERANCE, atol=TOLERANCE), (
@@ -421,7 +425,8 @@ def nothing_is_changed_in_place(bench: _Bench) -> None:
     if bench.deep:
         import torch
 
-        net, x = bench.fresh(), torch.from_numpy(rows.features)
+        net = bench.fresh()
+        x = torch.from_numpy(rows.features)
         net.start(x)
         bench.loss(net, x, torch.Generator().manual_seed(1))
         net.parts(x)
@@ -442,7 +447,8 @@ def the_code_tells_records_apart(bench: _Bench) -> None:
     inputs = bench.prepared.inputs[:FEW]
     codes = bench.bundle.session("encoder.onnx", "cpu")(inputs)["z"]
     assert len(np.unique(codes, axis=0)) > 1, f"{len(codes)} different records have one code"
-    schema, condition = bench.prepared.schema, None
+    schema = bench.prepared.schema
+    condition = None
     if schema is not None:  # one condition for all, that differences are those of the codes
         condition = np.repeat(inputs[:1, schema.conditions], len(codes), axis=0)
     restored = decoding.decoded(bench.bundle, codes, "cpu", condition)["likely"]
@@ -458,7 +464,8 @@ def global_generators_are_left_alone(bench: _Bench) -> None:
 
         state = torch.get_rng_state()
         net = bench.fresh()
-        x, rng = bench.batch(), torch.Generator().manual_seed(1)
+        x = bench.batch()
+        rng = torch.Generator().manual_seed(1)
         net.start(x)
         bench.loss(net, x, rng).mean().backward()  # type: ignore[no-untyped-call]
         net.parts(x)
@@ -484,7 +491,8 @@ def training_lowers_the_loss(bench: _Bench) -> None:
     started = bench.fresh()
     training.start(started, bench.batch(200))
     # random weights may do well while they are free of a constraint that start brings in
-    before, after = max(loss(bench.fresh()), loss(started)), loss(bench.trained.net)
+    before = max(loss(bench.fresh()), loss(started))
+    after = loss(bench.trained.net)
     assert after < before, f"training raised the loss from {before:.4g} to {after:.4g}"
 
 
@@ -509,7 +517,8 @@ def a_posterior_if_any_pays_its_divergence(bench: _Bench) -> None:
     import torch
     from torch.distributions import Normal, kl_divergence
 
-    net, x = bench.trained.net, bench.batch()
+    net = bench.trained.net
+    x = bench.batch()
     with torch.no_grad():
         mean, log_var = net.posterior(x)
         there = Normal(mean, (0.5 * log_var).exp())
@@ -525,7 +534,8 @@ def graphs_agree_with_the_network(bench: _Bench) -> None:
     import torch
 
     net = bench.trained.net
-    session, schema = bench.bundle.session("score.onnx", "cpu"), bench.prepared.schema
+    session = bench.bundle.session("score.onnx", "cpu")
+    schema = bench.prepared.schema
     for rows in (1, 2, 17):
         with torch.no_grad():
             parts = net.parts(bench.batch(rows)).double().numpy()
@@ -636,7 +646,8 @@ def _only_for_networks(bench: _Bench) -> None:
 @contextlib.contextmanager
 def _global_seed(torch_too: bool, seed: int) -> Iterator[None]:
     """The global generators at another place, and back where they were afterwards."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    numpy_state = np.random.get_state()
+    python_state = random.getstate()
     np.random.seed(seed)
     random.seed(seed)
     try:

@@ -209,7 +209,9 @@ class _Rows:
     def __init__(
         self, features: Tensor, fitted: npt.NDArray[np.int64], device: torch.device
     ) -> None:
-        self.features, self.fitted, self.device = features, fitted, device
+        self.features = features
+        self.fitted = fitted
+        self.device = device
 
     def __iter__(self) -> Iterator[Tensor]:
         for first in range(0, len(self.fitted), CHUNK):
@@ -273,7 +275,8 @@ def _copies(model: Any, x: Tensor) -> bool:
     """Whether rows whose columns (pixels) come from different rows cost hardly more than real ones:
     then the code tells nothing of what belongs together."""
     rng = np.random.default_rng(0)
-    flat, owners = x.flatten(1), model.spec.owners()
+    flat = x.flatten(1)
+    owners = model.spec.owners()
     mixed = flat.clone()
     for column in range(int(owners.max()) + 1):
         features = torch.from_numpy(np.flatnonzero(owners == column))
@@ -300,10 +303,16 @@ class _Run:
         seconds: float | None,
         progress: Progress | None,
     ) -> None:
-        self.model, self.rng, self.validation = model, rng, validation
-        self.steps, self.seconds, self.progress = max(1, steps), seconds, progress
+        self.model = model
+        self.rng = rng
+        self.validation = validation
+        self.steps = max(1, steps)
+        self.seconds = seconds
+        self.progress = progress
         self.started = time.monotonic()  # for the line of progress, and --max-time
-        self.step, self.planned, self.timed_out = 0, 0, False
+        self.step = 0
+        self.planned = 0
+        self.timed_out = False
         self.seed = rng.initial_seed()
         self.best_loss = math.inf
         self.best = copy.deepcopy(model.state_dict())

@@ -31,9 +31,11 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
         if numbers is not None:
             size = rows_of_numbers(numbers, rest.shape[1], BLOCK)
         while count + len(rest) >= size:
-            full, rest = rest[: size - count], rest[size - count :]
+            full = rest[: size - count]
+            rest = rest[size - count :]
             yield np.concatenate([*kept, full]) if kept else full
-            kept, count = [], 0
+            kept = []
+            count = 0
         if len(rest):
             kept.append(rest)
             count += len(rest)

@@ -100,7 +100,8 @@ class ClosedForm:
     """
 
     def __init__(self, spec: Spec, params: Any) -> None:
-        self.spec, self.params = spec, params
+        self.spec = spec
+        self.params = params
 
     def fit(self, batches: Batches) -> Solution:
         """What fits the batches, which may be gone over again and are not to be changed.

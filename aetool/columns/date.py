@@ -166,9 +166,11 @@ class Date(Modelled):
 
     def expectation(self, value: float, expected: float) -> str:
         """The range that nearly all moments lie in: models do not predict what is context."""
-        first, last = self.low, self.high
+        first = self.low
+        last = self.high
         if self.reach is not None:
-            first, last = max(first, self.reach.first), min(last, self.reach.last)
+            first = max(first, self.reach.first)
+            last = min(last, self.reach.last)
         return f"{self.show(first)} to {self.show(last)}"
 
     def mended(self, values: Float, expected: Float) -> Float:
@@ -213,7 +215,8 @@ class Date(Modelled):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        stored, far = data.get("notation"), data.get("reach")
+        stored = data.get("notation")
+        far = data.get("reach")
         notation = TYPED if stored is None else DateNotation.from_json(stored)
         reach = None if far is None else Reach(**far)
         return super().from_json({**data, "notation": notation, "reach": reach})

@@ -23,7 +23,8 @@ class History:
     def wide(self, X: Float, table: Table) -> Float:
         """(rows, columns) to (rows, columns * (context + 1)): each row, the row before it, the one
         before that; all missing where the group has not so many."""
-        steps, columns = self.schema.context, X.shape[1]
+        steps = self.schema.context
+        columns = X.shape[1]
         out = np.full((len(X), columns * (steps + 1)), np.nan)
         for name, rows in self._groups(table):
             known = self.last.get(name, np.zeros((0, columns)))

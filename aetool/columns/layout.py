@@ -135,7 +135,8 @@ class Layout:
     def spec(self, context: int) -> Spec:
         """What models are told of it, where they are given this many rows before each."""
         # in the order of `sections`
-        first_flag, first_level = self.numbers.width, self.first_level
+        first_flag = self.numbers.width
+        first_level = self.first_level
         flags = tuple((first_flag + j, place) for j, place in enumerate(self.flags.places))
         flag_of = {place: feature for feature, place in flags}
         categories = []

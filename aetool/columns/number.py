@@ -275,7 +275,8 @@ class Number(Modelled):
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
         # of half the width: that of all floats would be infinite
-        middle, half = 0.5 * self.low + 0.5 * self.high, 0.5 * self.high - 0.5 * self.low
+        middle = 0.5 * self.low + 0.5 * self.high
+        half = 0.5 * self.high - 0.5 * self.low
         if not half:
             return rng.uniform(self.low, self.high or 1.0, count)
         return middle + half * rng.uniform(-1.0, 1.0, count)

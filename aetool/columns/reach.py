@@ -41,7 +41,8 @@ class Reach:
         rising = np.sort(moments)
         outer = max(1, round(OUTER * len(rising)))
         shoulder = max(outer + 1, round(SHOULDER * len(rising)))
-        first, last = float(rising[outer]), float(rising[-1 - outer])
+        first = float(rising[outer])
+        last = float(rising[-1 - outer])
         whole_range = last - first
         shortest = max(least, LEAST_TAIL * whole_range)
         before = max(shortest, float(rising[shoulder]) - first)

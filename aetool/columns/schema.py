@@ -84,7 +84,8 @@ class Schema:
         context = int(data.get("context", 0))
         if not 0 <= context <= MOST_CONTEXT:
             raise ValueError(f"a context of {context} rows")
-        group, order = str(data.get("group", "")), str(data.get("order", ""))
+        group = str(data.get("group", ""))
+        order = str(data.get("order", ""))
         if order and order not in [c.name for c in columns if c.modelled]:
             raise ValueError("the column that rows are ordered by is not modelled")
         return cls(tuple(columns), int(data["rows"]), context, group, order)

@@ -130,7 +130,8 @@ class Fields:
     def values(self) -> tuple[Bytes, Positions, Positions]:
         """(bytes, start, stop) of each field's value: quotes and blanks before it apart."""
         data = np.frombuffer(self.text, np.uint8)
-        start, stop = self.start.copy(), self.stop.copy()
+        start = self.start.copy()
+        stop = self.stop.copy()
         if self.rule.space:
             _skip_blanks(data, start, stop)
         quoted = self.kind == QUOTED
@@ -392,6 +393,7 @@ def _quotes_decide(quote: Mask, edge: Mask, quotes_before: npt.NDArray[np.int64]
     where = np.flatnonzero(quote)
     if len(where) & 1:
         return False
-    opening, closing = where[0::2], where[1::2]
+    opening = where[0::2]
+    closing = where[1::2]
     joint = np.concatenate([[True], edge | quote, [True]])
     return bool(joint[opening].all() and joint[closing + 2].all())

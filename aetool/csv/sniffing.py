@@ -249,10 +249,12 @@ def _body(
         above = [beginning.line(line) for line in range(by_names.line + 1)]
         markers = [_marker_of(text, said, known) for text in above]
         return by_names, next(filter(None, markers), "")
-    first, comment = 0, ""
+    first = 0
+    comment = ""
     separator = SEPARATOR_LINE.fullmatch(beginning.line(0).strip())
     if separator is not None and said.delimiter is None:
-        delimiters, first = separator[1], 1
+        delimiters = separator[1]
+        first = 1
     last_line = len(beginning.starts) - 1
     while first < last_line and not beginning.line(first).strip():
         first += 1
@@ -392,7 +394,10 @@ class _Table:
     def __init__(
         self, beginning: Beginning, cut: Cut, comment: str, said: Reading, known: Reading
     ) -> None:
-        self.line, self.edge, self.below, self.shared = cut.line, "", 0, 0
+        self.line = cut.line
+        self.edge = ""
+        self.below = 0
+        self.shared = 0
         if _is_box(cut):
             self.edge = BOX
         blanks_follow = _blanks_follow(cut.records[:JUDGED_RECORDS], self.edge)
@@ -451,7 +456,8 @@ class _Table:
                 return
         elif above != 0 or not is_comment:
             return
-        self.line, self.header = line, True
+        self.line = line
+        self.header = True
 
     def _edge_of_records(self, cut: Cut) -> str:
         """Which field of the records, that have one more than there are names, has none; "" if that

@@ -39,7 +39,8 @@ def _hidden_when_empty(rule: Rule, columns: int) -> bool:
 
 def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
     """The records with the fields at these places alone; a field that is not there is empty."""
-    starts, stops = records.start.tolist(), records.stop.tolist()
+    starts = records.start.tolist()
+    stops = records.stop.tolist()
     lines = []
     first_field = 0
     for width in records.width.tolist():

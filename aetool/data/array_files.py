@@ -58,7 +58,9 @@ class ArrayFile:
     """An .npy file, or an .npz with its arrays in their order."""
 
     def __init__(self, path: Path, name: str, suffix: str, members: list[Member]) -> None:
-        self.path, self.name, self.members = path, name, members
+        self.path = path
+        self.name = name
+        self.members = members
         self.place: files.Place | None = None  # keeps a spool for as long as it is in use
         self.format: Format = {"format": suffix[1:], "suffix": suffix}
         if any(member.squeezed for member in members):

@@ -56,7 +56,9 @@ class ArrowTable:
     """
 
     def __init__(self, name: str, schema: pa.Schema, format: Format) -> None:
-        self.name, self.schema, self.format = name, schema, format
+        self.name = name
+        self.schema = schema
+        self.format = format
         self.path: Path | None = None
         self.place: files.Place | None = None  # keeps a spool for as long as it is in use
         self._batches: list[pa.RecordBatch] = []
@@ -304,7 +306,9 @@ def _put_together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]
         is_full = rows + batch.num_rows > ROWS or size + batch.nbytes > MOST_BYTES
         if parts and (is_full or not _of_the_same_dictionaries(parts[0], batch)):
             yield _one_batch(parts)
-            parts, rows, size = [], 0, 0
+            parts = []
+            rows = 0
+            size = 0
         parts.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
@@ -579,7 +583,8 @@ def _groups(
     batch = next(following, None)
     for times, rows in counted:
         for _ in range(times):
-            parts, missing = [], rows
+            parts = []
+            missing = rows
             while missing > 0 and batch is not None:
                 parts.append(batch.slice(0, missing))
                 missing -= parts[-1].num_rows

@@ -171,5 +171,6 @@ def render(seconds: Float, fmt: str) -> list[str]:
 def _offset(zone: str) -> float:
     if zone in ("", "Z"):
         return 0.0
-    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    hours = int(zone[1:3])
+    minutes = int(zone[-2:])
     return (1 if zone[0] == "+" else -1) * (hours * 3600.0 + minutes * 60.0)

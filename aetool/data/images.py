@@ -55,7 +55,10 @@ class ImageSource:
         self, name: str, shape: tuple[int, int, int], count: int, format: dict[str, Json]
     ) -> None:
         check_shape(name, shape)
-        self.name, self.shape, self.count, self.format = name, shape, count, format
+        self.name = name
+        self.shape = shape
+        self.count = count
+        self.format = format
         self.names: list[str] = []
 
     def batches(self) -> Iterator[Pixels]:
@@ -119,10 +122,12 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
     from PIL import Image
 
     count, channels, high, wide = pixels.shape
-    down, gap = -(-count // across), 2
+    down = -(-count // across)
+    gap = 2
     sheet = np.full((down * (high + gap) + gap, across * (wide + gap) + gap, channels), 255)
     for i, picture in enumerate(pixels):
-        y, x = gap + i // across * (high + gap), gap + i % across * (wide + gap)
+        y = gap + i // across * (high + gap)
+        x = gap + i % across * (wide + gap)
         sheet[y : y + high, x : x + wide] = picture.transpose(1, 2, 0)
     scale = max(1, ENLARGED // max(high, wide))
     sheet = sheet.astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
@@ -196,7 +201,8 @@ class PictureFiles(ImageSource):
         """Those of the files, in the order of names, that are kept."""
         every = zip(self.names, self.files, kept, strict=True)
         chosen = PictureFiles(self.name, [(name, path) for name, path, keep in every if keep])
-        chosen.place, chosen.places = self.place, self.places
+        chosen.place = self.place
+        chosen.places = self.places
         return chosen
 
     @cached_property
@@ -413,7 +419,8 @@ class IdxSource(ImageSource):
     """An idx file of bytes with three or four dimensions (LeCun's MNIST format)."""
 
     def __init__(self, path: Path, name: str, open_stream: Callable[[Path], BinaryIO]) -> None:
-        self.path, self._open = path, open_stream
+        self.path = path
+        self._open = open_stream
         with open_stream(path) as stream:
             head = stream.read(20)
         colour = IDX[head[:4]] == 3

@@ -140,7 +140,8 @@ def _pictures(
     shape = (count, *first.shape[1:])
     array = np.memmap(place.path, np.uint8, "r", shape=shape) if count else np.zeros(shape, "u1")
     source = PluginPictures(array, name, ".npy", "")
-    source.place, source.original = place, original
+    source.place = place
+    source.original = original
     return source
 
 

@@ -57,7 +57,8 @@ class TextPath(os.PathLike[str]):
     wherever a path is."""
 
     def __init__(self, given: str | os.PathLike[str] | files.Place, reading: Reading) -> None:
-        self.given, self.reading = given, reading
+        self.given = given
+        self.reading = reading
         self.path = given.name if isinstance(given, files.Place) else os.fspath(given)
 
     def __fspath__(self) -> str:
@@ -113,7 +114,8 @@ class UnreadSource(TableSource):
 
     def __init__(self, path: Path, name: str, reason: DataError) -> None:
         super().__init__(name, {"format": "binary", "suffix": suffix_of(name)})
-        self.path, self.reason = path, reason
+        self.path = path
+        self.reason = reason
 
     def batches(self) -> Iterator[Table]:
         raise self.reason
@@ -153,7 +155,8 @@ class JsonLinesSource(TableSource):
                 if len(records) == ROWS:
                     names = names or _keys(records)
                     yield self._table(names, records, numbers)
-                    records, numbers = [], []
+                    records = []
+                    numbers = []
         if records:
             yield self._table(names or _keys(records), records, numbers)
 
@@ -174,7 +177,8 @@ class JsonLinesSource(TableSource):
                 plain = all(isinstance(v, bool) or v is None for v in column)
                 self.dtypes.setdefault(name, "bool" if plain else "string")
             values.append(Cells.of([_json_cell(v) for v in column]))
-        first, last = numbers[0], numbers[-1]
+        first = numbers[0]
+        last = numbers[-1]
         in_order = last - first + 1 == len(numbers)
         every = None if in_order else np.array(numbers)
         return Table(names, tuple(values), first, frozenset(typed), every)
@@ -328,7 +332,8 @@ def open_source(data: object, known: Reading = NOTHING) -> Source:
         return open_sources(cast("Sequence[object]", data), known)
     said = NOTHING
     if isinstance(data, TextPath):
-        said, data = data.reading, data.given
+        said = data.reading
+        data = data.given
     content = memory.held(data)
     if isinstance(content, CopiedTable):
         return content
@@ -534,7 +539,8 @@ class _Checked(io.RawIOBase):
     """A decompressing stream whose failures are DataErrors."""
 
     def __init__(self, inner: Any, path: Path) -> None:
-        self.inner, self.path = inner, path
+        self.inner = inner
+        self.path = path
 
     def readable(self) -> bool:
         return True

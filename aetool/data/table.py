@@ -41,7 +41,9 @@ class Cells:
 
     def take(self, rows: Int | slice) -> Cells:
         """The cells at `rows`, in a buffer of their own size."""
-        start, stop, null = self.start[rows], self.stop[rows], self.null[rows]
+        start = self.start[rows]
+        stop = self.stop[rows]
+        null = self.null[rows]
         length = stop - start
         end = np.cumsum(length, dtype=np.int64)
         begin = end - length

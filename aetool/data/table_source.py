@@ -30,7 +30,9 @@ class TableSource:
     place: files.Place | None = None  # keeps the bytes of a pipe for as long as its source
 
     def __init__(self, name: str, format: Format, said: Reading = NOTHING) -> None:
-        self.name, self.format, self.said = name, format, said
+        self.name = name
+        self.format = format
+        self.said = said
         self.dtypes: dict[str, str] = {}
         self.decimal = "."
 

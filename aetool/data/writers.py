@@ -167,7 +167,8 @@ def _arrow_type(name: str) -> Any:
         return pa.timestamp(match[1], tz=match[2])
     match = re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=\d>", name)
     if match:
-        inner, index = _arrow_type(match[1]), _arrow_type(match[2])
+        inner = _arrow_type(match[1])
+        index = _arrow_type(match[2])
         return pa.dictionary(index, inner) if inner is not None else None
     try:
         return pa.type_for_alias(name)

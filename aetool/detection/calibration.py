@@ -84,7 +84,8 @@ class Tail:
         excess = scores[scores > start] - start
         if not len(excess):
             return cls(_short(start), least, 0.0)
-        n, mean = len(excess), float(excess.mean())
+        n = len(excess)
+        mean = float(excess.mean())
         below = (n - np.arange(1, n + 1) + 0.35) / n  # the part of the excesses above each
         second = float((excess * below).mean())
         shape = 2 - mean / max(mean - 2 * second, 1e-9 * mean)

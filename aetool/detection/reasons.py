@@ -55,7 +55,8 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
     levels. Of what is context, such as dates, only a value that stands out by itself is replaced.
     """
     columns = schema.modelled
-    surprise, best = np.zeros((len(X), len(columns))), X[:, : len(columns)].copy()
+    surprise = np.zeros((len(X), len(columns)))
+    best = X[:, : len(columns)].copy()
     if not len(X):
         return surprise, best
     score = scores(X)
@@ -84,7 +85,8 @@ def by_mending(
     Where one value is wrong, those that it predicts look wrong too; but to mend one of those makes
     two wrong values of one.
     """
-    score, lowered = scores(X), np.zeros((len(X), len(schema.modelled)))
+    score = scores(X)
+    lowered = np.zeros((len(X), len(schema.modelled)))
     for j in sorted({j for js in named for j in js}):
         mended = X.copy()
         mended[:, j] = schema.modelled[j].mended(X[:, j], expected[:, j])

@@ -129,7 +129,9 @@ class Tally:
     """Counts of new records, batch by batch, in bounded memory."""
 
     def __init__(self, schema: Schema | None, calibration: Calibration, threshold: float) -> None:
-        self.schema, self.calibration, self.threshold = schema, calibration, threshold
+        self.schema = schema
+        self.calibration = calibration
+        self.threshold = threshold
         self.columns = schema.modelled if schema else ()
         self.rows = 0
         self.beyond = 0
@@ -152,7 +154,8 @@ class Tally:
         if not self.columns:
             return
         values_of_columns = inputs[:, : len(self.columns)]
-        missing, odd = np.isnan(values_of_columns), values_of_columns == ODD
+        missing = np.isnan(values_of_columns)
+        odd = values_of_columns == ODD
         self.gaps += missing.sum(axis=0)
         self.odd += odd.sum(axis=0)
         present = ~(missing | odd)
@@ -207,7 +210,8 @@ class Tally:
 
     def _tests(self, place: int, column: Modelled, before: int) -> list[Shift]:
         """The tests of one column; those that could not fail whatever was found are none."""
-        name, rows = column.name, self.rows
+        name = column.name
+        rows = self.rows
         tests = []
         for what, old, new in (
             ("gaps", column.missing, int(self.gaps[place])),
@@ -216,7 +220,8 @@ class Tally:
             if old or new:
                 tests.append(share_test(name, what, (old, before), (new, rows), LEAST_GAPS))
         present = rows - int(self.gaps[place]) - int(self.odd[place])
-        reference, counts = column.bin_counts, self.bins[place]
+        reference = column.bin_counts
+        counts = self.bins[place]
         if not len(reference) or not reference.sum() or not present:
             return tests
         new_words = int(self.outside[place])
@@ -242,7 +247,8 @@ class Tally:
         Larger ones are no alarm: scores are held out by stretches of the rows, and those of rows in
         between are somewhat lower.
         """
-        rows, held_out = float(self.p_counts.sum()), float(self.calibration.rows)
+        rows = float(self.p_counts.sum())
+        held_out = float(self.calibration.rows)
         part = np.cumsum(self.p_counts) / rows
         edges = np.arange(1, P_BINS + 1) / P_BINS
         distance = max(0.0, float((part - edges).max()))
@@ -294,7 +300,8 @@ def share_test(
 
 
 def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
-    marked, every = before[0] + now[0], before[1] + now[1]
+    marked = before[0] + now[0]
+    every = before[1] + now[1]
     if not before[1] or not now[1] or marked in (0, every):
         return 1.0
     if min(marked, every - marked) > EXACT:
@@ -309,7 +316,8 @@ def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
         before = (before[1] - before[0], before[1])
         now = (now[1] - now[0], now[1])
         marked = every - marked
-    lowest, most = max(0, marked - before[1]), min(marked, now[1])
+    lowest = max(0, marked - before[1])
+    most = min(marked, now[1])
     logs = np.array(
         [
             _log_choose(now[1], k) + _log_choose(before[1], marked - k)
@@ -331,7 +339,8 @@ def _log_choose(every: int, chosen: int) -> float:
 def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     """Whether values are larger or smaller than before, by their bins, (k,) both, in rising order
     (Wilcoxon, Mann & Whitney, with ties)."""
-    before, now = float(reference.sum()), float(counts.sum())
+    before = float(reference.sum())
+    now = float(counts.sum())
     every = before + now
     both = reference + counts
     ranks = np.cumsum(both) - (both - 1) / 2
@@ -354,7 +363,8 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
 
     Bins in which too few are expected join the next, or of levels, which come by frequency, those
     yet rarer."""
-    before, now = float(reference.sum()), float(counts.sum())
+    before = float(reference.sum())
+    now = float(counts.sum())
     pooled = (reference + counts) / (before + now)
     expected = pooled * min(before, now)
     group = np.zeros(len(expected), dtype=np.int64)

@@ -62,7 +62,8 @@ class ScoreTrace:
         moment = moments[starts]
         if int(stretch[0]) < len(self._highest):  # the last stretch goes on
             self._highest[-1] = max(self._highest[-1], highest[0])
-            highest, moment = highest[1:], moment[1:]
+            highest = highest[1:]
+            moment = moment[1:]
         self._highest = np.concatenate([self._highest, highest])
         self._moment = np.concatenate([self._moment, moment])
         self.rows += len(scores)

@@ -41,7 +41,8 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
         raise BundleError("damaged: a network without layers")
     inputs = len(layers[0].weight)
     for number, layer in enumerate(layers):
-        weight, bias = layer.weight, layer.bias
+        weight = layer.weight
+        bias = layer.bias
         fits = weight.ndim == 2 and bias.shape == (weight.shape[1],) and len(weight) == inputs
         if fits and max(weight.shape) > MAX_WIDTH:
             raise BundleError(
@@ -59,7 +60,8 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
                 f"refused: a sum in layer {number} of a network can reach {worst}, beyond 2^53: it "
                 "would not be the same on every machine"
             )
-        inputs, most_in = weight.shape[1], MOST
+        inputs = weight.shape[1]
+        most_in = MOST
 
 
 def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
@@ -77,7 +79,8 @@ def in_floats(layers: Sequence[Layer], x: Int, ones: bool = False) -> npt.NDArra
     h = _sums(w, x) if ones else x.astype(np.float64) @ w
     for layer in layers[1:]:
         w, after = folded(layer)
-        h, b = np.clip(np.floor(h + b), 0, MOST) @ w, after
+        h = np.clip(np.floor(h + b), 0, MOST) @ w
+        b = after
     return np.asarray(h + b)
 
 
@@ -98,7 +101,9 @@ def graph(layers: Sequence[Layer]) -> bytes:
     """An ONNX graph x (rows, inputs) -> y (rows, outputs) in float64: Gemm, Floor, Clip."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    nodes, values, at = [], [], "x"
+    nodes = []
+    values = []
+    at = "x"
     for i, layer in enumerate(layers):
         w, b = folded(layer)
         values += [numpy_helper.from_array(w, f"w{i}"), numpy_helper.from_array(b, f"b{i}")]

@@ -44,7 +44,8 @@ def train(
     }
     parameters = {k: v.astype(np.float32) for k, v in parameters.items()}
     moments = {k: [np.zeros_like(v), np.zeros_like(v)] for k, v in parameters.items()}
-    inside, batch = places(marks, radices), np.arange(BATCH)
+    inside = places(marks, radices)
+    batch = np.arange(BATCH)
     for step in range(STEPS):
         rows = rng.integers(0, len(symbols), BATCH)
         x = np.zeros((BATCH, inputs), np.float32)

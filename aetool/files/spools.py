@@ -220,7 +220,9 @@ class _Spool:
     closed = False
 
     def __init__(self, spool: BinaryIO, name: str) -> None:
-        self._spool, self._name, self._size = spool, name, 0
+        self._spool = spool
+        self._name = name
+        self._size = 0
 
     def write(self, data: bytes) -> int:
         """Write all of it."""

@@ -135,7 +135,8 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
     device = old.stat().st_dev
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            beside, name = new / entry.name, shown / entry.name
+            beside = new / entry.name
+            name = shown / entry.name
             brought = beside.lstat() if os.path.lexists(beside) else None
             if not entry.is_dir(follow_symlinks=False):
                 if brought is None:
@@ -188,7 +189,8 @@ def _put_in_place(wrapper: Path, target: Path) -> None:
 
 def _settle(wrapper: Path, target: Path) -> None:
     """Leave the old folder or the new one as target, and nothing beside it."""
-    tree, old = wrapper / TREE, wrapper / OLD
+    tree = wrapper / TREE
+    old = wrapper / OLD
     try:
         journal = json.loads((wrapper / JOURNAL).read_bytes())
     except FileNotFoundError:  # killed while it was being made: target is what it was
@@ -215,7 +217,9 @@ def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> 
     new one was being made is moved to it."""
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            name, path, beside = inside + entry.name, Path(entry.path), new / entry.name
+            name = inside + entry.name
+            path = Path(entry.path)
+            beside = new / entry.name
             there = os.path.lexists(beside)
             if entry.is_dir(follow_symlinks=False) and there and beside.is_dir():
                 path.chmod(0o700)  # what is in it can be removed by its owner

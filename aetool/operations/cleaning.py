@@ -81,7 +81,9 @@ class _Job:
     """One run: what is restored, and sums for the figures."""
 
     def __init__(self, source: Source, model: Bundle, options: DenoiseOptions) -> None:
-        self.source, self.model, self.options = source, model, options
+        self.source = source
+        self.model = model
+        self.options = options
         self.rows = self.filled = self.compared = 0
         self.before = self.after = 0.0
         self.clean: Iterator[tuple[int, Records, Table | None]] | None = None
@@ -226,7 +228,8 @@ class _Job:
 
     def _elsewhere(self, hole: Mask) -> Mask:
         """A hole of the same size in every picture, anywhere."""
-        rng, out = np.random.default_rng(0), np.zeros_like(hole)
+        rng = np.random.default_rng(0)
+        out = np.zeros_like(hole)
         _, _, width, height = self.options.region or (0, 0, 0, 0)
         for mask in out:
             top = rng.integers(0, hole.shape[2] - height + 1)

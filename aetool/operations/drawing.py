@@ -83,7 +83,8 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
     shown = [(i, c) for i, c in enumerate(schema.modelled) if c.predicted]
     shown = shown[:MOST_PANELS]
     figure, places = _figure(len(shown), 2.6)
-    across, up = z[:side, 0], z[::side, 1]
+    across = z[:side, 0]
+    up = z[::side, 1]
     for place, (i, column) in zip(places, shown, strict=False):
         values = x[:, i].reshape(side, side)
         if column.measured:

@@ -500,7 +500,8 @@ def _by_all_tiles(
     if not framed_source.has_sampled:
         return model
     session = model.session("score.onnx", device)
-    scores, numbers = [], []
+    scores = []
+    numbers = []
     for first, tiles in framed_source.numbered():
         scores.append(session(tiles)["parts"].sum(axis=1, dtype=np.float64))
         numbers.append(np.arange(first, first + len(tiles)))
@@ -683,7 +684,8 @@ def fair_score(
     None where there are too few rows for that, and where a model is given the rows before each: the
     values of a row left out would still be seen beside the rows after it.
     """
-    flat, kept = prepared.features.reshape(len(prepared.features), -1), prepared.kept
+    flat = prepared.features.reshape(len(prepared.features), -1)
+    kept = prepared.kept
     if kept.sum() < FEWEST_TO_CROSS or prepared.spec.given:
         return None
     folds = CONTENT_FOLDS if flat.size <= MANY_NUMBERS else FEW_CONTENT_FOLDS
@@ -712,7 +714,8 @@ def _fit_closed(
     rows = len(prepared.features)
     started = time.monotonic()
     graphs, solution = solve(net, params, prepared, prepared.kept)
-    folds, with_time = folds_of(rows, prepared.spec.features), True
+    folds = folds_of(rows, prepared.spec.features)
+    with_time = True
     if options.max_time:
         # each fold takes as long as the first fit did
         seconds_of_a_fit = time.monotonic() - started
@@ -862,7 +865,8 @@ def _bundle(
 ) -> Bundle:
     error = getattr(params, "error", "bits")
     if prepared.spec.given:  # a record has no code of its own where those before it count
-        graphs, latent = {"score.onnx": graphs["score.onnx"]}, 0
+        graphs = {"score.onnx": graphs["score.onnx"]}
+        latent = 0
     return Bundle(
         plugin=plugin,
         params={k: list(v) if isinstance(v, tuple) else v for k, v in vars(params).items()},

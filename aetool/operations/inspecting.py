@@ -127,7 +127,8 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
 
 def feature_names(model: Bundle) -> list[str]:
     """What each feature of a table's model is; empty for context."""
-    spec, columns = model.spec, (model.schema.modelled if model.schema else ())
+    spec = model.spec
+    columns = model.schema.modelled if model.schema else ()
     names = [""] * spec.features
     for feature, column in zip(spec.numeric.tolist(), spec.owner.tolist(), strict=True):
         names[feature] = columns[column].name

@@ -113,7 +113,8 @@ def joined(
     weights: Sequence[float],
 ) -> bytes:
     """A score graph: parts are those of the members, joined; all else is the first's."""
-    first, g = members[0], Graph()
+    first = members[0]
+    g = Graph()
     columns = len(first.spec.columns)
     if first.schema is None:
         x = g.input("pixels", TensorProto.UINT8, first.spec.shape or ())

@@ -91,7 +91,9 @@ class LossyJob:
         options: CompressOptions,
         learned: bool,
     ) -> None:
-        self.source, self.model, self.options = source, model, options
+        self.source = source
+        self.model = model
+        self.options = options
         self.learned = learned
         self.content: Lossy  # of what was written last
         self.modelled = model.schema.modelled if model.schema else ()
@@ -215,7 +217,8 @@ class LossyJob:
 
     def _ways(self, sample: Any, decoded: Any) -> list[set[str]]:
         """Sets of categories to store as they are: those the model does not carry, and all."""
-        wrong, every = set(), set()
+        wrong = set()
+        every = set()
         for i, column in enumerate(self.modelled):
             if column.predicted and not column.measured:
                 every.add(column.name)
@@ -281,7 +284,8 @@ class LossyJob:
                 "largest": measured.largest,
             }
             return facts | ({"psnr_db": round(float(psnr), 3)} if psnr is not None else {})
-        columns, errors = {}, []
+        columns = {}
+        errors = []
         for i, column in enumerate(self.modelled):
             if not column.predicted or column.name in self.not_carried or not measured.rows:
                 continue
@@ -343,7 +347,8 @@ class LossyJob:
             if sum(b.size for b in pending) >= BLOCK_BYTES:
                 pixels = np.concatenate(pending)
                 yield pixels, None, source.names[first : first + len(pixels)]
-                first, pending = first + len(pixels), []
+                first = first + len(pixels)
+                pending = []
         if pending:
             yield np.concatenate(pending), None, source.names[first:]
 

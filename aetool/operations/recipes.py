@@ -55,7 +55,8 @@ class Recipe:
                 np.isfinite(a).all() for a in (codes, factor, noise)
             ):
                 raise ValueError("sampling")
-            width, numbers = codes.shape[1], len(model.spec.numeric)
+            width = codes.shape[1]
+            numbers = len(model.spec.numeric)
             if width not in {"codes": (model.latent,), "normal": (0, model.latent)}.get(
                 words["prior"], (0,)
             ):
@@ -99,7 +100,8 @@ def learn(
     mixture: (scales, weights), (components, numbers) both, if the likelihood has learned them;
     otherwise numbers lie about their expectation as those of the rows do.
     """
-    x, rng = np.asarray(x, dtype=np.float64).reshape(len(x), -1), np.random.default_rng(0)
+    x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+    rng = np.random.default_rng(0)
     noise = np.zeros((len(SCORES), 0))
     if spec.shape is None or prior == "features":
         if mixture is not None:

@@ -143,7 +143,8 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
     """The records asked for, from 0, the last not included; ParamError where there are none."""
     if rows is None:
         return 0, archive.rows
-    first, last = rows[0], archive.rows if rows[1] is None else rows[1]
+    first = rows[0]
+    last = archive.rows if rows[1] is None else rows[1]
     if not 0 <= first <= last <= archive.rows:
         there = f"1:{archive.rows}" if archive.rows else "none"
         raise ParamError(

@@ -139,7 +139,8 @@ def with_or_without(
         prices = {"with": figures["archive_bytes"], "without": others["archive_bytes"]}
         if prices["without"] < prices["with"]:
             exact_job.copy_over(file, scratch)
-            figures, taken = others, other
+            figures = others
+            taken = other
     try:
         taken.compare(file)
     except ArchiveError as error:

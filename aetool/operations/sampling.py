@@ -45,7 +45,9 @@ class Sampler:
         prior: bool = False,
         condition: Mapping[str, str] | None = None,
     ) -> None:
-        self.model, self.device, self.spec = model, device, model.spec
+        self.model = model
+        self.device = device
+        self.spec = model.spec
         self.columns = model.schema.modelled if model.schema else ()
         self.places = model.schema.conditions if model.schema else []
         self.chosen = _chosen(model, condition or {})
@@ -157,7 +159,8 @@ class Sampler:
     def _noise(self, count: int) -> Float:
         """(count, features) to be added to likely values, means and logits, to make a draw of them
         (of logits by the Gumbel-max trick)."""
-        spec, recipe = self.spec, self.recipe
+        spec = self.spec
+        recipe = self.recipe
         out = np.zeros((count, spec.features))
         if recipe.noise.size:
             scores = self.rng.standard_normal((count, len(spec.numeric)))
@@ -214,7 +217,8 @@ class Sampler:
         drawn to be is a map of x whose i-th feature depends on those before it alone: repeated, it
         settles, and what it settles at is the draw. keep: (rows, columns), what x keeps; of
         pictures, which pixels."""
-        noise, session = self._noise(len(x)), self.model.session("score.onnx", self.device)
+        noise = self._noise(len(x))
+        session = self.model.session("score.onnx", self.device)
         schema = self.model.schema
         is_given = [not c.predicted for c in (schema.modelled if schema else ())]
         hold = np.zeros((len(x), len(self.spec.columns)), np.bool_) if keep is None else keep
@@ -313,7 +317,8 @@ def write_samples(
     """Write new records: a CSV or Parquet file; of pictures a .npy file, a folder, or a contact
     sheet (.png; with `like`, each of its rows begins with the given one). A .png of a table with
     `grid` is a map of every column over the plane. Returns how many."""
-    options, target = options or SampleOptions(), Path(path)
+    options = options or SampleOptions()
+    target = Path(path)
     png = target.suffix.lower() == ".png"
     if model.schema is None:
         return _write_pictures(model, target, options, png)
@@ -348,7 +353,8 @@ def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bo
     if not png:
         coding.write_pictures(target, pixels, options.force)
         return len(pixels)
-    sheet, across = pixels, _side(options)
+    sheet = pixels
+    across = _side(options)
     if options.like is not None:
         each = options.count or PER_ROW
         originals = np.concatenate([columns["like"] for columns, _ in batches])

@@ -172,7 +172,8 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
             f"the archive holds its model's decoder alone: give the whole one with {option('-m')}"
         )
     session = model.session("encoder.onnx", options.device)
-    codes, numbers = [], []
+    codes = []
+    numbers = []
     only = np.array(options.rows, dtype=np.int64) - 1
     count = 0
     for first, x, table in inputs_of(source, model):
@@ -226,7 +227,8 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
             f"({option('-O ')}size=2); these have {levels}"
         )
     if levels == 2:
-        rotate, centre = np.eye(codes.shape[1])[:, :MOST_BITS], np.full(codes.shape[1], 0.5)
+        rotate = np.eye(codes.shape[1])[:, :MOST_BITS]
+        centre = np.full(codes.shape[1], 0.5)
     else:
         rotate, centre = _rotation(codes)
     keys, query_keys = (_packed((v - centre) @ rotate >= 0) for v in (codes, query_codes))
@@ -265,12 +267,15 @@ class _Index:
 
     def __init__(self, keys: Keys, bits: int) -> None:
         self.order = np.argsort(keys, kind="stable")
-        self.keys, self.bits = keys[self.order], bits
+        self.keys = keys[self.order]
+        self.bits = bits
         self._masks: list[Keys] = []
 
     def nearest(self, key: np.uint64, k: int) -> tuple[Int, Int]:
         """(rows, Hamming distances) of every row at least as near as the k-th nearest."""
-        rows, far, count = [], [], 0
+        rows = []
+        far = []
+        count = 0
         for flips in range(self.bits + 1):
             if math.comb(self.bits, flips) > len(self.keys):
                 return self._scan(key, k)

@@ -114,11 +114,15 @@ class _Written:
     """What the members of a solution write, run on rows."""
 
     def __init__(self, author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
-        self.author, self.spec, self.solution, self.rows = author, spec, solution, rows
+        self.author = author
+        self.spec = spec
+        self.solution = solution
+        self.rows = rows
 
     def check(self) -> None:
         """PluginError unless every member writes values of the right shape that are finite."""
-        features, columns = self.spec.features, len(self.spec.columns)
+        features = self.spec.features
+        columns = len(self.spec.columns)
         if self.solution.coded:
             self._check_code(features)
         elif not self.author.wrote("expected"):

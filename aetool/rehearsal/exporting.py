@@ -77,7 +77,8 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
 
 def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
     """Why torch could not write the graph."""
-    line, reasons = author.line_of(error), _reasons(error)
+    line = author.line_of(error)
+    reasons = _reasons(error)
     if "data-dependent" in reasons or "data dependent" in reasons:
         return _at(
             author, line, "decides by the values in a tensor (if, float(), .item()), which a graph "
@@ -197,7 +198,8 @@ def _at(author: Author, line: str, words: str) -> PluginError:
 
 def _reasons(error: BaseException) -> str:
     """The messages of an exception and its causes."""
-    messages, cause = [], error
+    messages = []
+    cause = error
     while cause is not None:
         messages.append(str(cause))
         cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]

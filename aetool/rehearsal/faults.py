@@ -28,7 +28,9 @@ class Author:
     """The code that is rehearsed: a class, and the host's base class that it derives from."""
 
     def __init__(self, model: Model, author_class: type, host_class: type) -> None:
-        self.model, self.author_class, self.host_class = model, author_class, host_class
+        self.model = model
+        self.author_class = author_class
+        self.host_class = host_class
         bases = author_class.__mro__
         self.own_classes = bases[: bases.index(host_class)]
         self.own_classes = tuple(c for c in self.own_classes if _package(c) != "aetool")

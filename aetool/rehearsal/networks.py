@@ -76,14 +76,17 @@ class _Stage:
     """A network, and rows to try it on."""
 
     def __init__(self, author: Author, net: AutoEncoder, spec: Spec) -> None:
-        self.author, self.net, self.spec = author, net, spec
+        self.author = author
+        self.net = net
+        self.spec = spec
         self.x = torch.from_numpy(examples.records(spec, ROWS, SEED))
         self.layout = spec.shape or (spec.features,)
         self.columns = len(spec.columns)
 
     def check_declared(self) -> None:
         """The attributes that say what the code is and how it is drawn."""
-        net, allowed = self.net, {"prior": PRIORS, "means": MEANS}
+        net = self.net
+        allowed = {"prior": PRIORS, "means": MEANS}
         for name, values in allowed.items():
             value = getattr(net, name)
             if value not in values:
@@ -109,7 +112,8 @@ class _Stage:
 
     def check_code(self) -> None:
         """encode, decode, draw, and what belongs to them."""
-        net, rng = self.net, _generator()
+        net = self.net
+        rng = _generator()
         shape = (net.code.size,) if isinstance(net.code, Continuous) else net.code.shape  # type: ignore[union-attr]
         code = self.steady("encode", self.x, (ROWS, *shape), "(batch, size of the code)")
         if code.dtype != torch.float32:

@@ -69,7 +69,8 @@ class Group:
         self.last = max(self.last, record)
         self.partners.update(partners)
         if score > self.score:
-            self.score, self.highest = score, record
+            self.score = score
+            self.highest = record
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ def page(findings: Findings) -> bytes:
 
 def _style() -> str:
     """The rules of the page and of its drawings; printed in the colours of light pages."""
-    light, dark = variables(LIGHT), variables(DARK)
+    light = variables(LIGHT)
+    dark = variables(DARK)
     colours = f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
     return f"{colours}{FONT_OF_PAPER % light}\n{RULES}\n{_read('page.css')}"
 
@@ -191,7 +192,9 @@ def _shown(findings: Findings) -> list[tuple[Finding, str]]:
 
 
 def _course(findings: Findings, shown: Sequence[int]) -> str:
-    trace, cut, unit = findings.trace, findings.threshold, findings.unit
+    trace = findings.trace
+    cut = findings.threshold
+    unit = findings.unit
     listed = findings.records[: len(shown)]
     marks = [
         charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut(f.why)}", place_of(f.record))

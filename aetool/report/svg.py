@@ -66,7 +66,9 @@ class Drawing:
     """Shapes on a sheet of so many units, with what it shows in words for who cannot see it."""
 
     def __init__(self, width: float, height: float, label: str) -> None:
-        self.width, self.height, self.label = width, height, label
+        self.width = width
+        self.height = height
+        self.label = label
         self._shapes: list[str] = []
 
     def shape(self, name: str, kind: str, tip: str = "", **attributes: Number | str) -> Self:

@@ -33,7 +33,8 @@ class Denoising(Stacked):
         self.register_buffer("number", number, persistent=False)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        p, flat = self.params, x.flatten(1)
+        p = self.params
+        flat = x.flatten(1)
         columns = (len(x), len(self.spec.columns))
 
         def chosen(part: float) -> Tensor:

@@ -47,16 +47,20 @@ class ELM(ClosedForm):
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
-        units, features = self.params.latent, self.spec.features
+        units = self.params.latent
+        features = self.spec.features
         most = rows_of_numbers(NUMBERS, features, ROWS + ROWS // ASIDE)
-        step, rng = -(-rows // most), np.random.default_rng(0)
+        step = -(-rows // most)
+        rng = np.random.default_rng(0)
         x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
         x = x[rng.permutation(len(x))]
-        held_out, fitted = x, x
+        held_out = x
+        fitted = x
         if len(x) > 3:
             # of few rows more of them, for those that the decoder restores by heart tell nothing
             every = ASIDE if len(x) > 2 * ASIDE else 3
-            held_out, fitted = x[::every], np.delete(x, slice(None, None, every), axis=0)
+            held_out = x[::every]
+            fitted = np.delete(x, slice(None, None, every), axis=0)
         weight = rng.standard_normal((features, units)) / np.sqrt(features)
         bias = rng.standard_normal(units)
         # few rows are damaged several times, each time otherwise
@@ -85,7 +89,8 @@ class ELM(ClosedForm):
 def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
     """(weights, intercept) of rows, (rows, features), on z, (rows * copies, units): of each row so
     many copies follow one another."""
-    mean, centre = z.mean(axis=0), rows.mean(axis=0)
+    mean = z.mean(axis=0)
+    centre = rows.mean(axis=0)
     z = (z - mean).astype(np.float32)
     gram = (z.T @ z).astype(np.float64)
     penalty = RIDGE * float(np.trace(gram)) / len(gram) + 1e-9

@@ -52,7 +52,8 @@ class MADE(AutoEncoder):
     def expected(self, x: Tensor) -> Tensor:
         """Parameters of each column given those before it, laid out as x."""
         flat = x.flatten(1)
-        found, h = self.straight(flat), flat
+        found = self.straight(flat)
+        h = flat
         for layer in self.hidden:
             h = F.silu(layer(h))
         if self.out is not None:

@@ -139,11 +139,13 @@ class Whitened:
         """The axes of the rows x along which they vary most."""
         if x.shape[1] > DENSE:
             leading_axes = leading([x.astype(np.float32)], AXES)
-            variance, axes = leading_axes.variances, leading_axes.vectors
+            variance = leading_axes.variances
+            axes = leading_axes.vectors
         else:
             covariance = np.cov(x, rowvar=False).reshape(x.shape[1], x.shape[1])
             variance, axes = np.linalg.eigh(covariance)
-            variance, axes = variance[::-1][:AXES], axes[:, ::-1][:, :AXES]
+            variance = variance[::-1][:AXES]
+            axes = axes[:, ::-1][:, :AXES]
         least = max(LEAST_VARIANCE * float(variance.max(initial=0.0)), 1e-9)
         return cls(axes / np.sqrt(np.maximum(variance, least)))
 

@@ -58,12 +58,15 @@ class KMeans(ClosedForm):
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
-        step, scored = -(-rows // ROWS), self.spec.owners() >= 0
+        step = -(-rows // ROWS)
+        scored = self.spec.owners() >= 0
         x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64) * scored
         x = x[np.random.default_rng(0).permutation(len(x))]
-        held_out, fitted = x, x
+        held_out = x
+        fitted = x
         if len(x) > 2 * ASIDE:
-            held_out, fitted = x[::ASIDE], np.delete(x, slice(None, None, ASIDE), axis=0)
+            held_out = x[::ASIDE]
+            fitted = np.delete(x, slice(None, None, ASIDE), axis=0)
         most = max(16, min(MOST, NUMBERS // max(1, int(scored.sum()))))
         size = self.params.size or most
         centres = np.unique(fitted[: min(size, len(fitted))], axis=0)

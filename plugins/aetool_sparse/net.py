@@ -74,7 +74,8 @@ class Sparse(AutoEncoder):
         scored = torch.from_numpy(self.spec.owners() >= 0).to(flat)
         noise = 1e-3 * torch.randn(rows.shape, generator=rng, device=x.device)
         axes = F.normalize((rows - mean + noise) * scored, dim=1)
-        there, back = self.encoder.linear, self.decoder.linear
+        there = self.encoder.linear
+        back = self.decoder.linear
         there.weight.copy_(axes)
         there.bias.copy_(-(axes @ mean))
         self.encoder.silence()

@@ -135,7 +135,8 @@ class Tails(ClosedForm):
         centre[features] = np.median(values, axis=0)
         different = 1 + (np.diff(values, axis=0) > 0).sum(axis=0)
         many = different >= FEWEST_VALUES
-        values, columns = values[:, many], columns[many]
+        values = values[:, many]
+        columns = columns[many]
         tails[UPPER, columns] = _tails(values, self.params.part)
         tails[LOWER, columns] = _tails(-values[::-1], self.params.part)
 

@@ -48,21 +48,25 @@ class VQ(AutoEncoder):
         return 16 if self.spec.shape else max(2, min(8, len(self.spec.columns) // 2))
 
     def build(self) -> None:
-        m, d = self.latent, self.params.dim
+        m = self.latent
+        d = self.params.dim
         self.top = max(1, m // 3) if self.params.levels == 2 else 0
         if self.top and (m < 2 or self.params.relax == "gumbel"):
             raise ParamError("levels=2 takes latent of 2 or more, and relax=nearest")
         k = self.params.size or (256 if self.spec.shape else 64)
-        self.size, self.gumbel = k, self.params.relax == "gumbel"
+        self.size = k
+        self.gumbel = self.params.relax == "gumbel"
         self.code = Discrete(k, (m,))
         self.encoder, self.decoder = backbone(
             self.spec, m * d, out=m * k if self.gumbel else (m - self.top) * d,
             width=self.width(), depth=self.params.depth, straight=False,
         )  # fmt: skip
         if self.top:
-            below, wide = (m - self.top) * d, self.width()
+            below = (m - self.top) * d
+            wide = self.width()
             up = nn.Linear(below, wide), nn.SiLU(), nn.Linear(wide, self.top * d)
-            self.up, self.down = nn.Sequential(*up), nn.Linear(m * d, below)
+            self.up = nn.Sequential(*up)
+            self.down = nn.Linear(m * d, below)
         book = torch.randn(m, k, d)
         if self.gumbel:
             self.book = nn.Parameter(book)
@@ -73,7 +77,8 @@ class VQ(AutoEncoder):
         self.register_buffer("offset", k * torch.arange(m), persistent=False)
         self.register_buffer("heat", torch.tensor(HOTTEST), persistent=False)
         degree = torch.arange(1, m + 1)
-        inner, outer = spread(self.width(), m), degree.repeat_interleave(k)
+        inner = spread(self.width(), m)
+        outer = degree.repeat_interleave(k)
         self.hidden = MaskedLinear(degree.repeat_interleave(d), inner, True)
         self.out = MaskedLinear(inner, outer, False)
         self.batch: tuple[Tensor, Tensor] | None = None

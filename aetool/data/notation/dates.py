@@ -108,11 +108,19 @@ class Parts:
     def moments(self, order: str) -> tuple[Float, Mask]:
         """(epoch seconds (n,), where the numbers are a day in this order)."""
         first, second, third = self.numbers.T
-        day, month, year, width = third, second, first, self.widths[:, 0]
+        day = third
+        month = second
+        year = first
+        width = self.widths[:, 0]
         if order == DAY_FIRST:
-            day, year, width = first, third, self.widths[:, 2]
+            day = first
+            year = third
+            width = self.widths[:, 2]
         elif order == MONTH_FIRST:
-            month, day, year, width = first, second, third, self.widths[:, 2]
+            month = first
+            day = second
+            year = third
+            width = self.widths[:, 2]
         short = width == 2
         century = np.where(year >= moments.CENTURY_TURNS, 1900, 2000)
         year = np.where(short, year + century, year)

@@ -43,7 +43,8 @@ class Family:
             return Magnitude(text, self.factors[text], self.unit)
         word, blank, unit = text.rpartition(" ")
         if not blank and text[-1:] in CURRENCIES:
-            word, unit = text[:-1], text[-1]
+            word = text[:-1]
+            unit = text[-1]
         if self.unit or word not in self.factors:
             return None
         return Magnitude(word, self.factors[word], f" {unit}")

@@ -120,7 +120,8 @@ def taken_apart(text: str) -> Apart | None:
     if match := _COMPACT.fullmatch(text):
         return _sure(COMPACT, "", match, int(match["m"]), int(match["d"]))
     if match := (_YEAR_MONTH.fullmatch(text) or _MONTH_YEAR.fullmatch(text)):
-        year, month = int(match["y"]), int(match["m"])
+        year = int(match["y"])
+        month = int(match["m"])
         separator = text[4] if match.re is _YEAR_MONTH.compiled else ""
         return Apart(MONTH, separator, year, month, 1, (4, len(match["m"]), 0), MIDNIGHT)
     if match := _TIME.fullmatch(text):
@@ -176,7 +177,9 @@ def _clock(match: re.Match[str]) -> Clock | None:
     """The time of day, MIDNIGHT where none is written, None where it is none."""
     if match["h"] is None:
         return MIDNIGHT
-    hour, minute, second = int(match["h"]), int(match["i"]), int(match["e"] or 0)
+    hour = int(match["h"])
+    minute = int(match["i"])
+    second = int(match["e"] or 0)
     if match["half"]:
         if not 1 <= hour <= 12:
             return None

@@ -434,7 +434,8 @@ def _manner_of_form(form: int, style: Style) -> Manner:
     group = style.group if form & GROUPED else ""
     marks = sure if form & MARKED else PLAIN
     if form & EITHER:
-        marks, group = EITHER_WAY, style.decimal
+        marks = EITHER_WAY
+        group = style.decimal
     elif group == other and form & SEVERAL:
         marks = sure
     elif group == other and not form & MARKED:
@@ -517,7 +518,8 @@ class NumberNotation:
         if number is not None and self.magnitudes:
             magnitude = FAMILIES[self.magnitudes].magnitude(number.after)
             if magnitude is not None:
-                factor, number = magnitude.factor, replace(number, after=magnitude.rest)
+                factor = magnitude.factor
+                number = replace(number, after=magnitude.rest)
         if number is None or number.unit not in ("", self.unit):
             return _Cell(math.nan, 0, ODD)
         found = number.read(self.decimal, factor)

@@ -102,7 +102,8 @@ class Numeral:
 
 def unit_of(before: str, after: str) -> str:
     """The unit that is written before or after digits."""
-    first, last = before.strip(), after.strip()
+    first = before.strip()
+    last = after.strip()
     return _SAME.get(first, first) + _SAME.get(last, last)
 
 

@@ -10,7 +10,8 @@ class Pattern:
     """A regular expression, as `re.compile` makes it of the same text and flags."""
 
     def __init__(self, text: str, flags: int = 0) -> None:
-        self.text, self.flags = text, flags
+        self.text = text
+        self.flags = flags
 
     @functools.cached_property
     def compiled(self) -> re.Pattern[str]:

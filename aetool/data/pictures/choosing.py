@@ -206,7 +206,8 @@ def _smaller(size: Pair, most: int) -> Pair:
         return wide // part, high // part
     scale = math.sqrt(most / (wide * high))
     # a long strip keeps its length as far as it can
-    width, height = max(1, int(wide * scale)), max(1, int(high * scale))
+    width = max(1, int(wide * scale))
+    height = max(1, int(high * scale))
     return min(width, most), min(height, most)
 
 
@@ -234,12 +235,14 @@ def _range(source: ImageSource) -> tuple[float, float]:
     if not some:
         return 0.0, 0.0
     values = np.concatenate(some)
-    lowest, highest = float(values.min()), float(values.max())
+    lowest = float(values.min())
+    highest = float(values.max())
     if not whole and lowest >= 0 and highest <= WHITE:
         return 0.0, 1.0 if highest <= 1 else float(WHITE)
     low, high = (float(v) for v in np.quantile(values, [FAR, 1 - FAR]))
     room = ROOM * (high - low) or 1.0
-    low, high = low - room, high + room
+    low = low - room
+    high = high + room
     if lowest >= 0:
         low = max(low, 0.0)
     if whole and highest <= MOST_OF_16_BITS:

@@ -91,7 +91,9 @@ def _unfiltered(rows: Bytes, kinds: Bytes) -> Bytes:
         first = max(0, slant - width + 1)
         y = every[first : min(height, slant + 1)]
         x = slant - y
-        left, above, corner = whole[y + 1, x], whole[y, x + 1], whole[y, x]
+        left = whole[y + 1, x]
+        above = whole[y, x + 1]
+        corner = whole[y, x]
         kind = kinds[y][:, None]
         guess = np.select(
             [kind == SUB, kind == UP, kind == AVERAGE, kind == PAETH],

@@ -35,8 +35,12 @@ class FramedSource(ImageSource):
     """
 
     def __init__(self, source: ImageSource, framing: Framing, strict: bool = False) -> None:
-        self.name, self.format, self.place = source.name, source.format, source.place
-        self.source, self.framing, self.strict = source, framing, strict
+        self.name = source.name
+        self.format = source.format
+        self.place = source.place
+        self.source = source
+        self.framing = framing
+        self.strict = strict
         self.shape = framing.shape
         self.names = list(source.titles)
         self.count = len(source.sights)
@@ -127,7 +131,9 @@ class FramedSource(ImageSource):
             waiting += len(self.framing.corners(picture.shape[2], picture.shape[1]))
             if waiting >= GROUPED:
                 yield numbers, pictures
-                numbers, pictures, waiting = [], [], 0
+                numbers = []
+                pictures = []
+                waiting = 0
         if numbers:
             yield numbers, pictures
 
@@ -198,7 +204,8 @@ class FramedSource(ImageSource):
         self.has_sampled = total > most
         if total > most:
             keep = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
-        parts, numbers = [], []
+        parts = []
+        numbers = []
         for first, pixels in self.numbered():
             inside = keep[(keep >= first) & (keep < first + len(pixels))]
             parts.append(pixels[inside - first])

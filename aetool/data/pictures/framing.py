@@ -80,7 +80,8 @@ class Framing:
             return pixels.astype(np.uint8, copy=False)
         if pixels.dtype == np.bool_:
             return pixels.astype(np.uint8) * np.uint8(255)
-        low, high = self.low, self.high
+        low = self.low
+        high = self.high
         if low >= high:
             low, high = usual_range(pixels)
         scaled = (pixels.astype(np.float64) - low) * (255 / (high - low))
@@ -174,7 +175,8 @@ class Framing:
         if not data.keys() <= known:
             raise ValueError("framing")
         sizes = {name: _whole_numbers(data.get(name, ())) for name in ("crop", "resize", "stride")}
-        low, high = float(str(data.get("low", 0.0))), float(str(data.get("high", 0.0)))
+        low = float(str(data.get("low", 0.0)))
+        high = float(str(data.get("high", 0.0)))
         background = int(str(data.get("background", WHITE)))
         framing = cls(channels, width, height, **sizes, low=low, high=high, background=background)
         if not (np.isfinite([low, high]).all() and 0 <= background <= WHITE):
@@ -226,7 +228,8 @@ def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
     high, wide = pixels.shape[:2]
     if len(crop) == 2:
         width, height = crop
-        left, top = (wide - width) // 2, (high - height) // 2
+        left = (wide - width) // 2
+        top = (high - height) // 2
     else:
         left, top, width, height = crop
     if left < 0 or top < 0 or left + width > wide or top + height > high:
