@@ -68,7 +68,7 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
 
 
 def check_path(verb: str, name: str, value: object) -> None:
-    """ParamError for what is no path."""
+    """Raise ParamError for an argument that is no path."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
         raise ParamError(f"{verb}: {name} must be a path, as a text or a Path; got {shown(value)}")
 

@@ -79,7 +79,7 @@ class Bundle:
 
     @property
     def kind(self) -> str:
-        """ "table" or "image"."""
+        """What kind of data the model was fitted on: "table" or "image"."""
         return "image" if self.schema is None else "table"
 
     @property
@@ -168,7 +168,7 @@ class Bundle:
         return table + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
 
     def _outline(self) -> dict[str, str]:
-        """What a person is told of it at a glance."""
+        """What a notebook shows of the model: a few words by name."""
         if self.shape is not None:
             channels, height, width = self.shape
             data = f"pictures of {width} x {height}, {channels} channel{'s' * (channels > 1)}"

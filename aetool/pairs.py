@@ -123,7 +123,7 @@ class Arithmetic:
         return Pair(self.graph.const(high), self.graph.const(low))
 
     def wide(self, single: str) -> Pair:
-        """A float32 as a pair."""
+        """A float32 as a pair whose second part is 0."""
         return Pair(single, self.zero)
 
     def full(self, pair: Pair) -> str:
@@ -135,11 +135,11 @@ class Arithmetic:
         return op("Where", none, self.zero, self.zero)
 
     def each(self, change: Callable[[str], str], pair: Pair) -> Pair:
-        """What moves values about, and changes none, done to both parts."""
+        """Apply an operator that only moves values, as a transpose does, to both parts."""
         return Pair(change(pair.high), change(pair.low))
 
     def choice(self, mask: str, yes: Pair, no: Pair) -> Pair:
-        """Where mask is true, the first."""
+        """`yes` where the mask is true, `no` elsewhere."""
         op = self.graph.op
         high = op("Where", mask, yes.high, no.high)
         low = op("Where", mask, yes.low, no.low)
@@ -231,7 +231,7 @@ class Arithmetic:
         return self.choice(usual, fine, self.wide(plain))
 
     def exponential(self, a: Pair) -> Pair:
-        """exp a, in 24 bits: it is but in what is restored."""
+        """exp a, accurate to 24 bits only, which is enough for values that are shown."""
         op = self.graph.op
         power = op("Exp", a.high)
         rest = op("Mul", power, a.low)
@@ -341,7 +341,7 @@ class Arithmetic:
         return product, self._number(error)
 
     def _split(self, a: str) -> tuple[str, str]:
-        """Twelve bits each."""
+        """A float32 as the sum of two numbers of twelve bits each, whose products are exact."""
         op = self.graph.op
         factor = self.graph.const(SPLIT)
         raised = op("Mul", a, factor)

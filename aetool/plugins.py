@@ -141,12 +141,12 @@ class OwnedReader:
 
     @property
     def called(self) -> str:
-        """What messages call it."""
+        """The name of the reader in messages."""
         return f"reader '{self.reader.name}' of plugin '{self.plugin}'"
 
     @property
     def can_write(self) -> bool:
-        """Whether it has a way back."""
+        """Whether the reader can also write its kind of file."""
         return type(self.reader).write is not Reader.write
 
 

@@ -58,13 +58,13 @@ class Rarity:
         return cls(np.zeros(1), np.zeros(1), 1.0, knee(rows))
 
     def of_scores(self, scores: Float) -> Float:
-        """(n,) bits of these scores."""
+        """(n,): the rarity of scores in bits, -log2 of the share of records that score as high."""
         bits = np.interp(scores, self.scores, self.bits)
         bits = bits + self.slope * np.maximum(scores - self.scores[-1], 0.0)
         return cap(bits, self.bend)
 
     def write(self, g: Graph, scores: str) -> str:
-        """The same as nodes of a graph, on scores of shape (B, 1)."""
+        """Write of_scores as nodes of a graph; scores: (B, 1)."""
         slopes = np.diff(self.bits) / np.maximum(np.diff(self.scores), 1e-300)
         turns = np.diff(np.concatenate([[0.0], slopes, [self.slope]]))
         over = g.op("Relu", g.op("Sub", scores, g.const(self.scores)))
@@ -129,7 +129,7 @@ def write_joined(
     rarities: Sequence[Rarity],
     weights: Sequence[float],
 ) -> str:
-    """joined as nodes of a graph."""
+    """Write `joined` as nodes of a graph."""
     columns = np.ones(len(usual[0]))
     bits = [r.write(g, weighed_sum(g, p, columns)) for p, r in zip(parts, rarities, strict=True)]
     every = g.op("Concat", *bits, axis=1)

@@ -47,7 +47,7 @@ def option(name: str) -> str:
 
 
 def in_shell() -> bool:
-    """Whether it is the command line that is spoken to."""
+    """Whether messages go to a user of the command line, not of the Python API."""
     return _in_shell.get()
 
 

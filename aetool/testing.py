@@ -78,12 +78,12 @@ class Case:
 
     @property
     def title(self) -> str:
-        """What is checked, in words."""
+        """The check in words."""
         return self.check.__name__.strip("_").replace("_", " ")
 
     @property
     def name(self) -> str:
-        """The kind and the check."""
+        """The kind of data and the check, as a name for pytest."""
         return f"{self.kind} {self.title}".replace(" ", "-")
 
     def advice(self, failure: Exception) -> str:
@@ -178,7 +178,7 @@ class _Bench:
 
     @cached_property
     def path(self) -> Path:
-        """The training data as a file."""
+        """The file of the training data."""
         return self.write("train", table_rows(), pictures())
 
     def write(self, name: str, table: Table, pixels: Any) -> Path:
@@ -246,14 +246,14 @@ class _Bench:
         return fitting.trained_network(self.params, self.net_class, self.prepared, self.options())
 
     def few(self) -> fitting.Prepared:
-        """The first records alone."""
+        """The first records of the training data, prepared."""
         rows = self.prepared
         return dataclasses.replace(
             rows, features=rows.features[:FEW].copy(), inputs=rows.inputs[:FEW]
         )
 
     def small_fit(self) -> list[bytes]:
-        """What a short fit on few records has learned."""
+        """The arrays that a short fit on few records has learned, as bytes."""
         if self.model.members:
             name = f"few-{self.kind}"
             path = self.write(name, table_rows(FEW), pictures(FEW))

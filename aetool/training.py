@@ -176,7 +176,7 @@ class _Examples:
 
     @classmethod
     def of(cls, rows: Array, damaged: Array | None, labels: Array | None) -> _Examples:
-        """Of arrays, (rows, ...) each."""
+        """Examples made of arrays whose first axis is the rows."""
         return cls(
             torch.from_numpy(rows),
             None if damaged is None else torch.from_numpy(damaged),
@@ -187,12 +187,12 @@ class _Examples:
         return len(self.rows)
 
     def at(self, places: npt.NDArray[np.int64] | slice) -> _Examples:
-        """Those at these places."""
+        """The examples at these places."""
         index = places if isinstance(places, slice) else torch.from_numpy(places)
         return self._each(lambda tensor: tensor[index])
 
     def to(self, device: torch.device) -> _Examples:
-        """The same on a device."""
+        """The examples, moved to a device."""
         return self._each(lambda tensor: tensor.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> _Examples:

@@ -44,7 +44,7 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
 
 
 def rows_of_numbers(numbers: int, features: int, most: int) -> int:
-    """How many rows of so many features hold these numbers; at least FEWEST_ROWS."""
+    """How many rows of this many features hold at most `most` numbers; at least FEWEST_ROWS."""
     return max(FEWEST_ROWS, min(most, numbers // max(1, features)))
 
 

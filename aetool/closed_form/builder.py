@@ -91,7 +91,7 @@ class Builder:
         return operand.name if isinstance(operand, Value) else self.graph.const(operand)
 
     def const(self, array: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Value:
-        """A stored array."""
+        """A constant that is stored in the graph."""
         return Value(self, self.graph.const(array, dtype))
 
     def affine(self, x: Value, weight: Float, bias: Float) -> Value:
@@ -204,7 +204,7 @@ class Builder:
         return Value(self, name)
 
     def nothing(self, x: Value) -> Value:
-        """(batch, 1): a 0 for each record of x."""
+        """(batch, 1): a zero for each record of x."""
         return self.columns_of(x, [0]) * 0.0
 
     def scored(self, x: Value) -> Value:

@@ -33,7 +33,7 @@ class Moments:
         return np.maximum(values, 0) + AXIS_NOISE, vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
-        """(rows,): squared Mahalanobis distances of rows."""
+        """(rows,): the squared Mahalanobis distance of each row from the mean."""
         noise = np.full(len(self.mean), AXIS_NOISE)
         if rounding is not None:
             noise += rounding
@@ -68,7 +68,7 @@ class _Sums:
         return cls(len(x), mass, mean, (off * weights[:, None]).T @ off)
 
     def with_those_of(self, other: _Sums) -> _Sums:
-        """Of both together (Chan, Golub & LeVeque 1979, equation 2.1)."""
+        """The sums of two sets of rows, as one set (Chan, Golub & LeVeque 1979, equation 2.1)."""
         mass = self.mass + other.mass
         if not mass:
             return _Sums(self.rows + other.rows, mass, self.mean, self.products)

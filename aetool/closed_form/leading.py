@@ -38,13 +38,13 @@ class Leading:
 
     @classmethod
     def of(cls, whole: Moments) -> Leading:
-        """All axes of a covariance."""
+        """All principal axes of a covariance matrix that is known in full."""
         variances, axes = np.linalg.eigh(whole.cov)
         variances = np.maximum(variances[::-1], 0)
         return cls(whole.rows, whole.mean, variances, axes[:, ::-1], float(variances.sum()))
 
     def first(self, most: int) -> Leading:
-        """The same with at most so many axes."""
+        """A copy that keeps the `most` leading axes."""
         variances = self.variances[:most]
         vectors = self.vectors[:, :most]
         return Leading(self.rows, self.mean, variances, vectors, self.total)
@@ -86,7 +86,7 @@ def _least(rounding: Float | None) -> float:
 
 
 def leading(batches: Batches, most: int, weights: Float | None = None) -> Leading:
-    """The leading axes, at most so many, of rows; weights: (rows,). DataError for none.
+    """The `most` leading principal axes of rows; weights: (rows,). DataError if there are no rows.
 
     No matrix of features by features is formed. Of up to GRAM rows the axes are those of their
     covariance, found by the products of rows with each other, which have the same eigenvalues (the

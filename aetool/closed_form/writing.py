@@ -40,7 +40,7 @@ def write(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> 
 
 
 def _encoder(solution: Solution, spec: Spec, schema: Schema | None) -> tuple[bytes, int]:
-    """(the graph, the size of the code)."""
+    """(the graph that encodes records, the number of units of a code)."""
     g = Graph()
     records, features = open_graph(g, spec, schema)
     builder = Builder(g, spec, schema, records)

@@ -187,7 +187,9 @@ class Category(Modelled):
 
 
 def _meaning(word: str, truth: bool) -> str:
-    """What words that mean the same have in common."""
+    """One form for all words of the same meaning: of numbers the shortest, of truth values true or
+    false.
+    """
     word = word.strip()
     if truth:
         return truth_of(word) or word

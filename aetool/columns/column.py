@@ -73,7 +73,7 @@ class Column(ABC):
         return ""
 
     def facts(self) -> dict[str, Json]:
-        """What `info` tells of the column."""
+        """What `aetool info` prints about the column, by name."""
         return {"name": self.name, "kind": self.kind}
 
     def written(self) -> dict[str, Json]:
@@ -164,7 +164,7 @@ class Modelled(Column):
     @property
     @abstractmethod
     def features(self) -> Features:
-        """What it is laid out as."""
+        """How the column is laid out as features: scaled numbers, flags, cycles, one-hot blocks."""
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ class Modelled(Column):
         return np.zeros(0)
 
     def bin_name(self, place: int) -> str:
-        """What is in the bin at a place of `bin_counts`, for a person."""
+        """A name, for a person, of the bin at a place of `bin_counts`."""
         return ""
 
     def outside(self, values: Float) -> Mask:
@@ -262,11 +262,16 @@ class Modelled(Column):
         return shortest(float(values[row]))
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
-        """(n,): where a person is told to expect the very value that is there."""
+        """(n,): where a value equals the expected one once both are written for a person."""
         return np.asarray(values == expected)
 
     def expectation(self, value: float, expected: float) -> str:
-        """What a person is told to expect in the place of a value; user units both."""
+        """The expected value, written for a person.
+
+        value: the one that is there; both in user units.
+
+        value: the one that is there, which decides how many digits are shown; both in user units.
+        """
         if np.isnan(expected) and not np.isnan(value):
             return RARELY_THERE
         return self.show(expected)
@@ -276,7 +281,10 @@ class Modelled(Column):
         """Values in user units, (n,), as the source held them."""
 
     def mended(self, values: Float, expected: Float) -> Float:
-        """(n,): what would not stand out in the place of values; expected: by the model, or NaN."""
+        """(n,): for each value the value that would not stand out in its place.
+
+        expected: what the model expects there, or NaN where it expects nothing.
+        """
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:

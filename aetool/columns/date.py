@@ -182,7 +182,9 @@ class Date(Modelled):
         return np.where(values == ODD, middle, reach.inside(values))
 
     def own_surprise(self, values: Float) -> Float:
-        """Bits of a moment far outside of the others, at most 32; of a gap none."""
+        """(n,) bits: how surprising moments far outside of the usual range are, at most 32; gaps:
+        none.
+        """
         if self.reach is None:
             return super().own_surprise(values)
         return np.minimum(self.reach.bits(values), MOST_BITS)
@@ -193,7 +195,7 @@ class Date(Modelled):
         return [self.notation.show(value) for value in values.tolist()]
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """Any moment of the range seen."""
+        """(count,): moments drawn evenly from the range that was seen in training."""
         return rng.uniform(self.low, self.high, count)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:

@@ -77,7 +77,7 @@ class Layout:
 
     @property
     def sections(self) -> list[tuple[int, Section]]:
-        """(first feature, section) of each that is there."""
+        """The sections that have features, each with the number of its first feature."""
         out: list[tuple[int, Section]] = []
         first = 0
         for section in (self.numbers, self.flags, self.waves, self.levels):
@@ -90,7 +90,7 @@ class Layout:
 
     @property
     def width(self) -> int:
-        """Features of a row."""
+        """The number of features of a row."""
         predicted = self.numbers.width + self.flags.width + self.waves.width + self.levels.width
         return predicted + self.conditions
 
@@ -106,7 +106,9 @@ class Layout:
 
     @property
     def told(self) -> list[int]:
-        """Which features of a row before are told to models: all but cycles of dates."""
+        """The features of an earlier row that a model with context is given: all but cycles of
+        dates.
+        """
         first_wave = self.numbers.width + self.flags.width
         end = self.width - self.conditions
         predicted = [*range(first_wave), *range(self.first_level, end)]
@@ -115,7 +117,7 @@ class Layout:
         return predicted + [end + feature for feature in self.condition.told]
 
     def lay(self, records: Float) -> Features:
-        """(rows, columns) in user units to (rows, width) float32."""
+        """The features of records: (rows, columns) in user units to (rows, width) float32."""
         # to models an odd cell is a gap: what it costs, the host adds
         records = np.where(records == ODD, np.nan, records)
         out = np.zeros((len(records), self.width), dtype=np.float32)
@@ -124,7 +126,7 @@ class Layout:
         return out
 
     def write(self, g: Graph, x: str) -> str:
-        """lay as nodes of a graph, x: (B, columns) float64."""
+        """Write `lay` as nodes of a graph; x: (B, columns) float64."""
         odd = g.op("Equal", x, g.exact(ODD))
         values = g.op("Where", odd, g.exact(np.nan), x)
         parts: list[str] = []
@@ -133,7 +135,10 @@ class Layout:
         return concatenated(g, parts)
 
     def spec(self, context: int) -> Spec:
-        """What models are told of it, where they are given this many rows before each."""
+        """The Spec that tells models what each feature is.
+
+        context: how many rows before each they are given.
+        """
         # in the order of `sections`
         first_flag = self.numbers.width
         first_level = self.first_level
@@ -165,12 +170,14 @@ class Layout:
 
 
 def table_spec(schema: Schema) -> Spec:
-    """The layout of a table's features, as models are told it."""
+    """The Spec that tells models how the features of a table are laid out."""
     return Layout.of(schema.modelled).spec(schema.context)
 
 
 def table_features(schema: Schema, records: Float) -> Features:
-    """(rows, inputs) in user units to (rows, features) float32."""
+    """The features of a table's records: from (rows, inputs) in user units, (rows, features)
+    float32.
+    """
     layout = Layout.of(schema.modelled)
     columns = len(layout.names)
     current = layout.lay(records[:, :columns])

@@ -248,7 +248,9 @@ class Number(Modelled):
         return np.asarray(values == self.rounded(self._told(expected)))
 
     def _told(self, expected: Float) -> Float:
-        """(n,): what a person is told to expect."""
+        """(n,): the expected values as a person is told them: within the range seen, and where few
+        numbers were seen, the nearest of these.
+        """
         inside = np.clip(expected, self.low, self.high)
         if not self.few:
             return inside

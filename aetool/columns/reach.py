@@ -53,17 +53,19 @@ class Reach:
         return cls(first - grace, last + grace, before, after, int((reach.away(moments) > 1).sum()))
 
     def away(self, moments: Float) -> Float:
-        """(n,): how many tails moments, (n,), lie outside; 0 inside, and of a gap."""
+        """(n,): how far moments lie outside of the usual ones, in lengths of the tail; 0 inside and
+        for gaps.
+        """
         before_first = (self.first - moments) / self.before
         after_last = (moments - self.last) / self.after
         return np.nan_to_num(np.maximum(np.maximum(before_first, after_last), 0.0))
 
     def bits(self, moments: Float) -> Float:
-        """(n,): how surprising moments are that lie so far outside."""
+        """(n,): the surprise of moments that lie outside of the usual ones, by their distance."""
         return np.asarray(POWER * np.log2(np.maximum(self.away(moments), 1.0)))
 
     def inside(self, moments: Float) -> Float:
-        """(n,): moments, those outside replaced by the nearest that is usual."""
+        """(n,): the moments, each outside of the usual ones replaced by the nearest usual one."""
         return np.clip(moments, self.first, self.last)
 
     def check(self) -> None:

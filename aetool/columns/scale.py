@@ -59,7 +59,7 @@ class Scale:
 
     @cached_property
     def zero(self) -> float:
-        """The z of 0."""
+        """The scaled value that stands for 0 in user units."""
         return float(self.standardised(np.zeros(1))[0])
 
     def standardised(self, numbers: Float) -> Float:

@@ -262,7 +262,7 @@ def _modelled_lines(schema: Schema) -> list[str]:
 
 
 def _asides(column: Modelled) -> list[str]:
-    """What else is told of a column that models see."""
+    """Further remarks on a modelled column, for `info`."""
     asides = []
     if column.condition:
         asides.append("a condition, not scored")

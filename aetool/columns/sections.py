@@ -29,7 +29,7 @@ class Section(ABC):
     @property
     @abstractmethod
     def width(self) -> int:
-        """How many features it has."""
+        """The number of features of the section."""
 
     @abstractmethod
     def lay(self, records: Float, out: Features) -> None:
@@ -54,7 +54,7 @@ class Standardised(Section):
 
     @property
     def curved(self) -> npt.NDArray[np.bool_]:
-        """(width,): which are laid through asinh."""
+        """(width,): which features pass through asinh, so that their tails do not run away."""
         return np.array([scale.curved for scale in self.scales], dtype=np.bool_)
 
     def lay(self, records: Float, out: Features) -> None:
@@ -200,7 +200,7 @@ class Waves(Section):
 
 
 class Block(NamedTuple):
-    """A one-hot block: of the column at `place`, of so many levels, `width` features wide."""
+    """The one-hot features of one column: the column's place, its levels, and its features."""
 
     place: int
     levels: int
@@ -271,7 +271,7 @@ def _place_in_block(values: Float, block: Block) -> Int:
 
 
 def concatenated(graph: Graph, parts: Sequence[str]) -> str:
-    """Arrays (B, n) side by side."""
+    """Parts of shapes (B, n) joined side by side, as a node of a graph."""
     if len(parts) == 1:
         return parts[0]
     return graph.op("Concat", *parts, axis=1)

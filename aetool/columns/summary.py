@@ -85,13 +85,13 @@ class Summary:
 
     @cached_property
     def token(self) -> str:
-        """How the first gap is written; empty where none is."""
+        """The text of the first gap; empty if the column has none."""
         rows = np.flatnonzero(self.missing & ~self.text.null)
         return self.text.take(rows[:1]).strings()[0] if len(rows) else ""
 
     @cached_property
     def written_gaps(self) -> frozenset[str]:
-        """How gaps are written, folded; "" is a cell without text."""
+        """The different texts of gaps, in lower case; "" is an empty cell."""
         different, _ = self.text.take(np.flatnonzero(self.missing)).distinct()
         return folded(different)
 
@@ -112,7 +112,7 @@ class Summary:
 
     @cached_property
     def numbers(self) -> NumberNotation | None:
-        """How its text writes numbers, if it is nearly all numbers."""
+        """The notation of numbers, if nearly all cells are numbers; else None."""
         if not self._early_numbers:
             return None
         every = self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
@@ -120,18 +120,18 @@ class Summary:
 
     @cached_property
     def dates(self) -> DateNotation | None:
-        """How its text writes dates, if it is nearly all dates."""
+        """The notation of dates, if nearly all cells are dates; else None."""
         if DateEvidence.of(self._early).decide(self.gap_words) is None:
             return None
         return DateEvidence.of(self.text).decide(self.gap_words)
 
     def asked_numbers(self) -> NumberNotation | None:
-        """How its text writes numbers, where the user says that it does."""
+        """The notation of numbers, where the user says that the column holds numbers."""
         evidence = NumberEvidence.of(self.text)
         return evidence.decide(None, self.gap_words, usual=self.decimal, asked=True)
 
     def asked_dates(self) -> DateNotation | None:
-        """How its text writes dates, where the user says that it does."""
+        """The notation of dates, where the user says that the column holds dates."""
         return DateEvidence.of(self.text).decide(self.gap_words, asked=True)
 
     @cached_property
@@ -148,7 +148,10 @@ class Summary:
 
     @cached_property
     def _early_numbers(self) -> bool:
-        """Whether there may be numbers: taking free text apart, cell by cell, is slow."""
+        """Whether half of some evenly spread cells look like numbers.
+
+        If not, the others are not parsed at all, which would be slow.
+        """
         evidence = self._early_evidence
         amount = sum(evidence.manners.values()) + evidence.infinite
         return 2 * amount >= len(self._early) > 0

@@ -66,7 +66,7 @@ class Dialect:
 
     @property
     def rule(self) -> Rule:
-        """How its records are cut."""
+        """The rule by which text is cut into records and fields."""
         return Rule(self.delimiter, self.space)
 
 
@@ -107,7 +107,7 @@ class Reading:
             _check_comment(self.comment)
 
     def to_json(self) -> dict[str, str | int]:
-        """What is said, but for the names."""
+        """The settings that the user gave, as JSON; the names of columns are left out."""
         said = {}
         for name in OPTIONS:
             value = getattr(self, name)

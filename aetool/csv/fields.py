@@ -218,7 +218,7 @@ def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
 
 
 def _most(text: bytes, rule: Rule) -> tuple[int, int]:
-    """(fields, records) that there may be at most."""
+    """(fields, records): upper limits for a text of this length."""
     records = _most_records(text)
     return count_of(text, rule.byte) + records, records
 
@@ -243,13 +243,13 @@ def _cut(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Any:
 
 
 def count_of(text: bytes, byte: int) -> int:
-    """How often a byte is there; of a frequent one far faster than bytes.count."""
+    """How often a byte occurs in a text; for frequent bytes far faster than bytes.count."""
     data = np.frombuffer(text, np.uint8)
     return int(np.count_nonzero(data == byte))
 
 
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
-    """Where records begin; most: no more than the first so many."""
+    """The places where records begin; `most`: stop after this many."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
@@ -283,7 +283,7 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
 
 
 def by_loop(text: bytes, rule: Rule) -> Fields:
-    """As `fields`, byte by byte: the rule itself."""
+    """Cut a text into fields byte by byte: slow, and the rule that `fields` is tested against."""
     edges = frozenset((rule.byte, LF, CR))
     start: list[int] = []
     stop: list[int] = []

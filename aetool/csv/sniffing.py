@@ -78,7 +78,7 @@ class Cut:
 
     @property
     def columns(self) -> int:
-        """Fields of most records."""
+        """The number of fields that most records have."""
         return len(self.records[0])
 
 
@@ -95,7 +95,7 @@ class Beginning:
                 self.starts.append(end.end())
 
     def line(self, number: int) -> str:
-        """A line, without its end."""
+        """One line of the text's beginning, without its line end."""
         rest = self.text[self.starts[number] :]
         return LINE_END.split(rest, maxsplit=1)[0]
 
@@ -227,7 +227,7 @@ def _is_binary(text: str) -> bool:
 
 
 def _first_end(body: bytes, rule: Rule) -> str:
-    """What the first record ends with; LF if it has no end."""
+    """The line end of the first record; LF if it has none."""
     places = begins(body, rule, 2).tolist()
     first_record = body[: places[1] if len(places) > 1 else len(body)]
     return fields(first_record, rule).usual_end("\n")
@@ -239,7 +239,7 @@ def _first_end(body: bytes, rule: Rule) -> str:
 def _body(
     beginning: Beginning, said: Reading, known: Reading, likely: str | None
 ) -> tuple[Cut | None, str]:
-    """(the regular records, what comments begin with)."""
+    """(the regular records, the marker that comments begin with)."""
     delimiters: Iterable[str] = said.delimiter or DELIMITERS + BLANK
     if said.delimiter is None and known.delimiter is not None:
         delimiters = [known.delimiter, *delimiters]
@@ -322,7 +322,7 @@ def _by_names(beginning: Beginning, known: Reading, delimiters: Iterable[str]) -
 
 
 def _marker_of(line: str, said: Reading, known: Reading) -> str:
-    """What comments begin with: what is said, else what this line begins with."""
+    """The marker of comments: what the user says, or else what this line begins with."""
     if said.comment or known.comment:
         return said.comment or known.comment or ""
     return next((marker for marker in COMMENTS if line.lstrip().startswith(marker)), "")
@@ -474,7 +474,7 @@ class _Table:
 
 
 def _line_record(line: str, cut: Cut) -> list[str]:
-    """The cells of a line by itself."""
+    """The cells of one line, cut by itself."""
     reader = csv.reader([line], delimiter=cut.delimiter, skipinitialspace=cut.space)
     record = next(reader, [])
     if cut.delimiter == BLANK and record[-1:] == [""]:
@@ -586,7 +586,7 @@ def _are_in_sequence(figures: Record) -> bool:
 
 
 def _below(body: list[list[str]]) -> int:
-    """How many records under the header are drawn lines, or units."""
+    """How many records under the header are rulers or units instead of data."""
     count = 0
     while body[count:] and cells.is_ruler(body[count]):
         count += 1

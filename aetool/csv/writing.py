@@ -63,7 +63,7 @@ def table(rows: Iterable[Sequence[str]], rule: Rule, line_end: str) -> str:
 
 
 class _LineCollector:
-    """What csv.writer writes to: records, the end that it gives them apart."""
+    """A file for csv.writer that keeps the records it writes, without their line ends."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -45,7 +45,7 @@ class Member:
 
     @property
     def size(self) -> int:
-        """Bytes of the values."""
+        """The size of the values, in bytes."""
         return prod(self.shape) * self.dtype.itemsize
 
 
@@ -172,7 +172,7 @@ class ArrayWriter:
     count: int = 0
 
     def add(self, member: Member, parts: Iterable[Array]) -> None:
-        """An array of rows in their order."""
+        """Add an array, whose rows come in their order."""
         if self.archive is None:
             _write(self.file, member, parts)
             return
@@ -221,7 +221,7 @@ class Gathering:
         self._count = 0
 
     def add(self, part: Array) -> None:
-        """The next rows."""
+        """Add the next rows."""
         values = part.reshape(-1)
         self._flat[self._count : self._count + len(values)] = values
         self._count += len(values)

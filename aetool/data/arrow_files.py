@@ -69,7 +69,7 @@ class ArrowTable:
             yield from _cut(batch)
 
     def table(self) -> pa.Table:
-        """All records."""
+        """All records as one table."""
         import pyarrow as pa
 
         return pa.Table.from_batches(list(self._whole_batches()), self.schema)
@@ -232,7 +232,7 @@ def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFra
 
 
 def frame_of_records(records: list[dict[str, object]]) -> pd.DataFrame:
-    """Objects of JSON as a DataFrame."""
+    """A DataFrame of JSON objects, one row each."""
     import pandas as pd
 
     return pd.DataFrame(records)
@@ -254,7 +254,7 @@ def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, on one line."""
+    """The message of an error, on one line."""
     return " ".join(str(error).split())
 
 
@@ -489,7 +489,7 @@ class _Mapped:
 
     @property
     def schema(self) -> pa.Schema:
-        """Names and types of the columns."""
+        """The names and types of the columns."""
         return self._reader.schema
 
     @property
@@ -516,7 +516,7 @@ class _Mapped:
             yield _valid(batch)
 
     def parts_of(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """A batch in parts of at most ROWS records, what is damaged apart (ArrowInvalid)."""
+        """A batch in parts of at most ROWS records. ArrowInvalid for one that is damaged."""
         for first in range(0, batch.num_rows, ROWS):
             part = batch.slice(first, ROWS)
             part.validate(full=True)
@@ -572,7 +572,9 @@ def write_table(
 def _groups(
     batches: Iterable[pa.RecordBatch], counted: list[list[int]] | None, schema: pa.Schema
 ) -> Iterator[pa.Table]:
-    """Batches put together to groups of so many rows; as they are without any."""
+    """Batches joined to groups of a given number of rows each; unchanged where no numbers are
+    given.
+    """
     import pyarrow as pa
 
     if counted is None:

@@ -88,7 +88,7 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
 
 def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
-    """As wide_integers, of a Parquet file: by its statistics, where it has them."""
+    """As wide_integers, but told by the statistics that a Parquet file keeps of its columns."""
     schema = file.schema_arrow
     # columns inside others are leaves as well: a column's leaf is not at its own place
     leaves = {column.path: leaf for leaf, column in enumerate(file.schema)}

@@ -70,7 +70,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
-    """The query for what is wanted."""
+    """The SQL query for what the user wants: a table, or a query of their own."""
     begin = wanted.split(None, 1)[:1]
     if begin and begin[0].lower() in QUERIES:
         return wanted

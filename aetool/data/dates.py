@@ -85,7 +85,7 @@ def _formats(order: str, text: str) -> list[str]:
 
 
 def is_format(fmt: object) -> bool:
-    """Whether this is a format that formats of dates are told by."""
+    """Whether a text is a date format of the kind that this module writes and reads."""
     try:
         date_format = DateFormat.of(fmt) if isinstance(fmt, str) else None
     except ValueError:

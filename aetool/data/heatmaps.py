@@ -120,13 +120,13 @@ def _coloured(amount: Amounts) -> npt.NDArray[np.float64]:
 
 
 def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
-    """(C, H, W) as (H, W, 3)."""
+    """A picture (C, H, W) as red, green and blue, (H, W, 3)."""
     colour = picture if len(picture) == 3 else np.repeat(picture[:1], 3, axis=0)
     return np.ascontiguousarray(colour.transpose(1, 2, 0))
 
 
 def _times(picture: Pixels, least: int) -> int:
-    """How many times a picture is enlarged so that its longer side has about so many pixels."""
+    """By which factor a picture is enlarged so that its longer side has about `least` pixels."""
     longest = int(max(picture.shape[1:]))
     return max(1, round(least / longest))
 
@@ -231,7 +231,7 @@ def _row(one: Shown) -> list[Image.Image]:
 
 
 def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """Values as the nearest bytes."""
+    """Values rounded to bytes, 0 to 255."""
     whole = np.round(values)
     return np.clip(whole, 0, 255).astype(np.uint8)
 
@@ -256,7 +256,7 @@ def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
 
 
 def _fitting(draw: Any, text: str, most: int, font: Any) -> str:
-    """Text that is no wider than so many pixels, cut short if need be."""
+    """Text no wider than `most` pixels, cut short if need be."""
     if draw.textlength(text, font) <= most:
         return text
     while text and draw.textlength(text + "...", font) > most:

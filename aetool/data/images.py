@@ -72,12 +72,12 @@ class ImageSource:
 
     @property
     def titles(self) -> Sequence[str]:
-        """What each picture is called; empty where they have no names."""
+        """The name of each picture; empty where they have none."""
         return self.names
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
-        """Of each picture what its beginning tells, or why it cannot be read."""
+        """For each picture, what its header tells, or why it cannot be read."""
         channels, height, width = self.shape
         return [Sight(width, height, channels == 3)] * self.count
 
@@ -95,7 +95,7 @@ class ImageSource:
         raise IndexError(record)
 
     def why_empty(self) -> str:
-        """What is to be said of a source without pictures."""
+        """The message for a source without pictures."""
         return f"{self.name}: no pictures in it"
 
 
@@ -137,7 +137,7 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
 
 
 def thumbnail(picture: Pixels, most: int) -> bytes:
-    """A picture (C, H, W) as a PNG whose sides have at most so many pixels."""
+    """A picture (C, H, W) as a PNG whose sides have at most `most` pixels."""
     from PIL import Image
 
     image = Image.fromarray(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0))
@@ -194,11 +194,11 @@ class PictureFiles(ImageSource):
 
     @property
     def wanted(self) -> Sequence[tuple[str, Path]]:
-        """(name, file) of those that hold pictures to look at."""
+        """(name, file) of every picture to be read."""
         return list(zip(self.names, self.files, strict=True))
 
     def selected(self, kept: Sequence[bool]) -> PictureFiles:
-        """Those of the files, in the order of names, that are kept."""
+        """A source of the chosen files alone, in the order of their names."""
         every = zip(self.names, self.files, kept, strict=True)
         chosen = PictureFiles(self.name, [(name, path) for name, path, keep in every if keep])
         chosen.place = self.place
@@ -303,7 +303,7 @@ class FolderSource(PictureFiles):
             raise DataError(f"{name}: a folder without pictures, or any other file")
 
     def _walk(self, inside: str) -> None:
-        """Add what is in a folder, by name."""
+        """Add the files of a folder, in the order of their names."""
         folder = self.path / inside
         try:
             self.folders[inside] = stat.S_IMODE(folder.stat().st_mode)
@@ -329,7 +329,7 @@ class FolderSource(PictureFiles):
 
     @property
     def _masks(self) -> int:
-        """How many of the pictures are masks of others: where defects are."""
+        """How many of the files are masks, which mark the defects of other pictures."""
         masks = sum(name.startswith(MASKS) for name in self.names)
         return masks if masks < len(self.names) else 0
 

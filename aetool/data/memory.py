@@ -115,7 +115,7 @@ def is_polars(data: object) -> bool:
 
 
 def not_taken(data: object) -> DataError:
-    """The error for what is no data."""
+    """The DataError for an object that holds no data aetool can read."""
     return DataError(f"data must be {TAKEN}; got {shown(data)}")
 
 
@@ -180,7 +180,7 @@ def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
 
 
 def _of_csv(reader: object) -> files.Place:
-    """What Python's own reader of CSV gives, as the text that it was read from."""
+    """What a reader of Python's csv module has still to give, as text."""
 
     def write(file: BinaryIO) -> None:
         text = codecs.getwriter("utf-8")(file, "surrogateescape")
@@ -213,7 +213,7 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
 
 
 def _table_of(data: object, name: str) -> pa.Table:
-    """One of the tables of an iterator."""
+    """An item of an iterator as a table; DataError if it is none."""
     content = held(data)
     if isinstance(content, np.ndarray) and content.ndim <= 2:
         content = _by_place(content)
@@ -347,7 +347,7 @@ def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _read_to_the_end(stream: object) -> files.Place:
-    """What is left of an open file, of bytes or of text, called as its file is."""
+    """The rest of an open file of bytes or text, under the file's name."""
     named = getattr(stream, "name", None)
     name = named if isinstance(named, str) else type(stream).__name__
     try:
@@ -366,7 +366,7 @@ class _Bytes:
         self._stream = stream
 
     def read(self, size: int) -> bytes:
-        """The next piece of at most about so many bytes; empty at the end."""
+        """The next piece of about `size` bytes; empty at the end."""
         piece = self._stream.read(size)  # type: ignore[attr-defined]
         if isinstance(piece, str):
             return piece.encode("utf-8", "surrogateescape")

@@ -91,7 +91,7 @@ class PixelTally:
 
 
 def _rising(counts: Float) -> Float:
-    """(n + 1,): the share of all that is among the first, from none to all."""
+    """(n + 1,): the share of the total within the first k counts, for k = 0 .. n."""
     return np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
 
 

@@ -51,7 +51,7 @@ class Shift:
     adjusted: float = 1.0
 
     def is_shifted(self, alpha: float) -> bool:
-        """Whether the difference is sure, and matters."""
+        """Whether the difference is statistically sure, and large enough to matter."""
         return self.adjusted <= alpha and self.effect >= self.least
 
 

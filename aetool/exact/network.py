@@ -74,7 +74,7 @@ def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
 
 
 def in_floats(layers: Sequence[Layer], x: Int, ones: bool = False) -> npt.NDArray[np.float64]:
-    """The same in float64, by whatever BLAS there is."""
+    """(rows, outputs): as `reference`, but computed in float64 by whatever BLAS there is."""
     w, b = folded(layers[0])
     h = _sums(w, x) if ones else x.astype(np.float64) @ w
     for layer in layers[1:]:

@@ -105,7 +105,10 @@ def description(model: Bundle, float32: bool = False, low: bool = False) -> Desc
 
 
 def _beside(model: Bundle, kind: str) -> Described:
-    """What is told of context and condition, where there is one. kind: of the numbers taken."""
+    """What model.json says of context and conditions, if the model has any.
+
+    kind: the type of numbers that the graphs take.
+    """
     schema = model.schema
     beside: Described = {}
     if schema is not None and schema.context:

@@ -154,14 +154,14 @@ class Prepared:
 
     @property
     def view(self) -> Framing:
-        """How pictures become the inputs."""
+        """The framing by which pictures become inputs."""
         assert self.spec.shape is not None
         channels, height, width = self.spec.shape
         return self.framing or Framing(channels, width, height)
 
     @property
     def kept(self) -> Mask:
-        """(rows,) bool: which rows to fit."""
+        """(rows,): which rows are to be fitted."""
         return np.ones(len(self.features), bool) if self.keep is None else self.keep
 
 
@@ -237,7 +237,7 @@ def fit_source(
 
 
 def _counted(rows: int) -> str:
-    """So many records, in words."""
+    """A number of records in words: "1 record", "2 records"."""
     return "1 record" if rows == 1 else f"{rows} records"
 
 
@@ -275,7 +275,10 @@ def fitted(
     damaged: Features | None = None,
     samples: bool = True,
 ) -> joining.Fitted:
-    """One model fitted on prepared rows; samples: so that it can be drawn from."""
+    """One model fitted on prepared rows.
+
+    samples: whether it is also to be drawn from.
+    """
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
@@ -292,7 +295,7 @@ def _tell(progress: Progress | None, step: int, steps: int, words: str) -> None:
 
 
 def _of_member(progress: Progress | None, place: int, members: int, name: str) -> Progress | None:
-    """Progress of one member of a model, told as a part of that of all of them."""
+    """Report the progress of one member as a part of the progress of all members."""
     if progress is None:
         return None
 
@@ -306,7 +309,7 @@ def _of_member(progress: Progress | None, place: int, members: int, name: str) -
 
 @one_thread()
 def trimmed(prepared: Prepared) -> Prepared:
-    """The same rows, the farthest out of which are not to be fitted."""
+    """The same rows, with those farthest out marked as not to be fitted (--robust)."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
@@ -380,12 +383,12 @@ def _joint(
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
-    """What a member takes for records of this size."""
+    """How many seconds a member is expected to take on records of this size."""
     return float(round(member.seconds * max(1.0, spec.features / USUAL_FEATURES[kind])))
 
 
 def _paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
-    """(the clean records, the features of the damaged ones beside them)."""
+    """(the clean records, prepared; the features of the damaged records beside them)."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
@@ -434,7 +437,7 @@ def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
 
 
 def learns_from_labels(model: Model) -> bool:
-    """Whether a model's loss is told which records are ordinary and which are known anomalies."""
+    """Whether a model's loss takes labels: which records are ordinary, which known anomalies."""
     net = plugins.resolve(model.net) if model.net else None
     # what is no network is refused later, with a reason
     loss = getattr(net, "loss", None)
@@ -561,7 +564,7 @@ def _with_context(
 
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
-    """A table's rows as features."""
+    """The rows of a table as features."""
     X = schema.encode(table, name)
     return Prepared(layout.table_spec(schema), layout.table_features(schema, X), X, schema, total)
 
@@ -586,7 +589,7 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
 
 
 def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
-    """The schema of the table with the user's types and drops, whatever is left."""
+    """The schema of a table, with the types and columns that the user chose."""
     known = set(table.names)
     kept = {*options.keep, *options.condition}
     dropped = set(options.drop) | (known - kept if options.keep else set())
@@ -624,7 +627,7 @@ def normal_rows(
 
 
 def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
-    """(rows,) str: the label column, numbers written shortest."""
+    """(rows,): the texts of the label column; numbers in their shortest form."""
     if label not in table.names:
         raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
     values = table[label]
@@ -752,7 +755,7 @@ def _fit_closed(
 
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
-    """What samples of a closed form are drawn by."""
+    """The recipe by which samples of a closed form are drawn, as bytes."""
     from aetool.operations import recipes
 
     spec = prepared.spec

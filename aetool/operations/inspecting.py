@@ -126,7 +126,7 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
 
 
 def feature_names(model: Bundle) -> list[str]:
-    """What each feature of a table's model is; empty for context."""
+    """A name for each feature of a table's model; empty for features of context."""
     spec = model.spec
     columns = model.schema.modelled if model.schema else ()
     names = [""] * spec.features

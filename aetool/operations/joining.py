@@ -38,14 +38,14 @@ class Fitted:
 
     @property
     def rarity(self) -> Rarity:
-        """What its scores become when it joins others."""
+        """How its scores are turned into rarities when it joins other models."""
         if self.in_bits:
             return Rarity.told(len(self.parts))
         return Rarity.of(self.scores)
 
     @property
     def scores(self) -> Float:
-        """(n,): those of the rows that it had not seen."""
+        """(n,): the scores of the rows that were held out."""
         return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
 
 

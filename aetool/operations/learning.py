@@ -27,7 +27,9 @@ def with_codec(
 def learn(
     source: CsvSource, max_error: Mapping[str, str], students: bool, seed: int
 ) -> bytes | None:
-    """The codec's member of a bundle; None where the table's records are not regular."""
+    """The archive codec that is learned from a table and kept in a bundle; None if its records are
+    irregular.
+    """
     head, names = texts.header_of(source)
     layout = Layout(source.dialect.rule, names, shared.EFFORT)
     bounds = texts.bounds_of(source, layout, max_error, names) if max_error else {}

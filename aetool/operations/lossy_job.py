@@ -233,7 +233,7 @@ class LossyJob:
         return FAITHFUL**2 * (numbers + pixels)
 
     def _size_apart(self, sample: Any) -> int:
-        """Bytes of the sample's categories that are stored as they are."""
+        """The bytes that categories take which the model's code does not carry, in the sample."""
         total = 0
         for i, column in enumerate(self.modelled):
             if column.name in self.not_carried:

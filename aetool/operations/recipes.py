@@ -37,7 +37,7 @@ class Recipe:
     noise: Float
 
     def to_bytes(self) -> bytes:
-        """The bundle's member."""
+        """The recipe as it is stored in a bundle."""
         arrays = {k: np.float32(getattr(self, k)) for k in ("codes", "factor", "noise")}
         return packed(arrays, {"prior": self.prior, "linear": self.linear})
 
@@ -74,7 +74,7 @@ class Recipe:
         return through(scores, SCORES, self.codes)
 
     def scores_of(self, z: Float) -> Float:
-        """Normal scores of codes."""
+        """Codes turned into numbers that are distributed normally."""
         if not self.codes.size:
             return z
         out = [np.interp(z[:, u], self.codes[:, u], SCORES) for u in range(z.shape[1])]

@@ -129,7 +129,7 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
 
 
 def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
-    """What is to be said of files that were stored with setuid or setgid bits."""
+    """Remarks on files that had setuid or setgid bits, which are not restored."""
     if not unlent:
         return []
     more = f" and {len(unlent) - 1} more" if len(unlent) > 1 else ""
@@ -288,7 +288,7 @@ def _check_free(path: Path, name: str, target: Path) -> None:
 
 
 def _as_png(name: str, taken: set[str]) -> str:
-    """What a picture is called as a PNG file, so that no two have one name."""
+    """The name of a picture as a PNG file, different from every name taken."""
     png = Path(name).with_suffix(".png").as_posix()
     if png == name:
         return name

@@ -249,7 +249,7 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
 
 
 def _names_in_archive(job: LossyJob) -> dict[str, str]:
-    """What exact archives call a source's columns."""
+    """The names that exact archives give to a source's columns."""
     ours = job.source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(job.source)
     if isinstance(job.source, CsvSource) and job.source.dialect.edge == BOX:

@@ -201,7 +201,7 @@ class Sampler:
         return x
 
     def _nothing(self, count: int) -> Records:
-        """Records to begin with: dates drawn evenly, all else to be told."""
+        """Blank records to begin with: dates are drawn evenly, all else is still to be drawn."""
         schema = self.model.schema
         if schema is None:
             return np.zeros((count, *(self.spec.shape or ())), np.uint8)

@@ -61,14 +61,14 @@ class Neighbours:
     beside: dict[str, list[object]]
 
     def columns(self) -> dict[str, list[object]]:
-        """As printed."""
+        """The neighbours as columns by name, in the order in which they are printed."""
         integers = {"query": self.query, "rank": self.rank, "row": self.row}
         shown = {k: v.tolist() for k, v in integers.items()}
         distance = [float(f"{v:.6g}") for v in self.distance.tolist()]
         return {**shown, "distance": distance, **self.beside}
 
     def frame(self) -> pd.DataFrame:
-        """The same as a DataFrame."""
+        """The neighbours as a DataFrame, with the columns that are printed."""
         import pandas as pd
 
         return pd.DataFrame(self.columns())
@@ -165,7 +165,7 @@ def _codes_of_data(
 
 
 def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
-    """(codes of the wanted records of query, their numbers from 0)."""
+    """(the codes of the chosen records of the query, their numbers from 0)."""
     source = seen_by(sources.open_source(query, model.reading), model)
     if "encoder.onnx" not in model.graphs:
         raise ParamError(
@@ -257,7 +257,7 @@ def _rotation(codes: Float) -> tuple[Float, Float]:
 
 
 def _packed(bits: Mask) -> Keys:
-    """(rows,): each row's bits as one number."""
+    """(rows,): the bits of each row, packed into one number."""
     weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
     return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
 

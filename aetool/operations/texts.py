@@ -75,7 +75,7 @@ def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
 
 
 def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
-    """What stands before the first record, and the columns' names."""
+    """(the text before the first record, the names of the columns)."""
     pieces = pieces_of(source, 1 << 20)
     head = next(pieces)
     # without a header the first record tells how many columns there are

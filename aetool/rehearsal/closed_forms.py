@@ -77,7 +77,7 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
 
 
 def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
-    """What the usual parts are computed from must be there."""
+    """Check that the arrays are there from which the usual costs of columns are computed."""
     sizes = {"deviation": len(spec.numeric), "prior": spec.features}
     for name, size in sizes.items():
         values = np.asarray(getattr(solution, name, None))
@@ -111,7 +111,7 @@ class _Careful(Builder):
 
 
 class _Written:
-    """What the members of a solution write, run on rows."""
+    """The graphs that a solution writes, ready to be run on rows."""
 
     def __init__(self, author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
         self.author = author
@@ -179,7 +179,7 @@ class _Written:
         return values
 
     def _values(self, member: str, rows: Features | Float) -> Float:
-        """What a member writes, run on rows."""
+        """The result of a member's graph on rows."""
         call: Callable[[Builder, Value], Value] = getattr(self.solution, member)
 
         def written(g: Builder, x: Value) -> Value:
@@ -211,5 +211,5 @@ class _Written:
 
 
 def _bits(author: Author, spec: Spec, solution: Solution, rows: Features) -> bytes:
-    """The scores of rows, bit by bit."""
+    """The scores of rows as bytes, so that two runs can be compared bit by bit."""
     return _Written(author, spec, solution, rows)._values("bits", rows).tobytes()

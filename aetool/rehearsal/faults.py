@@ -66,7 +66,7 @@ class Author:
         return f"{code.co_qualname.partition('.<locals>')[0]} ({self._line(code, number)})"
 
     def is_own(self, filename: str) -> bool:
-        """Whether a file is the author's."""
+        """Whether a file belongs to the author's package."""
         return any(Path(filename).is_relative_to(root) for root in self.places)
 
     def line_of(self, error: BaseException) -> str:
@@ -206,7 +206,7 @@ def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
 
 
 def kind_of(value: object) -> str:
-    """What a value is, with its article, for "returned ..."."""
+    """A value's type with its article, for messages: "an int", "a Tensor"."""
     if value is None:
         return "nothing (is a return missing?)"
     name = type(value).__name__
@@ -246,7 +246,7 @@ def _root(own_class: type, file: Path) -> Path:
 
 
 def _plain(signature: inspect.Signature) -> str:
-    """A signature without annotations."""
+    """A signature without its annotations."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 

@@ -73,7 +73,7 @@ def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
 
 
 class _Stage:
-    """A network, and rows to try it on."""
+    """A network under test, and the rows that it is tried on."""
 
     def __init__(self, author: Author, net: AutoEncoder, spec: Spec) -> None:
         self.author = author
@@ -135,7 +135,7 @@ class _Stage:
             self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
 
     def check_code_varies(self) -> None:
-        """A code that is the same whatever the row is stores nothing."""
+        """Check that the code differs between rows: one that does not stores nothing."""
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         codes = [self.run("encode", way * rows) for way in (1.0, FARTHER, -FARTHER)]
         if all(bool((code == codes[0][:1]).all()) for code in codes):
@@ -145,7 +145,7 @@ class _Stage:
             )  # fmt: skip
 
     def check_scores(self) -> None:
-        """expected, parts and report."""
+        """Check the results of `expected`, `parts` and `report`."""
         self.steady("expected", self.x, (ROWS, *self.layout), "the layout of x")
         wanted = "(batch, columns + 1): nats of each column, and last what all share"
         self.steady("parts", self.x, (ROWS, self.columns + 1), wanted)
@@ -184,7 +184,7 @@ class _Stage:
         return self.run("loss", *rows, optional={"labels": labels})  # type: ignore[no-any-return]
 
     def check_loss(self, loss: object) -> None:
-        """A loss is one number a row."""
+        """Check that a loss is one number for each row."""
         if isinstance(loss, Tensor) and loss.dim() == 0:
             raise self.author.fault(
                 "loss", f"returned one number for the whole batch; wanted is one for each row, "

@@ -45,12 +45,12 @@ def key_of(author: Author, params: object, spec: Spec) -> str:
 
 
 def has(key: str) -> bool:
-    """Whether this digest has passed, in this process or before."""
+    """Whether a rehearsal of this digest has passed, now or in an earlier process."""
     return key in _this_process or key in _lines()
 
 
 def remember(key: str) -> None:
-    """Note that this digest has passed."""
+    """Note that the rehearsal of this digest has passed."""
     _this_process.add(key)
     lines = _lines()
     if key in lines:
@@ -80,7 +80,7 @@ def _lines() -> list[str]:
 
 @cache
 def _source_digest(place: Path) -> bytes:
-    """Of every Python file of a package, or of one file."""
+    """A digest of every Python file of a package, or of one file."""
     digest = hashlib.sha256()
     for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
         digest.update(path.name.encode())

@@ -78,26 +78,26 @@ class Frame:
         self.bottom = TOP + self.height
 
     def point(self, across: float, up: float) -> Point:
-        """Where a pair of values lies."""
+        """The place of a pair of values on the sheet."""
         return self.x(across), self.y(up)
 
     def x(self, value: float) -> float:
-        """Where a value lies across."""
+        """The horizontal place of a value on the sheet."""
         low, high = self.across
         return LEFT + self.width * (value - low) / (high - low)
 
     def y(self, value: float) -> float:
-        """Where a value lies up."""
+        """The vertical place of a value on the sheet."""
         low, high = self.up
         return self.bottom - self.height * (value - low) / (high - low)
 
     def level(self, kind: str, value: float) -> None:
-        """Draws a line across at a value."""
+        """Draw a horizontal line at a value."""
         y = self.y(value)
         self.drawing.line(kind, (LEFT, y), (self.right, y))
 
     def upright(self, kind: str, value: float) -> None:
-        """Draws a line up at a value."""
+        """Draw a vertical line at a value."""
         x = self.x(value)
         self.drawing.line(kind, (x, TOP), (x, self.bottom))
 
@@ -238,7 +238,7 @@ def spread_of_scores(
 
 
 def _height(count: float) -> float:
-    """How high a count stands on an axis of logarithms."""
+    """The height of a count on a logarithmic axis."""
     return math.log10(max(count, 0.5))
 
 
@@ -292,6 +292,6 @@ def curve(points: Iterable[Point], titles: tuple[str, str], guess: float) -> Dra
 
 
 def _widened(ends: Point) -> Point:
-    """Two ends that differ."""
+    """The two ends of a range, moved apart if they are equal."""
     low, high = ends
     return (low, high) if high > low else (low, low + 1.0)

@@ -63,7 +63,7 @@ class Group:
     partners: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: int, score: float, partners: Sequence[str]) -> None:
-        """A record of the group."""
+        """Add a record to the group."""
         self.count += 1
         self.first = min(self.first, record)
         self.last = max(self.last, record)
@@ -94,7 +94,7 @@ class ColumnRead:
 
     @property
     def remarkable(self) -> int:
-        """How much there is to say of it."""
+        """How many remarks there are on the column."""
         return self.blamed + self.gaps + self.odd + self.outside
 
 
@@ -131,7 +131,7 @@ class Findings:
     parts_seen: bytes = b""
 
     def verdict(self) -> str:
-        """What was found, in one sentence."""
+        """The result of the detection, in one sentence."""
         things = "pictures" if self.pictures else "records"
         if not self.total:
             return f"There are no {things} in it."

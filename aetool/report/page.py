@@ -30,7 +30,7 @@ Cell = tuple[str, str]  # what stands in a cell of a table: attributes, and mark
 
 
 def page(findings: Findings) -> bytes:
-    """The page, at most MOST_BYTES."""
+    """The HTML page of the findings, at most MOST_BYTES long."""
     shown = _shown(findings)
     records = [finding.record for finding, _ in shown]
     sections = [
@@ -78,7 +78,7 @@ def _read(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """What a policy calls an inline style or script by."""
+    """The hash by which a content security policy allows an inline style or script."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
@@ -91,7 +91,7 @@ def _cut(words: str) -> str:
 
 
 def _told(words: str) -> str:
-    """Words of a stranger: cut, escaped, and apart from the direction of writing around them."""
+    """Text from the data, made safe to show: cut short, escaped, its writing direction isolated."""
     return f"<bdi>{text_of(_cut(words))}</bdi>"
 
 
@@ -115,7 +115,7 @@ def _row(cells: Sequence[Cell], name: str = "") -> str:
 
 
 def _with_room(pieces: Iterable[str], most: int) -> list[str]:
-    """The first pieces of markup, as many as have room in so many bytes."""
+    """The first pieces of markup that together take at most `most` bytes."""
     kept = []
     room = most
     for piece in pieces:

@@ -38,7 +38,7 @@ def place_strip(
 
 
 def share_strip(share: float) -> Drawing:
-    """How large a part is, from 0 to 1, as a bar; what is not nothing is seen."""
+    """A bar that shows a share from 0 to 1; the smallest share above 0 is still visible."""
     strip = _empty(f"{100 * share:.3g} %")
     width = REACH * min(share, 1.0)
     if share > 0:

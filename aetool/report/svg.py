@@ -63,7 +63,7 @@ def variables(colours: dict[str, str]) -> str:
 
 
 class Drawing:
-    """Shapes on a sheet of so many units, with what it shows in words for who cannot see it."""
+    """A drawing in SVG, with a description in words for those who cannot see it."""
 
     def __init__(self, width: float, height: float, label: str) -> None:
         self.width = width
@@ -137,7 +137,7 @@ class Drawing:
         )
 
     def _repr_svg_(self) -> str:
-        """What notebooks show."""
+        """The drawing as notebooks show it."""
         # they call it by this name
         return self.document()
 
@@ -168,7 +168,7 @@ def text_of(words: str) -> str:
 
 
 def short(value: Number) -> str:
-    """A length, to a tenth of a unit."""
+    """A length with at most one decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 

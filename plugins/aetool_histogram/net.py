@@ -54,7 +54,7 @@ class Histograms(Solution):
     fair: bool = True  # no row counts itself
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The same for all."""
+        """(batch, features): the same usual values for every record."""
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
@@ -93,7 +93,7 @@ class Histogram(ClosedForm):
     """Columns of few values are counted value by value, others in bins of one width."""
 
     def fit(self, batches: Batches) -> Histograms:
-        """The histogram of every column."""
+        """A histogram of every column."""
         spec = self.spec
         no_rows = np.zeros((0, spec.features), np.float32)
         x = np.concatenate([no_rows, *batches]).astype(np.float64)
@@ -180,7 +180,7 @@ def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
 
 
 def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
-    """(of a missing value, of one that is there), (flags,) nats both."""
+    """(cost of a missing value, cost of one that is there), both (flags,) in nats."""
     flags = [feature for feature, _ in spec.flags]
     missing = x[:, flags].sum(axis=0)
     both = _nats(np.stack([missing, len(x) - missing]))
@@ -188,7 +188,7 @@ def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
 
 
 def _of_levels(spec: Spec, x: Float) -> Float:
-    """(features,) nats of levels, 0 for all other features."""
+    """(features,): the cost of each level in nats, 0 for all other features."""
     nats = np.zeros(spec.features)
     for _, first, width in spec.categories:
         block = slice(first, first + width)

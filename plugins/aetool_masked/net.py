@@ -47,7 +47,7 @@ class MADE(AutoEncoder):
         self.straight = MaskedLinear(degree, degree, False)
 
     def start(self, x: Tensor) -> None:
-        """From random weights."""
+        """Start from random weights."""
 
     def expected(self, x: Tensor) -> Tensor:
         """Parameters of each column given those before it, laid out as x."""

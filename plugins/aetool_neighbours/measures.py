@@ -23,13 +23,13 @@ class Measure(Protocol):
 
     @property
     def width(self) -> int:
-        """How many coordinates there are."""
+        """The number of coordinates."""
 
     def lay(self, x: Float) -> Float:
-        """(rows, coordinates) of x, (rows, features)."""
+        """Rows as points: (rows, features) to (rows, coordinates)."""
 
     def write(self, g: Builder, x: Value) -> Value:
-        """The same as values of a graph."""
+        """Write `lay` as values of a graph."""
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
         """(batch, features): what each feature adds to the squared distance of two records, whose
@@ -70,7 +70,7 @@ class Ranked:
 
     @property
     def width(self) -> int:
-        """As many as there are features."""
+        """The number of coordinates: one for each feature."""
         return len(self.order)
 
     @property
@@ -131,7 +131,7 @@ class Whitened:
 
     @property
     def width(self) -> int:
-        """As many as there are axes."""
+        """The number of coordinates: one for each axis."""
         return int(self.axes.shape[1])
 
     @classmethod

@@ -59,7 +59,7 @@ class Neighbours(Solution):
         return g.rows_of(self.rows, self._other(g, x, self.measures[0]))
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1) bits, the last 0."""
+        """(batch, columns + 1): the cost of each column in bits; the last is 0."""
         scored = g.scored(x)
         rows = g.const(self.rows)
         is_scored = g.spec.owners() >= 0
@@ -155,6 +155,6 @@ def _held_out_distances(x: Float) -> Float:
 
 
 def _nearest(x: Float, others: Float) -> Int:
-    """(rows,): the number of the nearest of the others."""
+    """(rows,): the number of the nearest row among the others."""
     length = (others**2).sum(axis=1)
     return np.asarray((length - 2 * x @ others.T).argmin(axis=1))

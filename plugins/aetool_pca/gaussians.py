@@ -221,7 +221,10 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
 
 
 def spread(batches: Batches, most: int | None, weights: Float | None = None) -> Moments | Leading:
-    """The covariance of rows: whole, or where most is given along so many leading axes."""
+    """The mean and covariance of rows.
+
+    most: if given, only this many leading axes of it are found.
+    """
     if most is None:
         return moments(batches, weights)
     return leading(batches, most, weights)

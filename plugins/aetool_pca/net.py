@@ -58,7 +58,7 @@ class PCA(ClosedForm):
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
 
     def _axes(self, batches: Batches) -> int | None:
-        """How many axes of wide rows are looked for; None where all are."""
+        """How many leading axes of wide rows to look for; None for all."""
         rows = sum(len(batch) for batch in batches)
         most = axes_of_wide(rows, self.spec.features)
         if most is None:
@@ -79,7 +79,7 @@ class PCA(ClosedForm):
         return noise
 
     def _prediction(self, moments: Moments | Leading) -> Prediction:
-        """What the other columns say of each feature."""
+        """A prediction of each feature from the other columns."""
         if isinstance(moments, Moments) and self.spec.shape is None:
             noise = self._noise(moments.rows)
             weights = conditionals(self.spec, moments.cov + np.diag(noise))
@@ -170,6 +170,6 @@ def _explained(variances: Float, total: float) -> list[float]:
 
 
 def _enough(variances: Float, total: float) -> int:
-    """How many components explain 95 % of the variance; all, where they do not."""
+    """How many components explain 95 % of the variance; all of them, where they do not."""
     part = np.cumsum(variances) / max(total, 1e-12)
     return int(np.searchsorted(part, 0.95) + 1)

@@ -53,10 +53,10 @@ class Joint:
 
 
 class Prediction(Protocol):
-    """What the other columns say of every feature of a record."""
+    """A linear prediction of every feature of a record from the other columns."""
 
     def residual(self, x: Float) -> Float:
-        """What the prediction leaves of rows x, (rows, features)."""
+        """Rows minus their prediction; x: (rows, features)."""
 
     def write(self, g: Builder, x: Value) -> Value:
         """(batch, features): what is predicted of each feature of x."""
@@ -160,13 +160,15 @@ class Components(Solution):
         return g.affine(z, self.decoder, self.mean)
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """What the other columns predict of each, or what the code restores."""
+        """(batch, features): what the other columns predict of each, or what the code restores."""
         if self.restores or self.prediction is None:
             return self.decode(g, self.encode(g, x))
         return self.prediction.write(g, x)
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """Nats of each column given all the others; or given the code, and those of the code."""
+        """Nats of each column, given all the others; or given the code, beside the nats of the
+        code.
+        """
         expected = self.expected(g, x)
         numbers = None
         index = g.spec.numeric

@@ -54,7 +54,7 @@ class KMeans(ClosedForm):
     outlier must not make itself at home. One row of ten is kept aside for the deviation."""
 
     def fit(self, batches: Batches) -> Prototypes:
-        """The prototypes of the last round."""
+        """The prototypes after the last round of k-means."""
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
@@ -91,7 +91,7 @@ def _moved(centres: Float, rows: Float, fewest: int) -> Float:
 
 
 def _nearest(centres: Float, rows: Float) -> Int:
-    """(rows,): the numbers of the nearest centres."""
+    """(rows,): the number of the nearest centre of each row."""
     nearest = []
     square = (centres**2).sum(axis=1)
     for first in range(0, len(rows), AT_ONCE):

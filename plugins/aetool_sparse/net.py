@@ -103,7 +103,9 @@ class Sparse(AutoEncoder):
         return size.kthvalue(max(1, round(len(size) * (1 - self.share)))).values
 
     def sparse(self, u: Tensor, threshold: Tensor) -> Tensor:
-        """(batch, latent): what of u is kept."""
+        """(batch, latent): u where it is large, 0 elsewhere: the k largest of a record, or those
+        above the threshold.
+        """
         if self.params.kl:
             u = torch.sigmoid(u)
         size = u.abs() * self.ease.exp()

@@ -45,7 +45,7 @@ class TailsOfColumns(Solution):
     fair: bool = True  # one row among those of a tail moves it by next to nothing
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The same for all."""
+        """(batch, features): the same usual values for every record."""
         return x * 0.0 + self.centre
 
     def bits(self, g: Builder, x: Value) -> Value:
@@ -116,7 +116,7 @@ class Tails(ClosedForm):
         return TailsOfColumns(start, scale, shape, part, centre)
 
     def _missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
-        """(rows, numbers): where these are missing, as the flags that some have say."""
+        """(rows, numbers): where a number is missing, as its flag says."""
         gates = self.spec.gate[numbers]
         gated = gates >= 0
         flags = [batch[:, gates] != 0 for batch in batches]

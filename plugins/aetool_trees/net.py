@@ -64,11 +64,11 @@ class Forest(Solution):
     fair: bool = True
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The same for all."""
+        """(batch, features): the same usual values for every record."""
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """What the cuts of each column change."""
+        """Each column's part in the score: how much earlier its cuts leave the record alone."""
         trees = len(self.levels[0].features)
         node = g.columns_of(x, [0] * trees) * 0.0
         alive = node + 1.0  # the probability that a record is not alone yet
@@ -98,7 +98,7 @@ class Forest(Solution):
         return total * (math.log(2) / trees)
 
     def surprise(self, g: Builder, x: Value) -> Value:
-        """The bits: they say which column sets a record apart."""
+        """(batch, columns): bits that say which column sets a record apart."""
         columns = list(range(len(g.spec.columns)))
         return g.columns_of(self.bits(g, x), columns)
 
@@ -115,7 +115,7 @@ class Trees(ClosedForm):
     """Trees grown side by side, level by level."""
 
     def fit(self, batches: Batches) -> Forest:
-        """The forest."""
+        """The forest, grown on random samples of the rows."""
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches])
         if not len(x):
@@ -216,19 +216,19 @@ class _Growing:
         return features
 
     def done(self) -> tuple[list[Level], Half]:
-        """(levels, leaves): with how many cuts the rows of each node still take."""
+        """(levels, leaves): how many more cuts part the rows of each node on average."""
         leaves = _cuts_of(self.counts[-1])
-        shares = leaves
+        cuts_left = leaves
         levels: list[Level] = []
         for level in reversed(self.levels):
             # those of both children, by their rows; where there is no cut all rows are in the first
             children = self.counts[len(self.levels) - len(levels)]
-            both = (shares * children).reshape(-1, 2).sum(axis=1)
+            both = (cuts_left * children).reshape(-1, 2).sum(axis=1)
             count = children.reshape(-1, 2).sum(axis=1)
-            shares = both / np.maximum(count, 1)
-            shares = shares + np.isfinite(level.cut)
-            shares_as_stored = shares.astype(np.float16)
-            levels.append(dataclasses.replace(level, left=shares_as_stored))
+            cuts_left = both / np.maximum(count, 1)
+            cuts_left = cuts_left + np.isfinite(level.cut)
+            as_stored = cuts_left.astype(np.float16)
+            levels.append(dataclasses.replace(level, left=as_stored))
         levels.reverse()
         return levels, leaves.astype(np.float16)
 

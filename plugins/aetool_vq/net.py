@@ -84,7 +84,9 @@ class VQ(AutoEncoder):
         self.batch: tuple[Tensor, Tensor] | None = None
 
     def vectors(self, x: Tensor) -> Tensor:
-        """(batch, latent x dim) that entries stand for; with relax=gumbel, logits."""
+        """(batch, latent x dim): what the encoder makes of x, to be replaced by entries of the
+        codebook; with relax=gumbel, logits.
+        """
         h = self.encoder(x)
         if not self.top:
             return h
@@ -118,7 +120,7 @@ class VQ(AutoEncoder):
         return self.out(F.silu(self.hidden(entries))).reshape(-1, self.latent, self.size)
 
     def told(self, codes: Tensor) -> Tensor:
-        """(batch, latent) nats: -log p(code | codes before it)."""
+        """(batch, latent): the nats of each code, given the codes before it."""
         logits = F.log_softmax(self.prior_logits(codes.float()), dim=2)
         return -torch.gather(logits, 2, codes[:, :, None])[:, :, 0]
 

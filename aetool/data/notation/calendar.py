@@ -25,7 +25,7 @@ def civil(days: Int) -> tuple[Int, Int, Int]:
 
 
 def are_days(year: Int, month: Int, day: Int) -> Mask:
-    """(n,), where there is such a day, from year 1 to 9999."""
+    """(n,): where year, month and day name a day of the calendar, from year 1 to 9999."""
     possible = year >= 1
     possible &= year <= 9999
     possible &= month >= 1
@@ -40,7 +40,7 @@ def are_days(year: Int, month: Int, day: Int) -> Mask:
 
 
 def _months(year: Int, month: Int) -> Int:
-    """Months since 1970-01."""
+    """The number of months since 1970-01."""
     years = year - 1970
     return years * 12 + month - 1
 

@@ -132,7 +132,7 @@ class Parts:
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
-    """These cells, each different text once."""
+    """The numbers, layout and clock of the dates in cells; each different text is parsed once."""
     texts, index = different_texts(cells, rows)
     apart = [moments.taken_apart(text) for text in texts]
     nothing = moments.Apart("", "", 0, 0, 0, (0, 0, 0), moments.MIDNIGHT)

@@ -28,7 +28,7 @@ LONGEST_KEPT = 100  # characters of an odd cell by which it is told from others
 
 
 def added(one: Mapping[Counted, int], other: Mapping[Counted, int]) -> dict[Counted, int]:
-    """How often each thing is in both."""
+    """Two counts of the same things, added up."""
     together = Counter(one)
     together.update(other)
     return dict(together)

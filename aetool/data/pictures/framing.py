@@ -88,7 +88,7 @@ class Framing:
         return np.rint(scaled).clip(0, 255).astype(np.uint8)
 
     def _opaque(self, pixels: Bytes, alpha: Bytes) -> Bytes:
-        """Pixels before the background, as opaque as alpha says."""
+        """Blend pixels with the background, by how opaque `alpha` says that they are."""
         share = alpha.astype(np.int32)
         share = share if pixels.ndim == 2 else share[:, :, None]
         mixed = pixels * share + self.background * (255 - share)
