@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,12 +25,19 @@ def aetool(*args, folder=None, env=(), **more):
     )  # fmt: skip
 
 
-@pytest.fixture
-def table(tmp_path):
-    path = tmp_path / "t.csv"
+@pytest.fixture(scope="module")
+def compressed(tmp_path_factory):
+    """A table and its archive, in a folder."""
+    path = tmp_path_factory.mktemp("terminal") / "t.csv"
     path.write_text("a,b\n" + ROWS)
     assert aetool("compress", path, "-q").returncode == 0
-    return path
+    return path.parent
+
+
+@pytest.fixture
+def table(tmp_path, compressed):
+    shutil.copytree(compressed, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "t.csv"
 
 
 def one_line(done, words=""):
@@ -82,39 +90,80 @@ def test_a_reader_that_leaves_an_archive_is_said_and_one_of_talk_is_not(table, t
         assert said.count("\n") == (status > 0)
 
 
-@pytest.mark.parametrize("name", ["é", "a\x1b[2J", "b\x1b]0;pwned\x07", "c\x9b1m", "d\u202e", "日"])
-def test_names_do_not_steer_the_terminal_and_data_stay_as_they_are(tmp_path, name):
-    path, model = tmp_path / "t.csv", tmp_path / "m.aem"
-    path.write_text(f"{name},y\n" + "".join(f"{i % 50}.5,{name}{i % 3}\n" for i in range(300)))
-    for env in ({}, {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}):
-        said = b""
-        for command in (
-            ("fit", path, "-p", "pca", "-o", model, "-f"),
+# Command lines one after the other in one process, as its arguments would have come to it; the
+# status of each, and what it wrote to standard output (1) and standard error (2), as files.
+ONE_BY_ONE = """
+import json, os, sys
+from pathlib import Path
+from aetool.cli import status
+
+folder = Path(sys.argv[1])
+for number, line in enumerate(json.loads((folder / "lines.json").read_text("utf-8"))):
+    for stream in (1, 2):
+        file = os.open(folder / f"{number}.{stream}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, stream)
+        os.close(file)
+    code = status([os.fsdecode(word.encode()) for word in line])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    (folder / f"{number}.status").write_text(str(code))
+"""
+
+
+def in_one_process(lines, folder, env):
+    """(status, output, errors) of each command line; starting a process takes longer than most."""
+    folder.mkdir()
+    texts = [list(map(str, line)) for line in lines]
+    (folder / "lines.json").write_text(json.dumps(texts), "utf-8")
+    command = [sys.executable, "-c", ONE_BY_ONE, str(folder)]
+    subprocess.run(command, env={**os.environ, **env}, check=True, timeout=300)
+    return [
+        (
+            int((folder / f"{number}.status").read_text()),
+            (folder / f"{number}.1").read_bytes(),
+            (folder / f"{number}.2").read_bytes(),
+        )
+        for number in range(len(lines))
+    ]
+
+
+NAMES = ["é", "a\x1b[2J", "b\x1b]0;pwned\x07", "c\x9b1m", "d\u202e", "日"]
+ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.parametrize("env", [{}, ASCII], ids=["as it is", "ascii"])
+def test_names_do_not_steer_the_terminal_and_data_stay_as_they_are(tmp_path, env):
+    lines = [("doctor",)]
+    for number, name in enumerate(NAMES):
+        path, model, other = (tmp_path / f"{number}{end}" for end in (".csv", ".aem", "u.csv"))
+        path.write_text(f"{name},y\n" + "".join(f"{i % 50}.5,{name}{i % 3}\n" for i in range(300)))
+        other.write_text("y\n1\n2\n")
+        appended = ("detect", path, "-m", model, "--top", 2, "--append")
+        lines += [
+            ("fit", path, "-p", "pca", "-o", model),
             ("info", model),
-            ("compress", path, "-f"),
+            ("compress", path),
             ("info", f"{path}.aez"),
-            ("detect", path, "-m", model, "--top", 2, "--append", "--format", "table"),
-            ("doctor",),
-        ):
-            done = aetool(*command, env=env)
-            assert done.returncode == 0, done.stderr
-            said += done.stdout + done.stderr
-        (tmp_path / "u.csv").write_text("y\n1\n2\n")
-        for command in (
-            ("detect", tmp_path / "u.csv", "-m", model),
+            (*appended, "--format", "table"),
+            ("detect", other, "-m", model),
             ("detect", name),
             (f"-{name}",),
-        ):
-            done = aetool(*command, env=env)
-            assert done.returncode == 2 and b"Traceback" not in done.stderr, done.stderr
-            said += done.stdout + done.stderr
+            appended,
+            (*appended, "--json"),
+        ]
+    (code, *streams), *done = in_one_process(lines, tmp_path / "done", env)
+    assert code == 0
+    assert b"".join(streams).isascii()
+    for number, name in enumerate(NAMES):
+        shown, table, as_json = done[10 * number : 10 * number + 8], *done[10 * number + 8 :][:2]
+        assert [code for code, _, _ in shown] == [0] * 5 + [2] * 3, shown
+        said = b"".join(output + errors for _, output, errors in shown)
         text = said.decode("ascii" if env else "utf-8")
+        assert "Traceback" not in text
         assert all(c.isprintable() or c == "\n" for c in text)
         assert (name in text) == (name.isprintable() and not env)
-        done = aetool("detect", path, "-m", model, "--top", 2, "--append", env=env)
-        assert done.stdout.decode("utf-8").split("\n")[0] == f"row,score,p,why,{name},y"
-        done = aetool("detect", path, "-m", model, "--top", 2, "--append", "--json", env=env)
-        assert name in json.loads(done.stdout)["records"][0]
+        assert table[1].decode("utf-8").split("\n")[0] == f"row,score,p,why,{name},y"
+        assert name in json.loads(as_json[1])["records"][0]
 
 
 @pytest.mark.parametrize(("text", "shown"), [
