@@ -35,7 +35,7 @@ from aetool.data import sources
 from aetool.data.table import Cells, Table
 from aetool.errors import AetoolError, PluginError
 from aetool.model import Model, describe_params, make_params
-from aetool.operations import fitting
+from aetool.operations import fitting, preparing, single_fit
 from aetool.rarity import cap, knee
 
 if TYPE_CHECKING:
@@ -220,15 +220,15 @@ class _Bench:
         if not self.deep:
             return operations.fit(self.path, self.options())
         rehearsal.rehearse(self.model, self.net_class, self.params, self.prepared.spec)
-        fitted = fitting.finished_network(
+        fitted = single_fit.finished_network(
             self.model, self.params, self.trained, self.prepared, self.options()
         )
         return fitted.bundle
 
     @cached_property
-    def prepared(self) -> fitting.Prepared:
+    def prepared(self) -> preparing.Prepared:
         source = sources.open_source(self.path)
-        return fitting.prepare(source, self.options())
+        return preparing.prepare(source, self.options())
 
     @cached_property
     def params(self) -> Any:
@@ -243,9 +243,11 @@ class _Bench:
     @cached_property
     def trained(self) -> Any:
         """The trained network itself: the very weights of the bundle."""
-        return fitting.trained_network(self.params, self.net_class, self.prepared, self.options())
+        return single_fit.trained_network(
+            self.params, self.net_class, self.prepared, self.options()
+        )
 
-    def few(self) -> fitting.Prepared:
+    def few(self) -> preparing.Prepared:
         """The first records of the training data, prepared."""
         rows = self.prepared
         return dataclasses.replace(
@@ -259,12 +261,12 @@ class _Bench:
             path = self.write(name, table_rows(FEW), pictures(FEW))
             return list(operations.fit(path, self.options()).graphs.values())
         if not self.deep:
-            graphs, _ = fitting.solve(
+            graphs, _ = single_fit.solve(
                 self.net_class, self.params, self.few(), np.ones(FEW, dtype=bool)
             )
             return list(graphs.values())
         options = dataclasses.replace(self.options(), epochs=FEW_EPOCHS)
-        trained = fitting.trained_network(self.params, self.net_class, self.few(), options)
+        trained = single_fit.trained_network(self.params, self.net_class, self.few(), options)
         return [v.numpy().tobytes() for v in trained.net.state_dict().values()]
 
     def loss(self, net: AutoEncoder, rows: Tensor, rng: Generator) -> Tensor:
@@ -319,7 +321,7 @@ def context_and_a_condition_are_taken(bench: _Bench) -> None:
     if bench.model.members:
         raise NotApplicable("it joins other models")
     options = dataclasses.replace(bench.options(), context=BEFORE, condition=CONDITION)
-    spec = fitting.prepare(sources.open_source(bench.path), options).spec
+    spec = preparing.prepare(sources.open_source(bench.path), options).spec
     try:
         rehearsal.rehearse(bench.model, bench.net_class, bench.params, spec)
     except PluginError as error:
@@ -435,7 +437,7 @@ def nothing_is_changed_in_place(bench: _Bench) -> None:
     elif bench.model.members:
         raise NotApplicable("it joins other models")
     else:
-        fitting.solve(bench.net_class, bench.params, rows, np.ones(FEW, dtype=bool))
+        single_fit.solve(bench.net_class, bench.params, rows, np.ones(FEW, dtype=bool))
     assert np.array_equal(before, rows.features), "rows were changed in place"
 
 

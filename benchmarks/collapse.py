@@ -19,7 +19,7 @@ from aetool import plugins, training
 from aetool.cli import remarks
 from aetool.data.sources import open_source
 from aetool.model import make_params
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing
 
 PLUGINS = ("ae", "sparse", "denoising", "vae")
 TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "elec", "stocks")
@@ -45,7 +45,7 @@ def tables(data: Path) -> dict[str, tuple[Path, pd.DataFrame]]:
     return out
 
 
-def one(plugin: str, prepared: fitting.Prepared, seed: int) -> dict:
+def one(plugin: str, prepared: preparing.Prepared, seed: int) -> dict:
     """The figures of one fit, and what would be said of it."""
     model = plugins.get_model(plugin)
     began = time.process_time()
@@ -75,7 +75,7 @@ def main() -> None:
         found = {name: found[name] for name in options.tables.split(",")}
     for seed in range(options.seeds):
         for name, (path, frame) in found.items():
-            prepared = fitting.prepare(open_source(frame), FitOptions())
+            prepared = preparing.prepare(open_source(frame), FitOptions())
             for plugin in options.plugins.split(","):
                 row = {"table": name, "plugin": plugin, "seed": seed, **one(plugin, prepared, seed)}
                 common.record("collapse", row, seeds=seed, data=path)

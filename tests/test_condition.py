@@ -19,7 +19,7 @@ from aetool.columns.column import ODD
 from aetool.data.sources import open_source
 from aetool.errors import ArchiveError, ParamError
 from aetool.model import make_params
-from aetool.operations import CompressOptions, FitOptions, SampleOptions, fitting
+from aetool.operations import CompressOptions, FitOptions, SampleOptions, preparing
 from tests.test_context import CLOSED_FORMS
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
@@ -77,13 +77,13 @@ def path(table, tmp_path_factory):
 
 def test_the_features_of_a_condition_are_the_last_of_a_row_and_nobodys(table):
     gappy = table.assign(load=table["load"].where(table.index % 7 > 0))
-    prepared = fitting.prepare(open_source(gappy), FitOptions(condition=CONDITION))
+    prepared = preparing.prepare(open_source(gappy), FitOptions(condition=CONDITION))
     spec, schema = prepared.spec, prepared.schema
     assert spec.conditions == 2 + 4, "a load and its flag; three machines, and another"
     own = spec.owners()
     assert (own[-spec.conditions :] == -1).all() and {*own[:3]} == {3, 4, 5}
     assert [schema.modelled[i].name for i in schema.conditions] == ["machine", "load"]
-    alone = fitting.prepare(open_source(gappy.drop(columns=[*CONDITION])), FitOptions())
+    alone = preparing.prepare(open_source(gappy.drop(columns=[*CONDITION])), FitOptions())
     width = spec.features - spec.conditions
     np.testing.assert_array_equal(prepared.features[:, :width], alone.features)
     load, gap = prepared.features[:, width], prepared.features[:, width + 1]
@@ -95,7 +95,7 @@ def test_the_features_of_a_condition_are_the_last_of_a_row_and_nobodys(table):
 
 def test_rows_before_a_row_tell_their_condition_too(table):
     options = FitOptions(condition=CONDITION, context=2)
-    prepared = fitting.prepare(open_source(table), options)
+    prepared = preparing.prepare(open_source(table), options)
     spec = prepared.spec
     own = spec.features - spec.given
     assert spec.given == 2 * (3 + spec.conditions), "numbers and the condition, but no cycles"
@@ -107,7 +107,7 @@ def test_rows_before_a_row_tell_their_condition_too(table):
 @pytest.mark.parametrize("plugin", CLOSED_FORMS)
 def test_closed_forms_see_a_condition_and_do_not_score_it(table, plugin):
     made = operations.fit(table, FitOptions(plugin, condition=CONDITION, device="cpu"))
-    laid = layout.table_features(made.schema, fitting.prepare(
+    laid = layout.table_features(made.schema, preparing.prepare(
         open_source(table), FitOptions(condition=CONDITION)).inputs)  # fmt: skip
     assert laid.shape[1] == made.spec.features
     X = made.schema.encode(open_source(table).head(), "t")
@@ -131,7 +131,7 @@ def test_a_record_of_another_condition_is_an_anomaly_only_where_the_condition_is
 
 def test_a_conditional_network_starts_at_pca_of_what_the_condition_leaves(table):
     """There is but one direction left in temperature and flow, and noise is the other."""
-    prepared = fitting.prepare(open_source(table), FitOptions(condition=CONDITION))
+    prepared = preparing.prepare(open_source(table), FitOptions(condition=CONDITION))
     net = training.make(Conditional, prepared.spec, make_params(CVAE, {"latent": 2}), 0).eval()
     x = torch.from_numpy(prepared.features)
     training.start(net, x)

@@ -12,7 +12,7 @@ from aetool.closed_form import ClosedForm
 from aetool.columns import layout
 from aetool.columns.history import History
 from aetool.data.sources import open_source
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing
 from tests.conftest import built_ins
 
 
@@ -82,7 +82,7 @@ def test_the_rows_before_are_those_of_the_group_whatever_the_batches(table, fitt
 def test_graphs_lay_context_as_features_are(plugin, table):
     frame = table.assign(b=table["b"].where(table.index % 9 > 0), d=["x", "y", "x"] * 200)
     made = operations.fit(frame, FitOptions(plugin, **OPTIONS))
-    prepared = fitting.prepare(open_source(frame), FitOptions(plugin, **OPTIONS))
+    prepared = preparing.prepare(open_source(frame), FitOptions(plugin, **OPTIONS))
     spec = made.spec
     assert prepared.features.shape[1] == spec.features and spec.given > 0
     assert (spec.owners()[-spec.given :] == -1).all(), "the rows before are seen, not scored"

@@ -12,7 +12,7 @@ import pytest
 
 from aetool import operations
 from aetool.data.sources import open_source
-from aetool.operations import fitting
+from aetool.operations import preparing
 from tests.conftest import Ran
 
 FOLDER = Path(__file__).parent / "tables"
@@ -82,7 +82,7 @@ def what_is_wrong(run: Callable[..., Ran], table: dict[str, Any]) -> str:
 
 def columns_of(path: Path) -> dict[str, bool]:
     """The columns that are read of a table, and whether models see them."""
-    schema = fitting.prepare(open_source(path), operations.FitOptions()).schema
+    schema = preparing.prepare(open_source(path), operations.FitOptions()).schema
     assert schema is not None
     return {column.name: column.modelled for column in schema.columns}
 

@@ -12,7 +12,7 @@ from aetool.detection import reasons
 from aetool.detection.calibration import Calibration, Tail
 from aetool.graphs import Graph
 from aetool.model import make_params
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing, single_fit
 from aetool.rarity import Rarity
 
 FAIR = ["pca", "elm", "neighbours", "histogram", "trees", "auto"]
@@ -24,7 +24,7 @@ def normal(rows=1000, seed=0):
 
 
 def prepared_of(frame):
-    return fitting.prepare(open_source(frame), FitOptions())
+    return preparing.prepare(open_source(frame), FitOptions())
 
 
 @pytest.mark.parametrize("plugin", ["pca", "neighbours", "auto"])
@@ -67,7 +67,7 @@ def test_no_row_is_scored_by_a_fold_that_saw_it():
             return super().fit(batches)
 
     params = make_params(plugins.get_model("pca"), {})
-    graph = fitting.fair_score(Spy, params, prepared)
+    graph = single_fit.fair_score(Spy, params, prepared)
     assert graph is not None
     count = 0
     for k, rows in enumerate(laid):
@@ -108,7 +108,7 @@ def test_the_graph_takes_each_record_to_its_fold():
     model = plugins.get_model("pca")
     net, params = plugins.resolve(model.net), make_params(model, {})
     fold = folds.content_folds(prepared.features, prepared.spec, 3)
-    scores = [fitting.solve(net, params, prepared, fold != k)[0]["score.onnx"] for k in range(3)]
+    scores = [single_fit.solve(net, params, prepared, fold != k)[0]["score.onnx"] for k in range(3)]
     made = operations.fit(frame, FitOptions("pca"))
 
     def outputs(graph):
@@ -140,7 +140,7 @@ def test_robust_fits_keep_what_makes_a_column_spread():
     frame = normal(3000)
     wet = rng.random(3000) < 0.04
     frame["rain"] = np.where(wet, rng.exponential(3, 3000).round(1) + 0.1, 0.0)
-    kept = fitting.trimmed(prepared_of(frame)).kept
+    kept = preparing.trimmed(prepared_of(frame)).kept
     assert kept[wet].mean() > 0.75 and 0.93 < kept.mean() < 0.97
     made = operations.fit(frame, FitOptions(robust=True))
     scores = operations.score(frame, made, "cpu")

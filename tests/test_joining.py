@@ -14,7 +14,7 @@ from aetool.data.sources import open_source
 from aetool.errors import BundleError, ParamError, PluginError
 from aetool.model import make_params
 from aetool.nn import Likelihood
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, fitting, preparing, single_fit
 from aetool.rarity import Rarity
 
 # Seconds, as which members are tried depends on the budget alone: so many that none is left out,
@@ -36,7 +36,7 @@ def remembered(clusters):
 
 
 def ready(data):
-    return fitting.prepare(open_source(data), FitOptions("prototypes"))
+    return preparing.prepare(open_source(data), FitOptions("prototypes"))
 
 
 def test_the_code_is_the_nearest_prototype(clusters, remembered):
@@ -53,7 +53,7 @@ def test_its_score_is_a_mixture_of_gaussians_bounded_by_the_nearest(clusters):
     p = ready(clusters)
     model = plugins.get_model("prototypes")
     net = plugins.resolve(model.net)
-    graphs, memory = fitting.solve(net, make_params(model, {"size": 32}), p, p.kept)
+    graphs, memory = single_fit.solve(net, make_params(model, {"size": 32}), p, p.kept)
     made = dataclasses.replace(operations.fit(clusters, FitOptions("pca")), graphs=graphs)
     score = operations.score(clusters, made, "cpu")
     square = ((p.features[:, None] - memory.centres[None]) ** 2).sum(axis=2)
@@ -77,7 +77,7 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
     chosen = FitOptions("auto", epochs=5, device="cpu", max_time=EVERY_MEMBER)
     made = operations.fit(rows_csv, chosen)
     model = plugins.get_model("auto")
-    p = fitting.prepare(open_source(rows_csv), FitOptions("auto"))
+    p = preparing.prepare(open_source(rows_csv), FitOptions("auto"))
     members, parts = [], []
     for member in model.members:
         if "plain" not in member.fits or "table" not in member.data:

@@ -12,7 +12,7 @@ from aetool import operations, plugins
 from aetool.data.sources import open_source
 from aetool.model import Model, NetParams
 from aetool.nn import AutoEncoder
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
 from aetool_thirdparty import aetool_models
@@ -69,7 +69,7 @@ def test_labels_are_of_their_rows_and_anomalies_come_to_the_loss_alone():
     options = FitOptions(NOTING, epochs=3, **LABELLED, device="cpu")
     made = operations.fit(table, options)
     wanted = table["state"].map({"good": 1.0, "bad": -1.0}).fillna(0.0).to_numpy()
-    features = fitting.prepare(open_source(table), options, True).features
+    features = preparing.prepare(open_source(table), options, True).features
     known = {row.tobytes(): label for row, label in zip(features, wanted, strict=True)}
     seen = set()
     for x, labels in Noting.told:
@@ -103,8 +103,8 @@ def test_a_model_without_labels_is_fitted_on_the_ordinary_rows_alone():
     good = table[table["state"] == "good"].drop(columns="state")
     made = operations.fit(table, FitOptions("pca", **LABELLED, device="cpu"))
     assert made.graphs == operations.fit(good, FitOptions("pca", device="cpu")).graphs
-    assert not fitting.learns_from_labels(plugins.get_model("ae"))
-    assert not fitting.learns_from_labels(plugins.get_model("auto"))
+    assert not preparing.learns_from_labels(plugins.get_model("ae"))
+    assert not preparing.learns_from_labels(plugins.get_model("auto"))
 
 
 def test_known_anomalies_teach_a_sphere_what_is_none_of_its():

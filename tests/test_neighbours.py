@@ -7,7 +7,7 @@ import pytest
 from aetool import operations
 from aetool.closed_form import evaluated
 from aetool.data.sources import open_source
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing
 from aetool.operations.detecting import auroc
 from aetool_neighbours.measures import Plain, Ranked, Whitened
 from aetool_neighbours.net import Nearest
@@ -58,7 +58,7 @@ def test_the_score_is_the_mean_rarity_of_the_distances():
     """By brute force, for records that were not fitted."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
-    prepared = fitting.prepare(open_source(frame), FitOptions("neighbours"))
+    prepared = preparing.prepare(open_source(frame), FitOptions("neighbours"))
     net = Nearest(prepared.spec, type("Params", (), {"size": 0, "error": "bits"}))
     solution = net.fit([prepared.features[:350]])
     kinds = [type(measure) for measure in solution.measures]

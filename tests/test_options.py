@@ -12,7 +12,7 @@ import pytest
 import aetool
 from aetool import bundle as bundles
 from aetool.cli import main
-from aetool.operations import fitting
+from aetool.operations import preparing
 from aetool.testing import pictures
 
 ROOT = Path(__file__).parent.parent
@@ -89,7 +89,7 @@ def test_the_version_is_that_of_the_package(run):
 
 
 def test_all_rows_are_fitted_where_a_sample_would_be(run, readings, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "RESERVOIR", 50)
+    monkeypatch.setattr(preparing, "RESERVOIR", 50)
     common = ("fit", readings, "--comment", "#", "-p", "neighbours", "-f", "-o", tmp_path / "m.aem")
     run(*common)
     few = bundles.load(tmp_path / "m.aem").facts

@@ -13,7 +13,7 @@ from aetool.bundle import from_bytes
 from aetool.data.scaling import image_spec
 from aetool.data.sources import open_source
 from aetool.model import make_params
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
 from aetool_thirdparty import aetool_models
@@ -44,7 +44,7 @@ def pulses(rows=1500, seed=0):
 @pytest.mark.parametrize("condition", [(), ("level",)])
 def test_steps_are_the_rows_from_the_farthest_back_to_the_row_itself(condition):
     options = FitOptions(context=3, condition=condition)
-    prepared = fitting.prepare(open_source(pulses(60)), options)
+    prepared = preparing.prepare(open_source(pulses(60)), options)
     spec, x = prepared.spec, prepared.features
     steps = spec.steps()
     assert steps.shape == (4, len(spec.told)) and len(spec.told) < spec.features - spec.given
@@ -59,13 +59,13 @@ def test_steps_are_the_rows_from_the_farthest_back_to_the_row_itself(condition):
 
 
 def test_without_rows_before_there_is_one_step():
-    spec = fitting.prepare(open_source(pulses(60)), FitOptions()).spec
+    spec = preparing.prepare(open_source(pulses(60)), FitOptions()).spec
     np.testing.assert_array_equal(spec.steps(), [spec.told])
     np.testing.assert_array_equal(image_spec((1, 2, 3)).steps(), [range(6)])
 
 
 def test_a_forecast_starts_at_least_squares_and_sees_nothing_of_the_row_itself():
-    prepared = fitting.prepare(open_source(pulses(400)), FitOptions(context=3))
+    prepared = preparing.prepare(open_source(pulses(400)), FitOptions(context=3))
     spec, x = prepared.spec, torch.from_numpy(prepared.features)
     net = training.make(Forecast, spec, make_params(TCN, {}), 0).eval()
     training.start(net, x)

@@ -13,7 +13,7 @@ from aetool.data.sources import open_source
 from aetool.detection.calibration import Calibration, discoveries
 from aetool.errors import BundleError, DataError, ParamError
 from aetool.model import make_params
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing, single_fit
 
 
 def plain(rows, seed, odd=0):
@@ -197,9 +197,9 @@ def test_values_go_to_standard_units_and_back(rows_csv):
 def of_all_rows(made, frame, params):
     """Scores by one model of all rows, not by the folds of it that a bundle scores by."""
     model = plugins.get_model(made.plugin)
-    prepared = fitting.prepare(open_source(frame), FitOptions())
+    prepared = preparing.prepare(open_source(frame), FitOptions())
     net = plugins.resolve(model.net)
-    graphs, _ = fitting.solve(net, make_params(model, params), prepared, prepared.kept)
+    graphs, _ = single_fit.solve(net, make_params(model, params), prepared, prepared.kept)
     whole = dataclasses.replace(made, graphs=graphs, _sessions={})
     return operations.score(frame, whole, "cpu")
 

@@ -9,12 +9,12 @@ from aetool.closed_form import evaluated
 from aetool.data.sources import open_source
 from aetool.errors import ParamError
 from aetool.model import make_params
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, preparing
 from aetool_trees import net
 
 
 def prepared_of(frame):
-    return fitting.prepare(open_source(frame), FitOptions("trees"))
+    return preparing.prepare(open_source(frame), FitOptions("trees"))
 
 
 def grown(prepared, **params):

@@ -15,7 +15,7 @@ import pytest
 
 from aetool import operations
 from aetool.closed_form import DENSE, few_rows, leading, moments
-from aetool.operations import FitOptions, fitting
+from aetool.operations import FitOptions, fitting, single_fit
 from aetool.operations.detecting import auroc
 
 by_axes = importlib.import_module("aetool.closed_form.leading")
@@ -185,11 +185,13 @@ def test_a_network_takes_the_longer_the_wider_the_records():
 def test_where_time_is_short_members_are_left_out_and_folds_are_few(monkeypatch):
     frame = frame_of(of_factors(300, DENSE + 8))
     calls = []
-    real = fitting.solve
-    monkeypatch.setattr(fitting, "solve", lambda *a: calls.append(1) or real(*a))
+    real = single_fit.solve
+    monkeypatch.setattr(single_fit, "solve", lambda *a: calls.append(1) or real(*a))
     # a clock that advances a second at each look, so that no machine is quick enough for more
     seconds = itertools.count(0.0)
-    monkeypatch.setattr(fitting, "time", types.SimpleNamespace(monotonic=lambda: next(seconds)))
+    clock = types.SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr(fitting, "time", clock)
+    monkeypatch.setattr(single_fit, "time", clock)
     no_time = 0.01
     model = operations.fit(frame, FitOptions(max_time=no_time))
     # one fit of all rows, and two that each judge half of them

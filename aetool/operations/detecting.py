@@ -561,7 +561,7 @@ def evaluate(
     label of pictures is their folder, and good the usual one of ordinary ones. Without a model a
     closed form is learned from all rows, as `detect` does. masks: a folder of masks of what is
     wrong in pictures, see aetool.data.masks: then the figures of maps beside them, too."""
-    from aetool.operations import fitting
+    from aetool.operations import fitting, preparing
 
     source = open_source(data, known_of(model))
     if isinstance(source, ImageSource):
@@ -583,7 +583,7 @@ def evaluate(
         normal = normal or labels.ordinary_in(source.name, found.tolist())
     else:
         assert label is not None
-        batches = [fitting.labels(b, label, source.name) for b in source.batches()]
+        batches = [preparing.labels(b, label, source.name) for b in source.batches()]
         found = np.concatenate(batches)
     truth = ~np.isin(found, list(normal))
     if truth.all() or not truth.any():

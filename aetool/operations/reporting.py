@@ -101,10 +101,10 @@ class Watcher:
             self._keep(float(scores[record]), number, explained.inputs[place], wanted)
 
     def _labels(self, batch: detecting.Scored) -> Texts:
-        from aetool.operations import fitting
+        from aetool.operations import preparing
 
         if batch.table is not None:
-            found: Texts = fitting.labels(batch.table, str(self.label), self.name)
+            found: Texts = preparing.labels(batch.table, str(self.label), self.name)
             return found
         if self.label != "folder" or not batch.names:
             raise ParamError(

@@ -1,0 +1,299 @@
+"""Records of a source prepared to be fitted: as features, which of them to fit, their labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import plugins, trimming
+from aetool.closed_form import BLOCK
+from aetool.closed_form.threads import one_thread
+from aetool.columns import layout
+from aetool.columns.history import whole
+from aetool.columns.schema import Schema, conditioned, drop, infer
+from aetool.columns.sections import Features
+from aetool.data import scaling
+from aetool.data.images import ImageSource
+from aetool.data.notation.gaps import is_gap
+from aetool.data.pictures.choosing import chosen
+from aetool.data.pictures.framed import framed
+from aetool.data.pictures.framing import Framing
+from aetool.data.sources import RESERVOIR, Source, open_source
+from aetool.data.table import Cells, Mask, Table
+from aetool.data.table_source import TableSource
+from aetool.errors import DataError, ParamError
+from aetool.model import Int, Model, Records, Spec
+from aetool.spelling import option
+
+if TYPE_CHECKING:
+    from aetool.operations.fitting import FitOptions
+
+TRIMMED = 0.05  # of the rows, in a robust fit
+OF_COLUMNS = ("condition", "label", "drop", "keep")
+Labels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Training data as a model sees them: features (rows, ...) float32, laid out as spec says.
+
+    inputs are what the graphs take: (rows, columns) float64, or pictures (rows, C, H, W) uint8.
+    keep: (rows,) bool, which rows to fit; None for all. labels: (rows,) float32, for a model that
+    learns from known anomalies: 1 for an ordinary row, -1 for an anomaly, 0 where none is said.
+    framing: how pictures become the inputs; owner: (rows,), the picture that each row is a tile of.
+    """
+
+    spec: Spec
+    features: Features
+    inputs: Records
+    schema: Schema | None
+    rows: int
+    keep: Mask | None = None
+    labels: Labels | None = None
+    framing: Framing | None = None
+    owner: Int | None = None
+
+    @property
+    def view(self) -> Framing:
+        """The framing by which pictures become inputs."""
+        assert self.spec.shape is not None
+        channels, height, width = self.spec.shape
+        return self.framing or Framing(channels, width, height)
+
+    @property
+    def kept(self) -> Mask:
+        """(rows,): which rows are to be fitted."""
+        return np.ones(len(self.features), bool) if self.keep is None else self.keep
+
+
+@one_thread()
+def trimmed(prepared: Prepared) -> Prepared:
+    """The same rows, with those farthest out marked as not to be fitted (--robust)."""
+    flat = prepared.features.reshape(len(prepared.features), -1)
+    chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
+    keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
+    if prepared.labels is not None:
+        keep = keep | (prepared.labels < 0)  # what is known of them is to be learned
+    return dataclasses.replace(prepared, keep=keep)
+
+
+def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
+    """(the clean records, prepared; the features of the damaged records beside them)."""
+    clean = open_source(options.target)
+    if clean.kind != source.kind:
+        raise ParamError(
+            f"{option('--target')}: {clean.kind}s where the damaged records are {source.kind}s"
+        )
+    if options.label is not None:
+        raise ParamError(
+            f"{option('--target')} and {option('--label')} exclude each other: rows must "
+            "stay side by side"
+        )
+    prepared = prepare(clean, options)
+    most = 10**12 if options.all_rows else RESERVOIR
+    if isinstance(source, ImageSource):
+        pixels = framed(source, prepared.view).sample(most, options.seed)
+        if pixels.shape != prepared.inputs.shape:
+            raise DataError(
+                f"{source.name} has {len(pixels)} pictures of {pixels.shape[1:]}, "
+                f"{option('--target')} "
+                f"{len(prepared.inputs)} of {prepared.inputs.shape[1:]}; they must be the same"
+            )
+        return prepared, scaling.image_features(pixels)
+    table, total = source.sample(most, options.seed)
+    if total != prepared.rows:
+        raise DataError(
+            f"{source.name} has {total} rows, {option('--target')} {prepared.rows}; row by "
+            "row they must be "
+            "the same records"
+        )
+    assert prepared.schema is not None
+    return prepared, layout.table_features(
+        prepared.schema, prepared.schema.encode(table, source.name)
+    )
+
+
+def learns_from_labels(model: Model) -> bool:
+    """Whether a model's loss takes labels: which records are ordinary, which known anomalies."""
+    net = plugins.resolve(model.net) if model.net else None
+    # what is no network is refused later, with a reason
+    loss = getattr(net, "loss", None)
+    return loss is not None and "labels" in inspect.signature(loss).parameters
+
+
+def prepare(
+    source: TableSource | ImageSource, options: FitOptions, labelled: bool = False
+) -> Prepared:
+    """The source's training rows as features. labelled: those that are not normal are among them,
+    and said to be so."""
+    if (options.group or options.order) and not options.context:
+        raise ParamError(
+            f"{option('--group')} and {option('--order')} say which rows come before: give "
+            f"{option('--context')} N, too"
+        )
+    most = 10**12 if options.all_rows or options.context else RESERVOIR
+    if isinstance(source, ImageSource):
+        if options.context:
+            raise ParamError(f"{option('--context')} is of the rows of a table, not of pictures")
+        for name in OF_COLUMNS:
+            if getattr(options, name):
+                named = option(f"--{name}")
+                raise ParamError(f"{named} names columns of a table: pictures have none")
+        return _prepared_pictures(source, options, most)
+    if options.of_pictures.named:
+        raise ParamError(f"{options.of_pictures.named} is of pictures; {source.name} is a table")
+    table, total = source.sample(most, options.seed)
+    known = known_labels(table, options, source.name) if labelled else None
+    if options.context:
+        return _with_context(source, table, options, known)
+    ordinary = normal_rows(table, options.label, options.normal, source.name, known)
+    schema = infer_schema(source, ordinary, options)
+    if known is None:
+        return prepare_table(ordinary, schema, source.name, total)
+    prepared = prepare_table(table, schema, source.name, total)
+    return dataclasses.replace(prepared, labels=known)
+
+
+def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> Prepared:
+    """Pictures as features, by a framing that serves them."""
+    framed_source = framed(source, chosen(source, options.of_pictures))
+    pixels, numbers = framed_source.sampled(most, options.seed)
+    framed_source.say_unread()
+    framing = framed_source.framing
+    owner = framed_source.owners(numbers) if framed_source.is_tiled else None
+    return Prepared(
+        scaling.image_spec(framing.shape),
+        scaling.image_features(pixels),
+        pixels,
+        None,
+        framed_source.readable,
+        framing=None if framing.is_plain else framing,
+        owner=owner,
+    )
+
+
+def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
+    """(rows,) float32: 1 where the label is one of the normal ones, -1 where it is another, 0 where
+    it is a gap."""
+    assert options.label is not None
+    label_texts = labels(table, options.label, name)
+    gap = is_gap(Cells.of(label_texts.tolist()), options.na)
+    is_normal = np.isin(label_texts, list(options.normal))
+    signs = np.where(is_normal, 1.0, np.where(gap, 0.0, -1.0))
+    return signs.astype(np.float32)
+
+
+def _with_context(
+    source: TableSource, table: Table, options: FitOptions, known: Labels | None
+) -> Prepared:
+    """Rows with those before them, ordinary ones or not; the rows to fit are chosen after. known:
+    labels that the model learns from, all of them."""
+    chosen = np.arange(len(table))
+    if options.label is not None:
+        label_texts = labels(table, options.label, source.name)
+        if options.normal and known is None:
+            chosen = np.flatnonzero(np.isin(label_texts, list(options.normal)))
+    ordinary = normal_rows(table, options.label, options.normal, source.name, known)
+    schema = infer_schema(source, ordinary, options)
+    order = schema[options.order] if options.order in ordinary.names else None
+    if options.order and (order is None or not order.ordered):
+        raise ParamError(
+            f"{option('--order')} {options.order}: {source.name} has no such date or number"
+        )
+    if options.group and options.group not in ordinary.names:
+        raise ParamError(
+            f"{option('--group')} {options.group}: no such column; "
+            f"there are {', '.join(ordinary.names)}"
+        )
+    schema = dataclasses.replace(
+        schema, context=options.context, group=options.group, order=options.order
+    )
+    X = whole(schema, table, source.name)
+    if len(chosen) > RESERVOIR and not options.all_rows:
+        kept = np.random.default_rng(options.seed).choice(len(chosen), RESERVOIR, replace=False)
+        chosen = chosen[np.sort(kept)]
+    X = X[chosen]
+    features = layout.table_features(schema, X)
+    chosen_labels = None if known is None else known[chosen]
+    return Prepared(
+        layout.table_spec(schema), features, X, schema, len(table), labels=chosen_labels
+    )
+
+
+def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
+    """The rows of a table as features."""
+    X = schema.encode(table, name)
+    return Prepared(layout.table_spec(schema), layout.table_features(schema, X), X, schema, total)
+
+
+def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
+    """The schema of the table with the user's types and drops; DataError if nothing is left."""
+    known = set(table.names)
+    for name in [*options.drop, *options.keep]:
+        if name not in known:
+            raise ParamError(f"no column '{name}' in {source.name}; there are {', '.join(known)}")
+    schema = inferred(source, table, options)
+    if not any(c.predicted for c in schema.columns):
+        kinds = ", ".join(
+            f"{c.name}: {'condition' if c.name in options.condition else c.kind}"
+            for c in schema.columns[:8]
+        )
+        raise DataError(
+            f"{source.name}: no column that a model can score ({kinds}); "
+            f"name one with {option('--type')} COLUMN=number or =category"
+        )
+    return schema
+
+
+def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
+    """The schema of a table, with the types and columns that the user chose."""
+    known = set(table.names)
+    kept = {*options.keep, *options.condition}
+    dropped = set(options.drop) | (known - kept if options.keep else set())
+    schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
+    return conditioned(drop(schema, sorted(dropped)), options.condition)
+
+
+def normal_rows(
+    table: Table,
+    label: str | None,
+    normal: Sequence[str],
+    name: str,
+    known: Labels | None = None,
+) -> Table:
+    """The rows whose label is one of `normal` (all, if empty), without the label column; or where
+    labels are known, (rows,), those that are no known anomalies."""
+    if label is None:
+        if normal:
+            raise ParamError(
+                f"{option('--normal')} needs {option('--label')}: the column that holds the value"
+            )
+        return table
+    if known is not None:
+        keep = known >= 0
+    elif normal:
+        keep = np.isin(labels(table, label, name), list(normal))
+    else:
+        keep = np.ones(len(table), bool)
+    if not keep.any():
+        values = sorted(set(labels(table, label, name).tolist()))[:8]
+        raise ParamError(
+            f"no row of {name} has {label} = {' or '.join(normal)}; it holds {', '.join(values)}"
+        )
+    return table.without([label]).take(np.flatnonzero(keep))
+
+
+def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
+    """(rows,): the texts of the label column; numbers in their shortest form."""
+    if label not in table.names:
+        raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
+    values = table[label]
+    if isinstance(values, Cells):
+        return np.array([v.strip() for v in values.strings()])
+    return np.array([format(v, "g") for v in values.tolist()])
