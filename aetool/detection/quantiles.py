@@ -28,7 +28,9 @@ class ScoreQuantiles:
     def of(cls, held_out: Float) -> ScoreQuantiles:
         """The quantiles of scores, (rows,), at least one."""
         exact = np.quantile(held_out, PARTS)
-        rounded = [float(f"{score:.{DIGITS}g}") for score in exact.tolist()]
+        # rounded, so that a bundle does not hang on the last bits of a sum
+        texts = [format(score, f".{DIGITS}g") for score in exact.tolist()]
+        rounded = [float(text) for text in texts]
         return cls(len(held_out), np.array(rounded))
 
     def facts(self) -> dict[str, float]:
@@ -47,6 +49,7 @@ class ScoreQuantiles:
         scores = np.array(stored["scores"], dtype=np.float64)
         rows = int(stored["rows"])
         is_sane = scores.shape == (len(PARTS),) and bool(np.isfinite(scores).all())
-        if not is_sane or rows < 1 or (np.diff(scores) < 0).any():
+        is_falling = is_sane and (np.diff(scores) < 0).any()
+        if not is_sane or rows < 1 or is_falling:
             raise BundleError("damaged: the scores of a member are not in order")
         return cls(rows, scores)

@@ -137,6 +137,7 @@ def prepare(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
             f"{option('--context')} N, too"
         )
+    # with context every row is needed: a sample of rows has no rows before each
     most = 10**12 if options.all_rows or options.context else RESERVOIR
     if isinstance(source, ImageSource):
         if options.context:
@@ -199,6 +200,7 @@ def _with_context(
         label_texts = labels(table, options.label, source.name)
         if options.normal and known is None:
             chosen = np.flatnonzero(np.isin(label_texts, list(options.normal)))
+    # ranges and levels are those of ordinary rows; the rows before each are told whatever they are
     ordinary = normal_rows(table, options.label, options.normal, source.name, known)
     schema = infer_schema(source, ordinary, options)
     order = schema[options.order] if options.order in ordinary.names else None
