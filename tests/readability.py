@@ -3,6 +3,8 @@
     python tests/readability.py            a line a file, and what is worse than the baseline
     python tests/readability.py --write    the baseline takes over whatever is better
     python tests/readability.py --write --force    the baseline is what the files are now
+    python tests/readability.py --totals FOLDER ...    a line a folder, to see packages side by side
+    python tests/readability.py --draw WORD    40 docstrings and 20 functions for a reader to judge
 
 Four figures of every Python file under aetool/ and plugins/, by the standard library alone, so that
 anyone can repeat them:
@@ -26,6 +28,7 @@ lines of code are too short for rates and are not judged.
 from __future__ import annotations
 
 import ast
+import hashlib
 import io
 import json
 import statistics
@@ -36,6 +39,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BASELINE = Path(__file__).parent / "readability.json"
 FEWEST = 20
+SHORT = 5  # lines of a function that needs no reader
 # By how much a figure may be worse than the baseline: what one more function brings about.
 TOLERANCE = {"tokens": 0.25, "comments": 1.0, "names": 0.15, "any": 1}
 MORE_IS_BETTER = {"tokens": False, "comments": True, "names": True, "any": False}
@@ -162,8 +166,61 @@ def write(baseline: dict[str, Figures]) -> None:
     BASELINE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def totals(folder: Path) -> Figures:
+    """The figures of all files of a folder together, and how long its functions are, in lines."""
+    texts = [path.read_text() for path in sorted(folder.rglob("*.py"))]
+    files = [measure(text) for text in texts]
+    lines = max(sum(figures["lines"] for figures in files), 1)
+    names = [len(name) for text in texts for name in _names_given(ast.parse(text))]
+    lengths = [
+        node.end_lineno - node.lineno + 1
+        for text in texts
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return {
+        "lines": lines,
+        "tokens": round(sum(f["tokens"] * f["lines"] for f in files) / lines, 2),
+        "comments": round(sum(f["comments"] * f["lines"] for f in files) / lines, 2),
+        "names": round(statistics.mean(names), 2),
+        "any": sum(f["any"] for f in files),
+        "median": statistics.median_low(lengths),
+        "p90": sorted(lengths)[len(lengths) * 9 // 10],
+        "longest": max(lengths),
+    }
+
+
+def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
+    """Docstrings and longer functions, each with its file, in an order that the word decides."""
+    texts = []
+    codes = []
+    for path in measured():
+        source = (ROOT / path).read_text()
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
+            docstring = ast.get_docstring(node)
+            if docstring is not None:
+                texts.append(f"{path}: {node.name}\n{docstring}")
+            if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > SHORT:
+                codes.append(f"{path}\n{ast.get_source_segment(source, node)}")
+
+    def place(text: str) -> bytes:
+        return hashlib.sha256((word + text).encode()).digest()
+
+    return sorted(texts, key=place)[:docstrings] + sorted(codes, key=place)[:functions]
+
+
 def main(arguments: list[str]) -> int:
     """Print, compare and, if asked for, write; the exit status is 1 if a file is worse."""
+    if arguments[:1] == ["--draw"]:
+        print(*drawn(arguments[1]), sep="\n\n")
+        return 0
+    if arguments[:1] == ["--totals"]:
+        for folder in arguments[1:]:
+            figures = totals(Path(folder))
+            print(folder, *(f"{name} {value:g}" for name, value in figures.items()))
+        return 0
     files, baseline = measured(), read()
     if "--write" in arguments:
         forced = "--force" in arguments or not baseline

@@ -38,6 +38,21 @@ def test_a_string_of_several_lines_is_on_each_of_them():
     assert readability.measure('x = """a\nb\nc"""\n')["lines"] == 3
 
 
+def test_the_totals_of_a_folder(tmp_path):
+    (tmp_path / "a.py").write_text(SAMPLE)
+    (tmp_path / "b.py").write_text("x = 1\n")
+    totals = readability.totals(tmp_path)
+    assert totals["lines"] == 6 and totals["tokens"] == (27 + 3) / 6
+    assert totals["names"] == (4 + 5 + 6 + 7 + 1) / 5 and totals["any"] == 1
+    assert totals["median"] == totals["longest"] == 6
+
+
+def test_what_is_drawn_hangs_on_the_word_alone():
+    first = readability.drawn("a word", 3, 2)
+    assert first == readability.drawn("a word", 3, 2) and len(first) == 5
+    assert first != readability.drawn("another", 3, 2)
+
+
 FIGURES = {"lines": 50, "tokens": 8.0, "comments": 5.0, "names": 6.0, "any": 2}
 BASELINE = {
     "a.py": {"tokens": 8.0, "comments": 5.0, "names": 6.0, "any": 2},
