@@ -154,8 +154,8 @@ class Bundle:
         return _arrived, (type(self), self.to_bytes(), self.name)
 
     def __repr__(self) -> str:
-        said = "; ".join(f"{name} {value}" for name, value in self._outline().items())
-        return f"<aetool model: {said}>"
+        outline = "; ".join(f"{name} {value}" for name, value in self._outline().items())
+        return f"<aetool model: {outline}>"
 
     def _repr_html_(self) -> str:
         table = hypertext.table("aetool model", self._outline().items())
@@ -319,8 +319,8 @@ def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> 
 
 def _lineage(stored: dict[str, Json]) -> dict[str, str]:
     """Where a model comes from, checked; ValueError if it is something else."""
-    known = all(key in LINEAGE and isinstance(value, str) for key, value in stored.items())
-    if not known or len(stored) > len(LINEAGE):
+    is_known = all(key in LINEAGE and isinstance(value, str) for key, value in stored.items())
+    if not is_known or len(stored) > len(LINEAGE):
         raise ValueError("lineage")
     return dict(stored)
 

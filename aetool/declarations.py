@@ -63,10 +63,10 @@ def models(name: str, results: list[object]) -> list[Model]:
 def readers(name: str, results: list[object]) -> list[Reader]:
     """The readers that a plugin's hook has returned; PluginError for one that cannot be used."""
     declared = _listed(name, "aetool_readers", Reader, results)
-    known = [reader for reader in declared if isinstance(reader, Reader)]
-    for reader in known:
+    sound = [reader for reader in declared if isinstance(reader, Reader)]
+    for reader in sound:
         check_reader(reader, f"plugin '{name}': reader {type(reader).__name__}: ")
-    return known
+    return sound
 
 
 def check_reader(reader: Reader, owner: str) -> None:

@@ -166,7 +166,7 @@ class Graph:
     def shape_of(self, value: str) -> tuple[int | None, ...]:
         """The shape of a value, by those of what it is computed from; None for a size that is
         known only when the graph runs, as that of the batch. PluginError where they do not fit."""
-        declared = {known.name: known for known in self.inputs}
+        declared = {graph_input.name: graph_input for graph_input in self.inputs}
         if value in declared:
             return _sizes(declared[value])
         outputs = [helper.make_empty_tensor_value_info(value)]

@@ -91,13 +91,13 @@ def get_model(name: str) -> Model:
         raise _clash(name, entries[first], entries[second])
     for model in declaring.values():
         return model
-    known = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
+    installed = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
     if name.endswith(".aem"):
         fitted = f"; a model that was fitted is given with {option('-m')} {name}"
     else:
         fitted = ""
     raise PluginError(
-        f"no installed plugin has a model '{name}'; there are: {known or 'none'}{fitted}"
+        f"no installed plugin has a model '{name}'; there are: {installed or 'none'}{fitted}"
     )
 
 

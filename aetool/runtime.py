@@ -121,17 +121,17 @@ def _activations(model: Any, batch: int, refuse: Any) -> int:
         inferred = onnx.shape_inference.infer_shapes(fixed, strict_mode=True, data_prop=True)
     except Exception as error:  # the library raises what it likes on a malformed graph
         raise refuse(f"its shapes do not fit together ({str(error)[:100]})") from None
-    known = {}
+    shapes = {}
     for value in [*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input]:
         shape = value.type.tensor_type.shape.dim
         if value.type.HasField("tensor_type") and all(d.HasField("dim_value") for d in shape):
-            known[value.name] = math.prod(d.dim_value for d in shape)
+            shapes[value.name] = math.prod(d.dim_value for d in shape)
     total = 0
     for node in inferred.graph.node:
         for out in node.output:
-            if out and out not in known:
+            if out and out not in shapes:
                 raise refuse(f"the size of {node.op_type}'s result is not known beforehand")
-            total += 8 * known.get(out, 0)
+            total += 8 * shapes.get(out, 0)
     return total
 
 

@@ -334,8 +334,8 @@ def it_fits_and_exports(bench: _Bench) -> None:
         assert bench.bundle.graphs, "the fit made no graph"
     except Exception as error:  # a plugin may fail in any way
         bench.failed = "a fit"
-        said = str(error) if isinstance(error, AetoolError) else told(error)
-        raise CheckError(said, "") from error
+        message = str(error) if isinstance(error, AetoolError) else told(error)
+        raise CheckError(message, "") from error
 
 
 def parts_are_shaped_and_finite(bench: _Bench) -> None:
@@ -630,13 +630,13 @@ def samples_are_of_the_kind_of_the_data(bench: _Bench) -> None:
         assert drawn.std() > 0 and near.shape[1:] == drawn.shape[1:], "all samples are alike"
         return
     assert drawn.equals(draw()), "the same seed draws other samples"
-    known = set(table_rows()["level"].strings())  # type: ignore[union-attr]
+    levels = set(table_rows()["level"].strings())  # type: ignore[union-attr]
     for frame, rows in ((drawn, 40), (near, ROWS)):
         path = bench.folder / "drawn.csv"
         frame.to_csv(path, index=False)
         scores = operations.score(path, bench.bundle, "cpu")
         assert len(scores) == rows and np.isfinite(scores).all(), "samples cannot be scored"
-        assert set(frame["level"].dropna()) <= known, "a sample has a category that is none"
+        assert set(frame["level"].dropna()) <= levels, "a sample has a category that is none"
         assert (frame["count"].dropna() % 1 == 0).all(), "a count of a sample is not whole"
 
 

@@ -22,7 +22,7 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
     numbers: of rows so wide that a block would hold more than these, a block has fewer.
     """
     size = BLOCK
-    kept: list[Features] = []
+    pending: list[Features] = []
     count = 0
     for batch in batches:
         if not len(batch):
@@ -33,14 +33,14 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
         while count + len(rest) >= size:
             full = rest[: size - count]
             rest = rest[size - count :]
-            yield np.concatenate([*kept, full]) if kept else full
-            kept = []
+            yield np.concatenate([*pending, full]) if pending else full
+            pending = []
             count = 0
         if len(rest):
-            kept.append(rest)
+            pending.append(rest)
             count += len(rest)
-    if kept:
-        yield np.concatenate(kept)
+    if pending:
+        yield np.concatenate(pending)
 
 
 def rows_of_numbers(numbers: int, features: int, most: int) -> int:

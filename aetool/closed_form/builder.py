@@ -162,10 +162,10 @@ class Builder:
         padded = np.full((columns, size - 1), np.inf)
         padded[:, :count] = edges
         position = self._count_below(x, padded)
-        known = np.zeros((columns, size))
-        known[:, : count + 1] = heights
+        steps_of_columns = np.zeros((columns, size))
+        steps_of_columns[:, : count + 1] = heights
         first = np.arange(columns) * size
-        return self.look_up(known.ravel(), self.as_index(position + first))
+        return self.look_up(steps_of_columns.ravel(), self.as_index(position + first))
 
     def _count_below(self, x: Value, edges: Float) -> Value:
         """(batch, n): how many of a column's edges, (n, 2^m - 1), are not above it: m comparisons,

@@ -120,8 +120,8 @@ class Category(Modelled):
         place = {_meaning(level, self.truth): i for i, level in enumerate(self.levels)}
         different, index = text.distinct()
         unseen = ODD if self.condition and not self.more else len(place)
-        known = [place.get(_meaning(word, self.truth), unseen) for word in different]
-        places = np.array(known, dtype=np.float64)
+        codes_of_words = [place.get(_meaning(word, self.truth), unseen) for word in different]
+        places = np.array(codes_of_words, dtype=np.float64)
         codes = places[index] if len(different) else np.zeros(len(text))
         return np.where(missing, np.nan, codes)
 

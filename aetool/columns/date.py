@@ -88,9 +88,9 @@ class Date(Modelled):
         """The column with these moments seen, (n,). closed: no others are to come."""
         missing = int(np.isnan(seconds).sum())
         odd = int((seconds == ODD).sum())
-        known = seconds[seconds > ODD]
-        low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
-        within_days = bool((known % DAY != 0).any())
+        present = seconds[seconds > ODD]
+        low, high = (float(present.min()), float(present.max())) if len(present) else (0.0, 0.0)
+        within_days = bool((present % DAY != 0).any())
         cycles = [
             period
             for period in (DAY, WEEK, YEAR)
@@ -106,7 +106,7 @@ class Date(Modelled):
             low=low,
             high=high,
             cycles=tuple(cycles),
-            reach=Reach.of(known, grace, least),
+            reach=Reach.of(present, grace, least),
         )
 
     @property
@@ -205,10 +205,10 @@ class Date(Modelled):
         return np.zeros(len(values))
 
     def understood(self) -> str:
-        said = f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
+        sentence = f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
         if self.notation.ambiguous:
-            said += ", day and month told by a guess"
-        return said
+            sentence += ", day and month told by a guess"
+        return sentence
 
     def to_json(self) -> dict[str, Json]:
         if self.notation == TYPED:

@@ -27,13 +27,13 @@ class History:
         columns = X.shape[1]
         out = np.full((len(X), columns * (steps + 1)), np.nan)
         for name, rows in self._groups(table):
-            known = self.last.get(name, np.zeros((0, columns)))
-            records = np.concatenate([known, X[rows]])
+            earlier = self.last.get(name, np.zeros((0, columns)))
+            records = np.concatenate([earlier, X[rows]])
             for k in range(steps + 1):
-                first = max(0, k - len(known))  # rows that have one k before them begin here
+                first = max(0, k - len(earlier))  # rows that have one k before them begin here
                 if first >= len(rows):
                     break
-                whole = records[len(known) + first - k : len(records) - k]
+                whole = records[len(earlier) + first - k : len(records) - k]
                 out[rows[first:], k * columns : (k + 1) * columns] = whole
             self.last[name] = records[max(0, len(records) - steps) :]
         return out

@@ -99,6 +99,6 @@ def _called_one(name: str) -> bool:
 def _all_whole_and_different(values: object) -> bool:
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         return False
-    known = values[np.isfinite(values)]
-    whole = len(known) == len(values) and bool((known == np.rint(known)).all())
-    return whole and len(np.unique(known)) >= NEARLY_ALL * len(known)
+    finite = values[np.isfinite(values)]
+    whole = len(finite) == len(values) and bool((finite == np.rint(finite)).all())
+    return whole and len(np.unique(finite)) >= NEARLY_ALL * len(finite)

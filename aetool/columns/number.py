@@ -72,8 +72,8 @@ class Number(Modelled):
                 if asked:
                     raise DataError(f"{option('--type')} {summary.name}=number: it holds dates")
                 return None
-            known = column.parse(values)
-            return column._fitted(known, decimals_of(known))
+            numbers = column.parse(values)
+            return column._fitted(numbers, decimals_of(numbers))
         if summary.typed and not asked:
             return None
         notation = summary.asked_numbers() if asked else summary.numbers
@@ -102,26 +102,26 @@ class Number(Modelled):
         """The column with these values seen, (n,); NaN for what is no number."""
         missing = int(np.isnan(values).sum()) - self.odd
         column = dataclasses.replace(self, missing=missing, decimals=decimals)
-        known = values[np.isfinite(values)]
-        if not len(known):
+        finite = values[np.isfinite(values)]
+        if not len(finite):
             return column
         quantum = 0.0 if decimals is None else 10.0**-decimals
-        if known.min() == known.max() and not (self.dtype or INTEGER).startswith(INTEGERS):
+        if finite.min() == finite.max() and not (self.dtype or INTEGER).startswith(INTEGERS):
             # floats that are all 25.0 do not say that there is nothing between 25 and 26
             quantum = 0.0
-        different = np.unique(known[: 4 * FEW])
+        different = np.unique(finite[: 4 * FEW])
         if len(different) <= FEW:
-            different = np.unique(known)
+            different = np.unique(finite)
         column = dataclasses.replace(
             column,
-            scale=Scale.of(known, quantum),
-            low=float(known.min()),
-            high=float(known.max()),
+            scale=Scale.of(finite, quantum),
+            low=float(finite.min()),
+            high=float(finite.max()),
             few=tuple(different.tolist()) if len(different) <= FEW else (),
-            quantiles=tuple(np.quantile(known, TOLD, method="nearest").tolist()),
+            quantiles=tuple(np.quantile(finite, TOLD, method="nearest").tolist()),
         )
         return dataclasses.replace(
-            column, counts=tuple(np.bincount(column.bins_of(known)).tolist())
+            column, counts=tuple(np.bincount(column.bins_of(finite)).tolist())
         )
 
     @cached_property
@@ -319,14 +319,14 @@ class Number(Modelled):
     def understood(self) -> str:
         if not self.quantiles:
             return "numbers, none of them finite"
-        said = f"numbers, {self.show(self.low)} to {self.show(self.high)}"
+        sentence = f"numbers, {self.show(self.low)} to {self.show(self.high)}"
         if self.notation.group:
-            said += f", thousands parted by {self.notation.group!r}"
+            sentence += f", thousands parted by {self.notation.group!r}"
         if self.notation.decimal != PLAIN.decimal:
-            said += f", decimals behind {self.notation.decimal!r}"
+            sentence += f", decimals behind {self.notation.decimal!r}"
         if self.notation.magnitudes:
-            said += ", magnitudes such as k and M multiplied out"
-        return said
+            sentence += ", magnitudes such as k and M multiplied out"
+        return sentence
 
     def written(self) -> dict[str, Json]:
         """True floats are written with the decimals that their resolution needs."""

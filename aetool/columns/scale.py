@@ -33,18 +33,18 @@ class Scale:
     resolution: float = 1.0
 
     @classmethod
-    def of(cls, known: Float, quantum: float) -> Scale:
+    def of(cls, values: Float, quantum: float) -> Scale:
         """The scale of finite numbers, (n,), n > 0. quantum: the least difference that their
         decimals can write; 0 for true floats."""
         # the difference of two of the largest floats would be infinite
-        known = np.clip(known, -LARGEST, LARGEST)
-        quantiles = np.quantile(known, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1))
+        values = np.clip(values, -LARGEST, LARGEST)
+        quantiles = np.quantile(values, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1))
         lowest, first, lower, center, upper, last, highest = (float(v) for v in quantiles)
         span = (last - first) or (highest - lowest)
         resolution = max(quantum, span * FINENESS) or max(abs(center), 1.0) * FINENESS
         # of a normal distribution the quartiles lie 1.349 deviations apart
         unit = max((upper - lower) / 1.349, resolution)
-        units = (known - center) / unit
+        units = (values - center) / unit
         curved = float(np.quantile(np.abs(units), 0.999)) > HEAVY
         if curved:
             units = np.arcsinh(units)

@@ -285,12 +285,12 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
 
 def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
     """The schema of which records are judged by these columns, and not the columns themselves."""
-    known = {column.name: column for column in schema.columns}
+    column_of = {column.name: column for column in schema.columns}
     for name in names:
-        column = known.get(name)
+        column = column_of.get(name)
         if column is None:
             raise ParamError(
-                f"{option('--condition')} {name}: no such column; there are {', '.join(known)}"
+                f"{option('--condition')} {name}: no such column; there are {', '.join(column_of)}"
             )
         if not isinstance(column, Modelled):
             raise ParamError(
@@ -298,5 +298,5 @@ def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
                 f"({column.understood()}); say what it is "
                 f"with {option('--type')} {name}=category, or =number"
             )
-        known[name] = dataclasses.replace(column, condition=True)
-    return dataclasses.replace(schema, columns=tuple(known.values()))
+        column_of[name] = dataclasses.replace(column, condition=True)
+    return dataclasses.replace(schema, columns=tuple(column_of.values()))

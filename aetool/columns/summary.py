@@ -42,8 +42,8 @@ class Summary:
 
     def __post_init__(self) -> None:
         if len(self.values) > MOST_VALUES:
-            kept = np.arange(MOST_VALUES, dtype=np.int64) * len(self.values) // MOST_VALUES
-            self.values = taken(self.values, kept)
+            sampled = np.arange(MOST_VALUES, dtype=np.int64) * len(self.values) // MOST_VALUES
+            self.values = taken(self.values, sampled)
 
     def __add__(self, other: Summary) -> Summary:
         """The summary of both pieces, this one first."""

@@ -108,12 +108,12 @@ class Reading:
 
     def to_json(self) -> dict[str, str | int]:
         """The settings that the user gave, as JSON; the names of columns are left out."""
-        said = {}
+        settings = {}
         for name in OPTIONS:
             value = getattr(self, name)
             if value is not None:
-                said[name] = value
-        return said
+                settings[name] = value
+        return settings
 
     @classmethod
     def from_json(cls, said: Mapping[str, object], names: tuple[str, ...] = ()) -> Self:
@@ -122,8 +122,8 @@ class Reading:
 
     def over(self, other: Reading) -> Reading:
         """This, and what the other says where this says nothing."""
-        said = {**other.to_json(), **self.to_json()}
-        return Reading.from_json(said, self.names or other.names)
+        settings = {**other.to_json(), **self.to_json()}
+        return Reading.from_json(settings, self.names or other.names)
 
 
 OPTIONS = tuple(field.name for field in dataclasses.fields(Reading) if field.name != "names")

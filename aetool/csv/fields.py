@@ -93,35 +93,35 @@ class Fields:
 
     def only(self, records: Mask) -> Fields:
         """The fields of the chosen records, a mask (records,)."""
-        kept = np.repeat(records, self.width)
-        return self._chosen(kept, self.begin[records], self.width[records])
+        is_chosen = np.repeat(records, self.width)
+        return self._chosen(is_chosen, self.begin[records], self.width[records])
 
     def without_last(self, records: Mask) -> Fields:
         """The fields, but for the last one of each chosen record, a mask (records,)."""
-        kept = np.ones(len(self.start), np.bool_)
+        is_chosen = np.ones(len(self.start), np.bool_)
         last = np.cumsum(self.width, dtype=np.int64) - 1
-        kept[last[records]] = False
-        return self._chosen(kept, self.begin, (self.width - records).astype(np.int32))
+        is_chosen[last[records]] = False
+        return self._chosen(is_chosen, self.begin, (self.width - records).astype(np.int32))
 
     def inner(self, records: Mask) -> Fields:
         """The fields, but for the first and the last one of each chosen record, a mask (records,),
         of at least two fields."""
-        kept = np.ones(len(self.start), np.bool_)
+        is_chosen = np.ones(len(self.start), np.bool_)
         end = np.cumsum(self.width, dtype=np.int64)
-        kept[end[records] - 1] = False
-        kept[(end - self.width)[records]] = False
-        return self._chosen(kept, self.begin, (self.width - 2 * records).astype(np.int32))
+        is_chosen[end[records] - 1] = False
+        is_chosen[(end - self.width)[records]] = False
+        return self._chosen(is_chosen, self.begin, (self.width - 2 * records).astype(np.int32))
 
-    def _chosen(self, kept: Mask, begin: Positions, width: Positions) -> Fields:
+    def _chosen(self, is_chosen: Mask, begin: Positions, width: Positions) -> Fields:
         # 0 where they differ, as where there are none
         columns = 0
         if len(set(width.tolist())) == 1:
             columns = int(width[0])
         return dataclasses.replace(
             self,
-            start=self.start[kept],
-            stop=self.stop[kept],
-            kind=self.kind[kept],
+            start=self.start[is_chosen],
+            stop=self.stop[is_chosen],
+            kind=self.kind[is_chosen],
             begin=begin,
             width=width,
             columns=columns,

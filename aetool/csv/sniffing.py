@@ -164,27 +164,28 @@ def _clean(rows: list[list[str]], delimiter: str) -> float:
 def sniff(
     head: bytes,
     name: str,
-    said: Reading = NOTHING,
-    known: Reading = NOTHING,
+    reading: Reading = NOTHING,
+    model_reading: Reading = NOTHING,
     likely: str | None = None,
 ) -> Dialect:
     """The dialect of a table from its first bytes (whole records, or all there is).
 
-    said: what the user says, which is done; known: what a model knows of tables such as it was
-    fitted on, which is done where the text does not speak against it; likely: the delimiter that
-    the name of the file tells. NoTableError if the bytes are no text: zeros among other strange
-    ones, and no fields that come in equal numbers. ParamError where the text is not as is said.
+    reading: what the user says, which is done; model_reading: what a model knows of tables such as
+    it was fitted on, which is done where the text does not speak against it; likely: the delimiter
+    that the name of the file tells. NoTableError if the bytes are no text: zeros among other
+    strange ones, and no fields that come in equal numbers. ParamError where the text is not as is
+    said.
     """
-    encoding, read_as, body, bom = _decoded(head, said, known)
-    skipped = said.skip_rows if said.skip_rows is not None else known.skip_rows or 0
+    encoding, read_as, body, bom = _decoded(head, reading, model_reading)
+    skipped = reading.skip_rows if reading.skip_rows is not None else model_reading.skip_rows or 0
     lines_behind = body[behind_lines(body, skipped) :]
     beginning = Beginning(lines_behind.decode("utf-8", errors="replace")[: 2 * SAMPLE])
-    cut, comment = _body(beginning, said, known, likely)
+    cut, comment = _body(beginning, reading, model_reading, likely)
     if cut is None and "\0" in beginning.text and _is_binary(beginning.text):
         raise NoTableError(f"{name}: this is a binary file, not a table in text")
     if cut is None:
-        cut = _irregular(beginning, said, known, name, likely)
-    table = _Table(beginning, cut, comment, said, known)
+        cut = _irregular(beginning, reading, model_reading, name, likely)
+    table = _Table(beginning, cut, comment, reading, model_reading)
     rule = Rule(cut.delimiter, table.space)
     first_record = lines_behind[behind_lines(lines_behind, table.line) :]
     return Dialect(
@@ -206,14 +207,14 @@ def sniff(
     )
 
 
-def _decoded(head: bytes, said: Reading, known: Reading) -> tuple[str, str, bytes, bool]:
+def _decoded(head: bytes, reading: Reading, model_reading: Reading) -> tuple[str, str, bytes, bool]:
     """(encoding, the one asked for or "", text in UTF-8 without its mark, whether it has one)."""
     encoding = encodings.encoding_of(head)
-    read_as = said.encoding or ""
-    if not read_as and known.encoding and encoding == encodings.UTF8:
+    read_as = reading.encoding or ""
+    if not read_as and model_reading.encoding and encoding == encodings.UTF8:
         # characters that are cut in two at the end of the head are no errors
         is_utf8 = "\ufffd" not in head.decode("utf-8", errors="replace")[:-1]
-        read_as = "" if is_utf8 else known.encoding
+        read_as = "" if is_utf8 else model_reading.encoding
     if read_as or encoding in encodings.WIDE:
         text = head.decode(read_as or encoding, errors="ignore")
         head = text.encode(errors="replace")
@@ -237,41 +238,41 @@ def _first_end(body: bytes, rule: Rule) -> str:
 
 
 def _body(
-    beginning: Beginning, said: Reading, known: Reading, likely: str | None
+    beginning: Beginning, reading: Reading, model_reading: Reading, likely: str | None
 ) -> tuple[Cut | None, str]:
     """(the regular records, the marker that comments begin with)."""
-    delimiters: Iterable[str] = said.delimiter or DELIMITERS + BLANK
-    if said.delimiter is None and known.delimiter is not None:
-        delimiters = [known.delimiter, *delimiters]
-    by_names = _by_names(beginning, known, delimiters)
+    delimiters: Iterable[str] = reading.delimiter or DELIMITERS + BLANK
+    if reading.delimiter is None and model_reading.delimiter is not None:
+        delimiters = [model_reading.delimiter, *delimiters]
+    by_names = _by_names(beginning, model_reading, delimiters)
     if by_names is not None:
         # of comments above the header it is known what they begin with, too
         above = [beginning.line(line) for line in range(by_names.line + 1)]
-        markers = [_marker_of(text, said, known) for text in above]
+        markers = [_marker_of(text, reading, model_reading) for text in above]
         return by_names, next(filter(None, markers), "")
     first = 0
     comment = ""
     separator = SEPARATOR_LINE.fullmatch(beginning.line(0).strip())
-    if separator is not None and said.delimiter is None:
+    if separator is not None and reading.delimiter is None:
         delimiters = separator[1]
         first = 1
     last_line = len(beginning.starts) - 1
     while first < last_line and not beginning.line(first).strip():
         first += 1
-    comment = _marker_of(beginning.line(min(first, last_line)), said, known)
+    comment = _marker_of(beginning.line(min(first, last_line)), reading, model_reading)
     if comment:
         first = _behind_comments(beginning, first, comment)
     if first > last_line:
         return None, comment
-    at_once = _best_cut(beginning, first, delimiters, known.delimiter or likely)
-    if at_once is not None and not (said.comment or known.comment):
+    at_once = _best_cut(beginning, first, delimiters, model_reading.delimiter or likely)
+    if at_once is not None and not (reading.comment or model_reading.comment):
         return _with_marked_records(beginning, at_once, comment)
     if at_once is not None:
         return at_once, comment
     # numbers from the user end the search: what stands before the table was counted
-    if said.skip_rows is None:
+    if reading.skip_rows is None:
         for line in range(first + 1, last_line + 1):
-            cut = _best_cut(beginning, line, delimiters, known.delimiter or likely)
+            cut = _best_cut(beginning, line, delimiters, model_reading.delimiter or likely)
             if cut is not None and len(cut.records) >= max(LEAST_BELOW, (line - first) / 2):
                 return cut, comment
     return None, comment
@@ -302,9 +303,11 @@ def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
     return all(figures) or cut.columns >= LEAST_BY_BLANKS
 
 
-def _by_names(beginning: Beginning, known: Reading, delimiters: Iterable[str]) -> Cut | None:
+def _by_names(
+    beginning: Beginning, model_reading: Reading, delimiters: Iterable[str]
+) -> Cut | None:
     """The table under the first line that holds at least half of a model's names."""
-    names = set(known.names)
+    names = set(model_reading.names)
     if not names or all(NUMBERED.fullmatch(name) for name in names):
         return None
     for line in range(len(beginning.starts)):
@@ -321,10 +324,10 @@ def _by_names(beginning: Beginning, known: Reading, delimiters: Iterable[str]) -
     return None
 
 
-def _marker_of(line: str, said: Reading, known: Reading) -> str:
+def _marker_of(line: str, reading: Reading, model_reading: Reading) -> str:
     """The marker of comments: what the user says, or else what this line begins with."""
-    if said.comment or known.comment:
-        return said.comment or known.comment or ""
+    if reading.comment or model_reading.comment:
+        return reading.comment or model_reading.comment or ""
     return next((marker for marker in COMMENTS if line.lstrip().startswith(marker)), "")
 
 
@@ -360,19 +363,19 @@ def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[
 
 
 def _irregular(
-    beginning: Beginning, said: Reading, known: Reading, name: str, likely: str | None
+    beginning: Beginning, reading: Reading, model_reading: Reading, name: str, likely: str | None
 ) -> Cut:
     """The records where no delimiter makes them regular: of a single column, or ragged."""
-    comment = _marker_of(beginning.line(0), said, known)
+    comment = _marker_of(beginning.line(0), reading, model_reading)
     line = _behind_comments(beginning, 0, comment) if comment else 0
     if line >= len(beginning.starts):
         line = 0
-    delimiter = said.delimiter or likely or DELIMITERS[0]
-    if said.delimiter is not None and said.delimiter not in beginning.text:
+    delimiter = reading.delimiter or likely or DELIMITERS[0]
+    if reading.delimiter is not None and reading.delimiter not in beginning.text:
         other = _best_cut(beginning, line, DELIMITERS + BLANK, None)
         if other is not None:
             raise ParamError(
-                f"{name}: {option('--delimiter')} {_shown(said.delimiter)} does not stand in "
+                f"{name}: {option('--delimiter')} {_shown(reading.delimiter)} does not stand in "
                 "its first lines; "
                 f"fields look parted by {_shown(other.delimiter)}: leave "
                 f"{option('--delimiter')} out"
@@ -392,7 +395,7 @@ class _Table:
     """The header, what stands below it, and how values are written, of records that are cut."""
 
     def __init__(
-        self, beginning: Beginning, cut: Cut, comment: str, said: Reading, known: Reading
+        self, beginning: Beginning, cut: Cut, comment: str, reading: Reading, model_reading: Reading
     ) -> None:
         self.line = cut.line
         self.edge = ""
@@ -406,9 +409,11 @@ class _Table:
             rows = beginning.records(cut.line, cut.delimiter, self.space)
             cut = dataclasses.replace(cut, space=self.space, records=rows)
         rows = cut.records[:JUDGED_RECORDS]
-        self.decimal = said.decimal or known.decimal or _decimal_of(cut.delimiter, rows[1:])
-        self.header = self._has_header(beginning, cut, said, known)
-        if not self.header and said.header is None and cut.line > 0:
+        self.decimal = (
+            reading.decimal or model_reading.decimal or _decimal_of(cut.delimiter, rows[1:])
+        )
+        self.header = self._has_header(beginning, cut, reading, model_reading)
+        if not self.header and reading.header is None and cut.line > 0:
             self._look_above(beginning, cut, comment)
         elif self.header:
             self.below = _below(rows[1:])
@@ -418,20 +423,24 @@ class _Table:
         if not any(beginning.line(line).strip() for line in range(self.line)):
             self.line = 0
 
-    def _has_header(self, beginning: Beginning, cut: Cut, said: Reading, known: Reading) -> bool:
+    def _has_header(
+        self, beginning: Beginning, cut: Cut, reading: Reading, model_reading: Reading
+    ) -> bool:
         rows = cut.records[:JUDGED_RECORDS]
-        if said.header is not None:
-            return said.header
+        if reading.header is not None:
+            return reading.header
         if not rows:
             return True
         first = {cell.strip() for cell in rows[0]}
-        names = set(known.names)
+        names = set(model_reading.names)
         if names and len(first & names) * 2 >= len(names):
             return True
         if beginning.quoted_otherwise(cut.line, cut):
             return True
         without_names = bool(names) and all(NUMBERED.fullmatch(name) for name in names)
-        return has_header(rows[0], rows[1:], known.header is not False and not without_names)
+        return has_header(
+            rows[0], rows[1:], model_reading.header is not False and not without_names
+        )
 
     def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
         """Takes the line above records without names for the header, where it has as many."""
@@ -562,8 +571,8 @@ def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> boo
 
 def _column_of_figures(records: Sequence[Record], place: int) -> bool:
     column = [record[place] for record in records if place < len(record)]
-    known = [cell for cell in column if not cells.is_gap(cell)]
-    return bool(known) and sum(map(cells.is_figure, known)) >= MOSTLY * len(known)
+    filled = [cell for cell in column if not cells.is_gap(cell)]
+    return bool(filled) and sum(map(cells.is_figure, filled)) >= MOSTLY * len(filled)
 
 
 def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:

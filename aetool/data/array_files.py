@@ -90,8 +90,8 @@ def open_arrays(path: Path, name: str) -> ArrayFile:
                 return ArrayFile(path, name, ".npy", [_member(file, "c1", path.stat().st_size)])
         return ArrayFile(path, name, ".npz", _members(path))
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        said = " ".join(str(error).split())
-        raise UnsuitedError(f"it is no array file that can be read ({said})") from None
+        message = " ".join(str(error).split())
+        raise UnsuitedError(f"it is no array file that can be read ({message})") from None
 
 
 def _members(path: Path) -> list[Member]:

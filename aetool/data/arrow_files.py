@@ -358,8 +358,8 @@ def _open_parquet(path: Path, name: str) -> ArrowTable:
         for column in file.schema:
             kind = column.logical_type.type
             if column.physical_type == "INT96" or kind in LOST:
-                said = "INT96" if column.physical_type == "INT96" else kind
-                raise UnsuitedError(f"column '{column.path}' is of Parquet's type {said}")
+                type_name = "INT96" if column.physical_type == "INT96" else kind
+                raise UnsuitedError(f"column '{column.path}' is of Parquet's type {type_name}")
         groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
         in_order = {tuple(group.sorting_columns) for group in groups}
         if len(in_order) > 1:

@@ -135,11 +135,11 @@ def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
     """An image as a PNG file; words: what is said in it as text, by keyword."""
     from PIL.PngImagePlugin import PngInfo
 
-    said = PngInfo()
+    metadata = PngInfo()
     for keyword, text in (words or {}).items():
-        said.add_text(keyword, text)
+        metadata.add_text(keyword, text)
     written = io.BytesIO()
-    image.save(written, "PNG", optimize=True, pnginfo=said)
+    image.save(written, "PNG", optimize=True, pnginfo=metadata)
     return written.getvalue()
 
 

@@ -258,8 +258,8 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
     try:
         return pa.unify_schemas(plain, promote_options="permissive")
     except pa.ArrowException as error:
-        said = arrow_files.one_line(error)
-        raise DataError(f"{name}: its parts are no one table: {said}") from None
+        message = arrow_files.one_line(error)
+        raise DataError(f"{name}: its parts are no one table: {message}") from None
 
 
 def _as_in(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
@@ -283,8 +283,8 @@ def _frame(data: object, name: str) -> pd.DataFrame:
     try:
         return pd.DataFrame(data)  # type: ignore[call-overload, no-any-return]
     except (ValueError, TypeError) as error:
-        said = arrow_files.one_line(error)
-        raise DataError(f"{name}: these are no columns of one length: {said}") from None
+        message = arrow_files.one_line(error)
+        raise DataError(f"{name}: these are no columns of one length: {message}") from None
 
 
 def _of_pandas(data: object) -> pd.DataFrame:

@@ -67,8 +67,8 @@ def places_of(address: str) -> list[files.Place]:
             raise DataError(f"{bare}: no such file")
         return [_copied(store, name, f"{scheme}://{name}") for name in names]
     except (pa.ArrowException, OSError, ValueError, NotImplementedError, ImportError) as error:
-        said = arrow_files.one_line(error)
-        short = said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
+        message = arrow_files.one_line(error)
+        short = message if len(message) <= SHOWN else f"{message[:SHOWN]}..."
         raise DataError(
             f"{bare}: cannot be read; check the name, the network and who asks ({KEYS[scheme]}): "
             f"{short}"

@@ -78,7 +78,7 @@ class CsvSource(TableSource):
     is_in_text = True
 
     def __init__(
-        self, path: Path, name: str, said: Reading = NOTHING, known: Reading = NOTHING
+        self, path: Path, name: str, reading: Reading = NOTHING, model_reading: Reading = NOTHING
     ) -> None:
         self.path = path
         with open_stream(path) as stream:
@@ -87,9 +87,9 @@ class CsvSource(TableSource):
         whole = head if len(head) < HEAD or not cut else head[:cut]
         suffix = suffix_of(name)
         likely = "\t" if suffix in (".tsv", ".tab") else None
-        self.dialect = sniff(whole, name, said, known, likely)
+        self.dialect = sniff(whole, name, reading, model_reading, likely)
         facts = {"format": "csv", "suffix": suffix, **self.dialect.to_json()}
-        super().__init__(name, facts, said)
+        super().__init__(name, facts, reading)
         self.decimal = self.dialect.decimal
         self._told: set[str] = set()
 
@@ -163,10 +163,10 @@ class JsonLinesSource(TableSource):
     def _table(
         self, names: tuple[str, ...], records: list[dict[str, Json]], numbers: Sequence[int]
     ) -> Table:
-        known = set(names)
+        known_names = set(names)
         for number, record in zip(numbers, records, strict=True):
-            if not record.keys() <= known:
-                extra = next(k for k in record if k not in known)
+            if not record.keys() <= known_names:
+                extra = next(k for k in record if k not in known_names)
                 raise DataError(f"{self.name}: record {number + 1} brings a new key '{extra}'")
         values: list[Values] = []
         typed = set()
@@ -318,21 +318,21 @@ INSIDE = "::"  # between a database or workbook and what is wanted of it
 WILD = re.compile(r"[*?\[]")
 
 
-def open_source(data: object, known: Reading = NOTHING) -> Source:
+def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     """The source of data: of a path (of a folder, a pattern, an address, a database's table, or
     `-`, standard input), of whatever else memory.held takes, or of a list of these.
 
-    known: what a model knows of how the text that it was fitted on is written. DataError for what
-    cannot be read, or is no data.
+    model_reading: what a model knows of how the text that it was fitted on is written. DataError
+    for what cannot be read, or is no data.
     """
     data = memory.begun(data)
     if decoding.is_picture(data) and not isinstance(data, np.ndarray):
         return images.ListSource([data])
     if memory.is_several(data):
-        return open_sources(cast("Sequence[object]", data), known)
-    said = NOTHING
+        return open_sources(cast("Sequence[object]", data), model_reading)
+    reading = NOTHING
     if isinstance(data, TextPath):
-        said = data.reading
+        reading = data.reading
         data = data.given
     content = memory.held(data)
     if isinstance(content, CopiedTable):
@@ -340,7 +340,7 @@ def open_source(data: object, known: Reading = NOTHING) -> Source:
     if isinstance(content, np.ndarray):
         return _of_arrays({"c": content}, f"numpy {content.dtype}", ".npy")
     if isinstance(content, files.Place):
-        return open_place(content, said, known)
+        return open_place(content, reading, model_reading)
     if not isinstance(content, str | os.PathLike):
         return ArrowMemorySource(type(data).__name__, content)
     inside = inside_of(content)
@@ -348,17 +348,19 @@ def open_source(data: object, known: Reading = NOTHING) -> Source:
         return open_inside(*inside)
     places = places_of(content)
     if len(places) == 1:
-        return open_place(places[0], said, known)
+        return open_place(places[0], reading, model_reading)
     if all(suffix_of(place.name) in images.SUFFIXES for place in places):
         return images.picture_files(os.fspath(content), places)
-    return _table_of_parts(os.fspath(content), places, [p.name for p in places], said, known)
+    return _table_of_parts(
+        os.fspath(content), places, [p.name for p in places], reading, model_reading
+    )
 
 
-def open_sources(data: Sequence[object], known: Reading = NOTHING) -> Source:
+def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> Source:
     """One source of all inputs: several tables are chained."""
     if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
-    sources = [open_source(item, known) for item in data]
+    sources = [open_source(item, model_reading) for item in data]
     if len(sources) == 1:
         return sources[0]
     pictures = [source for source in sources if isinstance(source, images.PictureFiles)]
@@ -404,34 +406,40 @@ def open_inside(path: Path, wanted: str) -> CopiedTable:
     raise DataError(f"{path}: what stands behind {INSIDE} is of SQLite databases and of workbooks")
 
 
-def open_place(place: files.Place, said: Reading = NOTHING, known: Reading = NOTHING) -> Source:
+def open_place(
+    place: files.Place, reading: Reading = NOTHING, model_reading: Reading = NOTHING
+) -> Source:
     """The source of what lies at a place."""
-    source = _open(place.path, place.name, said, known)
+    source = _open(place.path, place.name, reading, model_reading)
     source.place = source.place or place
     return source
 
 
 def _table_of_parts(
-    name: str, places: Sequence[files.Place], paths: Sequence[str], said: Reading, known: Reading
+    name: str,
+    places: Sequence[files.Place],
+    paths: Sequence[str],
+    reading: Reading,
+    model_reading: Reading,
 ) -> ChainSource:
     """One table of several files; paths: of which parts may be columns."""
     sources: list[TableSource] = []
     for place in places:
-        source = open_place(place, said, known)
+        source = open_place(place, reading, model_reading)
         if not isinstance(source, TableSource):
             raise DataError(f"{source.name}: pictures, where {name} names tables")
         sources.append(source)
     return ChainSource(sources, name, [chains.parts_of_path(path) for path in paths])
 
 
-def _open_folder(path: Path, name: str, said: Reading, known: Reading) -> Source:
+def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
     """Pictures, or one table in parts, whichever is more of a folder's files."""
     folder = images.FolderSource(path, name)
     parts = [part for part in folder.others if chains.is_part(part)]
     if len(parts) <= len(folder.names):
         return folder
     places = [files.Place(path / part, f"{name.rstrip('/')}/{part}") for part in parts]
-    table = _table_of_parts(name, places, parts, said, known)
+    table = _table_of_parts(name, places, parts, reading, model_reading)
     table.folder = path
     others = [*folder.names, *sorted(set(folder.others) - set(parts))]
     left_out = [other for other in others if not remote.is_hidden(other)]
@@ -442,13 +450,13 @@ def _open_folder(path: Path, name: str, said: Reading, known: Reading) -> Source
     return table
 
 
-def _open(path: Path, name: str, said: Reading, known: Reading) -> Source:
+def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
     # readers of plugins are asked before any of our own kinds is tried
     source = readers.source_of(path, name)
     if source is not None:
         return source
     if path.is_dir():
-        return _open_folder(path, name, said, known)
+        return _open_folder(path, name, reading, model_reading)
     with open_stream(path) as stream:
         head = stream.read(foreign.HEAD)
     suffix = suffix_of(name)
@@ -473,7 +481,7 @@ def _open(path: Path, name: str, said: Reading, known: Reading) -> Source:
     if not head:
         raise DataError(f"{name}: the file is empty")
     try:
-        return CsvSource(path, name, said, known)
+        return CsvSource(path, name, reading, model_reading)
     except encodings.NoTableError as reason:
         return UnreadSource(path, name, reason)
 

@@ -132,10 +132,10 @@ class Table:
 
     def without(self, names: Sequence[str]) -> Table:
         """The batch without these columns."""
-        kept = [i for i, n in enumerate(self.names) if n not in names]
+        places = [i for i, n in enumerate(self.names) if n not in names]
         return Table(
-            tuple(self.names[i] for i in kept),
-            tuple(self.values[i] for i in kept),
+            tuple(self.names[i] for i in places),
+            tuple(self.values[i] for i in places),
             self.first_row,
             self.typed,
             self.numbers,

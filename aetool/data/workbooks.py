@@ -60,8 +60,8 @@ def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTabl
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
     except Exception as error:
         # openpyxl raises what its parsers raise
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{name}: not an Excel workbook that can be read: {said}") from None
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{name}: not an Excel workbook that can be read: {message}") from None
     try:
         sheets = [sheet.title for sheet in book.worksheets]
         if wanted and wanted not in sheets:

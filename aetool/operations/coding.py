@@ -124,8 +124,10 @@ def _numbered(batch: writers.Columns) -> writers.Columns:
 def cells(table: Table | None, name: str, where: str) -> writers.Restored:
     """A column as it is written beside codes; ParamError if there is none of this name."""
     if table is None or name not in table.names:
-        known = ", ".join(table.names) if table is not None else "none"
-        raise ParamError(f"{option('--id')} {name}: no such column in {where}; there are {known}")
+        column_names = ", ".join(table.names) if table is not None else "none"
+        raise ParamError(
+            f"{option('--id')} {name}: no such column in {where}; there are {column_names}"
+        )
     values = table[name]
     return list(values.strings()) if isinstance(values, Cells) else values
 

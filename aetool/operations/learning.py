@@ -36,8 +36,8 @@ def learn(
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = texts.pieces_of(source, PIECE)
     next(pieces)
-    kept = [piece for i, piece in enumerate(pieces) if i % every == 0]
+    chosen_pieces = [piece for i, piece in enumerate(pieces) if i % every == 0]
     learned = shared.learn(
-        b"".join(kept), head, source.format, names, bounds, max_error, students, seed
+        b"".join(chosen_pieces), head, source.format, names, bounds, max_error, students, seed
     )
     return shared.to_bytes(learned) if learned is not None else None

@@ -150,15 +150,15 @@ def prepare(
     if options.of_pictures.named:
         raise ParamError(f"{options.of_pictures.named} is of pictures; {source.name} is a table")
     table, total = source.sample(most, options.seed)
-    known = known_labels(table, options, source.name) if labelled else None
+    signs = known_labels(table, options, source.name) if labelled else None
     if options.context:
-        return _with_context(source, table, options, known)
-    ordinary = normal_rows(table, options.label, options.normal, source.name, known)
+        return _with_context(source, table, options, signs)
+    ordinary = normal_rows(table, options.label, options.normal, source.name, signs)
     schema = infer_schema(source, ordinary, options)
-    if known is None:
+    if signs is None:
         return prepare_table(ordinary, schema, source.name, total)
     prepared = prepare_table(table, schema, source.name, total)
-    return dataclasses.replace(prepared, labels=known)
+    return dataclasses.replace(prepared, labels=signs)
 
 
 def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> Prepared:
@@ -191,17 +191,17 @@ def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
 
 
 def _with_context(
-    source: TableSource, table: Table, options: FitOptions, known: Labels | None
+    source: TableSource, table: Table, options: FitOptions, signs: Labels | None
 ) -> Prepared:
-    """Rows with those before them, ordinary ones or not; the rows to fit are chosen after. known:
+    """Rows with those before them, ordinary ones or not; the rows to fit are chosen after. signs:
     labels that the model learns from, all of them."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)
-        if options.normal and known is None:
+        if options.normal and signs is None:
             chosen = np.flatnonzero(np.isin(label_texts, list(options.normal)))
     # ranges and levels are those of ordinary rows; the rows before each are told whatever they are
-    ordinary = normal_rows(table, options.label, options.normal, source.name, known)
+    ordinary = normal_rows(table, options.label, options.normal, source.name, signs)
     schema = infer_schema(source, ordinary, options)
     order = schema[options.order] if options.order in ordinary.names else None
     if options.order and (order is None or not order.ordered):
@@ -218,11 +218,11 @@ def _with_context(
     )
     X = whole(schema, table, source.name)
     if len(chosen) > RESERVOIR and not options.all_rows:
-        kept = np.random.default_rng(options.seed).choice(len(chosen), RESERVOIR, replace=False)
-        chosen = chosen[np.sort(kept)]
+        drawn = np.random.default_rng(options.seed).choice(len(chosen), RESERVOIR, replace=False)
+        chosen = chosen[np.sort(drawn)]
     X = X[chosen]
     features = layout.table_features(schema, X)
-    chosen_labels = None if known is None else known[chosen]
+    chosen_labels = None if signs is None else signs[chosen]
     return Prepared(
         layout.table_spec(schema), features, X, schema, len(table), labels=chosen_labels
     )
@@ -236,10 +236,10 @@ def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepar
 
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of the table with the user's types and drops; DataError if nothing is left."""
-    known = set(table.names)
+    columns = set(table.names)
     for name in [*options.drop, *options.keep]:
-        if name not in known:
-            raise ParamError(f"no column '{name}' in {source.name}; there are {', '.join(known)}")
+        if name not in columns:
+            raise ParamError(f"no column '{name}' in {source.name}; there are {', '.join(columns)}")
     schema = inferred(source, table, options)
     if not any(c.predicted for c in schema.columns):
         kinds = ", ".join(
@@ -255,9 +255,9 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
 
 def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table, with the types and columns that the user chose."""
-    known = set(table.names)
-    kept = {*options.keep, *options.condition}
-    dropped = set(options.drop) | (known - kept if options.keep else set())
+    columns = set(table.names)
+    chosen = {*options.keep, *options.condition}
+    dropped = set(options.drop) | (columns - chosen if options.keep else set())
     schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
     return conditioned(drop(schema, sorted(dropped)), options.condition)
 
@@ -267,18 +267,18 @@ def normal_rows(
     label: str | None,
     normal: Sequence[str],
     name: str,
-    known: Labels | None = None,
+    signs: Labels | None = None,
 ) -> Table:
     """The rows whose label is one of `normal` (all, if empty), without the label column; or where
-    labels are known, (rows,), those that are no known anomalies."""
+    signs of labels are given, (rows,), those that are no known anomalies."""
     if label is None:
         if normal:
             raise ParamError(
                 f"{option('--normal')} needs {option('--label')}: the column that holds the value"
             )
         return table
-    if known is not None:
-        keep = known >= 0
+    if signs is not None:
+        keep = signs >= 0
     elif normal:
         keep = np.isin(labels(table, label, name), list(normal))
     else:

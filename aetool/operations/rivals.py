@@ -227,8 +227,8 @@ def _narrower(
             options, 1, 0, file,
         )  # fmt: skip
         other.bounds = bounds
-        kept = all(other.squares.get(n, 0.0) <= job.squares[names[n]] for n in bounds)
-        if kept and other.size < best.size:
+        is_as_exact = all(other.squares.get(n, 0.0) <= job.squares[names[n]] for n in bounds)
+        if is_as_exact and other.size < best.size:
             best = other
     return best
 

@@ -305,9 +305,9 @@ class _Index:
 
 
 def _columns(
-    data: object, rows: Int, names: Sequence[str], known: Reading
+    data: object, rows: Int, names: Sequence[str], reading: Reading
 ) -> dict[str, list[object]]:
-    source = sources.open_source(data, known)
+    source = sources.open_source(data, reading)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")
     columns: dict[str, list[object]] = {n: [None] * len(rows) for n in names}

@@ -111,6 +111,11 @@ def fit_closed_form(
     options: FitOptions,
     samples: bool,
 ) -> joining.Fitted:
+    """A closed form solved on all rows, and calibrated by scores of models that left rows out.
+
+    samples: whether it is also to be drawn from. Where max_time is short the folds are few, and the
+    score is of one model alone.
+    """
     from aetool.operations import joining, mapping
 
     rows = len(prepared.features)
@@ -178,6 +183,10 @@ def fit_network(
     progress: Progress | None,
     damaged: Features | None = None,
 ) -> joining.Fitted:
+    """A network trained on most rows, and calibrated by its scores of the others.
+
+    damaged: the user's own damaged copies of the rows, (rows, ...).
+    """
     trained = trained_network(params, net, prepared, options, progress, damaged)
     return finished_network(model, params, trained, prepared, options)
 
@@ -265,6 +274,7 @@ def bundle_of(
     facts: dict[str, Json],
     latent: int | None = None,
 ) -> Bundle:
+    """A model's graphs, calibration and facts as a bundle; latent: units of a code, if known."""
     error = getattr(params, "error", "bits")
     if prepared.spec.given:  # a record has no code of its own where those before it count
         graphs = {"score.onnx": graphs["score.onnx"]}

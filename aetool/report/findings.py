@@ -139,14 +139,14 @@ class Findings:
             return f"None of {self.total:,} {things} stands out."
         part = 100 * self.flagged / self.total
         verb = "stands" if self.flagged == 1 else "stand"
-        said = f"{self.flagged:,} of {self.total:,} {things} ({part:.2g} %) {verb} out"
+        sentence = f"{self.flagged:,} of {self.total:,} {things} ({part:.2g} %) {verb} out"
         # a group says more than the columns do, for it says in what manner they are odd
         if self.groups:
             largest = max(self.groups, key=lambda group: group.count)
-            said += f", most often because {largest.column} {largest.manner}"
+            sentence += f", most often because {largest.column} {largest.manner}"
         if self.records:
             highest = self.records[0]
             named = highest.name or f"{highest.record + 1:,}"
             thing = "picture" if self.pictures else "row"
-            said += f"; the least usual is {thing} {named}"
-        return f"{said}."
+            sentence += f"; the least usual is {thing} {named}"
+        return f"{sentence}."

@@ -116,29 +116,29 @@ def _row(cells: Sequence[Cell], name: str = "") -> str:
 
 def _with_room(pieces: Iterable[str], most: int) -> list[str]:
     """The first pieces of markup that together take at most `most` bytes."""
-    kept = []
+    shown = []
     room = most
     for piece in pieces:
         room -= len(piece.encode())
         if room < 0:
             break
-        kept.append(piece)
-    return kept
+        shown.append(piece)
+    return shown
 
 
 def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kind: str) -> str:
     """A table of as many rows as have room in so many bytes, and how many are left out. headings:
     those that begin with # are of numbers. of: how many there are in all, of this kind."""
-    kept = _with_room(rows, most)
+    rows_with_room = _with_room(rows, most)
     head = "".join(
         f'<th class="n">{heading[1:]}</th>' if heading.startswith("#") else f"<th>{heading}</th>"
         for heading in headings
     )
-    rest = of - len(kept)
+    rest = of - len(rows_with_room)
     more = f'<p class="quiet">and {rest:,} more {kind}</p>' if rest > 0 else ""
     return (
         f'<div class="wide-table"><table class="sorted"><thead><tr>{head}</tr></thead>\n<tbody>'
-        f"{chr(10).join(kept)}</tbody></table></div>{more}"
+        f"{chr(10).join(rows_with_room)}</tbody></table></div>{more}"
     )
 
 

@@ -162,9 +162,9 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
     edges = np.stack([different - reach, different + reach], axis=1)
     edges = edges.ravel()
     # all other values together are one cell more
-    known = _nats(np.append(counts, 0))
-    nats = np.full(len(edges) + 1, known[-1])
-    nats[1::2] = known[:-1]
+    nats_of_counts = _nats(np.append(counts, 0))
+    nats = np.full(len(edges) + 1, nats_of_counts[-1])
+    nats[1::2] = nats_of_counts[:-1]
     return Cells(edges, nats, width)
 
 

@@ -133,16 +133,16 @@ class PCA(ClosedForm):
         moments = spread(Columns(batches, numbers), self._axes(batches))
         whole = Leading.of(moments) if isinstance(moments, Moments) else moments
         k = self.params.latent or _enough(whole.variances, whole.total)
-        kept = whole.first(min(k, len(numbers) - 1))
+        axes = whole.first(min(k, len(numbers) - 1))
         blur = self.params.blur**2  # the density of data + N(0, blur^2 I)
         least = float((self.spec.half**2).mean()) / 3 + FEATURE_NOISE  # of rounding, and for one
-        noise = max(kept.noise + blur, least)
-        stretch = np.sqrt(np.maximum(kept.variances + blur - noise, 0))
+        noise = max(axes.noise + blur, least)
+        stretch = np.sqrt(np.maximum(axes.variances + blur - noise, 0))
         k = len(stretch)
         encoder = np.zeros((self.spec.features, k))
         decoder = np.zeros((k, self.spec.features))
-        encoder[numbers] = kept.vectors * (stretch / (stretch**2 + noise))
-        decoder[:, numbers] = (kept.vectors * stretch).T
+        encoder[numbers] = axes.vectors * (stretch / (stretch**2 + noise))
+        decoder[:, numbers] = (axes.vectors * stretch).T
         ones = np.ones((1, self.spec.features))
         shared = 0.5 * float(np.log((stretch**2 + noise) / noise).sum())
         scale = ones * np.sqrt(noise)
@@ -158,7 +158,7 @@ class PCA(ClosedForm):
             np.clip(mean, 0, 1),
             shared=shared,
             restores=True,
-            report={"explained": _explained(kept.variances, whole.total)},
+            report={"explained": _explained(axes.variances, whole.total)},
             drawn="normal",
             scatter=(scale[:, numbers], ones[:, numbers]),
         )

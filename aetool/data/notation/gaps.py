@@ -46,11 +46,11 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     gap = np.asarray(cells.null | (length == 0), dtype=np.bool_)
     if gap.all():
         return gap
-    known = GAP_WORDS | folded(words)
+    gap_words = GAP_WORDS | folded(words)
     if country_codes:
-        known -= {NAMIBIA}
+        gap_words -= {NAMIBIA}
     # what a gap word begins with is looked at first: few cells of usual columns are left
-    beginnings, longest = _beginnings(known)
+    beginnings, longest = _beginnings(gap_words)
     rows = np.flatnonzero(~gap & (length <= 2 * longest))
     first_bytes = cells.buffer[cells.start[rows]]
     # a cell of one byte is looked at whatever follows it
@@ -59,7 +59,7 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     rows = rows[beginnings[first_bytes, second_bytes]]
     if len(rows):
         texts, index = different_texts(cells, rows)
-        is_word = np.array([text.strip().casefold() in known for text in texts], dtype=np.bool_)
+        is_word = np.array([text.strip().casefold() in gap_words for text in texts], dtype=np.bool_)
         gap[rows] = is_word[index]
     return gap
 
@@ -67,8 +67,8 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
 def are_words(cells: Cells, words: Collection[str]) -> Mask:
     """(n,), where a cell is one of these words, folded."""
     texts, index = different_texts(cells, np.arange(len(cells)))
-    known = np.array([text.strip().casefold() in words for text in texts], dtype=np.bool_)
-    return known[index] & ~cells.null
+    are_gaps = np.array([text.strip().casefold() in words for text in texts], dtype=np.bool_)
+    return are_gaps[index] & ~cells.null
 
 
 @functools.cache

@@ -609,7 +609,7 @@ def _to_percent(value: Float, decimals: Int, bare: Mask) -> None:
     places = np.maximum(decimals[rows] - 2, 0)
     scale = 10.0**places
     hundredfold = value[rows] * 100
-    known = decimals[rows] >= 0
+    has_decimals = decimals[rows] >= 0
     rounded = np.rint(hundredfold * scale) / scale
-    value[rows] = np.where(known, rounded, hundredfold)
-    decimals[rows] = np.where(known, places, decimals[rows])
+    value[rows] = np.where(has_decimals, rounded, hundredfold)
+    decimals[rows] = np.where(has_decimals, places, decimals[rows])

@@ -282,8 +282,8 @@ def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked:
     of_sizes = f"of {in_words(sizes[0])}"
     if len(sizes) > 1:
         of_sizes = f"of {len(sizes)} sizes (from {in_words(sizes[0])} to {in_words(sizes[-1])})"
-    said = framing.told()
-    remarks = [f"{count} {of_sizes}: {said}"] if said else []
+    framing_words = framing.told()
+    remarks = [f"{count} {of_sizes}: {framing_words}"] if framing_words else []
     if framing.resize and not asked.resize and len(sizes) == 1 and not asked.crop:
         remarks[0] += f", for larger ones take long; {option('--resize')} {sizes[0][0]} keeps all"
     coloured = sum(sight.coloured for sight in sights)

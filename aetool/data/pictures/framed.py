@@ -73,7 +73,7 @@ class FramedSource(ImageSource):
         if self._kept is not None:
             yield from self._kept
             return
-        kept: list[tuple[int, Pixels]] = []
+        readable: list[tuple[int, Pixels]] = []
         size = 0
         for record, picture in enumerate(self.source.pictures()):
             notices.advance(record, self.count, "pictures read")
@@ -82,10 +82,10 @@ class FramedSource(ImageSource):
                 continue
             size += framed.nbytes
             if size <= KEPT_BYTES:
-                kept.append((record, framed))
+                readable.append((record, framed))
             yield record, framed
         if size <= KEPT_BYTES:
-            self._kept = kept
+            self._kept = readable
 
     def _seen(self, record: int, picture: Decoded | str) -> Pixels | None:
         """One picture as the model sees it; None, and noted why, if that cannot be."""
@@ -235,9 +235,9 @@ class FramedSource(ImageSource):
 def framed(source: ImageSource, framing: Framing, strict: bool = False) -> FramedSource:
     """The pictures of a source as a model with this framing sees them; of the same source the same
     again, with what it has read."""
-    known: dict[tuple[Framing, bool], FramedSource]
-    known = source.__dict__.setdefault("_framed", {})
+    framed_before: dict[tuple[Framing, bool], FramedSource]
+    framed_before = source.__dict__.setdefault("_framed", {})
     key = framing, strict
-    if key not in known:
-        known[key] = FramedSource(source, framing, strict)
-    return known[key]
+    if key not in framed_before:
+        framed_before[key] = FramedSource(source, framing, strict)
+    return framed_before[key]

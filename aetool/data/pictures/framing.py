@@ -141,21 +141,23 @@ class Framing:
 
     def told(self) -> str:
         """In words what is done to pictures; empty where nothing is."""
-        said = []
+        phrases = []
         if self.low < self.high:
-            said.append(f"values {self.low:g} to {self.high:g} as black to white")
+            phrases.append(f"values {self.low:g} to {self.high:g} as black to white")
         if self.background != WHITE:
-            said.append("transparent parts on black")
+            phrases.append("transparent parts on black")
         if len(self.crop) == 2:
-            said.append(f"cropped to {in_words(self.crop)} in the middle")
+            phrases.append(f"cropped to {in_words(self.crop)} in the middle")
         elif self.crop:
-            said.append(f"cropped to {in_words(self.crop[2:])} at {self.crop[0]}, {self.crop[1]}")
+            phrases.append(
+                f"cropped to {in_words(self.crop[2:])} at {self.crop[0]}, {self.crop[1]}"
+            )
         if self.resize:
-            said.append(f"resized to {in_words(self.resize)}")
+            phrases.append(f"resized to {in_words(self.resize)}")
         if self.stride:
-            said.append(f"in tiles of {in_words((self.width, self.height))}")
-            said[-1] += f", {in_words(self.stride)} apart"
-        return ", ".join(said)
+            phrases.append(f"in tiles of {in_words((self.width, self.height))}")
+            phrases[-1] += f", {in_words(self.stride)} apart"
+        return ", ".join(phrases)
 
     def to_json(self) -> dict[str, object]:
         """A JSON-able form of all but the shape, of which from_json makes the same framing."""
@@ -171,8 +173,8 @@ class Framing:
     def from_json(cls, data: Mapping[str, object], shape: tuple[int, int, int]) -> Framing:
         """The framing that to_json wrote, for what has this shape; ValueError for any other."""
         channels, height, width = shape
-        known = {field.name for field in fields(cls)} - {"channels", "width", "height"}
-        if not data.keys() <= known:
+        field_names = {field.name for field in fields(cls)} - {"channels", "width", "height"}
+        if not data.keys() <= field_names:
             raise ValueError("framing")
         sizes = {name: _whole_numbers(data.get(name, ())) for name in ("crop", "resize", "stride")}
         low = float(str(data.get("low", 0.0)))
