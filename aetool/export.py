@@ -8,7 +8,6 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import onnx
 import torch
@@ -21,6 +20,7 @@ from aetool.columns.schema import Schema
 from aetool.errors import PluginError
 from aetool.graphs import Graph
 from aetool.model import Spec
+from aetool.nn.autoencoder import AutoEncoder
 from aetool.nn.calls import call, takes
 from aetool.rarity import knee, write_cap
 
@@ -34,7 +34,7 @@ class Whole(nn.Module):
     members: what it gives, in this order.
     """
 
-    def __init__(self, net: Any) -> None:
+    def __init__(self, net: AutoEncoder) -> None:
         super().__init__()
         self.net = net
         self.members = ["parts", "expected"]
@@ -69,12 +69,12 @@ class Whole(nn.Module):
         return tuple(results)
 
 
-def is_told(net: Any) -> bool:
+def is_told(net: AutoEncoder) -> bool:
     """Whether a network's decode is told a condition, and there is one."""
     return bool(net.spec.conditions) and "condition" in takes(net.decode)
 
 
-def write(net: Any, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
+def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
     """encoder.onnx, decoder.onnx (unless the model has no code), prior.onnx (if the model has
     learned one of its codes) and score.onnx, as bytes."""
     wide = spec.shape or (spec.features,)
@@ -144,7 +144,7 @@ def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: s
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 
-def _score(net: Any, spec: Spec, schema: Schema | None, model: onnx.ModelProto) -> bytes:
+def _score(net: AutoEncoder, spec: Spec, schema: Schema | None, model: onnx.ModelProto) -> bytes:
     g = Graph()
     columns = len(spec.columns)
     both = _needed_for(model, ["parts", "expected"])
@@ -166,7 +166,7 @@ def _score(net: Any, spec: Spec, schema: Schema | None, model: onnx.ModelProto) 
     return g.build("score")
 
 
-def _keep(g: Graph, net: Any) -> None:
+def _keep(g: Graph, net: AutoEncoder) -> None:
     """Stores the weights that the exporter has folded into others, so that `aetool.nn.load` finds
     all of them."""
     held = {c.name.partition(".net.")[2] for c in g.constants}

@@ -22,7 +22,7 @@ from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.errors import PluginError
-from aetool.model import Spec
+from aetool.model import Float, Spec
 
 OPSET, IR_VERSION = 20, 9
 SMALLEST_MASS = 32 * math.log(2)  # no number costs more than 32 bits under one Gaussian
@@ -59,7 +59,7 @@ class Graph:
         self._count += 1
         return f"{stem}_{self._count}"
 
-    def const(self, value: npt.ArrayLike, dtype: Any = np.float32) -> str:
+    def const(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
         """A stored array."""
         return self._stored(numpy_helper.from_array(np.asarray(value, dtype=dtype)))
 
@@ -301,7 +301,7 @@ def nats_of_odd(cells: int, rows: int) -> float:
     return rarity * (1 + NEVER_SEEN / never) if rows else NEVER_SEEN
 
 
-def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: npt.NDArray[Any]) -> str:
+def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
     """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, numbers).
 
     The same arithmetic as aetool.nn.likelihood.bucket_nats, to which tests hold it; pictures, whose
@@ -341,9 +341,7 @@ def _thin_log_mass(g: Graph, d: str, t: str) -> str:
     return g.op("Add", g.op("Add", density, bend), g.const(math.log(2 / math.sqrt(2 * math.pi))))
 
 
-def mixture_nats(
-    g: Graph, spec: Spec, z: str, mean: str, scales: npt.NDArray[Any], weights: npt.NDArray[Any]
-) -> str:
+def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights: Float) -> str:
     """bucket_nats under a mixture of one mean; scales, weights: (components, numbers)."""
     costs = [
         g.op("Sub", bucket_nats(g, spec, z, mean, s), g.const(np.log(w)))
@@ -369,7 +367,7 @@ def _log_tail(g: Graph, v: str) -> str:
     return g.op("Where", g.op("Less", v, g.const(0.0)), lower, upper)
 
 
-def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: Any = np.float32) -> str:
+def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
     """(B, 1): the sum of the columns of x, (B, n), each times its weight, (n,).
 
     A product with a matrix of several equal columns, of which one is kept: sums over rows, and

@@ -9,17 +9,18 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from aetool.canonical import Json
 from aetool.errors import DataError, ParamError
 from aetool.model import Continuous, Discrete, Progress, Spec
+from aetool.nn.autoencoder import AutoEncoder
 from aetool.nn.calls import loss_of
 from aetool.nn.usage import code_use
 from aetool.spelling import option
@@ -53,10 +54,10 @@ class Settings:
 class Trained:
     """The network (on the CPU, in eval mode), the rows it has not seen, and the figures."""
 
-    net: Any
+    net: AutoEncoder
     held_out: npt.NDArray[np.int64]
     latent: int
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Json] = field(default_factory=dict)
 
 
 def torch_device(name: str) -> torch.device:
@@ -71,7 +72,7 @@ def torch_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def make(net: Any, spec: Spec, params: Any, seed: int) -> Any:
+def make(net: type[AutoEncoder], spec: Spec, params: object, seed: int) -> AutoEncoder:
     """The network with weights drawn from this seed; global generators are left as they were."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -79,9 +80,9 @@ def make(net: Any, spec: Spec, params: Any, seed: int) -> Any:
 
 
 def train(
-    net: Any,
+    net: type[AutoEncoder],
     spec: Spec,
-    params: Any,
+    params: object,
     features: Array,
     settings: Settings,
     progress: Progress | None = None,
@@ -139,7 +140,7 @@ def train(
         torch.set_num_threads(threads)
     model.eval().cpu()
     held_out_loss = float(run.best_loss)
-    facts: dict[str, Any] = {"steps": run.step, "held_out_loss_nats": round(held_out_loss, 4)}
+    facts: dict[str, Json] = {"steps": run.step, "held_out_loss_nats": round(held_out_loss, 4)}
     facts["device"] = str(device)
     if run.timed_out:
         facts["stopped_by_max_time"] = {"steps": run.step, "of": run.planned}
@@ -220,7 +221,7 @@ class _Rows:
 
 
 @torch.no_grad()
-def start(model: Any, x: Tensor) -> None:
+def start(model: AutoEncoder, x: Tensor) -> None:
     """The model's own first weights, and the scales of its likelihood that suit them."""
     model.eval()
     model.start(x)
@@ -241,13 +242,18 @@ def _some(rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
 
 
 @torch.no_grad()
-def for_samples(net: Any, features: npt.NDArray[np.float32]) -> tuple[Any, Any, Any]:
+def for_samples(
+    net: AutoEncoder, features: Array
+) -> tuple[Array | None, Array, tuple[Array, Array] | None]:
     """(codes, what they decode to, the likelihood's mixture if training has learned it) of rows."""
     x = torch.from_numpy(features)
     z = None if net.code is None else net.draw(x, torch.Generator().manual_seed(0))
     likely = net.expected(x) if z is None else net.decoded(z, x)
     learned = net.prior != "codes" and net.likelihood.error == "bits"
-    mixture = tuple(v.numpy() for v in net.likelihood.mixture()) if learned else None
+    mixture = None
+    if learned:
+        scales, weights = net.likelihood.mixture()
+        mixture = (scales.numpy(), weights.numpy())
     return None if z is None else z.numpy(), likely.numpy(), mixture
 
 
@@ -271,7 +277,7 @@ def split(
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-def _copies(model: Any, x: Tensor) -> bool:
+def _copies(model: AutoEncoder, x: Tensor) -> bool:
     """Whether rows whose columns (pixels) come from different rows cost hardly more than real ones:
     then the code tells nothing of what belongs together."""
     rng = np.random.default_rng(0)
@@ -285,7 +291,7 @@ def _copies(model: Any, x: Tensor) -> bool:
     return fake - real < COPIES
 
 
-def _code_size(model: Any) -> int:
+def _code_size(model: AutoEncoder) -> int:
     if isinstance(model.code, Continuous):
         return model.code.size
     return math.prod(model.code.shape) if isinstance(model.code, Discrete) else 0
@@ -296,7 +302,7 @@ class _Run:
 
     def __init__(
         self,
-        model: Any,
+        model: AutoEncoder,
         rng: torch.Generator,
         validation: _Examples,
         steps: int,
@@ -317,7 +323,7 @@ class _Run:
         self.best_loss = math.inf
         self.best = copy.deepcopy(model.state_dict())
 
-    def stage(self, parameters: list[Tensor], draw: Any) -> None:
+    def stage(self, parameters: Sequence[Tensor], draw: Callable[[], _Examples]) -> None:
         """Train these parameters until steps or patience run out, or the time that was asked for;
         keeps the best weights."""
         self.best_loss = math.inf

@@ -9,12 +9,13 @@ is then rounded to whole numbers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 
 from aetool.exact.network import Layer
-from aetool.model import Int
+from aetool.model import Float, Int
+
+Weights = dict[str, Float]  # by name: those of both layers, and the table of frequencies
 
 HIDDEN, VERDICTS = 24, 32
 STEPS, BATCH, RATE = 700, 512, 0.02
@@ -63,7 +64,9 @@ def train(
     return _rounded(parameters)
 
 
-def _gradients(p: Any, x: Any, s: Any, sharp: float) -> dict[str, Any]:
+def _gradients(
+    p: Weights, x: npt.NDArray[np.float32], s: npt.NDArray[np.float32], sharp: float
+) -> Weights:
     """Of the mean of -log p(s | x) in a batch; x and s one-hot."""
     n = len(s)
     raw = x @ p["w1"] + p["b1"]
@@ -88,7 +91,7 @@ def _gradients(p: Any, x: Any, s: Any, sharp: float) -> dict[str, Any]:
     }
 
 
-def _rounded(p: Any) -> list[Layer]:
+def _rounded(p: Weights) -> list[Layer]:
     """Weights of 8 bits, activations of 0 .. 255, shifts by powers of two."""
     shift1 = _shift(p["w1"])
     first = _weights(p["w1"], shift1)
@@ -103,15 +106,15 @@ def _rounded(p: Any) -> list[Layer]:
     return [Layer(first, bias, down), Layer(second, out)]
 
 
-def _shift(weight: Any) -> int:
+def _shift(weight: Float) -> int:
     """The largest power of two by which all weights stay within 8 bits."""
     return int(np.floor(np.log2(WEIGHT_MOST / max(float(np.abs(weight).max()), 1e-9))))
 
 
-def _weights(weight: Any, shift: int) -> Int:
+def _weights(weight: Float, shift: int) -> Int:
     return np.asarray(np.rint(weight * 2.0**shift).astype(np.int64))
 
 
-def verdicts(votes: Any) -> Int:
+def verdicts(votes: npt.NDArray[np.number]) -> Int:
     """The output with most votes, the first of equals. votes (rows, C), whole numbers."""
     return np.asarray(votes.argmax(axis=1), dtype=np.int64)

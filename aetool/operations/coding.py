@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic
-from aetool.model import Records
+from aetool.model import Float, Records
 from aetool.operations import drawing, records, restoring
 from aetool.operations.detecting import inputs_of, seen_by
 from aetool.printing import in_utf8
@@ -153,7 +152,7 @@ def write_records(
     wanted = [f"z{u}" for u in range(model.latent)]
     count = 0
 
-    def batches() -> Iterator[tuple[writers.Columns, Any]]:
+    def batches() -> Iterator[tuple[writers.Columns, Records]]:
         nonlocal count
         for table in source.batches():
             z = np.stack([_codes(table, n, source.name) for n in wanted], axis=1)
@@ -185,7 +184,7 @@ def write_records(
     return count
 
 
-def _codes(table: Table, name: str, where: str) -> Any:
+def _codes(table: Table, name: str, where: str) -> Float:
     if name not in table.names:
         raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
     values = table[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def as_record(row: object) -> object:
     return pd.DataFrame([dict(row)])
 
 
-def explain(data: Any, model: Bundle, device: str = "auto") -> Explanation:
+def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     """Why the last record of a table has its score; those before it count only for a model that is
     given the rows before each. DataError for pictures, and for a table of several records where
     only one can be meant."""

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from aetool import bundle as bundles
 from aetool import pairs
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec.decoding import condition_names
 from aetool.columns.column import ODD, Modelled
 from aetool.errors import DataError
@@ -34,7 +34,7 @@ FIRST = (
     "surprise",
 )  # outputs of the score graph; then the others
 OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
-Described = dict[str, Any]  # as JSON
+Described = dict[str, Json]
 Inputs = dict[str, Records]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.bundle import MAPS, Bundle
 from aetool.codec.packing import packed, sensible, unpacked
@@ -57,7 +58,7 @@ def pixels_of(model: Bundle) -> PixelCalibration:
         return PixelCalibration(usual, scale, deviation)
 
 
-def write(g: Graph, parts: str, pixels: PixelCalibration, dtype: Any) -> str:
+def write(g: Graph, parts: str, pixels: PixelCalibration, dtype: npt.DTypeLike) -> str:
     """PixelCalibration.maps as nodes of a graph, on parts (B, pixels + 1) of this type."""
     height, width = pixels.shape
     flat = g.columns_between(parts, 0, height * width)

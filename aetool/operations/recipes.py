@@ -92,7 +92,7 @@ def learn(
     x: Records,
     z: Records | None,
     likely: Records,
-    mixture: tuple[Float, Float] | None = None,
+    mixture: tuple[Records, Records] | None = None,
     linear: bool = False,
 ) -> bytes:
     """The bundle's member, read off rows x: features, their codes, and what those decode to.
