@@ -7,7 +7,7 @@ DATA ?= ../shared/data
 # A group of pyproject.toml's dependency-groups, a line each: pip reads them itself from 25.1 on.
 GROUP = $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'], sep='\n')"
 
-.PHONY: demo test lint slim bench gallery course reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
+.PHONY: demo test lint slim bench scale gallery course reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
 
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
@@ -32,6 +32,10 @@ bench: $(VENV)/.dev
 	cd benchmarks && for b in startup reading planted sensors thresholds kdd adult skab detect throughput family oneclass \
 		defects lossless_pictures lossy compress; do \
 		../$(BIN)/python $$b.py --data ../$(DATA) || exit 1; done
+
+# A million rows on two workers of Dask: the same bytes, how fast, in how much memory.
+scale: $(VENV)/.dev
+	cd benchmarks && ../$(BIN)/python scale.py --rows 1000000 --engine dask:local:2
 
 # Pictures of what the models do.
 gallery: $(VENV)/.dev

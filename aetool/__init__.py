@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
     from aetool.api import drift as drift
     from aetool.api import fit as fit
     from aetool.api import load as load
+    from aetool.api import merge as merge
     from aetool.api import open_archive as open
     from aetool.codec.archive import Archive as Archive
     from aetool.errors import AetoolError as AetoolError
@@ -55,6 +56,7 @@ _HOMES = {
     "fit": "aetool.api",
     "hookimpl": "aetool.hookspecs",
     "load": "aetool.api",
+    "merge": "aetool.api",
     "open": "aetool.api",
     "param": "aetool.model",
 }

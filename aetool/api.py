@@ -371,6 +371,8 @@ class Bundle(bundles.Bundle):
         flag: int | None = None,
         force: bool = False,
         device: str = "auto",
+        executor: Chosen = None,
+        shard: str | None = None,
     ) -> Figures:
         """aetool.compress with this model: lossless, and with lossy=True by this model's code."""
         return compress(
@@ -388,6 +390,8 @@ class Bundle(bundles.Bundle):
             flag=flag,
             force=force,
             device=device,
+            executor=executor,
+            shard=shard,
         )
 
 
@@ -550,6 +554,8 @@ def compress(
     fit: FitOptions | None = None,
     force: bool = False,
     device: str = "auto",
+    executor: Chosen = None,
+    shard: str | None = None,
 ) -> Figures:
     """Write an archive of one file, folder or table, and return its figures. Lossless, unless
     max_error or lossy says otherwise.
@@ -561,7 +567,9 @@ def compress(
     keep_files: the very bytes of any file. effort: "fast", "default" or "best". embed: put the
     model into the archive (None: if it is small beside the data). fit: how to learn a model where
     none is given. flag: how many records to name that cost most in the archive: figures then has
-    costliest, as detect returns them. force: replace a file that is there. Raises AetoolError.
+    costliest, as detect returns them. force: replace a file that is there. executor: what encodes
+    an exact archive, as aetool.detect: the bytes are the same. shard: "2/4": the second of four
+    parts of a table alone, for aetool.merge. Raises AetoolError.
     """
     said = dict(locals())
     kind = type(data).__name__
@@ -591,6 +599,21 @@ def compress(
     return figures
 
 
+def merge(
+    paths: Sequence[Path], path: Path, *, force: bool = False, executor: Chosen = None
+) -> Figures:
+    """Put the archives of all shards of a table together: byte for byte what aetool.compress writes
+    of the whole; returns its figures.
+
+    paths: what compress wrote with shard, in any order. path: where to. force: replace a file that
+    is there. executor: what decodes texts, whose digest is of the whole. Raises AetoolError.
+    """
+    for one in paths:
+        check_path("merge", "paths", one)
+    check_path("merge", "path", path)
+    return operations.merge(list(paths), path, force, executor)
+
+
 def decompress(
     path: Path,
     out: Path | None = None,
@@ -602,14 +625,15 @@ def decompress(
     force: bool = False,
     device: str = "auto",
     max_output: int | None = None,
+    executor: Chosen = None,
 ) -> pathlib.Path:
     """Restore an archive to a file, or to a folder; returns where.
 
     out: where to [path without .aez]. model: the one that it was made with, where it is not in the
     archive. rows: slice(a, b), records counted from 0, without b. columns: only these, of a table.
     lost: a list that takes what is damaged and left out; without one, damage is an error. force:
-    replace a file that is there. max_output: bytes that may be restored at most. Raises
-    AetoolError. To have the records in Python, see aetool.open.
+    replace a file that is there. max_output: bytes that may be restored at most. executor:
+    what decodes, as aetool.detect. Raises AetoolError. To have records in Python, see aetool.open.
     """
     options = _chosen(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)

@@ -1,8 +1,11 @@
 """Work on an engine: whatever computes it, in whatever order, the results are those of one thread."""
 
+import contextlib
 import dataclasses
 import os
 import random
+import subprocess
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -311,3 +314,55 @@ def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_clien
         assert list(dask.map(DiesOnce(tmp_path), range(12))) == [2 * n for n in range(12)]
     assert np.array_equal(serial, model.score(files / "csv", executor=executor))
     assert operations.detect(files / "csv", model, executor=executor).total == ROWS
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """The address of a scheduler, its process, and those of two workers, started as one does by
+    hand."""
+    pytest.importorskip("distributed")
+    told = tmp_path / "scheduler.json"
+    scheduler_options = ["--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
+    with contextlib.ExitStack() as stack:
+
+        def started(command: list[str]) -> subprocess.Popen:
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            return process
+
+        scheduler = started([sys.executable, "-m", "dask", "scheduler", *scheduler_options])
+        workers = [
+            started([sys.executable, "-m", "dask", "worker", "--scheduler-file", str(told),
+                     "--nthreads", "1", "--no-nanny", "--no-dashboard"])
+            for _ in range(2)
+        ]  # fmt: skip
+        from distributed import Client
+
+        with Client(scheduler_file=str(told), timeout=120) as client:
+            client.wait_for_workers(2, timeout=120)
+            address = client.scheduler.address
+        yield address, scheduler, workers
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")
+def test_a_scheduler_and_workers_begun_by_hand(run, files, table, model, tmp_path, cluster):
+    """The same lines as without; then without a worker; then without a scheduler, in one line."""
+    address, scheduler, workers = cluster
+    model.save(tmp_path / "m.aem")
+    command = ("detect", files / "parquet", "-m", tmp_path / "m.aem", "--all")
+    serial = run(*command)
+    assert run(*command, "--engine", f"dask:{address}").out == serial.out
+    workers[0].kill()
+    assert run(*command, "--engine", f"dask:{address}").out == serial.out
+    out = tmp_path / "never.csv"
+    with engine.opened(f"dask:{address}") as dask:
+        scheduler.kill()
+        with pytest.raises(EngineError, match="nothing was written"):
+            operations.detect(files / "parquet", model, executor=dask)
+    gone = run(*command, "-o", out, "--engine", f"dask:{address}")
+    assert gone.status == 2 and len(gone.err.splitlines()) == 1
+    assert not out.exists()

@@ -423,6 +423,22 @@ def _(ran, capfd):
     assert said("verify", "broken.aez", capfd=capfd).status == 1
 
 
+@after("aetool compress air.csv --shard 1/2 -o one.aez")
+@after("aetool compress air.csv --shard 2/2 -o two.aez --engine threads:2")
+def _(ran, capfd):
+    assert ran.err.split(":")[0] in ("one.aez", "two.aez")
+
+
+@after("aetool merge one.aez two.aez -o merged.aez")
+def _(ran, capfd):
+    assert Path("merged.aez").read_bytes() == Path("air.csv.aez").read_bytes()
+
+
+@after("aetool verify merged.aez")
+def _(ran, capfd):
+    assert ran.out == "merged.aez: intact (archive lossless, rows 5,000)\n"
+
+
 @after("aetool verify air.aez -m air.aem")
 def _(ran, capfd):
     assert ": intact (" in ran.out

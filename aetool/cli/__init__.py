@@ -23,6 +23,7 @@ COMMANDS = {
     "drift": ("drifting", "Say whether new data are like those of a model."),
     "evaluate": ("detecting", "Judge a model against labels."),
     "compress": ("archiving", "Store a file in less space."),
+    "merge": ("archiving", "Put archives of parts of a table together."),
     "decompress": ("archiving", "Restore what was compressed."),
     "encode": ("coding", "Write the codes of records."),
     "decode": ("coding", "Write the records of codes."),

@@ -55,9 +55,15 @@ MOST_DIGITS = 18  # of the number of a row
     "--embed/--no-embed", default=None, help="Put the model into the archive, or refer to it."
 )
 @click.option(
+    "--shard",
+    metavar="I/N",
+    help="Store the I-th of N parts of a table alone; merge puts them together.",
+)
+@click.option(
     "-p", "--plugin", help="Closed form or network to learn where no model is given [pca]."
 )
 @options.data_options
+@options.engine
 @options.device
 @options.force
 @options.quiet
@@ -89,6 +95,8 @@ def compress(
         embed=given["embed"],
         force=given["force"],
         device=given["device"],
+        executor=given["engine"],
+        shard=given["shard"],
         fit=None if bundle else options.fit_options({**given, "max_error": ()}),
     )
     worst = 0
@@ -164,6 +172,25 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", required=True, help="Where to write; - is standard output.")
+@options.engine
+@options.force
+@options.quiet
+def merge(
+    files: tuple[str, ...], output: str, engine: str | None, force: bool, quiet: bool
+) -> None:
+    """Put the archives of all parts of a table together, as compress --shard wrote them: the result
+    is byte for byte what compress writes of the whole."""
+    from aetool import operations
+
+    facts = operations.merge(files, output, force, engine)
+    if not quiet:
+        size, rows = facts["archive_bytes"], facts["rows"]
+        terminal.say(f"{output}: {size:,} bytes, {facts['shards']} shards, {rows:,} rows", err=True)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options.model
 @click.option("-o", "--output", help="Where to write, for one FILE; - is standard output.")
 @click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
@@ -173,6 +200,7 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
 @click.option("--columns", multiple=True, metavar="COL[,COL]", help="Only these columns.")
 @click.option("--recover", is_flag=True, help="Leave out what is damaged, say what, exit with 1.")
 @options.max_output
+@options.engine
 @options.device
 @options.force
 @options.quiet
@@ -209,6 +237,7 @@ def decompress(
                 device=given["device"],
                 max_output=options.size(given["max_output"], "--max-output"),
                 notes=notes,
+                executor=given["engine"],
             )
         except AetoolError as error:
             say_error(error)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
+from aetool.engine import Engine
 from aetool.errors import AetoolError, ArchiveError, BundleError, ParamError
 from aetool.files import place_of
 from aetool.spelling import option
@@ -27,6 +30,56 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MODEL_PATH = "AETOOL_MODEL_PATH"
+
+
+@dataclass(frozen=True, eq=False)
+class Decoder:
+    """What decodes stored blocks of one archive, wherever it is sent. count: whether what a block
+    decodes to is counted for a digest of its own."""
+
+    shared: Shared | None
+    students: Students | None
+    pictures: PictureModel | None
+    count: bool
+
+    def __call__(
+        self, stored: StoredBlock | ArchiveError, ledger: Ledger | None = None
+    ) -> Block | ArchiveError:
+        """The block, or what is wrong with it. ledger: takes what its values cost."""
+        if isinstance(stored, ArchiveError):
+            return stored
+        try:
+            try:
+                return self._decoded(stored, self.students, ledger)
+            except ArchiveError:
+                if self.students is None or not self.students.of:
+                    raise
+                # the payload is whole: floats that are not the norm's are found out, and mended
+                if ledger is not None:
+                    ledger.clear()
+                return self._decoded(stored, self.students.by_reference(), ledger)
+        except ArchiveError as error:
+            return error
+
+    def _decoded(
+        self, stored: StoredBlock, students: Students | None, ledger: Ledger | None
+    ) -> Block:
+        expected = stored.content or None
+        if expected is None and students is not None:
+            # nothing but the digest of the whole would tell that floats are not the norm's
+            students = students.by_reference()
+        block = blocks.decode(
+            stored.payload,
+            stored.rows,
+            expected,
+            self.shared,
+            students,
+            self.count,
+            self.pictures,
+            ledger,
+        )
+        block.rows, block.first = stored.rows, stored.first
+        return block
 
 
 class Archive:
@@ -52,6 +105,7 @@ class Archive:
         if max_output is None:
             self.max_output = limits.default_output(self.reader.size)
         self.device, self.lenient = device, lenient
+        self.engine: Engine | None = None  # what decodes blocks, if not threads here
         try:
             self.content: Content = contents.of_header(self.reader.header)
         except ArchiveError as error:
@@ -85,6 +139,11 @@ class Archive:
     def rows(self) -> int:
         """Records in the archive."""
         return self.reader.rows
+
+    @property
+    def is_shard(self) -> bool:
+        """Whether it holds part of a table, to be put together with the others."""
+        return "shard" in self.reader.facts
 
     @property
     def piped(self) -> bool:
@@ -210,7 +269,10 @@ class Archive:
                     yield number
 
         digest = hashlib.sha256()
-        for number, block in records.ahead(self._block, numbers()):
+        decoded = records.ahead(self._block, numbers())
+        if self.engine is not None:
+            decoded = self._decoded_by(self.engine, numbers())
+        for number, block in decoded:
             info = self.reader.blocks[number]
             if isinstance(block, ArchiveError):
                 if not self.lenient:
@@ -243,43 +305,40 @@ class Archive:
             assert costs is not None
             yield block, costs
 
+    @property
+    def _decoder(self) -> Decoder:
+        count = not self.content.hashes_bytes
+        return Decoder(self.shared, self.students, self.pictures, count)
+
     def _block(self, number: int, ledger: Ledger | None = None) -> tuple[int, Block | ArchiveError]:
         try:
-            stored = self.reader.block(number)
-            try:
-                block = self._decoded(stored, self.students, ledger)
-            except ArchiveError:
-                if self.students is None or not self.students.of:
-                    raise
-                # the payload is whole: floats that are not the norm's are found out, and mended
-                if ledger is not None:
-                    ledger.clear()
-                block = self._decoded(stored, self.students.by_reference(), ledger)
+            return self._named(number, self._decoder(self.reader.block(number), ledger))
         except ArchiveError as error:
-            why = str(error).removeprefix("damaged: ")
-            return number, self.reader.damaged(f"block {number}: {why}")
-        return number, block
+            return self._named(number, error)
 
-    def _decoded(
-        self, stored: StoredBlock, students: Students | None, ledger: Ledger | None = None
-    ) -> Block:
-        count = not self.content.hashes_bytes
-        expected = stored.content or None
-        if expected is None and students is not None:
-            # nothing but the digest of the whole would tell that floats are not the norm's
-            students = students.by_reference()
-        block = blocks.decode(
-            stored.payload,
-            stored.rows,
-            expected,
-            self.shared,
-            students,
-            count,
-            self.pictures,
-            ledger,
-        )
-        block.rows, block.first = stored.rows, stored.first
-        return block
+    def _named(self, number: int, block: Block | ArchiveError) -> tuple[int, Block | ArchiveError]:
+        """A block, or the error that says which one of which archive is damaged."""
+        if not isinstance(block, ArchiveError):
+            return number, block
+        why = str(block).removeprefix("damaged: ")
+        return number, self.reader.damaged(f"block {number}: {why}")
+
+    def _decoded_by(
+        self, engine: Engine, numbers: Iterator[int]
+    ) -> Iterator[tuple[int, Block | ArchiveError]]:
+        """Blocks of these numbers, read here and decoded on an engine."""
+        under_way: deque[int] = deque()
+
+        def stored() -> Iterator[StoredBlock | ArchiveError]:
+            for number in numbers:
+                under_way.append(number)
+                try:
+                    yield self.reader.block(number)
+                except ArchiveError as error:
+                    yield error
+
+        for block in engine.map(self._decoder, stored()):
+            yield self._named(under_way.popleft(), block)
 
     def pieces(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[Piece]:
         """What records first:last restore, block by block: text, columns, pictures or files.

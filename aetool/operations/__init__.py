@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aetool.operations.inspecting import info as info
     from aetool.operations.inspecting import verify as verify
     from aetool.operations.lossy_job import CompressOptions as CompressOptions
+    from aetool.operations.merging import merge as merge
     from aetool.operations.reporting import report as report
     from aetool.operations.restoring import decode as decode
     from aetool.operations.restoring import decompress as decompress
@@ -62,6 +63,7 @@ _HOMES = {
     "fit": "fitting",
     "info": "inspecting",
     "maps_of": "detecting",
+    "merge": "merging",
     "report": "reporting",
     "sample": "sampling",
     "score": "detecting",

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from aetool import engine as engines
 from aetool.bundle import CODEC, Bundle
 from aetool.codec import picture_models
 from aetool.codec.blocks import NO_HINTS
@@ -20,7 +21,7 @@ from aetool.data.pictures.framed import FramedSource
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
-from aetool.operations import detecting, exact_job, fitting, opening, rivals, texts
+from aetool.operations import detecting, exact_job, fitting, merging, opening, rivals, texts
 from aetool.operations.detecting import seen_by
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 from aetool.spelling import option
@@ -48,12 +49,15 @@ def compress(
             f"{option('--flag')} reads the archive that was written, which standard output is not: "
             f"say where to write with {option('-o')}"
         )
+    if options.shard is not None:
+        _check_shard(options, model)
     source: opening.Opened
     if options.lossy:
         source = sources.open_source(data)
     else:
         source = opening.opened(data, options.keep_files)
-    figures = _written(data, source, path, model, options)
+    with engines.opened(options.executor) as engine:
+        figures = _written(data, source, path, model, dataclasses.replace(options, executor=engine))
     if isinstance(source, FolderSource):
         others = source.others if figures["fidelity"] == "lossy" else []
         figures["left_out"] = [*others, *source.left_out]
@@ -64,6 +68,23 @@ def compress(
             # the archive is whole, whatever it holds
             figures["untold"] = str(error)
     return figures
+
+
+def _check_shard(options: CompressOptions, model: Bundle | None) -> None:
+    """ParamError for what the archive of a part of a table cannot be."""
+    merging.Shard.parsed(options.shard or "")
+    others = {
+        option("--lossy"): options.lossy,
+        option("--max-error"): bool(options.max_error),
+        option("--keep-files"): options.keep_files,
+        option("--flag"): options.flag is not None,
+        option("-m"): model is not None,
+    }
+    for name, is_asked in others.items():
+        if is_asked:
+            raise ParamError(
+                f"{option('--shard')} writes lossless archives without a model: leave {name} out"
+            )
 
 
 def default_name(data: str | os.PathLike[str]) -> Path:
@@ -95,6 +116,9 @@ def _written(
         assert isinstance(source, TableSource | ImageSource)
         return _lossy(data, source, Path(path), model, options)
     with output(Path(path), options.force, _inherited(data)) as file:
+        if options.shard is not None:
+            job = exact_job.job_of(source, options)
+            return merging.write_shard(file, job, merging.Shard.parsed(options.shard), source.name)
         if model is None:
             return exact_job.write_compared(file, exact_job.job_of(source, options), source)
         if _holds_pictures(source) and CODEC in model.graphs and model.kind == "image":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -31,6 +33,7 @@ from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.natives import batches
 from aetool.codec.natives.arrow import Ends
 from aetool.codec.picture_models import PictureModel
+from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
 from aetool.csv.encodings import NoTableError
@@ -39,6 +42,7 @@ from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.arrow_source import CopiedTable
 from aetool.data.images import FolderSource, ImageSource
+from aetool.engine import Engine
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import path_of
 from aetool.operations import opening, texts
@@ -57,7 +61,7 @@ class ExactJob:
     model: the one that is needed to decode, and shared, what it knows of columns. squares: after
     writing, the sum of squared errors by column. kept: why the content is the file's bytes, where
     they were not asked for. file: the same as the bytes of its file, which is written instead where
-    that takes fewer bytes, and then is the content.
+    that takes fewer bytes, and then is the content. engine: what encodes, if not threads here.
     """
 
     content: Content
@@ -67,6 +71,7 @@ class ExactJob:
     squares: dict[str, float] = field(default_factory=dict)
     kept: str = ""
     file: TypedFile | None = None
+    engine: Engine | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
         """Encodes the content into the file; returns the archive's figures.
@@ -152,18 +157,30 @@ class ExactJob:
 
     def _blocks(self) -> Iterator[tuple[Piece, list[Encoded]]]:
         """Each item with what it is encoded to."""
-        hints = blocks.NO_HINTS
-
-        def encode(item: Piece) -> tuple[Piece, list[Encoded]]:
-            return item, self.content.encode(item, hints)
-
         items = iter(self.content.items())
         for item in items:
-            first = encode(item)
-            hints = first[1][-1].hints
-            yield first
-            break
-        yield from records.ahead(encode, items)
+            encoded = self.content.encode(item, blocks.NO_HINTS)
+            yield item, encoded
+            yield from self.encoded(items, encoded[-1].hints)
+
+    def encoded(
+        self, items: Iterator[Piece], hints: Hints
+    ) -> Iterator[tuple[Piece, list[Encoded]]]:
+        """Each of these items with what it is encoded to. hints: plans of an earlier one."""
+        if self.engine is None:
+            content = self.content
+            yield from records.ahead(lambda item: (item, content.encode(item, hints)), items)
+            return
+        under_way: deque[Piece] = deque()
+
+        def sent() -> Iterator[Piece]:
+            for item in items:
+                under_way.append(item)
+                yield item
+
+        job = functools.partial(_encoded, self.content.to_encode(), hints)
+        for encoded in self.engine.map(job, sent()):
+            yield under_way.popleft(), encoded
 
     def _count(self, encoded: list[Encoded]) -> None:
         for block in encoded:
@@ -188,6 +205,12 @@ class ExactJob:
         scale = total / max(weighed, 1)
         self.squares = {name: square * scale for name, square in self.squares.items()}
         return scale * coded + sum(len(data) for data in self.sections.values())
+
+
+def _encoded(content: Content, hints: Hints, item: Piece) -> list[Encoded]:
+    """The blocks of an item, but for what the next would be told by them, which nobody asks for."""
+    found = content.encode(item, hints)
+    return [dataclasses.replace(block, hints=blocks.NO_HINTS) for block in found]
 
 
 def copy_over(file: BinaryIO, other: BinaryIO) -> None:
@@ -269,6 +292,8 @@ def job_of(
     """
     source = opening.of_source(source)
     job = _job_of(source, options, model, shared, bounds, pictures)
+    if isinstance(options.executor, Engine):
+        job.engine = options.executor
     path = file_of(source)
     if isinstance(source, FolderSource):
         job.content.watch([source.path / name for name in [*source.names, *source.others]])

@@ -26,6 +26,7 @@ from aetool.data.sources import Source
 from aetool.data.table import Table
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
+from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.files import path_of
 from aetool.operations import fitting
@@ -45,7 +46,9 @@ class CompressOptions:
     0.01 is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files:
     the bytes of any source. effort: how long to look for the smallest coding. embed: put the model
     into the archive (None: if it is small beside the source). fit: how to learn a model where none
-    is given. flag: how many records to name that cost most in the archive.
+    is given. flag: how many records to name that cost most in the archive. executor: what encodes
+    exact archives, as aetool.engine knows it: the same bytes. shard: "I/N", the I-th of N parts of
+    a table alone, to be merged with the others.
     """
 
     lossy: bool = False
@@ -60,6 +63,8 @@ class CompressOptions:
     fit: fitting.FitOptions | None = None
     lossy_only: bool = False
     flag: int | None = None
+    executor: Chosen = None
+    shard: str | None = None
 
 
 def inner_name(name: str) -> str:

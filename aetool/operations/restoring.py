@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aetool import engine as engines
 from aetool import system
 from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
@@ -56,16 +57,22 @@ def decompress(
     device: str = "auto",
     max_output: int | None = None,
     notes: list[str] | None = None,
+    executor: engines.Chosen = None,
 ) -> Path:
     """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
 
     rows: (first, last) 0-based, last exclusive; None: to the end. columns: only these, of a table.
     lost: a list that takes what is damaged and left out; without one, damage is an error.
     max_output: bytes that may be restored at most (None: as many as are sensible for an archive of
-    its size). notes: a list that takes what one may not expect of the file. Returns where it was
-    written; nothing is left behind on failure.
+    its size). notes: a list that takes what one may not expect of the file. executor: what decodes
+    blocks, as aetool.engine knows it. Returns where it was written; nothing is left behind on
+    failure.
     """
-    with Archive(path, model, device, lost is not None, max_output) as archive:
+    with (
+        engines.opened(executor) as engine,
+        Archive(path, model, device, lost is not None, max_output) as archive,
+    ):
+        archive.engine = engine
         with archive.sensible():
             unlent: list[str] = []
             written = _decompress(archive, path, out, rows, columns, force, unlent)

@@ -48,6 +48,7 @@ class Writer:
     header: Mapping[str, object]
     sections: Mapping[str, bytes]
     model: str = ""
+    may_be_one_piece: bool = True
     blocks: list[BlockPlace] = field(default_factory=list)
     rows: int = 0
     _waiting: NewBlock | None = None  # a first block that may turn out to be the only one
@@ -57,7 +58,7 @@ class Writer:
         block = NewBlock(rows, content, payload)
         if self.blocks:
             self._append(block)
-        elif self._waiting is None and not self.sections and len(payload) < COPIED_FROM:
+        elif self._may_wait and len(payload) < COPIED_FROM:
             self._waiting = block
         else:
             self._begin()
@@ -67,7 +68,8 @@ class Writer:
         """Write what is left. facts: errors measured, sizes; whole: sha256 of what is restored."""
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)
-            if not self.sections and len(piece) < COPIED_FROM:
+            may_be_piece = self.may_be_one_piece and not self.sections
+            if may_be_piece and len(piece) < COPIED_FROM:
                 self.file.write(piece)
                 self.rows = self._waiting.rows if self._waiting else 0
                 return
@@ -84,6 +86,10 @@ class Writer:
         seals = [block.seal for block in self.blocks]
         footer = Footer(described, seals, whole, self._header_seal, offset)
         self.file.write(footer.to_bytes())
+
+    @property
+    def _may_wait(self) -> bool:
+        return self.may_be_one_piece and self._waiting is None and not self.sections
 
     @property
     def _model(self) -> bytes:

@@ -39,6 +39,7 @@ class ArrowContent(Content):
     """
 
     name = "arrow"
+    can_be_sharded = True
 
     def __init__(self, mode: str, format: dict[str, Json], schema: pa.Schema) -> None:
         super().__init__(mode, format)
@@ -133,7 +134,7 @@ class ArrowContent(Content):
     def compare(self, archive: Archive) -> None:
         assert self.source is not None
         if self.source.path is None:
-            self._compare_batches(archive.pieces(0, archive.rows))
+            self._compare_batches(self.items(), archive.pieces(0, archive.rows))
             return
         # what matters is the file that will be there: it is written, and read as the source was
         with files.scratch() as spool:
@@ -145,10 +146,15 @@ class ArrowContent(Content):
             for key in OF_FILE:
                 if again.format.get(key) != self.source.format.get(key):
                     raise self.differs(f"what the file says beside its values ({key})")
-            self._compare_batches(again.batches())
+            self._compare_batches(self.items(), again.batches())
 
-    def _compare_batches(self, restored: Iterator[pa.RecordBatch]) -> None:
-        for batch in self.items():
+    def compare_items(self, archive: Archive, items: Iterator[pa.RecordBatch]) -> None:
+        self._compare_batches(items, archive.pieces(0, archive.rows))
+
+    def _compare_batches(
+        self, items: Iterator[pa.RecordBatch], restored: Iterator[pa.RecordBatch]
+    ) -> None:
+        for batch in items:
             other = next(restored, None)
             if other is None:
                 raise self.differs("the number of records")
@@ -185,7 +191,8 @@ class ArrowContent(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         pieces = archive.pieces(first, last, wanted)
-        whole = (first, last) == (0, archive.rows) and not archive.lenient
+        is_part = archive.lenient or archive.is_shard
+        whole = (first, last) == (0, archive.rows) and not is_part
         try:
             self._write(file, pieces, wanted, whole)
         except NotImplementedError as error:  # Arrow's, for types that a kind of file has not

@@ -7,6 +7,8 @@ and how to be compared with what came back (`compare`); made from a header it kn
 
 from __future__ import annotations
 
+import copy
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ HOLDINGS = {  # by kind
     "array": "arrays",
     "bytes": "a file's bytes",
 }
+OF_SOURCE = ("stream", "source", "origin")  # attributes by which a content reads its source
 BLOCK_BYTES = 8 << 20  # of bytes, or of pictures, in one block
 
 
@@ -43,13 +46,16 @@ class Content:
     records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY.
     format: how the source was written, with at least its "format". hashes_bytes: whether the
     digest of the whole is that of the restored bytes; else it is that of the digests of all blocks.
-    is_folder: whether it restores a folder.
+    is_folder: whether it restores a folder. can_be_sharded: whether archives of its items can be
+    written apart; opens_with_head: whether the first piece of what is restored is no records.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     kind: str = "table"
     hashes_bytes: ClassVar[bool] = False
+    can_be_sharded: ClassVar[bool] = False
+    opens_with_head: ClassVar[bool] = False
 
     def __init__(self, mode: str, format: dict[str, Json]) -> None:
         if mode not in (LOSSLESS, BOUNDED, LOSSY):
@@ -57,6 +63,17 @@ class Content:
         self.mode, self._format = mode, format
         self.paths: Sequence[Path] = ()
         self._stamps: list[Stamp] = []
+
+    # ---- travelling
+
+    def to_encode(self) -> Content:
+        """The same without its source: what another process needs to encode items it is given."""
+        alone = copy.copy(self)
+        for name in OF_SOURCE:
+            if hasattr(alone, name):
+                setattr(alone, name, None)
+        alone.paths, alone._stamps = (), []
+        return alone
 
     # ---- the header
 
@@ -146,6 +163,10 @@ class Content:
 
         Raises ArchiveError where they differ, in the source's own types.
         """
+        raise NotImplementedError
+
+    def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:
+        """The same for an archive of some items alone."""
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
@@ -251,6 +272,25 @@ class ByteContent(Content):
                 if read_exactly(stream, len(piece)) != piece:
                     raise self.differs(self.part)
             self.compare_end(stream)
+
+    def compare_items(self, archive: Archive, items: Iterator[bytes]) -> None:
+        expected = itertools.chain([self.opening], map(self.bytes_to_restore, items))
+        left = b""
+        for piece in archive.pieces(0, archive.rows):
+            while len(left) < len(piece):
+                more = next(expected, None)
+                if more is None:
+                    break
+                left += more
+            if not left.startswith(piece):
+                raise self.differs(self.part)
+            left = left[len(piece) :]
+        if left or any(expected):
+            raise self.differs("the end of the file")
+
+    def bytes_to_restore(self, item: bytes) -> bytes:
+        """The source's own bytes of an item."""
+        return item
 
     def compare_end(self, stream: BinaryIO) -> None:
         """ArchiveError if the source goes on where what was restored has ended."""

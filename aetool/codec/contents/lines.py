@@ -33,6 +33,7 @@ class JsonLines(ByteContent):
 
     name = "lines"
     part = "a line"
+    can_be_sharded = True
 
     def __init__(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +64,7 @@ class TextTable(ByteContent):
 
     name = "text"
     part = "a record"
+    can_be_sharded = opens_with_head = True
 
     def __init__(
         self,
@@ -80,6 +83,14 @@ class TextTable(ByteContent):
         self._written: list[WrittenItem] = []
         if names is None and not shared:
             self.given_names = self._names_in_head()
+
+    def to_encode(self) -> TextTable:
+        alone = copy.copy(self)
+        assert self.origin is not None
+        alone.origin = dataclasses.replace(self.origin, pieces=_nothing, stream=_no_bytes)
+        alone.stream, alone.paths = None, ()
+        alone._stamps, alone._written = [], []
+        return alone
 
     def header(self) -> dict[str, Json]:
         header = super().header()
@@ -160,6 +171,10 @@ class TextTable(ByteContent):
         rounded = self.mode == BOUNDED
         text = b"".join(block.restored for block in encoded) if rounded else item
         yield encodings.original(text, self.origin.encoding)
+
+    def bytes_to_restore(self, item: bytes) -> bytes:
+        assert self.origin is not None
+        return encodings.original(item, self.origin.encoding)
 
     @property
     def bounded(self) -> Sequence[str]:
@@ -290,6 +305,16 @@ def read_cell(cell: bytes) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         return text[1:-1].replace('""', '"')
     return text
+
+
+def _nothing() -> Iterator[bytes]:
+    """The pieces of a text where it is not."""
+    return iter(())
+
+
+def _no_bytes() -> BinaryIO:
+    """The bytes of a text where it is not."""
+    return io.BytesIO()
 
 
 def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:

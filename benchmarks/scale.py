@@ -1,0 +1,172 @@
+"""What an engine makes of a large table: the same scores and bytes as one thread, how much faster,
+and how much memory each worker takes.
+
+    python benchmarks/scale.py [--rows 1000000] [--engine dask:local:2]
+
+A table of twenty columns is written as sixteen Parquet files, and as one of sixteen groups of rows.
+Detection reads the files; an archive is written of the one file, and read. Each job runs on one
+thread, by default as the command line does, and on the engine; a line of JSON says how long each
+took, in seconds of the clock, what processor time it took here and in each worker, and the most
+memory that a worker had. Where a machine has other work to do, processor time tells more: a job
+cannot end before whoever has most of it is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import aetool
+from aetool import engine as engines
+
+FILES = 16
+FITTED = 50_000  # rows of the first file that the model is fitted on, at most
+Work = Callable[[engines.Chosen], str]  # gives the hash of what it makes
+LEVELS = np.array(["alpha", "beta", "gamma", "delta"])
+
+
+def table_of(rows: int, first: int, seed: int) -> pa.Table:
+    """Rows of a plant's readings: twelve walks, five counts, noise, a category, a time."""
+    rng = np.random.default_rng([seed, first])
+    columns: dict[str, object] = {
+        f"walk{i}": np.cumsum(rng.normal(size=rows)).round(2) for i in range(12)
+    }
+    columns |= {f"count{i}": rng.poisson(40 + 10 * i, rows) for i in range(5)}
+    columns["noise"] = rng.normal(size=rows).round(3)
+    columns["kind"] = LEVELS[rng.integers(0, len(LEVELS), rows)]
+    columns["time"] = np.datetime64("2024-01-01T00:00:00") + np.arange(first, first + rows)
+    return pa.table(columns)
+
+
+def write(folder: Path, rows: int) -> tuple[Path, Path]:
+    """(a folder of files, one file of as many groups) of the same rows."""
+    parts, whole = folder / "parts", folder / "whole.parquet"
+    parts.mkdir()
+    writer = None
+    for number in range(FILES):
+        first = rows * number // FILES
+        part = table_of(rows * (number + 1) // FILES - first, first, seed=0)
+        pq.write_table(part, parts / f"{number:02d}.parquet")
+        writer = writer or pq.ParquetWriter(whole, part.schema)
+        writer.write_table(part)
+    assert writer is not None
+    writer.close()
+    return parts, whole
+
+
+def state_of_worker(_: int) -> tuple[int, tuple[float, float]]:
+    """(the process that computes this, the most memory that it had, in MB, and the processor time
+    that it took so far, in seconds)."""
+    time.sleep(0.05)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return os.getpid(), (peak, time.process_time())
+
+
+def states(engine: engines.Engine) -> dict[int, tuple[float, float]]:
+    """What state_of_worker says, by process."""
+    return dict(engine.map(state_of_worker, range(8 * engine.workers)))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of the clock, and of processors, and the hash of what was made."""
+
+    clock: float
+    processors: float
+    made: str
+
+
+def timed(work: Work, executor: engines.Chosen) -> Timing:
+    """A job done once."""
+    clock, processors = time.perf_counter(), time.process_time()
+    made = work(executor)
+    return Timing(time.perf_counter() - clock, time.process_time() - processors, made)
+
+
+@contextmanager
+def folder_of(path: str | None) -> Iterator[Path]:
+    """Where files are written."""
+    if path is not None:
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
+
+
+def measure(folder: Path, rows: int, chosen: str) -> Iterator[dict[str, object]]:
+    """A line of figures for each job."""
+    parts, whole = write(folder, rows)
+    model = aetool.fit(table_of(min(rows, FITTED), 0, seed=0).to_pandas(), plugin="pca")
+
+    def detected(executor: engines.Chosen) -> str:
+        found = model.detect(parts, all_rows=False, executor=executor)
+        return hashlib.sha256(found.to_csv(index=False).encode()).hexdigest()
+
+    def compressed(executor: engines.Chosen) -> str:
+        path = folder / "whole.aez"
+        aetool.compress(whole, path, force=True, executor=executor)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def restored(executor: engines.Chosen) -> str:
+        path = aetool.decompress(
+            folder / "whole.aez", folder / "again.parquet", force=True, executor=executor
+        )
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    with engines.opened(chosen) as engine:
+        assert engine is not None
+        jobs = {"detect": detected, "compress": compressed, "decompress": restored}
+        for name, work in jobs.items():
+            serial = timed(work, "threads:1")
+            usual = timed(work, None)
+            before = states(engine)
+            spread = timed(work, engine)
+            after = states(engine)
+            own = [after[pid][1] - before.get(pid, (0, 0))[1] for pid in after]
+            longest = max(spread.processors, *own)
+            yield {
+                "job": name,
+                "rows": rows,
+                "engine": chosen,
+                "equal": serial.made == usual.made == spread.made,
+                "clock_one_thread": round(serial.clock, 2),
+                "clock_default": round(usual.clock, 2),
+                "clock_engine": round(spread.clock, 2),
+                "processor_one_thread": round(serial.processors, 2),
+                "processor_here": round(spread.processors, 2),
+                "processor_of_workers": sorted(round(seconds, 2) for seconds in own),
+                "times_less_of_the_longest": round(serial.processors / longest, 2),
+                "worker_mb": sorted(round(peak) for peak, _ in after.values()),
+            }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--engine", default="dask:local:2")
+    parser.add_argument("--folder", help="where files are written [a temporary folder]")
+    chosen = parser.parse_args()
+    wrong = 0
+    with folder_of(chosen.folder) as folder:
+        for line in measure(folder, chosen.rows, chosen.engine):
+            print(json.dumps(line), flush=True)
+            wrong += not line["equal"]
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
