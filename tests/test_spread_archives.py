@@ -151,6 +151,17 @@ def test_a_shard_alone_restores_its_records(run, files, tmp_path, name):
     assert together.astype(str).equals(read(files / name).astype(str))
 
 
+def test_a_shard_is_compared_with_what_it_holds(run, tmp_path):
+    """A table of one block is in the last of its shards, whose bytes are not those of two."""
+    source = tmp_path / "t.csv"
+    source.write_bytes(b"n\n" + b"".join(b"%d\n" % number for number in range(3000)))
+    empty, full = (
+        run("compress", source, "--shard", f"{n}/2", "-o", tmp_path / f"{n}.aez") for n in (1, 2)
+    )
+    assert ", 0 rows, lossless" in empty.err and "times smaller" not in empty.err
+    assert ", 3,000 rows, lossless" in full.err and "times smaller" in full.err
+
+
 def test_shards_of_a_table_with_odd_ends(tmp_path):
     """Quoted line ends, a last record that does not end, a mark before the first."""
     lines = "".join(f'{n},"a\nb",x{n % 7}\r\n' for n in range(4000))

@@ -132,11 +132,15 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
     size = facts["archive_bytes"]
     path = Path(name)
     before = path.stat().st_size if path.is_file() else None
+    is_shard = "shard" in facts
+    if is_shard:  # compared with the part of the file that it holds
+        before = facts["source_bytes"] if facts["rows"] else None
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     if before and size > before:
         ratio = f", {size - before:,} more than the file has"
     fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
-    terminal.say(f"{target}: {size:,} bytes, {fidelity}{ratio}", err=True)
+    rows = f"{facts['rows']:,} rows, " if is_shard else ""
+    terminal.say(f"{target}: {size:,} bytes, {rows}{fidelity}{ratio}", err=True)
     if "kept" in facts:
         terminal.say(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
     if "unused" in facts:

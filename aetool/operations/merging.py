@@ -94,7 +94,7 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     if changed is not None:
         raise DataError(f"{changed}: was changed while it was read; compress it again")
     figures = {"rows": writer.rows, "archive_bytes": file.tell(), "source_bytes": size}
-    return {"fidelity": content.fidelity, **facts, **figures}
+    return {"fidelity": content.fidelity, **facts, **figures, SHARD: f"{shard.number}/{shard.of}"}
 
 
 def _lead(content: Content) -> tuple[Piece, list[Encoded]]:
