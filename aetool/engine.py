@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import signal
 import sys
 import threading
 from collections import OrderedDict, deque
@@ -296,7 +297,9 @@ def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
     begin = multiprocessing.get_context("spawn")
 
     def pool() -> Executor:
-        return ProcessPoolExecutor(workers, mp_context=begin)
+        # an interrupt ends a worker without a word: the process that started it says what is so
+        quiet = (signal.SIGINT, signal.SIG_DFL)
+        return ProcessPoolExecutor(workers, begin, initializer=signal.signal, initargs=quiet)
 
     engine = Engine(pool(), workers, chosen, pool)
     try:

@@ -238,3 +238,11 @@ def test_existing_files_are_kept(rows_csv, tmp_path):
     with pytest.raises(DataError, match="exists already"):
         operations.compress(rows_csv, target)
     assert target.read_text() == "mine" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_archive_says_what_it_is(tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_bytes(b"n\n" + b"".join(b"%d\n" % number for number in range(1500)))
+    aetool.compress(source, tmp_path / "t.aez")
+    with aetool.open(tmp_path / "t.aez") as archive:
+        assert repr(archive) == f"<Archive {tmp_path / 't.aez'}: 1,500 rows, table, lossless>"

@@ -141,7 +141,7 @@ SAID = {
     ),
     "arrayform": (
         "arrayform: Array.decode (AT) returned a ndarray; wanted is a Value, as the builder makes "
-        "them of its argument"
+        "them of its argument: for an array that is the same for every row, x * 0 + array"
     ),
     "narrowform": (
         "narrowform: Narrow.parts (AT) returned shape (24, 2); wanted is (24, 6): (batch, "

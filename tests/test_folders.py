@@ -259,3 +259,22 @@ def test_no_name_leads_out_of_the_folder(tmp_path, name):
         permissions = {name or ".": 0o777}
         restoring.write_folder(tmp_path / "f", [], force=False, permissions=permissions)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_tiff_is_kept_as_the_bytes_it_is(tmp_path):
+    """Every byte of a small file is set to others in turn: what Pillow makes of it differs in kind."""
+    whole = tmp_path / "whole.tif"
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(whole)
+    intact = whole.read_bytes()
+    path = tmp_path / "damaged.tif"
+    for place in range(8, len(intact)):
+        for value in (0, 2, 5, 7, 12, 255):
+            path.write_bytes(intact[:place] + bytes([value]) + intact[place + 1 :])
+            picture = images.plain_picture(path)
+            assert picture is None or picture.format == "TIFF"
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "damaged.tif").write_bytes(intact[:72] + bytes([5]) + intact[73:])
+    operations.compress(folder, tmp_path / "in.aez")
+    operations.decompress(tmp_path / "in.aez", tmp_path / "out")
+    assert (tmp_path / "out" / "damaged.tif").read_bytes() == (folder / "damaged.tif").read_bytes()

@@ -385,3 +385,28 @@ def test_flagged_while_compressing(tmp_path, run):
         aetool.compress(source, target, flag=-1, force=True)
     told = run("compress", source, "-f", "-o", target, "--keep-files", "--flag", "3")
     assert told.status == 0 and "note: --flag: " in told.err and not told.out
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("ms"), pa.date32(), pa.timestamp("us"), pa.duration("s")], ids=str
+)
+def test_moments_beyond_what_python_counts_are_shown_by_their_number(tmp_path, kind):
+    """Parquet holds years that datetime does not: the archive is not damaged for that."""
+    far = 2**30 if pa.types.is_date32(kind) else 2**62
+    source = tmp_path / "far.parquet"
+    pq.write_table(pa.table({"t": pa.array([0, 1, far, None], kind)}), source)
+    path = archive_of(source, tmp_path)
+    cells = aetool.detect(path, append=["t"], all_rows=True)["t"].tolist()
+    assert cells[2] == str(far) and cells[3] in ("", None)
+
+
+def test_a_column_that_is_named_twice_is_judged_once(tmp_path):
+    path = archive_of(table(300), tmp_path)
+    once = aetool.detect(path, columns=["load"], all_rows=True)
+    twice = aetool.detect(path, columns=["load", "load"], all_rows=True)
+    pd.testing.assert_frame_equal(once, twice)
+
+
+def test_an_archive_is_not_judged_by_an_engine(tmp_path):
+    with pytest.raises(ParamError, match="judged in one process"):
+        aetool.detect(archive_of(table(300), tmp_path), executor="threads:2")

@@ -120,6 +120,9 @@ class Archive:
         self._students: Students | None = None
         self._pictures: PictureModel | None = None
 
+    def __repr__(self) -> str:
+        return f"<Archive {self._place.name}: {self.rows:,} rows, {self.kind}, {self.mode}>"
+
     @property
     def mode(self) -> str:
         """ "lossless", "bounded" or "lossy"."""

@@ -381,8 +381,8 @@ def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
 
 def plain_picture(path: Path) -> PlainPicture | None:
     """What a file holds; None for others: palettes, several channels of 16 bits, animations, lossy
-    formats, rotation or text beside the pixels."""
-    from PIL import Image, UnidentifiedImageError
+    formats, rotation or text beside the pixels, damaged files."""
+    from PIL import Image
 
     try:
         with Image.open(path) as picture:
@@ -404,9 +404,9 @@ def plain_picture(path: Path) -> PlainPicture | None:
                 if again.getvalue() != path.read_bytes():
                     return None
             return PlainPicture(str(picture.format), picture.mode, pixels)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        return None  # kept as the bytes it is
-    except Image.DecompressionBombError:
+    except Exception:
+        # Pillow raises whatever a damaged header leads it to, a TypeError for a size that is no
+        # number among them; such a file, or a bomb, is kept as the bytes it is
         return None
 
 

@@ -180,7 +180,8 @@ class _Pricing:
     """Reads an archive twice, in bounded memory: for all scores, then for the records to report."""
 
     def __init__(self, archive: Archive, choice: Choice, columns: list[str]) -> None:
-        self.archive, self.choice, self.columns = archive, choice, columns
+        self.archive, self.choice = archive, choice
+        self.columns = list(dict.fromkeys(columns))  # one that is named twice counts once
         self.known = _Read()
         self.trace = ScoreTrace()
         self._only: list[tuple[Block, Costs]] = []

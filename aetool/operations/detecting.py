@@ -420,6 +420,11 @@ def detect(
     choice.check()
     if costing.is_archive(data):
         costing.refuse_fit(data, fit, calibration)
+        if executor is not None:
+            raise ParamError(
+                f"{os.fspath(data)}: {option('--engine')}: the records of an archive are judged "
+                "in one process; leave it out"
+            )
         if watch is not None:
             watch.begin_archive(os.fspath(data))
         priced = costing.priced(data, model, choice, all_rows, append, columns)

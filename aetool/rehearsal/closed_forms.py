@@ -187,7 +187,8 @@ class _Written:
             if not isinstance(value, Value):
                 raise self.author.fault(
                     member, f"returned {kind_of(value)}; wanted is a Value, as the builder makes "
-                    "them of its argument",
+                    "them of its argument: for an array that is the same for every row, "
+                    "x * 0 + array",
                 )  # fmt: skip
             return value
 

@@ -104,7 +104,7 @@ class ArrowContent(Content):
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         batch = self.decode(archive, block, slice(0, block.rows), None)
         chosen = [column.take(rows) for column in batch.columns]
-        return [["" if v is None else str(v) for v in column.to_pylist()] for column in chosen]
+        return [["" if v is None else str(v) for v in _objects(column)] for column in chosen]
 
     # ---- writing
 
@@ -243,3 +243,17 @@ def _part_of(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema([schema.field(place) for place in places], schema.metadata)
+
+
+def _objects(column: pa.Array) -> list[object]:
+    """Values as Python has them; of moments and durations beyond what it counts, their numbers."""
+    import pyarrow as pa
+
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        number = pa.int32() if pa.types.is_date32(column.type) else pa.int64()
+        try:
+            return column.view(number).to_pylist()
+        except pa.ArrowInvalid:  # moments inside of lists or structures
+            return column.cast(pa.string()).to_pylist()
