@@ -560,16 +560,16 @@ def compress(
     """Write an archive of one file, folder or table, and return its figures. Lossless, unless
     max_error or lossy says otherwise.
 
-    path: where to [data.aez, for a path]. model: what a model knows makes the archive smaller.
-    lossy: take the model's code, or an exact or bounded archive where that is smaller at no more
-    error; lossy_only: the code in any case. latent: code units kept, or target: the mean error
-    allowed, 0.01 is 1 %. max_error: "1%" or 0.5 for all columns, or a dictionary by column.
-    keep_files: the very bytes of any file. effort: "fast", "default" or "best". embed: put the
-    model into the archive (None: if it is small beside the data). fit: how to learn a model where
-    none is given. flag: how many records to name that cost most in the archive: figures then has
-    costliest, as detect returns them. force: replace a file that is there. executor: what encodes
-    an exact archive, as aetool.detect: the bytes are the same. shard: "2/4": the second of four
-    parts of a table alone, for aetool.merge. Raises AetoolError.
+    path: where to [data.aez, for a path; of a shard data.2of4.aez]. model: what a model knows makes
+    the archive smaller. lossy: take the model's code, or an exact or bounded archive where that is
+    smaller at no more error; lossy_only: the code in any case. latent: code units kept, or target:
+    the mean error allowed, 0.01 is 1 %. max_error: "1%" or 0.5 for all columns, or a dictionary by
+    column. keep_files: the very bytes of any file. effort: "fast", "default" or "best". embed: put
+    the model into the archive (None: if it is small beside the data). fit: how to learn a model
+    where none is given. flag: how many records to name that cost most in the archive: figures then
+    has costliest, as detect returns them. force: replace a file that is there. executor: what
+    encodes an exact archive, as aetool.detect: the bytes are the same. shard: "2/4": the second of
+    four parts of a table alone, for aetool.merge. Raises AetoolError.
     """
     said = dict(locals())
     kind = type(data).__name__
@@ -577,7 +577,7 @@ def compress(
     if path is None:
         if not isinstance(data, str | os.PathLike):
             raise ParamError(f"a {kind} has no name: say where to write its archive")
-        path = archiving.default_name(data)
+        path = archiving.default_name(data, shard)
     check_path("compress", "path", path)
     options = _chosen(said, CompressOptions)
     if not isinstance(effort, planning.Effort):

@@ -38,6 +38,12 @@ COMMANDS = {
     "doctor": ("inspecting", "Say what this installation can do."),
 }
 
+# options that one looks for in a command that has none of that name, and why it has not
+ELSEWHERE = {
+    ("detect", "--robust"): "without -m detect is always robust; with -m it is of the model: "
+    "aetool fit --robust",
+}
+
 
 class Lazy(click.Group):
     """A group whose commands are imported when they are called."""
@@ -157,7 +163,11 @@ def _say_usage(error: click.ClickException) -> None:
         hint = f"{context.command_path} {context.help_option_names[0]}"
         usage = context.get_usage().splitlines()
         terminal.say(*usage, f"Try '{hint}' for help.", "", err=True)
-    terminal.say(f"Error: {error.format_message()}", err=True)
+    said = error.format_message()
+    if isinstance(error, click.exceptions.NoSuchOption) and context is not None:
+        why = ELSEWHERE.get((str(context.command.name), error.option_name))
+        said = f"No such option '{error.option_name}': {why}." if why else said
+    terminal.say(f"Error: {said}", err=True)
 
 
 def _by_click(end: SystemExit) -> bool:

@@ -102,7 +102,7 @@ def compress(
     worst = 0
     for name in files:
         try:
-            target = Path(output) if output else archiving.default_name(name)
+            target = Path(output) if output else archiving.default_name(name, given["shard"])
             if str(target) == "-" and not given["force"]:
                 terminal.refuse_archive()
             facts = operations.compress(name, target, bundle, settings)
@@ -230,6 +230,7 @@ def decompress(
         try:
             lost: list[str] = []
             notes: list[str] = []
+            parts: list[str] = []
             written = operations.decompress(
                 name,
                 "-" if to_stdout else output,
@@ -241,6 +242,7 @@ def decompress(
                 device=given["device"],
                 max_output=options.size(given["max_output"], "--max-output"),
                 notes=notes,
+                parts=parts,
                 executor=given["engine"],
             )
         except AetoolError as error:
@@ -253,7 +255,8 @@ def decompress(
             terminal.say(f"{name}: lost: {what}", err=True)
         worst = max(worst, int(bool(lost)))
         if not quiet and str(written) != "-":
-            terminal.say(f"{written}: restored{' in part' if lost else ''}", err=True)
+            how_much = "".join(parts) or "restored"
+            terminal.say(f"{written}: {how_much}{' in part' if lost else ''}", err=True)
     return worst
 
 

@@ -147,7 +147,7 @@ def _page(given: dict[str, Any]) -> Iterator[Page | None]:
     # only now: who asks for no page need not load how one is drawn
     from aetool.operations.reporting import opened
 
-    with opened(given["report"], given["force"]) as page:
+    with opened(given["report"], given["force"], named_by="--report") as page:
         yield page
 
 
@@ -193,6 +193,8 @@ def _talk(found: Detection, given: dict[str, Any]) -> None:
     terminal.say(found.verdict(), err=True)
     if found.ledger is not None:
         terminal.say(found.ledger.told(), err=True)
+    for note in found.notes():
+        terminal.say(f"note: {note}", err=True)
     chosen = given["top"] is not None or given["contamination"] is not None
     if part > 0.1 and not chosen:
         terminal.say(

@@ -65,3 +65,5 @@ def report(model: str, data: str, output: str | None, quiet: bool, **given: Any)
             f"{target.stat().st_size:,} bytes",
             err=True,
         )
+        for note in detection.notes():
+            terminal.say(f"note: {note}", err=True)

@@ -217,6 +217,14 @@ class Archive:
         )
 
     @property
+    def has_idle_model(self) -> bool:
+        """Whether a model was offered that is not the one the archive was made with, if any."""
+        offered, wanted = self._offered_model, self.reader.model
+        if offered is None:
+            return False
+        return not any(wanted) or not offered.sha256.startswith(wanted.hex())
+
+    @property
     def has_model(self) -> bool:
         """Whether the model is here without a search: embedded, or offered."""
         return "model" in self.reader.sections or self._offered_model is not None

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from aetool.canonical import Json
 from aetool.errors import BundleError
 from aetool.model import Float, Int
+from aetool.spelling import option
 
 KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
@@ -280,6 +281,27 @@ def _short(value: float) -> float:
 def in_words(rate: float) -> str:
     """A part of ordinary records as one says it: about 1 in 1,000 ordinary records."""
     return f"about 1 in {1 / rate:,.0f} ordinary records"
+
+
+def least_rate(rows: int) -> float:
+    """The smallest part of ordinary records that a threshold by so many rows, at least one, may be
+    asked to flag: 1 / (rows + 1), rounded up to two digits."""
+    rank = 1 / (rows + 1)
+    unit = 10.0 ** (math.floor(math.log10(rank)) - 1)
+    steps = math.ceil(rank / unit)
+    # a quotient may be rounded to below the rank that it stands for
+    while math.ceil((1 - steps * unit) * (rows + 1)) > rows:
+        steps += 1
+    return float(f"{steps * unit:.2g}")
+
+
+def too_few_for(rows: int, rate: float) -> str:
+    """Why no score is above a threshold by so many rows, and what rate they allow."""
+    count = f"{rows:,} record{'s' if rows != 1 else ''}"
+    return (
+        f"{count} cannot tell 1 in {1 / rate:,.0f}; the smallest {option('--fpr')} they allow is "
+        f"{100 * least_rate(rows):g} %"
+    )
 
 
 def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:

@@ -31,13 +31,16 @@ _count = itertools.count()
 
 @contextmanager
 def atomic(
-    target: Path, force: bool = False, source: Attributes | None = None
+    target: Path,
+    force: bool = False,
+    source: Attributes | None = None,
+    named_by: str = "-o",
 ) -> Iterator[BinaryIO]:
     """A file that becomes `target` if the block ends well, and leaves no trace if it does not.
 
     force: it may replace a file; of a link, the file that it leads to. source: what it inherits,
-    see `attributes_of`. A target that is a pipe, a device or an open file of this process is never
-    replaced: the bytes go there when the block has ended.
+    see `attributes_of`. named_by: the option that names target. A target that is a pipe, a device
+    or an open file of this process is never replaced: the bytes go there when the block has ended.
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
     process leaves anything behind; only where it takes the place of another there is an instant in
@@ -45,17 +48,19 @@ def atomic(
     """
     there = looked_up(target)
     if there is not None and stat.S_ISDIR(there.st_mode):
-        raise DataError(f"{target}: is a folder; name a file with {option('-o')}")
+        raise DataError(f"{target}: is a folder; name a file with {option(named_by)}")
     number = _open_file(target)
     if number is not None or not (there is None or stat.S_ISREG(there.st_mode)):
         with _handed_over(str(target), lambda: _opened(target, number)) as spool:
             yield spool
         return
     if there is not None and not force:
-        raise _exists(target)
+        raise _exists(target, named_by)
     if there is not None and is_read(there):
-        raise DataError(f"{target}: is the file that is read; name another one with {option('-o')}")
-    with _replacing(target, force, source, there) as file:
+        raise DataError(
+            f"{target}: is the file that is read; name another one with {option(named_by)}"
+        )
+    with _replacing(target, force, source, there, named_by) as file:
         yield file
 
 
@@ -127,10 +132,10 @@ def strays_of(target: Path) -> Iterator[Path]:
             yield path
 
 
-def _exists(target: Path) -> DataError:
+def _exists(target: Path, named_by: str) -> DataError:
     return DataError(
         f"{target}: exists already; replace it with {option('-f')}, or choose another "
-        f"{option('-o')}"
+        f"{option(named_by)}"
     )
 
 
@@ -181,7 +186,11 @@ def _handed_over(name: str, opened: Callable[[], BinaryIO]) -> Iterator[BinaryIO
 
 @contextmanager
 def _replacing(
-    target: Path, force: bool, source: Attributes | None, replaced: os.stat_result | None
+    target: Path,
+    force: bool,
+    source: Attributes | None,
+    replaced: os.stat_result | None,
+    named_by: str,
 ) -> Iterator[BinaryIO]:
     """A new file that gets the name of target, or of the file that target leads to."""
     resolved = Path(os.path.realpath(target))
@@ -213,7 +222,7 @@ def _replacing(
             part.replace(resolved)
         system.sync_folder(folder)
     except FileExistsError:
-        raise _exists(target) from None
+        raise _exists(target, named_by) from None
     except OSError as error:
         raise DataError(f"{target}: cannot write: {error.strerror or error}") from None
     finally:

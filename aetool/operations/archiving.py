@@ -87,9 +87,10 @@ def _check_shard(options: CompressOptions, model: Bundle | None) -> None:
             )
 
 
-def default_name(data: str | os.PathLike[str]) -> Path:
+def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path:
     """Where the archive of a path is written unless it is said: beside it, with .aez behind it; of
-    standard input, to standard output."""
+    standard input, to standard output. shard: the part of a table that is stored, as in 2/4, which
+    the name then tells: table.csv.2of4.aez."""
     path = Path(data)
     if os.fspath(data) == "-":
         return path
@@ -101,7 +102,10 @@ def default_name(data: str | os.PathLike[str]) -> Path:
         )
     if path.name in ("", ".."):  # the folder that is called . here has a name
         path = path.resolve()
-    return path.with_name(f"{path.name}.aez")
+    if shard is None:
+        return path.with_name(f"{path.name}.aez")
+    part = merging.Shard.parsed(shard)
+    return path.with_name(f"{path.name}.{part.number}of{part.of}.aez")
 
 
 def _written(

@@ -65,11 +65,12 @@ class ArchiveLedger:
 
     def told(self) -> str:
         """One line: what records took, and what belongs to none."""
-        parts = [f"{name} {bits / 8:,.0f}" for name, bits in self.overhead.items()]
+        of_none = {"learning": self.learning, **self.overhead} if self.records else self.overhead
+        parts = [f"{name} {bits / 8:,.0f}" for name, bits in of_none.items()]
         rest = self.file - self.payload
         return (
             f"{self.file:,} bytes: records {(self.taken - self.learning) / 8:,.0f}; of no record: "
-            f"learning {self.learning / 8:,.0f}, {', '.join(parts)}, all around {rest:,}"
+            f"{', '.join([*parts, f'all around {rest:,}'])}"
         )
 
     def lines(self) -> Iterator[str]:
@@ -89,7 +90,7 @@ class ArchiveLedger:
 @dataclass(frozen=True, eq=False)
 class PricedRecords:
     """Records of an archive to report, as detecting.Detection has them; bits: (n,), what each
-    took."""
+    took. has_idle_model: whether a model came with the archive that it does not need."""
 
     row: Int
     score: Float
@@ -105,6 +106,8 @@ class PricedRecords:
     table: Table | None
     trace: ScoreTrace
     ledger: ArchiveLedger
+    calibrated_on: int
+    has_idle_model: bool
 
 
 def is_archive(data: object) -> bool:
@@ -277,6 +280,8 @@ class _Pricing:
             table=concat(tables) if tables else None,
             trace=self.trace,
             ledger=self.ledger(),
+            calibrated_on=len(scores),
+            has_idle_model=self.archive.has_idle_model,
         )
 
     def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:

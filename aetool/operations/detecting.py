@@ -31,7 +31,7 @@ from aetool.data.table import Cells, Mask, Table, as_cells, concat
 from aetool.data.table_source import ROWS, TableSource
 from aetool.data.text import LeftOut
 from aetool.detection import maps, picture_reasons, reasons
-from aetool.detection.calibration import KEPT, Calibration, in_words
+from aetool.detection.calibration import KEPT, Calibration, in_words, too_few_for
 from aetool.detection.choice import Choice, check_part, highest
 from aetool.detection.maps import PixelCalibration
 from aetool.detection.regions import Box
@@ -62,6 +62,7 @@ TYPES = {
 }  # fmt: skip
 # of the boxes of pictures: whole pixels but for the share, and gaps where there is no box
 BOX = {"left": "int64", "top": "int64", "width": "int64", "height": "int64", "share": "float64"}
+FEW = 100  # records that hardly tell what one in 1,000 of them is
 EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 
@@ -150,7 +151,9 @@ class Detection:
     chosen by. trace: the scores of all records; held_out: of ordinary ones, where a model brought
     them. unread: (row, its name, why) of the pictures that could not be read. boxes: of pictures
     the box around the worst of each; look: gives more of them, by rows. bits: of an archive what
-    each record took in it; ledger: what all of it took.
+    each record took in it; ledger: what all of it took. calibrated_on: how many records the
+    threshold and p are by. has_idle_model: whether a model came with an archive, which does not
+    need it.
     """
 
     row: Int
@@ -173,6 +176,8 @@ class Detection:
     look: Callable[[Int], list[Pictured]] | None = None
     bits: Float | None = None
     ledger: ArchiveLedger | None = None
+    calibrated_on: int = 0
+    has_idle_model: bool = False
 
     def ranked(self) -> Detection:
         """The same records, the highest score first."""
@@ -204,13 +209,40 @@ class Detection:
     def verdict(self) -> str:
         """How many records are flagged, and by what threshold, in one line."""
         part = 100 * self.flagged / max(self.total, 1)
-        rare = "" if not self.rate else f", which {in_words(self.rate)} exceed"
+        rare = ""
+        if self.rate and self.threshold < float("inf"):
+            rare = f", which {in_words(self.rate)} exceed"
         rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
+        if not self.total:
+            return f"0 of 0 records flagged: it holds no records{rest}"
         # with as many asked for as there are, no score is too low
         least = f"score above {self.threshold:.4g} {self.unit}"
         if self.threshold == float("-inf"):
             least = "whatever their score"
         return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {least}{rare}{rest}"
+
+    def notes(self) -> list[str]:
+        """What one may not expect of the threshold, or of the model, a line each."""
+        said = []
+        if self.has_idle_model:
+            said.append(
+                "the model was not used: an archive is judged by what its records take in it; to "
+                "use the model, decompress first"
+            )
+        if self.rate is None or not self.total:
+            return said
+        more = f"use {option('--top')} N, or give more records"
+        if self.threshold == float("inf"):
+            return [*said, f"{too_few_for(self.calibrated_on, self.rate)}: {more}"]
+        learned_here = self.held_out is None and self.trace is not None
+        if learned_here and not self.flagged and self.total < FEW:
+            assert self.trace is not None
+            said.append(
+                f"{self.total:,} records are few for a threshold that 1 in {1 / self.rate:,.0f} "
+                f"exceed; the highest score is {self.trace.highest.max():.4g} {self.unit}: "
+                f"{option('--top')} {min(5, self.total)} shows the highest"
+            )
+        return said
 
     @functools.cached_property
     def maps(self) -> list[Float]:
@@ -470,6 +502,7 @@ def detect(
     apart = model is not None or calibration is not None
     rate = held.rate(fpr) if choice.is_by_rate and held.rows else None
     found = dataclasses.replace(found, rate=rate, trace=trace, held_out=held if apart else None)
+    found = dataclasses.replace(found, calibrated_on=held.rows)
     found = dataclasses.replace(found, look=_looker(source, bundle, scorer, collected.pixels))
     return found if top is None or all_rows else found.ranked()
 

@@ -15,7 +15,7 @@ from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
 from aetool.codec.picture_models import model_of
 from aetool.codec.shared import shared_of
-from aetool.detection.calibration import in_words
+from aetool.detection.calibration import Calibration, in_words, too_few_for
 from aetool.errors import BundleError, DataError
 from aetool.files import place_of
 from aetool.model import Float
@@ -70,7 +70,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
         "latent": model.latent,
         "unit": model.unit,
         "threshold": model.calibration.threshold(),
-        "exceeded_by": in_words(model.calibration.rate()) if model.calibration.rows else None,
+        "exceeded_by": _exceeded_by(model.calibration),
         "calibrated_on": model.calibration.rows,
         **({"context": model.schema.context} if model.spec.given and model.schema else {}),
         "sha256": model.sha256,
@@ -167,3 +167,13 @@ def verify(
     if not np.isfinite(parts).all():
         raise BundleError(f"{path}: its score graph gives values that are not finite")
     return {"model": found_model.plugin, "graphs": sorted(found_model.graphs)}
+
+
+def _exceeded_by(calibration: Calibration) -> str | None:
+    """What part of ordinary records is above the threshold; None where no record tells."""
+    if not calibration.rows:
+        return None
+    rate = calibration.rate()
+    if calibration.threshold() == float("inf"):
+        return f"none: {too_few_for(calibration.rows, rate)}"
+    return in_words(rate)

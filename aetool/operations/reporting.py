@@ -361,11 +361,14 @@ class Page:
 
 @contextmanager
 def opened(
-    path: str | os.PathLike[str], force: bool = False, watcher: Watcher | None = None
+    path: str | os.PathLike[str],
+    force: bool = False,
+    watcher: Watcher | None = None,
+    named_by: str = "-o",
 ) -> Iterator[Page]:
     """A page at a path, which gets its name when it is whole. DataError for a file that exists,
-    unless forced."""
-    with atomic(Path(path), force) as file:
+    unless forced. named_by: the option that names it."""
+    with atomic(Path(path), force, named_by=named_by) as file:
         yield Page(watcher or Watcher(), file)
 
 

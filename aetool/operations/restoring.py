@@ -29,7 +29,7 @@ from aetool.errors import ArchiveError, ParamError
 from aetool.files import atomic, attributes_of, new_folder, output, standard_output
 from aetool.model import Records
 from aetool.operations import records
-from aetool.spelling import option
+from aetool.spelling import in_shell, option
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
 # Kinds of file that a name promises, as formats are called, and as people call them.
@@ -57,6 +57,7 @@ def decompress(
     device: str = "auto",
     max_output: int | None = None,
     notes: list[str] | None = None,
+    parts: list[str] | None = None,
     executor: engines.Chosen = None,
 ) -> Path:
     """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
@@ -64,9 +65,9 @@ def decompress(
     rows: (first, last) 0-based, last exclusive; None: to the end. columns: only these, of a table.
     lost: a list that takes what is damaged and left out; without one, damage is an error.
     max_output: bytes that may be restored at most (None: as many as are sensible for an archive of
-    its size). notes: a list that takes what one may not expect of the file. executor: what decodes
-    blocks, as aetool.engine knows it. Returns where it was written; nothing is left behind on
-    failure.
+    its size). notes: a list that takes what one may not expect of the file. parts: a list that
+    takes how much is written, where rows or columns are chosen. executor: what decodes blocks, as
+    aetool.engine knows it. Returns where it was written; nothing is left behind on failure.
     """
     with (
         engines.opened(executor) as engine,
@@ -74,8 +75,13 @@ def decompress(
     ):
         archive.engine = engine
         with archive.sensible():
+            if out is None and not archive.piped and not (rows is None and columns is None):
+                # else a part would take the name of the whole
+                raise _nameless_part(path)
             unlent: list[str] = []
             written = _decompress(archive, path, out, rows, columns, force, unlent)
+        if parts is not None and not (rows is None and columns is None):
+            parts.append(_part(archive, rows, columns))
         if lost is not None:
             lost += archive.lost
         if notes is not None:
@@ -117,6 +123,24 @@ def _decompress(
     with output(target, force, attributes_of(path, whole)) as file:
         content.restore(archive, file, first, last, columns)
     return target
+
+
+def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
+    """What is wrong where a part is asked for, and not said where to."""
+    chosen = f"{option('--rows')} and {option('--columns')} restore a part"
+    where = f"with {option('-o')} FILE, or {option('-c')}" if in_shell() else "with out"
+    return ParamError(f"{os.fspath(path)}: {chosen}: say where to {where}")
+
+
+def _part(
+    archive: Archive, rows: tuple[int, int | None] | None, columns: Sequence[str] | None
+) -> str:
+    """How much of an archive is restored: 100 of 8,784 rows, 2 columns."""
+    first, last = _records(archive, rows)
+    of_rows = f"{last - first:,} of {archive.rows:,} rows"
+    if columns is None:
+        return of_rows
+    return f"{of_rows}, {len(columns):,} column{'s' if len(columns) != 1 else ''}"
 
 
 def _notes_on_name(target: Path, content: Content) -> list[str]:

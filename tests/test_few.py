@@ -1,0 +1,113 @@
+"""What is said where records are too few, where a part is restored, and where a model is idle."""
+
+import numpy as np
+import pytest
+
+import aetool
+from aetool.detection import calibration
+from aetool.errors import ParamError
+from tests.test_mistakes import table
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """A table of 40 rows in the folder in which commands run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text(table(40))
+    return tmp_path / "t.csv"
+
+
+@pytest.mark.parametrize("rows", [1, 2, 9, 40, 99, 100, 333, 999, 8784])
+def test_the_least_rate_has_a_threshold_and_a_lower_one_has_none(rows):
+    known = calibration.Calibration.of(np.arange(float(rows))[:, None])
+    least = calibration.least_rate(rows)
+    assert known.threshold(least) < float("inf") and 1 / (rows + 1) <= least < 1.2 / (rows + 1)
+    assert known.threshold(0.99 / (rows + 1)) == float("inf")
+
+
+def test_a_rate_that_so_few_cannot_tell_is_said(few, run):
+    said = "cannot tell 1 in 10,000; the smallest --fpr they allow is"
+    done = run("detect", "t.csv", "--fpr", "0.01%")
+    assert done.status == 0 and f"note: 40 records {said} 2.5 %: use --top N" in done.err
+    assert "ordinary records exceed" not in done.err
+    assert "cannot tell" not in run("detect", "t.csv", "--fpr", "2.5%").err
+    done = run("fit", "t.csv", "--fpr", "0.01%")
+    assert done.status == 0 and f"records {said}" in done.err
+    assert "none: " in run("info", "t.aem").out and said in run("info", "t.aem").out
+    assert said in run("detect", "t.csv", "-m", "t.aem").err
+    assert "cannot tell" not in run("detect", "t.csv", "-m", "t.aem", "--fpr", "10%").err
+    assert said in run("report", "t.aem", "t.csv").err
+
+
+def test_nothing_flagged_among_few_says_what_shows_the_highest(few, run):
+    done = run("detect", "t.csv")
+    assert "0 of 40 records flagged" in done.err
+    assert "note: 40 records are few for a threshold that 1 in 1,000 exceed" in done.err
+    assert "--top 5 shows the highest" in done.err
+    assert "are few" not in run("detect", "t.csv", "--top", "5").err
+    few.write_text(table(200))
+    assert "are few" not in run("detect", "t.csv").err
+
+
+def test_a_part_needs_a_name_of_its_own(few, run):
+    assert run("compress", "t.csv", "-q").status == 0
+    few.unlink()
+    for part in (("--rows", "1:10"), ("--columns", "temp")):
+        done = run("decompress", "t.csv.aez", *part)
+        assert done.status == 2 and "say where to with -o FILE, or -c" in done.err
+        assert len(done.err.splitlines()) == 1 and not few.exists()
+    done = run("decompress", "t.csv.aez", "-o", "p.csv", "--rows", "1:10", "--columns", "temp")
+    assert done.status == 0 and done.err == "p.csv: 10 of 40 rows, 1 column\n"
+    assert len((few.parent / "p.csv").read_text().splitlines()) == 11
+    assert run("decompress", "t.csv.aez", "-c", "--rows", "2").status == 0
+    assert run("decompress", "t.csv.aez").err == "t.csv: restored\n"
+    with pytest.raises(ParamError, match="say where to with out"):
+        aetool.decompress("t.csv.aez", rows=slice(0, 3))
+
+
+def test_each_shard_has_a_name_of_its_own(few, run):
+    for number in (1, 2):
+        assert run("compress", "t.csv", "--shard", f"{number}/2").status == 0
+    aetool.compress("t.csv", shard="2/3")
+    names = {path.name for path in few.parent.glob("*.aez")}
+    assert names == {"t.csv.1of2.aez", "t.csv.2of2.aez", "t.csv.2of3.aez"}
+    assert run("merge", "t.csv.1of2.aez", "t.csv.2of2.aez", "-o", "m.aez").status == 0
+    assert run("decompress", "m.aez", "-c").out == table(40)
+
+
+def test_a_model_that_an_archive_does_not_need_is_said_to_be_idle(few, run):
+    assert run("compress", "t.csv", "-q").status == 0 and run("fit", "t.csv", "-q").status == 0
+    note = "note: the model was not used: an archive is judged by what its records take in it"
+    assert note in run("detect", "t.csv.aez", "-m", "t.aem").err
+    assert note in run("report", "t.aem", "t.csv.aez").err
+    assert "not used" not in run("detect", "t.csv.aez").err
+    assert run("fit", "t.csv", "-q", "--codec", "-o", "c.aem").status == 0
+    made = run("compress", "t.csv", "-m", "c.aem", "--no-embed", "-o", "c.aez")
+    if "not used" not in made.err:
+        assert "not used" not in run("detect", "c.aez", "-m", "c.aem").err
+
+
+def test_an_archive_of_no_records_says_so(few, run):
+    few.write_text("time,temp\n")
+    assert run("compress", "t.csv", "-q").status == 0
+    done = run("detect", "t.csv.aez")
+    assert done.status == 0 and "it holds no records" in done.err
+    assert ", ," not in done.err and "inf" not in done.err and "learning" not in done.err
+
+
+@pytest.mark.parametrize("name", ["heatmap", "sheet", "report"])
+def test_a_target_that_exists_is_named_by_its_option(few, run, name):
+    target = few.parent / "there"
+    if name == "heatmap":
+        target.mkdir()
+    else:
+        target.write_text("kept")
+    done = run("detect", "t.csv", f"--{name}", target)
+    assert done.status == 2 and f"or choose another --{name}\n" in done.err
+
+
+def test_detect_says_that_robust_is_of_fit(few, run):
+    done = run("detect", "t.csv", "--robust")
+    assert done.status == 2 and "without -m detect is always robust" in done.err
+    assert "aetool fit --robust" in done.err
+    assert "always robust" not in run("detect", "t.csv", "--robusto").err
