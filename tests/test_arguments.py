@@ -120,7 +120,7 @@ OPERATIONS = [
     (aetool.drift, operations.drift, {"fit"}),
     (aetool.drift, operations.FitOptions, {"params", "codec", "max_error", "students"}),
     (aetool.compress, operations.CompressOptions, set()),
-    (aetool.decompress, operations.decompress, {"notes"}),
+    (aetool.decompress, operations.decompress, {"notes", "parts"}),
     (aetool.Bundle.detect, operations.detect, {"fit", "watch", "model"}),
     (aetool.Bundle.drift, operations.drift, {"fit", "reference"}),
     (aetool.Bundle.report, operations.report, {"fit", "model"}),

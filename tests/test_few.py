@@ -54,7 +54,7 @@ def test_a_part_needs_a_name_of_its_own(few, run):
     few.unlink()
     for part in (("--rows", "1:10"), ("--columns", "temp")):
         done = run("decompress", "t.csv.aez", *part)
-        assert done.status == 2 and "say where to with -o FILE, or -c" in done.err
+        assert done.status == 2 and "say where to with -o FILE (-: standard output)" in done.err
         assert len(done.err.splitlines()) == 1 and not few.exists()
     done = run("decompress", "t.csv.aez", "-o", "p.csv", "--rows", "1:10", "--columns", "temp")
     assert done.status == 0 and done.err == "p.csv: 10 of 40 rows, 1 column\n"

@@ -95,8 +95,10 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
             f"joins {', '.join(facts['members'])}: one that is sure is enough "
             "(a mean of their bits in which the surest count most)", err=True,
         )  # fmt: skip
-    for line in remarks.of_threshold(bundle.calibration):
-        terminal.say(line, err=True)
+    short = bundle.calibration.shortage()
+    if short is not None:
+        more = "detect with --top N, or give more records"
+        terminal.say(f"note: held-out rows: {short}: {more}", err=True)
     for line in remarks.of_left_out(facts):
         terminal.say(line, err=True)
     for line in remarks.of_training(facts):

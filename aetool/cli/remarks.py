@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from aetool.detection.calibration import Calibration
+from typing import Any
 
 FIDELITY = {
     "values": "lossless by value",
@@ -15,17 +11,6 @@ FIDELITY = {
     "resolution; other files by byte (--keep-files: all by byte)",
 }  # else as it is
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
-
-
-def of_threshold(calibration: Calibration) -> Iterator[str]:
-    """A line where no score is above the threshold: records that were held out are too few."""
-    if not calibration.rows or calibration.threshold() < math.inf:
-        return
-    # only now: who says nothing of it need not load it
-    from aetool.detection.calibration import too_few_for
-
-    why = too_few_for(calibration.rows, calibration.rate())
-    yield f"note: held-out rows: {why}: detect with --top N, or give more records"
 
 
 def of_left_out(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -178,6 +178,13 @@ class Calibration:
         fpr = self.fpr if fpr is None else fpr
         return 1 / ONE_IN if fpr is None else fpr
 
+    def shortage(self, fpr: float | None = None) -> str | None:
+        """Why no score is above `threshold(fpr)`, in words; None where it is a number, or where
+        there are no rows."""
+        if not self.rows or self.threshold(fpr) < math.inf:
+            return None
+        return too_few_for(self.rows, self.rate(fpr))
+
     def at(self, rank: float) -> float:
         """The score of this rank, between kept ones by interpolation."""
         return float(np.interp(rank, self.ranks, self.scores))

@@ -34,13 +34,14 @@ def atomic(
     target: Path,
     force: bool = False,
     source: Attributes | None = None,
-    named_by: str = "-o",
+    named_by: str | None = None,
 ) -> Iterator[BinaryIO]:
     """A file that becomes `target` if the block ends well, and leaves no trace if it does not.
 
     force: it may replace a file; of a link, the file that it leads to. source: what it inherits,
-    see `attributes_of`. named_by: the option that names target. A target that is a pipe, a device
-    or an open file of this process is never replaced: the bytes go there when the block has ended.
+    see `attributes_of`. named_by: the option that names target, if not -o. A target that is a pipe,
+    a device or an open file of this process is never replaced: the bytes go there when the block
+    has ended.
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
     process leaves anything behind; only where it takes the place of another there is an instant in
@@ -48,7 +49,7 @@ def atomic(
     """
     there = looked_up(target)
     if there is not None and stat.S_ISDIR(there.st_mode):
-        raise DataError(f"{target}: is a folder; name a file with {option(named_by)}")
+        raise DataError(f"{target}: is a folder; name a file with {named_by or option('-o')}")
     number = _open_file(target)
     if number is not None or not (there is None or stat.S_ISREG(there.st_mode)):
         with _handed_over(str(target), lambda: _opened(target, number)) as spool:
@@ -58,7 +59,7 @@ def atomic(
         raise _exists(target, named_by)
     if there is not None and is_read(there):
         raise DataError(
-            f"{target}: is the file that is read; name another one with {option(named_by)}"
+            f"{target}: is the file that is read; name another one with {named_by or option('-o')}"
         )
     with _replacing(target, force, source, there, named_by) as file:
         yield file
@@ -132,10 +133,10 @@ def strays_of(target: Path) -> Iterator[Path]:
             yield path
 
 
-def _exists(target: Path, named_by: str) -> DataError:
+def _exists(target: Path, named_by: str | None) -> DataError:
     return DataError(
         f"{target}: exists already; replace it with {option('-f')}, or choose another "
-        f"{option(named_by)}"
+        f"{named_by or option('-o')}"
     )
 
 
@@ -190,7 +191,7 @@ def _replacing(
     force: bool,
     source: Attributes | None,
     replaced: os.stat_result | None,
-    named_by: str,
+    named_by: str | None,
 ) -> Iterator[BinaryIO]:
     """A new file that gets the name of target, or of the file that target leads to."""
     resolved = Path(os.path.realpath(target))

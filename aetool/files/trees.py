@@ -36,12 +36,13 @@ Files: TypeAlias = set[str]  # paths within a folder, with /
 
 
 @contextmanager
-def new_folder(target: Path, force: bool = False, named_by: str = "-o") -> Iterator[Path]:
+def new_folder(target: Path, force: bool = False, named_by: str | None = None) -> Iterator[Path]:
     """An empty folder to fill, which becomes `target` if the block ends well.
 
-    named_by: the option that names target. force: target may exist. Then files of the same names
-    are replaced, and all others stay: nothing vanishes that the block did not write. At every
-    instant target is the old folder or the new. Raises DataError, and then leaves what there was.
+    named_by: the option that names target, if not -o. force: target may exist. Then files of the
+    same names are replaced, and all others stay: nothing vanishes that the block did not write. At
+    every instant target is the old folder or the new. Raises DataError, and then leaves what there
+    was.
     """
     resolved = Path(os.path.realpath(target))
     try:
@@ -91,27 +92,28 @@ def repair(target: Path) -> None:
 
 
 def _check_replaceable(
-    target: Path, resolved: Path, replaced: os.stat_result, force: bool, named_by: str
+    target: Path, resolved: Path, replaced: os.stat_result, force: bool, named_by: str | None
 ) -> None:
     if not stat.S_ISDIR(replaced.st_mode):
         raise DataError(
-            f"{target}: is a file, and a folder is to be written; choose another {option(named_by)}"
+            f"{target}: is a file, and a folder is to be written; choose another "
+            f"{named_by or option('-o')}"
         )
     if not force:
         raise DataError(
             f"{target}: exists already; replace it with {option('-f')}, or choose another "
-            f"{option(named_by)}"
+            f"{named_by or option('-o')}"
         )
     if os.path.ismount(resolved):
         raise DataError(
             f"{target}: is where a file system is mounted; name a folder in it with "
-            f"{option(named_by)}"
+            f"{named_by or option('-o')}"
         )
     here = Path.cwd()
     if resolved in (here, *here.parents):
         raise DataError(
             f"{target}: holds the folder in which this command runs; run it elsewhere, or name "
-            f"another folder with {option(named_by)}"
+            f"another folder with {named_by or option('-o')}"
         )
 
 

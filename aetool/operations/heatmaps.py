@@ -226,12 +226,12 @@ def opened(
         # both stay without their names until all records were seen
         maps = None
         if heatmap is not None:
-            folder = stack.enter_context(new_folder(Path(heatmap), force, "--heatmap"))
+            folder = stack.enter_context(new_folder(Path(heatmap), force, option("--heatmap")))
             maps = Heatmaps(folder, Path(heatmap))
         worst, target = None, None
         if sheet is not None:
             worst = Worst()
-            target = stack.enter_context(atomic(Path(sheet), force, named_by="--sheet"))
+            target = stack.enter_context(atomic(Path(sheet), force, named_by=option("--sheet")))
         files = Files(maps, worst)
         yield files
         if target is not None:

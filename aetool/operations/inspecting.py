@@ -15,7 +15,7 @@ from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
 from aetool.codec.picture_models import model_of
 from aetool.codec.shared import shared_of
-from aetool.detection.calibration import Calibration, in_words, too_few_for
+from aetool.detection.calibration import Calibration, in_words
 from aetool.errors import BundleError, DataError
 from aetool.files import place_of
 from aetool.model import Float
@@ -173,7 +173,5 @@ def _exceeded_by(calibration: Calibration) -> str | None:
     """What part of ordinary records is above the threshold; None where no record tells."""
     if not calibration.rows:
         return None
-    rate = calibration.rate()
-    if calibration.threshold() == float("inf"):
-        return f"none: {too_few_for(calibration.rows, rate)}"
-    return in_words(rate)
+    short = calibration.shortage()
+    return in_words(calibration.rate()) if short is None else f"none: {short}"

@@ -364,10 +364,10 @@ def opened(
     path: str | os.PathLike[str],
     force: bool = False,
     watcher: Watcher | None = None,
-    named_by: str = "-o",
+    named_by: str | None = None,
 ) -> Iterator[Page]:
     """A page at a path, which gets its name when it is whole. DataError for a file that exists,
-    unless forced. named_by: the option that names it."""
+    unless forced. named_by: the option that names it, if not -o."""
     with atomic(Path(path), force, named_by=named_by) as file:
         yield Page(watcher or Watcher(), file)
 

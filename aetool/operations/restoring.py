@@ -128,7 +128,7 @@ def _decompress(
 def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
     """What is wrong where a part is asked for, and not said where to."""
     chosen = f"{option('--rows')} and {option('--columns')} restore a part"
-    where = f"with {option('-o')} FILE, or {option('-c')}" if in_shell() else "with out"
+    where = f"with {option('-o')} FILE (-: standard output)" if in_shell() else "with out"
     return ParamError(f"{os.fspath(path)}: {chosen}: say where to {where}")
 
 
