@@ -249,11 +249,13 @@ def _objects(column: pa.Array) -> list[object]:
     """Values as Python has them; of moments and durations beyond what it counts, their numbers."""
     import pyarrow as pa
 
+    values: list[object]
     try:
-        return column.to_pylist()
+        values = column.to_pylist()
     except (OverflowError, ValueError):
         number = pa.int32() if pa.types.is_date32(column.type) else pa.int64()
         try:
-            return column.view(number).to_pylist()
+            values = column.view(number).to_pylist()
         except pa.ArrowInvalid:  # moments inside of lists or structures
-            return column.cast(pa.string()).to_pylist()
+            values = column.cast(pa.string()).to_pylist()
+    return values
