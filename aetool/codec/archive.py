@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -283,16 +283,17 @@ class Archive:
         decoded = records.ahead(self._block, numbers())
         if self.engine is not None:
             decoded = self._decoded_by(self.engine, numbers())
-        for number, block in decoded:
-            info = self.reader.blocks[number]
-            if isinstance(block, ArchiveError):
-                if not self.lenient:
-                    raise block
-                self.lost.append(lost_records(info.first, info.rows))
-                continue
-            digest.update(block.content)
-            inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
-            yield block, inside
+        with closing(decoded):
+            for number, block in decoded:
+                info = self.reader.blocks[number]
+                if isinstance(block, ArchiveError):
+                    if not self.lenient:
+                        raise block
+                    self.lost.append(lost_records(info.first, info.rows))
+                    continue
+                digest.update(block.content)
+                inside = slice(max(first - info.first, 0), min(last - info.first, info.rows))
+                yield block, inside
         if whole and not self.content.hashes_bytes and self._complete:
             self.reader.check_whole(digest.digest())
 
@@ -310,11 +311,12 @@ class Archive:
             return block, self.content.costs(self, block, ledger)
 
         numbers = range(len(self.reader.blocks)) if wanted is None else wanted
-        for block, costs in records.ahead(priced, numbers):
-            if isinstance(block, ArchiveError):
-                raise block
-            assert costs is not None
-            yield block, costs
+        with closing(records.ahead(priced, numbers)) as judged:
+            for block, costs in judged:
+                if isinstance(block, ArchiveError):
+                    raise block
+                assert costs is not None
+                yield block, costs
 
     @property
     def _decoder(self) -> Decoder:
@@ -336,7 +338,7 @@ class Archive:
 
     def _decoded_by(
         self, engine: Engine, numbers: Iterator[int]
-    ) -> Iterator[tuple[int, Block | ArchiveError]]:
+    ) -> Generator[tuple[int, Block | ArchiveError], None, None]:
         """Blocks of these numbers, read here and decoded on an engine."""
         under_way: deque[int] = deque()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -313,17 +313,23 @@ def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fractio
             seen[name] = min(low, extremes[0]), max(high, extremes[1])
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """function(item) for each item, in order, computed by a few threads ahead of the reader."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        pending: list[Future[R]] = []
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > WORKERS:
-                    yield pending.pop(0).result()
-            while pending:
+def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+    """function(item) for each item, in order, computed by a few threads ahead of the reader.
+
+    Close it where it may not be read to its end; what is under way then ends unheard.
+    """
+    pool = ThreadPoolExecutor(WORKERS)
+    pending: list[Future[R]] = []
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > WORKERS:
                 yield pending.pop(0).result()
-        finally:
-            for left in pending:
-                left.cancel()
+        while pending:
+            yield pending.pop(0).result()
+    finally:
+        for future in pending:
+            future.cancel()
+        # one that nobody closed is closed by the garbage collector in whatever thread it runs: a
+        # thread of this pool cannot wait for itself, nor two pools for each other
+        pool.shutdown(wait=False)
