@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from aetool.codec.limits import MAX_COLUMNS
 from aetool.codec.spans import DIGITS, SHORT, SHORT_ONE
@@ -174,10 +174,9 @@ def gap_of(stored: Stored) -> str | None:
 
 
 @dataclass(frozen=True)
-class TextMeta(CellsMeta):
-    """A blob of all cells."""
+class CellsInABlob(CellsMeta):
+    """Cells of which one blob says all."""
 
-    kind = "text"
     letters = "gap"
 
     @property
@@ -189,8 +188,15 @@ class TextMeta(CellsMeta):
         return 0
 
     @classmethod
-    def parsed(cls, stored: Stored) -> TextMeta:
+    def parsed(cls, stored: Stored) -> Self:
         return cls(gap_of(stored))
+
+
+@dataclass(frozen=True)
+class TextMeta(CellsInABlob):
+    """A blob of all cells."""
+
+    kind = "text"
 
 
 @dataclass(frozen=True)
@@ -240,24 +246,11 @@ class RankMeta(CellsMeta):
 
 
 @dataclass(frozen=True)
-class PartsMeta(CellsMeta):
+class PartsMeta(CellsInABlob):
     """Skeletons of cells, and the parts that stand for their marks: columns of a block of their
     own, in the blob."""
 
     kind = "parts"
-    letters = "gap"
-
-    @property
-    def blobs(self) -> int:
-        return 1
-
-    @property
-    def valued(self) -> int:
-        return 0
-
-    @classmethod
-    def parsed(cls, stored: Stored) -> PartsMeta:
-        return cls(gap_of(stored))
 
 
 @dataclass(frozen=True)
