@@ -96,7 +96,7 @@ def train(
     AutoEncoder.loss takes them: rows below 0 come to the loss alone; owner: (rows,), the record
     that each row is a piece of, all pieces of which are held out together."""
     device = torch_device(settings.device)
-    model = make(net, spec, params, settings.seed).to(device)
+    model = make(net, spec, params, settings.seed)
     rng = torch.Generator(device=device).manual_seed(settings.seed)
     fitted, held_out_rows = split(len(features), settings.seed, owner)
     known = held_out_rows
@@ -127,7 +127,8 @@ def train(
     if not spec.shape:
         torch.set_num_threads(1)  # small layers: a second thread costs more than it brings
     try:
-        start(model, first.to(device))
+        start(model, first)  # on the CPU: what a model computes first may be in numpy
+        model.to(device)
         rows = _Rows(torch.from_numpy(features), ordinary, device)
         for stage in model.stages():
             with torch.no_grad():
