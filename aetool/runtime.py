@@ -19,6 +19,9 @@ from aetool.spelling import option
 Array = npt.NDArray[Any]
 TABLE_BATCH, IMAGE_BATCH = 512, 64
 MAX_ACTIVATIONS = 48 << 20  # bytes over all values of one run; larger batches are made smaller
+# A GPU takes as long to start an operator as a CPU to run it for hundreds of rows: a batch there, and
+# the bytes of its values, may be so many times as large.
+ON_GPU = 16
 CONVOLUTION = b"Conv"  # as it stands in the bytes of a graph
 ROWS_TRIED = 256  # for which the sizes of all values are found out
 MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
@@ -77,8 +80,9 @@ def walk(data: bytes, name: str) -> Any:
     return model
 
 
-def vet(data: bytes, name: str, most: int) -> int:
-    """The batch size to run this graph with: at most `most`, and small enough for its values.
+def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -> int:
+    """The batch size to run this graph with: at most `most`, and so small that its values take at
+    most `activations` bytes.
 
     BundleError unless it passes `walk`, every shape is known beforehand, and one row's values are
     small.
@@ -91,7 +95,7 @@ def vet(data: bytes, name: str, most: int) -> int:
     tried = min(most, ROWS_TRIED)
     total = _activations(model, tried, refuse)
     # of as many times the rows no value is more than as many times larger
-    batch = min(max(1, tried * MAX_ACTIVATIONS // max(total, 1)), most)
+    batch = min(max(1, tried * activations // max(total, 1)), most)
     if total > MOST_FOR_ONE:
         total = _activations(model, batch, refuse)
         if total > MOST_FOR_ONE:
@@ -161,6 +165,21 @@ def providers(device: str) -> tuple[list[Any], str]:
     return [("CUDAExecutionProvider", options)], f"cuda:{number or 0}"
 
 
+def _starts(chosen: list[Any]) -> bool:
+    """Whether ONNX Runtime can start these providers at all: on a graph of one operator."""
+    import onnxruntime as ort
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "probe", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    try:
+        session = ort.InferenceSession(model.SerializeToString(), providers=chosen)
+    except Exception:  # ONNX Runtime has no exception class of its own
+        return False
+    return chosen[0][0] in session.get_providers()
+
+
 # ONNX Runtime's own sessions of this process, each with a pool of threads
 _running: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -186,6 +205,8 @@ class Session:
         self._graph = data
         self._asked = device
         self._start(device)
+        if self.device != "cpu":
+            self.batch = vet(data, name, most * ON_GPU, MAX_ACTIVATIONS * ON_GPU)
         self.inputs = [i.name for i in self._session.get_inputs()]
         self.outputs = [o.name for o in self._session.get_outputs()]
 
@@ -208,16 +229,21 @@ class Session:
             if device == "auto" and self.device != "cpu":
                 self._start("cpu")
                 return
+            if self.device != "cpu" and not _starts(chosen):
+                raise self._no_cuda(device) from None
             raise BundleError(f"{self.name}: ONNX Runtime cannot run it: {error}") from None
         self._process = os.getpid()
         _running.add(self._session)
         if self.device != "cpu" and "CUDAExecutionProvider" not in self._session.get_providers():
             if device != "auto":
-                raise ParamError(
-                    f"{option('--device')} {device}: CUDA could not be started: see what `aetool "
-                    f"doctor` says, or use {option('--device')} cpu"
-                )
+                raise self._no_cuda(device)
             self.device = "cpu"
+
+    def _no_cuda(self, device: str) -> ParamError:
+        return ParamError(
+            f"{option('--device')} {device}: CUDA could not be started, or there is no such "
+            f"device: see what `aetool doctor` says, or use {option('--device')} cpu"
+        )
 
     def __call__(self, *rows: Array) -> Mapping[str, Array]:
         """All outputs by name for rows, (rows, ...): an array for each of the graph's inputs."""

@@ -141,8 +141,11 @@ def train(
         torch.set_num_threads(threads)
     model.eval().cpu()
     held_out_loss = float(run.best_loss)
-    facts: dict[str, Json] = {"steps": run.step, "held_out_loss_nats": round(held_out_loss, 4)}
-    facts["device"] = str(device)
+    facts: dict[str, Json] = {
+        "steps": run.step,
+        "held_out_loss_nats": round(held_out_loss, 4),
+        "device": str(device),
+    }
     if run.timed_out:
         facts["stopped_by_max_time"] = {"steps": run.step, "of": run.planned}
     if settings.epochs is not None and steps < LEAST_STEPS:
