@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
+import io
 import math
 import os
 import weakref
@@ -19,8 +22,8 @@ from aetool.spelling import option
 Array = npt.NDArray[Any]
 TABLE_BATCH, IMAGE_BATCH = 512, 64
 MAX_ACTIVATIONS = 48 << 20  # bytes over all values of one run; larger batches are made smaller
-# A GPU takes as long to start an operator as a CPU to run it for hundreds of rows: a batch there, and
-# the bytes of its values, may be so many times as large.
+# A GPU takes as long to start an operator as a CPU to run it for hundreds of rows: there a batch,
+# and the bytes of its values, may be so many times as large.
 ON_GPU = 16
 CONVOLUTION = b"Conv"  # as it stands in the bytes of a graph
 ROWS_TRIED = 256  # for which the sizes of all values are found out
@@ -141,7 +144,10 @@ def _activations(model: Any, batch: int, refuse: Any) -> int:
 
 # One runtime lies where the other does, and what is installed last hides the other: an extra of
 # ours could only add the one for GPUs. So both are taken away first.
-GPU_COMMANDS = ("pip uninstall onnxruntime onnxruntime-gpu", "pip install onnxruntime-gpu")
+GPU_COMMANDS = (
+    "pip uninstall onnxruntime onnxruntime-gpu",
+    "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+)
 
 
 def providers(device: str) -> tuple[list[Any], str]:
@@ -161,8 +167,23 @@ def providers(device: str) -> tuple[list[Any], str]:
                 f"{' and then '.join(GPU_COMMANDS)}"
             )
         return ["CPUExecutionProvider"], "cpu"
+    _load_cuda()
     options = {"device_id": number or "0", "use_tf32": "0"}
     return [("CUDAExecutionProvider", options)], f"cuda:{number or 0}"
+
+
+@functools.cache
+def _load_cuda() -> None:
+    """Loads CUDA's libraries, once a process, where they were installed as Python packages, which no
+    loader of a system looks into. Where they lie elsewhere, or are not there, nothing changes."""
+    import onnxruntime as ort
+
+    load = getattr(ort, "preload_dlls", None)  # older ones lack it
+    if load is None:
+        return
+    # what it cannot load it prints, into what may be the rows of a result
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+        load()
 
 
 def _starts(chosen: list[Any]) -> bool:

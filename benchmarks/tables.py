@@ -266,6 +266,16 @@ def trust() -> list[str]:
                   markdown(found, {"job": "job", "detector": "detector", "rows_per_s": "rows a second", "seconds": "seconds",
                                    "peak_mb": "peak MB"}),
                   provenance(found)]  # fmt: skip
+    found = read("gpu", ["job", "model", "card"])
+    if not found.empty:
+        cards = ", ".join(sorted(set(found["card"])))
+        parts += ["\n## A GPU beside the CPU of the same machine (`gpu.py`)\n",
+                  f"{cards}, beside 16 cores. alike: the share of results within 1e-4 of those of the CPU.\n",
+                  markdown(found, {"job": "job", "model": "model", "cpu_s": "CPU s", "cuda_s": "GPU s",
+                                   "cpu_per_s": "CPU, records a second", "cuda_per_s": "GPU, records a second",
+                                   "times": "times", "alike": "alike", "cpu_bytes": "bytes by the CPU",
+                                   "cuda_bytes": "by the GPU"}),
+                  provenance(found)]  # fmt: skip
     return parts
 
 

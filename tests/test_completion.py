@@ -71,7 +71,10 @@ def test_plugins_are_offered_by_their_entry_points_alone():
     assert names == list(plugins.available())
 
 
-TO_USE_A_GPU = ["  pip uninstall onnxruntime onnxruntime-gpu", "  pip install onnxruntime-gpu"]
+TO_USE_A_GPU = [
+    "  pip uninstall onnxruntime onnxruntime-gpu",
+    "  pip install 'onnxruntime-gpu[cuda,cudnn]'",
+]
 
 
 @pytest.fixture
