@@ -26,7 +26,8 @@ from aetool.errors import DataError, ParamError
 from aetool.files import Place
 from aetool.model import Model as Declared
 from aetool.model import Progress
-from aetool.operations import CompressOptions, FitOptions, archiving, drifting, heatmaps
+from aetool.operations import CompressOptions, FitOptions, archiving, drifting
+from aetool.scoring import heatmaps
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -34,8 +34,8 @@ from aetool.codec import decoding, planning
 from aetool.data import sources
 from aetool.data.table import Cells, Table
 from aetool.errors import AetoolError, PluginError
+from aetool.fits import fitting, preparing, single_fit
 from aetool.model import Model, describe_params, make_params
-from aetool.operations import fitting, preparing, single_fit
 from aetool.rarity import cap, knee
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pandas as pd
 import peers
 
 from aetool import operations
-from aetool.operations.detecting import auroc, average_precision
+from aetool.detection.ranking import auroc, average_precision
 
 PART = 0.01
 PEERS = ("IForest", "KNN", "LOF", "AutoEncoder")

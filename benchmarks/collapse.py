@@ -18,8 +18,9 @@ import aetool
 from aetool import plugins, training
 from aetool.cli import remarks
 from aetool.data.sources import open_source
+from aetool.fits import preparing
 from aetool.model import make_params
-from aetool.operations import FitOptions, preparing
+from aetool.operations import FitOptions
 
 PLUGINS = ("ae", "sparse", "denoising", "vae")
 TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "elec", "stocks")

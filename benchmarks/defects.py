@@ -20,7 +20,7 @@ import numpy as np
 import peers
 
 from aetool import operations
-from aetool.operations.detecting import auroc
+from aetool.detection.ranking import auroc
 
 HALVES = {
     "chosen": (0, (*defect_pictures.OBJECTS, *defect_pictures.TEXTURES)),

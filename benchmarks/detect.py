@@ -17,7 +17,7 @@ import pandas as pd
 import peers
 
 from aetool import operations
-from aetool.operations.detecting import auroc, average_precision
+from aetool.detection.ranking import auroc, average_precision
 
 OURS = (
     "auto", "auto --robust", "one-shot", "pca", "prototypes", "ae", "sparse", "denoising", "vae", "masked", "vq",

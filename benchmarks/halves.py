@@ -22,7 +22,7 @@ import pandas as pd
 import peers
 
 from aetool import operations
-from aetool.operations.detecting import auroc, average_precision
+from aetool.detection.ranking import auroc, average_precision
 
 MOST = 6_000  # rows
 PART = 0.05  # of the rows, the most that are anomalies

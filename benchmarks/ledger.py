@@ -21,8 +21,9 @@ import pandas as pd
 
 import aetool
 from aetool import operations
-from aetool.operations import CompressOptions, costing
-from aetool.operations.detecting import auroc, average_precision
+from aetool.detection.ranking import auroc, average_precision
+from aetool.operations import CompressOptions
+from aetool.scoring import costing
 
 FIRST = 2_500_000  # bytes of a table in which cells are planted
 PLANTED, FAR = 20, 6.0  # cells of a table; standard deviations

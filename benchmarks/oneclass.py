@@ -20,7 +20,7 @@ import numpy as np
 import peers
 
 from aetool import operations
-from aetool.operations.detecting import auroc, average_precision
+from aetool.detection.ranking import auroc, average_precision
 
 PEERS = ("1NN", "IForest", "PCA", "AutoEncoder")
 OTHERS = 0.05  # of the pictures that are fitted, where others are mixed in

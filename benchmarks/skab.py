@@ -12,7 +12,7 @@ import pandas as pd
 import peers
 
 from aetool import operations
-from aetool.operations.detecting import auroc, average_precision
+from aetool.detection.ranking import auroc, average_precision
 
 FITTED = 400
 PEERS = ("AutoEncoder", "IForest")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import aetool
 from aetool.columns.kinds import KINDS
-from aetool.operations import fitting
+from aetool.fits import fitting
 from tests.conftest import built_ins, fresh
 
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "system", "spelling", "engine", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "pairs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "report", "operations", "api", "sklearn", "testing", "cli",
+    "graphs", "pairs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "mapping", "fits", "report", "scoring", "operations", "api", "sklearn", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
     "torch": {"nn", "training", "export", "rehearsal", "testing"},
@@ -26,11 +26,12 @@ HEAVY = {
         "closed_form",
         "export",
         "rehearsal",
+        "fits",
         "operations",
     },
-    "onnxruntime": {"exact", "runtime", "rehearsal", "operations", "cli"},
+    "onnxruntime": {"exact", "runtime", "rehearsal", "fits", "operations", "cli"},
     "pyarrow": {"data", "codec", "cli"},
-    "pandas": {"data", "operations", "sklearn"},
+    "pandas": {"data", "scoring", "operations", "sklearn"},
     "PIL": {"data"},
     "sklearn": {"sklearn"},
     "matplotlib": {"operations"},

@@ -22,6 +22,7 @@ from aetool.codec import (
     planning,
     rans,
     records,
+    source_texts,
     spans,
     textual,
 )
@@ -42,7 +43,6 @@ from aetool.codec.plans import (
 )
 from aetool.csv.fields import Rule, fields
 from aetool.errors import AetoolError, ArchiveError
-from aetool.operations import texts
 
 WHOLE = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1))
 CELL = st.one_of(
@@ -325,7 +325,7 @@ def test_a_bound_holds_on_what_is_written(bound, cells):
     seen = {}
     layout = records.Layout(Rule(), ["a"])
     records.ranges(piece, layout, seen)
-    bounds = {"a": texts.allowed_by_place({"": bound}, ["a"], [seen["a"]])[0]}
+    bounds = {"a": source_texts.allowed_by_place({"": bound}, ["a"], [seen["a"]])[0]}
     made = records.encode(piece, records.Layout(Rule(), ["a"], bounds=bounds, exact=False))
     assert text_of(made[0]) == made[0].restored
     out = made[0].restored.decode().split()

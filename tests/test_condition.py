@@ -18,8 +18,9 @@ from aetool.columns import layout
 from aetool.columns.column import ODD
 from aetool.data.sources import open_source
 from aetool.errors import ArchiveError, ParamError
+from aetool.fits import preparing
 from aetool.model import make_params
-from aetool.operations import CompressOptions, FitOptions, SampleOptions, preparing
+from aetool.operations import CompressOptions, FitOptions, SampleOptions
 from tests.test_context import CLOSED_FORMS
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))

@@ -12,7 +12,8 @@ from aetool.closed_form import ClosedForm
 from aetool.columns import layout
 from aetool.columns.history import History
 from aetool.data.sources import open_source
-from aetool.operations import FitOptions, preparing
+from aetool.fits import preparing
+from aetool.operations import FitOptions
 from tests.conftest import built_ins
 
 

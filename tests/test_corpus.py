@@ -12,7 +12,7 @@ import pytest
 
 from aetool import operations
 from aetool.data.sources import open_source
-from aetool.operations import preparing
+from aetool.fits import preparing
 from tests.conftest import Ran
 
 FOLDER = Path(__file__).parent / "tables"

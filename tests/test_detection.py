@@ -10,9 +10,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from aetool import operations
 from aetool.detection import picture_reasons, reasons
 from aetool.detection.calibration import Calibration
+from aetool.detection.ranking import auroc, average_precision
 from aetool.errors import ParamError
 from aetool.operations import FitOptions
-from aetool.operations.detecting import auroc, average_precision
 from aetool.operations.exporting import difference
 
 SCORES = st.lists(st.floats(0.01, 1000), min_size=5, max_size=60)

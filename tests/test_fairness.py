@@ -10,9 +10,10 @@ from aetool import folds, operations, plugins, rarity
 from aetool.data.sources import open_source
 from aetool.detection import reasons
 from aetool.detection.calibration import Calibration, Tail
+from aetool.fits import preparing, single_fit
 from aetool.graphs import Graph
 from aetool.model import make_params
-from aetool.operations import FitOptions, preparing, single_fit
+from aetool.operations import FitOptions
 from aetool.rarity import Rarity
 
 FAIR = ["pca", "elm", "neighbours", "histogram", "trees", "auto"]

@@ -18,6 +18,7 @@ from aetool.data import scaling
 from aetool.data.sources import open_source
 from aetool.data.table import Cells, Table
 from aetool.errors import ParamError
+from aetool.fits import preparing, single_fit
 from aetool.model import make_params
 from aetool.operations import FitOptions
 from aetool_ae.net import Plain
@@ -92,12 +93,12 @@ def ppca(plane):
     """(spec, features, inputs, bundle) of probabilistic PCA on the plane, at three decimals."""
     frame = pd.DataFrame(np.round(5 * plane, 3), columns=list("abcdef"))
     options = FitOptions("pca", {"probabilistic": True, "latent": 2})
-    ready = operations.preparing.prepare(open_source(frame), options)
+    ready = preparing.prepare(open_source(frame), options)
     made = operations.fit(frame, options)
     # one model of all rows, not the folds of it that a bundle scores by
     model = plugins.get_model("pca")
     params = make_params(model, options.params)
-    graphs, _ = operations.single_fit.solve(plugins.resolve(model.net), params, ready, ready.kept)
+    graphs, _ = single_fit.solve(plugins.resolve(model.net), params, ready, ready.kept)
     return ready, dataclasses.replace(made, graphs={**made.graphs, **graphs}, _sessions={})
 
 

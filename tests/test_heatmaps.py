@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import aetool
-from aetool import operations
+from aetool import mapping, operations
 from aetool.cli import main
 from aetool.data import heatmaps as drawn
 from aetool.data.masks import Masks
@@ -20,7 +20,7 @@ from aetool.detection.maps import PixelCalibration
 from aetool.detection.pixel_scores import PixelTally
 from aetool.detection.regions import Box, box_of, centres, labelled, region_of_peak
 from aetool.errors import AetoolError, DataError, ParamError
-from aetool.operations import heatmaps, mapping
+from aetool.scoring import heatmaps
 
 SIDE = 24
 

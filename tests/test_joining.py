@@ -12,9 +12,10 @@ from aetool import operations, plugins, rarity
 from aetool.closed_form import evaluated
 from aetool.data.sources import open_source
 from aetool.errors import BundleError, ParamError, PluginError
+from aetool.fits import fitting, preparing, single_fit
 from aetool.model import make_params
 from aetool.nn import Likelihood
-from aetool.operations import FitOptions, fitting, preparing, single_fit
+from aetool.operations import FitOptions
 from aetool.rarity import Rarity
 
 # Seconds, as which members are tried depends on the budget alone: so many that none is left out,

@@ -10,9 +10,10 @@ import pytest
 
 from aetool import operations, plugins
 from aetool.data.sources import open_source
+from aetool.fits import preparing
 from aetool.model import Model, NetParams
 from aetool.nn import AutoEncoder
-from aetool.operations import FitOptions, preparing
+from aetool.operations import FitOptions
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
 from aetool_thirdparty import aetool_models

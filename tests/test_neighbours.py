@@ -7,8 +7,9 @@ import pytest
 from aetool import operations
 from aetool.closed_form import evaluated
 from aetool.data.sources import open_source
-from aetool.operations import FitOptions, preparing
-from aetool.operations.detecting import auroc
+from aetool.detection.ranking import auroc
+from aetool.fits import preparing
+from aetool.operations import FitOptions
 from aetool_neighbours.measures import Plain, Ranked, Whitened
 from aetool_neighbours.net import Nearest
 

@@ -12,7 +12,7 @@ import pytest
 import aetool
 from aetool import bundle as bundles
 from aetool.cli import main
-from aetool.operations import preparing
+from aetool.fits import preparing
 from aetool.testing import pictures
 
 ROOT = Path(__file__).parent.parent

@@ -6,8 +6,9 @@ import pytest
 from aetool import operations
 from aetool.closed_form import evaluated
 from aetool.data import scaling
-from aetool.operations import FitOptions, fitting
-from aetool.operations.detecting import auroc
+from aetool.detection.ranking import auroc
+from aetool.fits import fitting
+from aetool.operations import FitOptions
 from aetool_patches.net import Patches, _window
 from aetool_patches.texture import window_means
 from aetool_views.net import Nearest

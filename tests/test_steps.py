@@ -12,8 +12,10 @@ from aetool import operations, training
 from aetool.bundle import from_bytes
 from aetool.data.scaling import image_spec
 from aetool.data.sources import open_source
+from aetool.detection import ranking
+from aetool.fits import preparing
 from aetool.model import make_params
-from aetool.operations import FitOptions, preparing
+from aetool.operations import FitOptions
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
 from aetool_thirdparty import aetool_models
@@ -94,7 +96,7 @@ def test_a_network_over_time_finds_what_breaks_its_course():
         scores = operations.score(odd, made, "cpu")[20:]
         truth = np.isin(np.arange(20, len(odd)), places)
         after = np.isin(np.arange(20, len(odd)), np.concatenate([places + k for k in (1, 2, 3)]))
-        areas[name] = operations.detecting.auroc(scores[~after], truth[~after])
+        areas[name] = ranking.auroc(scores[~after], truth[~after])
     assert areas["tcn"] > 0.9 and areas["tcn"] > areas["pca"] + 0.1, areas
     alone = operations.fit(table, FitOptions(TCN, epochs=100, device="cpu"))
     drawn = operations.sample(alone, operations.SampleOptions(300, device="cpu"))

@@ -12,8 +12,9 @@ from aetool import operations, plugins
 from aetool.data.sources import open_source
 from aetool.detection.calibration import Calibration, discoveries
 from aetool.errors import BundleError, DataError, ParamError
+from aetool.fits import preparing, single_fit
 from aetool.model import make_params
-from aetool.operations import FitOptions, preparing, single_fit
+from aetool.operations import FitOptions
 
 
 def plain(rows, seed, odd=0):

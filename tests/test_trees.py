@@ -8,8 +8,9 @@ from aetool import operations, plugins
 from aetool.closed_form import evaluated
 from aetool.data.sources import open_source
 from aetool.errors import ParamError
+from aetool.fits import preparing
 from aetool.model import make_params
-from aetool.operations import FitOptions, preparing
+from aetool.operations import FitOptions
 from aetool_trees import net
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from aetool import operations
 from aetool.closed_form import DENSE, few_rows, leading, moments
-from aetool.operations import FitOptions, fitting, single_fit
-from aetool.operations.detecting import auroc
+from aetool.detection.ranking import auroc
+from aetool.fits import fitting, single_fit
+from aetool.operations import FitOptions
 
 by_axes = importlib.import_module("aetool.closed_form.leading")
 WALL = 4096  # features that pca and elm once took at most

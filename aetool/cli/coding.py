@@ -32,7 +32,8 @@ def encode(
     Without a model one is learned from DATA itself: `aetool encode data.csv -O latent=2 --plot
     map.png --color kind` draws a map of them.
     """
-    from aetool.operations import coding, fitting
+    from aetool.fits import fitting
+    from aetool.operations import coding
 
     if output is None and plot is None:
         raise ParamError("nothing to write: give -o FILE, --plot PNG, or both")

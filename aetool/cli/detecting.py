@@ -19,9 +19,9 @@ from aetool.printing import printable
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.operations import Detection
-    from aetool.operations.detecting import Watch
-    from aetool.operations.heatmaps import Files
     from aetool.operations.reporting import Page
+    from aetool.scoring.heatmaps import Files
+    from aetool.scoring.watching import Watch
 
 NUMBERS = ("row", "score", "p", "query", "rank", "distance")  # printed flush right
 FORMATS = ("csv", "json", "jsonl", "table", "parquet")
@@ -78,7 +78,7 @@ def detect(data: str, model: str | None, quiet: bool, **given: Any) -> int:
     the bits that they cost in it, which takes no model.
     """
     from aetool import operations
-    from aetool.operations import costing
+    from aetool.scoring import costing
 
     if given["explain_columns"] and costing.is_archive(data):
         terminal.say(*costing.ledger_of(data, options.load_model(model)).lines())
@@ -158,7 +158,7 @@ def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[F
         yield None
         return
     # only now: who asks for neither need not load how they are drawn
-    from aetool.operations.heatmaps import opened
+    from aetool.scoring.heatmaps import opened
 
     with opened(heatmap, sheet, force) as files:
         yield files

@@ -21,6 +21,7 @@ import numpy as np
 from aetool.canonical import canonical
 from aetool.codec import columns, floats, integers, metas, picture_blobs, planning
 from aetool.codec import ledger as ledgers
+from aetool.codec.alike import AlikeColumns
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded
 from aetool.codec.container.digests import digest
@@ -201,7 +202,8 @@ class _Encoder:
     ) -> None:
         self.known = Known(rows, predict=students.predict if students else None)
         self.planner = planning.Planner(self.known, effort, hints)
-        self.shared, self.period = shared, 0 if hints else period
+        self.shared = shared
+        self.alike = AlikeColumns(period) if period and not hints else None
         self.joined = rows <= JOINED
         self.plans: list[Plan] = []
         self.stored: list[Plan | None] = []  # None: the shared model's
@@ -292,8 +294,13 @@ class _Encoder:
             self.small.append(integers.forward(plan, stream, self.known, prime))
 
     def _planned(self, stream: Stream, number: int) -> Plan:
-        like = _alike(self.plans, self.period) if self.period else None
-        return self.planner.plan(stream, number, like)
+        if self.alike is None:
+            return self.planner.plan(stream, number)
+        like = self.alike.offered(self.plans)
+        plan = self.planner.plan(stream, number, like)
+        if like is None:
+            self.alike.found(self.plans, plan)
+        return plan
 
     def all_parts(self) -> list[bytes]:
         """The parts, joined streams included."""
@@ -304,26 +311,6 @@ class _Encoder:
             first = integers.marked([*marks.values()], [*marks], self.shared.stillness)
             self.small.insert(0, first)
         return [*self.parts, integers.joined(self.small)]
-
-
-def _alike(plans: list[Plan], period: int) -> Plan | None:
-    """The plan `period` columns before, moved here; None where it is time to look anew."""
-    before = len(plans) - period
-    if before < 0 or before // period % 8 in (0, 4) or not plans[before].features:
-        return None
-    plan = plans[before]
-    moved = []
-    for feature in plan.features:
-        stream = feature.stream
-        moved.append(feature if stream is None else feature.at(stream + period))
-    of = plan.of + period if plan.transform.looks_aside else plan.of
-    combined = plan.combined
-    if combined is not None:
-        combined = combined.moved({stream: stream + period for stream in combined.streams})
-    pair = plan.pair
-    if pair is not None:
-        pair = (pair[0] + period, pair[1] + period)
-    return plan.but(features=tuple(moved), of=of, combined=combined, pair=pair)
 
 
 def _digest(values: Int) -> bytes:

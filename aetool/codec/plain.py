@@ -26,25 +26,27 @@ def packed(
     quick: bool,
     wanted: tuple[str, ...] | None = None,
     binary: bool = False,
+    look: int | None = None,
 ) -> bytes | None:
     """The text as blobs.pack does, by the stage that makes it smallest, if that is below `most`
     bytes; else None. quick: stages look less for what repeats. wanted: the stages that are tried,
     where `promising` was asked of a text like this one. binary: it is no text, and may be words of
-    several bytes, at which a few of the stages look in more ways.
+    several bytes, at which a few of the stages look in more ways. look: as of `promising`.
     """
     if wanted is None:
-        wanted = promising(text, most, quick)
+        wanted = promising(text, most, quick, look)
     if not wanted:
         return None
     squeezed = blobs.pack(text, quick, wanted, thorough=not quick, binary=binary)
     return squeezed if len(squeezed) < most else None
 
 
-def promising(text: bytes, most: int, quick: bool) -> tuple[str, ...]:
+def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
     """The stages that may take less than `most` bytes.
 
     A stage that a look at parts of the text rules out is not tried: so a text whose columns are
-    coded well costs a twentieth more time, not three times as much.
+    coded well costs a twentieth more time, not three times as much. look: bytes of the whole text
+    by a quick look of LZMA2, where that has been taken.
     """
     if len(text) <= SMALL:
         return OF_SMALL
@@ -55,7 +57,9 @@ def promising(text: bytes, most: int, quick: bool) -> tuple[str, ...]:
     stages_worth_it = ["bzip2"] if len(bzip2) * by_sample * BZIP2_GAINS < most else []
     lzma2 = stages.named("lzma2")
     part = text[:PART]
-    by_part = len(lzma2.squeeze(part, quick=True)) * len(text) / len(part)
+    by_part = float(look) if look is not None else 0.0
+    if look is None:
+        by_part = len(lzma2.squeeze(part, quick=True)) * len(text) / len(part)
     gains = 1.0
     if not quick:
         thorough = lzma2.squeeze(sample, quick=False, thorough=True)

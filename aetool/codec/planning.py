@@ -39,11 +39,14 @@ LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
 
+ABOUT_AS_LITTLE = 0.25  # bits a value, between ways to make residuals
+STRENGTHS = (8, 2, 32)  # of tables, the usual one first
 TRANSFORMS = 4  # that look at other streams, of which bins are found
 WIDE = 96  # streams, above which not all are looked at
 WINDOW = 512  # streams before, of which those are looked at that go most like one
 OUTLINE = 256  # rows that say so
 PARENTS = ((1024, 32), (256, 16), (128, 8), (0, 4))  # rows of the block; streams looked at so
+NO_NODES = np.zeros(0, np.int64)
 # a feature, its values in the rows of the sample, and how many values it can have
 Candidate = tuple[Feature, Any, int]
 
@@ -189,6 +192,12 @@ def _prune(cells: Int, counts: Int, total: int, penalty: float) -> tuple[Int, In
     nodes = cells
     levels: list[tuple[Int, Any, Any]] = []  # nodes, whether kept whole, place of their parent
     whole = np.ones(len(nodes), np.bool_)
+    # of levels on which no nodes meet only the last needs a look: a wider bin costs more
+    alone = _levels_alone(nodes)
+    if alone:
+        levels += [(nodes, whole, None)] + [(NO_NODES, NO_NODES, None)] * (alone - 1)
+        nodes = nodes >> np.int64(alone)
+        whole = np.zeros(len(nodes), np.bool_)
     # what is below 0 and what is not never meet, and are best cut before that
     while len(nodes) > 1 and len(levels) < 63 and (len(nodes) > 2 or nodes[0] != -1 or nodes[1]):
         above = nodes >> np.int64(1)
@@ -205,14 +214,26 @@ def _prune(cells: Int, counts: Int, total: int, penalty: float) -> tuple[Int, In
     starts, widths = [], []
     open_ = np.ones(len(nodes), np.bool_)
     for m in range(len(levels) - 1, -1, -1):
+        if 0 < m < alone:
+            continue
         nodes, whole, _ = levels[m]
         starts.append(nodes[open_ & whole] << np.int64(m))
         widths.append(np.full(len(starts[-1]), m))
-        if m:
+        if m > alone:
             open_ = (open_ & ~whole)[levels[m - 1][2]]
+        elif m:
+            open_ = open_ & ~whole  # the same nodes as on the lowest level
     start, width = np.concatenate(starts), np.concatenate(widths)
     order = np.argsort(start, kind="stable")
     return start[order], width[order]
+
+
+def _levels_alone(nodes: Int) -> int:
+    """How often ascending nodes can be halved before the first two of them meet; at most 62."""
+    if len(nodes) < 2:
+        return 0
+    apart = int((nodes[1:] ^ nodes[:-1]).view(np.uint64).min())
+    return min(62, apart.bit_length() - 1)
 
 
 def _with_bins(plan: Plan, r: Int, most: int, complete: bool) -> Plan:
@@ -247,7 +268,7 @@ class Planner:
         if not len(stream.values):
             return Plan()
         hint = like or (self.hints[number] if number < len(self.hints) else None)
-        if like is not None and not self._still_combines(like, stream):
+        if like is not None and not self._still_suits(like, stream):
             return self._search(stream)
         if hint is not None and hint.bins:
             plan = Plan(
@@ -263,7 +284,9 @@ class Planner:
             symbols = integers.symbols_of(plan, r)
             plan = self._same_features(plan, hint, symbols)
             plan = plan.but(lanes_log=hint.lanes_log)
-            if like or not self.effort.repeats:
+            if like:
+                return plan if plan.features else self._with_strength(plan, symbols)
+            if not self.effort.repeats:
                 return plan
             again = 0.0 if hint.packed is not None else self.effort.squeeze[1]
             return self._squeezed(plan, stream, again)
@@ -273,14 +296,28 @@ class Planner:
             return Plan(starts=v[:1].copy(), widths=np.zeros(1, np.int64), complete=whole)
         return self._search(stream)
 
-    def _still_combines(self, like: Plan, stream: Stream) -> bool:
-        """Whether the factors of another column's combination, if it has one, tell more of this
-        column than its own values or differences do."""
-        if like.combined is None:
+    def _with_strength(self, plan: Plan, symbols: Any) -> Plan:
+        """The plan, which has no features, with what a flat table counts for in fewest bits."""
+        if plan.bins < 2:
+            return plan
+        part = symbols[_sample_rows(len(symbols), self.effort.sample)]
+
+        def bits(strength: int) -> float:
+            return rans.cost(rans.forward(part, None, rans.Contexts(plan.bins, (), strength)))
+
+        return plan.but(strength=min(STRENGTHS, key=bits))
+
+    def _still_suits(self, like: Plan, stream: Stream) -> bool:
+        """Whether another column's transform leaves as little of this column as its own values or
+        differences do. It is asked of combinations, whose factors may be those of the other column
+        alone, and of plans without features, which are taken over by many columns."""
+        if like.combined is None and like.features:
             return True
         simple = Plan(), Plan(transform=Transform.DIFFERENCE)
         sizes = [_size(integers.residuals(p, stream, self.known)) for p in (like, *simple)]
-        return sizes[0] < min(sizes[1:])
+        if like.combined is not None:
+            return sizes[0] < min(sizes[1:])
+        return sizes[0] <= min(sizes[1:]) + ABOUT_AS_LITTLE
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:
         """The plan with the features of another, their classes anew by these symbols."""
@@ -447,8 +484,8 @@ class Planner:
             # a stream has one symbol before, and one repeat
             once = isinstance(gone, OwnSymbol | Repeat)
             candidates = [c for c in best if not once or type(c[0]) is not type(gone)]
-        strength = 8
-        for other in (2, 32):
+        strength = STRENGTHS[0]
+        for other in STRENGTHS[1:]:
             tried_bits = cost(chosen, other)
             if tried_bits < bits:
                 bits, strength = tried_bits, other

@@ -125,12 +125,13 @@ def is_frame(data: object) -> bool:
     return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
-def index_of(data: object) -> object:
+def index_of(data: object) -> pd.Index | None:
     """The index of a DataFrame or Series of pandas; None of anything else."""
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(data, pandas.DataFrame | pandas.Series):
         return None
-    return data.index
+    index: pd.Index = data.index
+    return index
 
 
 def table_of(columns: Mapping[str, Sequence[object]], types: Mapping[str, str]) -> pa.Table:

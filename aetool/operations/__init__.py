@@ -9,24 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aetool.fits.fitting import FitOptions as FitOptions
+    from aetool.fits.fitting import explained as explained
+    from aetool.fits.fitting import fit as fit
     from aetool.operations.archiving import compress as compress
+    from aetool.operations.calibrating import calibrated as calibrated
     from aetool.operations.cleaning import DenoiseOptions as DenoiseOptions
     from aetool.operations.cleaning import denoise as denoise
-    from aetool.operations.detecting import Detection as Detection
-    from aetool.operations.detecting import Watches as Watches
-    from aetool.operations.detecting import calibrated as calibrated
+    from aetool.operations.coding import encode as encode
     from aetool.operations.detecting import detect as detect
-    from aetool.operations.detecting import encode as encode
-    from aetool.operations.detecting import evaluate as evaluate
-    from aetool.operations.detecting import maps_of as maps_of
-    from aetool.operations.detecting import score as score
     from aetool.operations.drifting import drift as drift
+    from aetool.operations.evaluating import evaluate as evaluate
+    from aetool.operations.evaluating import maps_of as maps_of
+    from aetool.operations.evaluating import score as score
     from aetool.operations.explaining import as_record as as_record
     from aetool.operations.explaining import explain as explain
     from aetool.operations.exporting import export as export
-    from aetool.operations.fitting import FitOptions as FitOptions
-    from aetool.operations.fitting import explained as explained
-    from aetool.operations.fitting import fit as fit
     from aetool.operations.inspecting import info as info
     from aetool.operations.inspecting import verify as verify
     from aetool.operations.lossy_job import CompressOptions as CompressOptions
@@ -38,37 +36,39 @@ if TYPE_CHECKING:
     from aetool.operations.sampling import sample as sample
     from aetool.operations.searching import SearchOptions as SearchOptions
     from aetool.operations.searching import similar as similar
+    from aetool.scoring.results import Detection as Detection
+    from aetool.scoring.watching import Watches as Watches
 
 _HOMES = {
-    "as_record": "explaining",
-    "CompressOptions": "lossy_job",
-    "DenoiseOptions": "cleaning",
-    "Detection": "detecting",
-    "FitOptions": "fitting",
-    "SampleOptions": "sampling",
-    "SearchOptions": "searching",
-    "Watches": "detecting",
-    "calibrated": "detecting",
-    "compress": "archiving",
-    "decode": "restoring",
-    "decompress": "restoring",
-    "denoise": "cleaning",
-    "detect": "detecting",
-    "drift": "drifting",
-    "encode": "detecting",
-    "evaluate": "detecting",
-    "explain": "explaining",
-    "explained": "fitting",
-    "export": "exporting",
-    "fit": "fitting",
-    "info": "inspecting",
-    "maps_of": "detecting",
-    "merge": "merging",
-    "report": "reporting",
-    "sample": "sampling",
-    "score": "detecting",
-    "similar": "searching",
-    "verify": "inspecting",
+    "as_record": "operations.explaining",
+    "CompressOptions": "operations.lossy_job",
+    "DenoiseOptions": "operations.cleaning",
+    "Detection": "scoring.results",
+    "FitOptions": "fits.fitting",
+    "SampleOptions": "operations.sampling",
+    "SearchOptions": "operations.searching",
+    "Watches": "scoring.watching",
+    "calibrated": "operations.calibrating",
+    "compress": "operations.archiving",
+    "decode": "operations.restoring",
+    "decompress": "operations.restoring",
+    "denoise": "operations.cleaning",
+    "detect": "operations.detecting",
+    "drift": "operations.drifting",
+    "encode": "operations.coding",
+    "evaluate": "operations.evaluating",
+    "explain": "operations.explaining",
+    "explained": "fits.fitting",
+    "export": "operations.exporting",
+    "fit": "fits.fitting",
+    "info": "operations.inspecting",
+    "maps_of": "operations.evaluating",
+    "merge": "operations.merging",
+    "report": "operations.reporting",
+    "sample": "operations.sampling",
+    "score": "operations.evaluating",
+    "similar": "operations.searching",
+    "verify": "operations.inspecting",
 }
 __all__ = sorted(_HOMES)
 
@@ -76,4 +76,4 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'aetool.operations' has no attribute '{name}'")
-    return getattr(import_module(f"aetool.operations.{_HOMES[name]}"), name)
+    return getattr(import_module(f"aetool.{_HOMES[name]}"), name)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from aetool import engine as engines
 from aetool.bundle import CODEC, Bundle
-from aetool.codec import picture_models
+from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.contents.pixels import pixels_of
 from aetool.codec.shared import shared_of
@@ -19,11 +19,14 @@ from aetool.data.images import FolderSource, ImageSource, PictureFiles
 from aetool.data.pictures.decoding import Sight
 from aetool.data.pictures.framed import FramedSource
 from aetool.data.table_source import TableSource
+from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
-from aetool.operations import detecting, exact_job, fitting, merging, opening, rivals, texts
-from aetool.operations.detecting import seen_by
+from aetool.fits import fitting
+from aetool.operations import exact_job, merging, opening, rivals
 from aetool.operations.lossy_job import CompressOptions, LossyJob
+from aetool.scoring import costing
+from aetool.scoring.inputs import seen_by
 from aetool.spelling import option
 
 SOME = 256  # pictures that tell whether a model helps
@@ -63,7 +66,8 @@ def compress(
         figures["left_out"] = [*others, *source.left_out]
     if options.flag is not None:
         try:
-            figures["costliest"] = detecting.detect(Path(path), model, top=options.flag)
+            costliest = costing.detect(Path(path), model, Choice(top=options.flag))
+            figures["costliest"] = costliest.ranked()
         except DataError as error:
             # the archive is whole, whatever it holds
             figures["untold"] = str(error)
@@ -247,7 +251,7 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
     if not isinstance(source, sources.CsvSource):
         return "it knows how tables in text are written, which this is not"
     shared = shared_of(model)
-    if shared is None or shared.names != texts.header_of(source)[1]:
+    if shared is None or shared.names != source_texts.header_of(source)[1]:
         return "it knows other columns than these"
     if dict(shared.spec) != dict(options.max_error):
         bounds = ",".join(f"{c}={e}" if c else e for c, e in shared.spec.items())

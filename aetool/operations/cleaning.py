@@ -23,7 +23,7 @@ from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Records
 from aetool.operations import records, restoring
-from aetool.operations.detecting import inputs_of, seen_by
+from aetool.scoring.inputs import Laid, inputs_of, seen_by
 from aetool.spelling import option
 
 ROUNDS = 24  # of filling, at most: each sees what the one before has put in the gaps
@@ -86,7 +86,7 @@ class _Job:
         self.options = options
         self.rows = self.filled = self.compared = 0
         self.before = self.after = 0.0
-        self.clean: Iterator[tuple[int, Records, Table | None]] | None = None
+        self.clean: Iterator[Laid] | None = None
         if options.clean is not None:
             clean = seen_by(sources.open_source(options.clean, model.reading), model, strict=True)
             self.clean = inputs_of(clean, model)
@@ -136,11 +136,11 @@ class _Job:
         if self.clean is None:
             return
         clean = next(self.clean, None)
-        if clean is None or clean[1].shape != x.shape:
+        if clean is None or clean.inputs.shape != x.shape:
             raise DataError(
                 f"{option('--clean')} does not hold the same records as {self.source.name}"
             )
-        x, y, wanted = (self._standard(v) for v in (x, y, clean[1]))
+        x, y, wanted = (self._standard(v) for v in (x, y, clean.inputs))
         comparable = np.isfinite(x) & np.isfinite(y) & np.isfinite(wanted)
         self.before += float(((x - wanted)[comparable] ** 2).sum())
         self.after += float(((y - wanted)[comparable] ** 2).sum())
@@ -156,7 +156,8 @@ class _Job:
 
     def tables(self) -> Iterator[writers.Columns]:
         """The restored batches of a table."""
-        for _, x, table in inputs_of(self.source, self.model):
+        for laid in inputs_of(self.source, self.model):
+            x, table = laid.inputs, laid.table
             assert table is not None
             y = self._table(x)
             naive = np.where(np.isnan(x) & self.restored, self.naive, x)
@@ -201,7 +202,8 @@ class _Job:
 
     def pictures(self) -> Iterator[Records]:
         """The restored batches of pictures, (n, C, H, W) uint8."""
-        for _, x, _ in inputs_of(self.source, self.model):
+        for laid in inputs_of(self.source, self.model):
+            x = laid.inputs
             if self.options.region is not None:
                 hole = self._hole(x.shape)
                 self.filled += int(hole.sum()) * len(x)

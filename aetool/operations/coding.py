@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aetool import engine as engines
 from aetool import runtime
 from aetool.bundle import Bundle
 from aetool.codec import decoding, folders
@@ -19,8 +20,9 @@ from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.model import Float, Records
 from aetool.operations import drawing, records, restoring
-from aetool.operations.detecting import inputs_of, seen_by
 from aetool.printing import in_utf8
+from aetool.scoring.inputs import inputs_of, known_of, seen_by
+from aetool.scoring.spread import Scoring
 from aetool.spelling import option
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
@@ -36,6 +38,16 @@ def encoder_of(model: Bundle, device: str) -> runtime.Session:
             )
         raise ParamError(f"{model.plugin} has no code")
     return model.session("encoder.onnx", device)
+
+
+def encode(
+    data: object, model: Bundle, device: str = "auto", executor: engines.Chosen = None
+) -> Records:
+    """(rows, latent) float32: each record's code."""
+    source = seen_by(sources.open_source(data, known_of(model)), model)
+    session = model.session("encoder.onnx", device)
+    with engines.opened(executor) as engine:
+        return np.concatenate(Scoring(source, model, session, device, engine).codes())
 
 
 def write_codes(
@@ -59,18 +71,18 @@ def write_codes(
 
     def batches() -> Iterator[writers.Columns]:
         nonlocal count
-        for first, x, table in inputs_of(source, model):
-            places = np.arange(first, first + len(x)) if table is None else table.records
-            out: writers.Columns = {"row": [str(number) for number in (places + 1).tolist()]}
+        for laid in inputs_of(source, model):
+            out: writers.Columns = {"row": [str(number) for number in (laid.records + 1).tolist()]}
             if names:
-                out["picture"] = [in_utf8(name) for name in names[first : first + len(x)]]
+                own = names[laid.first : laid.first + len(laid.inputs)]
+                out["picture"] = [in_utf8(name) for name in own]
             for name in columns:
-                out[name] = cells(table, name, source.name)
-            z = session(x)["z"]
-            out |= {
-                f"z{u}": [format(v, ".9g") for v in z[:, u].tolist()] for u in range(z.shape[1])
-            }
-            count += len(x)
+                out[name] = cells(laid.table, name, source.name)
+            z = session(laid.inputs)["z"]
+            for unit in range(z.shape[1]):
+                # nine digits tell any two float32 apart
+                out[f"z{unit}"] = [format(v, ".9g") for v in z[:, unit].tolist()]
+            count += len(z)
             yield out
 
     target = Path(path)
@@ -100,12 +112,13 @@ def plot_codes(
     codes: list[Records] = []
     of_folders = colour is not None and model.schema is None
     values: list[object] = []
-    for first, x, table in inputs_of(source, model):
-        codes.append(session(x)["z"])
+    for laid in inputs_of(source, model):
+        codes.append(session(laid.inputs)["z"])
         if of_folders:
-            values += [name.split("/")[0] for name in names[first : first + len(x)]]
-        if colour is not None and table is not None:
-            values += list(cells(table, colour, source.name))
+            own = names[laid.first : laid.first + len(laid.inputs)]
+            values += [name.split("/")[0] for name in own]
+        if colour is not None and laid.table is not None:
+            values += list(cells(laid.table, colour, source.name))
     if not sum(map(len, codes)):
         raise DataError(f"{source.name}: no records to draw")
     z, axes = drawing.plane(np.concatenate(codes))

@@ -19,8 +19,10 @@ from aetool.data.table_source import TableSource
 from aetool.detection.choice import check_part
 from aetool.detection.shifts import ALPHA, Comparison, Tally
 from aetool.errors import DataError
+from aetool.fits import fitting
 from aetool.model import Float
-from aetool.operations import detecting, fitting
+from aetool.scoring.batches import scored
+from aetool.scoring.inputs import known_of, seen_by
 
 Data = object  # a path, a DataFrame, an Arrow table: whatever detect takes
 # how a bundle begins: a zip whose first member is the manifest, behind 30 bytes of its head
@@ -44,7 +46,7 @@ def drift(
     """
     check_part("alpha", alpha)
     model = model_of(reference, fit)
-    source = detecting.seen_by(open_source(new, detecting.known_of(model)), model)
+    source = seen_by(open_source(new, known_of(model)), model)
     if model.schema is not None and isinstance(source, TableSource):
         faults = _absent(source, model.schema)
         if faults:
@@ -95,7 +97,7 @@ def _scored(
     """The comparison by columns and scores."""
     session = model.session("score.onnx", device)
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
-    for batch in detecting.scored(source, model, session):
+    for batch in scored(source, model, session):
         tally.add(batch.inputs, batch.scores)
     return _compared(source.name, tally, alpha)
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from aetool import files
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.codec import blocks, records, students
+from aetool.codec import blocks, records, source_texts, students
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
 from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
@@ -45,7 +45,7 @@ from aetool.data.images import FolderSource, ImageSource
 from aetool.engine import Engine
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import path_of
-from aetool.operations import opening, texts
+from aetool.operations import opening
 from aetool.operations.lossy_job import CompressOptions, inner_name
 from aetool.operations.opening import FileBytes, Opened
 from aetool.spelling import option
@@ -360,7 +360,7 @@ def names_of(source: Any) -> list[str]:
     """What the archive of a table calls its columns."""
     source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
-        return texts.header_of(source)[1]
+        return source_texts.header_of(source)[1]
     if isinstance(source, ArrowTable):
         return labels_of(source.schema.names)
     if isinstance(source, ArrayFile):
@@ -393,18 +393,18 @@ def _text_job(
 
 
 def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
-    head, names = texts.header_of(source)
+    head, names = source_texts.header_of(source)
     bounded = bool(options.max_error or bounds)
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, exact=not bounded)
     if options.max_error and bounds is None:
-        bounds = texts.bounds_of(source, layout, options.max_error, names)
+        bounds = source_texts.bounds_of(source, layout, options.max_error, names)
     if bounds:
         layout = dataclasses.replace(layout, bounds=bounds)
     sections: dict[str, bytes] = {}
     first = blocks.NO_HINTS
     if options.effort.students:
-        layout, first = texts.taught(source, layout)
+        layout, first = source_texts.taught(source, layout)
         if layout.students is not None:
             sections["students"] = students.to_bytes(layout.students)
     origin = _origin(source, layout)
@@ -418,12 +418,12 @@ def _text_by_model(
     source: sources.CsvSource, model: Bundle, shared: Shared, options: CompressOptions
 ) -> ExactJob:
     """By what a model knows of the columns; the header leaves out what the model says."""
-    head, names = texts.header_of(source)
+    head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, shared=shared, exact=not bounded)
     if bounded:  # what the model's numbers are rounded to, to be compared with the source
-        wanted = texts.bounds_of(source, layout, options.max_error, names)
+        wanted = source_texts.bounds_of(source, layout, options.max_error, names)
         layout = dataclasses.replace(layout, bounds=wanted)
     format = {"name": inner_name(source.name)}
     if source.format != shared.format:
@@ -436,7 +436,7 @@ def _text_by_model(
 
 def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
     def pieces() -> Iterator[bytes]:
-        behind_the_head = texts.pieces_of(source, layout.effort.block)
+        behind_the_head = source_texts.pieces_of(source, layout.effort.block)
         next(behind_the_head)
         yield from behind_the_head
 
@@ -515,7 +515,7 @@ def _bounds_by_place(
         return [bounds.get(label) for label in labels]
     if not options.max_error:
         return None
-    return texts.allowed_by_place(options.max_error, names, ends())
+    return source_texts.allowed_by_place(options.max_error, names, ends())
 
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:

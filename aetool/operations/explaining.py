@@ -14,7 +14,9 @@ from aetool.data.images import ImageSource
 from aetool.data.sources import open_source
 from aetool.detection import reasons
 from aetool.errors import DataError
-from aetool.operations import detecting
+from aetool.scoring.batches import scored
+from aetool.scoring.collecting import Collector, Wishes
+from aetool.scoring.inputs import known_of, seen_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,21 +80,21 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     """Why the last record of a table has its score; those before it count only for a model that is
     given the rows before each. DataError for pictures, and for a table of several records where
     only one can be meant."""
-    source = detecting.seen_by(open_source(data, detecting.known_of(model)), model)
+    source = seen_by(open_source(data, known_of(model)), model)
     if isinstance(source, ImageSource) or model.schema is None:
         raise DataError(f"{source.name}: pictures have no columns to explain; detect says where")
     session = model.session("score.onnx", device)
-    batches = list(detecting.scored(source, model, session))
+    batches = list(scored(source, model, session))
     records = sum(len(batch.parts) for batch in batches)
     if not records or (records > 1 and not model.schema.context):
         raise DataError(f"{source.name}: explain takes one record; there are {records}")
-    wishes = detecting.Wishes(model.calibration, None, source.decimal, True, model.threshold)
-    collected = detecting.Collected(model, wishes, session, device)
+    wishes = Wishes(model.calibration, None, source.decimal, True, model.threshold)
+    collector = Collector(model, wishes, session, device)
     # an empty batch may follow the last record
     last = [batch for batch in batches if len(batch.parts)][-1]
     place = np.array([len(last.parts) - 1])
     # whether it is flagged or not, it is looked at as closely as an anomaly
-    blame = collected.blame(last, place, np.ones(1, np.bool_))
+    blame = collector.blame(last, place, np.ones(1, np.bool_))
     named = blame.named[0]
     others = [int(i) for i in np.argsort(-blame.surprise[0], kind="stable") if i not in named]
     order = [*named, *others]

@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from aetool import bundle as bundles
-from aetool import pairs
+from aetool import mapping, pairs
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.decoding import condition_names
@@ -21,7 +21,6 @@ from aetool.errors import DataError
 from aetool.files import atomic
 from aetool.graphs import Graph, weighed_sum
 from aetool.model import Float, Records
-from aetool.operations import mapping
 
 SCORE = "score.onnx"
 VERIFY_ROWS = 64

@@ -29,7 +29,7 @@ from aetool.detection.calibration import Calibration
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.files import path_of
-from aetool.operations import fitting
+from aetool.fits import fitting
 from aetool.spelling import option
 
 SAMPLE = 4096

@@ -21,6 +21,7 @@ from aetool.data import images
 from aetool.data.pictures.labels import labels_of
 from aetool.detection import maps
 from aetool.detection.calibration import Calibration
+from aetool.detection.ranking import auroc, average_precision
 from aetool.detection.shifts import Tally
 from aetool.errors import ParamError
 from aetool.files import atomic
@@ -28,11 +29,14 @@ from aetool.model import Float
 from aetool.operations import detecting
 from aetool.report import page
 from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
+from aetool.scoring.batches import Pictured, Scored
+from aetool.scoring.collecting import Explained
+from aetool.scoring.results import Detection
 from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.data.table import Mask
-    from aetool.operations.fitting import FitOptions
+    from aetool.fits.fitting import FitOptions
 
 MOST_RECORDS = 200  # that a page shows, unless told otherwise
 MOST_SIDE = 96  # pixels of a picture that is shown
@@ -77,10 +81,10 @@ class Watcher:
 
     def batch(
         self,
-        batch: detecting.Scored,
+        batch: Scored,
         scores: Float,
         flagged: Mask,
-        explained: detecting.Explained,
+        explained: Explained,
     ) -> None:
         """What is told of a batch, of which flagged records are anomalies."""
         self.tally.add(batch.inputs, scores)
@@ -100,8 +104,8 @@ class Watcher:
                 wanted = self._excess(explained.pictures[place])
             self._keep(float(scores[record]), number, explained.inputs[place], wanted)
 
-    def _labels(self, batch: detecting.Scored) -> Texts:
-        from aetool.operations import preparing
+    def _labels(self, batch: Scored) -> Texts:
+        from aetool.fits import preparing
 
         if batch.table is not None:
             found: Texts = preparing.labels(batch.table, str(self.label), self.name)
@@ -114,16 +118,14 @@ class Watcher:
         names = [batch.names[number] for number in batch.records.tolist()]
         return np.array(labels_of(names))
 
-    def _excess(self, picture: detecting.Pictured) -> Float:
+    def _excess(self, picture: Pictured) -> Float:
         """Where a picture costs more than usual; of pictures of one size added up, too."""
         excess = maps.excess_of(picture.amounts)
         if self.excess is None or self.excess.shape == excess.shape:
             self.excess = excess if self.excess is None else self.excess + excess
         return excess
 
-    def _explain(
-        self, record: int, score: float, explained: detecting.Explained, place: int
-    ) -> None:
+    def _explain(self, record: int, score: float, explained: Explained, place: int) -> None:
         """Counts a record for the columns that say why, and in its group."""
         assert self.schema is not None
         named = explained.named[place]
@@ -148,7 +150,7 @@ class Watcher:
         self.highest.sort(key=lambda kept: (-kept[0], kept[1]))
         del self.highest[self.most :]
 
-    def findings(self, detection: detecting.Detection) -> Findings:
+    def findings(self, detection: Detection) -> Findings:
         """All that was gathered, beside what was detected."""
         self._shorten()
         with_model = detection.held_out is not None
@@ -187,7 +189,7 @@ class Watcher:
     def _finding(
         self,
         kept: Kept,
-        detection: detecting.Detection,
+        detection: Detection,
         place: int,
     ) -> Finding:
         score, record, own, wanted = kept
@@ -257,7 +259,7 @@ class Watcher:
         return curves(scores, truth)
 
 
-def of_archive(name: str, detection: detecting.Detection, most: int) -> Findings:
+def of_archive(name: str, detection: Detection, most: int) -> Findings:
     """What a page tells of the records of an archive that cost most, at most so many."""
     ledger, trace = detection.ledger, detection.trace
     assert ledger is not None and trace is not None
@@ -336,8 +338,8 @@ def curves(scores: Float, truth: Mask) -> Curves:
     both = list(zip(caught[few].tolist(), precision[few].tolist(), strict=True))
     return Curves(
         anomalies,
-        detecting.auroc(scores, truth),
-        detecting.average_precision(scores, truth),
+        auroc(scores, truth),
+        average_precision(scores, truth),
         [(0.0, 0.0), *roc],
         both,
     )
@@ -350,7 +352,7 @@ class Page:
     watcher: Watcher
     file: BinaryIO
 
-    def write(self, detection: detecting.Detection) -> None:
+    def write(self, detection: Detection) -> None:
         """Write the page of what was watched and detected."""
         if detection.ledger is not None:
             told = of_archive(self.watcher.name, detection, self.watcher.most)
@@ -389,7 +391,7 @@ def report(
     calibration: object = None,
     device: str = "auto",
     force: bool = False,
-) -> detecting.Detection:
+) -> Detection:
     """Detects, and writes what is found to an HTML file, whole or not at all.
 
     most: records to show. label, normal: as evaluate, for curves. threshold to device: as detect.
@@ -402,7 +404,7 @@ def report(
         )
     if model is None and label is not None and label != "folder":
         # only now: with a model nothing is fitted
-        from aetool.operations import fitting
+        from aetool.fits import fitting
 
         fit = dataclasses.replace(fit or fitting.FitOptions(), label=label)
     with opened(path, force, Watcher(most, label, normal)) as one:

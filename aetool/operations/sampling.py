@@ -22,10 +22,10 @@ from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.data.table import Cells, Mask
 from aetool.errors import BundleError, ParamError
 from aetool.files import atomic
+from aetool.fits.recipes import BELOW, SCORES, Recipe, through
 from aetool.model import Float, Records
 from aetool.operations import coding, drawing, records
-from aetool.operations.detecting import inputs_of, seen_by
-from aetool.operations.recipes import BELOW, SCORES, Recipe, through
+from aetool.scoring.inputs import inputs_of, seen_by
 from aetool.spelling import option
 
 LEAST = 1e-3  # probability that a linear model's estimate is raised to
@@ -390,7 +390,8 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
     else:
         source = seen_by(sources.open_source(options.like, model.reading), model)
         each = options.count or PER_ROW
-        for _, originals, table in inputs_of(source, model):
+        for laid in inputs_of(source, model):
+            originals, table = laid.inputs, laid.table
             x = sampler.near(np.repeat(originals, each, axis=0), options.spread)
             if model.schema is None or table is None:
                 yield {"like": originals}, x

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,10 @@ from aetool.data.table import Mask
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int, Records
-from aetool.operations import coding, drawing, inspecting
-from aetool.operations.detecting import inputs_of, seen_by
+from aetool.operations import coding, drawing
 from aetool.printing import in_utf8
+from aetool.scoring.costing import is_archive
+from aetool.scoring.inputs import inputs_of, seen_by
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -119,18 +120,11 @@ def _name(data: object) -> str:
     return os.fspath(data) if isinstance(data, str | os.PathLike) else "data"
 
 
-def _is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
-    # a folder holds records alone
-    if not isinstance(data, str | os.PathLike) or Path(data).is_dir():
-        return False
-    return inspecting.is_archive(data)
-
-
 def _codes_of_data(
     data: object, model: Bundle | None, options: SearchOptions
 ) -> tuple[Float, Bundle, list[str], Int]:
     """(codes, the model, the records' names if they have any, their numbers from 0)."""
-    if _is_archive(data):
+    if is_archive(data):
         if options.columns:
             raise ParamError(
                 f"{option('--id')} is for tables: an archive's records are not decoded"
@@ -154,9 +148,9 @@ def _codes_of_data(
     session = coding.encoder_of(model, options.device)
     codes = []
     numbers = []
-    for first, x, table in inputs_of(source, model):
-        codes.append(session(x)["z"])
-        numbers.append(np.arange(first, first + len(x)) if table is None else table.records)
+    for laid in inputs_of(source, model):
+        codes.append(session(laid.inputs)["z"])
+        numbers.append(laid.records)
     places = np.concatenate(numbers)
     # of tables none have names
     every = list(getattr(source, "record_names", []))
@@ -176,12 +170,12 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
     numbers = []
     only = np.array(options.rows, dtype=np.int64) - 1
     count = 0
-    for first, x, table in inputs_of(source, model):
-        numbers_of_batch = np.arange(first, first + len(x)) if table is None else table.records
-        keep = np.isin(numbers_of_batch, only) if len(only) else np.ones(len(x), np.bool_)
-        codes.append(session(x[keep])["z"])
-        numbers.append(numbers_of_batch[keep])
-        count = max(count, int(numbers_of_batch[-1]) + 1) if len(numbers_of_batch) else count
+    for laid in inputs_of(source, model):
+        keep = np.isin(laid.records, only) if len(only) else np.ones(len(laid.inputs), np.bool_)
+        codes.append(session(laid.inputs[keep])["z"])
+        numbers.append(laid.records[keep])
+        if len(laid.records):
+            count = max(count, int(laid.records[-1]) + 1)
     missing = np.setdiff1d(only, np.concatenate(numbers))
     if len(missing):
         there = f"has records 1 .. {count}"
@@ -336,7 +330,7 @@ def write_sheet(
     model: None if data is an archive, which knows its own.
     """
     if model is None:
-        assert _is_archive(data), "whoever has no archive gives a model"
+        assert is_archive(data), "whoever has no archive gives a model"
         with Archive(data) as archive:
             model = archive.model
     asked = neighbours.query[neighbours.rank == 1] - 1
@@ -360,7 +354,7 @@ def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
 
 def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
     """(number of the first from 0, pictures) of data or of an archive, as the model sees them."""
-    if _is_archive(data):
+    if is_archive(data):
         first = 0
         with Archive(data, model) as archive:
             for pixels in archive.pieces(0, archive.rows):

@@ -77,11 +77,11 @@ class TypedFile(KeptBytes):
         if not 0 < len(raw) <= LARGEST or rows > MOST_ROWS:
             return False
         # what a quick look is far from, a long one does not reach
-        look = stages.named("lzma2").squeeze(raw, quick=True)
-        if len(look) > PROMISE * most:
+        look = len(stages.named("lzma2").squeeze(raw, quick=True))
+        if look > PROMISE * most:
             return False
         is_quick = self.effort.quick and len(raw) > TINY
-        squeezed = plain.packed(raw, most, is_quick, binary=True)
+        squeezed = plain.packed(raw, most, is_quick, binary=True, look=look)
         self.squeezed = squeezed or b""
         self.rows = rows
         return squeezed is not None

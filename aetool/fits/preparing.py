@@ -32,7 +32,7 @@ from aetool.model import Int, Model, Records, Spec
 from aetool.spelling import option
 
 if TYPE_CHECKING:
-    from aetool.operations.fitting import FitOptions
+    from aetool.fits.fitting import FitOptions
 
 TRIMMED = 0.05  # of the rows, in a robust fit
 OF_COLUMNS = ("condition", "label", "drop", "keep")

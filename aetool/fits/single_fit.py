@@ -23,9 +23,9 @@ from aetool.model import Int, Model, Progress
 
 if TYPE_CHECKING:
     from aetool import training
-    from aetool.operations import joining
-    from aetool.operations.fitting import FitOptions
-    from aetool.operations.preparing import Prepared
+    from aetool.fits import joining
+    from aetool.fits.fitting import FitOptions
+    from aetool.fits.preparing import Prepared
 
 FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
 CONTENT_FOLDS, FEW_CONTENT_FOLDS = 6, 3  # models in a score; of tables of many numbers
@@ -116,7 +116,8 @@ def fit_closed_form(
     samples: whether it is also to be drawn from. Where max_time is short the folds are few, and the
     score is of one model alone.
     """
-    from aetool.operations import joining, mapping
+    from aetool import mapping
+    from aetool.fits import joining
 
     rows = len(prepared.features)
     started = time.monotonic()
@@ -160,7 +161,7 @@ def fit_closed_form(
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
     """The recipe by which samples of a closed form are drawn, as bytes."""
-    from aetool.operations import recipes
+    from aetool.fits import recipes
 
     spec = prepared.spec
     few = prepared.features[prepared.kept]
@@ -226,8 +227,8 @@ def finished_network(
     model: Model, params: object, trained: training.Trained, prepared: Prepared, options: FitOptions
 ) -> joining.Fitted:
     """A trained network as a calibrated bundle."""
-    from aetool import export, training
-    from aetool.operations import joining, mapping, recipes
+    from aetool import export, mapping, training
+    from aetool.fits import joining, recipes
 
     graphs = export.write(trained.net, prepared.spec, prepared.schema)
     few = prepared.features[trained.held_out[: recipes.FEW]]

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 
 from aetool.bundle import CODEC, Bundle
-from aetool.codec import shared
+from aetool.codec import shared, source_texts
 from aetool.codec.records import Layout
 from aetool.data.sources import CsvSource
-from aetool.operations import texts
 
 PIECE, MOST = 2 << 20, 12 << 20  # bytes of text: read at a time, and learned from
 
@@ -30,11 +29,11 @@ def learn(
     """The archive codec that is learned from a table and kept in a bundle; None if its records are
     irregular.
     """
-    head, names = texts.header_of(source)
+    head, names = source_texts.header_of(source)
     layout = Layout(source.dialect.rule, names, shared.EFFORT)
-    bounds = texts.bounds_of(source, layout, max_error, names) if max_error else {}
+    bounds = source_texts.bounds_of(source, layout, max_error, names) if max_error else {}
     every = max(1, -(-source.path.stat().st_size // MOST))
-    pieces = texts.pieces_of(source, PIECE)
+    pieces = source_texts.pieces_of(source, PIECE)
     next(pieces)
     chosen_pieces = [piece for i, piece in enumerate(pieces) if i % every == 0]
     learned = shared.learn(

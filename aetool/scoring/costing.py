@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -28,14 +28,17 @@ from aetool.detection import reasons
 from aetool.detection.calibration import Calibration
 from aetool.detection.choice import Choice, highest
 from aetool.detection.trace import ScoreTrace
+from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
+from aetool.scoring.collecting import Reasons, check_columns
+from aetool.scoring.results import Detection
 from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.data.table import Mask
-    from aetool.operations.fitting import FitOptions
+    from aetool.fits.fitting import FitOptions
 
 KEPT = 1_000_000  # scores that the threshold and p are by
 LONGEST = 40  # characters of a cell that is shown
@@ -87,30 +90,7 @@ class ArchiveLedger:
         yield self.told()
 
 
-@dataclass(frozen=True, eq=False)
-class PricedRecords:
-    """Records of an archive to report, as detecting.Detection has them; bits: (n,), what each
-    took. has_idle_model: whether a model came with the archive that it does not need."""
-
-    row: Int
-    score: Float
-    p: Float
-    anomaly: Mask
-    bits: Float
-    why: list[str]
-    named: list[list[tuple[str, str, str]]]
-    threshold: float
-    total: int
-    flagged: int
-    rate: float | None
-    table: Table | None
-    trace: ScoreTrace
-    ledger: ArchiveLedger
-    calibrated_on: int
-    has_idle_model: bool
-
-
-def is_archive(data: object) -> bool:
+def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
     """Whether data are the path of an archive."""
     if not isinstance(data, str | os.PathLike) or not Path(data).is_file():
         return False
@@ -118,14 +98,14 @@ def is_archive(data: object) -> bool:
         return file.read(4) == MAGIC[:4]
 
 
-def priced(
+def detect(
     data: str | os.PathLike[str],
     model: Bundle | None = None,
     choice: Choice | None = None,
     all_rows: bool = False,
     append: Sequence[str] | None = None,
     columns: Sequence[str] = (),
-) -> PricedRecords:
+) -> Detection:
     """The records of an archive that stand out by what they cost; all of them, if asked.
 
     model: the one that the archive needs, if it needs one. columns: judge by these alone. append:
@@ -144,7 +124,9 @@ def ledger_of(data: str | os.PathLike[str], model: Bundle | None = None) -> Arch
         return pricing.ledger()
 
 
-def refuse_fit(data: object, options: FitOptions | None, calibration: object) -> None:
+def refuse_fit(
+    data: str | os.PathLike[str], options: FitOptions | None, calibration: object
+) -> None:
     """ParamError for what is said of a fit, or of text, where records of an archive are judged."""
     given = []
     if options is not None:
@@ -160,9 +142,18 @@ def refuse_fit(data: object, options: FitOptions | None, calibration: object) ->
         given.append("how its text is written")
     if given:
         raise ParamError(
-            f"{os.fspath(data)}: {', '.join(given)}: an archive is judged by what its records "  # type: ignore[call-overload]
+            f"{os.fspath(data)}: {', '.join(given)}: an archive is judged by what its records "
             "take in it, and nothing is fitted or read anew; leave it out, or decompress the "
             "archive first"
+        )
+
+
+def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
+    """ParamError where records of an archive are to be judged by an engine."""
+    if executor is not None:
+        raise ParamError(
+            f"{os.fspath(data)}: {option('--engine')}: the records of an archive are judged "
+            "in one process; leave it out"
         )
 
 
@@ -249,7 +240,7 @@ class _Pricing:
             file=self.archive.reader.size,
         )
 
-    def run(self, all_rows: bool, append: Sequence[str] | None) -> PricedRecords:
+    def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
         """Both readings."""
         self.read()
         nothing = [np.zeros(0)]
@@ -258,14 +249,14 @@ class _Pricing:
         bits = np.concatenate(self.known.bits or nothing)
         flagged, threshold, rate = self._flagged(scores, p_values)
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
-        named: list[list[tuple[str, str, str]]] = []
+        named: list[Reasons] = []
         tables: list[Table] = []
         for block, costs, rows in self._with(wanted):
             cells = self.archive.content.cells(self.archive, block, rows)
             named += _named(costs, self._places(block, costs), rows, cells)
             if append is not None:
                 tables.append(_carried(costs.names, cells, append))
-        return PricedRecords(
+        return Detection(
             row=wanted,
             score=scores[wanted],
             p=p_values[wanted],
@@ -282,6 +273,7 @@ class _Pricing:
             ledger=self.ledger(),
             calibrated_on=len(scores),
             has_idle_model=self.archive.has_idle_model,
+            unit="bits",
         )
 
     def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:
@@ -316,7 +308,7 @@ def _usual(costs: Costs) -> Float:
 
 def _named(
     costs: Costs, places: Sequence[int], rows: Int, cells: Sequence[Sequence[str]]
-) -> list[list[tuple[str, str, str]]]:
+) -> list[Reasons]:
     """For each of these records of a block the columns that cost more than usual: name, cell, and
     how much."""
     judged = costs.judged[rows][:, places]
@@ -342,9 +334,7 @@ def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
 
 def _carried(names: Sequence[str], cells: Sequence[Sequence[str]], append: Sequence[str]) -> Table:
     """The cells of these columns as a table; all, if none is named. ParamError for others."""
-    for name in append:
-        if name not in names:
-            raise ParamError(f"no column '{name}'; there are {', '.join(names)}")
+    check_columns(append, names)
     chosen = [list(names).index(name) for name in append] if append else range(len(names))
     values = tuple(Cells.of(list(cells[place])) for place in chosen)
     return Table(tuple(names[place] for place in chosen), values)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from aetool.detection.calibration import Calibration
     from aetool.detection.regions import Box
     from aetool.model import Float
-    from aetool.operations.detecting import Detection, Explained, Pictured, Scored, Watch
+    from aetool.scoring.batches import Pictured, Scored
+    from aetool.scoring.collecting import Explained
+    from aetool.scoring.results import Detection
+    from aetool.scoring.watching import Watch
 
 MOST_ON_A_SHEET = 12
 KINDS = ("overlay", "map", "mask")

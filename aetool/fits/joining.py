@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from aetool import graphs, rarity
+from aetool import graphs, mapping, rarity
 from aetool.bundle import GRAPHS, MAPS, SAMPLING, Bundle
 from aetool.canonical import Json
 from aetool.columns.sections import Features
@@ -19,7 +19,6 @@ from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
 from aetool.model import Float, Int
-from aetool.operations import mapping
 from aetool.rarity import Rarity
 
 

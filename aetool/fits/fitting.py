@@ -29,8 +29,7 @@ from aetool.data.sources import RESERVOIR, CsvSource, Source, open_source
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration, highest_of_each
 from aetool.errors import DataError, ParamError, PluginError
-from aetool.model import Member, Model, Progress, Spec, State, make_params
-from aetool.operations.preparing import (
+from aetool.fits.preparing import (
     Prepared,
     inferred,
     learns_from_labels,
@@ -39,11 +38,12 @@ from aetool.operations.preparing import (
     prepare,
     trimmed,
 )
-from aetool.operations.single_fit import fit_closed_form, fit_network
+from aetool.fits.single_fit import fit_closed_form, fit_network
+from aetool.model import Member, Model, Progress, Spec, State, make_params
 from aetool.spelling import option
 
 if TYPE_CHECKING:
-    from aetool.operations import joining
+    from aetool.fits import joining
 
 WHY_NOT = {
     "context": "makes little of the rows before",
@@ -175,11 +175,11 @@ def fit_source(
     if prepared.owner is not None and isinstance(source, ImageSource):
         bundle = _by_all_tiles(bundle, framed(source, prepared.view), prepared, options.device)
     if options.codec and isinstance(source, ImageSource):
-        from aetool.operations import picture_learning
+        from aetool.fits import picture_learning
 
         bundle = picture_learning.with_pictures(bundle, source)
     if options.codec and isinstance(source, CsvSource):
-        from aetool.operations import learning
+        from aetool.fits import learning
 
         bundle = learning.with_codec(
             bundle, source, options.max_error, options.students, options.seed
@@ -263,7 +263,7 @@ def _joint(
 ) -> Bundle:
     """Members that cannot be fitted here (torch is not installed, the pictures are too large) are
     left out; facts say which and why."""
-    from aetool.operations import joining
+    from aetool.fits import joining
 
     members: list[joining.Fitted] = []
     left_out: dict[str, str] = {}

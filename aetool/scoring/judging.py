@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aetool import mapping
 from aetool.data.masks import Masks, nothing
 from aetool.detection.pixel_scores import PixelTally
 from aetool.errors import DataError, ParamError
-from aetool.operations import mapping
 from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
-    from aetool.operations.detecting import Scored
+    from aetool.scoring.batches import Scored
 
 
 def pixel_figures(

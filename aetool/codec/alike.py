@@ -1,0 +1,95 @@
+"""Columns that are alike, as those of a wide array: a plan that was found for one serves others.
+
+To search a plan for every column takes time that none of them gets back where their plans are the
+same. So a plan is taken over from the column one period before, and searched anew now and then.
+"""
+
+from __future__ import annotations
+
+from aetool.codec.plans import Plan
+
+# of eight columns, those whose successor is searched anew: where plans look at other columns
+SEARCHED_OF_EIGHT = (0, 4)
+# of plans that look at nothing else, so many columns may be without a search at most
+LONGEST_STRETCH = 64
+
+
+class AlikeColumns:
+    """Says for each column of a block which plan it may take over.
+
+    period: at what distance columns are alike. Plans without features differ by their transform
+    alone. Each time that a search finds the transform of the column before once more, twice as many
+    columns take it over before the next search.
+    """
+
+    def __init__(self, period: int) -> None:
+        self.period = period
+        # by place within the period: columns to the next search, and how many it was at the last
+        self._left = [0] * period
+        self._stretch = [0] * period
+
+    def offered(self, plans: list[Plan]) -> Plan | None:
+        """The plan of the column one period before, moved here; None where it is time to search.
+
+        plans: of all columns before this one.
+        """
+        before = len(plans) - self.period
+        if before < 0:
+            return None
+        plan = plans[before]
+        if plan.features:
+            if before // self.period % 8 in SEARCHED_OF_EIGHT:
+                return None
+            return moved(plan, self.period)
+        place = len(plans) % self.period
+        if not self._left[place]:
+            return None
+        self._left[place] -= 1
+        return moved(plan, self.period)
+
+    def found(self, plans: list[Plan], plan: Plan) -> None:
+        """Remembers what a search found for the column behind these."""
+        before = len(plans) - self.period
+        place = len(plans) % self.period
+        stretch = 0
+        if before >= 0:
+            expected = moved(plans[before], self.period)
+            if _are_equal_but_for_bins(expected, plan):
+                stretch = min(LONGEST_STRETCH, 2 * self._stretch[place] + 1)
+        self._stretch[place] = stretch
+        self._left[place] = stretch
+
+
+def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
+    """Whether two plans without features make residuals in the same way, of more than one value."""
+    if one.features or other.features:
+        return False
+    if min(one.bins, other.bins) < 2:
+        return False
+    if one.packed is not None or other.packed is not None:
+        return False
+    if one.transform is not other.transform:
+        return False
+    if one.pair != other.pair or one.of != other.of:
+        return False
+    return one.combined == other.combined
+
+
+def moved(plan: Plan, period: int) -> Plan:
+    """The plan of a column for the one a period behind it: so are the columns that it looks at."""
+    changes: dict[str, object] = {}
+    features = []
+    for feature in plan.features:
+        stream = feature.stream
+        if stream is not None:
+            feature = feature.at(stream + period)
+        features.append(feature)
+    if plan.transform.looks_aside:
+        changes["of"] = plan.of + period
+    if plan.combined is not None:
+        numbers = {stream: stream + period for stream in plan.combined.streams}
+        changes["combined"] = plan.combined.moved(numbers)
+    if plan.pair is not None:
+        keys, values = plan.pair
+        changes["pair"] = (keys + period, values + period)
+    return plan.but(features=tuple(features), **changes)

@@ -1,0 +1,33 @@
+"""How well scores tell anomalies from ordinary records, whatever the threshold: two areas."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.model import Float
+
+Truth = npt.NDArray[np.bool_]  # (records,): which are anomalies
+
+
+def auroc(scores: Float, truth: Truth) -> float:
+    """Probability that an anomaly outscores a normal record, ties counting half (Mann-Whitney)."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    # equal scores share the mean of the ranks, from 1, that they take together
+    mean_ranks = np.cumsum(counts) - (counts - 1) / 2
+    ranks = mean_ranks[inverse]
+    anomalies = int(truth.sum())
+    normals = len(truth) - anomalies
+    least_sum = anomalies * (anomalies + 1) / 2  # of ranks, where all anomalies score lowest
+    return float((ranks[truth].sum() - least_sum) / (anomalies * normals))
+
+
+def average_precision(scores: Float, truth: Truth) -> float:
+    """Sum over thresholds of (recall gained) x precision; ties are one threshold."""
+    order = np.argsort(-scores, kind="stable")
+    # a threshold lies only where the next score is lower, so equal scores are taken together
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(truth[order])[ends]
+    recall_gained = np.diff(np.concatenate([[0], hits])) / truth.sum()
+    precision = hits / (ends + 1)
+    return float((recall_gained * precision).sum())

@@ -1,0 +1,29 @@
+"""calibrate: a model with thresholds by other ordinary records, or with another default one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aetool.bundle import Bundle
+from aetool.detection.calibration import KEPT
+from aetool.detection.choice import check_part
+from aetool.scoring.judges import calibration_by
+
+
+def calibrated(
+    model: Bundle, data: object = None, fpr: float | None = None, device: str = "auto"
+) -> Bundle:
+    """The model with a calibration by other records, if given, and with this default threshold.
+
+    Its lineage names the model that it was made of.
+    """
+    check_part("fpr", fpr)
+    calibration, facts = model.calibration, model.facts
+    if data is not None:
+        calibration = calibration_by(data, model, device, KEPT)
+        facts = {**facts, "calibrated_apart": True}
+    calibration = dataclasses.replace(calibration, fpr=fpr)
+    lineage = {**model.lineage, "parent": model.sha256}
+    return dataclasses.replace(
+        model, calibration=calibration, facts=facts, lineage=lineage, _sessions={}
+    )

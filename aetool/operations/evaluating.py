@@ -1,0 +1,160 @@
+"""evaluate, score and maps: figures of a model beside labels, and its bare scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import engine as engines
+from aetool.bundle import Bundle
+from aetool.data.images import ImageSource
+from aetool.data.pictures import labels
+from aetool.data.sources import open_source
+from aetool.detection.ranking import Truth, auroc, average_precision
+from aetool.errors import ParamError
+from aetool.mapping import pixels_of
+from aetool.model import Float, Int
+from aetool.scoring.batches import scored
+from aetool.scoring.inputs import Source, known_of, unread_of
+from aetool.scoring.judges import Judge, judge_of
+from aetool.scoring.spread import Scoring
+from aetool.spelling import option
+
+if TYPE_CHECKING:
+    from aetool.fits.fitting import FitOptions
+
+Texts = npt.NDArray[np.str_]
+
+
+def score(
+    data: object, model: Bundle, device: str = "auto", executor: engines.Chosen = None
+) -> Float:
+    """(rows,) float64: each record's score; NaN of a picture that cannot be read."""
+    judge = judge_of(open_source(data, known_of(model)), model, None, device)
+    numbers, scores = _scores(judge, device, executor)
+    unread = len(unread_of(judge.source))
+    if not unread:
+        return scores
+    every = np.full(len(scores) + unread, np.nan)
+    every[numbers] = scores
+    return every
+
+
+def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
+    """(numbers of the records that can be read, from 0; their scores)."""
+    with engines.opened(executor) as engine:
+        return Scoring(judge.source, judge.bundle, judge.graph, device, engine).scores()
+
+
+def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
+    """(pictures, H, W): the map of each, as aetool.detection.maps says; a list of them where they
+    differ in size. DataError for tables."""
+    pixels = pixels_of(model)
+    judge = judge_of(open_source(data, known_of(model)), model, None, device)
+    amounts: list[Float] = []
+    for batch in scored(judge.source, judge.bundle, judge.graph):
+        places = range(len(batch.parts))
+        amounts += [batch.pictured(place, pixels).amounts for place in places]
+    sizes = {one.shape for one in amounts}
+    return np.stack(amounts) if len(sizes) == 1 else amounts
+
+
+def evaluate(
+    data: object,
+    model: Bundle | None,
+    label: str | None = None,
+    normal: Sequence[str] = (),
+    device: str = "auto",
+    fit: FitOptions | None = None,
+    masks: str | os.PathLike[str] | None = None,
+    executor: engines.Chosen = None,
+) -> dict[str, float]:
+    """AUROC and average precision of the score against labels, and precision and recall at the
+    model's threshold. label, normal: a column of a table, and its values of ordinary records; the
+    label of pictures is their folder, and good the usual one of ordinary ones. Without a model a
+    closed form is learned from all rows, as `detect` does. masks: a folder of masks of what is
+    wrong in pictures, see aetool.data.masks: then the figures of maps beside them, too."""
+    source = open_source(data, known_of(model))
+    if isinstance(source, ImageSource):
+        source = labels.to_judge(source)
+        fit = None if fit is None else dataclasses.replace(fit, label=None, normal=())
+    elif label is None or not normal:
+        raise ParamError(
+            f"{source.name}: a table is judged by a column: give {option('--label')} COLUMN and "
+            f"{option('--normal')} VALUE, of ordinary rows"
+        )
+    if model is None and fit is None:
+        fit = _without_label(source, label)
+    judge = judge_of(source, model, fit, device)
+    numbers, scores = _scores(judge, device, executor)
+    truth = _truth(judge.source, label, normal, numbers)
+    figures = _figures(scores, truth, judge.calibration.threshold())
+    if masks is None:
+        return figures
+    # who has no masks need not load how maps are judged by them
+    from aetool.scoring import judging
+
+    ordinary = set(numbers[~truth].tolist())
+    batches = scored(judge.source, judge.bundle, judge.graph)
+    return figures | judging.pixel_figures(batches, judge.bundle, masks, ordinary)
+
+
+def _without_label(source: Source, label: str | None) -> FitOptions:
+    """How a model is learned from labelled data: without the column of labels."""
+    # with a model nothing is fitted, and what it takes to fit is not loaded
+    from aetool.fits.fitting import FitOptions
+
+    return FitOptions(label=None if isinstance(source, ImageSource) else label)
+
+
+def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
+    """(rows,): which records are labelled as anomalies. ParamError where all or none are."""
+    if isinstance(source, ImageSource):
+        found = _labels_of_pictures(source, label, numbers)
+        normal = normal or labels.ordinary_in(source.name, found.tolist())
+    else:
+        # who judges pictures need not load how rows are prepared to be fitted
+        from aetool.fits import preparing
+
+        assert label is not None
+        batches = [preparing.labels(b, label, source.name) for b in source.batches()]
+        found = np.concatenate(batches)
+    truth = ~np.isin(found, list(normal))
+    if truth.all() or not truth.any():
+        raise ParamError(
+            f"both kinds of rows are needed: {int(truth.sum())} of {len(truth)} differ from "
+            f"{' or '.join(normal)} in {label or labels.FOLDER}"
+        )
+    return truth
+
+
+def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
+    """What evaluate prints, of scores, (rows,), and which are anomalies."""
+    flagged = scores > threshold
+    hits = int((flagged & truth).sum())
+    return {
+        "rows": len(truth),
+        "anomalies": int(truth.sum()),
+        "auroc": auroc(scores, truth),
+        "average_precision": average_precision(scores, truth),
+        "threshold": threshold,
+        "flagged": int(flagged.sum()),
+        # of nothing flagged nothing is right: 0, not a division by 0
+        "precision": hits / max(int(flagged.sum()), 1),
+        "recall": hits / int(truth.sum()),
+    }
+
+
+def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) -> Texts:
+    """(rows,): the folders of pictures of these numbers. ParamError for any other label."""
+    if label not in (None, labels.FOLDER) or not source.names:
+        raise ParamError(
+            f"pictures are labelled by their folder: {option('--label')} folder "
+            f"{option('--normal')} good"
+        )
+    return np.array(labels.labels_of([source.names[number] for number in numbers.tolist()]))

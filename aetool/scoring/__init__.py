@@ -1,0 +1,1 @@
+"""Scoring: how records of any source become scores, flags and reasons, by a model or an archive."""

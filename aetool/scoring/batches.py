@@ -1,0 +1,185 @@
+"""Batches of records with what the score graph says of each, and where pictures are odd."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from aetool.bundle import Bundle
+from aetool.data.images import Pixels
+from aetool.data.pictures.framed import FramedSource
+from aetool.data.pictures.framing import Framing
+from aetool.data.table import Table
+from aetool.detection import maps
+from aetool.detection.maps import PixelCalibration
+from aetool.detection.regions import Box
+from aetool.errors import DataError
+from aetool.model import Float, Int, Records
+from aetool.scoring.inputs import Laid, Source, inputs_of
+
+# the outputs of a score graph, by name, for its inputs; a runtime.Session is one
+ScoreGraph: TypeAlias = Callable[[Records], Mapping[str, Records]]
+
+
+@dataclass(frozen=True, eq=False)
+class TileParts:
+    """Of pictures that a model sees in tiles: parts of the tiles of each, (tiles, pixels of a tile
+    + 1), and its width and height."""
+
+    framing: Framing
+    parts: Sequence[Float]
+    sizes: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictured:
+    """A picture as the model sees it, (C, H, W) uint8; what was expected in its place, likewise in
+    0 .. 255, or None; its map, (H, W), as aetool.detection.maps says; and the box around the worst
+    of that, or None where nothing is above the usual."""
+
+    picture: Pixels
+    expected: Float | None
+    amounts: Float
+    box: Box | None
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A batch of records with what the score graph says of each.
+
+    first: the first record's number, from 0. inputs: what the graph took. parts: (rows, columns or
+    pixels + 1), what each adds to the score, the last of them shared by all. surprise: (rows,
+    columns), what reasons are ranked by. expected: what was expected in place of the inputs. names:
+    of pictures, of the whole source. Of pictures in tiles, parts are those of the worst tile of
+    each, inputs whole pictures, and numbers, (rows,), which of the source they are.
+    """
+
+    first: int
+    inputs: Records
+    parts: Float
+    surprise: Float
+    expected: Float | None
+    table: Table | None
+    names: Sequence[str]
+    tiles: TileParts | None = None
+    numbers: Int | None = None
+
+    @property
+    def places(self) -> Int:
+        """(rows,): their numbers, as batches count them; comments of a table have none."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.first, self.first + len(self.parts))
+
+    @property
+    def records(self) -> Int:
+        """(rows,): which records of the source these are, from 0."""
+        if self.numbers is None and self.table is not None:
+            return self.table.records
+        return self.places
+
+    @property
+    def scores(self) -> Float:
+        """(rows,): the score of each record, the sum of its parts."""
+        return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
+
+    def pictured(self, place: int, pixels: PixelCalibration) -> Pictured:
+        """Where the picture at this place of the batch is odd; of one in tiles, which overlap, by
+        the mean of their maps."""
+        if self.tiles is None:
+            amounts = pixels.maps(self.parts[place : place + 1])[0]
+        else:
+            of_tiles = pixels.maps(self.tiles.parts[place])
+            amounts = self.tiles.framing.stitched(of_tiles, *self.tiles.sizes[place])
+        expected = None if self.expected is None else self.expected[place]
+        box = maps.box_of_worst(amounts, pixels.deviation)
+        return Pictured(self.inputs[place], expected, amounts, box)
+
+
+def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored]:
+    """The records of a source, scored, batch by batch; DataError for a score that is not finite."""
+    if isinstance(source, FramedSource) and source.is_tiled:
+        yield from _scored_in_tiles(source, graph)
+        return
+    names = names_in(source)
+    for laid in inputs_of(source, bundle):
+        yield judged(source.name, graph, laid, names)
+
+
+def names_in(source: Source) -> Sequence[str]:
+    """The names of the pictures of a source; none of a table."""
+    names: Sequence[str] = getattr(source, "names", ())
+    return names
+
+
+def judged(name: str, graph: ScoreGraph, laid: Laid, names: Sequence[str]) -> Scored:
+    """Records of a source of this name, scored; DataError for a score that is not finite."""
+    outputs = graph(laid.inputs)
+    parts = outputs["parts"].astype(np.float64)
+    _check_finite(name, parts, laid.first)
+    # a model that has no better measure is surprised by what a column adds to the score
+    surprise = outputs.get("surprise", parts[:, :-1]).astype(np.float64)
+    expected = outputs.get("expected")
+    return Scored(laid.first, laid.inputs, parts, surprise, expected, laid.table, names)
+
+
+def _check_finite(name: str, parts: Float, first: int) -> None:
+    """DataError that names the first record, counted from `first`, whose score is not finite."""
+    bad = ~np.isfinite(parts)
+    if bad.any():
+        row = first + int(np.flatnonzero(bad.any(axis=1))[0]) + 1
+        raise DataError(f"{name}: row {row} has no finite score; the model is broken")
+
+
+def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored]:
+    """Pictures, of which each has the score of its worst tile, in batches of few tiles."""
+    framing = source.framing
+    for numbers, pictures in source.in_groups():
+        tiles = [framing.tiles(picture) for picture in pictures]
+        counts = [len(own) for own in tiles]
+        parts = graph(np.concatenate(tiles))["parts"].astype(np.float64)
+        _check_finite(source.name, parts, numbers[0])
+        by_picture = np.split(parts, np.cumsum(counts)[:-1])
+        worst = np.stack([own[own.sum(axis=1).argmax()] for own in by_picture])
+        sizes = [(picture.shape[2], picture.shape[1]) for picture in pictures]
+        # pictures may differ in size, so they are objects, not one array of pixels
+        whole_pictures = np.empty(len(pictures), object)
+        whole_pictures[:] = pictures
+        yield Scored(
+            first=numbers[0],
+            inputs=whole_pictures,
+            parts=worst,
+            surprise=worst[:, :-1],
+            expected=None,
+            table=None,
+            names=source.names,
+            tiles=TileParts(framing, by_picture, sizes),
+            numbers=np.array(numbers, np.int64),
+        )
+
+
+def looker(
+    source: Source, bundle: Bundle, graph: ScoreGraph, pixels: PixelCalibration | None
+) -> Callable[[Int], list[Pictured]] | None:
+    """A function from rows, (n,), to where the pictures in them are odd, which scores these anew;
+    None for tables, which have no pixels."""
+    if pixels is None:
+        return None
+    return functools.partial(_looked_at, source, bundle, graph, pixels)
+
+
+def _looked_at(
+    source: Source, bundle: Bundle, graph: ScoreGraph, pixels: PixelCalibration, rows: Int
+) -> list[Pictured]:
+    """Where the pictures in these rows of a source, (n,), are odd; in their order."""
+    wanted = set(rows.tolist())
+    pictured: dict[int, Pictured] = {}
+    for batch in scored(source, bundle, graph):
+        for place, row in enumerate(batch.records.tolist()):
+            if row in wanted:
+                pictured[row] = batch.pictured(place, pixels)
+    return [pictured[row] for row in rows.tolist()]

@@ -1,0 +1,243 @@
+"""What is kept of scored batches: the records to report, with their reasons, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aetool.bundle import Bundle
+from aetool.columns.schema import Schema
+from aetool.data.table import Cells, Mask, Table
+from aetool.detection import maps, picture_reasons, reasons
+from aetool.detection.calibration import Calibration
+from aetool.detection.maps import PixelCalibration
+from aetool.detection.regions import Box
+from aetool.errors import ParamError
+from aetool.mapping import pixels_of
+from aetool.model import Float, Int
+from aetool.printing import in_utf8
+from aetool.scoring.batches import Pictured, Scored, ScoreGraph
+
+# of one record, for each column that says why: its name, what was found, what was expected
+Reasons = list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Wishes:
+    """What is wanted of scored records. calibration: what p is by; append: names of input columns
+    to carry along ([]: all, None: none); decimal: the mark that is usual in them; all_rows: all,
+    not those flagged alone; cut: the score above which one is flagged, where that is not said of
+    each."""
+
+    calibration: Calibration
+    append: Sequence[str] | None
+    decimal: str
+    all_rows: bool
+    cut: float
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What is kept of some records: the score of all, (n,), and their times, if they have any; and
+    of those to report, (k,), their numbers, scores, whether they are flagged, and why."""
+
+    scores: Float
+    moments: Float | None
+    row: list[int]
+    score: list[float]
+    anomaly: list[bool]
+    why: list[str]
+    named: list[Reasons]
+    boxes: list[Box | None]
+    tables: list[Table]
+
+
+@dataclass(frozen=True, eq=False)
+class Blame:
+    """What columns have to do with the scores of records: inputs and expected, (records, columns),
+    in user units; surprise, (records, columns), beyond the usual; named: the places of the columns
+    that say why, of each record."""
+
+    schema: Schema
+    inputs: Float
+    expected: Float
+    surprise: Float
+    named: list[list[int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Of a batch the records to report, by their place in it, (n,); and of these what the graphs
+    took and what was expected in its place, (n, columns), and the places of the columns to name,
+    the most surprising first. Of pictures no column is named; pictures says where they are odd."""
+
+    places: Int
+    inputs: Float
+    expected: Float | None
+    named: Sequence[Sequence[int]]
+    pictures: Sequence[Pictured] = ()
+
+
+@dataclass(eq=False)
+class Kept:
+    """What shares amount to: of all records that are reported, in their order, each list one
+    longer for each record; total counts all that were scored."""
+
+    total: int = 0
+    row: list[int] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+    anomaly: list[bool] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+    named: list[Reasons] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    boxes: list[Box | None] = field(default_factory=list)
+
+    def add(self, share: Share) -> None:
+        """Adds what is kept of the records that come next."""
+        self.total += len(share.scores)
+        self.row += share.row
+        self.score += share.score
+        self.anomaly += share.anomaly
+        self.why += share.why
+        self.named += share.named
+        self.boxes += share.boxes
+        self.tables += share.tables
+
+
+class Collector:
+    """Decides, batch by batch, which records are kept, and finds the reasons of these."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        wishes: Wishes,
+        graph: ScoreGraph,
+        device: str,
+        schema: Schema | None = None,
+    ) -> None:
+        self.bundle, self.wishes, self.calibration = bundle, wishes, wishes.calibration
+        # as the records are written, which their first batch tells where nobody else did
+        self.schema = schema
+        outputs = bundle.session("score.onnx", device).outputs if bundle.schema else ()
+
+        def scores(inputs: Float) -> Float:
+            return np.asarray(graph(inputs)["parts"].sum(axis=1, dtype=np.float64))
+
+        # models whose parts are of each column given some of the others do not say by them alone
+        # which value is wrong; those that tell surprise given all the others nearly do, and where
+        # the rows before a row are given those tell what to expect
+        tells_surprise = "surprise" in outputs
+        self.repaired = scores if "likely" in outputs and not tells_surprise else None
+        alone = bundle.schema is not None and not bundle.schema.context
+        self.mended = scores if tells_surprise and alone else None
+        self.pixels: PixelCalibration | None = None
+        if bundle.shape is not None:
+            self.pixels = pixels_of(bundle)
+
+    def share(self, batch: Scored, flagged: Mask | None) -> tuple[Share, Mask, Explained]:
+        """What is kept of a batch, (rows,) which of its records are flagged, and those to report.
+        flagged: the same, where it is not told by scores alone."""
+        scores = batch.scores
+        if flagged is None:
+            flagged = scores > self.wishes.cut
+        keep = np.arange(len(scores)) if self.wishes.all_rows else np.flatnonzero(flagged)
+        named: list[Reasons] = [[] for _ in keep]
+        boxes: list[Box | None] = []
+        moments = None
+        if self.bundle.schema is not None:
+            explained, named = self._blamed(batch, keep, flagged[keep])
+            why = list(map(reasons.line, named, flagged[keep].tolist()))
+            clock = self.bundle.schema.clock
+            moments = None if clock is None else batch.inputs[:, clock]
+        else:
+            explained, why, boxes = self._pictured(batch, keep)
+        share = Share(
+            scores=scores,
+            moments=moments,
+            row=batch.records[keep].tolist(),
+            score=scores[keep].tolist(),
+            anomaly=flagged[keep].tolist(),
+            why=why,
+            named=named,
+            boxes=boxes,
+            tables=[] if self.wishes.append is None else [self._own_columns(batch, keep)],
+        )
+        return share, flagged, explained
+
+    def _blamed(self, batch: Scored, keep: Int, flagged: Mask) -> tuple[Explained, list[Reasons]]:
+        """These rows of a table's batch with the columns that say why, as places and in words."""
+        assert batch.table is not None
+        blame = self.blame(batch, keep, flagged)
+        named = reasons.explain(
+            blame.schema, blame.inputs, blame.expected, blame.named, batch.table.take(keep)
+        )
+        return Explained(keep, blame.inputs, blame.expected, blame.named), named
+
+    def _pictured(self, batch: Scored, keep: Int) -> tuple[Explained, list[str], list[Box | None]]:
+        """Where these pictures of a batch are odd, and that in words, and as boxes."""
+        assert self.pixels is not None
+        usual_shared_part = self.calibration.typical[-1]
+        pictures = []
+        why: list[str] = []
+        for place in keep.tolist():
+            picture = batch.pictured(place, self.pixels)
+            excess = maps.excess_of(picture.amounts)
+            # the part of no pixel: the picture as a whole is unlike those that were fitted
+            odd = bool(batch.parts[place, -1] > usual_shared_part)
+            why.append(
+                picture_reasons.line(picture.box, excess, picture.picture, picture.expected, odd)
+            )
+            pictures.append(picture)
+        no_columns: list[list[int]] = [[] for _ in keep]
+        explained = Explained(keep, batch.inputs[keep], None, no_columns, pictures)
+        return explained, why, [picture.box for picture in pictures]
+
+    def blame(self, batch: Scored, keep: Int, odd: Mask) -> Blame:
+        """What the columns of some records of a table's batch have to do with their scores. keep:
+        which of the batch; odd: (kept,), those of them to look at closely."""
+        assert batch.table is not None and batch.expected is not None
+        assert self.bundle.schema is not None
+        if self.schema is None:
+            self.schema = self.bundle.schema.as_written(batch.table, self.wishes.decimal)
+        schema = self.schema
+        inputs = batch.inputs[keep]
+        alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
+        usual = self.calibration.typical[: len(schema.modelled)]
+        surprise = batch.surprise[keep]
+        expected = batch.expected[keep]
+        if self.repaired is not None and len(keep):
+            # of others the parts must do: it takes many scores each
+            surprise[odd], expected[odd] = reasons.leave_one_out(schema, inputs[odd], self.repaired)
+            surprise[odd] += usual
+        alike = reasons.as_expected(schema, inputs, expected)
+        named = reasons.columns(surprise, usual, alone, alike)
+        if self.mended is not None and odd.any():
+            places = np.flatnonzero(odd)
+            mended_first = reasons.by_mending(
+                schema, inputs[places], expected[places], [named[i] for i in places], self.mended
+            )
+            for place, columns in zip(places, mended_first, strict=True):
+                named[place] = columns
+        return Blame(schema, inputs, expected, surprise - usual, named)
+
+    def _own_columns(self, batch: Scored, keep: Int) -> Table:
+        """The input's own columns of these records, as they are wanted; of pictures their names."""
+        if batch.table is None:
+            if not batch.names:
+                return Table((), ())
+            names = [in_utf8(batch.names[number]) for number in batch.records[keep].tolist()]
+            return Table(("file",), (Cells.of(names),))
+        table = batch.table
+        if self.wishes.append:
+            check_columns(self.wishes.append, table.names)
+            table = table.without([n for n in table.names if n not in self.wishes.append])
+        return table.take(keep)
+
+
+def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
+    """ParamError for the first of the columns wanted that is not there."""
+    for name in wanted:
+        if name not in there:
+            raise ParamError(f"no column '{name}'; there are {', '.join(there)}")

@@ -1,0 +1,148 @@
+"""Records as a model's graphs take them: matched to its schema, or brought to its size."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from aetool.bundle import Bundle
+from aetool.columns.history import History, whole
+from aetool.columns.schema import Schema
+from aetool.csv.dialect import Reading
+from aetool.data import notices
+from aetool.data.images import ImageSource
+from aetool.data.pictures.decoding import Sight
+from aetool.data.pictures.framed import FramedSource, framed
+from aetool.data.table import Table, concat
+from aetool.data.table_source import ROWS, TableSource
+from aetool.errors import DataError
+from aetool.model import Int, Records
+from aetool.printing import in_utf8
+from aetool.spelling import option
+
+Source: TypeAlias = TableSource | ImageSource
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Records as the graphs take them: the first one's number, from 0, their inputs, (rows, ...),
+    and of a table the records themselves."""
+
+    first: int
+    inputs: Records
+    table: Table | None
+
+    @property
+    def records(self) -> Int:
+        """(rows,): which records of the source these are, from 0."""
+        if self.table is None:
+            return np.arange(self.first, self.first + len(self.inputs))
+        return self.table.records
+
+
+def known_of(model: Bundle | None) -> Reading:
+    """How the tables that a model was fitted on were written; nothing where there is no model."""
+    return Reading() if model is None else model.reading
+
+
+def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
+    """The source as the model takes it: pictures by its framing. strict: of pictures one that
+    cannot be read is an error.
+
+    DataError if the model was fitted on other data than these.
+    """
+    if isinstance(source, FramedSource):
+        return source
+    if source.kind != model.kind:
+        raise DataError(f"{source.name}: holds {source.kind}s, {model.name} is of {model.kind}s")
+    if not isinstance(source, ImageSource):
+        return source
+    _check_size(source, model)
+    return framed(source, model.view, strict)
+
+
+def _check_size(source: ImageSource, model: Bundle) -> None:
+    """DataError where most pictures have not the size that the model needs. What kind of them is
+    seen as another is said."""
+    framing = model.view
+    sights = [sight for sight in source.sights if isinstance(sight, Sight)]
+    if not source.sights:
+        raise DataError(source.why_empty())
+    if not sights:
+        return
+    sizes = Counter((sight.width, sight.height) for sight in sights)
+    (width, height), _ = sizes.most_common(1)[0]
+    mostly_coloured = 2 * sum(sight.coloured for sight in sights) > len(sights)
+    takes_any_size = framing.resize or framing.stride or framing.crop
+    if not takes_any_size and (width, height) != (framing.width, framing.height):
+        own = f"{width} x {height} x {3 if mostly_coloured else 1}"
+        taken = f"{framing.width} x {framing.height} x {framing.channels}"
+        remedy = f"fit with {option('--resize')} {framing.width}x{framing.height} for any size"
+        raise DataError(f"{source.name}: pictures of {own}, {model.name} takes {taken}; {remedy}")
+    if mostly_coloured and framing.channels == 1:
+        notices.say(source.name, "in colour, and seen in gray, as the model was fitted")
+    if not mostly_coloured and framing.channels == 3:
+        notices.say(source.name, "gray, where the model was fitted on colour")
+
+
+def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
+    """The records of a source batch by batch, as the graphs of a model take them."""
+    if isinstance(source, ImageSource):
+        framed_pictures = seen_by(source, bundle)
+        assert isinstance(framed_pictures, FramedSource)
+        for first, pixels in framed_pictures.numbered():
+            yield Laid(first, pixels, None)
+        return
+    assert bundle.schema is not None
+    if bundle.schema.order:
+        yield from _ordered_rows(source, bundle.schema)
+    else:
+        yield from _rows(source, bundle.schema)
+
+
+def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
+    """Rows with those before them by a column of order: which row comes before which is known only
+    when all are read, so the whole table is in memory."""
+    everything = concat(list(source.batches()))
+    schema = schema.as_written(everything, source.decimal)
+    inputs = whole(schema, everything, source.name)
+    for first, part in enumerate_batches([everything]):
+        yield Laid(first, inputs[first : first + len(part)], part)
+
+
+def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
+    """Rows as they come, with those before them where the model is given these."""
+    history = History(schema) if schema.context else None
+    for first, part in enumerate_batches(source.batches()):
+        if first == 0:
+            # how dates and numbers are written is told by the first rows, and holds for all
+            schema = schema.as_written(part, source.decimal)
+        inputs = schema.encode(part, source.name)
+        if history is not None:
+            inputs = history.wide(inputs, part)
+        yield Laid(first, inputs, part)
+
+
+def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple[int, Table]]:
+    """(number of its first record, table) of tables cut into batches of ROWS at most. An empty
+    table is a batch, too: it tells what columns there are."""
+    for table in tables:
+        for start in range(0, max(len(table), 1), ROWS):
+            part = table.take(slice(start, start + ROWS)) if len(table) > ROWS else table
+            yield first, dataclasses.replace(part, first_row=table.first_row + start)
+            first += len(part)
+
+
+def unread_of(source: Source) -> list[tuple[int, str, str]]:
+    """(record, from 0; name; why) of the pictures that could not be read so far."""
+    if not isinstance(source, FramedSource):
+        return []
+    return [
+        (record, in_utf8(source.title(record)), why)
+        for record, why in sorted(source.unread.items())
+    ]

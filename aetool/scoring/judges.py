@@ -1,0 +1,92 @@
+"""What judges the records of a source: a model that is given, or one learned from these records."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aetool import plugins
+from aetool.bundle import Bundle
+from aetool.data.sources import open_source
+from aetool.detection.calibration import Calibration
+from aetool.engine import Chosen, opened
+from aetool.errors import DataError, ParamError
+from aetool.model import Float
+from aetool.scoring.batches import ScoreGraph
+from aetool.scoring.inputs import Source, known_of, seen_by
+from aetool.scoring.spread import Scoring
+from aetool.spelling import in_shell
+
+if TYPE_CHECKING:
+    from aetool.fits.fitting import FitOptions
+
+EXACT = 1_000_000  # scores kept of a calibration that is not stored
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A source as a model sees it, the model, its score graph, and the calibration that p and
+    thresholds are by."""
+
+    source: Source
+    graph: ScoreGraph
+    bundle: Bundle
+    calibration: Calibration
+
+
+def judge_of(
+    source: Source, model: Bundle | None, options: FitOptions | None = None, device: str = "auto"
+) -> Judge:
+    """What judges a source: the model, or where there is none one that is learned from the records
+    themselves, as the options say."""
+    if model is None:
+        return _learned_here(source, options, device)
+    session = model.session("score.onnx", device)
+    return Judge(seen_by(source, model), session, model, model.calibration)
+
+
+def _learned_here(source: Source, options: FitOptions | None, device: str) -> Judge:
+    """A closed form learned from the very records that it judges. ParamError for a network, which
+    would remember them."""
+    # with a model nothing is fitted, and what it takes to fit is not loaded
+    from aetool.fits import fitting
+
+    options = options or fitting.FitOptions()
+    chosen = fitting.declared(options, fitting.DEFAULT)
+    if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):
+        first = f"aetool.fit(data, plugin={chosen.name!r})"
+        if in_shell():
+            first = f"aetool fit {source.name} -p {chosen.name}"
+        raise ParamError(
+            f"detect without a model takes a closed form, not {chosen.name}; first: {first}"
+        )
+    # the records are judged that the model is fitted on: anomalies are among them
+    robustly = dataclasses.replace(options, robust=True, closed=True)
+    bundle = fitting.fit_source(source, robustly)
+    session = bundle.session("score.onnx", device)
+    source = seen_by(source, bundle)
+    # no other records are to come: how rare a score is, it is among these
+    _, scores = Scoring(source, bundle, session, device).scores()
+    calibration = _by_scores(scores, bundle, EXACT)
+    return Judge(source, session, bundle, calibration)
+
+
+def calibration_by(
+    data: object, model: Bundle, device: str = "auto", kept: int = EXACT, executor: Chosen = None
+) -> Calibration:
+    """The model's calibration by the scores of ordinary records that it has not seen, of which
+    this many are kept. DataError where there are none."""
+    judge = judge_of(open_source(data, known_of(model)), model, None, device)
+    with opened(executor) as engine:
+        _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()
+    if not len(scores):
+        raise DataError(f"{judge.source.name}: no records to calibrate on")
+    return _by_scores(scores, model, kept)
+
+
+def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
+    """A calibration by these scores, (n,); what is usual of parts stays as the model has it."""
+    before = model.calibration
+    calibration = Calibration.of(scores[:, None], kept=kept, expected=before.expected)
+    return dataclasses.replace(calibration, typical=before.typical)

@@ -1,0 +1,260 @@
+"""What detect reports: the records asked for, with scores and reasons, and how it is shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from aetool import hypertext
+from aetool.data import arrow_files
+from aetool.data.table import Mask, Table, as_cells
+from aetool.detection.calibration import Calibration, in_words, too_few_for
+from aetool.detection.regions import Box
+from aetool.detection.trace import ScoreTrace
+from aetool.errors import ParamError
+from aetool.model import Float, Int
+from aetool.scoring.batches import Pictured
+from aetool.scoring.collecting import Reasons
+from aetool.spelling import option
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from aetool.data.heatmaps import Sheet
+    from aetool.report.svg import Drawing
+    from aetool.scoring.costing import ArchiveLedger
+
+# a value of the output table: an empty place is None
+Value: TypeAlias = "int | float | bool | str | None"
+Columns: TypeAlias = "dict[str, list[Value]]"
+SHOWN = 20  # anomalies that a notebook is shown
+# of the columns of the output; all others are text
+TYPES = {
+    "row": "int64", "score": "float64", "p": "float64", "anomaly": "bool", "bits": "float64",
+}  # fmt: skip
+# of the boxes of pictures: whole pixels but for the share, and gaps where there is no box
+BOX = {"left": "int64", "top": "int64", "width": "int64", "height": "int64", "share": "float64"}
+FEW = 100  # records that hardly tell what one in 1,000 of them is
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Detection:
+    """The records asked for: of `top` the highest score first, else in input order.
+
+    row: 0-based; score in `unit`; p: conformal p-value; named: (column, found, expected) of the
+    columns that say why; why: the same on one line; table: the records' own columns, if asked.
+    rate: the part of ordinary records that the threshold is meant to flag, if that is what it was
+    chosen by. trace: the scores of all records; held_out: of ordinary ones, where a model brought
+    them. unread: (row, its name, why) of the pictures that could not be read. boxes: of pictures
+    the box around the worst of each; look: gives more of them, by rows. bits: of an archive what
+    each record took in it; ledger: what all of it took. calibrated_on: how many records the
+    threshold and p are by. has_idle_model: whether a model came with an archive, which does not
+    need it.
+    """
+
+    row: Int
+    score: Float
+    p: Float
+    anomaly: Mask
+    why: list[str]
+    named: list[Reasons]
+    threshold: float
+    total: int
+    flagged: int
+    unit: str
+    table: Table | None = None
+    index: pd.Index | None = None
+    rate: float | None = None
+    trace: ScoreTrace | None = None
+    held_out: Calibration | None = None
+    unread: Sequence[tuple[int, str, str]] = ()
+    boxes: Sequence[Box | None] = ()
+    look: Callable[[Int], list[Pictured]] | None = None
+    bits: Float | None = None
+    ledger: ArchiveLedger | None = None
+    calibrated_on: int = 0
+    has_idle_model: bool = False
+
+    def ranked(self) -> Detection:
+        """The same records, the highest score first."""
+        order = np.argsort(-self.score, kind="stable")
+        return dataclasses.replace(
+            self,
+            row=self.row[order],
+            score=self.score[order],
+            p=self.p[order],
+            anomaly=self.anomaly[order],
+            why=[self.why[i] for i in order],
+            named=[self.named[i] for i in order],
+            boxes=[self.boxes[i] for i in order] if self.boxes else (),
+            bits=None if self.bits is None else self.bits[order],
+            table=None if self.table is None else self.table.take(order),
+        )
+
+    def __repr__(self) -> str:
+        return f"<aetool detection: {self.verdict()}>"
+
+    def _repr_html_(self) -> str:
+        ranked = self.ranked()
+        rows = []
+        for place in np.flatnonzero(ranked.anomaly)[:SHOWN].tolist():
+            number, score = ranked.row[place] + 1, f"{ranked.score[place]:.6g}"
+            rows.append((f"{number:,}", score, f"{ranked.p[place]:.4g}", ranked.why[place]))
+        return hypertext.table(self.verdict(), rows, ("row", "score", "p", "why"))
+
+    def verdict(self) -> str:
+        """How many records are flagged, and by what threshold, in one line."""
+        part = 100 * self.flagged / max(self.total, 1)
+        rare = ""
+        if self.rate and self.threshold < float("inf"):
+            rare = f", which {in_words(self.rate)} exceed"
+        rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
+        if not self.total:
+            return f"0 of 0 records flagged: it holds no records{rest}"
+        # with as many asked for as there are, no score is too low
+        least = f"score above {self.threshold:.4g} {self.unit}"
+        if self.threshold == float("-inf"):
+            least = "whatever their score"
+        return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {least}{rare}{rest}"
+
+    def notes(self) -> list[str]:
+        """What one may not expect of the threshold, or of the model, a line each."""
+        said = []
+        if self.has_idle_model:
+            said.append(
+                "the model was not used: an archive is judged by what its records take in it; to "
+                "use the model, decompress first"
+            )
+        if self.rate is None or not self.total:
+            return said
+        more = f"use {option('--top')} N, or give more records"
+        if self.threshold == float("inf"):
+            return [*said, f"{too_few_for(self.calibrated_on, self.rate)}: {more}"]
+        learned_here = self.held_out is None and self.trace is not None
+        if learned_here and not self.flagged and self.total < FEW:
+            assert self.trace is not None
+            said.append(
+                f"{self.total:,} records are few for a threshold that 1 in {1 / self.rate:,.0f} "
+                f"exceed; the highest score is {self.trace.highest.max():.4g} {self.unit}: "
+                f"{option('--top')} {min(5, self.total)} shows the highest"
+            )
+        return said
+
+    @functools.cached_property
+    def maps(self) -> list[Float]:
+        """The map of each record, (H, W), in multiples of the pixel threshold, as
+        aetool.detection.maps says; scored anew when first asked for. ParamError for tables."""
+        if self.look is None:
+            raise ParamError("maps are of pictures, and these are records of a table")
+        return [one.amounts for one in self.look(self.row)]
+
+    def plot(self) -> Drawing | Sheet:
+        """The scores of all records with the threshold and the highest that are flagged: a drawing
+        that notebooks show, and `save` writes as an SVG file. Of pictures the highest themselves,
+        beside what was expected and where they are odd; `save` writes a PNG file."""
+        if self.look is not None:
+            # who detects and draws nothing need not load how
+            from aetool.scoring import heatmaps
+
+            return heatmaps.sheet_of(self)
+        # who detects and draws nothing need not load how
+        from aetool.report import charts
+
+        flagged = np.flatnonzero(self.anomaly)
+        highest = flagged[np.argsort(-self.score[flagged], kind="stable")]
+        marks = [
+            charts.Mark(
+                int(self.row[i]), float(self.score[i]), f"row {self.row[i] + 1}: {self.why[i]}"
+            )
+            for i in highest[: charts.MOST_MARKS].tolist()
+        ]
+        trace = self.trace or ScoreTrace()
+        return charts.score_over_records(trace, self.threshold, self.unit, marks)
+
+    def columns(self, everything: bool = False, boxes: bool = True) -> Columns:
+        """The output table: row (1-based), score, p, why; of pictures the box around the worst, in
+        pixels, and its share of the excess; anomaly when not only anomalies are in it; then the
+        input's own columns; error where pictures could not be read, which have neither score nor p.
+        boxes: whether those of pictures are in it."""
+        out: Columns = {
+            "row": (self.row + 1).tolist(),
+            "score": [float(f"{v:.6g}") for v in self.score],
+            "p": [float(f"{v:.4g}") for v in self.p],
+            "why": list(self.why),
+        }
+        if self.bits is not None:
+            out["bits"] = [float(f"{v:.6g}") for v in self.bits]
+        if boxes and self.look is not None:
+            for name in BOX:
+                out[name] = [None if box is None else _of_box(box, name) for box in self.boxes]
+        if everything:
+            out["anomaly"] = [bool(v) for v in self.anomaly]
+        if self.table is not None:
+            for name, values in zip(self.table.names, self.table.values, strict=True):
+                label = name if name not in out else f"input.{name}"
+                out[label] = list(as_cells(values).strings())
+        return self._with_unread(out) if self.unread else out
+
+    def _with_unread(self, columns: Columns) -> Columns:
+        """The output table with a row for each picture that could not be read: in its place, or
+        last where records are ranked."""
+        out = {name: list(values) for name, values in columns.items()}
+        out["error"] = [""] * len(self.row)
+        for record, name, reason in self.unread:
+            own: dict[str, Value] = {"row": record + 1, "file": name, "error": reason}
+            own |= {"score": None, "p": None, "anomaly": False}
+            own |= dict.fromkeys(BOX)
+            for column, values in out.items():
+                values.append(own.get(column, ""))
+        rows: list[int] = self.row.tolist()
+        if rows == sorted(rows):
+            rows += [record for record, _, _ in self.unread]
+            order = np.argsort(rows, kind="stable").tolist()
+            out = {name: [values[place] for place in order] for name, values in out.items()}
+        return out
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The output as a DataFrame; on the caller's own index if the data were a DataFrame. Its
+        types are the same where no record is in it: int64, float64, bool, and text."""
+        import pandas as pd
+
+        columns = self.columns(everything=True)
+        typed = {}
+        for name, values in columns.items():
+            kind = TYPES.get(name, "str")
+            if self.look is not None and name in BOX:
+                # whole numbers with gaps
+                kind = BOX[name].replace("int64", "Int64")
+            typed[name] = pd.Series(values, dtype=kind)
+        found = pd.DataFrame(typed)
+        if self.index is not None:
+            found.index = self.index[self.row]
+        return found
+
+    def to_arrow(self) -> pa.Table:
+        """The output as an Arrow table, of the same types as to_pandas."""
+        types = TYPES if self.look is None else TYPES | BOX
+        return arrow_files.table_of(self.columns(everything=True), types)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The output as a DataFrame of polars. ParamError where polars is not installed."""
+        try:
+            import polars as pl
+        except ImportError:
+            raise ParamError("polars is not installed: pip install polars") from None
+        found = pl.from_arrow(self.to_arrow())
+        assert isinstance(found, pl.DataFrame)
+        return found
+
+
+def _of_box(box: Box, name: str) -> float | int:
+    """A figure of a box as it is printed: shares by three digits."""
+    figure: float | int = getattr(box, name)
+    return float(f"{figure:.3g}") if name == "share" else figure

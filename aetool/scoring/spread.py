@@ -1,0 +1,254 @@
+"""A whole source scored by a model: here, or in pieces by workers of an engine, all the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+
+from aetool.bundle import Bundle
+from aetool.columns.schema import Schema
+from aetool.data import pieces
+from aetool.data.pictures.framed import FramedSource
+from aetool.data.table import Mask
+from aetool.data.table_source import ROWS, TableSource
+from aetool.data.text import LeftOut
+from aetool.engine import Engine
+from aetool.model import Float, Int, Records
+from aetool.scoring.batches import Scored, ScoreGraph, judged, names_in, scored
+from aetool.scoring.collecting import Collector, Share, Wishes
+from aetool.scoring.inputs import Laid, Source, enumerate_batches, inputs_of
+from aetool.scoring.watching import Watch
+
+Item: TypeAlias = Laid | pieces.Piece  # what a worker is sent: records, or where they are
+Flagged: TypeAlias = tuple[Item, Mask]
+Result = TypeVar("Result")  # what a worker gives back of a batch
+Sent = TypeVar("Sent")  # what a worker is sent of an item
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """What scores pieces of a source wherever it is sent. schema: the model's, as the source is
+    written; names: of pictures."""
+
+    bundle: Bundle
+    schema: Schema | None
+    name: str
+    device: str
+    names: Sequence[str] = ()
+
+    def laid(self, item: Item, left: LeftOut) -> Iterator[Laid]:
+        """The records of an item, which are read here, or were read where it comes from."""
+        if isinstance(item, Laid):
+            yield item
+            return
+        assert self.schema is not None
+        first = item.first
+        for table in item.tables(left):
+            for number, part in enumerate_batches([table], first):
+                # a piece has no batch of no records: that one is the whole source's
+                if len(part):
+                    yield Laid(number, self.schema.encode(part, self.name), part)
+            first += len(table)
+
+    def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
+        """The records of an item, scored, batch by batch."""
+        session = self.bundle.session("score.onnx", self.device)
+        for laid in self.laid(item, left):
+            yield judged(self.name, session, laid, self.names)
+
+
+# what workers do with an item; what reading it left out goes back with what is wanted
+
+
+def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], LeftOut]:
+    """(numbers, scores) of each batch of an item."""
+    left = LeftOut()
+    return [(batch.places, batch.scores) for batch in worker.batches(item, left)], left
+
+
+def _codes_of(worker: Worker, item: Item) -> tuple[list[Records], LeftOut]:
+    """The codes of each batch of an item, (rows, latent)."""
+    left = LeftOut()
+    session = worker.bundle.session("encoder.onnx", worker.device)
+    return [session(laid.inputs)["z"] for laid in worker.laid(item, left)], left
+
+
+def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
+    """Each batch of an item, whole."""
+    left = LeftOut()
+    return list(worker.batches(item, left)), left
+
+
+def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share], LeftOut]:
+    """What is kept of each batch of an item, of which scores tell what is flagged."""
+    left = LeftOut()
+    collector = _collector_of(worker, wishes)
+    return [collector.share(batch, None)[0] for batch in worker.batches(item, left)], left
+
+
+def _shares_of_flagged(
+    wishes: Wishes, worker: Worker, sent: Flagged
+) -> tuple[list[Share], LeftOut]:
+    """What is kept of each batch of an item that is sent with its flags."""
+    item, flags = sent
+    left = LeftOut()
+    collector = _collector_of(worker, wishes)
+    shares = []
+    place = 0
+    for batch in worker.batches(item, left):
+        own = flags[place : place + len(batch.parts)]
+        shares.append(collector.share(batch, own)[0])
+        place += len(batch.parts)
+    return shares, left
+
+
+def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
+    session = worker.bundle.session("score.onnx", worker.device)
+    return Collector(worker.bundle, wishes, session, worker.device, worker.schema)
+
+
+class Scoring:
+    """The records of a source, scored by a model: here, or on an engine, all the same."""
+
+    def __init__(
+        self,
+        source: Source,
+        bundle: Bundle,
+        graph: ScoreGraph,
+        device: str,
+        engine: Engine | None = None,
+    ) -> None:
+        self.source, self.bundle, self.graph = source, bundle, graph
+        # tiles are cut from whole pictures in small groups, which no engine is handed
+        tiled = isinstance(source, FramedSource) and source.is_tiled
+        self.engine = None if tiled else engine
+        self.device = device
+        # how many records each item on an engine has, once they were scored
+        self._counts: list[int] = []
+
+    def scores(self) -> tuple[Int, Float]:
+        """(numbers of all records that can be read, from 0; their scores)."""
+        numbers: list[Int] = [np.zeros(0, np.int64)]
+        scores: list[Float] = [np.zeros(0)]
+        if self.engine is None:
+            for batch in scored(self.source, self.bundle, self.graph):
+                numbers.append(batch.places)
+                scores.append(batch.scores)
+        else:
+            self._counts = []
+            for batches in self._mapped(_scores_of):
+                self._counts.append(sum(len(own) for _, own in batches))
+                numbers += [own for own, _ in batches]
+                scores += [own for _, own in batches]
+            if isinstance(self.source, TableSource):
+                # a piece of text counts comments, too
+                numbers = [np.arange(sum(self._counts))]
+        return np.concatenate(numbers), np.concatenate(scores)
+
+    def codes(self) -> list[Records]:
+        """The codes of the records, (rows, latent), batch by batch."""
+        if self.engine is None:
+            batches = inputs_of(self.source, self.bundle)
+            return [self.graph(laid.inputs)["z"] for laid in batches]
+        return [code for codes in self._mapped(_codes_of) for code in codes]
+
+    def shares(
+        self,
+        wishes: Wishes,
+        flags: Mask | None,
+        collector: Collector,
+        watch: Watch | None,
+    ) -> Iterator[Share]:
+        """What is kept of the records. flags: (records,), which are flagged, where that is not
+        told by their score alone."""
+        if self.engine is None or watch is not None:
+            yield from self._shares_here(flags, collector, watch)
+        elif flags is None:
+            for shares in self._mapped(functools.partial(_shares_of, wishes)):
+                yield from shares
+        else:
+            edges = np.cumsum(self._counts[:-1]) if self._counts else np.zeros(0, np.int64)
+            job = functools.partial(_shares_of_flagged, wishes)
+            for shares in self._mapped_with(job, iter(np.split(flags, edges))):
+                yield from shares
+
+    def _shares_here(
+        self, flags: Mask | None, collector: Collector, watch: Watch | None
+    ) -> Iterator[Share]:
+        """The same, decided in this process, so that somebody can watch."""
+        place = 0
+        for batch in self._batches():
+            own = None if flags is None else flags[place : place + len(batch.parts)]
+            share, flagged, explained = collector.share(batch, own)
+            if watch is not None:
+                watch.batch(batch, share.scores, flagged, explained)
+            place += len(batch.parts)
+            yield share
+
+    def _batches(self) -> Iterator[Scored]:
+        """The records, scored, batch by batch, with all that is known of them."""
+        if self.engine is None:
+            yield from scored(self.source, self.bundle, self.graph)
+            return
+        for batches in self._mapped(_scored_of):
+            yield from batches
+
+    def _mapped(
+        self, job: Callable[[Worker, Item], tuple[list[Result], LeftOut]]
+    ) -> Iterator[list[Result]]:
+        """What workers make of each item of the source."""
+        worker, items = self._spread()
+        yield from self._run(functools.partial(job, worker), ((item, item) for item in items))
+
+    def _mapped_with(
+        self,
+        job: Callable[[Worker, Flagged], tuple[list[Result], LeftOut]],
+        flags: Iterator[Mask],
+    ) -> Iterator[list[Result]]:
+        """What workers make of each item of the source, sent with its flags."""
+        worker, items = self._spread()
+        sent = ((item, (item, next(flags))) for item in items)
+        yield from self._run(functools.partial(job, worker), sent)
+
+    def _run(
+        self,
+        job: Callable[[Sent], tuple[list[Result], LeftOut]],
+        items: Iterable[tuple[Item, Sent]],
+    ) -> Iterator[list[Result]]:
+        """What the engine makes of what is sent for each item; what was left out is remarked."""
+        assert self.engine is not None
+        under_way: deque[Item] = deque()
+        remarks = pieces.Remarks()
+
+        def sent() -> Iterator[Sent]:
+            for item, what in items:
+                under_way.append(item)
+                yield what
+
+        # an engine gives results in the order in which it took the items
+        for result, left in self.engine.map(job, sent()):
+            item = under_way.popleft()
+            if not isinstance(item, Laid):
+                remarks.add(item, left)
+            yield result
+
+    def _spread(self) -> tuple[Worker, Iterable[Item]]:
+        """What scores the items of the source, and these: pieces that workers read themselves
+        where they can. Rows that are given the rows before them are laid out here."""
+        source, schema = self.source, self.bundle.schema
+        worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
+        if schema is not None and isinstance(source, TableSource) and not schema.context:
+            cut = pieces.pieces_of(source)
+            first = None if cut is None or schema.order else next(cut, None)
+            if cut is not None and first is not None:
+                head = next(iter(source.batches())).take(slice(0, ROWS))
+                worker = dataclasses.replace(worker, schema=schema.as_written(head, source.decimal))
+                return worker, itertools.chain([first], cut)
+        return worker, inputs_of(source, self.bundle)
