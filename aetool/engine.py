@@ -11,12 +11,13 @@ and however often a piece is computed.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import pickle
 import signal
 import sys
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
@@ -26,7 +27,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
 )
 from concurrent.futures import TimeoutError as NotYetError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -42,6 +43,7 @@ MOST_LOST = 5  # times in a row that workers may be lost before work is given up
 MOST_JOBS = 4  # that a worker remembers
 PATIENCE = 20  # seconds without a scheduler before work is given up
 LOOK = 1.0  # seconds between two looks at whether an engine is still there
+MOST_SENT = 1 << 30  # bytes of a piece that Dask does not remark on
 SUBMITTED = 2  # pieces under way for each worker: one is computed, one is ready
 
 
@@ -100,6 +102,14 @@ class Engine:
         finally:
             for task in waiting:
                 task.future.cancel()
+
+    def warm(self, modules: Sequence[str]) -> None:
+        """Has workers load what they will need, beside whatever else is to be done first."""
+        if self.is_here:
+            return
+        with suppress(BrokenExecutor, RuntimeError, OSError):
+            for _ in range(self.workers):
+                self.executor.submit(_load, tuple(modules))
 
     def renewed(self) -> bool:
         """Whether there is an executor again in place of one that broke."""
@@ -221,6 +231,13 @@ def _run(key: str, content: bytes | None, piece: object) -> Answer:
     return _computed(job, piece, is_shell)
 
 
+def _load(modules: tuple[str, ...]) -> None:
+    """Loads modules; one that cannot be is missed by who needs it."""
+    for name in modules:
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
 def _computed(job: Callable[[Piece], object], piece: Piece, is_shell: bool) -> Answer:
     """The answer of a job. What is wrong with a file is the data's failure, not the worker's."""
     try:
@@ -316,7 +333,11 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
         raise EngineError(
             f"{option('--engine')} {chosen}: Dask is not installed: pip install 'aetool[dask]'"
         ) from None
-    quiet = {"distributed.comm.timeouts.connect": f"{PATIENCE}s"}
+    quiet = {
+        "distributed.comm.timeouts.connect": f"{PATIENCE}s",
+        # what cannot be read elsewhere is sent, and nobody who asked for that has to be told
+        "distributed.admin.large-graph-warning-threshold": f"{MOST_SENT}B",
+    }
     word, _, count = address.partition(":")
     with dask.config.set(quiet):
         try:
