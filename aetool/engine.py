@@ -126,18 +126,23 @@ class Engine:
             f"use {option('--engine')} threads:N on this machine"
         )
 
-    def answer(self, future: Future[Answer]) -> Answer:
-        """What a future holds, once it is there; EngineError where no scheduler answers."""
+    def answer(self, future: Future[Answer], look: Callable[[], None]) -> Answer:
+        """What a future holds, once it is there; EngineError where no scheduler answers. look: is
+        called now and then while it is not."""
         silent = 0.0
+        # soon at first: what has to be done anew is mostly found at the begin
+        patience = LOOK / 64
         while True:
             try:
-                return future.result(timeout=LOOK)
+                return future.result(timeout=patience)
             except NotYetError:
                 if future.done():  # it is the result that says so
                     raise
-            silent = 0.0 if self._is_there() else silent + LOOK
+            silent = 0.0 if self._is_there() else silent + patience
             if silent >= PATIENCE:
                 raise self.gone("its scheduler does not answer")
+            look()
+            patience = min(2 * patience, LOOK)
 
 
 class _Sending(Generic[Piece, Result]):
@@ -183,7 +188,7 @@ class _Sending(Generic[Piece, Result]):
     def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
         """The first answer; None where workers were lost, and all pieces are under way again."""
         try:
-            return self.engine.answer(waiting[0].future)
+            return self.engine.answer(waiting[0].future, lambda: self._teach(waiting))
         except EngineError:
             raise
         except (BrokenExecutor, CancelledError, OSError) as error:
@@ -199,6 +204,13 @@ class _Sending(Generic[Piece, Result]):
             if not _is_answered(task.future):
                 waiting[place] = self.begun(task.piece, self.content)
         return None
+
+    def _teach(self, waiting: deque[Task[Piece]]) -> None:
+        """Gives the job to workers that said that they do not know it, so that none waits for its
+        piece to be the first."""
+        for place, task in enumerate(waiting):
+            if _is_answered(task.future) and task.future.result().is_missing:
+                waiting[place] = self.begun(task.piece, self.content)
 
 
 def _is_answered(future: Future[Answer]) -> bool:

@@ -70,14 +70,16 @@ class ArrowTable:
 
     def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
         """The same batches, each with where others can read it; None where they cannot."""
-        place: FileAt | None = None
-        spooled = self.place is not None and self.place.spool is not None
-        if self.path is not None and self.format["format"] == PARQUET and not spooled:
-            place = FileAt.of(self.path, self.name)
+        own_file: FileAt | None = None
+        is_spooled = self.place is not None and self.place.spool is not None
+        if self.path is not None and self.format["format"] == PARQUET and not is_spooled:
+            own_file = FileAt.of(self.path, self.name)
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
-            for first, part in cuts.parts(whole, ROWS):
-                at = BatchAt(place, ROWS, raws, first, part.num_rows) if place else None
-                yield part, at
+            for first_row, part in cuts.parts(whole, ROWS):
+                if own_file is None:
+                    yield part, None
+                else:
+                    yield part, BatchAt(own_file, ROWS, raws, first_row, part.num_rows)
 
     def table(self) -> pa.Table:
         """All records as one table."""

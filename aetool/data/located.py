@@ -38,10 +38,11 @@ class FileAt:
     def check(self) -> None:
         """DataError where the file is gone, or is another."""
         try:
-            size = self.path.stat().st_size
+            current_size = self.path.stat().st_size
         except OSError as error:
             raise DataError(f"{self.name}: {error.strerror or error}, while it was read") from None
-        if size != self.size:
+        # the time of a change may be another on another machine
+        if current_size != self.size:
             raise self.changed()
 
     def changed(self) -> DataError:
@@ -61,20 +62,21 @@ class BytesAt:
     @classmethod
     def of(cls, file: FileAt, start: int, content: bytes) -> BytesAt:
         """The place of bytes that were read there."""
-        return cls(file, start, start + len(content), _digest(content))
+        return cls(file, start, start + len(content), _digest_of(content))
 
     def read(self) -> bytes:
         """The bytes. DataError where they are not what they were."""
         self.file.check()
-        with self.file.path.open("rb") as file:
-            file.seek(self.start)
-            content = file.read(self.stop - self.start)
-        if _digest(content) != self.digest:
+        with self.file.path.open("rb") as opened_file:
+            opened_file.seek(self.start)
+            content = opened_file.read(self.stop - self.start)
+        # its size alone would not tell that a file is written anew
+        if _digest_of(content) != self.digest:
             raise self.file.changed()
         return content
 
 
-def _digest(content: bytes) -> bytes:
+def _digest_of(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 
@@ -92,13 +94,13 @@ NOWHERE = Raw(-1, -1)  # of a batch that is not of a Parquet file
 
 @dataclass(frozen=True)
 class BatchAt:
-    """Rows of a Parquet file. step: how many rows at a time it is read by; raws: the batches then,
-    which together hold the rows; first, rows: which of theirs."""
+    """Rows of a Parquet file. step: how many rows at a time it is read by; raw_batches: those of
+    them that together hold the rows; first_row, rows: which of theirs."""
 
     file: FileAt
     step: int
-    raws: Sequence[Raw]
-    first: int
+    raw_batches: Sequence[Raw]
+    first_row: int
     rows: int
 
     def read(self) -> pa.RecordBatch:
@@ -107,22 +109,26 @@ class BatchAt:
         import pyarrow.parquet as pq
 
         self.file.check()
-        found: list[pa.RecordBatch] = []
+        found_batches: list[pa.RecordBatch] = []
         try:
-            with pq.ParquetFile(self.file.path, pre_buffer=False) as file:
-                for raw in self.raws:
-                    batches = file.iter_batches(self.step, row_groups=[raw.group])
-                    found += itertools.islice(batches, raw.number, raw.number + 1)
+            # read ahead, pyarrow keeps every byte that it has read
+            with pq.ParquetFile(self.file.path, pre_buffer=False) as parquet_file:
+                for raw_batch in self.raw_batches:
+                    batches = parquet_file.iter_batches(self.step, row_groups=[raw_batch.group])
+                    found_batches += itertools.islice(
+                        batches, raw_batch.number, raw_batch.number + 1
+                    )
         except (pa.ArrowException, OSError, ValueError) as error:
-            said = " ".join(str(error).split())
-            raise DataError(f"{self.file.name}: cannot be read: {said}") from None
-        if len(found) != len(self.raws):
+            one_line = " ".join(str(error).split())
+            raise DataError(f"{self.file.name}: cannot be read: {one_line}") from None
+        if len(found_batches) != len(self.raw_batches):
             raise self.file.changed()
-        whole = found[0] if len(found) == 1 else pa.concat_batches(found)
-        part = whole.slice(self.first, self.rows)
-        if part.num_rows != self.rows:
+        whole = found_batches[0] if len(found_batches) == 1 else pa.concat_batches(found_batches)
+        # a large batch is cut in two where it has too many bytes
+        part_wanted = whole.slice(self.first_row, self.rows)
+        if part_wanted.num_rows != self.rows:
             raise self.file.changed()
-        return part
+        return part_wanted
 
 
 Located: TypeAlias = BytesAt | BatchAt

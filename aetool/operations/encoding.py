@@ -12,12 +12,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
+from aetool.canonical import Json
 from aetool.codec import blocks, records, students
-from aetool.codec.archive import Archive
+from aetool.codec.archive import Archive, Decoder
 from aetool.codec.contents.content import Content, Piece
-from aetool.codec.decoder import Decoder
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded
 from aetool.codec.shared import Shared
@@ -36,7 +35,7 @@ class Tally:
 
     content: Content
     size: int = 0
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.whole = hashlib.sha256(self.content.opening)
@@ -67,10 +66,11 @@ class ItemCoder:
     def __call__(self, sent: Piece | Located) -> list[Encoded]:
         """The blocks, but for what the next would be told by them, which nobody asks for."""
         item = sent.read() if isinstance(sent, BytesAt | BatchAt) else sent
-        encoded = self.content.encode(item, self.hints)
+        encoded_blocks = self.content.encode(item, self.hints)
         if self.decoder is not None:
-            self.content.check_item(item, encoded, self.decoder)
-        return [dataclasses.replace(block, hints=blocks.NO_HINTS) for block in encoded]
+            self.content.check_item(item, encoded_blocks, self.decoder)
+        # plans are large beside a small block
+        return [dataclasses.replace(block, hints=blocks.NO_HINTS) for block in encoded_blocks]
 
 
 def encoded(
@@ -85,8 +85,9 @@ def encoded(
         yield from records.ahead(lambda sent: content.encode(sent[0], hints), items)
         return
     # in this process nothing has to be read again
-    sent = (place if place and not engine.is_here else item for item, place in items)
-    yield from engine.map(ItemCoder(content.to_encode(), hints, decoder), sent)
+    travelling = (place if place and not engine.is_here else item for item, place in items)
+    item_coder = ItemCoder(content.to_encode(), hints, decoder)
+    yield from engine.map(item_coder, travelling)
 
 
 @dataclass(eq=False)
@@ -107,18 +108,20 @@ class Checks:
         what the archive holds beside its blocks."""
         if not content.checks_items:
             return None
-        learned = shared.students if shared else None
+        learned_students = shared.students if shared else None
         if "students" in sections:
-            learned = students.from_bytes(sections["students"], "students")
-        return cls(content, Decoder(shared, learned, None, not content.hashes_bytes))
+            # as they will be read, not as they are here
+            learned_students = students.from_bytes(sections["students"], "students")
+        decoder = Decoder(shared, learned_students, None, not content.hashes_bytes)
+        return cls(content, decoder)
 
     def begin(self) -> None:
         """Begins what does not depend on blocks."""
         self._begin(self.content.check_kind)
 
-    def first(self, item: Piece, made: list[Encoded]) -> None:
-        """Begins to check the item that is encoded here."""
-        self._begin(self.content.check_item, item, made, self.decoder)
+    def begin_item(self, item: Piece, encoded_here: list[Encoded]) -> None:
+        """Begins to check an item that is encoded here."""
+        self._begin(self.content.check_item, item, encoded_here, self.decoder)
 
     def _begin(self, check: Callable[..., None], *arguments: object) -> None:
         self._under_way.append(self._pool.submit(check, *arguments))
@@ -128,6 +131,7 @@ class Checks:
         for check in self._under_way:
             check.result()
         self._pool.shutdown()
+        # last, since it is the file as it lies on the disk that is to be right
         self.content.check_written(archive)
 
     def give_up(self) -> None:

@@ -170,7 +170,7 @@ class ExactJob:
             for first, _ in items:
                 encoded = content.encode(first, blocks.NO_HINTS)
                 if checks is not None:
-                    checks.first(first, encoded)
+                    checks.begin_item(first, encoded)
                 yield encoded
                 decoder = None if checks is None else checks.decoder
                 yield from encoding.encoded(content, items, encoded[-1].hints, self.engine, decoder)

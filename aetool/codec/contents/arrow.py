@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from aetool.codec.archive import Archive
-    from aetool.codec.decoder import Decoder
+    from aetool.codec.archive import Archive, Decoder
 
 OF_FILE = ("groups", "sorted", "integers", "version")  # what a Parquet file has beside values
 DICTIONARIES = "dictionaries"  # the section that holds them

@@ -25,8 +25,7 @@ from aetool.model import Int
 from aetool.spelling import option
 
 if TYPE_CHECKING:
-    from aetool.codec.archive import Archive
-    from aetool.codec.decoder import Decoder
+    from aetool.codec.archive import Archive, Decoder
 
 Json = Any  # a value of a header
 Piece = Any  # what one block restores: bytes of text, columns, pixels, files
@@ -299,7 +298,10 @@ class ByteContent(Content):
     def located_items(self) -> Iterator[tuple[bytes, Located | None]]:
         place = len(self.opening)
         for item in self.items():
-            yield item, None if self.file is None else BytesAt.of(self.file, place, item)
+            if self.file is None:
+                yield item, None
+            else:
+                yield item, BytesAt.of(self.file, place, item)
             place += len(item)
 
     def digested_as_read(self, item: bytes) -> bytes:

@@ -26,8 +26,7 @@ from aetool.model import Int
 if TYPE_CHECKING:
     import pandas as pd
 
-    from aetool.codec.archive import Archive
-    from aetool.codec.decoder import Decoder
+    from aetool.codec.archive import Archive, Decoder
 
 
 WHOLE, LINE_ENDS = "record", "line ends"  # of records that are no columns; beside the columns
