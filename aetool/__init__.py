@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # `as` tells type checkers that the name is meant for others
     from aetool.api import load as load
     from aetool.api import merge as merge
     from aetool.api import open_archive as open
+    from aetool.api import tradeoff as tradeoff
     from aetool.codec.archive import Archive as Archive
     from aetool.errors import AetoolError as AetoolError
     from aetool.hookspecs import hookimpl as hookimpl
@@ -59,6 +60,7 @@ _HOMES = {
     "merge": "aetool.api",
     "open": "aetool.api",
     "param": "aetool.model",
+    "tradeoff": "aetool.api",
 }
 __all__ = sorted([*_HOMES, "__version__"])
 

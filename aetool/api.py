@@ -13,7 +13,7 @@ import numpy as np
 
 from aetool import bundle as bundles
 from aetool import operations
-from aetool.arguments import check_options, check_path, check_type
+from aetool.arguments import bytes_of, check_options, check_path, check_type, part_of
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.csv.dialect import OPTIONS, Reading
@@ -26,13 +26,20 @@ from aetool.errors import DataError, ParamError
 from aetool.files import Place
 from aetool.model import Model as Declared
 from aetool.model import Progress
-from aetool.operations import CompressOptions, FitOptions, archiving, drifting
+from aetool.operations import (
+    CompressOptions,
+    FitOptions,
+    TradeoffOptions,
+    archiving,
+    drifting,
+)
 from aetool.scoring import heatmaps
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from aetool.detection.shifts import Comparison
+    from aetool.operations.points import Tradeoff
 
 Path = str | os.PathLike[str]
 Model = bundles.Bundle | Path  # a fitted model, or where it is
@@ -376,6 +383,10 @@ class Bundle(bundles.Bundle):
         device: str = "auto",
         executor: Chosen = None,
         shard: str | None = None,
+        rmse: float | str | None = None,
+        target_psnr: float | None = None,
+        budget: int | str | None = None,
+        bytes_per_picture: float | None = None,
     ) -> Figures:
         """aetool.compress with this model: lossless, and with lossy=True by this model's code."""
         return compress(
@@ -395,6 +406,10 @@ class Bundle(bundles.Bundle):
             device=device,
             executor=executor,
             shard=shard,
+            rmse=rmse,
+            target_psnr=target_psnr,
+            budget=budget,
+            bytes_per_picture=bytes_per_picture,
         )
 
 
@@ -559,6 +574,10 @@ def compress(
     device: str = "auto",
     executor: Chosen = None,
     shard: str | None = None,
+    rmse: float | str | None = None,
+    target_psnr: float | None = None,
+    budget: int | str | None = None,
+    bytes_per_picture: float | None = None,
 ) -> Figures:
     """Write an archive of one file, folder or table, and return its figures. Lossless, unless
     max_error or lossy says otherwise.
@@ -572,7 +591,12 @@ def compress(
     where none is given. flag: how many records to name that cost most in the archive: figures then
     has costliest, as detect returns them. force: replace a file that is there. executor: what
     encodes an exact archive, as aetool.detect: the bytes are the same. shard: "2/4": the second of
-    four parts of a table alone, for aetool.merge. Raises AetoolError.
+    four parts of a table alone, for aetool.merge.
+    rmse: the smallest archive whose root mean squared error is at most this part of a standard
+    deviation, 0.02 or "2%"; target_psnr: the same of pictures, in dB; budget: the nearest archive
+    within so many bytes, 10_000 or "10kB"; bytes_per_picture: within so many for each. It is exact,
+    bounded, or the code of the model, which is counted unless embed=False; figures say which was
+    taken, its rmse_of_deviation, and the prices of all. Raises AetoolError.
     """
     said = dict(locals())
     kind = type(data).__name__
@@ -594,12 +618,54 @@ def compress(
         options["max_error"] = {"": str(max_error)}
     elif isinstance(max_error, Mapping):
         options["max_error"] = {name: str(error) for name, error in max_error.items()}
+    options["rmse"] = _part("rmse", rmse)
+    options["budget"] = _bytes("budget", budget)
     check_options("compress", CompressOptions, options)
     bundle = _bundle_of(model, "compress")
     figures = operations.compress(data, path, bundle, CompressOptions(**options))
     if "costliest" in figures:
         figures["costliest"] = figures["costliest"].to_pandas()
     return figures
+
+
+def tradeoff(
+    data: Data,
+    models: Sequence[Model] = (),
+    plugins: str | Sequence[str] = (),
+    *,
+    rmse: float | str | None = None,
+    target_psnr: float | None = None,
+    budget: int | str | None = None,
+    bytes_per_picture: float | None = None,
+    embed: bool = True,
+    others: bool = True,
+    fit: FitOptions | None = None,
+    device: str = "auto",
+) -> Tradeoff:
+    """Measure what data take at which error by each way to store them: exact, bounded, the code of
+    each model, of each plugin fitted here, and other programs.
+
+    Returns points, each with bytes, bytes of its model, error (root mean squared, a part of each
+    column's standard deviation), psnr of pictures, the command that writes it, and what betters it;
+    pick, the archive to take; and drawing(), of all points. rmse, target_psnr, budget,
+    bytes_per_picture: what the pick must keep, as of aetool.compress [everything]. embed: whether
+    models are counted. others: whether xz, WebP and the like are measured. fit: how plugins are
+    fitted. Raises AetoolError.
+    """
+    said = dict(locals())
+    data = _data("tradeoff", data, {})
+    options = _chosen(said, TradeoffOptions, "plugins")
+    options["plugins"] = _listed(plugins)
+    options["rmse"] = _part("rmse", rmse)
+    options["budget"] = _bytes("budget", budget)
+    options["fit"] = fit or FitOptions()
+    check_options("tradeoff", TradeoffOptions, options)
+    loaded = {}
+    for model in models:
+        bundle = _bundle_of(model, "tradeoff")
+        assert bundle is not None
+        loaded[bundle.name if isinstance(model, bundles.Bundle) else os.fspath(model)] = bundle
+    return operations.tradeoff(data, loaded, TradeoffOptions(**options))
 
 
 def merge(
@@ -656,6 +722,16 @@ def decompress(
         check_type("decompress", "the end of rows", rows[1], "int | None")
     bundle = _bundle_of(model, "decompress")
     return operations.decompress(path, out, model=bundle, rows=rows, **options)
+
+
+def _part(name: str, value: float | str | None) -> float | None:
+    """A part of something, 0.01 or "1%"."""
+    return part_of(value, name) if isinstance(value, str) else value
+
+
+def _bytes(name: str, value: int | str | None) -> int | None:
+    """A number of bytes, 10_000 or "10kB"."""
+    return bytes_of(value, name) if isinstance(value, str) else value
 
 
 def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:

@@ -79,3 +79,40 @@ def shown(value: object) -> str:
     text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
     return f"{short} ({kind})" if short else kind
+
+
+# what a unit of bytes multiplies by: a letter by powers of two, as other tools have it
+UNITS = {
+    "": 1,
+    "K": 1 << 10,
+    "M": 1 << 20,
+    "G": 1 << 30,
+    "T": 1 << 40,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+}
+
+
+def bytes_of(written: str, option_name: str) -> int:
+    """A number of bytes such as 500000, 64M or 10kB, of the option of this name."""
+    digits = written.rstrip("kKmMgGtTbB")
+    unit = written[len(digits) :].upper()
+    is_number = digits.isascii() and digits.isdecimal()
+    if not is_number or unit not in UNITS:
+        raise ParamError(
+            f"{option_name} {written}: write a number of bytes such as 500000, 64M or 10kB"
+        )
+    return int(digits) * UNITS[unit]
+
+
+def part_of(written: str, option_name: str) -> float:
+    """ "1%" or "0.01" as 0.01, of the option of this name."""
+    number = written.removesuffix("%")
+    try:
+        part = float(number)
+    except ValueError:
+        raise ParamError(f"{option_name} {written}: write a number such as 0.01 or 1%") from None
+    return part / 100 if number != written else part

@@ -11,12 +11,13 @@ and however often a piece is computed.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import pickle
 import signal
 import sys
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
@@ -26,7 +27,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
 )
 from concurrent.futures import TimeoutError as NotYetError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -42,6 +43,7 @@ MOST_LOST = 5  # times in a row that workers may be lost before work is given up
 MOST_JOBS = 4  # that a worker remembers
 PATIENCE = 20  # seconds without a scheduler before work is given up
 LOOK = 1.0  # seconds between two looks at whether an engine is still there
+MOST_SENT = 1 << 30  # bytes of a piece that Dask does not remark on
 SUBMITTED = 2  # pieces under way for each worker: one is computed, one is ready
 
 
@@ -101,6 +103,14 @@ class Engine:
             for task in waiting:
                 task.future.cancel()
 
+    def warm(self, modules: Sequence[str]) -> None:
+        """Has workers load what they will need, beside whatever else is to be done first."""
+        if self.is_here:
+            return
+        with suppress(BrokenExecutor, RuntimeError, OSError):
+            for _ in range(self.workers):
+                self.executor.submit(_load, tuple(modules))
+
     def renewed(self) -> bool:
         """Whether there is an executor again in place of one that broke."""
         if self._renew is None:
@@ -116,18 +126,23 @@ class Engine:
             f"use {option('--engine')} threads:N on this machine"
         )
 
-    def answer(self, future: Future[Answer]) -> Answer:
-        """What a future holds, once it is there; EngineError where no scheduler answers."""
+    def answer(self, future: Future[Answer], look: Callable[[], None]) -> Answer:
+        """What a future holds, once it is there; EngineError where no scheduler answers. look: is
+        called now and then while it is not."""
         silent = 0.0
+        # soon at first: what has to be done anew is mostly found at the begin
+        patience = LOOK / 64
         while True:
             try:
-                return future.result(timeout=LOOK)
+                return future.result(timeout=patience)
             except NotYetError:
                 if future.done():  # it is the result that says so
                     raise
-            silent = 0.0 if self._is_there() else silent + LOOK
+            silent = 0.0 if self._is_there() else silent + patience
             if silent >= PATIENCE:
                 raise self.gone("its scheduler does not answer")
+            look()
+            patience = min(2 * patience, LOOK)
 
 
 class _Sending(Generic[Piece, Result]):
@@ -173,7 +188,7 @@ class _Sending(Generic[Piece, Result]):
     def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
         """The first answer; None where workers were lost, and all pieces are under way again."""
         try:
-            return self.engine.answer(waiting[0].future)
+            return self.engine.answer(waiting[0].future, lambda: self._teach(waiting))
         except EngineError:
             raise
         except (BrokenExecutor, CancelledError, OSError) as error:
@@ -189,6 +204,13 @@ class _Sending(Generic[Piece, Result]):
             if not _is_answered(task.future):
                 waiting[place] = self.begun(task.piece, self.content)
         return None
+
+    def _teach(self, waiting: deque[Task[Piece]]) -> None:
+        """Gives the job to workers that said that they do not know it, so that none waits for its
+        piece to be the first."""
+        for place, task in enumerate(waiting):
+            if _is_answered(task.future) and task.future.result().is_missing:
+                waiting[place] = self.begun(task.piece, self.content)
 
 
 def _is_answered(future: Future[Answer]) -> bool:
@@ -219,6 +241,13 @@ def _run(key: str, content: bytes | None, piece: object) -> Answer:
         _jobs.move_to_end(key)
         job, is_shell = _jobs[key]
     return _computed(job, piece, is_shell)
+
+
+def _load(modules: tuple[str, ...]) -> None:
+    """Loads modules; one that cannot be is missed by who needs it."""
+    for name in modules:
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 def _computed(job: Callable[[Piece], object], piece: Piece, is_shell: bool) -> Answer:
@@ -316,7 +345,11 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
         raise EngineError(
             f"{option('--engine')} {chosen}: Dask is not installed: pip install 'aetool[dask]'"
         ) from None
-    quiet = {"distributed.comm.timeouts.connect": f"{PATIENCE}s"}
+    quiet = {
+        "distributed.comm.timeouts.connect": f"{PATIENCE}s",
+        # what cannot be read elsewhere is sent, and nobody who asked for that has to be told
+        "distributed.admin.large-graph-warning-threshold": f"{MOST_SENT}B",
+    }
     word, _, count = address.partition(":")
     with dask.config.set(quiet):
         try:

@@ -40,14 +40,14 @@ def content_folds(features: npt.NDArray[np.float32], spec: Spec, folds: int) -> 
     return np.minimum(np.floor(inside * folds), folds - 1).astype(np.int64)
 
 
-def stretch_folds(rows: int, folds: int) -> Int:
+def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
     """(rows,): a few stretches of neighbouring rows for each fold.
 
     What is scored later comes after what was fitted, and where rows have an order neighbours tell
     too much of each other: stretches show how far ordinary records drift (blocked cross-validation:
     Bergmeir & Benitez 2012), several of them that no season is left out whole.
     """
-    return np.asarray(np.arange(rows) * (folds * STRETCHES) // rows % folds)
+    return np.asarray(np.arange(rows) * (folds * stretches) // rows % folds)
 
 
 def staying(

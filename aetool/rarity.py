@@ -16,6 +16,8 @@ TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
 BODY = (1.0, 0.75, 0.5, 0.35, 0.25, 0.175, 0.125, TAIL)  # parts above which scores are kept
 LEAST_SCALE = 1e-3  # of the tail, beside the spread of the middle 80 %
 ROUNDED = 1e-4  # the same, beside the scores: those of equal rows differ by float32's rounding
+# of few scores: how many excesses the fall from their middle to their highest tenth counts for
+EXPECTED_EXCESSES = 10.0
 # Of joined scores, in bits: members' tails go on beyond all held-out scores as exponentials, and
 # where these fall short new records lie far out. Measured on the sets of benchmarks/halves.py.
 # The least scale is above what rounding makes of scores that are all the same.
@@ -39,18 +41,32 @@ class Rarity:
     bend: float
 
     @classmethod
-    def of(cls, held_out: Float) -> Rarity:
-        """The rarity of scores such as these, (n,), of ordinary records held out of the fit."""
+    def of(cls, held_out: Float, expected: float = 0.0) -> Rarity:
+        """The rarity of scores such as these, (n,), of ordinary records held out of the fit.
+
+        expected: for how many excesses in the tail the scale counts by which scores fall off
+        between their middle and their highest tenth.
+        """
         n = len(held_out)
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
-        low, high = np.quantile(held_out, [0.1, 0.9])
-        scale = tail_scale(held_out[held_out > scores[-1]] - scores[-1])
+        low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
+        excess = held_out[held_out > scores[-1]] - scores[-1]
+        scale = tail_scale(excess)
+        if expected:
+            body = (high - median) / math.log(0.5 / TAIL)
+            scale = (len(excess) * scale + expected * body) / (len(excess) + expected)
         scale = max(scale, LEAST_SCALE * float(high - low), ROUNDED * max(1.0, abs(float(high))))
         # of equal scores the lowest part holds: a score that most records have is not rare
         kept = np.append(np.diff(scores) > 1e-6 * scale, True)
         first = np.searchsorted(scores, scores[kept], side="left")
         return cls(scores[kept], bits[first], 1 / (scale * math.log(2)), knee(n))
+
+    @classmethod
+    def of_few(cls, held_out: Float) -> Rarity:
+        """The same of scores that may be few: four excesses that happen to lie close together would
+        make every higher score seem impossible."""
+        return cls.of(held_out, EXPECTED_EXCESSES)
 
     @classmethod
     def told(cls, rows: int) -> Rarity:

@@ -151,7 +151,7 @@ def test_the_runtime_path_imports_no_heavy_package(rows_csv, pca, vae, tmp_path)
 def test_public_names_are_there():
     assert aetool.__all__ == sorted(
         ["AetoolError", "Archive", "Bundle", "Continuous", "Discrete", "Member", "Model", "NetParams", "Reader", "Spec",
-         "__version__", "compress", "decompress", "detect", "drift", "fit", "hookimpl", "load", "merge", "open", "param"]
+         "__version__", "compress", "decompress", "detect", "drift", "fit", "hookimpl", "load", "merge", "open", "param", "tradeoff"]
     )  # fmt: skip
     for name in aetool.__all__:
         assert getattr(aetool, name).__doc__ or name == "__version__"

@@ -178,6 +178,19 @@ def test_rarity_is_the_part_of_ordinary_scores_as_high():
         assert rare.of_scores(np.array([score]))[0] == pytest.approx(-np.log2(part), abs=0.15)
 
 
+def test_rarity_of_few_scores_is_not_told_by_four_of_them():
+    """Of 40 scores four lie in the tail; where they happen to lie close together the body says how
+    fast scores fall off, and of many it says next to nothing."""
+    body = -np.log(np.linspace(1.0, 0.11, 36))
+    held_out = np.concatenate([body, body.max() + np.arange(1, 5) * 0.001])
+    beyond = held_out.max() + 2.0
+    sure = Rarity.of(held_out).of_scores(np.array([beyond]))[0]
+    few = Rarity.of_few(held_out).of_scores(np.array([beyond]))[0]
+    assert sure > 25 and 5 < few < 9, "exponential: 3.3 bits, and 2 / log(2) beyond"
+    many = np.random.default_rng(0).exponential(1.0, 50_000)
+    assert Rarity.of_few(many).slope == pytest.approx(Rarity.of(many).slope, rel=0.01)
+
+
 def test_rarity_in_a_graph_is_that_of_numpy():
     rng = np.random.default_rng(0)
     rare = Rarity.of(rng.lognormal(3, 1, 500))

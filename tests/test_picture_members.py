@@ -10,7 +10,8 @@ from aetool.detection.ranking import auroc
 from aetool.fits import fitting
 from aetool.operations import FitOptions
 from aetool_patches.net import Patches, _window
-from aetool_patches.texture import window_means
+from aetool_patches.texture import Frame, window_means
+from aetool_patches.usual import Compared, _usual
 from aetool_views.net import Nearest
 from aetool_views.views import Views, slopes, smoothing
 
@@ -216,3 +217,92 @@ def test_what_lies_far_from_others_is_not_remembered_by_option(tmp_path):
         likely = model.session("score.onnx", "cpu")(rings[10:, None])["expected"]
         off[trim] = np.abs(likely[:, 0] - rings[10:]).mean()
     assert off[0.2] > 1.5 * off[0.0], "the nearest picture is a cross"
+
+
+def test_places_are_compared_with_all_within_reach_and_no_others():
+    """By brute force; a picture is not compared with itself."""
+    rng = np.random.default_rng(0)
+    frame = Frame((1, 8, 10))
+    height, width = frame.grid
+    rows = rng.normal(size=(5, frame.places, 3))
+    compared = Compared.of(frame, 1, rows[1:4], rows, np.arange(1, 4), np.arange(5), 1e-3)
+    assert compared.squares.shape == (3, 5, frame.places)
+    for judged, other, down, right in [(0, 0, 0, 0), (1, 4, 2, 3), (2, 1, height - 1, width - 1)]:
+        place = rows[judged + 1, down * width + right]
+        near = [
+            ((place - rows[other, y * width + x]) ** 2).sum()
+            for y in range(max(0, down - 1), min(height, down + 2))
+            for x in range(max(0, right - 1), min(width, right + 2))
+        ]
+        found = compared.squares[judged, other, down * width + right]
+        assert found == pytest.approx(min(near), rel=1e-5)
+    itself = compared.squares[np.arange(3), np.arange(1, 4)]
+    assert (itself > 1e5).all()
+
+
+def test_what_is_usual_is_told_by_the_other_pictures():
+    """How rare a picture is, is told as if it had not been among those that tell what is usual."""
+    rng = np.random.default_rng(0)
+    frame = Frame((1, 8, 10))
+    rows = rng.normal(size=(12, frame.places, 3))
+    rows[7] *= 3
+    memory = rng.normal(size=(6, frame.places, 3))
+    compared = Compared.of(frame, 1, rows, memory, np.arange(12), np.arange(20, 26), 1e-3)
+    far = np.sqrt(compared.squares.min(axis=1).astype(np.float64))
+    others = np.delete(far, 7, axis=0)
+    usual, deviation = _usual(frame, others.mean(axis=0), (others**2).mean(axis=0))
+    beyond = np.maximum((far[7] - usual) / deviation, 0.0) + 1.0
+    score = (beyond**16).mean() ** (1 / 16)
+    rarity = compared.usual()[2]
+    # the rarest of twelve lies where the quantiles of their scores say
+    assert rarity.scores[-1] < score
+    assert rarity.of_scores(np.array([score]))[0] > rarity.bits[-1]
+    left = compared.without(np.array([7]))
+    mean, strays, _ = left.usual()
+    assert mean == pytest.approx(usual) and strays == pytest.approx(deviation, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_pictures_are_left_out_without_another_fit(name, monkeypatch):
+    """Held-out scores are of memories without a few pictures each, and one fit."""
+    pictures = crosses(40, 0)
+    fits = []
+    fit = MODELS[name].fit
+
+    def counted(self, batches):
+        fits.append(sum(len(batch) for batch in batches))
+        return fit(self, batches)
+
+    monkeypatch.setattr(MODELS[name], "fit", counted)
+    spec = scaling.image_spec((1, SIDE, SIDE))
+    rows = scaling.image_features(pictures[:, None]).reshape(40, -1)
+    params = fitting.make_params(fitting.plugins.get_model(name), {})
+    solution = MODELS[name](spec, params).fit([rows])
+    rest = solution.without(np.arange(10, 14))
+    assert fits == [40]
+    assert rest.compared.remembered.tolist() == [*range(10), *range(14, 40)]
+    levels = rest.memories[0].levels if name == "views" else rest.levels[0].T
+    whole = solution.memories[0].levels if name == "views" else solution.levels[0].T
+    assert (levels == np.delete(whole, range(10, 14), axis=0)).all()
+    # a picture is known again by those that are like it, and not where these are left out
+    twins = np.concatenate([rows, rows[3:4]])
+    solution = MODELS[name](spec, params).fit([twins])
+    alone = solution.without(np.array([3, 40]))
+    assert len(alone.compared.remembered) == 39
+
+
+@pytest.mark.parametrize("name", [*MODELS, "auto"])
+def test_few_pictures_that_were_held_out_cost_what_new_ones_do(tmp_path, name):
+    """No fold's pictures lie far above those of the others, and so neither does the threshold."""
+    thresholds = []
+    flagged = []
+    for seed in range(3):
+        np.save(tmp_path / "fit.npy", crosses(45, seed))
+        model = operations.fit(tmp_path / "fit.npy", FitOptions(name))
+        held_out = model.calibration.scores
+        assert len(held_out) == 45 and held_out.max() < 14
+        threshold = model.calibration.threshold()
+        thresholds.append(threshold)
+        flagged.append((scores(model, crosses(100, 50 + seed), tmp_path) > threshold).mean())
+    assert max(thresholds) < 20
+    assert np.mean(flagged) <= 0.01

@@ -19,7 +19,7 @@ from aetool import operations
 from aetool.codec import limits, planning
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
-from aetool.data import arrow_files
+from aetool.data import cuts
 from aetool.errors import AetoolError, ArchiveError, DataError, ParamError
 from aetool.operations import CompressOptions
 from tests import typed
@@ -465,7 +465,7 @@ def test_a_bound_that_nothing_can_keep_is_refused(tmp_path, run):
 
 def test_what_may_be_counted_is_written_down():
     """The same limits on both sides of a batch."""
-    assert arrow_files.MOST_CELLS <= limits.MAX_RECORD_CELLS
+    assert cuts.MOST_CELLS <= limits.MAX_RECORD_CELLS
     assert 4 * limits.MAX_RECORD_CELLS <= limits.MAX_CELLS, "a decimal of 256 bits is four columns"
 
 

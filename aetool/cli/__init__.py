@@ -23,6 +23,7 @@ COMMANDS = {
     "drift": ("drifting", "Say whether new data are like those of a model."),
     "evaluate": ("detecting", "Judge a model against labels."),
     "compress": ("archiving", "Store a file in less space."),
+    "tradeoff": ("tradeoffs", "Draw bytes against error of each way to store."),
     "merge": ("archiving", "Put archives of parts of a table together."),
     "decompress": ("archiving", "Restore what was compressed."),
     "encode": ("coding", "Write the codes of records."),

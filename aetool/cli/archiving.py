@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aetool.cli import options, remarks, say_error, terminal
+from aetool.cli import choices, options, remarks, say_error, terminal
 from aetool.errors import AetoolError, ParamError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ MOST_DIGITS = 18  # of the number of a row
 @click.option(
     "--lossy-only", is_flag=True, help="Store the model's code, even where that is larger."
 )
+@options.goals
 @click.option("--latent", type=int, metavar="K", help="With --lossy: keep K units of the code.")
 @click.option("--target-error", metavar="E", help="With --lossy: mean error allowed, such as 1%.")
 @click.option(
@@ -62,6 +63,7 @@ MOST_DIGITS = 18  # of the number of a row
 @click.option(
     "-p", "--plugin", help="Closed form or network to learn where no model is given [pca]."
 )
+@click.option("--max-time", type=float, metavar="S", help="Seconds to learn it in, at most.")
 @options.data_options
 @options.engine
 @options.device
@@ -71,7 +73,8 @@ def compress(
     files: tuple[str, ...], output: str | None, model: str | None, quiet: bool, **given: Any
 ) -> int:
     """Store each FILE in less space: exactly, with --max-error within a bound, or with --lossy by
-    the model's code, of which the errors are measured. FILE is kept."""
+    the model's code, of which the errors are measured; or as suits --rmse, --budget and the like
+    best. FILE is kept."""
     from aetool import operations
     from aetool.codec import planning
     from aetool.operations import archiving
@@ -97,6 +100,10 @@ def compress(
         device=given["device"],
         executor=given["engine"],
         shard=given["shard"],
+        rmse=options.percent(given["rmse"], "--rmse"),
+        target_psnr=given["target_psnr"],
+        budget=options.size(given["budget"], "--budget"),
+        bytes_per_picture=given["bytes_per_picture"],
         fit=None if bundle else options.fit_options({**given, "max_error": ()}),
     )
     worst = 0
@@ -154,7 +161,9 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
             err=True,
         )
     taken = facts.get("taken", "code")
-    if taken != "code":
+    if "rmse_of_deviation" in facts:
+        terminal.say(choices.in_words(facts), err=True)
+    elif taken != "code":
         what = {"exact": "exact", "bounded": "bounded at no more error"}[taken]
         terminal.say(
             f"{what} is smaller: {size:,} bytes against {facts['prices']['code']:,} of the code "

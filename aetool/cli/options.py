@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from aetool.arguments import bytes_of, part_of
 from aetool.cli import terminal
 from aetool.errors import ParamError
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.operations import FitOptions
 
-# what a unit multiplies by, as a power of two
-UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 F = TypeVar("F", bound=Callable[..., Any])
 
 device = click.option(
@@ -50,6 +49,31 @@ def data_options(command: F) -> F:
         ),
         click.option("--na", multiple=True, metavar="WORD", help="A word that means a gap, too."),
         click.option("-O", "params", multiple=True, metavar="KEY=VALUE", help="A model parameter."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def goals(command: F) -> F:
+    """--rmse, --target-psnr, --budget, --bytes-per-picture: what an archive must keep."""
+    for option in (
+        click.option(
+            "--bytes-per-picture", type=float, metavar="B",
+            help="The nearest archive of at most B bytes for each picture.",
+        ),
+        click.option(
+            "--budget", metavar="BYTES",
+            help="The nearest archive of at most so many bytes, such as 10kB.",
+        ),
+        click.option(
+            "--target-psnr", "--psnr", "target_psnr", type=float, metavar="DB",
+            help="The smallest archive of pictures of at least this signal-to-noise ratio.",
+        ),
+        click.option(
+            "--rmse", metavar="E",
+            help="The smallest archive of at most this root mean squared error, in parts of a "
+            "standard deviation, such as 2%.",
+        ),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -197,27 +221,13 @@ def needed_model(path: str | None) -> Bundle:
 
 
 def size(text: str | None, option: str) -> int | None:
-    """A number of bytes such as 500000, 64M or 2G; None if there is none."""
-    if text is None:
-        return None
-    unit = text[-1:].upper()
-    if unit not in UNITS:
-        unit = ""
-    digits = text.removesuffix(text[-1]) if unit else text
-    if not digits.isdecimal() or not digits.isascii():
-        raise ParamError(f"{option} {text}: write a number of bytes such as 500000, 64M or 2G")
-    return int(digits) << UNITS[unit]
+    """A number of bytes such as 500000, 64M or 10kB; None if there is none."""
+    return None if text is None else bytes_of(text, option)
 
 
 def percent(text: str | None, option: str) -> float | None:
-    """ "1%" or "0.01" as 0.01."""
-    if text is None:
-        return None
-    try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        raise ParamError(f"{option} {text}: write a number such as 0.01 or 1%") from None
-    return value / 100 if text.endswith("%") else value
+    """ "1%" or "0.01" as 0.01; None if there is none."""
+    return None if text is None else part_of(text, option)
 
 
 class Meter:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from aetool.canonical import Json
 from aetool.closed_form import costs
 from aetool.closed_form.builder import Builder, Value
-from aetool.model import Float, Spec
+from aetool.model import Float, Int, Spec
 
 Features = npt.NDArray[np.float32]
 
@@ -89,6 +89,15 @@ class Solution:
     def surprise(self, g: Builder, x: Value) -> Value | None:
         """(batch, columns) bits: how surprising each column is given the others, for reasons to be
         ranked by; None: the parts say it."""
+        return None
+
+    def without(self, rows: Int) -> Solution | None:
+        """What would have been found without these of the rows that were fitted, given by their
+        numbers, rising; None: only another fit can tell.
+
+        Where leaving rows out is as easy as not looking at them (a memory of records), scores of
+        rows that were held out cost one fit, and few rows need to be left out at a time.
+        """
         return None
 
 

@@ -19,6 +19,7 @@ from aetool.codec.container import Reader, RecoveringReader, StoredBlock, lost_r
 from aetool.codec.contents.content import Content, Json, Piece
 from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.picture_models import PictureModel
+from aetool.codec.records import Encoded
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
 from aetool.engine import Engine
@@ -60,6 +61,13 @@ class Decoder:
                 return self._decoded(stored, self.students.by_reference(), ledger)
         except ArchiveError as error:
             return error
+
+    def again(self, encoded: Encoded) -> Block:
+        """A new block as it will be read; ArchiveError where it cannot be."""
+        block = self(StoredBlock(0, 0, encoded.rows, encoded.content, encoded.payload))
+        if isinstance(block, ArchiveError):
+            raise block
+        return block
 
     def _decoded(
         self, stored: StoredBlock, students: Students | None, ledger: Ledger | None

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from aetool import files
 from aetool.canonical import Json
+from aetool.data import cuts
+from aetool.data.located import NOWHERE, BatchAt, FileAt, Raw
 from aetool.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 ROWS = 1 << 16  # records a batch
-MOST_CELLS = 1 << 22  # of a batch; a wide decimal takes four times as many
-MOST_BYTES = 1 << 26  # of a batch that can be cut
 PARQUET, ARROW = "parquet", "arrow"
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 STREAM_MAGIC = b"\xff\xff\xff\xff"  # before the length of each message, that of the schema first
@@ -65,22 +65,36 @@ class ArrowTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The records in order, in batches neither small nor large; can be called again."""
-        for batch in _put_together(self._whole_batches()):
-            yield from _cut(batch)
+        for batch, _ in self.located():
+            yield batch
+
+    def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
+        """The same batches, each with where others can read it; None where they cannot."""
+        own_file: FileAt | None = None
+        is_spooled = self.place is not None and self.place.spool is not None
+        if self.path is not None and self.format["format"] == PARQUET and not is_spooled:
+            own_file = FileAt.of(self.path, self.name)
+        for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
+            for first_row, part in cuts.parts(whole, ROWS):
+                if own_file is None:
+                    yield part, None
+                else:
+                    yield part, BatchAt(own_file, ROWS, raws, first_row, part.num_rows)
 
     def table(self) -> pa.Table:
         """All records as one table."""
         import pyarrow as pa
 
-        return pa.Table.from_batches(list(self._whole_batches()), self.schema)
+        batches = [batch for batch, _ in self._whole_batches()]
+        return pa.Table.from_batches(batches, self.schema)
 
-    def _whole_batches(self) -> Iterator[pa.RecordBatch]:
+    def _whole_batches(self) -> Iterator[cuts.Placed]:
         if self.path is None:
-            yield from self._batches
+            yield from ((batch, NOWHERE) for batch in self._batches)
         elif self.format["format"] == PARQUET:
             yield from _parquet_batches(self.path)
         else:
-            yield from arrow_batches(self.path, self.name)
+            yield from ((batch, NOWHERE) for batch in arrow_batches(self.path, self.name))
 
 
 def kind_of(head: bytes) -> str:
@@ -297,58 +311,6 @@ def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
     return begin(file).schema
 
 
-def _put_together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Small batches as large ones: a stream may have one for each few records."""
-    parts: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        if not batch.num_rows:
-            continue
-        is_full = rows + batch.num_rows > ROWS or size + batch.nbytes > MOST_BYTES
-        if parts and (is_full or not _of_the_same_dictionaries(parts[0], batch)):
-            yield _one_batch(parts)
-            parts = []
-            rows = 0
-            size = 0
-        parts.append(batch)
-        rows += batch.num_rows
-        size += batch.nbytes
-    if parts:
-        yield _one_batch(parts)
-
-
-def _one_batch(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    import pyarrow as pa
-
-    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
-
-
-def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> bool:
-    from pyarrow import types
-
-    return all(
-        column.dictionary.equals(others.dictionary)
-        for column, others in zip(batch.columns, other.columns, strict=True)
-        if types.is_dictionary(column.type)
-    )
-
-
-def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Parts of a batch that are not too large: of few enough rows, cells and bytes."""
-    step = max(1, min(ROWS, MOST_CELLS // max(1, batch.num_columns)))
-    for first in range(0, batch.num_rows, step):
-        yield from _halved(batch.slice(first, step))
-
-
-def _halved(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    if batch.num_rows < 2 or batch.nbytes <= MOST_BYTES:
-        yield batch
-        return
-    middle = batch.num_rows // 2
-    yield from _halved(batch.slice(0, middle))
-    yield from _halved(batch.slice(middle))
-
-
 # ---- reading
 
 
@@ -409,14 +371,15 @@ def _said(column: pq.ColumnSchema) -> str:
     return f"{column.physical_type} {column.logical_type} {levels}"
 
 
-def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
     import pyarrow.parquet as pq
 
     # read ahead, pyarrow keeps every byte that it has read
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
             # of columns of dictionaries every group has its own
-            yield from file.iter_batches(ROWS, row_groups=[group])
+            for number, batch in enumerate(file.iter_batches(ROWS, row_groups=[group])):
+                yield batch, Raw(group, number)
 
 
 def _open_arrow(path: Path, name: str) -> ArrowTable:

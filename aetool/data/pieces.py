@@ -18,7 +18,8 @@ from aetool.csv.fields import begins
 from aetool.data import arrow_files, notices, text
 from aetool.data.arrow_source import ArrowFileSource, CopiedTable
 from aetool.data.chains import ChainSource
-from aetool.data.sources import CsvSource, open_stream
+from aetool.data.located import FileAt
+from aetool.data.sources import CsvSource, is_uncompressed
 from aetool.data.table import Table
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
@@ -43,7 +44,7 @@ class ParquetPiece:
         """The records, batch by batch. DataError where the file is gone, or another."""
         import pyarrow as pa
 
-        _check_there(self.path, self.name, self.stamp)
+        FileAt(self.path, self.name, self.stamp).check()
         row = self.first
         try:
             source = ArrowFileSource(self.name, self.path)
@@ -74,7 +75,7 @@ class TextPiece:
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
         """The records, batch by batch."""
-        _check_there(self.path, self.name, self.stamp)
+        FileAt(self.path, self.name, self.stamp).check()
         before = text.Before(self.names, self.first, self.lines, self.is_last)
         with self.path.open("rb") as file:
             file.seek(self.start)
@@ -127,15 +128,6 @@ def pieces_of(source: TableSource) -> Iterator[Piece] | None:
     return None
 
 
-def _check_there(path: Path, name: str, stamp: int) -> None:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise DataError(f"{name}: {error.strerror or error}, while it was read") from None
-    if size != stamp:
-        raise DataError(f"{name}: was changed while it was read; run it again")
-
-
 def _of_parquet(source: ArrowFileSource) -> Iterator[ParquetPiece]:
     """Groups of rows, small ones together."""
     groups: list[int] = []
@@ -156,10 +148,7 @@ def _of_parquet(source: ArrowFileSource) -> Iterator[ParquetPiece]:
 def _is_plain(source: CsvSource) -> bool:
     """Whether the bytes of the file are those that are read."""
     encoding = source.dialect.read_as or source.dialect.encoding
-    if encoding != encodings.UTF8:
-        return False
-    with source.path.open("rb") as file, open_stream(source.path) as inside:
-        return file.read(6) == inside.read(6)
+    return encoding == encodings.UTF8 and is_uncompressed(source.path)
 
 
 def _of_text(source: CsvSource) -> Iterator[TextPiece]:

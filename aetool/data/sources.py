@@ -534,11 +534,16 @@ def open_stream(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def is_uncompressed(path: Path) -> bool:
+    """Whether the bytes of a file are those that are read of it."""
+    with path.open("rb") as file:
+        return not file.read(len(_XZ)).startswith((_GZIP, _XZ, _ZSTD))
+
+
 def unpacked(path: Path, name: str) -> files.Place:
     """Where the bytes of a file can be read at any place: of a compressed one a copy."""
-    with path.open("rb") as file, open_stream(path) as inside:
-        if file.read(len(_XZ)) == inside.read(len(_XZ)):
-            return files.Place(path, name)
+    if is_uncompressed(path):
+        return files.Place(path, name)
     with open_stream(path) as stream:
         return files.copied(stream, name)
 

@@ -133,9 +133,13 @@ def fit(
 
 
 def fit_source(
-    source: Source, options: FitOptions | None = None, progress: Progress | None = None
+    source: Source,
+    options: FitOptions | None = None,
+    progress: Progress | None = None,
+    samples: bool = True,
 ) -> Bundle:
-    """fit, on a source that is open already."""
+    """fit, on a source that is open already; samples: whether a closed form, or the first of
+    several models, is also to be drawn from."""
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)
@@ -160,12 +164,12 @@ def fit_source(
     if options.robust:
         prepared = trimmed(prepared)
     if model.members:
-        bundle = _joint(model, prepared, options, progress, started)
+        bundle = _joint(model, prepared, options, progress, started, samples)
     else:
         damaged = None
         if options.target is not None:
             prepared, damaged = paired(source, options)
-        bundle = fitted(model, params, prepared, options, progress, damaged).bundle
+        bundle = fitted(model, params, prepared, options, progress, damaged, samples).bundle
     if options.robust:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, "robust": True}, _sessions={})
     reading = source.said.to_json() if isinstance(source, TableSource) else {}
@@ -259,7 +263,12 @@ def _of_member(progress: Progress | None, place: int, members: int, name: str) -
 
 
 def _joint(
-    model: Model, prepared: Prepared, options: FitOptions, progress: Progress | None, started: float
+    model: Model,
+    prepared: Prepared,
+    options: FitOptions,
+    progress: Progress | None,
+    started: float,
+    samples: bool,
 ) -> Bundle:
     """Members that cannot be fitted here (torch is not installed, the pictures are too large) are
     left out; facts say which and why."""
@@ -299,7 +308,13 @@ def _joint(
                 member_options = dataclasses.replace(options, max_time=max(1.0, seconds_left))
             rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
             fitted_member = fitted(
-                member_model, params, rows, member_options, member_progress, None, not members
+                member_model,
+                params,
+                rows,
+                member_options,
+                member_progress,
+                None,
+                samples and not members,
             )
             members.append(
                 dataclasses.replace(fitted_member, in_bits=member.in_bits, weight=member.weight)

@@ -108,10 +108,7 @@ def learn(
             noise = _mixed(*mixture, rng)
         else:
             off = x[:, spec.numeric] - np.asarray(likely).reshape(len(x), -1)[:, spec.numeric]
-            gates = [int(g) for g in spec.gate]
-            off = [v[x[:, g] == 0] if g >= 0 else v for v, g in zip(off.T, gates, strict=True)]
-            tables = [np.quantile(v, BELOW) if len(v) else np.zeros(len(SCORES)) for v in off]
-            noise = np.stack(tables, axis=1) if tables else noise
+            noise = _quantiles(off, x, spec)
     if z is None or prior not in ("codes", "normal") or (linear and prior == "normal"):
         none = np.zeros((len(SCORES), 0))
         return Recipe(prior, linear, none, np.zeros((0, 0)), noise).to_bytes()
@@ -123,6 +120,20 @@ def learn(
     deviation = np.sqrt(np.diag(around))
     factor = np.linalg.cholesky(around / np.outer(deviation, deviation))
     return Recipe(prior, linear, np.quantile(z, BELOW, axis=0), factor, noise).to_bytes()
+
+
+def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
+    """(29, numbers): quantiles of each number's own, (rows, numbers), by rows x that have it."""
+    gates = np.asarray(spec.gate, dtype=np.int64)
+    tables = np.zeros((len(SCORES), off.shape[1]))
+    always = np.flatnonzero(gates < 0)
+    if len(off) and len(always):
+        tables[:, always] = np.quantile(off[:, always], BELOW, axis=0)
+    for number in np.flatnonzero(gates >= 0):
+        there = off[x[:, gates[number]] == 0, number]
+        if len(there):
+            tables[:, number] = np.quantile(there, BELOW)
+    return tables
 
 
 def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:

@@ -32,6 +32,8 @@ CONTENT_FOLDS, FEW_CONTENT_FOLDS = 6, 3  # models in a score; of tables of many 
 LEAST_OTHERS = 0.4  # part of the rows that every one of them is fitted on
 FEWEST_FOLDS = 2
 FEWEST_TO_CROSS = 20
+# where leaving records out needs no other fit: folds of fewer of them than this
+FEW_RECORDS, FEW_RECORDS_FOLDS = 300, 10
 LABELS = {"ordinary": 1, "anomalies": -1, "unknown": 0}
 
 
@@ -42,6 +44,12 @@ def folds_of(rows: int, features: int) -> int:
     return FOLDS if rows * features <= MANY_NUMBERS else FEW_FOLDS
 
 
+def written(solution: closed_form.Solution, params: object, prepared: Prepared) -> dict[str, bytes]:
+    """The graphs of a solution."""
+    error = getattr(params, "error", "bits")
+    return writing.write(solution, prepared.spec, prepared.schema, error)
+
+
 def solve(
     net: type[closed_form.ClosedForm], params: object, prepared: Prepared, keep: Mask
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
@@ -50,16 +58,26 @@ def solve(
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[rows[i : i + BLOCK]] for i in range(0, len(rows), BLOCK)]
     solution = net(prepared.spec, params).fit(chunks)
-    error = getattr(params, "error", "bits")
-    return writing.write(solution, prepared.spec, prepared.schema, error), solution
+    return written(solution, params, prepared), solution
+
+
+def _fitted_among(prepared: Prepared, asked: Mask) -> Int:
+    """The numbers, among the rows that are fitted, of those that are asked for, (rows,) bool."""
+    return np.flatnonzero(asked[prepared.kept])
 
 
 def out_of_fold(
-    net: type[closed_form.ClosedForm], params: object, prepared: Prepared, fold: Int, device: str
+    net: type[closed_form.ClosedForm],
+    params: object,
+    prepared: Prepared,
+    fold: Int,
+    device: str,
+    solution: closed_form.Solution,
 ) -> tuple[Features, Features | None]:
     """(parts, surprise) of every row, by a closed form fitted without the row's fold, (rows,).
 
     parts: (rows, columns + 1). surprise: (rows, columns), or None if the model tells none apart.
+    solution: what was found of all rows, which may tell what would have been without some.
     """
     rows = len(prepared.features)
     parts = np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
@@ -67,7 +85,11 @@ def out_of_fold(
     folds = int(fold.max()) + 1
     for k in range(folds):
         others = fold != k if folds > 1 else fold == k
-        graphs, _ = solve(net, params, prepared, others & prepared.kept)
+        rest = solution.without(_fitted_among(prepared, fold == k)) if folds > 1 else solution
+        if rest is None:
+            graphs, _ = solve(net, params, prepared, others & prepared.kept)
+        else:
+            graphs = written(rest, params, prepared)
         scorer = bundle_of("fold", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
         in_fold = np.flatnonzero(fold == k)
         outputs = scorer.session("score.onnx", device)(prepared.inputs[in_fold])
@@ -122,9 +144,10 @@ def fit_closed_form(
     rows = len(prepared.features)
     started = time.monotonic()
     graphs, solution = solve(net, params, prepared, prepared.kept)
+    leaves_out = solution.without(np.zeros(0, dtype=np.int64)) is not None
     folds = folds_of(rows, prepared.spec.features)
     with_time = True
-    if options.max_time:
+    if options.max_time and not leaves_out:
         # each fold takes as long as the first fit did
         seconds_of_a_fit = time.monotonic() - started
         seconds_left = options.max_time - seconds_of_a_fit
@@ -133,14 +156,8 @@ def fit_closed_form(
         )
         affordable = max(FEWEST_FOLDS, int(seconds_left / max(seconds_of_a_fit, 1e-9)))
         folds = min(folds, affordable)
-    stretches = content.stretch_folds(rows, folds)
-    if prepared.owner is not None:
-        # tiles of a picture tell too much of each other to be in different folds
-        pictures, place = np.unique(prepared.owner, return_inverse=True)
-        stretches = content.stretch_folds(len(pictures), folds)[place]
-        # of few pictures some folds have none
-        stretches = np.unique(stretches, return_inverse=True)[1]
-    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device)
+    stretches = _stretches(prepared, folds, leaves_out)
+    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device, solution)
     if not solution.fair and with_time:
         fair = fair_score(net, params, prepared)
         graphs |= {"score.onnx": fair} if fair else {}
@@ -157,6 +174,25 @@ def fit_closed_form(
         graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
     bundle = bundle_of(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(bundle, np.arange(len(parts)), parts, surprise)
+
+
+def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
+    """(rows,): the fold of each row; those of a fold are scored by what was found without them.
+
+    leaves_out: whether that needs no other fit; then the folds of few rows are small, for two
+    thirds of few rows say little of what all of them tell.
+    """
+    records = np.arange(len(prepared.features))
+    if prepared.owner is not None:
+        # tiles of a picture tell too much of each other to be in different folds
+        records = np.unique(prepared.owner, return_inverse=True)[1]
+    count = int(records.max()) + 1
+    if leaves_out and count < FEW_RECORDS:
+        fold = content.stretch_folds(count, min(count, FEW_RECORDS_FOLDS), 1)
+    else:
+        fold = content.stretch_folds(count, folds)
+    # of few pictures some folds have none
+    return np.asarray(np.unique(fold[records], return_inverse=True)[1])
 
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from aetool.operations.sampling import sample as sample
     from aetool.operations.searching import SearchOptions as SearchOptions
     from aetool.operations.searching import similar as similar
+    from aetool.operations.surveying import TradeoffOptions as TradeoffOptions
+    from aetool.operations.surveying import tradeoff as tradeoff
     from aetool.scoring.results import Detection as Detection
     from aetool.scoring.watching import Watches as Watches
 
@@ -47,6 +49,7 @@ _HOMES = {
     "FitOptions": "fits.fitting",
     "SampleOptions": "operations.sampling",
     "SearchOptions": "operations.searching",
+    "TradeoffOptions": "operations.surveying",
     "Watches": "scoring.watching",
     "calibrated": "operations.calibrating",
     "compress": "operations.archiving",
@@ -68,6 +71,7 @@ _HOMES = {
     "sample": "operations.sampling",
     "score": "operations.evaluating",
     "similar": "operations.searching",
+    "tradeoff": "operations.surveying",
     "verify": "operations.inspecting",
 }
 __all__ = sorted(_HOMES)

@@ -9,24 +9,23 @@ from typing import Any, BinaryIO
 
 from aetool import engine as engines
 from aetool.bundle import CODEC, Bundle
+from aetool.canonical import Json
 from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.contents.pixels import pixels_of
 from aetool.codec.shared import shared_of
 from aetool.data import remote, sources
 from aetool.data.array_files import ArrayFile
-from aetool.data.images import FolderSource, ImageSource, PictureFiles
-from aetool.data.pictures.decoding import Sight
-from aetool.data.pictures.framed import FramedSource
+from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table_source import TableSource
 from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
 from aetool.fits import fitting
-from aetool.operations import exact_job, merging, opening, rivals
+from aetool.operations import choosing, exact_job, goals, merging, opening, rivals
+from aetool.operations.encodable import as_the_model_takes_it
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 from aetool.scoring import costing
-from aetool.scoring.inputs import seen_by
 from aetool.spelling import option
 
 SOME = 256  # pictures that tell whether a model helps
@@ -55,7 +54,7 @@ def compress(
     if options.shard is not None:
         _check_shard(options, model)
     source: opening.Opened
-    if options.lossy:
+    if options.lossy or goals.is_asked(options):
         source = sources.open_source(data)
     else:
         source = opening.opened(data, options.keep_files)
@@ -120,6 +119,9 @@ def _written(
     options: CompressOptions,
 ) -> dict[str, Any]:
     """Write the archive of an open source; its figures."""
+    if goals.is_asked(options):
+        assert isinstance(source, TableSource | ImageSource)
+        return _chosen(data, source, Path(path), model, options)
     if options.lossy:
         assert isinstance(source, TableSource | ImageSource)
         return _lossy(data, source, Path(path), model, options)
@@ -178,6 +180,23 @@ def _bytes_of_some(job: exact_job.ExactJob) -> int:
     return 0
 
 
+def _chosen(
+    data: object,
+    source: sources.Source,
+    path: Path,
+    model: Bundle | None,
+    options: CompressOptions,
+) -> dict[str, Json]:
+    """The archive that suits the error or the bytes that are asked for."""
+    learned = False
+    if model is None and options.fit is not None and options.fit.plugin is not None:
+        model = fitting.on_the_spot(data, options.fit)
+        learned = True
+    folder = scratch_folder(path)
+    with output(path, options.force, _inherited(data)) as file:
+        return choosing.write_chosen(file, source, model, options, folder, learned)
+
+
 def _lossy(
     data: Any,
     source: sources.Source,
@@ -189,14 +208,7 @@ def _lossy(
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
-    source = _as_they_are(source, model)
-    if "decoder.onnx" not in model.graphs:
-        raise ParamError(
-            f"{model.plugin} has no code: {option('--lossy')} needs a model with an encoder"
-        )
-    _refuse_dead_code(model, options)
-    assert isinstance(source, TableSource | FramedSource)
-    job = LossyJob(source, model, options, learned)
+    job = LossyJob(as_the_model_takes_it(source, model, options.force), model, options, learned)
     with output(path, options.force, _inherited(data)) as file:
         figures = job.write(file)
         if options.lossy_only:
@@ -204,40 +216,9 @@ def _lossy(
         return rivals.smallest(file, job, figures, scratch_folder(path))
 
 
-def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
-    """The source as the model takes it, if that is as it is: a code restores what the model sees.
-    ParamError for pictures that it sees otherwise."""
-    seen = seen_by(source, model, strict=True)
-    if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):
-        raise ParamError(f"{source.name}: {option('--lossy')} takes a folder of pictures")
-    if isinstance(source, ImageSource):
-        _, height, width = model.view.shape
-        own = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}
-        if (model.framing and not model.framing.is_plain) or own - {(width, height)}:
-            raise ParamError(
-                f"{source.name}: {option('--lossy')} stores what the model sees, pictures "
-                f"{model.view.told() or f'of {width} x {height}'}, which these are not as they "
-                f"are; leave {option('--lossy')} out, or store pictures of {width} x {height}"
-            )
-    return seen
-
-
-def _inherited(data: Any) -> Attributes | None:
+def _inherited(data: object) -> Attributes | None:
     """What the archive has of its source's mode, owner and times."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
-
-
-def _refuse_dead_code(model: Bundle, options: CompressOptions) -> None:
-    """ParamError for a model whose fit found that its code tells nothing of the records."""
-    code = model.facts.get("code")
-    if isinstance(code, dict) and code.get("dead") and not options.force:
-        active = f"{code.get('active', 0)} of {code.get('units', model.latent)} units active"
-        raise ParamError(
-            f"{model.name or model.plugin}: its code is dead ({active}), every record would be "
-            f"restored alike; fit it for longer ({option('--epochs')}) or with another "
-            f"plugin ({option('-p')}), or go on "
-            f"with {option('-f')}"
-        )
 
 
 def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | None:
@@ -267,6 +248,8 @@ def _checked(options: CompressOptions) -> CompressOptions:
         raise ParamError(f"{option('--flag')} must be 0 or more, got {options.flag}")
     if options.lossy_only:
         options = dataclasses.replace(options, lossy=True)
+    if goals.is_asked(options):
+        _refuse_beside_a_goal(options)
     if not options.lossy and (options.latent is not None or options.target is not None):
         raise ParamError(
             f"{option('--latent')} and {option('--target-error')} go with {option('--lossy')}"
@@ -288,3 +271,23 @@ def _checked(options: CompressOptions) -> CompressOptions:
             f"{option('--max-error')}"
         )
     return options
+
+
+def _refuse_beside_a_goal(options: CompressOptions) -> None:
+    """ParamError for what says how to store, where the archive is chosen by its error or bytes."""
+    others = {
+        option("--lossy"): options.lossy,
+        option("--latent"): options.latent is not None,
+        option("--target-error"): options.target is not None,
+        option("--max-error"): bool(options.max_error),
+        option("--keep-files"): options.keep_files,
+        option("--shard"): options.shard is not None,
+    }
+    for name, is_given in others.items():
+        if is_given:
+            by_error = f"{option('--rmse')}, {option('--target-psnr')}"
+            by_bytes = f"{option('--budget')}, {option('--bytes-per-picture')}"
+            raise ParamError(
+                f"{by_error}, {by_bytes} choose how records are stored: leave {name} out, or ask "
+                "for none of them"
+            )

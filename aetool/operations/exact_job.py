@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
 import os
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,12 +14,12 @@ from typing import Any, BinaryIO
 from aetool import files
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.codec import blocks, records, source_texts, students
+from aetool.codec import blocks, source_texts, students
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
 from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
 from aetool.codec.contents.arrow import ArrowContent
-from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Piece
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, ByteContent, Content
 from aetool.codec.contents.file import LARGEST, TypedFile
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
@@ -33,19 +30,21 @@ from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.natives import batches
 from aetool.codec.natives.arrow import Ends
 from aetool.codec.picture_models import PictureModel
-from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
+from aetool.csv import encodings
 from aetool.csv.encodings import NoTableError
 from aetool.data import arrow_files, sources
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.arrow_source import CopiedTable
 from aetool.data.images import FolderSource, ImageSource
+from aetool.data.located import FileAt
 from aetool.engine import Engine
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import path_of
-from aetool.operations import opening
+from aetool.operations import encoding, opening
+from aetool.operations.encoding import Checks, Tally
 from aetool.operations.lossy_job import CompressOptions, inner_name
 from aetool.operations.opening import FileBytes, Opened
 from aetool.spelling import option
@@ -72,6 +71,7 @@ class ExactJob:
     kept: str = ""
     file: TypedFile | None = None
     engine: Engine | None = None
+    _checks: Checks | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
         """Encodes the content into the file; returns the archive's figures.
@@ -98,23 +98,19 @@ class ExactJob:
         encode.
         """
         content = self.content
-        whole = hashlib.sha256(content.opening)
-        total = len(content.opening)
+        tally = Tally(content)
         errors: dict[str, float] = {}
-        facts: dict[str, Json] = {}
         named = self.model.sha256 if self.model else ""
         sections = {**content.sections(), **self.sections}
         writer = Writer(file, content.header(), sections, named)
-        for item, encoded in self._blocks():
-            total += content.size_of(item)
-            facts = content.facts_of(item)
-            for part in content.restored_of(item, encoded):
-                whole.update(part)
+        for encoded in self._blocks(tally, sections):
+            tally.written(encoded)
             for block in encoded:
                 writer.add(block.rows, block.content, block.payload)
                 for name, error in block.errors.items():
                     errors[name] = max(errors.get(name, 0.0), error)
             self._count(encoded)
+        facts = tally.facts
         if content.mode == BOUNDED:
             facts["errors"] = {name: {"largest": error} for name, error in errors.items()}
             # nothing else keeps their bound, or nothing would be saved: these are not moved
@@ -123,13 +119,13 @@ class ExactJob:
                 facts["exact"] = exact
         units = self.shared.in_units(errors) if self.shared and facts else None
         stored = facts if units is None else {**facts, "errors": units}
-        writer.finish(stored, whole.digest())
+        writer.finish(stored, tally.whole.digest())
         file.flush()
         os.fsync(file.fileno())
         figures: dict[str, Json] = {
             "rows": writer.rows,
             "archive_bytes": file.tell(),
-            "source_bytes": total,
+            "source_bytes": tally.size,
         }
         if self.model:
             figures["shared"] = True
@@ -138,13 +134,18 @@ class ExactJob:
         return {"fidelity": content.fidelity, **facts, **figures}
 
     def compare(self, file: BinaryIO) -> None:
-        """Reads the source again, beside what the archive in the file restores.
+        """Reads the source again, beside what the archive in the file restores, but for what was
+        compared already by whoever encoded it.
 
         DataError where the source changed meanwhile; ArchiveError where the archive is not it.
         """
+        checks = self._checks
         try:
             with Archive(path_of(file), self.model) as archive:
-                self.content.compare(archive)
+                if checks is None or checks.content is not self.content:
+                    self.content.compare(archive)
+                else:
+                    checks.finish(archive)
         except (ArchiveError, DataError, ValueError):
             self._refuse_changed()
             raise
@@ -155,32 +156,28 @@ class ExactJob:
         if path is not None:
             raise DataError(f"{path}: was changed while it was read; compress it again")
 
-    def _blocks(self) -> Iterator[tuple[Piece, list[Encoded]]]:
-        """Each item with what it is encoded to."""
-        items = iter(self.content.items())
-        for item in items:
-            encoded = self.content.encode(item, blocks.NO_HINTS)
-            yield item, encoded
-            yield from self.encoded(items, encoded[-1].hints)
-
-    def encoded(
-        self, items: Iterator[Piece], hints: Hints
-    ) -> Iterator[tuple[Piece, list[Encoded]]]:
-        """Each of these items with what it is encoded to. hints: plans of an earlier one."""
-        if self.engine is None:
-            content = self.content
-            yield from records.ahead(lambda item: (item, content.encode(item, hints)), items)
-            return
-        under_way: deque[Piece] = deque()
-
-        def sent() -> Iterator[Piece]:
-            for item in items:
-                under_way.append(item)
-                yield item
-
-        job = functools.partial(_encoded, self.content.to_encode(), hints)
-        for encoded in self.engine.map(job, sent()):
-            yield under_way.popleft(), encoded
+    def _blocks(self, tally: Tally, sections: Mapping[str, bytes]) -> Iterator[list[Encoded]]:
+        """What each item is encoded to."""
+        content, checks = self.content, None
+        if self.engine is not None:
+            self.engine.warm(encoding.NEEDED)
+            checks = Checks.of(content, self.shared, sections)
+        if checks is not None:
+            self._checks = checks
+            checks.begin()
+        items = tally.read(content.located_items())
+        try:
+            for first, _ in items:
+                encoded = content.encode(first, blocks.NO_HINTS)
+                if checks is not None:
+                    checks.begin_item(first, encoded)
+                yield encoded
+                decoder = None if checks is None else checks.decoder
+                yield from encoding.encoded(content, items, encoded[-1].hints, self.engine, decoder)
+        except BaseException:
+            if checks is not None:
+                checks.give_up()
+            raise
 
     def _count(self, encoded: list[Encoded]) -> None:
         for block in encoded:
@@ -205,12 +202,6 @@ class ExactJob:
         scale = total / max(weighed, 1)
         self.squares = {name: square * scale for name, square in self.squares.items()}
         return scale * coded + sum(len(data) for data in self.sections.values())
-
-
-def _encoded(content: Content, hints: Hints, item: Piece) -> list[Encoded]:
-    """The blocks of an item, but for what the next would be told by them, which nobody asks for."""
-    found = content.encode(item, hints)
-    return [dataclasses.replace(block, hints=blocks.NO_HINTS) for block in found]
 
 
 def copy_over(file: BinaryIO, other: BinaryIO) -> None:
@@ -295,6 +286,8 @@ def job_of(
     if isinstance(options.executor, Engine):
         job.engine = options.executor
     path = file_of(source)
+    if isinstance(job.content, ByteContent) and path is not None:
+        job.content.file = _seen_by_others(source, path)
     if isinstance(source, FolderSource):
         job.content.watch([source.path / name for name in [*source.names, *source.others]])
     elif path is not None:
@@ -366,6 +359,16 @@ def names_of(source: Any) -> list[str]:
     if isinstance(source, ArrayFile):
         return column_labels(source)
     return list(source.head(0).names)
+
+
+def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
+    """The file of a source, if others read of it, byte for byte, what is read here."""
+    spooled = source.place is not None and source.place.spool is not None
+    dialect = getattr(source, "dialect", None)
+    in_utf8 = dialect is None or dialect.encoding == encodings.UTF8
+    if spooled or not in_utf8 or not sources.is_uncompressed(path):
+        return None
+    return FileAt.of(path, source.name)
 
 
 # ---- the content of each kind of source

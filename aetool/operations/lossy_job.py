@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -44,11 +44,13 @@ class CompressOptions:
     """lossy: a model's code, or an exact or bounded archive where that is smaller at no more error;
     lossy_only: the code in any case. latent: code units kept, or target: the error allowed (a part:
     0.01 is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files:
-    the bytes of any source. effort: how long to look for the smallest coding. embed: put the model
-    into the archive (None: if it is small beside the source). fit: how to learn a model where none
-    is given. flag: how many records to name that cost most in the archive. executor: what encodes
-    exact archives, as aetool.engine knows it: the same bytes. shard: "I/N", the I-th of N parts of
-    a table alone, to be merged with the others.
+    the bytes of any source. rmse, target_psnr, budget, bytes_per_picture: the smallest archive of
+    at most this error (a part of a standard deviation; of pictures in dB), or the nearest within
+    these bytes, of those that are exact, bounded, or a model's code. effort: how long to look for
+    the smallest coding. embed: put the model into the archive (None: if it is small beside the
+    source). fit: how to learn a model where none is given. flag: how many records to name that cost
+    most in the archive. executor: what encodes exact archives, as aetool.engine knows it: the same
+    bytes. shard: "I/N", the I-th of N parts of a table alone, to be merged with the others.
     """
 
     lossy: bool = False
@@ -65,6 +67,10 @@ class CompressOptions:
     flag: int | None = None
     executor: Chosen = None
     shard: str | None = None
+    rmse: float | None = None
+    target_psnr: float | None = None
+    budget: int | None = None
+    bytes_per_picture: float | None = None
 
 
 def inner_name(name: str) -> str:
@@ -86,6 +92,14 @@ class _Errors:
     rows: int = 0
 
 
+Judge = Callable[[dict[str, Json]], float]
+
+
+def mean_error(figures: dict[str, Json]) -> float:
+    """The mean over columns of what an archive reports of their errors."""
+    return float(figures["error"])
+
+
 class LossyJob:
     """One lossy compression: choose a step on a sample, encode by blocks, measure, verify."""
 
@@ -95,7 +109,11 @@ class LossyJob:
         model: Bundle,
         options: CompressOptions,
         learned: bool,
+        judge: Judge | None = None,
     ) -> None:
+        """learned: the model was learned of the source itself. judge: what an archive's figures
+        say of its error [the mean error of all columns], of which options.target is about."""
+        self.judge = judge or mean_error
         self.source = source
         self.model = model
         self.options = options
@@ -129,13 +147,14 @@ class LossyJob:
             file.seek(0)
             file.truncate()
             facts = self._write(file, self._choose(sample, target))
-            if wanted is None or target is None or facts["error"] <= wanted:
+            error = self.judge(facts)
+            if wanted is None or target is None or error <= wanted:
                 file.flush()
                 with Archive(path_of(file), self.model, self.options.device) as archive:
                     self.content.compare(archive)
                     self.rows = archive.rows
                 return {**facts, "archive_bytes": file.tell(), "rows": self.rows}
-            target = 0.98 * target * wanted / facts["error"]
+            target = 0.98 * target * wanted / error
         raise ParamError(
             f"{option('--target-error')} {wanted:g} holds on a sample but not on the whole file; "
             f"fit a model with a larger code ({option('-O ')}latent=...), or allow more"
@@ -188,7 +207,7 @@ class LossyJob:
         def error(decoded: Any) -> float:
             measured = _Errors()
             self._measure(measured, sample, decoded)
-            return float(self._summary(measured)["error"])
+            return self.judge(self._summary(measured))
 
         def distortion(decoded: Any) -> float:
             return float(self._distance(sample, decoded).mean())
@@ -372,6 +391,11 @@ class LossyJob:
             return self.options.embed
         size = _source_size(self.source)
         return self.learned or len(self._decoder_only()) <= EMBED_SHARE * size
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of what must be at hand to decode an archive that the model is not in."""
+        return len(self._decoder_only())
 
     def _decoder_only(self) -> bytes:
         """The bundle with what decompression needs: schema and decoder."""

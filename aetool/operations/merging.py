@@ -23,6 +23,8 @@ from aetool.codec.contents.content import Content, Piece
 from aetool.codec.records import Encoded
 from aetool.errors import DataError, ParamError
 from aetool.files import output, path_of
+from aetool.operations import encoding
+from aetool.operations.encoding import Tally
 from aetool.operations.exact_job import ExactJob
 from aetool.spelling import option
 
@@ -67,25 +69,19 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     first, encoded = _lead(content)
     lead = encoded[0].payload if encoded else b""
     hints = encoded[-1].hints if encoded else blocks.NO_HINTS
-    whole = hashlib.sha256(content.opening)
-    size = len(content.opening)
+    tally = Tally(content)
     sections = {**content.sections(), **job.sections}
     writer = Writer(file, content.header(), sections, may_be_one_piece=False)
     # the first item of all is encoded already, whoever writes it
-    items = itertools.islice(content.items(), max(own.start, 1), own.stop)
-    pairs = job.encoded(items, hints)
-    if 0 in own:
-        pairs = itertools.chain([(first, encoded)], pairs)
-    facts: Figures = {}
-    for item, coded in pairs:
-        size += content.size_of(item)
-        facts = content.facts_of(item)
-        for part in content.restored_of(item, coded):
-            whole.update(part)
+    begin = iter([(first, None)] if 0 in own else [])
+    items = itertools.islice(content.located_items(), max(own.start, 1), own.stop)
+    coming = encoding.encoded(content, tally.read(items), hints, job.engine)
+    for coded in itertools.chain((encoded for _ in tally.read(begin)), coming):
+        tally.written(coded)
         for block in coded:
             writer.add(block.rows, block.content, block.payload)
     said = {"number": shard.number, "of": shard.of, "items": count, "lead": _digest(lead)}
-    writer.finish({**facts, SHARD: said}, whole.digest())
+    writer.finish({**tally.facts, SHARD: said}, tally.whole.digest())
     file.flush()
     os.fsync(file.fileno())
     with Archive(path_of(file)) as archive:
@@ -93,8 +89,13 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     changed = content.changed()
     if changed is not None:
         raise DataError(f"{changed}: was changed while it was read; compress it again")
-    figures = {"rows": writer.rows, "archive_bytes": file.tell(), "source_bytes": size}
-    return {"fidelity": content.fidelity, **facts, **figures, SHARD: f"{shard.number}/{shard.of}"}
+    figures = {"rows": writer.rows, "archive_bytes": file.tell(), "source_bytes": tally.size}
+    return {
+        "fidelity": content.fidelity,
+        **tally.facts,
+        **figures,
+        SHARD: f"{shard.number}/{shard.of}",
+    }
 
 
 def _lead(content: Content) -> tuple[Piece, list[Encoded]]:

@@ -20,7 +20,7 @@ from aetool.canonical import Json
 from aetool.codec import lossy
 from aetool.codec.shared import Shared
 from aetool.csv.dialect import BOX
-from aetool.data.sources import CsvSource
+from aetool.data.sources import CsvSource, Source
 from aetool.errors import AetoolError, ArchiveError
 from aetool.operations import exact_job
 from aetool.operations.exact_job import ExactJob
@@ -187,7 +187,7 @@ def _bounded(
     if not exact_job.can_be_bounded(job.source):
         return None
     bounds = _bounds(job, SAMPLE if every > 1 else None)
-    names = _names_in_archive(job)
+    names = names_in_archive(job.source)
     for tries_left in reversed(range(TRIES)):
         if not bounds:
             return None
@@ -218,7 +218,7 @@ def _narrower(
     scratch: a file for each try. Steps of a grid are whole multiples of a column's resolution: some
     suit its values better, so that sizes do not fall steadily as bounds grow.
     """
-    names = {theirs: ours for ours, theirs in _names_in_archive(job).items()}
+    names = {theirs: ours for ours, theirs in names_in_archive(job.source).items()}
     best = rival
     for factor, file in zip(NARROWER, scratch, strict=True):
         bounds = {name: factor * bound for name, bound in rival.bounds.items()}
@@ -237,7 +237,7 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
     """The largest error allowed to each column of numbers that the code restores with an error."""
     assert job.model.schema is not None
     x = job.numbers(rows)
-    names = _names_in_archive(job)
+    names = names_in_archive(job.source)
     bounds = {}
     for place, column in enumerate(job.modelled):
         if column.name in job.squares and column.name in names:
@@ -248,10 +248,10 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
     return bounds
 
 
-def _names_in_archive(job: LossyJob) -> dict[str, str]:
+def names_in_archive(source: Source) -> dict[str, str]:
     """The names that exact archives give to a source's columns."""
-    ours = job.source.head(0).names  # type: ignore[union-attr]
-    theirs = exact_job.names_of(job.source)
-    if isinstance(job.source, CsvSource) and job.source.dialect.edge == BOX:
+    ours = source.head(0).names  # type: ignore[union-attr]
+    theirs = exact_job.names_of(source)
+    if isinstance(source, CsvSource) and source.dialect.edge == BOX:
         theirs = theirs[1:-1]  # the edges of a box are columns there
     return dict(zip(ours, theirs, strict=True))

@@ -21,7 +21,15 @@ SEED = 5
 
 CALLS = {"__init__": 2, "fit": 1}
 # what a solution writes: how many arguments each member is called with
-WRITES = {"encode": 2, "decode": 2, "expected": 2, "parts": 2, "bits": 2, "surprise": 2}
+WRITES = {
+    "encode": 2,
+    "decode": 2,
+    "expected": 2,
+    "parts": 2,
+    "bits": 2,
+    "surprise": 2,
+    "without": 1,
+}
 DRAWN = ("codes", "normal")
 FLAWS = "look for a division by 0, or the log of it"
 

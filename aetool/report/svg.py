@@ -69,6 +69,8 @@ class Drawing:
         self.width = width
         self.height = height
         self.label = label
+        # how shapes of its own classes are drawn, in a file of its own
+        self.rules = ""
         self._shapes: list[str] = []
 
     def shape(self, name: str, kind: str, tip: str = "", **attributes: Number | str) -> Self:
@@ -123,7 +125,7 @@ class Drawing:
     def document(self) -> str:
         """The drawing as a file of its own, light or dark as the reader's system is."""
         dark_rules = f"@media(prefers-color-scheme:dark){{svg{{{variables(DARK)}}}}}"
-        style = f"<style>svg{{{variables(LIGHT)}}}{dark_rules}{RULES}</style>"
+        style = f"<style>svg{{{variables(LIGHT)}}}{dark_rules}{RULES}{self.rules}</style>"
         paper = '<rect width="100%" height="100%" fill="var(--d-paper)"/>'
         return self._element("", style + paper)
 

@@ -63,7 +63,8 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
         )
     # the records are judged that the model is fitted on: anomalies are among them
     robustly = dataclasses.replace(options, robust=True, closed=True)
-    bundle = fitting.fit_source(source, robustly)
+    # what is judged once is not drawn from
+    bundle = fitting.fit_source(source, robustly, samples=False)
     session = bundle.session("score.onnx", device)
     source = seen_by(source, bundle)
     # no other records are to come: how rare a score is, it is among these

@@ -13,20 +13,23 @@ from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, ev
 from aetool.errors import DataError
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
-from aetool_patches.texture import LEARNED, Frame, Texture, described, learned, window_means
+from aetool_patches.texture import (
+    LEARNED,
+    Frame,
+    Layers,
+    Texture,
+    described,
+    learned,
+    window_means,
+)
+from aetool_patches.usual import APART, FARTHEST, LITTLE, SHARP, Compared
 
 NUMBERS, MOST = 3 << 21, 256  # numbers in all places remembered, and pictures
 JUDGED = 64  # pictures whose distances tell how rare a distance is
 WINDOW = 1 / 32  # of the longer side, that what is shown may be moved by
 MOST_CELLS = 4  # places in every direction that are searched
 LEVELS = 255  # that coordinates are stored in
-SHARP = 16.0  # power by which distances of places make up that of a picture: nearly the largest
 MAP = 4.0  # power of distances that the score falls on pixels by
-FARTHEST = 100.0  # distance of a place, in deviations beyond the usual
-APART = 1e6  # added to the squared distances of the picture itself
-AROUND = 1.5  # places that what is usual is averaged over
-LEAST_USUAL, LEAST_DEVIATION = 0.25, 0.05  # of what is usual, beside the mean
-LITTLE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,8 @@ class Places(Solution):
 
     levels: (places, coordinates, pictures) uint8. cells: places in every direction of which the
     nearest counts. usual, deviation: (places,), the distance that is usual at each, and how far it
-    strays. mean: (channels * places,) what pictures usually look like.
+    strays. mean: (channels * places,) what pictures usually look like. compared: what tells what is
+    usual, and what would be without some of the pictures.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
     of the distances over all places is, in bits; it falls on the pixels by these distances.
@@ -50,8 +54,27 @@ class Places(Solution):
     deviation: Float
     rarity: Rarity
     mean: Float
+    compared: Compared
     report: Mapping[str, int] = field(default_factory=dict)
     fair: bool = True
+
+    def without(self, rows: Int) -> Places:
+        """The pictures remembered but for these, unless none is left."""
+        # filters, metric and steps are of all: a few pictures hardly move them
+        stays = ~np.isin(self.compared.remembered, rows)
+        compared = self.compared.without(rows)
+        # a model without a picture could judge none
+        if not len(compared.remembered) or not len(compared.judged):
+            return self
+        usual, deviation, rarity = compared.usual()
+        return replace(
+            self,
+            levels=self.levels[:, :, stays],
+            usual=usual,
+            deviation=deviation,
+            rarity=rarity,
+            compared=compared,
+        )
 
     def expected(self, g: Builder, x: Value) -> Value:
         """The mean of the pictures, blurred."""
@@ -158,7 +181,7 @@ class Places(Solution):
     @property
     def rounding(self) -> float:
         """The largest mean squared distance of a picture from what is remembered of itself."""
-        return float(self.levels.shape[1] * self.step**2 / 4 + LITTLE)
+        return _rounding(self.levels.shape[1], self.step)
 
 
 class Patches(ClosedForm):
@@ -171,44 +194,55 @@ class Patches(ClosedForm):
             raise DataError("no pictures to fit")
         assert self.spec.shape is not None
         frame = Frame(self.spec.shape, self.params.brightness)
-        kept = _rows(batches, _some(total, self._size(frame), 0))
+        remembered = _some(total, self._size(frame), 0)
+        judged = _some(total, JUDGED, 1)
+        # of few pictures all are remembered and judged, and each is described once
+        shown = np.union1d(remembered, judged)
+        pictures = _rows(batches, shown)
+        place = np.searchsorted(shown, remembered)
+        kept = pictures[place]
         layers = learned(frame, self.spec, kept[:: -(-len(kept) // LEARNED)])
-        raw = evaluated(
-            lambda g, x: g.op(
-                "Flatten",
-                described(g, x, frame, layers),
-                axis=1,
-            ),
-            self.spec,
-            kept,
-        )
-        raw = raw.reshape(len(kept) * frame.places, -1)
-        texture = Texture.of(frame, layers, raw)
+        raw = self._described(frame, layers, pictures)
+        width = raw.shape[-1]
+        # the metric is told by what is remembered alone
+        texture = Texture.of(frame, layers, raw[place].reshape(-1, width))
         laid = (raw - texture.mean) @ texture.axes
-        laid = laid.reshape(len(kept), frame.places, -1)
-        low, high = float(laid.min()), float(laid.max())
+        low, high = float(laid[place].min()), float(laid[place].max())
         step = max(high - low, 1e-6) / LEVELS
-        levels = (
-            np.round((laid - low) / step)
-            .astype(np.uint8)
-            .transpose(
-                1,
-                2,
-                0,
-            )
+        levels = np.round((laid[place] - low) / step).astype(np.uint8)
+        # what is remembered is compared as it is restored, rounded to whole steps
+        compared = Compared.of(
+            frame,
+            self._cells(frame),
+            laid[np.searchsorted(shown, judged)],
+            low + step * levels.astype(np.float64),
+            judged,
+            remembered,
+            _rounding(width, step),
         )
-        nothing = Rarity.told(total)
-        mean = self._mean(frame, kept)
-        places = Places(
-            texture, levels, low, step, self._cells(frame), np.zeros(frame.places),
-            np.ones(frame.places), nothing, mean, {"remembered": len(kept)},
-        )  # fmt: skip
-        judged = _rows(batches, _some(total, JUDGED, 1))
-        far = evaluated(places.distances, self.spec, judged) - 1.0
-        usual, deviation = _usual(frame, far)
-        beyond = np.clip((far - usual) / deviation, 0.0, FARTHEST) + 1.0
-        whole = (beyond**SHARP).mean(axis=1) ** (1 / SHARP)
-        return replace(places, usual=usual, deviation=deviation, rarity=Rarity.of(whole))
+        usual, deviation, rarity = compared.usual()
+        return Places(
+            texture,
+            levels.transpose(1, 2, 0),
+            low,
+            step,
+            self._cells(frame),
+            usual,
+            deviation,
+            rarity,
+            self._mean(frame, kept),
+            compared,
+            {"remembered": len(kept)},
+        )
+
+    def _described(self, frame: Frame, layers: Layers, pictures: Float) -> Float:
+        """(pictures, places, descriptors) of pictures, (pictures, features)."""
+        raw = evaluated(
+            lambda g, x: g.op("Flatten", described(g, x, frame, layers), axis=1),
+            self.spec,
+            pictures,
+        )
+        return raw.reshape(len(pictures), frame.places, -1)
 
     def _size(self, frame: Frame) -> int:
         """How many pictures are remembered."""
@@ -237,25 +271,9 @@ class Patches(ClosedForm):
         return np.asarray(small.ravel())
 
 
-def _usual(frame: Frame, far: Float) -> tuple[Float, Float]:
-    """(usual, deviation), (places,) both, of distances, (pictures, places): their mean, and how far
-    they stray from it, about each place; of few pictures that is uncertain, so the mean over all
-    places is added."""
-    mean = far.mean(axis=0)
-    usual = _about(frame, mean)
-    # places that hardly differ in any picture count by what others do
-    unit = np.maximum(usual, max(LEAST_USUAL * float(mean.mean()), LITTLE))
-    relative = (far - usual) / unit
-    strays = np.sqrt(_about(frame, (relative**2).mean(axis=0)))
-    return usual, unit * (strays + max(float(strays.mean()), LEAST_DEVIATION))
-
-
-def _about(frame: Frame, values: Float) -> Float:
-    """(places,): the mean of values, (places,), about each place."""
-    height, width = frame.grid
-    down = window_means(height, height, AROUND)
-    right = window_means(width, width, AROUND)
-    return np.asarray((down @ values.reshape(height, width) @ right.T).ravel())
+def _rounding(coordinates: int, step: float) -> float:
+    """The largest mean squared distance of a place from itself in whole steps."""
+    return coordinates * step**2 / 4 + LITTLE
 
 
 def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:

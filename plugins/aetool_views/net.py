@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,39 @@ class Memory:
 
 
 @dataclass(frozen=True, eq=False)
+class Compared:
+    """Pictures that are judged beside those remembered.
+
+    squares: of each view, (judged, remembered), squared distances. apart: (judged, remembered),
+    which may be compared. judged, remembered: which of the pictures fitted these are, rising.
+    """
+
+    squares: Sequence[Float]
+    apart: npt.NDArray[np.bool_]
+    judged: Int
+    remembered: Int
+
+    def without(self, left_out: Int) -> Compared:
+        """The same had these of the pictures fitted not been there."""
+        judged = ~np.isin(self.judged, left_out)
+        remembered = ~np.isin(self.remembered, left_out)
+        both = np.ix_(judged, remembered)
+        return Compared(
+            tuple(square[both] for square in self.squares),
+            self.apart[both],
+            self.judged[judged],
+            self.remembered[remembered],
+        )
+
+    def rarity(self, count: int) -> Rarity:
+        """How rare the distances from the nearest `count` are, added up over the views."""
+        far = np.zeros(len(self.judged))
+        for square in self.squares:
+            far += np.log(_mean_distance(square, self.apart, count))
+        return Rarity.of_few(far)
+
+
+@dataclass(frozen=True, eq=False)
 class Neighbours(Solution):
     """Pictures remembered by their views.
 
@@ -77,8 +110,25 @@ class Neighbours(Solution):
     count: int
     rarity: Rarity
     moves: Sequence[tuple[int, int]]
+    compared: Compared
     report: Mapping[str, int] = field(default_factory=dict)
     fair: bool = True
+
+    def without(self, rows: Int) -> Neighbours:
+        """The pictures remembered but for these, unless none is left."""
+        stays = ~np.isin(self.compared.remembered, rows)
+        compared = self.compared.without(rows)
+        if not len(compared.remembered) or not len(compared.judged):
+            return self
+        count = _count(len(compared.remembered))
+        memories = [replace(one, levels=one.levels[stays]) for one in self.memories]
+        return replace(
+            self,
+            memories=memories,
+            count=count,
+            rarity=compared.rarity(count),
+            compared=compared,
+        )
 
     def expected(self, g: Builder, x: Value) -> Value:
         """The nearest picture, as far as it is remembered."""
@@ -170,25 +220,23 @@ class Nearest(ClosedForm):
             near = _nearer([one[place] for one in coordinates], 1 - self.params.trim)
             kept, place = kept[near], place[near]
         memories = [Memory.of(one[place]) for one in coordinates]
-        count = max(1, round(NEIGHBOURS * math.sqrt(len(kept))))
+        count = _count(len(kept))
         stretch = np.arange(total)
         if total >= FEWEST_TO_SPLIT:
             stretch = stretch_folds(total, STRETCHES)
         place = np.searchsorted(shown, judged)
-        far = np.zeros(len(judged))
-        for one, memory in zip(coordinates, memories, strict=True):
-            apart = stretch[judged][:, None] != stretch[kept]
-            far += np.log(
-                _mean_distance(
-                    one[place],
-                    memory.coordinates,
-                    apart,
-                    count,
-                )
-            )
-        return Neighbours(
-            views, memories, count, Rarity.of(far), self._moves(), {"remembered": len(kept)}
+        compared = Compared(
+            tuple(
+                _squares(one[place], memory.coordinates)
+                for one, memory in zip(coordinates, memories, strict=True)
+            ),
+            stretch[judged][:, None] != stretch[kept],
+            judged,
+            kept,
         )
+        rarity = compared.rarity(count)
+        report = {"remembered": len(kept)}
+        return Neighbours(views, memories, count, rarity, self._moves(), compared, report)
 
     def _moves(self) -> list[tuple[int, int]]:
         """No move, and moves by all of the shift and by half of it, in every direction."""
@@ -196,6 +244,11 @@ class Nearest(ClosedForm):
         steps = sorted({0, most, most // 2}, key=abs)
         line = [sign * step for step in steps for sign in ((1, -1) if step else (1,))]
         return list(itertools.product(line, line))
+
+
+def _count(remembered: int) -> int:
+    """How many of the pictures remembered a picture is compared with."""
+    return max(1, round(NEIGHBOURS * math.sqrt(remembered)))
 
 
 def _some(total: int, most: int, seed: int) -> Int:
@@ -220,20 +273,19 @@ def _nearer(views: Sequence[Float], part: float) -> Int:
     """The numbers, rising, of the part of pictures that lie nearest to others, by their coordinates
     in each view, (pictures, coordinates): those that lie far may be no ordinary ones."""
     total = len(views[0])
-    count = max(1, round(NEIGHBOURS * math.sqrt(total)))
+    count = _count(total)
     apart = ~np.eye(total, dtype=bool)
     far = np.zeros(total)
     for coordinates in views:
-        far += np.log(_mean_distance(coordinates, coordinates, apart, count))
+        far += np.log(_mean_distance(_squares(coordinates, coordinates), apart, count))
     order = np.argsort(far, kind="stable")
     return np.sort(order[: max(1, round(part * total))])
 
 
-def _mean_distance(x: Float, others: Float, apart: npt.NDArray[np.bool_], count: int) -> Float:
-    """(n,): the mean distance of x, (n, coordinates), from the nearest `count` of others that are
-    apart, (n, k)."""
-    square = (x**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * x @ others.T
-    square = np.where(apart, np.maximum(square, LEAST), np.inf)
+def _mean_distance(square: Float, apart: npt.NDArray[np.bool_], count: int) -> Float:
+    """(n,): the mean distance from the nearest `count` of others that are apart, (n, k), by their
+    squared distances, (n, k)."""
+    square = np.where(apart, square, np.inf)
     count = min(count, square.shape[1])
     nearest = np.partition(square, count - 1, axis=1)[:, :count]
     known = np.isfinite(nearest)
@@ -244,3 +296,9 @@ def _mean_distance(x: Float, others: Float, apart: npt.NDArray[np.bool_], count:
             LEAST,
         )
     )
+
+
+def _squares(x: Float, others: Float) -> Float:
+    """(n, k): squared distances of x, (n, coordinates), from others, (k, coordinates)."""
+    square = (x**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * x @ others.T
+    return np.asarray(np.maximum(square, LEAST))

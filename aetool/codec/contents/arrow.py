@@ -19,13 +19,14 @@ from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
+from aetool.data.located import Located
 from aetool.model import Int
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from aetool.codec.archive import Archive
+    from aetool.codec.archive import Archive, Decoder
 
 OF_FILE = ("groups", "sorted", "integers", "version")  # what a Parquet file has beside values
 DICTIONARIES = "dictionaries"  # the section that holds them
@@ -112,6 +113,10 @@ class ArrowContent(Content):
         assert self.source is not None
         yield from self.source.batches()
 
+    def located_items(self) -> Iterator[tuple[pa.RecordBatch, Located | None]]:
+        assert self.source is not None
+        yield from self.source.located()
+
     def encode(self, item: pa.RecordBatch, hints: Hints) -> list[Encoded]:
         coded = self.coder.encode(item)
         flat = [column for columns in coded for column in columns]
@@ -131,14 +136,43 @@ class ArrowContent(Content):
     def bounded(self) -> Sequence[str]:
         return self.bounding.bounded
 
+    @property
+    def checks_items(self) -> bool:
+        # that dictionaries are restored no single item tells
+        return not self.dictionaries.of
+
+    def check_item(self, item: pa.RecordBatch, encoded: list[Encoded], decoder: Decoder) -> None:
+        def restored() -> Iterator[pa.RecordBatch]:
+            for block in map(decoder.again, encoded):
+                yield self.coder.decode(block.columns, block.rows)
+
+        self._compare_batches(iter([item]), restored())
+
+    def check_kind(self) -> None:
+        assert self.source is not None
+        if self.source.path is not None:
+            self._compare_file(self.items())
+
+    def check_written(self, archive: Archive) -> None:
+        super().check_written(archive)
+        schema = getattr(archive.content, "schema", None)
+        if schema is None or not schema.equals(self.schema, check_metadata=True):
+            raise self.differs("the schema")
+
     def compare(self, archive: Archive) -> None:
         assert self.source is not None
+        restored = archive.pieces(0, archive.rows)
         if self.source.path is None:
-            self._compare_batches(self.items(), archive.pieces(0, archive.rows))
+            self._compare_batches(self.items(), restored)
             return
-        # what matters is the file that will be there: it is written, and read as the source was
+        self._compare_file(restored)
+
+    def _compare_file(self, restored: Iterator[pa.RecordBatch]) -> None:
+        """ArchiveError unless the file that will be there, which is written of these records, is
+        read as the source was."""
+        assert self.source is not None
         with files.scratch() as spool:
-            self.restore(archive, spool, 0, archive.rows)
+            self._write(spool, restored, None, whole=True)
             spool.flush()
             again = arrow_files.open_table(files.path_of(spool), self.source.name)
             if not again.schema.equals(self.schema, check_metadata=True):

@@ -19,12 +19,13 @@ from aetool.codec.blocks import Block
 from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded
+from aetool.data.located import BytesAt, FileAt, Located
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.model import Int
 from aetool.spelling import option
 
 if TYPE_CHECKING:
-    from aetool.codec.archive import Archive
+    from aetool.codec.archive import Archive, Decoder
 
 Json = Any  # a value of a header
 Piece = Any  # what one block restores: bytes of text, columns, pixels, files
@@ -132,6 +133,11 @@ class Content:
         """The source in pieces, each a block or a few."""
         raise NotImplementedError
 
+    def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
+        """The same, each with where others can read it; None where they cannot."""
+        for item in self.items():
+            yield item, None
+
     def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
         """The blocks of an item."""
         raise NotImplementedError
@@ -144,10 +150,14 @@ class Content:
         """Bytes of a restored piece, as it is in memory."""
         return len(piece)
 
-    def restored_of(self, item: Piece, encoded: list[Encoded]) -> Iterator[bytes]:
-        """What an item adds to the digest of the whole."""
-        for block in encoded:
-            yield block.content
+    def digested_as_read(self, item: Piece) -> bytes:
+        """What an item adds to the digest of the whole when it is read; called in their order."""
+        return b""
+
+    def digested_as_written(self, encoded: list[Encoded]) -> bytes:
+        """What the blocks of an item add to the digest of the whole when they are written; called
+        in their order."""
+        return b"".join(block.content for block in encoded)
 
     @property
     def bounded(self) -> Sequence[str]:
@@ -157,6 +167,28 @@ class Content:
     def facts_of(self, item: Piece) -> dict[str, Json]:
         """What the footer has to say once this is the last item."""
         return {}
+
+    @property
+    def checks_items(self) -> bool:
+        """Whether `check_item`, of every item, with `check_kind` and `check_written` tells what
+        `compare` does."""
+        return False
+
+    def check_item(self, item: Piece, encoded: list[Encoded], decoder: Decoder) -> None:
+        """ArchiveError unless these blocks restore the item. decoder: that of the archive."""
+        raise NotImplementedError
+
+    def check_kind(self) -> None:
+        """ArchiveError unless a file of the source's kind, written of what the source has, is read
+        as the source is."""
+
+    def check_written(self, archive: Archive) -> None:
+        """ArchiveError unless a finished archive holds the blocks that were given to it, and reads
+        them as they were checked."""
+        for number in range(len(archive.reader.blocks)):
+            archive.reader.block(number)
+        if archive.content.header() != self.header():
+            raise self.differs("the header")
 
     def compare(self, archive: Archive) -> None:
         """Reads the source again, beside what a finished archive restores.
@@ -244,7 +276,8 @@ class Content:
 class ByteContent(Content):
     """A content that restores the bytes of its source, piece by piece.
 
-    stream: opens the source's bytes, to write it; part: what a message calls what differs.
+    stream: opens the source's bytes, to write it; file: where others read the same bytes, if they
+    can; part: what a message calls what differs.
     """
 
     hashes_bytes = True
@@ -255,14 +288,40 @@ class ByteContent(Content):
     ) -> None:
         super().__init__(mode, format)
         self.stream = stream
+        self.file: FileAt | None = None
 
     def opened(self) -> BinaryIO:
         """The source's bytes, from the first."""
         assert self.stream is not None
         return self.stream()
 
-    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
-        yield item
+    def located_items(self) -> Iterator[tuple[bytes, Located | None]]:
+        place = len(self.opening)
+        for item in self.items():
+            if self.file is None:
+                yield item, None
+            else:
+                yield item, BytesAt.of(self.file, place, item)
+            place += len(item)
+
+    def digested_as_read(self, item: bytes) -> bytes:
+        return item
+
+    def digested_as_written(self, encoded: list[Encoded]) -> bytes:
+        return b""
+
+    @property
+    def checks_items(self) -> bool:
+        return True
+
+    def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
+        found = b"".join(self.text_of(decoder.again(block)) for block in encoded)
+        if found != item:
+            raise self.differs(self.part)
+
+    def text_of(self, block: Block) -> bytes:
+        """All that a block restores, as an item has it."""
+        raise NotImplementedError
 
     def compare(self, archive: Archive) -> None:
         """Byte by byte. Bytes that differ are those of a source that changed, even where nothing

@@ -64,6 +64,9 @@ class KeptBytes(ByteContent):
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> bytes:
+        return self.text_of(block)
+
+    def text_of(self, block: Block) -> bytes:
         return blobs.unpack(block.columns[0].blobs[0])
 
     def pieces(

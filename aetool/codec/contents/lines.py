@@ -106,6 +106,9 @@ class JsonLines(ByteContent):
         by_name = [[", ".join(of_line.get(name, [])) for of_line in values] for name in names]
         return [[", ".join(of_line) for of_line in values], *by_name]
 
+    def text_of(self, block: Block) -> bytes:
+        return b"".join(jsonlines.decode(block, block.rows))
+
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> bytes:

@@ -8,7 +8,7 @@ import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from aetool.codec import attribution, bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
@@ -26,17 +26,10 @@ from aetool.model import Int
 if TYPE_CHECKING:
     import pandas as pd
 
-    from aetool.codec.archive import Archive
+    from aetool.codec.archive import Archive, Decoder
 
 
 WHOLE, LINE_ENDS = "record", "line ends"  # of records that are no columns; beside the columns
-
-
-class WrittenItem(NamedTuple):
-    """An item as it was read first: its bytes, in UTF-8, and how many blocks it became."""
-
-    size: int
-    blocks: int
 
 
 @dataclass(eq=False)
@@ -80,7 +73,9 @@ class TextTable(ByteContent):
             raise ValueError("a table in text has a head")
         self.head, self.given_names, self.shared = head, names, shared
         self.origin = origin
-        self._written: list[WrittenItem] = []
+        # of each item as it was read first, its bytes in UTF-8, and how many blocks it became
+        self._sizes: list[int] = []
+        self._counts: list[int] = []
         if names is None and not shared:
             self.given_names = self._names_in_head()
 
@@ -89,7 +84,7 @@ class TextTable(ByteContent):
         assert self.origin is not None
         alone.origin = dataclasses.replace(self.origin, pieces=_nothing, stream=_no_bytes)
         alone.stream, alone.paths = None, ()
-        alone._stamps, alone._written = [], []
+        alone._stamps, alone._sizes, alone._counts = [], [], []
         return alone
 
     def header(self) -> dict[str, Json]:
@@ -165,12 +160,34 @@ class TextTable(ByteContent):
         assert self.origin is not None
         return len(encodings.original(item, self.origin.encoding))
 
-    def restored_of(self, item: bytes, encoded: list[Encoded]) -> Iterator[bytes]:
+    def digested_as_read(self, item: bytes) -> bytes:
         assert self.origin is not None
-        self._written.append(WrittenItem(len(item), len(encoded)))
-        rounded = self.mode == BOUNDED
-        text = b"".join(block.restored for block in encoded) if rounded else item
-        yield encodings.original(text, self.origin.encoding)
+        self._sizes.append(len(item))
+        return b"" if self.mode == BOUNDED else self.bytes_to_restore(item)
+
+    def digested_as_written(self, encoded: list[Encoded]) -> bytes:
+        assert self.origin is not None
+        self._counts.append(len(encoded))
+        if self.mode != BOUNDED:
+            return b""
+        return self.bytes_to_restore(b"".join(block.restored for block in encoded))
+
+    def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
+        if self.mode != BOUNDED:
+            super().check_item(item, encoded, decoder)
+            return
+        self._check_within_bounds(item, [decoder.again(block) for block in encoded])
+
+    def text_of(self, block: Block) -> bytes:
+        return records.decode(block, self._layout.rule, block.rows, slice(0, block.rows))
+
+    def check_written(self, archive: Archive) -> None:
+        super().check_written(archive)
+        written = archive.content
+        if not isinstance(written, TextTable) or written.rule(archive) != self._layout.rule:
+            raise self.differs("how records are cut")
+        if next(written.pieces(archive, 0, 0)) != self.opening:
+            raise self.differs("the header record")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
         assert self.origin is not None
@@ -195,20 +212,22 @@ class TextTable(ByteContent):
         if read_exactly(stream, len(head)) != head:
             raise self.differs("the header record")
         stored = archive.blocks(0, archive.rows)
-        for item in self._written:
-            # numbers of one block are bounded together: records are cut as blocks hold them
-            decoded_blocks = [block for block, _ in itertools.islice(stored, item.blocks)]
+        for size, count in zip(self._sizes, self._counts, strict=True):
+            decoded_blocks = [block for block, _ in itertools.islice(stored, count)]
             # read anew, without being cut again: as many bytes as there were
-            text = read_exactly(stream, item.size)
-            sources = cut_as([block.rows for block in decoded_blocks], text, self._layout.rule)
-            if len(sources) != len(decoded_blocks):
-                raise self.differs("the number of records")
-            for block, source in zip(decoded_blocks, sources, strict=True):
-                restored = self.decode(archive, block, slice(0, block.rows), None)
-                if not bounds.holds(source, restored, self._layout):
-                    raise self.differs("a number, within its bound,")
+            self._check_within_bounds(read_exactly(stream, size), decoded_blocks)
         if next(stored, None) is not None:
             raise self.differs("the number of records")
+
+    def _check_within_bounds(self, item: bytes, decoded_blocks: Sequence[Block]) -> None:
+        """ArchiveError unless these blocks restore an item within its bounds."""
+        # numbers of one block are bounded together: records are cut as blocks hold them
+        sources = cut_as([block.rows for block in decoded_blocks], item, self._layout.rule)
+        if len(sources) != len(decoded_blocks):
+            raise self.differs("the number of records")
+        for block, source in zip(decoded_blocks, sources, strict=True):
+            if not bounds.holds(source, self.text_of(block), self._layout):
+                raise self.differs("a number, within its bound,")
 
     # ---- reading
 

@@ -1,0 +1,184 @@
+"""aetool tradeoff."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aetool.cli import options, terminal
+from aetool.cli.fitting import default_output
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    from aetool.canonical import Json
+    from aetool.operations.points import Point, Tradeoff
+
+WORD_COLUMNS = 2  # before the columns of numbers
+# arguments of compress that are not typed by their own name, and options of a fit
+SHORT = {"model": "-m", "plugin": "-p", "max_error": "--max-error", "budget": "--budget"}
+OF_FIT = {"params": "-O", "drop": "--drop", "keep": "--keep", "na": "--na", "types": "--type"}
+MOST_SHOWN = 48  # letters of what betters a point
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "-m", "--model", "models", multiple=True, metavar="MODEL", help="Measure the code of a model."
+)
+@click.option(
+    "-p", "--plugin", "plugins", multiple=True, metavar="NAME",
+    help="Measure the code of a model that is fitted on FILE.",
+)  # fmt: skip
+@click.option("-o", "--output", metavar="FILE.svg", help="Where to write the picture [FILE.svg].")
+@options.goals
+@click.option(
+    "--embed/--no-embed", default=True, help="Count the bytes of models, or not [count them]."
+)
+@click.option(
+    "--others/--no-others", default=True, help="Measure other programs, too, or not [do]."
+)
+@click.option("--max-time", type=float, metavar="S", help="Seconds of each fit, at most.")
+@options.data_options
+@options.as_json
+@options.device
+@options.force
+@options.quiet
+def tradeoff(
+    file: str,
+    models: tuple[str, ...],
+    plugins: tuple[str, ...],
+    output: str | None,
+    quiet: bool,
+    **given: Json,
+) -> None:
+    """Measure what FILE takes at which error by each way to store it, draw it, and say which to
+    take: the smallest archive of at most the error asked for (--rmse, --target-psnr), the nearest
+    within some bytes (--budget, --bytes-per-picture), or else the smallest exact one.
+
+    Measured are exact and bounded archives, the codes of models, and what is installed of xz, bzip2
+    and zstd, and for pictures PNG, WebP, AVIF and JPEG. The error is the root mean squared one, in
+    parts of each column's, or the pixels', standard deviation.
+    """
+    from aetool import operations
+
+    picture_path = Path(output or default_output(file, ".svg", "tradeoff"))
+    # before all is measured, which takes a minute or an hour, not after
+    if picture_path.exists() and not given["force"]:
+        raise DataError(f"{picture_path}: exists already; replace it with -f, or choose another -o")
+    chosen_options = operations.TradeoffOptions(
+        plugins=plugins,
+        rmse=options.percent(given["rmse"], "--rmse"),
+        target_psnr=given["target_psnr"],
+        budget=options.size(given["budget"], "--budget"),
+        bytes_per_picture=given["bytes_per_picture"],
+        embed=given["embed"],
+        others=given["others"],
+        device=given["device"],
+        fit=options.fit_options({**given, "normal": None}),
+    )
+    loaded_models = {name: options.needed_model(name) for name in models}
+    measured = operations.tradeoff(file, loaded_models, chosen_options)
+    measured.drawing().save(picture_path, force=given["force"])
+    command = ""
+    if measured.pick is not None:
+        command = _command(file, measured.pick, given)
+    if given["as_json"]:
+        terminal.say(json.dumps({**measured.to_json(), "command": command}))
+    else:
+        terminal.say(*_table_lines(measured))
+    # what is said beside the table does not get into a pipe
+    if not quiet:
+        _say_pick(measured, command, picture_path)
+
+
+def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
+    """The command line that writes an archive of a point."""
+    words = ["aetool", "compress", file]
+    for name, value in (point.arguments or {}).items():
+        if name == "embed":
+            words.append("--no-embed")
+        elif name == "rmse":
+            words += ["--rmse", f"{100 * value:g}%"]
+        elif name in SHORT:
+            words += [SHORT[name], str(value)]
+        else:
+            words += [f"--{name.replace('_', '-')}", f"{value:g}"]
+    if "plugin" in (point.arguments or {}):
+        words += _words_of_fit(given)
+    return shlex.join(words)
+
+
+def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
+    """The options by which a plugin was fitted, as they were typed."""
+    words = []
+    for name, typed in OF_FIT.items():
+        for value in given[name]:
+            words += [typed, value]
+    if given["seed"]:
+        words += ["--seed", str(given["seed"])]
+    if given["max_time"] is not None:
+        words += ["--max-time", f"{given['max_time']:g}"]
+    return words
+
+
+def _table_lines(measured: Tradeoff) -> Iterator[str]:
+    """The table: a line for each point, from the smallest to the largest."""
+    heading = ["way", "setting", "bytes", "with model", "rmse"]
+    if measured.is_picture:
+        heading.append("psnr")
+    # the last column, of notes, needs no name
+    table_cells = [[*heading, ""]]
+    for point in measured.points:
+        table_cells.append(_cells_of(point, measured))
+    widths = [max(map(len, column)) for column in zip(*table_cells, strict=True)]
+    for line_cells in table_cells:
+        yield _padded(line_cells, widths)
+
+
+def _cells_of(point: Point, measured: Tradeoff) -> list[str]:
+    cells = [point.way, point.setting]
+    cells.append(f"{point.size:,}")
+    cells.append(f"{point.counted(True):,}")
+    # an error of 0 is no small one, but none
+    cells.append(f"{100 * point.error:.2f} %" if point.error else "0")
+    if measured.is_picture:
+        cells.append("exact" if point.psnr is None else f"{point.psnr:.2f} dB")
+    note = ""
+    if measured.pick is not None and point.name == measured.pick.name:
+        note = "<- pick"
+    elif point.dominated_by:
+        note = f"dominated by {point.dominated_by}"[:MOST_SHOWN]
+    return [*cells, note]
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The cells of a line in columns of these widths: words to the left, numbers to the right."""
+    last = len(cells) - 1
+    padded_cells = []
+    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        is_words = place < WORD_COLUMNS or place == last
+        padded_cells.append(cell.ljust(width) if is_words else cell.rjust(width))
+    return "  ".join(padded_cells).rstrip()
+
+
+def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
+    for reason in measured.skipped:
+        terminal.say(f"note: not measured: {reason}", err=True)
+    pick = measured.pick
+    if pick is None:
+        terminal.say(f"pick: none: {measured.asked} is met by no archive", err=True)
+    else:
+        pick_bytes = pick.counted(measured.embed)
+        told = f"pick ({measured.asked}): {pick.name}, {pick_bytes:,} bytes: {command}"
+        terminal.say(told, err=True)
+    # honest where another program does better
+    other = measured.smaller_elsewhere
+    if other is not None:
+        told = f"note: {other.name} is better: {other.size:,} bytes at no more error"
+        terminal.say(told, err=True)
+    terminal.say(f"{picture_path}: {len(measured.points)} points", err=True)

@@ -1,0 +1,74 @@
+"""Batches of Arrow that are neither small nor large: the small ones put together, the large cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from aetool.data.located import Raw
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_CELLS = 1 << 22  # of a batch; a wide decimal takes four times as many
+MOST_BYTES = 1 << 26  # of a batch that can be cut
+Placed: TypeAlias = "tuple[pa.RecordBatch, Raw]"
+
+
+def put_together(
+    batches: Iterable[Placed], most_rows: int
+) -> Iterator[tuple[pa.RecordBatch, tuple[Raw, ...]]]:
+    """Small batches as large ones, with where each came from: a stream may have one for each few
+    records."""
+    parts: list[pa.RecordBatch] = []
+    raws: list[Raw] = []
+    rows = size = 0
+    for batch, raw in batches:
+        if not batch.num_rows:
+            continue
+        is_full = rows + batch.num_rows > most_rows or size + batch.nbytes > MOST_BYTES
+        if parts and (is_full or not _of_the_same_dictionaries(parts[0], batch)):
+            yield one_batch(parts), tuple(raws)
+            parts, raws = [], []
+            rows = 0
+            size = 0
+        parts.append(batch)
+        raws.append(raw)
+        rows += batch.num_rows
+        size += batch.nbytes
+    if parts:
+        yield one_batch(parts), tuple(raws)
+
+
+def one_batch(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Batches of one schema, at least one, as one."""
+    import pyarrow as pa
+
+    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+
+
+def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> bool:
+    from pyarrow import types
+
+    return all(
+        column.dictionary.equals(others.dictionary)
+        for column, others in zip(batch.columns, other.columns, strict=True)
+        if types.is_dictionary(column.type)
+    )
+
+
+def parts(batch: pa.RecordBatch, most_rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Parts of a batch that are not too large, of few enough rows, cells and bytes; each with the
+    place of its first row."""
+    step = max(1, min(most_rows, MOST_CELLS // max(1, batch.num_columns)))
+    for first in range(0, batch.num_rows, step):
+        yield from _halved(first, batch.slice(first, step))
+
+
+def _halved(first: int, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    if batch.num_rows < 2 or batch.nbytes <= MOST_BYTES:
+        yield first, batch
+        return
+    middle = batch.num_rows // 2
+    yield from _halved(first, batch.slice(0, middle))
+    yield from _halved(first + middle, batch.slice(middle))

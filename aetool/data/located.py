@@ -1,0 +1,134 @@
+"""Where a part of a file lies, so that whoever is to work with it reads it there.
+
+What travels to a worker is such a place instead of the data. Files are known by their size: one
+that has another is another file, and that is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIGEST = 16  # bytes
+
+
+@dataclass(frozen=True)
+class FileAt:
+    """A file that others see, too. name: what messages call it; size: its bytes when it was
+    first looked at."""
+
+    path: Path
+    name: str
+    size: int
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> FileAt:
+        """A file as it is now, by a path that does not depend on the current folder."""
+        return cls(path.absolute(), name, path.stat().st_size)
+
+    def check(self) -> None:
+        """DataError where the file is gone, or is another."""
+        try:
+            current_size = self.path.stat().st_size
+        except OSError as error:
+            raise DataError(f"{self.name}: {error.strerror or error}, while it was read") from None
+        # the time of a change may be another on another machine
+        if current_size != self.size:
+            raise self.changed()
+
+    def changed(self) -> DataError:
+        """The error for a file that is not what it was."""
+        return DataError(f"{self.name}: was changed while it was read; run it again")
+
+
+@dataclass(frozen=True)
+class BytesAt:
+    """Bytes start:stop of a file. digest: of these bytes."""
+
+    file: FileAt
+    start: int
+    stop: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, file: FileAt, start: int, content: bytes) -> BytesAt:
+        """The place of bytes that were read there."""
+        return cls(file, start, start + len(content), _digest_of(content))
+
+    def read(self) -> bytes:
+        """The bytes. DataError where they are not what they were."""
+        self.file.check()
+        with self.file.path.open("rb") as opened_file:
+            opened_file.seek(self.start)
+            content = opened_file.read(self.stop - self.start)
+        # its size alone would not tell that a file is written anew
+        if _digest_of(content) != self.digest:
+            raise self.file.changed()
+        return content
+
+
+def _digest_of(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST).digest()
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A batch as it is read of a Parquet file: in which group of rows, and the how-manieth there,
+    both from 0."""
+
+    group: int
+    number: int
+
+
+NOWHERE = Raw(-1, -1)  # of a batch that is not of a Parquet file
+
+
+@dataclass(frozen=True)
+class BatchAt:
+    """Rows of a Parquet file. step: how many rows at a time it is read by; raw_batches: those of
+    them that together hold the rows; first_row, rows: which of theirs."""
+
+    file: FileAt
+    step: int
+    raw_batches: Sequence[Raw]
+    first_row: int
+    rows: int
+
+    def read(self) -> pa.RecordBatch:
+        """The rows. DataError where they cannot be read there."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.file.check()
+        found_batches: list[pa.RecordBatch] = []
+        try:
+            # read ahead, pyarrow keeps every byte that it has read
+            with pq.ParquetFile(self.file.path, pre_buffer=False) as parquet_file:
+                for raw_batch in self.raw_batches:
+                    batches = parquet_file.iter_batches(self.step, row_groups=[raw_batch.group])
+                    found_batches += itertools.islice(
+                        batches, raw_batch.number, raw_batch.number + 1
+                    )
+        except (pa.ArrowException, OSError, ValueError) as error:
+            one_line = " ".join(str(error).split())
+            raise DataError(f"{self.file.name}: cannot be read: {one_line}") from None
+        if len(found_batches) != len(self.raw_batches):
+            raise self.file.changed()
+        whole = found_batches[0] if len(found_batches) == 1 else pa.concat_batches(found_batches)
+        # a large batch is cut in two where it has too many bytes
+        part_wanted = whole.slice(self.first_row, self.rows)
+        if part_wanted.num_rows != self.rows:
+            raise self.file.changed()
+        return part_wanted
+
+
+Located: TypeAlias = BytesAt | BatchAt

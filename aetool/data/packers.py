@@ -1,0 +1,209 @@
+"""What other programs make of the same bytes and pixels: how small, and how far from the source.
+
+They are measured, never written: xz, bzip2 and zstd without loss; PNG, WebP, AVIF and JPEG as far
+as Pillow has them here, each picture in a file of its own, and many of them on one sheet.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Settings = Mapping[str, bool | int]
+
+BLOCK = 16  # pixels: tiles of a sheet are multiples of what JPEG and WebP code together
+LONGEST = 4096  # pixels of a side of a sheet
+QUALITIES = (2, 10, 25, 50, 75, 90)
+# values of pixels that judge all of them: on sheets, and in files of their own
+ON_SHEETS = 1 << 21
+ALONE = 1 << 17
+ZSTD_LEVEL = 19
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What a program makes of the data: its name, its setting, the bytes, and the mean squared
+    error of a value of 0 to 255."""
+
+    program: str
+    setting: str
+    size: float
+    mean_square: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Format:
+    """A kind of picture files. feature: what Pillow calls it; lossless, lossy: its settings, None
+    where it cannot be so."""
+
+    name: str
+    feature: str
+    lossless: Settings | None
+    lossy: Settings | None
+
+
+FORMATS = (
+    _Format("PNG", "zlib", {"optimize": True}, None),
+    _Format("WebP", "webp", {"lossless": True, "method": 4}, {"method": 4}),
+    # one thread, so that the bytes are the same on every machine
+    _Format("AVIF", "avif", None, {"speed": 6, "max_threads": 1}),
+    _Format("JPEG", "jpg", None, {"optimize": True}),
+)
+
+
+def squeezed(content: bytes) -> Iterator[Packed]:
+    """What general programs make of bytes, as small as they can."""
+    strongest = 9 | lzma.PRESET_EXTREME
+    by_xz = lzma.compress(content, preset=strongest)
+    yield Packed("xz", "-9e", len(by_xz))
+    by_bzip2 = bz2.compress(content, 9)
+    yield Packed("bzip2", "-9", len(by_bzip2))
+    try:
+        import pyarrow
+
+        codec = pyarrow.Codec("zstd", compression_level=ZSTD_LEVEL)
+    except (ImportError, ValueError):
+        # pyarrow is not installed, or was built without zstd
+        return
+    by_zstd = codec.compress(content)
+    yield Packed("zstd", f"-{ZSTD_LEVEL}", len(by_zstd))
+
+
+def pictured(pixels: Pixels) -> Iterator[Packed]:
+    """What formats of pictures make of pixels (n, channels, height, width): on sheets, and one by
+    one, which some of the pictures tell of all."""
+    # only here: who stores tables needs no Pillow
+    from PIL import features
+
+    # (n, height, width, channels), as Pillow has them
+    pictures = pixels.transpose(0, 2, 3, 1)
+    few = _evenly(pictures, ALONE)
+    many = _evenly(pictures, ON_SHEETS)
+    for picture_format in FORMATS:
+        if not features.check(picture_format.feature):
+            continue
+        name = picture_format.name
+        for setting, settings in _settings(picture_format):
+            encoder = _Encoder(name, settings)
+            size, mean_square = encoder.measured(_sheets(many))
+            size_of_all = size * len(pictures) / len(many)
+            yield Packed(f"{name} sheet", setting, size_of_all, mean_square)
+            # each picture is a group of its own
+            size, mean_square = encoder.measured(few[:, None])
+            size_of_all = size * len(pictures) / len(few)
+            yield Packed(f"{name} files", setting, size_of_all, mean_square)
+
+
+def _evenly(pictures: Pixels, values: int) -> Pixels:
+    """Some of the pictures, from the first to the last, of about so many values; all if they have
+    no more."""
+    every = max(1, round(pictures.size / values))
+    return pictures[::every]
+
+
+def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
+    """What the format is tried with, and its name."""
+    if picture_format.lossless is not None:
+        yield "lossless", picture_format.lossless
+    if picture_format.lossy is not None:
+        for quality in QUALITIES:
+            yield f"quality {quality}", {**picture_format.lossy, "quality": quality}
+
+
+def _sheets(pictures: Pixels) -> Iterator[Pixels]:
+    """Groups of pictures that fit on one sheet each."""
+    _, height, width, _ = pictures.shape
+    down = max(1, LONGEST // (height + BLOCK))
+    across = max(1, LONGEST // (width + BLOCK))
+    size = down * across
+    for first in range(0, len(pictures), size):
+        yield pictures[first : first + size]
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """A format of pictures with its settings."""
+
+    name: str
+    settings: Settings
+
+    def measured(self, groups: Iterable[Pixels]) -> tuple[int, float]:
+        """Bytes of one file for each group (n, height, width, channels), and the mean squared error
+        of their own pixels."""
+        size = 0
+        square = 0.0
+        count = 0
+        for group in groups:
+            content, restored = self._written(group)
+            size += content
+            off = group.astype(np.float64) - restored
+            square += float(np.square(off).sum())
+            count += group.size
+        return size, square / max(1, count)
+
+    def _written(self, group: Pixels) -> tuple[int, Pixels]:
+        """Bytes of a file of pictures side by side, and what comes back of them."""
+        # only here: who stores tables needs no Pillow
+        from PIL import Image
+
+        sheet = _Sheet.of(group)
+        file = io.BytesIO()
+        Image.fromarray(sheet.laid_out(group)).save(file, self.name, **self.settings)
+        with Image.open(file) as image:
+            seen = image.convert("L" if sheet.channels == 1 else "RGB")
+            restored = sheet.taken_apart(np.asarray(seen))
+        _, height, width, _ = group.shape
+        # of the last row and of drawn-out edges nothing is counted
+        return file.getbuffer().nbytes, restored[: len(group), :height, :width]
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Tiles of one size in rows: how many down and across, and the size of each."""
+
+    down: int
+    across: int
+    height: int
+    width: int
+    channels: int
+
+    @classmethod
+    def of(cls, group: Pixels) -> _Sheet:
+        """The sheet of a group (n, height, width, channels), nearly square; a picture alone is one
+        as it is, and others stand on tiles of whole blocks, so that no block is of two of them."""
+        count, height, width, channels = group.shape
+        if count > 1:
+            height += -height % BLOCK
+            width += -width % BLOCK
+        room = max(1, LONGEST // width)
+        across = min(math.ceil(count**0.5), room)
+        down = -(-count // across)
+        return cls(down, across, height, width, channels)
+
+    def laid_out(self, group: Pixels) -> Pixels:
+        """(height, width[, channels]) of the sheet: edges are drawn out, and the last row is filled
+        with the last picture."""
+        count, height, width, _ = group.shape
+        below = self.height - height
+        beside = self.width - width
+        missing = self.down * self.across - count
+        margins = ((0, missing), (0, below), (0, beside), (0, 0))
+        tiles = np.pad(group, margins, "edge")
+        grid = tiles.reshape(self.down, self.across, self.height, self.width, -1)
+        rows = grid.transpose(0, 2, 1, 3, 4)
+        sheet = rows.reshape(self.down * self.height, self.across * self.width, -1)
+        return sheet[..., 0] if self.channels == 1 else sheet
+
+    def taken_apart(self, sheet: Pixels) -> Pixels:
+        """(n, height, width, channels) of the tiles of a sheet."""
+        rows = sheet.reshape(self.down, self.height, self.across, self.width, -1)
+        grid = rows.transpose(0, 2, 1, 3, 4)
+        return grid.reshape(-1, self.height, self.width, self.channels)

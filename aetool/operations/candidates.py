@@ -1,0 +1,199 @@
+"""Archives that may be written of one source, each with its bytes and its error, to choose from.
+
+Exact, bounded by errors that each column of numbers may have, or a model's code. Errors are told by
+a yardstick, so that those of different kinds can be compared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from aetool.bundle import Bundle
+from aetool.canonical import Json
+from aetool.data.images import ImageSource
+from aetool.data.sources import Source
+from aetool.data.table_source import TableSource
+from aetool.errors import ParamError
+from aetool.fits import fitting
+from aetool.operations import exact_job, rivals
+from aetool.operations.encodable import as_the_model_takes_it
+from aetool.operations.exact_job import ExactJob
+from aetool.operations.lossy_job import CompressOptions, LossyJob
+from aetool.operations.yardstick import PictureYardstick, TableYardstick, Yardstick
+
+EXACT, BOUNDED, CODE = "exact", "bounded", "code"
+TRIES = 4  # at bounds that keep an error
+TIGHTER = 0.98  # of what a bound that missed the error should have been
+NEARBY = (0.96,)  # of the error asked for: what is tried beside it
+
+
+@dataclass(eq=False)
+class Candidate:
+    """An archive in a scratch file.
+
+    way: exact, bounded or code. size: its bytes; model_bytes: of the model that must be at hand to
+    decode it, and is not inside. error: by the yardstick, 0 is exact. asked: the error that was
+    allowed. bounds: the largest error by column of a bounded one.
+    """
+
+    way: str
+    size: int
+    error: float
+    figures: dict[str, Json]
+    file: BinaryIO
+    job: ExactJob | None = None
+    model_bytes: int = 0
+    asked: float = 0.0
+    bounds: dict[str, Fraction] = dataclasses.field(default_factory=dict)
+
+    def better_than(self, other: Candidate) -> bool:
+        """Whether it takes fewer bytes, or as many at less error."""
+        return (self.size, self.error) < (other.size, other.error)
+
+
+def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
+    """What the errors of a source's archives are told by. ParamError for pictures of several
+    sizes."""
+    if isinstance(source, TableSource):
+        return TableYardstick.of(source, fit)
+    assert isinstance(source, ImageSource)
+    if not source.is_uniform:
+        raise ParamError(
+            f"{source.name}: errors are told of pictures of one size and of 8 bits, which these "
+            "are not; bring them to one size first"
+        )
+    return PictureYardstick.of(source)
+
+
+class Candidates:
+    """The archives of one source. Files are closed, and gone, with the stack.
+
+    options: of compress; what they say of errors and bytes is not looked at. folder: where files
+    are written for a while.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        options: CompressOptions,
+        folder: Path,
+        stack: ExitStack,
+    ) -> None:
+        self.source = source
+        self.folder = folder
+        self.stack = stack
+        self.fit = options.fit or fitting.FitOptions()
+        # once for all archives: it reads the whole source
+        self.yardstick = yardstick_of(source, self.fit)
+        self.options = dataclasses.replace(
+            options, lossy=False, lossy_only=False, latent=None, target=None, max_error={}
+        )
+
+    @property
+    def can_be_bounded(self) -> bool:
+        """Whether numbers of the source may differ by an error each."""
+        return isinstance(self.yardstick, TableYardstick) and exact_job.can_be_bounded(self.source)
+
+    def exact(self) -> Candidate:
+        """The exact archive."""
+        file = self._scratch()
+        job = exact_job.job_of(self.source, self.options)
+        figures = job.write(file)
+        return Candidate(EXACT, int(figures["archive_bytes"]), 0.0, figures, file, job)
+
+    def bounded(self, error: float) -> Candidate | None:
+        """The smallest bounded archive of at most this error that was found; None where there is
+        none, or it would be the exact one."""
+        best = self.bounded_at(error, error)
+        if best is None:
+            return None
+        # a grid's steps leave a part of the error unused; and sizes do not fall steadily as errors
+        # grow, since some steps suit the values of a column better
+        wider_aim = error * error / max(best.error, 0.5 * error)
+        for aim in (wider_aim, *(part * error for part in NEARBY)):
+            candidate = self.bounded_at(aim, error)
+            if candidate is not None and candidate.better_than(best):
+                best = candidate
+        return best
+
+    def bounded_at(self, aim: float, most: float) -> Candidate | None:
+        """The bounded archive whose columns of numbers all take the same part of an error that is
+        aimed at, tightened until the error is at most another."""
+        if not self.can_be_bounded:
+            return None
+        assert isinstance(self.yardstick, TableYardstick)
+        bounds = self.yardstick.bounds(aim)
+        for _ in range(TRIES):
+            if not bounds:
+                return None
+            candidate = self._within(bounds)
+            if candidate.error <= most:
+                return dataclasses.replace(candidate, asked=most)
+            tighter = Fraction(TIGHTER * most / candidate.error)
+            bounds = {name: tighter * bound for name, bound in bounds.items()}
+        return None
+
+    def bounded_once(self, error: float) -> Candidate | None:
+        """The first bounded archive of at most this error, in a third of the time of `bounded`."""
+        return self.bounded_at(error, error)
+
+    def within(self, max_error: str) -> Candidate:
+        """The archive that --max-error writes for all columns."""
+        options = dataclasses.replace(self.options, max_error={"": max_error})
+        return self._bounded(exact_job.job_of(self.source, options))
+
+    def check(self, model: Bundle) -> None:
+        """ParamError or DataError for a model that has no code for records of the source."""
+        as_the_model_takes_it(self.source, model, self.options.force)
+
+    def code(
+        self,
+        model: Bundle,
+        error: float | None,
+        learned: bool = False,
+        embed: bool | None = None,
+    ) -> Candidate:
+        """The model's code at no more than this error, or where it is None as fine as is of use.
+        learned: the model is of this source alone. embed: whether it is put into the archive [as
+        the options say, or it is].
+
+        ParamError where the model cannot reach the error, or has no code.
+        """
+        if embed is None:
+            embed = self.options.embed is not False
+        options = dataclasses.replace(
+            self.options, lossy=True, lossy_only=True, target=error, embed=embed
+        )
+        seen = as_the_model_takes_it(self.source, model, options.force)
+        job = LossyJob(seen, model, options, learned, self.yardstick.of_figures)
+        file = self._scratch()
+        figures = job.write(file)
+        reached = self.yardstick.of_figures(figures)
+        apart = 0 if embed else job.model_bytes
+        size = int(figures["archive_bytes"])
+        return Candidate(CODE, size, reached, figures, file, None, apart, error or reached)
+
+    def _within(self, bounds: dict[str, Fraction]) -> Candidate:
+        names = rivals.names_in_archive(self.source)
+        own = {names[name]: bound for name, bound in bounds.items() if name in names}
+        found = self._bounded(exact_job.job_of(self.source, self.options, bounds=own))
+        found.bounds = own
+        return found
+
+    def _bounded(self, job: ExactJob) -> Candidate:
+        assert isinstance(self.yardstick, TableYardstick)
+        file = self._scratch()
+        figures = job.write(file)
+        names = {theirs: ours for ours, theirs in rivals.names_in_archive(self.source).items()}
+        squares = {names.get(name, name): square for name, square in job.squares.items()}
+        error = self.yardstick.of_squares(squares)
+        return Candidate(BOUNDED, int(figures["archive_bytes"]), error, figures, file, job)
+
+    def _scratch(self) -> BinaryIO:
+        return self.stack.enter_context(tempfile.TemporaryFile(dir=self.folder))

@@ -1,0 +1,156 @@
+"""The smallest archive of at most some error, or the nearest one within some bytes, is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from aetool.bundle import Bundle
+from aetool.canonical import Json
+from aetool.data.images import ImageSource
+from aetool.data.sources import Source
+from aetool.errors import ParamError
+from aetool.operations import exact_job
+from aetool.operations.candidates import BOUNDED, CODE, Candidate, Candidates
+from aetool.operations.goals import Goal, goal_of
+from aetool.operations.lossy_job import CompressOptions
+
+# the errors between which bytes are looked for
+FINEST, COARSEST = 1e-6, 0.98
+TRIES = 9  # at an error that fills the bytes allowed
+FILLED = 0.97  # of the bytes allowed: nearer is not looked for
+
+# an archive at an error; None where there is none
+Maker = Callable[[float], Candidate | None]
+
+
+def write_chosen(
+    file: BinaryIO,
+    source: Source,
+    model: Bundle | None,
+    options: CompressOptions,
+    folder: Path,
+    learned: bool,
+) -> dict[str, Json]:
+    """Writes the archive that suits what options ask for; returns its figures.
+
+    learned: the model was learned of the source itself. folder: where others may be written for a
+    while. Added to the figures: taken ("exact", "bounded" or "code"), rmse_of_deviation, psnr_db of
+    pictures, and prices, the bytes of the best of each kind.
+    ParamError where nothing suits; then nothing was written.
+    """
+    with ExitStack() as stack:
+        candidates = Candidates(source, options, folder, stack)
+        count = source.count if isinstance(source, ImageSource) else 0
+        goal = goal_of(options, candidates.yardstick, count)
+        assert goal is not None
+        found = list(_of_each_kind(candidates, model, goal, learned))
+        best = _best(found, goal)
+        exact_job.copy_over(file, best.file)
+        if best.job is not None:
+            best.job.compare(file)
+        told = {
+            "taken": best.way,
+            "rmse_of_deviation": best.error,
+            "prices": {candidate.way: candidate.size for candidate in found},
+        }
+        decibels = candidates.yardstick.psnr(best.error)
+        if decibels is not None:
+            told["psnr_db"] = round(decibels, 3)
+        if best.bounds:
+            told["bounds"] = {name: float(bound) for name, bound in best.bounds.items()}
+        return {**best.figures, **told}
+
+
+def _of_each_kind(
+    candidates: Candidates, model: Bundle | None, goal: Goal, learned: bool
+) -> Iterator[Candidate]:
+    """The exact archive, and the best bounded one and the best code, where there are any."""
+    exact = candidates.exact()
+    yield exact
+    if goal.error == 0 or (goal.budget is not None and exact.size <= goal.budget):
+        # nothing nearer can be had
+        return
+
+    def code(error: float) -> Candidate | None:
+        assert model is not None
+        try:
+            return candidates.code(model, error, learned)
+        except ParamError as unreachable:
+            refused.append(unreachable)
+            return None
+
+    refused: list[ParamError] = []
+    makers: list[Maker] = []
+    if candidates.can_be_bounded:
+        # many errors are tried where bytes are looked for
+        is_searched = goal.error is None
+        makers.append(candidates.bounded_once if is_searched else candidates.bounded)
+    if model is not None:
+        # a model that has no code, or is of other data, is said at once
+        candidates.check(model)
+        makers.append(code)
+    for make in makers:
+        if goal.error is not None:
+            found = make(goal.error)
+        else:
+            assert goal.budget is not None
+            found = within(make, goal.budget)
+        if found is not None:
+            yield found
+
+
+def _best(found: list[Candidate], goal: Goal) -> Candidate:
+    """The one that suits; ParamError where none does."""
+    if goal.budget is None:
+        return min(found, key=lambda candidate: (candidate.size, candidate.error))
+    fitting_ones = [candidate for candidate in found if candidate.size <= goal.budget]
+    if not fitting_ones:
+        least = min(found, key=lambda candidate: candidate.size)
+        ways = {BOUNDED: "bounded", CODE: "the model's code"}
+        what = f"{ways.get(least.way, least.way)}, at an error of {100 * least.error:.3g} %"
+        raise ParamError(
+            f"{goal.told}: the smallest archive found takes {least.size:,} bytes ({what}); allow "
+            "that many, or more"
+        )
+    return min(fitting_ones, key=_by_error)
+
+
+def within(make: Maker, budget: int) -> Candidate | None:
+    """The archive of least error that was found within some bytes; where none is, the smallest.
+
+    Bytes fall with the logarithm of the error, nearly along a line: the next error is where a line
+    through the two nearest archives, one too large and one within, meets the bytes allowed.
+    """
+    nearest = make(COARSEST)
+    if nearest is None or nearest.size > budget:
+        return nearest
+    # logarithms of the errors between which the bytes allowed are met
+    finer = math.log(FINEST)
+    coarser = math.log(COARSEST)
+    too_large: Candidate | None = None
+    for attempt in range(TRIES):
+        middle = 0.5 * (finer + coarser)
+        # a line alone may creep towards the bytes from one side: every third step halves
+        if too_large is not None and attempt % 3 < 2 and too_large.size > nearest.size:
+            surplus = too_large.size - budget
+            share = surplus / (too_large.size - nearest.size)
+            inside = min(0.95, max(0.05, share))
+            middle = finer + inside * (coarser - finer)
+        candidate = make(math.exp(middle))
+        if candidate is None or candidate.size > budget:
+            finer = middle
+            too_large = candidate
+            continue
+        coarser = middle
+        nearest = min(nearest, candidate, key=_by_error)
+        if nearest.size >= FILLED * budget:
+            break
+    return nearest
+
+
+def _by_error(candidate: Candidate) -> tuple[float, int]:
+    return candidate.error, candidate.size

@@ -1,0 +1,62 @@
+"""Sources as a model's encoder takes their records, for archives of its code."""
+
+from __future__ import annotations
+
+from aetool.bundle import Bundle
+from aetool.data import sources
+from aetool.data.images import FolderSource, ImageSource, PictureFiles
+from aetool.data.pictures.decoding import Sight
+from aetool.data.pictures.framed import FramedSource
+from aetool.data.table_source import TableSource
+from aetool.errors import ParamError
+from aetool.scoring.inputs import seen_by
+from aetool.spelling import option
+
+
+def as_the_model_takes_it(
+    source: sources.Source, model: Bundle, in_any_case: bool = False
+) -> TableSource | FramedSource:
+    """The source as the model encodes its records; ParamError for a model without a code, or with a
+    dead one, unless that is to be taken in any case."""
+    source = _as_they_are(source, model)
+    if "decoder.onnx" not in model.graphs:
+        raise ParamError(
+            f"{model.plugin} has no code: {option('--lossy')} needs a model with an encoder"
+        )
+    if not in_any_case:
+        _refuse_dead_code(model)
+    # of pictures the model sees those that its framing has brought to one form
+    assert isinstance(source, TableSource | FramedSource)
+    return source
+
+
+def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
+    """The source as the model takes it, if that is as it is: a code restores what the model sees.
+    ParamError for pictures that it sees otherwise."""
+    # a picture that cannot be read would be missing in the archive
+    seen = seen_by(source, model, strict=True)
+    if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):
+        raise ParamError(f"{source.name}: {option('--lossy')} takes a folder of pictures")
+    if isinstance(source, ImageSource):
+        _, height, width = model.view.shape
+        own = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}
+        if (model.framing and not model.framing.is_plain) or own - {(width, height)}:
+            raise ParamError(
+                f"{source.name}: {option('--lossy')} stores what the model sees, pictures "
+                f"{model.view.told() or f'of {width} x {height}'}, which these are not as they "
+                f"are; leave {option('--lossy')} out, or store pictures of {width} x {height}"
+            )
+    return seen
+
+
+def _refuse_dead_code(model: Bundle) -> None:
+    """ParamError for a model whose fit found that its code tells nothing of the records."""
+    code = model.facts.get("code")
+    if isinstance(code, dict) and code.get("dead"):
+        active = f"{code.get('active', 0)} of {code.get('units', model.latent)} units active"
+        raise ParamError(
+            f"{model.name or model.plugin}: its code is dead ({active}), every record would be "
+            f"restored alike; fit it for longer ({option('--epochs')}) or with another "
+            f"plugin ({option('-p')}), or go on "
+            f"with {option('-f')}"
+        )

@@ -1,0 +1,139 @@
+"""The items of a content to blocks: by a few threads here, or by the workers of an engine.
+
+A worker reads an item where it lies, if it can, encodes it, and decodes what it has made again, to
+compare it with the item: that is most of the work of writing an archive, and none of it is left to
+whoever writes the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from aetool.canonical import Json
+from aetool.codec import blocks, records, students
+from aetool.codec.archive import Archive, Decoder
+from aetool.codec.contents.content import Content, Piece
+from aetool.codec.planning import Hints
+from aetool.codec.records import Encoded
+from aetool.codec.shared import Shared
+from aetool.data.located import BatchAt, BytesAt, Located
+from aetool.engine import Engine
+
+# what workers load while the first item is encoded, by whose plans they encode the others
+NEEDED = ("aetool.operations.encoding", "aetool.codec.contents", "pyarrow.parquet")
+Sent = tuple[Piece, Located | None]
+
+
+@dataclass(eq=False)
+class Tally:
+    """What is told of a whole, item by item: bytes of the source, facts for the footer, and the
+    digest of what is restored."""
+
+    content: Content
+    size: int = 0
+    facts: dict[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.whole = hashlib.sha256(self.content.opening)
+        self.size = len(self.content.opening)
+
+    def read(self, items: Iterable[Sent]) -> Iterator[Sent]:
+        """The items, of which each is counted when it is read."""
+        for item, place in items:
+            self.size += self.content.size_of(item)
+            self.facts = self.content.facts_of(item)
+            self.whole.update(self.content.digested_as_read(item))
+            yield item, place
+
+    def written(self, encoded: list[Encoded]) -> None:
+        """Counts the blocks of the item that is written next."""
+        self.whole.update(self.content.digested_as_written(encoded))
+
+
+@dataclass(frozen=True, eq=False)
+class ItemCoder:
+    """Encodes an item wherever it is sent, by plans of an earlier one, and checks what it made.
+    decoder: by which; None where that is checked elsewhere."""
+
+    content: Content
+    hints: Hints
+    decoder: Decoder | None
+
+    def __call__(self, sent: Piece | Located) -> list[Encoded]:
+        """The blocks, but for what the next would be told by them, which nobody asks for."""
+        item = sent.read() if isinstance(sent, BytesAt | BatchAt) else sent
+        encoded_blocks = self.content.encode(item, self.hints)
+        if self.decoder is not None:
+            self.content.check_item(item, encoded_blocks, self.decoder)
+        # plans are large beside a small block
+        return [dataclasses.replace(block, hints=blocks.NO_HINTS) for block in encoded_blocks]
+
+
+def encoded(
+    content: Content,
+    items: Iterable[Sent],
+    hints: Hints,
+    engine: Engine | None,
+    decoder: Decoder | None = None,
+) -> Iterator[list[Encoded]]:
+    """The blocks of each item, in order. hints: plans of an earlier one."""
+    if engine is None:
+        yield from records.ahead(lambda sent: content.encode(sent[0], hints), items)
+        return
+    # in this process nothing has to be read again
+    travelling = (place if place and not engine.is_here else item for item, place in items)
+    item_coder = ItemCoder(content.to_encode(), hints, decoder)
+    yield from engine.map(item_coder, travelling)
+
+
+@dataclass(eq=False)
+class Checks:
+    """What is checked while others encode, and at last of the file. By whom the items are checked:
+    by whoever encodes them, but for the first, which is checked here."""
+
+    content: Content
+    decoder: Decoder
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    _under_way: list[Future[None]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, content: Content, shared: Shared | None, sections: Mapping[str, bytes]
+    ) -> Checks | None:
+        """The checks of a content; None of one that can only be compared as a whole. sections:
+        what the archive holds beside its blocks."""
+        if not content.checks_items:
+            return None
+        learned_students = shared.students if shared else None
+        if "students" in sections:
+            # as they will be read, not as they are here
+            learned_students = students.from_bytes(sections["students"], "students")
+        decoder = Decoder(shared, learned_students, None, not content.hashes_bytes)
+        return cls(content, decoder)
+
+    def begin(self) -> None:
+        """Begins what does not depend on blocks."""
+        self._begin(self.content.check_kind)
+
+    def begin_item(self, item: Piece, encoded_here: list[Encoded]) -> None:
+        """Begins to check an item that is encoded here."""
+        self._begin(self.content.check_item, item, encoded_here, self.decoder)
+
+    def _begin(self, check: Callable[..., None], *arguments: object) -> None:
+        self._under_way.append(self._pool.submit(check, *arguments))
+
+    def finish(self, archive: Archive) -> None:
+        """Waits for what was begun, and looks at the file; ArchiveError where it is not right."""
+        for check in self._under_way:
+            check.result()
+        self._pool.shutdown()
+        # last, since it is the file as it lies on the disk that is to be right
+        self.content.check_written(archive)
+
+    def give_up(self) -> None:
+        """Begins nothing more, and does not wait for what is under way."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

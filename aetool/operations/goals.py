@@ -1,0 +1,93 @@
+"""What an archive is asked to keep: at most some error, or at most some bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from aetool.errors import ParamError
+from aetool.operations.yardstick import PictureYardstick, Yardstick
+from aetool.spelling import option
+
+
+class Asked(Protocol):
+    """Options of a verb that say how large, or how far off, an archive may be."""
+
+    @property
+    def rmse(self) -> float | None:
+        """The error, a part of a standard deviation."""
+
+    @property
+    def target_psnr(self) -> float | None:
+        """The peak signal-to-noise ratio of pictures, in dB."""
+
+    @property
+    def budget(self) -> int | None:
+        """Bytes of the archive."""
+
+    @property
+    def bytes_per_picture(self) -> float | None:
+        """Bytes of the archive for each picture."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Either the error or the bytes that an archive may have at most; told: as it was asked for."""
+
+    told: str
+    error: float | None = None
+    budget: int | None = None
+
+
+def is_asked(options: Asked) -> bool:
+    """Whether an archive is to be chosen by its error or its bytes; ParamError where this is asked
+    in two ways, or by a number that means nothing."""
+    values = {
+        option("--rmse"): options.rmse,
+        option("--target-psnr"): options.target_psnr,
+        option("--budget"): options.budget,
+        option("--bytes-per-picture"): options.bytes_per_picture,
+    }
+    # as nobody can say which of two wishes comes first, one is enough
+    given = [name for name, value in values.items() if value is not None]
+    if len(given) > 1:
+        names = " and ".join(given)
+        raise ParamError(f"{names} exclude each other: ask for one of them")
+    for name in given:
+        value = values[name]
+        if value is not None and not 0 <= value < float("inf"):
+            raise ParamError(f"{name} must be 0 or more, got {value:g}")
+    if options.rmse is not None and options.rmse >= 1:
+        raise ParamError(
+            f"{option('--rmse')} {options.rmse:g}: is a part of a standard deviation, below 1 (100 "
+            "%), at which nothing is left of the records"
+        )
+    return bool(given)
+
+
+def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
+    """What is asked of the archives of a source; None if nothing is. pictures: how many the source
+    holds, 0 for a table."""
+    if not is_asked(options):
+        return None
+    # a table has neither a peak nor pictures
+    for name, value in (
+        (option("--target-psnr"), options.target_psnr),
+        (option("--bytes-per-picture"), options.bytes_per_picture),
+    ):
+        if value is not None and not isinstance(yardstick, PictureYardstick):
+            raise ParamError(
+                f"{name} is for pictures; of a table ask for {option('--rmse')} or "
+                f"{option('--budget')}"
+            )
+    if options.rmse is not None:
+        # in per cent, as most people write it
+        return Goal(f"{option('--rmse')} {100 * options.rmse:g}%", error=options.rmse)
+    if options.target_psnr is not None:
+        assert isinstance(yardstick, PictureYardstick)
+        told = f"{option('--target-psnr')} {options.target_psnr:g}"
+        return Goal(told, error=yardstick.of_psnr(options.target_psnr))
+    if options.bytes_per_picture is not None:
+        told = f"{option('--bytes-per-picture')} {options.bytes_per_picture:g}"
+        return Goal(told, budget=int(options.bytes_per_picture * pictures))
+    return Goal(f"{option('--budget')} {options.budget}", budget=options.budget)

@@ -1,0 +1,162 @@
+"""Points of bytes against error, which of them another one betters, and which to take."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aetool.canonical import Json
+from aetool.operations.goals import Goal
+from aetool.report import tradeoffs
+from aetool.report.svg import Drawing
+from aetool.report.tradeoffs import Shown, Way
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Point:
+    """One way to store a source at one error.
+
+    way, setting: as in "bounded", "--rmse 2%". size: bytes of the file; model_bytes: of the model
+    that must be at hand to restore it. error: root mean squared, a part of a standard deviation;
+    psnr: of pictures, in dB, None where nothing is lost. arguments: of compress, by name, for an
+    archive of ours, with the plugin that is to be fitted where there is no model; None for other
+    programs. dominated_by: another point, no larger at no more error; empty where there is none.
+    """
+
+    way: str
+    setting: str
+    size: int
+    error: float
+    psnr: float | None = None
+    model_bytes: int = 0
+    arguments: Mapping[str, Json] | None = None
+    dominated_by: str = ""
+
+    @property
+    def name(self) -> str:
+        """The way and its setting."""
+        return f"{self.way} {self.setting}".rstrip()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is an archive of ours."""
+        return self.arguments is not None
+
+    def counted(self, embed: bool) -> int:
+        """Its bytes, with those of its model or without."""
+        return self.size + (self.model_bytes if embed else 0)
+
+    def betters(self, other: Point, embed: bool) -> bool:
+        """Whether it is no larger at no more error, and not the same."""
+        # an equal point is as good: of two that are the same none is marked
+        own = self.counted(embed), self.error
+        theirs = other.counted(embed), other.error
+        return own != theirs and own[0] <= theirs[0] and own[1] <= theirs[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Tradeoff:
+    """All points of a source, and the one to take.
+
+    name: of the source. is_picture: whether it is of pictures. pick: None where no archive is as
+    was asked for. asked: what that was. embed: whether models are counted. skipped: what could not
+    be measured, and why.
+    """
+
+    name: str
+    is_picture: bool
+    points: Sequence[Point]
+    pick: Point | None
+    asked: str
+    embed: bool
+    skipped: Sequence[str] = ()
+
+    @property
+    def smaller_elsewhere(self) -> Point | None:
+        """The point of another program that betters the pick, the smallest of them."""
+        if self.pick is None:
+            return None
+        better = [
+            point
+            for point in self.points
+            if not point.is_own and point.betters(self.pick, self.embed)
+        ]
+        return min(better, key=lambda point: point.size, default=None)
+
+    def to_json(self) -> dict[str, Json]:
+        """All of it, for other programs."""
+        points = [self._point_to_json(point) for point in self.points]
+        return {
+            "name": self.name,
+            "asked": self.asked,
+            "model_counted": self.embed,
+            "points": points,
+            "pick": None if self.pick is None else self._point_to_json(self.pick),
+            "skipped": list(self.skipped),
+        }
+
+    def frame(self) -> pd.DataFrame:
+        """The points as a table, a row for each."""
+        # who prints them needs no pandas
+        import pandas as pd
+
+        return pd.DataFrame([self._point_to_json(point) for point in self.points])
+
+    def _point_to_json(self, point: Point) -> dict[str, Json]:
+        return {**dataclasses.asdict(point), "with_model": point.counted(True)}
+
+    def drawing(self) -> Drawing:
+        """The picture of all points."""
+        ways: dict[str, list[Point]] = {}
+        for point in sorted(self.points, key=lambda point: not point.is_own):
+            ways.setdefault(point.way, []).append(point)
+        lines = []
+        others = 0
+        for name, points in ways.items():
+            shown = [self._shown(point) for point in points]
+            is_own = points[0].is_own
+            # other programs have one colour, and marks of their own
+            others += not is_own
+            lines.append(Way(name, is_own, shown, 0 if is_own else others))
+        what = "the model counted" if self.embed else "the model apart"
+        across = "root mean squared error, % of a standard deviation"
+        return tradeoffs.bytes_against_error(lines, f"{self.name}, {what}", across)
+
+    def _shown(self, point: Point) -> Shown:
+        size = point.counted(self.embed)
+        words = f"{point.name}: {size:,} bytes, error {100 * point.error:.3g} %"
+        if point.psnr is not None:
+            words += f", {point.psnr:.1f} dB"
+        return Shown(point.error, size, words, bool(point.dominated_by), point is self.pick)
+
+
+def marked(points: Iterable[Point], embed: bool) -> list[Point]:
+    """The points with what betters each of them: of ours if one of ours does, else of others."""
+    every = sorted(points, key=lambda point: (point.counted(embed), point.error))
+    found = []
+    for point in every:
+        better = [other for other in every if other.betters(point, embed)]
+        # the nearest in bytes of the least error says most
+        better.sort(key=lambda other: (not other.is_own, other.error, other.counted(embed)))
+        found.append(dataclasses.replace(point, dominated_by=better[0].name if better else ""))
+    return found
+
+
+def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | None:
+    """The archive of ours to take, None where none is as was asked for: without a goal the smallest
+    exact one, for an error the smallest, and for bytes the nearest. No other one of ours betters
+    it."""
+    # what another program writes, no command of ours does
+    own = [point for point in points if point.is_own]
+    if goal is not None and goal.budget is not None:
+        budget = goal.budget
+        within = [point for point in own if point.counted(embed) <= budget]
+        return min(within, key=lambda point: (point.error, point.counted(embed)), default=None)
+    most = goal.error if goal is not None and goal.error is not None else 0.0
+    near = [point for point in own if point.error <= most]
+    return min(near, key=lambda point: (point.counted(embed), point.error), default=None)

@@ -1,0 +1,286 @@
+"""tradeoff: what a source takes at which error, by each way to store it, and which to take."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from aetool.bundle import Bundle
+from aetool.canonical import Json
+from aetool.data import packers, sources
+from aetool.data.images import ImageSource, Pixels
+from aetool.data.packers import Packed
+from aetool.errors import AetoolError
+from aetool.files import one_reading
+from aetool.fits import fitting
+from aetool.fits.fitting import FitOptions
+from aetool.operations import choosing, exact_job, goals
+from aetool.operations.candidates import Candidate, Candidates
+from aetool.operations.lossy_job import CompressOptions
+from aetool.operations.points import Point, Tradeoff, marked, picked
+from aetool.operations.yardstick import PictureYardstick
+from aetool.spelling import option
+
+# errors, parts of a standard deviation, and signal-to-noise ratios of pictures, that are tried
+ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6)
+RATIOS = (40.0, 35.0, 30.0, 25.0, 22.0, 20.0, 18.0, 15.0)
+BOUNDS = ("0.1%", "0.5%", "1%", "2%", "5%", "10%")  # of a column's range
+MOST_READ = 64 << 20  # bytes of a file that other programs are tried on
+MOST_VALUES = 1 << 24  # of pixels that other programs are tried on
+
+
+@dataclass(frozen=True)
+class TradeoffOptions:
+    """What to measure, and what to pick.
+
+    plugins: to fit on the source itself, each as fit says. rmse, target_psnr, budget,
+    bytes_per_picture: what the archive that is picked must keep, as of compress [everything].
+    embed: whether the bytes of a model count. others: whether other programs are measured.
+    """
+
+    plugins: Sequence[str] = ()
+    rmse: float | None = None
+    target_psnr: float | None = None
+    budget: int | None = None
+    bytes_per_picture: float | None = None
+    embed: bool = True
+    others: bool = True
+    device: str = "auto"
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+@one_reading()
+def tradeoff(
+    data: object, models: Mapping[str, Bundle] | None = None, options: TradeoffOptions | None = None
+) -> Tradeoff:
+    """Measure each way to store data: exact, bounded at several errors, the codes of these models
+    and of plugins fitted here, and other programs; say which archive to take.
+
+    models: by what commands call them. What cannot be measured is said and left out; ParamError
+    for what is asked in two ways, and DataError for data that hold no records.
+    """
+    options = options or TradeoffOptions()
+    goals.is_asked(options)
+    source = sources.open_source(data)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = CompressOptions(embed=False, device=options.device, fit=options.fit, force=True)
+        candidates = Candidates(source, settings, folder, stack)
+        survey = _Survey(source, candidates, options, _named(data, source.name))
+        for name, bundle in (models or {}).items():
+            survey.add_code(f"code of {name}", {"model": name}, bundle)
+        for plugin in options.plugins:
+            survey.add_plugin(data, plugin)
+        survey.add_exact()
+        survey.add_bounded()
+        if options.others:
+            survey.add_others()
+        return survey.result()
+
+
+def _named(data: object, otherwise: str) -> str:
+    """What a command calls the data."""
+    return os.fspath(data) if isinstance(data, str | os.PathLike) else otherwise
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """An error to try, how it is asked for in words, and by which argument of compress."""
+
+    error: float
+    told: str
+    arguments: Mapping[str, Json]
+
+    @classmethod
+    def of_error(cls, error: float) -> _Trial:
+        """By a part of a standard deviation."""
+        return cls(error, f"{option('--rmse')} {100 * error:g}%", {"rmse": error})
+
+
+def _given(value: float | None) -> list[float]:
+    """A number that was given, or none."""
+    return [] if value is None else [value]
+
+
+class _Survey:
+    """Measures points of one source, one way after another."""
+
+    def __init__(
+        self, source: sources.Source, candidates: Candidates, options: TradeoffOptions, name: str
+    ) -> None:
+        self.source = source
+        self.candidates = candidates
+        self.options = options
+        self.name = name
+        self.points: list[Point] = []
+        self.skipped: list[str] = []
+        self.yardstick = candidates.yardstick
+        count = source.count if isinstance(source, ImageSource) else 0
+        self.goal = goals.goal_of(options, self.yardstick, count)
+
+    def add_exact(self) -> None:
+        """The exact archive."""
+        self._add(self.candidates.exact(), "exact", "", {})
+
+    def add_bounded(self) -> None:
+        """Bounded archives of a table: by an error of all columns, and by a part of each range."""
+        if not self.candidates.can_be_bounded:
+            return
+        for trial in self._trials():
+            found = self.candidates.bounded(trial.error)
+            if found is not None:
+                self._add(found, "bounded", trial.told, trial.arguments)
+        for bound in BOUNDS:
+            told = f"{option('--max-error')} {bound}"
+            self._add(self.candidates.within(bound), "bounded", told, {"max_error": bound})
+        if self.goal is not None and self.goal.budget is not None:
+            found = choosing.within(self.candidates.bounded_once, self.goal.budget)
+            if found is not None:
+                self._add(found, "bounded", self.goal.told, self._of_budget())
+
+    def add_plugin(self, data: object, plugin: str) -> None:
+        """The code of a model that is fitted here."""
+        fit = dataclasses.replace(self.options.fit, plugin=plugin, device=self.options.device)
+        try:
+            bundle = fitting.fit(data, fit)
+        except AetoolError as why:
+            self.skipped.append(f"code of {plugin}: {why}")
+            return
+        self.add_code(f"code of {plugin}", {"plugin": plugin}, bundle)
+
+    def add_code(self, way: str, named: Mapping[str, str], bundle: Bundle) -> None:
+        """The code of a model at several errors. named: the argument that names the model."""
+        try:
+            self.candidates.check(bundle)
+        except AetoolError as why:
+            self.skipped.append(f"{way}: {why}")
+            return
+        model_bytes = None
+        # from coarse to fine: what one error is too small for, all smaller ones are
+        for trial in reversed(self._trials()):
+            found = self._code(bundle, trial.error)
+            if found is None:
+                break
+            if model_bytes is None:
+                # as an archive holds it, with all that its being there brings about
+                model_bytes = self._size_with(bundle, trial.error) - found.size
+            found.model_bytes = model_bytes
+            self._add(found, way, trial.told, {**named, **trial.arguments})
+        if model_bytes is None:
+            self.skipped.append(f"{way}: reaches none of the errors that were tried")
+        if self.goal is not None and self.goal.budget is not None:
+            room = self.goal.budget
+            embed = self.options.embed
+            found = choosing.within(lambda error: self._code(bundle, error, embed), room)
+            if found is not None:
+                self._add(found, way, self.goal.told, {**named, **self._of_budget()})
+
+    def add_others(self) -> None:
+        """What other programs make of the same bytes or pixels."""
+        if isinstance(self.source, ImageSource):
+            # general programs are given pixels, not files that are squeezed already
+            pixels = self._pixels()
+            if pixels is None:
+                self.skipped.append(f"other programs: more than {MOST_VALUES:,} values of pixels")
+                return
+            self._add_others(packers.squeezed(pixels.tobytes()))
+            self._add_others(packers.pictured(pixels))
+            return
+        path = exact_job.file_of(self.source)
+        if path is None or path.stat().st_size > MOST_READ:
+            self.skipped.append(f"other programs: no file of at most {MOST_READ >> 20} MB")
+            return
+        with sources.open_stream(path) as stream:
+            self._add_others(packers.squeezed(stream.read()))
+
+    def result(self) -> Tradeoff:
+        """All that was measured, and the pick."""
+        embed = self.options.embed
+        points = marked(self.points, embed)
+        asked = "nothing may be lost" if self.goal is None else self.goal.told
+        return Tradeoff(
+            Path(self.name).name,
+            isinstance(self.source, ImageSource),
+            points,
+            picked(points, self.goal, embed),
+            asked,
+            embed,
+            self.skipped,
+        )
+
+    def _trials(self) -> list[_Trial]:
+        """What is tried, from a small error to a large one."""
+        # by their errors: what is tried anyhow may be asked for, too
+        trials = {}
+        if isinstance(self.yardstick, PictureYardstick):
+            for decibels in {*RATIOS, *_given(self.options.target_psnr)}:
+                told = f"{option('--target-psnr')} {decibels:g}"
+                error = self.yardstick.of_psnr(decibels)
+                trials[error] = _Trial(error, told, {"target_psnr": decibels})
+        else:
+            for error in ERRORS:
+                trials[error] = _Trial.of_error(error)
+        for error in _given(self.options.rmse):
+            trials[error] = _Trial.of_error(error)
+        # at 1 nothing is left of the records
+        errors = sorted(error for error in trials if error < 1)
+        return [trials[error] for error in errors]
+
+    def _of_budget(self) -> dict[str, float]:
+        """The argument that asks for bytes."""
+        if self.options.bytes_per_picture is not None:
+            return {"bytes_per_picture": self.options.bytes_per_picture}
+        assert self.options.budget is not None
+        return {"budget": self.options.budget}
+
+    def _size_with(self, bundle: Bundle, error: float) -> int:
+        """Bytes of an archive of a code with its model inside."""
+        return self.candidates.code(bundle, error, embed=True).size
+
+    def _code(self, bundle: Bundle, error: float, embed: bool = False) -> Candidate | None:
+        """A model's code at an error, None where it cannot reach it. embed: with the model inside,
+        which its bytes then hold."""
+        try:
+            return self.candidates.code(bundle, error, embed=embed)
+        except AetoolError:
+            return None
+
+    def _add(self, found: Candidate, way: str, setting: str, arguments: Mapping[str, Json]) -> None:
+        # nobody asks for its bytes again, and many files would be open
+        found.file.close()
+        apart = {}
+        if found.model_bytes and not self.options.embed:
+            apart["embed"] = False
+        point = Point(
+            way,
+            setting,
+            found.size,
+            found.error,
+            self.yardstick.psnr(found.error),
+            found.model_bytes,
+            {**arguments, **apart},
+        )
+        self.points.append(point)
+
+    def _add_others(self, others: Iterator[Packed]) -> None:
+        for packed in others:
+            error = 0.0
+            if isinstance(self.yardstick, PictureYardstick):
+                error = packed.mean_square**0.5 / self.yardstick.deviation
+            psnr = self.yardstick.psnr(error)
+            size = round(packed.size)
+            self.points.append(Point(packed.program, packed.setting, size, error, psnr))
+
+    def _pixels(self) -> Pixels | None:
+        """All pixels; None where there are too many."""
+        assert isinstance(self.source, ImageSource)
+        if self.source.count * int(np.prod(self.source.shape)) > MOST_VALUES:
+            return None
+        return np.concatenate(list(self.source.batches()))

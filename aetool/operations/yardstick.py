@@ -1,0 +1,236 @@
+"""How large an error is beside what there is to know: one number for archives of every kind.
+
+An error of 0 is exact. An error of 1 is what a table has whose numbers are all their column's mean
+and whose words are all their column's commonest, or a picture that is gray all over: nothing of the
+records is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from aetool.canonical import Json
+from aetool.codec import lossy
+from aetool.columns.schema import Schema
+from aetool.data.images import ImageSource
+from aetool.data.sources import RESERVOIR
+from aetool.data.table import Table
+from aetool.data.table_source import TableSource
+from aetool.fits.fitting import FitOptions
+from aetool.fits.preparing import inferred
+from aetool.model import Float
+
+WHITE = 255.0  # the largest value of a pixel
+SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
+
+
+@dataclass(frozen=True, eq=False)
+class NumberColumn:
+    """A column of numbers that vary: its variance, how many it holds, the decimals of the grid that
+    they lie on (None: on none), and some of them."""
+
+    variance: float
+    count: int
+    decimals: int | None
+    sample: Float
+
+    def bound(self, mean_square: float) -> Fraction:
+        """The largest error that the numbers may have, so that their mean squared error is at most
+        this; 0 where they can only be exact."""
+        return lossy.bound_of_error(self.sample, mean_square, self.decimals)
+
+
+@dataclass(frozen=True, eq=False)
+class TableYardstick:
+    """What the columns of a table vary by; those that do not vary are left out.
+
+    numbers: the columns of numbers by name. chance: of each column of words the part that is wrong
+    where all of them are taken for the commonest.
+    """
+
+    numbers: Mapping[str, NumberColumn]
+    chance: Mapping[str, float]
+
+    @classmethod
+    def of(cls, source: TableSource, options: FitOptions) -> TableYardstick:
+        """That of a table, read once."""
+        table, _ = source.sample(RESERVOIR, options.seed)
+        schema = inferred(source, table, options)
+        columns = _Columns(schema)
+        for batch in source.batches():
+            columns.add(schema.encode(batch, source.name))
+        return columns.yardstick(table, source.name)
+
+    @property
+    def judged(self) -> int:
+        """How many columns an error is the mean of."""
+        return len(self.numbers) + len(self.chance)
+
+    def of_squares(self, squares: Mapping[str, float]) -> float:
+        """The error of an archive that restores words exactly, by the sum of squared errors of each
+        column of numbers."""
+        total = 0.0
+        for name, square in squares.items():
+            column = self.numbers.get(name)
+            if column is not None:
+                total += square / (column.count * column.variance)
+            elif square > 0:
+                # no number to the yardstick, a key perhaps: it was moved, and so it is lost
+                total += 1.0
+        return self._mean_root(total)
+
+    def of_figures(self, figures: Mapping[str, Json]) -> float:
+        """The error of an archive of a model's code, by the figures that it reports."""
+        total = 0.0
+        for name, errors in figures.get("errors", {}).items():
+            wrong = float(errors["wrong"])
+            if name in self.numbers:
+                square = float(errors["rmse"]) ** 2
+                total += square / self.numbers[name].variance
+                total += wrong
+            elif name in self.chance:
+                total += wrong / self.chance[name]
+        return self._mean_root(total)
+
+    def bounds(self, error: float) -> dict[str, Fraction]:
+        """The largest error allowed to each column of numbers, so that all of them take the same
+        part of an error. Columns that can only be exact are left out."""
+        # words are exact, and leave their part of the error to numbers
+        share = error**2 * self.judged
+        share /= max(1, len(self.numbers))
+        bounds = {}
+        for name, column in self.numbers.items():
+            bound = column.bound(share * column.variance)
+            if bound:
+                bounds[name] = bound
+        return bounds
+
+    def psnr(self, error: float) -> float | None:
+        """None: a table has no peak."""
+        return None
+
+    def _mean_root(self, total: float) -> float:
+        mean = total / max(1, self.judged)
+        return float(mean**0.5)
+
+
+@dataclass(frozen=True)
+class PictureYardstick:
+    """What the pixels of pictures vary by: deviation, in levels of 0 to 255."""
+
+    deviation: float
+
+    @classmethod
+    def of(cls, source: ImageSource) -> PictureYardstick:
+        """That of pictures, read once."""
+        moments = _Moments(1)
+        for batch in source.batches():
+            pixels = batch.astype(np.float64)
+            moments.add(pixels.reshape(-1, 1))
+        variance = float(moments.variance()[0])
+        # of pictures of one gray any error is as large as it is in levels
+        return cls(variance**0.5 or 1.0)
+
+    def of_figures(self, figures: Mapping[str, Json]) -> float:
+        """The error of an archive, by the root mean squared error that it reports."""
+        return float(figures["rmse"]) / self.deviation
+
+    def of_psnr(self, decibels: float) -> float:
+        """The error at which pictures have this peak signal-to-noise ratio."""
+        noise = WHITE * 10 ** (-decibels / 20)
+        return float(noise / self.deviation)
+
+    def psnr(self, error: float) -> float | None:
+        """The peak signal-to-noise ratio at an error, in dB; None where there is no noise."""
+        if error <= 0:
+            return None
+        noise = error * self.deviation
+        return float(20 * np.log10(WHITE / noise))
+
+
+Yardstick = TableYardstick | PictureYardstick
+
+
+class _Columns:
+    """What is counted of a table's columns while it is read."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.numbers: list[int] = []
+        self.words: list[int] = []
+        for place, column in enumerate(schema.modelled):
+            if column.predicted:
+                kind = self.numbers if column.measured else self.words
+                kind.append(place)
+        self.moments = _Moments(len(self.numbers))
+        self.levels: list[dict[float, int]] = [{} for _ in self.words]
+
+    def add(self, records: Float) -> None:
+        """Adds records (rows, columns), as models take them."""
+        self.moments.add(records[:, self.numbers])
+        for counts, place in zip(self.levels, self.words, strict=True):
+            known = records[~np.isnan(records[:, place]), place]
+            different, times = np.unique(known, return_counts=True)
+            for level, count in zip(different.tolist(), times.tolist(), strict=True):
+                counts[level] = counts.get(level, 0) + count
+
+    def yardstick(self, table: Table, where: str) -> TableYardstick:
+        """What was counted. table: rows of the source, called where, to choose bounds on."""
+        modelled = self.schema.modelled
+        sample = self.schema.encode(table, where)
+        every = max(1, -(-len(sample) // SAMPLE))
+        numbers = {}
+        counts = self.moments.count.tolist()
+        variances = self.moments.variance().tolist()
+        for place, count, variance in zip(self.numbers, counts, variances, strict=True):
+            if variance > 0:
+                column = modelled[place]
+                some = sample[::every, place]
+                numbers[column.name] = NumberColumn(variance, int(count), column.places, some)
+        chance = {}
+        for place, levels in zip(self.words, self.levels, strict=True):
+            wrong = _wrong_by_chance(list(levels.values()))
+            if wrong > 0:
+                chance[modelled[place].name] = wrong
+        return TableYardstick(numbers, chance)
+
+
+def _wrong_by_chance(counts: Sequence[int]) -> float:
+    """The part of a column's words that is not the commonest."""
+    if not counts:
+        return 0.0
+    return 1 - max(counts) / sum(counts)
+
+
+class _Moments:
+    """Counts, means and squares of columns, added up over batches."""
+
+    def __init__(self, columns: int) -> None:
+        self.count = np.zeros(columns)
+        self.mean = np.zeros(columns)
+        self.squares = np.zeros(columns)  # of the differences from the mean
+
+    def add(self, values: Float) -> None:
+        """Adds rows of the columns, gaps and infinities left out."""
+        is_known = np.isfinite(values)
+        count = is_known.sum(axis=0)
+        known = np.where(is_known, values, 0.0)
+        mean = known.sum(axis=0) / np.maximum(count, 1)
+        off = np.where(is_known, values - mean, 0.0)
+        squares = np.square(off).sum(axis=0)
+        # two sets are joined without a difference of large numbers: Chan, Golub & LeVeque 1983
+        together = np.maximum(self.count + count, 1)
+        apart = mean - self.mean
+        self.squares += squares
+        self.squares += apart**2 * self.count * count / together
+        self.mean += apart * count / together
+        self.count += count
+
+    def variance(self) -> Float:
+        """(columns,): of each; 0 where there is nothing."""
+        count = np.maximum(self.count, 1)
+        return np.asarray(self.squares / count)

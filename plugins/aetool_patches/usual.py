@@ -1,0 +1,196 @@
+"""What distances of places are usual, told by pictures that are each compared with all others."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.model import Float, Int
+from aetool.rarity import Rarity
+from aetool_patches.texture import Frame, window_means
+
+AROUND = 1.5  # places that what is usual is averaged over
+LEAST_USUAL, LEAST_DEVIATION = 0.25, 0.05  # of what is usual, beside the mean
+SHARP = 16.0  # power by which distances of places make up that of a picture: nearly the largest
+FARTHEST = 100.0  # distance of a place, in deviations beyond the usual
+APART = 1e6  # squared distance where there is no other picture
+FEWEST = 3  # pictures of which one can be judged by what is usual of the others
+LITTLE = 1e-6
+
+Squares = npt.NDArray[np.float32]
+Area = tuple[slice, slice]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Pictures that are judged beside those remembered.
+
+    squares: (judged, remembered, places) float32, the squared distance of each place from the
+    nearest one within reach. judged, remembered: which of the pictures fitted these are, rising.
+    """
+
+    frame: Frame
+    squares: Squares
+    judged: Int
+    remembered: Int
+
+    @classmethod
+    def of(
+        cls,
+        frame: Frame,
+        cells: int,
+        asked: Float,
+        rows: Float,
+        judged: Int,
+        remembered: Int,
+        rounding: float,
+    ) -> Compared:
+        """asked, rows: (judged, places, coordinates), (remembered, places, coordinates). cells: how
+        many places in every direction are searched. rounding: the mean squared distance up to which
+        a picture is one that is remembered, and not compared with it."""
+        squares, here = _nearest_within(frame.grid, cells, asked, rows)
+        if len(rows) > 1:
+            squares[here.mean(axis=2) <= rounding] = APART
+        return cls(frame, squares, judged, remembered)
+
+    def without(self, left_out: Int) -> Compared:
+        """The same had these of the pictures fitted not been there."""
+        judged = ~np.isin(self.judged, left_out)
+        remembered = ~np.isin(self.remembered, left_out)
+        return replace(
+            self,
+            squares=self.squares[np.ix_(judged, remembered)],
+            judged=self.judged[judged],
+            remembered=self.remembered[remembered],
+        )
+
+    def usual(self) -> tuple[Float, Float, Rarity]:
+        """(usual, deviation), (places,) both, of distances: their mean, and how far they stray from
+        it; and how rare the joined distances of a picture are."""
+        nearest = self.squares.min(axis=1).astype(np.float64)
+        far = np.sqrt(np.maximum(nearest, LITTLE))
+        square = far**2
+        usual, deviation = _usual(
+            self.frame,
+            far.mean(axis=0),
+            square.mean(axis=0),
+        )
+        beyond = (far - usual) / deviation
+        if len(far) >= FEWEST:
+            # each picture by all others: it has bent neither what is usual of them nor how far
+            # they stray towards itself
+            others = len(far) - 1
+            usual_of_others, deviation_of_others = _usual(
+                self.frame,
+                (far.sum(axis=0) - far) / others,
+                (square.sum(axis=0) - square) / others,
+            )
+            beyond = (far - usual_of_others) / deviation_of_others
+        power = (np.clip(beyond, 0.0, FARTHEST) + 1.0) ** SHARP
+        joined = power.mean(axis=1) ** (1 / SHARP)
+        return usual, deviation, Rarity.of_few(joined)
+
+
+def _usual(
+    frame: Frame,
+    mean: Float,
+    square: Float,
+) -> tuple[Float, Float]:
+    """(usual, deviation), (..., places) both, by the mean and the mean square of distances.
+
+    Both are averaged about each place, and as they are uncertain of few pictures, the mean over all
+    places is added to the deviation.
+    """
+    usual = _about(frame, mean)
+    # places that hardly differ in any picture count by what others do
+    overall = mean.mean(axis=-1, keepdims=True)
+    unit = np.maximum(usual, LEAST_USUAL * overall)
+    unit = np.maximum(unit, LITTLE)
+    # the mean of (distance - usual)^2, which rounding may make negative
+    variance = square - 2 * usual * mean + usual**2
+    relative = np.maximum(variance, 0.0) / unit**2
+    strays = np.sqrt(_about(frame, relative))
+    typical = strays.mean(axis=-1, keepdims=True)
+    typical = np.maximum(typical, LEAST_DEVIATION)
+    return usual, unit * (strays + typical)
+
+
+def _about(frame: Frame, values: Float) -> Float:
+    """(..., places): the mean of values, (..., places), about each place."""
+    height, width = frame.grid
+    down = window_means(height, height, AROUND)
+    right = window_means(width, width, AROUND)
+    laid = values.reshape(*values.shape[:-1], height, width)
+    blurred = down @ laid @ right.T
+    return np.asarray(blurred.reshape(values.shape))
+
+
+def _nearest_within(
+    grid: tuple[int, int],
+    cells: int,
+    asked: Float,
+    rows: Float,
+) -> tuple[Squares, Squares]:
+    """(pictures, others, places) float32: squared distances of each place from the nearest of the
+    places around it, so many cells away at most, and from the same place."""
+    coordinates = asked.shape[-1]
+    # a product of matrices at every place: (height, width, pictures, coordinates) by
+    # (height, width, coordinates, others)
+    own = asked.astype(np.float32).transpose(1, 0, 2)
+    own = own.reshape(*grid, -1, coordinates)
+    other = rows.astype(np.float32).transpose(1, 2, 0)
+    other = other.reshape(*grid, coordinates, -1)
+    length = (own**2).sum(axis=3)
+    other_length = (other**2).sum(axis=2)
+    shape = (*grid, len(asked), len(rows))
+    nearest = np.full(shape, np.inf, dtype=np.float32)
+    here = nearest
+    line = range(-cells, cells + 1)
+    for down, right in itertools.product(line, line):
+        at, there = _overlap(grid, down, right)
+        # in place, as these are the largest arrays of a fit
+        square = own[at] @ other[there]
+        square *= -2
+        square += length[at][..., None]
+        square += other_length[there][:, :, None]
+        if down == right == 0:
+            here = square
+        np.minimum(nearest[at], square, out=nearest[at])
+    return _by_pictures(nearest), _by_pictures(here)
+
+
+def _by_pictures(squares: Squares) -> Squares:
+    """(pictures, others, places) of values, (height, width, pictures, others)."""
+    height, width, pictures, others = squares.shape
+    laid = squares.transpose(2, 3, 0, 1)
+    laid = laid.reshape(pictures, others, height * width)
+    return np.ascontiguousarray(laid)
+
+
+def _overlap(
+    grid: tuple[int, int],
+    down: int,
+    right: int,
+) -> tuple[Area, Area]:
+    """(where, where else) in a grid: all places of which another lies so far down and right."""
+    height, width = grid
+    rows, rows_there = _shared(height, down)
+    columns, columns_there = _shared(width, right)
+    return (rows, columns), (rows_there, columns_there)
+
+
+def _shared(size: int, step: int) -> tuple[slice, slice]:
+    """(where, where else) on a line of so many places."""
+    first = max(0, -step)
+    # beyond the end there is nothing, and a negative end would count from it
+    end = max(0, min(size, size - step))
+    return (
+        slice(first, end),
+        slice(
+            max(0, step),
+            max(0, min(size, size + step)),
+        ),
+    )

@@ -1,0 +1,349 @@
+"""Bytes against error: what is measured, what is picked, and what compress chooses from it."""
+
+import io
+import json
+import lzma
+import shlex
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import aetool
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.data import packers
+from aetool.data.packers import squeezed
+from aetool.errors import ParamError
+from aetool.operations import CompressOptions, FitOptions, TradeoffOptions, surveying
+from aetool.operations.goals import Goal
+from aetool.operations.points import Point, marked, picked
+from aetool.testing import pictures
+
+ROWS = 600
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_errors():
+    """Fewer errors than a user has measured: each takes an archive of each way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surveying, "ERRORS", (0.02, 0.2, 0.5))
+        patch.setattr(surveying, "BOUNDS", ("1%", "5%"))
+        patch.setattr(surveying, "RATIOS", (25.0, 18.0))
+        yield
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """A table of numbers that follow from two, words, a gap, and a key that is no number to judge."""
+    rng = np.random.default_rng(3)
+    base = rng.normal(size=(ROWS, 2)).cumsum(axis=0)
+    frame = pd.DataFrame((base @ rng.normal(size=(2, 4))).round(3)).add_prefix("x")
+    frame["word"] = np.where(base[:, 0] > 0, "high", "low")
+    frame.loc[5, "x2"] = np.nan
+    path = tmp_path_factory.mktemp("walk") / "walk.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(walk):
+    return operations.fit(walk, FitOptions("pca", {"latent": 4}))
+
+
+@pytest.fixture(scope="module")
+def measured(walk, model):
+    return operations.tradeoff(walk, {"m.aem": model}, TradeoffOptions(rmse=0.1))
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("shapes") / "shapes.npy"
+    np.save(path, pictures(150)[:, 0])
+    return path
+
+
+def error_of(source, restored):
+    """Root mean squared error in standard deviations, over the columns that vary, by pandas alone;
+    of words the part that is wrong, as a part of what guessing the commonest gets wrong."""
+    one, two = pd.read_csv(source), pd.read_csv(restored)
+    assert one.isna().equals(two.isna())
+    parts = []
+    for name in one:
+        if pd.api.types.is_numeric_dtype(one[name]):
+            parts.append(np.square(one[name] - two[name]).mean() / one[name].var(ddof=0))
+        else:
+            commonest = one[name].value_counts(normalize=True).iloc[0]
+            parts.append((one[name] != two[name]).mean() / (1 - commonest))
+    return float(np.sqrt(np.mean(parts)))
+
+
+def psnr_of(source, restored):
+    off = np.load(source).astype(float) - np.load(restored)
+    return 10 * np.log10(255**2 / np.square(off).mean())
+
+
+# ---- what betters what
+
+
+def points(*pairs, own=True):
+    return [
+        Point("a", str(place), size, error, arguments={} if own else None)
+        for place, (size, error) in enumerate(pairs)
+    ]
+
+
+def test_a_point_is_dominated_by_one_no_larger_at_no_more_error():
+    found = marked(points((100, 0.0), (50, 0.1), (60, 0.1), (50, 0.2), (20, 0.5)), embed=True)
+    assert {p.setting: p.dominated_by for p in found} == {
+        "0": "", "1": "", "2": "a 1", "3": "a 1", "4": "",
+    }  # fmt: skip
+
+
+def test_the_model_counts_or_not():
+    alone, by_model = (
+        Point("a", "", 100, 0.1, arguments={}),
+        Point("b", "", 10, 0.1, None, 95, {}),
+    )
+    counted = {p.way: p.dominated_by for p in marked([alone, by_model], embed=True)}
+    apart = {p.way: p.dominated_by for p in marked([alone, by_model], embed=False)}
+    assert counted == {"a": "", "b": "a"} and apart == {"a": "b", "b": ""}
+
+
+def test_what_is_picked():
+    ours = points((100, 0.0), (50, 0.1), (20, 0.5))
+    others = points((1, 0.0), own=False)
+    every = [*ours, *others]
+    assert picked(every, None, True) is ours[0], "nothing is lost unless that is asked for"
+    assert picked(every, Goal("", error=0.4), True) is ours[1]
+    assert picked(every, Goal("", error=0.5), True) is ours[2]
+    assert picked(every, Goal("", budget=99), True) is ours[1]
+    assert picked(every, Goal("", budget=19), True) is None
+
+
+# ---- the table
+
+
+def test_every_way_is_measured_and_its_arguments_write_it(walk, measured, tmp_path):
+    ways = {point.way for point in measured.points}
+    assert {"exact", "bounded", "code of m.aem", "xz", "bzip2", "zstd"} <= ways
+    for point in measured.points:
+        if not point.is_own or point.dominated_by or "code" in point.way:
+            continue
+        aetool.compress(walk, tmp_path / "a.aez", force=True, **point.arguments)
+        assert (tmp_path / "a.aez").stat().st_size == point.size, point.name
+        operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv", force=True)
+        error = error_of(walk, tmp_path / "back.csv")
+        assert error == pytest.approx(point.error, rel=1e-6, abs=1e-9), point.name
+
+
+def test_a_code_is_told_with_its_model_and_apart(walk, model, measured, tmp_path):
+    codes = [point for point in measured.points if point.way == "code of m.aem"]
+    assert codes
+    for point in codes:
+        error = point.arguments["rmse"]
+        assert point.error <= error and point.model_bytes > 1000
+        apart = operations.compress(
+            walk, tmp_path / "c.aez", model,
+            CompressOptions(rmse=error, embed=False, force=True),
+        )  # fmt: skip
+        assert apart["prices"]["code"] == point.size
+        if apart["taken"] == "code":
+            operations.decompress(tmp_path / "c.aez", tmp_path / "c.csv", model=model, force=True)
+            assert error_of(walk, tmp_path / "c.csv") == pytest.approx(point.error, rel=1e-6)
+    inside = operations.compress(
+        walk, tmp_path / "d.aez", model, CompressOptions(rmse=error, force=True)
+    )
+    assert inside["prices"]["code"] == pytest.approx(point.counted(True), abs=64)
+
+
+def test_the_pick_is_dominated_by_no_archive(measured):
+    own = [point for point in measured.points if point.is_own]
+    assert measured.pick in own and measured.pick.error <= 0.1
+    assert not any(point.betters(measured.pick, True) for point in own)
+    near = [point for point in own if point.error <= 0.1]
+    assert measured.pick.size == min(point.counted(True) for point in near)
+
+
+def test_the_command_prints_a_table_and_a_pick_and_draws(walk, tmp_path, run):
+    picture = tmp_path / "t.svg"
+    words = ("tradeoff", walk, "-p", "pca", "--budget", "2kB", "-o", picture, "-q")
+    done = run(*words)
+    assert done.status == 0, done.err
+    heading, *lines = done.out.splitlines()
+    assert heading.split() == ["way", "setting", "bytes", "with", "model", "rmse"]
+    assert sum("<- pick" in line for line in lines) == 1
+    assert any("dominated by " in line for line in lines)
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.startswith("<svg") and ">pick<" in drawn and "code of pca" in drawn
+    assert "prefers-color-scheme:dark" in drawn
+    again = run(*words)
+    assert again.status == 2 and "exists already" in again.err
+    told = run(*words, "-f", "--json", "--no-others", "--no-embed")
+    facts = json.loads(told.out)
+    assert not facts["model_counted"] and facts["pick"]["size"] <= 2000
+    assert {point["way"] for point in facts["points"]} == {"exact", "bounded", "code of pca"}
+    done = run(*shlex.split(facts["command"])[1:], "-o", tmp_path / "a.aez")
+    assert done.status == 0 and (tmp_path / "a.aez").stat().st_size == facts["pick"]["size"]
+
+
+def test_a_pick_that_another_program_betters_is_said(tmp_path, run):
+    path = tmp_path / "tiny.csv"
+    path.write_text("a\n" + "1\n" * 3, encoding="utf-8")
+    found = operations.tradeoff(path)
+    other = found.smaller_elsewhere
+    assert (other is None) == all(p.is_own or not p.betters(found.pick, True) for p in found.points)
+
+
+def test_a_model_that_cannot_be_measured_is_said(walk, measured, pca_pictures):
+    other = bundles.load(pca_pictures)
+    found = operations.tradeoff(walk, {"p.aem": other}, TradeoffOptions(others=False))
+    (why,) = found.skipped
+    assert why.startswith("code of p.aem: ") and "of images" in why
+    assert found.pick.way == "exact" and found.pick.error == 0
+
+
+def test_from_python(walk, model):
+    found = aetool.tradeoff(walk, [model], budget="2kB", others=False)
+    assert found.pick.counted(True) <= 2000 and found.asked == "budget 2000"
+    frame = found.frame()
+    assert len(frame) == len(found.points) and "dominated_by" in frame
+    assert found.drawing().document().startswith("<svg")
+
+
+# ---- pictures
+
+
+def test_pictures_and_their_formats(shapes, tmp_path):
+    found = aetool.tradeoff(shapes, plugins="pca", target_psnr=20, embed=False)
+    assert {"exact", "code of pca", "PNG sheet", "JPEG files", "xz"} <= {
+        point.way for point in found.points
+    }
+    exact = next(point for point in found.points if point.way == "exact")
+    assert exact.psnr is None and exact.error == 0
+    assert found.pick.way == "exact" or found.pick.psnr >= 20
+    code = [point for point in found.points if point.way == "code of pca"]
+    levels = np.load(shapes).astype(float)
+    for point in code:
+        noise = 255 / 10 ** (point.psnr / 20)
+        assert point.error == pytest.approx(noise / levels.std(), rel=1e-6)
+
+
+def test_a_sheet_is_what_pillow_writes():
+    pixels = pictures(9)  # (9, 1, 8, 8), on tiles of 16 x 16
+    found = {(p.program, p.setting): p for p in packers.pictured(pixels)}
+    tiles = np.pad(pixels[:, 0], ((0, 0), (0, 8), (0, 8)), "edge")
+    sheet = tiles.reshape(3, 3, 16, 16).swapaxes(1, 2).reshape(48, 48)
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "JPEG", quality=50, optimize=True)
+    assert found["JPEG sheet", "quality 50"].size == len(file.getvalue())
+    back = np.asarray(Image.open(file)).reshape(3, 16, 3, 16).swapaxes(1, 2).reshape(9, 16, 16)
+    off = back[:, :8, :8].astype(float) - pixels[:, 0]
+    assert found["JPEG sheet", "quality 50"].mean_square == pytest.approx(np.square(off).mean())
+    sizes = []
+    for one in pixels[:, 0]:
+        file = io.BytesIO()
+        Image.fromarray(one).save(file, "PNG", optimize=True)
+        sizes.append(len(file.getvalue()))
+    assert found["PNG files", "lossless"].size == sum(sizes)
+    assert found["PNG files", "lossless"].mean_square == 0
+
+
+def test_general_programs():
+    content = b"one two three " * 500
+    found = {packed.program: packed.size for packed in squeezed(content)}
+    assert found["xz"] == len(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
+    assert set(found) == {"xz", "bzip2", "zstd"}
+
+
+# ---- compress chooses
+
+
+@pytest.mark.parametrize("error", [0.01, 0.05, 0.3])
+def test_rmse_is_kept_by_the_smallest_archive(walk, model, tmp_path, error):
+    path = tmp_path / "a.aez"
+    facts = aetool.compress(walk, path, model, rmse=error, embed=False, force=True)
+    assert facts["archive_bytes"] == path.stat().st_size == min(facts["prices"].values())
+    operations.decompress(path, tmp_path / "back.csv", model=model)
+    found = error_of(walk, tmp_path / "back.csv")
+    assert found <= error and found == pytest.approx(facts["rmse_of_deviation"], rel=1e-6)
+
+
+def test_rmse_in_words_and_in_the_shell(walk, tmp_path, run):
+    facts = aetool.compress(walk, tmp_path / "a.aez", rmse="5%")
+    done = run("compress", walk, "--rmse", "5%", "-o", tmp_path / "b.aez")
+    assert (
+        done.status == 0 and (tmp_path / "a.aez").read_bytes() == (tmp_path / "b.aez").read_bytes()
+    )
+    error = 100 * facts["rmse_of_deviation"]
+    line = f"chosen: bounded, error {error:.3g} % of a standard deviation (exact "
+    assert done.err.splitlines()[1].startswith(line)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.6, 0.4])
+def test_a_budget_is_filled_by_the_nearest_archive(walk, tmp_path, share):
+    exact = aetool.compress(walk, tmp_path / "e.aez")["archive_bytes"]
+    budget = int(share * exact)
+    facts = aetool.compress(walk, tmp_path / "a.aez", budget=budget)
+    assert 0.8 * budget < facts["archive_bytes"] <= budget
+    operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")
+    error = error_of(walk, tmp_path / "back.csv")
+    assert error == pytest.approx(facts["rmse_of_deviation"], rel=1e-6) and 0 < error < 0.5
+
+
+def test_a_budget_that_holds_all_loses_nothing(walk, tmp_path, run):
+    done = run("compress", walk, "--budget", "1M", "-o", tmp_path / "a.aez")
+    assert done.status == 0 and "chosen: exact, nothing is lost" in done.err
+    operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")
+    assert (tmp_path / "back.csv").read_bytes() == walk.read_bytes()
+
+
+def test_an_impossible_budget_is_one_error_and_no_file(walk, tmp_path, run):
+    done = run("compress", walk, "--budget", "100", "-o", tmp_path / "a.aez")
+    assert done.status == 2 and len(done.err.splitlines()) == 1
+    assert "--budget 100: the smallest archive found takes " in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_model_is_counted_unless_it_is_apart(walk, model, tmp_path):
+    counted = aetool.compress(walk, tmp_path / "a.aez", model, rmse=0.3)
+    apart = aetool.compress(walk, tmp_path / "b.aez", model, rmse=0.3, embed=False)
+    assert counted["prices"]["code"] > apart["prices"]["code"] + 1000
+
+
+def test_pictures_by_their_noise_and_by_bytes_for_each(shapes, tmp_path):
+    model = aetool.fit(shapes, "pca", latent=20)
+    near = aetool.compress(shapes, tmp_path / "a.aez", model, target_psnr=22, embed=False)
+    aetool.decompress(tmp_path / "a.aez", tmp_path / "a.npy", model)
+    found = psnr_of(shapes, tmp_path / "a.npy")
+    assert found >= 22 and found == pytest.approx(near["psnr_db"], abs=0.01)
+    few = aetool.compress(shapes, tmp_path / "b.aez", model, bytes_per_picture=6, embed=False)
+    assert few["archive_bytes"] <= 6 * 150 and few["taken"] == "code"
+
+
+def test_what_cannot_be_asked(walk, tmp_path, run):
+    for words, said in (
+        (("--rmse", "2"), "--rmse 2: is a part of a standard deviation, below 1"),
+        (("--rmse", "-1%"), "--rmse must be 0 or more, got -0.01"),
+        (("--rmse", "much"), "--rmse much: write a number such as 0.01 or 1%"),
+        (("--budget", "10 apples"), "--budget 10 apples: write a number of bytes such as 500000"),
+        (("--rmse", "2%", "--budget", "9kB"), "--rmse and --budget exclude each other"),
+        (("--target-psnr", "30"), "--target-psnr is for pictures; of a table ask for --rmse"),
+        (("--bytes-per-picture", "30"), "--bytes-per-picture is for pictures"),
+        (("--rmse", "2%", "--lossy"), "leave --lossy out, or ask for none of them"),
+        (("--budget", "9kB", "--max-error", "1%"), "leave --max-error out"),
+    ):
+        done = run("compress", walk, *words, "-o", tmp_path / "a.aez")
+        assert done.status == 2 and said in done.err, done.err
+        assert not list(tmp_path.iterdir())
+    with pytest.raises(ParamError, match="rmse and budget exclude each other"):
+        aetool.tradeoff(walk, rmse=0.1, budget=5)
+    with pytest.raises(ParamError, match="compress: budget must be a whole number or None"):
+        aetool.compress(walk, tmp_path / "a.aez", budget=1.5)
+
+
+def test_max_time_is_a_limit_of_the_fit(shapes, tmp_path, run):
+    words = ("compress", shapes, "--psnr", "30", "-p", "pca", "--max-time", "60")
+    done = run(*words, "-o", tmp_path / "a.aez")
+    assert done.status == 0 and "chosen: " in done.err
