@@ -10,7 +10,7 @@ import pytest
 from aetool import bundle as bundles
 from aetool import operations, plugins
 from aetool.data.sources import open_source
-from aetool.detection.calibration import Calibration, discoveries
+from aetool.detection.calibration import Calibration, Expected, Tail, discoveries
 from aetool.errors import BundleError, DataError, ParamError
 from aetool.fits import preparing, single_fit
 from aetool.model import make_params
@@ -249,3 +249,29 @@ def test_the_threshold_is_one_statement_wherever_it_is_said(run, tmp_path):
     for chosen in (["--top", "3"], ["--threshold", "5"], ["--contamination", "1%"]):
         told = run("detect", tmp_path / "d.csv", "-m", tmp_path / "m.aem", *chosen)
         assert "ordinary records exceed" not in told.err, "it was not chosen by a rate"
+
+
+def test_the_scale_of_a_tail_is_told_by_the_body_where_excesses_are_few():
+    """Of 60 exponential scores six are in the tail; drawn close together they would set the
+    threshold hardly above them, and with the body it is near that of the distribution."""
+    scores = -np.log(1 - (np.arange(60) + 0.5) / 60)
+    scores[54:] = scores[53] + 0.01 * np.arange(1, 7)
+    own = Expected(shape=0.0, weight=1000.0)
+    with_body = dataclasses.replace(own, body=10.0)
+    truth = -np.log(1 / 1000)
+    assert Tail.of(scores, own).score_at(1 / 1000) < 0.5 * truth
+    assert Tail.of(scores, with_body).score_at(1 / 1000) == pytest.approx(truth, rel=0.3)
+    many = np.sort(np.random.default_rng(0).exponential(size=100_000))
+    close = Tail.of(many, with_body).score_at(1 / 1000)
+    assert close == pytest.approx(Tail.of(many, own).score_at(1 / 1000), rel=0.01)
+
+
+def test_what_is_expected_of_a_tail_is_stored_where_it_is_not_the_usual():
+    usual = Calibration.of(np.ones((30, 1)))
+    assert "expected" not in usual.to_json()
+    other = Expected(shape=0.0, body=10.0)
+    data = Calibration.of(np.ones((30, 1)), expected=other).to_json()
+    assert data["expected"] == {"shape": 0.0, "body": 10.0}
+    assert Calibration.from_json(data).expected == other
+    with pytest.raises(BundleError, match="expects no tail"):
+        Calibration.from_json({**data, "expected": {"body": -1.0}})

@@ -41,13 +41,15 @@ class Expected:
     shape: of the generalised Pareto distribution; weight: how many excesses it counts for beside
     those that there are. doubt: a score is an anomaly among ordinary ones if so far out that not
     one in so many files as long would have such a one. least: the smallest scale; differences of
-    scores far below it say nothing.
+    scores far below it say nothing. body: for how many excesses the scale counts
+    by which scores fall off between their middle and their highest tenth.
     """
 
     shape: float = 0.1
     weight: float = 50.0
     doubt: float = 100.0
     least: float = 0.0
+    body: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,15 @@ class Tail:
             return cls(_short(start), least, 0.0)
         n = len(excess)
         mean = float(excess.mean())
+        # few excesses say little of how fast scores fall off, and the body says some
+        pulled = n * mean + expected.body * body
+        pulled /= n + expected.body
         below = (n - np.arange(1, n + 1) + 0.35) / n  # the part of the excesses above each
         second = float((excess * below).mean())
         shape = 2 - mean / max(mean - 2 * second, 1e-9 * mean)
         shape = min(max(shape, -0.2), MOST_SHAPE)
         shape = (shape * n + expected.shape * expected.weight) / (n + expected.weight)
-        return cls(_short(start), _short(max(mean * (1 - shape), least)), float(f"{shape:.5g}"))
+        return cls(_short(start), _short(max(pulled * (1 - shape), least)), float(f"{shape:.5g}"))
 
     def score_at(self, part: float) -> float:
         """The score that this part, at most a tenth, of ordinary records exceed."""
@@ -215,11 +220,7 @@ class Calibration:
             "typical": self.typical.tolist(),
             **({"tail": dataclasses.astuple(self.tail)} if self.tail_told else {}),
             **({} if self.fpr is None else {"fpr": self.fpr}),
-            **(
-                {}
-                if self.expected == Expected()
-                else {"expected": dataclasses.asdict(self.expected)}
-            ),
+            **({"expected": unusual} if (unusual := _beside_defaults(self.expected)) else {}),
         }
 
     @classmethod
@@ -249,6 +250,7 @@ class Calibration:
         if (
             not all(map(math.isfinite, expected))
             or min(calibration.expected.weight, calibration.expected.doubt) <= 0
+            or calibration.expected.body < 0
         ):
             raise BundleError("damaged: the calibration expects no tail")
         shapes = (
@@ -257,6 +259,13 @@ class Calibration:
         if not shapes or calibration.typical.ndim != 1 or (np.diff(calibration.scores) < 0).any():
             raise BundleError("damaged: the calibration is not in order")
         return calibration
+
+
+def _beside_defaults(expected: Expected) -> dict[str, Json]:
+    """What is expected of a tail otherwise than by default."""
+    usual = dataclasses.asdict(Expected())
+    told = dataclasses.asdict(expected)
+    return {name: value for name, value in told.items() if value != usual[name]}
 
 
 def highest_of_each(scores: Float, owner: Int) -> Float:

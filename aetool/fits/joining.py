@@ -83,7 +83,7 @@ def join(
         calibration=Calibration.of(
             parts,
             surprise,
-            expected=rarity.JOINED_TAIL,
+            expected=rarity.JOINED_TAIL if first.shape is None else rarity.PICTURES_TAIL,
             owner=None if owner is None else owner[np.sort(rows)],
         ),
         facts=facts,

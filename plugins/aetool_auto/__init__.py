@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from aetool import Member, Model, hookimpl
 
 DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
+# of the pictures remembered, those farthest from others are left out
+WITHOUT_FARTHEST = {"trim": 0.2}
 ROBUST = frozenset({"robust"})
 BOTH = ROBUST | {"plain"}
 TABLES = frozenset({"table"})
+# pictures
 IMAGES = frozenset({"image"})
 SMALL = 3 * 32 * 32  # features of a small picture
 
@@ -26,10 +29,30 @@ def aetool_models() -> Iterable[Model]:
             Member("pca", data=TABLES, fits=BOTH | {"context"}, withstands=True, weight=2.0),
             # of pictures it gives the code, and what is expected; large ones take it long
             Member("pca", data=IMAGES, seconds=5.0, weight=0.05),
-            # pictures are alike as a whole, or each place of them is like that of others
-            Member("views", data=IMAGES, in_bits=True, weight=4.0),
-            # anomalies among those remembered would vouch for their like
-            Member("views", {"trim": 0.2}, data=IMAGES, fits=ROBUST, in_bits=True, weight=4.0),
+            # pictures are alike as a whole, or each place of them is like that of others; of large
+            # ones the whole adds little but chance, and tells another kind of thing
+            Member("views", data=IMAGES, in_bits=True, weight=4.0, most=SMALL),
+            Member("views", data=IMAGES, in_bits=True, weight=0.2, least=SMALL + 1),
+            # anomalies among those remembered would vouch for their like: small pictures first,
+            # then large ones
+            Member(
+                "views",
+                WITHOUT_FARTHEST,
+                data=IMAGES,
+                fits=ROBUST,
+                in_bits=True,
+                weight=4.0,
+                most=SMALL,
+            ),
+            Member(
+                "views",
+                WITHOUT_FARTHEST,
+                data=IMAGES,
+                fits=ROBUST,
+                in_bits=True,
+                weight=0.2,
+                least=SMALL + 1,
+            ),
             # small ones have few places, and what they show is told as a whole
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=0.5, most=SMALL),
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0, least=SMALL + 1),
