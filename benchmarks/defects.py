@@ -93,7 +93,7 @@ def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
     parser.add_argument("--half", choices=HALVES, default="chosen")
-    parser.add_argument("--plugin", default="auto")
+    parser.add_argument("--plugin", default="auto", help="'' for none: peers alone")
     parser.add_argument("-O", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--sets", default="")
     parser.add_argument("--peers", action="store_true")
@@ -104,7 +104,7 @@ def main() -> None:
     for name in asked:
         pictures = defect_pictures.pictures(name, seed)
         with tempfile.TemporaryDirectory() as work:
-            found = [of_plugin(pictures, options, Path(work))]
+            found = [of_plugin(pictures, options, Path(work))] if options.plugin else []
             if options.peers and peers.installed():
                 found += [of_peer(peer, pictures) for peer in PEERS]
             data = [pictures.fitted, pictures.tested, pictures.masks]

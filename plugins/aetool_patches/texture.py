@@ -15,10 +15,10 @@ from aetool.model import Float, Spec
 LONGEST = 128  # side that larger pictures are made smaller to
 GRID, STRIDE = 32, 2  # most places along the longer side; fewest pixels between two
 # filters: how many pixels are averaged, the side of a patch, and the blur of the answers in pixels
-LAYERS = ((1, 5, 1.0), (1, 5, 3.0), (2, 7, 1.0), (2, 7, 2.0))
+LAYERS = ((1, 3, 1.0), (1, 5, 1.0), (1, 5, 3.0), (2, 7, 1.0), (2, 7, 2.0))
 TINTS = (1.0, 2.5)  # blurs of the colours themselves, in pixels
-GROUPS, LEADING = 12, 6  # of filters by how much they vary; filters whose answers count themselves
-LEAST_ANSWER = 0.05  # so that the logarithm of what is flat is defined
+GROUPS, LEADING = 12, 3  # of filters by how much they vary; filters whose answers count themselves
+LEAST_ANSWER = 0.02  # so that the logarithm of what is flat is defined
 LEAST_VARIANCE = 1e-4  # of a filter, beside the mean
 ROUNDING = 2e-6  # variance of pixels, 0 .. 1, that are whole levels
 LEAST_LIGHT = 0.02  # mean brightness of a picture that others are brought to
