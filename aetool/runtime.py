@@ -174,8 +174,8 @@ def providers(device: str) -> tuple[list[Any], str]:
 
 @functools.cache
 def _load_cuda() -> None:
-    """Loads CUDA's libraries, once a process, where they were installed as Python packages, which no
-    loader of a system looks into. Where they lie elsewhere, or are not there, nothing changes."""
+    """Loads CUDA's libraries, once a process, where they were installed as Python packages: no
+    loader of a system looks there. Where they lie elsewhere, or are not there, nothing changes."""
     import onnxruntime as ort
 
     load = getattr(ort, "preload_dlls", None)  # older ones lack it
