@@ -845,6 +845,7 @@ def fit(
     crop: Size = None,
     grey: bool = False,
     progress: Told | None = None,
+    executor: Chosen = None,
     header: bool | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
@@ -873,7 +874,8 @@ def fit(
     resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
     what they are brought to, the tiles that they are judged by and how far apart these lie, and
     what is left of them (four numbers are left, top, width, height); grey: without their colour.
-    progress: called with the step, of how many, and words, now and then; print will do.
+    progress: called with the step, of how many, and words, now and then; print will do. executor:
+    what reads the rows of a table, as in aetool.detect: the same model.
     header, delimiter (a character, "tab" or "blank"), decimal ("." or ","), encoding, skip_rows,
     comment: how the text of a path is written, where that is not told from it.
     params: parameters of the model, such as latent=8; `aetool plugins show NAME` lists them.
@@ -886,7 +888,7 @@ def fit(
     meter = None
     if progress is not None:
         meter = _told(progress)
-    return _dressed(operations.fit(data, chosen, meter))
+    return _dressed(operations.fit(data, chosen, meter, executor))
 
 
 def _told(progress: Told) -> Progress:

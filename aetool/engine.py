@@ -280,9 +280,14 @@ def opened(chosen: Chosen) -> Iterator[Engine | None]:
         yield chosen
     elif isinstance(chosen, Executor):
         yield Engine(chosen, _workers_of(chosen), type(chosen).__name__)
-    else:
+    elif isinstance(chosen, str):
         with _named(chosen) as engine:
             yield engine
+    else:
+        raise ParamError(
+            f"{option('--engine')}: {type(chosen).__name__} is no executor; write {KINDS}, or give "
+            "one of concurrent.futures"
+        )
 
 
 def _workers_of(executor: Executor) -> int:

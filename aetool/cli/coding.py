@@ -21,11 +21,12 @@ from aetool.errors import ParamError
 @click.option("--plot", metavar="PNG", help="Draw the codes as points of a plane.")
 @click.option("--color", metavar="COL", help="What the points are coloured by.")
 @options.device
+@options.engine
 @options.force
 @options.quiet
 def encode(
     data: str, model: str | None, output: str | None, ids: tuple[str, ...], plot: str | None,
-    color: str | None, device: str, force: bool, quiet: bool, **given: Any,
+    color: str | None, device: str, engine: str | None, force: bool, quiet: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Write the code of every record of DATA: columns z0, z1, ...
 
@@ -45,7 +46,7 @@ def encode(
     elif given["plugin"] or given["params"]:
         raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
     if output is not None:
-        rows = coding.write_codes(data, output, bundle, options.names(ids), force, device)
+        rows = coding.write_codes(data, output, bundle, options.names(ids), force, device, engine)
         if not quiet:
             terminal.say(f"{output}: codes of {rows:,} records", err=True)
     if plot is not None:

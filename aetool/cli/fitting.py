@@ -48,6 +48,7 @@ from aetool.errors import DataError
 )
 @click.option("--students", is_flag=True, help="Implies --codec: with small exact networks.")
 @options.device
+@options.engine
 @options.force
 @options.quiet
 @click.option("--no-progress", is_flag=True, help="No progress line.")
@@ -69,7 +70,7 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
         raise DataError(f"{target.parent}: no such folder to write to; make it first, with mkdir")
     meter = options.Meter(not (quiet or given["no_progress"]))
     started = time.monotonic()
-    bundle = operations.fit(list(data), options.fit_options(given), meter)
+    bundle = operations.fit(list(data), options.fit_options(given), meter, given["engine"])
     meter.done()
     seconds = time.monotonic() - started  # said here, never stored: a bundle holds no times
     if fpr is not None or given["calibration"]:

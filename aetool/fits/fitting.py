@@ -28,6 +28,7 @@ from aetool.data.pictures.labels import to_fit
 from aetool.data.sources import RESERVOIR, CsvSource, Source, open_source
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration, highest_of_each
+from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError, PluginError
 from aetool.fits.preparing import (
     Prepared,
@@ -117,9 +118,13 @@ class FitOptions:
 
 
 def fit(
-    data: object, options: FitOptions | None = None, progress: Progress | None = None
+    data: object,
+    options: FitOptions | None = None,
+    progress: Progress | None = None,
+    executor: Chosen = None,
 ) -> Bundle:
-    """Fit a model on a source (path, DataFrame, or several paths); returns its bundle.
+    """Fit a model on a source (path, DataFrame, or several paths); returns its bundle. executor:
+    what reads the rows of a table, as aetool.engine knows it: the same bundle.
 
     Raises ParamError, PluginError or DataError; nothing is written.
     """
@@ -129,7 +134,7 @@ def fit(
         # folders are the labels of pictures
         source = to_fit(source, options.label, options.normal)
         options = dataclasses.replace(options, label=None, normal=())
-    return fit_source(source, options, progress)
+    return fit_source(source, options, progress, executor=executor)
 
 
 def fit_source(
@@ -137,6 +142,7 @@ def fit_source(
     options: FitOptions | None = None,
     progress: Progress | None = None,
     samples: bool = True,
+    executor: Chosen = None,
 ) -> Bundle:
     """fit, on a source that is open already; samples: whether a closed form, or the first of
     several models, is also to be drawn from."""
@@ -156,7 +162,7 @@ def fit_source(
         )
     runtime.providers(options.device)
     labelled = bool(options.label and options.normal) and learns_from_labels(model)
-    prepared = prepare(source, options, labelled)
+    prepared = prepare(source, options, labelled, executor)
     if prepared.rows < FEWEST_ROWS:
         notices.say(source.name, f"{_counted(prepared.rows)} cannot tell what is usual: fit more")
     if prepared.schema is not None:

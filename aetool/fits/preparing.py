@@ -19,6 +19,7 @@ from aetool.columns.history import whole
 from aetool.columns.schema import Schema, conditioned, drop, infer
 from aetool.columns.sections import Features
 from aetool.data import scaling
+from aetool.data.drawn import sampled
 from aetool.data.images import ImageSource
 from aetool.data.notation.gaps import is_gap
 from aetool.data.pictures.choosing import chosen
@@ -27,6 +28,7 @@ from aetool.data.pictures.framing import Framing
 from aetool.data.sources import RESERVOIR, Source, open_source
 from aetool.data.table import Cells, Mask, Table
 from aetool.data.table_source import TableSource
+from aetool.engine import Chosen, opened
 from aetool.errors import DataError, ParamError
 from aetool.model import Int, Model, Records, Spec
 from aetool.spelling import option
@@ -128,10 +130,13 @@ def learns_from_labels(model: Model) -> bool:
 
 
 def prepare(
-    source: TableSource | ImageSource, options: FitOptions, labelled: bool = False
+    source: TableSource | ImageSource,
+    options: FitOptions,
+    labelled: bool = False,
+    executor: Chosen = None,
 ) -> Prepared:
     """The source's training rows as features. labelled: those that are not normal are among them,
-    and said to be so."""
+    and said to be so. executor: what reads the rows of a table, by a name or itself."""
     if (options.group or options.order) and not options.context:
         raise ParamError(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
@@ -149,7 +154,8 @@ def prepare(
         return _prepared_pictures(source, options, most)
     if options.of_pictures.named:
         raise ParamError(f"{options.of_pictures.named} is of pictures; {source.name} is a table")
-    table, total = source.sample(most, options.seed)
+    with opened(executor) as engine:
+        table, total = sampled(source, most, options.seed, engine)
     signs = known_labels(table, options, source.name) if labelled else None
     if options.context:
         return _with_context(source, table, options, signs)

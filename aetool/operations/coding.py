@@ -47,7 +47,8 @@ def encode(
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     with engines.opened(executor) as engine:
-        return np.concatenate(Scoring(source, model, session, device, engine).codes())
+        batches = Scoring(source, model, session, device, engine).codes()
+        return np.concatenate([batch.codes for batch in batches])
 
 
 def write_codes(
@@ -57,6 +58,7 @@ def write_codes(
     columns: Sequence[str] = (),
     force: bool = False,
     device: str = "auto",
+    executor: engines.Chosen = None,
 ) -> int:
     """Write `row` (from 1), these columns of the table (of pictures: `picture`, their names), those
     that the model decodes codes together with, and the code of every record as a CSV, or as Parquet
@@ -69,16 +71,16 @@ def write_codes(
     columns = list(dict.fromkeys([*columns, *decoding.condition_names(model)]))
     count = 0
 
-    def batches() -> Iterator[writers.Columns]:
+    def batches(engine: engines.Engine | None) -> Iterator[writers.Columns]:
         nonlocal count
-        for laid in inputs_of(source, model):
-            out: writers.Columns = {"row": [str(number) for number in (laid.records + 1).tolist()]}
+        for batch in Scoring(source, model, session, device, engine).codes(columns):
+            z = batch.codes
+            out: writers.Columns = {"row": [str(number) for number in (batch.records + 1).tolist()]}
             if names:
-                own = names[laid.first : laid.first + len(laid.inputs)]
+                own = names[batch.first : batch.first + len(z)]
                 out["picture"] = [in_utf8(name) for name in own]
             for name in columns:
-                out[name] = cells(laid.table, name, source.name)
-            z = session(laid.inputs)["z"]
+                out[name] = cells(batch.table, name, source.name)
             for unit in range(z.shape[1]):
                 # nine digits tell any two float32 apart
                 out[f"z{unit}"] = [format(v, ".9g") for v in z[:, unit].tolist()]
@@ -87,9 +89,11 @@ def write_codes(
 
     target = Path(path)
     parquet = target.suffix == ".parquet"
-    batches_to_write = (_numbered(b) for b in batches()) if parquet else batches()
     kind = "parquet" if parquet else "csv"
-    records.write_records(target, batches_to_write, {**CSV, "format": kind}, force=force)
+    with engines.opened(executor) as engine:
+        written = batches(engine)
+        numbered = (_numbered(batch) for batch in written) if parquet else written
+        records.write_records(target, numbered, {**CSV, "format": kind}, force=force)
     return count
 
 

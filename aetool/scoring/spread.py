@@ -16,7 +16,7 @@ from aetool.bundle import Bundle
 from aetool.columns.schema import Schema
 from aetool.data import pieces
 from aetool.data.pictures.framed import FramedSource
-from aetool.data.table import Mask
+from aetool.data.table import Mask, Table
 from aetool.data.table_source import ROWS, TableSource
 from aetool.data.text import LeftOut
 from aetool.engine import Engine
@@ -64,6 +64,25 @@ class Worker:
             yield judged(self.name, session, laid, self.names)
 
 
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A batch of records with their codes, (rows, latent). first: the first one's number, from 0;
+    records: (rows,), which of the source they are; table: their columns that are wanted."""
+
+    first: int
+    records: Int
+    table: Table | None
+    codes: Records
+
+
+def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
+    """Records with their codes and these columns; with all, where one of these is not there."""
+    table = laid.table
+    if table is not None and set(columns) <= set(table.names):
+        table = table.only(columns)
+    return Coded(laid.first, laid.records, table, graph(laid.inputs)["z"])
+
+
 # what workers do with an item; what reading it left out goes back with what is wanted
 
 
@@ -73,11 +92,11 @@ def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], Lef
     return [(batch.places, batch.scores) for batch in worker.batches(item, left)], left
 
 
-def _codes_of(worker: Worker, item: Item) -> tuple[list[Records], LeftOut]:
-    """The codes of each batch of an item, (rows, latent)."""
+def _codes_of(columns: Sequence[str], worker: Worker, item: Item) -> tuple[list[Coded], LeftOut]:
+    """Each batch of an item with its codes and these columns."""
     left = LeftOut()
     session = worker.bundle.session("encoder.onnx", worker.device)
-    return [session(laid.inputs)["z"] for laid in worker.laid(item, left)], left
+    return [coded(session, laid, columns) for laid in worker.laid(item, left)], left
 
 
 def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
@@ -152,12 +171,14 @@ class Scoring:
                 numbers = [np.arange(sum(self._counts))]
         return np.concatenate(numbers), np.concatenate(scores)
 
-    def codes(self) -> list[Records]:
-        """The codes of the records, (rows, latent), batch by batch."""
+    def codes(self, columns: Sequence[str] = ()) -> Iterator[Coded]:
+        """The records with their codes and these columns, batch by batch."""
         if self.engine is None:
-            batches = inputs_of(self.source, self.bundle)
-            return [self.graph(laid.inputs)["z"] for laid in batches]
-        return [code for codes in self._mapped(_codes_of) for code in codes]
+            for laid in inputs_of(self.source, self.bundle):
+                yield coded(self.graph, laid, columns)
+            return
+        for batches in self._mapped(functools.partial(_codes_of, tuple(columns))):
+            yield from batches
 
     def shares(
         self,

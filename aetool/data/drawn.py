@@ -1,0 +1,142 @@
+"""A sample of a table's records, drawn in pieces wherever these are read.
+
+Each record has a key, a random number that its place alone decides, and the records of the smallest
+keys are the sample. So whoever reads a piece knows the keys of its records, and it does not matter
+into which pieces a table is cut, who reads them, in which order, and how often.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.data import pieces
+from aetool.data.table import Table, concat
+from aetool.data.table_source import TableSource
+from aetool.data.text import LeftOut
+from aetool.engine import Engine
+
+Keys = npt.NDArray[np.float64]
+
+
+def keys_of(seed: int, first_row: int, rows: int) -> Keys:
+    """(rows,): the keys of records of which the first has this number, from 0."""
+    # a key takes one step of the generator, which can be at any step at once
+    generator = np.random.PCG64(seed).advance(first_row)
+    return np.random.Generator(generator).random(rows)
+
+
+@dataclass(eq=False)
+class Sample:
+    """The records of the smallest keys of those that were added, which come in their order. most:
+    how many are kept; total: how many there were."""
+
+    most: int
+    total: int = 0
+    tables: list[Table] = field(default_factory=list)
+    keys: Keys = field(default_factory=lambda: np.zeros(0))
+    bound: float = float("inf")  # records of keys above it are not in the sample
+
+    def add(self, table: Table, keys: Keys) -> None:
+        """Records with their keys, among them all below the bound."""
+        self.tables.append(table)
+        self.keys = np.concatenate([self.keys, keys])
+        if len(self.keys) > 2 * self.most:
+            self.close()
+
+    def close(self) -> None:
+        """Leaves out what is too much."""
+        if len(self.keys) <= self.most:
+            return
+        smallest = np.sort(np.argpartition(self.keys, self.most)[: self.most])
+        self.tables = [concat(self.tables).take(smallest)]
+        self.keys = self.keys[smallest]
+        self.bound = float(self.keys.max(initial=0.0))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a worker is to draw from: a piece, and the bound that keys are known to be below."""
+
+    piece: pieces.Piece
+    bound: float
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Of a piece the records that may be in the sample, their keys, and how many it has in all."""
+
+    table: Table | None
+    keys: Keys
+    total: int
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """Draws from a piece, wherever it is sent. most: how many records, at most; seed: of the
+    keys."""
+
+    most: int
+    seed: int
+
+    def __call__(self, asked: Asked) -> tuple[Part, LeftOut]:
+        """What may be in the sample, and what reading left out."""
+        left_out = LeftOut()
+        sample = Sample(self.most)
+        for table in asked.piece.tables(left_out):
+            first_row = asked.piece.first + sample.total
+            keys = keys_of(self.seed, first_row, len(table))
+            possible = np.flatnonzero(keys <= asked.bound)
+            sample.total += len(table)
+            # taken even where all are: of a shared buffer only the cells' own bytes travel
+            sample.add(table.take(possible), keys[possible])
+        sample.close()
+        whole = concat(sample.tables) if sample.tables else None
+        return Part(whole, sample.keys, sample.total), left_out
+
+
+def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) -> tuple[Table, int]:
+    """At most `most` records of a source, each as likely, in order; and how many there are in all:
+    as the source's own `sample`, whoever reads them."""
+    cut_pieces = None if engine is None else pieces.pieces_of(source)
+    if engine is not None and cut_pieces is not None:
+        gathered = _gathered(engine, cut_pieces, Drawer(most, seed))
+        if gathered is not None:
+            return gathered
+    return source.sample(most, seed)
+
+
+def _gathered(
+    engine: Engine, cut_pieces: Iterator[pieces.Piece], drawer: Drawer
+) -> tuple[Table, int] | None:
+    """The sample of all pieces, put together in their order; None where there are no records, or
+    the place of a record is not told by the pieces before its own: of a text with comments."""
+    sample = Sample(drawer.most)
+    under_way: deque[pieces.Piece] = deque()
+    remarks_in_order: list[tuple[pieces.Piece, LeftOut]] = []
+
+    def asked() -> Iterator[Asked]:
+        for piece in cut_pieces:
+            under_way.append(piece)
+            yield Asked(piece, sample.bound)
+
+    for part, remarks_of_piece in engine.map(drawer, asked()):
+        piece = under_way.popleft()
+        if part.total != piece.rows:
+            # keys are those of other records then
+            return None
+        remarks_in_order.append((piece, remarks_of_piece))
+        sample.total += part.total
+        if part.table is not None and len(part.table):
+            sample.add(part.table, part.keys)
+    sample.close()
+    if not sample.total:
+        return None
+    remarks = pieces.Remarks()
+    for piece, remarks_of_piece in remarks_in_order:
+        remarks.add(piece, remarks_of_piece)
+    return concat(sample.tables), sample.total
