@@ -1,0 +1,109 @@
+"""Workers that are killed at any instant: the scores, the model and the archive are those of one
+thread, and nothing is left beside them."""
+
+import contextlib
+import hashlib
+import os
+import random
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import aetool
+from aetool.codec.planning import Effort
+
+ROWS = 6000
+SMALL = Effort(block=1 << 14)
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(scope="module")
+def client():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A table in one text, which is cut into many pieces."""
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame(rng.normal(size=(ROWS, 3)).round(3), columns=list("abc"))
+    frame["kind"] = rng.choice(["one", "two, three"], ROWS)
+    path = tmp_path_factory.mktemp("killed") / "t.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def made(table: Path, folder: Path, model, executor) -> dict[str, str]:
+    """The digest of what each verb makes of a table."""
+    folder.mkdir(exist_ok=True)
+    archive = folder / "t.aez"
+    aetool.compress(table, archive, effort=SMALL, executor=executor)
+    scores = model.score(table, executor=executor)
+    fitted = aetool.fit(table, plugin="pca", executor=executor)
+    assert [path.name for path in folder.iterdir()] == ["t.aez"]
+    return {
+        "archive": hashlib.sha256(archive.read_bytes()).hexdigest(),
+        "scores": hashlib.sha256(scores.tobytes()).hexdigest(),
+        "model": fitted.sha256,
+    }
+
+
+def pids_of(client, dead: int | None = None) -> list[int]:
+    """The processes of both workers, once they are there; dead: one that is none of them any more."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # of a worker that is not known to be gone
+            pids = sorted(client.run(os.getpid).values())
+            if len(pids) == 2 and dead not in pids:
+                return pids
+        time.sleep(0.2)
+    raise TimeoutError("no worker was started in place of the one that was killed")
+
+
+@contextlib.contextmanager
+def killing(client, seconds: float, chance: random.Random):
+    """One of the workers is killed after so many seconds; whoever is started in its place lives."""
+    victim = chance.choice(pids_of(client))
+    timer = threading.Timer(seconds, os.kill, (victim, signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        pids_of(client, victim)
+
+
+def check_instants(client, table, folder, monkeypatch, seeds) -> None:
+    monkeypatch.setattr("aetool.data.pieces.TEXT_BYTES", 1 << 14)
+    model = aetool.fit(table, plugin="pca")
+    expected = made(table, folder / "serial", model, None)
+    executor = client.get_executor(pure=False, retries=2)
+    begun = time.monotonic()
+    assert made(table, folder / "spread", model, executor) == expected
+    whole = time.monotonic() - begun
+    for seed in seeds:
+        chance = random.Random(seed)
+        with killing(client, chance.uniform(0, whole), chance):
+            assert made(table, folder / f"{seed}", model, executor) == expected, seed
+
+
+def test_a_worker_is_killed_at_some_instants(client, table, tmp_path, monkeypatch):
+    check_instants(client, table, tmp_path, monkeypatch, range(3))
+
+
+@pytest.mark.long
+def test_a_worker_is_killed_at_thirty_instants(client, table, tmp_path, monkeypatch):
+    check_instants(client, table, tmp_path, monkeypatch, range(100, 130))
