@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 import aetool
+from aetool.codec.contents.arrow import ArrowContent
+from aetool.codec.contents.content import ByteContent
 from aetool.codec.planning import Effort
+from aetool.data.located import BatchAt, BytesAt
 from tests.test_engine import Scattered
 
 ROWS = 6000
@@ -149,6 +152,30 @@ def test_a_shard_alone_restores_its_records(run, files, tmp_path, name):
     assert 0 < len(parts[0]) < ROWS
     together = pd.concat(parts, ignore_index=True)
     assert together.astype(str).equals(read(files / name).astype(str))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_a_shard_reads_all_once_and_then_its_own_part(files, tmp_path, monkeypatch, name):
+    source = files / name
+    if name == "t.parquet":  # without dictionaries, which are collected first
+        source = tmp_path / name
+        pd.read_parquet(files / name).astype({"kind": str}).to_parquet(source)
+    passes, parts = [], []
+    for content in (ArrowContent, ByteContent):
+        located = content.located_items
+        monkeypatch.setattr(
+            content, "located_items", lambda self, old=located: passes.append(1) or old(self)
+        )
+    for place in (BatchAt, BytesAt):
+        read = place.read
+        monkeypatch.setattr(place, "read", lambda self, old=read: parts.append(self) or old(self))
+    aetool.compress(source, tmp_path / "2.aez", shard="2/3", effort=SMALL)
+    aetool.compress(source, tmp_path / "whole.aez", effort=SMALL)
+    with aetool.open(tmp_path / "2.aez") as archive:
+        own = len(archive.reader.blocks)
+    # to encode them, and to compare them
+    assert own >= 1 and len(parts) == 2 * own and len(set(parts)) == own
+    assert len(passes) == 2, "one of the shard, one of the whole"
 
 
 def test_a_shard_is_compared_with_what_it_holds(run, tmp_path):

@@ -20,11 +20,11 @@ from aetool.codec import blocks
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import Content, Piece
-from aetool.codec.records import Encoded
+from aetool.data.located import Located
 from aetool.errors import DataError, ParamError
 from aetool.files import output, path_of
 from aetool.operations import encoding
-from aetool.operations.encoding import Tally
+from aetool.operations.encoding import Sent, Tally
 from aetool.operations.exact_job import ExactJob
 from aetool.spelling import option
 
@@ -56,6 +56,37 @@ class Shard:
         return range(count * (self.number - 1) // self.of, count * self.number // self.of)
 
 
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """Where a content is cut into items, as one pass over all of it tells. first: its first item;
+    places: of each where it can be read by itself, None where it cannot."""
+
+    content: Content
+    first: Piece
+    places: Sequence[Located | None]
+
+    @classmethod
+    def of(cls, content: Content) -> Cuts:
+        """The cuts of a content, of which no item but the first is kept."""
+        first: Piece = b""
+        places: list[Located | None] = []
+        for item, place in content.located_items():
+            if not places:
+                first = item
+            places.append(place)
+        return cls(content, first, places)
+
+    def items(self, wanted: range) -> Iterator[Sent]:
+        """The items of these numbers, with their places; no others are read where that can be."""
+        own_places = self.places[wanted.start : wanted.stop]
+        if None in own_places:
+            yield from itertools.islice(self.content.located_items(), wanted.start, wanted.stop)
+            return
+        for place in own_places:
+            assert place is not None
+            yield place.read(), place
+
+
 def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figures:
     """Writes the archive of a shard of a job's content, and compares it with the source; returns
     its figures. ParamError where the content cannot be cut into shards."""
@@ -64,9 +95,11 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
         raise ParamError(
             f"{name}: {option('--shard')} is for tables in CSV, JSON lines, Parquet and Arrow files"
         )
-    count = sum(1 for _ in content.items())
-    own = shard.items(count)
-    first, encoded = _lead(content)
+    cuts = Cuts.of(content)
+    own = shard.items(len(cuts.places))
+    first = cuts.first
+    # by its plans all others are encoded, in whatever shard
+    encoded = content.encode(first, blocks.NO_HINTS) if cuts.places else []
     lead = encoded[0].payload if encoded else b""
     hints = encoded[-1].hints if encoded else blocks.NO_HINTS
     tally = Tally(content)
@@ -74,18 +107,20 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     writer = Writer(file, content.header(), sections, may_be_one_piece=False)
     # the first item of all is encoded already, whoever writes it
     begin = iter([(first, None)] if 0 in own else [])
-    items = itertools.islice(content.located_items(), max(own.start, 1), own.stop)
-    coming = encoding.encoded(content, tally.read(items), hints, job.engine)
+    behind_the_first = range(max(own.start, 1), max(own.stop, 1))
+    items = tally.read(cuts.items(behind_the_first))
+    coming = encoding.encoded(content, items, hints, job.engine)
     for coded in itertools.chain((encoded for _ in tally.read(begin)), coming):
         tally.written(coded)
         for block in coded:
             writer.add(block.rows, block.content, block.payload)
-    said = {"number": shard.number, "of": shard.of, "items": count, "lead": _digest(lead)}
+    said: Figures = {"number": shard.number, "of": shard.of, "items": len(cuts.places)}
+    said["lead"] = hashlib.sha256(lead).hexdigest()
     writer.finish({**tally.facts, SHARD: said}, tally.whole.digest())
     file.flush()
     os.fsync(file.fileno())
     with Archive(path_of(file)) as archive:
-        content.compare_items(archive, itertools.islice(content.items(), own.start, own.stop))
+        content.compare_items(archive, (item for item, _ in cuts.items(own)))
     changed = content.changed()
     if changed is not None:
         raise DataError(f"{changed}: was changed while it was read; compress it again")
@@ -96,17 +131,6 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
         **figures,
         SHARD: f"{shard.number}/{shard.of}",
     }
-
-
-def _lead(content: Content) -> tuple[Piece, list[Encoded]]:
-    """The first item of a content, and what it is encoded to; nothing where there is none."""
-    for item in content.items():
-        return item, content.encode(item, blocks.NO_HINTS)
-    return b"", []
-
-
-def _digest(payload: bytes) -> str:
-    return hashlib.sha256(payload).hexdigest()
 
 
 def merge(
