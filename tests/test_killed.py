@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import threading
-import time
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -61,29 +61,31 @@ def made(table: Path, folder: Path, model, executor) -> dict[str, str]:
     }
 
 
-def pids_of(client, dead: int | None = None) -> list[int]:
+class Killing(Executor):
+    """An executor one of whose workers is killed when it is given work for the n-th time."""
+
+    def __init__(self, executor: Executor, workers: int, victim: int, instant: int) -> None:
+        self.executor, self._max_workers = executor, workers
+        self.victim, self.instant = victim, instant
+        self.given = 0
+
+    def submit(self, function, /, *arguments, **keywords):
+        future = self.executor.submit(function, *arguments, **keywords)
+        if self.given == self.instant:
+            os.kill(self.victim, signal.SIGKILL)
+        self.given += 1
+        return future
+
+
+def pids_of(client, dead: int = 0) -> list[int]:
     """The processes of both workers, once they are there; dead: one that is none of them any more."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    for _ in range(600):
         with contextlib.suppress(OSError):  # of a worker that is not known to be gone
             pids = sorted(client.run(os.getpid).values())
             if len(pids) == 2 and dead not in pids:
                 return pids
-        time.sleep(0.2)
+        threading.Event().wait(0.2)
     raise TimeoutError("no worker was started in place of the one that was killed")
-
-
-@contextlib.contextmanager
-def killing(client, seconds: float, chance: random.Random):
-    """One of the workers is killed after so many seconds; whoever is started in its place lives."""
-    victim = chance.choice(pids_of(client))
-    timer = threading.Timer(seconds, os.kill, (victim, signal.SIGKILL))
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.join()
-        pids_of(client, victim)
 
 
 def check_instants(client, table, folder, monkeypatch, seeds) -> None:
@@ -91,13 +93,16 @@ def check_instants(client, table, folder, monkeypatch, seeds) -> None:
     model = aetool.fit(table, plugin="pca")
     expected = made(table, folder / "serial", model, None)
     executor = client.get_executor(pure=False, retries=2)
-    begun = time.monotonic()
-    assert made(table, folder / "spread", model, executor) == expected
-    whole = time.monotonic() - begun
+    undisturbed = Killing(executor, 2, 0, -1)
+    assert made(table, folder / "spread", model, undisturbed) == expected
+    assert undisturbed.given > 20
     for seed in seeds:
         chance = random.Random(seed)
-        with killing(client, chance.uniform(0, whole), chance):
-            assert made(table, folder / f"{seed}", model, executor) == expected, seed
+        victim = chance.choice(pids_of(client))
+        killing = Killing(executor, 2, victim, chance.randrange(undisturbed.given))
+        assert made(table, folder / f"{seed}", model, killing) == expected, seed
+        # the next is killed of two that are there
+        assert victim not in pids_of(client, victim)
 
 
 def test_a_worker_is_killed_at_some_instants(client, table, tmp_path, monkeypatch):
