@@ -16,7 +16,7 @@ import defect_pictures
 import family
 import numpy as np
 
-from aetool.operations import drawing
+from aetool.writing import drawing
 
 HERE = Path(__file__).parent
 AIR = family.ROOT / "aetool" / "demo" / "beijing_air.csv"

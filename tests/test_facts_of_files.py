@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 import aetool
 from aetool import operations
 from aetool.cli import status
+from aetool.writing.pictures import write_folder
 
 NUMBERS = pa.table({"i": [3, 1, 2], "u": pa.array([1, 2, 3], pa.uint32())})
 MONEY = pa.table({"m": pa.array([decimal.Decimal("1.25"), None], pa.decimal128(9, 2))})
@@ -157,7 +158,7 @@ def test_modes_without_those_bits_come_back_without_a_word(tmp_path):
 
 def test_setuid_of_a_folder_is_left_out_too(tmp_path):
     unlent = []
-    operations.restoring.write_folder(
+    write_folder(
         tmp_path / "f", [], force=False, permissions={"sub": 0o6755, "": 0o755}, unlent=unlent
     )
     assert modes_of(tmp_path / "f", ["sub"]) == {"sub": 0o2755} and unlent == ["sub"]

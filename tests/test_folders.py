@@ -16,7 +16,8 @@ from aetool.data.pictures.choosing import Asked, chosen
 from aetool.data.pictures.framed import framed
 from aetool.data.sources import open_source
 from aetool.errors import AetoolError, ArchiveError, DataError
-from aetool.operations import CompressOptions, restoring
+from aetool.operations import CompressOptions
+from aetool.writing.pictures import write_folder
 
 
 def pixels(seed, *shape):
@@ -143,7 +144,7 @@ def test_what_counts_as_plain_is_written_as_it_is_read(tmp_path, format):
         one_of(mode).save(tmp_path / "one", format=format)
         one = next(folders.read(tmp_path / "one", "one", keep=False))
         assert (one.format, one.mode) == (format, mode)
-        restoring.write_folder(tmp_path / "out", [one], force=True)
+        write_folder(tmp_path / "out", [one], force=True)
         assert next(folders.read(tmp_path / "out" / "one", "one", keep=False)).same(one)
 
 
@@ -254,10 +255,10 @@ def test_a_link_to_a_folder_is_followed(mixed, tmp_path):
 @pytest.mark.parametrize("name", ["../out.txt", "/tmp/out.txt", "a/../../out.txt", "", "a\0b"])
 def test_no_name_leads_out_of_the_folder(tmp_path, name):
     with pytest.raises(ArchiveError, match="leaves the folder"):
-        restoring.write_folder(tmp_path / "f", [folders.Picture(name, raw=b"x")], force=False)
+        write_folder(tmp_path / "f", [folders.Picture(name, raw=b"x")], force=False)
     with pytest.raises(AetoolError, match="leaves the folder"):
         permissions = {name or ".": 0o777}
-        restoring.write_folder(tmp_path / "f", [], force=False, permissions=permissions)
+        write_folder(tmp_path / "f", [], force=False, permissions=permissions)
     assert list(tmp_path.iterdir()) == []
 
 

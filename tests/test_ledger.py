@@ -13,6 +13,7 @@ from aetool import kernel, operations
 from aetool.codec import blobs, ledger, mixing, rans, stages
 from aetool.codec.archive import Archive
 from aetool.errors import AetoolError, DataError, ParamError
+from aetool.scoring import costing
 
 ROWS = 3000
 
@@ -367,6 +368,46 @@ def test_on_the_command_line(tmp_path, run):
     assert "takes more bits than usual" in text and "61.03" in text
     refused = run("detect", path, "-O", "latent=3")
     assert refused.status == 2 and refused.err.count("\n") == 1
+
+
+def test_what_columns_take_is_told_of_some_and_to_programs(tmp_path, run):
+    path = archive_of(table(), tmp_path)
+    every = run("detect", path, "--explain-columns").out.splitlines()
+    lines = run("detect", path, "--explain-columns", "--columns", "load,state").out.splitlines()
+    named = [line.split()[0] for line in lines[:-1]]
+    assert sorted(named) == ["load", "state"] and lines[-1] == every[-1]
+    (of_load,) = [line for line in every if line.startswith("load")]
+    assert lines[named.index("load")].split() == of_load.split(), "shares are of all columns"
+    told = json.loads(run("detect", path, "--explain-columns", "--json").out)
+    assert [one["column"] for one in told] == [line.split()[0] for line in every[:-1]]
+    whole = costing.ledger_of(path)
+    assert {one["column"]: one["bytes"] for one in told} == {
+        name: round(bits / 8) for name, bits in whole.columns.items()
+    }
+    assert sum(one["share"] for one in told) == pytest.approx(1, abs=1e-5)
+    text = tmp_path / "columns.txt"
+    assert run("detect", path, "--explain-columns", "-o", text).out == ""
+    assert text.read_text(encoding="utf-8").splitlines() == every
+    refused = run("detect", path, "--explain-columns", "--columns", "nothing")
+    assert refused.status == 2 and "no column 'nothing'" in refused.err
+    source = tmp_path / "source.csv"
+    table(300).to_csv(source, index=False)
+    refused = run("detect", source, "--explain-columns", "--json")
+    assert refused.status == 2 and "in words" in refused.err
+    refused = run("detect", source, "--explain-columns", "--columns", "load")
+    assert refused.status == 2 and "--columns is of archives" in refused.err
+
+
+def test_a_column_that_is_not_there_is_named_though_nothing_is_flagged(tmp_path, run):
+    path = archive_of(table(), tmp_path)
+    refused = run("detect", path, "--threshold", "1e9", "--id", "nothing")
+    assert refused.status == 2 and "no column 'nothing'" in refused.err
+    assert run("detect", path, "--threshold", "1e9", "--id", "load").status == 0
+
+
+def test_a_file_that_is_not_there_is_missed_first(tmp_path, run):
+    missing = run("detect", tmp_path / "no.aez", "--columns", "load")
+    assert missing.status == 2 and "no.aez" in missing.err and "--columns" not in missing.err
 
 
 def test_flagged_while_compressing(tmp_path, run):

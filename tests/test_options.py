@@ -84,6 +84,16 @@ def test_words_for_gaps_and_lines_that_are_no_records(run, readings, tmp_path):
     assert fitted.facts["rows"] == 200 and [c.kind for c in fitted.schema.columns] == ["number"] * 2
 
 
+def test_half_of_ordinary_records_is_written_with_a_percent_sign(run, readings):
+    """0.5 may mean half a percent, as a number above 1 is a percentage elsewhere."""
+    given = ["detect", readings, "--comment", "#", "-p", "pca", "--count"]
+    refused = run(*given, "--fpr", "0.5")
+    assert refused.status == 2 and "0.5 is 50 %" in refused.err and "0.5%" in refused.err
+    many = run(*given, "--fpr", "50%")
+    few = run(*given, "--fpr", "0.01")
+    assert many.status == few.status == 0 and int(many.out) > 10 * max(int(few.out), 1)
+
+
 def test_the_version_is_that_of_the_package(run):
     assert run("--version").out == f"aetool, version {aetool.__version__}\n"
 

@@ -14,6 +14,7 @@ from aetool import operations, plugins
 from aetool.data import readers, sources
 from aetool.data.table import Cells
 from aetool.errors import DataError, PluginError
+from aetool.writing import records
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
 import aetool_thirdparty
@@ -107,7 +108,7 @@ def test_archives_keep_the_file_and_restore_others_into_the_format(strangers, fr
 
 
 def test_records_restored_in_pieces_have_one_schema(strangers, tmp_path, monkeypatch):
-    monkeypatch.setattr(operations.records, "AT_ONCE", 2)
+    monkeypatch.setattr(records, "AT_ONCE", 2)
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n3.5,4\n5,6\n")
     operations.compress(tmp_path / "t.csv", tmp_path / "t.aez")
     operations.decompress(tmp_path / "t.aez", tmp_path / "t.fwf")

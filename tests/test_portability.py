@@ -24,8 +24,9 @@ from aetool.codec.folders import Picture
 from aetool.data import array_files
 from aetool.errors import ArchiveError
 from aetool.files import atomic, new_folder, new_spool, outputs, path_of
-from aetool.operations import CompressOptions, restoring
+from aetool.operations import CompressOptions
 from aetool.report import times
+from aetool.writing.pictures import write_folder
 
 ROOT = Path(aetool.__file__).parent
 PLUGINS = ROOT.parent / "plugins"
@@ -296,11 +297,11 @@ def test_names_that_windows_takes_for_something_else(monkeypatch, name, impossib
 
 def test_a_name_that_leads_elsewhere_on_windows_is_refused_there(place, monkeypatch):
     files = [Picture("C:evil.txt", raw=b"x")]
-    restoring.write_folder(place / "here", files, force=False)
+    write_folder(place / "here", files, force=False)
     assert (place / "here" / "C:evil.txt").read_bytes() == b"x"
     monkeypatch.setattr(system, "WINDOWS", True)
     with pytest.raises(ArchiveError, match=r"'C:evil.txt' is no name of a file on this system"):
-        restoring.write_folder(place / "there", files, force=False)
+        write_folder(place / "there", files, force=False)
     assert not (place / "there").exists()
 
 
@@ -312,7 +313,7 @@ def test_two_names_that_are_one_to_the_system_are_refused(place, monkeypatch):
         Picture("a.png", "L", pixels, format="PNG"),
     ]
     with pytest.raises(ArchiveError, match="two files of one name"):
-        restoring.write_folder(place / "both", files, force=False)
+        write_folder(place / "both", files, force=False)
     assert not (place / "both").exists()
 
 

@@ -9,8 +9,9 @@ from PIL import Image
 
 import aetool
 from aetool import bundle as bundles
-from aetool.operations import drawing, searching
+from aetool.operations import searching
 from aetool.testing import pictures
+from aetool.writing import drawing
 from tests.test_sampling import opened
 
 

@@ -1,4 +1,4 @@
-"""aetool compress and aetool decompress."""
+"""aetool compress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from aetool.operations import Detection
 
 FEW = 8  # names of files that are said
-MOST_DIGITS = 18  # of the number of a row
 
 
 @click.command()
@@ -129,10 +128,9 @@ def compress(
 def _print_costliest(found: Detection) -> None:
     """The records that cost most, as detect prints them."""
     # who asks for none need not load how they are printed
-    from aetool.cli import detecting
+    from aetool.cli import tables
 
-    form = {"output": None, "form": None, "as_json": False, "all_rows": False, "force": False}
-    detecting.show(found, form)
+    tables.show(found, tables.Printing())
 
 
 def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
@@ -181,105 +179,3 @@ def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
             + (f", PSNR {facts['psnr_db']:.1f} dB" if "psnr_db" in facts else ""),
             err=True,
         )
-
-
-@click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-o", "--output", required=True, help="Where to write; - is standard output.")
-@options.engine
-@options.force
-@options.quiet
-def merge(
-    files: tuple[str, ...], output: str, engine: str | None, force: bool, quiet: bool
-) -> None:
-    """Put the archives of all parts of a table together, as compress --shard wrote them: the result
-    is byte for byte what compress writes of the whole."""
-    from aetool import operations
-
-    facts = operations.merge(files, output, force, engine)
-    if not quiet:
-        size, rows = facts["archive_bytes"], facts["rows"]
-        terminal.say(f"{output}: {size:,} bytes, {facts['shards']} shards, {rows:,} rows", err=True)
-
-
-@click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@options.model
-@click.option("-o", "--output", help="Where to write, for one FILE; - is standard output.")
-@click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
-@click.option(
-    "--rows", metavar="A:B", help="Only records A to B, from 1, both included; A, A:, :B."
-)
-@click.option("--columns", multiple=True, metavar="COL[,COL]", help="Only these columns.")
-@click.option("--recover", is_flag=True, help="Leave out what is damaged, say what, exit with 1.")
-@options.max_output
-@options.engine
-@options.device
-@options.force
-@options.quiet
-def decompress(
-    files: tuple[str, ...],
-    output: str | None,
-    to_stdout: bool,
-    rows: str | None,
-    columns: tuple[str, ...],
-    recover: bool,
-    model: str | None,
-    quiet: bool,
-    **given: Any,
-) -> int:
-    """Restore each archive FILE; every block is checked before it is written."""
-    from aetool import operations
-
-    if output is not None and len(files) > 1:
-        raise ParamError("-o names one file: give one archive, or leave -o out")
-    bundle = options.load_model(model)
-    worst = 0
-    for name in files:
-        try:
-            lost: list[str] = []
-            notes: list[str] = []
-            parts: list[str] = []
-            written = operations.decompress(
-                name,
-                "-" if to_stdout else output,
-                model=bundle,
-                rows=_rows(rows),
-                columns=options.names(columns) or None,
-                lost=lost if recover else None,
-                force=given["force"],
-                device=given["device"],
-                max_output=options.size(given["max_output"], "--max-output"),
-                notes=notes,
-                parts=parts,
-                executor=given["engine"],
-            )
-        except AetoolError as error:
-            say_error(error)
-            worst = max(worst, error.status)
-            continue
-        for note in notes:
-            terminal.say(f"note: {note}", err=True)
-        for what in lost:
-            terminal.say(f"{name}: lost: {what}", err=True)
-        worst = max(worst, int(bool(lost)))
-        if not quiet and str(written) != "-":
-            how_much = "".join(parts) or "restored"
-            terminal.say(f"{written}: {how_much}{' in part' if lost else ''}", err=True)
-    return worst
-
-
-def _rows(text: str | None) -> tuple[int, int | None] | None:
-    """A:B, A, A: or :B, counted from 1, both ends included, as (first, end) from 0."""
-    if text is None:
-        return None
-    first, sign, last = (part.strip() for part in text.partition(":"))
-    last = last if sign else first
-    short = [part for part in (first, last) if len(part) <= MOST_DIGITS]
-    numbers = [int(part) for part in short if part.isascii() and part.isdigit()]
-    written = [part for part in (first, last) if part]
-    if not written or len(numbers) < len(written) or 0 in numbers or numbers != sorted(numbers):
-        raise ParamError(
-            f"--rows {text}: write A:B, A:, :B or A; rows count from 1, both ends are included"
-        )
-    return (int(first) - 1 if first else 0), (int(last) if last else None)

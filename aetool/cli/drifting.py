@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -35,7 +35,16 @@ HEADINGS = ("column", "what", "before", "now", "p")
 @options.as_json
 @options.device
 @options.quiet
-def drift(reference: str, new: str, quiet: bool, **given: Any) -> int:
+def drift(
+    reference: str,
+    new: str,
+    alpha: str,
+    everything: bool,
+    exit_code: bool,
+    as_json: bool,
+    quiet: bool,
+    **given: Unpack[options.FitGiven],
+) -> int:
     """Say whether NEW is like the data that MODEL was fitted on, or like REFERENCE: same, shifted
     or broken, and how it differs; unknown, of too few records.
 
@@ -45,25 +54,25 @@ def drift(reference: str, new: str, quiet: bool, **given: Any) -> int:
     from aetool import operations
     from aetool.operations import drifting
 
-    alpha = options.percent(given["alpha"], "--alpha") or 0.0
+    part = options.percent(alpha, "--alpha") or 0.0
     chosen = None
     if not drifting.is_model(reference):
         chosen = options.fit_options(given)
-    elif any(given[name] for name in OF_FIT):
+    elif any(value for name, value in given.items() if name in OF_FIT):
         raise ParamError(f"{reference} is a model: options of a fit cannot change it")
-    comparison = operations.drift(reference, new, fit=chosen, alpha=alpha, device=given["device"])
-    if given["as_json"]:
+    comparison = operations.drift(reference, new, fit=chosen, alpha=part, device=given["device"])
+    if as_json:
         terminal.say(json.dumps(comparison.to_json()))
     else:
         # the word alone on the first line, for other programs
-        terminal.say(comparison.word, *_lines(comparison, given["everything"]))
+        terminal.say(comparison.word, *_lines(comparison, everything))
         if not quiet:
             terminal.say(
                 f"{len(comparison.shifts)} tests of {comparison.rows:,} records beside "
                 f"{comparison.rows_before:,}: {len(comparison.shifted)} differ",
                 err=True,
             )
-    return int(given["exit_code"] and not comparison.is_same)
+    return int(exit_code and not comparison.is_same)
 
 
 def _lines(comparison: Comparison, everything: bool) -> Iterator[str]:

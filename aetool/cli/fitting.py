@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from aetool.cli import options, remarks, terminal, texts
 from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    from aetool.bundle import Bundle
+
+
+class FitCommandGiven(options.FitGiven, total=False):
+    """What is given of fit beside how to fit."""
+
+    fpr: str | None
+    calibration: str | None
+    explain_columns: bool
+    no_progress: bool
+    engine: str | None
 
 
 @click.command()
@@ -52,18 +66,24 @@ from aetool.errors import DataError
 @options.force
 @options.quiet
 @click.option("--no-progress", is_flag=True, help="No progress line.")
-def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **given: Any) -> None:
+def fit(
+    data: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    quiet: bool,
+    **given: Unpack[FitCommandGiven],
+) -> None:
     """Learn a model from DATA (tables, or a folder of pictures) and write it to one safe file."""
     from aetool import operations
     from aetool.detection.choice import check_part
 
     if given["explain_columns"]:
-        options.say_columns(list(data), given)
+        terminal.say(*options.read_columns(list(data), given))
         return
     target = Path(output or default_output(data[0]))
     if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
-    fpr = options.percent(given["fpr"], "--fpr")
+    fpr = options.percent(given["fpr"], "--fpr", doubtful=options.HALF)
     # before the fit, not after
     check_part("fpr", fpr)
     if not target.parent.is_dir():
@@ -76,8 +96,13 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     if fpr is not None or given["calibration"]:
         bundle = operations.calibrated(bundle, given["calibration"], fpr, given["device"])
     bundle.save(target, force)
-    if quiet:
-        return
+    if not quiet:
+        terminal.say(_summary(bundle, target, seconds), *_notes(bundle), err=True)
+        terminal.say(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
+
+
+def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
+    """One line on the model that was written: of what, how large, in what time."""
     facts = bundle.facts
     what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
     used = facts.get("fitted_rows", facts["rows"])
@@ -85,35 +110,35 @@ def fit(data: tuple[str, ...], output: str | None, force: bool, quiet: bool, **g
     if bundle.framing and bundle.framing.stride:
         fitted = f" ({used} tiles fitted)"
     code = f"code of {bundle.latent}, " if bundle.latent else ""
-    terminal.say(
+    return (
         f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, "
         f"{code}{target.stat().st_size:,} bytes, {seconds:.2f} s; "
-        f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}",
-        err=True,
+        f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}"
     )
+
+
+def _notes(bundle: Bundle) -> Iterator[str]:
+    """Lines on what one may not expect of a model, and on what is not in it."""
+    facts = bundle.facts
     if len(facts.get("members", [])) > 1:
-        terminal.say(
+        yield (
             f"joins {', '.join(facts['members'])}: one that is sure is enough "
-            "(a mean of their bits in which the surest count most)", err=True,
-        )  # fmt: skip
+            "(a mean of their bits in which the surest count most)"
+        )
     short = bundle.calibration.shortage()
     if short is not None:
-        more = "detect with --top N, or give more records"
-        terminal.say(f"note: held-out rows: {short}: {more}", err=True)
-    for line in remarks.of_left_out(facts):
-        terminal.say(line, err=True)
-    for line in remarks.of_training(facts):
-        terminal.say(line, err=True)
+        yield f"note: held-out rows: {short}: detect with --top N, or give more records"
+    yield from remarks.of_left_out(facts)
+    yield from remarks.of_training(facts)
     if facts.get("copies"):
-        terminal.say(
+        yield (
             f"note: the code of {bundle.latent} merely copies: records whose columns come from "
-            "different rows cost no more; lower -O latent, or use sparse or denoising", err=True,
-        )  # fmt: skip
+            "different rows cost no more; lower -O latent, or use sparse or denoising"
+        )
     if bundle.schema:
         skipped = [f"{c.name} ({c.kind})" for c in bundle.schema.columns if not c.modelled]
         if skipped:
-            terminal.say(f"not modelled: {', '.join(skipped)}", err=True)
-    terminal.say(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
+            yield f"not modelled: {', '.join(skipped)}"
 
 
 def default_output(data: str, suffix: str = ".aem", nameless: str = "model") -> str:

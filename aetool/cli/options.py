@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import click
 
 from aetool.arguments import bytes_of, part_of
+from aetool.canonical import Json
 from aetool.cli import terminal
 from aetool.errors import ParamError
 
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
+    from aetool.model import State
     from aetool.operations import FitOptions
 
-F = TypeVar("F", bound=Callable[..., Any])
+HALF = 0.5  # of ordinary records: who writes --fpr 0.5 means half a percent
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+class FitGiven(TypedDict, total=False):
+    """What is given of a fit: by data_options, picture_options, context_options, and by options of
+    `fit` alone. None, "" and () stand for what was left out."""
+
+    plugin: str | None
+    params: tuple[str, ...]
+    types: tuple[str, ...]
+    na: tuple[str, ...]
+    drop: tuple[str, ...]
+    keep: tuple[str, ...]
+    condition: tuple[str, ...]
+    label: str | None
+    normal: str | None
+    all_rows: bool
+    epochs: int | None
+    batch_size: int | None
+    max_time: float | None
+    seed: int
+    device: str
+    codec: bool
+    max_error: tuple[str, ...]
+    students: bool
+    context: int | None
+    group: str | None
+    order: str | None
+    robust: bool
+    target: str | None
+    resize: str | None
+    tile: str | None
+    stride: str | None
+    crop: str | None
+    grey: bool
+
 
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
@@ -37,7 +76,7 @@ max_output = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def data_options(command: F) -> F:
+def data_options(command: Command) -> Command:
     """--type, --na, --drop, --keep, --seed, -O: how to read and fit."""
     for option in (
         click.option("--seed", default=0, show_default=True, help="Seed of every random draw."),
@@ -54,7 +93,7 @@ def data_options(command: F) -> F:
     return command
 
 
-def goals(command: F) -> F:
+def goals(command: Command) -> Command:
     """--rmse, --target-psnr, --budget, --bytes-per-picture: what an archive must keep."""
     for option in (
         click.option(
@@ -79,7 +118,7 @@ def goals(command: F) -> F:
     return command
 
 
-def picture_options(command: F) -> F:
+def picture_options(command: Command) -> Command:
     """--resize, --tile, --stride, --crop, --grey: how a model sees pictures."""
     for option in (
         click.option("--grey", is_flag=True, help="See pictures without their colour."),
@@ -105,15 +144,14 @@ explain_columns = click.option(
 )
 
 
-def say_columns(data: list[str], given: Mapping[str, Any]) -> None:
-    """Print how each column of data would be read."""
+def read_columns(data: list[str], given: FitGiven) -> list[str]:
+    """How each column of data would be read, a line each."""
     from aetool import operations
-    from aetool.cli import terminal
 
-    terminal.say(*operations.explained(data, fit_options(given)))
+    return operations.explained(data, fit_options(given))
 
 
-def context_options(command: F) -> F:
+def context_options(command: Command) -> Command:
     """--context, --group, --order, --condition: what a model is given beside each row."""
     for option in (
         click.option(
@@ -158,7 +196,12 @@ def names(items: tuple[str, ...]) -> list[str]:
     return found
 
 
-def fit_options(given: Mapping[str, Any]) -> FitOptions:
+def values(text: str | None) -> list[str]:
+    """VALUE[,VALUE] as a list; none where nothing is given."""
+    return text.split(",") if text else []
+
+
+def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
     """FitOptions from the options of a command."""
     from aetool.operations import FitOptions
 
@@ -171,7 +214,7 @@ def fit_options(given: Mapping[str, Any]) -> FitOptions:
         keep=names(given["keep"]),
         condition=names(given.get("condition") or ()),
         label=given.get("label"),
-        normal=given["normal"].split(",") if given.get("normal") else (),
+        normal=values(given.get("normal")),
         all_rows=bool(given.get("all_rows")),
         epochs=given.get("epochs"),
         batch_size=given.get("batch_size"),
@@ -225,9 +268,21 @@ def size(text: str | None, option: str) -> int | None:
     return None if text is None else bytes_of(text, option)
 
 
-def percent(text: str | None, option: str) -> float | None:
-    """ "1%" or "0.01" as 0.01; None if there is none."""
-    return None if text is None else part_of(text, option)
+def percent(text: str | None, option: str, doubtful: float = math.inf) -> float | None:
+    """ "1%" or "0.01" as 0.01; None if there is none. doubtful: from here on a number without % is
+    refused, for who writes it may mean a percentage.
+
+    ParamError for what is no number.
+    """
+    if text is None:
+        return None
+    part = part_of(text, option)
+    if not text.endswith("%") and doubtful <= part < 1:
+        raise ParamError(
+            f"{option} {text} is {100 * part:g} %: write {text}% for less than one in a hundred, "
+            f"or {100 * part:g}%"
+        )
+    return part
 
 
 class Meter:
@@ -237,7 +292,7 @@ class Meter:
         self.show = show and sys.stderr.isatty()
         self.shown = False
 
-    def __call__(self, state: Mapping[str, Any]) -> None:
+    def __call__(self, state: State) -> None:
         if self.show:
             part = 100 * state["step"] / state["steps"]
             terminal.progress(f"{part:3.0f} %  {state['words']} ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -31,7 +30,23 @@ from aetool.errors import DataError
 @options.device
 @options.force
 @options.quiet
-def report(model: str, data: str, output: str | None, quiet: bool, **given: Any) -> None:
+def report(
+    model: str,
+    data: str,
+    output: str | None,
+    show: int,
+    label: str | None,
+    normal: str | None,
+    threshold: float | None,
+    fpr: str | None,
+    fdr: str | None,
+    contamination: str | None,
+    top: int | None,
+    calibration: str | None,
+    device: str,
+    force: bool,
+    quiet: bool,
+) -> None:
     """Write what MODEL finds in DATA as one HTML page: the verdict, the scores, what stands out and
     why, how the columns were read, and how the data differ from those that were fitted.
 
@@ -41,23 +56,23 @@ def report(model: str, data: str, output: str | None, quiet: bool, **given: Any)
 
     target = Path(output or default_output(str(data), ".html", "report"))
     # before the records are scored, not after
-    if target.exists() and not given["force"]:
+    if target.exists() and not force:
         raise DataError(f"{target}: exists already; replace it with -f, or choose another -o")
     detection = operations.report(
         data,
         target,
         options.needed_model(model),
-        most=given["show"],
-        label=given["label"],
-        normal=given["normal"].split(",") if given["normal"] else (),
-        force=given["force"],
-        threshold=given["threshold"],
-        fpr=options.percent(given["fpr"], "--fpr"),
-        fdr=options.percent(given["fdr"], "--fdr"),
-        contamination=options.percent(given["contamination"], "--contamination"),
-        top=given["top"],
-        calibration=given["calibration"],
-        device=given["device"],
+        most=show,
+        label=label,
+        normal=options.values(normal),
+        force=force,
+        threshold=threshold,
+        fpr=options.percent(fpr, "--fpr", doubtful=options.HALF),
+        fdr=options.percent(fdr, "--fdr"),
+        contamination=options.percent(contamination, "--contamination"),
+        top=top,
+        calibration=calibration,
+        device=device,
     )
     if not quiet:
         terminal.say(

@@ -1,53 +1,96 @@
-"""aetool denoise."""
+"""aetool decompress."""
 
 from __future__ import annotations
 
 import click
 
-from aetool.cli import options, terminal, texts
-from aetool.errors import ParamError
+from aetool.cli import options, say_error, terminal
+from aetool.errors import AetoolError, ParamError
+
+MOST_DIGITS = 18  # of the number of a row
 
 
 @click.command()
-@click.argument("data")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options.model
-@click.option("-o", "--output", help="Where to write [DATA.denoised].")
-@click.option("--fill-missing", is_flag=True, help="Change gaps alone, nothing that is there.")
-@click.option("--region", metavar="LEFT,TOP,WIDTH,HEIGHT", help="Of pictures: what to fill.")
-@click.option("--clean", metavar="CLEAN", help="The same records undamaged: measure the gain.")
-@texts.text_options("data", "clean")
+@click.option("-o", "--output", help="Where to write, for one FILE; - is standard output.")
+@click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
+@click.option(
+    "--rows", metavar="A:B", help="Only records A to B, from 1, both included; A, A:, :B."
+)
+@click.option("--columns", multiple=True, metavar="COL[,COL]", help="Only these columns.")
+@click.option("--recover", is_flag=True, help="Leave out what is damaged, say what, exit with 1.")
+@options.max_output
+@options.engine
 @options.device
 @options.force
 @options.quiet
-def denoise(
-    data: str, model: str | None, output: str | None, fill_missing: bool, region: str | None,
-    clean: str | None, device: str, force: bool, quiet: bool,
-) -> None:  # fmt: skip
-    """Restore DATA by a model of its kind (denoising does it best), or fill its gaps."""
+def decompress(
+    files: tuple[str, ...],
+    output: str | None,
+    to_stdout: bool,
+    rows: str | None,
+    columns: tuple[str, ...],
+    recover: bool,
+    model: str | None,
+    max_output: str | None,
+    engine: str | None,
+    device: str,
+    force: bool,
+    quiet: bool,
+) -> int:
+    """Restore each archive FILE; every block is checked before it is written."""
     from aetool import operations
-    from aetool.operations import cleaning
 
-    bundle = options.needed_model(model)
-    target = output or cleaning.default_name(data)
-    chosen = operations.DenoiseOptions(fill_missing, _region(region), clean, force, device)
-    found = operations.denoise(data, target, bundle, chosen)
-    if quiet:
-        return
-    said = [f"{found['rows']:,} records"]
-    if "filled" in found:
-        said.append(f"{found['filled']:,} values filled")
-    if "mse_before" in found:
-        said.append(f"mean squared error {found['mse_before']:.4g} -> {found['mse_after']:.4g}")
-    if "psnr_gain_db" in found:
-        said.append(f"PSNR {found['psnr_gain_db']:+.2f} dB")
-    terminal.say(f"{target}: {', '.join(said)}", err=True)
+    if output is not None and len(files) > 1:
+        raise ParamError("-o names one file: give one archive, or leave -o out")
+    bundle = options.load_model(model)
+    worst = 0
+    for name in files:
+        try:
+            lost: list[str] = []
+            notes: list[str] = []
+            parts: list[str] = []
+            written = operations.decompress(
+                name,
+                "-" if to_stdout else output,
+                model=bundle,
+                rows=_rows(rows),
+                columns=options.names(columns) or None,
+                lost=lost if recover else None,
+                force=force,
+                device=device,
+                max_output=options.size(max_output, "--max-output"),
+                notes=notes,
+                parts=parts,
+                executor=engine,
+            )
+        except AetoolError as error:
+            say_error(error)
+            worst = max(worst, error.status)
+            continue
+        for note in notes:
+            terminal.say(f"note: {note}", err=True)
+        for what in lost:
+            terminal.say(f"{name}: lost: {what}", err=True)
+        worst = max(worst, int(bool(lost)))
+        if not quiet and str(written) != "-":
+            how_much = "".join(parts) or "restored"
+            terminal.say(f"{written}: {how_much}{' in part' if lost else ''}", err=True)
+    return worst
 
 
-def _region(text: str | None) -> tuple[int, int, int, int] | None:
+def _rows(text: str | None) -> tuple[int, int | None] | None:
+    """A:B, A, A: or :B, counted from 1, both ends included, as (first, end) from 0."""
     if text is None:
         return None
-    try:
-        left, top, width, height = (int(v) for v in text.split(","))
-    except ValueError:
-        raise ParamError(f"--region {text}: write LEFT,TOP,WIDTH,HEIGHT in pixels") from None
-    return left, top, width, height
+    first, sign, last = (part.strip() for part in text.partition(":"))
+    last = last if sign else first
+    short = [part for part in (first, last) if len(part) <= MOST_DIGITS]
+    numbers = [int(part) for part in short if part.isascii() and part.isdigit()]
+    written = [part for part in (first, last) if part]
+    if not written or len(numbers) < len(written) or 0 in numbers or numbers != sorted(numbers):
+        raise ParamError(
+            f"--rows {text}: write A:B, A:, :B or A; rows count from 1, both ends are included"
+        )
+    return (int(first) - 1 if first else 0), (int(last) if last else None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aetool.operations.calibrating import calibrated as calibrated
     from aetool.operations.cleaning import DenoiseOptions as DenoiseOptions
     from aetool.operations.cleaning import denoise as denoise
+    from aetool.operations.coding import decode as decode
     from aetool.operations.coding import encode as encode
     from aetool.operations.detecting import detect as detect
     from aetool.operations.drifting import drift as drift
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from aetool.operations.lossy_job import CompressOptions as CompressOptions
     from aetool.operations.merging import merge as merge
     from aetool.operations.reporting import report as report
-    from aetool.operations.restoring import decode as decode
     from aetool.operations.restoring import decompress as decompress
     from aetool.operations.sampling import SampleOptions as SampleOptions
     from aetool.operations.sampling import sample as sample
@@ -53,7 +53,7 @@ _HOMES = {
     "Watches": "scoring.watching",
     "calibrated": "operations.calibrating",
     "compress": "operations.archiving",
-    "decode": "operations.restoring",
+    "decode": "operations.coding",
     "decompress": "operations.restoring",
     "denoise": "operations.cleaning",
     "detect": "operations.detecting",

@@ -22,9 +22,10 @@ from aetool.data.sources import Source
 from aetool.data.table import Cells, Mask, Table
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Records
-from aetool.operations import records, restoring
 from aetool.scoring.inputs import Laid, inputs_of, seen_by
 from aetool.spelling import option
+from aetool.writing import records
+from aetool.writing.pictures import write_pictures_like
 
 ROUNDS = 24  # of filling, at most: each sees what the one before has put in the gaps
 TRIED, HIDDEN = 256, 0.1  # records, and the part of their known values, that tell how many are best
@@ -65,7 +66,7 @@ def denoise(
     job = _Job(source, model, options)
     target = Path(path)
     if isinstance(source, ImageSource):
-        restoring.write_pictures(target, source, job.pictures(), options.force)
+        write_pictures_like(target, source, job.pictures(), options.force)
     else:
         schema = model.schema
         assert schema is not None

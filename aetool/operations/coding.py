@@ -5,39 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool import engine as engines
-from aetool import runtime
 from aetool.bundle import Bundle
-from aetool.codec import decoding, folders
-from aetool.csv.dialect import Dialect
+from aetool.codec import decoding
 from aetool.data import sources, writers
 from aetool.data.table import Cells, Table
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.model import Float, Records
-from aetool.operations import drawing, records, restoring
 from aetool.printing import in_utf8
 from aetool.scoring.inputs import inputs_of, known_of, seen_by
 from aetool.scoring.spread import Scoring
 from aetool.spelling import option
+from aetool.writing import drawing, records
+from aetool.writing.codes import CSV, cells, encoder_of
+from aetool.writing.pictures import write_pictures
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER = "folder"  # what pictures are coloured by: the first folder of their names
-CSV = {"format": "csv", **Dialect().to_json()}
-
-
-def encoder_of(model: Bundle, device: str) -> runtime.Session:
-    """The session that gives codes "z"; ParamError for a model that has none."""
-    if "encoder.onnx" not in model.graphs:
-        if model.spec.given:
-            raise ParamError(
-                f"{model.name}: has no code of a row alone; fit without {option('--context')}"
-            )
-        raise ParamError(f"{model.plugin} has no code")
-    return model.session("encoder.onnx", device)
 
 
 def encode(
@@ -131,21 +124,13 @@ def plot_codes(
 
 
 def _numbered(batch: writers.Columns) -> writers.Columns:
-    codes = {
-        n: np.array(v, np.float64) for n, v in batch.items() if n[0] == "z" and n[1:].isdigit()
+    """A table of codes whose row numbers and codes are numbers, not texts, as Parquet has types."""
+    numbers = {
+        name: np.array(column, np.float64)
+        for name, column in batch.items()
+        if name == "row" or (name[0] == "z" and name[1:].isdigit())
     }
-    return {**batch, "row": np.array(batch["row"], np.float64), **codes}
-
-
-def cells(table: Table | None, name: str, where: str) -> writers.Restored:
-    """A column as it is written beside codes; ParamError if there is none of this name."""
-    if table is None or name not in table.names:
-        column_names = ", ".join(table.names) if table is not None else "none"
-        raise ParamError(
-            f"{option('--id')} {name}: no such column in {where}; there are {column_names}"
-        )
-    values = table[name]
-    return list(values.strings()) if isinstance(values, Cells) else values
+    return {**batch, **numbers}
 
 
 def write_records(
@@ -201,6 +186,41 @@ def write_records(
     return count
 
 
+def decode(
+    codes: npt.ArrayLike, model: Bundle, device: str = "auto", condition: object = None
+) -> pd.DataFrame | Records:
+    """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
+
+    condition: a DataFrame of as many rows, or a path, of the columns that a model decodes codes
+    together with. Other context, such as dates, comes back missing: a code does not carry it.
+    """
+    values = None
+    if condition is not None:
+        source = sources.open_source(condition, model.reading)
+        if not isinstance(source, TableSource):
+            raise ParamError(f"{source.name}: the condition of codes is a table, not pictures")
+        values = decoding.condition_in(source.head(), model, source.name)
+        count = len(np.asarray(codes))
+        if values is not None and len(values) != count:
+            raise ParamError(f"{count} codes, and {len(values)} rows of their condition")
+    x: Records = decoding.decode(model, codes, device, condition=values)
+    if model.schema is None:
+        return x
+    if values is not None:
+        x[:, model.schema.conditions] = values
+
+    columns: writers.Columns = {}
+    dtypes = {}
+    for i, column in enumerate(model.schema.modelled):
+        if not column.predicted and (values is None or not column.condition):
+            columns[column.name] = [None] * len(x)
+            continue
+        columns[column.name] = column.restored(x[:, i])
+        if column.dtype:
+            dtypes[column.name] = column.dtype
+    return writers.frame_of([columns], dtypes, {})
+
+
 def _codes(table: Table, name: str, where: str) -> Float:
     if name not in table.names:
         raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
@@ -216,15 +236,3 @@ def _codes(table: Table, name: str, where: str) -> Float:
         row = table.records[np.flatnonzero(~np.isfinite(z))[0]] + 1
         raise DataError(f"{where}: row {row}: {name} is missing or not finite")
     return z
-
-
-def write_pictures(target: Path, pixels: Records, force: bool) -> None:
-    """Write pictures (n, C, H, W) uint8 as a .npy file, or a folder of PNG files."""
-    if target.suffix == ".npy":
-        flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
-        with atomic(target, force) as file:
-            np.save(file, flat, allow_pickle=False)
-        return
-    digits = len(str(len(pixels)))
-    named = (folders.Picture(f"{i + 1:0{digits}}", "", p) for i, p in enumerate(pixels))
-    restoring.write_folder(target, named, force)

@@ -75,8 +75,11 @@ def detect(
             watch.begin_archive(os.fspath(data))
         detection = costing.detect(data, model, choice, all_rows, append, columns)
     else:
+        source = open_source(data, known_of(model))
         _check_asked(columns, calibration, model)
-        judge = _judge(data, model, fit, device)
+        if model is not None and isinstance(source, ImageSource):
+            labels.say_parts(source)
+        judge = judge_of(source, model, fit, device)
         if append is None and names_in(judge.source):
             append = []  # pictures are known by their names
         with engines.opened(executor) as engine:
@@ -104,14 +107,6 @@ def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | No
             f"{option('--calibration')} needs a model ({option('-m')}): what is learned here "
             "is of these data"
         )
-
-
-def _judge(data: object, model: Bundle | None, fit: FitOptions | None, device: str) -> Judge:
-    """What judges the records of data, opened as the model knows them."""
-    source = open_source(data, known_of(model))
-    if model is not None and isinstance(source, ImageSource):
-        labels.say_parts(source)
-    return judge_of(source, model, fit, device)
 
 
 class _Run:

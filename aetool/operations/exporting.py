@@ -20,10 +20,10 @@ from aetool.columns.column import ODD, Modelled
 from aetool.errors import DataError
 from aetool.files import atomic
 from aetool.graphs import Graph, weighed_sum
-from aetool.model import Float, Records
+from aetool.model import Records
+from aetool.scoring.inputs import random_inputs
 
 SCORE = "score.onnx"
-VERIFY_ROWS = 64
 TOLERANCE = 1e-4
 FIRST = (
     "score",
@@ -280,16 +280,3 @@ def _largest(model: Bundle, records: Records, theirs: Records) -> float:
     session = model.session(SCORE, "cpu")
     ours = session(records)["parts"].sum(axis=1, dtype=np.float64)
     return float((np.abs(ours - theirs) / np.maximum(1, np.abs(ours))).max())
-
-
-def random_inputs(model: Bundle) -> Records:
-    """Records drawn from a model's schema, as its graphs take them, gaps among them; or pictures
-    of noise."""
-    rng = np.random.default_rng(0)
-    if model.schema is None:
-        return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)
-    columns: list[Float] = []
-    for column in model.schema.modelled:
-        drawn = column.random(VERIFY_ROWS, rng)
-        columns.append(np.where(rng.random(VERIFY_ROWS) < 0.05, np.nan, drawn))
-    return np.tile(np.stack(columns, axis=1), (1, model.schema.context + 1))

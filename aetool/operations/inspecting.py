@@ -19,7 +19,7 @@ from aetool.detection.calibration import Calibration, in_words
 from aetool.errors import BundleError, DataError
 from aetool.files import place_of
 from aetool.model import Float
-from aetool.operations.exporting import random_inputs
+from aetool.scoring.inputs import random_inputs
 from aetool.spelling import option
 
 

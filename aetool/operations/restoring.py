@@ -1,35 +1,25 @@
-"""decompress and decode: archives and codes back to records."""
+"""decompress: an archive back to the file, or the folder, that it was made of."""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from aetool import engine as engines
-from aetool import system
 from aetool.bundle import Bundle
-from aetool.codec import decoding, folders
 from aetool.codec.archive import Archive
 from aetool.codec.contents.content import Content
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lossy import LossyPictures
-from aetool.codec.contents.pixels import write_arrays
 from aetool.codec.contents.text import TextTable
-from aetool.data import readers, sources, writers
-from aetool.data.images import ImageSource
-from aetool.data.table_source import TableSource
-from aetool.errors import ArchiveError, ParamError
-from aetool.files import atomic, attributes_of, new_folder, output, standard_output
-from aetool.model import Records
-from aetool.operations import records
+from aetool.data import readers
+from aetool.errors import ParamError
+from aetool.files import attributes_of, output, standard_output
 from aetool.spelling import in_shell, option
+from aetool.writing import records
+from aetool.writing.pictures import write_folder
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4")
 # Kinds of file that a name promises, as formats are called, and as people call them.
@@ -41,7 +31,6 @@ NAMED = {
     ".npy": "npy",
     ".npz": "npz",
 }
-LENT = stat.S_ISUID | stat.S_ISGID  # bits of a file by which it runs with its owner's rights
 SAID = {"csv": "CSV", "jsonl": "lines of JSON", "parquet": "Parquet", "arrow": "an Arrow file"}
 
 
@@ -185,41 +174,6 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
     return first, last
 
 
-def decode(
-    codes: npt.ArrayLike, model: Bundle, device: str = "auto", condition: object = None
-) -> Any:
-    """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
-
-    condition: a DataFrame of as many rows, or a path, of the columns that a model decodes codes
-    together with. Other context, such as dates, comes back missing: a code does not carry it.
-    """
-    values = None
-    if condition is not None:
-        source = sources.open_source(condition, model.reading)
-        if not isinstance(source, TableSource):
-            raise ParamError(f"{source.name}: the condition of codes is a table, not pictures")
-        values = decoding.condition_in(source.head(), model, source.name)
-        count = len(np.asarray(codes))
-        if values is not None and len(values) != count:
-            raise ParamError(f"{count} codes, and {len(values)} rows of their condition")
-    x = decoding.decode(model, codes, device, condition=values)
-    if model.schema is None:
-        return x
-    if values is not None:
-        x[:, model.schema.conditions] = values
-
-    columns: writers.Columns = {}
-    dtypes = {}
-    for i, column in enumerate(model.schema.modelled):
-        if not column.predicted and (values is None or not column.condition):
-            columns[column.name] = [None] * len(x)
-            continue
-        columns[column.name] = column.restored(x[:, i])
-        if column.dtype:
-            dtypes[column.name] = column.dtype
-    return writers.frame_of([columns], dtypes, {})
-
-
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     """The archive's name without .aez and without a suffix of compression; "-", standard output,
     for an archive that came through a pipe."""
@@ -230,100 +184,3 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     if base.suffix in (".gz", ".zst", ".xz"):
         base = base.with_suffix("")
     return base if base != name else name.with_name(archive.format.get("name") or name.stem)
-
-
-def write_pictures(
-    target: Path, source: ImageSource, batches: Iterator[Records], force: bool
-) -> Path:
-    """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
-    if source.format["format"] == "folder":
-        pixels = (picture for batch in batches for picture in batch)
-        named = zip(source.names, pixels, strict=True)
-        pictures = (folders.Picture(name, "", picture) for name, picture in named)
-        return write_folder(target, pictures, force, source.names)
-    with atomic(target, force) as file:
-        write_arrays(file, batches, source.format, source.count, source.shape)
-    return target
-
-
-def write_folder(
-    target: Path,
-    pictures: Iterable[folders.Picture],
-    force: bool,
-    names: Sequence[str] = (),
-    permissions: Mapping[str, int] | None = None,
-    unlent: list[str] | None = None,
-) -> Path:
-    """Files in a new folder, moved into place when whole: pictures in their format, or as PNG.
-
-    names: of all pictures, where their formats are not known. permissions: of folders, by path.
-    unlent: a list that takes the names of files and folders whose setuid bits, or of files setgid
-    bits, were left out: who restores an archive does not lend out their own rights by it.
-    """
-    if os.fspath(target) == "-":
-        raise ParamError(
-            f"a folder cannot be written to standard output: name one with {option('-o')}"
-        )
-    taken = set(names)
-    withheld: dict[str, None] = {}  # names in order, once: a large file comes in pieces
-    with new_folder(target, force) as folder:
-        for picture in pictures:
-            path = _inside(folder, picture.name, target)
-            if picture.pixels is None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                if picture.offset:
-                    path.chmod(0o600)  # the piece before has closed it
-                with path.open("r+b" if picture.offset else "xb") as file:
-                    file.seek(picture.offset)
-                    file.write(picture.raw)
-            elif picture.format:
-                _check_free(path, picture.name, target)
-                writers.write_picture(path, picture.pixels, picture.mode, picture.format)
-            else:
-                path = _inside(folder, _as_png(picture.name, taken), target)
-                _check_free(path, picture.name, target)
-                writers.write_picture(path, picture.pixels, picture.mode)
-            if picture.permissions is not None:
-                path.chmod(picture.permissions & ~LENT)
-                if picture.permissions & LENT:
-                    withheld[picture.name] = None
-        # from the innermost: who may no longer write to a folder can still write to those in it
-        for name, mode in sorted((permissions or {}).items(), reverse=True):
-            path = _inside(folder, name, target) if name else folder
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(mode & ~stat.S_ISUID)
-            if mode & stat.S_ISUID:
-                withheld[name or "."] = None
-    if unlent is not None:
-        unlent += withheld
-    return target
-
-
-def _inside(folder: Path, name: str, target: Path) -> Path:
-    """Where a file of an archive comes to lie; ArchiveError if its name leads out of the folder."""
-    path = Path(name)
-    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
-        raise ArchiveError(f"{target}: picture name {name!r} leaves the folder")
-    if system.name_is_impossible(name):
-        raise ArchiveError(
-            f"{target}: {name!r} is no name of a file on this system; restore it on Linux or macOS"
-        )
-    return folder / path
-
-
-def _check_free(path: Path, name: str, target: Path) -> None:
-    """ArchiveError if a picture is there, as a.png is for A.png where the system tells no capital
-    from a small letter."""
-    if os.path.lexists(path):
-        raise ArchiveError(f"{target}: two files of one name here: {name!r}")
-
-
-def _as_png(name: str, taken: set[str]) -> str:
-    """The name of a picture as a PNG file, different from every name taken."""
-    png = Path(name).with_suffix(".png").as_posix()
-    if png == name:
-        return name
-    while png in taken:
-        name = png = f"{name}.png"
-    taken.add(png)
-    return png

@@ -24,9 +24,11 @@ from aetool.errors import BundleError, ParamError
 from aetool.files import atomic
 from aetool.fits.recipes import BELOW, SCORES, Recipe, through
 from aetool.model import Float, Records
-from aetool.operations import coding, drawing, records
 from aetool.scoring.inputs import inputs_of, seen_by
 from aetool.spelling import option
+from aetool.writing import drawing, records
+from aetool.writing.codes import CSV, cells
+from aetool.writing.pictures import write_pictures
 
 LEAST = 1e-3  # probability that a linear model's estimate is raised to
 PER_ROW, UNASKED = 1, 64  # samples by default: near each given row, and without any
@@ -342,7 +344,7 @@ def write_samples(
 
     written = {c.name: c.written() for c in model.schema.columns}
     kind = "parquet" if target.suffix == ".parquet" else "csv"
-    format = {**coding.CSV, "format": kind}
+    format = {**CSV, "format": kind}
     records.write_records(target, tables(), format, written=written, force=options.force)
     return count
 
@@ -351,7 +353,7 @@ def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bo
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:
-        coding.write_pictures(target, pixels, options.force)
+        write_pictures(target, pixels, options.force)
         return len(pixels)
     sheet = pixels
     across = _side(options)
@@ -398,7 +400,7 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
                 continue
             drawn = {c.name for c in model.schema.modelled if c.predicted} | {*options.condition}
             originals_columns = {
-                n: _repeated(coding.cells(table, n, source.name), each)
+                n: _repeated(cells(table, n, source.name), each)
                 for n in table.names
                 if n not in drawn
             }

@@ -23,11 +23,12 @@ from aetool.data.table import Mask
 from aetool.data.table_source import TableSource
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int, Records
-from aetool.operations import coding, drawing
 from aetool.printing import in_utf8
 from aetool.scoring.costing import is_archive
 from aetool.scoring.inputs import inputs_of, seen_by
 from aetool.spelling import option
+from aetool.writing import drawing
+from aetool.writing.codes import cells, encoder_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +146,7 @@ def _codes_of_data(
     if model is None:
         raise ParamError(f"a model is needed: give one with {option('-m')}, or set $AETOOL_MODEL")
     source = seen_by(sources.open_source(data, model.reading), model)
-    session = coding.encoder_of(model, options.device)
+    session = encoder_of(model, options.device)
     codes = []
     numbers = []
     for laid in inputs_of(source, model):
@@ -309,7 +310,7 @@ def _columns(
     for table in source.batches():
         wanted = np.flatnonzero((rows >= first) & (rows < first + len(table)))
         for name in names:
-            values = coding.cells(table, name, source.name)
+            values = cells(table, name, source.name)
             for i in wanted:
                 value = values[rows[i] - first]
                 columns[name][i] = value.item() if isinstance(value, np.generic) else value

@@ -225,6 +225,7 @@ class Collector:
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
         """The input's own columns of these records, as they are wanted; of pictures their names."""
         if batch.table is None:
+            check_columns(self.wishes.append or (), ("file",) if batch.names else ())
             if not batch.names:
                 return Table((), ())
             names = [in_utf8(batch.names[number]) for number in batch.records[keep].tolist()]
@@ -240,4 +241,4 @@ def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
     """ParamError for the first of the columns wanted that is not there."""
     for name in wanted:
         if name not in there:
-            raise ParamError(f"no column '{name}'; there are {', '.join(there)}")
+            raise ParamError(f"no column '{name}'; there are {', '.join(there) or 'none'}")

@@ -51,7 +51,8 @@ OF_ANY_VERB = ("all_rows", "device", "seed")
 class ArchiveLedger:
     """Where the bits of an archive's payload are. records: how many; columns: what all cells of
     each took; usual: the median of what a cell of each costs; learning: of what all took what
-    belongs to no record; overhead: of no cell, by name. payload, file: bytes."""
+    belongs to no record; overhead: of no cell, by name. payload, file: bytes. shown: the columns
+    of which lines and table tell."""
 
     records: int
     columns: dict[str, float]
@@ -60,6 +61,7 @@ class ArchiveLedger:
     overhead: dict[str, float]
     payload: int
     file: int
+    shown: tuple[str, ...] = ()
 
     @property
     def taken(self) -> float:
@@ -78,16 +80,33 @@ class ArchiveLedger:
 
     def lines(self) -> Iterator[str]:
         """A line for each column, the one first that took most; then that of `told`."""
-        width = max(map(len, self.columns), default=0)
-        for name in sorted(self.columns, key=lambda column: -self.columns[column]):
+        width = max(map(len, self.shown), default=0)
+        for name in self._costliest_first():
             bits = self.columns[name]
-            each = bits / max(self.records, 1)
-            part = 100 * bits / max(self.taken, 1)
             yield (
-                f"{name:<{width}}  {bits / 8:>12,.0f} bytes  {part:5.1f} %  "
-                f"{each:8.2f} bits a record, usually {self.usual[name]:.2f}"
+                f"{name:<{width}}  {bits / 8:>12,.0f} bytes  {100 * self._share(name):5.1f} %  "
+                f"{bits / max(self.records, 1):8.2f} bits a record, usually {self.usual[name]:.2f}"
             )
         yield self.told()
+
+    def table(self) -> dict[str, list[str | float]]:
+        """The same for programs: column, bytes, share of what all columns took, bits of a record in
+        the mean, and the usual ones of a cell."""
+        names = self._costliest_first()
+        return {
+            "column": [*names],
+            "bytes": [round(self.columns[name] / 8) for name in names],
+            "share": [round(self._share(name), 6) for name in names],
+            "bits": [round(self.columns[name] / max(self.records, 1), 4) for name in names],
+            "usual_bits": [round(self.usual[name], 4) for name in names],
+        }
+
+    def _costliest_first(self) -> list[str]:
+        return sorted(self.shown, key=lambda column: -self.columns[column])
+
+    def _share(self, name: str) -> float:
+        """The part that a column took of what all took."""
+        return self.columns[name] / max(self.taken, 1)
 
 
 def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
@@ -116,12 +135,27 @@ def detect(
         return _Pricing(archive, choice or Choice(), list(columns)).run(all_rows, append)
 
 
-def ledger_of(data: str | os.PathLike[str], model: Bundle | None = None) -> ArchiveLedger:
-    """Where the bits of an archive are."""
+def ledger_of(
+    data: str | os.PathLike[str], model: Bundle | None = None, columns: Sequence[str] = ()
+) -> ArchiveLedger:
+    """Where the bits of an archive are. columns: those of which it is told [all].
+
+    ParamError for columns that are not there.
+    """
     with Archive(data, model) as archive, archive.sensible():
+        if columns:
+            archive.content.places(archive, columns)
+        # every column is read, whichever are shown: shares are of all
         pricing = _Pricing(archive, Choice(), [])
         pricing.read()
-        return pricing.ledger()
+        ledger = pricing.ledger()
+    for name in columns:
+        if name not in ledger.columns:
+            raise DataError(
+                f"{os.fspath(data)}: rows are stored as one text, which does not tell what "
+                f"'{name}' takes; leave {option('--columns')} out"
+            )
+    return dataclasses.replace(ledger, shown=tuple(dict.fromkeys(columns)) or ledger.shown)
 
 
 def refuse_fit(
@@ -238,10 +272,14 @@ class _Pricing:
             overhead=dict(known.overhead),
             payload=round(whole / 8),
             file=self.archive.reader.size,
+            shown=tuple(known.columns),
         )
 
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
         """Both readings."""
+        if append and self.archive.kind == "table":
+            # also where no record is flagged, of which no cell is looked at
+            check_columns(append, self.archive.content.names(self.archive))
         self.read()
         nothing = [np.zeros(0)]
         scores = np.concatenate(self.known.scores or nothing)

@@ -21,10 +21,12 @@ from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.table import Table, concat
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
-from aetool.model import Int, Records
+from aetool.model import Float, Int, Records
 from aetool.printing import in_utf8
 from aetool.spelling import option
 
+VERIFY_ROWS = 64  # records by which a graph is tried
+GAPS = 0.05  # part of these cells
 Source: TypeAlias = TableSource | ImageSource
 
 
@@ -133,7 +135,9 @@ def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple
     table is a batch, too: it tells what columns there are."""
     for table in tables:
         for start in range(0, max(len(table), 1), ROWS):
-            part = table.take(slice(start, start + ROWS)) if len(table) > ROWS else table
+            part = table
+            if len(table) > ROWS:
+                part = table.take(slice(start, start + ROWS))
             yield first, dataclasses.replace(part, first_row=table.first_row + start)
             first += len(part)
 
@@ -146,3 +150,19 @@ def unread_of(source: Source) -> list[tuple[int, str, str]]:
         (record, in_utf8(source.title(record)), why)
         for record, why in sorted(source.unread.items())
     ]
+
+
+def random_inputs(model: Bundle) -> Records:
+    """Records drawn from a model's schema, as its graphs take them, gaps among them; or pictures
+    of noise."""
+    rng = np.random.default_rng(0)
+    if model.schema is None:
+        return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)
+    columns: list[Float] = []
+    for column in model.schema.modelled:
+        drawn = column.random(VERIFY_ROWS, rng)
+        # graphs have a branch of their own for gaps
+        is_gap = rng.random(VERIFY_ROWS) < GAPS
+        columns.append(np.where(is_gap, np.nan, drawn))
+    # of models that are given rows before each, these are the same as the row itself
+    return np.tile(np.stack(columns, axis=1), (1, model.schema.context + 1))

@@ -1,0 +1,59 @@
+"""aetool evaluate."""
+
+from __future__ import annotations
+
+import json
+from typing import Unpack
+
+import click
+
+from aetool.cli import options, terminal, texts
+
+
+@click.command()
+@click.argument("data")
+@options.model
+@click.option("--label", metavar="COL", help="The column of labels [of pictures: folder].")
+@click.option(
+    "--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary rows [of pictures: good]."
+)
+@click.option("--masks", metavar="DIR", help="Masks of what is wrong in pictures, by their names.")
+@options.data_options
+@options.picture_options
+@texts.text_options("data")
+@options.as_json
+@options.engine
+@options.device
+def evaluate(
+    data: str,
+    model: str | None,
+    masks: str | None,
+    engine: str | None,
+    as_json: bool,
+    **given: Unpack[options.FitGiven],
+) -> None:
+    """Judge a model against labels: AUROC, average precision, and what its threshold catches.
+
+    Without a model one is learned from DATA, labels left out. With --masks also how well maps find
+    the pixels: the mask of DATA/scratch/003.png is DIR/scratch/003_mask.png or DIR/scratch/003.png,
+    not 0 where it is defective.
+    """
+    from aetool import operations
+
+    figures = operations.evaluate(
+        data,
+        options.load_model(model),
+        given["label"],
+        options.values(given["normal"]),
+        given["device"],
+        # labels are judged by whichever are ordinary; the fit takes all records, as detect does
+        fit=options.fit_options({**given, "normal": None}),
+        masks=masks,
+        executor=engine,
+    )
+    if as_json:
+        terminal.say(json.dumps(figures))
+        return
+    for name, figure in figures.items():
+        shown = f"{figure:.4f}" if isinstance(figure, float) else str(figure)
+        terminal.say(f"{name.replace('_', ' '):18} {shown}")

@@ -1,0 +1,71 @@
+"""aetool sample."""
+
+from __future__ import annotations
+
+import click
+
+from aetool.cli import options, terminal
+
+
+@click.command()
+@options.model
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="A .csv or .parquet; of pictures a .png contact sheet, a .npy or a folder.",
+)
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(min=1),
+    help="How many [64]; with --like: near each record [1].",
+)
+@click.option("--like", metavar="DATA", help="Draw near the records of DATA.")
+@click.option(
+    "--spread",
+    type=click.FloatRange(0, 1),
+    default=0.25,
+    show_default=True,
+    help="How far from those: 0 (the same code) .. 1 (any).",
+)
+@click.option("--grid", is_flag=True, help="Codes on a grid over a plane of the code.")
+@click.option(
+    "--prior", is_flag=True, help="Of a vae: codes N(0, I), not distributed as the data's."
+)
+@click.option(
+    "--condition",
+    multiple=True,
+    metavar="COL=VALUE",
+    help="Under this condition (of the model's --condition columns) [usual ones].",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random draw.")
+@options.device
+@options.force
+@options.quiet
+def sample(
+    model: str | None,
+    output: str,
+    count: int | None,
+    like: str | None,
+    spread: float,
+    grid: bool,
+    prior: bool,
+    condition: tuple[str, ...],
+    seed: int,
+    device: str,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Draw new records from what the model has learned.
+
+    Categories, gaps and decimals are those of the data; dates are drawn evenly within their range.
+    Text is left out. With --like, what the model does not know is copied.
+    """
+    from aetool.operations import sampling
+
+    told = options.pairs(condition, "--condition")
+    chosen = sampling.SampleOptions(count, like, spread, grid, seed, prior, told, force, device)
+    rows = sampling.write_samples(options.needed_model(model), output, chosen)
+    if not quiet:
+        terminal.say(f"{output}: {rows:,} records", err=True)

@@ -1,0 +1,188 @@
+"""Columns of results printed: as a table for people, as CSV, as JSON, or as Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from aetool.cli import terminal
+from aetool.errors import ParamError
+from aetool.printing import printable
+
+if TYPE_CHECKING:
+    from aetool.operations import Detection
+
+NUMBERS = ("row", "score", "p", "query", "rank", "distance")  # printed flush right
+FORMATS = ("csv", "json", "jsonl", "table", "parquet")
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "jsonl"}
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="[table on a terminal, else csv]"
+)
+
+
+@dataclass(frozen=True)
+class Printing:
+    """How results are printed: output: a file, or None and "-" for standard output; form: one of
+    FORMATS, or None for what the output's name says; as_json: the same as the form json; force:
+    replace a file that is there."""
+
+    output: str | None = None
+    form: str | None = None
+    as_json: bool = False
+    force: bool = False
+
+    def chosen(self) -> str:
+        """The format to print in: what was asked for, or else what the output's name says."""
+        if self.form or self.as_json:
+            return self.form or "json"
+        if self.output is None and sys.stdout is not None and sys.stdout.isatty():
+            return "table"
+        return SUFFIXES.get(self.output_suffix, "csv")
+
+    @property
+    def output_suffix(self) -> str:
+        """What the output's name ends with; "" for standard output."""
+        return Path(self.output or "").suffix
+
+    @contextmanager
+    def opened(self) -> Iterator[TextIO]:
+        """Where to write: standard output, or a file that gets its name when it is whole."""
+        if self.output is None or self.output == "-":
+            with terminal.data() as text:
+                yield text
+            return
+        # who prints to a terminal need not load how files are written
+        import io
+
+        from aetool.files import atomic
+
+        with atomic(Path(self.output), self.force) as file:
+            # cells of strangers may hold halves of characters, which UTF-8 has no bytes for
+            text = io.TextIOWrapper(file, "utf-8", "backslashreplace", newline="")
+            yield text
+            text.flush()
+            # else the wrapper would close the file, which `atomic` still has to give its name
+            text.detach()
+
+
+def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
+    """Print the records that were detected. all_rows: also says of each whether it is flagged."""
+    form = printing.chosen()
+    # in a table for people the words say where
+    columns = found.columns(all_rows, boxes=form != "table")
+    if _written_by_a_plugin(columns, printing):
+        return
+    if form not in ("json", "jsonl"):
+        write_columns(columns, printing)
+        return
+    with printing.opened() as file:
+        _write_detection(found, columns, form, file)
+
+
+def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> bool:
+    """Whether a plugin's reader writes files of the output's name, and has written this one."""
+    if printing.output is None or printing.form or printing.as_json:
+        return False
+    from aetool.data import readers
+
+    target = Path(printing.output)
+    owned = readers.writer_of(target)
+    if owned is None:
+        return False
+    import pyarrow as pa
+
+    readers.write(owned, target, readers.as_batches(pa.table(columns)), printing.force)
+    return True
+
+
+def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
+    """Print columns of equal length in the format asked for."""
+    form = printing.chosen()
+    if form == "parquet":
+        _write_parquet(columns, printing)
+        return
+    if form == "table" and printing.output in (None, "-"):
+        terminal.say(*_lines(columns))
+        return
+    with printing.opened() as file:
+        if form == "csv":
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+        elif form == "table":
+            file.writelines(line + "\n" for line in _lines(columns))
+        elif form == "jsonl":
+            file.writelines(json.dumps(record) + "\n" for record in _records(columns))
+        else:
+            file.write(json.dumps(_records(columns), indent=1) + "\n")
+
+
+def _records(columns: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
+    """The rows of columns, each by the names of these."""
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def _write_detection(
+    found: Detection, columns: Mapping[str, Sequence[object]], form: str, file: TextIO
+) -> None:
+    """What was detected as JSON: reasons as column, found and expected instead of one text."""
+    records = _records(columns)
+    named = dict(zip((found.row + 1).tolist(), found.named, strict=True))
+    for record in records:
+        # pictures have no columns to name
+        columns_named = named.get(record["row"], [])
+        told = [{"column": c, "found": f, "expected": e} for c, f, e in columns_named]
+        record["why"] = told or record["why"]
+    if form == "jsonl":
+        for record in records:
+            file.write(json.dumps(record) + "\n")
+        return
+    # JSON has no word for infinity
+    threshold = found.threshold if abs(found.threshold) != float("inf") else None
+    facts: dict[str, object] = {"total": found.total, "flagged": found.flagged}
+    facts["threshold"] = threshold
+    if found.unread:
+        facts["unread"] = len(found.unread)
+    json.dump({**facts, "unit": found.unit, "records": records}, file, indent=1)
+    file.write("\n")
+
+
+def _lines(columns: Mapping[str, Sequence[object]]) -> Iterator[str]:
+    """The lines of a table for people: numbers flush right, all else flush left."""
+    cells = [
+        [printable("" if value is None else str(value)) for value in (name, *values)]
+        for name, values in columns.items()
+    ]
+    widths = [max(map(len, column)) for column in cells]
+    flush_right = [name in NUMBERS for name in columns]
+    for line in zip(*cells, strict=True):
+        padded = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, flush_right, strict=True)
+        )
+        yield "  ".join(padded).rstrip()
+
+
+def _write_parquet(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
+    """Columns as a Parquet file; ParamError where no file is named."""
+    # who asks for no Parquet need not load it
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from aetool.files import atomic
+
+    if printing.output is None:
+        raise ParamError("--format parquet needs -o FILE")
+    with atomic(Path(printing.output), printing.force) as file:
+        pq.write_table(pa.table(dict(columns)), file)

@@ -1,0 +1,35 @@
+"""Tables of codes: how they are written, and the columns of a source that stand beside them."""
+
+from __future__ import annotations
+
+from aetool import runtime
+from aetool.bundle import Bundle
+from aetool.csv.dialect import Dialect
+from aetool.data import writers
+from aetool.data.table import Cells, Table
+from aetool.errors import ParamError
+from aetool.spelling import option
+
+CSV = {"format": "csv", **Dialect().to_json()}
+
+
+def encoder_of(model: Bundle, device: str) -> runtime.Session:
+    """The session that gives codes "z"; ParamError for a model that has none."""
+    if "encoder.onnx" not in model.graphs:
+        if model.spec.given:
+            raise ParamError(
+                f"{model.name}: has no code of a row alone; fit without {option('--context')}"
+            )
+        raise ParamError(f"{model.plugin} has no code")
+    return model.session("encoder.onnx", device)
+
+
+def cells(table: Table | None, name: str, where: str) -> writers.Restored:
+    """A column as it is written beside codes; ParamError if there is none of this name."""
+    if table is None or name not in table.names:
+        column_names = ", ".join(table.names) if table is not None else "none"
+        raise ParamError(
+            f"{option('--id')} {name}: no such column in {where}; there are {column_names}"
+        )
+    values = table[name]
+    return list(values.strings()) if isinstance(values, Cells) else values

@@ -1,0 +1,131 @@
+"""Pictures to files: a folder of them in their own formats, a PNG file each, or one array."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aetool import system
+from aetool.codec import folders
+from aetool.codec.contents.pixels import write_arrays
+from aetool.data import writers
+from aetool.data.images import ImageSource
+from aetool.errors import ArchiveError, ParamError
+from aetool.files import atomic, new_folder
+from aetool.model import Records
+from aetool.spelling import option
+
+LENT = stat.S_ISUID | stat.S_ISGID  # bits of a file by which it runs with its owner's rights
+
+
+def write_pictures_like(
+    target: Path, source: ImageSource, batches: Iterator[Records], force: bool
+) -> Path:
+    """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
+    if source.format["format"] == "folder":
+        pixels = (picture for batch in batches for picture in batch)
+        named = zip(source.names, pixels, strict=True)
+        pictures = (folders.Picture(name, "", picture) for name, picture in named)
+        return write_folder(target, pictures, force, source.names)
+    with atomic(target, force) as file:
+        write_arrays(file, batches, source.format, source.count, source.shape)
+    return target
+
+
+def write_folder(
+    target: Path,
+    pictures: Iterable[folders.Picture],
+    force: bool,
+    names: Sequence[str] = (),
+    permissions: Mapping[str, int] | None = None,
+    unlent: list[str] | None = None,
+) -> Path:
+    """Files in a new folder, moved into place when whole: pictures in their format, or as PNG.
+
+    names: of all pictures, where their formats are not known. permissions: of folders, by path.
+    unlent: a list that takes the names of files and folders whose setuid bits, or of files setgid
+    bits, were left out: who restores an archive does not lend out their own rights by it.
+    """
+    if os.fspath(target) == "-":
+        raise ParamError(
+            f"a folder cannot be written to standard output: name one with {option('-o')}"
+        )
+    taken = set(names)
+    withheld: dict[str, None] = {}  # names in order, once: a large file comes in pieces
+    with new_folder(target, force) as folder:
+        for picture in pictures:
+            path = _inside(folder, picture.name, target)
+            if picture.pixels is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if picture.offset:
+                    path.chmod(0o600)  # the piece before has closed it
+                with path.open("r+b" if picture.offset else "xb") as file:
+                    file.seek(picture.offset)
+                    file.write(picture.raw)
+            elif picture.format:
+                _check_free(path, picture.name, target)
+                writers.write_picture(path, picture.pixels, picture.mode, picture.format)
+            else:
+                path = _inside(folder, _as_png(picture.name, taken), target)
+                _check_free(path, picture.name, target)
+                writers.write_picture(path, picture.pixels, picture.mode)
+            if picture.permissions is not None:
+                path.chmod(picture.permissions & ~LENT)
+                if picture.permissions & LENT:
+                    withheld[picture.name] = None
+        # from the innermost: who may no longer write to a folder can still write to those in it
+        for name, mode in sorted((permissions or {}).items(), reverse=True):
+            path = _inside(folder, name, target) if name else folder
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(mode & ~stat.S_ISUID)
+            if mode & stat.S_ISUID:
+                withheld[name or "."] = None
+    if unlent is not None:
+        unlent += withheld
+    return target
+
+
+def _inside(folder: Path, name: str, target: Path) -> Path:
+    """Where a file of an archive comes to lie; ArchiveError if its name leads out of the folder."""
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
+        raise ArchiveError(f"{target}: picture name {name!r} leaves the folder")
+    if system.name_is_impossible(name):
+        raise ArchiveError(
+            f"{target}: {name!r} is no name of a file on this system; restore it on Linux or macOS"
+        )
+    return folder / path
+
+
+def _check_free(path: Path, name: str, target: Path) -> None:
+    """ArchiveError if a picture is there, as a.png is for A.png where the system tells no capital
+    from a small letter."""
+    if os.path.lexists(path):
+        raise ArchiveError(f"{target}: two files of one name here: {name!r}")
+
+
+def _as_png(name: str, taken: set[str]) -> str:
+    """The name of a picture as a PNG file, different from every name taken."""
+    png = Path(name).with_suffix(".png").as_posix()
+    if png == name:
+        return name
+    while png in taken:
+        name = png = f"{name}.png"
+    taken.add(png)
+    return png
+
+
+def write_pictures(target: Path, pixels: Records, force: bool) -> None:
+    """Write pictures (n, C, H, W) uint8 as a .npy file, or a folder of PNG files."""
+    if target.suffix == ".npy":
+        flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
+        with atomic(target, force) as file:
+            np.save(file, flat, allow_pickle=False)
+        return
+    digits = len(str(len(pixels)))
+    named = (folders.Picture(f"{i + 1:0{digits}}", "", p) for i, p in enumerate(pixels))
+    write_folder(target, named, force)
