@@ -7,13 +7,15 @@ import inspect
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool import bundle as bundles
 from aetool import operations
-from aetool.arguments import bytes_of, check_options, check_path, check_type, part_of
+from aetool.arguments import as_part, bytes_of, check_options, check_path, check_type, part_of
+from aetool.canonical import Json
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.csv.dialect import OPTIONS, Reading
@@ -24,8 +26,8 @@ from aetool.data.sources import TextPath
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.files import Place
+from aetool.model import Float, Progress, Records
 from aetool.model import Model as Declared
-from aetool.model import Progress
 from aetool.operations import (
     CompressOptions,
     FitOptions,
@@ -43,10 +45,13 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 Model = bundles.Bundle | Path  # a fitted model, or where it is
-Data = Any  # whatever aetool.fit takes
-Frame = Any  # a DataFrame of pandas; of polars, where the data are
-Option = Any  # what each takes is said where it is declared
-Figures = dict[str, Any]
+Data: TypeAlias = object  # whatever aetool.fit takes
+Frame: TypeAlias = Any  # a DataFrame of pandas; of polars, where the data are
+Option: TypeAlias = Any  # what each takes is said where it is declared
+Figures: TypeAlias = dict[str, Json]
+Part: TypeAlias = float | str  # of records: 0.01, or "1%"
+Texts: TypeAlias = npt.NDArray[np.object_]
+PARTS = ("fpr", "fdr", "contamination")  # options that are parts of records
 _OF_FIT = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
 Told = Callable[[int, int, str], None]  # of a fit: the step, of how many, and words
 
@@ -59,12 +64,12 @@ class Bundle(bundles.Bundle):
         data: Data,
         *,
         threshold: float | None = None,
-        fpr: float | None = None,
-        fdr: float | None = None,
-        contamination: float | None = None,
+        fpr: Part | None = None,
+        fdr: Part | None = None,
+        contamination: Part | None = None,
         top: int | None = None,
         calibration: Data = None,
-        all_rows: bool = True,
+        all_rows: bool | None = None,
         append: Sequence[str] | None = None,
         columns: Sequence[str] = (),
         heatmap: Path | None = None,
@@ -114,9 +119,9 @@ class Bundle(bundles.Bundle):
         label: str | None = None,
         normal: str | Sequence[str] = (),
         threshold: float | None = None,
-        fpr: float | None = None,
-        fdr: float | None = None,
-        contamination: float | None = None,
+        fpr: Part | None = None,
+        fdr: Part | None = None,
+        contamination: Part | None = None,
         top: int | None = None,
         calibration: Data = None,
         device: str = "auto",
@@ -134,7 +139,7 @@ class Bundle(bundles.Bundle):
         most: records to show. label and normal: a column and its ordinary values, for curves.
         force: replace a page that is there. All others as aetool.detect.
         """
-        said = dict(locals())
+        said = _with_parts("report", dict(locals()))
         options = _chosen(said, operations.report, "data", "path", "model", "fit")
         data = _data("report", data, _text(said))
         check_path("report", "path", path)
@@ -145,7 +150,7 @@ class Bundle(bundles.Bundle):
     def drift(
         self,
         new: Data,
-        alpha: float = 0.01,
+        alpha: Part = 0.01,
         device: str = "auto",
         *,
         header: bool | None = None,
@@ -169,12 +174,13 @@ class Bundle(bundles.Bundle):
             comment=comment,
         )
 
-    def calibrate(self, data: Data = None, fpr: float | None = None) -> Bundle:
+    def calibrate(self, data: Data = None, fpr: Part | None = None) -> Bundle:
         """This model with a threshold that flags this part of ordinary records, counted on data, a
         DataFrame or a path of ordinary records that were not fitted; or on those held out."""
         if data is not None:
             data = _data("calibrate", data, {})
-        return _dressed(operations.calibrated(self, data, fpr))
+        chosen = None if fpr is None else as_part("calibrate", "fpr", fpr)
+        return _dressed(operations.calibrated(self, data, chosen))
 
     def score(
         self,
@@ -188,21 +194,21 @@ class Bundle(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
         executor: Chosen = None,
-    ) -> Any:
+    ) -> Float:
         """(rows,) float64: the score of each record, in `unit`; larger is more anomalous.
 
         header to comment: how a path's text is written, as aetool.fit; executor: as aetool.detect.
         """
         return operations.score(_data("score", data, _text(locals())), self, device, executor)
 
-    def map(self, pictures: Data, device: str = "auto") -> Any:
+    def map(self, pictures: Data, device: str = "auto") -> Float | list[Float]:
         """(n, H, W) float64: where each picture is odd, in multiples of the pixel threshold: 0 is
         what a pixel ordinarily has, 1 what about one in 1,000 pixels of ordinary pictures exceed.
         Pictures of several sizes, in tiles, give a list of maps. DataError for tables."""
         return operations.maps_of(_data("map", pictures, {}), self, device)
 
     @property
-    def feature_names_in_(self) -> Any:
+    def feature_names_in_(self) -> Texts:
         """(columns,) of texts: the columns of the table that was fitted, in their order, those that
         are left out among them. AttributeError for a model of pictures."""
         if self.schema is None:
@@ -268,11 +274,13 @@ class Bundle(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
         executor: Chosen = None,
-    ) -> Any:
+    ) -> Records:
         """(rows, latent) float32: the code of each record. header to executor: as score."""
         return operations.encode(_data("encode", data, _text(locals())), self, device, executor)
 
-    def decode(self, codes: Any, device: str = "auto", condition: Data = None) -> Any:
+    def decode(
+        self, codes: npt.ArrayLike, device: str = "auto", condition: Data = None
+    ) -> pd.DataFrame | Records:
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8.
 
         condition: a DataFrame of the columns that the model decodes codes together with."""
@@ -319,7 +327,7 @@ class Bundle(bundles.Bundle):
         prior: bool = False,
         condition: Mapping[str, str] | None = None,
         device: str = "auto",
-    ) -> Any:
+    ) -> pd.DataFrame | Records:
         """New records, or with like=data records near those: a DataFrame, or pictures (rows, C, H,
         W) uint8.
 
@@ -418,12 +426,12 @@ def detect(
     model: Model | None = None,
     *,
     threshold: float | None = None,
-    fpr: float | None = None,
-    fdr: float | None = None,
-    contamination: float | None = None,
+    fpr: Part | None = None,
+    fdr: Part | None = None,
+    contamination: Part | None = None,
     top: int | None = None,
     calibration: Data = None,
-    all_rows: bool = True,
+    all_rows: bool | None = None,
     append: Sequence[str] | None = None,
     columns: Sequence[str] = (),
     heatmap: Path | None = None,
@@ -471,19 +479,22 @@ def detect(
     they mean in aetool.fit, and go with no model.
     At most one of these says what is flagged: threshold: a score; fpr: the part of ordinary records
     that may be; fdr: the part of those flagged that may be ordinary; contamination: the part of
-    these records; top: how many. calibration: ordinary records that the model has not seen, which
-    make fpr and fdr exact. all_rows: False gives the anomalies alone. append: columns of the data
-    to carry along ([]: all). heatmap, sheet: of pictures a folder for files that say where each
-    flagged one is odd, and a PNG file that shows the worst; force: to replace them. executor: what
-    computes scores, the same wherever: any of concurrent.futures, the executor of a Dask client, or
-    a name such as "processes:4". header to comment: how the text of a path is written, as
-    aetool.fit.
+    these records; top: how many. Parts are numbers such as 0.01, or texts such as "1%".
+    calibration: ordinary records that the model has not seen, which make fpr and fdr exact.
+    all_rows: False gives the anomalies alone, the highest first with top [True, but with top
+    False]. append: columns of the data to carry along ([]: all). heatmap, sheet: of pictures a
+    folder for files that say where each flagged one is odd, and a PNG file that shows the worst;
+    force: to replace them. executor: what computes scores, the same wherever: any of
+    concurrent.futures, the executor of a Dask client, or a name such as "processes:4". header to
+    comment: how the text of a path is written, as aetool.fit.
 
     data may be an archive, too: its records are judged by the bits that they cost in it, without a
     model; columns: by these alone. The column bits then says what each took in the file.
     Raises AetoolError.
     """
-    said = dict(locals())
+    said = _with_parts("detect", dict(locals()))
+    # those that are asked for by number are all that is wanted, as in the shell
+    said["all_rows"] = top is None if all_rows is None else all_rows
     in_polars = memory.is_polars(data)
     data = _data("detect", data, _text(said))
     options = _chosen(said, operations.detect, "data", "model")
@@ -503,7 +514,7 @@ def detect(
 def drift(
     reference: Model | Data,
     new: Data,
-    alpha: float = 0.01,
+    alpha: Part = 0.01,
     device: str = "auto",
     *,
     header: bool | None = None,
@@ -547,12 +558,13 @@ def drift(
     """
     said = dict(locals())
     new = _data("drift", new, _text(said))
-    check_options("drift", operations.drift, {"alpha": alpha, "device": device})
+    check_options("drift", operations.drift, {"device": device})
+    rate = as_part("drift", "alpha", alpha)
     is_model = drifting.is_model(reference)
     one_shot = _one_shot("drift", drift, said, is_model)
     if not is_model:
         reference = _data("drift", reference, _text(said))
-    return operations.drift(reference, new, fit=one_shot, alpha=alpha, device=device)
+    return operations.drift(reference, new, fit=one_shot, alpha=rate, device=device)
 
 
 def compress(
@@ -739,6 +751,12 @@ def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
         return model
     check_path(verb, "model", model)
     return bundles.load(model)
+
+
+def _with_parts(verb: str, said: dict[str, Option]) -> dict[str, Option]:
+    """The arguments of a verb with parts of records as numbers: 0.01 for "1%"."""
+    parts = {name: said[name] for name in PARTS if said[name] is not None}
+    return said | {name: as_part(verb, name, value) for name, value in parts.items()}
 
 
 def _text(said: Mapping[str, Option]) -> dict[str, Option]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import numbers
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,25 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
     if not any(TAKEN[kind][1](value) for kind in kinds):
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
         raise ParamError(f"{verb}: {name} must be {words}; got {shown(value)}")
+
+
+def as_part(verb: str, name: str, value: object) -> float:
+    """A part of records as a number: 0.01 of 0.01, and of "1%". ParamError for anything else."""
+    if isinstance(value, str):
+        percent = value.strip().removesuffix("%")
+        try:
+            number = float(percent)
+        except ValueError:
+            number = math.nan
+        # "0.5" may mean half of the records, or half a percent
+        if percent == value.strip() or math.isnan(number):
+            raise ParamError(
+                f"{verb}: {name} must be a number such as 0.01, or a text such as '1%'; "
+                f"got {shown(value)}"
+            )
+        return number / 100
+    check_type(verb, name, value, "float")
+    return float(value)  # type: ignore[arg-type]
 
 
 def check_path(verb: str, name: str, value: object) -> None:

@@ -186,6 +186,15 @@ def test_the_authors_guide_works_from_its_first_line(elsewhere, tmp_path, rows_c
     assert "contractive" not in elsewhere.aetool("plugins", "list").stdout
 
 
+def test_a_new_package_is_to_be_installed_before_it_is_checked(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    assert run("plugins", "new", "unheard").status == 0
+    early = run("plugins", "check", "unheard")
+    assert early.status == 2 and "install it first: pip install -e aetool-unheard" in early.err
+    unknown = run("plugins", "check", "nowhere")
+    assert unknown.status == 2 and "no installed plugin has a model 'nowhere'" in unknown.err
+
+
 def test_a_new_package_passes_as_it_is(elsewhere, tmp_path, monkeypatch):
     elsewhere.aetool("plugins", "new", "mine")
     elsewhere.pip("install", "./aetool-mine")

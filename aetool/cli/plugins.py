@@ -65,7 +65,14 @@ def check(name: str, only: str, stop: bool, quick: bool) -> int:
     """Run the conformance checks on the model NAME: what every model must do, on a small table and
     on small pictures."""
     from aetool import testing
+    from aetool.operations import authoring
 
+    package = authoring.uninstalled(name, Path())
+    if package is not None:
+        raise PluginError(
+            f"plugin '{name}' is not installed, though its package is here; install it first: "
+            f"pip install -e {package}"
+        )
     began = time.monotonic()
     count: Counter[str] = Counter()
     kind = ""

@@ -13,7 +13,7 @@ import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,7 @@ def is_iterator(data: object) -> bool:
     return of_pandas or not (hasattr(data, "read") or offers_arrow(data))
 
 
-def is_several(data: object) -> bool:
+def is_several(data: object) -> TypeGuard[list[object] | tuple[object, ...]]:
     """Whether data are a list of data, such as paths, and not one of records."""
     return isinstance(data, list | tuple) and len(data) > 0 and not _is_record(data[0])
 

@@ -48,7 +48,7 @@ def new(name: str, folder: Path) -> Path:
         )
     if name in plugins.available():
         raise ParamError(f"a plugin '{name}' is installed already; choose another name")
-    target = folder / f"aetool-{name}"
+    target = folder_of(name, folder)
     if target.exists():
         raise DataError(
             f"{target}: exists already; choose another name or folder with {option('-o')}"
@@ -69,6 +69,19 @@ def new(name: str, folder: Path) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return target
+
+
+def folder_of(name: str, folder: Path) -> Path:
+    """Where the package of a new plugin of this name lies in a folder."""
+    return folder / f"aetool-{name}"
+
+
+def uninstalled(name: str, folder: Path) -> Path | None:
+    """The package of a plugin that lies in a folder, as `new` has written it, where the plugin was
+    not installed."""
+    package = folder_of(name, folder)
+    is_there = (package / "pyproject.toml").is_file()
+    return package if is_there and name not in plugins.available() else None
 
 
 def reference() -> str:

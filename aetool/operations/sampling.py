@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from aetool.spelling import option
 from aetool.writing import drawing, records
 from aetool.writing.codes import CSV, cells
 from aetool.writing.pictures import write_pictures
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST = 1e-3  # probability that a linear model's estimate is raised to
 PER_ROW, UNASKED = 1, 64  # samples by default: near each given row, and without any
@@ -304,7 +307,7 @@ class SampleOptions:
     device: str = "auto"
 
 
-def sample(model: Bundle, options: SampleOptions | None = None) -> Any:
+def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame | Records:
     """New records: a DataFrame, or pictures (count, C, H, W) uint8."""
     batches = list(_batches(model, options or SampleOptions()))
     if model.schema is None:

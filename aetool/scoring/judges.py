@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aetool import plugins
 from aetool.bundle import Bundle
+from aetool.data import notices
 from aetool.data.sources import open_source
 from aetool.detection.calibration import Calibration
 from aetool.engine import Chosen, opened
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
 from aetool.scoring.batches import ScoreGraph
-from aetool.scoring.inputs import Source, known_of, seen_by
+from aetool.scoring.inputs import Source, inputs_of, known_of, seen_by
 from aetool.scoring.spread import Scoring
 from aetool.spelling import in_shell
 
@@ -83,7 +87,23 @@ def calibration_by(
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()
     if not len(scores):
         raise DataError(f"{judge.source.name}: no records to calibrate on")
+    # to read all records once more is spared where there are not even as many
+    if len(scores) == model.facts.get("rows") and _are_fitted(judge.source, model):
+        notices.say(
+            judge.source.name,
+            "these are the very records that the model was fitted on, which it knows: thresholds "
+            "and p will be too low for others; calibrate by ordinary records that were not fitted",
+        )
     return _by_scores(scores, model, kept)
+
+
+def _are_fitted(source: Source, model: Bundle) -> bool:
+    """Whether the records of a source are all those that a model was fitted on, in their order.
+    Of some of them it cannot be told: a model keeps one digest of all, and no record."""
+    digest = hashlib.sha256()
+    for laid in inputs_of(source, model):
+        digest.update(np.ascontiguousarray(laid.inputs).data)
+    return digest.hexdigest() == model.lineage.get("data")
 
 
 def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
