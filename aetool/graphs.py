@@ -22,7 +22,7 @@ from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.errors import PluginError
-from aetool.model import Float, Spec
+from aetool.model import Array, Float, Spec
 
 OPSET, IR_VERSION = 20, 9
 SMALLEST_MASS = 32 * math.log(2)  # no number costs more than 32 bits under one Gaussian
@@ -206,7 +206,7 @@ def _sizes(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     return tuple(size.dim_value if size.HasField("dim_value") else None for size in sizes)
 
 
-def weights_of(data: bytes) -> dict[str, npt.NDArray[Any]]:
+def weights_of(data: bytes) -> dict[str, Array]:
     """The stored arrays of an embedded network, by the names they had there; empty for bytes that
     are no graph."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from aetool.canonical import Json
 from aetool.errors import ParamError
 from aetool.spelling import option
 
@@ -20,20 +21,21 @@ if TYPE_CHECKING:
 Batch: TypeAlias = "pa.RecordBatch | npt.NDArray[np.uint8]"  # of a reader
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]  # of any type
 # records as graphs take them: of tables float64, (n, columns or more); of pictures uint8,
 # (n, channels, height, width)
-Records = npt.NDArray[Any]
+Records = Array
 
 MAX_LATENT = 4096
 
 
 def param(
-    default: Any,
+    default: object,
     help: str,
     *,
     min: float | None = None,
     max: float | None = None,
-    choices: tuple[Any, ...] | None = None,
+    choices: tuple[object, ...] | None = None,
 ) -> Any:
     """A field of a model's Params: its default (which fixes the type), help, and allowed range."""
     meta = {"help": help, "min": min, "max": max, "choices": choices}
@@ -59,7 +61,7 @@ class Member:
     """
 
     model: str
-    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    params: Mapping[str, object] = dataclasses.field(default_factory=dict)
     data: frozenset[str] = frozenset({"table", "image"})
     seconds: float = 0.0
     fits: frozenset[str] = frozenset({"plain"})
@@ -207,7 +209,7 @@ class Spec:
         return owner
 
 
-def make_params(model: Model, params: Mapping[str, Any]) -> Any:
+def make_params(model: Model, params: Mapping[str, object]) -> Any:
     """The model's Params from option strings or values, checked against type, range, choices."""
     fields = {f.name: f for f in dataclasses.fields(model.Params)}
     unknown = [k for k in params if k not in fields]
@@ -225,7 +227,7 @@ def check_default(field: dataclasses.Field[object]) -> None:
     _checked("", field, field.default)
 
 
-def _checked(owner: str, field: dataclasses.Field[Any], value: Any) -> Any:
+def _checked(owner: str, field: dataclasses.Field[object], value: object) -> object:
     kind: type = type(field.default)
     where = f"{field.name} of {owner}" if owner else field.name
     try:
@@ -250,7 +252,7 @@ def _checked(owner: str, field: dataclasses.Field[Any], value: Any) -> Any:
     return value
 
 
-def _convert(kind: type, value: Any) -> Any:
+def _convert(kind: type, value: object) -> object:
     if kind is bool:
         truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in truth:
@@ -259,6 +261,8 @@ def _convert(kind: type, value: Any) -> Any:
     if kind is int and isinstance(value, float) and value != int(value):
         raise ValueError
     if kind is tuple:
+        if not isinstance(value, str | Iterable):
+            raise TypeError
         items = value.split(",") if isinstance(value, str) else value
         return tuple(int(v) for v in items)
     if kind is str and not isinstance(value, str):
@@ -266,7 +270,7 @@ def _convert(kind: type, value: Any) -> Any:
     return kind(value)
 
 
-def describe_params(model: Model) -> list[tuple[str, Any, str, str]]:
+def describe_params(model: Model) -> list[tuple[str, object, str, str]]:
     """(name, default, allowed values, help) of each of the model's parameters."""
     rows = []
     for f in dataclasses.fields(model.Params):
@@ -282,7 +286,7 @@ def describe_params(model: Model) -> list[tuple[str, Any, str, str]]:
 
 
 # how far a fit is: step of so many steps, and words; of a training also its held_out loss
-State = Mapping[str, Any]
+State = Mapping[str, Json]
 Progress = Callable[[State], None]
 
 

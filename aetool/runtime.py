@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from aetool import system
 from aetool.errors import BundleError, ParamError
+from aetool.model import Array
 from aetool.spelling import option
 
-Array = npt.NDArray[Any]
 TABLE_BATCH, IMAGE_BATCH = 512, 64
 MAX_ACTIVATIONS = 48 << 20  # bytes over all values of one run; larger batches are made smaller
 # A GPU takes as long to start an operator as a CPU to run it for hundreds of rows: there a batch,
@@ -150,7 +149,7 @@ GPU_COMMANDS = (
 )
 
 
-def providers(device: str) -> tuple[list[Any], str]:
+def providers(device: str) -> tuple[list[object], str]:
     """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen."""
     import onnxruntime as ort
 
@@ -202,7 +201,7 @@ def _starts(chosen: list[Any]) -> bool:
 
 
 # ONNX Runtime's own sessions of this process, each with a pool of threads
-_running: weakref.WeakSet[Any] = weakref.WeakSet()
+_running: weakref.WeakSet[object] = weakref.WeakSet()
 
 
 def _leave_to_parent() -> None:

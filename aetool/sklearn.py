@@ -193,7 +193,7 @@ class AnomalyDetector(
         return [str(name) for name in named]
 
 
-def _has_columns(X: Any) -> bool:
+def _has_columns(X: object) -> bool:
     """Whether X is a table with named columns, each of its own type."""
     if isinstance(X, pd.DataFrame) or hasattr(X, "__dataframe__"):
         return True

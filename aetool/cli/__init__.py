@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any
 
 import click
 
@@ -121,7 +120,7 @@ def _status(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         with of_the_shell(), one_reading(), texts.notices_printed():
-            code: Any = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
+            code: object = main.main(args=arguments, prog_name="aetool", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:

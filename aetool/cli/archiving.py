@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aetool.canonical import Json
 from aetool.cli import choices, options, remarks, say_error, terminal
 from aetool.errors import AetoolError, ParamError
 
@@ -133,7 +134,7 @@ def _print_costliest(found: Detection) -> None:
     tables.show(found, tables.Printing())
 
 
-def _say(name: str, target: Path, facts: dict[str, Any]) -> None:
+def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     size = facts["archive_bytes"]
     path = Path(name)
     before = path.stat().st_size if path.is_file() else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 import click
 
+from aetool.canonical import Json
 from aetool.cli import options, remarks, terminal
 from aetool.errors import BundleError
 
@@ -87,7 +87,7 @@ def _listed(value: object) -> str:
     return _shown(value)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: Json) -> Json:
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, float) and not math.isfinite(value):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from aetool.canonical import Json
 
 FIDELITY = {
     "values": "lossless by value",
@@ -13,7 +14,7 @@ FIDELITY = {
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 
 
-def of_left_out(facts: Mapping[str, Any]) -> Iterator[str]:
+def of_left_out(facts: Mapping[str, Json]) -> Iterator[str]:
     """A line on each member that is not of a joined model: why, and what would bring it in."""
     needed = facts.get("seconds_needed", {})
     for name, why in facts.get("left_out", {}).items():
@@ -21,7 +22,7 @@ def of_left_out(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"without {name}, which {why}{more}"
 
 
-def of_training(facts: Mapping[str, Any]) -> Iterator[str]:
+def of_training(facts: Mapping[str, Json]) -> Iterator[str]:
     """A line on labels that were learned from, one for a training that was cut or too short, and
     one on the code."""
     if "labelled" in facts:
@@ -51,7 +52,7 @@ def of_training(facts: Mapping[str, Any]) -> Iterator[str]:
         yield from of_code(facts["code"])
 
 
-def of_code(code: Mapping[str, Any]) -> Iterator[str]:
+def of_code(code: Mapping[str, Json]) -> Iterator[str]:
     """What the code explains of rows that were not fitted, beside PCA."""
     in_use = f"{code['active']:.3g} of {code['units']} units in use"
     by_pca = f"PCA of {code['pca_numbers']}: {100 * code['pca_explained']:.1f} %"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec import blocks, contents, limits, picture_models, records, shared
 from aetool.codec.blocks import Block
 from aetool.codec.container import Reader, RecoveringReader, StoredBlock, lost_records
-from aetool.codec.contents.content import Content, Json, Piece
+from aetool.codec.contents.content import Content, Piece
 from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded

@@ -14,11 +14,10 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from aetool.canonical import canonical
+from aetool.canonical import Json, canonical
 from aetool.codec import columns, floats, integers, metas, picture_blobs, planning
 from aetool.codec import ledger as ledgers
 from aetool.codec.alike import AlikeColumns
@@ -38,7 +37,7 @@ from aetool.codec.metas import (
     WholeMeta,
 )
 from aetool.codec.picture_models import PictureModel
-from aetool.codec.plans import Json, OtherSymbol, Plan, Transform, Unchanged, Verdict
+from aetool.codec.plans import OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
 from aetool.codec.words import deflate, inflate
@@ -66,7 +65,7 @@ WORTH = 0.97  # of the bits must another way to store a column take: others may 
 class Block:
     """A decoded block: what its JSON says beside columns, and the columns; rows, and the first."""
 
-    words: dict[str, Any]
+    words: dict[str, Json]
     columns: list[Decoded]
     rows: int = 0
     first: int = 0
@@ -78,7 +77,7 @@ class Block:
 def encode(
     coded: Sequence[Coded],
     rows: int,
-    words: dict[str, Any],
+    words: dict[str, Json],
     effort: planning.Effort,
     hints: planning.Hints = NO_HINTS,
     shared: Shared | None = None,
@@ -112,7 +111,7 @@ class _Coding:
 def _encoded(
     coded: Sequence[Coded],
     rows: int,
-    words: dict[str, Any],
+    words: dict[str, Json],
     effort: planning.Effort,
     hints: planning.Hints,
     shared: Shared | None,
@@ -174,7 +173,7 @@ def _in_way(column: Coded, way: int) -> Coded:
     return ways[way] if way < len(ways) else column
 
 
-def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Any]) -> Block:
+def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
     """What these columns will be once they are decoded, without coding them."""
     return Block(dict(words), [_decoded(column, rows) for column in coded], rows)
 
@@ -458,7 +457,7 @@ class _Decoder:
     def _plan(self, number: int) -> Plan | None:
         return self.stored[number] if self.stored is not None else None
 
-    def _stream(self, present: Any, count: int, sizes: dict[str, int]) -> Int:
+    def _stream(self, present: integers.Mask | None, count: int, sizes: dict[str, int]) -> Int:
         number, plan, prime = self.number, self._plan(self.number), None
         if plan is None:
             if self.shared is None:
@@ -533,7 +532,7 @@ def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
     return lengths, at
 
 
-def _words(payload: bytes) -> tuple[dict[str, Any], int]:
+def _words(payload: bytes) -> tuple[dict[str, Json], int]:
     size, at = read_varint(payload, 0)
     if size > len(payload) - at:
         raise ArchiveError("damaged: a block is cut short")

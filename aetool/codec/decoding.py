@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ from aetool.bundle import Bundle
 from aetool.columns.schema import Schema
 from aetool.data.table import Table, Values
 from aetool.errors import ArchiveError, DataError, ParamError
-from aetool.model import Float
+from aetool.model import Array, Float, Records
 
 
 def decode(
@@ -21,7 +20,7 @@ def decode(
     device: str,
     ranges: Mapping[str, Sequence[float]] | None = None,
     condition: Float | None = None,
-) -> Any:
+) -> Records:
     """Codes (rows, latent) to (rows, columns) float64 on each column's grid, or pixels uint8.
 
     ranges: the lowest and highest number of columns, instead of those the model has seen.
@@ -39,7 +38,7 @@ def decode(
 
 def decoded(
     model: Bundle, code: npt.ArrayLike, device: str, condition: Float | None
-) -> Mapping[str, npt.NDArray[Any]]:
+) -> Mapping[str, Array]:
     """What the decoder's graph gives for codes (rows, latent), beside their condition if it takes
     one."""
     session = model.session("decoder.onnx", device)

@@ -6,10 +6,10 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import blocks, pictures, planning, spans
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column, sensible
@@ -17,6 +17,7 @@ from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded
 from aetool.data import images
 from aetool.errors import ArchiveError, DataError
+from aetool.model import Array
 
 USUAL = 0o644  # the permission bits of a file that has none of its own
 MOST = 0o7777  # all of them, with those that lend the owner's rights, or keep what is of others
@@ -34,18 +35,18 @@ class Picture:
 
     name: str
     mode: str = ""
-    pixels: Any = None
+    pixels: Array | None = None
     raw: bytes = b""
     format: str = ""
     permissions: int | None = None
     offset: int = 0
 
     @property
-    def key(self) -> Any:
+    def key(self) -> tuple[object, ...]:
         """What pictures of one block have in common."""
         if self.pixels is not None:
             return self.format, self.mode, *self.pixels.shape
-        return self.offset
+        return (self.offset,)
 
     def same(self, other: Picture) -> bool:
         """Whether another has the same name, mode, permissions, and pixels or bytes."""
@@ -91,7 +92,7 @@ def encode(
 ) -> Encoded:
     """A block of pictures with one key; model: as of pictures.encode."""
     first = files[0]
-    words: dict[str, Any] = {"names": [file.name for file in files]}
+    words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]
     if set(permissions) != {USUAL}:
         alike = len(set(permissions)) == 1
@@ -105,7 +106,7 @@ def encode(
     words["mode"] = first.mode
     if first.format != "PNG":
         words["format"] = first.format
-    pixels = np.stack([file.pixels for file in files])
+    pixels = np.stack([file.pixels for file in files if file.pixels is not None])
     return pictures.encode(pixels, effort, words=words, model=model)
 
 

@@ -13,13 +13,14 @@ Only streams before this one in the block are referred to. plans.py says what a 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from aetool.canonical import Json
 from aetool.codec import bits, keys, rans
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.plans import (
@@ -38,10 +39,11 @@ from aetool.codec.plans import (
     Verdict,
 )
 from aetool.errors import ArchiveError
-from aetool.model import Int
+from aetool.model import Array, Int
 
 U16 = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
+Counts = rans.U32 | None  # of symbols in their contexts, to begin with
 MOVING, USUAL, STILL = 0, 1, 2
 MARK_STRENGTH = 2
 
@@ -66,7 +68,7 @@ class Known:
     values: list[Int] = field(default_factory=list)
     symbols: list[U16] = field(default_factory=list)
     alphabets: list[int] = field(default_factory=list)
-    predict: Any = None
+    predict: Callable[[int, Known], Int] | None = None
 
     def copy(self) -> Known:
         """The same, to be added to by itself."""
@@ -201,7 +203,7 @@ def _student(known: Known) -> Int:
     return verdicts
 
 
-def _of(columns: Sequence[npt.NDArray[Any]], which: int, stream: Stream) -> npt.NDArray[Any]:
+def _of(columns: Sequence[Array], which: int, stream: Stream) -> Array:
     if which >= len(columns):
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
     full = columns[which]
@@ -232,14 +234,14 @@ def symbols_of(plan: Plan, r: Int) -> U16:
 
 
 def contexts(
-    plan: Plan, stream: Stream, known: Known, prime: Any = None, symbols: Any = None
+    plan: Plan, stream: Stream, known: Known, prime: Counts = None, symbols: U16 | None = None
 ) -> tuple[npt.NDArray[np.uint32] | None, rans.Contexts]:
     """(base of every present row, the tables' layout) of a plan's features. symbols: the stream's
     own, which the encoder has: a feature that looks far back is then part of the base."""
     alphabet = plan.alphabet
     own: npt.NDArray[np.uint8] | None = None
     radices: list[int] = []
-    base: Any = None
+    base: rans.U32 | None = None
     match: npt.NDArray[np.uint8] | None = None
     for feature in plan.features:
         if isinstance(feature, OwnSymbol):
@@ -261,10 +263,10 @@ def contexts(
             marks, radix = feature_of(feature, stream, known)
         radices.append(radix)
         base = marks if base is None else base * np.uint32(radix) + marks
-    look: dict[str, Any] = {}
+    look: dict[str, Json] = {}
     if match is not None and symbols is None:
         # the decoder finds the feature symbol by symbol; what is left of the base is without it
-        if len(base) == 1:
+        if base is not None and len(base) == 1:
             base = None
         stride = int(np.prod(radices[place + 1 :], dtype=np.int64))
         look = {"match": match, "size_of_repeats": size, "stride": stride}
@@ -315,7 +317,7 @@ class Pushed:
     usual: bool
 
 
-def forward(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> Pushed:
+def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> Pushed:
     """A stream under a plan; adds it to what is known."""
     if plan.packed is not None:
         _know(plan, stream, known)
@@ -352,7 +354,7 @@ def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
     return above.view(np.int64) + np.int64(packed.low)
 
 
-def encode(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> bytes:
+def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> bytes:
     """The bytes of a stream: nothing if every symbol is the usual one; else varint length, rANS,
     raw bits. Adds the stream to what is known."""
     pushed = forward(plan, stream, known, prime)
@@ -371,7 +373,7 @@ def stillness(values: Int, usual: int) -> int:
     return MOVING if (values != values[0]).any() else STILL
 
 
-def marked(marks: Sequence[int], numbers: Sequence[int], counts: Any) -> Pushed:
+def marked(marks: Sequence[int], numbers: Sequence[int], counts: rans.U32) -> Pushed:
     """The marks of streams of these numbers, ready to be pushed; counts: (streams, 3), seen by the
     model."""
     layout, base = _marks_layout(counts, numbers)
@@ -379,7 +381,7 @@ def marked(marks: Sequence[int], numbers: Sequence[int], counts: Any) -> Pushed:
     return Pushed(pairs, b"", 1, False)
 
 
-def _marks_layout(counts: Any, numbers: Sequence[int]) -> tuple[rans.Contexts, Any]:
+def _marks_layout(counts: rans.U32, numbers: Sequence[int]) -> tuple[rans.Contexts, rans.U32]:
     return rans.Contexts(3, (len(counts),), MARK_STRENGTH, None, counts), np.array(
         numbers, np.uint32
     )
@@ -401,7 +403,9 @@ def _know(plan: Plan, stream: Stream, known: Known) -> None:
 class Account(Protocol):
     """Is told what a stream takes while it is decoded, see ledger.Ledger."""
 
-    def symbols(self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Any) -> None:
+    def symbols(
+        self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Counts
+    ) -> None:
         """These symbols were read, and the raw bits of each."""
 
     def packed(self, packed: Packed, stream: Stream, data: bytes) -> None:
@@ -414,7 +418,7 @@ class Source:
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def symbols(self, plan: Plan, count: int, base: Any, layout: rans.Contexts) -> U16:
+    def symbols(self, plan: Plan, count: int, base: rans.U32 | None, layout: rans.Contexts) -> U16:
         """The stream's symbols."""
         if not self.data:
             return np.full(count, _usual(plan, layout), np.uint16)
@@ -444,14 +448,14 @@ class Joined(Source):
         self.chain = rans.Chain(data[at : at + size]) if size else None
         super().__init__(data[at + size :])
 
-    def symbols(self, plan: Plan, count: int, base: Any, layout: rans.Contexts) -> U16:
+    def symbols(self, plan: Plan, count: int, base: rans.U32 | None, layout: rans.Contexts) -> U16:
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         return self.chain.decode(count, base, layout)
 
-    def marks(self, numbers: Sequence[int], counts: Any) -> dict[int, int]:
+    def marks(self, numbers: Sequence[int], counts: rans.U32) -> dict[int, int]:
         """The marks of streams of these numbers."""
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
@@ -506,7 +510,7 @@ def decode(
     stream: Stream,
     count: int,
     known: Known,
-    prime: Any = None,
+    prime: Counts = None,
     account: Account | None = None,
 ) -> Int:
     """The `count` values of a stream whose mask is stream.present; adds it to what is known.

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from aetool.canonical import Json
 from aetool.errors import ParamError
 from aetool.model import Float, Int
 from aetool.spelling import option
 
+Decoded = TypeVar("Decoded")  # what a decoder makes of codes: rows, or pixels
 Code = npt.NDArray[np.float32]
 PROBE = 0.25  # of a deviation: how far a code unit is moved to see what it does
 PROBED_ROWS = 512
@@ -45,7 +47,7 @@ class Quantiser:
         z[:, self.kept] += q * self.step[self.kept]
         return z.astype(np.float32)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """A JSON-able form; floats in hexadecimal, so that they come back bit for bit."""
         return {
             "centre": [float(v).hex() for v in self.centre],
@@ -54,7 +56,7 @@ class Quantiser:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Quantiser:
+    def from_json(cls, data: dict[str, Json]) -> Quantiser:
         """The quantiser that to_json wrote; ValueError if it is not one."""
         quantiser = cls(
             np.array([float.fromhex(v) for v in data["centre"]]),
@@ -74,10 +76,10 @@ class Quantiser:
 
 def choose(
     z: Code,
-    decode: Callable[[Code], Any],
-    distance: Callable[[Any, Any], Float],
-    error: Callable[[Any], float],
-    distortion: Callable[[Any], float],
+    decode: Callable[[Code], Decoded],
+    distance: Callable[[Decoded, Decoded], Float],
+    error: Callable[[Decoded], float],
+    distortion: Callable[[Decoded], float],
     floor: float,
     latent: int | None,
     target: float | None,
@@ -130,7 +132,10 @@ def choose(
 
 
 def _gains(
-    z: Code, deviation: Float, decode: Callable[[Code], Any], distance: Callable[[Any, Any], Float]
+    z: Code,
+    deviation: Float,
+    decode: Callable[[Code], Decoded],
+    distance: Callable[[Decoded, Decoded], Float],
 ) -> Float:
     """(latent,): root mean square change of the output per change of each code unit."""
     base = decode(z)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
+from aetool.canonical import Json
 from aetool.codec.limits import MAX_COLUMNS
 from aetool.codec.spans import DIGITS, SHORT, SHORT_ONE
 from aetool.data.dates import DateFormat
 from aetool.errors import ArchiveError
 
-Json = Any  # a value of a meta as it is stored
 Stored = Mapping[str, Json]  # a meta as it is stored
 MOST_DECIMALS = 15  # of a float
 LARGEST_STEP = (1 << 62) - 1

@@ -6,25 +6,30 @@ import json
 import lzma
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
-from aetool.canonical import canonical, parse_canonical
+import numpy as np
+
+from aetool.canonical import Json, canonical, parse_canonical
 from aetool.errors import ArchiveError, BundleError
+from aetool.model import Array
 
 MAX_PACKED = 1 << 28
 
 
-def packed(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> bytes:
+def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) -> bytes:
     """A safetensors file, compressed by xz; words are in its metadata."""
     from safetensors.numpy import save
 
-    raw = save(dict(arrays), {"aetool": canonical(words).decode()})
+    raw = save(
+        {name: np.asarray(array) for name, array in arrays.items()},
+        {"aetool": canonical(words).decode()},
+    )
     window = max(1 << 16, 1 << (len(raw) - 1).bit_length())  # no larger than what it looks back on
     chain = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": min(window, 1 << 26)}]
     return lzma.compress(raw, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, filters=chain)
 
 
-def unpacked(data: bytes) -> tuple[dict[str, Any], Any]:
+def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
     """(arrays, words) of `packed`."""
     import safetensors
     from safetensors.numpy import load

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,9 @@ from aetool.codec.picture_coding import State
 from aetool.codec.picture_contexts import PRESETS, USUAL, Preset
 from aetool.codec.picture_models import PictureModel
 from aetool.errors import ArchiveError
+from aetool.model import Array
 
-Samples = npt.NDArray[Any]  # (n, channels, height, width) of uint8 or uint16
+Samples = Array  # (n, channels, height, width) of uint8 or uint16
 SQUEEZED = 0  # the way of bytes without contexts; others say preset, colours and model
 PLANES, DIFFERENCES, PALETTE = 0, 1, 2  # what becomes of colours
 PRIMED = 1 << 6  # in the way: begins with what a model has learned

@@ -9,7 +9,6 @@ difference to the row above or to the channel before, with the residual to the l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -95,7 +94,7 @@ def decode(content: Block, n: int) -> Pixels:
         return values.reshape(n, channels, height, width).copy()
     if len(content.columns) != channels * height:
         raise ArchiveError("damaged: a block has not the rows of pixels it claims")
-    flat: Any = np.array([c.values for c in content.columns])
+    flat = np.array([c.values for c in content.columns])
     if (
         flat.size != n * channels * height * width
         or flat.min(initial=0) < 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.codec import combining, integers, keying, keys, rans
 from aetool.codec.integers import Known, Stream
@@ -27,7 +27,7 @@ from aetool.codec.plans import (
     Transform,
     Unchanged,
 )
-from aetool.model import Int
+from aetool.model import Array, Int
 
 BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
 FEATURE_BITS = 64.0
@@ -39,6 +39,8 @@ LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
 
+Float32 = npt.NDArray[np.float32]
+Rows = Int | slice  # of a stream, that are looked at
 ABOUT_AS_LITTLE = 0.25  # bits a value, between ways to make residuals
 STRENGTHS = (8, 2, 32)  # of tables, the usual one first
 TRANSFORMS = 4  # that look at other streams, of which bins are found
@@ -48,7 +50,7 @@ OUTLINE = 256  # rows that say so
 PARENTS = ((1024, 32), (256, 16), (128, 8), (0, 4))  # rows of the block; streams looked at so
 NO_NODES = np.zeros(0, np.int64)
 # a feature, its values in the rows of the sample, and how many values it can have
-Candidate = tuple[Feature, Any, int]
+Candidate = tuple[Feature, rans.U32 | None, int]
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,9 @@ def _prune(cells: Int, counts: Int, total: int, penalty: float) -> tuple[Int, In
     n = counts.astype(np.float64)
     best = penalty - n * np.log2(n / total)  # cost of the best cut of each node of this level
     nodes = cells
-    levels: list[tuple[Int, Any, Any]] = []  # nodes, whether kept whole, place of their parent
+    levels: list[
+        tuple[Int, Array, Int | None]
+    ] = []  # nodes, whether kept whole, place of their parent
     whole = np.ones(len(nodes), np.bool_)
     # of levels on which no nodes meet only the last needs a look: a wider bin costs more
     alone = _levels_alone(nodes)
@@ -241,7 +245,7 @@ def _with_bins(plan: Plan, r: Int, most: int, complete: bool) -> Plan:
     return plan.but(starts=start, widths=width, complete=complete)
 
 
-def _sample_rows(n: int, size: int) -> Any:
+def _sample_rows(n: int, size: int) -> Rows:
     """Up to four stretches of rows, `size` in all."""
     if n <= size:
         return slice(0, n)
@@ -260,7 +264,7 @@ class Planner:
         self.complete = complete and not effort.reuse
         self.promised = 0.0  # bits that combinations and keys save, as far as the search saw
         self.keying = keying.Keying()
-        self._outlines: list[Any] = []  # of the streams before, in wide tables
+        self._outlines: list[Float32] = []  # of the streams before, in wide tables
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
         """The plan for the next stream. Of `like`, or else of the hint (the plan of this stream in
@@ -296,7 +300,7 @@ class Planner:
             return Plan(starts=v[:1].copy(), widths=np.zeros(1, np.int64), complete=whole)
         return self._search(stream)
 
-    def _with_strength(self, plan: Plan, symbols: Any) -> Plan:
+    def _with_strength(self, plan: Plan, symbols: integers.U16) -> Plan:
         """The plan, which has no features, with what a flat table counts for in fewest bits."""
         if plan.bins < 2:
             return plan
@@ -319,7 +323,7 @@ class Planner:
             return sizes[0] < min(sizes[1:])
         return sizes[0] <= min(sizes[1:]) + ABOUT_AS_LITTLE
 
-    def _same_features(self, plan: Plan, hint: Plan, symbols: Any) -> Plan:
+    def _same_features(self, plan: Plan, hint: Plan, symbols: integers.U16) -> Plan:
         """The plan with the features of another, their classes anew by these symbols."""
         features: list[Feature] = []
         for feature in hint.features:
@@ -439,7 +443,7 @@ class Planner:
         return sorted({*range(most // 4), *near, *alike.tolist()})
 
     def _features(
-        self, plan: Plan, stream: Stream, r: Int, rows: Any, parents: Sequence[int]
+        self, plan: Plan, stream: Stream, r: Int, rows: Rows, parents: Sequence[int]
     ) -> tuple[float, Plan]:
         """(bits on the sample, the plan with the features that lower them most, one by one)."""
         symbols = integers.symbols_of(plan, r)
@@ -451,13 +455,14 @@ class Planner:
             return fixed, plan
 
         def cost(chosen: list[Candidate], strength: int = 8) -> float:
-            base, radices, of = None, [], None
+            base: rans.U32 | None = None
+            radices, of = [], None
             for feature, marks, radix in sorted(chosen, key=_own_first):
                 radices.append(radix)
                 if isinstance(feature, OwnSymbol):
                     classes = np.searchsorted(feature.edges, np.arange(alphabet), "right")
                     of = classes.astype(np.uint8)
-                else:
+                elif marks is not None:
                     base = marks if base is None else base * np.uint32(radix) + marks
             layout = rans.Contexts(alphabet, tuple(radices), strength, of)
             if layout.size * alphabet > self.effort.cells:
@@ -493,7 +498,12 @@ class Planner:
         return bits, plan.but(strength=strength, features=features)
 
     def _candidates(
-        self, stream: Stream, symbols: Any, alphabet: int, rows: Any, parents: Sequence[int]
+        self,
+        stream: Stream,
+        symbols: integers.U16,
+        alphabet: int,
+        rows: Rows,
+        parents: Sequence[int],
     ) -> Iterator[Candidate]:
         for most in self.effort.classes:
             own = OwnSymbol(_classes(symbols, alphabet, most))
@@ -520,7 +530,7 @@ class Planner:
                     yield (feature, *integers.feature_of(feature, here, part))
             yield (Unchanged(g), *integers.feature_of(Unchanged(g), here, part))
 
-    def _sampled(self, stream: Stream, rows: Any, parents: Sequence[int]) -> Known:
+    def _sampled(self, stream: Stream, rows: Rows, parents: Sequence[int]) -> Known:
         """What is known of these streams, at these of the stream's rows only."""
         if stream.present is not None:
             rows = np.flatnonzero(stream.present)[rows]
@@ -533,7 +543,7 @@ class Planner:
             part.symbols[parent] = self.known.symbols[parent][rows]
         return part
 
-    def best_features(self, stream: Stream, symbols: Any, most: int) -> list[Feature]:
+    def best_features(self, stream: Stream, symbols: integers.U16, most: int) -> list[Feature]:
         """Features of other columns that tell most of these symbols, best first."""
         alphabet = int(symbols.max(initial=0)) + 1
         rows = _sample_rows(len(symbols), self.effort.sample)
@@ -578,7 +588,7 @@ def _squeezing(values: Int) -> Packed:
     return Packed(low, size)
 
 
-def bits_of(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> float:
+def bits_of(plan: Plan, stream: Stream, known: Known, prime: integers.Counts = None) -> float:
     """Bits that a stream takes under a plan."""
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
@@ -587,7 +597,7 @@ def bits_of(plan: Plan, stream: Stream, known: Known, prime: Any = None) -> floa
     return raw + rans.cost(rans.forward(symbols, base, layout))
 
 
-def _outline(values: Int) -> Any:
+def _outline(values: Int) -> Float32:
     """Some of the values as a vector of length 1 and mean 0, as which streams are compared."""
     part = values[:: max(1, len(values) // OUTLINE)][:OUTLINE].astype(np.float64)
     vector = np.zeros(OUTLINE, np.float32)
@@ -615,7 +625,7 @@ def _spread(values: Int) -> float:
     return float(np.abs(part - np.median(part)).mean())
 
 
-def _classes(symbols: Any, alphabet: int, most: int) -> Int:
+def _classes(symbols: integers.U16, alphabet: int, most: int) -> Int:
     """Edges that cut symbols into at most `most` classes of about equal use."""
     if alphabet <= most:
         return np.arange(1, alphabet)

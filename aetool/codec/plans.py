@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import rans
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
-Json = Any  # a value of a plan as it is stored
 MAX_BINS = rans.MAX_ALPHABET - 1
 MAX_CLASSES = 256
 MAX_WIDTH = 63  # bits of a place within a bin

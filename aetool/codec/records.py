@@ -7,10 +7,11 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import (
     blobs,
     blocks,
@@ -37,7 +38,7 @@ from aetool.model import Float, Int
 
 T = TypeVar("T")
 R = TypeVar("R")
-Words = dict[str, Any]  # what a block says of itself, for its JSON
+Words = dict[str, Json]  # what a block says of itself, for its JSON
 SMALLEST = 1 << 16  # bytes: irregular text is cut in two until pieces are this small
 WORKERS = 2
 

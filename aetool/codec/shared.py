@@ -12,12 +12,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from aetool.bundle import CODEC, Bundle
-from aetool.canonical import canonical
+from aetool.canonical import Json, canonical
 from aetool.codec import integers, metas, planning, rans, spans, textual
 from aetool.codec.integers import Known, Stream
 from aetool.codec.metas import LevelMeta, Meta, NumberMeta, PatternMeta
@@ -27,6 +26,7 @@ from aetool.codec.spans import I32
 from aetool.codec.students import Students, from_arrays, to_arrays
 from aetool.csv.fields import Rule, fields
 from aetool.data.table import Bytes
+from aetool.model import Array
 
 EFFORT = dataclasses.replace(
     planning.BEST, cells=1 << 14, repeats=(), bins=96, sample=32768, block=16 << 20
@@ -47,12 +47,12 @@ class Shared:
     names: list[str]
     head: str
     spec: dict[str, str]
-    format: dict[str, Any]
+    format: dict[str, Json]
     metas: list[Meta]
     plans: list[Plan] = field(default_factory=list)
-    primes: list[Any] = field(default_factory=list)
+    primes: list[rans.U32] = field(default_factory=list)
     usual: list[int] = field(default_factory=list)
-    stillness: Any = None
+    stillness: rans.U32 = field(default_factory=lambda: np.zeros((0, 3), np.uint32))
     students: Students = field(default_factory=Students)
 
     @property
@@ -80,7 +80,7 @@ class Shared:
 
     def plan(
         self, number: int, stream: Stream, known: Known, foreseen: bool, planner: planning.Planner
-    ) -> tuple[Plan, Any] | None:
+    ) -> tuple[Plan, rans.U32] | None:
         """The shared plan and prime for a stream; None where a plan of its own is smaller.
         foreseen: whether the column is written as in this model."""
         if not foreseen or number >= len(self.plans):
@@ -111,7 +111,7 @@ def shared_of(
 
 
 def learn(
-    piece: bytes, head: bytes, format: Mapping[str, Any], names: Sequence[str],
+    piece: bytes, head: bytes, format: Mapping[str, Json], names: Sequence[str],
     bounds: Mapping[str, Fraction], spec: Mapping[str, str], with_students: bool, seed: int = 0,
 ) -> Shared | None:  # fmt: skip
     """What whole records of a table teach; None if they are not regular."""
@@ -191,7 +191,7 @@ def _learn_stream(
     known.add(stream, symbols, plan.bins + 1)
 
 
-def _prime(plan: Plan, stream: Stream, symbols: Any, known: Known) -> Any:
+def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> rans.U32:
     """Counts of symbols in their contexts, scaled so that none is above MOST_COUNT."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     counts = np.zeros((layout.size, layout.alphabet), np.float64)
@@ -230,7 +230,7 @@ def from_bytes(data: bytes, name: str) -> Shared:
         return _parse(*unpacked(data))
 
 
-def _parse(arrays: Mapping[str, Any], words: Any) -> Shared:
+def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
     shared = Shared(
         names=[str(name) for name in words["names"]],
         head=str(words["head"]),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from aetool import kernel
 from aetool.codec.blobs import pack, unpack
 from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
-from aetool.model import Int
+from aetool.model import Array, Int
 
 I8 = npt.NDArray[np.int8]
 I32 = npt.NDArray[np.int32]
@@ -138,7 +137,7 @@ def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32
     return np.array_equal(own, weave(other, first.astype(np.int64), length))
 
 
-def cells_of(text: Bytes, start: Any, stop: Any) -> list[bytes]:
+def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
     """The spans as bytes objects."""
     # a few cells of a large text, as are looked at of each column, are not worth a copy of it
     places = zip(start.tolist(), stop.tolist(), strict=True)

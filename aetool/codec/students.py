@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import integers, planning
 from aetool.codec.columns import Coded
 from aetool.codec.integers import Known, Stream
@@ -30,7 +30,7 @@ from aetool.codec.plans import (
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student
 from aetool.exact.network import Layer
-from aetool.model import Int
+from aetool.model import Array, Int
 
 FEATURES = 12
 WEIGHT_BITS = 6  # of a weight, squeezed
@@ -158,9 +158,9 @@ def learn(
 # ---- bytes
 
 
-def to_arrays(students: Students) -> tuple[dict[str, Any], dict[str, Any]]:
+def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
     """(arrays, what else to know) of students."""
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, Array] = {}
     words = {}
     for i, one in students.of.items():
         features = [feature.to_json() for feature in one.features]
@@ -172,7 +172,7 @@ def to_arrays(students: Students) -> tuple[dict[str, Any], dict[str, Any]]:
     return arrays, words
 
 
-def from_arrays(arrays: Mapping[str, Any], words: Mapping[str, Any]) -> Students:
+def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Students:
     """What to_arrays gave; BundleError unless each is proved, and gives its known answers here."""
     students = Students()
     for key, entry in words.items():

@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -34,9 +33,9 @@ from aetool.codec.metas import (
 )
 from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, pack_cells, unpack_cells
 from aetool.data import dates
-from aetool.data.table import Bytes
+from aetool.data.table import Bytes, Mask
 from aetool.errors import ArchiveError
-from aetool.model import Int
+from aetool.model import Array, Int
 
 MAX_LEVELS = 1 << 16
 LONGEST_SPECIAL = 256  # bytes; longer ones are raw
@@ -59,6 +58,8 @@ DIGITS_AMONG = re.compile(
 )
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
 
+EVERY = slice(None)  # row
+
 
 @dataclass(eq=False)
 class _Text:
@@ -75,10 +76,10 @@ class _Text:
     def spans(self) -> tuple[Bytes, I32, I32]:
         return self.buffer, self.start, self.stop
 
-    def cells(self, rows: Any = slice(None)) -> list[bytes]:
+    def cells(self, rows: Array | slice = EVERY) -> list[bytes]:
         return spans.cells_of(self.buffer, self.start[rows], self.stop[rows])
 
-    def levels(self, most: int, rows: Any = slice(None)) -> tuple[list[bytes], I32] | None:
+    def levels(self, most: int, rows: Array | slice = EVERY) -> tuple[list[bytes], I32] | None:
         levels = spans.levels(self.buffer, self.start[rows], self.stop[rows], most)
         if levels is None:
             return None
@@ -171,7 +172,7 @@ def affixes_of(buffer: Bytes, start: I32, stop: I32) -> tuple[bytes, bytes]:
     return _common_affixes(spans.cells_of(buffer, start[some], stop[some]))
 
 
-def parsed(buffer: Bytes, start: I32, stop: I32, prefix: bytes, suffix: bytes) -> tuple[Int, Any]:
+def parsed(buffer: Bytes, start: I32, stop: I32, prefix: bytes, suffix: bytes) -> tuple[Int, Array]:
     """(digits, form) of every cell, see spans.numbers; -1 where the affixes are not there."""
     value, form = spans.numbers(buffer, start, stop, len(prefix), len(suffix))
     for i, byte in enumerate(prefix):
@@ -265,7 +266,7 @@ def _digits_of(cell: bytes) -> tuple[bytes, int, bytes] | None:
     return None if match is None else (match[1], len(match[2]), match[3])
 
 
-def _specials(text: _Text, good: Any) -> tuple[str, ...] | None:
+def _specials(text: _Text, good: Mask) -> tuple[str, ...] | None:
     """The different cells that are no such numbers; None if they are too many for a column of
     numbers."""
     odd = np.flatnonzero(~good)
@@ -287,7 +288,7 @@ class _Rounded:
 
     text: _Text
     value: Int
-    form: Any
+    form: Array
     affixes: tuple[bytes, bytes]
     decimals: int
     step: int
@@ -295,7 +296,7 @@ class _Rounded:
 
     @classmethod
     def of(
-        cls, text: _Text, value: Int, form: Any, bound: Fraction, affixes: tuple[bytes, bytes]
+        cls, text: _Text, value: Int, form: Array, bound: Fraction, affixes: tuple[bytes, bytes]
     ) -> _Rounded | None:
         """The column, if it is one of numbers that must be rounded; else None."""
         plain = form >= 0
@@ -417,7 +418,7 @@ def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | No
     return min(extremes), max(extremes)
 
 
-def _forms(form: Any) -> tuple[int, ...]:
+def _forms(form: Array) -> tuple[int, ...]:
     """The ways these numbers are written, commonest first."""
     after, padded = form & 31, (form & 32) > 0
     used = np.unique(after)
@@ -434,7 +435,7 @@ def _one_form(forms: tuple[int, ...]) -> int:
     return forms[0] if len(forms) == 1 else SHORT if 0 in forms else SHORT_ONE
 
 
-def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Any) -> Coded:
+def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Array) -> Coded:
     """Cells by a meta of numbers; those that it does not write are special, or raw."""
     decimals, step = meta.decimals, meta.step
     good = (form >= 0) & ((form & 31) <= decimals)
@@ -459,7 +460,7 @@ def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Any) -> Coded:
 
 
 def _with_odd_cells(
-    text: _Text, meta: NumberMeta | FloatMeta | DigitsMeta, value: Int, good: Any, kinds: Int
+    text: _Text, meta: NumberMeta | FloatMeta | DigitsMeta, value: Int, good: Mask, kinds: Int
 ) -> Coded:
     """Numbers where good, and the other cells as specials of the meta, or raw."""
     odd = np.flatnonzero(~good)
@@ -490,7 +491,7 @@ def _kinds_of(cells: Sequence[bytes], meta: PatternMeta) -> list[int]:
     return [specials.get(cell, others) for cell in cells]
 
 
-def _form_of(forms: tuple[int, ...], form: Any, after: Any) -> tuple[Int, Any]:
+def _form_of(forms: tuple[int, ...], form: Array, after: Int) -> tuple[Int, Mask]:
     """(which of the forms writes each number, whether one does)."""
     padded = (form & 32) > 0
     none = np.zeros(len(form), np.int64)

@@ -11,9 +11,12 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from aetool.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 UTF8 = "utf-8"
 BOM = codecs.BOM_UTF8
@@ -102,11 +105,12 @@ class _Rewritten(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, target: Any) -> int:
+    def readinto(self, target: WriteableBuffer) -> int:
         if not self.left:
             self.left = next(self.pieces, b"")
-        size = min(len(target), len(self.left))
-        target[:size], self.left = self.left[:size], self.left[size:]
+        room = memoryview(target).cast("B")
+        size = min(len(room), len(self.left))
+        room[:size], self.left = self.left[:size], self.left[size:]
         return size
 
     def close(self) -> None:

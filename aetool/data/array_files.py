@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from aetool import files, system
 from aetool.data.arrow_files import Format, UnsuitedError
+from aetool.model import Array
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = npt.NDArray[Any]
 DType = np.dtype[Any]
 MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 MAX_ARRAY = 1 << 36  # bytes

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from aetool.canonical import Json
 from aetool.data.pictures import decoding
 from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
 from aetool.errors import DataError
+from aetool.model import Array
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -469,7 +470,7 @@ class ArraySource(ImageSource):
     """A numpy array (n, H, W) or (n, H, W, 1 .. 4): of bytes, or of any other numbers. The second
     of two channels, and the fourth of four, say how opaque pixels are."""
 
-    def __init__(self, array: npt.NDArray[Any], name: str, suffix: str, key: str) -> None:
+    def __init__(self, array: Array, name: str, suffix: str, key: str) -> None:
         usual = array.ndim in (3, 4) and array.dtype.kind in "buif"
         if not usual or (array.ndim == 4 and array.shape[3] not in CHANNELS):
             raise DataError(

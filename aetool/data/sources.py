@@ -12,7 +12,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
@@ -41,6 +41,9 @@ from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError
 from aetool.files.names import suffix_of
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 MAX_ARRAY = 8 << 30
 MOST_JSON = 1 << 30  # bytes of a list that is read at once
@@ -551,7 +554,7 @@ def unpacked(path: Path, name: str) -> files.Place:
 class _Checked(io.RawIOBase):
     """A decompressing stream whose failures are DataErrors."""
 
-    def __init__(self, inner: Any, path: Path) -> None:
+    def __init__(self, inner: BinaryIO | gzip.GzipFile | lzma.LZMAFile, path: Path) -> None:
         self.inner = inner
         self.path = path
 
@@ -564,9 +567,10 @@ class _Checked(io.RawIOBase):
         except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
             raise DataError(f"{self.path}: the compressed stream is damaged: {error}") from None
 
-    def readinto(self, target: Any) -> int:
-        data = self.read(len(target))
-        target[: len(data)] = data
+    def readinto(self, target: WriteableBuffer) -> int:
+        room = memoryview(target).cast("B")
+        data = self.read(len(room))
+        room[: len(data)] = data
         return len(data)
 
     def close(self) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from aetool.canonical import Json
 from aetool.csv import encodings, writing
@@ -18,12 +17,13 @@ from aetool.csv.fields import ODD, Fields, Rule, fields
 from aetool.data import images
 from aetool.data.images import Deep, Pixels
 from aetool.errors import DataError
+from aetool.model import Array
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 # A restored column: text (None: missing), float64 numbers (NaN: missing), or datetime64[us].
-Array = npt.NDArray[Any]
 Restored = list[str | None] | Array
 Columns = dict[str, Restored]
 
@@ -120,7 +120,7 @@ def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Json]) -
     return [c if c == "null" else json.dumps(c) for c in cells]
 
 
-def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> Any:
+def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
     """The columns as an Arrow table of the source's own types."""
     import pyarrow as pa
 
@@ -128,7 +128,7 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> Any:
     return pa.table(arrays)
 
 
-def _arrow_array(column: Restored, dtype: str | None) -> Any:
+def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
@@ -144,7 +144,7 @@ def _arrow_array(column: Restored, dtype: str | None) -> Any:
     return array if kind is None else _cast(array, kind)
 
 
-def _cast(array: Any, kind: Any) -> Any:
+def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):
@@ -157,7 +157,7 @@ def _cast(array: Any, kind: Any) -> Any:
     return array.cast(kind, safe=False)
 
 
-def _arrow_type(name: str) -> Any:
+def _arrow_type(name: str) -> pa.DataType | None:
     """The Arrow type of this name; None for those we give back as text."""
     import pyarrow as pa
     import pyarrow.compute

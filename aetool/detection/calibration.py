@@ -6,14 +6,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool.canonical import Json
 from aetool.errors import BundleError
-from aetool.model import Float, Int
+from aetool.model import Array, Float, Int
 from aetool.spelling import option
 
 KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
@@ -130,8 +129,8 @@ class Calibration:
     @classmethod
     def of(
         cls,
-        parts: npt.NDArray[np.floating[Any]],
-        surprise: npt.NDArray[np.floating[Any]] | None = None,
+        parts: Array,
+        surprise: Array | None = None,
         kept: int = KEPT,
         expected: Expected = Expected(),
         owner: Int | None = None,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from aetool.detection.reasons import NOTHING, TOGETHER
 from aetool.detection.regions import Box
-from aetool.model import Float
+from aetool.model import Array, Float
 
-Values = npt.NDArray[Any]  # (channels, height, width), 0 to 255
+Values = Array  # (channels, height, width), 0 to 255
 # gray levels, of 255, by which what is there must differ from what was expected to be said to
 DIFFERENT = 8.0
 PLACES = (

@@ -9,15 +9,14 @@ gives the same result (Balle, Johnston & Minnen, ICLR 2019, carry integers in fl
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool.errors import BundleError
-from aetool.model import Int
+from aetool.model import Array, Int
 from aetool.spelling import option
 
 LIMIT = 1 << 53
@@ -84,8 +83,8 @@ def in_floats(layers: Sequence[Layer], x: Int, ones: bool = False) -> npt.NDArra
     return np.asarray(h + b)
 
 
-def _sums(weight: npt.NDArray[Any], places: Int) -> Any:
-    out = np.zeros((len(places), weight.shape[1]), weight.dtype)
+def _sums(weight: Array, places: Int) -> Array:
+    out: Array = np.zeros((len(places), weight.shape[1]), weight.dtype)
     for place in places.T:
         out += weight[place]
     return out
@@ -127,7 +126,7 @@ def graph(layers: Sequence[Layer]) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def run_graph(data: bytes) -> Any:
+def run_graph(data: bytes) -> Callable[[Array], Array]:
     """A function x -> y that runs the graph with ONNX Runtime on the CPU."""
     import onnxruntime as ort
 

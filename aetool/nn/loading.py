@@ -10,7 +10,7 @@ import torch
 from aetool import bundle as bundles
 from aetool import graphs, plugins
 from aetool.errors import BundleError
-from aetool.model import make_params
+from aetool.model import Array, make_params
 from aetool.nn.autoencoder import AutoEncoder
 
 
@@ -30,7 +30,7 @@ def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> Any:
         raise BundleError(f"{found.name}: {found.plugin} is a closed form: it has no torch network")
     with torch.random.fork_rng():
         net = made(found.spec, make_params(model, found.params))
-    stored: dict[str, Any] = {}
+    stored: dict[str, Array] = {}
     for data in found.graphs.values():
         stored |= graphs.weights_of(data)
     own = net.state_dict()

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aetool.model import Discrete, Float, Spec
+from aetool.canonical import Json
+from aetool.model import Discrete, Float, Int, Spec
 from aetool.nn.starting import principal
 
 ABLATED = 256  # rows by which units are tried one by one
@@ -21,8 +22,8 @@ LEAST_EXPLAINED = 0.02
 
 @torch.no_grad()
 def code_use(
-    model: Any, rows: Tensor, held_out: Tensor, seen: Tensor, report: dict[str, Any]
-) -> dict[str, Any] | None:
+    model: Any, rows: Tensor, held_out: Tensor, seen: Tensor, report: dict[str, Json]
+) -> dict[str, Json] | None:
     """units: numbers in the code. active: how many of them are in use (of a sparse code, of a row
     on average), by the model's own report if that has active_units. kl_nats: from the report.
     explained: 1 - squared error / variance of the numbers (pixels) of held_out, gaps left out, all
@@ -37,7 +38,7 @@ def code_use(
     z = model.encode(seen)
     restored = _restored(spec, model.decoded(z, seen).flatten(1).double().numpy())
     where, there = _counted(spec, flat)
-    if where is None:
+    if where is None or there is None:
         return None
     explained = _explained(flat[:, where], restored[:, where], there)
     discrete = isinstance(model.code, Discrete)
@@ -56,7 +57,7 @@ def code_use(
     else:
         variance = flat[:, where].var(axis=0).sum()
         active = float(_moving(model, z[:ABLATED], seen[:ABLATED], variance, where))
-    found: dict[str, Any] = {
+    found: dict[str, Json] = {
         "units": units, "active": int(active) if active == int(active) else round(active, 2),
         "explained": _rounded(explained), "pca_numbers": axes.shape[1],
         "pca_explained": _rounded(pca_explained),
@@ -67,7 +68,7 @@ def code_use(
     return found
 
 
-def _counted(spec: Spec, flat: Float) -> tuple[Any, Any]:
+def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
     """Which features count, and (rows, those features) 0 where the value is a gap; or (None, None)
     if none varies."""
     numbers = np.array(spec.numeric)
@@ -99,7 +100,7 @@ def _explained(x: Float, restored: Float, there: Float) -> float:
     return 1 - float(((x - restored) ** 2 * there).sum()) / max(total, 1e-12)
 
 
-def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Any) -> int:
+def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) -> int:
     """How many units of the codes z of rows matter to the decoder: the rows are restored otherwise
     with their mean instead."""
     places = torch.from_numpy(np.asarray(where))

@@ -13,9 +13,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from aetool import engine as engines
+from aetool.canonical import Json
 from aetool.codec import blocks
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
@@ -29,7 +30,7 @@ from aetool.operations.exact_job import ExactJob
 from aetool.spelling import option
 
 SHARD = "shard"  # the fact that says which part of a table an archive holds
-Figures = dict[str, Any]
+Figures = dict[str, Json]
 
 
 @dataclass(frozen=True)

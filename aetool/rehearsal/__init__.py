@@ -7,7 +7,6 @@ names the model, the member, its source line, what came back and what is wanted.
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 from aetool import closed_form, plugins
 from aetool.errors import PluginError
@@ -18,7 +17,9 @@ from aetool.rehearsal.faults import Author, kind_of
 __all__ = ["rehearse"]
 
 
-def rehearse(model: Model, author_class: Any, params: Any, spec: Spec, again: bool = False) -> None:
+def rehearse(
+    model: Model, author_class: type, params: object, spec: Spec, again: bool = False
+) -> None:
     """PluginError unless the class does what the host will ask of it, on data of this layout.
 
     author_class: what model.net names. The export of a network, and a closed form as a whole, are

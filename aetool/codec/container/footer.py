@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from aetool.canonical import Json
 from aetool.codec.container.block import HEAD_SIZE, BlockPlace
 from aetool.codec.container.digests import SEAL, root_of, seal
 from aetool.codec.container.layout import END, DamageError
@@ -19,7 +19,7 @@ TRAILER_SIZE = _TRAILER.size + _TRAILER_END.size
 NOT_FITTING = "the end is missing or does not fit"
 OUT_OF_RANGE = "the index of blocks is out of range"
 
-Described = dict[str, Any]  # parsed JSON
+Described = dict[str, Json]  # parsed JSON
 
 
 @dataclass(frozen=True)

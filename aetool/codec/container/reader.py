@@ -6,9 +6,10 @@ import hashlib
 import os
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from aetool import system
+from aetool.canonical import Json
 from aetool.codec.container.block import HEAD_SIZE, BlockHead, BlockPlace, StoredBlock
 from aetool.codec.container.digests import SEAL, seal
 from aetool.codec.container.footer import NOT_FITTING, TRAILER_SIZE, Footer, Trailer
@@ -47,11 +48,11 @@ class Reader:
         self.path = Path(name or path)
         self.lost: list[str] = []
         self.unsealed = False
-        self.header: dict[str, Any] = {}
+        self.header: dict[str, Json] = {}
         self.header_seal = b""
         self.model = bytes(MODEL)
         self.sha256 = b""
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, Json] = {}
         self.sections: dict[str, bytes] = {}
         self.blocks: list[BlockPlace] = []
         self._only_block: StoredBlock | None = None  # of an archive in one piece

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from aetool.canonical import Json
 from aetool.codec.contents.arrays import ArrayContent
 from aetool.codec.contents.arrow import ArrowContent
-from aetool.codec.contents.content import Content, Json
+from aetool.codec.contents.content import Content
 from aetool.codec.contents.file import TypedFile
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.lines import JsonLines

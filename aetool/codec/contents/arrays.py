@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import attribution, blocks
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
-from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, cut
 from aetool.codec.contents.labels import Bounding, labels_of
 from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.natives import books, tensors
-from aetool.codec.natives.tensors import Array, Tensor
+from aetool.codec.natives.tensors import Tensor
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import array_files
 from aetool.data.array_files import ArrayFile, Member
 from aetool.data.arrow_files import UnsuitedError
 from aetool.errors import ArchiveError, DataError
-from aetool.model import Int
+from aetool.model import Array, Int
 from aetool.spelling import option
 
 if TYPE_CHECKING:

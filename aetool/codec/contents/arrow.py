@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 from aetool import files
+from aetool.canonical import Json
 from aetool.codec import attribution, blocks
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, Json, cut, places_in
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, cut, places_in
 from aetool.codec.contents.labels import Bounding, labels_of
 from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.natives import batches, books, schemas

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
+from aetool.canonical import Json
 from aetool.codec.blocks import Block
 from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.planning import Hints
@@ -27,7 +28,6 @@ from aetool.spelling import option
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive, Decoder
 
-Json = Any  # a value of a header
 Piece = Any  # what one block restores: bytes of text, columns, pixels, files
 LOSSLESS, BOUNDED, LOSSY = "lossless", "bounded", "lossy"
 HOLDINGS = {  # by kind

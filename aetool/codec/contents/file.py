@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from aetool import files
+from aetool.canonical import Json
 from aetool.codec import blocks, plain, stages
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column
 from aetool.codec.contents.arrays import ArrayContent
 from aetool.codec.contents.arrow import ArrowContent
-from aetool.codec.contents.content import Json, Piece, read_exactly
+from aetool.codec.contents.content import Piece, read_exactly
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.pixels import PixelArray, pixels_of
 from aetool.codec.planning import Effort, Hints

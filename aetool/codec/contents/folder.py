@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+from aetool.canonical import Json
 from aetool.codec import folders
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json
+from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content
 from aetool.codec.contents.pixels import is_primed, primed_words
 from aetool.codec.folders import MOST, Picture
 from aetool.codec.picture_models import PictureModel
@@ -126,7 +127,8 @@ class Folder(Content):
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
-        return [picture.pixels for picture in self.pictures(archive, first, last)]
+        pictures = self.pictures(archive, first, last)
+        return [picture.pixels for picture in pictures if picture.pixels is not None]
 
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+from aetool.canonical import Json
 from aetool.codec import blobs, blocks, plain
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column
@@ -12,7 +13,6 @@ from aetool.codec.contents.content import (
     BLOCK_BYTES,
     LOSSLESS,
     ByteContent,
-    Json,
     read_exactly,
 )
 from aetool.codec.planning import Effort, Hints

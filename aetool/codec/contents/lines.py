@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import attribution, blobs, blocks, jsonlines, plain
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column
-from aetool.codec.contents.content import LOSSLESS, ByteContent, Json, read_exactly
+from aetool.codec.contents.content import LOSSLESS, ByteContent, read_exactly
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded

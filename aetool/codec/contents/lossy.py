@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import blobs, blocks, decoding
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded, bytes_column, whole_column
-from aetool.codec.contents.content import LOSSY, Content, Json, Piece, places_in
+from aetool.codec.contents.content import LOSSY, Content, Piece, places_in
 from aetool.codec.contents.exact import (
     at_least_one,
     bytes_of_columns,
@@ -33,7 +34,7 @@ from aetool.data import writers
 from aetool.data.images import Pixels
 from aetool.data.table import Cells, Table
 from aetool.errors import ArchiveError
-from aetool.model import Float, Int
+from aetool.model import Float, Int, Records
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
@@ -45,7 +46,7 @@ class CodedRecords(NamedTuple):
     """Records of a source with their code: what the model takes, the quantised code (rows, kept),
     the table they are from, or the pictures' names."""
 
-    inputs: Any
+    inputs: Records
     code: Int
     table: Table | None
     names: list[str]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from aetool.canonical import Json
 from aetool.codec import pictures
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, Json, cut
+from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, cut
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded

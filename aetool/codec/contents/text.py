@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from aetool.canonical import Json
 from aetool.codec import attribution, bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.contents.content import BOUNDED, ByteContent, Json, read_exactly
+from aetool.codec.contents.content import BOUNDED, ByteContent, read_exactly
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout

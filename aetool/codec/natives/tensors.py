@@ -15,15 +15,14 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from aetool.codec import blocks, limits, planning
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.natives import cells, numbers
 from aetool.codec.natives.bounding import Grid, Mask, distances, within
 from aetool.errors import ArchiveError
+from aetool.model import Array
 
-Array = npt.NDArray[Any]
 DType = np.dtype[Any]
 MOST_VALUES = 1 << 23  # in one block
 MOST_BYTES = 1 << 26  # of values in one block, unless one alone is larger

@@ -13,17 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from aetool.data.pictures import deep_png
+from aetool.model import Array
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Values = npt.NDArray[Any]
+Values = Array
 Bytes = npt.NDArray[np.uint8]
 
 MOST_PIXELS = 1 << 26  # of one picture, when it is decoded
