@@ -314,7 +314,7 @@ def _named(chosen: str) -> Iterator[Engine]:
 
 
 def _count(text: str, chosen: str) -> int:
-    """A number of workers."""
+    """The number of workers that the name of an engine asks for; ParamError for what is none."""
     is_number = text.isascii() and text.isdigit() and len(text) < len(str(MOST_WORKERS)) + 1
     if not is_number or not 1 <= int(text) <= MOST_WORKERS:
         raise ParamError(

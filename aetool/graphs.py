@@ -68,7 +68,7 @@ class Graph:
         return self.const(value, np.float64)
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """One operator with one output."""
+        """Add an operator of ONNX with one output; returns the output's name."""
         return self._computed(helper.make_node(kind, list(inputs), [], **attributes))
 
     def _stored(self, tensor: onnx.TensorProto) -> str:
@@ -111,11 +111,11 @@ class Graph:
         return self._known[key]
 
     def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
-        """x as another element type."""
+        """Convert x to another element type; returns the name of the result."""
         return self.op("Cast", x, to=to)
 
     def double(self, x: str) -> str:
-        """x as float64."""
+        """Convert x to float64; returns the name of the result."""
         return self.cast(x, TensorProto.DOUBLE)
 
     def input(self, name: str, kind: int, shape: Sequence[int]) -> str:

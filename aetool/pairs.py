@@ -146,7 +146,7 @@ class Arithmetic:
         return Pair(high, low)
 
     def add(self, a: Pair, b: Pair) -> Pair:
-        """a + b."""
+        """The sum of two pairs, a + b."""
         op = self.graph.op
         total, error = self._sum(a.high, b.high)
         lows, rest = self._sum(a.low, b.low)
@@ -160,11 +160,11 @@ class Arithmetic:
         return self.each(lambda part: self.graph.op("Neg", part), a)
 
     def subtract(self, a: Pair, b: Pair) -> Pair:
-        """a - b."""
+        """The difference of two pairs, a - b."""
         return self.add(a, self.negative(b))
 
     def multiply(self, a: Pair, b: Pair) -> Pair:
-        """a b."""
+        """The product of two pairs, a b."""
         op = self.graph.op
         product, error = self._product(a.high, b.high)
         # the product of both low parts is below the last bit
@@ -175,7 +175,7 @@ class Arithmetic:
         return Pair(*self._ordered(product, error))
 
     def divide(self, a: Pair, b: Pair) -> Pair:
-        """a / b, by long division."""
+        """The quotient of two pairs, a / b, by long division."""
         op = self.graph.op
         quotient = op("Div", a.high, b.high)
         covered = self.multiply(self.wide(quotient), b)
@@ -253,7 +253,7 @@ class Arithmetic:
         return self.choice(below, self.negative(a), a)
 
     def is_less(self, a: Pair, b: Pair) -> str:
-        """Where a < b."""
+        """A truth for each element: a < b."""
         op = self.graph.op
         less = op("Less", a.high, b.high)
         equal = op("Equal", a.high, b.high)
@@ -261,11 +261,11 @@ class Arithmetic:
         return op("Or", less, op("And", equal, lower))
 
     def is_greater(self, a: Pair, b: Pair) -> str:
-        """Where a > b."""
+        """A truth for each element: a > b."""
         return self.is_less(b, a)
 
     def is_equal(self, a: Pair, b: Pair) -> str:
-        """Where a = b."""
+        """A truth for each element: a = b."""
         op = self.graph.op
         highs = op("Equal", a.high, b.high)
         lows = op("Equal", a.low, b.low)
@@ -327,7 +327,7 @@ class Arithmetic:
         return total, self._number(error)
 
     def _product(self, a: str, b: str) -> tuple[str, str]:
-        """(p, e): p = a b as float32 rounds it, and a b = p + e."""
+        """The product a b without error: (p, e), p rounded to float32 and p + e = a b."""
         op = self.graph.op
         product = op("Mul", a, b)
         a_high, a_low = self._split(a)
@@ -440,7 +440,7 @@ class _Narrowing:
         self.plain.update(zip(node.output, outputs, strict=True))
 
     def _written(self, node: onnx.NodeProto) -> Pair | str:
-        """One operator on float64, in pairs."""
+        """The nodes that compute one operator of float64 on pairs of float32 instead."""
         attributes = {a.name: get_attribute_value(a) for a in node.attribute}
         kind = node.op_type
         if kind == "Cast":

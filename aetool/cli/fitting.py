@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FitCommandGiven(options.FitGiven, total=False):
-    """What is given of fit beside how to fit."""
+    """Options of the command `fit` that say nothing of how to fit."""
 
     fpr: str | None
     calibration: str | None

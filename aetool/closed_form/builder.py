@@ -74,7 +74,10 @@ class Builder:
     def __init__(
         self, graph: Graph, spec: Spec, schema: Schema | None = None, records: str = ""
     ) -> None:
-        """schema, records: of a table, and the graph's input of records in user units."""
+        """Begins a graph of features, to which the author of a model adds.
+
+        schema, records: of a table, and the graph's input of records in user units.
+        """
         self.graph = graph
         self.spec = spec
         self.rows = schema.rows if schema else 0

@@ -105,7 +105,10 @@ def leading(batches: Batches, most: int, weights: Float | None = None) -> Leadin
 
 
 def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
-    """x: (rows, features); weights: (rows,), whose sum is 1."""
+    """The leading directions by the products of rows, where these are fewer than features.
+
+    x: (rows, features); weights: (rows,), whose sum is 1.
+    """
     root = np.sqrt(weights)[:, None]
     features = x.shape[1]
     mean = np.zeros(features)

@@ -159,7 +159,7 @@ class Archive:
 
     @property
     def piped(self) -> bool:
-        """Whether it came through a pipe."""
+        """Whether the archive came through a pipe, and has no name of its own."""
         return self._place.spool is not None
 
     @property

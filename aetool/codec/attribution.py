@@ -50,7 +50,7 @@ def _share_texts(
     cells: Int,
     blob: bytes,
 ) -> None:
-    """Of texts, by the cells that they are."""
+    """The bits of a blob of texts shared out among the cells that it holds."""
     taken = _of_cells(blob, len(cells))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)

@@ -19,7 +19,7 @@ def varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """(value, where the next byte is)."""
+    """Read a whole number of 7 bits a byte: (value, place of the byte behind it)."""
     value = shift = 0
     while True:
         if at >= len(data) or shift > 56:

@@ -60,7 +60,7 @@ class Column:
         self.stop = stop
 
     def only(self, rows: Rows) -> Column:
-        """Some of the cells."""
+        """A column of some of these cells alone."""
         return Column(self.text, self.start[rows], self.stop[rows])
 
     def cells(self) -> list[bytes]:
@@ -143,5 +143,5 @@ class Decimals:
         return True
 
     def fraction(self, row: int) -> Fraction:
-        """One of the numbers, exactly."""
+        """The number in this place as an exact fraction."""
         return Fraction(int(self.digits[row]), 10 ** int(self.places[row]))

@@ -62,7 +62,7 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
 
 
 def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
-    """(cells one behind the other, the length of each)."""
+    """Numbers as text: (all cells one behind the other, the length of each)."""
     before, behind = _affixes(meta)
     template = before + bytes(meta.width) + behind
     cells = np.empty((len(values), len(template)), np.uint8)

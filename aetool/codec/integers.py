@@ -71,7 +71,7 @@ class Known:
     predict: Callable[[int, Known], Int] | None = None
 
     def copy(self) -> Known:
-        """The same, to be added to by itself."""
+        """A copy that grows apart from this one, as a trial needs it."""
         return dataclasses.replace(
             self,
             values=[*self.values],

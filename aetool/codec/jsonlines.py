@@ -73,7 +73,7 @@ class Lines:
 
     @property
     def are_alike(self) -> bool:
-        """Whether it pays to cut such lines."""
+        """Whether lines of JSON are so much alike that columns of them pay."""
         few = len(self.frames) <= MOST_FRAMES and len(self.columns) <= MOST_COLUMNS
         return few and len(self.frames) * LEAST_ALIKE <= max(len(self.frame_of), LEAST_ALIKE)
 

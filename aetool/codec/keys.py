@@ -44,8 +44,11 @@ class Course:
         rows: Int,
         others: tuple[Int, Int] | None = None,
     ) -> Course:
-        """keys: of the stream's rows; rows: which of the block's they are, ascending; others: keys
-        and values of another pair, in all rows of the block."""
+        """The course of a stream, given what is known of other values under the same keys.
+
+        keys: of the stream's rows; rows: which of the block's they are, ascending; others: keys
+        and values of another pair, in all rows of the block.
+        """
         if others is None:
             others = np.zeros(0, np.int64), np.zeros(0, np.int64)
             rows = np.full(len(keys), -1)
@@ -72,7 +75,7 @@ class Course:
         known: npt.NDArray[np.bool_],
         values: Int,
     ) -> Course:
-        """Of what is in the order of its keys."""
+        """The course of a stream whose values lie in the order of their keys."""
         fresh = np.ones(len(keys), np.bool_)
         fresh[1:] = keys[1:] != keys[:-1]
         begins = np.flatnonzero(fresh)

@@ -189,7 +189,7 @@ class Ledger:
 
     @property
     def total(self) -> float:
-        """All bits, those of no cell among them."""
+        """All bits of the archive, also those that belong to no cell."""
         return float(sum(map(np.sum, self.taken))) + sum(self.overhead.values())
 
 

@@ -37,12 +37,12 @@ class Quantiser:
     kept: Int
 
     def quantise(self, z: Code) -> Int:
-        """(rows, kept) int64."""
+        """Codes, (rows, latent), as whole numbers of steps: (rows, kept) int64."""
         steps = (z[:, self.kept].astype(np.float64) - self.centre[self.kept]) / self.step[self.kept]
         return np.asarray(np.clip(np.rint(np.nan_to_num(steps)), -(2**31), 2**31 - 1), np.int64)
 
     def restore(self, q: Int) -> Code:
-        """(rows, latent) float32."""
+        """The codes that whole numbers stand for: (rows, latent) float32."""
         z = np.tile(self.centre, (len(q), 1))
         z[:, self.kept] += q * self.step[self.kept]
         return z.astype(np.float32)

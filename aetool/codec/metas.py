@@ -149,7 +149,7 @@ class PixelsMeta(Meta):
 
 @dataclass(frozen=True)
 class WholeMeta(Meta):
-    """Whole numbers of 64 bits, one for each row."""
+    """How a column of whole numbers is stored: one of 64 bits for each row, none missing."""
 
     kind = "whole"
 
@@ -421,7 +421,7 @@ class DateMeta(PatternMeta):
 
     @property
     def ticks_a_second(self) -> int:
-        """How many of the whole numbers are a second."""
+        """By how much a stored date grows in a second."""
         return int(10 ** DateFormat.of(self.format).digits)
 
     def to_json(self) -> dict[str, Json]:
@@ -468,7 +468,7 @@ class NumberedMeta(Meta):
 
 
 def book_of(stored: Stored) -> int | None:
-    """Where the book of a column is."""
+    """The column whose book of words a column uses, by its place; OWN_BOOK; or None."""
     if "c" in stored:
         return whole(stored["c"], 0, MAX_COLUMNS, "a column's place")
     return OWN_BOOK if flag(stored, "u") else None
@@ -476,7 +476,7 @@ def book_of(stored: Stored) -> int | None:
 
 @dataclass(frozen=True)
 class IntegerMeta(NumberedMeta):
-    """Whole numbers with gaps.
+    """How a column of whole numbers with gaps is stored.
 
     multiple: what each is multiplied by; allowed: instead, the largest error of numbers on a grid;
     limbs: of a wide decimal, this column counted; dictionary: which one the numbers are indices of.

@@ -30,7 +30,7 @@ def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) 
 
 
 def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
-    """(arrays, words) of `packed`."""
+    """The inverse of `packed`: (arrays by name, words)."""
     import safetensors
     from safetensors.numpy import load
 

@@ -59,7 +59,7 @@ class Way:
         return planes, most
 
     def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
-        """What `planes` was given."""
+        """The inverse of `planes`: pictures, of their planes."""
         if self.palette is not None:
             if planes.size and int(planes.max()) >= len(self.palette):
                 raise ArchiveError("damaged: a picture has a colour that its palette has not")

@@ -52,7 +52,7 @@ class State:
 
     @classmethod
     def fresh(cls, preset: Preset, bits: int) -> State:
-        """Nothing yet."""
+        """The state before the first pixel: nothing is learned."""
         sets = len(preset.selectors) + 1
         return cls(
             preset,
@@ -63,7 +63,7 @@ class State:
         )
 
     def copy(self) -> State:
-        """One of its own, to go on from here."""
+        """A copy that goes on from here by itself."""
         counters = _aligned(len(self.counters), 0)
         counters[:] = self.counters
         return State(self.preset, self.bits, counters, self.weights.copy(), self.last.copy())

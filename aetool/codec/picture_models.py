@@ -31,7 +31,7 @@ class PictureModel:
 
 
 def blank() -> PictureModel:
-    """One that has learned nothing yet."""
+    """A model of pictures that has learned nothing yet."""
     return PictureModel({preset.number: State.fresh(preset, BITS) for preset in LEARNED})
 
 

@@ -34,7 +34,7 @@ NO_INTEGERS = np.zeros(0, np.int64)
 
 
 def refused(what: str) -> ArchiveError:
-    """The error for a plan that is out of range."""
+    """An ArchiveError, to be raised, that says a stored plan makes no sense."""
     return ArchiveError(f"damaged: a column's plan: {what}")
 
 
@@ -85,12 +85,12 @@ class Transform(Enum):
 
     @property
     def looks_aside(self) -> bool:
-        """Whether it needs another stream."""
+        """Whether the transform needs another stream of the block."""
         return self in (Transform.GROUPED, Transform.COLUMN, Transform.KEYED)
 
     @property
     def is_linear(self) -> bool:
-        """Whether it combines other streams."""
+        """Whether the transform predicts by a sum of other streams."""
         return self in (Transform.LINEAR, Transform.LINEAR_DIFFERENCE)
 
 
@@ -102,7 +102,7 @@ class Term:
     streams: tuple[tuple[int, int], ...]  # a stream and its lag; of two the product counts
 
     def to_json(self) -> list[Json]:
-        """As it is stored."""
+        """The JSON by which a plan stores it."""
         return [self.factor, *(number for pair in self.streams for number in pair)]
 
     @classmethod
@@ -129,7 +129,7 @@ class Combination:
         return {stream for term in self.terms for stream, _ in term.streams}
 
     def moved(self, numbers: Mapping[int, int]) -> Combination:
-        """The same of streams that have these numbers now."""
+        """The combination where the streams it refers to have these numbers now."""
         terms = []
         for term in self.terms:
             streams = tuple((numbers[stream], lag) for stream, lag in term.streams)
@@ -137,7 +137,7 @@ class Combination:
         return Combination(tuple(terms), self.divisor)
 
     def to_json(self) -> list[Json]:
-        """As it is stored: the divisor, then the terms."""
+        """The JSON by which a plan stores it: the divisor, then the terms."""
         return [self.divisor, *(term.to_json() for term in self.terms)]
 
     @classmethod
@@ -163,15 +163,15 @@ class Feature:
 
     @property
     def stream(self) -> int | None:
-        """Which stream it looks at."""
+        """The number of the stream that the feature looks at."""
         return None
 
     def at(self, stream: int) -> Feature:
-        """The same feature of another stream."""
+        """A copy of the feature that looks at another stream."""
         return self
 
     def to_json(self) -> list[Json]:
-        """As it is stored."""
+        """The JSON by which a plan stores it."""
         return [self.letter]
 
     @classmethod
@@ -358,7 +358,7 @@ class Plan:
 
     @property
     def bins(self) -> int:
-        """How many bins there are."""
+        """The number of bins that residuals fall into."""
         return len(self.starts)
 
     @property
@@ -460,7 +460,7 @@ def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
 
 
 def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:
-    """How values are packed, if they are."""
+    """How small values are packed together, from JSON; None where they are not."""
     if "y" not in stored:
         return None
     size = stored["y"]

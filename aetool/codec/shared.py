@@ -39,10 +39,13 @@ MANY = 8  # a shared model is for this many times the rows it was learned from, 
 
 @dataclass(eq=False)
 class Shared:
-    """names, head, format: of the table and its text. spec: the --max-error it was learned for.
+    """What archives of many small tables alike have in common, as a model stores it.
+
+    names, head, format: of the table and its text. spec: the --max-error it was learned for.
     metas by column; plans and primes by stream; usual: the value that each stream is likely to have
     where it never changes; stillness (streams, 3): how often stretches of rows were MOVING, USUAL,
-    STILL; students: of some streams."""
+    STILL; students: of some streams.
+    """
 
     names: list[str]
     head: str

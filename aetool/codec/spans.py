@@ -171,7 +171,7 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
-    """What pack_cells was given."""
+    """The inverse of pack_cells: the cells, of their bytes."""
     if not count:
         return Spans(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int32))
     raw = unpack(data)

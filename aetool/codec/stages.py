@@ -41,7 +41,7 @@ _LZMA2_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": DICTIONARY}]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: its name and version."""
+    """One way to make bytes fewer, as archives name it: a name and a version."""
 
     name: str
     version: int = 1

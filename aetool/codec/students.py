@@ -40,7 +40,8 @@ ROWS = 1 << 14  # predicted at a time
 
 @dataclass(eq=False)
 class Student:
-    """What it sees (features of integers.feature_of), and its layers."""
+    """A small network that predicts a column: what it sees (features of
+    integers.feature_of), and its layers."""
 
     features: Sequence[Feature]
     layers: list[Layer]
@@ -55,7 +56,7 @@ class Students:
     exact: bool = False
 
     def by_reference(self) -> Students:
-        """The same, run by the reference."""
+        """These students run in numpy, by which every other way to run them is judged."""
         return dataclasses.replace(self, exact=True)
 
     def predict(self, number: int, known: Known) -> Int:
@@ -159,7 +160,7 @@ def learn(
 
 
 def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
-    """(arrays, what else to know) of students."""
+    """Students as a bundle stores them: (arrays by name, what else to know)."""
     arrays: dict[str, Array] = {}
     words = {}
     for i, one in students.of.items():

@@ -623,7 +623,7 @@ def _read_levels(meta: LevelMeta, values: Int, blob: bytes) -> Spans:
 
 
 def _write_dates(meta: DateMeta, ticks: Int) -> tuple[Bytes, I32]:
-    """(dates one behind the other, the length of each)."""
+    """Dates as text: (all of them one behind the other, the length of each)."""
     quote = meta.quote
     check_text(len(ticks) * (2 * len(quote) + len(meta.format)))
     dated = dates.render(ticks / meta.ticks_a_second, meta.format)
@@ -632,7 +632,7 @@ def _write_dates(meta: DateMeta, ticks: Int) -> tuple[Bytes, I32]:
 
 
 def _write_numbers(meta: NumberMeta, kinds: Int, values: Int) -> tuple[Bytes, I32]:
-    """(numbers one behind the other, the length of each)."""
+    """Numbers as text: (all of them one behind the other, the length of each)."""
     prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
     check_text(len(values) * len(prefix + suffix))  # before anything is written
     forms = np.array(meta.forms, np.int8)

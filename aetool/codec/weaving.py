@@ -119,7 +119,7 @@ def by_arrays(
     rule: Rule,
     inside: slice,
 ) -> bytes:
-    """As `woven`, by arrays of all spans."""
+    """The same as `woven` in numpy, without a loop over spans."""
     first, last, _ = inside.indices(len(tails.start))
     records = Records(last - first, len(cells), rule)
     for place, column in enumerate(cells):

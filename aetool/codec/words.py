@@ -118,7 +118,7 @@ def deflate(value: object) -> bytes:
 
 
 def inflate(data: bytes) -> Any:
-    """What deflate was given; ValueError for anything else."""
+    """The inverse of `deflate`: the words' bytes. ValueError for anything else."""
     inflater = zlib.decompressobj(RAW_DEFLATE, zdict=WORDS)
     try:
         raw = inflater.decompress(data, MAX_JSON)

@@ -32,7 +32,9 @@ NUMERAL = Pattern(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 
 @dataclass(frozen=True)
 class Category(Modelled):
-    """levels: the words as they were written, most frequent first, and counts of them; more:
+    """A column of words that repeat, its levels.
+
+    levels: the words as they were written, most frequent first, and counts of them; more:
     how many other words training saw, and others: cells that hold one. truth: the words say true
     and false. country_codes: they are codes of countries, so that NA is one.
 

@@ -41,9 +41,12 @@ MOST_BITS = 32.0  # of surprise that a moment has on its own
 
 @dataclass(frozen=True)
 class Date(Modelled):
-    """notation: how text writes it (TYPED: a typed source). low, high: the range seen, and values
+    """A column of dates or times of day.
+
+    notation: how text writes it (TYPED: a typed source). low, high: the range seen, and values
     in the inputs of graphs, in epoch seconds. cycles: periods in seconds that the data span at
-    least twice. reach: outside of which moments are surprising."""
+    least twice. reach: outside of which moments are surprising.
+    """
 
     notation: DateNotation = TYPED
     low: float = 0.0

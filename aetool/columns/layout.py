@@ -65,7 +65,10 @@ class Layout:
     def _of_places(
         cls, names: tuple[str, ...], placed: Sequence[tuple[int, ColumnFeatures]]
     ) -> Layout:
-        """placed: the place of a column among those in the input, and what it is laid out as."""
+        """The blocks of features that these columns are laid out as.
+
+        placed: the place of a column among those in the input, and what it is laid out as.
+        """
         scaled = [(i, f.scale) for i, f in placed if f.scale is not None]
         return cls(
             names,

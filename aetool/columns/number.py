@@ -44,10 +44,13 @@ INTEGERS = (INTEGER, "uint")  # how types begin that hold nothing else
 
 @dataclass(frozen=True)
 class Number(Modelled):
-    """notation: how text writes the numbers. decimals: how many digits stand behind the mark (None:
+    """A column of numbers.
+
+    notation: how text writes the numbers. decimals: how many digits stand behind the mark (None:
     true floats). low, high: the finite range seen. few: the different numbers, if they are few;
     quantiles: at the parts TOLD. counts: of the training's finite numbers, how many were in each
-    bin, see `bins_of`; models of earlier versions have none."""
+    bin, see `bins_of`; models of earlier versions have none.
+    """
 
     notation: NumberNotation = PLAIN
     decimals: int | None = None

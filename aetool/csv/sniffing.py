@@ -240,7 +240,7 @@ def _first_end(body: bytes, rule: Rule) -> str:
 def _body(
     beginning: Beginning, reading: Reading, model_reading: Reading, likely: str | None
 ) -> tuple[Cut | None, str]:
-    """(the regular records, the marker that comments begin with)."""
+    """What is left without comments: (the regular records, the marker of comments)."""
     delimiters: Iterable[str] = reading.delimiter or DELIMITERS + BLANK
     if reading.delimiter is None and model_reading.delimiter is not None:
         delimiters = [model_reading.delimiter, *delimiters]

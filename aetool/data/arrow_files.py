@@ -430,7 +430,7 @@ def arrow_batches(
 
 
 class _Mapped:
-    """An Arrow file or stream of which pages are read as they are needed."""
+    """An Arrow file or stream in mapped memory: only the parts asked for are read from the disk."""
 
     def __init__(self, path: Path, places: Sequence[int] | None = None) -> None:
         import pyarrow as pa
@@ -467,7 +467,7 @@ class _Mapped:
         return bool(self._input.tell() == len(self._bytes))
 
     def batches(self) -> Iterator[WithMetadata]:
-        """Each batch, and the metadata of its own."""
+        """The batches of the file in order, each with its own metadata."""
         if not self.is_stream:
             for number in range(self._reader.num_record_batches):
                 yield _valid(self._reader.get_batch_with_custom_metadata(number))

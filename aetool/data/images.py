@@ -83,7 +83,7 @@ class ImageSource:
         return [Sight(width, height, channels == 3)] * self.count
 
     def pictures(self) -> Iterator[Decoded | str]:
-        """Each picture, or why it cannot be read."""
+        """The pictures in order; in place of one that cannot be read the reason."""
         for batch in self.batches():
             for pixels in batch:
                 yield Decoded(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))

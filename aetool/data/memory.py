@@ -96,7 +96,8 @@ def is_several(data: object) -> TypeGuard[list[object] | tuple[object, ...]]:
 
 
 def begun(data: object) -> object:
-    """Data as they are, but an iterator of paths or pictures as their list, and any other read."""
+    """Data as what can be read again: of an iterator, which is read only once, a list of its
+    paths or pictures, or a table; all other data as they are."""
     if not is_iterator(data):
         return data
     if isinstance(data, csv.DictReader | _CSV_READER):

@@ -97,7 +97,7 @@ class ChainedPiece:
 
     @property
     def rows(self) -> int:
-        """How many records there are."""
+        """The number of records in the piece."""
         return self.piece.rows
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:

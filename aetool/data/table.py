@@ -107,7 +107,7 @@ class Table:
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """Where each column stands; the first of a name."""
+        """The place of each column by its name; of equal names the first."""
         return dict(zip(reversed(self.names), range(len(self.names) - 1, -1, -1), strict=True))
 
     def __getitem__(self, name: str) -> Values:

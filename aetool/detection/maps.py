@@ -43,7 +43,7 @@ class PixelCalibration:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width)."""
+        """(height, width) of the pictures that the calibration is of, in pixels."""
         height, width = self.usual.shape
         return height, width
 

@@ -127,11 +127,11 @@ class _Counts:
 
     @property
     def bins(self) -> Int:
-        """(n,): those that have a weight, rising."""
+        """(n,): the numbers of the bins that hold pixels, rising."""
         return np.array(sorted(self._weights), dtype=np.int64)
 
     def at(self, bins: Int) -> Float:
-        """(n,): the weight of each of these."""
+        """(n,): how many pixels each of these bins holds, by weight."""
         return np.fromiter(self._looked_up(bins), np.float64, len(bins))
 
     def _looked_up(self, bins: Int) -> Iterator[float]:

@@ -34,7 +34,7 @@ class ScoreQuantiles:
         return cls(len(held_out), np.array(rounded))
 
     def facts(self) -> dict[str, float]:
-        """What is shown of them to a person."""
+        """The few quantiles that `info` shows to a person."""
         by_part = dict(zip(PARTS, self.scores.tolist(), strict=True))
         shown = {name: by_part[part] for name, part in SHOWN.items()}
         return {"rows": self.rows, **shown}
@@ -45,7 +45,7 @@ class ScoreQuantiles:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Json]) -> ScoreQuantiles:
-        """What to_json wrote; BundleError for anything else."""
+        """The quantiles that to_json wrote; BundleError for anything else."""
         scores = np.array(stored["scores"], dtype=np.float64)
         rows = int(stored["rows"])
         is_sane = scores.shape == (len(PARTS),) and bool(np.isfinite(scores).all())

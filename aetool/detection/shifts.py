@@ -143,8 +143,8 @@ class Tally:
         self.p_counts = np.zeros(P_BINS)
 
     def add(self, inputs: Float, scores: Float) -> None:
-        """A batch: what the graphs took, (n, columns or more), and scores, (n,); none of these
-        where they cannot be told."""
+        """Counts in a batch of new records: what the graphs took, (n, columns or more), and scores,
+        (n,); none of these where they cannot be told."""
         self.rows += len(inputs)
         self.beyond += int((scores > self.threshold).sum())
         if len(scores):

@@ -107,7 +107,7 @@ def bins_of(scores: Float) -> Int:
 
 
 def score_of(bins: Int) -> Float:
-    """(n,): a score in the middle of each fine bin."""
+    """(n,): the score that each fine bin of the histogram stands for, its middle."""
     size = np.where(bins < 0, -1 - bins, bins)
     score = np.exp2((size + 0.5) / FINENESS) - 1.0
     return np.asarray(np.where(bins < 0, -score, score))

@@ -15,8 +15,11 @@ ALL, OTHERS = 0o777, 0o077  # permission bits of everybody, and of all but the o
 
 @dataclass(frozen=True)
 class Attributes:
-    """mode: permission bits; user, group: numbers of the owner; times: (access, change of the
-    content) in ns, or None where they are not handed on."""
+    """What a restored file takes over from the one that it is restored from.
+
+    mode: permission bits; user, group: numbers of the owner; times: (access, change of the
+    content) in ns, or None where they are not handed on.
+    """
 
     mode: int
     user: int

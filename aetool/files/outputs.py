@@ -69,7 +69,7 @@ def atomic(
 def output(
     target: Path, force: bool = False, source: Attributes | None = None
 ) -> Iterator[BinaryIO]:
-    """The same; "-" is standard output."""
+    """A new file to write to, as `atomic` opens it; "-" is standard output."""
     if os.fspath(target) == "-":
         with _handed_over("standard output", _standard_output) as spool:
             yield spool

@@ -235,10 +235,10 @@ class _Spool:
             raise _unwritten(error) from None
 
     def flush(self) -> None:
-        """What was written is flushed once, at the end."""
+        """Does nothing: what was written is flushed once, at the end."""
 
     def tell(self) -> int:
-        """How many bytes were written."""
+        """The number of bytes written so far."""
         return self._size
 
 

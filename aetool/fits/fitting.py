@@ -144,8 +144,8 @@ def fit_source(
     samples: bool = True,
     executor: Chosen = None,
 ) -> Bundle:
-    """fit, on a source that is open already; samples: whether a closed form, or the first of
-    several models, is also to be drawn from."""
+    """Fit a model on a source that is open already; returns its bundle. samples: whether a closed
+    form, or the first of several models, is also to be drawn from."""
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)

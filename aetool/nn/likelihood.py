@@ -94,7 +94,9 @@ class Likelihood(nn.Module):
             keep("owner", matrix, torch.float32)
 
     def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
-        """x, parameters: (batch, features) or pictures. Returns (batch, columns + 1); last is 0.
+        """The cost of each column of records x under these parameters, in nats.
+
+        x, parameters: (batch, features) or pictures. Returns (batch, columns + 1); last is 0.
 
         Of pictures a column is a pixel, whose channels are added up.
         """

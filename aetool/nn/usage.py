@@ -24,7 +24,9 @@ LEAST_EXPLAINED = 0.02
 def code_use(
     model: Any, rows: Tensor, held_out: Tensor, seen: Tensor, report: dict[str, Json]
 ) -> dict[str, Json] | None:
-    """units: numbers in the code. active: how many of them are in use (of a sparse code, of a row
+    """Whether and how a trained network uses its code, as figures for people.
+
+    units: numbers in the code. active: how many of them are in use (of a sparse code, of a row
     on average), by the model's own report if that has active_units. kl_nats: from the report.
     explained: 1 - squared error / variance of the numbers (pixels) of held_out, gaps left out, all
     columns together, each in its standard deviations; without numbers, of one-hot features.

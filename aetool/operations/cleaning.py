@@ -115,8 +115,9 @@ class _Job:
             yield y
 
     def _fill(self, x: Records, gaps: Mask, blank: Records | np.uint8, more: Mask) -> Records:
-        """x with gaps filled, in as many rounds as restore best what is known: where `more` (of the
-        first records, once filled) is hidden. Models trained on blanks take one, others some."""
+        """The records x with their gaps filled by the model, in as many rounds as restore best what
+        is known: where `more` (of the first records, once filled) is hidden. Models trained on
+        blanks take one, others some."""
         if self.rounds is None:
             more = more & ~gaps[:TRIED]
             few = next(self._filled(x[:TRIED], gaps[:TRIED], blank))
@@ -241,7 +242,7 @@ class _Job:
         return out
 
     def figures(self) -> dict[str, int | float]:
-        """What was done, and what it brought."""
+        """Figures: rows, values filled, and the gain where clean data are known."""
         out: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
             out["filled"] = self.filled

@@ -92,7 +92,7 @@ class ExactJob:
         return figures_of_file
 
     def _write(self, file: BinaryIO) -> dict[str, Json]:
-        """The content as it is.
+        """Write the content to the archive block by block, without a rival way to store it.
 
         The first item is encoded alone: its plans are hints for the others, which a few threads
         encode.
@@ -157,7 +157,7 @@ class ExactJob:
             raise DataError(f"{path}: was changed while it was read; compress it again")
 
     def _blocks(self, tally: Tally, sections: Mapping[str, bytes]) -> Iterator[list[Encoded]]:
-        """What each item is encoded to."""
+        """The encoded blocks of each item of the content, in order."""
         content, checks = self.content, None
         if self.engine is not None:
             self.engine.warm(encoding.NEEDED)

@@ -164,7 +164,7 @@ def _is_fine(column: Modelled) -> bool:
 def _written(
     model: Bundle, name: str, float32: bool, low: bool, about: Mapping[str, object]
 ) -> bytes:
-    """One graph as it is exported."""
+    """A graph of the model as it is exported, with what is told about it inside."""
     content = _plain(model.graphs[name])
     if float32:
         content = pairs.narrowed(content, f"{model.name}: {name}", low)

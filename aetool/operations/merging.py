@@ -42,7 +42,7 @@ class Shard:
 
     @classmethod
     def parsed(cls, text: str) -> Shard:
-        """i/n; ParamError for anything else."""
+        """The shard that a text such as 2/4 names; ParamError for anything else."""
         first, sign, last = text.partition("/")
         digits = first + last
         are_numbers = bool(sign and first and last) and digits.isascii() and digits.isdigit()

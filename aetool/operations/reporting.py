@@ -151,7 +151,7 @@ class Watcher:
         del self.highest[self.most :]
 
     def findings(self, detection: Detection) -> Findings:
-        """All that was gathered, beside what was detected."""
+        """What a page shows: all that was gathered on the way, and what was detected."""
         self._shorten()
         with_model = detection.held_out is not None
         trace = detection.trace

@@ -42,8 +42,11 @@ Keys = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """k: neighbours of each query. rows: which records of the query, from 1 (empty: all). binary:
-    by Hamming distance of learned binary codes. columns: of the data, beside each neighbour."""
+    """How nearest records are looked for.
+
+    k: neighbours of each query. rows: which records of the query, from 1 (empty: all). binary:
+    by Hamming distance of learned binary codes. columns: of the data, beside each neighbour.
+    """
 
     k: int = 10
     rows: Sequence[int] = ()
@@ -54,7 +57,10 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """query, row: (n,) record numbers from 1; rank: from 1; distance; beside: other columns."""
+    """The nearest records of each query, nearest first.
+
+    query, row: (n,) record numbers from 1; rank: from 1; distance; beside: other columns.
+    """
 
     query: Int
     rank: Int

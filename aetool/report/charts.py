@@ -68,7 +68,10 @@ class Frame:
     """A plane of two axes in a drawing, and where on it each pair of values lies."""
 
     def __init__(self, drawing: Drawing, across: Point, up: Point) -> None:
-        """across, up: the lowest and the highest value on either axis."""
+        """Begins a chart with axes over these ranges.
+
+        across, up: the lowest and the highest value on either axis.
+        """
         self.drawing = drawing
         self.across = _widened(across)
         self.up = _widened(up)

@@ -94,7 +94,7 @@ class ColumnRead:
 
     @property
     def remarkable(self) -> int:
-        """How many remarks there are on the column."""
+        """The number of remarks on how the column was read."""
         return self.blamed + self.gaps + self.odd + self.outside
 
 

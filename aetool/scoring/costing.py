@@ -261,7 +261,7 @@ class _Pricing:
         return [list(costs.names).index(name) for name in self.columns]
 
     def ledger(self) -> ArchiveLedger:
-        """Where all bits are, after the first reading."""
+        """The ledger of all bits of the archive, after the first reading."""
         known = self.known
         whole = sum(known.columns.values()) + sum(known.overhead.values())
         return ArchiveLedger(
@@ -276,7 +276,7 @@ class _Pricing:
         )
 
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
-        """Both readings."""
+        """Read the archive twice, for all scores and for the records to report; returns these."""
         if append and self.archive.kind == "table":
             # also where no record is flagged, of which no cell is looked at
             check_columns(append, self.archive.content.names(self.archive))

@@ -156,7 +156,7 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
 
 
 def heading(detection: Detection) -> str:
-    """What is said above a sheet."""
+    """The line above a sheet of pictures: how many are flagged, and by what threshold."""
     if math.isfinite(detection.threshold):
         return detection.verdict()
     return f"the highest of {detection.total:,} records"
@@ -189,7 +189,7 @@ class Files:
 
     @property
     def watches(self) -> list[Watch]:
-        """Who must see every record on its way."""
+        """Those who watch detect go over the records: for the folder of maps, and for the sheet."""
         found: list[Watch] = []
         if self.heatmap is not None:
             found.append(self.heatmap)

@@ -38,7 +38,7 @@ class Denoising(Stacked):
         columns = (len(x), len(self.spec.columns))
 
         def chosen(part: float) -> Tensor:
-            """Which features belong to columns drawn with this probability."""
+            """A random choice of features: those of columns drawn with this probability."""
             draw = torch.rand(columns, generator=rng, device=x.device)
             return (draw < part)[:, self.owner] & ~self.context
 

@@ -42,7 +42,7 @@ def levels_of(x: Tensor) -> Tensor:
 
 
 def standardised(levels: Tensor) -> Tensor:
-    """What levels_of was given."""
+    """The inverse of levels_of: pixels as the network is given them."""
     pixels = (levels + 1) * 127.5
     return (pixels - PIXEL_MEAN) / PIXEL_SPREAD
 
@@ -107,7 +107,8 @@ class LogisticPixels(nn.Module):
         scales.fill_(START_LOG_SCALE)
 
     def forward(self, z: Tensor) -> Tensor:
-        """(batch, parameters, height, width) of codes (batch, latent)."""
+        """Parameters of the distribution of each pixel, (batch, parameters, height, width), of
+        codes (batch, latent)."""
         h = self.first(z)
         h = h.reshape(-1, self.wide, *self.sides[0])
         if self.mix is None:

@@ -19,7 +19,7 @@ HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
 def log_normal(v: Tensor) -> Tensor:
-    """log N(v; 0, 1), element by element."""
+    """The logarithm of the standard normal density at v, element by element."""
     return -0.5 * v.square() - HALF_LOG_TAU
 
 
@@ -31,7 +31,7 @@ class Diagonal(nn.Module):
         self.latent, self.size = latent, 2 * latent
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """(mean, log sigma), each (batch, latent)."""
+        """What the encoder says of a posterior: (mean, log sigma), each (batch, latent)."""
         return h[:, : self.latent], h[:, self.latent : 2 * self.latent].clamp(LOWEST, HIGHEST)
 
     def mean(self, h: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ class Diagonal(nn.Module):
         return self.moments(h)[0]
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """(z, log q of each unit)."""
+        """Draws a code: (z, log q of each of its units)."""
         mean, log_sigma = self.moments(h)
         z = mean[:, None] + log_sigma.exp()[:, None] * eps
         return z, log_normal(eps) - log_sigma[:, None]
@@ -78,7 +78,7 @@ class Full(Diagonal):
         self.register_buffer("place", place, persistent=False)
 
     def factor(self, h: Tensor) -> Tensor:
-        """(batch, latent, latent): L without its diagonal."""
+        """(batch, latent, latent): L, the Cholesky factor, without its diagonal."""
         flat = 0.1 * h[:, 2 * self.latent :] @ self.place
         return flat.reshape(-1, self.latent, self.latent)
 

@@ -56,7 +56,7 @@ class BlockHead:
         return seal(header_seal, self._fields(), seal(payload))
 
     def to_bytes(self, block_seal: bytes) -> bytes:
-        """As it stands in the file."""
+        """The head of a block as bytes of an archive."""
         checked = self._fields() + block_seal
         return checked + LENGTH.pack(zlib.crc32(checked))
 

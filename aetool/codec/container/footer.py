@@ -69,7 +69,7 @@ class Footer:
     offset: int
 
     def to_bytes(self) -> bytes:
-        """As it stands in the file, trailer included."""
+        """The footer as the last bytes of an archive, trailer included."""
         described = deflate(self.described)
         root = root_of(self.seals)
         sizes = self.offset, len(described), len(self.seals)

@@ -41,7 +41,7 @@ class OnePiece:
     whole: bytes
 
     def to_bytes(self) -> bytes:
-        """As it stands in the file."""
+        """The small archive of one piece as bytes, whole."""
         described = deflate([self.facts, self.header])
         layout = ONE_PIECE | (NAMED if self.model else 0)
         parts = [

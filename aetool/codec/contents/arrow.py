@@ -78,7 +78,7 @@ class ArrowContent(Content):
                 self.dictionaries.collect(batch)
 
     def sections(self) -> Mapping[str, bytes]:
-        """What is to be written ahead of the blocks."""
+        """Sections of an archive to be written ahead of its blocks, by name."""
         if not self.dictionaries.of:
             return {}
         data = batches.dictionaries_to_bytes(self.dictionaries, self.schema, self.effort)

@@ -98,7 +98,7 @@ class Content:
         return False
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
-        """How the source was written."""
+        """How the source was written, as the archive's header keeps it."""
         return self._format
 
     def owners(self, block: Block) -> list[int] | None:
@@ -107,7 +107,7 @@ class Content:
         return None
 
     def sections(self) -> Mapping[str, bytes]:
-        """What is to be written ahead of the blocks."""
+        """Sections of an archive to be written ahead of its blocks, by name."""
         return {}
 
     # ---- a source to blocks

@@ -43,7 +43,7 @@ def empty(kind: str) -> writers.Restored:
 
 
 def kind_of(values: Values) -> str:
-    """cells, floats or moments."""
+    """What kind of values a column holds: "cells", "floats" or "moments"."""
     if isinstance(values, Cells):
         return "cells"
     return "moments" if values.dtype.kind == "M" else "floats"
@@ -61,7 +61,7 @@ def encoded(values: Values) -> Coded:
 
 
 def restored(column: Decoded) -> writers.Restored:
-    """What encoded was given: floats with NaN for what is missing, moments, or strings."""
+    """The inverse of `encoded`: floats with NaN for what is missing, moments, or strings."""
     if isinstance(column.meta, IntegerMeta):
         return tensors.decode_moments(column, np.dtype(MICROSECONDS))
     if isinstance(column.meta, RealMeta):

@@ -171,7 +171,7 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
 
 
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
-    """All pictures as one array."""
+    """The pictures of all batches as one array, (count, channels, height, width)."""
     parts = list(batches)
     return np.concatenate(parts) if parts else np.zeros((0, *shape), np.uint8)
 

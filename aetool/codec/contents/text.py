@@ -256,7 +256,7 @@ class TextTable(ByteContent):
         return [[read_cell(cell) for cell in column] for column in found]
 
     def rule(self, archive: Archive) -> Rule:
-        """How the text is cut into records."""
+        """The delimiter and quoting by which the text is cut into records."""
         format = self.format(archive)
         return Rule(str(format.get("delimiter", ",")), bool(format.get("space")))
 

@@ -271,7 +271,7 @@ def _needed(limbs: Int64) -> int:
 
 
 class FloatNumbers(ColumnKind):
-    """float16, float32 and float64."""
+    """Columns of Arrow's float16, float32 and float64, and back, bit for bit."""
 
     numeric = True
 

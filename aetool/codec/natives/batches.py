@@ -113,7 +113,7 @@ def difference(
 def dictionaries_to_bytes(
     dictionaries: Dictionaries, schema: pa.Schema, effort: planning.Effort
 ) -> bytes:
-    """All dictionaries, one behind the other.
+    """The dictionaries of all columns as bytes, one behind the other.
 
     Of each: varint place of its column, varint rows, varint length, digest, payload of one column.
     """
@@ -130,7 +130,7 @@ def dictionaries_to_bytes(
 
 @sensible()
 def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
-    """What dictionaries_to_bytes wrote; ArchiveError for anything else."""
+    """The inverse of dictionaries_to_bytes; ArchiveError for what it has not written."""
     dictionaries = Dictionaries()
     at = 0
     while at < len(data):

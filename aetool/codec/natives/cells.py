@@ -88,7 +88,7 @@ def decode_cells(column: Decoded) -> CellColumn:
 
 
 def _are(cells: spans.Spans, mark: bytes) -> Mask:
-    """Which cells are the mark."""
+    """(rows,): which cells are the mark of a gap."""
     same: npt.NDArray[np.bool_] = cells.length == len(mark)
     for place, byte in enumerate(mark):
         candidates = np.flatnonzero(same)

@@ -86,7 +86,7 @@ class Tensor:
         return [f"{prefix}{place + 1}" for place in range(self.bounds)]
 
     def to_json(self) -> dict[str, object]:
-        """As an archive's header has it."""
+        """The array's type and shape as JSON of an archive's header."""
         described: dict[str, object] = {
             "name": self.name,
             "dtype": self.dtype,
@@ -414,7 +414,7 @@ def decode_moments(column: Decoded, dtype: DType) -> Array:
 
 
 def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
-    """(code points of all cells, how many each has)."""
+    """Unicode texts as numbers: (code points of all cells, how many each has)."""
     text = cell_column.bytes.tobytes().decode("utf-8", "surrogatepass")
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     # a code point is counted where it begins, not at bytes 10xxxxxx

@@ -332,7 +332,7 @@ class _Collector:
         self.varied: dict[str, tuple[set[int], set[int], set[int]]] = {}
 
     def evidence(self) -> DateEvidence:
-        """All that was gathered."""
+        """What is known of how the column's dates are written, from all cells seen."""
         scan = scanning.scan(self.cells, scanning.Style())
         empty = scan.form == EMPTY
         plain = (scan.form < EMPTY) & ~_maybe_compact(self.cells, scan.value)
@@ -559,7 +559,7 @@ class DateNotation:
         return f"{date}{style.joint}{time}{'Z' if style.zoned else ''}"
 
     def to_json(self) -> Facts:
-        """Its facts: from_json makes an equal notation of them."""
+        """The notation as JSON: from_json makes an equal notation of them."""
         facts: Facts = {
             "orders": {name: list(orders) for name, orders in self.orders.items()},
             "style": {**self.style._asdict(), "widths": list(self.style.widths)},

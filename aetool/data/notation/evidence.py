@@ -67,7 +67,7 @@ class OddCells:
 
     @property
     def most_often(self) -> int:
-        """How often the commonest of them is there."""
+        """The count of the commonest odd cell."""
         return max(self.copies.values(), default=0)
 
 

@@ -80,11 +80,11 @@ class Manner(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """Its unit or currency, "" without one."""
+        """The unit or currency that is written beside the number, "" without one."""
         return unit_of(self.before, self.after)
 
     def fits(self, mark: str) -> bool:
-        """Whether it is a number under this decimal mark."""
+        """Whether a number written in this manner can have this decimal mark."""
         return self.marks.point if mark == POINT else self.marks.comma
 
 
@@ -307,7 +307,7 @@ class _Collector:
         self.values: set[float] = set()
 
     def evidence(self) -> NumberEvidence:
-        """All that was gathered."""
+        """What is known of how the column's numbers are written, from all cells seen."""
         unread = self._plain(np.arange(len(self.cells)), Style())
         for _ in range(MOST_STYLES):
             if len(unread) < FEW_LEFT or not kernel.C:
@@ -594,7 +594,7 @@ class NumberNotation:
 
 
 class _Cell(NamedTuple):
-    """One cell read. bare: a number without a unit."""
+    """One cell as a number: its value, and how it is written. bare: a number without a unit."""
 
     value: float
     decimals: int

@@ -107,7 +107,7 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
 
 
 def _both(size: tuple[int, ...]) -> tuple[int, ...]:
-    """Of one number a square."""
+    """Width and height that are asked for; one number means a square."""
     return size * 2 if len(size) == 1 else size
 
 

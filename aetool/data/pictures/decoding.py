@@ -105,7 +105,7 @@ def _in_words(path: Path, error: Exception) -> str:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of FORMATS that this Pillow knows."""
+    """The formats of FORMATS that the installed Pillow can read."""
     from PIL import Image
 
     Image.init()

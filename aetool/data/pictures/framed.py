@@ -189,7 +189,7 @@ class FramedSource(ImageSource):
         return np.asarray(np.searchsorted(self.starts, numbers, side="right") - 1)
 
     def sampled(self, most: int, seed: int) -> tuple[Pixels, Int]:
-        """(At most `most` of what the model sees, each as likely, in order; their numbers).
+        """A random sample of what the model sees: (at most `most` of it in order, their numbers).
 
         DataError where nothing can be read.
         """

@@ -258,7 +258,7 @@ def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
 
 
 def _steps(side: int, tile: int, stride: int) -> list[int]:
-    """Where tiles begin along one side."""
+    """The places along one side of a picture, in pixels, at which tiles begin."""
     steps = list(range(0, side - tile + 1, stride))
     if steps[-1] + tile < side:
         steps.append(side - tile)
