@@ -50,20 +50,22 @@ class Rarity:
         expected: for how many excesses in the tail the scale counts by which scores fall off
         between their middle and their highest tenth.
         """
-        n = len(held_out)
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
         low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
         excess = held_out[held_out > scores[-1]] - scores[-1]
         scale = tail_scale(excess)
         if expected:
+            # an exponential falls from a half of the records to a tenth within log(5) scales
             body = (high - median) / math.log(0.5 / TAIL)
             scale = (len(excess) * scale + expected * body) / (len(excess) + expected)
         scale = max(scale, LEAST_SCALE * float(high - low), ROUNDED * max(1.0, abs(float(high))))
         # of equal scores the lowest part holds: a score that most records have is not rare
         kept = np.append(np.diff(scores) > 1e-6 * scale, True)
         first = np.searchsorted(scores, scores[kept], side="left")
-        return cls(scores[kept], bits[first], 1 / (scale * math.log(2)), knee(n))
+        # an exponential tail of this scale falls by half, one bit, every scale * log(2)
+        slope = 1 / (scale * math.log(2))
+        return cls(scores[kept], bits[first], slope, knee(len(held_out)))
 
     @classmethod
     def of_few(cls, held_out: Float) -> Rarity:
@@ -84,10 +86,13 @@ class Rarity:
 
     def write(self, g: Graph, scores: str) -> str:
         """Write of_scores as nodes of a graph; scores: (B, 1)."""
+        # straight lines between knots as a sum of ramps, each of which turns the line at its knot:
+        # graphs have no interpolation, and this one needs no branch
         slopes = np.diff(self.bits) / np.maximum(np.diff(self.scores), 1e-300)
         turns = np.diff(np.concatenate([[0.0], slopes, [self.slope]]))
-        over = g.op("Relu", g.op("Sub", scores, g.const(self.scores)))
-        bits = g.op("Add", weighed_sum(g, over, turns), g.const(self.bits[0]))
+        beyond_knots = g.op("Relu", g.op("Sub", scores, g.const(self.scores)))
+        above_first = weighed_sum(g, beyond_knots, turns)
+        bits = g.op("Add", above_first, g.const(self.bits[0]))
         return write_cap(g, bits, self.bend)
 
 
@@ -100,13 +105,16 @@ def knee(rows: int) -> float:
 def cap(bits: Float, bend: float) -> Float:
     """Bits as they are up to the bend; beyond it they grow ever more slowly, to bend + 8."""
     over = np.maximum(bits - bend, 0.0)
-    return np.asarray(np.minimum(bits, bend) + ROOM * over / (ROOM + over))
+    # at the bend its slope is 1, so that no two scores change places
+    rest = ROOM * over / (ROOM + over)
+    return np.asarray(np.minimum(bits, bend) + rest)
 
 
 def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
     """cap as nodes of a graph, to bend + room."""
     over = g.op("Relu", g.op("Sub", bits, g.const(bend)))
-    rest = g.op("Div", g.op("Mul", over, g.const(room)), g.op("Add", over, g.const(room)))
+    scaled = g.op("Mul", over, g.const(room))
+    rest = g.op("Div", scaled, g.op("Add", over, g.const(room)))
     return g.op("Add", g.op("Min", bits, g.const(bend)), rest)
 
 
@@ -126,15 +134,18 @@ def joined(
     be hidden by the others. It falls on the columns by what each costs beyond the usual in each
     model, models counting by how much of the score is theirs.
     """
-    bits = np.stack([r.of_scores(p.sum(axis=1)) for p, r in zip(parts, rarities, strict=True)])
+    scores = [own.sum(axis=1) for own in parts]
+    bits = np.stack([one.of_scores(own) for one, own in zip(rarities, scores, strict=True)])
+    # the largest is taken out before the powers of 2, which could not hold thousands of bits
     top = bits.max(axis=0)
     weight = np.exp2(SHARPNESS * (bits - top)) * np.asarray(weights)[:, None]
     score = top + np.log2(weight.sum(axis=0) / sum(weights)) / SHARPNESS
     blame = weight * (bits + LITTLE)
+    blame_of_models = blame / blame.sum(axis=0)
     share = np.zeros(parts[0].shape)
-    for p, u, w in zip(parts, usual, blame / blame.sum(axis=0), strict=True):
-        excess = np.maximum(p - u, 0.0) + LITTLE
-        share += w[:, None] * excess / excess.sum(axis=1, keepdims=True)
+    for own, own_usual, of_model in zip(parts, usual, blame_of_models, strict=True):
+        excess = np.maximum(own - own_usual, 0.0) + LITTLE
+        share += of_model[:, None] * excess / excess.sum(axis=1, keepdims=True)
     return np.asarray(score[:, None] * share)
 
 
@@ -150,18 +161,25 @@ def write_joined(
 ) -> str:
     """Write `joined` as nodes of a graph."""
     columns = np.ones(len(usual[0]))
-    bits = [r.write(g, weighed_sum(g, p, columns)) for p, r in zip(parts, rarities, strict=True)]
+    bits = []
+    for own, own_rarity in zip(parts, rarities, strict=True):
+        score = weighed_sum(g, own, columns)
+        bits.append(own_rarity.write(g, score))
     every = g.op("Concat", *bits, axis=1)
     top = g.op("Max", *bits) if len(bits) > 1 else bits[0]
-    weight = g.op("Exp", g.op("Mul", g.op("Sub", every, top), g.const(SHARPNESS * math.log(2))))
+    # powers of 2 as powers of e, and back: ONNX has no Exp2
+    below_top = g.op("Sub", every, top)
+    weight = g.op("Exp", g.op("Mul", below_top, g.const(SHARPNESS * math.log(2))))
     mean = weighed_sum(g, weight, np.asarray(weights) / sum(weights))
     mean = g.op("Mul", g.op("Log", mean), g.const(1 / (SHARPNESS * math.log(2))))
     score = g.op("Add", top, mean)
-    blame = g.op("Mul", g.op("Mul", weight, g.const(weights)), g.op("Add", every, g.const(LITTLE)))
+    weighed = g.op("Mul", weight, g.const(weights))
+    blame = g.op("Mul", weighed, g.op("Add", every, g.const(LITTLE)))
     blame = g.op("Div", blame, weighed_sum(g, blame, np.ones(len(bits))))
     shares = []
-    for k, (p, u) in enumerate(zip(parts, usual, strict=True)):
-        excess = g.op("Add", g.op("Relu", g.op("Sub", p, g.const(u))), g.const(LITTLE))
+    for k, (own, own_usual) in enumerate(zip(parts, usual, strict=True)):
+        above_usual = g.op("Relu", g.op("Sub", own, g.const(own_usual)))
+        excess = g.op("Add", above_usual, g.const(LITTLE))
         share = g.op("Div", excess, weighed_sum(g, excess, columns))
         shares.append(g.op("Mul", share, g.take(blame, [k])))
     together = g.op("Sum", *shares) if len(shares) > 1 else shares[0]

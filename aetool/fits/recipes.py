@@ -14,7 +14,9 @@ from aetool.model import Float, Records, Spec
 
 FEW = 4096  # rows that distributions are read off
 SCORES = np.linspace(-2.8, 2.8, 29)  # normal scores at which a distribution is kept
-BELOW = np.array([0.5 * (1 + math.erf(s / math.sqrt(2))) for s in SCORES])
+# the part of a normal distribution below each of these
+BELOW = np.array([0.5 * (1 + math.erf(score / math.sqrt(2))) for score in SCORES])
+DRAWS = 8192  # of a mixture, whose quantiles have no closed form
 PRIORS = ("codes", "normal", "graph", "features")
 
 
@@ -38,7 +40,7 @@ class Recipe:
 
     def to_bytes(self) -> bytes:
         """The recipe as it is stored in a bundle."""
-        arrays = {k: np.float32(getattr(self, k)) for k in ("codes", "factor", "noise")}
+        arrays = {name: np.float32(getattr(self, name)) for name in ("codes", "factor", "noise")}
         return packed(arrays, {"prior": self.prior, "linear": self.linear})
 
     @classmethod
@@ -48,24 +50,23 @@ class Recipe:
             raise BundleError(f"{model.name}: says nothing of samples: fit it again")
         with sensible(f"{model.name}: {SAMPLING}"):
             arrays, words = unpacked(model.graphs[SAMPLING])
-            codes, factor, noise = (
-                arrays[k].astype(np.float64) for k in ("codes", "factor", "noise")
-            )
-            if words["prior"] not in PRIORS or not all(
-                np.isfinite(a).all() for a in (codes, factor, noise)
-            ):
+            codes = arrays["codes"].astype(np.float64)
+            factor = arrays["factor"].astype(np.float64)
+            noise = arrays["noise"].astype(np.float64)
+            prior = words["prior"]
+            is_finite = all(np.isfinite(table).all() for table in (codes, factor, noise))
+            if prior not in PRIORS or not is_finite:
                 raise ValueError("sampling")
             width = codes.shape[1]
-            numbers = len(model.spec.numeric)
-            if width not in {"codes": (model.latent,), "normal": (0, model.latent)}.get(
-                words["prior"], (0,)
-            ):
+            # a prior N(0, I) may stand without the codes of data; other priors have no use for any
+            allowed = {"codes": (model.latent,), "normal": (0, model.latent)}
+            if width not in allowed.get(prior, (0,)):
                 raise ValueError("codes")
-            if (codes.shape, factor.shape) != ((len(SCORES), width), (width, width)):
+            if codes.shape != (len(SCORES), width) or factor.shape != (width, width):
                 raise ValueError("codes")
-            if noise.shape[0] != len(SCORES) or noise.shape[1] not in (0, numbers):
+            if noise.shape[0] != len(SCORES) or noise.shape[1] not in (0, len(model.spec.numeric)):
                 raise ValueError("noise")
-            return cls(words["prior"], bool(words["linear"]), codes, factor, noise)
+            return cls(prior, bool(words["linear"]), codes, factor, noise)
 
     def from_scores(self, scores: Float) -> Float:
         """Codes of normal scores, (rows, latent) both."""
@@ -77,13 +78,14 @@ class Recipe:
         """Codes turned into numbers that are distributed normally."""
         if not self.codes.size:
             return z
-        out = [np.interp(z[:, u], self.codes[:, u], SCORES) for u in range(z.shape[1])]
-        return np.stack(out, axis=1)
+        scores = [np.interp(z[:, unit], self.codes[:, unit], SCORES) for unit in range(z.shape[1])]
+        return np.stack(scores, axis=1)
 
 
 def through(x: Float, at: Float, tables: Float) -> Float:
     """Every column of x through its table, (points, columns), by straight lines."""
-    return np.stack([np.interp(x[:, u], at, tables[:, u]) for u in range(x.shape[1])], axis=1)
+    columns = [np.interp(x[:, place], at, tables[:, place]) for place in range(x.shape[1])]
+    return np.stack(columns, axis=1)
 
 
 def learn(
@@ -107,19 +109,29 @@ def learn(
         if mixture is not None:
             noise = _mixed(*mixture, rng)
         else:
-            off = x[:, spec.numeric] - np.asarray(likely).reshape(len(x), -1)[:, spec.numeric]
-            noise = _quantiles(off, x, spec)
+            expected = np.asarray(likely).reshape(len(x), -1)
+            noise = _quantiles(x[:, spec.numeric] - expected[:, spec.numeric], x, spec)
+    # a linear model's prior is exact: its codes are N(0, I), and none need be remembered
     if z is None or prior not in ("codes", "normal") or (linear and prior == "normal"):
-        none = np.zeros((len(SCORES), 0))
-        return Recipe(prior, linear, none, np.zeros((0, 0)), noise).to_bytes()
+        no_codes = np.zeros((len(SCORES), 0))
+        return Recipe(prior, linear, no_codes, np.zeros((0, 0)), noise).to_bytes()
     z = np.asarray(z, dtype=np.float64)
     z = z[rng.permutation(len(z))]  # equal codes take their ranks by chance
+    codes = np.quantile(z, BELOW, axis=0)
+    return Recipe(prior, linear, codes, _copula(z), noise).to_bytes()
+
+
+def _copula(z: Float) -> Float:
+    """(latent, latent), lower triangular: the factor of the correlation of the normal scores of
+    codes, (rows, latent)."""
+    # sorting the order of a column gives the rank of each of its values
     ranks = np.argsort(np.argsort(z, axis=0, kind="stable"), axis=0, kind="stable")
     scores = np.interp((ranks + 0.5) / len(z), BELOW, SCORES)
-    around = scores.T @ scores / len(z) + 1e-6 * np.eye(z.shape[1])
-    deviation = np.sqrt(np.diag(around))
-    factor = np.linalg.cholesky(around / np.outer(deviation, deviation))
-    return Recipe(prior, linear, np.quantile(z, BELOW, axis=0), factor, noise).to_bytes()
+    # of units that always move together there would be no factor without the diagonal
+    covariance = scores.T @ scores / len(z) + 1e-6 * np.eye(z.shape[1])
+    deviation = np.sqrt(np.diag(covariance))
+    factor: Float = np.linalg.cholesky(covariance / np.outer(deviation, deviation))
+    return factor
 
 
 def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
@@ -130,6 +142,7 @@ def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
     if len(off) and len(always):
         tables[:, always] = np.quantile(off[:, always], BELOW, axis=0)
     for number in np.flatnonzero(gates >= 0):
+        # the gate is 1 where the value is missing, of which nothing is known
         there = off[x[:, gates[number]] == 0, number]
         if len(there):
             tables[:, number] = np.quantile(there, BELOW)
@@ -137,8 +150,11 @@ def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
 
 
 def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
-    """Quantiles of a mixture of Gaussians of mean 0, by 8,192 draws."""
-    pick = rng.random((8192, scales.shape[1]))
-    part = (pick[None] > np.cumsum(weights, axis=0)[:-1, None]).sum(axis=0)
-    scale = np.take_along_axis(np.asarray(scales, dtype=np.float64), part, axis=0)
-    return np.asarray(np.quantile(scale * rng.standard_normal(scale.shape), BELOW, axis=0))
+    """Quantiles of a mixture of Gaussians of mean 0, by drawing from it."""
+    uniform = rng.random((DRAWS, scales.shape[1]))
+    # a component is drawn by how many of the cumulated weights a uniform number exceeds
+    edges = np.cumsum(weights, axis=0)[:-1, None]
+    component = (uniform[None] > edges).sum(axis=0)
+    scale = np.take_along_axis(np.asarray(scales, dtype=np.float64), component, axis=0)
+    values = scale * rng.standard_normal(scale.shape)
+    return np.asarray(np.quantile(values, BELOW, axis=0))

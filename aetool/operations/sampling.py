@@ -23,7 +23,7 @@ from aetool.data.table import Cells, Mask
 from aetool.errors import BundleError, ParamError
 from aetool.files import atomic
 from aetool.fits.recipes import BELOW, SCORES, Recipe, through
-from aetool.model import Float, Records
+from aetool.model import Float, Records, Spec
 from aetool.scoring.inputs import inputs_of, seen_by
 from aetool.spelling import option
 from aetool.writing import drawing, records
@@ -60,16 +60,16 @@ class Sampler:
         if self.chosen and self.recipe.prior != "features" and not condition_names(model):
             raise ParamError(
                 f"{model.plugin} decodes codes without a condition: {option('--condition')} "
-                "takes a model that "
-                "decodes them together with it"
+                "takes a model that decodes them together with it"
             )
         if prior:
             if self.recipe.prior != "normal":
                 raise ParamError(
                     f"{model.plugin} has no prior N(0, I) to draw from: no {option('--prior')}"
                 )
-            none = np.zeros((len(SCORES), 0))
-            self.recipe = dataclasses.replace(self.recipe, codes=none, factor=np.zeros((0, 0)))
+            # a recipe without codes draws N(0, I)
+            no_codes = np.zeros((len(SCORES), 0))
+            self.recipe = dataclasses.replace(self.recipe, codes=no_codes, factor=np.zeros((0, 0)))
         self.rng = np.random.default_rng(seed)
         self._tail: runtime.Session | None = None
 
@@ -79,10 +79,13 @@ class Sampler:
         if kind == "features":
             return self._settled(self._nothing(count), None)
         condition = self._told(count)
+        size = (count, self.model.latent)
         if kind == "graph":
-            return self.records(self._codes(np.zeros((count, self.model.latent)), None), condition)
-        eps = self.rng.standard_normal((count, self.model.latent))
-        return self.records(self.recipe.from_scores(self._correlated(eps)), condition)
+            codes = self._codes(np.zeros(size), None)
+        else:
+            scores = self._correlated(self.rng.standard_normal(size))
+            codes = self.recipe.from_scores(scores)
+        return self.records(codes, condition)
 
     def near(self, x: Records, spread: float) -> Records:
         """A record near each row of x (graph inputs). spread: 0 (the same code) .. 1 (any)."""
@@ -96,13 +99,16 @@ class Sampler:
             return self._settled(x, keep)
         z = self.model.session("encoder.onnx", self.device)(x)["z"].astype(np.float64)
         if kind == "graph":
-            return self.records(self._codes(z, self.rng.random(z.shape) >= spread), condition)
+            keep = self.rng.random(z.shape) >= spread
+            return self.records(self._codes(z, keep), condition)
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
-        y = self.recipe.scores_of(z)
-        moved = self._correlated(self.rng.standard_normal(z.shape))
-        moved = math.sqrt(1 - spread**2) * y + spread * moved
-        moved = z + self.recipe.from_scores(moved) - self.recipe.from_scores(y)
-        return self.records(moved, condition)
+        scores = self.recipe.scores_of(z)
+        drawn = self._correlated(self.rng.standard_normal(z.shape))
+        moved = math.sqrt(1 - spread**2) * scores + spread * drawn
+        # z itself, not the code of its scores, which tables cut off at their ends: a spread of 0
+        # must give the very record
+        codes = z + self.recipe.from_scores(moved) - self.recipe.from_scores(scores)
+        return self.records(codes, condition)
 
     def manifold(self, side: int) -> tuple[Records, Float]:
         """(records, codes) of a grid of side x side codes over the two units that vary most, from
@@ -114,10 +120,13 @@ class Sampler:
             )
         scores = np.zeros((side * side, self.model.latent))
         centre = self.recipe.from_scores(scores[:1])
+        # under a prior N(0, I) all units vary alike: the first two
         ranges = np.ptp(self.recipe.codes, axis=0) if self.recipe.codes.size else -np.arange(2.0)
         across, up = sorted(np.argsort(-ranges, kind="stable")[:2].tolist())
+        # steps of equal probability, so that the grid is dense where codes are
         steps = np.interp((np.arange(side) + 0.5) / side, BELOW, SCORES)
-        scores[:, across], scores[:, up] = np.tile(steps, side), np.repeat(steps[::-1], side)
+        scores[:, across] = np.tile(steps, side)
+        scores[:, up] = np.repeat(steps[::-1], side)
         z = centre + self.recipe.from_scores(scores) - self.recipe.from_scores(scores * 0)
         # all under one condition, so that they can be compared
         usual = [[self.columns[place].usual] * len(z) for place in self.places]
@@ -170,9 +179,11 @@ class Sampler:
         if recipe.noise.size:
             scores = self.rng.standard_normal((count, len(spec.numeric)))
             out[:, spec.numeric] = through(scores, SCORES, recipe.noise)
-        wide = [f for _, s, w in spec.categories for f in range(s, s + w)]
-        out[:, wide] = self.rng.gumbel(size=(count, len(wide)))
-        flags = [f for f, _ in spec.flags]
+        levels = _features_of_levels(spec)
+        # logits with Gumbel noise are largest at each level by its own probability; of a flag,
+        # where only a sign counts, the difference of two such noises is logistic
+        out[:, levels] = self.rng.gumbel(size=(count, len(levels)))
+        flags = [feature for feature, _ in spec.flags]
         out[:, flags] = self.rng.logistic(size=(count, len(flags)))
         return out
 
@@ -181,9 +192,10 @@ class Sampler:
         if not self.recipe.linear:
             return likely
         out = np.array(likely, dtype=np.float64)
-        wide = [f for _, s, w in self.spec.categories for f in range(s, s + w)]
-        out[:, wide] = np.log(np.clip(likely[:, wide], LEAST, None))
-        flags = [f for f, _ in self.spec.flags]
+        levels = _features_of_levels(self.spec)
+        # a linear model may estimate a probability of 0 or less
+        out[:, levels] = np.log(np.clip(likely[:, levels], LEAST, None))
+        flags = [feature for feature, _ in self.spec.flags]
         part = np.clip(likely[:, flags], LEAST, 1 - LEAST)
         out[:, flags] = np.log(part) - np.log1p(-part)
         return out
@@ -275,7 +287,16 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
     return chosen
 
 
+def _features_of_levels(spec: Spec) -> list[int]:
+    """The features that are levels of categories, one by one."""
+    return [
+        feature for _, first, width in spec.categories for feature in range(first, first + width)
+    ]
+
+
 def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> Records:
+    """What x becomes when it is mapped again and again, at most so often and once more; maps whose
+    i-th feature depends on those before it settle within as many rounds as there are features."""
     for _ in range(most + 1):
         new = again(x)
         if np.array_equal(new, x, equal_nan=x.dtype.kind == "f"):
@@ -285,6 +306,7 @@ def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> 
 
 
 def _flat(x: Records) -> Records:
+    """(rows, all else in a row)."""
     return x.reshape(len(x), -1)
 
 
