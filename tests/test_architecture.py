@@ -188,14 +188,10 @@ def test_a_verb_stands_in_files_of_one_name():
             assert home.rpartition(".")[2] == file, f"{verb}: cli/{file}.py and {home}"
 
 
-# what is still imported from beside: a page shows what detect finds; archives are a room to come
-BESIDE = {
-    "reporting": {"detecting"},
-    "archiving": {"exact_job", "lossy_job", "merging", "opening", "rivals"},
-    "exact_job": {"lossy_job", "opening"},
-    "merging": {"exact_job"},
-    "rivals": {"exact_job", "lossy_job"},
-}
+# how archives are made, which is no verb: a room to come
+ARCHIVES = {"encoding", "exact_job", "lossy_job", "opening", "rivals"}
+# verbs that begin with another: a page shows what detect finds, a shard is one of those that merge
+BESIDE = {"reporting": {"detecting"}, "archiving": {"merging"}}
 
 
 def test_verbs_do_not_import_one_another():
@@ -210,7 +206,7 @@ def test_verbs_do_not_import_one_another():
             elif isinstance(node, ast.ImportFrom) and node.module:
                 room, _, name = node.module.rpartition("aetool.operations.")
                 names = {name} if not room and name != node.module else set()
-            assert names <= BESIDE.get(path.stem, set()), f"{path.name} imports {names}"
+            assert names - ARCHIVES <= BESIDE.get(path.stem, set()), f"{path.name} imports {names}"
 
 
 def names_of_kinds(path):
