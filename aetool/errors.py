@@ -46,6 +46,6 @@ class ArchiveError(AetoolError):
 
 
 class NoArchiveError(ArchiveError):
-    """A file that is no archive, nor called one, is given for one."""
+    """An error for a file that is given for an archive, and neither is one nor is called so."""
 
     status = 2

@@ -216,7 +216,7 @@ def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Neither warnings, nor what is logged or printed."""
+    """Silences warnings, logs and prints of torch's exporter."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     unread = io.StringIO()

@@ -139,7 +139,7 @@ class Arithmetic:
         return Pair(change(pair.high), change(pair.low))
 
     def choice(self, mask: str, yes: Pair, no: Pair) -> Pair:
-        """`yes` where the mask is true, `no` elsewhere."""
+        """A pair for each element: `yes` where the mask is true, `no` elsewhere."""
         op = self.graph.op
         high = op("Where", mask, yes.high, no.high)
         low = op("Where", mask, yes.low, no.low)
@@ -238,7 +238,7 @@ class Arithmetic:
         return Pair(*self._ordered(power, rest))
 
     def floor(self, a: Pair) -> Pair:
-        """The largest whole number that is not above a."""
+        """The floor of a pair: the largest whole number that is not above it."""
         op = self.graph.op
         high = op("Floor", a.high)
         whole = op("Equal", high, a.high)
@@ -307,7 +307,7 @@ class Arithmetic:
         return self.each(lambda part: self.graph.columns_between(part, first, end), a)
 
     def _sum(self, a: str, b: str) -> tuple[str, str]:
-        """(s, e): s = a + b as float32 rounds it, and a + b = s + e."""
+        """The sum a + b without error: (s, e), s rounded to float32 and s + e = a + b."""
         op = self.graph.op
         total = op("Add", a, b)
         part = op("Sub", total, a)

@@ -111,7 +111,7 @@ def cap(bits: Float, bend: float) -> Float:
 
 
 def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
-    """cap as nodes of a graph, to bend + room."""
+    """Write `cap` as nodes of a graph: bits that never exceed bend + room."""
     over = g.op("Relu", g.op("Sub", bits, g.const(bend)))
     scaled = g.op("Mul", over, g.const(room))
     rest = g.op("Div", scaled, g.op("Add", over, g.const(room)))

@@ -370,7 +370,7 @@ class _Run:
         return loss_of(self.model, examples.rows, rng, examples.seen, examples.labels)
 
     def _check(self) -> bool:
-        """Look at the held-out part; True if it improved. Keeps the best weights."""
+        """Judge the network by the rows held out; True if it improved. Keeps the best weights."""
         held_out_loss = self.evaluate(self.validation)
         if not math.isfinite(held_out_loss) and self.best_loss == math.inf:
             raise DataError(

@@ -35,7 +35,7 @@ class DeviceName(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The devices that begin so."""
+        """Devices that a shell may complete: those whose names begin as what is typed."""
         return [CompletionItem(name) for name in DEVICES if name.startswith(incomplete)]
 
 

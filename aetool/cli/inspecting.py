@@ -72,7 +72,7 @@ def _entry(entry: dict[str, object]) -> str:
 
 
 def _inner(value: object) -> str:
-    """What stands beside a key of a table in a table."""
+    """A value of `info` that is itself a table, on one line."""
     if not isinstance(value, dict):
         return _shown(value)
     figures = []

@@ -238,7 +238,7 @@ def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
 
 
 def bounds(given: tuple[str, ...]) -> dict[str, str]:
-    """[COL=]E[%] as E[%] by column; "" for all that are not named."""
+    """The errors allowed by column, of texts [COL=]E[%]; "" stands for all that are not named."""
     found = {}
     for item in given:
         name, _, value = item.rpartition("=")

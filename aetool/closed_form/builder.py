@@ -118,7 +118,7 @@ class Builder:
         return self.op("Max", x, other)
 
     def minimum(self, x: Value, other: Operand) -> Value:
-        """The smaller one, number by number."""
+        """The smaller of two values, number by number."""
         return self.op("Min", x, other)
 
     def where(self, condition: Value, x: Operand, other: Operand) -> Value:

@@ -54,7 +54,7 @@ class Solution:
 
     @property
     def coded(self) -> bool:
-        """Whether it has a code: whether `encode` is written."""
+        """Whether the model has a code: whether its author wrote `encode`."""
         return type(self).encode is not Solution.encode
 
     def encode(self, g: Builder, x: Value) -> Value:

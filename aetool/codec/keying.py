@@ -27,8 +27,8 @@ LEAST_GAIN = 0.95  # of the bits of what is left without keys
 
 @dataclass(eq=False)
 class _Keys:
-    """A stream that may be one of keys: in the rows looked at, the row before that has the same
-    key (itself, where there is none); its different values."""
+    """A stream that may be the keys of another: in the rows looked at, the row before that has the
+    same key (itself, where there is none); its different values."""
 
     before: Int
     different: Int

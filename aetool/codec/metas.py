@@ -194,7 +194,7 @@ class CellsInABlob(CellsMeta):
 
 @dataclass(frozen=True)
 class TextMeta(CellsInABlob):
-    """A blob of all cells."""
+    """How a column of text is stored as one blob of all cells."""
 
     kind = "text"
 
@@ -528,7 +528,8 @@ class IntegerMeta(NumberedMeta):
 
 @dataclass(frozen=True)
 class Decimals:
-    """Floats that are whole numbers over a power of ten; allowed: as of IntegerMeta."""
+    """How floats are stored that are whole numbers over a power of ten; allowed: as of
+    IntegerMeta."""
 
     places: int
     allowed: int = 0
@@ -543,7 +544,8 @@ class Multiples:
 
 @dataclass(frozen=True)
 class Bits:
-    """Floats as their bits, in the order of floats; width: 16, 32 or 64."""
+    """How floats are stored as whole numbers, their bits in the order of floats; width: 16, 32 or
+    64."""
 
     width: int
 

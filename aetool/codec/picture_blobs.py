@@ -75,7 +75,7 @@ class Way:
         return _green_first(planes)
 
     def head(self) -> bytes:
-        """What a reader needs of it."""
+        """The palette at the head of a blob, which a reader needs first; no bytes without one."""
         if self.palette is None:
             return b""
         return varint(len(self.palette)) + _sized(pack(_bytes_of(self.palette)))

@@ -221,7 +221,7 @@ def truncated(dividend: int, divisor: int) -> int:
 
 
 def linear_guess(w: int, weights: Sequence[int], terms: Sequence[int]) -> int:
-    """The value in the west and what the terms add to it."""
+    """A guess of a pixel: the value to its left, and what differences of other neighbours add."""
     total = sum(weight * term for weight, term in zip(weights, terms, strict=False))
     return w + ((total + (1 << 15)) >> 16)
 

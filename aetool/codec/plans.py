@@ -372,7 +372,7 @@ class Plan:
         return self.combined is not None or self.transform is Transform.KEYED
 
     def but(self, **changes: Any) -> Plan:
-        """The plan with some parts changed."""
+        """A copy of the plan with these fields changed."""
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Json]:

@@ -169,7 +169,7 @@ def _blob(columns: Sequence[Decoded], owner: int, place: int) -> bytes:
 
 
 def _chosen(book: Spans, column: Decoded) -> Spans:
-    """The cells of these ranks."""
+    """The cells of a book that the ranks of a column point at."""
     ranks = column.values
     if len(ranks) and not 0 <= int(ranks.min()) <= int(ranks.max()) < len(book.start):
         raise ArchiveError("damaged: a column points beyond its dictionary")

@@ -208,7 +208,8 @@ def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: H
 
 
 def _middle(cells: Fields) -> int:
-    """Where a record begins near the middle; 0 if the text is short, or but one record."""
+    """The place near the middle of a text at which a record begins; 0 if the text is short, or but
+    one record."""
     if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
     return int(cells.begin[len(cells) // 2])

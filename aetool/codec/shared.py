@@ -70,7 +70,7 @@ class Shared:
         return units if self.in_numbers(units) == {n: e for n, e in errors.items() if e} else None
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
-        """The errors by column of in_units, those that are not 0."""
+        """The errors allowed by column, as numbers, of what in_units has in units; 0 left out."""
         by_name = zip(self._grids().items(), units, strict=True)
         return {name: count / scale for (name, scale), count in by_name if count}
 
@@ -228,7 +228,7 @@ def to_bytes(shared: Shared) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> Shared:
-    """What to_bytes wrote; BundleError unless it is whole, within limits, and proved."""
+    """The inverse of to_bytes; BundleError unless it is whole, within limits, and proved."""
     with sensible(name):
         return _parse(*unpacked(data))
 

@@ -141,8 +141,8 @@ def _probe(inputs: int) -> Int:
 def learn(
     coded: Sequence[Coded], rows: int, effort: planning.Effort, times: float, seed: int = 0
 ) -> tuple[Students, Hints]:
-    """(students of the columns of a block, its plans) for an archive of `times` as many rows that
-    carries them."""
+    """Small networks for the columns of a block: (students, plans) for an archive of `times` as
+    many rows that carries them."""
     students = Students()
     known = Known(rows, predict=students.predict)
     planner = Planner(known, effort)

@@ -63,7 +63,7 @@ EVERY = slice(None)  # row
 
 @dataclass(eq=False)
 class _Text:
-    """Cells of one column: spans of a buffer."""
+    """The cells of one column, as spans of a buffer."""
 
     buffer: Bytes
     start: I32

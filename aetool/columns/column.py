@@ -303,7 +303,7 @@ class Modelled(Column):
 
     @abstractmethod
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """Values, (count,), drawn as often as they were seen, as far as that is known."""
+        """Random values, (count,), each drawn as often as it was seen in training."""
 
     def begun(self, count: int, rng: np.random.Generator) -> Float:
         """Values, (count,), that records begin with which are to be drawn: any usual ones where

@@ -236,7 +236,7 @@ class Date(Modelled):
 
 
 def _epoch(numbers: Float) -> Float:
-    """(n,): epoch seconds that numbers count, in seconds or parts of them; ODD for others."""
+    """(n,): the times that numbers stand for, in epoch seconds; ODD for those that are none."""
     seconds = np.full(len(numbers), ODD)
     for parts in PARTS:
         counted = numbers / parts

@@ -234,8 +234,8 @@ def understood(schema: Schema) -> list[str]:
 
 
 def understood_briefly(schema: Schema, most: int) -> list[str]:
-    """The same in so many lines: if columns are more, those that models do not see share lines, and
-    of the others the last are counted alone."""
+    """How each column was read, in at most so many lines: if columns are more, those that models do
+    not see share lines, and of the others the last are counted alone."""
     if len(schema.columns) <= most:
         return understood(schema)
     alike: dict[str, list[str]] = {}

@@ -146,7 +146,8 @@ def _sinh(graph: Graph, bent: str) -> str:
 
 @dataclass(frozen=True)
 class GapFlags(Section):
-    """1 where a value is missing. places: of the columns that had gaps in training."""
+    """Features that are 1 where a value is missing, else 0. places: of the columns that had gaps in
+    training."""
 
     places: tuple[int, ...]
 

@@ -57,7 +57,7 @@ class Summary:
 
     @cached_property
     def text(self) -> Cells:
-        """The values as text."""
+        """The values of the column as text cells."""
         return as_cells(self.values)
 
     @cached_property

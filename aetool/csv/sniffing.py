@@ -306,7 +306,8 @@ def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
 def _by_names(
     beginning: Beginning, model_reading: Reading, delimiters: Iterable[str]
 ) -> Cut | None:
-    """The table under the first line that holds at least half of a model's names."""
+    """The dialect of a table whose header is the first line with at least half of a model's
+    names."""
     names = set(model_reading.names)
     if not names or all(NUMBERED.fullmatch(name) for name in names):
         return None
@@ -483,7 +484,7 @@ class _Table:
 
 
 def _line_record(line: str, cut: Cut) -> list[str]:
-    """The cells of one line, cut by itself."""
+    """The cells of a single line of text, cut as a record."""
     reader = csv.reader([line], delimiter=cut.delimiter, skipinitialspace=cut.space)
     record = next(reader, [])
     if cut.delimiter == BLANK and record[-1:] == [""]:

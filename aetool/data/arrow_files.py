@@ -463,7 +463,7 @@ class _Mapped:
 
     @property
     def is_read_to_its_end(self) -> bool:
-        """Whether nothing is left of what a stream was read from."""
+        """Whether a stream that can be read only once has been read to its end."""
         return bool(self._input.tell() == len(self._bytes))
 
     def batches(self) -> Iterator[WithMetadata]:

@@ -45,7 +45,7 @@ class ArrowSource(TableSource):
         self._is_wide = [place in wide for place in range(len(self._names))]
 
     def record_batches(self) -> Iterator[pa.RecordBatch]:
-        """The records as they are; can be called again."""
+        """The batches of the source in Arrow's own types; can be called again and again."""
         raise NotImplementedError
 
     def batches(self) -> Iterator[Table]:

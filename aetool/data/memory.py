@@ -289,7 +289,7 @@ def _frame(data: object, name: str) -> pd.DataFrame:
 
 
 def _of_pandas(data: object) -> pd.DataFrame:
-    """A DataFrame as it is; a Series as a column, which is c1 if it has no name."""
+    """A DataFrame of what pandas holds: a Series as one column, called c1 if it has no name."""
     if arrow_files.is_frame(data):
         return cast("pd.DataFrame", data)
     series = cast("pd.Series", data)

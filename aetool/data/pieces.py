@@ -203,7 +203,7 @@ def _chained(chain: ChainSource) -> Iterator[ChainedPiece]:
 
 
 class _Part:
-    """The next bytes of a file, as a stream that ends behind them."""
+    """A stream of the next so many bytes of a file, which ends behind them."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file, self.left = file, size

@@ -270,7 +270,8 @@ class _Reader:
         return found.only(chosen)
 
     def _regular(self, found: Fields) -> Fields:
-        """The records, each as wide as the names are many; DataError for one that is not.
+        """The records of a text, each with as many cells as there are names; DataError for one that
+        is not.
 
         Empty fields at the end of lines are left out where blanks part fields, or where all
         records have one; the last lines of a text may be no records.

@@ -113,7 +113,7 @@ def kernel(side: int, deviation: float) -> Float:
 
 
 def blurred(amounts: Float, deviation: float) -> Float:
-    """Maps, (n, H, W), under a Gaussian of so many pixels."""
+    """Maps, (n, H, W), blurred by a Gaussian of this deviation in pixels."""
     height, width = amounts.shape[1:]
     down = kernel(height, deviation)
     across = kernel(width, deviation)

@@ -168,7 +168,8 @@ class Tally:
                 self.bins[place] += np.bincount(bins_of_values, minlength=len(self.bins[place]))
 
     def compared(self, alpha: float = ALPHA, faults: Sequence[tuple[str, str]] = ()) -> Comparison:
-        """What all of it says. faults: columns that could not be read at all."""
+        """The comparison that all counts amount to. faults: columns that could not be read at
+        all."""
         all_faults = list(faults)
         faulty = {name for name, _ in all_faults}
         shifts: list[Shift] = []

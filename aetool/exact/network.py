@@ -26,8 +26,8 @@ MAX_WIDTH = 4096
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """weight (inputs, outputs), bias (outputs,): whole numbers; shift: of the result, rounded to
-    nearest by half of 2^shift in the bias."""
+    """A layer of an exact network: weight (inputs, outputs) and bias (outputs,), whole numbers;
+    shift: of the result, rounded to nearest by half of 2^shift in the bias."""
 
     weight: Int
     bias: Int

@@ -175,7 +175,7 @@ def _write_journal(wrapper: Path, brought: Files) -> None:
 
 
 def _put_in_place(wrapper: Path, target: Path) -> None:
-    """The tree gets the target's name; what was there gets a name in the wrapper."""
+    """Gives the finished tree the target's name; what had it before is moved into the wrapper."""
     tree = wrapper / TREE
     if not os.path.lexists(target):
         tree.rename(target)

@@ -113,7 +113,8 @@ class FitOptions:
 
     @property
     def of_pictures(self) -> Asked:
-        """What is asked to be done to pictures. ParamError where it contradicts itself."""
+        """What the options ask to be done to pictures: sizes, tiles, colour. ParamError where it
+        contradicts itself."""
         return Asked.of(self.resize, self.tile, self.stride, self.crop, self.grey)
 
 

@@ -35,7 +35,7 @@ Figures = dict[str, Json]
 
 @dataclass(frozen=True)
 class Shard:
-    """Which part of a table: the number-th, from 1, of so many."""
+    """A part of a table: the number-th, from 1, of so many."""
 
     number: int
     of: int

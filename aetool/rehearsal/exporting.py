@@ -76,7 +76,7 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
 
 
 def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
-    """Why torch could not write the graph."""
+    """Why torch could not write the graph, as an error for the author."""
     line = author.line_of(error)
     reasons = _reasons(error)
     if "data-dependent" in reasons or "data dependent" in reasons:

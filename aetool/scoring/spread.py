@@ -187,8 +187,8 @@ class Scoring:
         collector: Collector,
         watch: Watch | None,
     ) -> Iterator[Share]:
-        """What is kept of the records. flags: (records,), which are flagged, where that is not
-        told by their score alone."""
+        """What is kept of the records of the source, batch by batch. flags: (records,), which are
+        flagged, where that is not told by their score alone."""
         if self.engine is None or watch is not None:
             yield from self._shares_here(flags, collector, watch)
         elif flags is None:

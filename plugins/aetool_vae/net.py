@@ -145,8 +145,8 @@ class VAE(AutoEncoder):
         return cost.sum(dim=2).mean(dim=1) + beta * spent.sum(dim=1)
 
     def report(self, x: Tensor) -> dict[str, float]:
-        """KL, units in use, and how far all codes together are from the prior: KL(N(m, S) || N(0,
-        I)) with the mean m and covariance S of the posteriors' mixture."""
+        """Figures of training: KL, units in use, and how far all codes together are from the prior:
+        KL(N(m, S) || N(0, I)) with the mean m and covariance S of the posteriors' mixture."""
         h = self.encoder(x)
         eps = torch.randn((len(x), 8, self.latent), generator=torch.Generator().manual_seed(0))
         z, log_q = self.q.sample(h, eps)

@@ -63,8 +63,9 @@ class Fixed(Diagonal):
 
 
 class Full(Diagonal):
-    """N(mean, L L^T) with L = mask * L' + diag(sigma), lower triangular (Kingma & Welling 2019,
-    arXiv:1906.02691, section 2.5.1): log det L is the sum of log sigma."""
+    """A normal posterior with correlated units: N(mean, L L^T) with L = mask * L' + diag(sigma),
+    lower triangular (Kingma & Welling 2019, arXiv:1906.02691, section 2.5.1): log det L is the sum
+    of log sigma."""
 
     place: Tensor
 

@@ -62,7 +62,7 @@ class ColumnKind:
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """The smallest and the largest finite value; None where there is none."""
+        """The smallest and the largest finite value of a column; None where there is none."""
         return None
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:

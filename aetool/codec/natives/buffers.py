@@ -24,7 +24,7 @@ def gaps_of(array: pa.Array) -> Mask | None:
 
 
 def validity(gaps: Mask | None) -> pa.Buffer | None:
-    """Arrow's bits for these gaps."""
+    """Gaps, (n,), as Arrow's validity bits: a buffer of one bit a value, 0 where it is missing."""
     import pyarrow as pa
 
     if gaps is None:

@@ -74,7 +74,7 @@ def _unused(buffer: Bytes, start: Int, stop: Int) -> bytes:
 
 @sensible()
 def decode_cells(column: Decoded) -> CellColumn:
-    """The cells of encode_cells."""
+    """The inverse of encode_cells: the cells."""
     cells = textual.decode(column)
     length = cells.length.astype(np.int64)
     gaps = None

@@ -57,7 +57,7 @@ class Tensor:
 
     @property
     def rows(self) -> int:
-        """What blocks are cut between; 0 of an array without values."""
+        """How many rows, along the leading axes, blocks are cut from; 0 without values."""
         return prod(self.shape[: self.lead]) if self.size else 0
 
     @property
@@ -72,7 +72,8 @@ class Tensor:
 
     @property
     def bounds(self) -> int:
-        """How many columns have a bound of their own: those of a table, else one for all."""
+        """The number of columns that have a bound of their own: those of a table, else one for
+        all."""
         is_table = len(self.shape) == 2 and 0 < self.shape[1] <= MOST_COLUMNS
         return self.shape[1] if is_table else 1
 

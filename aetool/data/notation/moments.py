@@ -111,7 +111,7 @@ MIDNIGHT = Clock()
 
 
 def taken_apart(text: str) -> Apart | None:
-    """The text as a moment, if it may be one."""
+    """The parts of a text that may be a date with a time: None where it is none."""
     text = text.strip()
     if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None

@@ -381,7 +381,7 @@ class _Collector:
         return rows[left]
 
     def _other(self, text: str, count: int) -> None:
-        """Counts one text that is there so often."""
+        """Counts a text that is in the column so often and is no plain number."""
         if is_gap_word(text):
             self.gaps[text.strip()] += count
             return

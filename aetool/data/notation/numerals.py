@@ -73,7 +73,8 @@ class Numeral:
         return unit_of(self.before, self.after)
 
     def read(self, mark: str, factor: Factor = ONE) -> Read | None:
-        """The number, if the core is one with this decimal mark, times a factor."""
+        """The number that the core of a cell writes with this decimal mark, times a factor; None
+        for none."""
         core, _, exponent = self.core.replace("E", "e").partition("e")
         whole, _, fraction = core.partition(mark)
         if fraction and not fraction.isdigit():
@@ -101,7 +102,7 @@ class Numeral:
 
 
 def unit_of(before: str, after: str) -> str:
-    """The unit that is written before or after digits."""
+    """The unit that is written before or after digits, as one text."""
     first = before.strip()
     last = after.strip()
     return _SAME.get(first, first) + _SAME.get(last, last)
