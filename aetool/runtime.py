@@ -9,8 +9,8 @@ import io
 import math
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from aetool import system
 from aetool.errors import BundleError, ParamError
 from aetool.model import Array
 from aetool.spelling import option
+
+if TYPE_CHECKING:
+    import onnx
 
 TABLE_BATCH, IMAGE_BATCH = 512, 64
 MAX_ACTIVATIONS = 48 << 20  # bytes over all values of one run; larger batches are made smaller
@@ -43,7 +46,7 @@ _NAMES = """
 OPERATORS = frozenset(_NAMES.split())
 
 
-def walk(data: bytes, name: str) -> Any:
+def walk(data: bytes, name: str) -> onnx.ModelProto:
     """The graph in these bytes, parsed; BundleError unless it is plain: known operators, no
     subgraph, external or sparse data, foreign domain or function, no constant larger than the file.
     """
@@ -54,7 +57,7 @@ def walk(data: bytes, name: str) -> Any:
         return BundleError(f"{name}: refused: {why}")
 
     try:
-        model = onnx.ModelProto.FromString(data)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except DecodeError:
         raise refuse("not an ONNX graph") from None
     graph = model.graph
@@ -109,7 +112,7 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
     return batch
 
 
-def _activations(model: Any, batch: int, refuse: Any) -> int:
+def _activations(model: onnx.ModelProto, batch: int, refuse: Callable[[str], BundleError]) -> int:
     """Bytes of all values at this batch size, as if none were freed."""
     import onnx
 

@@ -6,9 +6,8 @@ It makes those of small archives small, and is part of the format: FORMAT.md rep
 from __future__ import annotations
 
 import zlib
-from typing import Any
 
-from aetool.canonical import canonical, parse_canonical
+from aetool.canonical import Json, canonical, parse_canonical
 from aetool.codec.limits import MAX_JSON
 
 RAW_DEFLATE = -15  # zlib's window bits of a stream without zlib's own head and checksum
@@ -117,8 +116,8 @@ def deflate(value: object) -> bytes:
     return squeezer.compress(canonical(value)) + squeezer.flush()
 
 
-def inflate(data: bytes) -> Any:
-    """The inverse of `deflate`: the words' bytes. ValueError for anything else."""
+def inflate(data: bytes) -> Json:
+    """The inverse of `deflate`: the value. ValueError for anything else."""
     inflater = zlib.decompressobj(RAW_DEFLATE, zdict=WORDS)
     try:
         raw = inflater.decompress(data, MAX_JSON)

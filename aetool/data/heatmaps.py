@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from aetool.data.images import Pixels
 from aetool.files import atomic
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageFont
+    from PIL import Image, ImageDraw, ImageFont
 
 Amounts = npt.NDArray[np.float64]
 Rectangle = tuple[int, int, int, int]  # left, top, width, height in pixels
@@ -255,7 +255,12 @@ def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
     return ImageFont.load_default(TEXT_SIZE)
 
 
-def _fitting(draw: Any, text: str, most: int, font: Any) -> str:
+def _fitting(
+    draw: ImageDraw.ImageDraw,
+    text: str,
+    most: int,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+) -> str:
     """Text no wider than `most` pixels, cut short if need be."""
     if draw.textlength(text, font) <= most:
         return text

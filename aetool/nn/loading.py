@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import torch
 
@@ -14,7 +13,7 @@ from aetool.model import Array, make_params
 from aetool.nn.autoencoder import AutoEncoder
 
 
-def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> Any:
+def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> AutoEncoder:
     """The network of a bundle (or of the .aem file at a path), with its weights, in eval mode.
 
     encode and decode are as in the bundle, on the features of `aetool.data.scaling`. The plugin

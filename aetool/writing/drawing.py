@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from aetool.csv.cells import is_gap_word
 from aetool.data import images
 from aetool.errors import ParamError
 from aetool.files import atomic
-from aetool.model import Float, Records
+from aetool.model import Array, Float, Records
 from aetool.spelling import option
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_PANELS, MOST_LEVELS, MOST_POINTS = 25, 10, 20_000
 
@@ -62,10 +65,10 @@ def scatter(
     _save(figure, file)
 
 
-def _numbers(values: Sequence[Any]) -> Float | None:
+def _numbers(values: Sequence[object]) -> Float | None:
     """The values as numbers, if they are and take more than ten."""
     try:
-        numbers = [math.nan if v is None or _is_gap(v) else float(v) for v in values]
+        numbers = [math.nan if v is None or _is_gap(v) else float(v) for v in values]  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
     shown = np.array(numbers, dtype=np.float64)
@@ -118,7 +121,7 @@ def plane(z: Float) -> tuple[Float, tuple[str, str]]:
     return centred @ axes[:2].T, both
 
 
-def _figure(panels: int, size: float) -> tuple[Any, Any]:
+def _figure(panels: int, size: float) -> tuple[Figure, Array]:
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -131,5 +134,5 @@ def _figure(panels: int, size: float) -> tuple[Any, Any]:
     return figure, figure.subplots(down, across, squeeze=False).ravel()
 
 
-def _save(figure: Any, file: BinaryIO) -> None:
+def _save(figure: Figure, file: BinaryIO) -> None:
     figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
