@@ -152,7 +152,10 @@ GPU_COMMANDS = (
 )
 
 
-def providers(device: str) -> tuple[list[object], str]:
+Provider = tuple[str, dict[str, str]] | str  # of ONNX Runtime: a name, and its options
+
+
+def providers(device: str) -> tuple[list[Provider], str]:
     """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen."""
     import onnxruntime as ort
 
@@ -188,7 +191,7 @@ def _load_cuda() -> None:
         load()
 
 
-def _starts(chosen: list[Any]) -> bool:
+def _starts(chosen: list[Provider]) -> bool:
     """Whether ONNX Runtime can start these providers at all: on a graph of one operator."""
     import onnxruntime as ort
     from onnx import TensorProto, helper

@@ -22,7 +22,7 @@ COMMANDS = {
     "drift": ("drifting", "Say whether new data are like those of a model."),
     "evaluate": ("evaluating", "Judge a model against labels."),
     "compress": ("archiving", "Store a file in less space."),
-    "tradeoff": ("tradeoffs", "Draw bytes against error of each way to store."),
+    "tradeoff": ("surveying", "Draw bytes against error of each way to store."),
     "merge": ("merging", "Put archives of parts of a table together."),
     "decompress": ("restoring", "Restore what was compressed."),
     "encode": ("coding", "Write the codes of records."),
