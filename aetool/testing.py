@@ -244,7 +244,7 @@ class _Bench:
 
     @cached_property
     def trained(self) -> Any:
-        """The trained network itself: the very weights of the bundle."""
+        """The network, trained once on the bench's data; the bundle is made of it."""
         return single_fit.trained_network(
             self.params, self.net_class, self.prepared, self.options()
         )

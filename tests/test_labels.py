@@ -127,3 +127,20 @@ def test_labels_go_with_rows_before_and_with_a_robust_fit():
         options = FitOptions(NOTING, epochs=1, **LABELLED, **more, device="cpu")
         operations.fit(table, options)
         assert any((labels < 0).any() for x, labels in Noting.told if len(x) > DRY_RUN)
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+def test_numbers_as_labels_keep_all_their_digits(kind):
+    table = pd.DataFrame({"x": np.arange(40.0) ** 2, "batch": [1234567, 1234568] * 20})
+    table["batch"] = table["batch"].astype(kind)
+    source = open_source(table)
+    texts = preparing.labels(source.head(), "batch", "the table")
+    assert texts[:2].tolist() == ["1234567", "1234568"]
+    options = FitOptions("pca", label="batch", normal=["1234567"])
+    assert operations.fit(table, options).facts["rows"] == 20
+
+
+def test_fractions_as_labels_are_as_they_are_typed():
+    table = pd.DataFrame({"dose": [0.5, 2.0, 1e-7, 0.1 + 0.2]})
+    texts = preparing.labels(open_source(table).head(), "dose", "the table")
+    assert texts.tolist() == ["0.5", "2", "1e-07", "0.30000000000000004"]

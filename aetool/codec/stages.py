@@ -111,7 +111,10 @@ class Lzma2(Stage):
 
 
 def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
-    """(bytes,): which of LZMA2's bytes are heads of chunks, or fill a decoder that is to begin."""
+    """(bytes,): which of LZMA2's bytes carry no text, and so cost no cell anything.
+
+    Those are heads of chunks, and what fills a decoder that is to begin.
+    """
     idle = np.zeros(len(data), np.bool_)
     place = 0
     while place < len(data) and data[place]:

@@ -298,10 +298,17 @@ def normal_rows(
 
 
 def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
-    """(rows,): the texts of the label column; numbers in their shortest form."""
+    """(rows,): the label column as texts; numbers with all digits, whole ones without a point."""
     if label not in table.names:
         raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
     values = table[label]
     if isinstance(values, Cells):
         return np.array([v.strip() for v in values.strings()])
-    return np.array([format(v, "g") for v in values.tolist()])
+    return np.array([_in_full(value) for value in values.tolist()])
+
+
+def _in_full(value: float) -> str:
+    """A number as somebody would type it: 1 for 1.0, and 1234567 with each of its digits."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    return str(value)

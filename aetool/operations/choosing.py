@@ -76,6 +76,8 @@ def _of_each_kind(
         return
 
     def code(error: float) -> Candidate | None:
+        """The model's code at this error; None, with the reason in `refused`, if it cannot reach
+        it."""
         assert model is not None
         try:
             return candidates.code(model, error, learned)

@@ -170,7 +170,8 @@ def verify(
 
 
 def _exceeded_by(calibration: Calibration) -> str | None:
-    """What part of ordinary records is above the threshold; None where no record tells."""
+    """In words: the share of the calibration's records above the threshold, or why none can be
+    said; None if the model was calibrated by no records."""
     if not calibration.rows:
         return None
     short = calibration.shortage()

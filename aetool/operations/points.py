@@ -44,7 +44,7 @@ class Point:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is an archive of ours."""
+        """Whether this point is an archive of aetool, not another program's file."""
         return self.arguments is not None
 
     def counted(self, embed: bool) -> int:

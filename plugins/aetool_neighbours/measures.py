@@ -80,7 +80,7 @@ class Ranked:
 
     @property
     def numeric(self) -> Int:
-        """The features that are numbers."""
+        """The places of the features that are replaced by their ranks."""
         return self.order[self.width - len(self.lowest) :]
 
     @classmethod

@@ -45,12 +45,12 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Forest(Solution):
-    """Trees in levels, and how many cuts the rows in each of their leaves, (leaves,), still take.
+    """A fitted isolation forest: scores a record by how many cuts earlier than usual it is alone.
 
-    Score: by how many cuts earlier a record is alone than rows usually are; a cut halves the space
-    on the average, so that these are bits. It is the sum of what each cut changes: the cuts that
-    were expected before it, less the one that it was and those expected after it; the change is of
-    the column that is cut.
+    levels: of all trees; leaves: how many cuts the rows in each leaf, (leaves,), still take. A cut
+    halves the space on the average, so that a cut is a bit; parts are given in nats. The score is
+    the sum of what each cut changes: the cuts that were expected before it, less the one it was
+    and those expected after it; the change is of the column that is cut.
 
     A record beyond the values of a node's rows is cut off from all of them with the probability
     that a cut between the farthest values, its own among them, falls into the gap: it is treated as

@@ -88,8 +88,8 @@ def is_sealed(piece: bytes) -> bool:
 
 
 def sealed_length(data: bytes) -> int | None:
-    """The length of the archive in one piece that these bytes begin with, whatever follows it;
-    None where no digest stands where it should."""
+    """The length of the archive in one piece that these bytes begin with: the first end at which
+    the digest of all bytes before it stands; None if there is none."""
     # the digest of every beginning, each from the one before
     hasher = hashlib.blake2b(digest_size=DIGEST)
     for end in range(min(len(data) - DIGEST + 1, COPIED_FROM)):

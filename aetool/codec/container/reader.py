@@ -224,7 +224,8 @@ class Reader:
         return BlockHead.from_bytes(self._read(offset, HEAD_SIZE))
 
     def _verified(self, place: BlockPlace) -> StoredBlock:
-        """A block, if it is in its place and its seal covers what is there."""
+        """The block stored at this place; DamageError if its head, length or digest is not what the
+        footer says."""
         head, block_seal = self._read_head(place.offset)
         if (head.number, head.first, head.rows) != (place.number, place.first, place.rows):
             raise DamageError("it is out of place")

@@ -349,7 +349,8 @@ class ArrayContent(Content):
             yield member, _taken(pieces, tensor.rows)
 
     def _recovered(self, pieces: Iterator[Rows]) -> Iterator[tuple[Member, Iterator[Array]]]:
-        """Each array with the rows that are left of it."""
+        """Of a damaged archive: each array, its shape cut to the rows that could be read, and its
+        parts."""
         rows: list[list[Array]] = [[] for _ in self.arrays]
         for piece in pieces:
             for place, values in piece.parts:

@@ -198,7 +198,7 @@ class Content:
         raise NotImplementedError
 
     def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:
-        """The same for an archive of some items alone."""
+        """Compare an archive of some items alone, as a shard is, with them, byte by byte."""
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:

@@ -202,7 +202,8 @@ class _FloatColumn:
         return self._coded(Decimals(places), numbers, good)
 
     def as_bits(self) -> Coded:
-        """The bits, in the order of the floats; of float64 in 32 bits where that says all."""
+        """The column coded by the bits of its floats, as integers in the floats' order; those of
+        float64 as 32 bits where float32 holds every value."""
         width = self.kind.bits
         numbers = ordered(self.bits, self.kind.bits)
         good = ~self.gaps & ~self.usual_nan
