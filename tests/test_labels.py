@@ -137,7 +137,7 @@ def test_numbers_as_labels_keep_all_their_digits(kind):
     texts = preparing.labels(source.head(), "batch", "the table")
     assert texts[:2].tolist() == ["1234567", "1234568"]
     options = FitOptions("pca", label="batch", normal=["1234567"])
-    assert operations.fit(table, options).facts["rows"] == 20
+    assert operations.fit(table, options).facts["fitted_rows"] == 20
 
 
 def test_fractions_as_labels_are_as_they_are_typed():
