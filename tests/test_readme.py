@@ -449,6 +449,28 @@ def _(ran, capfd):
     assert Path("again.csv").read_bytes() == AIR.read_bytes()
 
 
+@after("aetool tradeoff air.csv -p pca --rmse 20% -o tradeoff.svg")
+def _(ran, capfd):
+    assert Path("tradeoff.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert sum("<- pick" in line for line in ran.out.splitlines()) == 1
+    shown = (ROOT / "benchmarks" / "tradeoff.svg").read_text(encoding="utf-8")
+    names = set(re.findall(r">([^<>]+)</text>", shown))
+    assert {"exact", "bounded", "code of pca", "xz", "bzip2", "zstd", "pick"} <= names
+
+
+@after("aetool compress air.csv --rmse 20% -o fifth.aez")
+def _(ran, capfd):
+    operations.decompress("fifth.aez", "fifth.csv")
+    # words are exact, and count: their column is one of those that the error is the mean of
+    squares = np.square(errors("fifth.csv")).sum()
+    assert 0.19 < np.sqrt(squares / (len(errors("fifth.csv")) + 1)) <= 0.2
+
+
+@after("aetool compress air.csv --budget 10kB -o ten.aez")
+def _(ran, capfd):
+    assert 9_000 < Path("ten.aez").stat().st_size <= 10_000
+
+
 @after("aetool compress air.csv --lossy -m vae.aem -o near.aez")
 def _(ran, capfd):
     assert Path("near.aez").stat().st_size < Path("air.csv.aez").stat().st_size

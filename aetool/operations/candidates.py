@@ -25,6 +25,7 @@ from aetool.operations import exact_job, rivals
 from aetool.operations.encodable import as_the_model_takes_it
 from aetool.operations.exact_job import ExactJob
 from aetool.operations.lossy_job import CompressOptions, LossyJob
+from aetool.operations.small_weights import with_small_decoder
 from aetool.operations.yardstick import PictureYardstick, TableYardstick, Yardstick
 
 EXACT, BOUNDED, CODE = "exact", "bounded", "code"
@@ -161,12 +162,21 @@ class Candidates:
     ) -> Candidate:
         """The model's code at no more than this error, or where it is None as fine as is of use.
         learned: the model is of this source alone. embed: whether it is put into the archive [as
-        the options say, or it is].
+        the options say, or it is], its decoder then with weights of 8 bits, if they suffice.
 
         ParamError where the model cannot reach the error, or has no code.
         """
         if embed is None:
             embed = self.options.embed is not False
+        if not embed:
+            return self._coded(model, error, learned, embed)
+        # a model inside pays for its decoder: with weights of 8 bits, if the error allows these
+        try:
+            return self._coded(with_small_decoder(model), error, learned, embed)
+        except ParamError:
+            return self._coded(model, error, learned, embed)
+
+    def _coded(self, model: Bundle, error: float | None, learned: bool, embed: bool) -> Candidate:
         options = dataclasses.replace(
             self.options, lossy=True, lossy_only=True, target=error, embed=embed
         )

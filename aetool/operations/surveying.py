@@ -31,7 +31,7 @@ from aetool.spelling import option
 # errors, parts of a standard deviation, and signal-to-noise ratios of pictures, that are tried
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6)
 RATIOS = (40.0, 35.0, 30.0, 25.0, 22.0, 20.0, 18.0, 15.0)
-BOUNDS = ("0.1%", "0.5%", "1%", "2%", "5%", "10%")  # of a column's range
+BOUNDS = ("0.5%", "1%", "2%", "5%")  # of a column's range
 MOST_READ = 64 << 20  # bytes of a file that other programs are tried on
 MOST_VALUES = 1 << 24  # of pixels that other programs are tried on
 

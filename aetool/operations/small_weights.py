@@ -1,0 +1,97 @@
+"""A decoder that takes a quarter of the bytes: its weights as whole numbers of 8 bits.
+
+An archive that its model travels in pays for the decoder. Each matrix is stored as whole numbers
+with a scale for each of its rows or of its columns, whichever errs less, and long vectors, biases
+above all, as whole numbers of 16 bits. The graph itself turns them into floats again, so that it
+is run as any other, and what its rounding costs is measured with the rest of the error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from aetool.bundle import Bundle
+
+DECODER = "decoder.onnx"
+FEWEST = 256  # values of a tensor that are worth a scale
+# largest whole numbers of 8 and of 16 bits, without the odd one below zero
+LARGEST_BYTE = 127
+LARGEST_SHORT = 32767
+
+Values = npt.NDArray[np.float32]
+Whole = npt.NDArray[np.int8] | npt.NDArray[np.int16]
+
+
+def with_small_decoder(model: Bundle) -> Bundle:
+    """The model with a decoder of rounded weights, which decodes a little otherwise."""
+    graphs = {**model.graphs, DECODER: rounded(model.graphs[DECODER])}
+    # sessions of the graph that was there before must not be taken for this one's
+    return dataclasses.replace(model, graphs=graphs, _sessions={})
+
+
+def rounded(data: bytes) -> bytes:
+    """The bytes of a graph whose large tensors of float32 are whole numbers with scales."""
+    model = onnx.ModelProto.FromString(data)
+    graph = model.graph
+    kept: list[onnx.TensorProto] = []
+    restoring: list[onnx.NodeProto] = []
+    for tensor in graph.initializer:
+        count = int(np.prod(tensor.dims))
+        if tensor.data_type != TensorProto.FLOAT or count < FEWEST:
+            kept.append(tensor)
+            continue
+        values = numpy_helper.to_array(tensor)
+        whole, scales = _as_whole_numbers(values)
+        name = tensor.name
+        kept.append(numpy_helper.from_array(whole, f"{name}_whole"))
+        kept.append(numpy_helper.from_array(scales, f"{name}_scales"))
+        as_float = helper.make_node(
+            "Cast",
+            [f"{name}_whole"],
+            [f"{name}_floats"],
+            to=TensorProto.FLOAT,
+        )
+        scaled = helper.make_node(
+            "Mul",
+            [f"{name}_floats", f"{name}_scales"],
+            [name],
+        )
+        restoring += [as_float, scaled]
+    nodes = [*restoring, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
+
+
+def _as_whole_numbers(values: Values) -> tuple[Whole, Values]:
+    """Whole numbers, and the scales by which they are to be multiplied."""
+    if values.ndim < 2:
+        whole, scales = _rounded_along(values, (0,), LARGEST_SHORT)
+        return whole.astype(np.int16), scales
+    found = []
+    for axis in (0, 1):
+        # one scale for all values that share a place on this axis
+        others = tuple(other for other in range(values.ndim) if other != axis)
+        whole, scales = _rounded_along(values, others, LARGEST_BYTE)
+        off = whole * scales - values
+        square = float(np.square(off, dtype=np.float64).sum())
+        found.append((square, whole, scales))
+    _, whole, scales = min(found, key=lambda one: one[0])
+    return whole.astype(np.int8), scales
+
+
+def _rounded_along(values: Values, axes: tuple[int, ...], largest: int) -> tuple[Values, Values]:
+    """Values in steps of a scale, which is one along these axes; and the scales."""
+    peak = np.abs(values).max(axis=axes, keepdims=True)
+    # where all are 0 any scale will do but 0
+    scales = np.where(peak > 0, peak, 1).astype(np.float32) / np.float32(largest)
+    steps = np.rint(values / scales)
+    return np.clip(steps, -largest, largest), scales
