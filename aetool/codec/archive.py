@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.codec import blocks, contents, limits, picture_models, records, shared
+from aetool.codec import (
+    blocks,
+    contents,
+    limits,
+    packed_models,
+    picture_models,
+    records,
+    shared,
+)
 from aetool.codec.blocks import Block
 from aetool.codec.container import Reader, RecoveringReader, StoredBlock, lost_records
 from aetool.codec.contents.content import Content, Piece
@@ -206,7 +214,9 @@ class Archive:
 
     def _find_model(self) -> Bundle:
         if "model" in self.reader.sections:
-            return bundles.from_bytes(self.reader.sections["model"], f"{self.reader.path}: model")
+            where = f"{self.reader.path}: model"
+            section = packed_models.unpacked(self.reader.sections["model"], where)
+            return bundles.from_bytes(section, where)
         wanted = self.reader.model.hex()
         offered = self._offered_model
         if offered is not None and offered.sha256.startswith(wanted):

@@ -13,7 +13,7 @@ import numpy as np
 
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.codec import blocks, decoding, lossy, planning
+from aetool.codec import blocks, decoding, lossy, packed_models, planning
 from aetool.codec.archive import Archive
 from aetool.codec.columns import whole_column
 from aetool.codec.container import Writer
@@ -407,7 +407,7 @@ class LossyJob:
         ).to_bytes()
 
     def _sections(self) -> dict[str, bytes]:
-        return {"model": self._decoder_only()} if self._embed() else {}
+        return {"model": packed_models.packed(self._decoder_only())} if self._embed() else {}
 
 
 def _coded_size(values: list[Any]) -> int:

@@ -10,6 +10,7 @@ Each checks what the page says of it.
 """
 
 import hashlib
+import lzma
 
 import numpy as np
 
@@ -111,6 +112,8 @@ def arrays(archive, blocks, model):
 def lossy_table(archive, blocks, model):
     frame = {}
     model = archive.sections.get("model", model)
+    if model.startswith(b"\xfd7zXZ\0"):
+        model = lzma.decompress(model, lzma.FORMAT_XZ)
     for rows, _, columns in blocks:
         values = models.decoded_columns(archive.header, columns, rows, model)
         for name, column in values.items():
