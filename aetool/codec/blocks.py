@@ -22,7 +22,7 @@ from aetool.codec import columns, floats, integers, metas, picture_blobs, planni
 from aetool.codec import ledger as ledgers
 from aetool.codec.alike import AlikeColumns
 from aetool.codec.blobs import read_varint, varint
-from aetool.codec.columns import Coded, Decoded
+from aetool.codec.columns import Book, Coded, Decoded
 from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
 from aetool.codec.ledger import Ledger
@@ -265,9 +265,10 @@ class _Encoder:
         if isinstance(column.meta, NumberedMeta):
             where = OWN_BOOK if owner == place else owner
             return dataclasses.replace(column.meta, book=where), [book.blob] * (owner == place)
+        assert isinstance(column.meta, RankMeta)
         if owner == place:
-            return RankMeta(), [book.blob]
-        return RankMeta(of=owner), []
+            return column.meta, [book.blob]
+        return dataclasses.replace(column.meta, of=owner), []
 
     def add(self, stream: Stream, foreseen: bool, chosen: Plan | None = None) -> None:
         """The next stream. foreseen: its column is written as in the shared model; chosen: its
@@ -375,6 +376,7 @@ class _Decoder:
         self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []
         self.books: dict[int, Int] = {}  # by the place of the column that has it
+        self.cell_books: dict[int, Book] = {}
         self.metas = metas.all_from_json(own_metas, shared.metas if shared else ())
 
     def run(self) -> Block:
@@ -428,8 +430,19 @@ class _Decoder:
         if meta.has_raws:
             here = kinds == meta.kinds - 1
             raws = self._stream(here, int(here.sum()), sizes)
-        self.out.columns.append(Decoded(meta, kinds, values, raws, blobs))
+        book = self._cell_book(meta, blobs) if isinstance(meta, RankMeta) else None
+        self.out.columns.append(Decoded(meta, kinds, values, raws, blobs, book))
         self.out.sizes.append(sizes)
+
+    def _cell_book(self, meta: RankMeta, blobs: list[bytes]) -> Book:
+        """The dictionary of cells in which a column's values are ranks."""
+        place = len(self.out.columns)
+        if meta.of is None:
+            self.cell_books[place] = Book(blobs[0])
+            return self.cell_books[place]
+        if meta.of not in self.cell_books:
+            raise ArchiveError("damaged: a column's dictionary is not there")
+        return self.cell_books[meta.of]
 
     def _chosen(self, where: int, blobs: list[bytes], ranks: Int) -> Int:
         """The numbers of these ranks in a book."""

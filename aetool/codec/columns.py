@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from aetool.codec.integers import Stream
 from aetool.codec.metas import BytesMeta, Meta, PixelsMeta, WholeMeta
+from aetool.codec.spans import Spans
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -16,7 +17,8 @@ from aetool.model import Int
 class Coded:
     """A column in parts: how it is stored, streams of whole numbers, blobs of bytes. error: the
     largest difference to the source, in its units; square: the sum of the squared ones. contents:
-    of blobs of pictures what they restore, of which the digest is taken.
+    of blobs of pictures what they restore, of which the digest is taken. cells: those of a column
+    of text that may be stored in other ways, byte for byte.
 
     others: the same column stored in other ways, of which the one that takes fewest bits is
     written. book: the dictionary that its values are ranks in, which may be other columns', too;
@@ -32,25 +34,32 @@ class Coded:
     book: Book | None = None
     share: float = 0.0
     contents: list[bytes] = field(default_factory=list)
+    cells: Spans | None = None
 
 
 @dataclass(eq=False)
 class Book:
-    """A dictionary of different cells, coded as a blob; the first column that uses it has it."""
+    """A dictionary of different cells, coded as a blob; the first column that uses it has it.
+
+    cells: what the blob has been decoded to, for the other columns that use it.
+    """
 
     blob: bytes
+    cells: Spans | None = None
 
 
 @dataclass(eq=False)
 class Decoded:
     """A column of a block: which kind each cell is, the values of those that have one, raws (of
-    the last kind, if it has any), and blobs."""
+    the last kind, if it has any), and blobs. book: the one that its values are ranks in, which may
+    be that of another column."""
 
     meta: Meta
     kinds: Int  # of every row
     values: Int
     raws: Int
     blobs: list[bytes]
+    book: Book | None = None
 
 
 def bytes_column(blob: bytes) -> Coded:

@@ -168,6 +168,11 @@ class CellsMeta(Meta):
         return {**super().to_json(), **gap}
 
 
+def gap_in(meta: Meta) -> str | None:
+    """The cell that stands for a missing one in a column of this meta, if any does."""
+    return meta.gap if isinstance(meta, CellsMeta) else None
+
+
 def gap_of(stored: Stored) -> str | None:
     """The cell that stands for a missing one."""
     return text(stored["gap"], "what stands for a gap") if "gap" in stored else None

@@ -17,9 +17,8 @@ from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Book, Coded, Decoded, sensible
 from aetool.codec.integers import Stream
 from aetool.codec.limits import check_cells
-from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta
+from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta, gap_in
 from aetool.codec.spans import I32, Spans
-from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
 
 FEWEST, MOST = 32, 1 << 16  # different cells of a column that is tried
@@ -50,19 +49,11 @@ class _Group:
         return common >= IN_COMMON * min(len(self.cells), len(candidate.cells))
 
 
-def offer(
-    columns: Sequence[Coded],
-    text: Bytes,
-    places: Sequence[tuple[I32, I32]],
-    effort: planning.Effort,
-) -> None:
-    """Adds to the columns the way to store them as ranks, where that may be worth it.
-
-    places: of each column where its cells begin and end in the text.
-    """
+def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
+    """Adds to the columns of text the way to store them as ranks, where that may be worth it."""
     groups: list[_Group] = []
-    for column, (start, stop) in zip(columns, places, strict=True):
-        candidate = _candidate(column, text, start, stop)
+    for column in columns:
+        candidate = _candidate(column)
         if candidate is None:
             continue
         group = next((group for group in groups if group.fits(candidate)), _Group())
@@ -78,15 +69,17 @@ def offer(
             ranks = np.array([rank[cell] for cell in member.cells], np.int64)
             # of columns with few of the cells none need take the others' part in the dictionary
             share = max(len(ranks) / len(cells), 1 / len(group.members))
-            way = Coded(RankMeta(), [Stream(ranks[member.index])], book=book, share=share)
+            meta = RankMeta(gap_in(member.column.meta))
+            way = Coded(meta, [Stream(ranks[member.index])], book=book, share=share)
             member.column.others.append(way)
 
 
-def _candidate(column: Coded, text: Bytes, start: I32, stop: I32) -> _Candidate | None:
+def _candidate(column: Coded) -> _Candidate | None:
     """The column, if it has neither too few different cells nor too many."""
-    rows = len(start)
-    if not isinstance(column.meta, NumberMeta | LevelMeta) or column.error:
+    if not isinstance(column.meta, NumberMeta | LevelMeta) or column.cells is None:
         return None
+    text, start, stop = column.cells.places()
+    rows = len(start)
     if isinstance(column.meta, NumberMeta):
         values = column.streams[-1].values
         if not len(values) or _is_dense(column):
@@ -120,9 +113,8 @@ def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
     """A dictionary: how many cells, and a payload of one column of them."""
     ends = np.cumsum([len(cell) for cell in cells], dtype=np.int32)
     start = np.append(0, ends[:-1]).astype(np.int32)
-    text = np.frombuffer(b"".join(cells), np.uint8)
-    column = textual.encode(text, start, ends)
-    skeletons.offer([column], text, [(start, ends)], effort)
+    column = textual.encode(np.frombuffer(b"".join(cells), np.uint8), start, ends)
+    skeletons.offer([column], effort)
     _, payload, _ = blocks.encode([column], len(cells), {}, effort)
     return varint(len(cells)) + payload
 
@@ -135,37 +127,21 @@ def _unpacked(blob: bytes) -> Spans:
     block = blocks.decode(blob[at:], count, None)
     if len(block.columns) != 1 or isinstance(block.columns[0].meta, RankMeta):
         raise ArchiveError("damaged: a dictionary is not one column of cells")
-    return _cells(block.columns[0])
+    return cells_of(block.columns[0])
 
 
-def _cells(column: Decoded) -> Spans:
-    """The cells of a column that is not one of ranks."""
+def cells_of(column: Decoded) -> Spans:
+    """The cells of a column of text, whichever way it is stored."""
     if isinstance(column.meta, PartsMeta):
         return skeletons.decode(column)
-    return textual.decode(column)
-
-
-def decode(columns: Sequence[Decoded], wanted: Sequence[int]) -> list[Spans]:
-    """The cells of those columns of a block whose places are wanted."""
-    books: dict[int, Spans] = {}
-    cells = []
-    for place in wanted:
-        column = columns[place]
-        if not isinstance(column.meta, RankMeta):
-            cells.append(_cells(column))
-            continue
-        owner = place if column.meta.of is None else column.meta.of
-        if owner not in books:
-            books[owner] = _unpacked(_blob(columns, owner, place))
-        cells.append(_chosen(books[owner], column))
-    return cells
-
-
-def _blob(columns: Sequence[Decoded], owner: int, place: int) -> bytes:
-    """The dictionary of a column at this place."""
-    if owner > place or not columns[owner].blobs or columns[owner].meta != RankMeta():
+    if not isinstance(column.meta, RankMeta):
+        return textual.decode(column)
+    book = column.book
+    if book is None:
         raise ArchiveError("damaged: a column's dictionary is not there")
-    return columns[owner].blobs[0]
+    if book.cells is None:
+        book.cells = _unpacked(book.blob)
+    return _chosen(book.cells, column)
 
 
 def _chosen(book: Spans, column: Decoded) -> Spans:

@@ -18,10 +18,10 @@ from aetool.codec import (
     plain,
     planning,
     ranks,
-    skeletons,
     spans,
     students,
     textual,
+    ways,
     weaving,
 )
 from aetool.codec.blocks import NO_HINTS, Block
@@ -160,16 +160,8 @@ def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
         return textual.encode(text, *spans_of, foreseen, layout.bounds.get(layout.names[j]))
 
     columns = [column(j) for j in range(width)]
-    if layout.shared is None and layout.effort.ranks:
-        places = [(cells.start[j::width].copy(), cells.stop[j::width].copy()) for j in range(width)]
-        unbounded = [place for place, name in enumerate(layout.names) if name not in layout.bounds]
-        for way in (ranks, skeletons):
-            way.offer(
-                [columns[place] for place in unbounded],
-                text,
-                [places[place] for place in unbounded],
-                layout.effort,
-            )
+    if layout.shared is None:
+        ways.offer(columns, layout.effort)
     return columns
 
 
@@ -229,7 +221,8 @@ def decode(
         columns = columns[:-1]
     if not columns or (wanted is not None and max(wanted, default=0) >= len(columns)):
         raise ArchiveError("damaged: a block has not the columns that the header promises")
-    cells = ranks.decode(columns, range(len(columns)) if wanted is None else wanted)
+    chosen = columns if wanted is None else [columns[place] for place in wanted]
+    cells = [ranks.cells_of(column) for column in chosen]
     if wanted is not None:  # each record then ends alike
         tails = weaving.alike(rows, line_end, line_end)
         cells = [weaving.visible(column, rule, len(cells)) for column in cells]
@@ -262,7 +255,7 @@ def cells(content: Block, rule: Rule, columns: int, rows: Int) -> list[list[byte
     that have not these columns they are one column. What ends records is the last, where it is
     stored."""
     if not is_text(content):
-        known = ranks.decode(content.columns, range(len(content.columns)))
+        known = [ranks.cells_of(column) for column in content.columns]
         return [spans.cells_of(c.pool, c.start[rows], (c.start + c.length)[rows]) for c in known]
     text = text_of(content)
     cut = fields(text, rule)

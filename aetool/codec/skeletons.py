@@ -17,9 +17,8 @@ from aetool.codec import blocks, planning, spans, textual
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.limits import check_cells, check_text
-from aetool.codec.metas import LevelMeta, PartsMeta, RankMeta, TextMeta
-from aetool.codec.spans import I32, Spans
-from aetool.data.table import Bytes
+from aetool.codec.metas import LevelMeta, PartsMeta, RankMeta, TextMeta, gap_in
+from aetool.codec.spans import Spans
 from aetool.errors import ArchiveError
 
 MARK = b"\0"
@@ -42,26 +41,21 @@ PART = re.compile(
 )
 
 
-def offer(
-    columns: Sequence[Coded],
-    text: Bytes,
-    places: Sequence[tuple[I32, I32]],
-    effort: planning.Effort,
-) -> None:
-    """Adds to the columns the way to store them as skeletons and parts, where that may be worth it.
-
-    places: of each column where its cells begin and end in the text.
-    """
-    for column, (start, stop) in zip(columns, places, strict=True):
-        if not _may_be(column, text, start, stop):
+def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
+    """Adds to the columns of text the way to store them as skeletons and parts, where that may be
+    worth it."""
+    for column in columns:
+        if column.cells is None or not _may_be(column, column.cells):
             continue
-        way = _split(spans.cells_of(text, start, stop), effort)
+        way = _split(column.cells.bytes(), effort)
         if way is not None:
+            way.meta = PartsMeta(gap_in(column.meta))
             column.others.append(way)
 
 
-def _may_be(column: Coded, text: Bytes, start: I32, stop: I32) -> bool:
+def _may_be(column: Coded, all_cells: Spans) -> bool:
     """Whether some cells of a column are sentences of a few kinds."""
+    text, start, stop = all_cells.places()
     if not isinstance(column.meta, TextMeta | LevelMeta) or not FEWEST <= len(start) <= MOST:
         return False
     if isinstance(column.meta, LevelMeta):

@@ -160,6 +160,11 @@ class Spans:
         """The cells."""
         return cells_of(self.pool, self.start, self.start + self.length)
 
+    def places(self) -> tuple[Bytes, I32, I32]:
+        """(the pool, where each cell begins in it, where it ends)."""
+        start = self.start.astype(np.int32)
+        return self.pool, start, start + self.length
+
 
 def pack_cells(cells: Sequence[bytes]) -> bytes:
     """Cells as a blob: u8 0 and the cells behind line feeds, or u8 1, lengths (u32) and bytes."""

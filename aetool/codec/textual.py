@@ -103,6 +103,8 @@ def encode(
     if not len(text):
         return Coded(TextMeta(), [], [b""])
     coded = _plainly(text, bound)
+    if bound is None:
+        coded.cells = Spans(buffer, start.astype(np.int64), stop - start)
     if bound is None and float((stop - start >= LONG_FLOAT).mean()) >= LEAST_LONG:
         as_floats = _floats(text)
         coded.others += [as_floats] if as_floats is not None else []

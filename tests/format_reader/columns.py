@@ -27,6 +27,7 @@ class Column(NamedTuple):
     values: np.ndarray
     raws: np.ndarray
     blob: bytes
+    dictionary: bytes = b""  # whose cells are meant, of a `rank`
 
 
 class Shape(NamedTuple):
@@ -63,7 +64,7 @@ def columns_of(block, streams=Streams, about=None, learned=None):
     joined = parts.pop() if is_joined else None
     left = iter(parts)
     source = streams(rows, about["plans"], lambda: next(left), joined)
-    columns, digests, books = [], [], {}
+    columns, digests, books, dictionaries = [], [], {}, {}
     for meta, one in zip(about["columns"], shapes, strict=True):
         blob = next(left) if one.blobs else b""
         if meta["k"] == "pixels":
@@ -79,7 +80,13 @@ def columns_of(block, streams=Streams, about=None, learned=None):
             books[len(columns)] = book(blob)
         if meta["k"] in ("int", "real") and ("u" in meta or "c" in meta):
             values = books[meta.get("c", len(columns))][ranks]
-        columns.append(Column(meta, kinds, values, raws, blob))
+        if meta["k"] == "rank":
+            if "c" not in meta:
+                dictionaries[len(columns)] = blob
+            dictionary = dictionaries[meta.get("c", len(columns))]
+        else:
+            dictionary = b""
+        columns.append(Column(meta, kinds, values, raws, blob, dictionary))
         values = ranks
         digests += [blob] * one.blobs + [kinds] * (one.kinds > 1)
         digests += [values] * (one.valued > 0) + [raws] * one.raws

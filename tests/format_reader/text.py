@@ -30,22 +30,8 @@ def records(format, rows, about, columns):
     if "t" in about:
         ends = text_cells(columns.pop())
     delimiter = format["delimiter"].encode()
-    fields = zip(*cells_of(columns), strict=True)
+    fields = zip(*map(text_cells, columns), strict=True)
     return b"".join(delimiter.join(row) + end for row, end in zip(fields, ends, strict=True))
-
-
-def cells_of(columns):
-    """The cells of the columns of a block."""
-    known, listed = {}, []
-    for place, column in enumerate(columns):
-        if column.meta["k"] != "rank":
-            listed.append(text_cells(column))
-            continue
-        if "c" not in column.meta:
-            known[place] = dictionary(column.blob)
-        cells = known[column.meta.get("c", place)]
-        listed.append([cells[value] for value in column.values])
-    return listed
 
 
 def dictionary(blob):
@@ -80,6 +66,9 @@ def text_cells(column):
     meta = column.meta
     if meta["k"] == "parts":
         return whole_cells(column)
+    if meta["k"] == "rank":
+        known = dictionary(column.dictionary)
+        return [known[value] for value in column.values]
     if meta["k"] == "text":
         return cells(column.blob, len(column.kinds))
     if meta["k"] == "level":

@@ -121,9 +121,32 @@ def numbers(rows=800):
     })  # fmt: skip
 
 
+def remarks(rows=700):
+    """Text in types of its own: two columns that draw from the same words, sentences, identities;
+    gaps in all of them."""
+    import pyarrow as pa
+
+    rng = np.random.default_rng(18)
+    words = sorted({f"{stem}-{rng.integers(0, 10**9):09d}" for stem in ["oak", "elm", "fir"] * 20})
+    walk = np.clip(np.cumsum(rng.integers(-2, 3, rows)) + 30, 0, len(words) - 1)
+    near = np.clip(walk + rng.integers(-1, 2, rows), 0, len(words) - 1)
+    told = [
+        f"door {k % 7} of order {40000 + 3 * k} shut after {k * k % 977 / 10} s"
+        for k in range(rows)
+    ]
+    keys = [rng.bytes(4).hex() for _ in range(rows)]
+    gaps = rng.random((4, rows)) < 0.05
+    return pa.table({
+        "first": pa.array([words[k] for k in walk], mask=gaps[0]),
+        "second": pa.array([words[k].encode() for k in near], pa.binary(), mask=gaps[1]),
+        "told": pa.array(told, pa.large_string(), mask=gaps[2]),
+        "key": pa.array([f"{key}/{key[::-1]}" for key in keys], mask=gaps[3]),
+    })  # fmt: skip
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
-TYPED_SOURCES = {"numbers": numbers}
+TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
 
 def main(names):

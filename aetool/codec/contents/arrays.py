@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.codec import attribution, blocks
+from aetool.codec import attribution, blocks, ways
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, cut
@@ -196,6 +196,7 @@ class ArrayContent(Content):
                 by_label[before + min(number, tensor.bounds - 1)].append(column)
         if len(coded) <= tensors.ALIKE:  # of more, one plan is for many
             books.offer(coded, self.effort)
+            ways.offer(coded, self.effort)
         each, period = self._shape_of_block(item.parts[0][0])
         words = {} if each == 1 else {"each": each}
         count = len(item) * each

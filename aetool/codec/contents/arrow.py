@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from aetool import files
 from aetool.canonical import Json
-from aetool.codec import attribution, blocks
+from aetool.codec import attribution, blocks, ways
 from aetool.codec.blocks import Block
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, cut, places_in
 from aetool.codec.contents.labels import Bounding, labels_of
@@ -123,6 +123,7 @@ class ArrowContent(Content):
         flat = [column for columns in coded for column in columns]
         rows = item.num_rows
         books.offer(flat, self.effort)
+        ways.offer(flat, self.effort)
         content, payload, after = blocks.encode(flat, rows, {}, self.effort, hints)
         errors, squares = self.bounding.errors_of(coded)
         return [Encoded(rows, content, payload, after, errors, squares=squares)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.codec import attribution, blobs, blocks, jsonlines, plain
+from aetool.codec import attribution, blobs, blocks, jsonlines, plain, ways
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column
 from aetool.codec.contents.content import LOSSLESS, ByteContent, read_exactly
@@ -66,6 +66,7 @@ class JsonLines(ByteContent):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         coded, rows, words = jsonlines.encode(item)
+        ways.offer(coded, self.effort)
         content, payload, after = blocks.encode(coded, rows, words, self.effort, hints)
         # lines may be too few, or too different, for their columns to pay
         whole = plain.packed(item, len(payload), self.effort.quick)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from aetool.codec import blocks, planning
+from aetool.codec import blocks, planning, ways
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.limits import check_records
@@ -123,6 +123,7 @@ def dictionaries_to_bytes(
         for dictionary in known:
             rows = len(dictionary)
             coded = kind.encode(dictionary, None)
+            ways.offer(coded, effort)
             content, payload, _ = blocks.encode(coded, rows, {}, effort)
             parts += [varint(place), varint(rows), varint(len(payload)), content, payload]
     return b"".join(parts)

@@ -9,7 +9,7 @@ from itertools import count, product
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import spans, textual
+from aetool.codec import ranks, spans, textual
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.limits import MAX_TEXT, check_text
 from aetool.codec.metas import CellsMeta
@@ -75,7 +75,7 @@ def _unused(buffer: Bytes, start: Int, stop: Int) -> bytes:
 @sensible()
 def decode_cells(column: Decoded) -> CellColumn:
     """The inverse of encode_cells: the cells."""
-    cells = textual.decode(column)
+    cells = ranks.cells_of(column)
     length = cells.length.astype(np.int64)
     gaps = None
     if isinstance(column.meta, CellsMeta) and column.meta.gap is not None:

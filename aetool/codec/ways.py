@@ -1,0 +1,23 @@
+"""Other ways to store columns of text than the one at first sight, for all who have such columns.
+
+A table's text, its Parquet file, an array of strings and lines of JSON hold the same cells, and
+what makes them smaller in one makes them smaller in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aetool.codec import planning, ranks, skeletons
+from aetool.codec.columns import Coded
+
+
+def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
+    """Adds to the columns that have cells of text the ways that may take fewer bits.
+
+    Of these `blocks.encode` writes the one that does.
+    """
+    if not effort.ranks:
+        return
+    ranks.offer(columns, effort)
+    skeletons.offer(columns, effort)
