@@ -297,6 +297,22 @@ def test_judged_by_some_columns_alone(tmp_path):
         operations.detect(tmp_path / "c.csv", columns=["load"])
 
 
+def test_columns_of_one_name_are_all_appended(tmp_path):
+    rng = np.random.default_rng(6)
+    numbers = rng.integers(0, 9, (200, 3)) + np.array([0, 100, 200])
+    lines = [f"{k},{a},{b},{c}\n" for k, (a, b, c) in enumerate(numbers.tolist())]
+    (tmp_path / "t.csv").write_text("row,x,x,x\n" + "".join(lines))
+    operations.compress(tmp_path / "t.csv", tmp_path / "t.aez")
+    found = operations.detect(tmp_path / "t.aez", append=[], all_rows=True).table
+    assert found.names == ("row", "x", "x.2", "x.3")
+    for place, name in enumerate(("x", "x.2", "x.3")):
+        assert found[name].strings() == [str(n) for n in numbers[:, place]]
+    second = operations.detect(tmp_path / "t.aez", append=["x.2"], all_rows=True).table
+    assert second["x.2"].strings() == found["x.2"].strings()
+    with pytest.raises(ParamError, match="no column 'x.4'; there are row, x, x.2, x.3"):
+        operations.detect(tmp_path / "t.aez", append=["x.4"], all_rows=True)
+
+
 def test_in_python(tmp_path):
     path = archive_of(table(500), tmp_path)
     found = aetool.detect(path)

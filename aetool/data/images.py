@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from aetool import files
 from aetool.canonical import Json
-from aetool.data.pictures import decoding
+from aetool.data.pictures import decoding, png_chunks
 from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
 from aetool.errors import DataError
 from aetool.model import Array
@@ -393,6 +393,7 @@ def plain_picture(path: Path) -> PlainPicture | None:
             plain = plain and (picture.format == "TIFF" or not picture.getexif())
             plain = plain and not CHANGING & picture.info.keys()
             plain = plain and not (picture.format == "PNG" and _is_deeper(picture.mode, path))
+            plain = plain and not (picture.format == "PNG" and png_chunks.has_more(path))
             if not plain or picture.width * picture.height > MAX_PIXELS:
                 return None
             pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)

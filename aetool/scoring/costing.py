@@ -24,6 +24,7 @@ from aetool.codec.container import MAGIC
 from aetool.codec.ledger import Costs
 from aetool.data.sources import TextPath
 from aetool.data.table import Cells, Table, concat
+from aetool.data.text import apart
 from aetool.detection import reasons
 from aetool.detection.calibration import Calibration
 from aetool.detection.choice import Choice, highest
@@ -371,8 +372,12 @@ def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
 
 
 def _carried(names: Sequence[str], cells: Sequence[Sequence[str]], append: Sequence[str]) -> Table:
-    """The cells of these columns as a table; all, if none is named. ParamError for others."""
-    check_columns(append, names)
-    chosen = [list(names).index(name) for name in append] if append else range(len(names))
+    """The cells of these columns as a table; all, if none is named. ParamError for others.
+
+    Columns of one name are told apart as those of a text are: x, x.2, x.3.
+    """
+    different = apart(names)
+    check_columns(append, different)
+    chosen = [different.index(name) for name in append] if append else range(len(names))
     values = tuple(Cells.of(list(cells[place])) for place in chosen)
-    return Table(tuple(names[place] for place in chosen), values)
+    return Table(tuple(different[place] for place in chosen), values)
