@@ -366,6 +366,7 @@ def archives() -> list[str]:
             markdown(coders, {c: c for c in coders.columns}),
             provenance(rows),
         ]
+    parts += beside_all_rivals() + stages_off()
     rows = read("shared", ["table", "mode", "students"])
     if not rows.empty:
         rows["students"] = np.where(rows["students"].astype(bool), "with students", "without")
@@ -401,6 +402,54 @@ def archives() -> list[str]:
                             "peak_mb": "peak MB"}),
                   provenance(rows)]  # fmt: skip
     return parts
+
+
+def beside_all_rivals() -> list[str]:
+    """Lossless archives beside every rival that installs."""
+    rows = read("rivals", ["table", "effort"])
+    if rows.empty:
+        return []
+    said = []
+    for effort, group in rows.groupby("effort"):
+        of_all = float(np.exp(np.log(group["ratio"]).mean()))
+        of_classical = float(np.exp(np.log(group["classical_ratio"]).mean()))
+        said.append(
+            f"{effort}: {of_all:.3f} of the smallest of all, at most {group['ratio'].max():.3f}; "
+            f"{of_classical:.3f} of the smallest classical, at most {group['classical_ratio'].max():.3f}"
+        )
+    names = [name for name in rows if name.endswith("_bytes") and name != "source_bytes"]
+    shown = {"table": "table", "source_bytes": "of", "effort": "effort", "bytes": "aetool"}
+    shown |= {"best": "smallest", "ratio": "ratio", "classical_ratio": "to classical"}
+    shown |= {name: name.removesuffix("_bytes") for name in names}
+    for name in names:
+        rows[name] = [f"{size:,.0f}" if size == size else "" for size in rows[name]]
+    return [
+        "\n## Archives beside all rivals (`rivals.py field`)\n",
+        "Bytes, lossless, of the first bytes of each table; rivals at their best settings, the smaller of the text as it is and\n"
+        "of its cells column by column. Rivals of numbers (pcodec, OpenZL, blosc2, fpzip, zfp, vortex) restore values, not how\n"
+        "they are written. Classical: xz, bzip2, zstd, pcodec. Geometric means: " + "; ".join(said) + ".\n",
+        markdown(rows.sort_values(["table", "effort"]), shown),
+        provenance(rows),
+    ]  # fmt: skip
+
+
+def stages_off() -> list[str]:
+    """What each stage is worth: bytes without it."""
+    rows = read("ablation", ["table", "off"])
+    if rows.empty:
+        return []
+    whole = rows[rows["off"] == "none"].set_index("table")["bytes"]
+    more = rows["bytes"] / rows["table"].map(whole) - 1
+    by_table = rows.assign(more=[f"{share:+.1%}" for share in more])
+    wide = by_table.pivot(index="off", columns="table", values="more")
+    order = [off for off in dict.fromkeys(rows["off"]) if off != "none"]
+    wide = wide.loc[order].reset_index()
+    return [
+        "\n## One stage off (`rivals.py ablation`)\n",
+        "How many more bytes the first bytes of each table take, at the default, without a stage.\n",
+        markdown(wide, {name: name for name in wide.columns}),
+        provenance(rows),
+    ]
 
 
 def family() -> list[str]:

@@ -1,6 +1,7 @@
 """Rows of benchmarks can be measured again, and tables say what their rows were made with."""
 
 import ast
+import dataclasses
 import hashlib
 import json
 import sys
@@ -10,7 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aetool.codec import planning
+
 HERE = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def rivals(bench):
+    """The benchmark of rivals."""
+    import rivals
+
+    return rivals
 
 
 @pytest.fixture
@@ -93,7 +104,9 @@ def test_every_script_says_seeds_and_data():
                 given = {keyword.arg for keyword in node.keywords}
                 assert {"seeds", "data"} <= given, f"{path.name}, line {node.lineno}"
             if isinstance(node, ast.Attribute) and node.attr == "write":
-                assert path.name in ("common.py", "compress.py"), f"{path.name} appends by itself"
+                assert path.name in ("common.py", "compress.py", "rivals.py"), (
+                    f"{path.name} appends by itself"
+                )
     assert calls >= 15
 
 
@@ -119,3 +132,39 @@ def test_each_table_of_the_page_says_where_its_rows_are_from():
     page = (HERE / "README.md").read_text()
     for part in page.split("\n## ")[1:]:
         assert "\ncommit " in part or " commits** (" in part or "**commit " in part, part[:60]
+
+
+def test_stages_are_off_only_while_a_table_is_measured(rivals):
+    for off, changes in rivals.SWITCHES.items():
+        for owner, attribute, _ in changes:
+            assert callable(getattr(owner, attribute)), off
+    for changes in rivals.EFFORTS_WITHOUT.values():
+        assert dataclasses.replace(planning.DEFAULT, **changes) != planning.DEFAULT
+
+
+def test_columns_by_themselves_hold_all_cells_of_a_table(rivals):
+    text = b'a,b\n1,"x,y"\n,z\n'
+    assert rivals.by_columns(text.partition(b"\n")[2]) == [b"1\n", b"x,y\nz"]
+    assert rivals.narrow(pd.Series([1.25, 3.0, 2.5])).tolist() == [0, 175, 125]
+    assert rivals.narrow(pd.Series([2 / 3, 1.0])) is None
+
+
+def test_the_page_says_what_each_stage_is_worth(bench):
+    common, tables = bench
+    for off, size in (("none", 1000), ("keys", 1250)):
+        row = {"table": "adult", "off": off, "bytes": size}
+        common.record("ablation", row, seeds=0, data=np.arange(3))
+    page = "".join(tables.stages_off())
+    assert "| keys | +25.0% |" in page
+
+
+def test_the_page_says_who_is_smallest(bench):
+    common, tables = bench
+    row = {"table": "elec", "source_bytes": 10, "effort": "best", "bytes": 90, "best": "zpaq"}
+    row |= {"ratio": 0.9, "classical_ratio": 0.5, "zpaq_bytes": 100, "xz_bytes": 180}
+    common.record("rivals", row, seeds=0, data=np.arange(3))
+    page = "".join(tables.beside_all_rivals())
+    assert (
+        "best: 0.900 of the smallest of all, at most 0.900; 0.500 of the smallest classical" in page
+    )
+    assert "zpaq" in page
