@@ -23,6 +23,7 @@ from aetool.codec import (
     ranks,
     records,
     skeletons,
+    spans,
     stages,
     textual,
 )
@@ -101,9 +102,9 @@ def test_any_cells_come_back_as_ranks(cells, seed):
     ordered = sorted(cells, key=ranks._order)
     blob = ranks._packed(ordered, planning.DEFAULT)
     values = np.array([ordered.index(cells[place]) for place in index])
-    column = Decoded(RankMeta(), np.zeros(200, np.int64), values, np.zeros(0, np.int64), [blob])
-    (restored,) = ranks.decode([column], [0])
-    assert restored.bytes() == [cells[place] for place in index]
+    none = np.zeros(0, np.int64)
+    column = Decoded(RankMeta(), np.zeros(200, np.int64), values, none, [blob], Book(blob))
+    assert ranks.cells_of(column).bytes() == [cells[place] for place in index]
 
 
 @pytest.mark.parametrize("meta,values,said", [
@@ -114,11 +115,11 @@ def test_any_cells_come_back_as_ranks(cells, seed):
 ])  # fmt: skip
 def test_ranks_that_point_nowhere_are_damage(meta, values, said):
     blob = ranks._packed([b"1", b"2", b"3"], planning.DEFAULT)
-    text = Decoded(TextMeta(), np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0), [b""])
-    values = np.array(values)
-    column = Decoded(meta, np.zeros(len(values), np.int64), values, np.zeros(0), [blob])
+    text = Coded(TextMeta(), [], [spans.pack_cells([b""] * len(values))])
+    column = Coded(meta, [Stream(np.array(values))], [] if meta.of is not None else [blob])
+    _, payload, _ = blocks.encode([text, column], len(values), {}, planning.FAST)
     with pytest.raises(ArchiveError, match=said):
-        ranks.decode([text, column], [1])
+        ranks.cells_of(blocks.decode(payload, len(values), None).columns[1])
 
 
 # ---- floats
