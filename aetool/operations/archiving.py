@@ -33,11 +33,11 @@ SOME = 256  # pictures that tell whether a model helps
 
 @one_reading()
 def compress(
-    data: Any,
+    data: object,
     path: str | os.PathLike[str],
     model: Bundle | None = None,
     options: CompressOptions | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Write an archive of data at path; returns its figures. Nothing is left behind on failure.
 
     With options.lossy the figures say which archive was taken ("code", "exact" or "bounded") and
@@ -112,12 +112,12 @@ def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path
 
 
 def _written(
-    data: Any,
+    data: object,
     source: opening.Opened,
     path: str | os.PathLike[str],
     model: Bundle | None,
     options: CompressOptions,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Write the archive of an open source; its figures."""
     if goals.is_asked(options):
         assert isinstance(source, TableSource | ImageSource)
@@ -160,7 +160,7 @@ def _holds_pictures(source: opening.Opened) -> bool:
 
 def _of_pictures(
     file: BinaryIO, source: opening.Opened, model: Bundle, options: CompressOptions
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Writes pictures with what a model has learned of others, where some of them take less so."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
@@ -198,12 +198,12 @@ def _chosen(
 
 
 def _lossy(
-    data: Any,
+    data: object,
     source: sources.Source,
     path: Path,
     model: Bundle | None,
     options: CompressOptions,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """A model's code, or an exact or bounded archive where that is smaller at no more error."""
     learned = model is None
     if model is None:

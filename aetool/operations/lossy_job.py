@@ -30,6 +30,7 @@ from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.files import path_of
 from aetool.fits import fitting
+from aetool.model import Array, Records
 from aetool.spelling import option
 
 SAMPLE = 4096
@@ -160,7 +161,7 @@ class LossyJob:
             f"fit a model with a larger code ({option('-O ')}latent=...), or allow more"
         )
 
-    def numbers(self, rows: int | None) -> Any:
+    def numbers(self, rows: int | None) -> Array:
         """(rows, columns) float64: the source's records as the model reads them, all of them or
         this many drawn from it."""
         assert self.model.schema is not None and not isinstance(self.source, FramedSource)
@@ -170,7 +171,7 @@ class LossyJob:
         inputs = [x for x, _, _ in self._blocks()]
         return np.concatenate(inputs) if inputs else np.zeros((0, len(self.modelled)))
 
-    def _survey(self) -> Any:
+    def _survey(self) -> Records:
         """A sample of what the encoder takes; on the way, the range of every number."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
@@ -194,22 +195,22 @@ class LossyJob:
             table = self.source.head(0)
         return self.model.schema.encode(table, self.source.name)
 
-    def _choose(self, sample: Any, target: float | None) -> lossy.Quantiser:
+    def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
         if not len(sample) or "code_levels" in self.model.facts:  # codes that are whole numbers
             size = self.model.latent
             return lossy.Quantiser(np.zeros(size), np.ones(size), np.arange(size))
         encoder = self.model.session("encoder.onnx", self.options.device)
         z = encoder(sample)["z"]
 
-        def decode(code: Any) -> Any:
+        def decode(code: Array) -> Array:
             return self._decode(code, sample[: len(code)])  # gains are probed on the first rows
 
-        def error(decoded: Any) -> float:
+        def error(decoded: Array) -> float:
             measured = _Errors()
             self._measure(measured, sample, decoded)
             return self.judge(self._summary(measured))
 
-        def distortion(decoded: Any) -> float:
+        def distortion(decoded: Array) -> float:
             return float(self._distance(sample, decoded).mean())
 
         candidates = []
@@ -230,7 +231,7 @@ class LossyJob:
         _, self.not_carried, quantiser = min(candidates, key=lambda c: c[0])
         return quantiser
 
-    def _decode(self, code: Any, x: Any) -> Any:
+    def _decode(self, code: Array, x: Array) -> Array:
         """Codes to what the archive restores of the records x, whose gaps it stores."""
         schema = self.model.schema
         condition = x[:, schema.conditions] if schema else None
@@ -239,7 +240,7 @@ class LossyJob:
             decoding.put_gaps(schema, decoded, decoding.gaps_of(x))
         return decoded
 
-    def _ways(self, sample: Any, decoded: Any) -> list[set[str]]:
+    def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
         """Sets of categories to store as they are: those the model does not carry, and all."""
         wrong = set()
         every = set()
@@ -256,7 +257,7 @@ class LossyJob:
         pixels = 0 if self.model.schema else self.model.spec.features
         return FAITHFUL**2 * (numbers + pixels)
 
-    def _size_apart(self, sample: Any) -> int:
+    def _size_apart(self, sample: Records) -> int:
         """The bytes that categories take which the model's code does not carry, in the sample."""
         total = 0
         for i, column in enumerate(self.modelled):
@@ -265,7 +266,7 @@ class LossyJob:
                 total += _coded_size([index])
         return total
 
-    def _distance(self, a: Any, b: Any) -> Any:
+    def _distance(self, a: Array, b: Array) -> Array:
         """(rows,): squared difference of two decodings, each column on its own scale."""
         if self.model.schema is None:
             d = image_features(a).reshape(len(a), -1) - image_features(b).reshape(len(b), -1)
@@ -276,7 +277,7 @@ class LossyJob:
                 total += column.distance(a[:, i], b[:, i])
         return total
 
-    def _measure(self, measured: _Errors, x: Any, decoded: Any) -> None:
+    def _measure(self, measured: _Errors, x: Array, decoded: Array) -> None:
         """Adds the errors of these rows: numbers by difference, the rest by being wrong."""
         measured.rows += len(x)
         if self.model.schema is None:
@@ -354,7 +355,7 @@ class LossyJob:
         writer.finish(facts, whole.digest())
         return facts
 
-    def _blocks(self) -> Iterator[tuple[Any, Table | None, list[str]]]:
+    def _blocks(self) -> Iterator[tuple[Records, Table | None, list[str]]]:
         if isinstance(self.source, FramedSource):
             yield from self._picture_blocks(self.source)
             return
@@ -363,8 +364,8 @@ class LossyJob:
             if len(table):
                 yield self.model.schema.encode(table, self.source.name), table, []
 
-    def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Any, None, list[str]]]:
-        pending: list[Any] = []
+    def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
+        pending: list[Records] = []
         first = 0
         for batch in source.batches():
             pending.append(batch)
@@ -410,14 +411,15 @@ class LossyJob:
         return {"model": packed_models.packed(self._decoder_only())} if self._embed() else {}
 
 
-def _coded_size(values: list[Any]) -> int:
+def _coded_size(values: list[Array]) -> int:
     """Bytes of whole numbers as they would be coded, each column by itself."""
     coded = [whole_column(np.ascontiguousarray(unit)) for unit in values]
     return len(blocks.encode(coded, len(values[0]), {}, planning.FAST)[1]) if values else 0
 
 
-def _differ(a: Any, b: Any) -> Any:
-    return ~((a == b) | (np.isnan(a) & np.isnan(b)))
+def _differ(a: Array, b: Array) -> Array:
+    differing: Array = ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    return differing
 
 
 def _source_size(source: Source) -> int:
