@@ -56,6 +56,8 @@ def check_options(verb: str, declared: Callable[..., object], options: Options) 
         if name not in known:
             raise ParamError(f"{verb}: no option '{name}'; there are {', '.join(known)}")
         check_type(verb, name, value, str(known[name].annotation))
+        if name == "seed" and _is_whole(value) and value < 0:  # type: ignore[operator]
+            raise ParamError(f"{verb}: seed must be 0 or more; got {shown(value)}")
 
 
 def check_type(verb: str, name: str, value: object, annotation: str) -> None:

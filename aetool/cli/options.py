@@ -57,6 +57,7 @@ class FitGiven(TypedDict, total=False):
     grey: bool
 
 
+SEED = click.IntRange(min=0)
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
 )
@@ -79,7 +80,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data_options(command: Command) -> Command:
     """--type, --na, --drop, --keep, --seed, -O: how to read and fit."""
     for option in (
-        click.option("--seed", default=0, show_default=True, help="Seed of every random draw."),
+        click.option(
+            "--seed", type=SEED, default=0, show_default=True, help="Seed of every random draw."),
         click.option("--keep", multiple=True, metavar="COL[,COL]", help="Use these columns only."),
         click.option("--drop", multiple=True, metavar="COL[,COL]", help="Leave columns out."),
         click.option(

@@ -39,7 +39,9 @@ from aetool.cli import options, terminal
     metavar="COL=VALUE",
     help="Under this condition (of the model's --condition columns) [usual ones].",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random draw.")
+@click.option(
+    "--seed", type=options.SEED, default=0, show_default=True, help="Seed of every random draw."
+)
 @options.device
 @options.force
 @options.quiet

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WORD_COLUMNS = 2  # before the columns of numbers
 # arguments of compress that are not typed by their own name, and options of a fit
 SHORT = {"model": "-m", "plugin": "-p", "max_error": "--max-error", "budget": "--budget"}
-OF_FIT = {"params": "-O", "drop": "--drop", "keep": "--keep", "na": "--na", "types": "--type"}
+OF_READING = {"drop": "--drop", "keep": "--keep", "na": "--na", "types": "--type"}
 MOST_SHOWN = 48  # letters of what betters a point
 
 
@@ -98,8 +98,11 @@ def tradeoff(
 
 def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
     """The command line that writes an archive of a point."""
-    words = ["aetool", "compress", file]
-    for name, value in (point.arguments or {}).items():
+    # a name that begins with a dash would be taken for an option
+    named = f"./{file}" if file.startswith("-") and file != "-" else file
+    words = ["aetool", "compress", named]
+    arguments = point.arguments or {}
+    for name, value in arguments.items():
         if name == "embed":
             words.append("--no-embed")
         elif name == "rmse":
@@ -108,17 +111,26 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
             words += [SHORT[name], str(value)]
         else:
             words += [f"--{name.replace('_', '-')}", f"{value:g}"]
-    if "plugin" in (point.arguments or {}):
+    if arguments.keys() - {"embed"}:
+        # which columns may lose something, not only what a plugin learns of
+        words += _words_typed(OF_READING, given)
+    if "plugin" in arguments:
         words += _words_of_fit(given)
     return shlex.join(words)
 
 
-def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
-    """The options by which a plugin was fitted, as they were typed."""
+def _words_typed(options_by_name: Mapping[str, str], given: Mapping[str, Json]) -> list[str]:
+    """These options as they were typed, each as often."""
     words = []
-    for name, typed in OF_FIT.items():
+    for name, typed in options_by_name.items():
         for value in given[name]:
             words += [typed, value]
+    return words
+
+
+def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
+    """The options by which a plugin was fitted, as they were typed."""
+    words = _words_typed({"params": "-O"}, given)
     if given["seed"]:
         words += ["--seed", str(given["seed"])]
     if given["max_time"] is not None:

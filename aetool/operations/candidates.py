@@ -21,7 +21,7 @@ from aetool.data.sources import Source
 from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
 from aetool.fits import fitting
-from aetool.operations import exact_job, rivals
+from aetool.operations import exact_job, opening, rivals
 from aetool.operations.encodable import as_the_model_takes_it
 from aetool.operations.exact_job import ExactJob
 from aetool.operations.lossy_job import CompressOptions, LossyJob
@@ -99,7 +99,9 @@ class Candidates:
     @property
     def can_be_bounded(self) -> bool:
         """Whether numbers of the source may differ by an error each."""
-        return isinstance(self.yardstick, TableYardstick) and exact_job.can_be_bounded(self.source)
+        return isinstance(self.yardstick, TableYardstick) and exact_job.can_be_bounded(
+            opening.of_source(self.source)
+        )
 
     def exact(self) -> Candidate:
         """The exact archive."""

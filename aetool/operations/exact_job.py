@@ -313,6 +313,11 @@ def _job_of(
     if isinstance(source, ArrayFile):
         return _arrays(source, options, bounds, by_model, pictures)
     if isinstance(source, ImageSource):
+        if bounded and isinstance(source, FolderSource) and not source.names:
+            raise ParamError(
+                f"{option('--max-error')}: {source.name} is a folder, whose files are stored as "
+                "they are; give one table of it"
+            )
         if bounded:
             raise ParamError(
                 f"{option('--max-error')} is for tables; for pictures there is {option('--lossy')}"
