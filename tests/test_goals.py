@@ -77,3 +77,18 @@ def test_a_seed_below_zero_is_refused(run, rows_csv, verb):
     assert "-1 is not in the range x>=0" in done.err
     with pytest.raises(ParamError, match="seed must be 0 or more; got -1"):
         getattr(api, verb)(rows_csv, seed=-1)
+
+
+def test_a_plugin_beside_a_model_is_refused(run, rows_csv, pca, tmp_path):
+    done = run("compress", rows_csv, "-m", pca, "-p", "vae", "--lossy", "-o", tmp_path / "z.aez")
+    assert done.status == 2
+    assert "-p vae: the model" in done.err and "leave out -p, or -m" in done.err
+    assert not (tmp_path / "z.aez").exists()
+
+
+@pytest.mark.parametrize("verb", ["fit", "compress", "tradeoff"])
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_times_are_above_zero(run, rows_csv, verb, seconds):
+    done = run(verb, rows_csv, "--max-time", seconds)
+    assert done.status == 2
+    assert "--max-time" in done.err

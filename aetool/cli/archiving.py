@@ -63,7 +63,9 @@ FEW = 8  # names of files that are said
 @click.option(
     "-p", "--plugin", help="Closed form or network to learn where no model is given [pca]."
 )
-@click.option("--max-time", type=float, metavar="S", help="Seconds to learn it in, at most.")
+@click.option(
+    "--max-time", type=options.SECONDS, metavar="S", help="Seconds to learn it in, at most."
+)
 @options.data_options
 @options.engine
 @options.device
@@ -83,6 +85,10 @@ def compress(
         raise ParamError("-o names one archive: give one FILE, or leave -o out")
     if given["flag"] is not None and len(files) > 1:
         raise ParamError("--flag prints records of one FILE: give one, or leave --flag out")
+    if model and given["plugin"]:
+        raise ParamError(
+            f"-p {given['plugin']}: the model {model} is there already; leave out -p, or -m"
+        )
     bundle = options.load_model(model)
     if given["to_stdout"]:
         output = "-"

@@ -50,7 +50,7 @@ class FitCommandGiven(options.FitGiven, total=False):
 @click.option("--batch-size", type=click.IntRange(1), help="Rows in one training step.")
 @click.option(
     "--max-time",
-    type=click.FloatRange(0, min_open=True),
+    type=options.SECONDS,
     help="Seconds to train; auto takes more models the more it is given [10; pictures: 60].",
 )
 @click.option("--codec", is_flag=True, help="Learn also what archives of many small files share.")

@@ -57,7 +57,20 @@ class FitGiven(TypedDict, total=False):
     grey: bool
 
 
+class _Seconds(click.FloatRange):
+    """Seconds above zero; "nan", which is neither above nor below, is none."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        seconds: float = super().convert(value, param, context)
+        if math.isnan(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, context)
+        return seconds
+
+
 SEED = click.IntRange(min=0)
+SECONDS = _Seconds(min=0, min_open=True)
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
 )
