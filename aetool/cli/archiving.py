@@ -157,6 +157,8 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
         terminal.say(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
     if "unused" in facts:
         terminal.say(f"note: the model was not used: {facts['unused']}", err=True)
+    for remark in facts.get("unbounded", ()):
+        terminal.say(f"note: {remark}", err=True)
     if facts.get("left_out"):
         few = ", ".join(facts["left_out"][:FEW])
         more = len(facts["left_out"]) - FEW

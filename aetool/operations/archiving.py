@@ -22,7 +22,7 @@ from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
 from aetool.fits import fitting
-from aetool.operations import choosing, exact_job, goals, merging, opening, rivals
+from aetool.operations import choosing, exact_job, goals, merging, opening, rivals, unbounded
 from aetool.operations.encodable import as_the_model_takes_it
 from aetool.operations.lossy_job import CompressOptions, LossyJob
 from aetool.scoring import costing
@@ -43,7 +43,8 @@ def compress(
     With options.lossy the figures say which archive was taken ("code", "exact" or "bounded") and
     prices, the bytes of each; with a model that a lossless archive does not use, unused: why. Of a
     folder, left_out: what is in it and not in the archive. With options.flag the records that cost
-    most, costliest, a Detection; or untold: why that cannot be told of this archive.
+    most, costliest, a Detection; or untold: why that cannot be told of this archive. With
+    options.max_error, unbounded: what the bounds leave exact in a table of text, a line each.
     """
     options = _checked(options or CompressOptions())
     if options.flag is not None and os.fspath(path) == "-":
@@ -63,6 +64,12 @@ def compress(
     if isinstance(source, FolderSource):
         others = source.others if figures["fidelity"] == "lossy" else []
         figures["left_out"] = [*others, *source.left_out]
+    # what a shard alone leaves exact, the whole may not
+    text = opening.of_source(source)
+    if isinstance(text, sources.CsvSource) and options.max_error and options.shard is None:
+        told = unbounded.remarks(text, options.max_error, figures["errors"], options.effort)
+        if told:
+            figures["unbounded"] = told
     if options.flag is not None:
         try:
             costliest = costing.detect(Path(path), model, Choice(top=options.flag))

@@ -1,0 +1,79 @@
+"""What a bound on errors leaves exact in a table of text, though people read it as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from aetool.canonical import Json
+from aetool.codec import source_texts
+from aetool.codec.planning import Effort
+from aetool.columns.number import PLAIN, Number
+from aetool.csv.fields import fields
+from aetool.data.sources import CsvSource
+from aetool.errors import DataError
+from aetool.fits.fitting import FitOptions
+from aetool.fits.preparing import inferred
+
+LOOKED_AT = 4096  # records that tell how a column writes its numbers
+GROUPED, COMMA = "thousands separators", "a decimal comma"
+
+
+def remarks(
+    source: CsvSource, wanted: Mapping[str, str], errors: Mapping[str, Json], effort: Effort
+) -> list[str]:
+    """A line on each reason for which numbers of a bounded archive are exact.
+
+    wanted: the bounds that were asked for, by column, "" for all others. errors: what the archive
+    says of its errors, by column: those it names were bounded.
+    """
+    irregular = _irregular(source, effort.block, bool(errors))
+    if irregular is not None:
+        return [irregular]
+    return list(_otherwise_written(source, wanted, errors))
+
+
+def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
+    """A line on the first record that has more or fewer fields than there are columns."""
+    expected = len(source_texts.header_of(source)[1])
+    pieces = source_texts.pieces_of(source, block)
+    next(pieces)
+    before = 0
+    for piece in pieces:
+        cells = fields(piece, source.dialect.rule)
+        if cells.columns != expected:
+            place = int(np.flatnonzero(cells.width != expected)[0])
+            exact = "it and the records near it are" if is_bounded else "the file is"
+            return (
+                f"record {before + place + 1:,} has {cells.width[place]} fields where {expected} "
+                f"are expected: {exact} stored exactly"
+            )
+        before += len(cells)
+    return None
+
+
+def _otherwise_written(
+    source: CsvSource, wanted: Mapping[str, str], errors: Mapping[str, Json]
+) -> Iterator[str]:
+    """A line for each way of writing numbers that no bound is kept for, with its columns."""
+    try:
+        schema = inferred(source, source.head(LOOKED_AT), FitOptions())
+    except DataError:
+        # no records, or none that are read as a table: nothing was to be bounded
+        return
+    names: dict[str, list[str]] = {}
+    for column in schema.columns:
+        is_asked = column.name in wanted or "" in wanted
+        if not isinstance(column, Number) or not is_asked or column.name in errors:
+            continue
+        if column.notation.group:
+            names.setdefault(GROUPED, []).append(column.name)
+        # of a table with commas, columns of whole numbers have none
+        elif column.notation.decimal != PLAIN.decimal and column.decimals != 0:
+            names.setdefault(COMMA, []).append(column.name)
+    for way, columns in names.items():
+        yield (
+            f"{', '.join(columns)}: numbers with {way} are stored exactly (only those written like "
+            "1234.5 are bounded)"
+        )

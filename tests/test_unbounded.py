@@ -1,0 +1,79 @@
+"""What a bound on errors leaves exact is said: numbers of another writing, and irregular records."""
+
+import pytest
+
+import aetool
+from aetool import operations
+from aetool.operations import CompressOptions
+
+ROWS = 400
+GROUPED = '{n},"{g:,.2f}"'
+
+
+def written(path, form, header, rows=ROWS):
+    """A table whose numbers grow steadily, written by a form."""
+    lines = [form.format(n=n / 4, g=1234.5 + 97 * n) for n in range(rows)]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def test_numbers_with_thousands_separators_are_said_to_be_exact(tmp_path, run):
+    path = written(tmp_path / "shop.csv", GROUPED, "temperature,revenue")
+    done = run("compress", path, "--max-error", "1%", "-o", tmp_path / "a.aez")
+    lines = done.err.splitlines()
+    assert done.status == 0 and len(lines) == 2
+    assert lines[1] == (
+        "note: revenue: numbers with thousands separators are stored exactly (only those written "
+        "like 1234.5 are bounded)"
+    )
+    back = operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv").read_text()
+    before = [line.split(",", 1) for line in path.read_text().splitlines()]
+    after = [line.split(",", 1) for line in back.splitlines()]
+    assert [row[1] for row in before] == [row[1] for row in after]
+    moved = [abs(float(a[0]) - float(b[0])) for a, b in zip(before[1:], after[1:], strict=True)]
+    assert 0 < max(moved) <= 0.01 * (ROWS - 1) / 4
+
+
+def test_a_decimal_comma_is_said_to_be_exact(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("a;b;c\n" + "".join(f"{n},5;{n};{n % 3}\n" for n in range(ROWS)))
+    figures = aetool.compress(path, tmp_path / "a.aez", max_error="1%")
+    assert set(figures["errors"]) == {"b"}
+    assert figures["unbounded"] == [
+        "a: numbers with a decimal comma are stored exactly (only those written like 1234.5 are "
+        "bounded)"
+    ]
+
+
+def test_columns_that_no_bound_was_asked_for_are_not_named(tmp_path):
+    path = written(tmp_path / "shop.csv", GROUPED, "temperature,revenue")
+    figures = aetool.compress(path, tmp_path / "a.aez", max_error={"temperature": 1})
+    assert figures["errors"]["temperature"]["largest"] == 1 and "unbounded" not in figures
+    plain = written(tmp_path / "plain.csv", "{n},{g:.2f}", "temperature,revenue")
+    figures = aetool.compress(plain, tmp_path / "b.aez", max_error="1%")
+    assert set(figures["errors"]) == {"temperature", "revenue"} and "unbounded" not in figures
+    assert "unbounded" not in aetool.compress(path, tmp_path / "c.aez")
+
+
+@pytest.mark.parametrize(("place", "rows", "expected"), [
+    (17, ROWS, "record 17 has 3 fields where 2 are expected: the file is stored exactly"),
+    (20_000, 30_000, "record 20,000 has 3 fields where 2 are expected: it and the records near it "
+     "are stored exactly"),
+])  # fmt: skip
+def test_the_first_irregular_record_is_named(tmp_path, run, place, rows, expected):
+    path = written(tmp_path / "r.csv", "{n},{g:.2f}", "temperature,revenue", rows)
+    lines = path.read_text().splitlines()
+    lines[place] += ",x"
+    path.write_text("\n".join(lines) + "\n")
+    done = run("compress", path, "--max-error", "1%", "-o", tmp_path / "a.aez")
+    assert done.status == 0 and done.err.splitlines()[1:] == [f"note: {expected}"]
+    back = operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv").read_text()
+    assert back.splitlines()[place] == lines[place]
+    assert (back == path.read_text()) == ("the file is" in expected)
+
+
+def test_a_table_without_records_has_nothing_to_say(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("a,b\n")
+    options = CompressOptions(max_error={"": "1%"})
+    assert "unbounded" not in operations.compress(path, tmp_path / "a.aez", options=options)
