@@ -3,6 +3,7 @@
 import io
 import json
 import lzma
+import re
 import shlex
 
 import numpy as np
@@ -304,6 +305,28 @@ def test_an_impossible_budget_is_one_error_and_no_file(walk, tmp_path, run):
     assert done.status == 2 and len(done.err.splitlines()) == 1
     assert "--budget 100: the smallest archive found takes " in done.err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_budget_reaches_the_smallest_archive_that_was_measured(tmp_path, run):
+    """A column of numbers that no bound moves takes no more room for being asked about."""
+    rng = np.random.default_rng(5)
+    temperature = rng.normal(15, 5, 3000).round(1)
+    units = rng.uniform(800, 2500, 3000)
+    numbers = zip(temperature, units, units * rng.choice([1.1, 3.2, 4.5], 3000), strict=True)
+    rows = [f'{t},"{count:,.0f}","{revenue:,.2f}"' for t, count, revenue in numbers]
+    path = tmp_path / "shop.csv"
+    path.write_text("\n".join(["temperature,units,revenue", *rows]) + "\n")
+    found = operations.tradeoff(path, options=TradeoffOptions(others=False))
+    sizes = {point.setting: point.size for point in found.points}
+    assert sizes["rmse 50%"] < sizes[""]
+    smallest = min(sizes.values())
+    figures = operations.compress(
+        path, tmp_path / "a.aez", options=CompressOptions(budget=smallest)
+    )
+    assert figures["archive_bytes"] <= smallest and set(figures["errors"]) == {"temperature"}
+    done = run("compress", path, "--budget", "100", "-o", tmp_path / "b.aez")
+    told = re.search(r"the smallest archive found takes ([0-9,]+) bytes", done.err)
+    assert int(told[1].replace(",", "")) <= smallest
 
 
 def test_the_model_is_counted_unless_it_is_apart(walk, model, tmp_path):

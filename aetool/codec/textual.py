@@ -103,6 +103,9 @@ def encode(
     if not len(text):
         return Coded(TextMeta(), [], [b""])
     coded = _plainly(text, bound)
+    if not isinstance(coded.meta, NumberMeta):
+        # what holds no numbers is exact, and may be stored in any way that is
+        bound = None
     if bound is None:
         coded.cells = Spans(buffer, start.astype(np.int64), stop - start)
     if bound is None and float((stop - start >= LONG_FLOAT).mean()) >= LEAST_LONG:
