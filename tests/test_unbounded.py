@@ -1,9 +1,14 @@
 """What a bound on errors leaves exact is said: numbers of another writing, and irregular records."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 import aetool
 from aetool import operations
+from aetool.codec import textual
+from aetool.codec.metas import TextMeta
 from aetool.operations import CompressOptions
 
 ROWS = 400
@@ -77,3 +82,15 @@ def test_a_table_without_records_has_nothing_to_say(tmp_path):
     path.write_text("a,b\n")
     options = CompressOptions(max_error={"": "1%"})
     assert "unbounded" not in operations.compress(path, tmp_path / "a.aez", options=options)
+
+
+def test_a_bound_that_moves_nothing_leaves_all_ways_to_store_a_column():
+    """As small as without a bound: the search for few bytes then ends at the smallest archive."""
+    texts = [f'"{1234.5 + 97 * n:,.2f}"'.encode() for n in range(ROWS)]
+    buffer = np.frombuffer(b"".join(texts), np.uint8)
+    stop = np.cumsum([len(text) for text in texts]).astype(np.int32)
+    start = np.concatenate([[0], stop[:-1]]).astype(np.int32)
+    free = textual.encode(buffer, start, stop)
+    bound = textual.encode(buffer, start, stop, bound=Fraction(5))
+    assert bound.meta == free.meta == TextMeta() and bound.cells is not None
+    assert (bound.cells.start == free.cells.start).all() and bound.error == 0
