@@ -604,11 +604,12 @@ def compress(
     has costliest, as detect returns them. force: replace a file that is there. executor: what
     encodes an exact archive, as aetool.detect: the bytes are the same. shard: "2/4": the second of
     four parts of a table alone, for aetool.merge.
-    rmse: the smallest archive whose root mean squared error is at most this part of a standard
-    deviation, 0.02 or "2%"; target_psnr: the same of pictures, in dB; budget: the nearest archive
-    within so many bytes, 10_000 or "10kB"; bytes_per_picture: within so many for each. It is exact,
-    bounded, or the code of the model, which is counted unless embed=False; figures say which was
-    taken, its rmse_of_deviation, and the prices of all. Raises AetoolError.
+    rmse: the smallest archive whose root mean squared error, over columns of numbers and of words
+    that are changed, is at most this part of a standard deviation, 0.02 or "2%"; target_psnr: the
+    same of pictures, in dB; budget: the nearest archive within so many bytes, 10_000 or "10kB";
+    bytes_per_picture: within so many for each. It is exact, bounded, or the code of the model,
+    which is counted unless embed=False; figures say which was taken, its rmse_of_deviation, and the
+    prices of all. Raises AetoolError.
     """
     said = dict(locals())
     kind = type(data).__name__

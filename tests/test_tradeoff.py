@@ -20,6 +20,7 @@ from aetool.errors import ParamError
 from aetool.operations import CompressOptions, FitOptions, TradeoffOptions, surveying
 from aetool.operations.goals import Goal
 from aetool.operations.points import Point, marked, picked
+from aetool.operations.yardstick import NumberColumn, TableYardstick
 from aetool.testing import pictures
 
 ROWS = 600
@@ -66,18 +67,20 @@ def shapes(tmp_path_factory):
 
 
 def error_of(source, restored):
-    """Root mean squared error in standard deviations, over the columns that vary, by pandas alone;
-    of words the part that is wrong, as a part of what guessing the commonest gets wrong."""
+    """Root mean squared error in standard deviations, over the columns of numbers, by pandas alone;
+    and over those of words, too, that are changed, if that is more: of these the part that is wrong,
+    as a part of what guessing the commonest gets wrong."""
     one, two = pd.read_csv(source), pd.read_csv(restored)
     assert one.isna().equals(two.isna())
-    parts = []
+    of_numbers = []
+    of_words = []
     for name in one:
         if pd.api.types.is_numeric_dtype(one[name]):
-            parts.append(np.square(one[name] - two[name]).mean() / one[name].var(ddof=0))
-        else:
+            of_numbers.append(np.square(one[name] - two[name]).mean() / one[name].var(ddof=0))
+        elif (one[name] != two[name]).any():
             commonest = one[name].value_counts(normalize=True).iloc[0]
-            parts.append((one[name] != two[name]).mean() / (1 - commonest))
-    return float(np.sqrt(np.mean(parts)))
+            of_words.append((one[name] != two[name]).mean() / (1 - commonest))
+    return float(np.sqrt(max(np.mean(of_numbers), np.mean(of_numbers + of_words))))
 
 
 def psnr_of(source, restored):
@@ -121,6 +124,105 @@ def test_what_is_picked():
     assert picked(every, Goal("", error=0.5), True) is ours[2]
     assert picked(every, Goal("", budget=99), True) is ours[1]
     assert picked(every, Goal("", budget=19), True) is None
+
+
+# ---- what columns count
+
+
+def yardstick(deviations, chances):
+    numbers = {
+        name: NumberColumn(deviation**2, 10, None, np.arange(10.0))
+        for name, deviation in deviations.items()
+    }
+    return TableYardstick(numbers, chances)
+
+
+def test_the_error_is_the_mean_over_numbers_where_all_else_is_exact():
+    judge = yardstick({"a": 2.0, "b": 5.0}, {"u": 0.5, "v": 0.25, "day": 0.99})
+    # of 10 numbers each: a root mean square of 0.2 and of 0.5, a tenth of a deviation
+    assert judge.of_squares({"a": 0.4, "b": 2.5}) == pytest.approx(0.1)
+    assert judge.of_squares({"a": 0.4, "b": 0.0}) == pytest.approx(0.1 / 2**0.5)
+    exact = {name: {"wrong": 0.0} for name in ("u", "v", "day")}
+    figures = {"a": {"wrong": 0.0, "rmse": 0.2}, "b": {"wrong": 0.0, "rmse": 0.5}}
+    assert judge.of_figures({"errors": figures | exact}) == pytest.approx(0.1)
+    assert judge.bounds(0.1) == yardstick({"a": 2.0, "b": 5.0}, {}).bounds(0.1)
+
+
+def test_words_that_are_changed_count_and_never_dilute():
+    judge = yardstick({"a": 2.0}, {"u": 0.5, "v": 0.25})
+    numbers = {"a": {"wrong": 0.0, "rmse": 0.2}}
+    # 2 % of the words are wrong, of 50 % by guessing: 0.04 beside the 0.01 of numbers
+    found = judge.of_figures({"errors": numbers | {"u": {"wrong": 0.02}, "v": {"wrong": 0.0}}})
+    assert found == pytest.approx(((0.01 + 0.04) / 2) ** 0.5)
+    # 0.002 beside 0.01 would make it less
+    found = judge.of_figures({"errors": numbers | {"u": {"wrong": 0.001}}})
+    assert found == pytest.approx(0.1)
+    # a table of words alone
+    words = yardstick({}, {"u": 0.5, "v": 0.25})
+    found = words.of_figures({"errors": {"u": {"wrong": 0.02}, "v": {"wrong": 0.0}}})
+    assert found == pytest.approx(0.2)
+    assert words.of_figures({"errors": {"u": {"wrong": 0.0}, "v": {"wrong": 0.0}}}) == 0
+
+
+def test_what_is_no_number_to_judge_is_lost_if_it_is_moved():
+    judge = yardstick({"a": 2.0}, {})
+    assert judge.of_squares({"a": 0.4, "key": 0.0}) == pytest.approx(0.1)
+    assert judge.of_squares({"a": 0.4, "key": 3.0}) == pytest.approx(((0.01 + 1) / 2) ** 0.5)
+
+
+@pytest.fixture(scope="module")
+def beside_words(tmp_path_factory):
+    """Three columns of numbers; the same beside ten of random words, a date and a key."""
+    rng = np.random.default_rng(8)
+    numbers = pd.DataFrame(rng.normal(50, [4, 9, 30], (ROWS, 3)).round(2), columns=["x", "y", "z"])
+    words = pd.DataFrame(rng.choice(list("abcdef"), (ROWS, 10))).add_prefix("word")
+    days = pd.Series(pd.date_range("2024-01-01", periods=ROWS), name="day").astype(str)
+    keys = pd.Series([f"k{i:06d}" for i in rng.permutation(ROWS)], name="key")
+    folder = tmp_path_factory.mktemp("words")
+    numbers.to_csv(folder / "alone.csv", index=False)
+    pd.concat([numbers, words, days, keys], axis=1).to_csv(folder / "beside.csv", index=False)
+    return folder / "alone.csv", folder / "beside.csv"
+
+
+@pytest.mark.parametrize("error", ["5%", "20%"])
+def test_columns_that_are_kept_exactly_do_not_dilute_the_error(beside_words, tmp_path, error):
+    chosen = []
+    for path in beside_words:
+        facts = aetool.compress(path, tmp_path / "a.aez", rmse=error, force=True)
+        operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv", force=True)
+        before, after = pd.read_csv(path), pd.read_csv(tmp_path / "back.csv")
+        kept = list(before)[3:]
+        assert before[kept].equals(after[kept])
+        numbers = before[["x", "y", "z"]]
+        off = ((numbers - after[["x", "y", "z"]]) ** 2).mean() / numbers.var(ddof=0)
+        assert facts["taken"] == "bounded"
+        assert facts["rmse_of_deviation"] == pytest.approx(off.mean() ** 0.5, rel=1e-6)
+        assert 0.9 * float(error[:-1]) < 100 * off.mean() ** 0.5 <= float(error[:-1])
+        chosen.append((facts["bounds"], facts["rmse_of_deviation"]))
+    (bounds, told), (bounds_beside, told_beside) = chosen
+    assert bounds_beside == bounds
+    assert told_beside == pytest.approx(told, rel=1e-9)
+
+
+def test_a_survey_and_a_budget_tell_the_error_of_the_numbers(beside_words, tmp_path):
+    alone, beside = (
+        {
+            point.setting: point.error
+            for point in aetool.tradeoff(path, rmse=0.1, others=False).points
+            if point.way == "bounded" and "max_error" in point.arguments
+        }
+        for path in beside_words
+    )
+    assert len(alone) == 2
+    assert beside == pytest.approx(alone, rel=1e-9)
+    _, path = beside_words
+    exact = aetool.compress(path, tmp_path / "e.aez")["archive_bytes"]
+    facts = aetool.compress(path, tmp_path / "a.aez", budget=int(0.8 * exact))
+    operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")
+    before, after = pd.read_csv(path)[["x", "y", "z"]], pd.read_csv(tmp_path / "back.csv")
+    off = ((before - after[["x", "y", "z"]]) ** 2).mean() / before.var(ddof=0)
+    assert facts["taken"] == "bounded"
+    assert facts["rmse_of_deviation"] == pytest.approx(off.mean() ** 0.5, rel=1e-6)
 
 
 # ---- the table

@@ -126,7 +126,8 @@ def goals(command: Command) -> Command:
         click.option(
             "--rmse", metavar="E",
             help="The smallest archive of at most this root mean squared error, in parts of a "
-            "standard deviation, such as 2%.",
+            "standard deviation, such as 2%: the mean over columns of numbers, and of words that "
+            "are changed. Words, keys and dates that are kept exactly do not count.",
         ),
     ):  # fmt: skip
         command = option(command)

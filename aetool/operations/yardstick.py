@@ -2,7 +2,8 @@
 
 An error of 0 is exact. An error of 1 is what a table has whose numbers are all their column's mean
 and whose words are all their column's commonest, or a picture that is gray all over: nothing of the
-records is left.
+records is left. Of a table it is the mean over columns that can lose something, so that words, keys
+and dates that are kept as they are do not make the error of numbers look smaller.
 """
 
 from __future__ import annotations
@@ -65,46 +66,40 @@ class TableYardstick:
             columns.add(schema.encode(batch, source.name))
         return columns.yardstick(table, source.name)
 
-    @property
-    def judged(self) -> int:
-        """How many columns an error is the mean of."""
-        return len(self.numbers) + len(self.chance)
-
     def of_squares(self, squares: Mapping[str, float]) -> float:
         """The error of an archive that restores words exactly, by the sum of squared errors of each
         column of numbers."""
-        total = 0.0
+        of_numbers = 0.0
+        of_others = []
         for name, square in squares.items():
             column = self.numbers.get(name)
             if column is not None:
-                total += square / (column.count * column.variance)
+                of_numbers += square / (column.count * column.variance)
             elif square > 0:
                 # no number to the yardstick, a key perhaps: it was moved, and so it is lost
-                total += 1.0
-        return self._mean_root(total)
+                of_others.append(1.0)
+        return self._mean_root(of_numbers, of_others)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
         """The error of an archive of a model's code, by the figures that it reports."""
-        total = 0.0
+        of_numbers = 0.0
+        of_others = []
         for name, errors in figures.get("errors", {}).items():
             wrong = float(errors["wrong"])
             if name in self.numbers:
                 square = float(errors["rmse"]) ** 2
-                total += square / self.numbers[name].variance
-                total += wrong
-            elif name in self.chance:
-                total += wrong / self.chance[name]
-        return self._mean_root(total)
+                of_numbers += square / self.numbers[name].variance
+                of_numbers += wrong
+            elif name in self.chance and wrong > 0:
+                of_others.append(wrong / self.chance[name])
+        return self._mean_root(of_numbers, of_others)
 
     def bounds(self, error: float) -> dict[str, Fraction]:
-        """The largest error allowed to each column of numbers, so that all of them take the same
-        part of an error. Columns that can only be exact are left out."""
-        # words are exact, and leave their part of the error to numbers
-        share = error**2 * self.judged
-        share /= max(1, len(self.numbers))
+        """The largest error allowed to each column of numbers, so that all of them have the same
+        error. Columns that can only be exact are left out."""
         bounds = {}
         for name, column in self.numbers.items():
-            bound = column.bound(share * column.variance)
+            bound = column.bound(error**2 * column.variance)
             if bound:
                 bounds[name] = bound
         return bounds
@@ -113,9 +108,16 @@ class TableYardstick:
         """None: a table has no peak."""
         return None
 
-    def _mean_root(self, total: float) -> float:
-        mean = total / max(1, self.judged)
-        return float(mean**0.5)
+    def _mean_root(self, of_numbers: float, of_others: Sequence[float]) -> float:
+        """The root of the mean over all columns of numbers and those others that were changed.
+
+        of_numbers: the sum of what columns of numbers lost. of_others: what each other column lost.
+        """
+        numbers = of_numbers / max(1, len(self.numbers))
+        changed = len(self.numbers) + len(of_others)
+        mean = (of_numbers + sum(of_others)) / max(1, changed)
+        # a few wrong words must not dilute the error of numbers, either
+        return float(max(numbers, mean) ** 0.5)
 
 
 @dataclass(frozen=True)
