@@ -464,3 +464,34 @@ def test_marks_lie_across_the_pieces_in_which_a_file_is_searched(pair, missing, 
         whole, lost = recovered(tmp_path / "t.aez", junk + data)
         assert whole == text
         assert lost == [f"{len(junk)} bytes before the archive, which are not of it"]
+
+
+def test_an_archive_that_was_cut_says_where_it_ends(pair, tmp_path, run):
+    data, text = pair[0]
+    header, blocks, _ = parts_of(data)
+    path = tmp_path / "t.aez"
+    size = len(header) + len(blocks[0]) + len(blocks[1]) + 10
+    path.write_bytes(data[:size])
+    done = run("info", path)
+    assert done.status == 1 and done.err == (
+        f"aetool: error: {path}: damaged: the end is missing or does not fit: it ends early, at "
+        f"byte {size:,}, before its footer (or bytes stand behind it); aetool decompress --recover "
+        "brings back what is there\n"
+    )
+    whole, _ = recovered(path, data[:size])
+    first_row, _ = rows_of(blocks, 2)
+    assert whole == "".join(text.splitlines(True)[: 1 + first_row])
+
+
+def test_a_small_archive_that_was_cut_says_where_it_ends(tmp_path, run):
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(99)))
+    path = tmp_path / "t.aez"
+    operations.compress(tmp_path / "t.csv", path)
+    size = path.stat().st_size // 2 + 20
+    path.write_bytes(path.read_bytes()[:size])
+    done = run("info", path)
+    assert done.status == 1 and done.err == (
+        f"aetool: error: {path}: damaged: its digest does not match: it was changed, or ends early "
+        f"(here, at byte {size}); aetool decompress --recover brings back what is whole of it, if "
+        "anything\n"
+    )

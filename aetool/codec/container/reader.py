@@ -15,6 +15,7 @@ from aetool.codec.container.digests import SEAL, seal
 from aetool.codec.container.footer import NOT_FITTING, TRAILER_SIZE, Footer, Trailer
 from aetool.codec.container.layout import (
     COPIED_FROM,
+    END,
     LENGTH,
     MAGIC,
     MAJOR,
@@ -30,6 +31,7 @@ from aetool.codec.limits import MAX_JSON, MAX_SECTION
 from aetool.codec.words import inflate
 from aetool.errors import ArchiveError, DataError, NoArchiveError
 
+BRINGS_BACK = "aetool decompress --recover brings back"
 COPIES = ("header", "model")  # of the header, in the footer
 # what reading JSON of a file that says something else may come to
 SENSELESS = (ValueError, KeyError, TypeError, OverflowError, struct.error)
@@ -106,6 +108,7 @@ class Reader:
             self._take_piece(self._read(0, self.size))
             return
         start = self._read_sections(self._read_header(0))
+        self._refuse_cut()
         begin, footer = self._read_footer(self.size)
         if footer.offset != begin:
             raise DamageError(NOT_FITTING)
@@ -117,6 +120,14 @@ class Reader:
         if end != begin:
             raise DamageError("the index does not cover the file")
         self._take_footer(footer)
+
+    def _refuse_cut(self) -> None:
+        """DamageError for a file that ends with no mark of an end, as one that was cut does."""
+        if self._read(self.size - len(END), len(END)) != END:
+            raise DamageError(
+                f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
+                f"stand behind it); {BRINGS_BACK} what is there"
+            )
 
     def _compare_copies(self, footer: Footer) -> None:
         """The copy of the header is what was read, and is there only in a large archive."""
@@ -136,7 +147,11 @@ class Reader:
         """An archive in one piece. sealed: whether its digest has to match."""
         piece = OnePiece.from_bytes(data)
         if sealed and not is_sealed(data):
-            raise DamageError("its digest does not match")
+            # how long it was, nothing in it says; of one piece there is little to bring back
+            raise DamageError(
+                "its digest does not match: it was changed, or ends early (here, at byte "
+                f"{self.size:,}); {BRINGS_BACK} what is whole of it, if anything"
+            )
         self.model = piece.model or self.model
         self.facts = dict(piece.facts)
         self.header = dict(piece.header)
