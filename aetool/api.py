@@ -13,8 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool import bundle as bundles
-from aetool import operations
-from aetool.arguments import as_part, bytes_of, check_options, check_path, check_type, part_of
+from aetool import operations, plugins
+from aetool.arguments import (
+    as_part,
+    bytes_of,
+    check_options,
+    check_path,
+    check_type,
+    part_of,
+    refuse_misspelt,
+)
 from aetool.canonical import Json
 from aetool.codec import planning
 from aetool.codec.archive import Archive
@@ -779,6 +787,7 @@ def _one_shot(
 ) -> FitOptions | None:
     """The options of the fit that a verb begins with, of its arguments; ParamError for any that is
     not as it is declared where a model is there already."""
+    _refuse_misspelt(verb, declared, said["plugin"], said["params"])
     parameters = inspect.signature(declared).parameters
     of_fit = {name for name in _OF_FIT if name in parameters} | {"plugin"}
     # all_rows of detect is of what it returns, and a device is of any computation
@@ -903,6 +912,7 @@ def fit(
     said = dict(locals())
     data = _data("fit", data, _text(said))
     options = {name: said[name] for name in _OF_FIT if said[name] is not None}
+    _refuse_misspelt("fit", fit, plugin, params)
     chosen = _fit_options("fit", plugin, **options, **params)
     meter = None
     if progress is not None:
@@ -913,6 +923,19 @@ def fit(
 def _told(progress: Told) -> Progress:
     """A caller's progress as fits tell it."""
     return lambda state: progress(state["step"], state["steps"], state["words"])
+
+
+def _refuse_misspelt(
+    verb: str, declared: Callable[..., object], plugin: Option, params: Mapping[str, Option]
+) -> None:
+    """ParamError for a parameter that is nearly an argument of the verb, or one of its model."""
+    if not params:
+        return
+    model = plugins.get_model(plugin) if isinstance(plugin, str) else plugin
+    known = []
+    if isinstance(model, Declared):
+        known = [field.name for field in dataclasses.fields(model.Params)]
+    refuse_misspelt(verb, declared, list(params), known)
 
 
 def _fit_options(verb: str, plugin: str | Declared | None = None, **params: Option) -> FitOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import numbers
@@ -9,9 +10,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from aetool.errors import ParamError
+from aetool.spelling import PYTHON, option
 
 Options = Mapping[str, object]
 SHOWN = 40  # letters of a value in a message
+NEAR = 0.75  # likeness (difflib) from which a name is taken for a misspelt one
 
 
 def _is_whole(value: object) -> bool:
@@ -58,6 +61,23 @@ def check_options(verb: str, declared: Callable[..., object], options: Options) 
         check_type(verb, name, value, str(known[name].annotation))
         if name == "seed" and _is_whole(value) and value < 0:  # type: ignore[operator]
             raise ParamError(f"{verb}: seed must be 0 or more; got {shown(value)}")
+
+
+def refuse_misspelt(
+    verb: str, declared: Callable[..., object], given: Sequence[str], parameters: Sequence[str]
+) -> None:
+    """ParamError for a name that is nearly an argument of a verb or a parameter of its model, or is
+    what the command line calls one. parameters: of the model; other names are left to it."""
+    arguments = [name for name in inspect.signature(declared).parameters if name != "params"]
+    for name in given:
+        if name in parameters:
+            continue
+        dashed = "--" + name.replace("_", "-")
+        meant = option(dashed) if dashed in PYTHON else ""
+        near = [meant] if meant in arguments else []
+        near += difflib.get_close_matches(name, [*arguments, *parameters], 1, NEAR)
+        if near:
+            raise ParamError(f"{verb}: no argument '{name}'; did you mean {near[0]}?")
 
 
 def check_type(verb: str, name: str, value: object, annotation: str) -> None:

@@ -182,3 +182,21 @@ def test_what_is_of_a_fit_is_done_without_a_model():
     pd.testing.assert_frame_equal(apart, aetool.detect(frame, plugin="pca", drop=["a"], seed=3))
     assert aetool.drift(frame, other, plugin="pca").word != "same"
     assert aetool.drift(frame, other, plugin="pca", drop=["a"]).word == "same"
+
+
+@pytest.mark.parametrize(("options", "near"), [
+    ({"id": "a"}, "columns"), ({"tops": 3}, "top"), ({"contaminaton": 0.1}, "contamination"),
+    ({"engine": "dask"}, "executor"), ({"laten": 2, "plugin": "pca"}, "latent"),
+])  # fmt: skip
+def test_a_misspelt_argument_names_the_nearest(options, near):
+    wrong = next(iter(options))
+    with pytest.raises(aetool.AetoolError) as said:
+        aetool.detect(FRAME, **options)
+    assert str(said.value) == f"detect: no argument '{wrong}'; did you mean {near}?"
+
+
+def test_what_is_near_no_argument_is_left_to_the_model():
+    with pytest.raises(aetool.AetoolError, match="pca has no parameter 'zzz'; it has: latent"):
+        aetool.detect(FRAME, plugin="pca", zzz=1)
+    with pytest.raises(aetool.AetoolError, match="^fit: no argument 'epoch'; did you mean epochs"):
+        aetool.fit(FRAME, epoch=3)
