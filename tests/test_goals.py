@@ -88,7 +88,7 @@ def test_a_plugin_beside_a_model_is_refused(run, rows_csv, pca, tmp_path):
 
 @pytest.mark.parametrize("verb", ["fit", "compress", "tradeoff"])
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
-def test_times_are_above_zero(run, rows_csv, verb, seconds):
+def test_max_time_is_above_zero(run, rows_csv, verb, seconds):
     done = run(verb, rows_csv, "--max-time", seconds)
     assert done.status == 2
     assert "--max-time" in done.err
