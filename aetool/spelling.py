@@ -25,6 +25,7 @@ PYTHON = {
     "--row": "rows",
     "--color": "colour",
     "--target-error": "target",
+    "--no-embed": "embed=False",
     "--no-header": "header=False",
 }
 # what is said on the command line by the option alone

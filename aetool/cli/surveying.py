@@ -97,11 +97,18 @@ def tradeoff(
 
 
 def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
-    """The command line that writes an archive of a point."""
-    # a name that begins with a dash would be taken for an option
-    named = f"./{file}" if file.startswith("-") and file != "-" else file
+    """The command line that writes an archive of a point; of a model that is fitted, and travels
+    apart, after the one that fits it."""
+    named = _argument(file)
+    arguments = dict(point.arguments or {})
+    before = ""
+    if "plugin" in arguments and "embed" in arguments:
+        plugin = arguments.pop("plugin")
+        arguments["model"] = _argument(default_output(file, ".aem", "tradeoff"))
+        fit = ["aetool", "fit", named, "-p", plugin, "-o", arguments["model"]]
+        fit += [*_words_typed(OF_READING, given), *_words_of_fit(given)]
+        before = f"{shlex.join(fit)} && "
     words = ["aetool", "compress", named]
-    arguments = point.arguments or {}
     for name, value in arguments.items():
         if name == "embed":
             words.append("--no-embed")
@@ -116,7 +123,12 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
         words += _words_typed(OF_READING, given)
     if "plugin" in arguments:
         words += _words_of_fit(given)
-    return shlex.join(words)
+    return before + shlex.join(words)
+
+
+def _argument(name: str) -> str:
+    """A file's name as it is typed: one that begins with a dash would be taken for an option."""
+    return f"./{name}" if name.startswith("-") and name != "-" else name
 
 
 def _words_typed(options_by_name: Mapping[str, str], given: Mapping[str, Json]) -> list[str]:

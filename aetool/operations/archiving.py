@@ -54,6 +54,8 @@ def compress(
         )
     if options.shard is not None:
         _check_shard(options, model)
+    if model is None:
+        _refuse_lost_model(options)
     source: opening.Opened
     if options.lossy or goals.is_asked(options):
         source = sources.open_source(data)
@@ -95,6 +97,18 @@ def _check_shard(options: CompressOptions, model: Bundle | None) -> None:
             raise ParamError(
                 f"{option('--shard')} writes lossless archives without a model: leave {name} out"
             )
+
+
+def _refuse_lost_model(options: CompressOptions) -> None:
+    """ParamError where a model would be learned for its code, and be neither in the archive nor
+    anywhere else: nobody could restore that archive."""
+    is_learned = options.fit is not None and options.fit.plugin is not None
+    needs_one = options.lossy or (goals.is_asked(options) and is_learned)
+    if options.embed is False and needs_one:
+        raise ParamError(
+            f"{option('--no-embed')}: the model that is learned here would be saved nowhere; fit "
+            f"one and give it with {option('-m')}, or leave {option('--no-embed')} away"
+        )
 
 
 def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path:

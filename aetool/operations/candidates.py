@@ -17,6 +17,7 @@ from typing import BinaryIO
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.data.images import ImageSource
+from aetool.data.pictures.alike import of_one_form
 from aetool.data.sources import Source
 from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
@@ -59,17 +60,12 @@ class Candidate:
 
 
 def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
-    """What the errors of a source's archives are told by. ParamError for pictures of several
-    sizes."""
+    """What the errors of a source's archives are told by. ParamError for pictures that have not all
+    one form, and DataError where one cannot be read."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
     assert isinstance(source, ImageSource)
-    if not source.is_uniform:
-        raise ParamError(
-            f"{source.name}: errors are told of pictures of one size and of 8 bits, which these "
-            "are not; bring them to one size first"
-        )
-    return PictureYardstick.of(source)
+    return PictureYardstick.of(of_one_form(source))
 
 
 class Candidates:

@@ -44,7 +44,7 @@ def write_chosen(
     """
     with ExitStack() as stack:
         candidates = Candidates(source, options, folder, stack)
-        count = source.count if isinstance(source, ImageSource) else 0
+        count = len(source.sights) if isinstance(source, ImageSource) else 0
         goal = goal_of(options, candidates.yardstick, count)
         assert goal is not None
         found = list(_of_each_kind(candidates, model, goal, learned))

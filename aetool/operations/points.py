@@ -24,8 +24,9 @@ class Point:
     way, setting: as in "bounded", "--rmse 2%". size: bytes of the file; model_bytes: of the model
     that must be at hand to restore it. error: root mean squared, a part of a standard deviation;
     psnr: of pictures, in dB, None where nothing is lost. arguments: of compress, by name, for an
-    archive of ours, with the plugin that is to be fitted where there is no model; None for other
-    programs. dominated_by: another point, no larger at no more error; empty where there is none.
+    archive of ours, with the plugin that is to be fitted where there is no model (beforehand, if
+    it is not embedded); None for other programs. dominated_by: another point, no larger at no more
+    error; empty where there is none.
     """
 
     way: str

@@ -17,6 +17,7 @@ from aetool.canonical import Json
 from aetool.data import packers, sources
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
+from aetool.data.pictures.alike import of_one_form
 from aetool.errors import AetoolError
 from aetool.files import one_reading
 from aetool.fits import fitting
@@ -122,7 +123,7 @@ class _Survey:
         self.points: list[Point] = []
         self.skipped: list[str] = []
         self.yardstick = candidates.yardstick
-        count = source.count if isinstance(source, ImageSource) else 0
+        count = len(source.sights) if isinstance(source, ImageSource) else 0
         self.goal = goals.goal_of(options, self.yardstick, count)
 
     def add_exact(self) -> None:
@@ -281,6 +282,7 @@ class _Survey:
     def _pixels(self) -> Pixels | None:
         """All pixels; None where there are too many."""
         assert isinstance(self.source, ImageSource)
-        if self.source.count * int(np.prod(self.source.shape)) > MOST_VALUES:
+        alike = of_one_form(self.source)
+        if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:
             return None
-        return np.concatenate(list(self.source.batches()))
+        return np.concatenate(list(alike.batches()))

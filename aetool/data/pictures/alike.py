@@ -1,0 +1,111 @@
+"""Pictures that all have one form, whatever files they are in, as batches of their pixels.
+
+Errors of several pictures can be told by one number only where each has as many values as the
+others, and as deep ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from aetool.data.images import FolderSource, ImageSource, ListSource, PictureFiles, check_shape
+from aetool.data.pictures.decoding import Sight, UnreadableError
+from aetool.data.pictures.framed import framed
+from aetool.data.pictures.framing import Framing, in_words
+from aetool.errors import DataError, ParamError
+
+
+class _Form(NamedTuple):
+    """What all pictures must have in common; has_more_bits: than 8 a value."""
+
+    width: int
+    height: int
+    coloured: bool
+    has_more_bits: bool
+
+    @classmethod
+    def of(cls, sight: Sight) -> _Form:
+        """That of a picture."""
+        return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
+
+    def told(self, other: _Form) -> str:
+        """In words what this has that the other has not."""
+        if self[:2] != other[:2]:
+            return f"is {in_words(self[:2])}, and most are {in_words(other[:2])}"
+        if self.has_more_bits != other.has_more_bits:
+            bits = ("8", "more than 8")
+            own = bits[self.has_more_bits]
+            return f"has {own} bits a value, and most have {bits[other.has_more_bits]}"
+        tones = ("gray", "in colour")
+        return f"is {tones[self.coloured]}, and most are {tones[other.coloured]}"
+
+
+def of_one_form(source: ImageSource) -> ImageSource:
+    """The source, or what gives the pixels of its pictures in batches.
+
+    ParamError for pictures of several sizes, gray ones among those in colour, any with more than 8
+    bits a value or with transparent parts, and those that no single archive holds; DataError where
+    one cannot be read.
+    """
+    _refuse_loose(source)
+    if source.is_uniform:
+        return source
+    form = _form_of(source)
+    channels = 3 if form.coloured else 1
+    check_shape(source.name, (channels, form.height, form.width))
+    return framed(source, Framing(channels, form.width, form.height), strict=True)
+
+
+def _refuse_loose(source: ImageSource) -> None:
+    """ParamError for pictures that no one folder, file or array holds."""
+    is_loose = isinstance(source, PictureFiles) and not isinstance(source, FolderSource)
+    if isinstance(source, ListSource) or (is_loose and source.place is None):
+        raise ParamError(
+            f"{source.name}: an archive is of one folder, file or array of pictures; put these "
+            "into one first"
+        )
+
+
+def _form_of(source: ImageSource) -> _Form:
+    """The form of all pictures of a source."""
+    forms = []
+    for record, sight in enumerate(source.sights):
+        if isinstance(sight, str):
+            raise DataError(f"{source.name}: {_title(source, record)}: {sight}")
+        forms.append(_Form.of(sight))
+    if not forms:
+        raise DataError(source.why_empty())
+    [(common, _)] = Counter(forms).most_common(1)
+    for record, form in enumerate(forms):
+        if form != common:
+            _refuse(source, record, form.told(common))
+        if form.has_more_bits:
+            _refuse(source, record, "has more than 8 bits a value")
+        if _is_transparent(source, record):
+            _refuse(source, record, "has transparent parts")
+    return common
+
+
+def _refuse(source: ImageSource, record: int, fault: str) -> None:
+    raise ParamError(
+        f"{source.name}: {_title(source, record)} {fault}; errors are told of pictures of one "
+        "size, of 8 bits a value, opaque, and all gray or all in colour: bring them to one "
+        "form first"
+    )
+
+
+def _is_transparent(source: ImageSource, record: int) -> bool:
+    """Whether some pixel is not opaque. Of pictures that say how opaque pixels are, most are so
+    all over."""
+    sight = source.sights[record]
+    if not isinstance(sight, Sight) or not sight.alpha:
+        return False
+    try:
+        return source.decoded(record).alpha is not None
+    except UnreadableError as fault:
+        raise DataError(f"{source.name}: {_title(source, record)}: {fault}") from None
+
+
+def _title(source: ImageSource, record: int) -> str:
+    return source.titles[record] if source.titles else f"picture {record + 1}"
