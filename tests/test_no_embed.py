@@ -43,7 +43,7 @@ def no_fit(monkeypatch):
     "words",
     [
         ("--lossy",),
-        ("--lossy-only", "--max-time", "20"),
+        ("--lossy-only",),
         ("--budget", "2kB", "-p", "pca"),
         ("--rmse", "5%", "-p", "pca"),
     ],
