@@ -26,6 +26,7 @@ PYTHON = {
     "--color": "colour",
     "--target-error": "target",
     "--no-embed": "embed=False",
+    "--recover": "lost=[]",
     "--no-header": "header=False",
 }
 # what is said on the command line by the option alone

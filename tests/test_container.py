@@ -475,8 +475,8 @@ def test_an_archive_that_was_cut_says_where_it_ends(pair, tmp_path, run):
     done = run("info", path)
     assert done.status == 1 and done.err == (
         f"aetool: error: {path}: damaged: the end is missing or does not fit: it ends early, at "
-        f"byte {size:,}, before its footer (or bytes stand behind it); aetool decompress --recover "
-        "brings back what is there\n"
+        f"byte {size:,}, before its footer (or bytes stand behind it); decompress with "
+        "--recover brings back what is there\n"
     )
     whole, _ = recovered(path, data[:size])
     first_row, _ = rows_of(blocks, 2)
@@ -492,6 +492,6 @@ def test_a_small_archive_that_was_cut_says_where_it_ends(tmp_path, run):
     done = run("info", path)
     assert done.status == 1 and done.err == (
         f"aetool: error: {path}: damaged: its digest does not match: it was changed, or ends early "
-        f"(here, at byte {size}); aetool decompress --recover brings back what is whole of it, if "
+        f"(here, at byte {size}); decompress with --recover brings back what is whole of it, if "
         "anything\n"
     )

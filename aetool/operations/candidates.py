@@ -95,9 +95,11 @@ class Candidates:
     @property
     def can_be_bounded(self) -> bool:
         """Whether numbers of the source may differ by an error each."""
-        return isinstance(self.yardstick, TableYardstick) and exact_job.can_be_bounded(
-            opening.of_source(self.source)
-        )
+        if not isinstance(self.yardstick, TableYardstick):
+            return False
+        # a folder of tables is a table to learn of, but an archive holds its files
+        stored = opening.of_source(self.source)
+        return exact_job.can_be_bounded(stored)
 
     def exact(self) -> Candidate:
         """The exact archive."""
@@ -185,7 +187,15 @@ class Candidates:
         reached = self.yardstick.of_figures(figures)
         apart = 0 if embed else job.model_bytes
         size = int(figures["archive_bytes"])
-        return Candidate(CODE, size, reached, figures, file, None, apart, error or reached)
+        return Candidate(
+            way=CODE,
+            size=size,
+            error=reached,
+            figures=figures,
+            file=file,
+            model_bytes=apart,
+            asked=error or reached,
+        )
 
     def _within(self, bounds: dict[str, Fraction]) -> Candidate:
         names = rivals.names_in_archive(self.source)

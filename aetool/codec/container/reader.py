@@ -30,8 +30,8 @@ from aetool.codec.container.piece import OnePiece, is_sealed
 from aetool.codec.limits import MAX_JSON, MAX_SECTION
 from aetool.codec.words import inflate
 from aetool.errors import ArchiveError, DataError, NoArchiveError
+from aetool.spelling import option
 
-BRINGS_BACK = "aetool decompress --recover brings back"
 COPIES = ("header", "model")  # of the header, in the footer
 # what reading JSON of a file that says something else may come to
 SENSELESS = (ValueError, KeyError, TypeError, OverflowError, struct.error)
@@ -126,7 +126,7 @@ class Reader:
         if self._read(self.size - len(END), len(END)) != END:
             raise DamageError(
                 f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
-                f"stand behind it); {BRINGS_BACK} what is there"
+                f"stand behind it); decompress with {option('--recover')} brings back what is there"
             )
 
     def _compare_copies(self, footer: Footer) -> None:
@@ -150,7 +150,8 @@ class Reader:
             # how long it was, nothing in it says; of one piece there is little to bring back
             raise DamageError(
                 "its digest does not match: it was changed, or ends early (here, at byte "
-                f"{self.size:,}); {BRINGS_BACK} what is whole of it, if anything"
+                f"{self.size:,}); decompress with {option('--recover')} brings back what is whole "
+                "of it, if anything"
             )
         self.model = piece.model or self.model
         self.facts = dict(piece.facts)

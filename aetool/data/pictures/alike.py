@@ -52,6 +52,7 @@ def of_one_form(source: ImageSource) -> ImageSource:
     if source.is_uniform:
         return source
     form = _form_of(source)
+    # what opaque pictures say of opacity is no channel
     channels = 3 if form.coloured else 1
     check_shape(source.name, (channels, form.height, form.width))
     return framed(source, Framing(channels, form.width, form.height), strict=True)
@@ -60,6 +61,7 @@ def of_one_form(source: ImageSource) -> ImageSource:
 def _refuse_loose(source: ImageSource) -> None:
     """ParamError for pictures that no one folder, file or array holds."""
     is_loose = isinstance(source, PictureFiles) and not isinstance(source, FolderSource)
+    # an archive restores one thing with one name: several loose files have none in common
     if isinstance(source, ListSource) or (is_loose and source.place is None):
         raise ParamError(
             f"{source.name}: an archive is of one folder, file or array of pictures; put these "
@@ -76,6 +78,7 @@ def _form_of(source: ImageSource) -> _Form:
         forms.append(_Form.of(sight))
     if not forms:
         raise DataError(source.why_empty())
+    # the odd one is told by what most are, not by the first, which may be the odd one
     [(common, _)] = Counter(forms).most_common(1)
     for record, form in enumerate(forms):
         if form != common:
@@ -102,6 +105,7 @@ def _is_transparent(source: ImageSource, record: int) -> bool:
     if not isinstance(sight, Sight) or not sight.alpha:
         return False
     try:
+        # the pixels are read only of those few that may be transparent
         return source.decoded(record).alpha is not None
     except UnreadableError as fault:
         raise DataError(f"{source.name}: {_title(source, record)}: {fault}") from None
