@@ -28,6 +28,7 @@ NOT_ON_WINDOWS = [
     "test_faults_of_output.py",
     "test_files.py",
     "test_folders.py",
+    "test_killed.py",
     "test_odd_pictures.py",
 ]
 collect_ignore = NOT_ON_WINDOWS if sys.platform == "win32" else []

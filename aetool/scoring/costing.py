@@ -280,7 +280,7 @@ class _Pricing:
         """Read the archive twice, for all scores and for the records to report; returns these."""
         if append and self.archive.kind == "table":
             # also where no record is flagged, of which no cell is looked at
-            check_columns(append, self.archive.content.names(self.archive))
+            check_columns(append, apart(self.archive.content.names(self.archive)))
         self.read()
         nothing = [np.zeros(0)]
         scores = np.concatenate(self.known.scores or nothing)
