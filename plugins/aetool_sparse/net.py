@@ -58,6 +58,9 @@ class Sparse(AutoEncoder):
         )
         _, self.decoder = backbone(self.spec, self.latent, depth=0)
         self.register_buffer("threshold", torch.zeros(()))
+        # of units that are equal, as two drawn from one row are, the first is taken everywhere
+        order = 1 - 1e-3 * torch.arange(self.latent) / self.latent
+        self.register_buffer("order", order, persistent=False)
         self.register_buffer("ease", torch.zeros(self.latent))
         k = self.params.k
         self.share = min(1.0, k / self.latent) if k else self.params.active
@@ -111,7 +114,7 @@ class Sparse(AutoEncoder):
         size = u.abs() * self.ease.exp()
         if 0 < self.params.k < self.latent:
             # indices, not a threshold, so that ties cannot keep more than k
-            largest = torch.topk(size, self.params.k, dim=1).indices
+            largest = torch.topk(size * self.order, self.params.k, dim=1).indices
             return (u * 0).scatter(1, largest, torch.gather(u, 1, largest))
         return u if self.share == 1 or self.params.kl else u * (size > threshold)
 
