@@ -43,6 +43,7 @@ class Sparse(AutoEncoder):
     ease: Tensor
     use: Tensor
     taken: Tensor
+    order: Tensor
 
     def latent_size(self) -> int:
         size = super().latent_size()
