@@ -48,8 +48,8 @@ from aetool.scoring import heatmaps
 if TYPE_CHECKING:
     import pandas as pd
 
+    from aetool.archives.points import Tradeoff
     from aetool.detection.shifts import Comparison
-    from aetool.operations.points import Tradeoff
 
 Path = str | os.PathLike[str]
 Model = bundles.Bundle | Path  # a fitted model, or where it is

@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import aetool
+from aetool.archives import exact_job, opening
+from aetool.archives.lossy_job import CompressOptions
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.text import TextTable
 from aetool.codec.planning import Effort
 from aetool.data import arrow_files, cuts
 from aetool.data.located import BatchAt, BytesAt, FileAt
 from aetool.errors import ArchiveError, DataError
-from aetool.operations import exact_job, opening
-from aetool.operations.lossy_job import CompressOptions
 from tests.test_engine import Scattered
 
 ROWS = 5000

@@ -18,10 +18,10 @@ from aetool.data import images
 from aetool.detection.calibration import Calibration
 from aetool.detection.shifts import Comparison
 from aetool.detection.trace import MOST_SPANS, ScoreTrace
-from aetool.operations import reporting
 from aetool.report import charts, page, strips, svg
 from aetool.report.findings import ColumnRead, Finding, Group, Reason
 from aetool.report.times import time_ticks
+from aetool.scoring import pages
 from tests.conftest import fresh
 
 VOID = {"meta", "img", "br", "line", "rect", "path", "circle", "input"}
@@ -335,7 +335,7 @@ def test_a_lone_surrogate_in_a_word_is_written():
 def test_a_page_is_small_whatever_the_data(air):
     """By figures of a table that nobody has: 30,000 columns of long names, all to blame, and 9,000
     anomalies of many letters in other scripts."""
-    watcher = reporting.Watcher()
+    watcher = pages.Watcher()
     found = operations.detect(air, watch=watcher)
     findings = watcher.findings(found)
     name = "\u4e00<&>" * 200
@@ -355,10 +355,10 @@ def test_a_page_is_small_whatever_the_data(air):
 
 
 def test_a_page_of_pictures_is_small_however_large_they_are(air):
-    watcher = reporting.Watcher()
+    watcher = pages.Watcher()
     findings = watcher.findings(operations.detect(air, watch=watcher))
     noise = np.random.default_rng(0).integers(0, 256, (3, 500, 500)).astype(np.uint8)
-    picture = images.thumbnail(noise, reporting.MOST_SIDE)
+    picture = images.thumbnail(noise, pages.MOST_SIDE)
     many = [Finding(r, 5.0, 0.1, "", (), "a.png", picture, picture) for r in range(500)]
     content = page.page(replace(findings, pictures=True, flagged=500, records=many))
     assert "more" in words(judged(content)) and content.count(b"<figure") >= 5
@@ -413,7 +413,7 @@ def test_labels_bring_curves(tmp_path, run):
 
 def test_curves_end_where_everything_is_called():
     scores = np.array([3.0, 2.0, 2.0, 1.0])
-    curves = reporting.curves(scores, np.array([True, True, False, False]))
+    curves = pages.curves(scores, np.array([True, True, False, False]))
     assert curves.roc == [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)]
     assert curves.precision_recall == [(0.5, 1.0), (1.0, 2 / 3), (1.0, 0.5)]
 
@@ -449,7 +449,7 @@ def test_groups_are_of_one_column_and_one_manner():
     table = pd.DataFrame(rng.normal(0, 1, (2000, 3)), columns=["a", "b", "c"])
     table.loc[[3, 50, 999], "a"] = 30.0
     table.loc[[7, 8], "b"] = -30.0
-    watcher = reporting.Watcher()
+    watcher = pages.Watcher()
     found = operations.detect(table, top=5, watch=watcher)
     groups = {(g.column, g.manner): g for g in watcher.findings(found).groups}
     high, low = groups["a", "is higher than expected"], groups["b", "is lower than expected"]

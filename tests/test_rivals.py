@@ -10,10 +10,11 @@ import pytest
 import aetool
 from aetool import bundle as bundles
 from aetool import operations
+from aetool.archives import exact_job, rivals
 from aetool.codec.archive import Archive
 from aetool.codec.lossy import bound_of_error
 from aetool.errors import ArchiveError, DataError, ParamError
-from aetool.operations import CompressOptions, FitOptions, exact_job, rivals
+from aetool.operations import CompressOptions, FitOptions
 from tests.conftest import write_rows
 
 LOSSY = CompressOptions(lossy=True, embed=False, force=True)

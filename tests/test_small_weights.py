@@ -8,9 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 import aetool
 from aetool import operations
+from aetool.archives import small_weights
+from aetool.archives.small_weights import rounded, with_small_decoder
 from aetool.codec.archive import Archive
-from aetool.operations import FitOptions, small_weights
-from aetool.operations.small_weights import rounded, with_small_decoder
+from aetool.operations import FitOptions
 from aetool.testing import pictures
 
 

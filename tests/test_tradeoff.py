@@ -14,13 +14,13 @@ from PIL import Image
 import aetool
 from aetool import bundle as bundles
 from aetool import operations
+from aetool.archives.goals import Goal
+from aetool.archives.points import Point, marked, picked
+from aetool.archives.yardstick import NumberColumn, TableYardstick
 from aetool.data import packers
 from aetool.data.packers import squeezed
 from aetool.errors import ParamError
 from aetool.operations import CompressOptions, FitOptions, TradeoffOptions, surveying
-from aetool.operations.goals import Goal
-from aetool.operations.points import Point, marked, picked
-from aetool.operations.yardstick import NumberColumn, TableYardstick
 from aetool.testing import pictures
 
 ROWS = 600

@@ -13,11 +13,12 @@ import pytest
 from pyarrow import feather
 
 from aetool import operations
+from aetool.archives import exact_job
 from aetool.cli import status
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.errors import AetoolError, ArchiveError, DataError, ParamError
-from aetool.operations import CompressOptions, exact_job
+from aetool.operations import CompressOptions
 
 AROUND = 40  # bytes
 IN_TYPES = CompressOptions(effort=dataclasses.replace(planning.DEFAULT, whole_files=False))

@@ -15,8 +15,8 @@ from aetool.printing import printable
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
     from aetool.operations import Detection
-    from aetool.operations.reporting import Page
     from aetool.scoring.heatmaps import Files
+    from aetool.scoring.pages import Page
     from aetool.scoring.watching import Watch
 
 
@@ -205,7 +205,7 @@ def _page(report: str | None, force: bool) -> Iterator[Page | None]:
         yield None
         return
     # only now: who asks for no page need not load how one is drawn
-    from aetool.operations.reporting import opened
+    from aetool.scoring.pages import opened
 
     with opened(report, force, named_by="--report") as page:
         yield page

@@ -15,8 +15,8 @@ from aetool.cli.fitting import default_output
 from aetool.errors import DataError
 
 if TYPE_CHECKING:
+    from aetool.archives.points import Point, Tradeoff
     from aetool.canonical import Json
-    from aetool.operations.points import Point, Tradeoff
 
 WORD_COLUMNS = 2  # before the columns of numbers
 # arguments of compress that are not typed by their own name, and options of a fit

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aetool.archives.lossy_job import CompressOptions as CompressOptions
     from aetool.fits.fitting import FitOptions as FitOptions
     from aetool.fits.fitting import explained as explained
     from aetool.fits.fitting import fit as fit
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from aetool.operations.exporting import export as export
     from aetool.operations.inspecting import info as info
     from aetool.operations.inspecting import verify as verify
-    from aetool.operations.lossy_job import CompressOptions as CompressOptions
     from aetool.operations.merging import merge as merge
     from aetool.operations.reporting import report as report
     from aetool.operations.restoring import decompress as decompress
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "as_record": "operations.explaining",
-    "CompressOptions": "operations.lossy_job",
+    "CompressOptions": "archives.lossy_job",
     "DenoiseOptions": "operations.cleaning",
     "Detection": "scoring.results",
     "FitOptions": "fits.fitting",

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aetool import engine as engines
+from aetool.archives import choosing, exact_job, goals, opening, rivals, shards, unbounded
+from aetool.archives.encodable import as_the_model_takes_it
+from aetool.archives.lossy_job import CompressOptions, LossyJob
 from aetool.bundle import CODEC, Bundle
 from aetool.canonical import Json
 from aetool.codec import picture_models, source_texts
@@ -22,9 +25,6 @@ from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
 from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
 from aetool.fits import fitting
-from aetool.operations import choosing, exact_job, goals, merging, opening, rivals, unbounded
-from aetool.operations.encodable import as_the_model_takes_it
-from aetool.operations.lossy_job import CompressOptions, LossyJob
 from aetool.scoring import costing
 from aetool.spelling import option
 
@@ -84,7 +84,7 @@ def compress(
 
 def _check_shard(options: CompressOptions, model: Bundle | None) -> None:
     """ParamError for what the archive of a part of a table cannot be."""
-    merging.Shard.parsed(options.shard or "")
+    shards.Shard.parsed(options.shard or "")
     others = {
         option("--lossy"): options.lossy,
         option("--max-error"): bool(options.max_error),
@@ -128,7 +128,7 @@ def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path
         path = path.resolve()
     if shard is None:
         return path.with_name(f"{path.name}.aez")
-    part = merging.Shard.parsed(shard)
+    part = shards.Shard.parsed(shard)
     return path.with_name(f"{path.name}.{part.number}of{part.of}.aez")
 
 
@@ -149,7 +149,7 @@ def _written(
     with output(Path(path), options.force, _inherited(data)) as file:
         if options.shard is not None:
             job = exact_job.job_of(source, options)
-            return merging.write_shard(file, job, merging.Shard.parsed(options.shard), source.name)
+            return shards.write_shard(file, job, shards.Shard.parsed(options.shard), source.name)
         if model is None:
             return exact_job.write_compared(file, exact_job.job_of(source, options), source)
         if _holds_pictures(source) and CODEC in model.graphs and model.kind == "image":

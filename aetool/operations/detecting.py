@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aetool import engine as engines
 from aetool.bundle import Bundle
-from aetool.data import arrow_files
-from aetool.data.images import ImageSource
-from aetool.data.pictures import labels
-from aetool.data.sources import open_source
-from aetool.data.table import Mask, concat
-from aetool.data.table_source import TableSource
-from aetool.detection.choice import Choice, highest
-from aetool.detection.trace import ScoreTrace
-from aetool.errors import ParamError
-from aetool.scoring import costing
-from aetool.scoring.batches import looker, names_in
-from aetool.scoring.collecting import Collector, Kept, Wishes
-from aetool.scoring.inputs import known_of, unread_of
-from aetool.scoring.judges import Judge, calibration_by, judge_of
+from aetool.detection.choice import Choice
+from aetool.scoring import flagging
 from aetool.scoring.results import Detection
-from aetool.scoring.spread import Scoring
 from aetool.scoring.watching import Watch
-from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
@@ -66,118 +48,18 @@ def detect(
     An archive is judged by what its records take in it, see aetool.scoring.costing; columns: by
     these alone.
     """
+    # five ways to say how many are flagged, of which Choice lets one be given
     choice = Choice(threshold, fpr, fdr, contamination, top)
-    choice.check()
-    if costing.is_archive(data):
-        costing.refuse_fit(data, fit, calibration)
-        costing.refuse_engine(data, executor)
-        if watch is not None:
-            watch.begin_archive(os.fspath(data))
-        detection = costing.detect(data, model, choice, all_rows, append, columns)
-    else:
-        source = open_source(data, known_of(model))
-        _check_asked(columns, calibration, model)
-        if model is not None and isinstance(source, ImageSource):
-            labels.say_parts(source)
-        judge = judge_of(source, model, fit, device)
-        if append is None and names_in(judge.source):
-            append = []  # pictures are known by their names
-        with engines.opened(executor) as engine:
-            if calibration is not None:
-                known = calibration_by(calibration, judge.bundle, device, executor=engine)
-                judge = dataclasses.replace(judge, calibration=known)
-            run = _Run(judge, choice, append, all_rows, device, engine)
-            detection = run.detection(watch)
-        detection = dataclasses.replace(detection, index=arrow_files.index_of(data))
-        if model is None:
-            # the scores are compared with one another, and not with any that were held out
-            detection = dataclasses.replace(detection, held_out=None)
-    return detection if top is None or all_rows else detection.ranked()
-
-
-def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | None) -> None:
-    """ParamError for what is asked of data that have no answer to it."""
-    if columns:
-        raise ParamError(
-            f"{option('--columns')} is of archives; in data leave columns out with "
-            f"{option('--drop')} or {option('--keep')}"
-        )
-    if calibration is not None and model is None:
-        raise ParamError(
-            f"{option('--calibration')} needs a model ({option('-m')}): what is learned here "
-            "is of these data"
-        )
-
-
-class _Run:
-    """One pass of detect over a source; two where all scores decide which are flagged."""
-
-    def __init__(
-        self,
-        judge: Judge,
-        choice: Choice,
-        append: Sequence[str] | None,
-        all_rows: bool,
-        device: str,
-        engine: engines.Engine | None,
-    ) -> None:
-        self.judge, self.choice, self.device = judge, choice, device
-        self.append, self.all_rows = append, all_rows
-        self.scoring = Scoring(judge.source, judge.bundle, judge.graph, device, engine)
-
-    def detection(self, watch: Watch | None) -> Detection:
-        """Scores all records, and gathers what is to be reported."""
-        judge = self.judge
-        flags, cut = self._flags_and_cut()
-        decimal = judge.source.decimal if isinstance(judge.source, TableSource) else "."
-        wishes = Wishes(judge.calibration, self.append, decimal, self.all_rows, cut)
-        collector = Collector(judge.bundle, wishes, judge.graph, self.device)
-        kept = Kept()
-        trace = ScoreTrace()
-        if watch is not None:
-            watch.begin(judge.source.name, judge.bundle, judge.calibration)
-        for share in self.scoring.shares(wishes, flags, collector, watch):
-            trace.add(share.scores, share.moments)
-            kept.add(share)
-        # pictures are scored again, and only when somebody asks to look at them
-        look = looker(judge.source, judge.bundle, judge.graph, collector.pixels)
-        return dataclasses.replace(self._reported(kept, cut), trace=trace, look=look)
-
-    def _flags_and_cut(self) -> tuple[Mask | None, float]:
-        """(which records are flagged, where all scores decide that; the score that they lie
-        above)."""
-        known, choice = self.judge.calibration, self.choice
-        if not choice.is_by_rank:
-            threshold = choice.threshold
-            return None, known.threshold(choice.fpr) if threshold is None else threshold
-        _, scores = self.scoring.scores()
-        places, cut = highest(scores, choice.count(known.p_values(scores)))
-        flags = np.zeros(len(scores), np.bool_)
-        flags[places] = True
-        return flags, cut
-
-    def _reported(self, kept: Kept, threshold: float) -> Detection:
-        """What is reported of the records that were kept."""
-        judge = self.judge
-        known = judge.calibration
-        scores = np.array(kept.score, dtype=np.float64)
-        # pictures without names have tables without columns
-        tables = kept.tables if kept.tables and kept.tables[0].names else []
-        return Detection(
-            row=np.array(kept.row, dtype=np.int64),
-            score=scores,
-            p=known.p_values(scores),
-            anomaly=np.array(kept.anomaly, dtype=np.bool_),
-            why=kept.why,
-            named=kept.named,
-            threshold=threshold,
-            total=kept.total,
-            flagged=sum(kept.anomaly),
-            unit=judge.bundle.unit,
-            boxes=kept.boxes,
-            table=concat(tables) if tables else None,
-            unread=unread_of(judge.source),
-            rate=known.rate(self.choice.fpr) if self.choice.is_by_rate and known.rows else None,
-            held_out=known,
-            calibrated_on=known.rows,
-        )
+    return flagging.detected(
+        data,
+        model,
+        choice,
+        fit=fit,
+        calibration=calibration,
+        all_rows=all_rows,
+        append=append,
+        columns=columns,
+        device=device,
+        watch=watch,
+        executor=executor,
+    )

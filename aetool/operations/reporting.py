@@ -1,377 +1,22 @@
-"""report: what detection finds in a piece of data, gathered and written as one page."""
+"""report: detect, with what was found written as one page."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aetool.bundle import Bundle
-from aetool.columns.column import ODD, Modelled
-from aetool.data import images
-from aetool.data.pictures.labels import labels_of
-from aetool.detection import maps
-from aetool.detection.calibration import Calibration
-from aetool.detection.ranking import auroc, average_precision
-from aetool.detection.shifts import Tally
+from aetool.detection.choice import Choice
 from aetool.errors import ParamError
-from aetool.files import atomic
-from aetool.model import Float
-from aetool.operations import detecting
-from aetool.report import page
-from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
-from aetool.scoring.batches import Pictured, Scored
-from aetool.scoring.collecting import Explained
+from aetool.scoring import flagging
+from aetool.scoring.pages import MOST_RECORDS, Watcher, opened
 from aetool.scoring.results import Detection
 from aetool.spelling import option
 
 if TYPE_CHECKING:
-    from aetool.data.table import Mask
     from aetool.fits.fitting import FitOptions
-
-MOST_RECORDS = 200  # that a page shows, unless told otherwise
-MOST_SIDE = 96  # pixels of a picture that is shown
-MOST_PICTURES = 60
-POINTS = 200  # of a curve
-
-Texts = npt.NDArray[np.str_]
-# a record: its score and number, what the graphs took, and what was expected, or of a picture where
-# it costs more than usual
-Kept = tuple[float, int, Float, Float]
-
-
-class Watcher:
-    """Gathers what a page tells while records are scored, in bounded memory.
-
-    most: how many records to show. label, normal: the column of labels and those of ordinary
-    records, for curves; "folder" of pictures.
-    """
-
-    def __init__(
-        self, most: int = MOST_RECORDS, label: str | None = None, normal: Sequence[str] = ()
-    ) -> None:
-        self.most, self.label, self.normal = most, label, list(normal)
-        self.groups: dict[tuple[str, str], Group] = {}
-        self.blamed: Counter[int] = Counter()
-        # of the highest scores so far: score, record, what the graphs took, what was expected
-        self.highest: list[Kept] = []
-        self.excess: Float | None = None
-        self.scores: list[Float] = []
-        self.truth: list[Mask] = []
-
-    def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """The source's name, the model, and the calibration that p is by."""
-        self.name, self.bundle, self.calibration = name, bundle, calibration
-        self.schema = bundle.schema
-        self.tally = Tally(self.schema, calibration, calibration.threshold())
-        self.names: Sequence[str] = ()
-
-    def begin_archive(self, name: str) -> None:
-        """The name of an archive, of which `of_archive` tells all."""
-        self.name = name
-
-    def batch(
-        self,
-        batch: Scored,
-        scores: Float,
-        flagged: Mask,
-        explained: Explained,
-    ) -> None:
-        """What is told of a batch, of which flagged records are anomalies."""
-        self.tally.add(batch.inputs, scores)
-        self.names = batch.names
-        if self.label is not None:
-            self.scores.append(scores)
-            self.truth.append(~np.isin(self._labels(batch), self.normal))
-        for place, record in enumerate(explained.places.tolist()):
-            if not flagged[record]:
-                continue
-            number = int(batch.records[record])
-            if self.schema is not None:
-                self._explain(number, float(scores[record]), explained, place)
-                assert explained.expected is not None
-                wanted = explained.expected[place]
-            else:
-                wanted = self._excess(explained.pictures[place])
-            self._keep(float(scores[record]), number, explained.inputs[place], wanted)
-
-    def _labels(self, batch: Scored) -> Texts:
-        from aetool.fits import preparing
-
-        if batch.table is not None:
-            found: Texts = preparing.labels(batch.table, str(self.label), self.name)
-            return found
-        if self.label != "folder" or not batch.names:
-            raise ParamError(
-                f"pictures are labelled by their folder: {option('--label')} folder "
-                f"{option('--normal')} good"
-            )
-        names = [batch.names[number] for number in batch.records.tolist()]
-        return np.array(labels_of(names))
-
-    def _excess(self, picture: Pictured) -> Float:
-        """Where a picture costs more than usual; of pictures of one size added up, too."""
-        excess = maps.excess_of(picture.amounts)
-        if self.excess is None or self.excess.shape == excess.shape:
-            self.excess = excess if self.excess is None else self.excess + excess
-        return excess
-
-    def _explain(self, record: int, score: float, explained: Explained, place: int) -> None:
-        """Counts a record for the columns that say why, and in its group."""
-        assert self.schema is not None
-        named = explained.named[place]
-        self.blamed.update(named)
-        if not named:
-            return
-        assert explained.expected is not None
-        columns = self.schema.modelled
-        first, *others = named
-        own, wanted = explained.inputs[place, first], explained.expected[place, first]
-        key = columns[first].name, manner(columns[first], float(own), float(wanted))
-        group = self.groups.setdefault(key, Group(*key, first=record))
-        group.add(record, score, [columns[other].name for other in others])
-
-    def _keep(self, score: float, record: int, own: Float, wanted: Float) -> None:
-        """Among the highest, of which twice as many as are shown are kept at most."""
-        self.highest.append((score, record, np.array(own), np.array(wanted)))
-        if len(self.highest) >= 2 * self.most + 2:
-            self._shorten()
-
-    def _shorten(self) -> None:
-        self.highest.sort(key=lambda kept: (-kept[0], kept[1]))
-        del self.highest[self.most :]
-
-    def findings(self, detection: Detection) -> Findings:
-        """What a page shows: all that was gathered on the way, and what was detected."""
-        self._shorten()
-        with_model = detection.held_out is not None
-        trace = detection.trace
-        assert trace is not None
-        shown = self.highest if self.schema else self.highest[:MOST_PICTURES]
-        place = {int(record): i for i, record in enumerate(detection.row.tolist())}
-        parts_seen = b""
-        if self.excess is not None:
-            parts_seen = images.heat(self.excess, MOST_SIDE)
-        return Findings(
-            name=Path(self.name).name or self.name,
-            model=self._model(with_model),
-            unit=detection.unit,
-            threshold=detection.threshold,
-            total=detection.total,
-            flagged=detection.flagged,
-            pictures=self.schema is None,
-            trace=trace,
-            held_out=detection.held_out,
-            records=[self._finding(kept, detection, place[kept[1]]) for kept in shown],
-            groups=list(self.groups.values()),
-            columns=self._columns(with_model),
-            comparison=self.tally.compared() if with_model else None,
-            curves=self._curves(),
-            parts_seen=parts_seen,
-        )
-
-    def _model(self, with_model: bool) -> str:
-        rows = int(self.bundle.facts.get("rows", 0))
-        if with_model:
-            name = Path(self.bundle.name).name
-            return f"scored by {name} ({self.bundle.plugin}), fitted on {rows:,}"
-        return f"scored by a model ({self.bundle.plugin}) that was learned from them"
-
-    def _finding(
-        self,
-        kept: Kept,
-        detection: Detection,
-        place: int,
-    ) -> Finding:
-        score, record, own, wanted = kept
-        p, why = float(detection.p[place]), detection.why[place]
-        if self.schema is None:
-            return Finding(
-                record,
-                score,
-                p,
-                why,
-                name=self.names[record] if self.names else "",
-                picture=images.thumbnail(own.astype(np.uint8), MOST_SIDE),
-                heat=images.heat(wanted, MOST_SIDE),
-            )
-        by_name = {column.name: i for i, column in enumerate(self.schema.modelled)}
-        told = []
-        for name, found, expected in detection.named[place]:
-            i = by_name[name]
-            column = self.schema.modelled[i]
-            value, usual = float(own[i]), float(wanted[i])
-            reason = Reason(
-                name,
-                found,
-                expected if expected.startswith("present") else f"expected {expected}",
-                column.place(value),
-                column.place(usual) if column.predicted else None,
-                column.middle,
-                column.often(value),
-            )
-            told.append(reason)
-        return Finding(record, score, p, why, told)
-
-    def _columns(self, with_model: bool) -> list[ColumnRead]:
-        if self.schema is None:
-            return []
-        tally, told = self.tally, []
-        for i, column in enumerate(self.schema.modelled):
-            remark = column.remark()
-            understood = column.understood() + (f", {remark}" if remark else "")
-            rows = max(self.schema.rows, 1)
-            read = ColumnRead(
-                column.name,
-                understood,
-                gaps=int(tally.gaps[i]),
-                odd=int(tally.odd[i]),
-                outside=int(tally.outside[i]),
-                new_words=not column.ordered,
-                blamed=self.blamed[i],
-                gaps_before=column.missing / rows if with_model else None,
-            )
-            told.append(read)
-        for left_out in self.schema.columns:
-            if not isinstance(left_out, Modelled):
-                words = f"{left_out.understood()}; not modelled"
-                told.append(ColumnRead(left_out.name, words, modelled=False))
-        return told
-
-    def _curves(self) -> Curves | None:
-        if self.label is None:
-            return None
-        scores, truth = np.concatenate(self.scores), np.concatenate(self.truth)
-        if truth.all() or not truth.any():
-            raise ParamError(
-                f"both kinds of rows are needed: {int(truth.sum())} of {len(truth)} differ from "
-                f"{' or '.join(self.normal)} in {self.label}"
-            )
-        return curves(scores, truth)
-
-
-def of_archive(name: str, detection: Detection, most: int) -> Findings:
-    """What a page tells of the records of an archive that cost most, at most so many."""
-    ledger, trace = detection.ledger, detection.trace
-    assert ledger is not None and trace is not None
-    flagged = np.flatnonzero(detection.anomaly)
-    order = flagged[np.argsort(-detection.score[flagged], kind="stable")]
-    groups: dict[str, Group] = {}
-    blamed: Counter[str] = Counter()
-    for place in order.tolist():
-        columns = [column for column, _, _ in detection.named[place]]
-        blamed.update(columns)
-        record, score = int(detection.row[place]), float(detection.score[place])
-        if columns:
-            costly = Group(columns[0], "takes more bits than usual", first=record)
-            groups.setdefault(columns[0], costly).add(record, score, columns[1:])
-    records = []
-    for place in order[:most].tolist():
-        told = [Reason(column, cell, price) for column, cell, price in detection.named[place]]
-        record, score = int(detection.row[place]), float(detection.score[place])
-        p, why = float(detection.p[place]), detection.why[place]
-        records.append(Finding(record, score, p, why, told))
-    columns_read = []
-    for column, bits in ledger.columns.items():
-        usual = ledger.usual[column]
-        words = f"{bits / 8:,.0f} bytes in the archive, usually {usual:.2f} bits a record"
-        columns_read.append(ColumnRead(column, words, blamed=blamed[column]))
-    return Findings(
-        name=Path(name).name,
-        model=f"scored by what each takes in the archive; {ledger.told()}",
-        unit=detection.unit,
-        threshold=detection.threshold,
-        total=detection.total,
-        flagged=detection.flagged,
-        pictures=False,
-        trace=trace,
-        held_out=None,
-        records=records,
-        groups=list(groups.values()),
-        columns=columns_read,
-    )
-
-
-def manner(column: Modelled, value: float, expected: float) -> str:
-    """In what manner a value is odd, in words that follow the column's name."""
-    if math.isnan(value):
-        return "is missing"
-    if value == ODD:
-        return "holds something else"
-    outside = bool(column.outside(np.array([value]))[0])
-    if not column.ordered:
-        return "has a new word" if outside else f"is {column.show(value)}"
-    low, _ = column.span
-    if outside:
-        return "lies below all seen" if value < low else "lies above all seen"
-    if math.isnan(expected):
-        return "is present, which is rare"
-    if not column.predicted:
-        return "lies far from the others"
-    return "is higher than expected" if value > expected else "is lower than expected"
-
-
-def curves(scores: Float, truth: Mask) -> Curves:
-    """The curves of scores, (n,), against which records are anomalies, (n,), both kinds present."""
-    order = np.argsort(-scores, kind="stable")
-    # of equal scores all are called, or none
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    hits = np.cumsum(truth[order])[ends]
-    called = ends + 1
-    anomalies = int(truth.sum())
-    caught = hits / anomalies
-    alarms = (called - hits) / (len(truth) - anomalies)
-    precision = hits / called
-    few = np.unique(np.linspace(0, len(ends) - 1, POINTS).astype(np.int64))
-    # the steep beginnings of both curves are drawn in full
-    few = np.union1d(few, np.arange(min(POINTS, len(ends))))
-    roc = list(zip(alarms[few].tolist(), caught[few].tolist(), strict=True))
-    both = list(zip(caught[few].tolist(), precision[few].tolist(), strict=True))
-    return Curves(
-        anomalies,
-        auroc(scores, truth),
-        average_precision(scores, truth),
-        [(0.0, 0.0), *roc],
-        both,
-    )
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page that is about to be written to a file, and who watches for it."""
-
-    watcher: Watcher
-    file: BinaryIO
-
-    def write(self, detection: Detection) -> None:
-        """Write the page of what was watched and detected."""
-        if detection.ledger is not None:
-            told = of_archive(self.watcher.name, detection, self.watcher.most)
-        else:
-            told = self.watcher.findings(detection)
-        self.file.write(page.page(told))
-
-
-@contextmanager
-def opened(
-    path: str | os.PathLike[str],
-    force: bool = False,
-    watcher: Watcher | None = None,
-    named_by: str | None = None,
-) -> Iterator[Page]:
-    """A page at a path, which gets its name when it is whole. DataError for a file that exists,
-    unless forced. named_by: the option that names it, if not -o."""
-    with atomic(Path(path), force, named_by=named_by) as file:
-        yield Page(watcher or Watcher(), file)
 
 
 def report(
@@ -392,10 +37,12 @@ def report(
     device: str = "auto",
     force: bool = False,
 ) -> Detection:
-    """Detects, and writes what is found to an HTML file, whole or not at all.
+    """Detect anomalies and write them as an HTML page at path; returns the detection.
 
-    most: records to show. label, normal: as evaluate, for curves. threshold to device: as detect.
-    Without a model one is learned from the data. Raises AetoolError.
+    The page exists only once it is complete. most: how many records it shows. label, normal: the
+    column of labels and its values of ordinary records, for ROC and precision-recall curves.
+    threshold to device: as of detect. Without a model one is learned from the data. Raises
+    AetoolError.
     """
     if bool(label) != bool(normal):
         raise ParamError(
@@ -406,20 +53,20 @@ def report(
         # only now: with a model nothing is fitted
         from aetool.fits import fitting
 
+        # the column that says which records are odd must not help to find them
         fit = dataclasses.replace(fit or fitting.FitOptions(), label=label)
-    with opened(path, force, Watcher(most, label, normal)) as one:
-        detection = detecting.detect(
+    watcher = Watcher(most, label, normal)
+    flagged_by = Choice(threshold, fpr, fdr, contamination, top)
+    # opened first, so that a path that cannot be written is told before records are scored
+    with opened(path, force, watcher) as html_page:
+        detection = flagging.detected(
             data,
             model,
+            flagged_by,
             fit=fit,
-            threshold=threshold,
-            fpr=fpr,
-            fdr=fdr,
-            contamination=contamination,
-            top=top,
             calibration=calibration,
             device=device,
-            watch=one.watcher,
+            watch=watcher,
         )
-        one.write(detection)
+        html_page.write(detection)
     return detection

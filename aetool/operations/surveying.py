@@ -12,6 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from aetool.archives import choosing, exact_job, goals
+from aetool.archives.candidates import Candidate, Candidates
+from aetool.archives.lossy_job import CompressOptions
+from aetool.archives.points import Point, Tradeoff, marked, picked
+from aetool.archives.yardstick import PictureYardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.data import packers, sources
@@ -22,11 +27,6 @@ from aetool.errors import AetoolError
 from aetool.files import one_reading
 from aetool.fits import fitting
 from aetool.fits.fitting import FitOptions
-from aetool.operations import choosing, exact_job, goals
-from aetool.operations.candidates import Candidate, Candidates
-from aetool.operations.lossy_job import CompressOptions
-from aetool.operations.points import Point, Tradeoff, marked, picked
-from aetool.operations.yardstick import PictureYardstick
 from aetool.spelling import option
 
 # errors, parts of a standard deviation, and signal-to-noise ratios of pictures, that are tried

@@ -24,7 +24,7 @@ from aetool.data.located import BatchAt, BytesAt, Located
 from aetool.engine import Engine
 
 # what workers load while the first item is encoded, by whose plans they encode the others
-NEEDED = ("aetool.operations.encoding", "aetool.codec.contents", "pyarrow.parquet")
+NEEDED = ("aetool.archives.encoding", "aetool.codec.contents", "pyarrow.parquet")
 Sent = tuple[Piece, Located | None]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aetool.archives.goals import Goal
 from aetool.canonical import Json
-from aetool.operations.goals import Goal
 from aetool.report import tradeoffs
 from aetool.report.svg import Drawing
 from aetool.report.tradeoffs import Shown, Way

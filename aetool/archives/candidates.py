@@ -14,6 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from aetool.archives import exact_job, opening, rivals
+from aetool.archives.encodable import as_the_model_takes_it
+from aetool.archives.exact_job import ExactJob
+from aetool.archives.lossy_job import CompressOptions, LossyJob
+from aetool.archives.small_weights import with_small_decoder
+from aetool.archives.yardstick import PictureYardstick, TableYardstick, Yardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.data.images import ImageSource
@@ -22,12 +28,6 @@ from aetool.data.sources import Source
 from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
 from aetool.fits import fitting
-from aetool.operations import exact_job, opening, rivals
-from aetool.operations.encodable import as_the_model_takes_it
-from aetool.operations.exact_job import ExactJob
-from aetool.operations.lossy_job import CompressOptions, LossyJob
-from aetool.operations.small_weights import with_small_decoder
-from aetool.operations.yardstick import PictureYardstick, TableYardstick, Yardstick
 
 EXACT, BOUNDED, CODE = "exact", "bounded", "code"
 TRIES = 4  # at bounds that keep an error

@@ -15,6 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from aetool.archives import exact_job
+from aetool.archives.exact_job import ExactJob
+from aetool.archives.lossy_job import CompressOptions, LossyJob
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import lossy
@@ -22,9 +25,6 @@ from aetool.codec.shared import Shared
 from aetool.csv.dialect import BOX
 from aetool.data.sources import CsvSource, Source
 from aetool.errors import AetoolError, ArchiveError
-from aetool.operations import exact_job
-from aetool.operations.exact_job import ExactJob
-from aetool.operations.lossy_job import CompressOptions, LossyJob
 
 LARGE = 16 << 20  # bytes of a source: above this it is priced by pieces
 PRICED = 8 << 20  # bytes of a large source that are encoded for its price

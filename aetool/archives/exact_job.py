@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aetool import files
+from aetool.archives import encoding, opening
+from aetool.archives.encoding import Checks, Tally
+from aetool.archives.lossy_job import CompressOptions, inner_name
+from aetool.archives.opening import FileBytes, Opened
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import blocks, source_texts, students
@@ -43,10 +47,6 @@ from aetool.data.located import FileAt
 from aetool.engine import Engine
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import path_of
-from aetool.operations import encoding, opening
-from aetool.operations.encoding import Checks, Tally
-from aetool.operations.lossy_job import CompressOptions, inner_name
-from aetool.operations.opening import FileBytes, Opened
 from aetool.spelling import option
 
 Bounds = Mapping[str, Fraction]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from aetool.archives.yardstick import PictureYardstick, Yardstick
 from aetool.errors import ParamError
-from aetool.operations.yardstick import PictureYardstick, Yardstick
 from aetool.spelling import option
 
 

@@ -8,15 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from aetool.archives import exact_job
+from aetool.archives.candidates import BOUNDED, CODE, Candidate, Candidates
+from aetool.archives.goals import Goal, goal_of
+from aetool.archives.lossy_job import CompressOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.data.images import ImageSource
 from aetool.data.sources import Source
 from aetool.errors import ParamError
-from aetool.operations import exact_job
-from aetool.operations.candidates import BOUNDED, CODE, Candidate, Candidates
-from aetool.operations.goals import Goal, goal_of
-from aetool.operations.lossy_job import CompressOptions
 
 # the errors between which bytes are looked for
 FINEST, COARSEST = 1e-6, 0.98

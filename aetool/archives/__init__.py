@@ -1,0 +1,1 @@
+"""How archives are made: data as archives take them, the ways to store them, the smallest."""

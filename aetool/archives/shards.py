@@ -1,0 +1,138 @@
+"""Shards: archives of part of a table each, written apart and alike, so that they can be merged.
+
+A shard encodes its blocks by what the first block of the whole table suggests, as an archive of the
+whole does: the shards of a table, merged, are byte for byte what one machine writes of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from aetool.archives import encoding
+from aetool.archives.encoding import Sent, Tally
+from aetool.archives.exact_job import ExactJob
+from aetool.canonical import Json
+from aetool.codec import blocks
+from aetool.codec.archive import Archive
+from aetool.codec.container import Writer
+from aetool.codec.contents.content import Content, Piece
+from aetool.data.located import Located
+from aetool.errors import DataError, ParamError
+from aetool.files import path_of
+from aetool.spelling import option
+
+SHARD = "shard"  # the fact that says which part of a table an archive holds
+Figures = dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of the equal parts that a table is cut into: number, from 1, of how many (of)."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parsed(cls, text: str) -> Shard:
+        """The shard that a text such as 2/4 names; ParamError for anything else."""
+        number, slash, total = text.partition("/")
+        digits = number + total
+        # isdigit alone would take digits of other scripts, too
+        are_numbers = bool(slash and number and total) and digits.isascii() and digits.isdigit()
+        if not are_numbers or len(digits) > 12 or not 1 <= int(number) <= int(total):
+            raise ParamError(
+                f"{option('--shard')} {text}: write I/N, as in 1/4: the first of four parts"
+            )
+        return cls(int(number), int(total))
+
+    def items(self, count: int) -> range:
+        """Which of so many items of a source are in it."""
+        return range(count * (self.number - 1) // self.of, count * self.number // self.of)
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """Where a content is cut into items, as one pass over all of it tells. first: its first item.
+    places: for each item, where it can be read without the others; None where it cannot."""
+
+    content: Content
+    first: Piece
+    places: Sequence[Located | None]
+
+    @classmethod
+    def of(cls, content: Content) -> Cuts:
+        """Reads a content once to note where its items are; of them only the first is kept."""
+        first: Piece = b""
+        places: list[Located | None] = []
+        for item, place in content.located_items():
+            if not places:
+                first = item
+            places.append(place)
+        return cls(content, first, places)
+
+    def items(self, wanted: range) -> Iterator[Sent]:
+        """The items of these numbers and their places; others are not read where that can be."""
+        own_places = self.places[wanted.start : wanted.stop]
+        if None in own_places:
+            # one that cannot be sought is reached by reading all before it
+            yield from itertools.islice(self.content.located_items(), wanted.start, wanted.stop)
+            return
+        for place in own_places:
+            assert place is not None
+            yield place.read(), place
+
+
+def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figures:
+    """Write the archive of one shard to an empty file and compare it with the source.
+
+    job: an exact archive of all of the table. name: of the source, for messages. Returns the
+    archive's figures. ParamError where the content cannot be cut into shards.
+    """
+    content = job.content
+    if not content.can_be_sharded:
+        raise ParamError(
+            f"{name}: {option('--shard')} is for tables in CSV, JSON lines, Parquet and Arrow files"
+        )
+    cuts = Cuts.of(content)
+    own_items = shard.items(len(cuts.places))
+    first_item = cuts.first
+    # by its plans all others are encoded, in whatever shard
+    encoded = content.encode(first_item, blocks.NO_HINTS) if cuts.places else []
+    # merge compares what the first item of all became: equal bytes, equal source and options
+    lead = encoded[0].payload if encoded else b""
+    hints = encoded[-1].hints if encoded else blocks.NO_HINTS
+    tally = Tally(content)
+    sections = {**content.sections(), **job.sections}
+    writer = Writer(file, content.header(), sections, may_be_one_piece=False)
+    # the first item of all is encoded already, whoever writes it
+    opening = iter([(first_item, None)] if 0 in own_items else [])
+    behind_the_first = range(max(own_items.start, 1), max(own_items.stop, 1))
+    items = tally.read(cuts.items(behind_the_first))
+    others = encoding.encoded(content, items, hints, job.engine)
+    for coded in itertools.chain((encoded for _ in tally.read(opening)), others):
+        tally.written(coded)
+        for block in coded:
+            writer.add(block.rows, block.content, block.payload)
+    shard_facts: Figures = {"number": shard.number, "of": shard.of, "items": len(cuts.places)}
+    shard_facts["lead"] = hashlib.sha256(lead).hexdigest()
+    writer.finish({**tally.facts, SHARD: shard_facts}, tally.whole.digest())
+    # it is read again from where it lies, and not from a buffer
+    file.flush()
+    os.fsync(file.fileno())
+    with Archive(path_of(file)) as archive:
+        content.compare_items(archive, (item for item, _ in cuts.items(own_items)))
+    changed = content.changed()
+    if changed is not None:
+        raise DataError(f"{changed}: was changed while it was read; compress it again")
+    figures = {"rows": writer.rows, "archive_bytes": file.tell(), "source_bytes": tally.size}
+    return {
+        "fidelity": content.fidelity,
+        **tally.facts,
+        **figures,
+        SHARD: f"{shard.number}/{shard.of}",
+    }

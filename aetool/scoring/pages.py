@@ -1,0 +1,392 @@
+"""What detection finds, gathered while records are scored, and shown as a page."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.bundle import Bundle
+from aetool.columns.column import ODD, Modelled
+from aetool.data import images
+from aetool.data.pictures.labels import labels_of
+from aetool.detection import maps
+from aetool.detection.calibration import Calibration
+from aetool.detection.ranking import auroc, average_precision
+from aetool.detection.shifts import Tally
+from aetool.errors import ParamError
+from aetool.files import atomic
+from aetool.model import Float
+from aetool.report import page
+from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
+from aetool.scoring.batches import Pictured, Scored
+from aetool.scoring.collecting import Explained
+from aetool.scoring.results import Detection
+from aetool.spelling import option
+
+if TYPE_CHECKING:
+    from aetool.data.table import Mask
+
+MOST_RECORDS = 200  # that a page shows, unless told otherwise
+MOST_SIDE = 96  # the longer side of a picture that is shown, in pixels
+MOST_PICTURES = 60  # that a page shows, since the page holds them itself
+POINTS = 200  # of a curve: no screen shows more
+
+Texts = npt.NDArray[np.str_]
+# of a record: its score, its number, what the graphs took, and what was expected of each column or,
+# of a picture, where it costs more than usual
+Kept = tuple[float, int, Float, Float]
+
+
+class Watcher:
+    """Gathers what a page tells while records are scored, in bounded memory.
+
+    most: how many records to show. label, normal: the column of labels and those of ordinary
+    records, for curves; "folder" of pictures.
+    """
+
+    def __init__(
+        self, most: int = MOST_RECORDS, label: str | None = None, normal: Sequence[str] = ()
+    ) -> None:
+        self.most, self.label, self.normal = most, label, list(normal)
+        self.groups: dict[tuple[str, str], Group] = {}
+        self.blamed: Counter[int] = Counter()
+        # of the highest scores so far: score, record, what the graphs took, what was expected
+        self.highest: list[Kept] = []
+        self.excess: Float | None = None
+        self.scores: list[Float] = []
+        self.truth: list[Mask] = []
+
+    def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
+        """The source's name, the model, and the calibration that p is by."""
+        self.name, self.bundle, self.calibration = name, bundle, calibration
+        self.schema = bundle.schema
+        self.tally = Tally(self.schema, calibration, calibration.threshold())
+        self.names: Sequence[str] = ()
+
+    def begin_archive(self, name: str) -> None:
+        """The name of an archive, of which `of_archive` tells all."""
+        self.name = name
+
+    def batch(
+        self,
+        batch: Scored,
+        scores: Float,
+        flagged: Mask,
+        explained: Explained,
+    ) -> None:
+        """What is told of a batch, of which flagged records are anomalies."""
+        self.tally.add(batch.inputs, scores)
+        self.names = batch.names
+        if self.label is not None:
+            self.scores.append(scores)
+            self.truth.append(~np.isin(self._labels(batch), self.normal))
+        for place, record in enumerate(explained.places.tolist()):
+            if not flagged[record]:
+                continue
+            number = int(batch.records[record])
+            if self.schema is not None:
+                self._explain(number, float(scores[record]), explained, place)
+                assert explained.expected is not None
+                wanted = explained.expected[place]
+            else:
+                wanted = self._excess(explained.pictures[place])
+            self._keep(float(scores[record]), number, explained.inputs[place], wanted)
+
+    def _labels(self, batch: Scored) -> Texts:
+        from aetool.fits import preparing
+
+        if batch.table is not None:
+            found: Texts = preparing.labels(batch.table, str(self.label), self.name)
+            return found
+        if self.label != "folder" or not batch.names:
+            raise ParamError(
+                f"pictures are labelled by their folder: {option('--label')} folder "
+                f"{option('--normal')} good"
+            )
+        names = [batch.names[number] for number in batch.records.tolist()]
+        return np.array(labels_of(names))
+
+    def _excess(self, picture: Pictured) -> Float:
+        """Where a picture costs more than usual; of pictures of one size added up, too."""
+        excess = maps.excess_of(picture.amounts)
+        if self.excess is None or self.excess.shape == excess.shape:
+            self.excess = excess if self.excess is None else self.excess + excess
+        return excess
+
+    def _explain(self, record: int, score: float, explained: Explained, place: int) -> None:
+        """Counts a record for the columns that say why, and in its group."""
+        assert self.schema is not None
+        named = explained.named[place]
+        self.blamed.update(named)
+        if not named:
+            return
+        assert explained.expected is not None
+        columns = self.schema.modelled
+        # named begins with the column that costs most: a record is grouped by that one
+        first, *others = named
+        column = columns[first]
+        value = float(explained.inputs[place, first])
+        expected = float(explained.expected[place, first])
+        key = column.name, manner(column, value, expected)
+        group = self.groups.setdefault(key, Group(*key, first=record))
+        group.add(record, score, [columns[other].name for other in others])
+
+    def _keep(self, score: float, record: int, own: Float, wanted: Float) -> None:
+        """Remembers a record that may be among the highest; twice as many as are shown at most."""
+        # sorting every second time that they fill up costs less than a sorted list
+        self.highest.append((score, record, np.array(own), np.array(wanted)))
+        if len(self.highest) >= 2 * self.most + 2:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        # of equal scores the earlier record comes first
+        self.highest.sort(key=lambda kept: (-kept[0], kept[1]))
+        del self.highest[self.most :]
+
+    def findings(self, detection: Detection) -> Findings:
+        """What a page shows: all that was gathered on the way, and what was detected."""
+        self._shorten()
+        with_model = detection.held_out is not None
+        trace = detection.trace
+        assert trace is not None
+        shown = self.highest if self.schema else self.highest[:MOST_PICTURES]
+        place = {record: i for i, record in enumerate(detection.row.tolist())}
+        parts_seen = b""
+        if self.excess is not None:
+            parts_seen = images.heat(self.excess, MOST_SIDE)
+        return Findings(
+            name=Path(self.name).name or self.name,
+            model=self._model(with_model),
+            unit=detection.unit,
+            threshold=detection.threshold,
+            total=detection.total,
+            flagged=detection.flagged,
+            pictures=self.schema is None,
+            trace=trace,
+            held_out=detection.held_out,
+            records=[self._finding(kept, detection, place[kept[1]]) for kept in shown],
+            groups=list(self.groups.values()),
+            columns=self._columns(with_model),
+            comparison=self.tally.compared() if with_model else None,
+            curves=self._curves(),
+            parts_seen=parts_seen,
+        )
+
+    def _model(self, with_model: bool) -> str:
+        rows = int(self.bundle.facts.get("rows", 0))
+        if with_model:
+            name = Path(self.bundle.name).name
+            return f"scored by {name} ({self.bundle.plugin}), fitted on {rows:,}"
+        return f"scored by a model ({self.bundle.plugin}) that was learned from them"
+
+    def _finding(
+        self,
+        kept: Kept,
+        detection: Detection,
+        place: int,
+    ) -> Finding:
+        score, record, own, wanted = kept
+        p = float(detection.p[place])
+        why = detection.why[place]
+        if self.schema is None:
+            return Finding(
+                record,
+                score,
+                p,
+                why,
+                name=self.names[record] if self.names else "",
+                picture=images.thumbnail(own.astype(np.uint8), MOST_SIDE),
+                heat=images.heat(wanted, MOST_SIDE),
+            )
+        by_name = {column.name: i for i, column in enumerate(self.schema.modelled)}
+        told = []
+        for name, found, expected in detection.named[place]:
+            i = by_name[name]
+            column = self.schema.modelled[i]
+            value = float(own[i])
+            usual = float(wanted[i])
+            shown_expected = expected if expected.startswith("present") else f"expected {expected}"
+            reason = Reason(
+                name,
+                found,
+                shown_expected,
+                column.place(value),
+                column.place(usual) if column.predicted else None,
+                column.middle,
+                column.often(value),
+            )
+            told.append(reason)
+        return Finding(record, score, p, why, told)
+
+    def _columns(self, with_model: bool) -> list[ColumnRead]:
+        if self.schema is None:
+            return []
+        tally = self.tally
+        told = []
+        for i, column in enumerate(self.schema.modelled):
+            remark = column.remark()
+            understood = column.understood() + (f", {remark}" if remark else "")
+            rows = max(self.schema.rows, 1)
+            read = ColumnRead(
+                column.name,
+                understood,
+                gaps=int(tally.gaps[i]),
+                odd=int(tally.odd[i]),
+                outside=int(tally.outside[i]),
+                new_words=not column.ordered,
+                blamed=self.blamed[i],
+                gaps_before=column.missing / rows if with_model else None,
+            )
+            told.append(read)
+        for left_out in self.schema.columns:
+            if not isinstance(left_out, Modelled):
+                words = f"{left_out.understood()}; not modelled"
+                told.append(ColumnRead(left_out.name, words, modelled=False))
+        return told
+
+    def _curves(self) -> Curves | None:
+        if self.label is None:
+            return None
+        scores = np.concatenate(self.scores)
+        truth = np.concatenate(self.truth)
+        if truth.all() or not truth.any():
+            raise ParamError(
+                f"both kinds of rows are needed: {int(truth.sum())} of {len(truth)} differ from "
+                f"{' or '.join(self.normal)} in {self.label}"
+            )
+        return curves(scores, truth)
+
+
+def of_archive(name: str, detection: Detection, most: int) -> Findings:
+    """What a page tells of the records of an archive that cost most, at most so many."""
+    ledger, trace = detection.ledger, detection.trace
+    assert ledger is not None and trace is not None
+    flagged = np.flatnonzero(detection.anomaly)
+    # the costliest first; of equal ones the earlier record
+    order = flagged[np.argsort(-detection.score[flagged], kind="stable")]
+    groups: dict[str, Group] = {}
+    blamed: Counter[str] = Counter()
+    for place in order.tolist():
+        columns = [column for column, _, _ in detection.named[place]]
+        blamed.update(columns)
+        record = int(detection.row[place])
+        score = float(detection.score[place])
+        if columns:
+            costly = Group(columns[0], "takes more bits than usual", first=record)
+            groups.setdefault(columns[0], costly).add(record, score, columns[1:])
+    records = []
+    for place in order[:most].tolist():
+        told = [Reason(column, cell, price) for column, cell, price in detection.named[place]]
+        finding = Finding(
+            int(detection.row[place]),
+            float(detection.score[place]),
+            float(detection.p[place]),
+            detection.why[place],
+            told,
+        )
+        records.append(finding)
+    columns_read = []
+    for column, bits in ledger.columns.items():
+        usual = ledger.usual[column]
+        words = f"{bits / 8:,.0f} bytes in the archive, usually {usual:.2f} bits a record"
+        columns_read.append(ColumnRead(column, words, blamed=blamed[column]))
+    return Findings(
+        name=Path(name).name,
+        model=f"scored by what each takes in the archive; {ledger.told()}",
+        unit=detection.unit,
+        threshold=detection.threshold,
+        total=detection.total,
+        flagged=detection.flagged,
+        pictures=False,
+        trace=trace,
+        held_out=None,
+        records=records,
+        groups=list(groups.values()),
+        columns=columns_read,
+    )
+
+
+def manner(column: Modelled, value: float, expected: float) -> str:
+    """In what manner a value is odd, in words that follow the column's name."""
+    if math.isnan(value):
+        return "is missing"
+    if value == ODD:
+        return "holds something else"
+    outside = bool(column.outside(np.array([value]))[0])
+    if not column.ordered:
+        return "has a new word" if outside else f"is {column.show(value)}"
+    low, _ = column.span
+    if outside:
+        return "lies below all seen" if value < low else "lies above all seen"
+    if math.isnan(expected):
+        return "is present, which is rare"
+    if not column.predicted:
+        return "lies far from the others"
+    return "is higher than expected" if value > expected else "is lower than expected"
+
+
+def curves(scores: Float, truth: Mask) -> Curves:
+    """The ROC and precision-recall curves of scores.
+
+    scores: (n,), larger is more anomalous. truth: (n,), True for anomalies; both kinds must occur.
+    """
+    order = np.argsort(-scores, kind="stable")
+    # of equal scores all are called, or none
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(truth[order])[ends]
+    called = ends + 1
+    anomalies = int(truth.sum())
+    caught = hits / anomalies
+    alarms = (called - hits) / (len(truth) - anomalies)
+    precision = hits / called
+    evenly = np.linspace(0, len(ends) - 1, POINTS).astype(np.int64)
+    # the steep beginnings of both curves are drawn in full
+    beginning = np.arange(min(POINTS, len(ends)))
+    drawn = np.union1d(evenly, beginning)
+    roc = list(zip(alarms[drawn].tolist(), caught[drawn].tolist(), strict=True))
+    both = list(zip(caught[drawn].tolist(), precision[drawn].tolist(), strict=True))
+    return Curves(
+        anomalies,
+        auroc(scores, truth),
+        average_precision(scores, truth),
+        [(0.0, 0.0), *roc],
+        both,
+    )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is about to be written to a file, and who watches for it."""
+
+    watcher: Watcher
+    file: BinaryIO
+
+    def write(self, detection: Detection) -> None:
+        """Write the page of what was watched and detected."""
+        if detection.ledger is not None:
+            told = of_archive(self.watcher.name, detection, self.watcher.most)
+        else:
+            told = self.watcher.findings(detection)
+        self.file.write(page.page(told))
+
+
+@contextmanager
+def opened(
+    path: str | os.PathLike[str],
+    force: bool = False,
+    watcher: Watcher | None = None,
+    named_by: str | None = None,
+) -> Iterator[Page]:
+    """A page at a path, which gets its name when it is whole. DataError for a file that exists,
+    unless forced. named_by: the option that names it, if not -o."""
+    with atomic(Path(path), force, named_by=named_by) as file:
+        yield Page(watcher or Watcher(), file)
