@@ -37,7 +37,8 @@ NEARBY = (0.96,)  # of the error asked for: what is tried beside it
 
 @dataclass(eq=False)
 class Candidate:
-    """An archive in a scratch file.
+    """One archive of a source, written to a scratch file, with its size and its error. way: exact,
+    bounded or code.
 
     way: exact, bounded or code. size: its bytes; model_bytes: of the model that must be at hand to
     decode it, and is not inside. error: by the yardstick, 0 is exact. asked: the error that was
@@ -60,8 +61,8 @@ class Candidate:
 
 
 def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
-    """What the errors of a source's archives are told by. ParamError for pictures that have not all
-    one form, and DataError where one cannot be read."""
+    """How errors of a source's archives are measured, as a part of its columns' spread. ParamError
+    for pictures of different forms, DataError for one that cannot be read."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
     assert isinstance(source, ImageSource)
@@ -69,10 +70,10 @@ def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
 
 
 class Candidates:
-    """The archives of one source. Files are closed, and gone, with the stack.
+    """Writes the different archives that a source may be stored as, to compare them.
 
-    options: of compress; what they say of errors and bytes is not looked at. folder: where files
-    are written for a while.
+    The scratch files are closed and deleted with the exit stack. options: of compress; the error or
+    size that they ask for is not looked at here. folder: where scratch files are written.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Candidates:
 
     @property
     def can_be_bounded(self) -> bool:
-        """Whether numbers of the source may differ by an error each."""
+        """Whether the source has numbers that may be restored with a small error."""
         if not isinstance(self.yardstick, TableYardstick):
             return False
         # a folder of tables is a table to learn of, but an archive holds its files
@@ -102,15 +103,15 @@ class Candidates:
         return exact_job.can_be_bounded(stored)
 
     def exact(self) -> Candidate:
-        """The exact archive."""
+        """Write the archive that restores the source without any error."""
         file = self._scratch()
         job = exact_job.job_of(self.source, self.options)
         figures = job.write(file)
         return Candidate(EXACT, int(figures["archive_bytes"]), 0.0, figures, file, job)
 
     def bounded(self, error: float) -> Candidate | None:
-        """The smallest bounded archive of at most this error that was found; None where there is
-        none, or it would be the exact one."""
+        """The smallest archive found whose total error is at most this, by bounding each number's
+        error; None where there is none, or it would be the exact archive."""
         best = self.bounded_at(error, error)
         if best is None:
             return None
@@ -124,8 +125,8 @@ class Candidates:
         return best
 
     def bounded_at(self, aim: float, most: float) -> Candidate | None:
-        """The bounded archive whose columns of numbers all take the same part of an error that is
-        aimed at, tightened until the error is at most another."""
+        """A bounded archive that aims at one error, and is tightened until its measured error is at
+        most `most`. All columns of numbers take the same part of the error aimed at."""
         if not self.can_be_bounded:
             return None
         assert isinstance(self.yardstick, TableYardstick)
@@ -145,7 +146,7 @@ class Candidates:
         return self.bounded_at(error, error)
 
     def within(self, max_error: str) -> Candidate:
-        """The archive that --max-error writes for all columns."""
+        """The archive that `compress --max-error` writes when it bounds all columns alike."""
         options = dataclasses.replace(self.options, max_error={"": max_error})
         return self._bounded(exact_job.job_of(self.source, options))
 

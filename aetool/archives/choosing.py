@@ -76,8 +76,8 @@ def _of_each_kind(
         return
 
     def code(error: float) -> Candidate | None:
-        """The model's code at this error; None, with the reason in `refused`, if it cannot reach
-        it."""
+        """The archive of the model's code at this error; None if it cannot reach it, with the
+        reason added to `refused`."""
         assert model is not None
         try:
             return candidates.code(model, error, learned)
@@ -106,7 +106,8 @@ def _of_each_kind(
 
 
 def _best(found: list[Candidate], goal: Goal) -> Candidate:
-    """The one that suits; ParamError where none does."""
+    """The archive that meets the goal and is smallest, or of least error; ParamError where none
+    meets it."""
     if goal.budget is None:
         return min(found, key=lambda candidate: (candidate.size, candidate.error))
     fitting_ones = [candidate for candidate in found if candidate.size <= goal.budget]
@@ -122,7 +123,8 @@ def _best(found: list[Candidate], goal: Goal) -> Candidate:
 
 
 def within(make: Maker, budget: int) -> Candidate | None:
-    """The archive of least error that was found within some bytes; where none is, the smallest.
+    """Search for the archive of least error that takes at most `budget` bytes; the smallest one
+    found where none is that small.
 
     Bytes fall with the logarithm of the error, nearly along a line: the next error is where a line
     through the two nearest archives, one too large and one within, meets the bytes allowed.

@@ -31,8 +31,8 @@ def as_the_model_takes_it(
 
 
 def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
-    """The source as the model takes it, if that is as it is: a code restores what the model sees.
-    ParamError for pictures that it sees otherwise."""
+    """The source, checked to be what the model sees without resizing or cropping: a code restores
+    only what the model sees. ParamError for pictures that the model would see changed."""
     # a picture that cannot be read would be missing in the archive
     seen = seen_by(source, model, strict=True)
     if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):

@@ -30,8 +30,8 @@ Sent = tuple[Piece, Located | None]
 
 @dataclass(eq=False)
 class Tally:
-    """What is told of a whole, item by item: bytes of the source, facts for the footer, and the
-    digest of what is restored."""
+    """Totals over all items of a source: its bytes, facts for the archive's footer, and the SHA-256
+    of what the archive restores."""
 
     content: Content
     size: int = 0
@@ -42,7 +42,7 @@ class Tally:
         self.size = len(self.content.opening)
 
     def read(self, items: Iterable[Sent]) -> Iterator[Sent]:
-        """The items, of which each is counted when it is read."""
+        """Pass the items on, adding each to the totals as it is read."""
         for item, place in items:
             self.size += self.content.size_of(item)
             self.facts = self.content.facts_of(item)
@@ -50,21 +50,23 @@ class Tally:
             yield item, place
 
     def written(self, encoded: list[Encoded]) -> None:
-        """Counts the blocks of the item that is written next."""
+        """Add the blocks of one item, once they are encoded, to the totals."""
         self.whole.update(self.content.digested_as_written(encoded))
 
 
 @dataclass(frozen=True, eq=False)
 class ItemCoder:
-    """Encodes an item wherever it is sent, by plans of an earlier one, and checks what it made.
-    decoder: by which; None where that is checked elsewhere."""
+    """Encodes one item into blocks, in this process or a worker, and checks that they decode to it.
+    hints: plans of an earlier item, to encode alike. decoder: what the check decodes with; None
+    where the check is made elsewhere."""
 
     content: Content
     hints: Hints
     decoder: Decoder | None
 
     def __call__(self, sent: Piece | Located) -> list[Encoded]:
-        """The blocks, but for what the next would be told by them, which nobody asks for."""
+        """Encode one item, or the item at this place of a file, into blocks. The plans that they
+        could hand on to a next item are dropped, as nobody asks for them."""
         item = sent.read() if isinstance(sent, BytesAt | BatchAt) else sent
         encoded_blocks = self.content.encode(item, self.hints)
         if self.decoder is not None:
@@ -80,7 +82,8 @@ def encoded(
     engine: Engine | None,
     decoder: Decoder | None = None,
 ) -> Iterator[list[Encoded]]:
-    """The blocks of each item, in order. hints: plans of an earlier one."""
+    """Encode all items, on threads or the workers of an engine, and give the blocks of each in
+    order. hints: plans of an earlier item, to encode alike."""
     if engine is None:
         yield from records.ahead(lambda sent: content.encode(sent[0], hints), items)
         return
@@ -92,8 +95,8 @@ def encoded(
 
 @dataclass(eq=False)
 class Checks:
-    """What is checked while others encode, and at last of the file. By whom the items are checked:
-    by whoever encodes them, but for the first, which is checked here."""
+    """Checks that run while blocks are encoded, and one of the finished file. Items are checked by
+    whoever encodes them; only the first, which is encoded here, is checked here."""
 
     content: Content
     decoder: Decoder
@@ -104,8 +107,8 @@ class Checks:
     def of(
         cls, content: Content, shared: Shared | None, sections: Mapping[str, bytes]
     ) -> Checks | None:
-        """The checks of a content; None of one that can only be compared as a whole. sections:
-        what the archive holds beside its blocks."""
+        """The checks of a content; None for one that can only be compared after all is written.
+        sections: what the archive holds beside its blocks, by name."""
         if not content.checks_items:
             return None
         learned_students = shared.students if shared else None
@@ -116,18 +119,19 @@ class Checks:
         return cls(content, decoder)
 
     def begin(self) -> None:
-        """Begins what does not depend on blocks."""
+        """Start, in the background, the check that needs no encoded block."""
         self._begin(self.content.check_kind)
 
     def begin_item(self, item: Piece, encoded_here: list[Encoded]) -> None:
-        """Begins to check an item that is encoded here."""
+        """Start, in the background, to check one item that was encoded in this process."""
         self._begin(self.content.check_item, item, encoded_here, self.decoder)
 
     def _begin(self, check: Callable[..., None], *arguments: object) -> None:
         self._under_way.append(self._pool.submit(check, *arguments))
 
     def finish(self, archive: Archive) -> None:
-        """Waits for what was begun, and looks at the file; ArchiveError where it is not right."""
+        """Wait for all checks that were started, then check the written file; ArchiveError where
+        one fails."""
         for check in self._under_way:
             check.result()
         self._pool.shutdown()
@@ -135,5 +139,5 @@ class Checks:
         self.content.check_written(archive)
 
     def give_up(self) -> None:
-        """Begins nothing more, and does not wait for what is under way."""
+        """Cancel the checks that have not started, and do not wait for the others."""
         self._pool.shutdown(wait=False, cancel_futures=True)

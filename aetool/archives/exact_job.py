@@ -55,7 +55,8 @@ LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving
 
 @dataclass(eq=False)
 class ExactJob:
-    """One lossless or bounded archive, ready to be written once.
+    """A lossless or bounded archive of one source, prepared and to be written once. model: the one
+    that decoding needs, and shared, what it knows about the columns.
 
     model: the one that is needed to decode, and shared, what it knows of columns. squares: after
     writing, the sum of squared errors by column. kept: why the content is the file's bytes, where
@@ -74,10 +75,8 @@ class ExactJob:
     _checks: Checks | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
-        """Encodes the content into the file; returns the archive's figures.
-
-        What was written is not yet compared with its source: see `compare`.
-        """
+        """Encode the content into the file; returns the archive's figures. It is not yet compared
+        with the source: see `compare`."""
         figures = self._write(file)
         size = int(figures["archive_bytes"]) - LEAST_GAIN
         if self.file is None or not self.file.is_smaller(size, int(figures["rows"])):
@@ -134,8 +133,8 @@ class ExactJob:
         return {"fidelity": content.fidelity, **facts, **figures}
 
     def compare(self, file: BinaryIO) -> None:
-        """Reads the source again, beside what the archive in the file restores, but for what was
-        compared already by whoever encoded it.
+        """Read the source a second time and compare it with what the written archive restores, but
+        for what was compared while it was encoded.
 
         DataError where the source changed meanwhile; ArchiveError where the archive is not it.
         """
@@ -185,8 +184,8 @@ class ExactJob:
                 self.squares[name] = self.squares.get(name, 0.0) + square
 
     def estimate(self, every: int) -> float:
-        """Bytes of the archive, judged by every so-manieth item from the first; squares is then an
-        estimate for the whole source, too."""
+        """Estimate the archive's bytes from every `every`-th item, from the first on; squares then
+        is an estimate for the whole source, too."""
         hints = blocks.NO_HINTS
         coded = weighed = total = 0
         for number, item in enumerate(self.content.items()):
@@ -205,7 +204,7 @@ class ExactJob:
 
 
 def copy_over(file: BinaryIO, other: BinaryIO) -> None:
-    """Gives a file that is being written the bytes of another."""
+    """Replace the content of a file that is being written by the bytes of another file."""
     other.seek(0)
     file.seek(0)
     file.truncate()
@@ -214,11 +213,9 @@ def copy_over(file: BinaryIO, other: BinaryIO) -> None:
 
 
 def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, Json]:
-    """Writes a job's archive and compares it with its source; returns its figures.
-
-    Where it cannot be written, or would not restore the source, the file's bytes are kept instead:
-    the figures then have `kept`, the reason.
-    """
+    """Write a job's archive and compare it with its source; returns its figures. If the archive
+    cannot be written, or would not restore the source, the file's bytes are stored instead, and the
+    figures say why under `kept`."""
     try:
         figures = job.write(file)
         job.compare(file)
@@ -230,8 +227,9 @@ def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, J
 def keep_instead(
     file: BinaryIO, content: Content, source: Opened, error: Exception
 ) -> dict[str, Json]:
-    """Writes the bytes of a source that its content could not carry; raises where there are none,
-    or where the archive was to be bounded. Figures as `write_compared`."""
+    """Store the bytes of a source whose own types the archive failed to carry. Raises the error
+    where there are no bytes, or where a bounded archive was asked for. Returns figures as
+    `write_compared`."""
     if content.mode != LOSSLESS:
         raise error
     kept = _kept_bytes(source)
@@ -251,7 +249,8 @@ def keep_instead(
 
 
 def _kept_bytes(source: Opened) -> KeptBytes | None:
-    """The bytes of a source, of a table in memory those of an Arrow file; None of a folder."""
+    """The bytes of a source's file; those of an Arrow file for a table in memory, None for a
+    folder."""
     source = opening.of_source(source)
     if isinstance(source, ArrowTable | ArrayFile):
         kept = _as_bytes(source, "")
@@ -261,7 +260,8 @@ def _kept_bytes(source: Opened) -> KeptBytes | None:
 
 
 def file_of(source: Opened) -> Path | None:
-    """The file behind a source; None for a folder, a DataFrame, or what a plugin reads."""
+    """The path of the file that a source was read from; None for a folder, a DataFrame, or what a
+    plugin reads."""
     path = getattr(source, "path", None)
     path = Path(path) if path is not None else Path(source.name)
     return path if path.is_file() else None
@@ -347,7 +347,7 @@ def _job_of(
 
 
 def can_be_bounded(source: Opened) -> bool:
-    """Whether --max-error is possible for such a source."""
+    """Whether a source has numbers that --max-error can bound."""
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
     never = ImageSource | sources.JsonLinesSource | sources.UnreadSource
@@ -355,7 +355,7 @@ def can_be_bounded(source: Opened) -> bool:
 
 
 def names_of(source: Any) -> list[str]:
-    """What the archive of a table calls its columns."""
+    """The column names of a table, as its archive writes them."""
     source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
         return source_texts.header_of(source)[1]
@@ -367,7 +367,8 @@ def names_of(source: Any) -> list[str]:
 
 
 def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
-    """The file of a source, if others read of it, byte for byte, what is read here."""
+    """Where workers can read the source's file themselves; None if what is read here is not the
+    file's bytes as they are (a spooled or compressed file, another encoding)."""
     spooled = source.place is not None and source.place.spool is not None
     dialect = getattr(source, "dialect", None)
     in_utf8 = dialect is None or dialect.encoding == encodings.UTF8
@@ -425,7 +426,8 @@ def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | 
 def _text_by_model(
     source: sources.CsvSource, model: Bundle, shared: Shared, options: CompressOptions
 ) -> ExactJob:
-    """By what a model knows of the columns; the header leaves out what the model says."""
+    """A text table coded with what a model knows of its columns; what the model says already is
+    left out of the archive's header."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
     labels = labels_of(names)
@@ -492,7 +494,8 @@ def _arrays(
 
 
 def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
-    """The file of a source, as its bytes; None where there is none, or it is large."""
+    """The source's file as plain bytes, a rival way to store it; None where there is none, or it is
+    large."""
     path = source.path
     if not options.effort.whole_files or path is None or path.stat().st_size > LARGEST:
         return None
@@ -502,7 +505,8 @@ def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedF
 
 
 def _as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
-    """The bytes of a source that cannot be carried in its own types."""
+    """The bytes of a source that cannot be stored in its own types. reason: why not, as the archive
+    will say."""
     if source.path is None:
         assert isinstance(source, ArrowTable)
         return FileBytes(source.name, None, arrow_files.file_of(source.table()), reason)
@@ -518,7 +522,8 @@ def _bounds_by_place(
     bounds: Bounds | None,
     ends: Callable[[], list[Ends | None]],
 ) -> list[Fraction | None] | None:
-    """The largest error of each column, by its place; None where none is asked for."""
+    """The largest error allowed to each column, by its position; None where no bound is
+    asked for."""
     if bounds is not None:
         return [bounds.get(label) for label in labels]
     if not options.max_error:

@@ -11,28 +11,30 @@ from aetool.spelling import option
 
 
 class Asked(Protocol):
-    """Options of a verb that say how large, or how far off, an archive may be."""
+    """Options of a command that limit an archive's error or its size."""
 
     @property
     def rmse(self) -> float | None:
-        """The error, a part of a standard deviation."""
+        """The root mean squared error allowed, as a part of each column's standard deviation; None
+        for any."""
 
     @property
     def target_psnr(self) -> float | None:
-        """The peak signal-to-noise ratio of pictures, in dB."""
+        """The peak signal-to-noise ratio that pictures must keep, in dB; None for any."""
 
     @property
     def budget(self) -> int | None:
-        """Bytes of the archive."""
+        """The bytes that the archive may take; None for any."""
 
     @property
     def bytes_per_picture(self) -> float | None:
-        """Bytes of the archive for each picture."""
+        """The bytes that the archive may take for each picture; None for any."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Either the error or the bytes that an archive may have at most; told: as it was asked for."""
+    """What an archive has to meet: an error (a part of a standard deviation) or a budget in bytes,
+    of which one is None. told: the option that asked for it, for messages."""
 
     told: str
     error: float | None = None
@@ -40,8 +42,8 @@ class Goal:
 
 
 def is_asked(options: Asked) -> bool:
-    """Whether an archive is to be chosen by its error or its bytes; ParamError where this is asked
-    in two ways, or by a number that means nothing."""
+    """Whether an archive is to be chosen by its error or its size. ParamError if both are asked
+    for, or a number is out of range."""
     values = {
         option("--rmse"): options.rmse,
         option("--target-psnr"): options.target_psnr,
@@ -66,8 +68,8 @@ def is_asked(options: Asked) -> bool:
 
 
 def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
-    """What is asked of the archives of a source; None if nothing is. pictures: how many the source
-    holds, 0 for a table."""
+    """The error or the bytes that options ask for; None if they ask for neither. pictures: how many
+    the source holds, 0 for a table."""
     if not is_asked(options):
         return None
     # a table has neither a peak nor pictures

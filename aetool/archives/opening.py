@@ -28,8 +28,8 @@ OWN = (b"\x89AEZ", b"PK\x03\x04")
 
 
 class FileBytes:
-    """A file that is kept byte for byte, or an Arrow file of a table in memory; reason: why, or
-    empty where that was asked for."""
+    """A file that is stored byte for byte, or a table in memory stored as an Arrow file. reason:
+    why it is not stored in its own types; empty where that was asked for."""
 
     def __init__(self, name: str, path: Path | None, content: bytes, reason: str) -> None:
         self.name, self.path, self.content, self.reason = name, path, content, reason
@@ -39,7 +39,8 @@ class FileBytes:
         self.place: files.Place | None = None
 
     def stream(self) -> BinaryIO:
-        """Its bytes; of a compressed file those inside, if it is whole."""
+        """Open the bytes to store; of a compressed file the uncompressed bytes, if all
+        can be read."""
         if self.path is None:
             return io.BytesIO(self.content)
         if self.is_raw:
@@ -48,7 +49,8 @@ class FileBytes:
 
     @property
     def is_raw(self) -> bool:
-        """Whether a compressed file cannot be read to its end, so that it is kept as it is."""
+        """Whether a compressed file cannot be uncompressed to its end, so that it is stored as it
+        is."""
         if self.path is None:
             return False
         try:
@@ -64,10 +66,11 @@ Opened = sources.Source | ArrowTable | ArrayFile | FileBytes
 
 
 def opened(data: object, keep_files: bool = False) -> Opened:
-    """What data is to an archive. keep_files: its bytes, whatever it is.
+    """Open data as an archive stores them: in their own types where possible, else as bytes.
+    keep_files: as bytes in any case.
 
-    DataError where there is nothing, or nothing that may be kept: aetool's own files; and for
-    several files, which are no single thing that could be restored.
+    DataError where there is nothing to open, for aetool's own files, which are not archived, and
+    for several files, which could not be restored as one thing.
     """
     data = memory.begun(data)
     if memory.is_several(data):
@@ -119,7 +122,7 @@ def _refuse_own(place: files.Place) -> None:
 
 
 def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
-    """The table or arrays of a file that has types of its own; None for any other kind.
+    """Open a Parquet, Arrow, npy or npz file in its own types; None for any other kind.
 
     UnsuitedError with the reason where it must be kept as bytes.
     """
@@ -142,7 +145,8 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
 
 
 def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
-    """A table or an array in memory in its own types, or as the bytes of an Arrow file."""
+    """Open a DataFrame, Arrow table or array in memory in its own types, or as the bytes of an
+    Arrow file."""
     name = type(data).__name__
     if isinstance(data, np.ndarray):
         array = data
@@ -159,7 +163,8 @@ def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
 
 
 def original(place: files.Place) -> FileBytes | images.FolderSource:
-    """What records were read from that only the file, or the folder, itself is sure to be."""
+    """The file or folder that records were read from, to be stored itself where records alone could
+    not restore it."""
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     reason = "it is read by way of its records, and kept as the file that it is"
@@ -169,7 +174,7 @@ def original(place: files.Place) -> FileBytes | images.FolderSource:
 
 
 def of_source(source: Opened) -> Opened:
-    """A source of detection's as an archive takes it."""
+    """Open again, as an archive stores it, what was opened as a source for detection."""
     if isinstance(source, FramedSource):
         return of_source(source.source)
     if isinstance(source, images.PictureFiles) and not isinstance(source, images.FolderSource):

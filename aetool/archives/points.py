@@ -49,11 +49,12 @@ class Point:
         return self.arguments is not None
 
     def counted(self, embed: bool) -> int:
-        """Its bytes, with those of its model or without."""
+        """Bytes of the archive, with those of its model if embed says so."""
         return self.size + (self.model_bytes if embed else 0)
 
     def betters(self, other: Point, embed: bool) -> bool:
-        """Whether it is no larger at no more error, and not the same."""
+        """Whether this point takes no more bytes at no more error than the other, and is not equal
+        to it."""
         # an equal point is as good: of two that are the same none is marked
         own = self.counted(embed), self.error
         theirs = other.counted(embed), other.error
@@ -90,7 +91,7 @@ class Tradeoff:
         return min(better, key=lambda point: point.size, default=None)
 
     def to_json(self) -> dict[str, Json]:
-        """All of it, for other programs."""
+        """All points and the pick as a dictionary, to be written as JSON."""
         points = [self._point_to_json(point) for point in self.points]
         return {
             "name": self.name,

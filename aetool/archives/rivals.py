@@ -149,12 +149,13 @@ def with_or_without(
 
 
 def _every(size: int) -> int:
-    """1 for a source that is priced whole; else which pieces are: every so-manieth."""
+    """The n for which every n-th piece of a source is encoded to estimate a price; 1
+    encodes all."""
     return max(2, size // PRICED) if size > LARGE else 1
 
 
 def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
-    """The price by pieces of the source."""
+    """Estimate an archive's bytes from some pieces of the source."""
     effort = dataclasses.replace(options.effort, block=min(options.effort.block, STRETCH))
     job = make(dataclasses.replace(options, effort=effort))
     return Rival(round(job.estimate(every)), job.squares)
@@ -163,7 +164,8 @@ def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
 def _priced(
     make: Make, options: CompressOptions, every: int, limit: int, scratch: BinaryIO
 ) -> Rival:
-    """The price by pieces where it is far above the limit, else the archive itself, in scratch."""
+    """Estimate an archive's bytes from pieces; where that is not far above the limit, write the
+    archive itself to the scratch file."""
     if every > 1:
         judged = _judged(make, options, every)
         if judged.size > MARGIN * limit:
@@ -249,7 +251,7 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
 
 
 def names_in_archive(source: Source) -> dict[str, str]:
-    """The names that exact archives give to a source's columns."""
+    """The names that exact archives give to a source's columns, in order."""
     ours = source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(source)
     if isinstance(source, CsvSource) and source.dialect.edge == BOX:

@@ -39,7 +39,7 @@ class Shard:
 
     @classmethod
     def parsed(cls, text: str) -> Shard:
-        """The shard that a text such as 2/4 names; ParamError for anything else."""
+        """Read a shard from text such as 2/4, the second of four; ParamError for anything else."""
         number, slash, total = text.partition("/")
         digits = number + total
         # isdigit alone would take digits of other scripts, too
@@ -51,7 +51,8 @@ class Shard:
         return cls(int(number), int(total))
 
     def items(self, count: int) -> range:
-        """Which of so many items of a source are in it."""
+        """The numbers, from 0, of the items in this shard, when the source is cut into `count`
+        items."""
         return range(count * (self.number - 1) // self.of, count * self.number // self.of)
 
 

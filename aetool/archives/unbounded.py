@@ -23,7 +23,7 @@ GROUPED, COMMA = "thousands separators", "a decimal comma"
 def remarks(
     source: CsvSource, wanted: Mapping[str, str], errors: Mapping[str, Json], effort: Effort
 ) -> list[str]:
-    """A line on each reason for which numbers of a bounded archive are exact.
+    """Lines that say which numbers of a bounded archive are stored exactly, and why.
 
     wanted: the bounds that were asked for, by column, "" for all others. errors: what the archive
     says of its errors, by column: those it names were bounded.
@@ -35,7 +35,8 @@ def remarks(
 
 
 def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
-    """A line on the first record that has more or fewer fields than there are columns."""
+    """A line on the first record that has more or fewer fields than the header; None where there is
+    none."""
     expected = len(source_texts.header_of(source)[1])
     pieces = source_texts.pieces_of(source, block)
     next(pieces)

@@ -31,8 +31,8 @@ SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
 
 @dataclass(frozen=True, eq=False)
 class NumberColumn:
-    """A column of numbers that vary: its variance, how many it holds, the decimals of the grid that
-    they lie on (None: on none), and some of them."""
+    """What is known of a column of numbers: its variance, how many it holds, the decimals of the
+    grid that they lie on (None: no grid), and some of them."""
 
     variance: float
     count: int
@@ -40,25 +40,23 @@ class NumberColumn:
     sample: Float
 
     def bound(self, mean_square: float) -> Fraction:
-        """The largest error that the numbers may have, so that their mean squared error is at most
-        this; 0 where they can only be exact."""
+        """The largest error that each number may have for the column's mean squared error to stay
+        within mean_square; 0 where only exact numbers do."""
         return lossy.bound_of_error(self.sample, mean_square, self.decimals)
 
 
 @dataclass(frozen=True, eq=False)
 class TableYardstick:
-    """What the columns of a table vary by; those that do not vary are left out.
-
-    numbers: the columns of numbers by name. chance: of each column of words the part that is wrong
-    where all of them are taken for the commonest.
-    """
+    """Measures errors of tables: each column's error is divided by its standard deviation. Constant
+    columns are left out. numbers: the columns of numbers by name. chance: for each column of words,
+    the share that is wrong if every word is taken for the commonest."""
 
     numbers: Mapping[str, NumberColumn]
     chance: Mapping[str, float]
 
     @classmethod
     def of(cls, source: TableSource, options: FitOptions) -> TableYardstick:
-        """That of a table, read once."""
+        """Read a table once, and return how its errors are measured."""
         table, _ = source.sample(RESERVOIR, options.seed)
         schema = inferred(source, table, options)
         columns = _Columns(schema)
@@ -67,8 +65,8 @@ class TableYardstick:
         return columns.yardstick(table, source.name)
 
     def of_squares(self, squares: Mapping[str, float]) -> float:
-        """The error of an archive that restores words exactly, by the sum of squared errors of each
-        column of numbers."""
+        """The error of an archive from the sum of squared errors of each column of numbers; words
+        must be exact."""
         of_numbers = 0.0
         of_others = []
         for name, square in squares.items():
@@ -81,7 +79,7 @@ class TableYardstick:
         return self._mean_root(of_numbers, of_others)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
-        """The error of an archive of a model's code, by the figures that it reports."""
+        """The error of a lossy archive, from the figures that it reports of each column."""
         of_numbers = 0.0
         of_others = []
         for name, errors in figures.get("errors", {}).items():
@@ -95,7 +93,7 @@ class TableYardstick:
         return self._mean_root(of_numbers, of_others)
 
     def bounds(self, error: float) -> dict[str, Fraction]:
-        """The largest error allowed to each column of numbers, so that all of them have the same
+        """The largest error for each column's numbers that gives all columns the same relative
         error. Columns that can only be exact are left out."""
         bounds = {}
         for name, column in self.numbers.items():
@@ -122,13 +120,14 @@ class TableYardstick:
 
 @dataclass(frozen=True)
 class PictureYardstick:
-    """What the pixels of pictures vary by: deviation, in levels of 0 to 255."""
+    """Measures errors of pictures: root mean squared error of pixels divided by their standard
+    deviation (deviation, in levels of 0 to 255)."""
 
     deviation: float
 
     @classmethod
     def of(cls, source: ImageSource) -> PictureYardstick:
-        """That of pictures, read once."""
+        """Read pictures once, and return how their errors are measured."""
         moments = _Moments(1)
         for batch in source.batches():
             pixels = batch.astype(np.float64)
@@ -138,7 +137,8 @@ class PictureYardstick:
         return cls(variance**0.5 or 1.0)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
-        """The error of an archive, by the root mean squared error that it reports."""
+        """The error of a lossy archive of pictures, from the root mean squared error that it
+        reports."""
         return float(figures["rmse"]) / self.deviation
 
     def of_psnr(self, decibels: float) -> float:
@@ -158,7 +158,7 @@ Yardstick = TableYardstick | PictureYardstick
 
 
 class _Columns:
-    """What is counted of a table's columns while it is read."""
+    """Running statistics of a table's columns while it is read."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -172,7 +172,7 @@ class _Columns:
         self.levels: list[dict[float, int]] = [{} for _ in self.words]
 
     def add(self, records: Float) -> None:
-        """Adds records (rows, columns), as models take them."""
+        """Add a batch of records, (rows, columns), in the form that models take."""
         self.moments.add(records[:, self.numbers])
         for counts, place in zip(self.levels, self.words, strict=True):
             known = records[~np.isnan(records[:, place]), place]
@@ -181,7 +181,8 @@ class _Columns:
                 counts[level] = counts.get(level, 0) + count
 
     def yardstick(self, table: Table, where: str) -> TableYardstick:
-        """What was counted. table: rows of the source, called where, to choose bounds on."""
+        """The finished yardstick. table: rows from anywhere in the source, on which bounds are
+        tried."""
         modelled = self.schema.modelled
         sample = self.schema.encode(table, where)
         every = max(1, -(-len(sample) // SAMPLE))
@@ -202,14 +203,15 @@ class _Columns:
 
 
 def _wrong_by_chance(counts: Sequence[int]) -> float:
-    """The part of a column's words that is not the commonest."""
+    """The share of a column's words that are not its commonest word. counts: how often each word
+    occurs."""
     if not counts:
         return 0.0
     return 1 - max(counts) / sum(counts)
 
 
 class _Moments:
-    """Counts, means and squares of columns, added up over batches."""
+    """Running counts, means and sums of squares of columns."""
 
     def __init__(self, columns: int) -> None:
         self.count = np.zeros(columns)
@@ -217,7 +219,7 @@ class _Moments:
         self.squares = np.zeros(columns)  # of the differences from the mean
 
     def add(self, values: Float) -> None:
-        """Adds rows of the columns, gaps and infinities left out."""
+        """Add rows, (rows, columns), leaving out missing and infinite values."""
         is_known = np.isfinite(values)
         count = is_known.sum(axis=0)
         known = np.where(is_known, values, 0.0)
@@ -233,6 +235,6 @@ class _Moments:
         self.count += count
 
     def variance(self) -> Float:
-        """(columns,): of each; 0 where there is nothing."""
+        """(columns,): the variance of each column; 0 where it holds nothing."""
         count = np.maximum(self.count, 1)
         return np.asarray(self.squares / count)

@@ -15,7 +15,8 @@ LONGEST_STRETCH = 64
 
 
 class AlikeColumns:
-    """Says for each column of a block which plan it may take over.
+    """Decides which columns of a wide block reuse the coding plan of an earlier column instead of
+    searching for their own.
 
     period: at what distance columns are alike. Plans without features differ by their transform
     alone. Each time that a search finds the transform of the column before once more, twice as many
@@ -29,10 +30,8 @@ class AlikeColumns:
         self._stretch = [0] * period
 
     def offered(self, plans: list[Plan]) -> Plan | None:
-        """The plan of the column one period before, moved here; None where it is time to search.
-
-        plans: of all columns before this one.
-        """
+        """The plan of the column one period before, adapted to this column; None if this column
+        should be searched. plans: of all columns before this one."""
         before = len(plans) - self.period
         if before < 0:
             return None
@@ -48,7 +47,7 @@ class AlikeColumns:
         return moved(plan, self.period)
 
     def found(self, plans: list[Plan], plan: Plan) -> None:
-        """Remembers what a search found for the column behind these."""
+        """Note the plan that a search found for the next column."""
         before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0
@@ -76,7 +75,8 @@ def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
 
 
 def moved(plan: Plan, period: int) -> Plan:
-    """The plan of a column for the one a period behind it: so are the columns that it looks at."""
+    """A column's plan adapted to the column one period later: the columns that it refers to move
+    along."""
     changes: dict[str, object] = {}
     features = []
     for feature in plan.features:

@@ -44,8 +44,8 @@ MODEL_PATH = "AETOOL_MODEL_PATH"
 
 @dataclass(frozen=True, eq=False)
 class Decoder:
-    """What decodes stored blocks of one archive, wherever it is sent. count: whether what a block
-    decodes to is counted for a digest of its own."""
+    """Decodes blocks of one archive, in this process or in a worker. count: whether a digest of
+    each block's content is computed."""
 
     shared: Shared | None
     students: Students | None
@@ -55,7 +55,8 @@ class Decoder:
     def __call__(
         self, stored: StoredBlock | ArchiveError, ledger: Ledger | None = None
     ) -> Block | ArchiveError:
-        """The block, or what is wrong with it. ledger: takes what its values cost."""
+        """Decode a stored block; returns the block, or the error that damage caused. ledger:
+        collects the bits that each value took."""
         if isinstance(stored, ArchiveError):
             return stored
         try:
@@ -72,7 +73,7 @@ class Decoder:
             return error
 
     def again(self, encoded: Encoded) -> Block:
-        """A new block as it will be read; ArchiveError where it cannot be."""
+        """Decode a block that was just encoded, as a reader will; ArchiveError if that fails."""
         block = self(StoredBlock(0, 0, encoded.rows, encoded.content, encoded.payload))
         if isinstance(block, ArchiveError):
             raise block
@@ -100,11 +101,12 @@ class Decoder:
 
 
 class Archive:
-    """An archive. Everything but the blocks is verified when it is opened; each block when read.
+    """An archive (.aez file) opened for reading. Everything but the blocks is verified when it is
+    opened; each block when read.
 
-    content: what it holds, which says how blocks become records. rows: records in it.
-    lenient: damaged parts are left out; `lost` says which. max_output: bytes that may be restored
-    at most; None: as many as `limits.default_output` says.
+    content: what it holds, which says how blocks become records. rows: records in it. lenient:
+    damaged parts are left out; `lost` says which. max_output: bytes that may be restored at most;
+    None: as many as `limits.default_output` says.
     """
 
     def __init__(
@@ -250,7 +252,8 @@ class Archive:
 
     @property
     def shared(self) -> Shared | None:
-        """What the model of a lossless or bounded archive knows of its columns; None without."""
+        """What the model of a lossless or bounded archive knows about its columns; None without a
+        model."""
         if self._shared is None and getattr(self.content, "shared", False):
             self._shared = shared.shared_of(self.model)
             if self._shared is None:
@@ -259,14 +262,15 @@ class Archive:
 
     @property
     def foreseen(self) -> Shared:
-        """The same, of an archive that must have it."""
+        """As `shared`, for an archive that cannot be read without it; ArchiveError where it is
+        missing."""
         if self.shared is None:
             raise self.reader.damaged("its header says too little")
         return self.shared
 
     @property
     def students(self) -> Students | None:
-        """Those that the archive carries, or its shared model has."""
+        """The small networks that predict columns: the archive's own, or its model's."""
         if self._students is None and "students" in self.reader.sections:
             name = f"{self.reader.path}: students"
             self._students = from_bytes(self.reader.sections["students"], name)
@@ -349,7 +353,8 @@ class Archive:
             return self._named(number, error)
 
     def _named(self, number: int, block: Block | ArchiveError) -> tuple[int, Block | ArchiveError]:
-        """A block, or the error that says which one of which archive is damaged."""
+        """The decoded block; or raise its error with the archive's name and the block's number
+        added."""
         if not isinstance(block, ArchiveError):
             return number, block
         why = str(block).removeprefix("damaged: ")
@@ -450,7 +455,8 @@ class Archive:
 
     @contextmanager
     def sensible(self) -> Iterator[None]:
-        """What the archive says that makes no sense is damage, not a bug; every error names it."""
+        """A context in which errors from values that make no sense become ArchiveError with the
+        archive's name: such values are damage, not a bug."""
         try:
             yield
         except ArchiveError as error:

@@ -23,7 +23,8 @@ def share_blobs(
     ledger: Ledger,
     columns: Sequence[Decoded],
 ) -> None:
-    """The bits of all blobs of texts, levels and books become those of their cells."""
+    """Assign the bits of a block's blobs (texts, levels, dictionaries) to the cells
+    that they hold."""
     for place, column in enumerate(columns):
         meta, own = column.meta, ledger.blobs[place]
         if isinstance(meta, PatternMeta):
@@ -50,7 +51,7 @@ def _share_texts(
     cells: Int,
     blob: bytes,
 ) -> None:
-    """The bits of a blob of texts shared out among the cells that it holds."""
+    """Share the bits of a blob of texts among its cells."""
     taken = _of_cells(blob, len(cells))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)
@@ -60,7 +61,7 @@ def _of_cells(
     blob: bytes,
     count: int,
 ) -> Float:
-    """(count,): the bits of each cell of spans.pack_cells."""
+    """(count,): the bits of each cell in a blob that spans.pack_cells wrote."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)
@@ -93,7 +94,8 @@ def _share_specials(
     column: Decoded,
     meta: PatternMeta,
 ) -> None:
-    """Of special cells, which stand in a block's description, by the cells that are such."""
+    """Assign the bits of special cells, which stand in the block's description, to the cells that
+    hold them."""
     for number, special in enumerate(meta.specials):
         is_this = column.kinds == meta.valued + number
         cells = np.flatnonzero(is_this)
@@ -109,7 +111,7 @@ def _share_levels(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Of levels that stand in the block, by the cells that have them."""
+    """Assign the bits of category names stored in the block to the cells that have them."""
     assert isinstance(column.meta, LevelMeta)
     known = len(column.meta.levels)
     count, at = read_varint(blob, 0)
@@ -128,7 +130,8 @@ def _share_parts(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Of sentences, whose skeletons and parts are columns of a block of their own."""
+    """Assign the bits of sentences, stored as skeletons and parts in a block of their own, to their
+    cells."""
     rows = len(column.kinds)
     _, at = read_varint(blob, 0)
     inner = Ledger()
@@ -145,7 +148,8 @@ def _share_book(
     columns: Sequence[Decoded],
     blob: bytes,
 ) -> None:
-    """Of a book's cells, by all cells of all columns that are ranks in it."""
+    """Assign the bits of a dictionary's entries to the cells, of all columns, that
+    refer to them."""
     count, at = read_varint(blob, 0)
     inner = Ledger()
     block = blocks.decode(blob[at:], count, None, ledger=inner)

@@ -50,6 +50,6 @@ def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.N
 
 
 def _ramp(widths: U8) -> npt.NDArray[np.int64]:
-    """0 .. width - 1 for each."""
+    """For each width the numbers 0 .. width - 1, all in one array."""
     size = widths.astype(np.int64)
     return np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)

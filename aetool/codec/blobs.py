@@ -9,7 +9,7 @@ from aetool.model import Float
 
 
 def varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first; the last byte is below 128."""
+    """A whole number as bytes, seven bits in each, lowest first; the last byte is below 128."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)
@@ -38,7 +38,8 @@ def pack(
     thorough: bool = False,
     binary: bool = False,
 ) -> bytes:
-    """Bytes, smaller if they can be: varint length * 8 + number of the stage, then the data.
+    """Compress bytes by the stage that makes them smallest: varint length * 8 + number of the
+    stage, then the data.
 
     wanted: the stages that are tried, of which the one that gives fewest bytes is taken; of few
     bytes of text mixing, too. quick: looks less for what repeats; thorough: more. binary: they may
@@ -58,7 +59,7 @@ def pack(
 
 
 def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
-    """What pack was given; ArchiveError if it is not that, or larger than the limit."""
+    """The bytes that `pack` was given; ArchiveError for other data, or more than `limit` bytes."""
     head, at = read_varint(data, 0)
     size, number = head >> stages.BITS, head & ((1 << stages.BITS) - 1)
     if size > min(limit, MAX_TEXT):

@@ -168,13 +168,14 @@ def _encoded(
 
 
 def _in_way(column: Coded, way: int) -> Coded:
-    """A column stored in the way of this number; at first sight, where it has no such way."""
+    """The column in one of its alternative encodings, by number; in its first one if there is no
+    such."""
     ways = [column, *column.others]
     return ways[way] if way < len(ways) else column
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
-    """What these columns will be once they are decoded, without coding them."""
+    """The columns in the form that decoding would give them, without coding them."""
     return Block(dict(words), [_decoded(column, rows) for column in coded], rows)
 
 
@@ -213,8 +214,8 @@ class _Encoder:
         self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
 
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
-        """(a column in the way that takes fewest bits, the plans of its streams as far as they
-        are known by that)."""
+        """(the column in the encoding that takes fewest bits, those plans of its streams that are
+        known by that)."""
         if not column.others:
             return column, []
         least, taken, plans = np.inf, column, list[Plan]()
@@ -228,7 +229,8 @@ class _Encoder:
         return taken, plans
 
     def _bits_of_blobs(self, column: Coded) -> float:
-        """Bits of what is not streams; of a book, this column's share, until a column has it."""
+        """Bits of a column's blobs; of a dictionary that it shares, its part, until some column has
+        paid for it."""
         book = column.book
         bits = 8.0 * (len(deflate(column.meta.to_json())) + sum(map(len, column.blobs)))
         if book is None or id(book) in self.owners:
@@ -236,7 +238,7 @@ class _Encoder:
         return bits + 8.0 * len(book.blob) * column.share
 
     def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
-        """(bits of a column, plans of its streams), without anything being written."""
+        """(bits that a column would take, plans of its streams), without writing anything."""
         bits = self._bits_of_blobs(column)
         known = self.known.copy()
         planner = planning.Planner(known, self.planner.effort)
@@ -256,8 +258,8 @@ class _Encoder:
         return bits, plans
 
     def owned(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
-        """(the meta of a column at this place, its blobs): the first of those that share a book
-        has it."""
+        """(the column's meta, its blobs): a dictionary that several columns share is written with
+        the first of them."""
         book = column.book
         if book is None:
             return column.meta, column.blobs
@@ -271,8 +273,8 @@ class _Encoder:
         return dataclasses.replace(column.meta, of=owner), []
 
     def add(self, stream: Stream, foreseen: bool, chosen: Plan | None = None) -> None:
-        """The next stream. foreseen: its column is written as in the shared model; chosen: its
-        plan, where that is known."""
+        """Encode the next stream. foreseen: its column is coded as the shared model says; chosen:
+        its plan, if it is known already."""
         self.content.append(_digest(stream.values))
         number, shared = len(self.plans), self.shared
         from_model = None
@@ -380,7 +382,7 @@ class _Decoder:
         self.metas = metas.all_from_json(own_metas, shared.metas if shared else ())
 
     def run(self) -> Block:
-        """The block's content."""
+        """Decode all columns; returns the block."""
         streams = sum(meta.streams for meta in self.metas)
         small = self.rows <= JOINED and streams > 0
         count = sum(meta.blobs for meta in self.metas) + (1 if small else streams)
@@ -435,7 +437,7 @@ class _Decoder:
         self.out.sizes.append(sizes)
 
     def _cell_book(self, meta: RankMeta, blobs: list[bytes]) -> Book:
-        """The dictionary of cells in which a column's values are ranks."""
+        """The dictionary of cells that a column's values are positions in."""
         place = len(self.out.columns)
         if meta.of is None:
             self.cell_books[place] = Book(blobs[0])
@@ -445,7 +447,7 @@ class _Decoder:
         return self.cell_books[meta.of]
 
     def _chosen(self, where: int, blobs: list[bytes], ranks: Int) -> Int:
-        """The numbers of these ranks in a book."""
+        """The dictionary's numbers at these positions."""
         if where == OWN_BOOK:
             where = len(self.out.columns)
             self.books[where] = book_from_bytes(blobs[0])

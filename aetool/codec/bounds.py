@@ -19,7 +19,8 @@ SAFE = 1 << 62  # whole numbers below it can be subtracted in 64 bits
 
 
 def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
-    """Whether records came back within the bounds of their columns, and else byte for byte."""
+    """Whether restored records differ from the source by at most their columns' bounds, and
+    otherwise not in a byte."""
     if source == restored:
         return True
     before = _columns(source, layout)
@@ -37,7 +38,8 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
 
 
 def _columns(text: bytes, layout: Layout) -> list[Column]:
-    """The columns of regular records, and what follows each record; none of others."""
+    """The columns of regular records, and behind them a column of what ends each record; empty
+    where records are irregular."""
     records = fields(text, layout.rule)
     width = records.columns
     if width != len(layout.names):
@@ -52,7 +54,7 @@ def _columns(text: bytes, layout: Layout) -> list[Column]:
 
 
 class Column:
-    """Cells of one column: spans of a text."""
+    """The cells of one column, as spans of a text."""
 
     def __init__(self, text: Bytes, start: I32, stop: I32) -> None:
         self.text = text
@@ -60,7 +62,7 @@ class Column:
         self.stop = stop
 
     def only(self, rows: Rows) -> Column:
-        """A column of some of these cells alone."""
+        """The column reduced to some of its rows."""
         return Column(self.text, self.start[rows], self.stop[rows])
 
     def cells(self) -> list[bytes]:
@@ -108,7 +110,7 @@ def _near(cell: bytes, again: bytes, affixes: tuple[bytes, bytes], bound: Fracti
 
 
 def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
-    """A number of any length; None for what is none."""
+    """A cell as an exact number of any length; None if it is no number."""
     prefix, suffix = affixes
     inner = cell[len(prefix) : len(cell) - len(suffix)]
     if prefix + inner + suffix != cell or textual.NUMBER.fullmatch(inner) is None:
@@ -117,7 +119,8 @@ def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
 
 
 class Decimals:
-    """Numbers as whole numbers of their last digit, each with its decimals."""
+    """Decimal numbers as whole numbers in units of their last digit, with the count of decimals of
+    each."""
 
     def __init__(self, digits: Int, form: I8) -> None:
         self.digits = digits

@@ -15,10 +15,10 @@ from aetool.model import Int
 
 @dataclass(eq=False)
 class Coded:
-    """A column in parts: how it is stored, streams of whole numbers, blobs of bytes. error: the
-    largest difference to the source, in its units; square: the sum of the squared ones. contents:
-    of blobs of pictures what they restore, of which the digest is taken. cells: those of a column
-    of text that may be stored in other ways, byte for byte.
+    """A column ready to be coded: how it is stored (meta), streams of whole numbers, blobs of
+    bytes. error: the largest difference to the source, in its units; square: the sum of the squared
+    ones. contents: of blobs of pictures what they restore, of which the digest is taken. cells:
+    those of a column of text that may be stored in other ways, byte for byte.
 
     others: the same column stored in other ways, of which the one that takes fewest bits is
     written. book: the dictionary that its values are ranks in, which may be other columns', too;
@@ -39,7 +39,7 @@ class Coded:
 
 @dataclass(eq=False)
 class Book:
-    """A dictionary of different cells, coded as a blob; the first column that uses it has it.
+    """A dictionary of different cells, stored as a blob with the first column that uses it.
 
     cells: what the blob has been decoded to, for the other columns that use it.
     """
@@ -68,7 +68,7 @@ def bytes_column(blob: bytes) -> Coded:
 
 
 def pixels_column(coded: bytes, pixels: bytes, width: int) -> Coded:
-    """A column of pictures that were coded together; width: bytes of a value."""
+    """A column of pictures that were coded together. width: bytes of a pixel value, 1 or 2."""
     return Coded(PixelsMeta(width), [], [coded], contents=[pixels])
 
 
@@ -79,7 +79,8 @@ def whole_column(values: Int) -> Coded:
 
 @contextmanager
 def sensible() -> Iterator[None]:
-    """What an archive says that makes no sense is damage, not a bug."""
+    """A context in which errors from values that make no sense become ArchiveError: such values are
+    damage, not a bug."""
     try:
         yield
     except MemoryError:

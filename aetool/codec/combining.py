@@ -30,7 +30,7 @@ MATCHING = 0.9  # of the rows must a product be near to
 
 @dataclass(frozen=True, eq=False)
 class _Regressor:
-    """A stream so many rows before, as numbers in the rows that are looked at."""
+    """A stream's values so many rows earlier, as floats, in the rows that are sampled."""
 
     stream: int
     lag: int
@@ -76,7 +76,7 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 
 
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
-    """The sum of a few regressors that lies nearest to the target; None if none is near."""
+    """The weighted sum of a few regressors nearest to the target; None if none is near."""
     if not regressors:
         return None
     columns = np.stack([one.values - one.values.mean() for one in regressors])
@@ -112,7 +112,7 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
 
 
 def _divisor(factors: Float) -> int:
-    """The least divisor over which all factors are whole; else a fine one."""
+    """The smallest divisor over which all factors are whole numbers; else a fine one."""
     for divisor in DIVISORS:
         scaled = factors * divisor
         if (np.abs(scaled - np.rint(scaled)) < NEARLY_WHOLE * np.maximum(1, np.abs(scaled))).all():

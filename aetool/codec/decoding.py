@@ -64,14 +64,15 @@ def condition_names(model: Bundle) -> list[str]:
 
 
 def condition_of(schema: Schema, columns: Mapping[str, Values]) -> Float:
-    """(rows, conditions) in user units, of columns that hold them as a source does."""
+    """(rows, conditions) float64 in user units: conditioning columns parsed from a source's own
+    values."""
     told = [schema.modelled[place] for place in schema.conditions]
     return np.stack([column.parse(columns[column.name]) for column in told], axis=1)
 
 
 def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
-    """(rows, conditions) in user units, where the model decodes codes together with such columns;
-    DataError for one that the table, called `where`, lacks."""
+    """(rows, conditions) float64: the conditioning columns that a model's decoder needs, taken from
+    a table; DataError for one that is missing. where: the table's name for messages."""
     names = condition_names(model)
     for name in names:
         if name not in table.names:
@@ -85,7 +86,8 @@ def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
 
 
 def gaps_of(records: Float) -> bytes:
-    """Where values are missing, as bits row by row; b"" if nowhere. records: (rows, columns)."""
+    """One bit for each cell, row by row, set where it is missing; empty if nothing is. records:
+    (rows, columns)."""
     gaps = np.isnan(records)
     return np.packbits(gaps).tobytes() if gaps.any() else b""
 

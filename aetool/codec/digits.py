@@ -24,18 +24,19 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _letters(meta: DigitsMeta) -> bytes:
-    """What each digit is written as."""
+    """The characters that the digits are written with, by value."""
     return CAPITALS if meta.is_upper else SMALL_LETTERS
 
 
 def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
-    """What stands before and behind the digits."""
+    """The text before and after the digits of each cell."""
     before, behind = meta.affixes
     return before.encode("latin-1"), behind.encode("latin-1")
 
 
 def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
-    """(values, whether a cell is such digits) of all cells."""
+    """(values, mask): the numbers that cells of digits stand for, and which cells are
+    such digits."""
     buffer, start, stop = cells
     before, behind = _affixes(meta)
     size = len(before) + meta.width + len(behind)
@@ -62,7 +63,7 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
 
 
 def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
-    """Numbers as text: (all cells one behind the other, the length of each)."""
+    """Numbers back to cells: (the bytes of all cells joined, the length of each)."""
     before, behind = _affixes(meta)
     template = before + bytes(meta.width) + behind
     cells = np.empty((len(values), len(template)), np.uint8)

@@ -43,7 +43,7 @@ class Picture:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What pictures of one block have in common."""
+        """What pictures must share to be stored in one block."""
         if self.pixels is not None:
             return self.format, self.mode, *self.pixels.shape
         return (self.offset,)
@@ -58,7 +58,7 @@ class Picture:
 
     @property
     def size(self) -> int:
-        """Bytes, as it is in memory."""
+        """Bytes of the pixels or the file in memory."""
         return int(self.pixels.nbytes) if self.pixels is not None else len(self.raw)
 
 

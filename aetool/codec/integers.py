@@ -60,9 +60,8 @@ class Stream:
 
 @dataclass(eq=False)
 class Known:
-    """What encoder and decoder both have of the columns so far, full length: values (0 where
-    absent), symbols (the alphabet's size where absent), and for each the alphabet's size. rows:
-    of the block. predict(number, known): the student's verdicts for a stream."""
+    """The columns decoded so far, which encoder and decoder both have: rows: of the block.
+    predict(number, known): the student's verdicts for a stream."""
 
     rows: int
     values: list[Int] = field(default_factory=list)
@@ -71,7 +70,7 @@ class Known:
     predict: Callable[[int, Known], Int] | None = None
 
     def copy(self) -> Known:
-        """A copy that grows apart from this one, as a trial needs it."""
+        """An independent copy, for a trial that may be thrown away."""
         return dataclasses.replace(
             self,
             values=[*self.values],
@@ -80,7 +79,7 @@ class Known:
         )
 
     def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
-        """Remember a stream that is done."""
+        """Add a finished stream, so that later streams can refer to it."""
         values, marks = stream.values, symbols
         if stream.present is not None:
             values = np.zeros(self.rows, np.int64)
@@ -96,7 +95,7 @@ class Known:
 
 
 def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
-    """What is left of the values; arithmetic is modulo 2^64."""
+    """What remains of a stream's values after the plan's prediction; arithmetic is modulo 2^64."""
     values = stream.values
     if plan.transform is Transform.DIFFERENCE:
         return np.diff(values, prepend=np.int64(0))
@@ -120,7 +119,7 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
-    """The values behind residuals r; stream: its mask."""
+    """The values whose residuals are r, under a plan. stream: says in which rows they are."""
     if plan.transform is Transform.DIFFERENCE:
         return np.cumsum(r, dtype=np.int64)
     if plan.transform is Transform.GROUPED:
@@ -157,7 +156,7 @@ def combination(combined: Combination, stream: Stream, known: Known) -> Int:
 
 
 def _before(values: Int, lag: int) -> Int:
-    """The value so many rows before each row, 0 where there is none."""
+    """The value `lag` rows before each row; 0 where there is none."""
     if not lag:
         return values
     earlier = np.zeros_like(values)
@@ -308,8 +307,8 @@ def feature_of(
 
 @dataclass(frozen=True, eq=False)
 class Pushed:
-    """A stream ready to be pushed: frequencies of its symbols, its raw bits, its lanes; usual:
-    every symbol is the usual one, so that there is nothing to store."""
+    """A stream ready for the entropy coder: frequencies of its symbols, raw bits, and lanes. usual:
+    every symbol is the most common one, so that nothing is stored."""
 
     pairs: npt.NDArray[np.uint32]
     raw: bytes
@@ -318,7 +317,7 @@ class Pushed:
 
 
 def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> Pushed:
-    """A stream under a plan; adds it to what is known."""
+    """Prepare a stream for the entropy coder by a plan, and add it to what is known."""
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
@@ -339,8 +338,7 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
 
 
 def squeezed(packed: Packed, values: Int, quick: bool = False) -> bytes:
-    """Values as they are packed, through LZMA2. quick: only to see about how many bytes that
-    takes."""
+    """Values as bytes compressed by LZMA2. quick: with less effort, only to see the size."""
     above = (values - np.int64(packed.low)).view(np.uint64)
     return pack(above.astype(f"<u{packed.size}").tobytes(), quick)
 
@@ -367,7 +365,8 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> by
 
 
 def stillness(values: Int, usual: int) -> int:
-    """MOVING; USUAL if every value is the usual one, or there is none; STILL if all are another."""
+    """Whether a stream is constant: USUAL if all values are the usual one (or there are none),
+    STILL if all are another, MOVING otherwise."""
     if not len(values) or (values == usual).all():
         return USUAL
     return MOVING if (values != values[0]).any() else STILL
@@ -401,7 +400,7 @@ def _know(plan: Plan, stream: Stream, known: Known) -> None:
 
 
 class Account(Protocol):
-    """Is told what a stream takes while it is decoded, see ledger.Ledger."""
+    """Receives what each stream takes while it is decoded; see ledger.Ledger."""
 
     def symbols(
         self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Counts
@@ -433,7 +432,7 @@ class Source:
         return np.zeros(count, np.uint16)
 
     def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-        """Numbers of these widths: all that is left."""
+        """Read all numbers of these widths that are left."""
         return bits.unpack(self.data, widths)
 
 

@@ -38,7 +38,7 @@ Column = tuple[bytes, int]  # the key before a value, and how often it came befo
 
 @dataclass(eq=False)
 class Lines:
-    """Lines cut into frames and columns.
+    """JSON lines taken apart into frames (what stands around the values) and columns of values.
 
     frames: each with its number and the columns of its values; frame_of: the number of each line's;
     rows, values: of each column, which lines have it, and what they have.
@@ -51,7 +51,7 @@ class Lines:
     values: list[list[bytes]] = field(default_factory=list)
 
     def add(self, line: bytes) -> None:
-        """The next line, its end included."""
+        """Take apart one more line, its line end included."""
         frame, line_values = cut(line)
         known = self.frames.get(frame)
         if known is None:
@@ -79,7 +79,7 @@ class Lines:
 
 
 def cut(line: bytes) -> tuple[Frame, list[bytes]]:
-    """(what stands before, between and behind the values; the values)."""
+    """(texts before, between and after the values; the values) of a line."""
     parts = []
     values = []
     at = 0

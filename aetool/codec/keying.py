@@ -101,7 +101,7 @@ class Keying:
 
 
 def _size(r: Int) -> float:
-    """About the bits of residuals."""
+    """About how many bits each residual takes, on average."""
     return float(np.log2(1.0 + np.abs(r.astype(np.float64))).mean())
 
 

@@ -25,7 +25,7 @@ Counts = rans.U32 | None
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """What the records of a block cost, in bits.
+    """What each record of a block costs, in bits.
 
     names: of the columns; taken: (records, columns), what each took in the payload; judged: the
     same by what is known once the block is read, see Ledger; overhead: what belongs to no record,
@@ -60,7 +60,7 @@ class Ledger:
         self._reported = 0.0
 
     def clear(self) -> None:
-        """Forgets all, for a block that is decoded again."""
+        """Forget everything, before a block is decoded once more."""
         for told in (self.taken, self.judged, self.overhead, self.blobs):
             told.clear()
         self._reported = 0.0
@@ -72,14 +72,14 @@ class Ledger:
         cells: int,
         column_blobs: Sequence[bytes],
     ) -> None:
-        """Of what follows, this column of so many cells is told; its blobs are at hand."""
+        """Attribute what follows to the cells of this column, until the next one begins."""
         self.taken.append(np.zeros(cells))
         self.judged.append(np.zeros(cells))
         self.blobs.append(list(column_blobs))
 
     def begin_stream(self, is_plan_told: bool) -> None:
-        """Of what follows, this stream is told; is_plan_told: whether the block has its plan, which
-        is then the stream's to pay."""
+        """Attribute what follows to this stream. is_plan_told: whether the block describes the
+        stream's plan, whose bits the stream then pays."""
         self._is_plan_told = is_plan_told
 
     def close(

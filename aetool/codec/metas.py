@@ -33,33 +33,33 @@ MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
 
 
 def refused(what: str) -> ArchiveError:
-    """The error for a meta that is out of range."""
+    """The ArchiveError for a field of a meta that is out of range."""
     return ArchiveError(f"damaged: a column's meta: {what}")
 
 
 def whole(value: Json, low: int, high: int, what: str) -> int:
-    """A whole number of low .. high (both allowed)."""
+    """Check a field that must be a whole number from low to high, both allowed."""
     if type(value) is not int or not low <= value <= high:
         raise refused(f"{what} must be a whole number of {low} to {high}, not {str(value)[:40]}")
     return value
 
 
 def text(value: Json, what: str) -> str:
-    """Text of letters that are one byte each."""
+    """Check a field that must be a text of one-byte characters."""
     if not isinstance(value, str) or any(ord(letter) > 255 for letter in value):
         raise refused(f"{what} must be text in latin-1")
     return value
 
 
 def texts(values: Json, what: str) -> tuple[str, ...]:
-    """Any number of these."""
+    """Check a field that must be a list of such texts."""
     if not isinstance(values, list):
         raise refused(f"{what} must be a list")
     return tuple(text(value, what) for value in values)
 
 
 def flag(stored: Stored, letter: str) -> bool:
-    """Whether a part that is 1 or absent is there."""
+    """Check a field that is 1 or absent, and return whether it is there."""
     return letter in stored and whole(stored[letter], 1, 1, f"'{letter}'") == 1
 
 
@@ -82,7 +82,7 @@ class Meta:
 
     @property
     def valued(self) -> int:
-        """Kinds below this have a value; 0: there is no stream of values."""
+        """Cells of kinds below this number have a value in the stream of values; 0: none has."""
         return 1
 
     @property
@@ -101,7 +101,7 @@ class Meta:
 
     @classmethod
     def parsed(cls, stored: Stored) -> Meta:
-        """The meta of what to_json wrote, whose letters are known to be its own."""
+        """The meta that to_json wrote. stored: its fields, whose names have been checked."""
         return cls()
 
 
@@ -169,7 +169,7 @@ class CellsMeta(Meta):
 
 
 def gap_in(meta: Meta) -> str | None:
-    """The cell that stands for a missing one in a column of this meta, if any does."""
+    """The cell that stands for a missing value in a column of this meta; None if there is none."""
     return meta.gap if isinstance(meta, CellsMeta) else None
 
 

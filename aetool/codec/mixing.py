@@ -66,7 +66,8 @@ def mixed_hash(first: int, second: int) -> int:
 
 @dataclass(eq=False)
 class _Slot:
-    """What came in one context of half a byte: chances of 65536, and how often each was met."""
+    """Statistics of one context for half a byte: probabilities in 1/65,536 and how often each was
+    updated."""
 
     check: int
     chances: list[int] = field(default_factory=lambda: [32768] * 16)
@@ -75,7 +76,7 @@ class _Slot:
 
 @dataclass(eq=False)
 class _Record:
-    """Where the fields of a record begin, and the hash of each."""
+    """Remembers where the fields of the current record begin, and a hash of each."""
 
     starts: list[int] = field(default_factory=lambda: [-1] * MOST_FIELDS)
     hashes: list[int] = field(default_factory=lambda: [0] * MOST_FIELDS)
@@ -142,7 +143,7 @@ class Mixer:
         return self.bits & (1 << count) - 1 | 1 << count
 
     def learn(self, bit: int) -> None:
-        """The bit that was foretold is known."""
+        """Update all predictions with the bit that was coded."""
         target = 65535 if bit else 0
         node = self.node
         for slot in self.slots:
@@ -166,7 +167,7 @@ class Mixer:
             self._take(self.bits & 255)
 
     def _find_slots(self) -> None:
-        """Whichever slot is not of its context begins anew."""
+        """Look up the slot of each context; one that belongs to another context is cleared."""
         bits = self.bits if self.count else 0
         self.slots = []
         for context, table in zip(self.hashes, self.tables, strict=True):
@@ -203,7 +204,7 @@ class Mixer:
         return 1 if self.length < 16 else 2 if self.length < 32 else 3
 
     def _take(self, byte: int) -> None:
-        """A byte is known."""
+        """Update the contexts with a byte that is complete."""
         self.text.append(byte)
         self.bits, self.count = 1, 0
         ends = (self.delimiter, NEWLINE)

@@ -48,7 +48,8 @@ def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
 
 @contextmanager
 def sensible(name: str) -> Iterator[None]:
-    """BundleError under this name for bytes that make no sense."""
+    """A context in which errors from bytes that make no sense become BundleError under
+    this name."""
     try:
         yield
     except (ArchiveError, BundleError) as error:

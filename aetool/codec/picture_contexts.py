@@ -184,7 +184,7 @@ class About:
 
 
 def magnitude_class(value: int) -> int:
-    """0 .. 15."""
+    """The class of a magnitude, 0 .. 15: finer for small values."""
     return sum(value >= threshold for threshold in THRESHOLDS)
 
 
@@ -195,7 +195,7 @@ def classed(value: int, shift: int) -> int:
 
 
 def coarsely(value: int, shift: int) -> int:
-    """-7 .. 7."""
+    """A difference in coarse classes, -7 .. 7."""
     size = classed(value, shift)
     return -COARSE[-size] if size < 0 else COARSE[size]
 
@@ -227,7 +227,7 @@ def linear_guess(w: int, weights: Sequence[int], terms: Sequence[int]) -> int:
 
 
 def clipped(value: int, low: int, high: int) -> int:
-    """The nearest number of low .. high."""
+    """A value limited to low .. high."""
     return max(low, min(high, value))
 
 

@@ -85,14 +85,14 @@ def _state(
 
 
 def _kept(counters: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint16]:
-    """Counters in 16 bits each."""
+    """Counters rounded to 16 bits each, as they are stored."""
     uses = np.searchsorted(USES, counters & 255, "right") - 1
     chances = counters >> (32 - KEPT_BITS)
     return (chances << 4 | uses).astype(np.uint16)
 
 
 def _counters(kept: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint32]:
-    """Counters again; the middle of what a probability was rounded from."""
+    """Stored counters back in full width, each in the middle of what was rounded to it."""
     chances = kept.astype(np.uint32) >> 4
     middle = 1 << (31 - KEPT_BITS - COUNT_BITS)
     whole = chances << (32 - KEPT_BITS - COUNT_BITS) | middle

@@ -51,14 +51,14 @@ def encode(
 
 
 def preset_of(effort: planning.Effort) -> Preset:
-    """The contexts that an effort looks at."""
+    """The number of the set of contexts that an effort uses."""
     if effort.quick:
         return QUICK
     return THOROUGH if effort.also_usual else USUAL
 
 
 def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
-    """What pictures (n, C, H, W) teach, up to so many values of them."""
+    """Train a coder on pictures (n, C, H, W), up to `most` values of them, and return its state."""
     model = picture_models.blank()
     for pictures in batches:
         planes, largest = picture_blobs.way_for(pictures)

@@ -82,15 +82,16 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Hints:
-    """Plans of a block, for the next one. shape: streams of each column; ways: which of the ways
-    to store a column was taken."""
+    """The plans of one block, to be tried first on the next. shape: streams of each column; ways:
+    which of the ways to store a column was taken."""
 
     shape: tuple[int, ...] = ()
     plans: Sequence[Plan] = ()
     ways: tuple[int, ...] = ()
 
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
-        """The plans for a block of this shape; None where a column has other streams than here."""
+        """These plans numbered for a block of another shape; None for columns whose number of
+        streams differs."""
         if shape == self.shape or len(shape) != len(self.shape):
             return self.plans if shape == self.shape else ()
         numbers: dict[int, int] = {}
@@ -106,8 +107,7 @@ class Hints:
 
 
 def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
-    """The plan where streams have other numbers; without features of streams that are gone, and
-    without a student, who sees streams by their old numbers."""
+    """A plan with streams renumbered; references to streams that are gone are dropped."""
     if plan.transform.looks_aside and plan.of not in numbers:
         return None
     combined = plan.combined

@@ -129,7 +129,7 @@ class Category(Modelled):
 
     @property
     def _doubtful(self) -> frozenset[str]:
-        """Levels that mean a gap in other columns."""
+        """Levels that would be read as missing values in other columns, such as NA."""
         return folded(self.levels) & DOUBTFUL
 
     def show(self, value: float) -> str:
@@ -189,9 +189,8 @@ class Category(Modelled):
 
 
 def _meaning(word: str, truth: bool) -> str:
-    """One form for all words of the same meaning: of numbers the shortest, of truth values true or
-    false.
-    """
+    """One spelling for all words of the same meaning: numbers in their shortest form, truth values
+    as true or false."""
     word = word.strip()
     if truth:
         return truth_of(word) or word

@@ -34,11 +34,11 @@ MOST_ROWS = 1 << 53  # that are counted
 
 @dataclass(frozen=True)
 class Column(ABC):
-    """A column of a table, as it was understood.
+    """One column of a table, with how it is read and what models see of it.
 
-    dtype: the name of the source's own type, or None for text.
-    modelled: models see the column. predictable: they can say what to expect of it; otherwise it is
-    context. measured: the difference of two values is a size. ordered: rows can be sorted by it.
+    dtype: the name of the source's own type, or None for text. modelled: models see the column.
+    predictable: they can say what to expect of it; otherwise it is context. measured: the
+    difference of two values is a size. ordered: rows can be sorted by it.
     """
 
     name: str
@@ -54,22 +54,20 @@ class Column(ABC):
     @classmethod
     @abstractmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
-        """The column of this kind that the summary speaks for, or None if it is none.
-
-        asked: the user says that it is one; DataError where it cannot be.
-        """
+        """A column of this class if the summary's values are of its kind, else None. asked: the
+        user says that the column is of this kind; DataError where it cannot be."""
 
     @property
     def predicted(self) -> bool:
-        """Whether models say what to expect of it."""
+        """Whether models predict the column's values, rather than only use them as context."""
         return self.predictable
 
     @abstractmethod
     def understood(self) -> str:
-        """How the column was read, in a few words."""
+        """A few words that say how the column was read, for the user."""
 
     def remark(self) -> str:
-        """What the user should know of how it was read; empty if nothing."""
+        """Something odd about the column that the user should know; empty if there is nothing."""
         return ""
 
     def facts(self) -> dict[str, Json]:
@@ -77,7 +75,8 @@ class Column(ABC):
         return {"name": self.name, "kind": self.kind}
 
     def written(self) -> dict[str, Json]:
-        """How text files write its values, see `data.writers.text_of`."""
+        """How text files write the column's values: the notation that
+        `data.writers.text_of` takes."""
         return {"decimals": None, "token": ""}
 
     def to_json(self) -> dict[str, Json]:
@@ -107,7 +106,8 @@ class Column(ABC):
         return column
 
     def check(self) -> None:
-        """ValueError for a column that no summary could have led to."""
+        """ValueError if the column's fields contradict each other, as those of a
+        damaged file may."""
         self._refuse_unless(isinstance(self.name, str) and isinstance(self.dtype, str | None))
 
     def _refuse_unless(self, sane: bool) -> None:
@@ -117,11 +117,11 @@ class Column(ABC):
 
 @dataclass(frozen=True)
 class Features:
-    """What a column is laid out as for models, beside the features of others.
+    """The features that a column is turned into for models.
 
-    scale: it has a standardised number. flagged: a feature is 1 where its value is missing.
-    cycles: periods, in its units, of which it has sine and cosine. levels, width: it has a one-hot
-    block of so many levels, of this width: levels, another, and missing if training saw gaps.
+    scale: it has a standardised number. flagged: a feature is 1 where its value is missing. cycles:
+    periods, in its units, of which it has sine and cosine. levels, width: it has a one-hot block of
+    so many levels, of this width: levels, another, and missing if training saw gaps.
     """
 
     scale: Scale | None = None
@@ -172,14 +172,14 @@ class Modelled(Column):
         return ()
 
     def bins_of(self, values: Float) -> Int:
-        """(n,): in which bin of `bin_counts` each value is. values: in user units, neither gaps nor
-        ODD."""
+        """(n,): the number of the bin of `bin_counts` that each value falls in. values: in user
+        units, without NaN and ODD."""
         return np.zeros(len(values), dtype=np.int64)
 
     @property
     def bin_counts(self) -> Float:
-        """(k,): how many values the training saw in each bin, in rising order where the column is
-        measured; none, (0,), where that was not counted."""
+        """(k,): how many training values fell in each bin, in ascending order where the column is
+        measured; empty, (0,), if that was not counted."""
         return np.zeros(0)
 
     def bin_name(self, place: int) -> str:
@@ -187,42 +187,46 @@ class Modelled(Column):
         return ""
 
     def outside(self, values: Float) -> Mask:
-        """(n,): which values, in user units, training has not seen the like of: beyond the range,
-        or a word that is new. Neither gaps nor ODD are."""
+        """(n,): True where a value lies beyond the training range, or is a word that training did
+        not see. values: in user units, without NaN and ODD."""
         return np.zeros(len(values), dtype=np.bool_)
 
     def place(self, value: float) -> float | None:
-        """Where a value lies between the lowest seen (0) and the highest (1), or beyond them; None
-        where that cannot be told."""
+        """The position of a value between the lowest seen (0) and the highest (1), outside 0 to 1
+        if beyond them; None for what has no order."""
         return None
 
     @property
     def middle(self) -> tuple[float, float] | None:
-        """The places of the quartiles, if they are known."""
+        """The positions, as of `place`, of the two quartiles; None if they are not known."""
         return None
 
     def often(self, value: float) -> float | None:
-        """The part of the training's present values that are the same, where those are counted."""
+        """The share of present training values that equal this one; None where values are not
+        counted."""
         return None
 
     @property
     @abstractmethod
     def usual(self) -> float:
-        """What stands in the place of a value that is not known: the median, the commonest."""
+        """The value to put where one is not known: the median of numbers, the commonest
+        of words."""
 
     @property
     @abstractmethod
     def blank(self) -> float:
-        """The value that tells a model nothing."""
+        """The value that carries no information for a model."""
 
     @property
     def far_out(self) -> Reach | None:
-        """Outside of what its values are surprising by themselves, if models do not see that."""
+        """The range, if any, outside of which values are surprising by themselves though models do
+        not see it."""
         return None
 
     @property
     def places(self) -> int | None:
-        """The decimals that its numbers are written with; None for true floats and for words."""
+        """The number of decimals that values are written with; None for full-precision floats and
+        for words."""
         return None
 
     @property
@@ -236,20 +240,21 @@ class Modelled(Column):
         something that is not of this kind. No cell raises an error."""
 
     def knows(self, value: float) -> bool:
-        """Whether a value in user units, no gap, is one that models can tell from others."""
+        """Whether models can tell this value, in user units, from others; it is not missing."""
         return math.isfinite(value) and value != ODD
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
-        """The same column, where another file writes it in its own way; cells: some of that file,
-        decimal: the mark that is usual in it. Itself where it can read them."""
+        """The same column for reading another file, whose cells may be written in another notation.
+        cells: some of that file; decimal: its usual decimal mark. Returns itself if it can read
+        them."""
         return self
 
     @abstractmethod
     def show(self, value: float) -> str:
-        """A value in user units as the source writes such values."""
+        """A value in user units as text, in the source's notation."""
 
     def found(self, values: Values, row: int, value: float) -> str:
-        """A cell as its source writes it. value: the same in user units."""
+        """The cell of a row as the source writes it. value: its value in user units."""
         if np.isnan(value):
             return self.show(value)
         if isinstance(values, Cells):
@@ -262,7 +267,8 @@ class Modelled(Column):
         return shortest(float(values[row]))
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
-        """(n,): where a value equals the expected one once both are written for a person."""
+        """(n,): True where a value and its expected value look equal once both are
+        written as text."""
         return np.asarray(values == expected)
 
     def expectation(self, value: float, expected: float) -> str:
@@ -278,27 +284,25 @@ class Modelled(Column):
 
     @abstractmethod
     def restored(self, values: Float) -> Restored:
-        """Values in user units, (n,), as the source held them."""
+        """Values in user units, (n,), in the type that the source had."""
 
     def mended(self, values: Float, expected: Float) -> Float:
-        """(n,): for each value the value that would not stand out in its place.
-
-        expected: what the model expects there, or NaN where it expects nothing.
-        """
+        """(n,): for each value, one that would not stand out in its place. expected: the model's
+        prediction, NaN where it has none."""
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
-        """Values that a model has drawn, made such as the column has; usual ones of what is
-        context, which models do not draw."""
+        """Values drawn by a model, rounded and limited to what the column can hold. For context
+        columns, which models do not draw, usual values."""
         return self.within(values) if self.predicted else self.usually(len(values), rng)
 
     @abstractmethod
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """Any values that the column may hold, (count,), to try graphs with."""
+        """Random values of any kind that the column may hold, (count,), to test graphs with."""
 
     def tried(self, most: int) -> Float:
-        """At most this many values, of which one should fit the rest of a record; none for what is
-        context."""
+        """At most `most` values to try in a record's place, so that one should fit the rest of it;
+        empty for context columns."""
         return np.zeros(0)
 
     @abstractmethod
@@ -306,21 +310,21 @@ class Modelled(Column):
         """Random values, (count,), each drawn as often as it was seen in training."""
 
     def begun(self, count: int, rng: np.random.Generator) -> Float:
-        """Values, (count,), that records begin with which are to be drawn: any usual ones where
-        models are told them."""
+        """(count,) starting values for records that are to be drawn; for context columns, usual
+        values."""
         return np.zeros(count) if self.predicted else self.usually(count, rng)
 
     def rounded(self, values: Float) -> Float:
-        """Values as finely as the column writes them."""
+        """Values rounded to the precision that the column writes."""
         return values
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
-        """Values that a decoder gives, made such as the column has: of `ends`, the lowest and the
-        highest, or those seen in training."""
+        """Decoded values, limited to the range `ends` (lowest, highest), or the range seen in
+        training, and rounded."""
         return values
 
     def own_surprise(self, values: Float) -> Float:
-        """(n,) bits: how rare values are by themselves, where that is known."""
+        """(n,): how rare each value is by itself, in bits, where the column knows that."""
         return np.zeros(len(values))
 
     def distance(self, values: Float, others: Float) -> Float:
@@ -346,16 +350,16 @@ class Modelled(Column):
 
 
 def reads_better(column: Modelled, than: Modelled, cells: Cells) -> bool:
-    """Whether most of the cells that are odd to one column are none to another."""
+    """Whether most of the cells that one column finds odd are fine to another."""
     odd = [int((c.parse(cells) == ODD).sum()) for c in (column, than)]
     return 2 * odd[0] <= odd[1]
 
 
 def words(values: object) -> bool:
-    """Whether these, read from a file, are a tuple of texts."""
+    """Whether a value that was read from a file is a tuple of texts."""
     return isinstance(values, tuple) and all(isinstance(value, str) for value in values)
 
 
 def finite(*values: object) -> bool:
-    """Whether all of these, read from a file, are finite numbers."""
+    """Whether all values that were read from a file are finite numbers."""
     return all(type(v) in (int, float) and np.isfinite(v) for v in values)  # type: ignore[call-overload]

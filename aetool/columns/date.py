@@ -88,7 +88,8 @@ class Date(Modelled):
         return column._fitted(moments, summary.closed)
 
     def _fitted(self, seconds: Float, closed: bool) -> Self:
-        """The column with these moments seen, (n,). closed: no others are to come."""
+        """The column with the range of these moments, (n,) epoch seconds. closed: no later records
+        will come."""
         missing = int(np.isnan(seconds).sum())
         odd = int((seconds == ODD).sum())
         present = seconds[seconds > ODD]
@@ -125,7 +126,7 @@ class Date(Modelled):
         return self.low, self.high
 
     def outside(self, values: Float) -> Mask:
-        """(n,): which lie before the first moment seen, or after the last: later data do."""
+        """(n,): True before the first moment seen in training, or after the last."""
         return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))
 
     def place(self, value: float) -> float | None:

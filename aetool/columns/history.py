@@ -11,10 +11,8 @@ from aetool.model import Float
 
 
 class History:
-    """Lays the last rows of each group beside its rows, and remembers them from batch to batch.
-
-    The rows of a group are taken in the order they come in.
-    """
+    """Puts the previous rows of the same group beside each row, remembering them from batch to
+    batch. Rows of a group are taken in the order they come in."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -50,8 +48,8 @@ class History:
 
 
 def whole(schema: Schema, table: Table, name: str) -> Float:
-    """(rows, inputs) of a whole table, whose rows stay where they are: which come before which, the
-    column `order` says."""
+    """(rows, inputs): all rows of a table with the rows before them, as the column `order` sorts
+    them; the rows themselves stay where they are."""
     X = schema.encode(table, name)
     if not schema.context:
         return X

@@ -39,7 +39,7 @@ class Identifier(Column):
 
 
 def _counts(summary: Summary) -> bool:
-    """Whether these are row numbers: whole, and each one more than the one before."""
+    """Whether values are row numbers: whole, each one more than the last."""
     values = summary.values
     if len(values) < FEWEST or (not isinstance(values, Cells) and values.dtype.kind == "M"):
         return False

@@ -24,10 +24,8 @@ KINDS: dict[str, type[Column]] = {
 
 
 def decide(summary: Summary, kind: str | None = None) -> Column:
-    """The column that a summary speaks for, of this kind if the user names one.
-
-    ParamError for a kind that is unknown, DataError for one that the column cannot be.
-    """
+    """Choose the class for a column from its summary, or use the kind the user named. ParamError
+    for a kind that is unknown, DataError for one that the column cannot be."""
     if kind is not None and kind not in KINDS:
         raise ParamError(
             f"{option('--type')} {summary.name}={kind}: must be one of {', '.join(KINDS)}"

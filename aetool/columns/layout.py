@@ -109,9 +109,8 @@ class Layout:
 
     @property
     def told(self) -> list[int]:
-        """The features of an earlier row that a model with context is given: all but cycles of
-        dates.
-        """
+        """The features of an earlier row that a model with context is given: all but the cycles of
+        dates."""
         first_wave = self.numbers.width + self.flags.width
         end = self.width - self.conditions
         predicted = [*range(first_wave), *range(self.first_level, end)]
@@ -120,7 +119,7 @@ class Layout:
         return predicted + [end + feature for feature in self.condition.told]
 
     def lay(self, records: Float) -> Features:
-        """The features of records: (rows, columns) in user units to (rows, width) float32."""
+        """Turn records, (rows, columns) in user units, into features, (rows, width) float32."""
         # to models an odd cell is a gap: what it costs, the host adds
         records = np.where(records == ODD, np.nan, records)
         out = np.zeros((len(records), self.width), dtype=np.float32)
@@ -129,7 +128,7 @@ class Layout:
         return out
 
     def write(self, g: Graph, x: str) -> str:
-        """Write `lay` as nodes of a graph; x: (B, columns) float64."""
+        """Write the same computation as `lay` into an ONNX graph; x: (B, columns) float64."""
         odd = g.op("Equal", x, g.exact(ODD))
         values = g.op("Where", odd, g.exact(np.nan), x)
         parts: list[str] = []

@@ -102,7 +102,7 @@ class Number(Modelled):
         return column._fitted(read.value, int(places.max()) if decimal else None)
 
     def _fitted(self, values: Float, decimals: int | None) -> Self:
-        """The column with these values seen, (n,); NaN for what is no number."""
+        """The column with the statistics of these values, (n,); NaN for what is no number."""
         missing = int(np.isnan(values).sum()) - self.odd
         column = dataclasses.replace(self, missing=missing, decimals=decimals)
         finite = values[np.isfinite(values)]
@@ -251,9 +251,8 @@ class Number(Modelled):
         return np.asarray(values == self.rounded(self._told(expected)))
 
     def _told(self, expected: Float) -> Float:
-        """(n,): the expected values as a person is told them: within the range seen, and where few
-        numbers were seen, the nearest of these.
-        """
+        """(n,): expected values as they are shown to a person: within the range seen and, where
+        only few different numbers were seen, the nearest of these."""
         inside = np.clip(expected, self.low, self.high)
         if not self.few:
             return inside
@@ -300,7 +299,8 @@ class Number(Modelled):
         return np.unique(np.clip(values, self.low, self.high))
 
     def own_surprise(self, values: Float) -> Float:
-        """Bits that a standard normal number as far out has, at most 32; of a gap none."""
+        """(n,): bits of a standard normal number as far out as each value, at most 32;
+        0 for gaps."""
         z = np.nan_to_num(self.scale.standardised(values))
         return np.minimum(0.5 * z**2 / math.log(2), MOST_BITS)
 

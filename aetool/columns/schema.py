@@ -26,7 +26,7 @@ FEWEST_OF_A_KIND = 20  # cells that tell a column of another kind from a few odd
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table, in file order.
+    """The columns of a table, in file order, as inferred from a sample and stored with the model.
 
     context: how many rows before a row, of the same value of the column `group`, in the order of
     the column `order`, models are given beside it.
@@ -40,7 +40,8 @@ class Schema:
 
     @property
     def inputs(self) -> int:
-        """How many numbers of a row the graphs take: its own, then those of the rows before."""
+        """How many numbers of a row the graphs take: those of the row itself and of the rows before
+        it."""
         return len(self.modelled) * (self.context + 1)
 
     @property
@@ -176,7 +177,7 @@ def summarise(
 
 
 def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = None) -> Schema:
-    """The schema that summaries speak for, with the user's kinds where chosen."""
+    """Make a schema from summaries of columns. chosen: the kinds that the user names, by column."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
@@ -194,8 +195,9 @@ def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = Non
 def _values_among_gaps(
     columns: Sequence[Column], summaries: Sequence[Summary]
 ) -> dict[int, frozenset[str]]:
-    """For places of columns with levels the words, folded, that are a gap elsewhere and a level
-    here: `None` where the file writes its gaps in another way, and never so among numbers."""
+    """For columns of categories, the words (in lower case) that would mean a gap in another column
+    but are a value here, as None is where the file writes its gaps otherwise; never among numbers.
+    """
     gaps: dict[int, frozenset[str]] = {}
     for place, (column, summary) in enumerate(zip(columns, summaries, strict=True)):
         if isinstance(column, Modelled) and column.gaps:
@@ -275,7 +277,7 @@ def _asides(column: Modelled) -> list[str]:
 
 
 def drop(schema: Schema, names: Sequence[str]) -> Schema:
-    """The schema with these columns skipped."""
+    """The schema with these columns left out of the model."""
     for name in names:
         if name not in {c.name for c in schema.columns}:
             raise ParamError(f"{option('--drop')} {name}: no such column")
@@ -284,7 +286,8 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
 
 
 def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
-    """The schema of which records are judged by these columns, and not the columns themselves."""
+    """The schema in which these columns are conditions: records are judged given their values, and
+    the columns themselves are not judged."""
     column_of = {column.name: column for column in schema.columns}
     for name in names:
         column = column_of.get(name)

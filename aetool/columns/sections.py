@@ -24,7 +24,8 @@ Features = npt.NDArray[np.float32]
 
 
 class Section(ABC):
-    """Some features of each record. Columns are told by their place in the input of graphs."""
+    """Features of one kind, for all columns that have it. Columns are given by their position in
+    the graphs' input."""
 
     @property
     @abstractmethod
@@ -33,12 +34,13 @@ class Section(ABC):
 
     @abstractmethod
     def lay(self, records: Float, out: Features) -> None:
-        """Fills its features, (rows, width), zeros so far, from values in user units, (rows,
-        columns)."""
+        """Write the section's features into out, (rows, width) of zeros, from values in user units,
+        (rows, columns)."""
 
     @abstractmethod
     def write(self, graph: Graph, records: str) -> list[str]:
-        """The same as nodes: (B, columns) float64 to arrays of float32, side by side (B, width)."""
+        """The same computation as `lay` as graph nodes: (B, columns) float64 to arrays of float32
+        that side by side are (B, width)."""
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,14 @@ EARLY = 200  # present cells that tell whether it is worth looking at all of the
 
 @dataclass(eq=False)
 class Summary:
-    """A column in a piece of data, or in several.
+    """Statistics and sample values of one column in a piece of data; summaries of several pieces
+    can be added up.
 
-    values: its values, or if there are more than MOST_VALUES as many of them, evenly spread.
-    rows: of how many rows. decimal: the decimal mark that is usual in the file, or None. gap_words:
-    what the user says that gaps are, too. typed: the source says that the column is text. dtype:
-    the source's own name of its type. closed: no other records are to come, these are all.
-    values_here: doubtful gap words that are values in this column.
+    values: its values, or if there are more than MOST_VALUES as many of them, evenly spread. rows:
+    of how many rows. decimal: the decimal mark that is usual in the file, or None. gap_words: what
+    the user says that gaps are, too. typed: the source says that the column is text. dtype: the
+    source's own name of its type. closed: no other records are to come, these are all. values_here:
+    doubtful gap words that are values in this column.
     """
 
     name: str
@@ -62,7 +63,7 @@ class Summary:
 
     @cached_property
     def country_codes(self) -> bool:
-        """Whether the words are codes of countries, so that NA is Namibia."""
+        """Whether the words are country codes, among which NA is Namibia and no gap."""
         length = self.text.stop - self.text.start
         # most columns have no code at all, and are not taken apart for that
         return bool((length == 2).any()) and GapEvidence.of(self.text).country_codes
@@ -85,7 +86,7 @@ class Summary:
 
     @cached_property
     def token(self) -> str:
-        """The text of the first gap; empty if the column has none."""
+        """How the column's first gap is written; empty if it has none."""
         rows = np.flatnonzero(self.missing & ~self.text.null)
         return self.text.take(rows[:1]).strings()[0] if len(rows) else ""
 
@@ -97,7 +98,8 @@ class Summary:
 
     @property
     def doubtful_gaps(self) -> frozenset[str]:
-        """Gap words of the column that may be values, unless the user says that they are none."""
+        """Words read as gaps that may be values instead, unless the user said that they
+        are gaps."""
         return (self.written_gaps & DOUBTFUL) - folded(self.gap_words)
 
     @cached_property
@@ -136,7 +138,7 @@ class Summary:
 
     @cached_property
     def _early(self) -> Cells:
-        """Some of the present cells, evenly spread."""
+        """A few present cells, evenly spread, to try a notation on before all are parsed."""
         count = len(self.present)
         if count <= EARLY:
             return self.present

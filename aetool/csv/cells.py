@@ -46,12 +46,13 @@ PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
 def folded(words: Iterable[str]) -> frozenset[str]:
-    """Words as they are compared: without blanks around them, in small letters."""
+    """Words in the form they are compared in: trimmed and in lower case."""
     return frozenset(word.strip().casefold() for word in words)
 
 
 def is_gap_word(text: str, words: Collection[str] = ()) -> bool:
-    """Whether this text says that nothing is there; words: further ones that do, folded."""
+    """Whether a text such as NA or null means a missing value. words: further texts that do,
+    trimmed and in lower case."""
     word = text.strip().casefold()
     return word in GAP_WORDS or word in words
 
@@ -95,12 +96,14 @@ def is_unit(cell: str) -> bool:
 
 
 def is_certain_unit(cell: str) -> bool:
-    """Whether the cell is a unit, and hardly anything else."""
+    """Whether the cell is surely a unit of measurement, such as km/h, and not a word that might be
+    one."""
     return cell.strip().lower() in UNIT_WORDS or bool(set(cell) & UNIT_SIGNS)
 
 
 def shape_of(cell: str) -> str:
-    """The cell with each run of digits as one 0, and each run of letters as one a."""
+    """The cell with each run of digits replaced by one 0 and each run of letters by one a, to
+    compare forms."""
     return LETTERS.sub("a", DIGITS.sub("0", cell))
 
 

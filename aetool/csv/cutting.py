@@ -16,7 +16,8 @@ NO_NAME = "row.names"  # what R calls the column that its header leaves out
 
 
 def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
-    """What stands before the first record, then pieces of whole records, of about `size` bytes.
+    """Cut a stream of text into pieces that begin and end between records, of about `size` bytes;
+    before them comes one with everything above the first record.
 
     The first part is the byte-order mark, the preamble, blank lines, the header record and what
     stands below it, whichever there are; each piece begins at a record. stream: UTF-8, or what is
@@ -51,7 +52,7 @@ def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") ->
 
 
 def too_long() -> NoTableError:
-    """The error for a record that does not end."""
+    """The NoTableError for a record that exceeds MAX_RECORD bytes."""
     return NoTableError(f"a record of more than {MAX_RECORD >> 20} MiB; is a quote left open?")
 
 
@@ -80,7 +81,7 @@ def begin_of_table(text: bytes, dialect: Dialect) -> int:
 
 
 def behind_lines(text: bytes, count: int) -> int:
-    """Where the line behind so many lines begins; the end of the text if there are fewer."""
+    """The offset just after the first `count` lines; the text's length if there are fewer."""
     if not count:
         return 0
     for number, end in enumerate(LINE_END.finditer(text), 1):
@@ -121,13 +122,13 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
-    """The first record's fields, blanks around them apart."""
+    """The fields of the first record, trimmed, as column names."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 
 
 def _text(cell: bytes) -> str:
-    """A name as text; what is not UTF-8 as Windows-1252, or Latin-1."""
+    """A cell's bytes as text: UTF-8, or else Windows-1252 or Latin-1."""
     try:
         return cell.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -56,7 +56,7 @@ class Dialect:
     read_as: str = ""
 
     def to_json(self) -> dict[str, str | bool]:
-        """The facts that an archive keeps; the encoding only where it is not the usual one."""
+        """The fields that an archive stores; the encoding only where it is not UTF-8."""
         facts = dataclasses.asdict(self)
         if self.encoding == encodings.UTF8:
             del facts["encoding"]
@@ -72,7 +72,8 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is said of how a table in text is written; what is None is told from the text itself.
+    """Settings that the user gives for reading a text table; what is None is detected from the
+    text.
 
     header: False if the first record is one of the data. delimiter: a character, "tab" or "blank"
     (one or more blanks). decimal: "." or ",". encoding: as Python names it. skip_rows: lines before
@@ -121,7 +122,7 @@ class Reading:
         return cls(**dict(said), names=names)  # type: ignore[arg-type]
 
     def over(self, other: Reading) -> Reading:
-        """This, and what the other says where this says nothing."""
+        """These settings, completed by the other's where these say nothing."""
         settings = {**other.to_json(), **self.to_json()}
         return Reading.from_json(settings, self.names or other.names)
 

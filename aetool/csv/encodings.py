@@ -63,14 +63,15 @@ def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
 
 
 def original(text: bytes, encoding: str) -> bytes:
-    """UTF-8 (whole characters) as it stood in the source."""
+    """Turn UTF-8, cut between characters, back into the bytes of the source's encoding."""
     if encoding not in WIDE:
         return text
     return text.decode(UTF8, LONE).encode(encoding, LONE)
 
 
 def _single_bytes(error: UnicodeError) -> tuple[str, int]:
-    """What bytes that are not UTF-8 are in Windows-1252; the few that it lacks as in Latin-1."""
+    """Error handler for bytes that are not UTF-8: read them as Windows-1252, the few it lacks as
+    Latin-1."""
     assert isinstance(error, UnicodeDecodeError)
     read = ""
     for byte in error.object[error.start : error.end]:
@@ -95,7 +96,7 @@ def mended(text: bytes) -> bytes:
 
 
 class _Rewritten(io.RawIOBase):
-    """A stream of another encoding, read as UTF-8."""
+    """A binary stream that reads as UTF-8 what another stream holds in its own encoding."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self.pieces = _rewritten(stream, encoding)

@@ -31,7 +31,8 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Rule:
-    """What parts fields. space: whether blanks at the start of a field are none of its value."""
+    """How fields are separated. space: whether blanks at the start of a field do not belong to its
+    value."""
 
     delimiter: str = ","
     space: bool = False
@@ -92,12 +93,12 @@ class Fields:
         return [cells[b - w : b] for b, w in zip(edges, self.width.tolist(), strict=True)]
 
     def only(self, records: Mask) -> Fields:
-        """The fields of the chosen records, a mask (records,)."""
+        """The fields of chosen records. records: a mask, (records,)."""
         is_chosen = np.repeat(records, self.width)
         return self._chosen(is_chosen, self.begin[records], self.width[records])
 
     def without_last(self, records: Mask) -> Fields:
-        """The fields, but for the last one of each chosen record, a mask (records,)."""
+        """All fields but the last one of each chosen record. records: a mask, (records,)."""
         is_chosen = np.ones(len(self.start), np.bool_)
         last = np.cumsum(self.width, dtype=np.int64) - 1
         is_chosen[last[records]] = False
@@ -170,7 +171,7 @@ def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
 
 
 def value(raw: bytes, rule: Rule) -> bytes:
-    """The value of a field that is written so."""
+    """A field's value, from its text in the file. raw: that text, quotes included."""
     if rule.space:
         raw = raw.lstrip(b" ")
     if not raw.startswith(b'"'):
@@ -188,7 +189,7 @@ def value(raw: bytes, rule: Rule) -> bytes:
 
 
 def is_open(raw: bytes, rule: Rule) -> bool:
-    """Whether a field that is written so begins with a quote that nothing closes."""
+    """Whether a field's text begins with a quote that is never closed."""
     if rule.space:
         raw = raw.lstrip(b" ")
     # doubled quotes are even, a closing quote makes them odd; behind that one all is bare
@@ -208,7 +209,7 @@ def fields(text: bytes, rule: Rule) -> Fields:
 
 
 def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
-    """(fields, records) for which there is to be room, by the beginning of a long text."""
+    """(fields, records) to allocate for a long text, estimated from its beginning."""
     head = text[:SAMPLE]
     most_fields, most_records = _most(head, rule)
     if len(head) == len(text):
@@ -218,7 +219,7 @@ def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
 
 
 def _most(text: bytes, rule: Rule) -> tuple[int, int]:
-    """(fields, records): upper limits for a text of this length."""
+    """(fields, records): the most that a text of this length can hold."""
     records = _most_records(text)
     return count_of(text, rule.byte) + records, records
 
@@ -229,7 +230,8 @@ def _most_records(text: bytes) -> int:
 
 
 def _cut(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Any:
-    """Start, stop and kind of fields, begin and width of records, and what the kernel says."""
+    """Cut a text into fields with the C kernel: starts, stops and kinds of fields, begins and
+    widths of records, and the kernel's return code."""
     most_fields, most_records = sizes
     start = np.empty(most_fields, np.int32)
     of_fields = start, np.empty_like(start)
@@ -249,7 +251,7 @@ def count_of(text: bytes, byte: int) -> int:
 
 
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
-    """The places where records begin; `most`: stop after this many."""
+    """The offsets at which records begin. most: stop after this many."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
@@ -345,7 +347,7 @@ def _with_ends(
     text: bytes, rule: Rule, start: Positions, stop: Positions, kind: Bytes, begin: Positions,
     width: Positions, columns: int,
 ) -> Fields:  # fmt: skip
-    """The fields, and what their records end with."""
+    """Build a Fields from its arrays, finding out what its records end with."""
     cut = Fields(text, rule, start, stop, kind, begin, width, columns, "")
     tail_start, tail_stop = (places.tolist() for places in cut.tails())
     judged = max(1, len(cut) - 1)  # all but the last

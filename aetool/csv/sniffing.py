@@ -59,7 +59,7 @@ Record = Sequence[str]
 
 
 class Written(NamedTuple):
-    """A cell, and whether it stands between quotes."""
+    """A cell's text, and whether it is quoted."""
 
     text: str
     quoted: bool
@@ -67,8 +67,8 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Cut:
-    """The records of a text from a line on, cut by a delimiter, which makes nearly all of them
-    equally wide; clean: the part of their cells in which no other delimiter stands."""
+    """Records of a text cut at one delimiter that makes nearly all of them equally wide. clean: the
+    share of their cells without any other delimiter."""
 
     line: int
     delimiter: str
@@ -240,7 +240,8 @@ def _first_end(body: bytes, rule: Rule) -> str:
 def _body(
     beginning: Beginning, reading: Reading, model_reading: Reading, likely: str | None
 ) -> tuple[Cut | None, str]:
-    """What is left without comments: (the regular records, the marker of comments)."""
+    """Find the table below blank lines and comments: (its records, None if none are regular; what
+    comments begin with)."""
     delimiters: Iterable[str] = reading.delimiter or DELIMITERS + BLANK
     if reading.delimiter is None and model_reading.delimiter is not None:
         delimiters = [model_reading.delimiter, *delimiters]
@@ -294,7 +295,7 @@ def _best_cut(
 
 
 def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
-    """Whether blanks may part fields: at least three of them, or figures alone."""
+    """Whether blanks may be the delimiter here: at least three fields, or only numbers."""
     cut = beginning.cut(line, BLANK)
     if cut is None:
         return False
@@ -596,7 +597,7 @@ def _are_in_sequence(figures: Record) -> bool:
 
 
 def _below(body: list[list[str]]) -> int:
-    """How many records under the header are rulers or units instead of data."""
+    """How many records directly under the header are units or ruled lines, not data."""
     count = 0
     while body[count:] and cells.is_ruler(body[count]):
         count += 1

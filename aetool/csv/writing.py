@@ -12,14 +12,14 @@ SPECIAL = '"' + ANY_END
 
 
 def record(fields_as_written: Sequence[bytes], rule: Rule) -> bytes:
-    """Fields, as they are written, as one record without its end."""
+    """Join fields, in their file notation, to one record without its line end."""
     columns = len(fields_as_written)
     visible = [field(raw, rule, columns) for raw in fields_as_written]
     return rule.delimiter.encode().join(visible)
 
 
 def field(raw: bytes, rule: Rule, columns: int) -> bytes:
-    """A field, as it is written, in a record of so many columns.
+    """A field's text as it must stand in a record of so many columns.
 
     An empty one by itself would be a blank line, and one between blanks that part fields would not
     be seen: both are quoted. A quote left open is closed.
@@ -38,7 +38,7 @@ def _hidden_when_empty(rule: Rule, columns: int) -> bool:
 
 
 def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
-    """The records with the fields at these places alone; a field that is not there is empty."""
+    """Records with only the fields at these positions, as text; missing fields are empty."""
     starts = records.start.tolist()
     stops = records.stop.tolist()
     lines = []
@@ -57,7 +57,8 @@ def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
 
 
 def table(rows: Iterable[Sequence[str]], rule: Rule, line_end: str) -> str:
-    """Records of these values, each with its end; a blank behind delimiters, if the rule has it."""
+    """Write records of values as text, quoting where needed; with a blank after delimiters, if the
+    rule has it."""
     lines = _spaced_lines(rows, rule) if rule.space else _plain_lines(rows, rule)
     return "".join(line + line_end for line in lines)
 
@@ -91,7 +92,7 @@ def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
 
 
 def quoted(value: str, rule: Rule) -> str:
-    """A value as a field: as it is, or within quotes where it must be."""
+    """A value's text as a field, in quotes if it needs them."""
     special = any(character in value for character in (*SPECIAL, rule.delimiter))
     if not special and not (rule.space and value.startswith(" ")):
         return value

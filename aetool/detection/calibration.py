@@ -35,13 +35,13 @@ def tail_scale(excess: Float) -> float:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a tail is taken for before its scores are looked at.
+    """What is assumed of the tail of scores before any are seen.
 
     shape: of the generalised Pareto distribution; weight: how many excesses it counts for beside
     those that there are. doubt: a score is an anomaly among ordinary ones if so far out that not
     one in so many files as long would have such a one. least: the smallest scale; differences of
-    scores far below it say nothing. body: for how many excesses the scale counts
-    by which scores fall off between their middle and their highest tenth.
+    scores far below it say nothing. body: for how many excesses the scale counts by which scores
+    fall off between their middle and their highest tenth.
     """
 
     shape: float = 0.1
@@ -261,7 +261,7 @@ class Calibration:
 
 
 def _beside_defaults(expected: Expected) -> dict[str, Json]:
-    """What is expected of a tail otherwise than by default."""
+    """The assumptions about a tail that differ from the defaults, as JSON."""
     usual = dataclasses.asdict(Expected())
     told = dataclasses.asdict(expected)
     return {name: value for name, value in told.items() if value != usual[name]}
@@ -294,7 +294,7 @@ def _short(value: float) -> float:
 
 
 def in_words(rate: float) -> str:
-    """A part of ordinary records as one says it: about 1 in 1,000 ordinary records."""
+    """A rate in words, such as "about 1 in 1,000 ordinary records"."""
     return f"about 1 in {1 / rate:,.0f} ordinary records"
 
 

@@ -15,7 +15,8 @@ from aetool.spelling import option
 
 @dataclass(frozen=True)
 class Choice:
-    """At most one of these is given; none: the calibration's own threshold.
+    """Which records are to be flagged; at most one of these is given, and none means the
+    calibration's own threshold.
 
     threshold: the score above which a record is flagged. fpr: the part of ordinary records that may
     be. fdr: the part of those flagged that may be ordinary. contamination: the part of the records
@@ -29,7 +30,7 @@ class Choice:
     top: int | None = None
 
     def check(self) -> None:
-        """ParamError for two of them, or a value that makes no sense."""
+        """ParamError if two are given, or a value is out of its range."""
         said = [option(f"--{f.name}") for f in fields(self) if getattr(self, f.name) is not None]
         if len(said) > 1:
             raise ParamError(f"{said[0]} and {said[1]} exclude each other")

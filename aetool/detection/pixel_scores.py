@@ -109,7 +109,7 @@ def _area(across: Float, upward: Float, most: float) -> float:
 
 
 class _Counts:
-    """Weights by bin: a dictionary, in two arrays."""
+    """Weights summed by bin number, stored sparsely in two arrays."""
 
     def __init__(self) -> None:
         self._weights: dict[int, float] = {}
@@ -118,7 +118,7 @@ class _Counts:
         return bool(self._weights)
 
     def add(self, bins: Int, weights: Float | float) -> None:
-        """Adds weights, (n,) or one for all, to bins, (n,)."""
+        """Add weights, (n,) or one for all, to bins, (n,)."""
         places, index = np.unique(bins, return_inverse=True)
         every = np.broadcast_to(weights, bins.shape)
         sums = np.bincount(index, every, len(places))

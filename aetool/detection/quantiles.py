@@ -19,7 +19,8 @@ DIGITS = 7
 
 @dataclass(frozen=True, eq=False)
 class ScoreQuantiles:
-    """Of how many rows there are held-out scores, and the scores, (16,), at each of PARTS."""
+    """Held-out scores in brief: how many rows there were, and the score, (16,), at each quantile in
+    PARTS."""
 
     rows: int
     scores: Float

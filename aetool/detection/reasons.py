@@ -79,8 +79,8 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
 def by_mending(
     schema: Schema, X: Float, expected: Float, named: Sequence[Sequence[int]], scores: Scores
 ) -> list[list[int]]:
-    """The named columns of each record, first the one that mends it: whose value, replaced by what
-    was expected, lowers the record's score most.
+    """The named columns of each record, reordered so that the first is the one whose value,
+    replaced by the expected one, lowers the record's score most.
 
     Where one value is wrong, those that it predicts look wrong too; but to mend one of those makes
     two wrong values of one.
@@ -95,13 +95,15 @@ def by_mending(
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
-    """(rows, columns): surprise of each value on its own."""
+    """(rows, columns): how rare each value is in its own column, in bits, whatever the
+    others hold."""
     surprises = [column.own_surprise(X[:, i]) for i, column in enumerate(schema.modelled)]
     return np.stack(surprises, axis=1)
 
 
 def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
-    """(rows, columns): where a person is told to expect the value that is there."""
+    """(rows, columns): True where the value that is there is the one that would be shown as
+    expected."""
     same = [c.alike(X[:, i], expected[:, i]) for i, c in enumerate(schema.modelled)]
     return np.stack(same, axis=1)
 

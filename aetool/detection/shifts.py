@@ -74,7 +74,7 @@ class Comparison:
 
     @property
     def few(self) -> str:
-        """Why so few records cannot be called the same; empty if they are enough."""
+        """Why there are too few records to call the data the same; empty if there are enough."""
         rows = min(self.rows, self.rows_before)
         if rows >= FEWEST_ROWS:
             return ""
@@ -96,7 +96,7 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing differs."""
+        """Whether no column and no score differs."""
         return self.word == SAME
 
     def to_json(self) -> dict[str, object]:
@@ -190,7 +190,7 @@ class Tally:
         return Comparison(self.rows, before, alpha, holm(shifts), all_faults)
 
     def _fault(self, place: int, column: Modelled) -> str:
-        """Why a column is of no use now, though it was; empty if it is."""
+        """Why a column that the model uses cannot be used in the new data; empty if it can."""
         present = self.rows - int(self.gaps[place]) - int(self.odd[place])
         before = self.schema.rows - column.missing - column.odd if self.schema else 0
         if not self.rows or before <= 0:
@@ -265,7 +265,8 @@ FEWEST_STUCK, STUCK = 20, 1e-6
 
 
 def _is_point(column: Modelled, place: int) -> bool:
-    """Whether a bin holds one value alone: every level does, and of numbers every odd bin."""
+    """Whether a bin stands for one single value: any category does, and of numbers
+    every odd bin."""
     return not column.measured or place % 2 == 1
 
 

@@ -72,7 +72,7 @@ class ScoreTrace:
             self._bins[place] += count
 
     def _double(self) -> None:
-        """Two stretches become one."""
+        """Merge stretches two by two, so that each stands for twice as many records."""
         self.span *= 2
         starts = np.arange(0, len(self._highest), 2)
         if len(starts):

@@ -24,15 +24,16 @@ WEIGHT_MOST = 127  # weights are stored in 8 bits
 
 
 def places(marks: Int, radices: list[int]) -> Int:
-    """Which of the sum of radices inputs are 1, (rows, features): one for the value of each
-    feature."""
+    """One-hot positions of each row's features, (rows, features): which inputs of the network are
+    1. radices: the number of values of each feature."""
     return np.asarray(marks + np.cumsum([0, *radices[:-1]]))
 
 
 def train(
     marks: Int, radices: list[int], symbols: Int, alphabet: int, seed: int = 0
 ) -> list[Layer]:
-    """The two layers of a student. marks (rows, features); symbols (rows,) of 0 .. alphabet - 1."""
+    """Train a student, and return its two layers in whole numbers. marks: (rows, features);
+    symbols: (rows,) from 0 to alphabet - 1."""
     rng = np.random.default_rng(seed)
     inputs = sum(radices)
     usual = np.bincount(symbols, minlength=alphabet) + 0.5

@@ -199,7 +199,7 @@ def fit_source(
 
 
 def _counted(rows: int) -> str:
-    """A number of records in words: "1 record", "2 records"."""
+    """A count with its noun, such as "1 record" or "2 records"."""
     return "1 record" if rows == 1 else f"{rows} records"
 
 
@@ -222,8 +222,8 @@ def explained(data: object, options: FitOptions | None = None) -> list[str]:
 
 
 def _lineage(prepared: Prepared) -> dict[str, str]:
-    """Where a model comes from that was fitted on these rows: values, not bytes of a file, so that
-    the same table in another format is the same."""
+    """A record of the rows that a model was fitted on, with a digest of their values: the same
+    table in another file format has the same."""
     values = np.ascontiguousarray(prepared.inputs)
     return {"aetool": __version__, "data": hashlib.sha256(values.data).hexdigest()}
 
@@ -357,7 +357,8 @@ def declared(options: FitOptions, otherwise: str) -> Model:
 
 
 def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
-    """What is learned of data where an operation needs a code and no model is given."""
+    """Fit the default model with a code on data, for an operation that needs one when no model is
+    given."""
     options = options or FitOptions()
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 

@@ -24,9 +24,8 @@ from aetool.rarity import Rarity
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A bundle, and the parts, (n, columns + 1), of the rows (n,) that its score had not seen; and
-    the surprise, (n, columns), of each column given the others, if the model tells it apart.
-    in_bits, weight: as in model.Member."""
+    """One fitted model on its way to be joined with others: its bundle, and the parts, (n, columns
+    + 1), of rows (n,) that it had not seen. in_bits, weight: as in model.Member."""
 
     bundle: Bundle
     rows: Int
@@ -37,7 +36,7 @@ class Fitted:
 
     @property
     def rarity(self) -> Rarity:
-        """How its scores are turned into rarities when it joins other models."""
+        """The function that turns its scores into rarities, when it joins other models."""
         if self.in_bits:
             return Rarity.told(len(self.parts))
         return Rarity.of(self.scores)
@@ -96,7 +95,8 @@ def join(
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
-    """What the members are called: the model, and a second one of it with what differs."""
+    """A name for each member: its model's, and for a second one of that model also the parameters
+    that differ."""
     names: list[str] = []
     for bundle in bundles:
         first = next(b for b in bundles if b.plugin == bundle.plugin)

@@ -36,8 +36,8 @@ def with_pictures(model: Bundle, source: ImageSource) -> Bundle:
 
 
 def _alike(source: ImageSource) -> Iterator[Samples]:
-    """Pictures (n, channels, height, width) of one size and mode that follow one another, as an
-    archive has them."""
+    """Consecutive pictures (n, channels, height, width) of one size and mode, as an archive would
+    group them."""
     readable = (picture for picture in source.pictures() if isinstance(picture, Decoded))
     arrays = (_channels_first(picture) for picture in readable)
     for _, group in itertools.groupby(arrays, lambda array: (array.shape, array.dtype.str)):

@@ -70,13 +70,13 @@ class Prepared:
 
     @property
     def kept(self) -> Mask:
-        """(rows,): which rows are to be fitted."""
+        """(rows,): True for the rows to fit."""
         return np.ones(len(self.features), bool) if self.keep is None else self.keep
 
 
 @one_thread()
 def trimmed(prepared: Prepared) -> Prepared:
-    """The same rows, with those farthest out marked as not to be fitted (--robust)."""
+    """The same rows, with the most outlying ones marked as not to be fitted (for --robust)."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
@@ -308,7 +308,7 @@ def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
 
 
 def _in_full(value: float) -> str:
-    """A number as somebody would type it: 1 for 1.0, and 1234567 with each of its digits."""
+    """A number as a person would type it: 1 for 1.0, and 1234567 with all its digits."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     return str(value)

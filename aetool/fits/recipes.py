@@ -22,7 +22,7 @@ PRIORS = ("codes", "normal", "graph", "features")
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """How codes are distributed, and what they leave open of the records.
+    """How to draw new records: the distribution of codes, and the noise about decoded values.
 
     prior: as AutoEncoder.prior. codes: (29, latent), each code unit at the normal SCORES; factor:
     (latent, latent), lower triangular, of the correlation of the units' normal scores: a Gaussian
@@ -83,7 +83,7 @@ class Recipe:
 
 
 def through(x: Float, at: Float, tables: Float) -> Float:
-    """Every column of x through its table, (points, columns), by straight lines."""
+    """Map every column of x through its table, (points, columns), by linear interpolation."""
     columns = [np.interp(x[:, place], at, tables[:, place]) for place in range(x.shape[1])]
     return np.stack(columns, axis=1)
 

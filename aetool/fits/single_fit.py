@@ -38,14 +38,15 @@ LABELS = {"ordinary": 1, "anomalies": -1, "unknown": 0}
 
 
 def folds_of(rows: int, features: int) -> int:
-    """Into how many parts to cross-fit this many rows."""
+    """Into how many parts rows are split for cross-fitting. rows, features: the size of
+    the data."""
     if rows < FEWEST_TO_CROSS:
         return 1
     return FOLDS if rows * features <= MANY_NUMBERS else FEW_FOLDS
 
 
 def written(solution: closed_form.Solution, params: object, prepared: Prepared) -> dict[str, bytes]:
-    """The graphs of a solution."""
+    """The ONNX graphs of a solution, as bytes by file name."""
     error = getattr(params, "error", "bits")
     return writing.write(solution, prepared.spec, prepared.schema, error)
 

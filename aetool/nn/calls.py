@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 def call(member: Callable[..., Result], *arguments: object, **optional: object) -> Result:
-    """What a member returns, told of these options those that it has an argument for."""
+    """Call an author's method with those of these options that it has arguments for."""
     known = takes(member)
     told = {name: value for name, value in optional.items() if name in known}
     return member(*arguments, **told)

@@ -117,7 +117,8 @@ def start_at_pca(
 
 
 def _told(spec: Spec, latent: int, inputs: int | None) -> Int:
-    """The features of the condition, if a decoder with so many inputs takes it behind the code."""
+    """The condition's features, if the decoder's number of inputs shows that it takes them after
+    the code."""
     if inputs != latent + spec.conditions:
         return np.zeros(0, dtype=np.int64)
     end = spec.features - spec.given

@@ -87,7 +87,7 @@ def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
 
 
 def _restored(spec: Spec, likely: Float) -> Float:
-    """Logits of categories as probabilities; numbers as they are."""
+    """Decoder output as features: logits of categories become probabilities, numbers stay."""
     out = likely.copy()
     for _, first, width in spec.categories:
         logits = likely[:, first : first + width]
@@ -103,8 +103,8 @@ def _explained(x: Float, restored: Float, there: Float) -> float:
 
 
 def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) -> int:
-    """How many units of the codes z of rows matter to the decoder: the rows are restored otherwise
-    with their mean instead."""
+    """How many code units matter: rows are decoded differently if the unit is replaced
+    by its mean."""
     places = torch.from_numpy(np.asarray(where))
     restored = model.decoded(z, seen).flatten(1).index_select(1, places)
     count = 0
@@ -117,5 +117,5 @@ def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) ->
 
 
 def _rounded(value: float) -> float:
-    """To four digits; what is not finite, or below -1, as -1."""
+    """A figure to four decimals; -1 if it is not finite or below -1."""
     return round(max(value, -1.0), 4) if math.isfinite(value) else -1.0

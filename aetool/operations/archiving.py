@@ -83,7 +83,8 @@ def compress(
 
 
 def _check_shard(options: CompressOptions, model: Bundle | None) -> None:
-    """ParamError for what the archive of a part of a table cannot be."""
+    """ParamError for options that --shard, which stores part of a table, cannot be
+    combined with."""
     shards.Shard.parsed(options.shard or "")
     others = {
         option("--lossy"): options.lossy,
@@ -139,7 +140,8 @@ def _written(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """Write the archive of an open source; its figures."""
+    """Write the archive of an opened source in the way that options ask for; returns
+    its figures."""
     if goals.is_asked(options):
         assert isinstance(source, TableSource | ImageSource)
         return _chosen(data, source, Path(path), model, options)
@@ -182,7 +184,8 @@ def _holds_pictures(source: opening.Opened) -> bool:
 def _of_pictures(
     file: BinaryIO, source: opening.Opened, model: Bundle, options: CompressOptions
 ) -> dict[str, Json]:
-    """Writes pictures with what a model has learned of others, where some of them take less so."""
+    """Write pictures losslessly, using what a model learned of other pictures where a sample shows
+    that it saves bytes."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
     with_it, without = (_bytes_of_some(one) for one in (job, plain))
@@ -194,7 +197,7 @@ def _of_pictures(
 
 
 def _bytes_of_some(job: exact_job.ExactJob) -> int:
-    """Bytes of the first pictures of a job."""
+    """Encoded bytes of the first pictures of a job, to compare ways to store them."""
     for pictures in job.content.items():
         encoded = job.content.encode(pictures[:SOME], NO_HINTS)
         return sum(len(block.payload) for block in encoded)
@@ -208,7 +211,8 @@ def _chosen(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """The archive that suits the error or the bytes that are asked for."""
+    """Write the archive that meets the error or size asked for; learn a model first where none is
+    given."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = fitting.on_the_spot(data, options.fit)
@@ -225,7 +229,8 @@ def _lossy(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """A model's code, or an exact or bounded archive where that is smaller at no more error."""
+    """Write a model's code, or an exact or bounded archive where that is smaller at no
+    more error."""
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
@@ -238,12 +243,14 @@ def _lossy(
 
 
 def _inherited(data: object) -> Attributes | None:
-    """What the archive has of its source's mode, owner and times."""
+    """The file mode, owner and times that the archive takes over from its source; None for data in
+    memory."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
 
 
 def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | None:
-    """Why a model has nothing for a lossless or bounded archive of a source; None if it has."""
+    """Why a model cannot make a lossless or bounded archive of this source smaller;
+    None if it can."""
     fit_it = (
         f"fit with {option('--codec')} for archives of many small tables like this, or "
         f"{option('--lossy')} for its code"
@@ -264,7 +271,7 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
 
 
 def _checked(options: CompressOptions) -> CompressOptions:
-    """The options, what they imply filled in; ParamError where they contradict each other."""
+    """The options with those that others imply set; ParamError where they contradict each other."""
     if options.flag is not None and options.flag < 0:
         raise ParamError(f"{option('--flag')} must be 0 or more, got {options.flag}")
     if options.lossy_only:
@@ -295,7 +302,8 @@ def _checked(options: CompressOptions) -> CompressOptions:
 
 
 def _refuse_beside_a_goal(options: CompressOptions) -> None:
-    """ParamError for what says how to store, where the archive is chosen by its error or bytes."""
+    """ParamError for options that say how to store, where the way is chosen by an error or size
+    asked for."""
     others = {
         option("--lossy"): options.lossy,
         option("--latent"): options.latent is not None,

@@ -72,13 +72,13 @@ def new(name: str, folder: Path) -> Path:
 
 
 def folder_of(name: str, folder: Path) -> Path:
-    """Where the package of a new plugin of this name lies in a folder."""
+    """The package folder of a new plugin of this name, inside `folder`."""
     return folder / f"aetool-{name}"
 
 
 def uninstalled(name: str, folder: Path) -> Path | None:
-    """The package of a plugin that lies in a folder, as `new` has written it, where the plugin was
-    not installed."""
+    """The package folder of a plugin that `new` wrote into folder but that is not installed yet;
+    None if there is none."""
     package = folder_of(name, folder)
     is_there = (package / "pyproject.toml").is_file()
     return package if is_there and name not in plugins.available() else None

@@ -79,7 +79,7 @@ def denoise(
 
 
 class _Job:
-    """One run: what is restored, and sums for the figures."""
+    """One run of denoise: batches in, restored batches out, and sums for the figures."""
 
     def __init__(self, source: Source, model: Bundle, options: DenoiseOptions) -> None:
         self.source = source
@@ -107,7 +107,8 @@ class _Job:
         return restored
 
     def _filled(self, x: Records, gaps: Mask, blank: Records | np.uint8) -> Iterator[Records]:
-        """x with gaps filled by what the model makes of the record, again and again."""
+        """x with gaps filled by the model's reconstruction, repeated until known values are
+        restored best."""
         y = np.where(gaps, blank, x)
         while True:
             restored = self._round(y)
@@ -129,11 +130,12 @@ class _Job:
         return next(itertools.islice(self._filled(x, gaps, blank), self.rounds - 1, None))
 
     def _laid(self, where: Mask) -> Mask:
-        """Columns of a table as _standard has them; pixels as they are."""
+        """A mask of a table's columns in the layout of _standard; a mask of pixels unchanged."""
         return where if self.model.schema is None else where[:, self.model.spec.owner]
 
     def _measure(self, x: Records, y: Records, rows: int) -> None:
-        """Adds up the errors of what was given, x, and what is made of it, y."""
+        """Add the squared errors before (x) and after (y) restoring, where clean
+        records are known."""
         self.rows += rows
         if self.clean is None:
             return
@@ -149,7 +151,8 @@ class _Job:
         self.compared += int(comparable.sum())
 
     def _standard(self, x: Records) -> Float:
-        """Numbers of a table as the model sees them, in standard deviations; NaN where missing."""
+        """Numbers of a table divided by their standard deviations, NaN where missing; pictures
+        unchanged."""
         if self.model.schema is None:
             return x.astype(np.float64)
         spec = self.model.spec
@@ -157,7 +160,7 @@ class _Job:
         return np.where(np.isnan(x[:, spec.owner]), np.nan, z)
 
     def tables(self) -> Iterator[writers.Columns]:
-        """The restored batches of a table."""
+        """Read, restore and yield a table batch by batch."""
         for laid in inputs_of(self.source, self.model):
             x, table = laid.inputs, laid.table
             assert table is not None
@@ -203,7 +206,7 @@ class _Job:
         return out
 
     def pictures(self) -> Iterator[Records]:
-        """The restored batches of pictures, (n, C, H, W) uint8."""
+        """Read, restore and yield pictures batch by batch, (n, C, H, W) uint8."""
         for laid in inputs_of(self.source, self.model):
             x = laid.inputs
             if self.options.region is not None:
@@ -231,7 +234,8 @@ class _Job:
         return hole
 
     def _elsewhere(self, hole: Mask) -> Mask:
-        """A hole of the same size in every picture, anywhere."""
+        """A region of the same size at a random place of each picture, used to test how well
+        regions are filled."""
         rng = np.random.default_rng(0)
         out = np.zeros_like(hole)
         _, _, width, height = self.options.region or (0, 0, 0, 0)
@@ -242,7 +246,8 @@ class _Job:
         return out
 
     def figures(self) -> dict[str, int | float]:
-        """Figures: rows, values filled, and the gain where clean data are known."""
+        """Figures of the finished run: records, values filled, and the errors where clean data are
+        known."""
         out: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
             out["filled"] = self.filled

@@ -124,7 +124,8 @@ def plot_codes(
 
 
 def _numbered(batch: writers.Columns) -> writers.Columns:
-    """A table of codes whose row numbers and codes are numbers, not texts, as Parquet has types."""
+    """A table of codes with its row numbers and codes as numbers instead of text, for Parquet
+    files."""
     numbers = {
         name: np.array(column, np.float64)
         for name, column in batch.items()

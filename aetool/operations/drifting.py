@@ -63,7 +63,7 @@ def drift(
 
 
 def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bundle:
-    """The model that a reference is, or the path of, or else one fitted on it."""
+    """Load the reference if it is a model or its path; else fit a model on it."""
     if isinstance(reference, Bundle):
         return reference
     if isinstance(reference, str | os.PathLike) and is_model(reference):
@@ -72,7 +72,7 @@ def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bund
 
 
 def is_model(reference: Data) -> bool:
-    """Whether a reference is a model, or where one is; else it is data."""
+    """Whether a drift reference is a model or a model file; otherwise it is data to fit one on."""
     if isinstance(reference, Bundle):
         return True
     # a pipe can be read but once, and holds data
@@ -84,7 +84,7 @@ def is_model(reference: Data) -> bool:
 
 
 def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
-    """(column, why) of those that the new data do not have."""
+    """(column, why) for each modelled column that the new data lack."""
     first: Table | None = next(iter(source.batches()), None)
     names = first.names if first is not None else ()
     missing = [column.name for column in schema.modelled if column.name not in names]
@@ -94,7 +94,7 @@ def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
 def _scored(
     source: TableSource | ImageSource, model: Bundle, alpha: float, device: str
 ) -> Comparison:
-    """The comparison by columns and scores."""
+    """Compare new data with the model's data, column by column and by their scores."""
     session = model.session("score.onnx", device)
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
     for batch in scored(source, model, session):
@@ -105,8 +105,7 @@ def _scored(
 def _counted(
     source: TableSource, model: Bundle, faults: Iterable[tuple[str, str]], alpha: float
 ) -> Comparison:
-    """The comparison by those columns alone that are there: without all of them nothing can be
-    scored."""
+    """Compare only the columns that are present: with columns missing, records cannot be scored."""
     assert model.schema is not None
     schema = model.schema
     faults = list(faults)
@@ -120,7 +119,8 @@ def _counted(
 
 
 def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
-    """(rows, columns): values in user units, whatever columns hold; gaps where one is absent."""
+    """(rows, columns) float64: the table's values as numbers in user units; NaN where a column is
+    absent."""
     columns = []
     for column in schema.modelled:
         if column.name in absent:

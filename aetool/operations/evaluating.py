@@ -46,14 +46,14 @@ def score(
 
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
-    """(numbers of the records that can be read, from 0; their scores)."""
+    """(numbers, from 0, of the records that could be read; their scores)."""
     with engines.opened(executor) as engine:
         return Scoring(judge.source, judge.bundle, judge.graph, device, engine).scores()
 
 
 def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
-    """(pictures, H, W): the map of each, as aetool.detection.maps says; a list of them where they
-    differ in size. DataError for tables."""
+    """Heat maps of where each picture is unusual, (pictures, H, W), as defined in
+    aetool.detection.maps; a list where sizes differ. DataError for tables."""
     pixels = pixels_of(model)
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     amounts: list[Float] = []
@@ -105,7 +105,7 @@ def evaluate(
 
 
 def _without_label(source: Source, label: str | None) -> FitOptions:
-    """How a model is learned from labelled data: without the column of labels."""
+    """Fit options for labelled data: the label column is left out of the model."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits.fitting import FitOptions
 
@@ -134,7 +134,8 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
 
 
 def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
-    """What evaluate prints, of scores, (rows,), and which are anomalies."""
+    """AUROC, average precision, precision and recall of scores, (rows,), against truth, (rows,),
+    True for anomalies."""
     flagged = scores > threshold
     hits = int((flagged & truth).sum())
     return {

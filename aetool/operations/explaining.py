@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """The columns of one record, those to blame first.
+    """Why one record has its score: its columns, the most surprising first.
 
     found, expected: a value as it would be written. surprise: what the column costs beyond the
     usual, in the unit of the score. named: whether it is one of the reasons that detect tells.
@@ -41,12 +41,11 @@ class Explanation:
 
     @property
     def is_anomaly(self) -> bool:
-        """Whether the score is above the threshold."""
+        """Whether the record's score lies above the threshold."""
         return self.score > self.threshold
 
     def frame(self) -> pd.DataFrame:
-        """The same as a table of a row for each column; what is of the whole record is in its
-        attrs: score, p, threshold and anomaly."""
+        """As a DataFrame with a row for each column;"""
         import pandas as pd
 
         frame = pd.DataFrame(
@@ -64,7 +63,8 @@ class Explanation:
 
 
 def as_record(row: object) -> object:
-    """A dictionary by column, or a Series, as a table of a single row; anything else as it is."""
+    """A dictionary of column to value, or a pandas Series, as a table of one row; anything else
+    unchanged."""
     # where pandas is not imported nothing is one of its Series
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(row, pandas.Series):

@@ -65,7 +65,8 @@ def export(
 
 
 def description(model: Bundle, float32: bool = False, low: bool = False) -> Described:
-    """What model.json says, and the graphs themselves."""
+    """The content of model.json, which describes inputs and outputs, and the ONNX graphs, by file
+    name."""
     schema = model.schema
     columns = []
     for column in schema.modelled if schema else ():
@@ -150,7 +151,7 @@ def takes_low_part(model: Bundle) -> bool:
 
 
 def _is_fine(column: Modelled) -> bool:
-    """Whether a float32 has no room for what tells a column's values apart."""
+    """Whether float32 is too coarse to tell this column's values apart."""
     laid = column.features
     if laid.cycles or column.far_out is not None:
         return True
@@ -164,7 +165,7 @@ def _is_fine(column: Modelled) -> bool:
 def _written(
     model: Bundle, name: str, float32: bool, low: bool, about: Mapping[str, object]
 ) -> bytes:
-    """A graph of the model as it is exported, with what is told about it inside."""
+    """One ONNX graph as it is exported, with a description in its metadata."""
     content = _plain(model.graphs[name])
     if float32:
         content = pairs.narrowed(content, f"{model.name}: {name}", low)
@@ -180,8 +181,8 @@ def _said(value: object) -> str:
 
 
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
-    """A score graph that gives the score itself, and first; and judges it by a threshold, which is
-    an input with a value of its own. Of pictures it gives the map, too."""
+    """The score graph with the total score as first output, and a verdict against a threshold that
+    is an input with a default. Of pictures it also gives the heat map."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names
@@ -211,8 +212,8 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
 
 
 def _plain(content: bytes) -> bytes:
-    """The graph without constants that no node reads: a bundle keeps them for fine-tuning, and a
-    runtime warns of each."""
+    """The graph without constants that no node reads: they are kept in bundles for fine-tuning, and
+    runtimes warn of them."""
     model = onnx.ModelProto.FromString(content)
     read = {name for node in model.graph.node for name in node.input}
     read |= {output.name for output in model.graph.output}
@@ -225,7 +226,7 @@ def _plain(content: bytes) -> bytes:
 
 
 def inputs_of(path: Path, records: Records) -> Inputs:
-    """Records, as the model takes them, as an exported graph does, by name."""
+    """Records in the form that an exported graph takes, by the names of its inputs."""
     graph = onnx.load(path).graph
     optional = {constant.name for constant in graph.initializer}
     taken = [value for value in graph.input if value.name not in optional]

@@ -33,14 +33,15 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
 
 
 def _model_of(archive: Archive) -> str:
-    """embedded, none, or how the sha256 of the model begins."""
+    """How an archive is bound to a model: "embedded", "none", or the first digits of the model's
+    SHA-256."""
     if "model" in archive.reader.sections:
         return "embedded"
     return archive.reader.model.hex() if any(archive.reader.model) else "none"
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Json]:
-    """What a bundle or an archive says of itself."""
+    """Describe a model or an archive: a dictionary of what `aetool info` prints."""
     if is_archive(path):
         with Archive(path) as archive:
             return {

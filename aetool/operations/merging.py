@@ -24,7 +24,12 @@ def merge(
     force: bool = False,
     executor: engines.Chosen = None,
 ) -> Figures:
-    """Write the archive of a whole table of those of all its shards; returns its figures.
+    """Join the archives of all shards of a table into one archive of the table; returns its
+    figures.
+
+    Blocks are copied as they are, but text is decoded once to compute the SHA-256 of the whole
+    table. ParamError if a path is no shard, a shard is missing or given twice, or shards are of
+    different tables.
 
     Payloads are copied. Of a text what they restore is decoded once, for the digest of the whole.
     ParamError where they are no shards, not all of them, one twice, or of different tables.
@@ -40,7 +45,7 @@ def merge(
 
 
 def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
-    """Writes shards, which are in order, as one archive."""
+    """Write shards, given in order, as one archive; returns its figures."""
     first, last = archives[0].reader, archives[-1].reader
     header = {key: value for key, value in first.header.items() if key != "sections"}
     model = first.model.hex() if any(first.model) else ""
@@ -72,7 +77,8 @@ def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
 
 
 def _pieces(archives: Sequence[Archive]) -> Iterator[bytes]:
-    """What shards of a text restore together; each is compared with its own digest, too."""
+    """Decode the text of all shards in order; each shard is checked against its own digest on the
+    way."""
     for place, archive in enumerate(archives):
         pieces = archive.pieces(0, archive.rows)
         if place and archive.content.opens_with_head:
@@ -82,7 +88,8 @@ def _pieces(archives: Sequence[Archive]) -> Iterator[bytes]:
 
 
 def _in_order(archives: Sequence[Archive]) -> list[Archive]:
-    """The shards of one table, from the first to the last; ParamError for anything else."""
+    """Sort the shards of one table by their number; ParamError if one is missing, given twice or of
+    another table."""
     by_number: dict[int, Archive] = {}
     for archive in archives:
         reader = archive.reader

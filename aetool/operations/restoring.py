@@ -115,7 +115,8 @@ def _decompress(
 
 
 def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
-    """What is wrong where a part is asked for, and not said where to."""
+    """The error for part of an archive that is asked for without saying which file to
+    write it to."""
     chosen = f"{option('--rows')} and {option('--columns')} restore a part"
     where = f"with {option('-o')} FILE (-: standard output)" if in_shell() else "with out"
     return ParamError(f"{os.fspath(path)}: {chosen}: say where to {where}")
@@ -124,7 +125,7 @@ def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
 def _part(
     archive: Archive, rows: tuple[int, int | None] | None, columns: Sequence[str] | None
 ) -> str:
-    """How much of an archive is restored: 100 of 8,784 rows, 2 columns."""
+    """In words, how much of an archive is restored, such as "100 of 8,784 rows, 2 columns"."""
     first, last = _records(archive, rows)
     of_rows = f"{last - first:,} of {archive.rows:,} rows"
     if columns is None:
@@ -133,7 +134,7 @@ def _part(
 
 
 def _notes_on_name(target: Path, content: Content) -> list[str]:
-    """What is to be said where a file's name promises another kind of file than it is."""
+    """Notes for a file whose suffix promises another format than what is written to it."""
     kind = str(content.format().get("format"))
     suffix = target.suffix.lower()
     if os.fspath(target) == "-" or content.is_folder or suffix == content.format().get("suffix"):
@@ -149,7 +150,7 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
 
 
 def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
-    """Remarks on files that had setuid or setgid bits, which are not restored."""
+    """Notes on files that had setuid or setgid bits, which are not restored."""
     if not unlent:
         return []
     more = f" and {len(unlent) - 1} more" if len(unlent) > 1 else ""
@@ -160,7 +161,8 @@ def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
 
 
 def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
-    """The records asked for, from 0, the last not included; ParamError where there are none."""
+    """(first, last) of the rows asked for, from 0, last exclusive; ParamError where there are no
+    such rows."""
     if rows is None:
         return 0, archive.rows
     first = rows[0]

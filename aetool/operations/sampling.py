@@ -147,22 +147,22 @@ class Sampler:
         return self._beside(x, condition)
 
     def _told(self, count: int) -> Float | None:
-        """(count, conditions): usual values of the columns that records are judged by, each drawn
-        by itself, as dates are, or those that were chosen. None without any."""
+        """(count, conditions): a value for each column that records are conditioned on, either the
+        chosen one or one drawn from what is usual. None if the model has no such columns."""
         if not self.places:
             return None
         drawn = [self.columns[place].begun(count, self.rng) for place in self.places]
         return self._as_chosen(np.stack(drawn, axis=1))
 
     def _as_chosen(self, condition: Float) -> Float:
-        """A condition with the values that were chosen in their place."""
+        """condition, with the values that the user chose put into it."""
         for column, place in enumerate(self.places):
             if place in self.chosen:
                 condition[:, column] = self.chosen[place]
         return condition
 
     def _beside(self, x: Float, condition: Float | None) -> Float:
-        """Records with their condition in its columns."""
+        """Records with the values of their conditioning columns filled in."""
         if condition is not None:
             x[:, self.places] = condition
         return x
@@ -201,7 +201,8 @@ class Sampler:
         return out
 
     def _finished(self, values: Float) -> Records:
-        """Feature values to user units, on each column's grid and within its range."""
+        """Features to values in user units, rounded to each column's grid and kept within its
+        range."""
         schema = self.model.schema
         if schema is None:
             pixels = values.reshape(-1, *(self.spec.shape or ())) * PIXEL_SPREAD + PIXEL_MEAN
@@ -218,7 +219,8 @@ class Sampler:
         return x
 
     def _nothing(self, count: int) -> Records:
-        """Blank records to begin with: dates are drawn evenly, all else is still to be drawn."""
+        """Blank records to begin with: dates are drawn evenly over their range, all else is
+        missing."""
         schema = self.model.schema
         if schema is None:
             return np.zeros((count, *(self.spec.shape or ())), np.uint8)
@@ -250,7 +252,8 @@ class Sampler:
         return _fixed_point(again, x, self.spec.features)
 
     def _codes(self, z: Float, keep: Mask | None) -> Float:
-        """Discrete codes by their prior, likewise; keep: (rows, latent), what z keeps."""
+        """Draw discrete codes by the model's prior, in the same way as `_settled`. keep: (rows,
+        latent), the codes that z keeps."""
         session = self.model.session("prior.onnx", self.device)
         gumbel: Float | None = None
 
@@ -265,8 +268,8 @@ class Sampler:
 
 
 def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
-    """By place among the columns, the values in user units; ParamError for what is no condition of
-    the model, or no value of it."""
+    """The chosen values of conditioning columns, by column position, in user units; ParamError for
+    a column that is not one, or a value that it never has."""
     columns = model.schema.modelled if model.schema else ()
     places = {columns[i].name: i for i in (model.schema.conditions if model.schema else ())}
     chosen = {}
@@ -306,7 +309,7 @@ def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> 
 
 
 def _flat(x: Records) -> Records:
-    """(rows, all else in a row)."""
+    """x as a matrix: (rows, all other axes in one)."""
     return x.reshape(len(x), -1)
 
 

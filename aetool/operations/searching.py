@@ -258,13 +258,14 @@ def _rotation(codes: Float) -> tuple[Float, Float]:
 
 
 def _packed(bits: Mask) -> Keys:
-    """(rows,): the bits of each row, packed into one number."""
+    """(rows,): each row's bits, (rows, bits), as one whole number."""
     weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
     return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
 
 
 class _Index:
-    """Binary codes, sorted; looked up at the query and at ever more flips of its bits."""
+    """Binary codes in sorted order, searched by the query and by more and more flips of
+    its bits."""
 
     def __init__(self, keys: Keys, bits: int) -> None:
         self.order = np.argsort(keys, kind="stable")
@@ -291,7 +292,7 @@ class _Index:
         return np.concatenate(rows), np.concatenate(far)
 
     def masks(self, flips: int) -> Keys:
-        """Every number with this many of the bits set."""
+        """Every whole number that has exactly this many of the code's bits set."""
         while len(self._masks) <= flips:
             bits_set = itertools.combinations(range(self.bits), len(self._masks))
             masks = [sum(1 << b for b in places) for places in bits_set]

@@ -106,7 +106,7 @@ class _Trial:
 
 
 def _given(value: float | None) -> list[float]:
-    """A number that was given, or none."""
+    """An optional number as a float; None stays None."""
     return [] if value is None else [value]
 
 

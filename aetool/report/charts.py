@@ -40,8 +40,8 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
-    """The highest score, (n,), of each of n stretches of records, and where they begin and end,
-    (n + 1,): by number, or in epoch seconds."""
+    """The highest score in each of n consecutive stretches of records, (n,), and where the
+    stretches begin and end, (n + 1,):"""
 
     highest: Float
     ends: Float
@@ -261,8 +261,8 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
 
 
 def _lowest(trace: ScoreTrace, high: float) -> float:
-    """Where an axis of scores begins: at 0, or below; above, where scores differ by little beside
-    their size, as sums over thousands of columns do."""
+    """Where the axis of scores begins: at 0 or below; at the lowest score where scores differ by
+    little beside their size, as sums over thousands of columns do."""
     lowest = trace.lowest_score
     if lowest > NEAR * high:
         return lowest
@@ -295,6 +295,6 @@ def curve(points: Iterable[Point], titles: tuple[str, str], guess: float) -> Dra
 
 
 def _widened(ends: Point) -> Point:
-    """The two ends of a range, moved apart if they are equal."""
+    """The ends of a range, moved apart if they are equal, so that an axis has a length."""
     low, high = ends
     return (low, high) if high > low else (low, low + 1.0)

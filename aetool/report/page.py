@@ -91,7 +91,8 @@ def _cut(words: str) -> str:
 
 
 def _told(words: str) -> str:
-    """Text from the data, made safe to show: cut short, escaped, its writing direction isolated."""
+    """Text from the data made safe for HTML: shortened, escaped, and its writing direction
+    isolated."""
     return f"<bdi>{text_of(_cut(words))}</bdi>"
 
 
@@ -100,7 +101,7 @@ def _number(value: float) -> str:
 
 
 def _number_cell(value: float, words: str = "") -> Cell:
-    """A number that is sorted by its size."""
+    """A table cell that shows words and is sorted by a number."""
     sorted_by = repr(float(f"{value:.7g}")).removesuffix(".0")
     return f' class="n" data-v="{sorted_by}"', words or _number(value)
 
@@ -115,7 +116,7 @@ def _row(cells: Sequence[Cell], name: str = "") -> str:
 
 
 def _with_room(pieces: Iterable[str], most: int) -> list[str]:
-    """The first pieces of markup that together take at most `most` bytes."""
+    """The first pieces of HTML that together take at most `most` bytes."""
     shown = []
     room = most
     for piece in pieces:
@@ -143,12 +144,13 @@ def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kin
 
 
 def _both(wide: Drawing, narrow: Drawing) -> str:
-    """A drawing for wide windows, and one for narrow ones: words keep their size in both."""
+    """One drawing for wide windows and one for narrow ones, of which the page shows the one that
+    fits."""
     return wide.inline("wide") + narrow.inline("narrow")
 
 
 def place_of(record: int) -> str:
-    """The name of a record's place in the page."""
+    """The id of a record's entry in the page, for links to it."""
     return f"r{record + 1}"
 
 
@@ -183,7 +185,7 @@ def _word(comparison: Comparison) -> str:
 
 
 def _shown(findings: Findings) -> list[tuple[Finding, str]]:
-    """The records that are listed, and the markup of each: as many as have room."""
+    """The records that the page lists, with the HTML of each: as many as fit into its size."""
     if findings.pictures:
         markups = _with_room(map(_figure, findings.records), PICTURES)
     else:

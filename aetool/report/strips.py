@@ -58,7 +58,7 @@ def _arrow(strip: Drawing, tip: float, back: float) -> None:
 
 
 def _across(place: float) -> float:
-    """Where a place of a column lies on a strip; what is beyond, at its end."""
+    """The horizontal place of a value, 0 to 1, on a strip; values beyond go to its end."""
     inside = min(max(place, 0.0), 1.0)
     return EDGE + REACH * inside
 

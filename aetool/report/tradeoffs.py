@@ -73,7 +73,7 @@ def bytes_against_error(ways: Sequence[Way], title: str, across: str) -> Drawing
 
 
 class _Plane:
-    """Where on the sheet each archive lies."""
+    """The axes of the drawing: turns an archive's bytes and error into a place on the sheet."""
 
     def __init__(self, drawing: Drawing, ways: Sequence[Way]) -> None:
         self.drawing = drawing
@@ -193,7 +193,7 @@ def _draw_circle(drawing: Drawing, kind: str, place: Point, radius: float, words
 
 
 def _draw_name(drawing: Drawing, way: Way, hue: int, place: int) -> None:
-    """A line of the list beside the plane."""
+    """Draw one line of the legend beside the plane."""
     left = WIDTH + 4
     baseline = 24 + LINE_HEIGHT * place
     is_dominated = all(archive.is_dominated for archive in way.shown)

@@ -70,7 +70,8 @@ class Scored:
 
     @property
     def places(self) -> Int:
-        """(rows,): their numbers, as batches count them; comments of a table have none."""
+        """(rows,): the rows' numbers as batches count them, comment lines of a table
+        not counted."""
         if self.numbers is not None:
             return self.numbers
         return np.arange(self.first, self.first + len(self.parts))
@@ -101,7 +102,7 @@ class Scored:
 
 
 def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored]:
-    """The records of a source, scored, batch by batch; DataError for a score that is not finite."""
+    """Score all records of a source, batch by batch; DataError for a score that is not finite."""
     if isinstance(source, FramedSource) and source.is_tiled:
         yield from _scored_in_tiles(source, graph)
         return
@@ -117,7 +118,8 @@ def names_in(source: Source) -> Sequence[str]:
 
 
 def judged(name: str, graph: ScoreGraph, laid: Laid, names: Sequence[str]) -> Scored:
-    """Records of a source of this name, scored; DataError for a score that is not finite."""
+    """Score records that are prepared already, batch by batch. name: of the source, for the
+    DataError if a score is not finite."""
     outputs = graph(laid.inputs)
     parts = outputs["parts"].astype(np.float64)
     _check_finite(name, parts, laid.first)
@@ -165,8 +167,8 @@ def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored
 def looker(
     source: Source, bundle: Bundle, graph: ScoreGraph, pixels: PixelCalibration | None
 ) -> Callable[[Int], list[Pictured]] | None:
-    """A function from rows, (n,), to where the pictures in them are odd, which scores these anew;
-    None for tables, which have no pixels."""
+    """A function that, given row numbers (n,), scores those pictures again and says where they are
+    odd; None for tables, which have no pixels."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)

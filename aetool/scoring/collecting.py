@@ -26,10 +26,10 @@ Reasons = list[tuple[str, str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Wishes:
-    """What is wanted of scored records. calibration: what p is by; append: names of input columns
-    to carry along ([]: all, None: none); decimal: the mark that is usual in them; all_rows: all,
-    not those flagged alone; cut: the score above which one is flagged, where that is not said of
-    each."""
+    """What to keep of scored records. calibration: what p-values are computed by; calibration: what
+    p is by; append: names of input columns to carry along ([]: all, None: none); decimal: the mark
+    that is usual in them; all_rows: all, not those flagged alone; cut: the score above which one is
+    flagged, where that is not said of each."""
 
     calibration: Calibration
     append: Sequence[str] | None
@@ -40,8 +40,7 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """What is kept of some records: the score of all, (n,), and their times, if they have any; and
-    of those to report, (k,), their numbers, scores, whether they are flagged, and why."""
+    """What is kept of one batch of records: all scores, (n,), and their times, if they have any;"""
 
     scores: Float
     moments: Float | None
@@ -56,9 +55,9 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class Blame:
-    """What columns have to do with the scores of records: inputs and expected, (records, columns),
-    in user units; surprise, (records, columns), beyond the usual; named: the places of the columns
-    that say why, of each record."""
+    """Which columns a record's score comes from. inputs, expected: (records, columns) in user
+    units; surprise: (records, columns), each column's part of the score beyond the usual; named:
+    for each record the positions of the columns that are given as reasons."""
 
     schema: Schema
     inputs: Float
@@ -82,8 +81,8 @@ class Explained:
 
 @dataclass(eq=False)
 class Kept:
-    """What shares amount to: of all records that are reported, in their order, each list one
-    longer for each record; total counts all that were scored."""
+    """All reported records, gathered from the shares of all batches in order; each list has an
+    entry for each record;"""
 
     total: int = 0
     row: list[int] = field(default_factory=list)
@@ -95,7 +94,7 @@ class Kept:
     boxes: list[Box | None] = field(default_factory=list)
 
     def add(self, share: Share) -> None:
-        """Adds what is kept of the records that come next."""
+        """Append what was kept of the next batch."""
         self.total += len(share.scores)
         self.row += share.row
         self.score += share.score
@@ -137,8 +136,8 @@ class Collector:
             self.pixels = pixels_of(bundle)
 
     def share(self, batch: Scored, flagged: Mask | None) -> tuple[Share, Mask, Explained]:
-        """What is kept of a batch, (rows,) which of its records are flagged, and those to report.
-        flagged: the same, where it is not told by scores alone."""
+        """What to keep of one scored batch: which rows are flagged, and the records to report.
+        flagged: (rows,), given where it depends on the scores of all batches."""
         scores = batch.scores
         if flagged is None:
             flagged = scores > self.wishes.cut
@@ -167,7 +166,8 @@ class Collector:
         return share, flagged, explained
 
     def _blamed(self, batch: Scored, keep: Int, flagged: Mask) -> tuple[Explained, list[Reasons]]:
-        """These rows of a table's batch with the columns that say why, as places and in words."""
+        """These rows of a table's batch with the columns that their scores come from, as positions
+        and in words."""
         assert batch.table is not None
         blame = self.blame(batch, keep, flagged)
         named = reasons.explain(
@@ -223,7 +223,7 @@ class Collector:
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
-        """The input's own columns of these records, as they are wanted; of pictures their names."""
+        """The input columns that were asked for, of these records; names of pictures."""
         if batch.table is None:
             check_columns(self.wishes.append or (), ("file",) if batch.names else ())
             if not batch.names:

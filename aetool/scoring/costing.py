@@ -50,10 +50,12 @@ OF_ANY_VERB = ("all_rows", "device", "seed")
 
 @dataclass(frozen=True)
 class ArchiveLedger:
-    """Where the bits of an archive's payload are. records: how many; columns: what all cells of
-    each took; usual: the median of what a cell of each costs; learning: of what all took what
-    belongs to no record; overhead: of no cell, by name. payload, file: bytes. shown: the columns
-    of which lines and table tell."""
+    """How the bits of an archive's payload are spent. records: how many; columns: bits that all
+    cells of each column took; usual: the median bits of one cell by column; learning: bits by
+    column that belong to no record; overhead: bits that belong to no cell, by name. records: how
+    many; columns: what all cells of each took; usual: the median of what a cell of each costs;
+    learning: of what all took what belongs to no record; overhead: of no cell, by name. payload,
+    file: bytes. shown: the columns of which lines and table tell."""
 
     records: int
     columns: dict[str, float]
@@ -66,11 +68,11 @@ class ArchiveLedger:
 
     @property
     def taken(self) -> float:
-        """Bits that the records took."""
+        """The bits that all records together took."""
         return sum(self.columns.values())
 
     def told(self) -> str:
-        """One line: what records took, and what belongs to none."""
+        """A line that says how many bytes records took, and how many belong to none."""
         of_none = {"learning": self.learning, **self.overhead} if self.records else self.overhead
         parts = [f"{name} {bits / 8:,.0f}" for name, bits in of_none.items()]
         rest = self.file - self.payload
@@ -80,7 +82,7 @@ class ArchiveLedger:
         )
 
     def lines(self) -> Iterator[str]:
-        """A line for each column, the one first that took most; then that of `told`."""
+        """A line for each column, the most expensive first, then that of `told`."""
         width = max(map(len, self.shown), default=0)
         for name in self._costliest_first():
             bits = self.columns[name]
@@ -106,12 +108,12 @@ class ArchiveLedger:
         return sorted(self.shown, key=lambda column: -self.columns[column])
 
     def _share(self, name: str) -> float:
-        """The part that a column took of what all took."""
+        """A column's share, 0 to 1, of the bits that all columns took."""
         return self.columns[name] / max(self.taken, 1)
 
 
 def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
-    """Whether data are the path of an archive."""
+    """Whether data is the path of an archive (.aez file), told by its first bytes."""
     if not isinstance(data, str | os.PathLike) or not Path(data).is_file():
         return False
     with Path(data).open("rb") as file:
@@ -126,7 +128,8 @@ def detect(
     append: Sequence[str] | None = None,
     columns: Sequence[str] = (),
 ) -> Detection:
-    """The records of an archive that stand out by what they cost; all of them, if asked.
+    """Score the records of an archive by the bits that each takes, and return the outstanding ones,
+    or all.
 
     model: the one that the archive needs, if it needs one. columns: judge by these alone. append:
     columns to carry along ([]: all). ParamError for columns that are not there; DataError for a
@@ -139,10 +142,8 @@ def detect(
 def ledger_of(
     data: str | os.PathLike[str], model: Bundle | None = None, columns: Sequence[str] = ()
 ) -> ArchiveLedger:
-    """Where the bits of an archive are. columns: those of which it is told [all].
-
-    ParamError for columns that are not there.
-    """
+    """How an archive's bits are spent on columns. columns: only these [all]. ParamError for columns
+    that are not there."""
     with Archive(data, model) as archive, archive.sensible():
         if columns:
             archive.content.places(archive, columns)
@@ -162,7 +163,8 @@ def ledger_of(
 def refuse_fit(
     data: str | os.PathLike[str], options: FitOptions | None, calibration: object
 ) -> None:
-    """ParamError for what is said of a fit, or of text, where records of an archive are judged."""
+    """ParamError for options of fitting or reading text, which detection in an archive
+    cannot use."""
     given = []
     if options is not None:
         for told in dataclasses.fields(options):
@@ -184,7 +186,7 @@ def refuse_fit(
 
 
 def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
-    """ParamError where records of an archive are to be judged by an engine."""
+    """ParamError for an executor, which detection in an archive cannot use."""
     if executor is not None:
         raise ParamError(
             f"{os.fspath(data)}: {option('--engine')}: the records of an archive are judged "
@@ -194,7 +196,7 @@ def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
 
 @dataclass(eq=False)
 class _Read:
-    """What is remembered of the blocks: of all records in order scores, bits taken, p."""
+    """What the first reading remembers of all records, in order: scores, bits taken, p-values."""
 
     scores: list[Float] = field(default_factory=list)
     bits: list[Float] = field(default_factory=list)
@@ -238,7 +240,8 @@ class _Pricing:
                 known.usual.setdefault(name, []).append(float(usual[place]))
 
     def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
-        """All blocks, or those of these numbers; of an archive of one block it is decoded once."""
+        """Costs of all blocks, or of those of these numbers. An archive of one block is decoded
+        only once."""
         if self._only:
             yield from self._only
             return
@@ -248,7 +251,7 @@ class _Pricing:
             yield block, costs
 
     def _places(self, block: Block, costs: Costs) -> list[int]:
-        """Of the columns of a block those that are judged."""
+        """The positions of the columns of a block that records are judged by."""
         if not self.columns:
             return list(range(len(costs.names)))
         for name in self.columns:
@@ -277,7 +280,8 @@ class _Pricing:
         )
 
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
-        """Read the archive twice, for all scores and for the records to report; returns these."""
+        """Read the archive twice, first for all scores, then for the records to report; returns
+        those."""
         if append and self.archive.kind == "table":
             # also where no record is flagged, of which no cell is looked at
             check_columns(append, apart(self.archive.content.names(self.archive)))
@@ -330,7 +334,8 @@ class _Pricing:
         return scores > threshold, threshold, rate
 
     def _with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
-        """The blocks that hold these records, (n,) in order, and which of theirs they are."""
+        """The blocks that hold these records, (n,) in ascending order, with the rows
+        within each."""
         starts = np.array([place.first for place in self.archive.reader.blocks], np.int64)
         numbers = np.unique(np.searchsorted(starts, wanted, "right") - 1).tolist()
         for block, costs in self._costs(numbers) if numbers else ():
@@ -339,7 +344,7 @@ class _Pricing:
 
 
 def _usual(costs: Costs) -> Float:
-    """(columns,): what a cell of each usually costs."""
+    """(columns,): the median cost, in bits, of a cell of each column."""
     if not len(costs.judged):
         return np.zeros(len(costs.names))
     return np.asarray(np.median(costs.judged, axis=0))
@@ -365,7 +370,7 @@ def _named(
 
 
 def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
-    """The reasons of one record on one line."""
+    """One line that gives the reasons for a record."""
     if not named:
         return reasons.line(named, is_anomaly)
     return "; ".join(f"{column}={cell} ({price})" for column, cell, price in named)

@@ -86,7 +86,8 @@ def detected(
 
 
 def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | None) -> None:
-    """ParamError for what is asked of data that have no answer to it."""
+    """ParamError for options that data cannot answer: --columns, or --calibration
+    without a model."""
     if columns:
         raise ParamError(
             f"{option('--columns')} is of archives; in data leave columns out with "

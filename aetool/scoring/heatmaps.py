@@ -40,7 +40,8 @@ SAID_OF_MAPS = (
 
 
 def rectangle(box: Box | None) -> heatmaps.Rectangle | None:
-    """A box as drawings take it; none for what is spread over the whole picture."""
+    """A box (left, top, width, height) as drawings take it; None for one that covers the whole
+    picture."""
     if box is None or box.spread:
         return None
     return box.left, box.top, box.width, box.height
@@ -63,8 +64,8 @@ def file_stems(names: Sequence[str]) -> list[str]:
 
 
 class Heatmaps:
-    """Writes of each flagged picture an overlay, a map and a mask into a folder, which is to become
-    target."""
+    """Writes an overlay, a heat map and a mask of each flagged picture into a folder. target: the
+    name that the folder gets when it is complete."""
 
     def __init__(self, folder: Path, target: Path) -> None:
         self.folder, self.target = folder, target
@@ -76,11 +77,11 @@ class Heatmaps:
         _check_pictures(name, bundle, option("--heatmap"))
 
     def begin_archive(self, name: str) -> None:
-        """ParamError: of an archive no picture is looked at."""
+        """ParamError, since detection in an archive looks at no pictures."""
         raise ParamError(f"{option('--heatmap')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """Writes those of a batch."""
+        """Write the files of a batch's flagged pictures."""
         if batch.names and not self._stems:
             self._stems = file_stems(batch.names)
         records = batch.records
@@ -114,11 +115,11 @@ class Worst:
         _check_pictures(name, bundle, option("--sheet"))
 
     def begin_archive(self, name: str) -> None:
-        """ParamError: of an archive no picture is looked at."""
+        """ParamError, since detection in an archive looks at no pictures."""
         raise ParamError(f"{option('--sheet')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """Keeps those of a batch that are among the highest so far."""
+        """Keep the pictures of a batch that are among the highest scores so far."""
         records = batch.records
         for place, one in zip(explained.places.tolist(), explained.pictures, strict=True):
             if flagged[place]:
@@ -163,7 +164,7 @@ def heading(detection: Detection) -> str:
 
 
 def title(names: Sequence[str], record: int) -> str:
-    """What a picture is called, its number from 0."""
+    """A picture's name, or "picture N" where it has none. record: its number from 0."""
     return names[record] if names else f"picture {record + 1:,}"
 
 
@@ -181,7 +182,8 @@ def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
 
 
 class Files:
-    """What is to be written beside what detect prints: maps in a folder, a sheet, or both."""
+    """The picture files that detect was asked for: heat maps in a folder, a contact
+    sheet, or both."""
 
     def __init__(self, heatmap: Heatmaps | None, sheet: Worst | None) -> None:
         self.heatmap, self.sheet = heatmap, sheet
@@ -189,7 +191,8 @@ class Files:
 
     @property
     def watches(self) -> list[Watch]:
-        """Those who watch detect go over the records: for the folder of maps, and for the sheet."""
+        """The watchers that detect shows its records to, one for the folder and one for
+        the sheet."""
         found: list[Watch] = []
         if self.heatmap is not None:
             found.append(self.heatmap)
@@ -199,7 +202,7 @@ class Files:
 
     @property
     def remark(self) -> str:
-        """What is to be said of the files in the folder."""
+        """A remark on the files in the folder, to print; empty if there is none."""
         if self.heatmap is None:
             return ""
         count = self.heatmap.count
@@ -223,8 +226,9 @@ def opened(
     sheet: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Iterator[Files]:
-    """Files that get their names when all are whole. DataError for a folder or file that exists,
-    unless forced: then files of the same names are replaced, and others stay."""
+    """Open the folder and the sheet to write; they get their names once all is complete. DataError
+    for a folder or file that exists, unless forced: then files of the same names are replaced, and
+    others stay."""
     with ExitStack() as stack:
         # both stay without their names until all records were seen
         maps = None

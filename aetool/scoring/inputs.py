@@ -32,8 +32,8 @@ Source: TypeAlias = TableSource | ImageSource
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """Records as the graphs take them: the first one's number, from 0, their inputs, (rows, ...),
-    and of a table the records themselves."""
+    """A batch of records as arrays that a model's graphs take. first: the first record's number
+    from 0; inputs: (rows, ...); for a table also its rows."""
 
     first: int
     inputs: Records
@@ -48,13 +48,14 @@ class Laid:
 
 
 def known_of(model: Bundle | None) -> Reading:
-    """How the tables that a model was fitted on were written; nothing where there is no model."""
+    """How the tables that a model was fitted on are written (separator, decimal mark, ...), to read
+    others alike; empty without a model."""
     return Reading() if model is None else model.reading
 
 
 def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
-    """The source as the model takes it: pictures by its framing. strict: of pictures one that
-    cannot be read is an error.
+    """The source as the model takes it: pictures are resized, cropped or cut into tiles as they
+    were for the fit. strict: of pictures one that cannot be read is an error.
 
     DataError if the model was fitted on other data than these.
     """
@@ -69,8 +70,8 @@ def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
 
 
 def _check_size(source: ImageSource, model: Bundle) -> None:
-    """DataError where most pictures have not the size that the model needs. What kind of them is
-    seen as another is said."""
+    """DataError where most pictures have not the size that the model needs. Some of another form
+    are noted, not refused. What kind of them is seen as another is said."""
     framing = model.view
     sights = [sight for sight in source.sights if isinstance(sight, Sight)]
     if not source.sights:
@@ -108,8 +109,8 @@ def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
 
 
 def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Rows with those before them by a column of order: which row comes before which is known only
-    when all are read, so the whole table is in memory."""
+    """Rows with the rows before them in the order of a column. That order is known only when all
+    rows are read, so the whole table is held in memory."""
     everything = concat(list(source.batches()))
     schema = schema.as_written(everything, source.decimal)
     inputs = whole(schema, everything, source.name)
@@ -118,7 +119,7 @@ def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 
 def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Rows as they come, with those before them where the model is given these."""
+    """Rows in file order, each with the rows before it if the model takes those."""
     history = History(schema) if schema.context else None
     for first, part in enumerate_batches(source.batches()):
         if first == 0:
@@ -131,8 +132,8 @@ def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 
 def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple[int, Table]]:
-    """(number of its first record, table) of tables cut into batches of ROWS at most. An empty
-    table is a batch, too: it tells what columns there are."""
+    """Cut tables into batches of at most ROWS rows: (number of the batch's first record, batch). An
+    empty table gives one batch, which tells the column names."""
     for table in tables:
         for start in range(0, max(len(table), 1), ROWS):
             part = table
@@ -143,7 +144,7 @@ def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple
 
 
 def unread_of(source: Source) -> list[tuple[int, str, str]]:
-    """(record, from 0; name; why) of the pictures that could not be read so far."""
+    """The pictures that could not be read so far: (record number from 0, name, reason) each."""
     if not isinstance(source, FramedSource):
         return []
     return [
@@ -153,8 +154,8 @@ def unread_of(source: Source) -> list[tuple[int, str, str]]:
 
 
 def random_inputs(model: Bundle) -> Records:
-    """Records drawn from a model's schema, as its graphs take them, gaps among them; or pictures
-    of noise."""
+    """Random records drawn from a model's schema, gaps among them, as its graphs take them; for a
+    model of pictures, noise."""
     rng = np.random.default_rng(0)
     if model.schema is None:
         return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)

@@ -30,8 +30,8 @@ EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """A source as a model sees it, the model, its score graph, and the calibration that p and
-    thresholds are by."""
+    """A source in the form a model takes, the model, its score graph, and the calibration that
+    gives p-values and thresholds."""
 
     source: Source
     graph: ScoreGraph
@@ -42,8 +42,8 @@ class Judge:
 def judge_of(
     source: Source, model: Bundle | None, options: FitOptions | None = None, device: str = "auto"
 ) -> Judge:
-    """What judges a source: the model, or where there is none one that is learned from the records
-    themselves, as the options say."""
+    """Prepare to score a source by a model; where none is given, by one learned from the source's
+    own records, as the options say."""
     if model is None:
         return _learned_here(source, options, device)
     session = model.session("score.onnx", device)
@@ -51,7 +51,7 @@ def judge_of(
 
 
 def _learned_here(source: Source, options: FitOptions | None, device: str) -> Judge:
-    """A closed form learned from the very records that it judges. ParamError for a network, which
+    """Learn a model from the very records that it is to score. ParamError for a network, which
     would remember them."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits import fitting
@@ -80,8 +80,8 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
 def calibration_by(
     data: object, model: Bundle, device: str = "auto", kept: int = EXACT, executor: Chosen = None
 ) -> Calibration:
-    """The model's calibration by the scores of ordinary records that it has not seen, of which
-    this many are kept. DataError where there are none."""
+    """The model's calibration recomputed from ordinary records that it was not fitted on. kept: how
+    many of their scores are stored. DataError where there are none."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     with opened(executor) as engine:
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()
@@ -98,8 +98,8 @@ def calibration_by(
 
 
 def _are_fitted(source: Source, model: Bundle) -> bool:
-    """Whether the records of a source are all those that a model was fitted on, in their order.
-    Of some of them it cannot be told: a model keeps one digest of all, and no record."""
+    """Whether these are exactly the records that the model was fitted on, in the same order. Of
+    some of them it cannot be told: a model keeps one digest of all, and no record."""
     digest = hashlib.sha256()
     for laid in inputs_of(source, model):
         digest.update(np.ascontiguousarray(laid.inputs).data)
@@ -107,7 +107,7 @@ def _are_fitted(source: Source, model: Bundle) -> bool:
 
 
 def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
-    """A calibration by these scores, (n,); what is usual of parts stays as the model has it."""
+    """A calibration from these scores, (n,); the usual parts of columns stay those of the model."""
     before = model.calibration
     calibration = Calibration.of(scores[:, None], kept=kept, expected=before.expected)
     return dataclasses.replace(calibration, typical=before.typical)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def pixel_figures(
     batches: Iterable[Scored], model: Bundle, folder: str | os.PathLike[str], ordinary: set[int]
 ) -> dict[str, float]:
-    """Figures of maps beside the masks in a folder, in one pass over scored pictures, in bounded
-    memory: pixel_auroc, pro, box_hits, and how many pictures they are of.
+    """Compare heat maps with masks of true defects, in one pass and bounded memory: pixel_auroc,
+    pro, box_hits, and how many pictures were compared.
 
     ordinary: records, from 0, that are ordinary, and need no mask: no pixel of theirs is defective.
     Pictures that are not, and have no mask, are left out and counted. ParamError for data without

@@ -83,7 +83,7 @@ class Detection:
     has_idle_model: bool = False
 
     def ranked(self) -> Detection:
-        """The same records, the highest score first."""
+        """The same result with the highest score first."""
         order = np.argsort(-self.score, kind="stable")
         return dataclasses.replace(
             self,
@@ -125,7 +125,7 @@ class Detection:
         return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {least}{rare}{rest}"
 
     def notes(self) -> list[str]:
-        """What one may not expect of the threshold, or of the model, a line each."""
+        """Notes, a line each, on what the threshold or the model cannot promise."""
         said = []
         if self.has_idle_model:
             said.append(
@@ -203,8 +203,8 @@ class Detection:
         return self._with_unread(out) if self.unread else out
 
     def _with_unread(self, columns: Columns) -> Columns:
-        """The output table with a row for each picture that could not be read: in its place, or
-        last where records are ranked."""
+        """The output table with a row added for each picture that could not be read: in file order,
+        or at the end where records are ranked."""
         out = {name: list(values) for name, values in columns.items()}
         out["error"] = [""] * len(self.row)
         for record, name, reason in self.unread:

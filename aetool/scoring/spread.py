@@ -34,8 +34,8 @@ Sent = TypeVar("Sent")  # what a worker is sent of an item
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """What scores pieces of a source wherever it is sent. schema: the model's, as the source is
-    written; names: of pictures."""
+    """Scores pieces of a source, in this process or wherever it is sent. schema: the model's,
+    adapted to how the source is written; names: of pictures."""
 
     bundle: Bundle
     schema: Schema | None
@@ -44,7 +44,8 @@ class Worker:
     names: Sequence[str] = ()
 
     def laid(self, item: Item, left: LeftOut) -> Iterator[Laid]:
-        """The records of an item, which are read here, or were read where it comes from."""
+        """The records of a piece as graph inputs; the piece is read here, or was read by the
+        sender."""
         if isinstance(item, Laid):
             yield item
             return
@@ -58,7 +59,7 @@ class Worker:
             first += len(table)
 
     def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
-        """The records of an item, scored, batch by batch."""
+        """Score the records of a piece, batch by batch."""
         session = self.bundle.session("score.onnx", self.device)
         for laid in self.laid(item, left):
             yield judged(self.name, session, laid, self.names)
@@ -76,7 +77,8 @@ class Coded:
 
 
 def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
-    """Records with their codes and these columns; with all, where one of these is not there."""
+    """Encode records, and keep these of their columns beside the codes; all columns, if one of
+    these is not there."""
     table = laid.table
     if table is not None and set(columns) <= set(table.names):
         table = table.only(columns)
@@ -87,26 +89,27 @@ def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
 
 
 def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], LeftOut]:
-    """(numbers, scores) of each batch of an item."""
+    """Score a piece: (record numbers, scores) for each batch."""
     left = LeftOut()
     return [(batch.places, batch.scores) for batch in worker.batches(item, left)], left
 
 
 def _codes_of(columns: Sequence[str], worker: Worker, item: Item) -> tuple[list[Coded], LeftOut]:
-    """Each batch of an item with its codes and these columns."""
+    """Encode a piece: each batch with its codes and these columns."""
     left = LeftOut()
     session = worker.bundle.session("encoder.onnx", worker.device)
     return [coded(session, laid, columns) for laid in worker.laid(item, left)], left
 
 
 def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
-    """Each batch of an item, whole."""
+    """Score a piece: each batch with all that is known of it."""
     left = LeftOut()
     return list(worker.batches(item, left)), left
 
 
 def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share], LeftOut]:
-    """What is kept of each batch of an item, of which scores tell what is flagged."""
+    """Score a piece: what is to be kept of each batch, where a record's own score tells whether it
+    is flagged."""
     left = LeftOut()
     collector = _collector_of(worker, wishes)
     return [collector.share(batch, None)[0] for batch in worker.batches(item, left)], left
@@ -115,7 +118,7 @@ def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share],
 def _shares_of_flagged(
     wishes: Wishes, worker: Worker, sent: Flagged
 ) -> tuple[list[Share], LeftOut]:
-    """What is kept of each batch of an item that is sent with its flags."""
+    """Score a piece: what is to be kept of each batch, where the flags are sent with the piece."""
     item, flags = sent
     left = LeftOut()
     collector = _collector_of(worker, wishes)
@@ -134,7 +137,8 @@ def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
 
 
 class Scoring:
-    """The records of a source, scored by a model: here, or on an engine, all the same."""
+    """Scores all records of a source by a model, here or on an engine's workers, with equal
+    results."""
 
     def __init__(
         self,
@@ -203,7 +207,7 @@ class Scoring:
     def _shares_here(
         self, flags: Mask | None, collector: Collector, watch: Watch | None
     ) -> Iterator[Share]:
-        """The same, decided in this process, so that somebody can watch."""
+        """As `shares`, but in this process, so that a watcher can see every batch."""
         place = 0
         for batch in self._batches():
             own = None if flags is None else flags[place : place + len(batch.parts)]
@@ -214,7 +218,7 @@ class Scoring:
             yield share
 
     def _batches(self) -> Iterator[Scored]:
-        """The records, scored, batch by batch, with all that is known of them."""
+        """Score all records, batch by batch, keeping all that is known of them."""
         if self.engine is None:
             yield from scored(self.source, self.bundle, self.graph)
             return
@@ -224,7 +228,7 @@ class Scoring:
     def _mapped(
         self, job: Callable[[Worker, Item], tuple[list[Result], LeftOut]]
     ) -> Iterator[list[Result]]:
-        """What workers make of each item of the source."""
+        """The job's results for each piece of the source, in order."""
         worker, items = self._spread()
         yield from self._run(functools.partial(job, worker), ((item, item) for item in items))
 
@@ -233,7 +237,7 @@ class Scoring:
         job: Callable[[Worker, Flagged], tuple[list[Result], LeftOut]],
         flags: Iterator[Mask],
     ) -> Iterator[list[Result]]:
-        """What workers make of each item of the source, sent with its flags."""
+        """The job's results for each piece of the source, sent together with the piece's flags."""
         worker, items = self._spread()
         sent = ((item, (item, next(flags))) for item in items)
         yield from self._run(functools.partial(job, worker), sent)
@@ -243,7 +247,7 @@ class Scoring:
         job: Callable[[Sent], tuple[list[Result], LeftOut]],
         items: Iterable[tuple[Item, Sent]],
     ) -> Iterator[list[Result]]:
-        """What the engine makes of what is sent for each item; what was left out is remarked."""
+        """Run a job on the engine for each item; pictures that could not be read are noted here."""
         assert self.engine is not None
         under_way: deque[Item] = deque()
         remarks = pieces.Remarks()
@@ -261,8 +265,9 @@ class Scoring:
             yield result
 
     def _spread(self) -> tuple[Worker, Iterable[Item]]:
-        """What scores the items of the source, and these: pieces that workers read themselves
-        where they can. Rows that are given the rows before them are laid out here."""
+        """The worker to send, and the pieces of the source that it is to score: places in files
+        where workers can read those, else records. Rows that take the rows before them are prepared
+        here."""
         source, schema = self.source, self.bundle.schema
         worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
         if schema is not None and isinstance(source, TableSource) and not schema.context:

@@ -66,7 +66,8 @@ def scatter(
 
 
 def _numbers(values: Sequence[object]) -> Float | None:
-    """The values as numbers, if they are and take more than ten."""
+    """The values as numbers, if they are numbers and have more than ten different values; else
+    None."""
     try:
         numbers = [math.nan if v is None or _is_gap(v) else float(v) for v in values]  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -90,7 +90,8 @@ def write_folder(
 
 
 def _inside(folder: Path, name: str, target: Path) -> Path:
-    """Where a file of an archive comes to lie; ArchiveError if its name leads out of the folder."""
+    """The path inside the folder that a name in an archive stands for; ArchiveError if it would lie
+    outside."""
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
         raise ArchiveError(f"{target}: picture name {name!r} leaves the folder")
@@ -109,7 +110,7 @@ def _check_free(path: Path, name: str, target: Path) -> None:
 
 
 def _as_png(name: str, taken: set[str]) -> str:
-    """The name of a picture as a PNG file, different from every name taken."""
+    """A picture's name with .png as suffix, changed where that name is taken already."""
     png = Path(name).with_suffix(".png").as_posix()
     if png == name:
         return name

@@ -16,11 +16,9 @@ HEAD_SIZE = _HEAD.size + SEAL + LENGTH.size
 
 @dataclass(frozen=True)
 class BlockPlace:
-    """Where a block lies in the file.
-
-    offset, length: bytes, head and payload together; first, rows: its records, from 0; number: its
-    place among blocks; seal: that the footer lists, if there is a footer.
-    """
+    """Where a block lies in the file. offset, length: in bytes, head and payload together; first,
+    rows: its records, from 0; number: its position among blocks; seal: the digest in the footer
+    that protects it, if there is a footer."""
 
     offset: int
     length: int
@@ -31,7 +29,7 @@ class BlockPlace:
 
     @property
     def end(self) -> int:
-        """The offset of what stands behind it."""
+        """The offset just after the block."""
         return self.offset + self.length
 
 
@@ -52,7 +50,7 @@ class BlockHead:
         return _HEAD.pack(SYNC, self.number, self.first, self.rows, self.length, self.content)
 
     def seal(self, header_seal: bytes, payload: bytes) -> bytes:
-        """Binds the block to its header, its place and its payload."""
+        """The digest that ties the payload to this head, its position and the archive's header."""
         return seal(header_seal, self._fields(), seal(payload))
 
     def to_bytes(self, block_seal: bytes) -> bytes:

@@ -13,12 +13,12 @@ SEAL = 16  # bytes of one that also binds parts together
 
 
 def digest(data: bytes | memoryview) -> bytes:
-    """8 bytes of BLAKE2b."""
+    """An 8-byte BLAKE2b digest, against accidental damage."""
     return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
 
 def seal(*parts: bytes) -> bytes:
-    """16 bytes of BLAKE2b of all parts, one behind the other."""
+    """A 16-byte BLAKE2b digest of all parts joined, which binds them together."""
     hasher = hashlib.blake2b(digest_size=SEAL)
     for piece in parts:
         hasher.update(piece)

@@ -24,9 +24,10 @@ LENGTH = struct.Struct("<I")
 
 
 class DamageError(ValueError):
-    """What a file holds is not as its layout says. It knows nothing of the file's name."""
+    """The bytes of a file are not what its format requires; raised where the file's name is not
+    known."""
 
 
 def lost_records(first: int, rows: int) -> str:
-    """What is said of records that are lost, which are counted from 1."""
+    """A message on which records are lost, counted from 1."""
     return f"records {first + 1} to {first + rows}"

@@ -122,7 +122,7 @@ class Reader:
         self._take_footer(footer)
 
     def _refuse_cut(self) -> None:
-        """DamageError for a file that ends with no mark of an end, as one that was cut does."""
+        """DamageError for a file whose end mark is missing, which was cut off."""
         if self._read(self.size - len(END), len(END)) != END:
             raise DamageError(
                 f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
@@ -130,7 +130,8 @@ class Reader:
             )
 
     def _compare_copies(self, footer: Footer) -> None:
-        """The copy of the header is what was read, and is there only in a large archive."""
+        """DamageError unless the footer's copy of the header, which only large archives have,
+        equals the header."""
         model = self.model if any(self.model) else b""
         expected: dict[str, object] = {}
         if footer.offset >= COPIED_FROM:
@@ -173,7 +174,8 @@ class Reader:
         return data
 
     def _layout(self, base: int) -> int:
-        """The layout's bits of the archive that begins at this offset."""
+        """The format flags of the archive that begins at this offset; NoArchiveError for any other
+        file."""
         start = self._read(base, min(self.size - base, START.size))
         if not start.startswith(MAGIC) and self.path.suffix != ".aez":
             raise NoArchiveError(

@@ -26,8 +26,8 @@ UNREADABLE = (ArchiveError, *SENSELESS)
 
 
 class RecoveringReader(Reader):
-    """A reader that goes on where header or footer is damaged, by the footer's copy of the header,
-    and by looking for blocks. `lost` says what is missing."""
+    """Reads what is left of a damaged archive: a broken header is taken from its copy in the
+    footer, and blocks are searched for by their marks. `lost` says what is missing."""
 
     def _open(self) -> None:
         base = next(self._marks(MAGIC), -1)
@@ -126,7 +126,8 @@ class RecoveringReader(Reader):
             self.lost.append(f"all records behind record {self.rows}, if there were any")
 
     def _gaps(self) -> list[BlockPlace]:
-        """Rows between the blocks that are there."""
+        """The rows that are missing between the blocks found, each gap as the place of a block of
+        no bytes."""
         row = 0
         gaps = []
         for place in self.blocks:

@@ -104,7 +104,8 @@ class Writer:
         return {**self.header, **({"sections": listed} if listed else {})}
 
     def _begin(self) -> None:
-        """Writes the header, the sections, and the block that was waiting."""
+        """Write the header and sections, then the first block, which was held back to see whether
+        it is the only one."""
         header = self._full_header()
         described = deflate(header)
         if len(canonical(header)) > MAX_JSON:

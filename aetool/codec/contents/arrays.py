@@ -302,17 +302,18 @@ class ArrayContent(Content):
     def restore_own(
         self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
     ) -> None:
-        """Writes rows first:last of the source itself, as restore does those of an archive."""
+        """Write rows first:last of the source in the way `restore` writes an archive's, to compare
+        the two."""
         with array_files.written(file, self._format) as writer:
             for member, parts in self._restored(self._own(first, last), last - first):
                 writer.add(member, parts)
 
     def rows_own(self) -> int:
-        """Rows of the source itself."""
+        """The number of rows of the source."""
         return self._rows_of_all()
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
-        """Rows first:last of the source itself, as frame gives those of an archive."""
+        """Rows first:last of the source as a DataFrame, in the way `frame` gives an archive's."""
         return self._gathered(self._restored(self._own(first, last), last - first))
 
     def _own(self, first: int, last: int) -> Iterator[Rows]:
@@ -388,7 +389,7 @@ class ArrayContent(Content):
 
 
 def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
-    """The values of the next pieces, until there are so many rows."""
+    """The next `rows` rows of values, collected from pieces."""
     while rows > 0:
         piece = next(pieces, None)
         if piece is None:
@@ -417,7 +418,7 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 
 
 def column_labels(source: ArrayFile) -> list[str]:
-    """What is called what in --max-error: columns of tables, else arrays."""
+    """The names that --max-error knows parts by: columns of tables, else arrays."""
     alone = len(source.members) == 1
     names: list[str] = []
     for member in source.members:

@@ -249,7 +249,8 @@ class ArrowContent(Content):
     def restore_own(
         self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
     ) -> None:
-        """Writes records first:last of the source itself, as restore does those of an archive."""
+        """Write records first:last of the source in the way `restore` writes an archive's, to
+        compare the two."""
         pieces = self._own(first, last)
         if wanted is not None:
             places = places_in(self.labels, wanted)

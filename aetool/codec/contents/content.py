@@ -41,12 +41,13 @@ BLOCK_BYTES = 8 << 20  # of bytes, or of pictures, in one block
 
 
 class Content:
-    """One kind of content.
+    """What an archive holds, one class for each kind: how it is described, cut into blocks,
+    restored and compared.
 
     name, version: what the header calls it; a reader refuses what is not in its registry. kind: of
     records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY.
-    format: how the source was written, with at least its "format". hashes_bytes: whether the
-    digest of the whole is that of the restored bytes; else it is that of the digests of all blocks.
+    format: how the source was written, with at least its "format". hashes_bytes: whether the digest
+    of the whole is that of the restored bytes; else it is that of the digests of all blocks.
     is_folder: whether it restores a folder. can_be_sharded: whether archives of its items can be
     written apart; opens_with_head: whether the first piece of what is restored is no records.
     """
@@ -68,7 +69,7 @@ class Content:
     # ---- travelling
 
     def to_encode(self) -> Content:
-        """The same without its source: what another process needs to encode items it is given."""
+        """A copy without the source, which another process needs to encode items sent to it."""
         alone = copy.copy(self)
         for name in OF_SOURCE:
             if hasattr(alone, name):
@@ -79,7 +80,7 @@ class Content:
     # ---- the header
 
     def header(self) -> dict[str, Json]:
-        """What a reader has to know."""
+        """The entries of the archive's header that a reader needs to restore the content."""
         return {"content": [self.name, self.version], "mode": self.mode, "format": self._format}
 
     @classmethod
@@ -113,12 +114,12 @@ class Content:
     # ---- a source to blocks
 
     def watch(self, paths: Sequence[Path]) -> None:
-        """Remembers how the source's files are now, so that a change of them can be told later."""
+        """Note size and time of the source's files, so that a later change can be detected."""
         self.paths = paths
         self._stamps = [Stamp.of(path) for path in paths]
 
     def changed(self) -> Path | None:
-        """The first of the source's files that is another now, if any."""
+        """The first of the source's files that changed since `watch`, or None."""
         for path, before in zip(self.paths, self._stamps, strict=True):
             if Stamp.of(path) != before:
                 return path
@@ -134,7 +135,7 @@ class Content:
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
-        """The same, each with where others can read it; None where they cannot."""
+        """As `items`, each with the place where workers can read it, or None."""
         for item in self.items():
             yield item, None
 
@@ -151,12 +152,12 @@ class Content:
         return len(piece)
 
     def digested_as_read(self, item: Piece) -> bytes:
-        """What an item adds to the digest of the whole when it is read; called in their order."""
+        """The bytes that an item adds to the archive's digest when it is read; called in order."""
         return b""
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
-        """What the blocks of an item add to the digest of the whole when they are written; called
-        in their order."""
+        """The bytes that an item's blocks add to the archive's digest when they are written; called
+        in order."""
         return b"".join(block.content for block in encoded)
 
     @property
@@ -175,7 +176,8 @@ class Content:
         return False
 
     def check_item(self, item: Piece, encoded: list[Encoded], decoder: Decoder) -> None:
-        """ArchiveError unless these blocks restore the item. decoder: that of the archive."""
+        """ArchiveError unless these blocks decode to the item. decoder: as a reader of the archive
+        would have it."""
         raise NotImplementedError
 
     def check_kind(self) -> None:
@@ -202,7 +204,7 @@ class Content:
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
-        """The error for an archive that is not its source."""
+        """The error that says that an archive does not restore its source."""
         return ArchiveError(f"{what} would not be restored as the source has it")
 
     # ---- blocks to records
@@ -243,7 +245,7 @@ class Content:
 
     @property
     def holding(self) -> str:
-        """What is in the archive, where that is no table stored column by column."""
+        """What the archive holds, in words, if that is no table stored by columns."""
         return HOLDINGS.get(self.kind, "the code of a model")
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
@@ -252,7 +254,7 @@ class Content:
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
-        """Everything, restored as `restore` does it, for who wants to know whether it is whole."""
+        """Restore everything as `restore` would, without writing it, to find damage."""
         yield from archive.pieces(0, archive.rows)
 
     def restore(
@@ -370,7 +372,7 @@ class ByteContent(Content):
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells that a file was written to: its size and the time of its last change."""
+    """A file's size and time of last change, to tell whether it was written to."""
 
     size: int
     changed: int
@@ -396,7 +398,7 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 
 
 def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
-    """The items of a source that have rows first:last, and which of theirs these are."""
+    """The items of a source that rows first:last lie in, with the rows within each."""
     begin = 0
     for item in items:
         end = begin + len(item)

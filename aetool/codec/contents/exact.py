@@ -19,7 +19,7 @@ MICROSECONDS = "datetime64[us]"
 def at_least_one(
     batches: Iterator[writers.Columns], nothing: writers.Columns
 ) -> Iterator[writers.Columns]:
-    """The batches; one of no records, if there is none."""
+    """The batches; if there are none, one without records, so that columns are known."""
     yield next(batches, nothing)
     yield from batches
 

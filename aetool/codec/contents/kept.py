@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class KeptBytes(ByteContent):
-    """A file as it is. stream: opens its bytes; effort: how long to look (both to write)."""
+    """A file stored as bytes. stream: opens them; effort: how long to look for a small coding; both
+    only for writing."""
 
     name = "bytes"
     kind = "bytes"
@@ -79,7 +80,7 @@ class KeptBytes(ByteContent):
         yield from super().pieces(archive, first, last)
 
     def without_rows(self, archive: Archive) -> DataError:
-        """The error for who asks for some rows or columns."""
+        """The error for asking for rows or columns of a file that is stored as bytes."""
         return DataError(
             f"{archive.reader.path}: holds bytes, not records: {option('--rows')} and "
             f"{option('--columns')} cannot be used"

@@ -22,7 +22,7 @@ def labels_of(names: Sequence[str]) -> list[str]:
 
 
 class Bounding:
-    """The bounds of columns, by their place, and the errors they led to, by their labels."""
+    """The error bounds of columns, by position, and the errors they led to, by label."""
 
     def __init__(self, labels: Sequence[str], bounds: Sequence[Fraction | None]) -> None:
         self.labels, self.bounds = labels, bounds

@@ -54,7 +54,7 @@ class CodedRecords(NamedTuple):
 
 @dataclass(eq=False)
 class Sizes:
-    """Bytes of the payloads written, by what they hold."""
+    """Bytes of payloads written so far, by what they hold: code, columns, names."""
 
     of: dict[str, int] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class Lossy(Content):
         return []
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        """The columns of a block that are not the code."""
+        """The columns of a block that are stored beside the code."""
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
@@ -170,7 +170,7 @@ class LossyTable(Lossy):
 
     @property
     def exact(self) -> list[str]:
-        """Columns that are stored as they are."""
+        """The columns that are stored exactly, beside the code."""
         return [name for name, stored in self.columns if stored != "model"]
 
     @property
@@ -344,7 +344,8 @@ class LossyPictures(Lossy):
 
 
 def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:
-    """(name, "model" or the kind of an exact column) of each column of a table."""
+    """(name, how it is stored) of each column: "model" by the code, else the kind of an exact
+    column."""
     return [
         (name, "model" if name in by_model else kind_of(values))
         for name, values in zip(table.names, table.values, strict=True)

@@ -110,7 +110,8 @@ class PixelArray(Content):
     def restore_own(
         self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
     ) -> None:
-        """Writes pictures first:last of the source itself, as restore does those of an archive."""
+        """Write pictures first:last of the source in the way `restore` writes an archive's, to
+        compare the two."""
         write_arrays(file, self._own(first, last), self._format, last - first, self.shape)
 
     def frame_own(self, first: int, last: int) -> Pixels:
@@ -123,12 +124,12 @@ class PixelArray(Content):
 
 
 def primed_words(primed: bool) -> dict[str, Json]:
-    """What a header says of pictures that need what a model has learned of others."""
+    """The header entry for pictures that can only be decoded with what a model learned."""
     return {"primed": 1} if primed else {}
 
 
 def is_primed(header: dict[str, Json]) -> bool:
-    """Whether a header says so."""
+    """Whether a header has the entry of `primed_words`."""
     return "primed" in header
 
 
@@ -156,7 +157,7 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
 
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
-    """Batches put together, and cut, to the size of a block; a block has a picture at least."""
+    """Batches joined or cut to the size of a block; a block has one picture at least."""
     waiting: list[Pixels] = []
     for batch in batches:
         most = max(1, BLOCK_BYTES // max(1, int(np.prod(batch.shape[1:]))))

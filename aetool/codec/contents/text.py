@@ -320,7 +320,7 @@ class TextTable(ByteContent):
 
 
 def read_cell(cell: bytes) -> str:
-    """A cell as it stands in a text, as people read it."""
+    """A cell's value without its quotes, for people to read."""
     text = cell.decode("utf-8", "replace")
     if len(text) > 1 and text[0] == text[-1] == '"':
         return text[1:-1].replace('""', '"')
@@ -328,12 +328,12 @@ def read_cell(cell: bytes) -> str:
 
 
 def _nothing() -> Iterator[bytes]:
-    """The pieces of a text where it is not."""
+    """No pieces: stands in where a text is not written but read."""
     return iter(())
 
 
 def _no_bytes() -> BinaryIO:
-    """The bytes of a text where it is not."""
+    """No bytes: stands in where a text is not written but read."""
     return io.BytesIO()
 
 
@@ -348,7 +348,7 @@ def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
-    """Text cut behind so many records each; none where it has not these records in all."""
+    """Cut text into parts of so many records each; empty where it has not that many in all."""
     if len(rows) == 1:
         return [text]
     places = [*begins(text, rule).tolist(), len(text)]

@@ -131,7 +131,7 @@ def _common_divisor(values: Int) -> int:
 
 
 def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
-    """Values at their rows, 0 in gaps."""
+    """Values put at their rows, 0 in gaps."""
     if len(values) == len(column.kinds):
         return values, None
     gaps = column.kinds == 1
@@ -323,7 +323,7 @@ def ordered(bits: Int, width: int) -> Int:
 
 
 def _scaled(values: Floats, places: int, kind: FloatType) -> tuple[Int, Mask]:
-    """(the nearest whole numbers of 10^-places, where they are small enough to be exact)."""
+    """(values as whole numbers of 10^-places, mask of those small enough to be exact)."""
     with np.errstate(all="ignore"):
         scaled = np.rint(values.astype(np.float64) * float(10**places))
         sure = np.abs(scaled) < 2.0**kind.digits

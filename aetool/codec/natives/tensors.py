@@ -438,7 +438,7 @@ def _padded(units: Array, length: Array, dtype: DType) -> Array:
 
 
 def _prefixes(length: Array, width: int) -> Mask:
-    """(n, width): True in the first length[i] places."""
+    """(n, width): a mask that is True in the first length[i] places of row i."""
     return np.asarray(np.arange(width) < length[:, None])
 
 
@@ -495,7 +495,7 @@ def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
 
 
 def same(one: Array, other: Array) -> bool:
-    """Whether two arrays have the same dtype but for its byte order, shape, and all bits."""
+    """Whether two arrays agree in shape, in dtype but for byte order, and in every bit."""
     if one.shape != other.shape:
         return False
     if one.dtype.newbyteorder("=") != other.dtype.newbyteorder("="):
