@@ -116,7 +116,7 @@ def check_path(verb: str, name: str, value: object) -> None:
 
 
 def shown(value: object) -> str:
-    """A value's type, and the value if it is short."""
+    """A value's type for messages, with the value if it is short."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

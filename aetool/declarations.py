@@ -182,7 +182,7 @@ def _place(module: ModuleType, line: int) -> str:
 
 
 def _shown(value: object) -> str:
-    """A declaration by its kind alone, for it may be long; other values as they are."""
+    """A declaration in messages: only its kind, since it may be long; other values in full."""
     if value is None:
         return "nothing"
     return f"a {type(value).__name__}" if isinstance(value, Model | Reader) else f"{value!r}"

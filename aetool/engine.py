@@ -49,7 +49,7 @@ SUBMITTED = 2  # pieces under way for each worker: one is computed, one is ready
 
 @dataclass(eq=False)
 class Task(Generic[Piece]):
-    """A piece that is under way, and what will hold its answer."""
+    """A piece that was sent to a worker, and the future of its answer."""
 
     piece: Piece
     future: Future[Answer]
@@ -57,8 +57,8 @@ class Task(Generic[Piece]):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker gives back. is_missing: it does not know the job; error: what the user can
-    mend, which is no failure of the worker."""
+    """What a worker returns for a piece. is_missing: it does not have the job and must be sent it;
+    error: a fault of the data, not of the worker."""
 
     result: object = None
     error: AetoolError | None = None
@@ -104,7 +104,7 @@ class Engine:
                 task.future.cancel()
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Has workers load what they will need, beside whatever else is to be done first."""
+        """Let workers import these modules in advance."""
         if self.is_here:
             return
         with suppress(BrokenExecutor, RuntimeError, OSError):
@@ -120,7 +120,7 @@ class Engine:
         return True
 
     def gone(self, why: str) -> EngineError:
-        """The error for an engine that gives no more answers."""
+        """The EngineError for workers that no longer answer."""
         return EngineError(
             f"{option('--engine')} {self.called}: {why}; nothing was written; start it again, or "
             f"use {option('--engine')} threads:N on this machine"
@@ -157,7 +157,8 @@ class _Sending(Generic[Piece, Result]):
             self.key = hashlib.sha256(self.content).hexdigest()
 
     def begun(self, piece: Piece, content: bytes | None = None) -> Task[Piece]:
-        """A piece given to a worker. content: the job, for one that does not know it."""
+        """Send a piece to a worker. content: the job itself, for workers that do not
+        have it yet."""
         executor = self.engine.executor
         try:
             if self.engine.is_here:
@@ -251,7 +252,7 @@ def _load(modules: tuple[str, ...]) -> None:
 
 
 def _computed(job: Callable[[Piece], object], piece: Piece, is_shell: bool) -> Answer:
-    """The answer of a job. What is wrong with a file is the data's failure, not the worker's."""
+    """Run a job on a piece and wrap its result; faults of the data are returned, not raised."""
     try:
         if is_shell:
             with spelling.of_the_shell():

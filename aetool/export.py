@@ -29,10 +29,8 @@ MOST_ROWS = 1 << 20  # of a batch that a graph is traced for
 
 
 class Whole(nn.Module):
-    """All that is written of a network, as one: what its graphs share is traced once.
-
-    members: what it gives, in this order.
-    """
+    """All members of a network that are exported, as one module, so that shared layers are traced
+    once. members: the outputs, in this order."""
 
     def __init__(self, net: AutoEncoder) -> None:
         super().__init__()
@@ -70,7 +68,7 @@ class Whole(nn.Module):
 
 
 def is_told(net: AutoEncoder) -> bool:
-    """Whether a network's decode is told a condition, and there is one."""
+    """Whether a network's decode takes a condition, and the data have one."""
     return bool(net.spec.conditions) and "condition" in takes(net.decode)
 
 

@@ -192,7 +192,7 @@ def _load_cuda() -> None:
 
 
 def _starts(chosen: list[Provider]) -> bool:
-    """Whether ONNX Runtime can start these providers at all: on a graph of one operator."""
+    """Whether ONNX Runtime can use these providers, tried on a graph of one operator."""
     import onnxruntime as ort
     from onnx import TensorProto, helper
 

@@ -137,13 +137,14 @@ def _last_error(path: Path) -> OSError:
 
 
 def claim(handle: int) -> None:
-    """Have an open file belong to this process until it is closed. On Windows it does anyway."""
+    """Mark an open file as in use by this process until it is closed, so that no clean-up removes
+    it."""
     if fcntl is not None:
         fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def claim_folder(folder: Path) -> int:
-    """A handle by which a folder belongs to this process until close_claim."""
+    """Mark a folder as in use by this process; returns a handle for close_claim."""
     if fcntl is None:
         return os.open(folder / CLAIM, os.O_CREAT | os.O_RDWR | BINARY, 0o600)
     handle = os.open(folder, os.O_RDONLY)
@@ -152,7 +153,7 @@ def claim_folder(folder: Path) -> int:
 
 
 def close_claim(handle: int, folder: Path) -> None:
-    """Give a claimed folder free; it is removed if nothing but the claim itself is left in it."""
+    """End the use of a folder; it is removed if nothing but the mark is left in it."""
     os.close(handle)
     if fcntl is None:
         with contextlib.suppress(OSError):

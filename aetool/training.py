@@ -172,8 +172,7 @@ def train(
 
 @dataclass(frozen=True, eq=False)
 class _Examples:
-    """Rows that a loss is of; of each what the user says is damaged of it, and its label, if any is
-    said."""
+    """Training rows, with the user's damaged copies and labels of them, where given."""
 
     rows: Tensor
     seen: Tensor | None = None
@@ -209,7 +208,8 @@ class _Examples:
 
 
 class _Rows:
-    """The rows that are trained on, in batches, for what a model must know of all of them."""
+    """The training rows as batches that an author's `begin` and `finish` can iterate again and
+    again."""
 
     def __init__(
         self, features: Tensor, fitted: npt.NDArray[np.int64], device: torch.device
@@ -282,8 +282,8 @@ def split(
 
 
 def _copies(model: AutoEncoder, x: Tensor) -> bool:
-    """Whether rows whose columns (pixels) come from different rows cost hardly more than real ones:
-    then the code tells nothing of what belongs together."""
+    """Whether rows put together from columns of different rows cost hardly more than real ones: the
+    code then says nothing of how columns belong together."""
     rng = np.random.default_rng(0)
     flat = x.flatten(1)
     owners = model.spec.owners()

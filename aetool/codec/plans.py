@@ -34,25 +34,26 @@ NO_INTEGERS = np.zeros(0, np.int64)
 
 
 def refused(what: str) -> ArchiveError:
-    """An ArchiveError, to be raised, that says a stored plan makes no sense."""
+    """The ArchiveError for a stored plan that makes no sense, to be raised."""
     return ArchiveError(f"damaged: a column's plan: {what}")
 
 
 def whole(value: Json, low: int, high: int, what: str) -> int:
-    """A whole number of low .. high (both allowed)."""
+    """Check a stored value that must be a whole number from low to high, both allowed."""
     if type(value) is not int or not low <= value <= high:
         raise refused(f"{what} must be a whole number of {low} to {high}, not {str(value)[:40]}")
     return value
 
 
 def deltas(values: Sequence[int] | Int) -> list[int]:
-    """Whole numbers as differences, the first to 0: the way they are stored."""
+    """Each whole number minus the one before it, the first as it is: the form in which they are
+    stored."""
     steps: list[int] = np.diff(np.asarray(values, np.int64), prepend=np.int64(0)).tolist()
     return steps
 
 
 def summed(raw: Json, most: int, what: str) -> Int:
-    """At most so many ascending whole numbers that are stored as differences."""
+    """At most `most` ascending whole numbers, read from their stored differences."""
     if not isinstance(raw, list) or len(raw) > most:
         raise refused(f"{what} must be at most {most} numbers")
     if not all(type(step) is int and -(1 << 63) <= step < 1 << 63 for step in raw):
@@ -85,7 +86,7 @@ class Transform(Enum):
 
     @property
     def looks_aside(self) -> bool:
-        """Whether the transform needs another stream of the block."""
+        """Whether the transform uses another stream of the block."""
         return self in (Transform.GROUPED, Transform.COLUMN, Transform.KEYED)
 
     @property
@@ -125,11 +126,11 @@ class Combination:
 
     @property
     def streams(self) -> set[int]:
-        """The streams that it looks at."""
+        """The numbers of the streams that it uses."""
         return {stream for term in self.terms for stream, _ in term.streams}
 
     def moved(self, numbers: Mapping[int, int]) -> Combination:
-        """The combination where the streams it refers to have these numbers now."""
+        """The combination with its streams renumbered. numbers: old number to new."""
         terms = []
         for term in self.terms:
             streams = tuple((numbers[stream], lag) for stream, lag in term.streams)
@@ -368,7 +369,7 @@ class Plan:
 
     @property
     def asks_others(self) -> bool:
-        """Whether it is of a combination or a key, of which the search sees least beforehand."""
+        """Whether it uses a combination or a key, whose worth a search can estimate least."""
         return self.combined is not None or self.transform is Transform.KEYED
 
     def but(self, **changes: Any) -> Plan:
@@ -376,7 +377,7 @@ class Plan:
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Json]:
-        """As it is stored: what is as usual is left out."""
+        """The plan as an archive stores it; fields with their default are left out."""
         stored: dict[str, Json] = {"b": deltas(self.starts)}
         if self.widths.any():
             stored["w"] = self.widths.tolist()

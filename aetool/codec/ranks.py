@@ -29,7 +29,7 @@ IN_COMMON = 0.3  # of the cells of the smaller of two dictionaries that are one
 
 @dataclass(eq=False)
 class _Candidate:
-    """A column that may be ranks: its different cells, and which of them stands where."""
+    """A column that may be stored as ranks: its different cells, and the cell at each row."""
 
     column: Coded
     cells: list[bytes]
@@ -38,13 +38,13 @@ class _Candidate:
 
 @dataclass(eq=False)
 class _Group:
-    """Columns with one dictionary."""
+    """Columns that share one dictionary."""
 
     members: list[_Candidate] = field(default_factory=list)
     cells: set[bytes] = field(default_factory=set)
 
     def fits(self, candidate: _Candidate) -> bool:
-        """Whether a column has enough of these cells."""
+        """Whether enough of a column's cells are in the group's dictionary."""
         common = sum(cell in self.cells for cell in candidate.cells)
         return common >= IN_COMMON * min(len(self.cells), len(candidate.cells))
 
@@ -101,7 +101,7 @@ def _is_dense(column: Coded) -> bool:
 
 
 def _order(cell: bytes) -> tuple[bool, float, bytes]:
-    """What cells are sorted by: numbers by their size, behind all that are none."""
+    """Sort key of a cell: numbers by value, then all other cells."""
     try:
         number = float(cell)
     except ValueError:
@@ -145,7 +145,7 @@ def cells_of(column: Decoded) -> Spans:
 
 
 def _chosen(book: Spans, column: Decoded) -> Spans:
-    """The cells of a book that the ranks of a column point at."""
+    """The cells of a dictionary at a column's ranks."""
     ranks = column.values
     if len(ranks) and not 0 <= int(ranks.min()) <= int(ranks.max()) < len(book.start):
         raise ArchiveError("damaged: a column points beyond its dictionary")

@@ -114,7 +114,7 @@ class Repeats:
         return 1 + predicted + (self.length >= 16) * self.count
 
     def add(self, symbols: U16, i: int) -> None:
-        """Symbol i is known."""
+        """Update the predictions with symbol i."""
         s = int(symbols[i])
         if self.source >= 0:
             hit = int(symbols[self.source]) == s
@@ -251,7 +251,7 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
 
 
 class Chain:
-    """Reads what push wrote, stream after stream where several were pushed one behind the other."""
+    """Decodes streams of symbols from bytes that `push` wrote, one stream after another."""
 
     def __init__(self, data: bytes, lanes: int = 1) -> None:
         if not 1 <= lanes <= MAX_LANES or len(data) < 4 * lanes:

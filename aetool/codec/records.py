@@ -119,7 +119,7 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
 
 
 def _as_bytes(whole: bytes, cells: Fields, layout: Layout) -> Encoded:
-    """A block that keeps its text as it is, squeezed as blobs.pack does."""
+    """A block that stores its text as it is, compressed as a whole."""
     coded = [bytes_column(whole)]
     alone: Words = {"own": 1} if layout.shared else {}
     usual = cells.usual_end("\n")
@@ -150,7 +150,7 @@ def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
 
 
 def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
-    """Each column, ready to be coded. apart: not as the shared model says."""
+    """Each column of the cells, ready to be coded. apart: code them without the shared model."""
     width = cells.columns
     text = np.frombuffer(cells.text, np.uint8)
 
@@ -200,8 +200,8 @@ def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: H
 
 
 def _middle(cells: Fields) -> int:
-    """The place near the middle of a text at which a record begins; 0 if the text is short, or but
-    one record."""
+    """The offset of a record near the middle of a text; 0 if the text is short, or holds one
+    record."""
     if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
     return int(cells.begin[len(cells) // 2])
@@ -210,7 +210,7 @@ def _middle(cells: Fields) -> int:
 def decode(
     content: Block, rule: Rule, rows: int, inside: slice, wanted: Sequence[int] | None = None
 ) -> bytes:
-    """The bytes of records `inside` of a block; wanted: of these columns only."""
+    """The text of records `inside` of a block, as bytes. wanted: only these columns."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
     if is_text(content):
@@ -235,18 +235,18 @@ def decode(
 
 
 def is_text(content: Block) -> bool:
-    """Whether a block keeps its records as they are."""
+    """Whether a block stores its records as text, not by columns."""
     columns = content.columns
     return len(columns) == 1 and isinstance(columns[0].meta, BytesMeta)
 
 
 def text_of(content: Block) -> bytes:
-    """The records of a block that keeps them as they are."""
+    """The text of a block that stores its records as text."""
     return blobs.unpack(content.columns[0].blobs[0])
 
 
 def priced_text(content: Block) -> tuple[bytes, Float]:
-    """The same, and (bytes,): the bits that each byte of it takes."""
+    """The text of such a block, and the bits that each of its bytes takes, (bytes,)."""
     return blobs.priced(content.columns[0].blobs[0])
 
 
@@ -291,7 +291,7 @@ def _of_bytes(
 
 
 def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fraction]]) -> None:
-    """Widens `seen`, the smallest and largest number of each column, by a piece of text."""
+    """Extend `seen`, the smallest and largest number of each column, by a piece of text."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         middle = _middle(cells)

@@ -60,7 +60,7 @@ class Shared:
 
     @property
     def nothing(self) -> list[None]:
-        """The columns of a block that says nothing of its own."""
+        """The columns of a block without anything of its own."""
         return [None] * len(self.metas)
 
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
@@ -154,7 +154,7 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
 
 
 def _foreseeing(meta: Meta, text: Bytes, start: I32, stop: I32) -> Meta:
-    """The meta with room for what other files may hold."""
+    """The meta, extended by what cells of other files may need."""
     if isinstance(meta, LevelMeta):
         levels = spans.levels(text, start, stop, len(start))
         assert levels is not None

@@ -54,7 +54,7 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 
 def _may_be(column: Coded, all_cells: Spans) -> bool:
-    """Whether some cells of a column are sentences of a few kinds."""
+    """Whether some cells of a column are sentences of a few patterns."""
     text, start, stop = all_cells.places()
     if not isinstance(column.meta, TextMeta | LevelMeta) or not FEWEST <= len(start) <= MOST:
         return False
@@ -121,7 +121,7 @@ def decode(column: Decoded) -> Spans:
 
 
 def _woven(skeleton: bytes, *parts: bytes) -> bytes:
-    """A skeleton with its parts for its marks."""
+    """A skeleton with its marks replaced by its parts."""
     pieces = skeleton.split(MARK)
     if len(pieces) > 1 + len(parts):
         raise ArchiveError("damaged: a cell has more marks than parts")

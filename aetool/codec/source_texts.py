@@ -57,7 +57,7 @@ def allowed_by_place(
 
 
 def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
-    """An error, or a part in % of the range between two numbers."""
+    """A bound such as 0.5, or "1%" of the range from low to high, as a number."""
     try:
         mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
         if len(mantissa) > MOST_DIGITS or abs(int(exponent or 0)) > MOST_DIGITS:

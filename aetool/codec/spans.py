@@ -114,7 +114,7 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
 
 
 def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
-    """The spans of the pool, one behind the other."""
+    """Join spans of the pool into one text."""
     total = int(length.sum(dtype=np.int64))
     if kernel.C is not None:
         out = np.empty(total, np.uint8)
@@ -126,7 +126,7 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
 
 
 def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32) -> bool:
-    """Whether spans of a text have the bytes of as many spans of another, first:last of each."""
+    """Whether spans of one text equal spans first:last of another, byte by byte."""
     length = stop - start
     if not np.array_equal(length, last - first):
         return False
@@ -150,7 +150,7 @@ def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
 
 @dataclass(eq=False)
 class Spans:
-    """n cells: bytes of a pool from start, length each."""
+    """n cells as spans of a pool of bytes: start and length of each."""
 
     pool: Bytes
     start: Int

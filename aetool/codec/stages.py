@@ -49,8 +49,8 @@ class Stage:
     def squeeze(
         self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
     ) -> bytes:
-        """Fewer bytes, or not; quick: in less time, thorough: in more; binary: they may be words
-        of several bytes."""
+        """Compress bytes; the result may be larger. quick: take less time; thorough: take more;
+        binary: they may be words of several bytes."""
         return raw
 
     def restore(self, data: bytes, size: int) -> bytes:
@@ -198,12 +198,12 @@ FEW = 16 << 10  # bytes that are mixed in a blink
 
 
 def number_of(name: str) -> int:
-    """The number of a stage."""
+    """The number that archives store for a stage's name."""
     return next(number for number, stage in KNOWN.items() if stage.name == name)
 
 
 def named(name: str) -> Stage:
-    """A stage."""
+    """The stage of this name."""
     return KNOWN[number_of(name)]
 
 

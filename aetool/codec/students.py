@@ -50,7 +50,8 @@ class Student:
 
 @dataclass(eq=False)
 class Students:
-    """Students by the number of their stream. exact: run them by the reference, not in floats."""
+    """The small networks of a table's columns, by the number of their stream. exact: run them in
+    whole numbers instead of floats."""
 
     of: dict[int, Student] = field(default_factory=dict)
     exact: bool = False
@@ -60,7 +61,7 @@ class Students:
         return dataclasses.replace(self, exact=True)
 
     def predict(self, number: int, known: Known) -> Int:
-        """The verdict of a stream's student in every row, (rows,) of 0 .. 255."""
+        """The network's prediction for each row of a stream, (rows,), from 0 to 255."""
         if number not in self.of:
             raise ArchiveError("damaged: a column's plan asks for a student that is not there")
         run = network.reference if self.exact else network.in_floats
@@ -134,7 +135,7 @@ def _answers(layers: Sequence[Layer]) -> Int:
 
 
 def _probe(inputs: int) -> Int:
-    """Fixed inputs of zeros and ones."""
+    """Fixed inputs of zeros and ones on which a stored network must give stored answers."""
     return np.asarray((np.arange(8 * inputs) * 2654435761 >> 7) & 1, np.int64).reshape(8, inputs)
 
 

@@ -118,7 +118,7 @@ def encode(
 
 
 def _plainly(text: _Text, bound: Fraction | None) -> Coded:
-    """The column as what it is at first sight."""
+    """The column in the encoding that its cells suggest at first sight."""
     numbers = _numbers(text, bound)
     if numbers is not None:
         return numbers
@@ -130,7 +130,8 @@ def _plainly(text: _Text, bound: Fraction | None) -> Coded:
 
 
 def _as_foreseen(text: _Text, meta: Meta) -> Coded:
-    """Under a shared meta, which is kept as it is: what it does not foresee is raw."""
+    """The column encoded by a shared model's meta, unchanged; cells that do not fit it are stored
+    raw."""
     if isinstance(meta, NumberMeta):
         prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
         return _as_numbers(text, meta, *parsed(*text.spans, prefix, suffix))
@@ -156,7 +157,7 @@ def _levels(cells: list[bytes], index: I32, meta: LevelMeta) -> Coded:
 
 
 def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
-    """What stands before and behind the number in most of these cells."""
+    """The text before and after the number in most of these cells."""
     seen: dict[tuple[bytes, bytes], int] = {}
     for cell in cells:
         inside = [i for i, b in enumerate(cell) if 48 <= b <= 57]
@@ -172,7 +173,7 @@ def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
 
 
 def affixes_of(buffer: Bytes, start: I32, stop: I32) -> tuple[bytes, bytes]:
-    """What stands before and behind the number in most cells of a column."""
+    """The text before and after the number in most cells of a column."""
     some = np.unique(np.linspace(0, len(start) - 1, min(len(start), 64)).astype(np.int64))
     return _common_affixes(spans.cells_of(buffer, start[some], stop[some]))
 
@@ -188,7 +189,7 @@ def parsed(buffer: Bytes, start: I32, stop: I32, prefix: bytes, suffix: bytes) -
 
 
 def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
-    """The column as decimals, if it is one of numbers."""
+    """The column as decimals; None if most cells are no numbers."""
     n = len(text)
     prefix, suffix = affixes_of(*text.spans)
     value, form = parsed(*text.spans, prefix, suffix)
@@ -325,7 +326,7 @@ class _Rounded:
         return cls(text, value, form, affixes, decimals, 2 * allowed, exact)
 
     def coded(self) -> Coded | None:
-        """The column; None if too many cells are no numbers."""
+        """The column, ready to be coded; None if too many cells are no numbers."""
         multiples = np.zeros(len(self.text), np.int64)
         good = np.zeros(len(self.text), np.bool_)
         errors = [Fraction(0)]
@@ -424,7 +425,7 @@ def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | No
 
 
 def _forms(form: Array) -> tuple[int, ...]:
-    """The ways these numbers are written, commonest first."""
+    """The ways in which these numbers are written, the most frequent first."""
     after, padded = form & 31, (form & 32) > 0
     used = np.unique(after)
     if len(used) == 1:

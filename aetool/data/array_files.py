@@ -44,7 +44,7 @@ class Member:
 
     @property
     def size(self) -> int:
-        """The size of the values, in bytes."""
+        """Bytes of the array's values."""
         return prod(self.shape) * self.dtype.itemsize
 
 
@@ -199,7 +199,7 @@ def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
 
 
 def gathered(member: Member, parts: Iterable[Array]) -> Array:
-    """Parts put together to the whole array."""
+    """Join parts of an array into the whole array."""
     gathering = Gathering(member)
     for part in parts:
         gathering.add(part)
@@ -207,7 +207,7 @@ def gathered(member: Member, parts: Iterable[Array]) -> Array:
 
 
 class Gathering:
-    """Puts rows together, in memory or, where they are large, in a file that has no name."""
+    """Collects rows of an array, in memory or, if they are large, in a temporary file."""
 
     def __init__(self, member: Member) -> None:
         if member.size < LARGE:

@@ -120,7 +120,8 @@ def open_table(path: Path, name: str) -> ArrowTable:
 
 
 def of_memory(data: InMemory, name: str) -> ArrowTable:
-    """A table or DataFrame in memory; UnsuitedError for types kept as an Arrow file's bytes."""
+    """A DataFrame or Arrow table in memory as an ArrowTable; UnsuitedError for types that can only
+    be stored as an Arrow file's bytes."""
     table = as_arrow(data)
     described: Format = {"format": PARQUET, "suffix": ".parquet", "compression": "zstd"}
     source = ArrowTable(name, table.schema, described)
@@ -274,7 +275,8 @@ def one_line(error: Exception) -> str:
 
 
 def _checked(table: ArrowTable) -> ArrowTable:
-    """The table, if a file without records has its schema again, metadata included."""
+    """The table, if writing a file of it and reading that back gives the same schema, metadata
+    included."""
     import pyarrow as pa
 
     names_of(table.schema)
@@ -366,7 +368,8 @@ def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) 
 
 
 def _said(column: pq.ColumnSchema) -> str:
-    """A column's physical type, and how often it occurs."""
+    """A column's physical type, and how often values of it may repeat, as the file
+    declares them."""
     levels = f"{column.max_definition_level}/{column.max_repetition_level}"
     return f"{column.physical_type} {column.logical_type} {levels}"
 
@@ -500,7 +503,7 @@ def _valid(batch: WithMetadata) -> WithMetadata:
 
 
 def _counted(sizes: list[int]) -> list[list[int]]:
-    """Sizes as pairs (how many in a row, size); groups without records are left out."""
+    """Group sizes as pairs (how many in a row, size); empty groups are left out."""
     counted: list[list[int]] = []
     for size in filter(None, sizes):
         if counted and counted[-1][1] == size:

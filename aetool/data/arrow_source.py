@@ -221,7 +221,7 @@ def _column(column: pd.Series, called: str, name: str) -> tuple[pa.Array | pa.Ch
 
 
 def _one_cell() -> tuple[type, ...]:
-    """The types of values that can stand in one cell of a file."""
+    """The Python types whose values fit into one cell of a text file."""
     import datetime
     import decimal
 

@@ -49,7 +49,7 @@ class Sample:
             self.close()
 
     def close(self) -> None:
-        """Leaves out what is too much."""
+        """Drop the records beyond `most`."""
         if len(self.keys) <= self.most:
             return
         smallest = np.sort(np.argpartition(self.keys, self.most)[: self.most])
@@ -60,7 +60,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a worker is to draw from: a piece, and the bound that keys are known to be below."""
+    """A piece of a table to draw from, and a bound below which keys of drawn records must lie."""
 
     piece: pieces.Piece
     bound: float
@@ -68,7 +68,8 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Of a piece the records that may be in the sample, their keys, and how many it has in all."""
+    """What was drawn from one piece: records with their keys, and how many records it
+    holds in all."""
 
     table: Table | None
     keys: Keys
@@ -77,14 +78,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Drawer:
-    """Draws from a piece, wherever it is sent. most: how many records, at most; seed: of the
-    keys."""
+    """Draws records from pieces, in this process or a worker. most: how many at most; seed: of the
+    random keys."""
 
     most: int
     seed: int
 
     def __call__(self, asked: Asked) -> tuple[Part, LeftOut]:
-        """What may be in the sample, and what reading left out."""
+        """Draw from one piece; returns what was drawn, and remarks on lines left out."""
         left_out = LeftOut()
         sample = Sample(self.most)
         for table in asked.piece.tables(left_out):

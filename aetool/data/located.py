@@ -32,11 +32,11 @@ class FileAt:
 
     @classmethod
     def of(cls, path: Path, name: str) -> FileAt:
-        """A file as it is now, by a path that does not depend on the current folder."""
+        """A file in its present state, by an absolute path."""
         return cls(path.absolute(), name, path.stat().st_size)
 
     def check(self) -> None:
-        """DataError where the file is gone, or is another."""
+        """DataError if the file is gone or was replaced."""
         try:
             current_size = self.path.stat().st_size
         except OSError as error:
@@ -46,7 +46,7 @@ class FileAt:
             raise self.changed()
 
     def changed(self) -> DataError:
-        """The error for a file that is not what it was."""
+        """The DataError for a file that changed since it was first looked at."""
         return DataError(f"{self.name}: was changed while it was read; run it again")
 
 
@@ -61,11 +61,11 @@ class BytesAt:
 
     @classmethod
     def of(cls, file: FileAt, start: int, content: bytes) -> BytesAt:
-        """The place of bytes that were read there."""
+        """The place of bytes that were read at an offset, with their digest."""
         return cls(file, start, start + len(content), _digest_of(content))
 
     def read(self) -> bytes:
-        """The bytes. DataError where they are not what they were."""
+        """Read the bytes; DataError if they changed."""
         self.file.check()
         with self.file.path.open("rb") as opened_file:
             opened_file.seek(self.start)
@@ -82,8 +82,8 @@ def _digest_of(content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Raw:
-    """A batch as it is read of a Parquet file: in which group of rows, and the how-manieth there,
-    both from 0."""
+    """A batch of a Parquet file: the number of its row group, and of the batch within it, both from
+    0."""
 
     group: int
     number: int

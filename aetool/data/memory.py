@@ -46,8 +46,9 @@ Held: TypeAlias = "str | os.PathLike[str] | files.Place | CopiedTable | InMemory
 
 
 def held(data: object) -> Held:
-    """Data in a form that can be read again and again: a path, where a copy of it lies, a
-    DataFrame, an Arrow table or an array. DataError, which says what is taken, for all else."""
+    """Turn data of any kind that Python people hold into what can be read again and again: a path,
+    the place of a copy of it, a DataFrame, an Arrow table or an array. DataError, which lists what
+    is accepted, for all else."""
     if isinstance(data, files.Place | CopiedTable):
         return data
     if isinstance(data, str | os.PathLike) and isinstance(os.fspath(data), str):
@@ -96,8 +97,8 @@ def is_several(data: object) -> TypeGuard[list[object] | tuple[object, ...]]:
 
 
 def begun(data: object) -> object:
-    """Data as what can be read again: of an iterator, which is read only once, a list of its
-    paths or pictures, or a table; all other data as they are."""
+    """Turn an iterator, which can be read only once, into a list of its paths or pictures, or into
+    a table; all other data are returned as they are."""
     if not is_iterator(data):
         return data
     if isinstance(data, csv.DictReader | _CSV_READER):
@@ -129,7 +130,7 @@ def offers_arrow(data: object) -> bool:
 
 
 def _is_of(package: str, name: str, data: object) -> bool:
-    """Whether data are of a class of a package: where it is not imported, nothing is of it."""
+    """Whether data are of a class of this package, checked without importing the package."""
     module = sys.modules.get(package)
     kind = getattr(module, name, None)
     return isinstance(kind, type) and isinstance(data, kind)
@@ -317,7 +318,7 @@ def _array(array: Array) -> Held:
 
 
 def _by_place(array: Array) -> pd.DataFrame:
-    """The columns of an array of one or two dimensions, called c1, c2 ..."""
+    """An array of one or two dimensions as columns called c1, c2, ..."""
     import pandas as pd
 
     wide = array.reshape(len(array), -1) if array.ndim == 1 else array

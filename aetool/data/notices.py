@@ -19,7 +19,7 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def say(source: str, line: str) -> None:
-    """Hand a line on a source of this name to who listens, or to the log."""
+    """Report a remark on a source to the listener, or else to the log."""
     listener = _listener.get()
     if listener is not None:
         listener(source, line)
@@ -32,7 +32,7 @@ def say(source: str, line: str) -> None:
 
 @contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
-    """What is said meanwhile is handed to the listener."""
+    """Within this context, remarks go to the listener."""
     token = _listener.set(listener)
     try:
         yield
@@ -49,7 +49,7 @@ def advance(done: int, total: int, words: str) -> None:
 
 @contextmanager
 def watched_by(watcher: Watcher) -> Iterator[None]:
-    """How far readings are is told to the watcher meanwhile."""
+    """Within this context, progress of long readings goes to the watcher."""
     token = _watcher.set(watcher)
     try:
         yield

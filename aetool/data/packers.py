@@ -60,7 +60,8 @@ FORMATS = (
 
 
 def squeezed(content: bytes) -> Iterator[Packed]:
-    """What general programs make of bytes, as small as they can."""
+    """Sizes of the bytes under general compressors (xz, bzip2, zstd) at their strongest
+    settings."""
     strongest = 9 | lzma.PRESET_EXTREME
     by_xz = lzma.compress(content, preset=strongest)
     yield Packed("xz", "-9e", len(by_xz))
@@ -78,8 +79,8 @@ def squeezed(content: bytes) -> Iterator[Packed]:
 
 
 def pictured(pixels: Pixels) -> Iterator[Packed]:
-    """What formats of pictures make of pixels (n, channels, height, width): on sheets, and one by
-    one, which some of the pictures tell of all."""
+    """Sizes and errors of pictures, (n, channels, height, width), in common picture formats: on
+    contact sheets, and one by one, for which some of the pictures stand for all."""
     # only here: who stores tables needs no Pillow
     from PIL import features
 
@@ -103,8 +104,8 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
 
 
 def _evenly(pictures: Pixels, values: int) -> Pixels:
-    """Some of the pictures, from the first to the last, of about so many values; all if they have
-    no more."""
+    """Some of the pictures, evenly spaced, with about this many values in all; all if they have no
+    more."""
     every = max(1, round(pictures.size / values))
     return pictures[::every]
 

@@ -203,7 +203,7 @@ def _chained(chain: ChainSource) -> Iterator[ChainedPiece]:
 
 
 class _Part:
-    """A stream of the next so many bytes of a file, which ends behind them."""
+    """A stream of only the next `size` bytes of a file."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file, self.left = file, size
@@ -223,8 +223,8 @@ class Remarks:
         self._left = text.LeftOut()
 
     def add(self, piece: Piece, left: text.LeftOut) -> None:
-        """What reading the next piece left out. DataError where a line that is no record stands
-        between records."""
+        """Note what reading the next piece left out. DataError where a line that is no record
+        stands between records."""
         part = piece.piece if isinstance(piece, ChainedPiece) else piece
         if not isinstance(part, TextPiece):
             return

@@ -35,7 +35,8 @@ FLAWS = "look for a division by 0, or the log of it"
 
 
 class _Twice:
-    """Batches that can be iterated again and again, and that a fit must leave as they are."""
+    """Batches that can be iterated more than once, and that report an author's fit which changes
+    them."""
 
     def __init__(self, rows: Features) -> None:
         self.batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
@@ -98,7 +99,7 @@ def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
 
 
 class _Careful(Builder):
-    """Looks at every operator, and at its shapes, as it is written."""
+    """A graph builder that checks every operator and its shapes as the author writes it."""
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
         if kind not in OPERATORS:
@@ -170,7 +171,7 @@ class _Written:
             self._checked("surprise", self.rows, columns, "columns")
 
     def _own(self, *members: str) -> str:
-        """The first of these members that the author has written."""
+        """The first of these members that the author's class overrides."""
         return next((m for m in members if self.author.wrote(m)), members[0])
 
     def _checked(self, member: str, rows: Features | Float, width: int | None, words: str) -> Float:

@@ -40,7 +40,7 @@ class Author:
         self.places = {_root(c, f) for c, f in zip(self.own_classes, files, strict=False)}
 
     def wrote(self, member: str) -> bool:
-        """Whether the author's own class has this member."""
+        """Whether the author's own class, not a base class, defines this member."""
         return any(member in vars(c) for c in self.own_classes)
 
     def place(self, member: str) -> str:
@@ -230,7 +230,7 @@ def _global_states() -> dict[str, object]:
 
 
 def _nothing() -> None:
-    """Stands for a member that is not there."""
+    """Stands in for a member that an author's class does not have."""
 
 
 def _package(owner: type) -> str:
@@ -246,7 +246,7 @@ def _root(own_class: type, file: Path) -> Path:
 
 
 def _plain(signature: inspect.Signature) -> str:
-    """A signature without its annotations."""
+    """A signature without annotations."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 

@@ -244,10 +244,8 @@ class _Stage:
         meaning: str,
         optional: Mapping[str, Tensor] = NO_TENSORS,
     ) -> Tensor:
-        """What a member without chance returns of rows: always the same, whoever is beside them.
-
-        optional: as in run, and of each row.
-        """
+        """Run a member that must not depend on chance: its result for each row is always the same,
+        whatever rows are beside it. optional: as in run, for each row."""
         with torch.no_grad():
             result = self.run(member, rows, optional=optional)
             self.check_tensor(member, result, shape, meaning)

@@ -43,7 +43,8 @@ class ELM(ClosedForm):
     the decoder is the least-squares one that restores rows from damaged copies of them."""
 
     def fit(self, batches: Batches) -> Hidden:
-        """The decoder of damaged copies, and the deviation of rows kept aside."""
+        """Solve for the decoder that restores damaged rows, and measure its errors on rows kept
+        aside."""
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")

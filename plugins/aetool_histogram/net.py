@@ -84,7 +84,7 @@ class Histograms(Solution):
         return inside + g.log(widths + 1.0)
 
     def surprise(self, g: Builder, x: Value) -> Value:
-        """The bits: they say which column is odd by itself."""
+        """The surprise in bits of each column's value, which says by itself which column is odd."""
         columns = list(range(len(g.spec.columns)))
         return g.columns_of(self.bits(g, x), columns)
 
@@ -93,7 +93,7 @@ class Histogram(ClosedForm):
     """Columns of few values are counted value by value, others in bins of one width."""
 
     def fit(self, batches: Batches) -> Histograms:
-        """A histogram of every column."""
+        """Count a histogram for every column."""
         spec = self.spec
         no_rows = np.zeros((0, spec.features), np.float32)
         x = np.concatenate([no_rows, *batches]).astype(np.float64)
@@ -122,7 +122,8 @@ class Histogram(ClosedForm):
         )
 
     def _cells(self, values: Float, half: float) -> Cells:
-        """The cells of a column's values, (n,); half: half the width of a bucket of equal ones."""
+        """The histogram of one column's values, (n,). half: half the width within which two numbers
+        count as equal."""
         if not len(values):
             return NO_CELLS
         different, counts = np.unique(values, return_counts=True)

@@ -19,17 +19,17 @@ LEAST_VARIANCE = 1e-3  # of an axis, beside the largest
 
 
 class Measure(Protocol):
-    """A map of features to coordinates, whose differences are compared."""
+    """Turns the features of records into coordinates, by whose differences records are compared."""
 
     @property
     def width(self) -> int:
         """The number of coordinates."""
 
     def lay(self, x: Float) -> Float:
-        """Rows as points: (rows, features) to (rows, coordinates)."""
+        """Rows as points in coordinates: (rows, features) to (rows, coordinates)."""
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Write `lay` as values of a graph."""
+        """Write the same computation as `lay` as values of a graph."""
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
         """(batch, features): what each feature adds to the squared distance of two records, whose

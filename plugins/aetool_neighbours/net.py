@@ -113,7 +113,7 @@ class Nearest(ClosedForm):
     """
 
     def fit(self, batches: Batches) -> Neighbours:
-        """The rows remembered, and how far ordinary rows lie from others."""
+        """Choose the rows to remember, and measure how far ordinary rows lie from others."""
         scored = self.spec.owners() >= 0
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches]).astype(np.float64) * scored

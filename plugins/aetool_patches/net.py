@@ -77,7 +77,7 @@ class Places(Solution):
         )
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The mean of the pictures, blurred."""
+        """The mean of the remembered pictures, blurred: the same for every record."""
         mean = g.nothing(x) + self.mean
         return self.texture.frame.enlarged(
             g,
@@ -245,13 +245,13 @@ class Patches(ClosedForm):
         return raw.reshape(len(pictures), frame.places, -1)
 
     def _size(self, frame: Frame) -> int:
-        """How many pictures are remembered."""
+        """How many pictures to remember."""
         coordinates = 80  # about so many, of pictures in colour
         most = NUMBERS // (frame.places * coordinates)
         return int(self.params.size or max(8, min(MOST, most)))
 
     def _cells(self, frame: Frame) -> int:
-        """How many places in every direction are searched."""
+        """How many neighbouring places, in each direction, a place is compared with."""
         longest = max(frame.shape[1:])
         shift = (self.params.shift or WINDOW * longest) * max(frame.small) / longest
         return min(MOST_CELLS, max(1, round(shift / frame.stride)))
@@ -318,7 +318,7 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
 
 
 def _some(total: int, most: int, seed: int) -> Int:
-    """(at most so many,): rising numbers below total, drawn by chance where there are more."""
+    """At most `most` different numbers below total, drawn at random, in ascending order."""
     if total <= most:
         return np.arange(total)
     drawn = np.random.default_rng(seed).choice(total, most, replace=False)
@@ -326,7 +326,7 @@ def _some(total: int, most: int, seed: int) -> Int:
 
 
 def _rows(batches: Batches, numbers: Int) -> Float:
-    """The rows of these numbers."""
+    """The rows of these numbers, taken out of the batches."""
     chosen = []
     first = 0
     for batch in batches:

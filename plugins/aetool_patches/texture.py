@@ -36,7 +36,7 @@ class Frame:
 
     @property
     def small(self) -> tuple[int, int]:
-        """(height, width) at which pictures are looked at."""
+        """(height, width) in pixels of the reduced pictures that filters are applied to."""
         _, height, width = self.shape
         part = min(1.0, LONGEST / max(height, width))
         return max(1, round(part * height)), max(1, round(part * width))
@@ -54,7 +54,7 @@ class Frame:
 
     @property
     def places(self) -> int:
-        """How many there are."""
+        """The number of places in the grid."""
         height, width = self.grid
         return height * width
 
@@ -164,7 +164,7 @@ class Layer:
 
     @property
     def width(self) -> int:
-        """How many descriptors there are."""
+        """The number of descriptors."""
         return len(self._groups()) + min(LEADING, len(self.bias))
 
     def _groups(self) -> Float:
@@ -345,12 +345,13 @@ def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0)
 
 
 def both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
-    """down picture right^T, channel by channel."""
+    """The matrix product down picture right^T for each channel: filters both axes of a picture."""
     return g.op("MatMul", g.op("MatMul", down, picture), right.T)
 
 
 def mean_of_last(g: Builder, x: Value, size: int) -> Value:
-    """(batch, n, 1): the mean over the last axis of x, (batch, n, size)."""
+    """(batch, n, 1): the mean over the last axis of x, (batch, n, size), written as nodes of a
+    graph."""
     # several equal columns: a product with a single one rounds by where a record stands
     columns = g.op("MatMul", x, np.full((size, 4), 1 / size))
     return g.op("Slice", columns, *(g.const([at], np.int64) for at in (0, 1, 2)))

@@ -231,8 +231,8 @@ def spread(batches: Batches, most: int | None, weights: Float | None = None) -> 
 
 
 def nearness(far: Float, trim: float) -> Float:
-    """(rows,): weights of rows at squared distances (rows,): 1, but for the `trim` farthest, which
-    count in inverse proportion to theirs."""
+    """(rows,): weights of rows at these squared distances, (rows,): 1, but for the `trim` farthest,
+    whose weight falls in inverse proportion to the distance."""
     cut = np.quantile(far, 1 - trim)
     # rows that are all equal have no distances
     weights = (cut + 1e-9) / (far + 1e-9)

@@ -38,7 +38,7 @@ class PCA(ClosedForm):
     """
 
     def fit(self, batches: Batches) -> Components:
-        """The components, and the tails of what they leave."""
+        """Solve for the components, and for how what they leave over is distributed."""
         if self.params.probabilistic:
             return self._probabilistic(batches)
         # of wide rows a covariance would be far larger than the rows themselves
@@ -97,7 +97,7 @@ class PCA(ClosedForm):
         return LowRank(moments.mean, loadings, precision, diagonal)
 
     def _maps(self, moments: Moments | Leading) -> Components:
-        """The code, and what is expected by it."""
+        """The maps from features to code and from code to expected features."""
         whole = Leading.of(moments) if isinstance(moments, Moments) else moments
         k = self.params.latent or _enough(whole.variances, whole.total)
         # the code, whose decoder is its encoder turned over
@@ -170,6 +170,6 @@ def _explained(variances: Float, total: float) -> list[float]:
 
 
 def _enough(variances: Float, total: float) -> int:
-    """How many components explain 95 % of the variance; all of them, where they do not."""
+    """How many components explain 95 % of the variance; all if they do not."""
     part = np.cumsum(variances) / max(total, 1e-12)
     return int(np.searchsorted(part, 0.95) + 1)

@@ -54,7 +54,7 @@ class KMeans(ClosedForm):
     outlier must not make itself at home. One row of ten is kept aside for the deviation."""
 
     def fit(self, batches: Batches) -> Prototypes:
-        """The prototypes after the last round of k-means."""
+        """Find the prototypes by rounds of k-means."""
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
@@ -80,7 +80,8 @@ class KMeans(ClosedForm):
 
 
 def _moved(centres: Float, rows: Float, fewest: int) -> Float:
-    """The means of the rows that are nearest to each centre, where these are not too few."""
+    """New centres: the mean of the rows nearest to each old one; centres with too few rows are
+    dropped."""
     number = _nearest(centres, rows)
     count = np.bincount(number, minlength=len(centres))
     order = np.argsort(number, kind="stable")

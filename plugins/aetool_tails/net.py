@@ -85,7 +85,8 @@ class TailsOfColumns(Solution):
 
 
 class Tails(ClosedForm):
-    """Where the tails of each column begin, and how fast they fall off."""
+    """The author's class: measures where the tails of each column begin, and how fast they fall
+    off."""
 
     def fit(self, batches: Batches) -> TailsOfColumns:
         rows = sum(len(batch) for batch in batches)

@@ -115,7 +115,7 @@ class Trees(ClosedForm):
     """Trees grown side by side, level by level."""
 
     def fit(self, batches: Batches) -> Forest:
-        """The forest, grown on random samples of the rows."""
+        """Grow the forest on random samples of the rows."""
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches])
         if not len(x):
@@ -138,7 +138,7 @@ class Trees(ClosedForm):
 
 
 class _Growing:
-    """Trees that grow: in which node of its tree each row of a sample is.
+    """Trees while they grow, level by level: in which node of its tree each sampled row is.
 
     rows: (trees, sample), numbers of rows x. node: (trees, sample), 0 .. 2^depth - 1.
     """
@@ -166,7 +166,7 @@ class _Growing:
         self.levels: list[Level] = []
 
     def cut(self) -> None:
-        """Cuts every node that can be cut, each tree along one feature."""
+        """Split every node that still can be split, each tree along one feature drawn for it."""
         trees = len(self.rows)
         nodes = trees << len(self.levels)
         features = self._features()

@@ -36,7 +36,7 @@ MOST_DRAWN = 1 << 18  # pixels of all draws of a picture, in a score
 
 
 def levels_of(x: Tensor) -> Tensor:
-    """Standardised pixels as -1 (black) .. 1 (white)."""
+    """Standardised pixels rescaled to -1 (black) .. 1 (white)."""
     pixels = x * PIXEL_SPREAD + PIXEL_MEAN
     return pixels / 127.5 - 1
 

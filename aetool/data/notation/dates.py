@@ -69,7 +69,8 @@ Facts = dict[str, Json]  # what JSON holds
 
 
 class Untold(NamedTuple):
-    """Cells whose order the column must tell: their separator, the orders that make them days."""
+    """A kind of date cell whose order of day, month and year the cell itself does not tell: its
+    separator, and the orders that are possible."""
 
     separator: str
     orders: tuple[str, ...]
@@ -395,7 +396,7 @@ class _Collector:
         return rows[is_unread]
 
     def _vary(self, style: DateStyle, order: str, value: Float) -> None:
-        """Notes the three numbers of these moments as this order writes them."""
+        """Count the three numbers of these dates, read in this order."""
         year, month, day = civil((value // DAY).astype(np.int64))
         if style.widths[2] == 2:
             year = year % 100

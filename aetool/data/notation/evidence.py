@@ -28,7 +28,7 @@ LONGEST_KEPT = 100  # characters of an odd cell by which it is told from others
 
 
 def added(one: Mapping[Counted, int], other: Mapping[Counted, int]) -> dict[Counted, int]:
-    """Two counts of the same things, added up."""
+    """Add two counts of the same things."""
     together = Counter(one)
     together.update(other)
     return dict(together)
@@ -58,7 +58,8 @@ class OddCells:
         return OddCells(self.total + other.total, _smallest(added(self.copies, other.copies)))
 
     def without(self, words: Collection[str]) -> OddCells:
-        """Those whose text is none of these words; words: as `gaps.folded` writes them."""
+        """The odd cells except for those whose text is one of these words (trimmed, in
+        lower case)."""
         remaining = {
             text: n for text, n in self.copies.items() if text.strip().casefold() not in words
         }

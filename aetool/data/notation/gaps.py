@@ -65,7 +65,7 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
 
 
 def are_words(cells: Cells, words: Collection[str]) -> Mask:
-    """(n,), where a cell is one of these words, folded."""
+    """(n,): True where a cell equals one of these words, trimmed and in lower case."""
     texts, index = different_texts(cells, np.arange(len(cells)))
     are_gaps = np.array([text.strip().casefold() in words for text in texts], dtype=np.bool_)
     return are_gaps[index] & ~cells.null

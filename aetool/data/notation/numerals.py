@@ -97,7 +97,8 @@ class Numeral:
 
     @property
     def group(self) -> str:
-        """The first mark within the digits that is neither `.` nor `,`; "" without one."""
+        """The character that separates thousands, if it is neither . nor a comma; ""
+        without one."""
         return next((c for c in self.core if c in _GROUPING and c not in (POINT, COMMA)), "")
 
 

@@ -30,7 +30,7 @@ class _Form(NamedTuple):
         return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
 
     def told(self, other: _Form) -> str:
-        """In words what this has that the other has not."""
+        """In words, how this form differs from the other."""
         if self[:2] != other[:2]:
             return f"is {in_words(self[:2])}, and most are {in_words(other[:2])}"
         if self.has_more_bits != other.has_more_bits:

@@ -39,7 +39,7 @@ EIGHTH = 8  # sides of pictures of several sizes become multiples of this
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asks to be done to pictures; () and False for what is not asked for.
+    """Options for how pictures are framed; () and False where an option is not given.
 
     resize, tile, stride: (width,) or (width, height); crop: (width, height) or (left, top, width,
     height).
@@ -107,7 +107,7 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
 
 
 def _both(size: tuple[int, ...]) -> tuple[int, ...]:
-    """Width and height that are asked for; one number means a square."""
+    """Width and height from an option's numbers; one number means a square."""
     return size * 2 if len(size) == 1 else size
 
 
@@ -212,7 +212,7 @@ def _smaller(size: Pair, most: int) -> Pair:
 
 
 def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
-    """Some of these records, evenly spaced."""
+    """Some of these pictures, evenly spaced, to look at before all are read."""
     step = -(-len(wanted) // PROBED) if wanted else 1
     yield from wanted[::step]
 

@@ -69,7 +69,8 @@ class FramedSource(ImageSource):
         return self.names[record] if self.names else f"picture {record + 1}"
 
     def whole(self) -> Iterator[tuple[int, Pixels]]:
-        """(record, (channels, height, width)) of each that can be read, not yet in tiles."""
+        """Every readable picture in the model's form, before it is cut into tiles: (record number,
+        (channels, height, width))."""
         if self._kept is not None:
             yield from self._kept
             return
@@ -88,7 +89,7 @@ class FramedSource(ImageSource):
             self._kept = readable
 
     def _seen(self, record: int, picture: Decoded | str) -> Pixels | None:
-        """One picture as the model sees it; None, and noted why, if that cannot be."""
+        """One picture in the model's form; None, with the reason noted, if that cannot be."""
         try:
             if isinstance(picture, str):
                 raise UnreadableError(picture)

@@ -61,7 +61,8 @@ class Framing:
         return self == Framing(self.channels, self.width, self.height)
 
     def seen(self, picture: Decoded) -> Bytes:
-        """(channels, height, width): the whole picture as the model sees it, not yet in tiles.
+        """Turn a picture into (channels, height, width) as the model takes it, not yet cut into
+        tiles.
 
         UnreadableError where it has not the size that it needs for that.
         """
@@ -140,7 +141,7 @@ class Framing:
         return np.asarray(total / count)
 
     def told(self) -> str:
-        """In words what is done to pictures; empty where nothing is."""
+        """What is done to pictures, in words; empty if nothing is."""
         phrases = []
         if self.low < self.high:
             phrases.append(f"values {self.low:g} to {self.high:g} as black to white")
