@@ -246,11 +246,11 @@ def contexts(
         if isinstance(feature, OwnSymbol):
             if radices:
                 raise ArchiveError("damaged: a column's own symbol is not its first feature")
-            own = _classes_of_symbols(feature.edges, alphabet)
+            own = classes_of_symbols(feature.edges, alphabet)
             radices.append(feature.radix)
             continue
         if isinstance(feature, Repeat):
-            match = _classes_of_symbols(feature.edges, alphabet)
+            match = classes_of_symbols(feature.edges, alphabet)
             radix = 2 * (int(match.max(initial=0)) + 1) + 1
             marks = np.zeros(1, np.uint32)
             if symbols is not None:
@@ -274,7 +274,8 @@ def contexts(
     return base, layout
 
 
-def _classes_of_symbols(edges: Int, alphabet: int) -> npt.NDArray[np.uint8]:
+def classes_of_symbols(edges: Int, alphabet: int) -> npt.NDArray[np.uint8]:
+    """The class of each symbol of an alphabet."""
     return np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
 
 

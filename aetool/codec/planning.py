@@ -12,10 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import combining, integers, keying, keys, rans
+from aetool.codec import combining, integers, keying, rans
+from aetool.codec.context_search import (
+    BIN_BITS,
+    STRENGTHS,
+    ContextSearch,
+    Rows,
+    bits_of_terms,
+    classes_of,
+)
 from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import (
-    MAX_CLASSES,
     Feature,
     OtherSymbol,
     OtherValue,
@@ -25,13 +32,9 @@ from aetool.codec.plans import (
     Repeat,
     Seen,
     Transform,
-    Unchanged,
 )
 from aetool.model import Array, Int
 
-BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
-FEATURE_BITS = 64.0
-TERM_BITS = 56.0  # of a combination, and of its divisor
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
 SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
@@ -40,17 +43,14 @@ LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
 
 Float32 = npt.NDArray[np.float32]
-Rows = Int | slice  # of a stream, that are looked at
 ABOUT_AS_LITTLE = 0.25  # bits a value, between ways to make residuals
-STRENGTHS = (8, 2, 32)  # of tables, the usual one first
+MOST_LEVELS_TRIED = 128  # different values of a column, each with a bin of its own
 TRANSFORMS = 4  # that look at other streams, of which bins are found
 WIDE = 96  # streams, above which not all are looked at
 WINDOW = 512  # streams before, of which those are looked at that go most like one
 OUTLINE = 256  # rows that say so
 PARENTS = ((1024, 32), (256, 16), (128, 8), (0, 4))  # rows of the block; streams looked at so
 NO_NODES = np.zeros(0, np.int64)
-# a feature, its values in the rows of the sample, and how many values it can have
-Candidate = tuple[Feature, rans.U32 | None, int]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Effort:
     block: int = 16 << 20  # bytes of text in a block
     sample: int = 16384
     features: int = 3
-    classes: tuple[int, ...] = (12,)
+    classes: tuple[int, ...] = (10, 28)
     cells: int = 1 << 17
     bins: int = 255
     second: int = 12  # candidates tried again beside the first feature
@@ -328,11 +328,11 @@ class Planner:
         features: list[Feature] = []
         for feature in hint.features:
             if isinstance(feature, OwnSymbol | Repeat):
-                edges = _classes(symbols, plan.bins, feature.radix)
+                edges = classes_of(symbols, plan.bins, feature.radix)
                 features.append(dataclasses.replace(feature, edges=edges))
             elif isinstance(feature, OtherSymbol) and not isinstance(feature, OtherValue):
                 of = self.known.symbols[feature.of]
-                edges = _classes(of, self.known.alphabets[feature.of] + 1, feature.radix)
+                edges = classes_of(of, self.known.alphabets[feature.of] + 1, feature.radix)
                 features.append(dataclasses.replace(feature, edges=edges))
             else:
                 features.append(feature)
@@ -354,6 +354,7 @@ class Planner:
             plan = _with_bins(transform, r[rows], self.effort.bins, False)
             transforms.append((self._bits(plan, r[rows]), transform, r))
         transforms.sort(key=lambda f: f[0])
+        search = ContextSearch(self.effort, self.known, stream, rows, parents)
         best: tuple[float, Plan, Int] | None = None
         # features may tell more of what a combination does not
         uncombined = [one for one in transforms if not one[1].asks_others][:2]
@@ -363,17 +364,37 @@ class Planner:
             if best is not None and bits > 1.5 * transforms[0][0]:
                 continue
             plan = _with_bins(transform, r, self.effort.bins, self.complete)
-            cost, plan = self._features(plan, stream, r, rows, parents)
+            cost, plan = search.best(plan, r)
             if not transform.asks_others:
                 best_uncombined = min(best_uncombined, cost)
             if best is None or cost < best[0]:
                 best = (cost, plan, r)
         assert best is not None
+        if best[1].transform is not Transform.NONE or best[1].widths.any():
+            cost, plan = self._by_levels(stream, search)
+            if cost < best[0]:
+                best_uncombined = min(best_uncombined, cost)
+                best = (cost, plan, stream.values)
         if best[1].asks_others:
             sampled = r[rows].size / r.size
             self.promised += (best_uncombined - best[0]) / sampled
         plan = self._finish(best[1], stream, best[2])
         return self._squeezed(plan, stream, self.effort.squeeze[0]) if self.effort.repeats else plan
+
+    def _by_levels(self, stream: Stream, search: ContextSearch) -> tuple[float, Plan]:
+        """(bits on the sample, plan) with a bin for each value, of a stream of few different ones.
+
+        Wide bins are found without regard to other columns. Which of many levels follows from
+        another column, of no order, only bins of one level each can tell.
+        """
+        values = stream.values
+        if not self.effort.columns or len(np.unique(values[search.rows])) > MOST_LEVELS_TRIED:
+            return np.inf, Plan()
+        starts = np.unique(values)
+        if len(starts) > MOST_LEVELS_TRIED:
+            return np.inf, Plan()
+        plan = Plan(starts=starts, widths=np.zeros(len(starts), np.int64), complete=self.complete)
+        return search.best(plan, values)
 
     def _squeezed(self, plan: Plan, stream: Stream, promise: float) -> Plan:
         """LZMA2 instead, where repeats make it smaller. promise: how large, as a multiple of what
@@ -419,7 +440,7 @@ class Planner:
         symbols = integers.symbols_of(plan, r)
         layout = rans.Contexts(plan.bins + 1)
         raw = float(np.append(plan.widths, 80)[symbols].sum())
-        told = BIN_BITS * plan.bins + _bits_of_terms(plan)
+        told = BIN_BITS * plan.bins + bits_of_terms(plan)
         return raw + rans.cost(rans.forward(symbols, None, layout)) + told
 
     def _parents(self, stream: Stream) -> list[int]:
@@ -442,120 +463,12 @@ class Planner:
         near = range(count - most // 2, count)
         return sorted({*range(most // 4), *near, *alike.tolist()})
 
-    def _features(
-        self, plan: Plan, stream: Stream, r: Int, rows: Rows, parents: Sequence[int]
-    ) -> tuple[float, Plan]:
-        """(bits on the sample, the plan with the features that lower them most, one by one)."""
-        symbols = integers.symbols_of(plan, r)
-        alphabet = plan.bins
-        fixed = float(plan.widths[symbols[rows]].sum()) + BIN_BITS * alphabet
-        fixed += _bits_of_terms(plan)
-        part = symbols[rows]
-        if alphabet < 2:
-            return fixed, plan
-
-        def cost(chosen: list[Candidate], strength: int = 8) -> float:
-            base: rans.U32 | None = None
-            radices, of = [], None
-            for feature, marks, radix in sorted(chosen, key=_own_first):
-                radices.append(radix)
-                if isinstance(feature, OwnSymbol):
-                    classes = np.searchsorted(feature.edges, np.arange(alphabet), "right")
-                    of = classes.astype(np.uint8)
-                elif marks is not None:
-                    base = marks if base is None else base * np.uint32(radix) + marks
-            layout = rans.Contexts(alphabet, tuple(radices), strength, of)
-            if layout.size * alphabet > self.effort.cells:
-                return np.inf
-            return fixed + rans.cost(rans.forward(part, base, layout)) + FEATURE_BITS * len(chosen)
-
-        chosen: list[Candidate] = []
-        bits = cost(chosen)
-        candidates = list(self._candidates(stream, symbols, alphabet, rows, parents))
-        if plan.transform is Transform.KEYED:
-            seen = integers.course(plan, stream, self.known).seen()
-            candidates.append((Seen(), seen[rows], keys.MOST_SEEN + 1))
-        for _ in range(self.effort.features):
-            tried = [(cost([*chosen, c]), i) for i, c in enumerate(candidates)]
-            if not tried:
-                break
-            tried.sort()
-            if tried[0][0] > 0.997 * bits:
-                break
-            bits = tried[0][0]
-            chosen.append(candidates[tried[0][1]])
-            gone = chosen[-1][0]
-            best = [candidates[i] for _, i in tried[1 : 1 + self.effort.second]]
-            # a stream has one symbol before, and one repeat
-            once = isinstance(gone, OwnSymbol | Repeat)
-            candidates = [c for c in best if not once or type(c[0]) is not type(gone)]
-        strength = STRENGTHS[0]
-        for other in STRENGTHS[1:]:
-            tried_bits = cost(chosen, other)
-            if tried_bits < bits:
-                bits, strength = tried_bits, other
-        features = tuple(feature for feature, _, _ in sorted(chosen, key=_own_first))
-        return bits, plan.but(strength=strength, features=features)
-
-    def _candidates(
-        self,
-        stream: Stream,
-        symbols: integers.U16,
-        alphabet: int,
-        rows: Rows,
-        parents: Sequence[int],
-    ) -> Iterator[Candidate]:
-        for most in self.effort.classes:
-            own = OwnSymbol(_classes(symbols, alphabet, most))
-            yield own, None, own.radix
-        for size in self.effort.repeats:
-            edges = _classes(symbols, alphabet, min(alphabet, MAX_CLASSES))
-            classes = np.searchsorted(edges, np.arange(alphabet), "right")
-            marks = rans.repeats(symbols, classes.astype(np.uint8), size)
-            yield Repeat(edges, size), marks[rows], 2 * len(edges) + 3
-        part, here = self._sampled(stream, rows, parents), Stream(np.zeros(0, np.int64))
-        for g in parents:
-            values = part.values[g]
-            count = self.known.alphabets[g]
-            if count < 2 and int(part.symbols[g].max(initial=0)) == 0:
-                continue
-            for most in self.effort.classes:
-                features: list[Feature] = [
-                    OtherSymbol(_classes(part.symbols[g], count + 1, most), g)
-                ]
-                edges = _quantiles(values, most)
-                if len(edges):
-                    features.append(OtherValue(edges, g))
-                for feature in features:
-                    yield (feature, *integers.feature_of(feature, here, part))
-            yield (Unchanged(g), *integers.feature_of(Unchanged(g), here, part))
-
-    def _sampled(self, stream: Stream, rows: Rows, parents: Sequence[int]) -> Known:
-        """What is known of these streams, at these of the stream's rows only."""
-        if stream.present is not None:
-            rows = np.flatnonzero(stream.present)[rows]
-        part = Known(self.known.rows, alphabets=self.known.alphabets)
-        none = np.zeros(0, np.int64)
-        part.values = [none] * len(self.known.values)
-        part.symbols = [none.astype(np.uint16)] * len(self.known.values)
-        for parent in parents:
-            part.values[parent] = self.known.values[parent][rows]
-            part.symbols[parent] = self.known.symbols[parent][rows]
-        return part
-
     def best_features(self, stream: Stream, symbols: integers.U16, most: int) -> list[Feature]:
         """Features of other columns that tell most of these symbols, best first."""
-        alphabet = int(symbols.max(initial=0)) + 1
         rows = _sample_rows(len(symbols), self.effort.sample)
-        by_cost = []
-        parents = self._parents(stream)
-        for feature, marks, radix in self._candidates(stream, symbols, alphabet, rows, parents):
-            if isinstance(feature, OtherSymbol):
-                layout = rans.Contexts(alphabet, (radix,))
-                by_cost.append((rans.cost(rans.forward(symbols[rows], marks, layout)), feature))
-        by_cost.sort(key=lambda f: f[0])
+        search = ContextSearch(self.effort, self.known, stream, rows, self._parents(stream))
         best: list[Feature] = []
-        for _, feature in by_cost:
+        for feature in search.of_others_by_cost(symbols):
             if all(feature.stream != other.stream for other in best):
                 best.append(feature)
         return best[:most]
@@ -571,15 +484,6 @@ class Planner:
         while lanes < 8 and size > LANE_BYTES << lanes:
             lanes += 1
         return plan.but(lanes_log=lanes)
-
-
-def _own_first(candidate: Candidate) -> bool:
-    return not isinstance(candidate[0], OwnSymbol)
-
-
-def _bits_of_terms(plan: Plan) -> float:
-    """Bits that a combination takes in the plan."""
-    return 0.0 if plan.combined is None else TERM_BITS * (1 + len(plan.combined.terms))
 
 
 def _squeezing(values: Int) -> Packed:
@@ -623,27 +527,3 @@ def _size(r: Int) -> float:
 def _spread(values: Int) -> float:
     part = values[:: max(1, len(values) // 4096)].astype(np.float64)
     return float(np.abs(part - np.median(part)).mean())
-
-
-def _classes(symbols: integers.U16, alphabet: int, most: int) -> Int:
-    """Edges that cut symbols into at most `most` classes of about equal use."""
-    if alphabet <= most:
-        return np.arange(1, alphabet)
-    used = np.bincount(symbols, minlength=alphabet)[:alphabet]
-    left, room = float(used.sum()), most
-    edges = []
-    in_class = 0.0
-    for symbol in range(alphabet - 1):
-        in_class += float(used[symbol])
-        if in_class >= left / room and in_class > 0 and room > 1:
-            edges.append(symbol + 1)
-            left -= in_class
-            in_class = 0.0
-            room -= 1
-    return np.array(edges, np.int64)
-
-
-def _quantiles(values: Int, most: int) -> Int:
-    part = np.sort(values[:: max(1, len(values) // 8192)])
-    edges = np.unique(part[(np.arange(1, most) * len(part)) // most])
-    return edges[edges > part[0]] if len(part) else edges

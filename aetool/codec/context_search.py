@@ -1,0 +1,271 @@
+"""Finds the context of a column's symbols: which features of other columns, of the symbol before
+and of repeats together make them take fewest bits.
+
+Features are added one by one, always the one that lowers the bits of a sample most. Nothing here
+is needed to decode, so floating point is welcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from aetool.codec import integers, keys, rans
+from aetool.codec.integers import Known, Stream
+from aetool.codec.plans import (
+    MAX_CLASSES,
+    Classes,
+    Feature,
+    OtherSymbol,
+    OtherValue,
+    OwnSymbol,
+    Plan,
+    Repeat,
+    Seen,
+    Transform,
+    Unchanged,
+)
+from aetool.model import Int
+
+BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
+FEATURE_BITS = 48.0
+EDGE_BITS = 2.0  # of classes, beside the digits that say how far they are apart
+TERM_BITS = 56.0  # of a combination, and of its divisor
+STRENGTHS = (8, 2, 32)  # of tables, the usual one first
+LEAST_GAIN = 0.997  # of the bits, to which one more feature must lower them
+NO_INTEGERS = np.zeros(0, np.int64)
+
+Rows = Int | slice  # of a stream, that are looked at
+
+
+class Limits(Protocol):
+    """How long is looked; planning.Effort says what each is."""
+
+    @property
+    def features(self) -> int: ...
+    @property
+    def classes(self) -> tuple[int, ...]: ...
+    @property
+    def cells(self) -> int: ...
+    @property
+    def second(self) -> int: ...
+    @property
+    def repeats(self) -> tuple[int, ...]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A feature that may become part of the context.
+
+    marks: its value in each row of the sample; None for the symbol before, which the coder itself
+    looks at. radix: how many values it can have. bits: what it takes in the plan.
+    """
+
+    feature: Feature
+    marks: rans.U32 | None
+    radix: int
+    bits: float
+
+    @classmethod
+    def of(cls, feature: Feature, marks: rans.U32 | None, radix: int) -> Candidate:
+        """The candidate of a feature whose values are known."""
+        return cls(feature, marks, radix, bits_of_feature(feature))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the symbol before, which stands first in every context."""
+        return isinstance(self.feature, OwnSymbol)
+
+
+@dataclass(eq=False)
+class ContextSearch:
+    """Looks for the context of one stream, under one plan after the other.
+
+    rows: the sample, by the stream's own rows. parents: the streams before it that are looked at.
+    """
+
+    limits: Limits
+    known: Known
+    stream: Stream
+    rows: Rows
+    parents: Sequence[int]
+
+    def best(self, plan: Plan, residuals: Int) -> tuple[float, Plan]:
+        """(bits on the sample, the plan with the features that lower them most)."""
+        symbols = integers.symbols_of(plan, residuals)
+        part = symbols[self.rows]
+        # bits that no context changes
+        fixed = float(plan.widths[part].sum())
+        fixed += BIN_BITS * plan.bins
+        fixed += bits_of_terms(plan)
+        if plan.bins < 2:
+            return fixed, plan
+        chosen: list[Candidate] = []
+        bits = self._bits(part, plan.bins, chosen)
+        candidates = [*self._of_itself(plan, symbols), *self._of_others]
+        while candidates and len(chosen) < self.limits.features:
+            tried = np.array([self._bits(part, plan.bins, [*chosen, one]) for one in candidates])
+            order = np.argsort(tried, kind="stable")
+            least = float(tried[order[0]])
+            if fixed + least > LEAST_GAIN * (fixed + bits):
+                break
+            bits = least
+            taken = candidates[order[0]]
+            chosen.append(taken)
+            # what told little alone seldom tells more beside another
+            candidates = [candidates[place] for place in order[1 : 1 + self.limits.second]]
+            if isinstance(taken.feature, OwnSymbol | Repeat):
+                # a stream has one symbol before, and one repeat
+                kind = type(taken.feature)
+                candidates = [one for one in candidates if type(one.feature) is not kind]
+        strength = STRENGTHS[0]
+        for other in STRENGTHS[1:]:
+            bits_so = self._bits(part, plan.bins, chosen, other)
+            if bits_so < bits:
+                bits, strength = bits_so, other
+        features = tuple(one.feature for one in _own_first(chosen))
+        return fixed + bits, plan.but(strength=strength, features=features)
+
+    def of_others_by_cost(self, symbols: integers.U16) -> list[Feature]:
+        """Features that put another stream into classes, those first that alone tell most."""
+        alphabet = int(symbols.max(initial=0)) + 1
+        part = symbols[self.rows]
+        by_cost: list[tuple[float, int, Feature]] = []
+        for place, one in enumerate(self._of_others):
+            if isinstance(one.feature, OtherSymbol):
+                coded = self._bits(part, alphabet, [one]) - one.bits
+                by_cost.append((coded, place, one.feature))
+        by_cost.sort()
+        return [feature for _, _, feature in by_cost]
+
+    def _bits(
+        self, part: integers.U16, alphabet: int, chosen: Sequence[Candidate], strength: int = 8
+    ) -> float:
+        """Bits of the sample's symbols in this context, and of the context in the plan."""
+        base: rans.U32 | None = None
+        radices: list[int] = []
+        own = None
+        for one in _own_first(chosen):
+            radices.append(one.radix)
+            if isinstance(one.feature, OwnSymbol):
+                own = integers.classes_of_symbols(one.feature.edges, alphabet)
+            elif base is None:
+                base = one.marks
+            elif one.marks is not None:
+                base = base * np.uint32(one.radix) + one.marks
+        layout = rans.Contexts(alphabet, tuple(radices), strength, own)
+        if layout.size * alphabet > self.limits.cells:
+            return np.inf
+        coded = rans.cost(rans.forward(part, base, layout))
+        return coded + sum(one.bits for one in chosen)
+
+    def _of_itself(self, plan: Plan, symbols: integers.U16) -> Iterator[Candidate]:
+        """Candidates that look at the stream's own symbols, and at its keys."""
+        for most in self.limits.classes:
+            own = OwnSymbol(classes_of(symbols, plan.bins, most))
+            yield Candidate.of(own, None, own.radix)
+        for size in self.limits.repeats:
+            edges = classes_of(symbols, plan.bins, min(plan.bins, MAX_CLASSES))
+            classes = integers.classes_of_symbols(edges, plan.bins)
+            marks = rans.repeats(symbols, classes, size)
+            radix = 2 * len(edges) + 3
+            yield Candidate.of(Repeat(edges, size), marks[self.rows], radix)
+        if plan.transform is Transform.KEYED:
+            seen = integers.course(plan, self.stream, self.known).seen()
+            yield Candidate.of(Seen(), seen[self.rows], keys.MOST_SEEN + 1)
+
+    @cached_property
+    def _of_others(self) -> list[Candidate]:
+        """Candidates that look at other streams, the same under every plan of this one."""
+        sample = self._sample()
+        here = Stream(NO_INTEGERS)
+        candidates: list[Candidate] = []
+        for parent in self.parents:
+            values, symbols = sample.values[parent], sample.symbols[parent]
+            alphabet = self.known.alphabets[parent] + 1
+            if alphabet < 3 and int(symbols.max(initial=0)) == 0:
+                continue
+            features: list[Feature] = []
+            for most in self.limits.classes:
+                edges = classes_of(symbols, alphabet, most)
+                features.append(OtherSymbol(edges, parent))
+                edges = _quantiles(values, most)
+                if len(edges):
+                    features.append(OtherValue(edges, parent))
+            told: set[bytes] = set()
+            for feature in [*features, Unchanged(parent)]:
+                marks, radix = integers.feature_of(feature, here, sample)
+                # few levels make the same classes of symbols and of values, however many may be
+                alike = marks.tobytes()
+                if alike not in told:
+                    told.add(alike)
+                    candidates.append(Candidate.of(feature, marks, radix))
+        return candidates
+
+    def _sample(self) -> Known:
+        """What is known of the parents, in the sample's rows only."""
+        rows = self.rows
+        if self.stream.present is not None:
+            rows = np.flatnonzero(self.stream.present)[rows]
+        part = Known(self.known.rows, alphabets=self.known.alphabets)
+        part.values = [NO_INTEGERS] * len(self.known.values)
+        part.symbols = [NO_INTEGERS.astype(np.uint16)] * len(self.known.values)
+        for parent in self.parents:
+            values = self.known.values[parent]
+            symbols = self.known.symbols[parent]
+            part.values[parent] = values[rows]
+            part.symbols[parent] = symbols[rows]
+        return part
+
+
+def _own_first(chosen: Sequence[Candidate]) -> list[Candidate]:
+    return sorted(chosen, key=lambda one: not one.is_own)
+
+
+def bits_of_feature(feature: Feature) -> float:
+    """Bits that a feature takes in the plan: classes that begin one symbol behind the other are
+    written in next to none, others digit by digit."""
+    if not isinstance(feature, Classes):
+        return FEATURE_BITS
+    steps = np.diff(feature.edges)
+    apart = steps[steps > 1]
+    digits = np.log2(apart.astype(np.float64))
+    return FEATURE_BITS + float((EDGE_BITS + digits).sum())
+
+
+def bits_of_terms(plan: Plan) -> float:
+    """Bits that a combination takes in the plan."""
+    return 0.0 if plan.combined is None else TERM_BITS * (1 + len(plan.combined.terms))
+
+
+def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
+    """Edges that cut symbols into at most `most` classes of about equal use."""
+    if alphabet <= most:
+        return np.arange(1, alphabet)
+    used = np.bincount(symbols, minlength=alphabet)[:alphabet]
+    left, room = float(used.sum()), most
+    edges = []
+    in_class = 0.0
+    for symbol, count in enumerate(used[:-1].tolist()):
+        in_class += count
+        if in_class >= left / room and in_class > 0 and room > 1:
+            edges.append(symbol + 1)
+            left -= in_class
+            in_class = 0.0
+            room -= 1
+    return np.array(edges, np.int64)
+
+
+def _quantiles(values: Int, most: int) -> Int:
+    """Edges that cut values into at most `most` classes of about equal use."""
+    if not len(values):
+        return NO_INTEGERS
+    step = max(1, len(values) // 8192)
+    part = np.sort(values[::step])
+    places = np.arange(1, most) * len(part)
+    edges = np.unique(part[places // most])
+    return np.asarray(edges[edges > part[0]])
