@@ -399,6 +399,7 @@ class Bundle(bundles.Bundle):
         device: str = "auto",
         executor: Chosen = None,
         shard: str | None = None,
+        parts: bool = False,
         rmse: float | str | None = None,
         target_psnr: float | None = None,
         budget: int | str | None = None,
@@ -422,6 +423,7 @@ class Bundle(bundles.Bundle):
             device=device,
             executor=executor,
             shard=shard,
+            parts=parts,
             rmse=rmse,
             target_psnr=target_psnr,
             budget=budget,
@@ -594,6 +596,7 @@ def compress(
     device: str = "auto",
     executor: Chosen = None,
     shard: str | None = None,
+    parts: bool = False,
     rmse: float | str | None = None,
     target_psnr: float | None = None,
     budget: int | str | None = None,
@@ -611,7 +614,8 @@ def compress(
     where none is given. flag: how many records to name that cost most in the archive: figures then
     has costliest, as detect returns them. force: replace a file that is there. executor: what
     encodes an exact archive, as aetool.detect: the bytes are the same. shard: "2/4": the second of
-    four parts of a table alone, for aetool.merge.
+    four parts of a table alone, for aetool.merge. parts: each table of a folder in an archive of
+    its own, in a folder beside the index that is written at path, which is read as one archive.
     rmse: the smallest archive whose root mean squared error, over columns of numbers and of words
     that are changed, is at most this part of a standard deviation, 0.02 or "2%"; target_psnr: the
     same of pictures, in dB; budget: the nearest archive within so many bytes, 10_000 or "10kB";
@@ -690,18 +694,25 @@ def tradeoff(
 
 
 def merge(
-    paths: Sequence[Path], path: Path, *, force: bool = False, executor: Chosen = None
+    paths: Sequence[Path],
+    path: Path,
+    *,
+    force: bool = False,
+    executor: Chosen = None,
+    index: bool = False,
 ) -> Figures:
     """Put the archives of all shards of a table together: byte for byte what aetool.compress writes
     of the whole; returns its figures.
 
     paths: what compress wrote with shard, in any order. path: where to. force: replace a file that
-    is there. executor: what decodes texts, whose digest is of the whole. Raises AetoolError.
+    is there. executor: what decodes texts, whose digest is of the whole. index: copy nothing, but
+    write an index of the archives, which lie beside it or below; they may be whole tables of one
+    kind with the same columns, too. Raises AetoolError.
     """
     for one in paths:
         check_path("merge", "paths", one)
     check_path("merge", "path", path)
-    return operations.merge(list(paths), path, force, executor)
+    return operations.merge(list(paths), path, force, executor, index)
 
 
 def decompress(

@@ -31,8 +31,8 @@ PYTHON = {
 }
 # what is said on the command line by the option alone
 FLAGS = {
-    "--all-rows", "--binary", "--codec", "--fill-missing", "--grey", "--grid", "--keep-files",
-    "--lossy", "--lossy-only", "--prior", "--robust", "--students",
+    "--all-rows", "--binary", "--codec", "--fill-missing", "--grey", "--grid", "--index",
+    "--keep-files", "--lossy", "--lossy-only", "--parts", "--prior", "--robust", "--students",
 }  # fmt: skip
 _in_shell: ContextVar[bool] = ContextVar("in_shell", default=False)
 

@@ -51,7 +51,8 @@ class CompressOptions:
     the smallest coding. embed: put the model into the archive (None: if it is small beside the
     source). fit: how to learn a model where none is given. flag: how many records to name that cost
     most in the archive. executor: what encodes exact archives, as aetool.engine knows it: the same
-    bytes. shard: "I/N", the I-th of N parts of a table alone, to be merged with the others.
+    bytes. shard: "I/N", the I-th of N parts of a table alone, to be merged with the others. parts:
+    each table of a folder in an archive of its own, under one index.
     """
 
     lossy: bool = False
@@ -68,6 +69,7 @@ class CompressOptions:
     flag: int | None = None
     executor: Chosen = None
     shard: str | None = None
+    parts: bool = False
     rmse: float | None = None
     target_psnr: float | None = None
     budget: int | None = None

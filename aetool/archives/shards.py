@@ -137,3 +137,50 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
         **figures,
         SHARD: f"{shard.number}/{shard.of}",
     }
+
+
+def in_order(archives: Sequence[Archive]) -> list[Archive]:
+    """Sort the shards of one table by their number; ParamError if one is missing, given twice or of
+    another table."""
+    by_number: dict[int, Archive] = {}
+    for archive in archives:
+        reader = archive.reader
+        said = reader.facts.get(SHARD)
+        if not isinstance(said, dict):
+            raise ParamError(
+                f"{reader.path}: is no shard; merge takes what compress writes with "
+                f"{option('--shard')} I/N"
+            )
+        other = by_number.setdefault(int(said["number"]), archive)
+        if other is not archive:
+            raise ParamError(
+                f"{other.reader.path} and {reader.path}: both are shard {said['number']} of "
+                f"{said['of']}; give each once"
+            )
+        _check_alike(archives[0], archive)
+    count = int(archives[0].reader.facts[SHARD]["of"])
+    missing = [number for number in range(1, count + 1) if number not in by_number]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ParamError(
+            f"shard {missing[0]} of {count}{more} is missing: compress it with "
+            f"{option('--shard')} {missing[0]}/{count}, and give all"
+        )
+    return [by_number[number] for number in range(1, count + 1)]
+
+
+def _check_alike(one: Archive, other: Archive) -> None:
+    """ParamError unless two shards are of one table, cut and coded in one way."""
+    names = f"{one.reader.path} and {other.reader.path}"
+    if one.reader.model != other.reader.model:
+        raise ParamError(f"{names}: are coded by different models; use one for all shards")
+    mine, its = one.reader.facts[SHARD], other.reader.facts[SHARD]
+    if mine["of"] != its["of"]:
+        raise ParamError(f"{names}: are of {mine['of']} and of {its['of']} shards; cut all alike")
+    same_source = one.reader.header == other.reader.header
+    same_cuts = all(mine[key] == its[key] for key in ("items", "lead"))
+    if not same_source or not same_cuts or one.reader.sections != other.reader.sections:
+        raise ParamError(
+            f"{names}: are not of the same table, or not written with the same options; "
+            "compress all shards of one file alike"
+        )

@@ -61,6 +61,11 @@ FEW = 8  # names of files that are said
     help="Store the I-th of N parts of a table alone; merge puts them together.",
 )
 @click.option(
+    "--parts",
+    is_flag=True,
+    help="Store each table of a folder apart, in FILE.aez.parts; FILE.aez is their index.",
+)
+@click.option(
     "-p", "--plugin", help="Closed form or network to learn where no model is given [pca]."
 )
 @click.option(
@@ -106,6 +111,7 @@ def compress(
         device=given["device"],
         executor=given["engine"],
         shard=given["shard"],
+        parts=given["parts"],
         rmse=options.percent(given["rmse"], "--rmse"),
         target_psnr=given["target_psnr"],
         budget=options.size(given["budget"], "--budget"),
@@ -150,8 +156,12 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     if before and size > before:
         ratio = f", {size - before:,} more than the file has"
+    if "parts" in facts:
+        before = facts["source_bytes"]
     fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
-    rows = f"{facts['rows']:,} rows, " if is_shard else ""
+    rows = f"{facts['rows']:,} rows, " if is_shard or "parts" in facts else ""
+    if "parts" in facts:
+        rows = f"{facts['parts']:,} parts, {rows}"
     terminal.say(f"{target}: {size:,} bytes, {rows}{fidelity}{ratio}", err=True)
     if "kept" in facts:
         terminal.say(f"note: the file is kept byte for byte: {facts['kept']}", err=True)

@@ -10,17 +10,30 @@ from aetool.cli import options, terminal
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--output", required=True, help="Where to write; - is standard output.")
+@click.option(
+    "--index",
+    is_flag=True,
+    help="Copy nothing: write an index of FILEs, which stay; also of archives of like tables.",
+)
 @options.engine
 @options.force
 @options.quiet
 def merge(
-    files: tuple[str, ...], output: str, engine: str | None, force: bool, quiet: bool
+    files: tuple[str, ...], output: str, index: bool, engine: str | None, force: bool, quiet: bool
 ) -> None:
     """Put the archives of all parts of a table together, as compress --shard wrote them: the result
-    is byte for byte what compress writes of the whole."""
+    is byte for byte what compress writes of the whole. Or read archives as one by --index."""
+    # what merging loads, other verbs need not wait for
     from aetool import operations
 
-    facts = operations.merge(files, output, force, engine)
-    if not quiet:
-        size, rows = facts["archive_bytes"], facts["rows"]
-        terminal.say(f"{output}: {size:,} bytes, {facts['shards']} shards, {rows:,} rows", err=True)
+    figures = operations.merge(files, output, force, engine, index)
+    if quiet:
+        return
+    archive_bytes, rows = figures["archive_bytes"], f"{figures['rows']:,} rows"
+    if index:
+        # what is new on the disk, and what there is with it
+        index_bytes = f"{figures['index_bytes']:,} bytes, {figures['parts']:,} parts"
+        terminal.say(f"{output}: {index_bytes}, {rows}, {archive_bytes:,} bytes in all", err=True)
+    else:
+        shards = f"{figures['shards']} shards"
+        terminal.say(f"{output}: {archive_bytes:,} bytes, {shards}, {rows}", err=True)

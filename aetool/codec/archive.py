@@ -17,6 +17,7 @@ from aetool.canonical import Json
 from aetool.codec import (
     blocks,
     contents,
+    indexes,
     limits,
     packed_models,
     picture_models,
@@ -24,15 +25,23 @@ from aetool.codec import (
     shared,
 )
 from aetool.codec.blocks import Block
-from aetool.codec.container import Reader, RecoveringReader, StoredBlock, lost_records
+from aetool.codec.container import (
+    BlockPlace,
+    Reader,
+    RecoveringReader,
+    StoredBlock,
+    lost_records,
+)
 from aetool.codec.contents.content import Content, Piece
+from aetool.codec.contents.parts import Parts
+from aetool.codec.indexes import OpenPart
 from aetool.codec.ledger import Costs, Ledger
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
 from aetool.engine import Engine
-from aetool.errors import AetoolError, ArchiveError, BundleError, ParamError
+from aetool.errors import AetoolError, ArchiveError, BundleError, DataError, ParamError
 from aetool.files import place_of
 from aetool.spelling import option
 
@@ -120,9 +129,7 @@ class Archive:
         self._place = place_of(path)  # a pipe is kept for as long as the archive is open
         reader_class = RecoveringReader if lenient else Reader
         self.reader = reader_class(self._place.path, self._place.name)
-        self.max_output = max_output
-        if max_output is None:
-            self.max_output = limits.default_output(self.reader.size)
+        self._most_asked = max_output
         self.device, self.lenient = device, lenient
         self.engine: Engine | None = None  # what decodes blocks, if not threads here
         try:
@@ -133,11 +140,13 @@ class Archive:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self.close()
             raise self.reader.damaged(f"its header is not complete ({error})") from None
+        self.max_output = limits.default_output(self.size) if max_output is None else max_output
         self._offered_model = model
         self._model: Bundle | None = None
         self._shared: Shared | None = None
         self._students: Students | None = None
         self._pictures: PictureModel | None = None
+        self._places: list[BlockPlace] | None = None  # of the blocks of an index
 
     def __repr__(self) -> str:
         return f"<Archive {self._place.name}: {self.rows:,} rows, {self.kind}, {self.mode}>"
@@ -160,12 +169,24 @@ class Archive:
     @property
     def rows(self) -> int:
         """Records in the archive."""
-        return self.reader.rows
+        return self.content.rows if isinstance(self.content, Parts) else self.reader.rows
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, and of the parts that an index refers to."""
+        others = self.content.size if isinstance(self.content, Parts) else 0
+        return self.reader.size + others
 
     @property
     def is_shard(self) -> bool:
         """Whether it holds part of a table, to be put together with the others."""
         return "shard" in self.reader.facts
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether all its records are those of one file."""
+        is_folder = isinstance(self.content, Parts) and self.content.is_folder
+        return not self.is_shard and not is_folder
 
     @property
     def piped(self) -> bool:
@@ -286,6 +307,38 @@ class Archive:
                 raise self.reader.damaged("its model knows nothing of pictures")
         return self._pictures
 
+    # ---- the parts of an index
+
+    def beside(self, file: str) -> Archive:
+        """The archive of this path from the folder of this one, read as this one is."""
+        if self.piped:
+            raise DataError(
+                f"{self.reader.path}: is an index of archives that lie beside it; give its path"
+            )
+        place = self._place.path.parent / file
+        other = Archive(place, None, self.device, self.lenient, self._most_asked)
+        other.engine = self.engine
+        return other
+
+    def part(self, number: int) -> Archive:
+        """A part of an index, opened."""
+        assert isinstance(self.content, Parts)
+        return indexes.part(self, self.content, number)
+
+    def parts(self, first: int, last: int) -> Iterator[OpenPart]:
+        """The parts of an index that hold records first:last, as indexes.parts gives them."""
+        assert isinstance(self.content, Parts)
+        yield from indexes.parts(self, self.content, first, last)
+
+    @property
+    def places(self) -> list[BlockPlace]:
+        """Where blocks are; those of all parts of an index, numbered through."""
+        if not isinstance(self.content, Parts):
+            return self.reader.blocks
+        if self._places is None:
+            self._places = list(indexes.places(self))
+        return self._places
+
     # ---- blocks
 
     def blocks(self, first: int, last: int) -> Iterator[tuple[Block, slice]]:
@@ -293,6 +346,9 @@ class Archive:
 
         Where all rows are read, ArchiveError at the end unless the whole is as its digest says.
         """
+        if isinstance(self.content, Parts):
+            yield from indexes.blocks(self, first, last)
+            return
         # found before threads ask for them
         _ = self.students, self.pictures
         whole = (first, last) == (0, self.rows)
@@ -323,6 +379,9 @@ class Archive:
     def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Every block, or those of these numbers, decoded ahead by a few threads, with what its
         records cost, column by column. DataError for a content of which that cannot be told."""
+        if isinstance(self.content, Parts):
+            yield from indexes.costs(self, wanted)
+            return
         # found before threads ask for them
         _ = self.students
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aetool import engine as engines
-from aetool.archives import choosing, exact_job, goals, opening, rivals, shards, unbounded
+from aetool.archives import choosing, exact_job, goals, indexing, opening, rivals, shards, unbounded
 from aetool.archives.encodable import as_the_model_takes_it
 from aetool.archives.lossy_job import CompressOptions, LossyJob
 from aetool.bundle import CODEC, Bundle
@@ -52,8 +52,10 @@ def compress(
             f"{option('--flag')} reads the archive that was written, which standard output is not: "
             f"say where to write with {option('-o')}"
         )
-    if options.shard is not None:
-        _check_shard(options, model)
+    if options.shard is not None or options.parts:
+        _check_of_parts(options, model)
+    if options.parts:
+        return indexing.compress_folder(data, path, options)
     if model is None:
         _refuse_lost_model(options)
     source: opening.Opened
@@ -82,11 +84,17 @@ def compress(
     return figures
 
 
-def _check_shard(options: CompressOptions, model: Bundle | None) -> None:
-    """ParamError for options that --shard, which stores part of a table, cannot be
-    combined with."""
-    shards.Shard.parsed(options.shard or "")
+def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
+    """ParamError for options that --shard and --parts, which store parts of a table apart, cannot
+    be combined with."""
+    asked = option("--shard")
+    if options.parts:
+        asked = option("--parts")
+    if options.shard is not None:
+        shards.Shard.parsed(options.shard)
     others = {
+        # a folder has no blocks that could be divided
+        option("--shard"): options.parts and options.shard is not None,
         option("--lossy"): options.lossy,
         option("--max-error"): bool(options.max_error),
         option("--keep-files"): options.keep_files,
@@ -95,9 +103,7 @@ def _check_shard(options: CompressOptions, model: Bundle | None) -> None:
     }
     for name, is_asked in others.items():
         if is_asked:
-            raise ParamError(
-                f"{option('--shard')} writes lossless archives without a model: leave {name} out"
-            )
+            raise ParamError(f"{asked} writes lossless archives without a model: leave {name} out")
 
 
 def _refuse_lost_model(options: CompressOptions) -> None:
@@ -311,6 +317,7 @@ def _refuse_beside_a_goal(options: CompressOptions) -> None:
         option("--max-error"): bool(options.max_error),
         option("--keep-files"): options.keep_files,
         option("--shard"): options.shard is not None,
+        option("--parts"): options.parts,
     }
     for name, is_given in others.items():
         if is_given:

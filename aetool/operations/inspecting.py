@@ -13,6 +13,7 @@ from aetool.canonical import Json
 from aetool.codec.archive import Archive
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
+from aetool.codec.contents.parts import Parts
 from aetool.codec.picture_models import model_of
 from aetool.codec.shared import shared_of
 from aetool.detection.calibration import Calibration, in_words
@@ -44,13 +45,15 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
     """Describe a model or an archive: a dictionary of what `aetool info` prints."""
     if is_archive(path):
         with Archive(path) as archive:
+            parts = archive.content
             return {
                 "file": os.fspath(path),
                 "archive": archive.mode,
                 "kind": archive.kind,
                 "rows": archive.rows,
-                "blocks": len(archive.reader.blocks),
-                "file_bytes": archive.reader.size,
+                **({"parts": len(parts.parts)} if isinstance(parts, Parts) else {}),
+                "blocks": len(archive.places),
+                "file_bytes": archive.size,
                 "model_bytes": len(archive.reader.sections.get("model", b"")),
                 "student_bytes": len(archive.reader.sections.get("students", b"")),
                 "model": _model_of(archive),

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aetool import engine as engines
+from aetool import system
 from aetool.bundle import Bundle
 from aetool.codec.archive import Archive
 from aetool.codec.contents.content import Content
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.lossy import LossyPictures
+from aetool.codec.contents.parts import Parts
 from aetool.codec.contents.text import TextTable
 from aetool.data import readers
-from aetool.errors import ParamError
-from aetool.files import attributes_of, output, standard_output
+from aetool.errors import ArchiveError, ParamError
+from aetool.files import attributes_of, new_folder, output, standard_output
 from aetool.spelling import in_shell, option
 from aetool.writing import records
 from aetool.writing.pictures import write_folder
@@ -91,6 +93,9 @@ def _decompress(
     first, last = _records(archive, rows)
     content = archive.content
     target = Path(out or default_name(path, archive))
+    whole = (first, last) == (0, archive.rows) and columns is None
+    if isinstance(content, Parts) and content.is_folder and whole:
+        return _write_parts(archive, target, force)
     owned = readers.writer_of(target) if content.kind in ("table", "array", "image") else None
     if owned is not None:
         batches = records.restored_batches(archive, first, last, columns)
@@ -100,17 +105,35 @@ def _decompress(
         if columns is not None:
             content.places(archive, columns)
         names = () if isinstance(content, Folder) else content.picture_names(archive)
-        whole = (first, last) == (0, archive.rows)
-        permissions = content.folders if isinstance(content, Folder) and whole else None
+        every = (first, last) == (0, archive.rows)
+        permissions = content.folders if isinstance(content, Folder) and every else None
         pictures = content.pictures(archive, first, last)
         return write_folder(target, pictures, force, names, permissions, unlent)
     if os.fspath(target) == "-" and isinstance(content, TextTable | KeptBytes):
         with standard_output() as stream:  # every block is checked before it goes out
             content.restore(archive, stream, first, last, columns)
         return target
-    whole = (first, last) == (0, archive.rows) and columns is None
     with output(target, force, attributes_of(path, whole)) as file:
         content.restore(archive, file, first, last, columns)
+    return target
+
+
+def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
+    """Restores each part of an index to a file of its own, in a new folder."""
+    if os.fspath(target) == "-":
+        raise ParamError(
+            f"a folder cannot be written to standard output: name one with {option('-o')}, or "
+            f"choose rows by {option('--rows')}, which are one table"
+        )
+    with new_folder(target, force) as folder:
+        for opened in archive.parts(0, archive.rows):
+            name, part = opened.known.name, opened.archive
+            if system.name_is_impossible(name):
+                raise ArchiveError(f"{target}: {name!r} is no name of a file on this system")
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with output(path, source=attributes_of(part.reader.path)) as file, part.sensible():
+                part.content.restore(part, file, 0, part.rows)
     return target
 
 

@@ -246,7 +246,7 @@ class _Pricing:
             yield from self._only
             return
         for block, costs in self.archive.costs(wanted):
-            if len(self.archive.reader.blocks) == 1:
+            if len(self.archive.places) == 1:
                 self._only.append((block, costs))
             yield block, costs
 
@@ -275,7 +275,7 @@ class _Pricing:
             learning=known.learning,
             overhead=dict(known.overhead),
             payload=round(whole / 8),
-            file=self.archive.reader.size,
+            file=self.archive.size,
             shown=tuple(known.columns),
         )
 
@@ -336,7 +336,7 @@ class _Pricing:
     def _with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
         """The blocks that hold these records, (n,) in ascending order, with the rows
         within each."""
-        starts = np.array([place.first for place in self.archive.reader.blocks], np.int64)
+        starts = np.array([place.first for place in self.archive.places], np.int64)
         numbers = np.unique(np.searchsorted(starts, wanted, "right") - 1).tolist()
         for block, costs in self._costs(numbers) if numbers else ():
             inside = (wanted >= block.first) & (wanted < block.first + block.rows)

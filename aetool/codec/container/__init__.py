@@ -14,6 +14,7 @@ The layouts are drawn in FORMAT.md, beside this package.
 
 from __future__ import annotations
 
+from aetool.codec.container.block import BlockPlace as BlockPlace
 from aetool.codec.container.block import StoredBlock as StoredBlock
 from aetool.codec.container.layout import MAGIC as MAGIC
 from aetool.codec.container.layout import lost_records as lost_records

@@ -77,6 +77,12 @@ class Reader:
         """Records in the archive."""
         return self.blocks[-1].first + self.blocks[-1].rows if self.blocks else 0
 
+    @property
+    def ending(self) -> bytes:
+        """A digest of the last bytes, which are themselves digests of all others."""
+        length = min(self.size, TRAILER_SIZE)
+        return seal(self._read(self.size - length, length))
+
     def close(self) -> None:
         """Close the file."""
         self.file.close()

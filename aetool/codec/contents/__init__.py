@@ -10,6 +10,7 @@ from aetool.codec.contents.file import TypedFile
 from aetool.codec.contents.folder import Folder
 from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.lossy import LossyPictures, LossyTable
+from aetool.codec.contents.parts import Parts
 from aetool.codec.contents.pixels import PixelArray
 from aetool.codec.contents.text import TextTable
 from aetool.errors import ArchiveError
@@ -26,6 +27,7 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         LossyPictures,
         PixelArray,
         Folder,
+        Parts,
         TypedFile,  # or KeptBytes, by what is kept
     )
 }

@@ -202,6 +202,9 @@ class ArrowContent(Content):
 
     # ---- reading
 
+    def is_like(self, other: Content) -> bool:
+        return isinstance(other, ArrowContent) and self.schema.equals(other.schema)
+
     def reader(self, archive: Archive) -> BatchCoder:
         """What decodes the blocks of an archive."""
         if DICTIONARIES in archive.reader.sections and not self.dictionaries.of:
@@ -227,7 +230,7 @@ class ArrowContent(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         pieces = archive.pieces(first, last, wanted)
-        is_part = archive.lenient or archive.is_shard
+        is_part = archive.lenient or not archive.is_one_file
         whole = (first, last) == (0, archive.rows) and not is_part
         try:
             self._write(file, pieces, wanted, whole)

@@ -248,6 +248,10 @@ class Content:
         """What the archive holds, in words, if that is no table stored by columns."""
         return HOLDINGS.get(self.kind, "the code of a model")
 
+    def is_like(self, other: Content) -> bool:
+        """Whether records of another archive may follow those of this one, as one table."""
+        return False
+
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the cells of these records of a block, (n,) from 0, as people
         read them."""

@@ -12,7 +12,7 @@ from aetool.canonical import Json
 from aetool.codec import attribution, blobs, blocks, jsonlines, plain, ways
 from aetool.codec.blocks import Block
 from aetool.codec.columns import bytes_column
-from aetool.codec.contents.content import LOSSLESS, ByteContent, read_exactly
+from aetool.codec.contents.content import LOSSLESS, ByteContent, Content, read_exactly
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
@@ -77,6 +77,9 @@ class JsonLines(ByteContent):
         return [Encoded(rows, content, payload, after)]
 
     # ---- reading
+
+    def is_like(self, other: Content) -> bool:
+        return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
         """The keys of the first line."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from aetool.canonical import Json
 from aetool.codec import attribution, bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.contents.content import BOUNDED, ByteContent, read_exactly
+from aetool.codec.contents.content import BOUNDED, ByteContent, Content, read_exactly
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from aetool.codec.archive import Archive, Decoder
 
 
+AS_CUT = ("delimiter", "space", "encoding", "header")  # what a format says of how records are cut
 WHOLE, LINE_ENDS = "record", "line ends"  # of records that are no columns; beside the columns
 
 
@@ -232,6 +233,15 @@ class TextTable(ByteContent):
 
     # ---- reading
 
+    def is_like(self, other: Content) -> bool:
+        if not isinstance(other, TextTable) or self.shared or other.shared:
+            return False
+        mine, its = (
+            (one.head, one.given_names, *(one.format().get(key) for key in AS_CUT))
+            for one in (self, other)
+        )
+        return mine == its
+
     def decode(
         self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
     ) -> bytes:
@@ -265,12 +275,13 @@ class TextTable(ByteContent):
     ) -> Iterator[bytes]:
         """What stands before the first record, then records first:last, as the source has them."""
         encoding = str(self.format(archive).get("encoding", encodings.UTF8))
-        for piece in self._utf8_pieces(archive, first, last, wanted):
+        for piece in self.utf8_pieces(archive, first, last, wanted):
             yield encodings.original(piece, encoding)
 
-    def _utf8_pieces(
+    def utf8_pieces(
         self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
     ) -> Iterator[bytes]:
+        """The same in UTF-8, or what is cut like it."""
         yield self._head(archive, wanted)
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
@@ -309,7 +320,11 @@ class TextTable(ByteContent):
         return record.encode("utf-8", encodings.LONE) + line_end
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        head, *pieces = self._utf8_pieces(archive, first, last)
+        return self.frame_of(archive, self.utf8_pieces(archive, first, last))
+
+    def frame_of(self, archive: Archive, text: Iterator[bytes]) -> pd.DataFrame:
+        """A DataFrame of a text that begins with the head of this one, as its first piece."""
+        head, *pieces = text
         format, names = self.format(archive), self.names(archive)
         if self._head_is_header(archive):
             pieces.insert(0, head)

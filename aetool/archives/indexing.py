@@ -1,0 +1,231 @@
+"""Many archives under one index: parts of a table, or the tables of a folder.
+
+Nothing of a part is copied: an index says where each lies, how many records it has, and by which
+digest it is known. So parts can be written anywhere, at any time, by anybody, and be read as one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aetool import engine as engines
+from aetool.archives import exact_job, opening, shards
+from aetool.archives.lossy_job import CompressOptions
+from aetool.canonical import Json
+from aetool.codec.archive import Archive
+from aetool.codec.container import Writer
+from aetool.codec.contents.content import LOSSLESS
+from aetool.codec.contents.parts import FOLDER, TABLE, Part, Parts, is_inside
+from aetool.codec.limits import MAX_JSON
+from aetool.codec.planning import Effort
+from aetool.data import chains, images
+from aetool.errors import DataError, ParamError
+from aetool.files import attributes_of, new_folder, output
+from aetool.spelling import option
+
+Figures = dict[str, Json]
+BEHIND = ".parts"  # the folder of an index's parts is called as it is, with this behind
+OF_FILE = ("groups", "sorted")  # what a format says of one file alone
+
+
+def index(
+    paths: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str], force: bool = False
+) -> Figures:
+    """Write an index of archives that lie in its folder, or below it; returns its figures.
+
+    They are all shards of one table, in any order, or archives of tables of one kind that have the
+    same columns, in theirs. ParamError for anything else.
+    """
+    target = Path(path)
+    if os.fspath(path) == "-":
+        raise ParamError(
+            f"{option('--index')}: an index is read beside its parts; name a file with "
+            f"{option('-o')}"
+        )
+    with contextlib.ExitStack() as stack:
+        archives = [stack.enter_context(Archive(one)) for one in paths]
+        are_shards = any(archive.is_shard for archive in archives)
+        if are_shards:
+            # their order is that of their records, whatever order they are named in
+            archives = shards.in_order(archives)
+        for archive in archives:
+            _check(archives[0], archive, (archives[0].reader.path, archive.reader.path))
+        files = [_below(Path(archive.reader.path), target.parent) for archive in archives]
+        parts = [
+            Part(file, _name_of(archive, file), archive.rows, archive.reader.size,
+                 archive.reader.ending)
+            for archive, file in zip(archives, files, strict=True)
+        ]  # fmt: skip
+        _refuse_twice([part.file if are_shards else part.name for part in parts])
+        shared_format = _format_of(archives[0])
+        if not are_shards:
+            shared_format["name"] = target.name.removesuffix(".aez")
+        content = Parts(shared_format, TABLE if are_shards else FOLDER, parts)
+    return _written(content, target, force)
+
+
+def compress_folder(
+    data: object, path: str | os.PathLike[str], options: CompressOptions
+) -> Figures:
+    """Write an archive of each table of a folder, in a folder beside the index that is written at
+    last; returns figures, with left_out: the files that are no tables.
+
+    Whoever computes pieces of the engine must see that folder, and writes them into it.
+    """
+    target = Path(path)
+    folder = _folder_of(data)
+    if not options.force and os.path.lexists(target):
+        raise DataError(
+            f"{target}: exists already; replace it with {option('-f')}, or choose another "
+            f"{option('-o')}"
+        )
+    source = images.FolderSource(folder, os.fspath(folder))
+    tables = [name for name in source.others if chains.is_part(name)]
+    if not tables:
+        raise ParamError(
+            f"{folder}: {option('--parts')} stores tables ({' '.join(chains.TABLES)}), and there "
+            "are none; leave it out"
+        )
+    parts_folder = target.with_name(target.name + BEHIND)
+    with (
+        engines.opened(options.executor) as engine,
+        new_folder(parts_folder, options.force) as new_parts,
+    ):
+        pieces = [(folder / name, new_parts / f"{name}.aez") for name in tables]
+        for _, archive in pieces:
+            archive.parent.mkdir(parents=True, exist_ok=True)
+        part_job = PartJob(options.effort)
+        # a table is encoded by one worker: of many tables that keeps all of them busy
+        in_turn = map(part_job, pieces) if engine is None else engine.map(part_job, pieces)
+        sizes_of_tables = list(in_turn)
+        content = _parts_of(new_parts, parts_folder.name, tables, target)
+    # last, so that no index is there whose parts are not
+    figures = _written(content, target, options.force)
+    figures["left_out"] = sorted({*source.names, *source.others} - set(tables)) + source.left_out
+    return {**figures, "source_bytes": sum(sizes_of_tables)}
+
+
+@dataclass(frozen=True, eq=False)
+class PartJob:
+    """Writes the archive of one table of a folder, wherever the folder is seen."""
+
+    effort: Effort
+
+    def __call__(self, piece: tuple[Path, Path]) -> int:
+        """Stores the table of the first path at the second; returns its bytes."""
+        table, archive = piece
+        source = opening.opened(table)
+        archive_job = exact_job.job_of(source, CompressOptions(effort=self.effort))
+        # as bytes of its file it would have no columns that others have, too
+        archive_job.file = None
+        # a worker that was lost may have written it already
+        with output(archive, force=True, source=attributes_of(table)) as file:
+            figures = exact_job.write_compared(file, archive_job, source)
+        if "kept" in figures or not archive_job.content.can_be_sharded:
+            why = figures.get("kept", "its cells are no columns of a table")
+            raise DataError(
+                f"{table}: cannot be a part of a table ({why}); leave {option('--parts')} out"
+            )
+        return int(figures["source_bytes"])
+
+
+def _folder_of(data: object) -> Path:
+    """The folder that is to be stored in parts; ParamError for anything else."""
+    if isinstance(data, str | os.PathLike) and Path(data).is_dir():
+        return Path(data)
+    name = os.fspath(data) if isinstance(data, str | os.PathLike) else type(data).__name__
+    raise ParamError(f"{name}: {option('--parts')} stores a folder of tables; give one")
+
+
+def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Path) -> Parts:
+    """The content of an index of the archives in a folder, which will be called so."""
+    parts = []
+    shared_format: dict[str, Json] = {}
+    with Archive(parts_folder / f"{tables[0]}.aez") as first:
+        for table in tables:
+            with Archive(parts_folder / f"{table}.aez") as archive:
+                _check(first, archive, (Path(tables[0]), Path(table)))
+                shared_format = shared_format or _format_of(archive)
+                file = f"{called}/{table}.aez"
+                name = _name_of(archive, f"{table}.aez")
+                rows, size = archive.rows, archive.reader.size
+                parts.append(Part(file, name, rows, size, archive.reader.ending))
+    _refuse_twice([part.name for part in parts])
+    return Parts({**shared_format, "name": target.name.removesuffix(".aez")}, FOLDER, parts)
+
+
+def _format_of(archive: Archive) -> dict[str, Json]:
+    """The format of an archive, as far as it is that of all parts."""
+    return {key: value for key, value in archive.format.items() if key not in OF_FILE}
+
+
+def _name_of(archive: Archive, file: str) -> str:
+    """What the table of a part is called, in the folders that its archive lies in."""
+    name = str(archive.format.get("name") or Path(file).name.removesuffix(".aez"))
+    return Path(file).with_name(name).as_posix()
+
+
+def _below(archive: Path, folder: Path) -> str:
+    """Where an archive lies, from the folder of its index; ParamError where it is not in there."""
+    # by links, too, all has to lie together: who moves the folder moves the parts
+    try:
+        file = archive.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        file = ""
+    if not is_inside(file):
+        raise ParamError(
+            f"{archive}: does not lie in the folder of the index, or below it; move it, or write "
+            f"the index elsewhere with {option('-o')}"
+        )
+    return file
+
+
+def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
+    """ParamError unless an archive can be read behind the first one, as one table. names: what
+    messages call both."""
+    name = names[1]
+    if isinstance(other.content, Parts):
+        raise ParamError(f"{name}: is an index itself; give its parts")
+    if other.mode != LOSSLESS or any(other.reader.model) or "model" in other.reader.sections:
+        raise ParamError(f"{name}: an index is of lossless archives without a model")
+    if not other.content.can_be_sharded:
+        raise ParamError(f"{name}: an index is of tables in CSV, JSON lines, Parquet and Arrow")
+    if other.is_shard != first.is_shard:
+        raise ParamError(f"{name}: an index is of all shards of one table, or of whole tables")
+    if not first.content.is_like(other.content):
+        raise ParamError(
+            f"{names[0]} and {name}: are not tables of one kind with the same columns, as those "
+            "under one index are"
+        )
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    """ParamError for a name that more than one part has."""
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise ParamError(f"{name}: is there twice among the parts; give each once")
+
+
+def _written(content: Parts, target: Path, force: bool) -> Figures:
+    """Write an index; its figures."""
+    if len(str(content.header())) > MAX_JSON:
+        raise ParamError(
+            f"{target}: {len(content.parts):,} parts are more than one index can name; write "
+            "several"
+        )
+    with output(target, force) as file:
+        Writer(file, content.header(), {}).finish({}, hashlib.sha256().digest())
+        size = file.tell()
+    return {
+        "fidelity": content.fidelity,
+        "parts": len(content.parts),
+        "rows": content.rows,
+        "index_bytes": size,
+        "archive_bytes": size + content.size,
+    }

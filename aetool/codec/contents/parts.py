@@ -1,0 +1,235 @@
+"""An index: a table whose records lie in other archives beside it, its parts."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+from aetool.canonical import Json
+from aetool.codec.blocks import Block
+from aetool.codec.contents.content import LOSSLESS, ByteContent, Content, Piece
+from aetool.codec.contents.text import TextTable
+from aetool.codec.limits import MAX_ALL_ROWS
+from aetool.csv import encodings
+from aetool.model import Int
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aetool.codec.archive import Archive
+
+Pieces: TypeAlias = Iterator[Piece]
+Read: TypeAlias = "Callable[[Archive, int, int], Pieces]"
+OF_VALUES = ("parquet", "arrow")  # formats of which values come back, not bytes
+SEALED = 16  # bytes of the digest by which a part is known
+TABLE, FOLDER = "table", "folder"  # what all parts together are
+LONGEST_END = 4  # bytes of a line end, in any encoding
+
+
+@dataclass(frozen=True)
+class Part:
+    """An archive of an index. file: where it lies, from the folder of the index; name: of what it
+    restores; rows, size: its records, and its bytes; ending: the digest of its end."""
+
+    file: str
+    name: str
+    rows: int
+    size: int
+    ending: bytes
+
+    def to_json(self) -> list[Json]:
+        """The part as a header has it."""
+        counts = [self.rows, self.size]
+        return [self.file, self.name, *counts, self.ending.hex()]
+
+    @classmethod
+    def from_json(cls, told: Sequence[Json]) -> Part:
+        """The part that a header tells of; ValueError or TypeError for one that cannot be."""
+        file, name, rows, size, ending = told
+        part = cls(
+            str(file),
+            str(name),
+            rows,
+            size,
+            bytes.fromhex(ending),
+        )
+        for path in (part.file, part.name):
+            if not is_inside(path):
+                raise ValueError(f"the part {path!r} leaves the folder of the index")
+        for count in (rows, size):
+            # True is an int, too
+            if type(count) is not int or not 0 <= count < MAX_ALL_ROWS:
+                raise ValueError("the size of a part")
+        if len(part.ending) != SEALED:
+            raise ValueError("the digest of a part")
+        return part
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path with / stays in the folder that it begins in, on every system."""
+    pure_path = PurePosixPath(path)
+    # what Windows takes for a folder or a drive is refused everywhere, so that an index that is
+    # read on one system is read on all
+    has_odd_signs = any(sign in path for sign in ("\\", ":", "\0"))
+    leads_out = pure_path.is_absolute() or ".." in pure_path.parts
+    return bool(pure_path.name) and not leads_out and not has_odd_signs
+
+
+class Parts(Content):
+    """The parts of a table, in the order of their records. An index has no blocks of its own.
+
+    whole: what the parts are of: TABLE, a file that was stored in shards, or FOLDER, files of one
+    kind with the same columns, each of which is a part.
+    """
+
+    name = "parts"
+
+    def __init__(self, format: dict[str, Json], whole: str, parts: Sequence[Part]) -> None:
+        super().__init__(LOSSLESS, format)
+        if whole not in (TABLE, FOLDER) or not parts:
+            raise ValueError("an index of nothing")
+        self.whole, self.parts = whole, list(parts)
+        self._lead: Content | None = None
+
+    def header(self) -> dict[str, Json]:
+        listed = [part.to_json() for part in self.parts]
+        return {
+            **super().header(),
+            "whole": self.whole,
+            "parts": listed,
+        }
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> Parts:
+        parts = [Part.from_json(told) for told in header["parts"]]
+        format = dict(header["format"])
+        return cls(format, str(header["whole"]), parts)
+
+    @property
+    def fidelity(self) -> str:
+        if self._format.get("format") in OF_VALUES:
+            return "values"
+        return LOSSLESS
+
+    @property
+    def is_folder(self) -> bool:
+        return self.whole == FOLDER
+
+    @property
+    def rows(self) -> int:
+        """Records of all parts."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def first_rows(self) -> list[int]:
+        """The first record of each part, from 0, and behind them the number of all."""
+        counts = [part.rows for part in self.parts]
+        return list(itertools.accumulate(counts, initial=0))
+
+    def number_at(self, row: int) -> int:
+        """Which part holds a record."""
+        return bisect.bisect_right(self.first_rows, row) - 1
+
+    # ---- reading: what all parts have in common, the first one tells
+
+    def lead(self, archive: Archive) -> Content:
+        """The content of the first part."""
+        if self._lead is None:
+            with archive.part(0) as first_part:
+                self._lead = first_part.content
+        return self._lead
+
+    def names(self, archive: Archive) -> list[str]:
+        with archive.part(0) as first_part:
+            return first_part.content.names(first_part)
+
+    def owners(self, block: Block) -> list[int] | None:
+        return None if self._lead is None else self._lead.owners(block)
+
+    def bytes_of(self, piece: Piece) -> int:
+        return len(piece) if isinstance(piece, bytes) else int(piece.nbytes)
+
+    def pieces(
+        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+    ) -> Iterator[Piece]:
+        if wanted is not None:
+            self.places(archive, wanted)
+
+        def pieces_of_part(part: Archive, begin: int, end: int) -> Iterator[Piece]:
+            return part.pieces(begin, end, wanted)
+
+        of_each_part = self._of_each(archive, first, last, pieces_of_part)
+        lead = self.lead(archive)
+        if isinstance(lead, ByteContent):
+            encoding = str(lead.format().get("encoding", encodings.UTF8))
+            yield from joined(of_each_part, encoding)
+        else:
+            yield from itertools.chain.from_iterable(of_each_part)
+
+    def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
+        """What each part restores of records first:last, in order; the header record once."""
+        for number, opened in enumerate(archive.parts(first, last)):
+            pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
+            if number and opened.archive.content.opens_with_head:
+                # the header record is that of the first part
+                next(pieces)
+            yield pieces
+
+    def checked(self, archive: Archive) -> Iterator[Piece]:
+        for opened in archive.parts(0, archive.rows):
+            part = opened.archive
+            with part.sensible():
+                yield from part.content.checked(part)
+
+    def restore(
+        self,
+        archive: Archive,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
+    ) -> None:
+        # which asks the index, not its own archive, for the records to write
+        self.lead(archive).restore(archive, file, first, last, wanted)
+
+    def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        with archive.part(self.number_at(block.first)) as part:
+            return part.content.cells(part, block, rows)
+
+    def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        lead = self.lead(archive)
+        if not isinstance(lead, TextTable):
+            frame: pd.DataFrame = lead.frame(archive, first, last)
+            return frame
+
+        def text_of_part(part: Archive, begin: int, end: int) -> Iterator[bytes]:
+            assert isinstance(part.content, TextTable)
+            return part.content.utf8_pieces(part, begin, end)
+
+        # types are told by the whole text: a column may be of whole numbers in one part alone
+        of_each_part = self._of_each(archive, first, last, text_of_part)
+        return lead.frame_of(archive, joined(of_each_part, encodings.UTF8))
+
+
+def joined(texts: Iterable[Iterator[bytes]], encoding: str) -> Iterator[bytes]:
+    """Texts one behind the other, piece by piece, each beginning on a line of its own."""
+    line_ends = tuple(encodings.original(sign, encoding) for sign in (b"\n", b"\r"))
+    last_bytes = b""
+    for text in texts:
+        # the last record of a file need not end
+        record_is_open = bool(last_bytes) and not last_bytes.endswith(line_ends)
+        for piece in text:
+            if piece and record_is_open:
+                yield line_ends[0]
+                record_is_open = False
+            yield piece
+            last_bytes = piece[-LONGEST_END:] or last_bytes

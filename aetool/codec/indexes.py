@@ -1,0 +1,112 @@
+"""The parts of an index, opened one by one, and read as one archive."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aetool.codec.blocks import Block
+from aetool.codec.container import BlockPlace, lost_records
+from aetool.codec.contents.parts import Part, Parts
+from aetool.codec.ledger import Costs
+from aetool.errors import ArchiveError, DataError
+
+if TYPE_CHECKING:
+    from aetool.codec.archive import Archive
+
+
+@dataclass(frozen=True, eq=False)
+class OpenPart:
+    """A part of an index while it is read. known: what the index says of it; first: its first
+    record among all; inside: which of its own are wanted."""
+
+    archive: Archive
+    known: Part
+    first: int
+    inside: slice
+
+
+def part(index: Archive, content: Parts, number: int) -> Archive:
+    """A part of an index, opened. DataError where it is not there; ArchiveError where it is not the
+    one that the index was written of."""
+    known = content.parts[number]
+    opened = index.beside(known.file)
+    has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)
+    # two archives of one size may differ in a single byte of a record
+    is_known_one = has_its_size and opened.reader.ending == known.ending
+    # who brings back what is left of damaged parts knows that they are not what they were
+    if isinstance(opened.content, Parts) or not (is_known_one or index.lenient):
+        path = opened.reader.path
+        opened.close()
+        raise ArchiveError(
+            f"{path}: is not the part that {index.reader.path} was written of; put that one back, "
+            "or write the index anew"
+        )
+    return opened
+
+
+def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[OpenPart]:
+    """The parts that hold records first:last, opened one by one; without any records the first
+    part, which tells what others have, too."""
+    every_row = (first, last) == (0, index.rows)
+    first_rows = content.first_rows
+    leading_part = content.number_at(first) if first < last else 0
+    for number, known in enumerate(content.parts):
+        begin, end = first_rows[number], first_rows[number + 1]
+        has_wanted_rows = begin < last and end > first
+        # of the whole parts without records are read, too, so that damage to them is found
+        if not (every_row or number == leading_part or has_wanted_rows):
+            continue
+        try:
+            opened = part(index, content, number)
+        except (ArchiveError, DataError) as error:
+            if not index.lenient:
+                raise
+            index.lost.append(f"{lost_records(begin, known.rows)} ({error})")
+            continue
+        # one at a time is open, however many there are
+        with opened:
+            # of a damaged part there may be fewer than there were
+            own_last = min(max(0, last - begin), opened.rows)
+            inside = slice(min(max(first - begin, 0), own_last), own_last)
+            yield OpenPart(opened, known, begin, inside)
+            index.lost.extend(f"{known.file}: {line}" for line in opened.lost)
+
+
+def places(index: Archive) -> Iterator[BlockPlace]:
+    """Where the blocks of all parts are, each in its own file, numbered through."""
+    number = 0
+    for opened in index.parts(0, index.rows):
+        for place in opened.archive.reader.blocks:
+            yield dataclasses.replace(place, first=opened.first + place.first, number=number)
+            number += 1
+
+
+def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice]]:
+    """Blocks with rows first:last, and which of their rows, as Archive.blocks gives them."""
+    for opened in index.parts(first, last):
+        inside = opened.inside
+        for block, rows_inside in opened.archive.blocks(inside.start, inside.stop):
+            # a block knows its place in its own archive alone
+            block.first += opened.first
+            yield block, rows_inside
+
+
+def costs(index: Archive, wanted: Sequence[int] | None) -> Iterator[tuple[Block, Costs]]:
+    """Blocks of these numbers, or all, with what records cost, as Archive.costs gives them."""
+    chosen_blocks = None if wanted is None else set(wanted)
+    blocks_before = 0
+    for opened in index.parts(0, index.rows):
+        block_count = len(opened.archive.reader.blocks)
+        own_blocks = None
+        if chosen_blocks is not None:
+            own_blocks = [n for n in range(block_count) if blocks_before + n in chosen_blocks]
+        blocks_before += block_count
+        # a part of which nothing is wanted is not decoded
+        if own_blocks == []:
+            continue
+        for block, block_costs in opened.archive.costs(own_blocks):
+            block.first += opened.first
+            yield block, block_costs
