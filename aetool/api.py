@@ -505,7 +505,12 @@ def detect(
     said = _with_parts("detect", dict(locals()))
     # those that are asked for by number are all that is wanted, as in the shell
     said["all_rows"] = top is None if all_rows is None else all_rows
-    in_polars = memory.is_polars(data)
+    detection = _detection(data, model, said)
+    return detection.to_polars() if memory.is_polars(data) else detection.to_pandas()
+
+
+def _detection(data: Data, model: Model | None, said: dict[str, Option]) -> operations.Detection:
+    """Detect by the arguments of `detect`, said, and write the picture files that they ask for."""
     data = _data("detect", data, _text(said))
     options = _chosen(said, operations.detect, "data", "model")
     check_options("detect", operations.detect, options)
@@ -518,7 +523,7 @@ def detect(
             options["watch"] = operations.Watches(drawn.watches)
         detection = operations.detect(data, bundle, fit=one_shot, **options)
         drawn.finish(detection)
-    return detection.to_polars() if in_polars else detection.to_pandas()
+    return detection
 
 
 def drift(

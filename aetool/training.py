@@ -10,6 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,7 @@ COPIES = 0.05  # nats a column: less than this between real and mixed rows, and 
 STARTING = 10_000  # rows at most that a model starts from
 SCALE_RATE = 5.0  # times the learning rate, for the likelihood's scales: means move, scales follow
 CHUNK = 1024  # rows of a batch that a model looks at beside its training
+WARM_UP = 50  # steps until the learning rate is whole
 CHECKS, PATIENCE = 25, 12  # looks at the held-out part, and how many without gain end it
 
 
@@ -91,83 +93,155 @@ def train(
     labels: Array | None = None,
     owner: npt.NDArray[np.int64] | None = None,
 ) -> Trained:
-    """Train net on features, (rows, features) or (rows, C, H, W) float32; damaged: the user's own
-    damaged copies of them; keep: which rows to train on, (rows,), all if None; labels: (rows,), as
-    AutoEncoder.loss takes them: rows below 0 come to the loss alone; owner: (rows,), the record
-    that each row is a piece of, all pieces of which are held out together."""
+    """Train a new network until steps, patience or time run out; returns it with figures.
+
+    features: (rows, features) or (rows, C, H, W) float32. damaged: the user's own damaged copies of
+    them. keep: which rows to train on, (rows,), all if None. labels: (rows,), as AutoEncoder.loss
+    takes them: rows below 0 come to the loss alone. owner: (rows,), the record that each row is a
+    piece of, all pieces of which are held out together.
+    """
     device = torch_device(settings.device)
     model = make(net, spec, params, settings.seed)
-    rng = torch.Generator(device=device).manual_seed(settings.seed)
-    fitted, held_out_rows = split(len(features), settings.seed, owner)
-    known = held_out_rows
-    if keep is not None:
-        fitted, known = (
-            fitted[keep[fitted]],
-            held_out_rows[keep[held_out_rows]] if keep[held_out_rows].any() else held_out_rows,
-        )
+    division = _Division.of(split(len(features), settings.seed, owner), keep, labels)
+    length = _Length.of(model, spec, settings, len(division.fitted))
     examples = _Examples.of(features, damaged, labels).to(device)
-    validation = examples.at(known)
-    ordinary = fitted
-    if labels is not None:
-        ordinary, held_out_rows = (
-            fitted[labels[fitted] >= 0],
-            held_out_rows[labels[held_out_rows] >= 0],
-        )
-    usual = IMAGE_BATCH if spec.shape else TABLE_BATCH
-    batch = settings.batch_size or model.batch_size or usual
-    batch = min(batch, len(fitted))
-    per_epoch = math.ceil(len(fitted) / batch)
-    steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
-    if settings.epochs is not None:
-        steps = settings.epochs * per_epoch
-    run = _Run(model, rng, validation, steps, settings.max_time, progress)
-    shuffle = np.random.default_rng(settings.seed)
-    first = torch.from_numpy(features[_some(ordinary, settings.seed)])
-    threads = torch.get_num_threads()
-    if not spec.shape:
-        torch.set_num_threads(1)  # small layers: a second thread costs more than it brings
-    try:
-        start(model, first)  # on the CPU: what a model computes first may be in numpy
+    rng = torch.Generator(device=device).manual_seed(settings.seed)
+    run = _Run(model, rng, examples.at(division.judged), length.steps, settings.max_time, progress)
+    first_rows = torch.from_numpy(features[_some(division.ordinary, settings.seed)])
+    with _threads_for(spec):
+        # on the CPU: what a model computes first may be in numpy
+        start(model, first_rows)
         model.to(device)
-        rows = _Rows(torch.from_numpy(features), ordinary, device)
-        for stage in model.stages():
-            with torch.no_grad():
-                model.eval().begin(rows)
-            run.stage(stage, lambda: examples.at(shuffle.choice(fitted, batch)))
-            model.load_state_dict(run.best)
-        with torch.no_grad():
-            model.eval().finish(rows)
-    finally:
-        torch.set_num_threads(threads)
+        ordinary = _Rows(torch.from_numpy(features), division.ordinary, device)
+        shuffle = np.random.default_rng(settings.seed)
+        run.all_stages(ordinary, lambda: examples.at(shuffle.choice(division.fitted, length.batch)))
     model.eval().cpu()
-    held_out_loss = float(run.best_loss)
     facts: dict[str, Json] = {
         "steps": run.step,
-        "held_out_loss_nats": round(held_out_loss, 4),
+        "held_out_loss_nats": round(float(run.best_loss), 4),
         "device": str(device),
     }
+    facts |= _facts_of_length(run, settings, length)
+    facts |= _facts_of_fit(run, examples.at(division.fitted[:STARTING]))
+    held_out = torch.from_numpy(features[division.held_out])
+    seen = held_out if damaged is None else torch.from_numpy(damaged[division.held_out])
+    facts |= _facts_of_code(model, spec, first_rows, held_out, seen)
+    return Trained(model, division.held_out, _code_size(model), facts)
+
+
+@contextmanager
+def _threads_for(spec: Spec) -> Iterator[None]:
+    """Within the block torch uses one thread for tables, and its usual number for pictures."""
+    usual = torch.get_num_threads()
+    if not spec.shape:
+        # small layers: a second thread costs more than it brings
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
+def _facts_of_length(run: _Run, settings: Settings, length: _Length) -> dict[str, Json]:
+    """What is to be said of a training that was shorter than a network needs."""
+    facts: dict[str, Json] = {}
     if run.timed_out:
         facts["stopped_by_max_time"] = {"steps": run.step, "of": run.planned}
-    if settings.epochs is not None and steps < LEAST_STEPS:
+    if settings.epochs is not None and length.steps < LEAST_STEPS:
         facts["few_steps"] = {
-            "epochs": settings.epochs, "steps": steps, "least": LEAST_STEPS,
-            "enough_epochs": math.ceil(LEAST_STEPS / per_epoch),
-        }  # fmt: skip
-    fitted_loss = run.evaluate(examples.at(fitted[:STARTING]))
-    facts["train_loss_nats"] = round(fitted_loss, 4)
-    facts["gap_nats"] = round(held_out_loss - fitted_loss, 4)
-    facts["weights"] = sum(p.numel() for p in model.parameters())
-    with torch.no_grad():
-        x = torch.from_numpy(features[held_out_rows])
-        if _code_size(model) >= math.prod(spec.shape or (spec.features,)) and _copies(model, x):
-            facts["copies"] = True
-        report = model.report(x)
-        facts |= report
+            "epochs": settings.epochs,
+            "steps": length.steps,
+            "least": LEAST_STEPS,
+            "enough_epochs": math.ceil(LEAST_STEPS / length.steps_per_epoch),
+        }
+    return facts
+
+
+def _facts_of_fit(run: _Run, fitted: _Examples) -> dict[str, Json]:
+    """The loss of rows that were fitted, and by how much that of held-out rows is above it."""
+    fitted_loss = run.evaluate(fitted)
+    return {
+        "train_loss_nats": round(fitted_loss, 4),
+        "gap_nats": round(float(run.best_loss) - fitted_loss, 4),
+        "weights": sum(weights.numel() for weights in run.model.parameters()),
+    }
+
+
+@torch.no_grad()
+def _facts_of_code(
+    model: AutoEncoder, spec: Spec, first_rows: Tensor, held_out: Tensor, seen: Tensor
+) -> dict[str, Json]:
+    """The model's own report on held-out rows, and how well its code is used.
+
+    first_rows: some that were fitted. seen: what the encoder sees of the held-out rows.
+    """
+    facts: dict[str, Json] = {}
+    values_of_a_row = math.prod(spec.shape or (spec.features,))
+    # only a code as large as a row can be a mere copy of it
+    if _code_size(model) >= values_of_a_row and _copies(model, held_out):
+        facts["copies"] = True
+    report = model.report(held_out)
+    facts |= report
     if model.code is not None and not spec.given:
-        there = x if damaged is None else torch.from_numpy(damaged[held_out_rows])
-        use = code_use(model, first, x, there, report)
-        facts |= {"code": use} if use else {}
-    return Trained(model, held_out_rows, _code_size(model), facts)
+        use = code_use(model, first_rows, held_out, seen, report)
+        if use:
+            facts["code"] = use
+    return facts
+
+
+@dataclass(frozen=True, eq=False)
+class _Division:
+    """Which rows a training uses for what, by their numbers.
+
+    fitted: that the loss is of. ordinary: those of them that are no known anomalies. judged: that
+    early stopping goes by. held_out: ordinary rows that were not fitted.
+    """
+
+    fitted: npt.NDArray[np.int64]
+    ordinary: npt.NDArray[np.int64]
+    judged: npt.NDArray[np.int64]
+    held_out: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        parts: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+        keep: npt.NDArray[np.bool_] | None,
+        labels: Array | None,
+    ) -> _Division:
+        """parts: rows to fit, and to hold out. keep, labels: as of `train`."""
+        fitted, held_out = parts
+        judged = held_out
+        if keep is not None:
+            fitted = fitted[keep[fitted]]
+            # where none of the held-out rows is to be kept, all of them must do
+            if keep[held_out].any():
+                judged = held_out[keep[held_out]]
+        ordinary = fitted
+        if labels is not None:
+            ordinary = fitted[labels[fitted] >= 0]
+            held_out = held_out[labels[held_out] >= 0]
+        return cls(fitted, ordinary, judged, held_out)
+
+
+@dataclass(frozen=True)
+class _Length:
+    """How long a training is: rows of a batch, and steps, each of one batch."""
+
+    batch: int
+    steps: int
+    steps_per_epoch: int
+
+    @classmethod
+    def of(cls, model: AutoEncoder, spec: Spec, settings: Settings, rows: int) -> _Length:
+        """By the settings, else by the model's own wish, else as is usual for the kind of data."""
+        usual_batch = IMAGE_BATCH if spec.shape else TABLE_BATCH
+        batch = min(settings.batch_size or model.batch_size or usual_batch, rows)
+        steps_per_epoch = math.ceil(rows / batch)
+        steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
+        if settings.epochs is not None:
+            steps = settings.epochs * steps_per_epoch
+        return cls(batch, steps, steps_per_epoch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,6 +401,17 @@ class _Run:
         self.best_loss = math.inf
         self.best = copy.deepcopy(model.state_dict())
 
+    def all_stages(self, ordinary: _Rows, draw: Callable[[], _Examples]) -> None:
+        """Train the model's stages one after the other, each from the best weights of the one
+        before. ordinary: all rows that are fitted and no known anomalies; draw: gives a batch."""
+        for stage in self.model.stages():
+            with torch.no_grad():
+                self.model.eval().begin(ordinary)
+            self.stage(stage, draw)
+            self.model.load_state_dict(self.best)
+        with torch.no_grad():
+            self.model.eval().finish(ordinary)
+
     def stage(self, parameters: Sequence[Tensor], draw: Callable[[], _Examples]) -> None:
         """Train these parameters until steps or patience run out, or the time that was asked for;
         keeps the best weights."""
@@ -341,12 +426,17 @@ class _Run:
         patience = 0
         self.planned += self.steps
         every = max(1, self.steps // CHECKS)
-        self._check()  # the first weights may be good
+        # the first weights may be good
+        self._check()
         for i in range(1, self.steps + 1):
             done = i / self.steps
             if self.seconds is not None:
-                done = max(done, (time.monotonic() - self.started) / self.seconds)
-            rate = fastest * min(1.0, i / 50) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+                elapsed = time.monotonic() - self.started
+                done = max(done, elapsed / self.seconds)
+            # a short warm-up: the first gradients are of weights that fit nothing yet
+            warmth = min(1.0, i / WARM_UP)
+            cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+            rate = fastest * warmth * cosine
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["times"]
             self.model.train()
@@ -377,9 +467,9 @@ class _Run:
                 "training diverged: the held-out loss is not finite; "
                 "look for extreme values, or drop the column that holds them"
             )
-        better = held_out_loss < self.best_loss - 1e-4 * abs(
-            self.best_loss if self.best_loss < 1e30 else 0
-        )
+        # a gain below a ten-thousandth is noise; infinity, before the first look, is beaten by all
+        least_gain = 1e-4 * abs(self.best_loss) if self.best_loss < 1e30 else 0.0
+        better = held_out_loss < self.best_loss - least_gain
         if held_out_loss < self.best_loss:
             self.best_loss = held_out_loss
             self.best = copy.deepcopy(self.model.state_dict())

@@ -122,8 +122,8 @@ def _notes(bundle: Bundle) -> Iterator[str]:
     facts = bundle.facts
     if len(facts.get("members", [])) > 1:
         yield (
-            f"joins {', '.join(facts['members'])}: one that is sure is enough "
-            "(a mean of their bits in which the surest count most)"
+            f"joins {', '.join(facts['members'])}: a record that one of them finds very rare is "
+            "flagged (the score is a mean of their bits in which the highest count most)"
         )
     short = bundle.calibration.shortage()
     if short is not None:

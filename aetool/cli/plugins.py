@@ -128,7 +128,7 @@ def _told(error: Exception) -> str:
 @click.argument("name")
 @click.option("-o", "--output", default=".", help="The folder to write the package into [.].")
 def new(name: str, output: str) -> None:
-    """Write a package with a working model NAME, to be made your own."""
+    """Write a package with a working model NAME, a network, to be made your own."""
     from aetool.operations import authoring
 
     made = authoring.new(name, Path(output))

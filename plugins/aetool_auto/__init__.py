@@ -21,9 +21,8 @@ SMALL = 3 * 32 * 32  # features of a small picture
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "auto",
-        "columns that contradict each other, records far from all others, records that a wide "
-        "denoising autoencoder cannot restore, rare values and values far out: one that any of "
-        "several models is sure of",
+        "several models joined: columns that contradict each other, records far from all others, "
+        "records that a wide denoising autoencoder cannot restore, rare values and values far out",
         members=(
             # of few rows, or rows with anomalies among them, a linear model is the steadiest
             Member("pca", data=TABLES, fits=BOTH | {"context"}, withstands=True, weight=2.0),
