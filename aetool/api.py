@@ -287,7 +287,10 @@ class Bundle(bundles.Bundle):
         return operations.encode(_data("encode", data, _text(locals())), self, device, executor)
 
     def decode(
-        self, codes: npt.ArrayLike, device: str = "auto", condition: Data = None
+        self,
+        codes: npt.ArrayLike,
+        device: str = "auto",
+        condition: Data = None,
     ) -> pd.DataFrame | Records:
         """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8.
 
@@ -506,7 +509,9 @@ def detect(
     # those that are asked for by number are all that is wanted, as in the shell
     said["all_rows"] = top is None if all_rows is None else all_rows
     detection = _detection(data, model, said)
-    return detection.to_polars() if memory.is_polars(data) else detection.to_pandas()
+    if memory.is_polars(data):
+        return detection.to_polars()
+    return detection.to_pandas()
 
 
 def _detection(data: Data, model: Model | None, said: dict[str, Option]) -> operations.Detection:
@@ -763,12 +768,16 @@ def decompress(
 
 def _part(name: str, value: float | str | None) -> float | None:
     """A part of something, 0.01 or "1%"."""
-    return part_of(value, name) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return part_of(value, name)
+    return value
 
 
 def _bytes(name: str, value: int | str | None) -> int | None:
     """A number of bytes, 10_000 or "10kB"."""
-    return bytes_of(value, name) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return bytes_of(value, name)
+    return value
 
 
 def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
@@ -799,7 +808,10 @@ def _chosen(
 
 
 def _one_shot(
-    verb: str, declared: Callable[..., object], said: Mapping[str, Option], has_model: bool
+    verb: str,
+    declared: Callable[..., object],
+    said: Mapping[str, Option],
+    has_model: bool,
 ) -> FitOptions | None:
     """The options of the fit that a verb begins with, of its arguments; ParamError for any that is
     not as it is declared where a model is there already."""
@@ -942,7 +954,10 @@ def _told(progress: Told) -> Progress:
 
 
 def _refuse_misspelt(
-    verb: str, declared: Callable[..., object], plugin: Option, params: Mapping[str, Option]
+    verb: str,
+    declared: Callable[..., object],
+    plugin: Option,
+    params: Mapping[str, Option],
 ) -> None:
     """ParamError for a parameter that is nearly an argument of the verb, or one of its model."""
     if not params:

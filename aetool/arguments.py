@@ -64,7 +64,10 @@ def check_options(verb: str, declared: Callable[..., object], options: Options) 
 
 
 def refuse_misspelt(
-    verb: str, declared: Callable[..., object], given: Sequence[str], parameters: Sequence[str]
+    verb: str,
+    declared: Callable[..., object],
+    given: Sequence[str],
+    parameters: Sequence[str],
 ) -> None:
     """ParamError for a name that is nearly an argument of a verb or a parameter of its model, or is
     what the command line calls one. parameters: of the model; other names are left to it."""

@@ -114,7 +114,9 @@ class Bundle:
     @property
     def most_rows(self) -> int:
         """The largest batch the runtime computes at once."""
-        return runtime.TABLE_BATCH if self.shape is None else runtime.IMAGE_BATCH
+        if self.shape is None:
+            return runtime.TABLE_BATCH
+        return runtime.IMAGE_BATCH
 
     def session(self, graph: str, device: str = "auto") -> runtime.Session:
         """The graph of this name, one of GRAPHS, ready to run."""

@@ -185,4 +185,6 @@ def _shown(value: object) -> str:
     """A declaration in messages: only its kind, since it may be long; other values in full."""
     if value is None:
         return "nothing"
-    return f"a {type(value).__name__}" if isinstance(value, Model | Reader) else f"{value!r}"
+    if isinstance(value, Model | Reader):
+        return f"a {type(value).__name__}"
+    return f"{value!r}"

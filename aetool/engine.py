@@ -80,8 +80,11 @@ class Engine:
         renew: Callable[[], Executor] | None = None,
         is_there: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.executor, self.workers, self.called = executor, workers, called
-        self._renew, self._is_there = renew, is_there
+        self.executor = executor
+        self.workers = workers
+        self.called = called
+        self._renew = renew
+        self._is_there = is_there
         self.is_here = isinstance(executor, ThreadPoolExecutor)
 
     def map(self, job: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
@@ -149,9 +152,11 @@ class _Sending(Generic[Piece, Result]):
     """One job on its way to the workers of an engine, piece by piece."""
 
     def __init__(self, engine: Engine, job: Callable[[Piece], Result]) -> None:
-        self.engine, self.job = engine, job
+        self.engine = engine
+        self.job = job
         self.lost = 0
-        self.content, self.key = b"", ""
+        self.content = b""
+        self.key = ""
         if not engine.is_here:
             self.content = pickle.dumps((job, spelling.in_shell()), pickle.HIGHEST_PROTOCOL)
             self.key = hashlib.sha256(self.content).hexdigest()

@@ -52,7 +52,10 @@ class Whole(nn.Module):
             return inputs
 
     def forward(
-        self, x: Tensor, z: Tensor | None = None, condition: Tensor | None = None
+        self,
+        x: Tensor,
+        z: Tensor | None = None,
+        condition: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """What each of the members gives, of rows x, and of codes z beside a condition."""
         results = []

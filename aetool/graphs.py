@@ -129,7 +129,10 @@ class Graph:
         self.outputs.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
 
     def embed(
-        self, model: onnx.ModelProto, inputs: Mapping[str, str], keep_names: bool = False
+        self,
+        model: onnx.ModelProto,
+        inputs: Mapping[str, str],
+        keep_names: bool = False,
     ) -> dict[str, str]:
         """Copies another graph's nodes in; returns what its outputs are called here.
 
@@ -289,7 +292,9 @@ def _far_out(g: Graph, schema: Schema, x: str, places: list[int], reaches: list[
 
 def _own(g: Graph, schema: Schema, x: str) -> str:
     """The columns of a row without those of the rows before it."""
-    return g.take(x, list(range(len(schema.modelled)))) if schema.context else x
+    if schema.context:
+        return g.take(x, list(range(len(schema.modelled))))
+    return x
 
 
 def nats_of_odd(cells: int, rows: int) -> float:
@@ -298,7 +303,9 @@ def nats_of_odd(cells: int, rows: int) -> float:
     more as a level of a category that was never seen costs; less the more there were."""
     never = math.log(rows + 1)
     rarity = math.log((rows + 1) / max(cells, 1))
-    return rarity * (1 + NEVER_SEEN / never) if rows else NEVER_SEEN
+    if rows:
+        return rarity * (1 + NEVER_SEEN / never)
+    return NEVER_SEEN
 
 
 def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:

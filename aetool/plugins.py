@@ -26,6 +26,7 @@ def available() -> dict[str, EntryPoint]:
     """
     entry_points_by_name: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
+        # the same entry may be found twice, on two paths
         other = entry_points_by_name.setdefault(entry.name, entry)
         if other.value != entry.value:
             raise PluginError(
@@ -42,15 +43,18 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
         names = ", ".join(entries) or "none"
         raise PluginError(f"no plugin is called '{name}'; installed: {names}")
     entry = entries[name]
+    # a manager of its own: one broken plugin does not harm the others
     manager = pluggy.PluginManager("aetool")
     manager.add_hookspecs(hookspecs)
     try:
         module = entry.load()
         declarations.check_hooks(name, module)
         manager.register(module, name)
+        # a hook of ours that is misspelt would never be called
         manager.check_pending()
         models = declarations.models(name, manager.hook.aetool_models())
         readers = declarations.readers(name, manager.hook.aetool_readers())
+        # readers are looked for by metadata, so that opening a file imports no model
         if readers and all(other.name != name for other in entry_points(group=READERS)):
             raise PluginError(
                 f"plugin '{name}' declares readers that are never asked: its pyproject.toml must "
@@ -58,6 +62,7 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
             )
     except PluginError:
         raise
+    # a stranger's module may fail in any way, and only this plugin is then of no use
     except Exception as error:
         raise PluginError(
             f"plugin '{name}' of {_owner(entry)} cannot be used: {type(error).__name__}: {error}"
@@ -71,6 +76,7 @@ def get_model(name: str) -> Model:
     Raises PluginError where there is none, or where two plugins of other names declare it.
     """
     entries = available()
+    # a plugin of the model's own name comes first, and spares importing the others
     if name in entries:
         for model in load(name)[0]:
             if model.name == name:
@@ -92,6 +98,7 @@ def get_model(name: str) -> Model:
     for model in declaring.values():
         return model
     installed = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
+    # a frequent slip: -p with a file
     if name.endswith(".aem"):
         fitted = f"; a model that was fitted is given with {option('-m')} {name}"
     else:
@@ -113,6 +120,7 @@ def models_installed() -> Iterator[Model | PluginError]:
             yield error
             continue
         for model in models:
+            # who declares a name first has it; every other one is told
             owner = owners.setdefault(model.name, entry)
             if owner is entry:
                 yield model
@@ -147,6 +155,7 @@ class OwnedReader:
     @property
     def can_write(self) -> bool:
         """Whether the reader can also write its kind of file."""
+        # a reader that can write overrides the method
         return type(self.reader).write is not Reader.write
 
 
@@ -182,4 +191,6 @@ def resolve(path: str) -> Any:
 
 
 def _owner(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    if entry.dist:
+        return f"{entry.dist.name} {entry.dist.version}"
+    return entry.value

@@ -125,7 +125,9 @@ def give_second_name(path: str | Path, second: Path) -> None:
 
 def _c_library() -> Any:
     """The C library of this process; None on Windows, which has no such thing."""
-    return None if WINDOWS else ctypes.CDLL(None, use_errno=True)
+    if WINDOWS:
+        return None
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _last_error(path: Path) -> OSError:
@@ -249,7 +251,9 @@ def _discard(file: BinaryIO, path: Path) -> None:
 
 def path_of(file: BinaryIO) -> Path:
     """Where an open file can be opened again, be it without a name."""
-    return OPEN_FILES / str(file.fileno()) if OPEN_FILES.is_dir() else Path(file.name)
+    if OPEN_FILES.is_dir():
+        return OPEN_FILES / str(file.fileno())
+    return Path(file.name)
 
 
 def read_at(file: BinaryIO, length: int, offset: int) -> bytes:

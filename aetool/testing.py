@@ -214,7 +214,9 @@ class _Bench:
         from aetool.nn.calls import takes
 
         decode = getattr(self.net_class, "decode", None)
-        return CONDITION if decode is not None and "condition" in takes(decode) else ()
+        if decode is not None and "condition" in takes(decode):
+            return CONDITION
+        return ()
 
     @cached_property
     def bundle(self) -> bundles.Bundle:

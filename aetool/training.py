@@ -169,7 +169,11 @@ def _facts_of_fit(run: _Run, fitted: _Examples) -> dict[str, Json]:
 
 @torch.no_grad()
 def _facts_of_code(
-    model: AutoEncoder, spec: Spec, first_rows: Tensor, held_out: Tensor, seen: Tensor
+    model: AutoEncoder,
+    spec: Spec,
+    first_rows: Tensor,
+    held_out: Tensor,
+    seen: Tensor,
 ) -> dict[str, Json]:
     """The model's own report on held-out rows, and how well its code is used.
 
@@ -286,7 +290,10 @@ class _Rows:
     again."""
 
     def __init__(
-        self, features: Tensor, fitted: npt.NDArray[np.int64], device: torch.device
+        self,
+        features: Tensor,
+        fitted: npt.NDArray[np.int64],
+        device: torch.device,
     ) -> None:
         self.features = features
         self.fitted = fitted
@@ -305,9 +312,10 @@ def start(model: AutoEncoder, x: Tensor) -> None:
     model.start(x)
     rng = torch.Generator(device=x.device).manual_seed(0)
     corrupted = model.corrupt(x, rng)
-    likely = (
-        model.expected(x) if model.code is None else model.decoded(model.draw(corrupted, rng), x)
-    )
+    if model.code is None:
+        likely = model.expected(x)
+    else:
+        likely = model.decoded(model.draw(corrupted, rng), x)
     if model.likelihood.error == "bits":
         model.likelihood.start(x, likely)
 
@@ -336,7 +344,9 @@ def for_samples(
 
 
 def split(
-    rows: int, seed: int, owner: npt.NDArray[np.int64] | None = None
+    rows: int,
+    seed: int,
+    owner: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row numbers to fit and to hold out (the same rows twice if there are few); owner: (rows,),
     the record that each row is a piece of, if it is one."""
@@ -372,7 +382,9 @@ def _copies(model: AutoEncoder, x: Tensor) -> bool:
 def _code_size(model: AutoEncoder) -> int:
     if isinstance(model.code, Continuous):
         return model.code.size
-    return math.prod(model.code.shape) if isinstance(model.code, Discrete) else 0
+    if isinstance(model.code, Discrete):
+        return math.prod(model.code.shape)
+    return 0
 
 
 class _Run:

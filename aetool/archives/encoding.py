@@ -105,7 +105,10 @@ class Checks:
 
     @classmethod
     def of(
-        cls, content: Content, shared: Shared | None, sections: Mapping[str, bytes]
+        cls,
+        content: Content,
+        shared: Shared | None,
+        sections: Mapping[str, bytes],
     ) -> Checks | None:
         """The checks of a content; None for one that can only be compared after all is written.
         sections: what the archive holds beside its blocks, by name."""

@@ -157,7 +157,8 @@ class ExactJob:
 
     def _blocks(self, tally: Tally, sections: Mapping[str, bytes]) -> Iterator[list[Encoded]]:
         """The encoded blocks of each item of the content, in order."""
-        content, checks = self.content, None
+        content = self.content
+        checks = None
         if self.engine is not None:
             self.engine.warm(encoding.NEEDED)
             checks = Checks.of(content, self.shared, sections)
@@ -225,7 +226,10 @@ def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, J
 
 
 def keep_instead(
-    file: BinaryIO, content: Content, source: Opened, error: Exception
+    file: BinaryIO,
+    content: Content,
+    source: Opened,
+    error: Exception,
 ) -> dict[str, Json]:
     """Store the bytes of a source whose own types the archive failed to carry. Raises the error
     where there are no bytes, or where a bounded archive was asked for. Returns figures as
@@ -424,7 +428,10 @@ def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | 
 
 
 def _text_by_model(
-    source: sources.CsvSource, model: Bundle, shared: Shared, options: CompressOptions
+    source: sources.CsvSource,
+    model: Bundle,
+    shared: Shared,
+    options: CompressOptions,
 ) -> ExactJob:
     """A text table coded with what a model knows of its columns; what the model says already is
     left out of the archive's header."""

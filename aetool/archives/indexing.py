@@ -35,7 +35,9 @@ OF_FILE = ("groups", "sorted")  # what a format says of one file alone
 
 
 def index(
-    paths: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str], force: bool = False
+    paths: Sequence[str | os.PathLike[str]],
+    path: str | os.PathLike[str],
+    force: bool = False,
 ) -> Figures:
     """Write an index of archives that lie in its folder, or below it; returns its figures.
 
@@ -71,7 +73,9 @@ def index(
 
 
 def compress_folder(
-    data: object, path: str | os.PathLike[str], options: CompressOptions
+    data: object,
+    path: str | os.PathLike[str],
+    options: CompressOptions,
 ) -> Figures:
     """Write an archive of each table of a folder, in a folder beside the index that is written at
     last; returns figures, with left_out: the files that are no tables.
@@ -154,7 +158,8 @@ def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Pa
                 shared_format = shared_format or _format_of(archive)
                 file = f"{called}/{table}.aez"
                 name = _name_of(archive, f"{table}.aez")
-                rows, size = archive.rows, archive.reader.size
+                rows = archive.rows
+                size = archive.reader.size
                 parts.append(Part(file, name, rows, size, archive.reader.ending))
     _refuse_twice([part.name for part in parts])
     return Parts({**shared_format, "name": target.name.removesuffix(".aez")}, FOLDER, parts)

@@ -32,7 +32,10 @@ class FileBytes:
     why it is not stored in its own types; empty where that was asked for."""
 
     def __init__(self, name: str, path: Path | None, content: bytes, reason: str) -> None:
-        self.name, self.path, self.content, self.reason = name, path, content, reason
+        self.name = name
+        self.path = path
+        self.content = content
+        self.reason = reason
         suffix = Path(name).suffix if path is not None else ".arrow"
         kind = "bytes" if path is not None else arrow_files.ARROW
         self.format: arrow_files.Format = {"format": kind, "suffix": suffix}

@@ -174,7 +174,8 @@ def _check_alike(one: Archive, other: Archive) -> None:
     names = f"{one.reader.path} and {other.reader.path}"
     if one.reader.model != other.reader.model:
         raise ParamError(f"{names}: are coded by different models; use one for all shards")
-    mine, its = one.reader.facts[SHARD], other.reader.facts[SHARD]
+    mine = one.reader.facts[SHARD]
+    its = other.reader.facts[SHARD]
     if mine["of"] != its["of"]:
         raise ParamError(f"{names}: are of {mine['of']} and of {its['of']} shards; cut all alike")
     same_source = one.reader.header == other.reader.header

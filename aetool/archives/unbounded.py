@@ -21,7 +21,10 @@ GROUPED, COMMA = "thousands separators", "a decimal comma"
 
 
 def remarks(
-    source: CsvSource, wanted: Mapping[str, str], errors: Mapping[str, Json], effort: Effort
+    source: CsvSource,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+    effort: Effort,
 ) -> list[str]:
     """Lines that say which numbers of a bounded archive are stored exactly, and why.
 
@@ -55,7 +58,9 @@ def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
 
 
 def _otherwise_written(
-    source: CsvSource, wanted: Mapping[str, str], errors: Mapping[str, Json]
+    source: CsvSource,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """A line for each way of writing numbers that no bound is kept for, with its columns."""
     try:

@@ -62,7 +62,9 @@ class Lazy(click.Group):
         return command
 
     def resolve_command(
-        self, ctx: click.Context, args: list[str]
+        self,
+        ctx: click.Context,
+        args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does; a word that is no command is told from the commands, or from a file."""
         word = args[0]

@@ -63,7 +63,12 @@ def encode(
 @options.force
 @options.quiet
 def decode(
-    codes: str, model: str | None, output: str, device: str, force: bool, quiet: bool
+    codes: str,
+    model: str | None,
+    output: str,
+    device: str,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Write the records that CODES (a table of z0, z1, ...) stand for."""
     from aetool.operations import coding

@@ -19,7 +19,10 @@ class PluginName(click.types.StringParamType):
     name = "plugin"
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,
+        param: click.Parameter,
+        incomplete: str,
     ) -> list[CompletionItem]:
         """The names that begin so. No plugin is imported."""
         from aetool import plugins
@@ -33,7 +36,10 @@ class DeviceName(click.types.StringParamType):
     name = "device"
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,
+        param: click.Parameter,
+        incomplete: str,
     ) -> list[CompletionItem]:
         """Devices that a shell may complete: those whose names begin as what is typed."""
         return [CompletionItem(name) for name in DEVICES if name.startswith(incomplete)]

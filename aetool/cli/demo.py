@@ -84,7 +84,9 @@ def plant(table: Path, damaged: Path) -> list[str]:
 
 def commands(deep: bool) -> list[str]:
     """The demo's command lines; @NAME is a file in its folder."""
-    table, damaged, pictures = f"@{TABLE}", f"@{DAMAGED}", f"@{PICTURES}"
+    table = f"@{TABLE}"
+    damaged = f"@{DAMAGED}"
+    pictures = f"@{PICTURES}"
     lines = [
         f"detect {damaged} --id time --format table",
         f"fit {table} --codec -o @air.aem -f",

@@ -172,7 +172,10 @@ def _refuse_fit(given: DetectGiven) -> None:
 
 
 def _explain_columns(
-    data: str, model: str | None, given: DetectGiven, printing: tables.Printing
+    data: str,
+    model: str | None,
+    given: DetectGiven,
+    printing: tables.Printing,
 ) -> None:
     """Print how columns would be read; of an archive what each took in it, of all or of those that
     --columns names."""

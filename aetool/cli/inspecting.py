@@ -148,7 +148,8 @@ def doctor() -> int:
     terminal.say(
         f"codec: {'the C kernel' if kernel.C else 'numpy alone (the C kernel is not built)'}"
     )
-    torch, scripts = version("torch"), version("onnxscript")
+    torch = version("torch")
+    scripts = version("onnxscript")
     if torch and scripts:
         terminal.say(f"torch {torch}: deep models can be fitted")
     else:

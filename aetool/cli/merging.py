@@ -19,7 +19,12 @@ from aetool.cli import options, terminal
 @options.force
 @options.quiet
 def merge(
-    files: tuple[str, ...], output: str, index: bool, engine: str | None, force: bool, quiet: bool
+    files: tuple[str, ...],
+    output: str,
+    index: bool,
+    engine: str | None,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Put the archives of all parts of a table together, as compress --shard wrote them: the result
     is byte for byte what compress writes of the whole. Or read archives as one by --index."""
@@ -29,7 +34,8 @@ def merge(
     figures = operations.merge(files, output, force, engine, index)
     if quiet:
         return
-    archive_bytes, rows = figures["archive_bytes"], f"{figures['rows']:,} rows"
+    archive_bytes = figures["archive_bytes"]
+    rows = f"{figures['rows']:,} rows"
     if index:
         # what is new on the disk, and what there is with it
         index_bytes = f"{figures['index_bytes']:,} bytes, {figures['parts']:,} parts"

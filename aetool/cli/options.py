@@ -61,7 +61,10 @@ class _Seconds(click.FloatRange):
     """Seconds above zero; "nan", which is neither above nor below, is none."""
 
     def convert(
-        self, value: float, param: click.Parameter | None, context: click.Context | None
+        self,
+        value: float,
+        param: click.Parameter | None,
+        context: click.Context | None,
     ) -> float:
         seconds: float = super().convert(value, param, context)
         if math.isnan(seconds):

@@ -134,7 +134,10 @@ def _records(columns: Mapping[str, Sequence[object]]) -> list[dict[str, object]]
 
 
 def _write_detection(
-    found: Detection, columns: Mapping[str, Sequence[object]], form: str, file: TextIO
+    found: Detection,
+    columns: Mapping[str, Sequence[object]],
+    form: str,
+    file: TextIO,
 ) -> None:
     """What was detected as JSON: reasons as column, found and expected instead of one text."""
     records = _records(columns)

@@ -80,7 +80,9 @@ def _options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]
 
 
 def _described(
-    given: dict[str, object], paths: tuple[str, ...], said: Mapping[str, object]
+    given: dict[str, object],
+    paths: tuple[str, ...],
+    said: Mapping[str, object],
 ) -> dict[str, object]:
     """The arguments of a command, with what is said of text beside each path."""
     if all(value is None for value in said.values()):

@@ -72,7 +72,11 @@ class Builder:
     """
 
     def __init__(
-        self, graph: Graph, spec: Spec, schema: Schema | None = None, records: str = ""
+        self,
+        graph: Graph,
+        spec: Spec,
+        schema: Schema | None = None,
+        records: str = "",
     ) -> None:
         """Begins a graph of features, to which the author of a model adds.
 
@@ -91,7 +95,9 @@ class Builder:
 
     def _name_of(self, operand: Operand) -> str:
         # equal constants are stored once
-        return operand.name if isinstance(operand, Value) else self.graph.const(operand)
+        if isinstance(operand, Value):
+            return operand.name
+        return self.graph.const(operand)
 
     def const(self, array: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Value:
         """A constant that is stored in the graph."""

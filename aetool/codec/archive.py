@@ -62,7 +62,9 @@ class Decoder:
     count: bool
 
     def __call__(
-        self, stored: StoredBlock | ArchiveError, ledger: Ledger | None = None
+        self,
+        stored: StoredBlock | ArchiveError,
+        ledger: Ledger | None = None,
     ) -> Block | ArchiveError:
         """Decode a stored block; returns the block, or the error that damage caused. ledger:
         collects the bits that each value took."""
@@ -89,7 +91,10 @@ class Decoder:
         return block
 
     def _decoded(
-        self, stored: StoredBlock, students: Students | None, ledger: Ledger | None
+        self,
+        stored: StoredBlock,
+        students: Students | None,
+        ledger: Ledger | None,
     ) -> Block:
         expected = stored.content or None
         if expected is None and students is not None:
@@ -105,7 +110,8 @@ class Decoder:
             self.pictures,
             ledger,
         )
-        block.rows, block.first = stored.rows, stored.first
+        block.rows = stored.rows
+        block.first = stored.first
         return block
 
 
@@ -130,7 +136,8 @@ class Archive:
         reader_class = RecoveringReader if lenient else Reader
         self.reader = reader_class(self._place.path, self._place.name)
         self._most_asked = max_output
-        self.device, self.lenient = device, lenient
+        self.device = device
+        self.lenient = lenient
         self.engine: Engine | None = None  # what decodes blocks, if not threads here
         try:
             self.content: Content = contents.of_header(self.reader.header)
@@ -169,7 +176,9 @@ class Archive:
     @property
     def rows(self) -> int:
         """Records in the archive."""
-        return self.content.rows if isinstance(self.content, Parts) else self.reader.rows
+        if isinstance(self.content, Parts):
+            return self.content.rows
+        return self.reader.rows
 
     @property
     def size(self) -> int:
@@ -261,7 +270,8 @@ class Archive:
     @property
     def has_idle_model(self) -> bool:
         """Whether a model was offered that is not the one the archive was made with, if any."""
-        offered, wanted = self._offered_model, self.reader.model
+        offered = self._offered_model
+        wanted = self.reader.model
         if offered is None:
             return False
         return not any(wanted) or not offered.sha256.startswith(wanted.hex())
@@ -420,7 +430,9 @@ class Archive:
         return number, self.reader.damaged(f"block {number}: {why}")
 
     def _decoded_by(
-        self, engine: Engine, numbers: Iterator[int]
+        self,
+        engine: Engine,
+        numbers: Iterator[int],
     ) -> Generator[tuple[int, Block | ArchiveError], None, None]:
         """Blocks of these numbers, read here and decoded on an engine."""
         under_way: deque[int] = deque()

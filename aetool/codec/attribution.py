@@ -26,7 +26,8 @@ def share_blobs(
     """Assign the bits of a block's blobs (texts, levels, dictionaries) to the cells
     that they hold."""
     for place, column in enumerate(columns):
-        meta, own = column.meta, ledger.blobs[place]
+        meta = column.meta
+        own = ledger.blobs[place]
         if isinstance(meta, PatternMeta):
             _share_specials(ledger, place, column, meta)
         if not own or not own[0]:

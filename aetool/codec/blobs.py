@@ -26,7 +26,8 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             raise ArchiveError("damaged: a length is cut short")
         byte = data[at]
         value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
+        at = at + 1
+        shift = shift + 7
         if byte < 128:
             return value, at
 
@@ -61,7 +62,8 @@ def pack(
 def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
     """The bytes that `pack` was given; ArchiveError for other data, or more than `limit` bytes."""
     head, at = read_varint(data, 0)
-    size, number = head >> stages.BITS, head & ((1 << stages.BITS) - 1)
+    size = head >> stages.BITS
+    number = head & ((1 << stages.BITS) - 1)
     if size > min(limit, MAX_TEXT):
         raise ArchiveError(f"damaged: a column claims {size} bytes of text")
     raw = stages.restore(number, data[at:], size)

@@ -133,7 +133,8 @@ def _encoded(
     own_metas: list[Json] = []
     taken: list[Coded] = []
     for place, column in enumerate(coded):
-        chosen, plans_of = likely[place], list[Plan]()
+        chosen = likely[place]
+        plans_of = list[Plan]()
         if may_choose and not ways:
             chosen, plans_of = encoder.cheapest(column)
         meta, column_blobs = encoder.owned(chosen, place)
@@ -218,14 +219,18 @@ class _Encoder:
         known by that)."""
         if not column.others:
             return column, []
-        least, taken, plans = np.inf, column, list[Plan]()
+        least = np.inf
+        taken = column
+        plans = list[Plan]()
         for one in (column, *column.others):
             worth = least if one is column else WORTH * least
             if self._bits_of_blobs(one) >= worth:
                 continue
             bits, plans_of_one = self._tried(one)
             if bits < worth:
-                least, taken, plans = bits, one, plans_of_one
+                least = bits
+                taken = one
+                plans = plans_of_one
         return taken, plans
 
     def _bits_of_blobs(self, column: Coded) -> float:
@@ -276,7 +281,8 @@ class _Encoder:
         """Encode the next stream. foreseen: its column is coded as the shared model says; chosen:
         its plan, if it is known already."""
         self.content.append(_digest(stream.values))
-        number, shared = len(self.plans), self.shared
+        number = len(self.plans)
+        shared = self.shared
         from_model = None
         if shared:
             from_model = shared.plan(number, stream, self.known, foreseen, self.planner)
@@ -357,8 +363,12 @@ class _Decoder:
         pictures: PictureModel | None,
         ledger: Ledger | None,
     ) -> None:
-        self.payload, self.compare, self.shared = payload, compare, shared
-        self.pictures, self.records, self.ledger = pictures, rows, ledger
+        self.payload = payload
+        self.compare = compare
+        self.shared = shared
+        self.pictures = pictures
+        self.records = rows
+        self.ledger = ledger
         words, self.at = _words(payload)
         if ledger is not None and words:
             ledger.bits_a_letter = 8 * self.at / len(canonical(words))
@@ -374,7 +384,9 @@ class _Decoder:
         check_cells(rows, len(own_metas))
         stored = words.pop("plans", None)
         self.stored = None if stored is None else [_plan_or_none(plan) for plan in stored]
-        self.out, self.rows, self.number = Block(words, [], rows), rows, 0
+        self.out = Block(words, [], rows)
+        self.rows = rows
+        self.number = 0
         self.known = Known(rows, predict=students.predict if students else None)
         self.digests: list[bytes] = []
         self.books: dict[int, Int] = {}  # by the place of the column that has it
@@ -409,7 +421,8 @@ class _Decoder:
         return self.out
 
     def _column(self, meta: Meta) -> None:
-        rows, sizes = self.rows, {}
+        rows = self.rows
+        sizes = {}
         blobs = [self._part() for _ in range(meta.blobs)]
         if self.ledger is not None:
             self.ledger.begin_column(rows, blobs)
@@ -421,7 +434,9 @@ class _Decoder:
             blobs = [self._pixels(blobs[0], meta)]
         if self.compare:
             self.digests += [digest(b) for b in blobs]
-        kinds, values, raws = np.zeros(rows, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
+        kinds = np.zeros(rows, np.int64)
+        values = np.zeros(0, np.int64)
+        raws = np.zeros(0, np.int64)
         if meta.kinds > 1:
             kinds = self._stream(None, rows, sizes)
         if meta.valued:
@@ -470,18 +485,24 @@ class _Decoder:
         return self.payload[self.at - size : self.at]
 
     def _plan(self, number: int) -> Plan | None:
-        return self.stored[number] if self.stored is not None else None
+        if self.stored is not None:
+            return self.stored[number]
+        return None
 
     def _stream(self, present: integers.Mask | None, count: int, sizes: dict[str, int]) -> Int:
-        number, plan, prime = self.number, self._plan(self.number), None
+        number = self.number
+        plan = self._plan(self.number)
+        prime = None
         if plan is None:
             if self.shared is None:
                 raise ArchiveError("damaged: a column has no plan")
-            plan, prime = self.shared.plans[number], self.shared.primes[number]
+            plan = self.shared.plans[number]
+            prime = self.shared.primes[number]
         self.number += 1
         if self.ledger is not None:
             self.ledger.begin_stream(prime is None)
-        stream, mark = Stream(np.zeros(0, np.int64), present), self.marks.get(number, 0)
+        stream = Stream(np.zeros(0, np.int64), present)
+        mark = self.marks.get(number, 0)
         if self.joined is not None and self.shared is not None and mark:
             usual = self.shared.usual[number]
             values = self.joined.still(plan, stream, count, self.known, usual, mark)
@@ -523,7 +544,9 @@ def book_from_bytes(blob: bytes) -> Int:
     if [type(meta) for meta in decoder.metas] != [WholeMeta] * (2 if places else 1):
         raise ArchiveError("damaged: a book is not a column of numbers, or two")
     values = [column.values for column in decoder.run().columns]
-    return floats.from_decimals(places - 1, *values) if places else values[0]
+    if places:
+        return floats.from_decimals(places - 1, *values)
+    return values[0]
 
 
 def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:

@@ -82,7 +82,8 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
     columns = np.stack([one.values - one.values.mean() for one in regressors])
     lengths = np.sqrt((columns**2).sum(axis=1)) + 1e-9
     centred = target - target.mean()
-    left, spread = centred, float(np.abs(centred).mean())
+    left = centred
+    spread = float(np.abs(centred).mean())
     chosen: list[int] = []
     factors = np.zeros(0)
     for _ in range(min(MOST_TERMS, len(regressors))):
@@ -94,7 +95,10 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
         now = float(np.abs(off).mean())
         if now > LEAST_GAIN * spread:
             break
-        chosen, factors, left, spread = tried, fitted, off, now
+        chosen = tried
+        factors = fitted
+        left = off
+        spread = now
         if now < NEARLY_WHOLE:
             break
     if not chosen:
@@ -131,9 +135,11 @@ def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
             if not both.all() or np.abs(both).max() > LARGEST:
                 continue
             ratio = float(np.median(target[some] / both))
-            factor, divisor = round(ratio), 1
+            factor = round(ratio)
+            divisor = 1
             if 0 < abs(ratio) < 1:
-                factor, divisor = (1 if ratio > 0 else -1), round(1 / abs(ratio))
+                factor = 1 if ratio > 0 else -1
+                divisor = round(1 / abs(ratio))
             if not factor or max(abs(factor), divisor) > MOST_FACTOR:
                 continue
             off = np.abs(target[some] - factor * both / divisor)

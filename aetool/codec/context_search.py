@@ -126,7 +126,8 @@ class ContextSearch:
         for other in STRENGTHS[1:]:
             bits_so = self._bits(part, plan.bins, chosen, other)
             if bits_so < bits:
-                bits, strength = bits_so, other
+                bits = bits_so
+                strength = other
         features = tuple(one.feature for one in _own_first(chosen))
         return fixed + bits, plan.but(strength=strength, features=features)
 
@@ -143,7 +144,11 @@ class ContextSearch:
         return [feature for _, _, feature in by_cost]
 
     def _bits(
-        self, part: integers.U16, alphabet: int, chosen: Sequence[Candidate], strength: int = 8
+        self,
+        part: integers.U16,
+        alphabet: int,
+        chosen: Sequence[Candidate],
+        strength: int = 8,
     ) -> float:
         """Bits of the sample's symbols in this context, and of the context in the plan."""
         base: rans.U32 | None = None
@@ -185,7 +190,8 @@ class ContextSearch:
         here = Stream(NO_INTEGERS)
         candidates: list[Candidate] = []
         for parent in self.parents:
-            values, symbols = sample.values[parent], sample.symbols[parent]
+            values = sample.values[parent]
+            symbols = sample.symbols[parent]
             alphabet = self.known.alphabets[parent] + 1
             if alphabet < 3 and int(symbols.max(initial=0)) == 0:
                 continue
@@ -239,7 +245,9 @@ def bits_of_feature(feature: Feature) -> float:
 
 def bits_of_terms(plan: Plan) -> float:
     """Bits that a combination takes in the plan."""
-    return 0.0 if plan.combined is None else TERM_BITS * (1 + len(plan.combined.terms))
+    if plan.combined is None:
+        return 0.0
+    return TERM_BITS * (1 + len(plan.combined.terms))
 
 
 def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
@@ -247,7 +255,8 @@ def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
     if alphabet <= most:
         return np.arange(1, alphabet)
     used = np.bincount(symbols, minlength=alphabet)[:alphabet]
-    left, room = float(used.sum()), most
+    left = float(used.sum())
+    room = most
     edges = []
     in_class = 0.0
     for symbol, count in enumerate(used[:-1].tolist()):

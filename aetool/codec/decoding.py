@@ -37,7 +37,10 @@ def decode(
 
 
 def decoded(
-    model: Bundle, code: npt.ArrayLike, device: str, condition: Float | None
+    model: Bundle,
+    code: npt.ArrayLike,
+    device: str,
+    condition: Float | None,
 ) -> Mapping[str, Array]:
     """What the decoder's graph gives for codes (rows, latent), beside their condition if it takes
     one."""

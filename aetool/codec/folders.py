@@ -59,7 +59,9 @@ class Picture:
     @property
     def size(self) -> int:
         """Bytes of the pixels or the file in memory."""
-        return int(self.pixels.nbytes) if self.pixels is not None else len(self.raw)
+        if self.pixels is not None:
+            return int(self.pixels.nbytes)
+        return len(self.raw)
 
 
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
@@ -77,10 +79,12 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
             )
             return
         with path.open("rb") as file:
-            offset, raw = 0, file.read(PIECE)
+            offset = 0
+            raw = file.read(PIECE)
             while raw or not offset:
                 yield Picture(name, raw=raw, permissions=permissions, offset=offset)
-                offset, raw = offset + len(raw), file.read(PIECE)
+                offset = offset + len(raw)
+                raw = file.read(PIECE)
                 if not raw:
                     return
     except OSError as error:
@@ -88,7 +92,9 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
 
 
 def encode(
-    files: list[Picture], effort: planning.Effort, model: PictureModel | None = None
+    files: list[Picture],
+    effort: planning.Effort,
+    model: PictureModel | None = None,
 ) -> Encoded:
     """A block of pictures with one key; model: as of pictures.encode."""
     first = files[0]
@@ -123,7 +129,8 @@ def decode(content: Block, rows: int) -> list[Picture]:
         raise ArchiveError("damaged: a block has not the permissions of its files")
     named = zip(names, permissions, strict=True)
     if "mode" in content.words:
-        mode, format = str(content.words["mode"]), str(content.words.get("format", "PNG"))
+        mode = str(content.words["mode"])
+        format = str(content.words.get("format", "PNG"))
         if mode not in images.PLAIN.get(format, ()):
             raise ArchiveError(f"damaged: a block has pictures of format {format}, mode {mode}")
         pixels = pictures.decode(content, rows)

@@ -54,7 +54,8 @@ def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[Ope
     first_rows = content.first_rows
     leading_part = content.number_at(first) if first < last else 0
     for number, known in enumerate(content.parts):
-        begin, end = first_rows[number], first_rows[number + 1]
+        begin = first_rows[number]
+        end = first_rows[number + 1]
         has_wanted_rows = begin < last and end > first
         # of the whole parts without records are read, too, so that damage to them is found
         if not (every_row or number == leading_part or has_wanted_rows):

@@ -198,7 +198,9 @@ def decode(block: Block, rows: int) -> list[bytes]:
 
 
 def _check_size(
-    frames: Sequence[Cut], frame_of: Integers, columns: Sequence[cells.CellColumn]
+    frames: Sequence[Cut],
+    frame_of: Integers,
+    columns: Sequence[cells.CellColumn],
 ) -> None:
     """ArchiveError if the lines together are larger than allowed, before one is put together."""
     lengths = [column.lengths() for column in columns]

@@ -55,7 +55,8 @@ class Keying:
         # what is foretold without keys: by the row before, or by what is usual
         equal = max(int((steps == 0).sum()), int(np.unique(values, return_counts=True)[1].max()))
         size = min(_size(steps), _size(values - np.int64(np.median(values))))
-        least_equal, most_size = equal + LEAST_EQUAL * len(judged), LEAST_GAIN * size
+        least_equal = equal + LEAST_EQUAL * len(judged)
+        most_size = LEAST_GAIN * size
         by_hits: list[tuple[float, int]] = []
         by_size: list[tuple[float, int]] = []
         for parent in parents:

@@ -95,7 +95,12 @@ class Ledger:
     # ---- told by the decoders of its streams
 
     def symbols(
-        self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Counts
+        self,
+        plan: Plan,
+        stream: Stream,
+        symbols: U16,
+        known: Known,
+        prime: Counts,
     ) -> None:
         """A stream's symbols and raw bits were read by this plan."""
         widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
@@ -159,7 +164,12 @@ class Ledger:
     # ---- told by who knows what a column's blobs hold
 
     def share(
-        self, column: int, cells: Int, taken: Float, judged: Float, name: str = CODERS
+        self,
+        column: int,
+        cells: Int,
+        taken: Float,
+        judged: Float,
+        name: str = CODERS,
     ) -> None:
         """Bits, (n,), that are those of these cells of a column, (n,), none of them twice; until
         now they were overhead of this name."""
@@ -253,11 +263,13 @@ def without_learning(bits: Float) -> Float:
     if not half:
         return judged
     usual = float(np.median(bits[half:]))
-    first, last = 0, 1
+    first = 0
+    last = 1
     while first < half:
         stretch = slice(first, min(last, half))
         ratio = usual / max(float(np.median(bits[stretch])), usual, 1e-9)
         judged[stretch] = ratio * bits[stretch]
         # of one record, one, two, four ...
-        first, last = last, 2 * last
+        first = last
+        last = 2 * last
     return judged

@@ -124,7 +124,8 @@ def choose(
             f"{option('--target-error')} {target:g}: this model reaches {finest:.4g} at best; "
             f"fit one with a larger code ({option('-O ')}latent=...), or allow more"
         )
-    low, high = np.log2(FINEST), np.log2(COARSEST)
+    low = np.log2(FINEST)
+    high = np.log2(COARSEST)
     for _ in range(12):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if reached(2.0**middle) <= target else (low, middle)

@@ -175,7 +175,9 @@ def gap_in(meta: Meta) -> str | None:
 
 def gap_of(stored: Stored) -> str | None:
     """The cell that stands for a missing one."""
-    return text(stored["gap"], "what stands for a gap") if "gap" in stored else None
+    if "gap" in stored:
+        return text(stored["gap"], "what stands for a gap")
+    return None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def squash(logit: int) -> int:
         return 4095
     if logit < -2047:
         return 0
-    part, place = logit & 127, (logit >> 7) + 16
+    part = logit & 127
+    place = (logit >> 7) + 16
     return (EVERY[place] * (128 - part) + EVERY[place + 1] * part + 64) >> 7
 
 
@@ -147,7 +148,8 @@ class Mixer:
         target = 65535 if bit else 0
         node = self.node
         for slot in self.slots:
-            chance, met = slot.chances[node], slot.met[node]
+            chance = slot.chances[node]
+            met = slot.met[node]
             slot.chances[node] += (target - chance) * (131072 // (2 * met + 3)) >> 16
             slot.met[node] += met < MOST_MET
         if self.foretold is not None:
@@ -201,12 +203,15 @@ class Mixer:
         return sure if bit else -sure
 
     def _kind_of_match(self) -> int:
-        return 1 if self.length < 16 else 2 if self.length < 32 else 3
+        if self.length < 16:
+            return 1
+        return 2 if self.length < 32 else 3
 
     def _take(self, byte: int) -> None:
         """Update the contexts with a byte that is complete."""
         self.text.append(byte)
-        self.bits, self.count = 1, 0
+        self.bits = 1
+        self.count = 0
         ends = (self.delimiter, NEWLINE)
         if self.above >= 0 and self.text[self.above] not in ends:
             self.above += 1
@@ -225,7 +230,8 @@ class Mixer:
             # fields that an earlier record had, and this one has not
             beyond = range(self.field + 1, MOST_FIELDS)
             record.starts[self.field + 1 :] = [-1 for _ in beyond]
-            self.record, self.record_before = self.record_before, record
+            self.record = self.record_before
+            self.record_before = record
             self.field = self.field_before = 0
         elif self.field < MOST_FIELDS - 1:
             self.field += 1
@@ -236,7 +242,8 @@ class Mixer:
 
     def _contexts(self) -> None:
         """The contexts of the next byte."""
-        text, order = self.text, 0
+        text = self.text
+        order = 0
         last = [*text[: -max(ORDERS) - 1 : -1], *[0] * max(ORDERS)]
         self.hashes = []
         taken = 0
@@ -307,7 +314,8 @@ def restored(data: bytes, size: int) -> bytes:
     """The `size` bytes of a text that became these; other data make other bytes, never an error."""
     if size > MOST or not data:
         raise ValueError(f"{size} bytes of a mixture; at most {MOST} are allowed")
-    delimiter, code = data[0], data[1:]
+    delimiter = data[0]
+    code = data[1:]
     if kernel.C is not None:
         out = np.empty(size, np.uint8)
         kernel.C.unmix(code, delimiter, out)
@@ -343,7 +351,8 @@ class _Coder:
 
     def __init__(self, size: int, delimiter: int) -> None:
         self.mixer = Mixer(size, delimiter)
-        self.low, self.high = 0, WORD
+        self.low = 0
+        self.high = WORD
         self.out = bytearray()
 
     def push(self, bit: int) -> None:

@@ -171,7 +171,9 @@ class _Tried:
     def bytes_of(self, scale: float) -> float:
         """Of so many times the part, with what is said but once."""
         # none at all are those of values that had no room: never the fewest
-        return len(self.way.head()) + scale * len(self.data) if self.data else math.inf
+        if self.data:
+            return len(self.way.head()) + scale * len(self.data)
+        return math.inf
 
 
 def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None) -> bytes:
@@ -209,7 +211,9 @@ def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None)
     if coded and not _may_be_squeezed(pictures, len(coded)):
         return coded
     without = squeezed(pictures)
-    return coded if coded and len(coded) <= len(without) else without
+    if coded and len(coded) <= len(without):
+        return coded
+    return without
 
 
 def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
@@ -265,29 +269,38 @@ def _may_be_squeezed(pictures: Samples, rival: int) -> bool:
 
 
 def decode(
-    data: bytes, shape: Sequence[int], width: int, model: PictureModel | None = None
+    data: bytes,
+    shape: Sequence[int],
+    width: int,
+    model: PictureModel | None = None,
 ) -> Samples:
     """The pictures (n, channels, height, width) that encode was given; width: bytes of a value."""
     check(shape)
     dtype = np.dtype(np.uint8 if width == 1 else "<u2")
     if not data:
         raise ArchiveError("damaged: pictures without a byte")
-    head, at = data[0], 1
+    head = data[0]
+    at = 1
     if head == SQUEEZED:
         raw = unpack(data[at:], math.prod(shape) * width)
         return np.frombuffer(raw, dtype).reshape(tuple(shape))
-    number, colours, primed = (head & 15) - 1, head >> 4 & 3, bool(head & PRIMED)
+    number = (head & 15) - 1
+    colours = head >> 4 & 3
+    primed = bool(head & PRIMED)
     grown = bool(head & GROWN)
     if not 0 <= number < len(PRESETS) or colours > PALETTE or (grown and not primed):
         raise ArchiveError("damaged: pictures are coded in an unknown way")
     most = 255
     if width == 2:
         most, at = read_varint(data, at)
-    bits, least = picture_models.BITS, picture_coding.LEAST_BITS
+    bits = picture_models.BITS
+    least = picture_coding.LEAST_BITS
     if primed:
-        learned, least = _learned(model, number), picture_models.BITS
+        learned = _learned(model, number)
+        least = picture_models.BITS
     if grown or not primed:
-        bits, at = data[at], at + 1
+        bits = data[at]
+        at = at + 1
         if not least <= bits <= picture_coding.MOST_BITS:
             raise ArchiveError("damaged: coded pictures have tables of another size")
     if not primed:
@@ -295,11 +308,14 @@ def decode(
     else:
         # archives of old have its counters as they are
         state = learned.grown(bits) if grown else learned.copy()
-    way, planes, largest = Way(colours), shape[1], most
+    way = Way(colours)
+    planes = shape[1]
+    largest = most
     if colours == PALETTE:
         way, at = _palette(data, at, planes, dtype)
         assert way.palette is not None
-        planes, largest = 1, max(1, len(way.palette) - 1)
+        planes = 1
+        largest = max(1, len(way.palette) - 1)
     elif colours == DIFFERENCES and planes < 3:
         raise ArchiveError("damaged: differences of colours that are none")
     if not 0 < largest < 1 << 16:

@@ -127,7 +127,9 @@ def decode(data: bytes, shape: Sequence[int], most: int, state: State) -> Values
 
 
 def _for_c(
-    shape: Sequence[int], most: int, state: State
+    shape: Sequence[int],
+    most: int,
+    state: State,
 ) -> tuple[bytes, bytes, npt.NDArray[np.uint32], npt.NDArray[np.int16], npt.NDArray[np.int32]]:
     preset = state.preset
     rule = (preset.limit, preset.rate, len(preset.contexts), len(preset.selectors), preset.inputs)
@@ -148,14 +150,16 @@ class Coder:
         self.counters: list[int] = state.counters.tolist()
         self.weights: list[list[list[int]]] = state.weights.tolist()
         self.last: list[list[int]] = state.last.tolist()
-        self.low, self.high = 0, WORD
+        self.low = 0
+        self.high = WORD
         self.hashes: list[int] = []
         self.lines: list[int] = []
         self.chosen: list[int] = []
 
     def begin(self, hashes: list[int], chosen: list[int]) -> None:
         """A value comes: the hash of each context, the set that each selector chooses."""
-        self.hashes, self.chosen = hashes, chosen
+        self.hashes = hashes
+        self.chosen = chosen
 
     def open_lines(self, key: int) -> None:
         """Each context's sixteen counters for the next few decisions, which have this key."""
@@ -197,7 +201,8 @@ class Coder:
         votes: list[int],
         last: list[int],
     ) -> None:
-        truth, preset = bit << 16, self.state.preset
+        truth = bit << 16
+        preset = self.state.preset
         error = 2 * (truth - probability)
         for k, vote in enumerate(votes):
             moved = last[k] + ((vote * error + (1 << 17)) >> 18)
@@ -210,7 +215,8 @@ class Coder:
                 network[i] = clipped(moved, LEAST_WEIGHT, MOST_WEIGHT)
         for place in places:
             counter = self.counters[place]
-            count, chance = counter & 255, counter >> COUNT_BITS
+            count = counter & 255
+            chance = counter >> COUNT_BITS
             rate = (1 << 17) // (2 * count + 3)
             if bit:
                 chance += (PROBABILITIES - 1 - chance) * rate >> 16
@@ -271,7 +277,9 @@ class Decoder(Coder):
 
     def __init__(self, state: State, data: bytes) -> None:
         super().__init__(state)
-        self.data, self.at, self.code = data, 0, 0
+        self.data = data
+        self.at = 0
+        self.code = 0
         for _ in range(4):
             self.settle(0)
 

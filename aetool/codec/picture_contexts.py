@@ -86,7 +86,8 @@ def _squash_table() -> list[int]:
 
 def _stretch_table(table: Sequence[int]) -> list[int]:
     """The least vote of each probability in 4,096ths."""
-    votes, vote = [], 0
+    votes = []
+    vote = 0
     for probability in range(4096):
         while vote < 4095 and table[vote] < 16 * probability + 8:
             vote += 1
@@ -294,9 +295,11 @@ class Walk:
         if not self.picture:
             return (w,) * 5
         rows = self.before[plane]
-        right, low = self.width - 1, self.height - 1
+        right = self.width - 1
+        low = self.height - 1
         row = rows[y]
-        west, east = row[max(x - 1, 0)], row[min(x + 1, right)]
+        west = row[max(x - 1, 0)]
+        east = row[min(x + 1, right)]
         return row[x], west, rows[max(y - 1, 0)][x], east, rows[min(y + 1, low)][x]
 
     def _error(self, plane: int, y: int, x: int) -> int:
@@ -333,7 +336,11 @@ class Walk:
             weights[place] = clipped(moved, -LARGEST_LINEAR, LARGEST_LINEAR)
 
     def _terms(
-        self, a: About, others: list[About], here: list[int], earlier: tuple[int, ...]
+        self,
+        a: About,
+        others: list[About],
+        here: list[int],
+        earlier: tuple[int, ...],
     ) -> list[int]:
         """What the linear predictor adds to the value in the west."""
         around = (a.n, 2 * a.w - a.ww, a.nw, a.ne, a.nn, a.nne, a.nnw, a.nee, a.nww, a.nnn, a.www)
@@ -346,7 +353,11 @@ class Walk:
         return terms
 
     def _guesses(
-        self, a: About, others: list[About], here: list[int], earlier: tuple[int, ...]
+        self,
+        a: About,
+        others: list[About],
+        here: list[int],
+        earlier: tuple[int, ...],
     ) -> list[int]:
         """The other predictors."""
         guesses = [
@@ -475,18 +486,23 @@ def code_value(coder: Coder, predicted: int, most: int, value: int) -> int:
             break
         length += 1
     magnitude = 1 << length
-    key, slot = 1 + 32 * negative + length, 1
+    key = 1 + 32 * negative + length
+    slot = 1
     if length:
         coder.open_lines(key)
     for depth in range(length):
         if depth and depth % 4 == 0:
-            key, slot = key * 64 + slot, 1
+            key = key * 64 + slot
+            slot = 1
             coder.open_lines(key)
-        place, bit = length - 1 - depth, 0
+        place = length - 1 - depth
+        bit = 0
         # a bit that would lead out of the range is 0
         if magnitude + (1 << place) <= largest:
             node = 16 + 4 * min(length, 7) + min(depth, 3)
             bit = coder.bit(slot, node, abs(distance) >> place & 1)
         slot = 2 * slot + bit
         magnitude += bit << place
-    return predicted - magnitude if negative else predicted + magnitude
+    if negative:
+        return predicted - magnitude
+    return predicted + magnitude

@@ -72,7 +72,10 @@ def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
 
 
 def as_columns(
-    pixels: Pixels, effort: planning.Effort, hints: Hints = NO_HINTS, words: Words | None = None
+    pixels: Pixels,
+    effort: planning.Effort,
+    hints: Hints = NO_HINTS,
+    words: Words | None = None,
 ) -> Encoded:
     """A block of pictures (n, C, H, W) of uint8 whose rows are columns."""
     n, channels, height, width = pixels.shape

@@ -60,7 +60,9 @@ class Contexts:
     @property
     def match_classes(self) -> int:
         """Number of classes of `match`."""
-        return 0 if self.match is None else int(self.match.max()) + 1
+        if self.match is None:
+            return 0
+        return int(self.match.max()) + 1
 
     @property
     def size(self) -> int:
@@ -126,7 +128,9 @@ class Repeats:
         if i + 1 >= self.size:
             slot = self.hash * BASE % (1 << 64) >> 46
             if slot in self.table and (self.source < 0 or self.length == 0):
-                self.source, self.length, self.misses = self.table[slot], 0, 0
+                self.source = self.table[slot]
+                self.length = 0
+                self.misses = 0
             self.table[slot] = i + 1
 
 
@@ -169,7 +173,10 @@ def tables(counts: Int, c: Contexts) -> Int:
 
 def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
     """The steps [begin, end) of each epoch."""
-    chunk, out, begin, limit = -(-n // lanes), [], 0, FIRST_EPOCH
+    chunk = -(-n // lanes)
+    out = []
+    begin = 0
+    limit = FIRST_EPOCH
     while begin < chunk:
         end = min(chunk, max(begin + 1, -(-limit // lanes)))
         limit += limit >> 1
@@ -237,12 +244,14 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
     chunk = -(-n // lanes)
     state = np.full(lanes, LOW, dtype=np.uint64)
     words: list[U64] = []
-    word, shift = np.uint64(16), np.uint64(PRECISION)
+    word = np.uint64(16)
+    shift = np.uint64(PRECISION)
     first = np.arange(lanes) * chunk
     for step in range(chunk - 1, -1, -1):
         live = np.flatnonzero(first + step < n)
         pair = pairs[first[live] + step].astype(np.uint64)
-        f, low = pair >> word, pair & np.uint64(0xFFFF)
+        f = pair >> word
+        low = pair & np.uint64(0xFFFF)
         x = state[live]
         full = x >= f << np.uint64(32 - PRECISION)
         words.append(x[full] & np.uint64(0xFFFF))
@@ -258,7 +267,8 @@ class Chain:
     def __init__(self, data: bytes, lanes: int = 1) -> None:
         if not 1 <= lanes <= MAX_LANES or len(data) < 4 * lanes:
             raise ArchiveError("damaged: a coded stream is cut short")
-        self.lanes, self.words = lanes, data[4 * lanes :]
+        self.lanes = lanes
+        self.words = data[4 * lanes :]
         self.state = np.frombuffer(data, "<u4", lanes).copy()
 
     def decode(self, n: int, base: U32 | None, c: Contexts) -> U16:
@@ -290,13 +300,17 @@ class Chain:
             raise ArchiveError("damaged: a coded stream does not end where it should")
 
     def _decode(self, out: U16, base: U32 | None, c: Contexts) -> int:
-        n, lanes = len(out), self.lanes
+        n = len(out)
+        lanes = self.lanes
         state = self.state.astype(np.uint64)
         words = np.frombuffer(self.words[: len(self.words) & ~1], "<u2").astype(np.uint64)
         counts = _counts(c)
-        chunk, at = -(-n // lanes), 0
+        chunk = -(-n // lanes)
+        at = 0
         first = np.arange(lanes) * chunk
-        low, shift, word = np.uint64(LOW), np.uint64(PRECISION), np.uint64(16)
+        low = np.uint64(LOW)
+        shift = np.uint64(PRECISION)
+        word = np.uint64(16)
         rest = c.size // c.radices[0] if c.own is not None else 0
         look = Repeats(c.match, c.size_of_repeats) if c.match is not None else None
         for begin, end in epochs(n, lanes):

@@ -75,7 +75,9 @@ class Layout:
     @property
     def line_end(self) -> str:
         """What ends a record where a block does not say."""
-        return str(self.shared.format["newline"]) if self.shared else "\n"
+        if self.shared:
+            return str(self.shared.format["newline"])
+        return "\n"
 
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
@@ -171,7 +173,8 @@ def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints]
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         return None
-    coded, rows = _columns(cells, layout), len(cells)
+    coded = _columns(cells, layout)
+    rows = len(cells)
     learned, hints = students.learn(coded, rows, layout.effort, times)
     if not learned.of:
         return None
@@ -180,7 +183,9 @@ def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints]
         for h, s in ((NO_HINTS, None), (hints, learned))
     ]
     weight = len(students.to_bytes(learned))
-    return (learned, hints) if times * (sizes[0] - sizes[1]) > weight else None
+    if times * (sizes[0] - sizes[1]) > weight:
+        return (learned, hints)
+    return None
 
 
 def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: Hints) -> Encoded:
@@ -208,7 +213,11 @@ def _middle(cells: Fields) -> int:
 
 
 def decode(
-    content: Block, rule: Rule, rows: int, inside: slice, wanted: Sequence[int] | None = None
+    content: Block,
+    rule: Rule,
+    rows: int,
+    inside: slice,
+    wanted: Sequence[int] | None = None,
 ) -> bytes:
     """The text of records `inside` of a block, as bytes. wanted: only these columns."""
     columns = content.columns
@@ -265,7 +274,8 @@ def cells(content: Block, rule: Rule, columns: int, rows: Int) -> list[list[byte
         return [spans.cells_of(buffer, places[rows], places[rows + 1])]
     by_column = []
     for place in range(columns):
-        start, stop = cut.start[place::columns], cut.stop[place::columns]
+        start = cut.start[place::columns]
+        stop = cut.stop[place::columns]
         by_column.append(spans.cells_of(buffer, start[rows], stop[rows]))
     return by_column
 

@@ -67,7 +67,9 @@ class Shared:
         """Largest errors by column as whole numbers of its last digit, of all columns on a grid, in
         their order; None if they are not that."""
         units = [round(errors.get(n, 0.0) * u) for n, u in self._grids().items()]
-        return units if self.in_numbers(units) == {n: e for n, e in errors.items() if e} else None
+        if self.in_numbers(units) == {n: e for n, e in errors.items() if e}:
+            return units
+        return None
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
         """The errors allowed by column, as numbers, of what in_units has in units; 0 left out."""
@@ -82,13 +84,19 @@ class Shared:
         return grids
 
     def plan(
-        self, number: int, stream: Stream, known: Known, foreseen: bool, planner: planning.Planner
+        self,
+        number: int,
+        stream: Stream,
+        known: Known,
+        foreseen: bool,
+        planner: planning.Planner,
     ) -> tuple[Plan, rans.U32] | None:
         """The shared plan and prime for a stream; None where a plan of its own is smaller.
         foreseen: whether the column is written as in this model."""
         if not foreseen or number >= len(self.plans):
             return None
-        plan, prime = self.plans[number], self.primes[number]
+        plan = self.plans[number]
+        prime = self.primes[number]
         if known.rows <= planning.SMALL_BLOCK:  # of larger ones an own plan may be smaller
             return plan, prime
         other = planner.plan(stream, number)
@@ -98,7 +106,9 @@ class Shared:
 
 
 def shared_of(
-    model: Bundle, names: Sequence[str] | None = None, spec: Mapping[str, str] | None = None
+    model: Bundle,
+    names: Sequence[str] | None = None,
+    spec: Mapping[str, str] | None = None,
 ) -> Shared | None:
     """The shared part of a model (for a table of these columns and this --max-error); None if it
     has none (for them)."""
@@ -107,7 +117,9 @@ def shared_of(
     shared = from_bytes(model.graphs[CODEC], model.name)
     if names is not None and list(names) != shared.names:
         return None
-    return shared if spec is None or dict(spec) == shared.spec else None
+    if spec is None or dict(spec) == shared.spec:
+        return shared
+    return None
 
 
 # ---- learning
@@ -121,7 +133,9 @@ def learn(
     cells = fields(piece, Rule(format["delimiter"], bool(format.get("space"))))
     if cells.columns != len(names):
         return None
-    start, stop, width = cells.start, cells.stop, cells.columns
+    start = cells.start
+    stop = cells.stop
+    width = cells.columns
     text = np.frombuffer(piece, np.uint8)
     rows = len(cells)
     shared = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])

@@ -88,7 +88,10 @@ def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
 
 
 def bounds_of(
-    source: sources.CsvSource, layout: Layout, wanted: Mapping[str, str], names: Sequence[str]
+    source: sources.CsvSource,
+    layout: Layout,
+    wanted: Mapping[str, str],
+    names: Sequence[str],
 ) -> dict[str, Fraction]:
     """The largest error of each column of numbers, by a look at the whole file.
 

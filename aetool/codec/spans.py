@@ -32,11 +32,13 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
     plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits).
     """
     n = len(start)
-    value, form = np.zeros(n, np.int64), np.full(n, -1, np.int8)
+    value = np.zeros(n, np.int64)
+    form = np.full(n, -1, np.int8)
     if kernel.C is not None:
         kernel.C.numbers(text, start, stop, 1, prefix, suffix, value, form)
         return value, form
-    begin, end = start.astype(np.int64) + prefix, stop.astype(np.int64) - suffix
+    begin = start.astype(np.int64) + prefix
+    end = stop.astype(np.int64) - suffix
     width = end - begin
     some = np.flatnonzero((width > 0) & (width <= DIGITS + 2))
     if not len(some):
@@ -74,12 +76,14 @@ def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | N
     None if there are more than `most`."""
     n = len(start)
     if kernel.C is not None:
-        first, index = np.empty(max(most, 1), np.int32), np.empty(n, np.int32)
+        first = np.empty(max(most, 1), np.int32)
+        index = np.empty(n, np.int32)
         count = kernel.C.levels(text, start, stop, 1, most, first, index)
         return None if count < 0 else (first[:count].copy(), index)
     raw = text.tobytes()
     seen: dict[bytes, int] = {}
-    firsts, index = [], np.empty(n, np.int32)
+    firsts = []
+    index = np.empty(n, np.int32)
     for i, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
         cell = raw[a:b]
         if cell not in seen:
@@ -101,11 +105,13 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
         return out[:size], length
     cells = []
     for v, f in zip(value.tolist(), form.tolist(), strict=True):
-        digits, places = str(abs(v)), decimals
+        digits = str(abs(v))
+        places = decimals
         least = f - SHORT if f >= SHORT else f & 63
         digits = digits.rjust(places + 1, "0")
         while places > least and digits.endswith("0"):
-            digits, places = digits[:-1], places - 1
+            digits = digits[:-1]
+            places = places - 1
         whole = digits[: len(digits) - places] or "0"
         body = whole + ("." + digits[len(digits) - places :] if places else "")
         cells.append(("-" if v < 0 else "") + body)

@@ -47,7 +47,11 @@ class Stage:
     version: int = 1
 
     def squeeze(
-        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+        self,
+        raw: bytes,
+        quick: bool,
+        thorough: bool = False,
+        binary: bool = False,
     ) -> bytes:
         """Compress bytes; the result may be larger. quick: take less time; thorough: take more;
         binary: they may be words of several bytes."""
@@ -60,6 +64,7 @@ class Stage:
     def costs(self, data: bytes, text: bytes) -> Float:
         """(bytes of the text,): the bits of the data that each of them took. What belongs to none
         is left out. text: what the data restore."""
+        # bytes that are stored as they are take eight bits each
         return np.full(len(text), 8.0)
 
 
@@ -76,7 +81,11 @@ class Lzma2(Stage):
     """Raw LZMA2 with a dictionary of 8 MiB."""
 
     def squeeze(
-        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+        self,
+        raw: bytes,
+        quick: bool,
+        thorough: bool = False,
+        binary: bool = False,
     ) -> bytes:
         usual = _LZMA2_QUICK if quick else _LZMA2_THOROUGH if thorough else _LZMA2
         tried = [usual, *(_LZMA2_WORDS if binary else ())]
@@ -106,7 +115,8 @@ class Lzma2(Stage):
             waiting += 0.0 if idle else 8.0
             if after > before:
                 bits[before:after] += waiting / (after - before)
-                before, waiting = after, 0.0
+                before = after
+                waiting = 0.0
         return bits[: len(text)]
 
 
@@ -120,7 +130,8 @@ def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
     while place < len(data) and data[place]:
         control = data[place]
         if control < FIRST_PACKED:  # bytes as they are
-            head, filling = 3, 0
+            head = 3
+            filling = 0
             size = int.from_bytes(data[place + 1 : place + 3], "big") + 1
         else:
             head = 5 + (control >= FIRST_WITH_PROPERTIES)
@@ -144,7 +155,11 @@ class Bzip2(Guessed):
     """One stream of bzip2."""
 
     def squeeze(
-        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+        self,
+        raw: bytes,
+        quick: bool,
+        thorough: bool = False,
+        binary: bool = False,
     ) -> bytes:
         return bz2.compress(raw, 1 if quick else 9)
 
@@ -156,7 +171,11 @@ class Zstd(Guessed):
     """One frame of zstd (RFC 8878)."""
 
     def squeeze(
-        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+        self,
+        raw: bytes,
+        quick: bool,
+        thorough: bool = False,
+        binary: bool = False,
     ) -> bytes:
         import pyarrow as pa
 
@@ -167,18 +186,27 @@ class Zstd(Guessed):
         import pyarrow as pa
 
         # the frame must restore `size` bytes: a larger one does not fit the buffer
-        return bytes(pa.decompress(data, size, codec="zstd", asbytes=True)) if size else b""
+        if size:
+            return bytes(pa.decompress(data, size, codec="zstd", asbytes=True))
+        return b""
 
 
 class Mixed(Stage):
     """Contexts mixed bit by bit, see mixing: smallest on text, and slowest."""
 
     def squeeze(
-        self, raw: bytes, quick: bool, thorough: bool = False, binary: bool = False
+        self,
+        raw: bytes,
+        quick: bool,
+        thorough: bool = False,
+        binary: bool = False,
     ) -> bytes:
-        return raw if quick or len(raw) > mixing.MOST else mixing.mixed(raw)
+        if quick or len(raw) > mixing.MOST:
+            return raw
+        return mixing.mixed(raw)
 
     def restore(self, data: bytes, size: int) -> bytes:
+        # nothing has no delimiter either
         return mixing.restored(data, size) if size else b""
 
     def costs(self, data: bytes, text: bytes) -> Float:
@@ -199,6 +227,7 @@ FEW = 16 << 10  # bytes that are mixed in a blink
 
 def number_of(name: str) -> int:
     """The number that archives store for a stage's name."""
+    # names are of the program, numbers of the format
     return next(number for number, stage in KNOWN.items() if stage.name == name)
 
 

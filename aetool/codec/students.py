@@ -98,14 +98,16 @@ class Students:
         network.prove(layers)
         self.of[number] = Student(features, layers, _answers(layers))
         plain = planning.bits_of(plan, stream, known)
-        best, kept = plain - WEIGHT_BITS * sum(x.weight.size for x in layers) / times, plan
+        best = plain - WEIGHT_BITS * sum(x.weight.size for x in layers) / times
+        kept = plan
         for with_it in _with_verdict(plan):
             try:
                 bits = planning.bits_of(with_it, stream, known)
             except ArchiveError:  # too many contexts
                 continue
             if bits < best:
-                best, kept = bits, with_it
+                best = bits
+                kept = with_it
         if kept is plan:
             del self.of[number]
         return kept
@@ -140,7 +142,11 @@ def _probe(inputs: int) -> Int:
 
 
 def learn(
-    coded: Sequence[Coded], rows: int, effort: planning.Effort, times: float, seed: int = 0
+    coded: Sequence[Coded],
+    rows: int,
+    effort: planning.Effort,
+    times: float,
+    seed: int = 0,
 ) -> tuple[Students, Hints]:
     """Small networks for the columns of a block: (students, plans) for an archive of `times` as
     many rows that carries them."""

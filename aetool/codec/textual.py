@@ -162,7 +162,8 @@ def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
     for cell in cells:
         inside = [i for i, b in enumerate(cell) if 48 <= b <= 57]
         if inside:
-            first, last = inside[0], inside[-1]
+            first = inside[0]
+            last = inside[-1]
             first -= first > 0 and cell[first - 1] == 45
             key = (cell[:first], cell[last + 1 :])
             seen[key] = seen.get(key, 0) + 1
@@ -269,7 +270,9 @@ def _digits(text: _Text) -> Coded | None:
 def _digits_of(cell: bytes) -> tuple[bytes, int, bytes] | None:
     """(what stands before the digits of a cell, how many these are, what stands behind)."""
     match = DIGITS_AMONG.fullmatch(cell)
-    return None if match is None else (match[1], len(match[2]), match[3])
+    if match is None:
+        return None
+    return (match[1], len(match[2]), match[3])
 
 
 def _specials(text: _Text, good: Mask) -> tuple[str, ...] | None:
@@ -302,7 +305,12 @@ class _Rounded:
 
     @classmethod
     def of(
-        cls, text: _Text, value: Int, form: Array, bound: Fraction, affixes: tuple[bytes, bytes]
+        cls,
+        text: _Text,
+        value: Int,
+        form: Array,
+        bound: Fraction,
+        affixes: tuple[bytes, bytes],
     ) -> _Rounded | None:
         """The column, if it is one of numbers that must be rounded; else None."""
         plain = form >= 0
@@ -340,9 +348,10 @@ class _Rounded:
             square += float(np.square(off / 10.0 ** max(after, self.decimals)).sum())
         for row, number in self.exact.items():
             scaled = number * 10**self.decimals / self.step
-            multiple = (
-                int(scaled + Fraction(1, 2)) if scaled >= 0 else -int(Fraction(1, 2) - scaled)
-            )
+            if scaled >= 0:
+                multiple = int(scaled + Fraction(1, 2))
+            else:
+                multiple = -int(Fraction(1, 2) - scaled)
             if abs(multiple * self.step) < 1 << 63:
                 multiples[row] = multiple
                 good[row] = True
@@ -362,7 +371,8 @@ class _Rounded:
         coded = _with_odd_cells(
             self.text, meta, multiples[good], good, np.zeros(len(good), np.int64)
         )
-        coded.error, coded.square = float(max(errors)), square
+        coded.error = float(max(errors))
+        coded.square = square
         return coded
 
     def _multiples(self, rows: Int, after: int) -> tuple[Int, Int, Int]:
@@ -372,7 +382,8 @@ class _Rounded:
         if after < self.decimals:
             scale = 10 ** (self.decimals - after)
             fits = np.abs(value) <= (1 << 61) // scale
-            rows, value = rows[fits], value[fits] * scale
+            rows = rows[fits]
+            value = value[fits] * scale
             divisor = self.step
         else:
             divisor = self.step * 10 ** (after - self.decimals)
@@ -417,7 +428,8 @@ def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | No
     extremes = list(_long_numbers(text, np.flatnonzero(~good), affixes).values())
     if int(good.sum()) + len(extremes) < LEAST_NUMBERS * len(text):
         return None
-    after, value = form[good] & 31, value[good]
+    after = form[good] & 31
+    value = value[good]
     for places in np.unique(after).tolist():
         for end in (np.min, np.max):
             extremes.append(Fraction(int(end(value[after == places])), 10**places))
@@ -426,7 +438,8 @@ def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | No
 
 def _forms(form: Array) -> tuple[int, ...]:
     """The ways in which these numbers are written, the most frequent first."""
-    after, padded = form & 31, (form & 32) > 0
+    after = form & 31
+    padded = (form & 32) > 0
     used = np.unique(after)
     if len(used) == 1:
         return (int(used[0]),)
@@ -438,12 +451,15 @@ def _forms(form: Array) -> tuple[int, ...]:
 
 
 def _one_form(forms: tuple[int, ...]) -> int:
-    return forms[0] if len(forms) == 1 else SHORT if 0 in forms else SHORT_ONE
+    if len(forms) == 1:
+        return forms[0]
+    return SHORT if 0 in forms else SHORT_ONE
 
 
 def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Array) -> Coded:
     """Cells by a meta of numbers; those that it does not write are special, or raw."""
-    decimals, step = meta.decimals, meta.step
+    decimals = meta.decimals
+    step = meta.step
     good = (form >= 0) & ((form & 31) <= decimals)
     after = np.where(good, form & 31, 0).astype(np.int64)
     scale = 10 ** np.minimum(decimals - after, 18)
@@ -461,12 +477,17 @@ def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Array) -> Coded
         square = float(np.square(off / 10.0**decimals).sum())
         value = quantised
     coded = _with_odd_cells(text, meta, value, good, kinds)
-    coded.error, coded.square = error, square
+    coded.error = error
+    coded.square = square
     return coded
 
 
 def _with_odd_cells(
-    text: _Text, meta: NumberMeta | FloatMeta | DigitsMeta, value: Int, good: Mask, kinds: Int
+    text: _Text,
+    meta: NumberMeta | FloatMeta | DigitsMeta,
+    value: Int,
+    good: Mask,
+    kinds: Int,
 ) -> Coded:
     """Numbers where good, and the other cells as specials of the meta, or raw."""
     odd = np.flatnonzero(~good)
@@ -531,7 +552,9 @@ def _inside(cell: bytes, quote: str) -> str:
     text = cell.decode("latin-1")
     if not quote:
         return text
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == quote else ""
+    if len(text) > 1 and text[0] == text[-1] == quote:
+        return text[1:-1]
+    return ""
 
 
 def _as_dates(meta: DateMeta, cells: list[bytes], index: I32) -> Coded:
@@ -584,7 +607,8 @@ def _read_pattern(meta: NumberMeta | FloatMeta | DigitsMeta | DateMeta, column: 
     elif isinstance(meta, FloatMeta):
         texts = floats.restored(meta, column.values, kinds[valued])
         cells = _spans_of([text.encode() for text in texts])
-        written, length = cells.pool, cells.length
+        written = cells.pool
+        length = cells.length
     else:
         written, length = _write_numbers(meta, kinds[valued], column.values)
     begin = np.cumsum(length, dtype=np.int64) - length
@@ -592,8 +616,10 @@ def _read_pattern(meta: NumberMeta | FloatMeta | DigitsMeta | DateMeta, column: 
         return Spans(written, begin, length)
     specials = _spans_of([special.encode("latin-1") for special in meta.specials])
     pool = np.concatenate([written, specials.pool])
-    start, size = np.zeros(rows, np.int64), np.zeros(rows, np.int32)
-    start[valued], size[valued] = begin, length
+    start = np.zeros(rows, np.int64)
+    size = np.zeros(rows, np.int32)
+    start[valued] = begin
+    size[valued] = length
     named = np.flatnonzero(~valued & (kinds < meta.valued + len(meta.specials)))
     number = kinds[named] - meta.valued
     start[named] = specials.start[number] + len(written)
@@ -601,7 +627,8 @@ def _read_pattern(meta: NumberMeta | FloatMeta | DigitsMeta | DateMeta, column: 
     if meta.has_rest:
         rest = kinds == meta.kinds - 1
         others = unpack_cells(column.blobs[0], int(rest.sum()))
-        start[rest], size[rest] = others.start + len(pool), others.length
+        start[rest] = others.start + len(pool)
+        size[rest] = others.length
         pool = np.concatenate([pool, others.pool])
     return Spans(pool, start, size)
 

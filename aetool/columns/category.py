@@ -92,7 +92,9 @@ class Category(Modelled):
         return np.array([*self.counts, self.others], dtype=np.float64)
 
     def bin_name(self, place: int) -> str:
-        return self.levels[place] if place < len(self.levels) else "other"
+        if place < len(self.levels):
+            return self.levels[place]
+        return "other"
 
     def outside(self, values: Float) -> Mask:
         """(n,): which are words that training did not see; where it saw more than are listed, that
@@ -138,7 +140,9 @@ class Category(Modelled):
         if value == ODD:
             return "(not seen in training)"
         place = int(value)
-        return self.levels[place] if place < len(self.levels) else "(not seen in training)"
+        if place < len(self.levels):
+            return self.levels[place]
+        return "(not seen in training)"
 
     def knows(self, value: float) -> bool:
         return 0 <= value < len(self.levels)
@@ -163,7 +167,9 @@ class Category(Modelled):
         return np.arange(min(most, len(self.levels)), dtype=np.float64)
 
     def remark(self) -> str:
-        return f"more than {MAX_LEVELS} levels; the rest is `other`" if self.more else ""
+        if self.more:
+            return f"more than {MAX_LEVELS} levels; the rest is `other`"
+        return ""
 
     def facts(self) -> dict[str, Json]:
         return {**super().facts(), "levels": len(self.levels) + (self.more > 0)}
@@ -176,7 +182,9 @@ class Category(Modelled):
         amount = len(self.levels) + self.more
         first = ", ".join(self.levels[:SHOWN])
         rest = ", ..." if amount > SHOWN else ""
-        return f"{amount} levels: {first}{rest}" if amount > 1 else f"one level: {first}"
+        if amount > 1:
+            return f"{amount} levels: {first}{rest}"
+        return f"one level: {first}"
 
     def check(self) -> None:
         super().check()

@@ -259,9 +259,13 @@ class Modelled(Column):
             return self.show(value)
         if isinstance(values, Cells):
             text = values.take(slice(row, row + 1)).strings()[0].strip()
-            return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
+            if len(text) <= MOST_SHOWN:
+                return text
+            return f"{text[: MOST_SHOWN - 3]}..."
         if values.dtype.kind == "M":
-            return self.show(value) if value != ODD else str(values[row])
+            if value != ODD:
+                return self.show(value)
+            return str(values[row])
         if self.dtype in SINGLE:
             return str(np.float32(values[row])).removesuffix(".0")
         return shortest(float(values[row]))
@@ -294,7 +298,9 @@ class Modelled(Column):
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
         """Values drawn by a model, rounded and limited to what the column can hold. For context
         columns, which models do not draw, usual values."""
-        return self.within(values) if self.predicted else self.usually(len(values), rng)
+        if self.predicted:
+            return self.within(values)
+        return self.usually(len(values), rng)
 
     @abstractmethod
     def random(self, count: int, rng: np.random.Generator) -> Float:
@@ -312,7 +318,9 @@ class Modelled(Column):
     def begun(self, count: int, rng: np.random.Generator) -> Float:
         """(count,) starting values for records that are to be drawn; for context columns, usual
         values."""
-        return np.zeros(count) if self.predicted else self.usually(count, rng)
+        if self.predicted:
+            return np.zeros(count)
+        return self.usually(count, rng)
 
     def rounded(self, values: Float) -> Float:
         """Values rounded to the precision that the column writes."""

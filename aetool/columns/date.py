@@ -166,7 +166,9 @@ class Date(Modelled):
     def show(self, value: float) -> str:
         if math.isnan(value):
             return "?"
-        return "(no date)" if value == ODD else self.notation.show(value)
+        if value == ODD:
+            return "(no date)"
+        return self.notation.show(value)
 
     def expectation(self, value: float, expected: float) -> str:
         """The range that nearly all moments lie in: models do not predict what is context."""

@@ -25,14 +25,18 @@ class History:
         columns = X.shape[1]
         out = np.full((len(X), columns * (steps + 1)), np.nan)
         for name, rows in self._groups(table):
+            # a group may go on from the batch before
             earlier = self.last.get(name, np.zeros((0, columns)))
             records = np.concatenate([earlier, X[rows]])
             for k in range(steps + 1):
                 first = max(0, k - len(earlier))  # rows that have one k before them begin here
+                # no row of the batch has that many before it
                 if first >= len(rows):
                     break
+                # the same rows, k earlier
                 whole = records[len(earlier) + first - k : len(records) - k]
                 out[rows[first:], k * columns : (k + 1) * columns] = whole
+            # no more is ever looked at again
             self.last[name] = records[max(0, len(records) - steps) :]
         return out
 
@@ -42,6 +46,7 @@ class History:
         if self.schema.group not in table.names:
             raise DataError(f"no column '{self.schema.group}', by which the model groups rows")
         levels, index = as_cells(table[self.schema.group]).distinct()
+        # stable: within a group rows stay in their order
         order = np.argsort(index, kind="stable")
         ends = np.cumsum(np.bincount(index, minlength=len(levels)))
         return [(str(v), r) for v, r in zip(levels, np.split(order, ends[:-1]), strict=True)]
@@ -58,5 +63,6 @@ def whole(schema: Schema, table: Table, name: str) -> Float:
         names = [c.name for c in schema.modelled]
         order = np.argsort(X[:, names.index(schema.order)], kind="stable")
     out = np.empty((len(X), schema.inputs))
+    # laid out in order, and put back to where each row stands
     out[order] = History(schema).wide(X[order], table.take(order))
     return out

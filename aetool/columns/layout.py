@@ -63,7 +63,9 @@ class Layout:
 
     @classmethod
     def _of_places(
-        cls, names: tuple[str, ...], placed: Sequence[tuple[int, ColumnFeatures]]
+        cls,
+        names: tuple[str, ...],
+        placed: Sequence[tuple[int, ColumnFeatures]],
     ) -> Layout:
         """The blocks of features that these columns are laid out as.
 
@@ -83,6 +85,7 @@ class Layout:
         """The sections that have features, each with the number of its first feature."""
         out: list[tuple[int, Section]] = []
         first = 0
+        # this order is stored nowhere: bundles of earlier versions rely on it
         for section in (self.numbers, self.flags, self.waves, self.levels):
             if section.width:
                 out.append((first, section))
@@ -111,6 +114,7 @@ class Layout:
     def told(self) -> list[int]:
         """The features of an earlier row that a model with context is given: all but the cycles of
         dates."""
+        # cycles of an earlier row's date hardly say more than the row's own
         first_wave = self.numbers.width + self.flags.width
         end = self.width - self.conditions
         predicted = [*range(first_wave), *range(self.first_level, end)]
@@ -129,6 +133,7 @@ class Layout:
 
     def write(self, g: Graph, x: str) -> str:
         """Write the same computation as `lay` into an ONNX graph; x: (B, columns) float64."""
+        # the graph does what `lay` does: an odd cell is a gap
         odd = g.op("Equal", x, g.exact(ODD))
         values = g.op("Where", odd, g.exact(np.nan), x)
         parts: list[str] = []
@@ -145,6 +150,7 @@ class Layout:
         first_flag = self.numbers.width
         first_level = self.first_level
         flags = tuple((first_flag + j, place) for j, place in enumerate(self.flags.places))
+        # a number counts only where its flag says that it is there
         flag_of = {place: feature for feature, place in flags}
         categories = []
         for block in self.levels.blocks:
@@ -185,6 +191,7 @@ def table_features(schema: Schema, records: Float) -> Features:
     current = layout.lay(records[:, :columns])
     if not schema.context:
         return current
+    # each row before has its own columns, in the same layout
     before = [
         layout.lay(records[:, i : i + columns]) for i in range(columns, records.shape[1], columns)
     ]

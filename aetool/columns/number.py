@@ -186,7 +186,9 @@ class Number(Modelled):
             return None
         quartiles = (self.quantiles[TOLD.index(part)] for part in (0.25, 0.75))
         lower, upper = (self.place(quartile) for quartile in quartiles)
-        return None if lower is None or upper is None else (lower, upper)
+        if lower is None or upper is None:
+            return None
+        return (lower, upper)
 
     @property
     def usual(self) -> float:
@@ -213,7 +215,9 @@ class Number(Modelled):
             return np.where(np.isnat(values), np.nan, ODD)
         numbers = np.asarray(values, dtype=np.float64)
         gaps = [word for word in map(_number, self.gap_words) if word is not None]
-        return np.where(np.isin(numbers, gaps), np.nan, numbers) if gaps else numbers
+        if gaps:
+            return np.where(np.isin(numbers, gaps), np.nan, numbers)
+        return numbers
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
         if not (self.parse(cells) == ODD).any():
@@ -237,7 +241,9 @@ class Number(Modelled):
         if places is None:
             places = max(0, math.ceil(-math.log10(self.scale.resolution)))
         if abs(value) >= MOST_WRITTEN:
-            return self.notation.show(value, -1) if math.isinf(value) else f"{value:.6g}"
+            if math.isinf(value):
+                return self.notation.show(value, -1)
+            return f"{value:.6g}"
         # a negative zero is what rounding left
         return self.notation.show(round(value, places) + 0.0, places)
 
@@ -343,7 +349,9 @@ class Number(Modelled):
 
     def to_json(self) -> dict[str, Json]:
         notation = self.notation.to_json()
-        return {**super().to_json(), "notation": notation} if notation else super().to_json()
+        if notation:
+            return {**super().to_json(), "notation": notation}
+        return super().to_json()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:

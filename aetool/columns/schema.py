@@ -128,7 +128,11 @@ class Schema:
 
 
 def _refuse_another_kind(
-    column: Modelled, parsed: Float, values: Values, table: Table, name: str
+    column: Modelled,
+    parsed: Float,
+    values: Values,
+    table: Table,
+    name: str,
 ) -> None:
     """DataError for a column of another kind: an odd cell is that record's anomaly, but not where
     there is nothing else. parsed: its values in user units. name: of the source."""

@@ -88,7 +88,9 @@ class Summary:
     def token(self) -> str:
         """How the column's first gap is written; empty if it has none."""
         rows = np.flatnonzero(self.missing & ~self.text.null)
-        return self.text.take(rows[:1]).strings()[0] if len(rows) else ""
+        if len(rows):
+            return self.text.take(rows[:1]).strings()[0]
+        return ""
 
     @cached_property
     def written_gaps(self) -> frozenset[str]:

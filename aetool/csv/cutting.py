@@ -77,7 +77,9 @@ def begin_of_table(text: bytes, dialect: Dialect) -> int:
     """Where the header, or the first record, begins: behind the byte-order mark and the preamble,
     perhaps with blank lines before it."""
     mark = len(BOM) if text.startswith(BOM) else 0
-    return mark + behind_lines(text[mark:], dialect.preamble) if dialect.preamble else mark
+    if dialect.preamble:
+        return mark + behind_lines(text[mark:], dialect.preamble)
+    return mark
 
 
 def behind_lines(text: bytes, count: int) -> int:

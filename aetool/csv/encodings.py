@@ -111,7 +111,8 @@ class _Rewritten(io.RawIOBase):
             self.left = next(self.pieces, b"")
         room = memoryview(target).cast("B")
         size = min(len(room), len(self.left))
-        room[:size], self.left = self.left[:size], self.left[size:]
+        room[:size] = self.left[:size]
+        self.left = self.left[size:]
         return size
 
     def close(self) -> None:

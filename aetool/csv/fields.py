@@ -147,7 +147,8 @@ class Fields:
         edges = len(data) + np.cumsum([0, *map(len, written)])
         if edges[-1] > MOST_BYTES:
             raise DataError("a piece of text is too large")
-        start[odd], stop[odd] = edges[:-1], edges[1:]
+        start[odd] = edges[:-1]
+        stop[odd] = edges[1:]
         return np.concatenate([data, np.frombuffer(b"".join(written), np.uint8)]), start, stop
 
 

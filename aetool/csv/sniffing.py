@@ -238,7 +238,10 @@ def _first_end(body: bytes, rule: Rule) -> str:
 
 
 def _body(
-    beginning: Beginning, reading: Reading, model_reading: Reading, likely: str | None
+    beginning: Beginning,
+    reading: Reading,
+    model_reading: Reading,
+    likely: str | None,
 ) -> tuple[Cut | None, str]:
     """Find the table below blank lines and comments: (its records, None if none are regular; what
     comments begin with)."""
@@ -280,7 +283,10 @@ def _body(
 
 
 def _best_cut(
-    beginning: Beginning, line: int, delimiters: Iterable[str], likely: str | None
+    beginning: Beginning,
+    line: int,
+    delimiters: Iterable[str],
+    likely: str | None,
 ) -> Cut | None:
     cuts: list[Cut] = []
     for delimiter in delimiters:
@@ -305,7 +311,9 @@ def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
 
 
 def _by_names(
-    beginning: Beginning, model_reading: Reading, delimiters: Iterable[str]
+    beginning: Beginning,
+    model_reading: Reading,
+    delimiters: Iterable[str],
 ) -> Cut | None:
     """The dialect of a table whose header is the first line with at least half of a model's
     names."""
@@ -365,7 +373,11 @@ def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[
 
 
 def _irregular(
-    beginning: Beginning, reading: Reading, model_reading: Reading, name: str, likely: str | None
+    beginning: Beginning,
+    reading: Reading,
+    model_reading: Reading,
+    name: str,
+    likely: str | None,
 ) -> Cut:
     """The records where no delimiter makes them regular: of a single column, or ragged."""
     comment = _marker_of(beginning.line(0), reading, model_reading)
@@ -397,7 +409,12 @@ class _Table:
     """The header, what stands below it, and how values are written, of records that are cut."""
 
     def __init__(
-        self, beginning: Beginning, cut: Cut, comment: str, reading: Reading, model_reading: Reading
+        self,
+        beginning: Beginning,
+        cut: Cut,
+        comment: str,
+        reading: Reading,
+        model_reading: Reading,
     ) -> None:
         self.line = cut.line
         self.edge = ""
@@ -426,7 +443,11 @@ class _Table:
             self.line = 0
 
     def _has_header(
-        self, beginning: Beginning, cut: Cut, reading: Reading, model_reading: Reading
+        self,
+        beginning: Beginning,
+        cut: Cut,
+        reading: Reading,
+        model_reading: Reading,
     ) -> bool:
         rows = cut.records[:JUDGED_RECORDS]
         if reading.header is not None:
@@ -481,7 +502,9 @@ class _Table:
                 self.shared = place
                 return SHARED_NAME
         # row names tell rows apart
-        return ROW_NAMES if len(set(columns[0])) == len(columns[0]) else ""
+        if len(set(columns[0])) == len(columns[0]):
+            return ROW_NAMES
+        return ""
 
 
 def _line_record(line: str, cut: Cut) -> list[str]:
@@ -538,7 +561,9 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
 
 
 def is_quoted_otherwise(
-    first: Sequence[Written], body: Sequence[Sequence[Written]], delimiter: str
+    first: Sequence[Written],
+    body: Sequence[Sequence[Written]],
+    delimiter: str,
 ) -> bool:
     """Whether the first record is quoted as no other is, as names are and records are not.
 

@@ -101,7 +101,9 @@ def kind_of(head: bytes) -> str:
     """PARQUET, ARROW, or "" for any other file, by how it begins."""
     if head.startswith(PARQUET_MAGIC):
         return PARQUET
-    return ARROW if head.startswith((ARROW_MAGIC, STREAM_MAGIC)) else ""
+    if head.startswith((ARROW_MAGIC, STREAM_MAGIC)):
+        return ARROW
+    return ""
 
 
 def open_table(path: Path, name: str) -> ArrowTable:
@@ -418,7 +420,9 @@ def arrow_schema(path: Path) -> tuple[pa.Schema, Format]:
 
 
 def arrow_batches(
-    path: Path, name: str, places: Sequence[int] | None = None
+    path: Path,
+    name: str,
+    places: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The records of an Arrow file or stream, at most ROWS at a time; places: of these columns.
 
@@ -537,7 +541,9 @@ def write_table(
 
 
 def _groups(
-    batches: Iterable[pa.RecordBatch], counted: list[list[int]] | None, schema: pa.Schema
+    batches: Iterable[pa.RecordBatch],
+    counted: list[list[int]] | None,
+    schema: pa.Schema,
 ) -> Iterator[pa.Table]:
     """Batches joined to groups of a given number of rows each; unchanged where no numbers are
     given.
@@ -564,7 +570,10 @@ def _groups(
 
 
 def _write_parquet(
-    file: BinaryIO, schema: pa.Schema, groups: Iterator[pa.Table], format: Format
+    file: BinaryIO,
+    schema: pa.Schema,
+    groups: Iterator[pa.Table],
+    format: Format,
 ) -> None:
     import pyarrow.parquet as pq
 
@@ -579,7 +588,10 @@ def _write_parquet(
 
 
 def _write_arrow(
-    file: BinaryIO, schema: pa.Schema, groups: Iterator[pa.Table], format: Format
+    file: BinaryIO,
+    schema: pa.Schema,
+    groups: Iterator[pa.Table],
+    format: Format,
 ) -> None:
     import pyarrow as pa
 

@@ -34,7 +34,11 @@ class ArrowSource(TableSource):
     cells: frozenset[int] = frozenset()  # the places of columns of which that is true in any case
 
     def __init__(
-        self, name: str, schema: pa.Schema, wide: set[int], format: arrow_files.Format
+        self,
+        name: str,
+        schema: pa.Schema,
+        wide: set[int],
+        format: arrow_files.Format,
     ) -> None:
         super().__init__(name, format)
         self.schema = schema
@@ -233,7 +237,9 @@ def _one_cell() -> tuple[type, ...]:
 
 
 def _as_text(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
 
 
 class CopiedTable(ArrowFileSource):
@@ -243,10 +249,15 @@ class CopiedTable(ArrowFileSource):
     """
 
     def __init__(
-        self, name: str, place: files.Place, original: files.Place | None, strings_are_cells: bool
+        self,
+        name: str,
+        place: files.Place,
+        original: files.Place | None,
+        strings_are_cells: bool,
     ) -> None:
         super().__init__(name, place.path)
-        self.place, self.original = place, original
+        self.place = place
+        self.original = original
         self.strings_are_cells = strings_are_cells
         if strings_are_cells:
             self.dtypes = {}

@@ -33,7 +33,9 @@ class ChainSource(TableSource):
     ) -> None:
         first = sources[0]
         super().__init__(name or first.name, first.format, first.said)
-        self.sources, self.dtypes, self.decimal = sources, first.dtypes, first.decimal
+        self.sources = sources
+        self.dtypes = first.dtypes
+        self.decimal = first.decimal
         self.folder: Path | None = None
         # values of columns, for each table, that stand in the path of its file
         self._added = list(added) or [{} for _ in sources]
@@ -54,8 +56,11 @@ class ChainSource(TableSource):
         alone = ChainSource.__new__(ChainSource)
         TableSource.__init__(alone, self.name, self.format)
         first = TableSource(self.sources[0].name, self.sources[0].format)
-        alone.sources, alone.folder = [first], None
-        alone._added, alone._texts, alone._all_texts = [], self._texts, self._all_texts
+        alone.sources = [first]
+        alone.folder = None
+        alone._added = []
+        alone._texts = self._texts
+        alone._all_texts = self._all_texts
         return alone
 
     def one_of_all(

@@ -29,7 +29,8 @@ def put_together(
         is_full = rows + batch.num_rows > most_rows or size + batch.nbytes > MOST_BYTES
         if parts and (is_full or not _of_the_same_dictionaries(parts[0], batch)):
             yield one_batch(parts), tuple(raws)
-            parts, raws = [], []
+            parts = []
+            raws = []
             rows = 0
             size = 0
         parts.append(batch)
@@ -44,7 +45,9 @@ def one_batch(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Batches of one schema, at least one, as one."""
     import pyarrow as pa
 
-    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
+    if len(parts) == 1:
+        return parts[0]
+    return pa.concat_batches(parts)
 
 
 def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> bool:

@@ -139,4 +139,6 @@ def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBat
 def _as_cell(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return value.hex() if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)

@@ -112,7 +112,9 @@ def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) ->
 
 
 def _gathered(
-    engine: Engine, cut_pieces: Iterator[pieces.Piece], drawer: Drawer
+    engine: Engine,
+    cut_pieces: Iterator[pieces.Piece],
+    drawer: Drawer,
 ) -> tuple[Table, int] | None:
     """The sample of all pieces, put together in their order; None where there are no records, or
     the place of a record is not told by the pieces before its own: of a text with comments."""

@@ -53,7 +53,11 @@ class ImageSource:
     remarks: Sequence[str] = ()
 
     def __init__(
-        self, name: str, shape: tuple[int, int, int], count: int, format: dict[str, Json]
+        self,
+        name: str,
+        shape: tuple[int, int, int],
+        count: int,
+        format: dict[str, Json],
     ) -> None:
         check_shape(name, shape)
         self.name = name
@@ -377,7 +381,9 @@ def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
         height, width = flat.shape[:2]
         return Image.frombytes(mode, (width, height), flat.tobytes())
     picture = Image.fromarray(np.ascontiguousarray(flat))
-    return picture.convert("1", dither=Image.Dither.NONE) if mode == "1" else picture
+    if mode == "1":
+        return picture.convert("1", dither=Image.Dither.NONE)
+    return picture
 
 
 def plain_picture(path: Path) -> PlainPicture | None:

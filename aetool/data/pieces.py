@@ -138,7 +138,8 @@ def _of_parquet(source: ArrowFileSource) -> Iterator[ParquetPiece]:
     for group, rows in enumerate(counts):
         if groups and row - first + rows > most:
             yield ParquetPiece(source.path, source.name, tuple(groups), first, row - first, stamp)
-            groups, first = [], row
+            groups = []
+            first = row
         groups.append(group)
         row += rows
     if groups:
@@ -160,7 +161,9 @@ def _of_text(source: CsvSource) -> Iterator[TextPiece]:
         pieces = cutting.pieces(stream, dialect, TEXT_BYTES)
         try:
             head = next(pieces)
-            start, row, lines = len(head), 0, text.lines_in(head)
+            start = len(head)
+            row = 0
+            lines = text.lines_in(head)
             waiting: TextPiece | None = None
             for part in pieces:
                 if waiting is not None:
@@ -170,7 +173,9 @@ def _of_text(source: CsvSource) -> Iterator[TextPiece]:
                 waiting = TextPiece(
                     source.path, source.name, dialect, names, start, stop, row, lines, rows, stamp
                 )
-                start, row, lines = stop, row + rows, lines + text.lines_in(part)
+                start = stop
+                row = row + rows
+                lines = lines + text.lines_in(part)
         except encodings.NoTableError as error:
             raise DataError(f"{source.name}: row {row + 1}: {error}") from None
     if waiting is not None:
@@ -206,7 +211,8 @@ class _Part:
     """A stream of only the next `size` bytes of a file."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        self.file, self.left = file, size
+        self.file = file
+        self.left = size
 
     def read(self, size: int) -> bytes:
         """At most so many of the bytes that are left."""

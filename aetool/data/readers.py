@@ -125,7 +125,10 @@ class PluginPictures(images.ArraySource):
 
 
 def _pictures(
-    name: str, first: Batch, others: Iterator[Batch], original: files.Place
+    name: str,
+    first: Batch,
+    others: Iterator[Batch],
+    original: files.Place,
 ) -> PluginPictures:
     """Pictures written to a file without a name, and read from there."""
     count = 0
@@ -151,7 +154,9 @@ def _pictures(
 def writer_of(target: Path) -> OwnedReader | None:
     """The installed reader that writes files, or folders, of this name; None if none does."""
     owned = None if str(target) == "-" else reader_of(target, str(target))
-    return owned if owned is not None and owned.can_write else None
+    if owned is not None and owned.can_write:
+        return owned
+    return None
 
 
 def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: bool) -> None:

@@ -81,14 +81,20 @@ class CsvSource(TableSource):
     is_in_text = True
 
     def __init__(
-        self, path: Path, name: str, reading: Reading = NOTHING, model_reading: Reading = NOTHING
+        self,
+        path: Path,
+        name: str,
+        reading: Reading = NOTHING,
+        model_reading: Reading = NOTHING,
     ) -> None:
         self.path = path
         with open_stream(path) as stream:
             head = stream.read(HEAD)
+        # whole records tell more than a record that was cut
         cut = max(head.rfind(b"\n"), head.rfind(b"\r")) + 1
         whole = head if len(head) < HEAD or not cut else head[:cut]
         suffix = suffix_of(name)
+        # the name is a hint, and the text decides
         likely = "\t" if suffix in (".tsv", ".tab") else None
         self.dialect = sniff(whole, name, reading, model_reading, likely)
         facts = {"format": "csv", "suffix": suffix, **self.dialect.to_json()}
@@ -101,6 +107,7 @@ class CsvSource(TableSource):
         return encodings.utf8(open_stream(self.path), self.dialect.encoding)
 
     def batches(self) -> Iterator[Table]:
+        # what the user says of the encoding comes first
         encoding = self.dialect.read_as or self.dialect.encoding
         with encodings.utf8(open_stream(self.path), encoding) as stream:
             yield from text.tables(stream, self.name, self.dialect, self.tell)
@@ -134,6 +141,7 @@ class JsonLinesSource(TableSource):
         self.path = path
 
     def batches(self) -> Iterator[Table]:
+        # the first batch tells the columns: a key that comes later is an error
         names: tuple[str, ...] = ()
         records: list[dict[str, Json]] = []
         numbers: list[int] = []  # blank lines are counted, as they are in archives
@@ -151,6 +159,7 @@ class JsonLinesSource(TableSource):
                     ) from None
                 if not isinstance(record, dict):
                     raise DataError(f"{self.name}: line {number} is not an object {{...}}")
+                # rare, and looking costs less than replacing in every line
                 if SURROGATE.search(line):
                     record = _whole_characters(record)
                 records.append(record)
@@ -164,8 +173,12 @@ class JsonLinesSource(TableSource):
             yield self._table(names or _keys(records), records, numbers)
 
     def _table(
-        self, names: tuple[str, ...], records: list[dict[str, Json]], numbers: Sequence[int]
+        self,
+        names: tuple[str, ...],
+        records: list[dict[str, Json]],
+        numbers: Sequence[int],
     ) -> Table:
+        # a key that is missing is a gap; one that is new would have no column
         known_names = set(names)
         for number, record in zip(numbers, records, strict=True):
             if not record.keys() <= known_names:
@@ -177,11 +190,13 @@ class JsonLinesSource(TableSource):
             column = [r.get(name) for r in records]
             if any(isinstance(v, str | bool | list | dict) for v in column):
                 typed.add(name)
+                # true and false alone come back as JSON has them, without quotes
                 plain = all(isinstance(v, bool) or v is None for v in column)
                 self.dtypes.setdefault(name, "bool" if plain else "string")
             values.append(Cells.of([_json_cell(v) for v in column]))
         first = numbers[0]
         last = numbers[-1]
+        # without blank lines between records, the first number tells all
         in_order = last - first + 1 == len(numbers)
         every = None if in_order else np.array(numbers)
         return Table(names, tuple(values), first, frozenset(typed), every)
@@ -193,6 +208,7 @@ class JsonDocumentSource(JsonLinesSource):
 
     def batches(self) -> Iterator[Table]:
         with open_stream(self.path) as stream:
+            # one byte more, to tell a document of just that size from a larger one
             raw = stream.read(MOST_JSON + 1)
         if len(raw) > MOST_JSON:
             raise DataError(
@@ -206,6 +222,7 @@ class JsonDocumentSource(JsonLinesSource):
         records = _records_of(document, self.name)
         names = _keys(records)
         for row in range(0, len(records), ROWS):
+            # a piece at a time: the document is in memory twice otherwise
             part = [_whole_characters(record) for record in records[row : row + ROWS]]
             yield self._table(names, part, range(row, row + len(part)))
 
@@ -216,6 +233,7 @@ def _records_of(document: object, name: str) -> list[dict[str, Json]]:
         return _records_of_object(document, name)
     if not isinstance(document, list):
         raise DataError(f"{name}: a single value, where a list [{{...}}, ...] is wanted")
+    # a list of lists is rows without names
     if document and all(isinstance(row, list) for row in document):
         return _records_of_rows(document, name)
     for number, record in enumerate(document, 1):
@@ -227,19 +245,23 @@ def _records_of(document: object, name: str) -> list[dict[str, Json]]:
 def _records_of_object(document: dict[str, Json], name: str) -> list[dict[str, Json]]:
     """The records of an object: of columns by name, of records by number, of names beside rows, or
     behind a schema, as pandas writes them; any other is one record itself."""
+    # as pandas writes it with orient="split"
     if document.keys() - {"index"} == {"columns", "data"}:
         rows = document["data"]
         if isinstance(rows, list) and all(isinstance(row, list) for row in rows):
             return _records_of_rows(rows, name, [str(column) for column in document["columns"]])
+    # as pandas writes it with orient="table"
     if document.keys() == {"schema", "data"} and isinstance(document["data"], list):
         return _records_of([dict(record) for record in document["data"]], name)
     values = list(document.values())
+    # empty, or with empty parts: no form of a table
     if not values or not all(values):
         return [document]
     if all(isinstance(column, list) for column in values):
         if len({len(column) for column in values}) == 1:
             return [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
     elif all(isinstance(part, dict) and part.keys() == values[0].keys() for part in values):
+        # by number: records; by name: columns, each by number of the row
         if all(key.isdigit() for key in document) and not all(key.isdigit() for key in values[0]):
             return values
         return [{column: document[column][row] for column in document} for row in values[0]]
@@ -247,7 +269,9 @@ def _records_of_object(document: dict[str, Json], name: str) -> list[dict[str, J
 
 
 def _records_of_rows(
-    rows: list[list[Json]], name: str, columns: list[str] | None = None
+    rows: list[list[Json]],
+    name: str,
+    columns: list[str] | None = None,
 ) -> list[dict[str, Json]]:
     """Rows as records by the names of their columns, which else are c1, c2 ..."""
     names = columns or [f"c{place + 1}" for place in range(len(rows[0]))]
@@ -258,12 +282,14 @@ def _records_of_rows(
 
 
 def _keys(records: list[dict[str, Json]]) -> tuple[str, ...]:
+    # in the order in which keys first appear
     return tuple(dict.fromkeys(k for r in records for k in r))
 
 
 def _json_cell(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    # numbers, truths and nested values as JSON writes them: they are read as cells of a CSV are
     return json.dumps(value)
 
 
@@ -290,6 +316,7 @@ class ArraySource(TableSource):
             raise DataError(f"{name}: arrays of one length are needed, found {sorted(rows)}")
         for key, array in arrays.items():
             if array.ndim == 2:
+                # X is what people call the table among labels and weights
                 prefix = "c" if len(arrays) == 1 or key == "X" else f"{key}_"
                 wide = {f"{prefix}{i + 1}": array[:, i] for i in range(array.shape[1])}
             else:
@@ -303,6 +330,7 @@ class ArraySource(TableSource):
         if not self._columns:
             raise DataError(f"{self.name}: an array without columns")
         total = len(next(iter(self._columns.values())))
+        # an empty array gives one batch, which tells its columns
         for first in range(0, max(total, 1), ROWS):
             values: list[Values] = []
             for column in self._columns.values():
@@ -352,6 +380,7 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     places = places_of(content)
     if len(places) == 1:
         return open_place(places[0], reading, model_reading)
+    # a pattern such as *.png names pictures
     if all(suffix_of(place.name) in images.SUFFIXES for place in places):
         return images.picture_files(os.fspath(content), places)
     return _table_of_parts(
@@ -366,6 +395,7 @@ def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> So
     sources = [open_source(item, model_reading) for item in data]
     if len(sources) == 1:
         return sources[0]
+    # tables and pictures do not mix
     pictures = [source for source in sources if isinstance(source, images.PictureFiles)]
     if len(pictures) == len(sources):
         return images.together(pictures)
@@ -380,6 +410,7 @@ def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
     path = os.fspath(data)
     if remote.is_remote(path):
         return remote.places_of(path)
+    # a file that is there is meant, even if its name has a * in it
     if path != "-" and not os.path.lexists(path):
         files.repair(Path(path))  # a folder that a killed process was about to replace
         if WILD.search(path) and not os.path.lexists(path):
@@ -410,7 +441,9 @@ def open_inside(path: Path, wanted: str) -> CopiedTable:
 
 
 def open_place(
-    place: files.Place, reading: Reading = NOTHING, model_reading: Reading = NOTHING
+    place: files.Place,
+    reading: Reading = NOTHING,
+    model_reading: Reading = NOTHING,
 ) -> Source:
     """The source of what lies at a place."""
     source = _open(place.path, place.name, reading, model_reading)
@@ -439,12 +472,14 @@ def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading
     """Pictures, or one table in parts, whichever is more of a folder's files."""
     folder = images.FolderSource(path, name)
     parts = [part for part in folder.others if chains.is_part(part)]
+    # what most of its files are decides: a few notes among pictures are no table
     if len(parts) <= len(folder.names):
         return folder
     places = [files.Place(path / part, f"{name.rstrip('/')}/{part}") for part in parts]
     table = _table_of_parts(name, places, parts, reading, model_reading)
     table.folder = path
     others = [*folder.names, *sorted(set(folder.others) - set(parts))]
+    # hidden files are nobody's data
     left_out = [other for other in others if not remote.is_hidden(other)]
     if left_out:
         more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
@@ -463,6 +498,7 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
     with open_stream(path) as stream:
         head = stream.read(foreign.HEAD)
     suffix = suffix_of(name)
+    # a slip worth a word of its own: archives and models are given where data are wanted
     if head[:4] == b"\x89AEZ" or suffix == ".aem":
         raise DataError(f"{name}: this is one of aetool's own files, not data; see `aetool info`")
     typed = _open_typed(path, name, head)
@@ -476,8 +512,10 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
         return JsonDocumentSource(path, name)
     if suffix in (".jsonl", ".ndjson", ".json") or (suffix == "" and head[:1] == b"{"):
         return JsonLinesSource(path, name)
+    # the name of a picture is believed, and a damaged one is said when it is read
     if suffix in images.SUFFIXES or foreign.is_picture(head):
         return images.picture_files(name, [files.Place(path, name)])
+    # files of other programs are named, with what to do about them
     what = foreign.kind_of(head, name)
     if what is not None:
         raise DataError(f"{name}: {what}")
@@ -485,6 +523,7 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
         raise DataError(f"{name}: the file is empty")
     try:
         return CsvSource(path, name, reading, model_reading)
+    # an archive can keep it still
     except encodings.NoTableError as reason:
         return UnreadSource(path, name, reason)
 
@@ -526,6 +565,7 @@ def open_stream(path: Path) -> BinaryIO:
             magic = file.read(6)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
+    # by the first bytes: a suffix may be missing, or wrong
     if magic.startswith(_GZIP):
         return cast(BinaryIO, _Checked(gzip.open(path, "rb"), path))
     if magic.startswith(_XZ):
@@ -582,12 +622,14 @@ def _open_arrays(path: Path, name: str, head: bytes) -> Source:
     try:
         if head[:4] == b"PK\x03\x04":
             _check_npz(path, name)
+            # no pickle is ever opened: it could run code
             with np.load(path, allow_pickle=False) as file:
                 arrays = {k: file[k] for k in file.files}
             suffix = ".npz"
         else:
             with path.open("rb") as plain:
                 _check_header(plain, path.stat().st_size, name)
+            # mapped: only the rows that are looked at are read
             arrays = {"c": np.load(path, mmap_mode="r", allow_pickle=False)}
             suffix = ".npy"
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
@@ -602,6 +644,7 @@ def _of_arrays(arrays: dict[str, Json], name: str, suffix: str) -> Source:
     for key, array in arrays.items():
         if array.dtype.kind not in "biufUSM":
             raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")
+    # three axes and more are pictures
     large = [k for k, a in arrays.items() if a.ndim >= 3]
     if large:
         return images.ArraySource(arrays[large[0]], name, suffix, large[0])
@@ -616,6 +659,7 @@ def _check_npz(path: Path, name: str) -> None:
         if what is not None:
             raise DataError(f"{name}: {what}")
         for info in archive.infolist():
+            # what the zip's index promises, before a byte is unpacked
             if info.file_size > MAX_ARRAY:
                 raise DataError(f"{name}: member {info.filename} would take {info.file_size} bytes")
             with archive.open(info) as member:

@@ -34,6 +34,7 @@ class Cells:
     def of(cls, values: Sequence[str | None]) -> Cells:
         """Cells holding these strings; None is missing."""
         raw = [b"" if v is None else v.encode() for v in values]
+        # cells lie behind one another: where one ends the next begins
         stop = np.cumsum([len(r) for r in raw], dtype=np.int64) if raw else np.zeros(0, np.int64)
         start = np.concatenate([np.zeros(1, np.int64), stop[:-1]]) if raw else stop
         null = np.fromiter((v is None for v in values), dtype=np.bool_, count=len(raw))
@@ -47,7 +48,9 @@ class Cells:
         length = stop - start
         end = np.cumsum(length, dtype=np.int64)
         begin = end - length
+        # for each byte of the result its place in the old buffer, without a loop over cells
         where = np.repeat(start - begin, length) + np.arange(int(end[-1]) if len(end) else 0)
+        # offsets of four bytes halve what cells take beside their text
         small = np.int32 if len(where) < 2**31 else np.int64
         return Cells(self.buffer[where], begin.astype(small), end.astype(small), null)
 
@@ -58,14 +61,18 @@ class Cells:
             return np.zeros(len(self), dtype=f"S{width}")
         offset = np.arange(width)
         where = self.start[:, None].astype(np.int64) + offset
+        # places behind the buffer's end are read as its last byte, and blanked below
         np.minimum(where, len(self.buffer) - 1, out=where)
         matrix = self.buffer[where]
+        # what belongs to the next cell is not of this one
         matrix[offset >= (self.stop - self.start)[:, None]] = 0
         return np.asarray(matrix.view(f"S{width}").reshape(-1))
 
     def width(self) -> int:
         """Length in bytes of the longest cell."""
-        return int((self.stop - self.start).max()) if len(self) else 0
+        if len(self):
+            return int((self.stop - self.start).max())
+        return 0
 
     def strings(self) -> list[str]:
         """The cells as str; missing ones as ''."""
@@ -77,8 +84,10 @@ class Cells:
         """The different strings, sorted by bytes, and each cell's index among them, (n,)."""
         width = self.width()
         if width <= 64:
+            # sorting rows of one width is fast, but takes the longest cell's room for each
             levels, index = np.unique(self.fixed(width), return_inverse=True)
             return [v.decode() for v in levels.tolist()], index.astype(np.int64)
+        # long cells: by a dictionary, in which each different one stands once
         strings = self.strings()
         order = {v: i for i, v in enumerate(sorted(set(strings), key=str.encode))}
         return list(order), np.fromiter((order[s] for s in strings), np.int64, len(strings))
@@ -108,6 +117,7 @@ class Table:
     @cached_property
     def places(self) -> dict[str, int]:
         """The place of each column by its name; of equal names the first."""
+        # reversed, so that of equal names the first is what stays
         return dict(zip(reversed(self.names), range(len(self.names) - 1, -1, -1), strict=True))
 
     def __getitem__(self, name: str) -> Values:
@@ -153,13 +163,16 @@ def concat(tables: Sequence[Table]) -> Table:
     typed = frozenset[str]().union(*(t.typed for t in tables))
     numbers = None
     if any(t.numbers is not None for t in tables):
+        # where one batch has numbers of its own, all need them
         numbers = np.concatenate([t.records for t in tables])
     return Table(names, values, tables[0].first_row, typed, numbers)
 
 
 def taken(values: Values, rows: Int | slice) -> Values:
     """The values at `rows` of a column."""
-    return values.take(rows) if isinstance(values, Cells) else values[rows]
+    if isinstance(values, Cells):
+        return values.take(rows)
+    return values[rows]
 
 
 def as_cells(values: Values) -> Cells:
@@ -169,6 +182,7 @@ def as_cells(values: Values) -> Cells:
         return values
     if values.dtype.kind == "M":
         return Cells.of([None if np.isnat(v) else str(v) for v in values])
+    # v != v is NaN, and NaN is missing
     return Cells.of([None if v != v else shortest(v) for v in values.tolist()])
 
 
@@ -185,6 +199,7 @@ def joined(parts: Sequence[Values]) -> Values:
     if len(cells) != len(parts):
         raise DataError("a column is text in one input and typed in another")
     cells = [c.take(slice(None)) for c in cells]  # of a shared buffer only this column's bytes
+    # the pieces' buffers come behind one another, and so do their offsets
     lengths = np.concatenate([c.stop - c.start for c in cells])
     stop = np.cumsum(lengths, dtype=np.int64)
     small = np.int32 if not len(stop) or stop[-1] < 2**31 else np.int64

@@ -73,7 +73,9 @@ class TableSource:
 
 
 def _of_smallest_keys(
-    sampled: list[Table], keys: npt.NDArray[np.float64], most: int
+    sampled: list[Table],
+    keys: npt.NDArray[np.float64],
+    most: int,
 ) -> tuple[list[Table], npt.NDArray[np.float64]]:
     table = concat(sampled)
     rows = np.sort(np.argpartition(keys, most)[:most])

@@ -76,7 +76,11 @@ class Before:
 
 
 def tables_of_part(
-    pieces: Iterator[bytes], name: str, dialect: Dialect, before: Before, left: LeftOut
+    pieces: Iterator[bytes],
+    name: str,
+    dialect: Dialect,
+    before: Before,
+    left: LeftOut,
 ) -> Iterator[Table]:
     """The records of part of a text, in pieces of whole records of UTF-8, batch by batch; what is
     not as it usually is comes to be in left. DataError names the row that is not right."""
@@ -89,7 +93,10 @@ def tables_of_part(
 
 
 def tables(
-    stream: BinaryIO, name: str, dialect: Dialect, tell: Tell = lambda line: None
+    stream: BinaryIO,
+    name: str,
+    dialect: Dialect,
+    tell: Tell = lambda line: None,
 ) -> Iterator[Table]:
     """The records of a text table, batch by batch; DataError names the row that is not right.
 
@@ -108,7 +115,9 @@ class _Reader:
     between records among the rows; numbers: of the records at hand, where there are such."""
 
     def __init__(self, name: str, dialect: Dialect, tell: Tell) -> None:
-        self.name, self.dialect, self.tell = name, dialect, tell
+        self.name = name
+        self.dialect = dialect
+        self.tell = tell
         self.rows = self.lines = 0
         self.numbers: Int | None = None
         self.names: tuple[str, ...] = ()
@@ -126,7 +135,9 @@ class _Reader:
 
     def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
         """The records of part of a text."""
-        self.names, self.rows, self.lines = before.names, before.rows, before.lines
+        self.names = before.names
+        self.rows = before.rows
+        self.lines = before.lines
         yield from self._records(_without_end_mark(pieces) if before.is_last else pieces)
 
     def _records(self, pieces: Iterator[bytes]) -> Iterator[Table]:

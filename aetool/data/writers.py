@@ -62,8 +62,10 @@ def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
         return [token if v is None else v for v in column]
     if column.dtype.kind == "M":
         return [token if np.isnat(v) else str(v) for v in column]
+    # true floats have no decimals of their own: seven digits, as a float32 has
     places = how.get("decimals")
     form = ".7g" if places is None else f".{places}f"
+    # a unit, a currency, a decimal comma: as the column itself writes numbers
     show = how.get("show")
     if show is not None and places is not None:
         return [token if v != v else show(v, places) for v in column.tolist()]
@@ -71,7 +73,10 @@ def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return text[1:] if text.startswith("-0") and not text.strip("-0.") else text
+    # a number that is rounded to zero has no sign
+    if text.startswith("-0") and not text.strip("-0."):
+        return text[1:]
+    return text
 
 
 def _write_csv(
@@ -83,15 +88,18 @@ def _write_csv(
     rule = Rule(format["delimiter"], bool(format.get("space")))
     encoding = str(format.get("encoding", encodings.UTF8))
     end = format["newline"]
+    # the mark stands before all else, in the file's own encoding
     if format.get("bom"):
         file.write(encodings.original(encodings.BOM, encoding))
     first = True
     for batch in batches:
         cells = [text_of(values, written.get(name, {})) for name, values in batch.items()]
+        # columns to records
         body = writing.table(zip(*cells, strict=True), rule, end)
         if first and format["header"]:
             body = writing.table([list(batch)], rule, end) + body
         first = False
+        # bytes that were no UTF-8 in the source come back as they were
         raw = body.encode(errors=encodings.LONE)
         file.write(encodings.original(raw, encoding))
 
@@ -112,6 +120,7 @@ def _write_jsonl(
 
 def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Json]) -> list[str]:
     if isinstance(column, list):
+        # truth values are the words true and false, without quotes
         quote = json.dumps if dtype != "bool" else str
         return ["null" if v is None else quote(v) for v in column]
     cells = text_of(column, {"decimals": how.get("decimals"), "token": "null"})
@@ -140,6 +149,7 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
     if column.dtype.kind == "M":
         array = pa.array(column.astype("datetime64[us]"))
     else:
+        # NaN is a gap here, and Arrow tells gaps from NaN
         array = pa.array(column, mask=np.isnan(column))
     return array if kind is None else _cast(array, kind)
 
@@ -148,11 +158,14 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):
+        # Arrow casts to a dictionary's values, not to the dictionary
         values = array.cast(kind.value_type)
         return values.dictionary_encode().cast(kind)
     if pa.types.is_integer(kind) and pa.types.is_floating(array.type):
+        # a decoder gives 2.9999 for 3, which a cast would cut to 2
         array = pa.compute.round(array)
     if pa.types.is_timestamp(kind) and kind.tz:
+        # moments are UTC inside: the zone is told, and moves nothing
         return array.cast(pa.timestamp(array.type.unit)).cast(pa.timestamp(kind.unit, tz=kind.tz))
     return array.cast(kind, safe=False)
 
@@ -162,6 +175,7 @@ def _arrow_type(name: str) -> pa.DataType | None:
     import pyarrow as pa
     import pyarrow.compute
 
+    # type_for_alias knows no types with parameters
     match = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
     if match:
         return pa.timestamp(match[1], tz=match[2])
@@ -169,7 +183,9 @@ def _arrow_type(name: str) -> pa.DataType | None:
     if match:
         inner = _arrow_type(match[1])
         index = _arrow_type(match[2])
-        return pa.dictionary(index, inner) if inner is not None else None
+        if inner is not None:
+            return pa.dictionary(index, inner)
+        return None
     try:
         return pa.type_for_alias(name)
     except ValueError:
@@ -183,6 +199,7 @@ def _write_parquet(file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[s
     try:
         for batch in batches:
             table = arrow_table(batch, dtypes)
+            # the first batch tells the schema
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
     finally:
@@ -191,7 +208,10 @@ def _write_parquet(file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[s
 
 
 def _write_arrow(
-    file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[str, str], as_stream: bool
+    file: BinaryIO,
+    batches: Iterable[Columns],
+    dtypes: Mapping[str, str],
+    as_stream: bool,
 ) -> None:
     import pyarrow as pa
 
@@ -200,6 +220,7 @@ def _write_arrow(
     try:
         for batch in batches:
             table = arrow_table(batch, dtypes)
+            # the first batch tells the schema
             writer = writer or begin(file, table.schema)
             writer.write_table(table)
     finally:
@@ -219,8 +240,10 @@ def _write_arrays(
             kind = np.dtype(dtypes[name])
             values = column if not isinstance(column, list) else np.array(column, dtype=object)
             if kind.kind in "iub" and not isinstance(column, list):
+                # whole numbers have no gaps, and are not cut but rounded
                 values = np.rint(np.nan_to_num(np.asarray(values)))
             parts.setdefault(name, []).append(np.asarray(values).astype(kind))
+    # columns in the order in which the arrays had them
     flat = iter([np.concatenate(p) for p in parts.values()])
     arrays = {}
     for key, shape in format["arrays"].items():
@@ -232,7 +255,9 @@ def _write_arrays(
 
 
 def frame_of(
-    batches: Sequence[Columns], dtypes: Mapping[str, str], pandas: Mapping[str, str]
+    batches: Sequence[Columns],
+    dtypes: Mapping[str, str],
+    pandas: Mapping[str, str],
 ) -> pd.DataFrame:
     """The columns as a DataFrame; pandas: the dtypes of the DataFrame they came from."""
     import pyarrow as pa
@@ -240,6 +265,7 @@ def frame_of(
     table = pa.concat_tables([arrow_table(b, dtypes) for b in batches])
     frame: pd.DataFrame = table.to_pandas()
     for name, dtype in pandas.items():
+        # Arrow knows fewer types than pandas, such as its category
         if name in frame and str(frame[name].dtype) != dtype:
             frame[name] = frame[name].astype(dtype)  # type: ignore[call-overload]
     return frame
@@ -250,6 +276,7 @@ def frame_of_text(body: bytes, format: Mapping[str, Json], names: Sequence[str])
     import pandas as pd
 
     rule = Rule(format["delimiter"], bool(format.get("space")))
+    # by our own rule of what a record is, before pandas applies another
     records = fields(body.removeprefix(encodings.BOM), rule)
     if not len(records):
         return pd.DataFrame({name: [] for name in names})
@@ -260,6 +287,7 @@ def frame_of_text(body: bytes, format: Mapping[str, Json], names: Sequence[str])
         options |= {"sep": rule.delimiter, "skipinitialspace": rule.space}
         text = records.text
     else:
+        # in a form that pandas cannot read in two ways
         text = _all_quoted(records, len(names))
     # of many forms that read_csv returns, the one without chunks
     frame: pd.DataFrame = pd.read_csv(io.StringIO(_decoded(text), newline=""), **options)
@@ -284,6 +312,7 @@ def _all_quoted(records: Fields, columns: int) -> bytes:
     """The records with commas between quoted values, each with as many as there are columns."""
     lines = []
     for record in records.records():
+        # short records are filled up, long ones cut
         values = [*record, *[b""] * columns][:columns]
         lines.append(b",".join(b'"' + v.replace(b'"', b'""') + b'"' for v in values))
     return b"\n".join(lines)

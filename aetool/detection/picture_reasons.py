@@ -71,6 +71,10 @@ def difference(box: Box, excess: Float, picture: Values, expected: Values) -> st
         more = "more" if colour[channel] > 0 else "less"
         return f"{more} {COLOURS[channel]} than expected"
     if abs(level) >= DIFFERENT:
-        return "darker than expected" if level < 0 else "brighter than expected"
+        if level < 0:
+            return "darker than expected"
+        return "brighter than expected"
     roughly = float((np.abs(apart).mean(axis=0) * weight).sum() / weight.sum())
-    return "of another pattern than expected" if roughly >= DIFFERENT else ""
+    if roughly >= DIFFERENT:
+        return "of another pattern than expected"
+    return ""

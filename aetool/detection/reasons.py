@@ -19,7 +19,10 @@ TRIED = 16  # values of a column, to see which fits best beside the others
 
 
 def columns(
-    parts: Float, typical: Float, marginal: Float | None = None, alike: Mask | None = None
+    parts: Float,
+    typical: Float,
+    marginal: Float | None = None,
+    alike: Mask | None = None,
 ) -> list[list[int]]:
     """For each record the columns to name, the most surprising first.
 
@@ -71,13 +74,18 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
             other[:, j] = value
             trial_score = scores(other)
             better = trial_score < lowest
-            lowest[better], best[better, j] = trial_score[better], other[better, j]
+            lowest[better] = trial_score[better]
+            best[better, j] = other[better, j]
         surprise[:, j] = np.maximum(score - lowest, 0.0)
     return surprise, best
 
 
 def by_mending(
-    schema: Schema, X: Float, expected: Float, named: Sequence[Sequence[int]], scores: Scores
+    schema: Schema,
+    X: Float,
+    expected: Float,
+    named: Sequence[Sequence[int]],
+    scores: Scores,
 ) -> list[list[int]]:
     """The named columns of each record, reordered so that the first is the one whose value,
     replaced by the expected one, lowers the record's score most.
@@ -109,7 +117,11 @@ def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
 
 
 def explain(
-    schema: Schema, X: Float, expected: Float, named: Sequence[Sequence[int]], table: Table
+    schema: Schema,
+    X: Float,
+    expected: Float,
+    named: Sequence[Sequence[int]],
+    table: Table,
 ) -> list[list[tuple[str, str, str]]]:
     """(column, found, expected) for each named column of each record, as they would be written.
 

@@ -127,7 +127,9 @@ def box_of_peak(smooth: Float, excess: Float) -> Box:
     # how much of the excess is in a pixel of each, beside each other
     denser = inner.share * outer.width * outer.height
     is_denser = denser >= DENSER * outer.share * inner.width * inner.height
-    return inner if is_small and is_denser and not inner.spread else outer
+    if is_small and is_denser and not inner.spread:
+        return inner
+    return outer
 
 
 def centres(mask: npt.NDArray[np.bool_]) -> Float:

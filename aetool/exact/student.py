@@ -30,7 +30,11 @@ def places(marks: Int, radices: list[int]) -> Int:
 
 
 def train(
-    marks: Int, radices: list[int], symbols: Int, alphabet: int, seed: int = 0
+    marks: Int,
+    radices: list[int],
+    symbols: Int,
+    alphabet: int,
+    seed: int = 0,
 ) -> list[Layer]:
     """Train a student, and return its two layers in whole numbers. marks: (rows, features);
     symbols: (rows,) from 0 to alphabet - 1."""
@@ -66,7 +70,10 @@ def train(
 
 
 def _gradients(
-    p: Weights, x: npt.NDArray[np.float32], s: npt.NDArray[np.float32], sharp: float
+    p: Weights,
+    x: npt.NDArray[np.float32],
+    s: npt.NDArray[np.float32],
+    sharp: float,
 ) -> Weights:
     """Of the mean of -log p(s | x) in a batch; x and s one-hot."""
     n = len(s)

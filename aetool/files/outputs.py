@@ -67,7 +67,9 @@ def atomic(
 
 @contextmanager
 def output(
-    target: Path, force: bool = False, source: Attributes | None = None
+    target: Path,
+    force: bool = False,
+    source: Attributes | None = None,
 ) -> Iterator[BinaryIO]:
     """A new file to write to, as `atomic` opens it; "-" is standard output."""
     if os.fspath(target) == "-":

@@ -92,7 +92,11 @@ def repair(target: Path) -> None:
 
 
 def _check_replaceable(
-    target: Path, resolved: Path, replaced: os.stat_result, force: bool, named_by: str | None
+    target: Path,
+    resolved: Path,
+    replaced: os.stat_result,
+    force: bool,
+    named_by: str | None,
 ) -> None:
     if not stat.S_ISDIR(replaced.st_mode):
         raise DataError(

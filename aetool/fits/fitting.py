@@ -364,7 +364,10 @@ def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
 
 
 def _by_all_tiles(
-    model: Bundle, framed_source: FramedSource, prepared: Prepared, device: str
+    model: Bundle,
+    framed_source: FramedSource,
+    prepared: Prepared,
+    device: str,
 ) -> Bundle:
     """The model, calibrated by all tiles of all pictures, where it was fitted on some of them: the
     worst of all tiles of a picture is worse than the worst of some."""

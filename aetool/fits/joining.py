@@ -48,7 +48,10 @@ class Fitted:
 
 
 def join(
-    name: str, members: Sequence[Fitted], facts: dict[str, Json], owner: Int | None = None
+    name: str,
+    members: Sequence[Fitted],
+    facts: dict[str, Json],
+    owner: Int | None = None,
 ) -> Bundle:
     """The bundle, under this name, of members fitted on the same rows; owner: (rows,), the record
     that each row is a piece of.

@@ -14,7 +14,11 @@ PIECE, MOST = 2 << 20, 12 << 20  # bytes of text: read at a time, and learned fr
 
 
 def with_codec(
-    model: Bundle, source: CsvSource, max_error: Mapping[str, str], students: bool, seed: int
+    model: Bundle,
+    source: CsvSource,
+    max_error: Mapping[str, str],
+    students: bool,
+    seed: int,
 ) -> Bundle:
     """The model with what it learned for archives; as it was, if the records are not regular."""
     member = learn(source, max_error, students, seed)
@@ -24,7 +28,10 @@ def with_codec(
 
 
 def learn(
-    source: CsvSource, max_error: Mapping[str, str], students: bool, seed: int
+    source: CsvSource,
+    max_error: Mapping[str, str],
+    students: bool,
+    seed: int,
 ) -> bytes | None:
     """The archive codec that is learned from a table and kept in a bundle; None if its records are
     irregular.
@@ -39,4 +46,6 @@ def learn(
     learned = shared.learn(
         b"".join(chosen_pieces), head, source.format, names, bounds, max_error, students, seed
     )
-    return shared.to_bytes(learned) if learned is not None else None
+    if learned is not None:
+        return shared.to_bytes(learned)
+    return None

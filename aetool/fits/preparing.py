@@ -71,7 +71,9 @@ class Prepared:
     @property
     def kept(self) -> Mask:
         """(rows,): True for the rows to fit."""
-        return np.ones(len(self.features), bool) if self.keep is None else self.keep
+        if self.keep is None:
+            return np.ones(len(self.features), bool)
+        return self.keep
 
 
 @one_thread()
@@ -98,9 +100,11 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
             "stay side by side"
         )
     prepared = prepare(clean, options)
+    # the same rows of both: the draw depends on the count and the seed alone
     most = 10**12 if options.all_rows else RESERVOIR
     if isinstance(source, ImageSource):
         pixels = framed(source, prepared.view).sample(most, options.seed)
+        # pairs are by place: one picture too few would shift all the others
         if pixels.shape != prepared.inputs.shape:
             raise DataError(
                 f"{source.name} has {len(pixels)} pictures of {pixels.shape[1:]}, "
@@ -109,6 +113,7 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
             )
         return prepared, scaling.image_features(pixels)
     table, total = source.sample(most, options.seed)
+    # pairs are by place: one row too few would shift all the others
     if total != prepared.rows:
         raise DataError(
             f"{source.name} has {total} rows, {option('--target')} {prepared.rows}; row by "
@@ -123,6 +128,7 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
 
 def learns_from_labels(model: Model) -> bool:
     """Whether a model's loss takes labels: which records are ordinary, which known anomalies."""
+    # the class itself says it, by the arguments of its loss
     net = plugins.resolve(model.net) if model.net else None
     # what is no network is refused later, with a reason
     loss = getattr(net, "loss", None)
@@ -154,6 +160,8 @@ def prepare(
         return _prepared_pictures(source, options, most)
     if options.of_pictures.named:
         raise ParamError(f"{options.of_pictures.named} is of pictures; {source.name} is a table")
+    # each row has a number of its own by which it is drawn, so that workers draw what one process
+    # would
     with opened(executor) as engine:
         table, total = sampled(source, most, options.seed, engine)
     signs = known_labels(table, options, source.name) if labelled else None
@@ -173,6 +181,7 @@ def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> P
     pixels, numbers = framed_source.sampled(most, options.seed)
     framed_source.say_unread()
     framing = framed_source.framing
+    # tiles of one picture are no independent rows
     owner = framed_source.owners(numbers) if framed_source.is_tiled else None
     return Prepared(
         scaling.image_spec(framing.shape),
@@ -190,6 +199,7 @@ def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
     it is a gap."""
     assert options.label is not None
     label_texts = labels(table, options.label, name)
+    # a label that is missing says nothing, neither ordinary nor odd
     gap = is_gap(Cells.of(label_texts.tolist()), options.na)
     is_normal = np.isin(label_texts, list(options.normal))
     signs = np.where(is_normal, 1.0, np.where(gap, 0.0, -1.0))
@@ -197,7 +207,10 @@ def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
 
 
 def _with_context(
-    source: TableSource, table: Table, options: FitOptions, signs: Labels | None
+    source: TableSource,
+    table: Table,
+    options: FitOptions,
+    signs: Labels | None,
 ) -> Prepared:
     """Rows with those before them, ordinary ones or not; the rows to fit are chosen after. signs:
     labels that the model learns from, all of them."""
@@ -222,8 +235,10 @@ def _with_context(
     schema = dataclasses.replace(
         schema, context=options.context, group=options.group, order=options.order
     )
+    # laid out before rows are chosen, so that each has its true neighbours
     X = whole(schema, table, source.name)
     if len(chosen) > RESERVOIR and not options.all_rows:
+        # sorted, since neighbours in the table are neighbours in a fold
         drawn = np.random.default_rng(options.seed).choice(len(chosen), RESERVOIR, replace=False)
         chosen = chosen[np.sort(drawn)]
     X = X[chosen]
@@ -247,6 +262,7 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
         if name not in columns:
             raise ParamError(f"no column '{name}' in {source.name}; there are {', '.join(columns)}")
     schema = inferred(source, table, options)
+    # dates, keys and conditions alone leave nothing to be judged
     if not any(c.predicted for c in schema.columns):
         kinds = ", ".join(
             f"{c.name}: {'condition' if c.name in options.condition else c.kind}"
@@ -263,6 +279,7 @@ def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table, with the types and columns that the user chose."""
     columns = set(table.names)
     chosen = {*options.keep, *options.condition}
+    # a condition is kept though it is not named in --keep
     dropped = set(options.drop) | (columns - chosen if options.keep else set())
     schema = infer(table, options.types, source.dtypes, source.decimal, options.na, options.closed)
     return conditioned(drop(schema, sorted(dropped)), options.condition)
@@ -290,6 +307,7 @@ def normal_rows(
     else:
         keep = np.ones(len(table), bool)
     if not keep.any():
+        # a few of the values that there are, for whoever has misspelt one
         values = sorted(set(labels(table, label, name).tolist()))[:8]
         raise ParamError(
             f"no row of {name} has {label} = {' or '.join(normal)}; it holds {', '.join(values)}"
@@ -303,12 +321,14 @@ def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
         raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
     values = table[label]
     if isinstance(values, Cells):
+        # blanks around a label are nobody's intention
         return np.array([v.strip() for v in values.strings()])
     return np.array([_in_full(value) for value in values.tolist()])
 
 
 def _in_full(value: float) -> str:
     """A number as a person would type it: 1 for 1.0, and 1234567 with all its digits."""
+    # beyond 2^53 a float64 no longer tells whole numbers apart
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     return str(value)

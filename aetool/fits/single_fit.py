@@ -42,7 +42,9 @@ def folds_of(rows: int, features: int) -> int:
     the data."""
     if rows < FEWEST_TO_CROSS:
         return 1
-    return FOLDS if rows * features <= MANY_NUMBERS else FEW_FOLDS
+    if rows * features <= MANY_NUMBERS:
+        return FOLDS
+    return FEW_FOLDS
 
 
 def written(solution: closed_form.Solution, params: object, prepared: Prepared) -> dict[str, bytes]:
@@ -52,7 +54,10 @@ def written(solution: closed_form.Solution, params: object, prepared: Prepared) 
 
 
 def solve(
-    net: type[closed_form.ClosedForm], params: object, prepared: Prepared, keep: Mask
+    net: type[closed_form.ClosedForm],
+    params: object,
+    prepared: Prepared,
+    keep: Mask,
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
     """The graphs, and the solution, of a closed form fitted on the rows `keep`."""
     rows = np.flatnonzero(keep)
@@ -102,7 +107,9 @@ def out_of_fold(
 
 
 def fair_score(
-    net: type[closed_form.ClosedForm], params: object, prepared: Prepared
+    net: type[closed_form.ClosedForm],
+    params: object,
+    prepared: Prepared,
 ) -> bytes | None:
     """A score graph that scores every row by a model fitted without it and its equals.
 
@@ -261,7 +268,11 @@ def trained_network(
 
 
 def finished_network(
-    model: Model, params: object, trained: training.Trained, prepared: Prepared, options: FitOptions
+    model: Model,
+    params: object,
+    trained: training.Trained,
+    prepared: Prepared,
+    options: FitOptions,
 ) -> joining.Fitted:
     """A trained network as a calibrated bundle."""
     from aetool import export, mapping, training

@@ -56,7 +56,8 @@ class AutoEncoder(nn.Module):
 
     def __init__(self, spec: Spec, params: Any) -> None:
         super().__init__()
-        self.spec, self.params = spec, params
+        self.spec = spec
+        self.params = params
         self.latent = self.latent_size()
         self.code: Code = Continuous(self.latent)
         shared = getattr(params, "scale", "column") == "shared"
@@ -70,7 +71,9 @@ class AutoEncoder(nn.Module):
         """Size of the code: the parameter, or if that is 0 a size fit for the data."""
         if self.params.latent:
             return int(self.params.latent)
-        return 32 if self.spec.shape else max(1, min(16, len(self.spec.columns) // 2))
+        if self.spec.shape:
+            return 32
+        return max(1, min(16, len(self.spec.columns) // 2))
 
     def width(self) -> int:
         """Units of a hidden layer: the parameter, or if that is 0 what keeps a model small."""
@@ -202,10 +205,12 @@ class Stacked(AutoEncoder):
         below it, squared."""
         if self.level is None:
             return super().loss(x, rng, seen)
-        i, wanted = self.level, x
+        i = self.level
+        wanted = x
         seen = self.corrupt(x, rng) if seen is None else seen
         for below in list(self.encoder)[:i]:  # type: ignore[call-overload]
-            wanted, seen = below(wanted), below(seen)
+            wanted = below(wanted)
+            seen = below(seen)
         back = self.decoder[-1 - i](self.encoder[i](seen))  # type: ignore[index]
         if i == 0:
             return self.likelihood(x, back).sum(dim=1)

@@ -29,7 +29,9 @@ class Backbone(nn.Module):
         out = x
         for level in self.levels:
             out = level(out)
-        return out if self.straight is None else out + self.straight(x)
+        if self.straight is None:
+            return out
+        return out + self.straight(x)
 
     def __iter__(self) -> Iterator[nn.Module]:
         return iter(self.levels)
@@ -45,7 +47,9 @@ class Backbone(nn.Module):
         """The linear map from end to end, an nn.Linear (tied: one with a bias of its own alone):
         the straight one, or the only level's; else None."""
         if self.straight is None:
-            return _weighted(self.levels[0]) if len(self.levels) == 1 else None
+            if len(self.levels) == 1:
+                return _weighted(self.levels[0])
+            return None
         return _weighted(self.straight)
 
     def silence(self) -> None:
@@ -78,14 +82,19 @@ def backbone(
         downs, ups = _conv(spec.shape, latent, width // 4, depth, out)
     else:
         sizes = [spec.features, *[width] * depth]
+        # from the features to the code, a level for each pair of sizes
         downs = [[nn.Linear(a, b)] for a, b in pairwise([*sizes, out])]
+        # and the same way back
         ups = [[nn.Linear(b, a)] for a, b in reversed(list(pairwise([*sizes, latent])))]
     if tied:
         ups = [[_tied(d, u), *rest] for d, (u, *rest) in zip(_linears(downs), ups, strict=True)]
+    # none behind the last level: a code and a mean may have any value
     for layers in (*downs[:-1], *ups[:-1]):
         layers.append(nn.SiLU())
+    # a single level is linear already
     if not straight or len(downs) == 1:
         return Backbone(downs, None), Backbone(ups, None)
+    # past all levels: what is linear needs no hidden units
     there = nn.Linear(spec.features, out)
     back: nn.Module = nn.Linear(latent, spec.features)
     if tied:
@@ -110,14 +119,20 @@ def _linears(downs: list[list[nn.Module]]) -> list[nn.Module]:
 
 
 def _conv(
-    shape: tuple[int, int, int], latent: int, channels: int, depth: int, out: int
+    shape: tuple[int, int, int],
+    latent: int,
+    channels: int,
+    depth: int,
+    out: int,
 ) -> tuple[list[list[nn.Module]], list[list[nn.Module]]]:
     """Stride-2 convolutions and their transposes, with linear maps to and from the code."""
     sides = [(shape[1], shape[2])]
     for _ in range(depth):
+        # smaller pictures have nothing left to halve
         if min(sides[-1]) < 4:
             break
         sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
+    # half the sides, twice the channels
     widths = [shape[0]] + [channels << i for i in range(len(sides) - 1)]
     flat = widths[-1] * sides[-1][0] * sides[-1][1]
     downs: list[list[nn.Module]] = [
@@ -135,7 +150,9 @@ def _conv(
 
 def _tied(down: nn.Module, up: nn.Module) -> nn.Module:
     """The map back by the transposed weights of `down`, with a bias of its own."""
-    return _TiedLinear(down, up) if isinstance(down, nn.Linear) else _TiedConv(down, up)
+    if isinstance(down, nn.Linear):
+        return _TiedLinear(down, up)
+    return _TiedConv(down, up)
 
 
 class _TiedLinear(nn.Module):
@@ -143,7 +160,8 @@ class _TiedLinear(nn.Module):
 
     def __init__(self, down: nn.Module, up: nn.Module) -> None:
         super().__init__()
-        self.down, self.bias = down, up.bias
+        self.down = down
+        self.bias = up.bias
         self.up = [up]  # for its geometry; a list, so that its weight is nobody's parameter
 
     def forward(self, x: Tensor) -> Tensor:
@@ -155,7 +173,8 @@ class _TiedConv(_TiedLinear):
     """The adjoint of a convolution: transposed convolution by the same weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.down.get_parameter("weight"), self.get_parameter("bias")
+        weight = self.down.get_parameter("weight")
+        bias = self.get_parameter("bias")
         up = self.up[0]
         assert isinstance(up, nn.ConvTranspose2d)
         return F.conv_transpose2d(

@@ -55,7 +55,8 @@ class Likelihood(nn.Module):
         means: str = "likelihood",
     ) -> None:
         super().__init__()
-        self.spec, self.error = spec, error
+        self.spec = spec
+        self.error = error
         self.register_buffer("residual", torch.ones(len(spec.numeric)), persistent=False)
         self.bernoulli = pixels == "bernoulli" and spec.shape is not None
         self.shared = shared and spec.shape is None
@@ -100,12 +101,14 @@ class Likelihood(nn.Module):
 
         Of pictures a column is a pixel, whose channels are added up.
         """
-        x, parameters = x.flatten(1), parameters.flatten(1)
+        x = x.flatten(1)
+        parameters = parameters.flatten(1)
         costs = []
         if len(self.spec.numeric):
             costs.append(self._numbers(x, parameters))
         if self.spec.flags:
-            flags, logits = x.index_select(1, self.flag), parameters.index_select(1, self.flag)
+            flags = x.index_select(1, self.flag)
+            logits = parameters.index_select(1, self.flag)
             costs.append(self._flags(flags, logits))
         for _, start, width in self.spec.categories:
             block = slice(start, start + width)
@@ -121,7 +124,8 @@ class Likelihood(nn.Module):
     def start(self, x: Tensor, parameters: Tensor) -> None:
         """Sets scales and weights to the likeliest for what parameters leave of x (rows of both as
         in forward), by expectation maximisation (Dempster, Laird & Rubin 1977)."""
-        x, parameters = x.flatten(1), parameters.flatten(1)
+        x = x.flatten(1)
+        parameters = parameters.flatten(1)
         off = (x - parameters).index_select(1, self.numeric).square()
         there = torch.ones_like(off)
         if self.spec.flags:
@@ -157,7 +161,8 @@ class Likelihood(nn.Module):
         return scale, torch.softmax(self.weight_logit, dim=0)
 
     def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
-        z, mean = x.index_select(1, self.numeric), parameters.index_select(1, self.numeric)
+        z = x.index_select(1, self.numeric)
+        mean = parameters.index_select(1, self.numeric)
         if self.error == "mse":
             cost = (z - mean).square()
         elif self.error == "mae":

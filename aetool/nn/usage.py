@@ -22,7 +22,11 @@ LEAST_EXPLAINED = 0.02
 
 @torch.no_grad()
 def code_use(
-    model: Any, rows: Tensor, held_out: Tensor, seen: Tensor, report: dict[str, Json]
+    model: Any,
+    rows: Tensor,
+    held_out: Tensor,
+    seen: Tensor,
+    report: dict[str, Json],
 ) -> dict[str, Json] | None:
     """Whether and how a trained network uses its code, as figures for people.
 
@@ -36,7 +40,8 @@ def code_use(
     rows, held_out: (n, ...) as the model takes them; seen: what it sees of held_out. None where
     held-out rows do not vary.
     """
-    spec, flat = model.spec, held_out.flatten(1).double().numpy()
+    spec = model.spec
+    flat = held_out.flatten(1).double().numpy()
     z = model.encode(seen)
     restored = _restored(spec, model.decoded(z, seen).flatten(1).double().numpy())
     where, there = _counted(spec, flat)
@@ -118,4 +123,6 @@ def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) ->
 
 def _rounded(value: float) -> float:
     """A figure to four decimals; -1 if it is not finite or below -1."""
-    return round(max(value, -1.0), 4) if math.isfinite(value) else -1.0
+    if math.isfinite(value):
+        return round(max(value, -1.0), 4)
+    return -1.0

@@ -81,7 +81,9 @@ def uninstalled(name: str, folder: Path) -> Path | None:
     None if there is none."""
     package = folder_of(name, folder)
     is_there = (package / "pyproject.toml").is_file()
-    return package if is_there and name not in plugins.available() else None
+    if is_there and name not in plugins.available():
+        return package
+    return None
 
 
 def reference() -> str:

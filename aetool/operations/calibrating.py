@@ -11,18 +11,24 @@ from aetool.scoring.judges import calibration_by
 
 
 def calibrated(
-    model: Bundle, data: object = None, fpr: float | None = None, device: str = "auto"
+    model: Bundle,
+    data: object = None,
+    fpr: float | None = None,
+    device: str = "auto",
 ) -> Bundle:
     """The model with a calibration by other records, if given, and with this default threshold.
 
     Its lineage names the model that it was made of.
     """
     check_part("fpr", fpr)
-    calibration, facts = model.calibration, model.facts
+    calibration = model.calibration
+    facts = model.facts
     if data is not None:
+        # scored anew, since held-out scores say nothing of these records
         calibration = calibration_by(data, model, device, KEPT)
         facts = {**facts, "calibrated_apart": True}
     calibration = dataclasses.replace(calibration, fpr=fpr)
+    # of which file it was made, so that a threshold can be traced
     lineage = {**model.lineage, "parent": model.sha256}
     return dataclasses.replace(
         model, calibration=calibration, facts=facts, lineage=lineage, _sessions={}

@@ -45,7 +45,10 @@ class DenoiseOptions:
 
 
 def denoise(
-    data: object, path: str | os.PathLike[str], model: Bundle, options: DenoiseOptions | None = None
+    data: object,
+    path: str | os.PathLike[str],
+    model: Bundle,
+    options: DenoiseOptions | None = None,
 ) -> dict[str, int | float]:
     """Write the restored records of data at path, as the kind of file they are; returns figures:
     records, values filled, and with `clean` the mean squared errors before and after and the gain
@@ -131,7 +134,9 @@ class _Job:
 
     def _laid(self, where: Mask) -> Mask:
         """A mask of a table's columns in the layout of _standard; a mask of pixels unchanged."""
-        return where if self.model.schema is None else where[:, self.model.spec.owner]
+        if self.model.schema is None:
+            return where
+        return where[:, self.model.spec.owner]
 
     def _measure(self, x: Records, y: Records, rows: int) -> None:
         """Add the squared errors before (x) and after (y) restoring, where clean
@@ -162,7 +167,8 @@ class _Job:
     def tables(self) -> Iterator[writers.Columns]:
         """Read, restore and yield a table batch by batch."""
         for laid in inputs_of(self.source, self.model):
-            x, table = laid.inputs, laid.table
+            x = laid.inputs
+            table = laid.table
             assert table is not None
             y = self._table(x)
             naive = np.where(np.isnan(x) & self.restored, self.naive, x)
@@ -255,7 +261,8 @@ class _Job:
             if next(self.clean, None) is not None:
                 raise DataError(f"{option('--clean')} has more records than {self.source.name}")
             count = max(self.compared, 1)
-            out["mse_before"], out["mse_after"] = self.before / count, self.after / count
+            out["mse_before"] = self.before / count
+            out["mse_after"] = self.after / count
             if self.before > 0 and self.after > 0:
                 out["psnr_gain_db"] = 10 * math.log10(self.before / self.after)
         return out

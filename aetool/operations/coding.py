@@ -34,12 +34,16 @@ FOLDER = "folder"  # what pictures are coloured by: the first folder of their na
 
 
 def encode(
-    data: object, model: Bundle, device: str = "auto", executor: engines.Chosen = None
+    data: object,
+    model: Bundle,
+    device: str = "auto",
+    executor: engines.Chosen = None,
 ) -> Records:
     """(rows, latent) float32: each record's code."""
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     with engines.opened(executor) as engine:
+        # the order is the source's, whoever computed a batch
         batches = Scoring(source, model, session, device, engine).codes()
         return np.concatenate([batch.codes for batch in batches])
 
@@ -61,6 +65,7 @@ def write_codes(
     if columns and model.schema is None:
         raise ParamError(f"{option('--id')} is for tables")
     session = encoder_of(model, device)
+    # each once, in the order in which they were asked for
     columns = list(dict.fromkeys([*columns, *decoding.condition_names(model)]))
     count = 0
 
@@ -68,6 +73,7 @@ def write_codes(
         nonlocal count
         for batch in Scoring(source, model, session, device, engine).codes(columns):
             z = batch.codes
+            # tables have records counted from 1, as detect counts them
             out: writers.Columns = {"row": [str(number) for number in (batch.records + 1).tolist()]}
             if names:
                 own = names[batch.first : batch.first + len(z)]
@@ -82,6 +88,7 @@ def write_codes(
 
     target = Path(path)
     parquet = target.suffix == ".parquet"
+    # what the suffix says
     kind = "parquet" if parquet else "csv"
     with engines.opened(executor) as engine:
         written = batches(engine)
@@ -116,6 +123,7 @@ def plot_codes(
             values += [name.split("/")[0] for name in own]
         if colour is not None and laid.table is not None:
             values += list(cells(laid.table, colour, source.name))
+    # a plane of no points has no axes
     if not sum(map(len, codes)):
         raise DataError(f"{source.name}: no records to draw")
     z, axes = drawing.plane(np.concatenate(codes))
@@ -152,6 +160,7 @@ def write_records(
     source = sources.open_source(data)
     if not isinstance(source, TableSource):
         raise DataError(f"{source.name}: codes are a table of z0, z1, ..., not {source.kind}s")
+    # the columns that hold the code, whatever stands beside them
     wanted = [f"z{u}" for u in range(model.latent)]
     count = 0
 
@@ -168,13 +177,16 @@ def write_records(
 
     target = Path(path)
     if model.schema is None:
+        # an array of pictures is written as one
         pixels = [x for _, x in batches()]
-        all_pixels = (
-            np.concatenate(pixels) if pixels else np.zeros((0, *(model.shape or ())), np.uint8)
-        )
+        if pixels:
+            all_pixels = np.concatenate(pixels)
+        else:
+            all_pixels = np.zeros((0, *(model.shape or ())), np.uint8)
         write_pictures(target, all_pixels, force)
         return count
     schema = model.schema
+    # context, such as dates, is not in a code
     modelled = [(i, c) for i, c in enumerate(schema.modelled) if c.predicted]
 
     def tables() -> Iterator[writers.Columns]:
@@ -188,7 +200,10 @@ def write_records(
 
 
 def decode(
-    codes: npt.ArrayLike, model: Bundle, device: str = "auto", condition: object = None
+    codes: npt.ArrayLike,
+    model: Bundle,
+    device: str = "auto",
+    condition: object = None,
 ) -> pd.DataFrame | Records:
     """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
 
@@ -208,12 +223,14 @@ def decode(
     if model.schema is None:
         return x
     if values is not None:
+        # the decoder was told them, and they are known exactly
         x[:, model.schema.conditions] = values
 
     columns: writers.Columns = {}
     dtypes = {}
     for i, column in enumerate(model.schema.modelled):
         if not column.predicted and (values is None or not column.condition):
+            # context, which a code does not carry
             columns[column.name] = [None] * len(x)
             continue
         columns[column.name] = column.restored(x[:, i])
@@ -226,6 +243,7 @@ def _codes(table: Table, name: str, where: str) -> Float:
     if name not in table.names:
         raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
     values = table[name]
+    # a CSV's columns are text that was not parsed yet
     texts = values.strings() if isinstance(values, Cells) else values
     try:
         z = np.array(texts, np.float64)
@@ -234,6 +252,7 @@ def _codes(table: Table, name: str, where: str) -> Float:
             f"{where}: column {name} holds something else than numbers: {error}"
         ) from None
     if not np.isfinite(z).all():
+        # the first such row, as people count them
         row = table.records[np.flatnonzero(~np.isfinite(z))[0]] + 1
         raise DataError(f"{where}: row {row}: {name} is missing or not finite")
     return z

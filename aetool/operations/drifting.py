@@ -92,7 +92,10 @@ def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
 
 
 def _scored(
-    source: TableSource | ImageSource, model: Bundle, alpha: float, device: str
+    source: TableSource | ImageSource,
+    model: Bundle,
+    alpha: float,
+    device: str,
 ) -> Comparison:
     """Compare new data with the model's data, column by column and by their scores."""
     session = model.session("score.onnx", device)
@@ -103,7 +106,10 @@ def _scored(
 
 
 def _counted(
-    source: TableSource, model: Bundle, faults: Iterable[tuple[str, str]], alpha: float
+    source: TableSource,
+    model: Bundle,
+    faults: Iterable[tuple[str, str]],
+    alpha: float,
 ) -> Comparison:
     """Compare only the columns that are present: with columns missing, records cannot be scored."""
     assert model.schema is not None
@@ -127,11 +133,16 @@ def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
             columns.append(np.full(len(table), np.nan))
         else:
             columns.append(column.parse(table[column.name]))
-    return np.stack(columns, axis=1) if columns else np.full((len(table), 0), ODD)
+    if columns:
+        return np.stack(columns, axis=1)
+    return np.full((len(table), 0), ODD)
 
 
 def _compared(
-    name: str, tally: Tally, alpha: float, faults: Iterable[tuple[str, str]] = ()
+    name: str,
+    tally: Tally,
+    alpha: float,
+    faults: Iterable[tuple[str, str]] = (),
 ) -> Comparison:
     if not tally.rows:
         raise DataError(f"{name}: no records to compare")

@@ -32,7 +32,10 @@ Texts = npt.NDArray[np.str_]
 
 
 def score(
-    data: object, model: Bundle, device: str = "auto", executor: engines.Chosen = None
+    data: object,
+    model: Bundle,
+    device: str = "auto",
+    executor: engines.Chosen = None,
 ) -> Float:
     """(rows,) float64: each record's score; NaN of a picture that cannot be read."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)

@@ -38,7 +38,10 @@ Inputs = dict[str, Records]
 
 
 def export(
-    model: Bundle, folder: str | os.PathLike[str], force: bool = False, float32: bool = False
+    model: Bundle,
+    folder: str | os.PathLike[str],
+    force: bool = False,
+    float32: bool = False,
 ) -> list[Path]:
     """Write the graphs, and model.json that says what they take and give; returns the files.
 
@@ -163,7 +166,11 @@ def _is_fine(column: Modelled) -> bool:
 
 
 def _written(
-    model: Bundle, name: str, float32: bool, low: bool, about: Mapping[str, object]
+    model: Bundle,
+    name: str,
+    float32: bool,
+    low: bool,
+    about: Mapping[str, object],
 ) -> bytes:
     """One ONNX graph as it is exported, with a description in its metadata."""
     content = _plain(model.graphs[name])
@@ -177,7 +184,9 @@ def _written(
 
 
 def _said(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
 
 
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:

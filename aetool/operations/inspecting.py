@@ -28,6 +28,7 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
     """Whether a file is an archive (else it should be a bundle)."""
     try:
         with place_of(path).path.open("rb") as file:
+            # the first bytes, since a name may be anything
             return file.read(4) == MAGIC[:4]
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
@@ -36,9 +37,13 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
 def _model_of(archive: Archive) -> str:
     """How an archive is bound to a model: "embedded", "none", or the first digits of the model's
     SHA-256."""
+    # the model itself travels inside
     if "model" in archive.reader.sections:
         return "embedded"
-    return archive.reader.model.hex() if any(archive.reader.model) else "none"
+    # only its hash does; zeros mean that none is needed
+    if any(archive.reader.model):
+        return archive.reader.model.hex()
+    return "none"
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Json]:
@@ -62,6 +67,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
             }
     model = bundles.load(path)
     columns = []
+    # a model of pictures has no columns
     for column in model.schema.columns if model.schema else ():
         columns.append({**column.facts(), "read_as": column.understood()})
     return {
@@ -100,12 +106,14 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
             f"{option('-O ')}depth=0"
         )
     names = feature_names(model)
+    # of pca the part of the variance along each unit
     explained = model.facts.get("explained", [])
     out = []
     for unit, row in enumerate(decoder):
         entry: dict[str, Json] = {"name": f"z{unit}"}
         if unit < len(explained):
             entry["explained"] = explained[unit]
+        # by size, whatever the sign
         largest = np.argsort(-np.abs(row), kind="stable")[:most]
         entry |= {names[i]: round(float(row[i]), 4) for i in largest if names[i] and row[i]}
         out.append(entry)
@@ -120,11 +128,14 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
     if "decoder.onnx" not in graphs:
         return None
     graph = onnx.ModelProto.FromString(graphs["decoder.onnx"]).graph
+    # every operator that weighs its input by a stored matrix
     maps = [n for n in graph.node if n.op_type in ("Gemm", "MatMul", "Conv", "ConvTranspose")]
+    # one linear map, straight from the code: anything more bends it, or has no single weight
     if len(maps) != 1 or maps[0].op_type != "Gemm" or maps[0].input[0] != graph.input[0].name:
         return None
     stored = {tensor.name: tensor for tensor in graph.initializer}
     weight = onnx.numpy_helper.to_array(stored[maps[0].input[1]]).astype(np.float64)
+    # Gemm stores its matrix either way round
     transposed = any(a.name == "transB" and a.i for a in maps[0].attribute)
     return weight.T if transposed else weight
 
@@ -135,10 +146,12 @@ def feature_names(model: Bundle) -> list[str]:
     columns = model.schema.modelled if model.schema else ()
     names = [""] * spec.features
     for feature, column in zip(spec.numeric.tolist(), spec.owner.tolist(), strict=True):
+        # a number is called as its column is
         names[feature] = columns[column].name
     for feature, column in spec.flags:
         names[feature] = f"{columns[column].name} missing"
     for column, start, width in spec.categories:
+        # the last two features of a block stand for all other words and for none
         levels = [*columns[column].listed, "other", "missing"]
         for k in range(width):
             names[start + k] = f"{columns[column].name}={levels[min(k, len(levels) - 1)]}"
@@ -146,7 +159,9 @@ def feature_names(model: Bundle) -> list[str]:
 
 
 def verify(
-    path: str | os.PathLike[str], model: Bundle | None = None, max_output: int | None = None
+    path: str | os.PathLike[str],
+    model: Bundle | None = None,
+    max_output: int | None = None,
 ) -> dict[str, Json]:
     """Check every byte of a bundle or an archive, decoding all blocks; raises if it is damaged.
 
@@ -154,6 +169,7 @@ def verify(
     """
     if is_archive(path):
         with Archive(path, model, max_output=max_output) as archive:
+            # restores everything and keeps nothing
             archive.check()
             facts = {"archive": archive.mode, "rows": archive.rows}
             if archive.mode == LOSSY and archive.has_model:
@@ -162,10 +178,13 @@ def verify(
     found_model = bundles.load(path)
     for graph in bundles.GRAPHS:
         if graph in found_model.graphs:
+            # a graph that cannot be loaded is damage, though its digest is right
             found_model.session(graph, "cpu")
+    # what it learned for archives is checked when it is read
     shared_of(found_model)
     model_of(found_model)
     session = found_model.session("score.onnx", "cpu")
+    # a graph may load and yet fail, or give nonsense, when it runs
     records = random_inputs(found_model)
     parts = session(records)["parts"]
     if not np.isfinite(parts).all():
@@ -179,4 +198,6 @@ def _exceeded_by(calibration: Calibration) -> str | None:
     if not calibration.rows:
         return None
     short = calibration.shortage()
-    return in_words(calibration.rate()) if short is None else f"none: {short}"
+    if short is None:
+        return in_words(calibration.rate())
+    return f"none: {short}"

@@ -45,7 +45,8 @@ def merge(
 
 def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
     """Write shards, given in order, as one archive; returns its figures."""
-    first, last = archives[0].reader, archives[-1].reader
+    first = archives[0].reader
+    last = archives[-1].reader
     header = {key: value for key, value in first.header.items() if key != "sections"}
     model = first.model.hex() if any(first.model) else ""
     writer = Writer(file, header, first.sections, model)

@@ -127,7 +127,8 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
         )
     with new_folder(target, force) as folder:
         for opened in archive.parts(0, archive.rows):
-            name, part = opened.known.name, opened.archive
+            name = opened.known.name
+            part = opened.archive
             if system.name_is_impossible(name):
                 raise ArchiveError(f"{target}: {name!r} is no name of a file on this system")
             path = folder / name
@@ -146,7 +147,9 @@ def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
 
 
 def _part(
-    archive: Archive, rows: tuple[int, int | None] | None, columns: Sequence[str] | None
+    archive: Archive,
+    rows: tuple[int, int | None] | None,
+    columns: Sequence[str] | None,
 ) -> str:
     """In words, how much of an archive is restored, such as "100 of 8,784 rows, 2 columns"."""
     first, last = _records(archive, rows)
@@ -208,4 +211,6 @@ def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     base = name.with_name(name.name.removesuffix(".aez"))
     if base.suffix in (".gz", ".zst", ".xz"):
         base = base.with_suffix("")
-    return base if base != name else name.with_name(archive.format.get("name") or name.stem)
+    if base != name:
+        return base
+    return name.with_name(archive.format.get("name") or name.stem)

@@ -168,7 +168,9 @@ class Sampler:
         return x
 
     def _correlated(self, eps: Float) -> Float:
-        return eps @ self.recipe.factor.T if self.recipe.codes.size else eps
+        if self.recipe.codes.size:
+            return eps @ self.recipe.factor.T
+        return eps
 
     def _noise(self, count: int) -> Float:
         """(count, features) to be added to likely values, means and logits, to make a draw of them
@@ -342,7 +344,9 @@ def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame 
 
 
 def write_samples(
-    model: Bundle, path: str | os.PathLike[str], options: SampleOptions | None = None
+    model: Bundle,
+    path: str | os.PathLike[str],
+    options: SampleOptions | None = None,
 ) -> int:
     """Write new records: a CSV or Parquet file; of pictures a .npy file, a folder, or a contact
     sheet (.png; with `like`, each of its rows begins with the given one). A .png of a table with
@@ -421,7 +425,8 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
         source = seen_by(sources.open_source(options.like, model.reading), model)
         each = options.count or PER_ROW
         for laid in inputs_of(source, model):
-            originals, table = laid.inputs, laid.table
+            originals = laid.inputs
+            table = laid.table
             x = sampler.near(np.repeat(originals, each, axis=0), options.spread)
             if model.schema is None or table is None:
                 yield {"like": originals}, x
@@ -446,7 +451,10 @@ def _repeated(values: writers.Restored, times: int) -> writers.Restored:
 
 
 def _columns(
-    model: Bundle, x: Records, kept_columns: writers.Columns, beside: writers.Columns
+    model: Bundle,
+    x: Records,
+    kept_columns: writers.Columns,
+    beside: writers.Columns,
 ) -> writers.Columns:
     """Records as written: columns in the order of the file that the model was fitted on.
 

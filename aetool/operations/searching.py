@@ -71,7 +71,9 @@ class Neighbours:
     def columns(self) -> dict[str, list[object]]:
         """The neighbours as columns by name, in the order in which they are printed."""
         integers = {"query": self.query, "rank": self.rank, "row": self.row}
+        # whole numbers and texts of Python, as CSV and JSON have them
         shown = {k: v.tolist() for k, v in integers.items()}
+        # six digits: what is beyond them differs between processors
         distance = [float(f"{v:.6g}") for v in self.distance.tolist()]
         return {**shown, "distance": distance, **self.beside}
 
@@ -83,7 +85,10 @@ class Neighbours:
 
 
 def similar(
-    query: object, data: object, model: Bundle | None = None, options: SearchOptions | None = None
+    query: object,
+    data: object,
+    model: Bundle | None = None,
+    options: SearchOptions | None = None,
 ) -> Neighbours:
     """The k records of data nearest to each record of query.
 
@@ -115,6 +120,7 @@ def similar(
     if options.columns:
         beside |= _columns(data, rows, options.columns, model.reading)
     return Neighbours(
+        # people count records from 1
         np.repeat(numbers, k) + 1,
         np.tile(np.arange(1, k + 1), len(numbers)),
         records[rows] + 1,
@@ -124,11 +130,15 @@ def similar(
 
 
 def _name(data: object) -> str:
-    return os.fspath(data) if isinstance(data, str | os.PathLike) else "data"
+    if isinstance(data, str | os.PathLike):
+        return os.fspath(data)
+    return "data"
 
 
 def _codes_of_data(
-    data: object, model: Bundle | None, options: SearchOptions
+    data: object,
+    model: Bundle | None,
+    options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
     """(codes, the model, the records' names if they have any, their numbers from 0)."""
     if is_archive(data):
@@ -144,6 +154,7 @@ def _codes_of_data(
                     f"or compress it with {option('--lossy-only')}"
                 )
             codes = list(content.codes(archive))
+            # a code means something to its own decoder alone
             names = content.picture_names(archive)
             whole = archive.model if model is None else model
             if whole.graphs.get("decoder.onnx") != archive.model.graphs["decoder.onnx"]:
@@ -168,6 +179,7 @@ def _codes_of_data(
 def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
     """(the codes of the chosen records of the query, their numbers from 0)."""
     source = seen_by(sources.open_source(query, model.reading), model)
+    # an archive carries what restores it, and that needs no encoder
     if "encoder.onnx" not in model.graphs:
         raise ParamError(
             f"the archive holds its model's decoder alone: give the whole one with {option('-m')}"
@@ -175,6 +187,7 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
     session = model.session("encoder.onnx", options.device)
     codes = []
     numbers = []
+    # from 0, as records are counted inside
     only = np.array(options.rows, dtype=np.int64) - 1
     count = 0
     for laid in inputs_of(source, model):
@@ -183,6 +196,7 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
         numbers.append(laid.records[keep])
         if len(laid.records):
             count = max(count, int(laid.records[-1]) + 1)
+    # a row that was asked for and is not there is said, not passed over
     missing = np.setdiff1d(only, np.concatenate(numbers))
     if len(missing):
         there = f"has records 1 .. {count}"
@@ -196,9 +210,13 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
 
 
 def _by_distance(
-    query_codes: Float, codes: Float, discrete: bool, k: int
+    query_codes: Float,
+    codes: Float,
+    discrete: bool,
+    k: int,
 ) -> list[tuple[Int, Float]]:
     """(rows, distances) of the k codes nearest to each query's; (queries, latent), (n, latent)."""
+    # |c - q|^2 = |c|^2 - 2 c q + |q|^2, of which the last is the same for all c
     norms = np.einsum("ij,ij->i", codes, codes)
     neighbours = []
     for first in range(0, len(query_codes), QUERIES):
@@ -206,11 +224,14 @@ def _by_distance(
         if discrete:
             distances = np.stack([(codes != code).sum(axis=1) for code in queries])
         else:
+            # one product of matrices for many queries, and rough: it cancels for near codes
             distances = norms - 2 * queries @ codes.T
         for code, rough in zip(queries, distances, strict=True):
             most = np.partition(rough, k - 1)[k - 1]  # rounding is made good below
+            # all that rounding may have moved across the k-th place are compared exactly
             near = np.flatnonzero(rough <= most + 1e-4 * (abs(most) + float(code @ code)))
             exact = (codes[near] != code).sum(axis=1) if discrete else _euclid(codes[near], code)
+            # the last key counts first: distance, then the earlier row
             order = np.lexsort((near, exact))[:k]
             neighbours.append((near[order], exact[order].astype(np.float64)))
     return neighbours
@@ -228,6 +249,7 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
             f"({option('-O ')}size=2); these have {levels}"
         )
     if levels == 2:
+        # codes of two levels are bits already
         rotate = np.eye(codes.shape[1])[:, :MOST_BITS]
         centre = np.full(codes.shape[1], 0.5)
     else:
@@ -244,13 +266,17 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
 
 def _rotation(codes: Float) -> tuple[Float, Float]:
     """((latent, bits), (latent,)): where the signs of (codes - centre) @ rotation lose least."""
+    # evenly spaced rows: the rotation hangs on few numbers
     few = codes[:: -(-len(codes) // LEARNED_FROM)].astype(np.float64)
     centre = few.mean(axis=0)
     _, _, axes = np.linalg.svd(few - centre, full_matrices=False)
     axes = axes[:MOST_BITS].T
     v = (few - centre) @ axes
+    # any rotation will do to begin with, but always the same one
     turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((v.shape[1],) * 2))
     for _ in range(TURNS):
+        # in turns: the nearest signs to the rotated codes, then the nearest rotation to the signs
+        # (orthogonal Procrustes)
         signs = np.where(v @ turn >= 0, 1.0, -1.0)
         left, _, right = np.linalg.svd(signs.T @ v)
         turn = (left @ right).T
@@ -259,6 +285,7 @@ def _rotation(codes: Float) -> tuple[Float, Float]:
 
 def _packed(bits: Mask) -> Keys:
     """(rows,): each row's bits, (rows, bits), as one whole number."""
+    # a bit has the place of its column
     weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
     return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
 
@@ -279,8 +306,10 @@ class _Index:
         far = []
         count = 0
         for flips in range(self.bits + 1):
+            # more flips than codes: it is cheaper to look at all codes
             if math.comb(self.bits, flips) > len(self.keys):
                 return self._scan(key, k)
+            # every code that differs from the query in just so many bits
             probes = self.masks(flips) ^ key
             low, high = (np.searchsorted(self.keys, probes, side) for side in ("left", "right"))
             for a, b in zip(low[low < high].tolist(), high[low < high].tolist(), strict=True):
@@ -300,6 +329,7 @@ class _Index:
         return self._masks[flips]
 
     def _scan(self, key: np.uint64, k: int) -> tuple[Int, Int]:
+        # bits are counted byte by byte, by a table of 256
         flat = (self.keys ^ key).view(np.uint8).reshape(len(self.keys), 8)
         far = ONES[flat].sum(axis=1, dtype=np.int64)
         near = np.flatnonzero(far <= np.partition(far, k - 1)[k - 1])
@@ -307,7 +337,10 @@ class _Index:
 
 
 def _columns(
-    data: object, rows: Int, names: Sequence[str], reading: Reading
+    data: object,
+    rows: Int,
+    names: Sequence[str],
+    reading: Reading,
 ) -> dict[str, list[object]]:
     source = sources.open_source(data, reading)
     if not isinstance(source, TableSource):
@@ -315,6 +348,7 @@ def _columns(
     columns: dict[str, list[object]] = {n: [None] * len(rows) for n in names}
     first = 0
     for table in source.batches():
+        # neighbours come in the order of nearness, tables in that of the file
         wanted = np.flatnonzero((rows >= first) & (rows < first + len(table)))
         for name in names:
             values = cells(table, name, source.name)
@@ -345,6 +379,7 @@ def write_sheet(
     left = _pictures(query, model, asked)
     right = _pictures(data, model, neighbours.row - 1)
     k = len(neighbours.row) // len(asked)
+    # a row of the sheet is a query and its k neighbours
     rows = [p for i in range(len(asked)) for p in (left[i], *right[i * k : (i + 1) * k])]
     drawing.write_sheet(Path(path), np.stack(rows), k + 1, force)
 

@@ -59,7 +59,9 @@ class TradeoffOptions:
 
 @one_reading()
 def tradeoff(
-    data: object, models: Mapping[str, Bundle] | None = None, options: TradeoffOptions | None = None
+    data: object,
+    models: Mapping[str, Bundle] | None = None,
+    options: TradeoffOptions | None = None,
 ) -> Tradeoff:
     """Measure each way to store data: exact, bounded at several errors, the codes of these models
     and of plugins fitted here, and other programs; say which archive to take.
@@ -88,7 +90,9 @@ def tradeoff(
 
 def _named(data: object, otherwise: str) -> str:
     """What a command calls the data."""
-    return os.fspath(data) if isinstance(data, str | os.PathLike) else otherwise
+    if isinstance(data, str | os.PathLike):
+        return os.fspath(data)
+    return otherwise
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,11 @@ class _Survey:
     """Measures points of one source, one way after another."""
 
     def __init__(
-        self, source: sources.Source, candidates: Candidates, options: TradeoffOptions, name: str
+        self,
+        source: sources.Source,
+        candidates: Candidates,
+        options: TradeoffOptions,
+        name: str,
     ) -> None:
         self.source = source
         self.candidates = candidates

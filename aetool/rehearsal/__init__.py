@@ -18,7 +18,11 @@ __all__ = ["rehearse"]
 
 
 def rehearse(
-    model: Model, author_class: type, params: object, spec: Spec, again: bool = False
+    model: Model,
+    author_class: type,
+    params: object,
+    spec: Spec,
+    again: bool = False,
 ) -> None:
     """PluginError unless the class does what the host will ask of it, on data of this layout.
 

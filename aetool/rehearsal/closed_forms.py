@@ -211,7 +211,10 @@ class _Written:
             raise self.author.fault(member, f"cannot be made a graph: {reason}") from error
 
     def _find_misfit(
-        self, call: Callable[[Builder, Value], Value], width: int, member: str
+        self,
+        call: Callable[[Builder, Value], Value],
+        width: int,
+        member: str,
     ) -> None:
         """PluginError with the author's line at which shapes do not fit, if it is that."""
         graph = Graph()

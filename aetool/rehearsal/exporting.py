@@ -113,7 +113,10 @@ def _check_operators(author: Author, net: AutoEncoder, x: Tensor, model: onnx.Mo
 
 
 def _check_agreement(
-    author: Author, net: AutoEncoder, batches: list[Tensor], model: onnx.ModelProto
+    author: Author,
+    net: AutoEncoder,
+    batches: list[Tensor],
+    model: onnx.ModelProto,
 ) -> None:
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 4

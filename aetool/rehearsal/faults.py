@@ -132,7 +132,9 @@ class Author:
                 )
 
     def check_calls(
-        self, calls: Mapping[str, int], optional: Mapping[str, tuple[str, ...]] = NONE
+        self,
+        calls: Mapping[str, int],
+        optional: Mapping[str, tuple[str, ...]] = NONE,
     ) -> None:
         """PluginError for a member that cannot be called with the arguments that the host passes.
 
@@ -217,7 +219,9 @@ def first_line(error: BaseException) -> str:
     """The first line of an exception's message, without colours, and not too long."""
     lines = str(error).strip().splitlines() or ["no reason given"]
     line = lines[0].strip()
-    return line if len(line) <= LONGEST_REASON else line[:LONGEST_REASON] + "..."
+    if len(line) <= LONGEST_REASON:
+        return line
+    return line[:LONGEST_REASON] + "..."
 
 
 def _global_states() -> dict[str, object]:

@@ -268,7 +268,11 @@ class _Stage:
         return result  # type: ignore[no-any-return]
 
     def check_tensor(
-        self, member: str, result: object, shape: tuple[int, ...], meaning: str
+        self,
+        member: str,
+        result: object,
+        shape: tuple[int, ...],
+        meaning: str,
     ) -> None:
         """PluginError unless it is a tensor of this shape, and finite."""
         if not isinstance(result, Tensor):

@@ -87,7 +87,9 @@ def _hash(text: str) -> str:
 
 
 def _cut(words: str) -> str:
-    return words if len(words) <= LONGEST else f"{words[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
+    if len(words) <= LONGEST:
+        return words
+    return f"{words[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _told(words: str) -> str:
@@ -311,7 +313,9 @@ def _figure(finding: Finding) -> str:
 
 def _image(png: bytes, words: str) -> str:
     data = base64.b64encode(png).decode()
-    return f'<img alt="{words}" src="data:image/png;base64,{data}">' if png else ""
+    if png:
+        return f'<img alt="{words}" src="data:image/png;base64,{data}">'
+    return ""
 
 
 def _groups(groups: Sequence[Group], listed: set[int]) -> str:

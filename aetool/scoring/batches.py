@@ -165,7 +165,10 @@ def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored
 
 
 def looker(
-    source: Source, bundle: Bundle, graph: ScoreGraph, pixels: PixelCalibration | None
+    source: Source,
+    bundle: Bundle,
+    graph: ScoreGraph,
+    pixels: PixelCalibration | None,
 ) -> Callable[[Int], list[Pictured]] | None:
     """A function that, given row numbers (n,), scores those pictures again and says where they are
     odd; None for tables, which have no pixels."""
@@ -175,7 +178,11 @@ def looker(
 
 
 def _looked_at(
-    source: Source, bundle: Bundle, graph: ScoreGraph, pixels: PixelCalibration, rows: Int
+    source: Source,
+    bundle: Bundle,
+    graph: ScoreGraph,
+    pixels: PixelCalibration,
+    rows: Int,
 ) -> list[Pictured]:
     """Where the pictures in these rows of a source, (n,), are odd; in their order."""
     wanted = set(rows.tolist())

@@ -116,7 +116,9 @@ class Collector:
         device: str,
         schema: Schema | None = None,
     ) -> None:
-        self.bundle, self.wishes, self.calibration = bundle, wishes, wishes.calibration
+        self.bundle = bundle
+        self.wishes = wishes
+        self.calibration = wishes.calibration
         # as the records are written, which their first batch tells where nobody else did
         self.schema = schema
         outputs = bundle.session("score.onnx", device).outputs if bundle.schema else ()

@@ -140,7 +140,9 @@ def detect(
 
 
 def ledger_of(
-    data: str | os.PathLike[str], model: Bundle | None = None, columns: Sequence[str] = ()
+    data: str | os.PathLike[str],
+    model: Bundle | None = None,
+    columns: Sequence[str] = (),
 ) -> ArchiveLedger:
     """How an archive's bits are spent on columns. columns: only these [all]. ParamError for columns
     that are not there."""
@@ -161,7 +163,9 @@ def ledger_of(
 
 
 def refuse_fit(
-    data: str | os.PathLike[str], options: FitOptions | None, calibration: object
+    data: str | os.PathLike[str],
+    options: FitOptions | None,
+    calibration: object,
 ) -> None:
     """ParamError for options of fitting or reading text, which detection in an archive
     cannot use."""
@@ -211,7 +215,8 @@ class _Pricing:
     """Reads an archive twice, in bounded memory: for all scores, then for the records to report."""
 
     def __init__(self, archive: Archive, choice: Choice, columns: list[str]) -> None:
-        self.archive, self.choice = archive, choice
+        self.archive = archive
+        self.choice = choice
         self.columns = list(dict.fromkeys(columns))  # one that is named twice counts once
         self.known = _Read()
         self.trace = ScoreTrace()
@@ -256,7 +261,8 @@ class _Pricing:
             return list(range(len(costs.names)))
         for name in self.columns:
             if name not in costs.names:
-                first, last = block.first + 1, block.first + block.rows
+                first = block.first + 1
+                last = block.first + block.rows
                 raise DataError(
                     f"{self.archive.reader.path}: rows {first:,} to {last:,} are stored as one "
                     f"text, which does not tell what '{name}' takes; leave {option('--columns')} "
@@ -351,7 +357,10 @@ def _usual(costs: Costs) -> Float:
 
 
 def _named(
-    costs: Costs, places: Sequence[int], rows: Int, cells: Sequence[Sequence[str]]
+    costs: Costs,
+    places: Sequence[int],
+    rows: Int,
+    cells: Sequence[Sequence[str]],
 ) -> list[Reasons]:
     """For each of these records of a block the columns that cost more than usual: name, cell, and
     how much."""

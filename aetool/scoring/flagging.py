@@ -112,8 +112,11 @@ class _Run:
         device: str,
         engine: engines.Engine | None,
     ) -> None:
-        self.judge, self.choice, self.device = judge, choice, device
-        self.append, self.all_rows = append, all_rows
+        self.judge = judge
+        self.choice = choice
+        self.device = device
+        self.append = append
+        self.all_rows = all_rows
         self.scoring = Scoring(judge.source, judge.bundle, judge.graph, device, engine)
 
     def detection(self, watch: Watch | None) -> Detection:
@@ -137,7 +140,8 @@ class _Run:
     def _flags_and_cut(self) -> tuple[Mask | None, float]:
         """(which records are flagged, where all scores decide that; the score that they lie
         above)."""
-        known, choice = self.judge.calibration, self.choice
+        known = self.judge.calibration
+        choice = self.choice
         if not choice.is_by_rank:
             threshold = choice.threshold
             return None, known.threshold(choice.fpr) if threshold is None else threshold

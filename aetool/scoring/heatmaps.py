@@ -68,7 +68,8 @@ class Heatmaps:
     name that the folder gets when it is complete."""
 
     def __init__(self, folder: Path, target: Path) -> None:
-        self.folder, self.target = folder, target
+        self.folder = folder
+        self.target = target
         self.count = 0
         self._stems: list[str] = []
 
@@ -186,7 +187,8 @@ class Files:
     sheet, or both."""
 
     def __init__(self, heatmap: Heatmaps | None, sheet: Worst | None) -> None:
-        self.heatmap, self.sheet = heatmap, sheet
+        self.heatmap = heatmap
+        self.sheet = sheet
         self.written: bytes = b""
 
     @property
@@ -235,7 +237,8 @@ def opened(
         if heatmap is not None:
             folder = stack.enter_context(new_folder(Path(heatmap), force, option("--heatmap")))
             maps = Heatmaps(folder, Path(heatmap))
-        worst, target = None, None
+        worst = None
+        target = None
         if sheet is not None:
             worst = Worst()
             target = stack.enter_context(atomic(Path(sheet), force, named_by=option("--sheet")))

@@ -40,7 +40,10 @@ class Judge:
 
 
 def judge_of(
-    source: Source, model: Bundle | None, options: FitOptions | None = None, device: str = "auto"
+    source: Source,
+    model: Bundle | None,
+    options: FitOptions | None = None,
+    device: str = "auto",
 ) -> Judge:
     """Prepare to score a source by a model; where none is given, by one learned from the source's
     own records, as the options say."""
@@ -78,7 +81,11 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
 
 
 def calibration_by(
-    data: object, model: Bundle, device: str = "auto", kept: int = EXACT, executor: Chosen = None
+    data: object,
+    model: Bundle,
+    device: str = "auto",
+    kept: int = EXACT,
+    executor: Chosen = None,
 ) -> Calibration:
     """The model's calibration recomputed from ordinary records that it was not fitted on. kept: how
     many of their scores are stored. DataError where there are none."""

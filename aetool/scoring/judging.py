@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def pixel_figures(
-    batches: Iterable[Scored], model: Bundle, folder: str | os.PathLike[str], ordinary: set[int]
+    batches: Iterable[Scored],
+    model: Bundle,
+    folder: str | os.PathLike[str],
+    ordinary: set[int],
 ) -> dict[str, float]:
     """Compare heat maps with masks of true defects, in one pass and bounded memory: pixel_auroc,
     pro, box_hits, and how many pictures were compared.

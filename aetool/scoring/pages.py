@@ -54,7 +54,10 @@ class Watcher:
     """
 
     def __init__(
-        self, most: int = MOST_RECORDS, label: str | None = None, normal: Sequence[str] = ()
+        self,
+        most: int = MOST_RECORDS,
+        label: str | None = None,
+        normal: Sequence[str] = (),
     ) -> None:
         self.most, self.label, self.normal = most, label, list(normal)
         self.groups: dict[tuple[str, str], Group] = {}
@@ -67,7 +70,9 @@ class Watcher:
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
         """The source's name, the model, and the calibration that p is by."""
-        self.name, self.bundle, self.calibration = name, bundle, calibration
+        self.name = name
+        self.bundle = bundle
+        self.calibration = calibration
         self.schema = bundle.schema
         self.tally = Tally(self.schema, calibration, calibration.threshold())
         self.names: Sequence[str] = ()
@@ -268,7 +273,8 @@ class Watcher:
 
 def of_archive(name: str, detection: Detection, most: int) -> Findings:
     """What a page tells of the records of an archive that cost most, at most so many."""
-    ledger, trace = detection.ledger, detection.trace
+    ledger = detection.ledger
+    trace = detection.trace
     assert ledger is not None and trace is not None
     flagged = np.flatnonzero(detection.anomaly)
     # the costliest first; of equal ones the earlier record
@@ -323,15 +329,21 @@ def manner(column: Modelled, value: float, expected: float) -> str:
         return "holds something else"
     outside = bool(column.outside(np.array([value]))[0])
     if not column.ordered:
-        return "has a new word" if outside else f"is {column.show(value)}"
+        if outside:
+            return "has a new word"
+        return f"is {column.show(value)}"
     low, _ = column.span
     if outside:
-        return "lies below all seen" if value < low else "lies above all seen"
+        if value < low:
+            return "lies below all seen"
+        return "lies above all seen"
     if math.isnan(expected):
         return "is present, which is rare"
     if not column.predicted:
         return "lies far from the others"
-    return "is higher than expected" if value > expected else "is lower than expected"
+    if value > expected:
+        return "is higher than expected"
+    return "is lower than expected"
 
 
 def curves(scores: Float, truth: Mask) -> Curves:

@@ -105,7 +105,8 @@ class Detection:
         ranked = self.ranked()
         rows = []
         for place in np.flatnonzero(ranked.anomaly)[:SHOWN].tolist():
-            number, score = ranked.row[place] + 1, f"{ranked.score[place]:.6g}"
+            number = ranked.row[place] + 1
+            score = f"{ranked.score[place]:.6g}"
             rows.append((f"{number:,}", score, f"{ranked.p[place]:.4g}", ranked.why[place]))
         return hypertext.table(self.verdict(), rows, ("row", "score", "p", "why"))
 

@@ -116,7 +116,9 @@ def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share],
 
 
 def _shares_of_flagged(
-    wishes: Wishes, worker: Worker, sent: Flagged
+    wishes: Wishes,
+    worker: Worker,
+    sent: Flagged,
 ) -> tuple[list[Share], LeftOut]:
     """Score a piece: what is to be kept of each batch, where the flags are sent with the piece."""
     item, flags = sent
@@ -148,7 +150,9 @@ class Scoring:
         device: str,
         engine: Engine | None = None,
     ) -> None:
-        self.source, self.bundle, self.graph = source, bundle, graph
+        self.source = source
+        self.bundle = bundle
+        self.graph = graph
         # tiles are cut from whole pictures in small groups, which no engine is handed
         tiled = isinstance(source, FramedSource) and source.is_tiled
         self.engine = None if tiled else engine
@@ -205,7 +209,10 @@ class Scoring:
                 yield from shares
 
     def _shares_here(
-        self, flags: Mask | None, collector: Collector, watch: Watch | None
+        self,
+        flags: Mask | None,
+        collector: Collector,
+        watch: Watch | None,
     ) -> Iterator[Share]:
         """As `shares`, but in this process, so that a watcher can see every batch."""
         place = 0
@@ -268,7 +275,8 @@ class Scoring:
         """The worker to send, and the pieces of the source that it is to score: places in files
         where workers can read those, else records. Rows that take the rows before them are prepared
         here."""
-        source, schema = self.source, self.bundle.schema
+        source = self.source
+        schema = self.bundle.schema
         worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
         if schema is not None and isinstance(source, TableSource) and not schema.context:
             cut = pieces.pieces_of(source)

@@ -32,4 +32,6 @@ def cells(table: Table | None, name: str, where: str) -> writers.Restored:
             f"{option('--id')} {name}: no such column in {where}; there are {column_names}"
         )
     values = table[name]
-    return list(values.strings()) if isinstance(values, Cells) else values
+    if isinstance(values, Cells):
+        return list(values.strings())
+    return values

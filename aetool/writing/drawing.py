@@ -30,7 +30,11 @@ def write_sheet(target: Path, pixels: Records, across: int, force: bool) -> None
 
 
 def scatter(
-    file: BinaryIO, z: Float, axes: tuple[str, str], label: str, values: Sequence[object]
+    file: BinaryIO,
+    z: Float,
+    axes: tuple[str, str],
+    label: str,
+    values: Sequence[object],
 ) -> None:
     """A PNG of points z, (rows, 2), coloured by values, one for each or none at all: numbers by a
     scale, texts (and numbers of few values) by their ten commonest."""
@@ -73,7 +77,9 @@ def _numbers(values: Sequence[object]) -> Float | None:
     except (TypeError, ValueError):
         return None
     shown = np.array(numbers, dtype=np.float64)
-    return shown if len(np.unique(shown[np.isfinite(shown)])) > MOST_LEVELS else None
+    if len(np.unique(shown[np.isfinite(shown)])) > MOST_LEVELS:
+        return shown
+    return None
 
 
 def _is_gap(value: object) -> bool:

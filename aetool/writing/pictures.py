@@ -23,7 +23,10 @@ LENT = stat.S_ISUID | stat.S_ISGID  # bits of a file by which it runs with its o
 
 
 def write_pictures_like(
-    target: Path, source: ImageSource, batches: Iterator[Records], force: bool
+    target: Path,
+    source: ImageSource,
+    batches: Iterator[Records],
+    force: bool,
 ) -> Path:
     """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
     if source.format["format"] == "folder":

@@ -48,7 +48,10 @@ def arrow_batches(
 
 
 def restored_batches(
-    archive: Archive, first: int, last: int, columns: Sequence[str] | None = None
+    archive: Archive,
+    first: int,
+    last: int,
+    columns: Sequence[str] | None = None,
 ) -> Iterator[Batch]:
     """Records first:last of an archive as a plugin's reader takes them: in batches of one schema.
 
@@ -79,5 +82,7 @@ def _piece(archive: Archive, first: int, last: int, columns: Sequence[str] | Non
         table = arrow_files.as_arrow(frame).replace_schema_metadata(None)
         return next(readers.as_batches(table.combine_chunks()))
     if isinstance(piece, np.ndarray) and piece.ndim == 4 and piece.dtype == np.uint8:
-        return piece[:, 0] if piece.shape[1] == 1 else piece.transpose(0, 2, 3, 1)
+        if piece.shape[1] == 1:
+            return piece[:, 0]
+        return piece.transpose(0, 2, 3, 1)
     raise ParamError(f"{archive.reader.path}: holds arrays, neither a table nor pictures")

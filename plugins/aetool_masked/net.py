@@ -58,7 +58,9 @@ class MADE(AutoEncoder):
             h = F.silu(layer(h))
         if self.out is not None:
             found = found + self.out(h)
-        return found.reshape(-1, *self.spec.shape) if self.spec.shape else found
+        if self.spec.shape:
+            return found.reshape(-1, *self.spec.shape)
+        return found
 
     def parts(self, x: Tensor) -> Tensor:
         return self.likelihood(x, self.expected(x))

@@ -207,7 +207,8 @@ class Patches(ClosedForm):
         # the metric is told by what is remembered alone
         texture = Texture.of(frame, layers, raw[place].reshape(-1, width))
         laid = (raw - texture.mean) @ texture.axes
-        low, high = float(laid[place].min()), float(laid[place].max())
+        low = float(laid[place].min())
+        high = float(laid[place].max())
         step = max(high - low, 1e-6) / LEVELS
         levels = np.round((laid[place] - low) / step).astype(np.uint8)
         # what is remembered is compared as it is restored, rounded to whole steps
@@ -288,7 +289,8 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
     line = range(-cells, cells + 1)
     offsets = [(below, beside) for below in line for beside in line]
     middle = len(offsets) // 2
-    seen, found = [], []
+    seen = []
+    found = []
     for number, (below, beside) in enumerate(offsets):
         row = down + below
         column = right + beside

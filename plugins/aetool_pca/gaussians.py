@@ -93,7 +93,10 @@ def distances(prediction: Prediction, spec: Spec, batches: Batches) -> Float:
 
 
 def with_tails(
-    maps: Components, prediction: Prediction, spec: Spec, batches: Batches
+    maps: Components,
+    prediction: Prediction,
+    spec: Spec,
+    batches: Batches,
 ) -> Components:
     """The maps with this prediction, and a scale mixture fitted to each feature's residuals by EM.
 
@@ -120,7 +123,11 @@ def with_tails(
 
 
 def with_joint(
-    maps: Components, spec: Spec, batches: Batches, trim: float, amount: float
+    maps: Components,
+    spec: Spec,
+    batches: Batches,
+    trim: float,
+    amount: float,
 ) -> Components:
     """The maps with a density of all numbers together, which counts by this amount.
 
@@ -270,7 +277,9 @@ def _lean(spec: Spec, batches: Batches) -> Float | None:
 
 
 def _mixture(
-    square: Float, least: Float, present: npt.NDArray[np.bool_] | None = None
+    square: Float,
+    least: Float,
+    present: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Float, Float]:
     """(scales, weights), (components, k) both, of zero-mean values whose squares are (rows, k).
 

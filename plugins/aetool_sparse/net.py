@@ -117,7 +117,9 @@ class Sparse(AutoEncoder):
             # indices, not a threshold, so that ties cannot keep more than k
             largest = torch.topk(size * self.order, self.params.k, dim=1).indices
             return (u * 0).scatter(1, largest, torch.gather(u, 1, largest))
-        return u if self.share == 1 or self.params.kl else u * (size > threshold)
+        if self.share == 1 or self.params.kl:
+            return u
+        return u * (size > threshold)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.sparse(self.encoder(x), self.threshold)

@@ -46,7 +46,9 @@ class VAE(AutoEncoder):
         )
         self.prior = "normal" if self.params.beta else "codes"
         self.q = KINDS[self.params.posterior](self.latent, self.params)
-        width, depth, shape = self.width(), self.params.depth, self.spec.shape
+        width = self.width()
+        depth = self.params.depth
+        shape = self.spec.shape
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, out=self.q.size, width=width, depth=depth
         )
@@ -73,7 +75,9 @@ class VAE(AutoEncoder):
     @property
     def logistic(self) -> LogisticPixels | None:
         """The decoder, if it tells mixtures of logistics."""
-        return self.decoder if isinstance(self.decoder, LogisticPixels) else None
+        if isinstance(self.decoder, LogisticPixels):
+            return self.decoder
+        return None
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent)."""

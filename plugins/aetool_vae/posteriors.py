@@ -28,7 +28,8 @@ class Diagonal(nn.Module):
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__()
-        self.latent, self.size = latent, 2 * latent
+        self.latent = latent
+        self.size = 2 * latent
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """What the encoder says of a posterior: (mean, log sigma), each (batch, latent)."""
@@ -119,10 +120,13 @@ class Flow(Diagonal):
         context = torch.tanh(h[:, 2 * self.latent :])
         for before, told in zip(self.before, self.context, strict=True):
             both = before(z) + told(context)[:, None]
-            m, gate = both[..., : self.latent], both[..., self.latent :] + 2.0
+            m = both[..., : self.latent]
+            gate = both[..., self.latent :] + 2.0
             s = torch.sigmoid(gate)
-            z, log_q = s * z + (1 - s) * m, log_q + nn.functional.softplus(-gate)
-            z, log_q = z.index_select(2, self.backwards), log_q.index_select(2, self.backwards)
+            z = s * z + (1 - s) * m
+            log_q = log_q + nn.functional.softplus(-gate)
+            z = z.index_select(2, self.backwards)
+            log_q = log_q.index_select(2, self.backwards)
         return z, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:

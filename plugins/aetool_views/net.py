@@ -38,7 +38,8 @@ class Memory:
 
     @classmethod
     def of(cls, coordinates: Float) -> Memory:
-        low, high = float(coordinates.min()), float(coordinates.max())
+        low = float(coordinates.min())
+        high = float(coordinates.max())
         step = max(high - low, 1e-6) / LEVELS
         levels = np.round((coordinates - low) / step).astype(np.uint8)
         return cls(levels, low, step)
@@ -218,7 +219,8 @@ class Nearest(ClosedForm):
         place = np.searchsorted(shown, kept)
         if self.params.trim:
             near = _nearer([one[place] for one in coordinates], 1 - self.params.trim)
-            kept, place = kept[near], place[near]
+            kept = kept[near]
+            place = place[near]
         memories = [Memory.of(one[place]) for one in coordinates]
         count = _count(len(kept))
         stretch = np.arange(total)

@@ -45,7 +45,9 @@ class VQ(AutoEncoder):
     def latent_size(self) -> int:
         if self.params.latent:
             return int(self.params.latent)
-        return 16 if self.spec.shape else max(2, min(8, len(self.spec.columns) // 2))
+        if self.spec.shape:
+            return 16
+        return max(2, min(8, len(self.spec.columns) // 2))
 
     def build(self) -> None:
         m = self.latent

@@ -75,7 +75,9 @@ class Reader:
     @property
     def rows(self) -> int:
         """Records in the archive."""
-        return self.blocks[-1].first + self.blocks[-1].rows if self.blocks else 0
+        if self.blocks:
+            return self.blocks[-1].first + self.blocks[-1].rows
+        return 0
 
     @property
     def ending(self) -> bytes:

@@ -62,7 +62,8 @@ class ArrayContent(Content):
 
     def __init__(self, mode: str, format: dict[str, Json], arrays: list[Tensor], joint: bool):
         super().__init__(mode, format)
-        self.arrays, self.joint = arrays, joint
+        self.arrays = arrays
+        self.joint = joint
         self.source: ArrayFile | None = None
         self.effort = Effort()
         self.bounding = Bounding([], [])
@@ -70,7 +71,11 @@ class ArrayContent(Content):
 
     @classmethod
     def of_source(
-        cls, source: ArrayFile, format: dict[str, Json], effort: Effort, bounds: Bounds | None
+        cls,
+        source: ArrayFile,
+        format: dict[str, Json],
+        effort: Effort,
+        bounds: Bounds | None,
     ) -> ArrayContent:
         """The content of a source, ready to be written; UnsuitedError for types not carried."""
         arrays = []
@@ -81,7 +86,9 @@ class ArrayContent(Content):
             arrays.append(tensors.laid_out(tensor, values[place], bounds is not None))
         joint = are_joint(arrays)
         content = cls(LOSSLESS if bounds is None else BOUNDED, format, arrays, joint)
-        content.source, content.effort, content._values = source, effort, values
+        content.source = source
+        content.effort = effort
+        content._values = values
         labels = column_labels(source)
         content.bounding = Bounding(labels, bounds or [None] * len(labels))
         return content
@@ -244,7 +251,11 @@ class ArrayContent(Content):
     # ---- reading
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> Rows:
         if wanted is not None:
             self.places(archive, wanted)
@@ -265,7 +276,11 @@ class ArrayContent(Content):
         return Rows(block.first + inside.start, parts)
 
     def pieces(
-        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
     ) -> Iterator[Rows]:
         self._check_rows(archive)
         if (first, last) != (0, archive.rows):
@@ -300,7 +315,11 @@ class ArrayContent(Content):
                 writer.add(member, parts)
 
     def restore_own(
-        self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
+        self,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None,
     ) -> None:
         """Write rows first:last of the source in the way `restore` writes an archive's, to compare
         the two."""
@@ -325,13 +344,20 @@ class ArrayContent(Content):
             yield Rows(item.first + inside.start, parts)
 
     def _members(
-        self, archive: Archive, pieces: Iterator[Rows], rows: int
+        self,
+        archive: Archive,
+        pieces: Iterator[Rows],
+        rows: int,
     ) -> Iterator[tuple[Member, Iterator[Array]]]:
         """Each array with its parts in order, or what is left of them."""
-        return self._recovered(pieces) if archive.lenient else self._restored(pieces, rows)
+        if archive.lenient:
+            return self._recovered(pieces)
+        return self._restored(pieces, rows)
 
     def _restored(
-        self, pieces: Iterator[Rows], rows: int
+        self,
+        pieces: Iterator[Rows],
+        rows: int,
     ) -> Iterator[tuple[Member, Iterator[Array]]]:
         """Each array with its parts in order; of all arrays but those of a table as they come."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
@@ -385,7 +411,9 @@ class ArrayContent(Content):
             arrays[member.name] = array_files.gathered(member, parts)
         if self.joint:
             return array_files.frame_of(self._column_names(), list(arrays.values()))
-        return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+        if len(arrays) == 1:
+            return next(iter(arrays.values()))
+        return arrays
 
 
 def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:

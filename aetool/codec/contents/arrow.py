@@ -55,14 +55,19 @@ class ArrowContent(Content):
 
     @classmethod
     def of_source(
-        cls, source: ArrowTable, format: dict[str, Json], effort: Effort, bounds: Bounds | None
+        cls,
+        source: ArrowTable,
+        format: dict[str, Json],
+        effort: Effort,
+        bounds: Bounds | None,
     ) -> ArrowContent:
         """The content of a source, ready to be written; UnsuitedError for types we do not carry."""
         reason = schemas.reason_against(source.schema)
         if reason is not None:
             raise UnsuitedError(reason)
         content = cls(LOSSLESS if bounds is None else BOUNDED, format, source.schema)
-        content.source, content.effort = source, effort
+        content.source = source
+        content.effort = effort
         content._collect_dictionaries()
         wanted = bounds or [None] * len(source.schema)
         content.bounding = Bounding(content.labels, wanted)
@@ -188,7 +193,9 @@ class ArrowContent(Content):
         self._compare_batches(items, archive.pieces(0, archive.rows))
 
     def _compare_batches(
-        self, items: Iterator[pa.RecordBatch], restored: Iterator[pa.RecordBatch]
+        self,
+        items: Iterator[pa.RecordBatch],
+        restored: Iterator[pa.RecordBatch],
     ) -> None:
         for batch in items:
             other = next(restored, None)
@@ -213,7 +220,11 @@ class ArrowContent(Content):
         return self.coder
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> pa.RecordBatch:
         whole = self.reader(archive).decode(block.columns, block.rows)
         part = whole.slice(inside.start, inside.stop - inside.start)
@@ -250,7 +261,11 @@ class ArrowContent(Content):
         arrow_files.write_table(file, schema, pieces, self._format, whole)
 
     def restore_own(
-        self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
+        self,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None,
     ) -> None:
         """Write records first:last of the source in the way `restore` writes an archive's, to
         compare the two."""

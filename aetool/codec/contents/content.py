@@ -62,7 +62,8 @@ class Content:
     def __init__(self, mode: str, format: dict[str, Json]) -> None:
         if mode not in (LOSSLESS, BOUNDED, LOSSY):
             raise ValueError(f"an unknown mode, {mode!r}")
-        self.mode, self._format = mode, format
+        self.mode = mode
+        self._format = format
         self.paths: Sequence[Path] = ()
         self._stamps: list[Stamp] = []
 
@@ -71,16 +72,19 @@ class Content:
     def to_encode(self) -> Content:
         """A copy without the source, which another process needs to encode items sent to it."""
         alone = copy.copy(self)
+        # an open file cannot be pickled, and nobody there reads it
         for name in OF_SOURCE:
             if hasattr(alone, name):
                 setattr(alone, name, None)
-        alone.paths, alone._stamps = (), []
+        alone.paths = ()
+        alone._stamps = []
         return alone
 
     # ---- the header
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header that a reader needs to restore the content."""
+        # a reader that does not know this pair refuses the archive
         return {"content": [self.name, self.version], "mode": self.mode, "format": self._format}
 
     @classmethod
@@ -223,13 +227,21 @@ class Content:
         return places_in(self.names(archive), wanted)
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> Piece:
         """The records `inside` of a block, of the columns wanted (None: all)."""
         raise NotImplementedError
 
     def pieces(
-        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
     ) -> Iterator[Piece]:
         """Records first:last, block by block."""
         for block, inside in archive.blocks(first, last):
@@ -290,7 +302,10 @@ class ByteContent(Content):
     part: ClassVar[str] = "a byte"
 
     def __init__(
-        self, mode: str, format: dict[str, Json], stream: Callable[[], BinaryIO] | None = None
+        self,
+        mode: str,
+        format: dict[str, Json],
+        stream: Callable[[], BinaryIO] | None = None,
     ) -> None:
         super().__init__(mode, format)
         self.stream = stream

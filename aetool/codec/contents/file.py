@@ -105,7 +105,11 @@ class TypedFile(KeptBytes):
         return [0]
 
     def pieces(
-        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
         """The file, whatever rows are asked for."""
         yield from super().pieces(archive, 0, archive.rows)

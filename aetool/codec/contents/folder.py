@@ -47,7 +47,8 @@ class Folder(Content):
         primed: bool = False,
     ) -> None:
         super().__init__(LOSSLESS, format)
-        self.model, self.primed = model, primed or model is not None
+        self.model = model
+        self.primed = primed or model is not None
         self.folders = _worth_saying(source) if source is not None else folders or {}
         self.source, self.effort, self.keep_files = source, effort or Effort(), keep_files
 
@@ -107,7 +108,11 @@ class Folder(Content):
             raise self.differs("the number of files")
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> list[Picture]:
         return folders.decode(block, block.rows)[inside]
 

@@ -63,7 +63,11 @@ class KeptBytes(ByteContent):
         return [Encoded(1, content, payload, after)]
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> bytes:
         return self.text_of(block)
 
@@ -71,7 +75,11 @@ class KeptBytes(ByteContent):
         return blobs.unpack(block.columns[0].blobs[0])
 
     def pieces(
-        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
         if wanted is not None:
             self.places(archive, wanted)
@@ -91,4 +99,6 @@ class KeptBytes(ByteContent):
             return super().frame(archive, first, last)
         # of a table in memory whose types are not carried in any other way
         frame = arrow_files.frame_of_file(b"".join(archive.pieces(0, archive.rows)))
-        return frame if (first, last) == (0, archive.rows) else frame.iloc[first:last]
+        if (first, last) == (0, archive.rows):
+            return frame
+        return frame.iloc[first:last]

@@ -25,7 +25,8 @@ class Bounding:
     """The error bounds of columns, by position, and the errors they led to, by label."""
 
     def __init__(self, labels: Sequence[str], bounds: Sequence[Fraction | None]) -> None:
-        self.labels, self.bounds = labels, bounds
+        self.labels = labels
+        self.bounds = bounds
 
     def errors_of(
         self, coded: Sequence[Sequence[Coded]]

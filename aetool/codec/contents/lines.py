@@ -115,7 +115,11 @@ class JsonLines(ByteContent):
         return b"".join(jsonlines.decode(block, block.rows))
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> bytes:
         lines = jsonlines.decode(block, block.rows)[inside]
         if wanted is None:

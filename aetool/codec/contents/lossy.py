@@ -70,7 +70,10 @@ class Lossy(Content):
     """What lossy tables and pictures have in common. quantiser: of the code."""
 
     def __init__(
-        self, format: dict[str, Json], quantiser: Quantiser, effort: Effort | None = None
+        self,
+        format: dict[str, Json],
+        quantiser: Quantiser,
+        effort: Effort | None = None,
     ) -> None:
         super().__init__(LOSSY, format)
         self.quantiser, self.effort = quantiser, effort or Effort()
@@ -188,7 +191,11 @@ class LossyTable(Lossy):
         return places_in(names, wanted)
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> writers.Columns:
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
@@ -292,10 +299,16 @@ class LossyPictures(Lossy):
         return [*super().labels, *(["names"] if self.named else [])]
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        return [encoded(Cells.of(list(item.names)))] if self.named else []
+        if self.named:
+            return [encoded(Cells.of(list(item.names)))]
+        return []
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> Pixels:
         check_decoded(block.rows, prod(self._shape(archive)))
         pixels: Pixels = decoding.decode(

@@ -153,13 +153,21 @@ class Parts(Content):
             return first_part.content.names(first_part)
 
     def owners(self, block: Block) -> list[int] | None:
-        return None if self._lead is None else self._lead.owners(block)
+        if self._lead is None:
+            return None
+        return self._lead.owners(block)
 
     def bytes_of(self, piece: Piece) -> int:
-        return len(piece) if isinstance(piece, bytes) else int(piece.nbytes)
+        if isinstance(piece, bytes):
+            return len(piece)
+        return int(piece.nbytes)
 
     def pieces(
-        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
     ) -> Iterator[Piece]:
         if wanted is not None:
             self.places(archive, wanted)

@@ -41,7 +41,8 @@ class PixelArray(Content):
     ) -> None:
         super().__init__(LOSSLESS, format)
         self.shape = shape_of(shape)
-        self.model, self.primed = model, primed or model is not None
+        self.model = model
+        self.primed = primed or model is not None
         self.source, self.effort = source, effort or Effort()
 
     def header(self) -> dict[str, Json]:
@@ -79,7 +80,11 @@ class PixelArray(Content):
             raise self.differs("the number of pictures")
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> Pixels:
         pixels = pictures.decode(block, block.rows)
         if pixels.shape[1:] != self.shape:
@@ -108,7 +113,11 @@ class PixelArray(Content):
         return self.source.count if self.source is not None else 0
 
     def restore_own(
-        self, file: BinaryIO, first: int, last: int, wanted: Sequence[str] | None
+        self,
+        file: BinaryIO,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None,
     ) -> None:
         """Write pictures first:last of the source in the way `restore` writes an archive's, to
         compare the two."""
@@ -174,7 +183,9 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
     """The pictures of all batches as one array, (count, channels, height, width)."""
     parts = list(batches)
-    return np.concatenate(parts) if parts else np.zeros((0, *shape), np.uint8)
+    if parts:
+        return np.concatenate(parts)
+    return np.zeros((0, *shape), np.uint8)
 
 
 def write_arrays(

@@ -73,7 +73,9 @@ class TextTable(ByteContent):
         super().__init__(mode, format, origin.stream if origin is not None else None)
         if not shared and head is None:
             raise ValueError("a table in text has a head")
-        self.head, self.given_names, self.shared = head, names, shared
+        self.head = head
+        self.given_names = names
+        self.shared = shared
         self.origin = origin
         # of each item as it was read first, its bytes in UTF-8, and how many blocks it became
         self._sizes: list[int] = []
@@ -85,8 +87,11 @@ class TextTable(ByteContent):
         alone = copy.copy(self)
         assert self.origin is not None
         alone.origin = dataclasses.replace(self.origin, pieces=_nothing, stream=_no_bytes)
-        alone.stream, alone.paths = None, ()
-        alone._stamps, alone._sizes, alone._counts = [], [], []
+        alone.stream = None
+        alone.paths = ()
+        alone._stamps = []
+        alone._sizes = []
+        alone._counts = []
         return alone
 
     def header(self) -> dict[str, Json]:
@@ -99,7 +104,8 @@ class TextTable(ByteContent):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> TextTable:
-        head, names = header.get("head"), header.get("names")
+        head = header.get("head")
+        names = header.get("names")
         return cls(
             str(header["mode"]),
             dict(header["format"]),
@@ -120,15 +126,20 @@ class TextTable(ByteContent):
 
     def _names_in_head(self) -> list[str]:
         """The names that the first record of the head tells; they are not written twice."""
-        return [] if self.head is None else names_told(self.head, self._format)
+        if self.head is None:
+            return []
+        return names_told(self.head, self._format)
 
     def _whole_head(self, archive: Archive) -> bytes:
         """What stands before the first record."""
-        return archive.foreseen.head.encode("latin-1") if self.head is None else self.head
+        if self.head is None:
+            return archive.foreseen.head.encode("latin-1")
+        return self.head
 
     def _head_is_header(self, archive: Archive) -> bool:
         """Whether the head is a header record alone that tells the names."""
-        head, format = self._whole_head(archive), self.format(archive)
+        head = self._whole_head(archive)
+        format = self.format(archive)
         records = fields(head.removeprefix(encodings.BOM), self.rule(archive))
         is_alone = len(records) == int(bool(format.get("header")))
         return is_alone and self.names(archive) == names_told(head, format)
@@ -165,7 +176,9 @@ class TextTable(ByteContent):
     def digested_as_read(self, item: bytes) -> bytes:
         assert self.origin is not None
         self._sizes.append(len(item))
-        return b"" if self.mode == BOUNDED else self.bytes_to_restore(item)
+        if self.mode == BOUNDED:
+            return b""
+        return self.bytes_to_restore(item)
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
         assert self.origin is not None
@@ -243,7 +256,11 @@ class TextTable(ByteContent):
         return mine == its
 
     def decode(
-        self, archive: Archive, block: Block, inside: slice, wanted: Sequence[str] | None
+        self,
+        archive: Archive,
+        block: Block,
+        inside: slice,
+        wanted: Sequence[str] | None,
     ) -> bytes:
         places = None if wanted is None else self.places(archive, wanted)
         return records.decode(block, self.rule(archive), block.rows, inside, places)
@@ -271,7 +288,11 @@ class TextTable(ByteContent):
         return Rule(str(format.get("delimiter", ",")), bool(format.get("space")))
 
     def pieces(
-        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
         """What stands before the first record, then records first:last, as the source has them."""
         encoding = str(self.format(archive).get("encoding", encodings.UTF8))
@@ -279,7 +300,11 @@ class TextTable(ByteContent):
             yield encodings.original(piece, encoding)
 
     def utf8_pieces(
-        self, archive: Archive, first: int, last: int, wanted: Sequence[str] | None = None
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
         """The same in UTF-8, or what is cut like it."""
         yield self._head(archive, wanted)
@@ -325,7 +350,8 @@ class TextTable(ByteContent):
     def frame_of(self, archive: Archive, text: Iterator[bytes]) -> pd.DataFrame:
         """A DataFrame of a text that begins with the head of this one, as its first piece."""
         head, *pieces = text
-        format, names = self.format(archive), self.names(archive)
+        format = self.format(archive)
+        names = self.names(archive)
         if self._head_is_header(archive):
             pieces.insert(0, head)
         else:

@@ -47,7 +47,9 @@ class ColumnKind:
     numeric = False  # whether --max-error applies
 
     def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
-        self.kind, self.place, self.dictionaries = kind, place, dictionaries
+        self.kind = kind
+        self.place = place
+        self.dictionaries = dictionaries
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         """The array as columns of a block; bound: the largest error of a value, in its units."""
@@ -175,7 +177,8 @@ class WholeNumbers(ColumnKind):
         after = self._widened(buffer_of(restored, self.stored))
         gaps = gaps_of(source)
         if gaps is not None:
-            before, after = before[~gaps], after[~gaps]
+            before = before[~gaps]
+            after = after[~gaps]
         largest = int(distances(before, after).max(initial=0))
         return largest <= bound * Fraction(10) ** self.scale
 
@@ -239,7 +242,9 @@ class WideDecimals(WholeNumbers):
         return array_from(self.kind, rows, gaps, limbs)
 
     def width(self, metas: Metas) -> int:
-        return metas[0].limbs if isinstance(metas[0], IntegerMeta) else 1
+        if isinstance(metas[0], IntegerMeta):
+            return metas[0].limbs
+        return 1
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
         if bound is None or same_values(source, restored):
@@ -290,7 +295,8 @@ class FloatNumbers(ColumnKind):
             return same_values(source, restored)
         if source.type != restored.type or not _same_gaps(source, restored):
             return False
-        before, after = self._values(source), self._values(restored)
+        before = self._values(source)
+        after = self._values(restored)
         whole = np.dtype(f"<i{before.dtype.itemsize}")
         same = before.view(whole) == after.view(whole)
         gaps = gaps_of(source)
@@ -364,11 +370,14 @@ class Strings(ColumnKind):
         if self.utf8:
             # Arrow trusts its buffers: bytes that are no text would be found out much later
             array.validate(full=True)
-        return array if self.kind == self.laid_out else array.cast(self.kind)
+        if self.kind == self.laid_out:
+            return array
+        return array.cast(self.kind)
 
     def _padded(self, cell_column: cells.CellColumn) -> npt.NDArray[np.uint8]:
         """Cells of the fixed length, zeros in gaps."""
-        lengths, width = cell_column.lengths(), self.fixed or 0
+        lengths = cell_column.lengths()
+        width = self.fixed or 0
         if cell_column.gaps is not None:
             lengths = lengths[~cell_column.gaps]
         if (lengths != width).any():

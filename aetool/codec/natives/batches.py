@@ -104,14 +104,17 @@ def difference(
     if one.num_rows != other.num_rows:
         return "the number of rows"
     for place, kind in enumerate(kinds.kinds):
-        left, right = one.column(place), other.column(place)
+        left = one.column(place)
+        right = other.column(place)
         if not kind.agree(left, right, kinds.bounds[place]):
             return f"column {place + 1} '{one.schema.field(place).name}'"
     return None
 
 
 def dictionaries_to_bytes(
-    dictionaries: Dictionaries, schema: pa.Schema, effort: planning.Effort
+    dictionaries: Dictionaries,
+    schema: pa.Schema,
+    effort: planning.Effort,
 ) -> bytes:
     """The dictionaries of all columns as bytes, one behind the other.
 
@@ -138,7 +141,8 @@ def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
         place, at = read_varint(data, at)
         rows, at = read_varint(data, at)
         size, at = read_varint(data, at)
-        content, payload = data[at : at + DIGEST], data[at + DIGEST : at + DIGEST + size]
+        content = data[at : at + DIGEST]
+        payload = data[at + DIGEST : at + DIGEST + size]
         at += DIGEST + size
         if at > len(data):
             raise ArchiveError("damaged: a dictionary is cut short")

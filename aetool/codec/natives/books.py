@@ -67,7 +67,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
             # of columns with few of the values none need take the others' part in the book
             share = max(len(member.different) / len(group.book), 1 / len(group.members))
             way = _ranked(member, place_in_book)
-            way.book, way.share = book, share
+            way.book = book
+            way.share = share
             member.column.others.append(way)
 
 

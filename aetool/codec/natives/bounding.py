@@ -89,7 +89,8 @@ class Grid:
         """The values behind numbers of multiples: those beyond the range become its ends, so that
         nothing wraps, and no error grows."""
         dtype = np.dtype(np.uint64 if unsigned else np.int64).type
-        first, last = -(-self.low // self.step), self.high // self.step
+        first = -(-self.low // self.step)
+        last = self.high // self.step
         # what is beyond is set afterwards: its product might not fit
         inside = np.clip(numbers, first, last)
         restored = inside.astype(dtype) * dtype(self.step)

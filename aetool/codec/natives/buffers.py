@@ -76,7 +76,8 @@ def same_values(one: pa.Array, other: pa.Array) -> bool:
         return one.indices.equals(other.indices) and same_values(one.dictionary, other.dictionary)
     if types.is_floating(one.type):
         # Arrow's own comparison takes NaN for unequal, and -0.0 for 0.0
-        gaps, others = gaps_of(one), gaps_of(other)
+        gaps = gaps_of(one)
+        others = gaps_of(other)
         if (gaps is None) != (others is None):
             return False
         stored = np.dtype(f"<i{one.type.bit_width // 8}")

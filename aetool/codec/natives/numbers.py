@@ -127,7 +127,9 @@ def _common_divisor(values: Int) -> int:
     if len(values) < 2 or int(np.gcd.reduce(values[:FEW])) == 1:
         return 1
     divisor = abs(int(np.gcd.reduce(values)))
-    return divisor if LEAST_MULTIPLE <= divisor <= LARGEST_STEP else 1
+    if LEAST_MULTIPLE <= divisor <= LARGEST_STEP:
+        return divisor
+    return 1
 
 
 def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
@@ -242,7 +244,12 @@ class _FloatColumn:
         return self._bounded(Multiples(spacing), numbers, restored, sure, bound)
 
     def _bounded(
-        self, numerals: Numerals, numbers: Int, restored: Floats, sure: Mask, bound: Fraction
+        self,
+        numerals: Numerals,
+        numbers: Int,
+        restored: Floats,
+        sure: Mask,
+        bound: Fraction,
     ) -> Coded | None:
         """What keeps the bound on its number, the rest as its bits; None where that is too much.
 

@@ -108,13 +108,16 @@ def type_to_json(kind: pa.DataType) -> Json:
     if types.is_time(kind):
         return ["time32" if types.is_time32(kind) else "time64", kind.unit]
     if types.is_timestamp(kind):
-        return ["timestamp", kind.unit] if kind.tz is None else ["timestamp", kind.unit, kind.tz]
+        if kind.tz is None:
+            return ["timestamp", kind.unit]
+        return ["timestamp", kind.unit, kind.tz]
     if types.is_duration(kind):
         return ["duration", kind.unit]
     if types.is_fixed_size_binary(kind):
         return ["fixed", kind.byte_width]
     if types.is_dictionary(kind) and not types.is_dictionary(kind.value_type):
-        index, values = type_to_json(kind.index_type), type_to_json(kind.value_type)
+        index = type_to_json(kind.index_type)
+        values = type_to_json(kind.value_type)
         return ["dictionary", index, values, kind.ordered]
     raise ValueError(f"of type {kind}")
 

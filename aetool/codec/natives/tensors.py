@@ -268,7 +268,9 @@ def parts_of(tensor: Tensor) -> int:
 
 
 def encode(
-    tensor: Tensor, array: Array, bounds: Sequence[Fraction | None] = (None,)
+    tensor: Tensor,
+    array: Array,
+    bounds: Sequence[Fraction | None] = (None,),
 ) -> list[Coded]:
     """Rows of the array, (rows, *row_shape), as columns of a block.
 
@@ -464,7 +466,10 @@ def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]
 
 
 def agree(
-    tensor: Tensor, source: Array, restored: Array, bounds: Sequence[Fraction | None]
+    tensor: Tensor,
+    source: Array,
+    restored: Array,
+    bounds: Sequence[Fraction | None],
 ) -> bool:
     """Whether rows that came back are the source's, bit for bit or within the bounds."""
     if source.shape != restored.shape or all(bound is None for bound in bounds):

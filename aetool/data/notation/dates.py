@@ -215,7 +215,11 @@ class DateEvidence:
         )
 
     def decide(
-        self, gap_words: Iterable[str] = (), *, usual: str | None = None, asked: bool = False
+        self,
+        gap_words: Iterable[str] = (),
+        *,
+        usual: str | None = None,
+        asked: bool = False,
     ) -> DateNotation | None:
         """How the column is to be read; None if it is not nearly all dates (see `nearly_all`).
 
@@ -270,7 +274,10 @@ class DateEvidence:
         return tuple(chosen), doubtful
 
     def _order_without_proof(
-        self, separator: str, best: list[str], usual: str | None
+        self,
+        separator: str,
+        best: list[str],
+        usual: str | None,
     ) -> tuple[str, bool]:
         """(the order that is likely, whether it is a mere guess)."""
         if usual in best:

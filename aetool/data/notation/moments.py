@@ -126,7 +126,9 @@ def taken_apart(text: str) -> Apart | None:
         return Apart(MONTH, separator, year, month, 1, (4, len(match["m"]), 0), MIDNIGHT)
     if match := _TIME.fullmatch(text):
         clock = _clock(match)
-        return Apart(TIME, "", 1970, 1, 1, (0, 0, 0), clock) if clock else None
+        if clock:
+            return Apart(TIME, "", 1970, 1, 1, (0, 0, 0), clock)
+        return None
     return _with_name(text)
 
 

@@ -85,7 +85,9 @@ class Manner(NamedTuple):
 
     def fits(self, mark: str) -> bool:
         """Whether a number written in this manner can have this decimal mark."""
-        return self.marks.point if mark == POINT else self.marks.comma
+        if mark == POINT:
+            return self.marks.point
+        return self.marks.comma
 
 
 BARE = Manner("", "", "", PLAIN)
@@ -267,7 +269,9 @@ def _group(numbers: Mapping[Manner, int], mark: str) -> str:
     for manner, count in numbers.items():
         if manner.group and manner.group != mark:
             groups[manner.group] += count
-    return min(groups, key=lambda group: (-groups[group], group)) if groups else ""
+    if groups:
+        return min(groups, key=lambda group: (-groups[group], group))
+    return ""
 
 
 def _family(manners: Mapping[Manner, int]) -> Family | None:
@@ -421,7 +425,9 @@ def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
         if manner.unit:
             affixes[manner.before, manner.after] += count
     # of equally common ones the first by its letters, so that no order of cells matters
-    return min(affixes, key=lambda written: (-affixes[written], written)) if affixes else ("", "")
+    if affixes:
+        return min(affixes, key=lambda written: (-affixes[written], written))
+    return ("", "")
 
 
 def _manner_of_form(form: int, style: Style) -> Manner:
@@ -534,7 +540,9 @@ class NumberNotation:
             if cell is None:
                 continue
             rows = value == cell
-            value[rows], state[rows], decimals[rows] = np.nan, GAP, 0
+            value[rows] = np.nan
+            state[rows] = GAP
+            decimals[rows] = 0
 
     def _read_text_as_number(self, word: str) -> float | None:
         number = numeral(word)

@@ -114,7 +114,9 @@ def infinity(text: str) -> float | None:
     match = _INFINITE.fullmatch(text.strip())
     if match is None:
         return None
-    return float("-inf") if match[1] and match[1] in _MINUS else float("inf")
+    if match[1] and match[1] in _MINUS:
+        return float("-inf")
+    return float("inf")
 
 
 def numeral(text: str) -> Numeral | None:

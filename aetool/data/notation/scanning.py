@@ -61,7 +61,9 @@ def scan(cells: Cells, style: Style) -> Scan:
 
     Whatever else they may be is left, so that a reader may know fewer kinds than another.
     """
-    return by_kernel(cells, style) if kernel.C else by_arrays(cells, style)
+    if kernel.C:
+        return by_kernel(cells, style)
+    return by_arrays(cells, style)
 
 
 def by_kernel(cells: Cells, style: Style) -> Scan:

@@ -112,4 +112,6 @@ def _is_transparent(source: ImageSource, record: int) -> bool:
 
 
 def _title(source: ImageSource, record: int) -> str:
-    return source.titles[record] if source.titles else f"picture {record + 1}"
+    if source.titles:
+        return source.titles[record]
+    return f"picture {record + 1}"

@@ -162,7 +162,10 @@ def _first_fault(source: ImageSource) -> str:
 
 
 def _target(
-    sizes: Sequence[Pair], count: int, channels: int, asked: Asked
+    sizes: Sequence[Pair],
+    count: int,
+    channels: int,
+    asked: Asked,
 ) -> tuple[Pair, tuple[int, ...]]:
     """(the size of most pictures, what to resize them to or ()). sizes: after they are cropped."""
     (usual, often), *_ = Counter(sizes).most_common(1)

@@ -66,7 +66,9 @@ class FramedSource(ImageSource):
 
     def title(self, record: int) -> str:
         """What a picture is called."""
-        return self.names[record] if self.names else f"picture {record + 1}"
+        if self.names:
+            return self.names[record]
+        return f"picture {record + 1}"
 
     def whole(self) -> Iterator[tuple[int, Pixels]]:
         """Every readable picture in the model's form, before it is cut into tiles: (record number,

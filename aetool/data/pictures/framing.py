@@ -74,7 +74,9 @@ class Framing:
         if self.resize:
             pixels = resized(pixels, self.resize)
         self._check(pixels)
-        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        if pixels.ndim == 2:
+            return pixels[None]
+        return pixels.transpose(2, 0, 1)
 
     def _in_bytes(self, pixels: Values) -> Bytes:
         if pixels.dtype == np.uint8:

@@ -38,7 +38,9 @@ def labels_of(names: Sequence[str]) -> list[str]:
 def _part_of(name: str) -> str:
     """train, test or the like; empty for a picture in none of these."""
     first, _, rest = name.partition("/")
-    return first.lower() if rest and first.lower() in PARTS else ""
+    if rest and first.lower() in PARTS:
+        return first.lower()
+    return ""
 
 
 def counted(labels: Sequence[str]) -> str:
@@ -84,7 +86,9 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
 
 def to_judge(source: ImageSource) -> ImageSource:
     """The pictures of a source that a model is to be judged by: those in test/, if there is one."""
-    return _only(source, TO_JUDGE, "judged") if isinstance(source, PictureFiles) else source
+    if isinstance(source, PictureFiles):
+        return _only(source, TO_JUDGE, "judged")
+    return source
 
 
 def say_parts(source: ImageSource) -> None:
