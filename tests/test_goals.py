@@ -3,9 +3,14 @@
 import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
-from aetool import api
+import aetool
+from aetool import api, operations
+from aetool.archives import rivals
+from aetool.archives.candidates import Candidates
 from aetool.errors import ParamError
 
 
@@ -92,3 +97,141 @@ def test_max_time_is_above_zero(run, rows_csv, verb, seconds):
     done = run(verb, rows_csv, "--max-time", seconds)
     assert done.status == 2
     assert "--max-time" in done.err
+
+
+def test_numbers_whose_squares_are_infinite_are_stored_exactly(tmp_path, recwarn):
+    path = tmp_path / "huge.csv"
+    near = np.random.default_rng(2).normal(50, 9, 800)
+    rows = "".join(f"{v:.3f},{(-1) ** i * (i % 7)}e200\n" for i, v in enumerate(near))
+    path.write_text("near,far\n" + rows, encoding="utf-8")
+    facts = aetool.compress(path, tmp_path / "h.aez", rmse="5%")
+    assert not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
+    assert facts["taken"] == "bounded"
+    assert list(facts["bounds"]) == ["near"]
+    # of the one column that can be judged, not of half the table
+    assert 0.04 < facts["rmse_of_deviation"] <= 0.05
+    operations.decompress(tmp_path / "h.aez", tmp_path / "back.csv")
+    before, after = pd.read_csv(path), pd.read_csv(tmp_path / "back.csv")
+    assert before["far"].equals(after["far"])
+
+
+def test_what_is_advised_of_huge_numbers_is_what_was_typed(run, tmp_path):
+    path = tmp_path / "huge.csv"
+    rows = "".join(f"{i},{(-1) ** i * i}e200\n" for i in range(300))
+    path.write_text("near,far\n" + rows, encoding="utf-8")
+    done = run("compress", path, "-p", "pca", "--rmse", "5%", "-o", tmp_path / "h.aez")
+    assert done.status == 2
+    assert "the numbers of 'far' are too large" in done.err
+    assert "leave this column out (--drop)" in done.err
+    assert "--lossy" not in done.err
+    assert not (tmp_path / "h.aez").exists()
+
+
+NO_RECORDS = {
+    "ragged.csv": (b"a,b\n1,2\n3\n4,5,6\n" * 40, "row 2 (line 3) has 1 field where 2 are expected"),
+    "noise.dat": (bytes(range(256)) * 12, "this is a binary file, not a table in text"),
+}
+
+
+@pytest.mark.parametrize("name", NO_RECORDS)
+@pytest.mark.parametrize("goal", [("--rmse", "5%"), ("--budget", "10kB")])
+def test_what_holds_no_records_is_stored_exactly_for_any_goal(run, tmp_path, name, goal):
+    content, reason = NO_RECORDS[name]
+    (tmp_path / name).write_bytes(content)
+    done = run("compress", tmp_path / name, *goal, "-o", tmp_path / "z.aez")
+    assert done.status == 0, done.err
+    assert done.err.count(reason) == 1
+    assert "chosen: exact, nothing is lost" in done.err
+    assert run("decompress", tmp_path / "z.aez", "-o", tmp_path / "back").status == 0
+    assert (tmp_path / "back").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", NO_RECORDS)
+def test_what_holds_no_records_and_is_too_large_is_one_line_and_no_file(run, tmp_path, name):
+    content, _ = NO_RECORDS[name]
+    (tmp_path / name).write_bytes(content)
+    done = run("compress", tmp_path / name, "--budget", "40B", "-o", tmp_path / "z.aez")
+    assert done.status == 2
+    assert "--budget 40: the exact archive takes" in done.err
+    assert "holds no records that could lose anything" in done.err
+    assert not (tmp_path / "z.aez").exists()
+
+
+@pytest.mark.parametrize("asked", [("--target-psnr", "20"), ("--rmse", "5%", "-p", "pca")])
+def test_what_holds_no_records_has_neither_pixels_nor_a_code(run, tmp_path, asked):
+    content, reason = NO_RECORDS["noise.dat"]
+    (tmp_path / "noise.dat").write_bytes(content)
+    done = run("compress", tmp_path / "noise.dat", *asked, "-o", tmp_path / "z.aez")
+    assert done.status == 2
+    assert reason in done.err
+
+
+def test_the_code_of_one_picture_is_refused_in_the_words_of_a_goal(run, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(4)
+    for number in range(40):
+        pixels = rng.integers(0, 255, (12, 12), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    model = tmp_path / "m.aem"
+    assert run("fit", folder, "-p", "pca", "-o", model).status == 0
+    asked = ("--target-psnr", "20", "-m", model, "-o", tmp_path / "z.aez")
+    done = run("compress", folder / "7.png", *asked)
+    assert done.status == 2
+    assert "7.png: one picture: a model's code is of a folder of pictures" in done.err
+    assert "--lossy" not in done.err
+
+
+@pytest.mark.parametrize(("output", "advised"), [("-", "tradeoff.svg"), ("x.png", "x.svg")])
+def test_a_survey_is_drawn_as_svg(run, rows_csv, tmp_path, monkeypatch, output, advised):
+    monkeypatch.chdir(tmp_path)
+    done = run("tradeoff", rows_csv, "-o", output)
+    assert done.status == 2
+    assert f"-o {output}: the picture is written as SVG: name a file such as {advised}" in done.err
+    assert not (tmp_path / output).exists()
+
+
+def test_numbers_too_coarse_to_be_rounded_do_not_dilute_the_error(tmp_path):
+    rng = np.random.default_rng(5)
+    numbers = pd.DataFrame({"x": rng.normal(50, 9, 2000).round(2)})
+    flags = pd.DataFrame(rng.integers(0, 2, (2000, 6))).add_prefix("is")
+    numbers.to_csv(tmp_path / "alone.csv", index=False)
+    pd.concat([numbers, flags], axis=1).to_csv(tmp_path / "beside.csv", index=False)
+    found = []
+    for name in ("alone.csv", "beside.csv"):
+        facts = aetool.compress(tmp_path / name, tmp_path / "a.aez", rmse="10%", force=True)
+        operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv", force=True)
+        after = pd.read_csv(tmp_path / "back.csv")
+        off = ((numbers["x"] - after["x"]) ** 2).mean() / numbers["x"].var(ddof=0)
+        assert facts["rmse_of_deviation"] == pytest.approx(off**0.5, rel=1e-6)
+        assert facts["rmse_of_deviation"] <= 0.1
+        found.append(facts["bounds"]["x"])
+    assert found[0] == found[1]
+
+
+def test_a_budget_for_a_large_table_is_found_by_pieces_of_it(tmp_path, monkeypatch):
+    rng = np.random.default_rng(6)
+    steps = rng.normal(0, 1, (6000, 4)).cumsum(axis=0)
+    path = tmp_path / "walks.csv"
+    pd.DataFrame(steps.round(4), columns=list("abcd")).to_csv(path, index=False)
+    written = []
+    bounded = Candidates._bounded
+
+    def counted(self, job):
+        found = bounded(self, job)
+        written.append(found.size)
+        return found
+
+    monkeypatch.setattr(Candidates, "_bounded", counted)
+    wanted = {}
+    for how, large in (("whole", 1 << 30), ("pieces", 1 << 16)):
+        written.clear()
+        monkeypatch.setattr(rivals, "LARGE", large)
+        monkeypatch.setattr(rivals, "PRICED", 1 << 16)
+        monkeypatch.setattr(rivals, "STRETCH", 1 << 14)
+        facts = aetool.compress(path, tmp_path / f"{how}.aez", budget="20kB")
+        assert facts["taken"] == "bounded"
+        assert (tmp_path / f"{how}.aez").stat().st_size <= 20_000
+        wanted[how] = (facts["rmse_of_deviation"], len(written))
+    assert 2 * wanted["pieces"][1] <= wanted["whole"][1]
+    assert wanted["pieces"][0] <= 1.2 * wanted["whole"][0]

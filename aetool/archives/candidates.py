@@ -145,6 +145,29 @@ class Candidates:
         """The first bounded archive of at most this error, in a third of the time of `bounded`."""
         return self.bounded_at(error, error)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether writing an archive of the source only to know its bytes would take too long."""
+        return self._priced_every > 1
+
+    @property
+    def _priced_every(self) -> int:
+        path = exact_job.file_of(self.source)
+        return 1 if path is None else rivals.priced_every(path.stat().st_size)
+
+    def judged(self, error: float) -> Candidate | None:
+        """What `bounded_once` is likely to give, by pieces of a large source; no file is written.
+        None where there is none."""
+        assert isinstance(self.yardstick, TableYardstick)
+        bounds = self._in_archive(self.yardstick.bounds(error))
+        if not bounds:
+            return None
+        pieces = rivals.in_pieces(self.options)
+        job = exact_job.job_of(self.source, pieces, bounds=bounds)
+        size = round(job.estimate(self._priced_every))
+        reached = self._error_of(job)
+        return Candidate(BOUNDED, size, reached, {}, self._scratch(), job, asked=error)
+
     def within(self, max_error: str) -> Candidate:
         """The archive that `compress --max-error` writes when it bounds all columns alike."""
         options = dataclasses.replace(self.options, max_error={"": max_error})
@@ -199,20 +222,28 @@ class Candidates:
         )
 
     def _within(self, bounds: dict[str, Fraction]) -> Candidate:
-        names = rivals.names_in_archive(self.source)
-        own = {names[name]: bound for name, bound in bounds.items() if name in names}
+        own = self._in_archive(bounds)
         found = self._bounded(exact_job.job_of(self.source, self.options, bounds=own))
         found.bounds = own
         return found
 
     def _bounded(self, job: ExactJob) -> Candidate:
-        assert isinstance(self.yardstick, TableYardstick)
         file = self._scratch()
         figures = job.write(file)
+        size = int(figures["archive_bytes"])
+        return Candidate(BOUNDED, size, self._error_of(job), figures, file, job)
+
+    def _in_archive(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
+        """The bounds of columns by what an archive calls these."""
+        names = rivals.names_in_archive(self.source)
+        return {names[name]: bound for name, bound in bounds.items() if name in names}
+
+    def _error_of(self, job: ExactJob) -> float:
+        """The error of a bounded archive, by what its columns have lost."""
+        assert isinstance(self.yardstick, TableYardstick)
         names = {theirs: ours for ours, theirs in rivals.names_in_archive(self.source).items()}
         squares = {names.get(name, name): square for name, square in job.squares.items()}
-        error = self.yardstick.of_squares(squares)
-        return Candidate(BOUNDED, int(figures["archive_bytes"]), error, figures, file, job)
+        return self.yardstick.of_squares(squares)
 
     def _scratch(self) -> BinaryIO:
         return self.stack.enter_context(tempfile.TemporaryFile(dir=self.folder))

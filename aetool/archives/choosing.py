@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from aetool.archives import exact_job
-from aetool.archives.candidates import BOUNDED, CODE, Candidate, Candidates
+from aetool.archives import exact_job, opening
+from aetool.archives.candidates import BOUNDED, CODE, EXACT, Candidate, Candidates
 from aetool.archives.goals import Goal, goal_of
 from aetool.archives.lossy_job import CompressOptions
 from aetool.bundle import Bundle
@@ -17,11 +17,14 @@ from aetool.canonical import Json
 from aetool.data.images import ImageSource
 from aetool.data.sources import Source
 from aetool.errors import ParamError
+from aetool.spelling import option
 
 # the errors between which bytes are looked for
 FINEST, COARSEST = 1e-6, 0.98
 TRIES = 9  # at an error that fills the bytes allowed
 FILLED = 0.97  # of the bytes allowed: nearer is not looked for
+WRITTEN = 3  # archives of a large table that are written, at errors that pieces of it tell
+NEARER = 0.99  # of the bytes allowed: what the next of them is aimed at
 
 # an archive at an error; None where there is none
 Maker = Callable[[float], Candidate | None]
@@ -65,6 +68,24 @@ def write_chosen(
         return {**best.figures, **told}
 
 
+def write_exact(
+    file: BinaryIO, source: opening.Opened, options: CompressOptions
+) -> dict[str, Json]:
+    """Writes what holds no records that anything could be lost of; returns its figures, with what
+    `write_chosen` adds. ParamError where that takes more bytes than are allowed."""
+    file.seek(0)
+    file.truncate()
+    figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
+    size = int(figures["archive_bytes"])
+    if options.budget is not None and size > options.budget:
+        raise ParamError(
+            f"{option('--budget')} {options.budget}: the exact archive takes {size:,} bytes, and "
+            f"{source.name} holds no records that could lose anything; allow that many, or more"
+        )
+    told = {"taken": EXACT, "rmse_of_deviation": 0.0, "prices": {EXACT: size}}
+    return {**figures, **told}
+
+
 def _of_each_kind(
     candidates: Candidates, model: Bundle | None, goal: Goal, learned: bool
 ) -> Iterator[Candidate]:
@@ -89,8 +110,15 @@ def _of_each_kind(
     makers: list[Maker] = []
     if candidates.can_be_bounded:
         # many errors are tried where bytes are looked for
-        is_searched = goal.error is None
-        makers.append(candidates.bounded_once if is_searched else candidates.bounded)
+        if goal.error is not None:
+            makers.append(candidates.bounded)
+        elif not candidates.is_large:
+            makers.append(candidates.bounded_once)
+        else:
+            assert goal.budget is not None
+            by_pieces = _within_by_pieces(candidates, goal.budget)
+            if by_pieces is not None:
+                yield by_pieces
     if model is not None:
         # a model that has no code, or is of other data, is said at once
         candidates.check(model)
@@ -154,6 +182,32 @@ def within(make: Maker, budget: int) -> Candidate | None:
         if nearest.size >= FILLED * budget:
             break
     return nearest
+
+
+def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
+    """As `within`, of bounded archives of a large table: which error suits is told by pieces of it,
+    so that few archives are written."""
+    room = budget
+    best = None
+    for _ in range(WRITTEN):
+        likely = within(candidates.judged, room)
+        found = None if likely is None else candidates.bounded_once(likely.asked)
+        if found is None:
+            break
+        if best is None or _suits_better(found, best, budget):
+            best = found
+        if FILLED * budget <= found.size <= budget:
+            break
+        # the whole takes more, or less, than its pieces let expect
+        room = int(NEARER * room * budget / found.size)
+    return best
+
+
+def _suits_better(one: Candidate, other: Candidate, budget: int) -> bool:
+    """Whether it errs less, both being within some bytes, or else is smaller."""
+    if max(one.size, other.size) <= budget:
+        return _by_error(one) < _by_error(other)
+    return one.size < other.size
 
 
 def _by_error(candidate: Candidate) -> tuple[float, int]:

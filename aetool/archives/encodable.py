@@ -36,7 +36,10 @@ def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
     # a picture that cannot be read would be missing in the archive
     seen = seen_by(source, model, strict=True)
     if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):
-        raise ParamError(f"{source.name}: {option('--lossy')} takes a folder of pictures")
+        raise ParamError(
+            f"{source.name}: one picture: a model's code is of a folder of pictures; give its "
+            "folder, or store this one exactly"
+        )
     if isinstance(source, ImageSource):
         _, height, width = model.view.shape
         own = {(sight.width, sight.height) for sight in source.sights if isinstance(sight, Sight)}

@@ -323,8 +323,8 @@ class LossyJob:
                 if not np.isfinite(rmse):
                     raise DataError(
                         f"{self.source.name}: the numbers of '{column.name}' are too large for "
-                        f"their errors to be added up: leave {option('--lossy')} out, or "
-                        f"this column ({option('--drop')})"
+                        f"their errors to be added up: leave this column out "
+                        f"({option('--drop')}), or store the table without a model's code"
                     )
                 low, high = self.ranges[column.name]
                 entry |= {"rmse": rmse, "largest": float(measured.largest[i])}

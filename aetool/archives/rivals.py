@@ -66,7 +66,7 @@ def smallest(
         job.options, lossy=False, lossy_only=False, latent=None, target=None
     )
     code = int(figures["archive_bytes"])
-    every = _every(job.size)
+    every = priced_every(job.size)
     with ExitStack() as stack:
         scratch = [
             stack.enter_context(tempfile.TemporaryFile(dir=folder))
@@ -121,7 +121,7 @@ def with_or_without(
     def plain(chosen: CompressOptions) -> ExactJob:
         return exact_job.job_of(source, chosen)
 
-    every = _every(source.path.stat().st_size)
+    every = priced_every(source.path.stat().st_size)
     if every > 1:
         judged = {
             "with": _judged(by_model, options, every),
@@ -148,16 +148,21 @@ def with_or_without(
     return {**figures, "prices": prices}
 
 
-def _every(size: int) -> int:
+def priced_every(size: int) -> int:
     """The n for which every n-th piece of a source is encoded to estimate a price; 1
     encodes all."""
     return max(2, size // PRICED) if size > LARGE else 1
 
 
+def in_pieces(options: CompressOptions) -> CompressOptions:
+    """The options with blocks small enough to be priced by some of them."""
+    effort = dataclasses.replace(options.effort, block=min(options.effort.block, STRETCH))
+    return dataclasses.replace(options, effort=effort)
+
+
 def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
     """Estimate an archive's bytes from some pieces of the source."""
-    effort = dataclasses.replace(options.effort, block=min(options.effort.block, STRETCH))
-    job = make(dataclasses.replace(options, effort=effort))
+    job = make(in_pieces(options))
     return Rival(round(job.estimate(every)), job.squares)
 
 

@@ -3,7 +3,8 @@
 An error of 0 is exact. An error of 1 is what a table has whose numbers are all their column's mean
 and whose words are all their column's commonest, or a picture that is gray all over: nothing of the
 records is left. Of a table it is the mean over columns that can lose something, so that words, keys
-and dates that are kept as they are do not make the error of numbers look smaller.
+and dates that are kept as they are, and numbers such as 0 and 1 between which there is nothing to
+round to, do not make the error of the others look smaller.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +29,7 @@ from aetool.model import Float
 
 WHITE = 255.0  # the largest value of a pixel
 SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
+ALMOST_ALL = 0.98  # of a variance: who loses as much has kept nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,11 @@ class NumberColumn:
     count: int
     decimals: int | None
     sample: Float
+
+    @cached_property
+    def is_movable(self) -> bool:
+        """Whether any bound keeps something of the numbers without keeping all."""
+        return self.bound(ALMOST_ALL * self.variance) > 0
 
     def bound(self, mean_square: float) -> Fraction:
         """The largest error that each number may have for the column's mean squared error to stay
@@ -72,7 +80,11 @@ class TableYardstick:
         for name, square in squares.items():
             column = self.numbers.get(name)
             if column is not None:
-                of_numbers += square / (column.count * column.variance)
+                lost = square / (column.count * column.variance)
+                if column.is_movable:
+                    of_numbers += lost
+                elif lost > 0:
+                    of_others.append(lost)
             elif square > 0:
                 # no number to the yardstick, a key perhaps: it was moved, and so it is lost
                 of_others.append(1.0)
@@ -84,10 +96,13 @@ class TableYardstick:
         of_others = []
         for name, errors in figures.get("errors", {}).items():
             wrong = float(errors["wrong"])
-            if name in self.numbers:
-                square = float(errors["rmse"]) ** 2
-                of_numbers += square / self.numbers[name].variance
-                of_numbers += wrong
+            column = self.numbers.get(name)
+            if column is not None:
+                lost = float(errors["rmse"]) ** 2 / column.variance + wrong
+                if column.is_movable:
+                    of_numbers += lost
+                elif lost > 0:
+                    of_others.append(lost)
             elif name in self.chance and wrong > 0:
                 of_others.append(wrong / self.chance[name])
         return self._mean_root(of_numbers, of_others)
@@ -107,12 +122,14 @@ class TableYardstick:
         return None
 
     def _mean_root(self, of_numbers: float, of_others: Sequence[float]) -> float:
-        """The root of the mean over all columns of numbers and those others that were changed.
+        """The root of the mean over all columns of numbers that can be moved and those others that
+        were changed.
 
-        of_numbers: the sum of what columns of numbers lost. of_others: what each other column lost.
+        of_numbers: the sum of what the former lost. of_others: what each of the latter lost.
         """
-        numbers = of_numbers / max(1, len(self.numbers))
-        changed = len(self.numbers) + len(of_others)
+        movable = sum(column.is_movable for column in self.numbers.values())
+        numbers = of_numbers / max(1, movable)
+        changed = movable + len(of_others)
         mean = (of_numbers + sum(of_others)) / max(1, changed)
         # a few wrong words must not dilute the error of numbers, either
         return float(max(numbers, mean) ** 0.5)
@@ -220,6 +237,11 @@ class _Moments:
 
     def add(self, values: Float) -> None:
         """Add rows, (rows, columns), leaving out missing and infinite values."""
+        # squares of numbers beyond 1e154 are infinite, which `variance` looks for
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._add(values)
+
+    def _add(self, values: Float) -> None:
         is_known = np.isfinite(values)
         count = is_known.sum(axis=0)
         known = np.where(is_known, values, 0.0)
@@ -235,6 +257,8 @@ class _Moments:
         self.count += count
 
     def variance(self) -> Float:
-        """(columns,): the variance of each column; 0 where it holds nothing."""
+        """(columns,): the variance of each column; 0 where it holds nothing, or is too large for a
+        float."""
         count = np.maximum(self.count, 1)
-        return np.asarray(self.squares / count)
+        found = self.squares / count
+        return np.where(np.isfinite(found), found, 0.0)

@@ -165,6 +165,8 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     terminal.say(f"{target}: {size:,} bytes, {rows}{fidelity}{ratio}", err=True)
     if "kept" in facts:
         terminal.say(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
+    if "unread" in facts:
+        terminal.say(f"note: no records could be read: {facts['unread']}", err=True)
     if "unused" in facts:
         terminal.say(f"note: the model was not used: {facts['unused']}", err=True)
     for remark in facts.get("unbounded", ()):

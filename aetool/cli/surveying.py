@@ -12,7 +12,7 @@ import click
 
 from aetool.cli import options, terminal
 from aetool.cli.fitting import default_output
-from aetool.errors import DataError
+from aetool.errors import DataError, ParamError
 
 if TYPE_CHECKING:
     from aetool.archives.points import Point, Tradeoff
@@ -67,6 +67,7 @@ def tradeoff(
     from aetool import operations
 
     picture_path = Path(output or default_output(file, ".svg", "tradeoff"))
+    _refuse_other_forms(picture_path)
     # before all is measured, which takes a minute or an hour, not after
     if picture_path.exists() and not given["force"]:
         raise DataError(f"{picture_path}: exists already; replace it with -f, or choose another -o")
@@ -94,6 +95,14 @@ def tradeoff(
     # what is said beside the table does not get into a pipe
     if not quiet:
         _say_pick(measured, command, picture_path)
+
+
+def _refuse_other_forms(path: Path) -> None:
+    """ParamError for a name that does not say that the picture is SVG."""
+    if path.suffix.lower() == ".svg":
+        return
+    named = path.with_suffix(".svg") if path.suffix else Path("tradeoff.svg")
+    raise ParamError(f"-o {path}: the picture is written as SVG: name a file such as {named}")
 
 
 def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:

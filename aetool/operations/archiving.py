@@ -59,7 +59,9 @@ def compress(
     if model is None:
         _refuse_lost_model(options)
     source: opening.Opened
-    if options.lossy or goals.is_asked(options):
+    if goals.is_asked(options):
+        source = _for_a_goal(data, model, options)
+    elif options.lossy:
         source = sources.open_source(data)
     else:
         source = opening.opened(data, options.keep_files)
@@ -149,7 +151,6 @@ def _written(
     """Write the archive of an opened source in the way that options ask for; returns
     its figures."""
     if goals.is_asked(options):
-        assert isinstance(source, TableSource | ImageSource)
         return _chosen(data, source, Path(path), model, options)
     if options.lossy:
         assert isinstance(source, TableSource | ImageSource)
@@ -210,9 +211,27 @@ def _bytes_of_some(job: exact_job.ExactJob) -> int:
     return 0
 
 
+def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) -> opening.Opened:
+    """The records of data, or what cannot be read as records as an exact archive takes it."""
+    try:
+        return sources.open_source(data)
+    except DataError:
+        if not _may_be_exact_alone(model, options):
+            raise
+        return opening.opened(data)
+
+
+def _may_be_exact_alone(model: Bundle | None, options: CompressOptions) -> bool:
+    """Whether what is asked can be told of data without records: nobody asks for the code of a
+    model, or for what only pictures have."""
+    of_pictures = options.target_psnr is not None or options.bytes_per_picture is not None
+    is_learned = options.fit is not None and options.fit.plugin is not None
+    return model is None and not is_learned and not of_pictures
+
+
 def _chosen(
     data: object,
-    source: sources.Source,
+    source: opening.Opened,
     path: Path,
     model: Bundle | None,
     options: CompressOptions,
@@ -225,7 +244,17 @@ def _chosen(
         learned = True
     folder = scratch_folder(path)
     with output(path, options.force, _inherited(data)) as file:
-        return choosing.write_chosen(file, source, model, options, folder, learned)
+        if not isinstance(source, TableSource | ImageSource):
+            return choosing.write_exact(file, source, options)
+        try:
+            return choosing.write_chosen(file, source, model, options, folder, learned)
+        except DataError as why:
+            # a record that is none is found only where it stands
+            if not _may_be_exact_alone(model, options):
+                raise
+            figures = choosing.write_exact(file, opening.of_source(source), options)
+            # bytes that are kept have their reason
+            return figures if "kept" in figures else {**figures, "unread": str(why)}
 
 
 def _lossy(
