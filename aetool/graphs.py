@@ -73,9 +73,12 @@ class Graph:
 
     def _stored(self, tensor: onnx.TensorProto) -> str:
         """The name of the constant that holds the contents of a nameless tensor."""
+        # the bytes themselves are the key: equal constants have equal ones
         key = b"constant" + tensor.SerializeToString(deterministic=True)
         if key not in self._known:
-            tensor.name = self._known[key] = self.name("c")
+            name = self.name("c")
+            tensor.name = name
+            self._known[key] = name
             self.constants.append(tensor)
         return self._known[key]
 
@@ -185,7 +188,8 @@ class Graph:
         """n of a value (batch, n); PluginError where it is none."""
         sizes = self.shape_of(value)
         if len(sizes) != 2 or sizes[1] is None:
-            described = ", ".join("unknown" if size is None else str(size) for size in sizes[1:])
+            told = ["unknown" if size is None else str(size) for size in sizes[1:]]
+            described = ", ".join(told)
             raise PluginError(
                 f"it has the shape (batch, {described}); wanted is (batch, n), n known beforehand"
             )
@@ -216,8 +220,13 @@ def weights_of(data: bytes) -> dict[str, Array]:
         graph = onnx.ModelProto.FromString(data).graph
     except DecodeError:
         return {}
-    named = ((t.name.partition(".net."), t) for t in graph.initializer)
-    return {inner: numpy_helper.to_array(t) for (_, here, inner), t in named if here}
+    weights = {}
+    for tensor in graph.initializer:
+        # the exporter calls them net_1.net.decoder.0.weight and the like
+        _, separator, name = tensor.name.partition(".net.")
+        if separator:
+            weights[name] = numpy_helper.to_array(tensor)
+    return weights
 
 
 def tail(schema: Schema, spec: Spec) -> bytes:
@@ -236,8 +245,11 @@ def prepare_image(g: Graph, pixels: str) -> str:
 
 def restore_image(g: Graph, e: str) -> str:
     """Standardised float32 (B, C, H, W) to pixel values in 0..255, not rounded."""
-    value = g.op("Add", g.op("Mul", e, g.const(PIXEL_SPREAD)), g.const(PIXEL_MEAN))
-    return g.op("Clip", value, g.const(0.0), g.const(255.0))
+    spread = g.op("Mul", e, g.const(PIXEL_SPREAD))
+    value = g.op("Add", spread, g.const(PIXEL_MEAN))
+    black = g.const(0.0)
+    white = g.const(255.0)
+    return g.op("Clip", value, black, white)
 
 
 def unexpected(g: Graph, schema: Schema, x: str) -> str:
@@ -247,8 +259,10 @@ def unexpected(g: Graph, schema: Schema, x: str) -> str:
     never = math.log(schema.rows + 1)
     gaps = [0.0 if column.gaps else never for column in schema.modelled]
     if any(gaps):
-        missing = g.cast(g.op("IsNaN", _own(g, schema, x)))
-        costs = g.op("Add", costs, g.op("Mul", missing, g.const(gaps)))
+        own = _own(g, schema, x)
+        missing = g.cast(g.op("IsNaN", own))
+        cost_of_gaps = g.op("Mul", missing, g.const(gaps))
+        costs = g.op("Add", costs, cost_of_gaps)
     return costs
 
 
@@ -275,16 +289,22 @@ def _far_out(g: Graph, schema: Schema, x: str, places: list[int], reaches: list[
     """
     op = g.op
     values = g.take(x, places)
-    first = g.exact([r.first for r in reaches])
-    last = g.exact([r.last for r in reaches])
-    early = op("Div", op("Sub", first, values), g.exact([r.before for r in reaches]))
-    late = op("Div", op("Sub", values, last), g.exact([r.after for r in reaches]))
+    first = g.exact([reach.first for reach in reaches])
+    last = g.exact([reach.last for reach in reaches])
+    early = op("Sub", first, values)
+    early = op("Div", early, g.exact([reach.before for reach in reaches]))
+    late = op("Sub", values, last)
+    late = op("Div", late, g.exact([reach.after for reach in reaches]))
+    # at most one of the two is above 1, the length of a tail, and log 1 costs nothing
     away = op("Max", early, late, g.exact(1.0))
     # a gap is nowhere, and an odd cell has its own cost
     nowhere = op("Or", op("IsNaN", values), op("Equal", values, g.exact(ODD)))
     away = op("Where", nowhere, g.exact(1.0), away)
-    nats = op("Mul", op("Log", away), g.exact(POWER))
-    nats = op("Min", nats, g.exact([nats_of_odd(r.beyond, schema.rows) for r in reaches]))
+    logarithm = op("Log", away)
+    nats = op("Mul", logarithm, g.exact(POWER))
+    most = [nats_of_odd(reach.beyond, schema.rows) for reach in reaches]
+    nats = op("Min", nats, g.exact(most))
+    # a matrix of ones and zeros puts each cost into its own column
     column = np.zeros((len(places), len(schema.modelled)))
     column[np.arange(len(places)), places] = 1
     return op("MatMul", g.cast(nats), g.const(column))
@@ -316,62 +336,113 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
     """
     half = g.const(spec.half)
     if spec.curved.any():
-        t = g.op("Add", g.op("Mul", z, g.const(spec.deviation)), g.const(spec.mean))
-        t = g.op("Mul", t, g.const(spec.curved))
-        cosh = g.op("Mul", g.op("Add", g.op("Exp", t), g.op("Exp", g.op("Neg", t))), g.const(0.5))
-        half = g.op("Div", half, cosh)
+        half = _half_of_curved(g, spec, z, half)
     # of half a bucket, so that the next value to one that all rows have costs some nine bits
     least = 4.0 if spec.shape else LEAST_SIGMA
-    sigma = g.op("Max", g.const(scale), g.op("Mul", half, g.const(least)))
-    d = g.op("Div", g.op("Abs", g.op("Sub", z, mean)), sigma)
+    asked = g.const(scale)
+    narrowest = g.op("Mul", half, g.const(least))
+    sigma = g.op("Max", asked, narrowest)
+    off = g.op("Abs", g.op("Sub", z, mean))
+    # d: how far the value lies from its mean, t: half its bucket, both in sigmas
+    d = g.op("Div", off, sigma)
+    # squares of much more would overflow, and all of it costs the most anyway
     d = g.op("Min", d, g.const(40.0))
     t = g.op("Div", half, sigma)
     mass = _thin_log_mass(g, d, t)
     if not spec.shape:
-        near = _log_tail(g, g.op("Sub", d, t))
-        far = _log_tail(g, g.op("Add", d, t))
-        gap = g.op("Exp", g.op("Sub", far, near))
-        rest = g.op("Max", g.op("Sub", g.const(1.0), gap), g.const(1e-12))
-        wide = g.op("Add", near, g.op("Log", rest))
-        mass = g.op("Where", g.op("Less", t, g.const(THIN)), mass, wide)
-    return g.op("Neg", g.op("Max", mass, g.const(-SMALLEST_MASS)))
+        wide = _wide_log_mass(g, d, t)
+        is_thin = g.op("Less", t, g.const(THIN))
+        mass = g.op("Where", is_thin, mass, wide)
+    bounded = g.op("Max", mass, g.const(-SMALLEST_MASS))
+    return g.op("Neg", bounded)
+
+
+def _half_of_curved(g: Graph, spec: Spec, z: str, half: str) -> str:
+    """Half-widths of buckets, which asinh squeezes where numbers are curved: by cosh(asinh(u))."""
+    scaled = g.op("Mul", z, g.const(spec.deviation))
+    t = g.op("Add", scaled, g.const(spec.mean))
+    # 0 for numbers that are not curved, so that they are divided by cosh(0) = 1
+    t = g.op("Mul", t, g.const(spec.curved))
+    rising = g.op("Exp", t)
+    falling = g.op("Exp", g.op("Neg", t))
+    both = g.op("Add", rising, falling)
+    cosh = g.op("Mul", both, g.const(0.5))
+    return g.op("Div", half, cosh)
+
+
+def _wide_log_mass(g: Graph, d: str, t: str) -> str:
+    """log of the mass between d - t and d + t of N(0, 1), as a difference of two tails."""
+    near = _log_tail(g, g.op("Sub", d, t))
+    far = _log_tail(g, g.op("Add", d, t))
+    # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow
+    gap = g.op("Exp", g.op("Sub", far, near))
+    rest = g.op("Sub", g.const(1.0), gap)
+    rest = g.op("Max", rest, g.const(1e-12))
+    return g.op("Add", near, g.op("Log", rest))
 
 
 def _thin_log_mass(g: Graph, d: str, t: str) -> str:
+    """log of the mass within t of d under N(0, 1), by the density at d and how it bends there."""
+    # sinh(y) / y = 1 + y^2 / 6 + y^4 / 120 + ..., with y = d t, is the mean over the bucket of what
+    # the density's slope brings; -t^2 / 6 is what its curvature takes
     y = g.op("Min", g.op("Mul", d, t), g.const(1.0))
     yy = g.op("Mul", y, y)
-    bend = g.op("Mul", yy, g.op("Add", g.op("Mul", yy, g.const(1 / 120)), g.const(1 / 6)))
-    bend = g.op("Sub", bend, g.op("Mul", g.op("Mul", t, t), g.const(1 / 6)))
-    bend = g.op("Log", g.op("Max", g.op("Add", bend, g.const(1.0)), g.const(0.1)))
-    density = g.op("Mul", g.op("Mul", d, d), g.const(-0.5))
+    fourth = g.op("Mul", yy, g.const(1 / 120))
+    series = g.op("Add", fourth, g.const(1 / 6))
+    bend = g.op("Mul", yy, series)
+    tt = g.op("Mul", t, t)
+    curvature = g.op("Mul", tt, g.const(1 / 6))
+    bend = g.op("Sub", bend, curvature)
+    bend = g.op("Add", bend, g.const(1.0))
+    # what lies far outside of the series' range has a logarithm still
+    bend = g.op("Max", bend, g.const(0.1))
+    bend = g.op("Log", bend)
+    dd = g.op("Mul", d, d)
+    density = g.op("Mul", dd, g.const(-0.5))
     density = g.op("Add", density, g.op("Log", t))
-    return g.op("Add", g.op("Add", density, bend), g.const(math.log(2 / math.sqrt(2 * math.pi))))
+    bent = g.op("Add", density, bend)
+    # a bucket is 2 t wide, and the density is divided by sqrt(2 pi)
+    return g.op("Add", bent, g.const(math.log(2 / math.sqrt(2 * math.pi))))
 
 
 def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights: Float) -> str:
     """bucket_nats under a mixture of one mean; scales, weights: (components, numbers)."""
-    costs = [
-        g.op("Sub", bucket_nats(g, spec, z, mean, s), g.const(np.log(w)))
-        for s, w in zip(scales, weights, strict=True)
-    ]
+    costs = []
+    for scale, weight in zip(scales, weights, strict=True):
+        nats = bucket_nats(g, spec, z, mean, scale)
+        costs.append(g.op("Sub", nats, g.const(np.log(weight))))
     if len(costs) == 1:
         return costs[0]
+    # -log sum exp(-cost), with the least cost taken out so that no exponential underflows
     least = g.op("Min", *costs)
-    total = g.op("Sum", *(g.op("Exp", g.op("Sub", least, c)) for c in costs))
+    shares = [g.op("Exp", g.op("Sub", least, cost)) for cost in costs]
+    total = g.op("Sum", *shares)
     return g.op("Sub", least, g.op("Log", total))
 
 
 def _log_tail(g: Graph, v: str) -> str:
     """log P(N(0,1) > v)."""
+    # erfc(x) = t exp(-x^2 + polynomial(t)), and the tail of |v| is erfc(|v| / sqrt 2) / 2
     x = g.op("Mul", g.op("Abs", v), g.const(math.sqrt(0.5)))
-    t = g.op("Div", g.const(1.0), g.op("Add", g.op("Mul", x, g.const(0.5)), g.const(1.0)))
-    p = g.const(ERFC[-1])
-    for c in ERFC[-2::-1]:
-        p = g.op("Add", g.op("Mul", p, t), g.const(c))
-    upper = g.op("Add", g.op("Sub", p, g.op("Mul", x, x)), g.op("Log", t))
+    one = g.const(1.0)
+    half_x = g.op("Mul", x, g.const(0.5))
+    t = g.op("Div", one, g.op("Add", half_x, one))
+    # Horner's scheme, from the highest power down
+    polynomial = g.const(ERFC[-1])
+    for coefficient in ERFC[-2::-1]:
+        raised = g.op("Mul", polynomial, t)
+        polynomial = g.op("Add", raised, g.const(coefficient))
+    square = g.op("Mul", x, x)
+    exponent = g.op("Sub", polynomial, square)
+    upper = g.op("Add", exponent, g.op("Log", t))
     upper = g.op("Add", upper, g.const(-math.log(2)))
-    lower = g.op("Log", g.op("Sub", g.const(1.0), g.op("Min", g.op("Exp", upper), g.const(0.5))))
-    return g.op("Where", g.op("Less", v, g.const(0.0)), lower, upper)
+    # below 0 it is the rest: 1 - P(N > |v|), of at most a half
+    one = g.const(1.0)
+    small = g.op("Exp", upper)
+    small = g.op("Min", small, g.const(0.5))
+    lower = g.op("Log", g.op("Sub", one, small))
+    is_below = g.op("Less", v, g.const(0.0))
+    return g.op("Where", is_below, lower, upper)
 
 
 def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
@@ -381,7 +452,8 @@ def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: npt.DTypeLike = 
     products with a single column, round by where a record stands in its batch.
     """
     columns = np.repeat(np.asarray(weight)[:, None], 4, axis=1)
-    return g.take(g.op("MatMul", x, g.const(columns, dtype)), [0])
+    products = g.op("MatMul", x, g.const(columns, dtype))
+    return g.take(products, [0])
 
 
 def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
@@ -392,7 +464,7 @@ def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> s
         total = g.columns_between(costs, 0, columns) if channels > 1 else costs
         for first in range(columns, channels * columns, columns):
             total = g.op("Add", total, g.columns_between(costs, first, first + columns))
-        return g.op("Concat", total, g.op("Mul", g.take(costs, [0]), g.const(0.0)), axis=1)
+        return g.op("Concat", total, _zero(g, costs), axis=1)
     if len(owner) * (columns + 1) > MOST_SUMMED:
         return _sum_of_many(g, costs, owner, columns)
     matrix = np.zeros((len(owner), columns + 1))
@@ -400,11 +472,16 @@ def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> s
     return g.op("MatMul", costs, g.const(matrix))
 
 
+def _zero(g: Graph, costs: str) -> str:
+    """(B, 1): a zero for each record of costs, (B, n), whose number is known only at run time."""
+    return g.op("Mul", g.take(costs, [0]), g.const(0.0))
+
+
 def _sum_of_many(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
     """sum_by_column without a matrix: the first cost of each column, and the second, and so on, are
     taken together and added."""
     # a 0 behind the costs stands where a column has no more of them
-    costs = g.op("Concat", costs, g.op("Mul", g.take(costs, [0]), g.const(0.0)), axis=1)
+    costs = g.op("Concat", costs, _zero(g, costs), axis=1)
     nothing = len(owner)
     of_column: list[list[int]] = [[] for _ in range(columns + 1)]
     for place, column in enumerate(owner):

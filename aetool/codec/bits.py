@@ -19,12 +19,14 @@ def pack(values: U64, widths: U8) -> bytes:
         out = np.empty(8 * n + 8, np.uint8)
         return out[: kernel.C.pack(np.ascontiguousarray(values), widths, out)].tobytes()
     offset = _ramp(widths)
+    # each value once for each of its bits, moved so that the bit is the lowest
     bits = np.repeat(values, widths) >> offset.astype(np.uint64) & np.uint64(1)
     return np.packbits(bits.astype(np.uint8), bitorder="little").tobytes()
 
 
 def unpack(data: bytes, widths: U8) -> U64:
     """What pack was given; ArchiveError if the widths do not add up to the data."""
+    # the last byte may have bits to spare, and no byte more
     if (int(widths.sum(dtype=np.int64)) + 7) // 8 != len(data):
         raise ArchiveError("damaged: the raw bits of a column do not add up")
     out = np.zeros(len(widths), np.uint64)
@@ -35,6 +37,7 @@ def unpack(data: bytes, widths: U8) -> U64:
         return out
     total = int(widths.sum(dtype=np.int64))
     raw = np.unpackbits(np.frombuffer(data, np.uint8), count=total, bitorder="little")
+    # the number that each bit belongs to
     owner = np.repeat(np.arange(len(widths)), widths)
     np.bitwise_or.at(out, owner, raw.astype(np.uint64) << _ramp(widths).astype(np.uint64))
     return out

@@ -37,6 +37,7 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
     if kernel.C is not None:
         kernel.C.numbers(text, start, stop, 1, prefix, suffix, value, form)
         return value, form
+    # the digits alone: what all cells of a column have in common is set apart
     begin = start.astype(np.int64) + prefix
     end = stop.astype(np.int64) - suffix
     width = end - begin
@@ -44,27 +45,35 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
     if not len(some):
         return value, form
     offset = np.arange(int(width[some].max()))
+    # one row of bytes for each cell, all as wide as the longest; zeros behind its end
     at = np.minimum(begin[some, None] + offset, max(len(text) - 1, 0))
     inside = offset < width[some, None]
     cell = np.where(inside, text[at], 0)
+    # 45 is the minus sign, 46 the point, 48 .. 57 are digits
     negative = cell[:, 0] == 45
     digit = (cell >= 48) & (cell <= 57)
     point = cell == 46
     good = (digit | point | (inside & (offset == 0) & negative[:, None]) | ~inside).all(axis=1)
+    # where the point stands; behind the last digit if there is none
     count = digit.sum(axis=1)
     where = np.where(point.any(axis=1), point.argmax(axis=1), width[some])
     first = negative.astype(np.int64)
+    # more digits than 18 do not fit into 64 bits
     good &= (count > 0) & (count <= DIGITS) & (point.sum(axis=1) <= 1)
+    # digits stand on both sides of a point: neither ".5" nor "5."
     good &= (where > first) & (where != width[some] - 1)
     rows = np.arange(len(some))
     lead = cell[rows, np.minimum(first, cell.shape[1] - 1)]
+    # "007" would come back as "7"
     good &= ~((lead == 48) & (where - first > 1))
     total = np.zeros(len(some), np.int64)
     for j in range(cell.shape[1]):
         d = digit[:, j] & good
         total[d] = total[d] * 10 + (cell[d, j].astype(np.int64) - 48)
+    # "-0" would come back as "0"
     good &= ~(negative & (total == 0))
     after = np.maximum(width[some] - where - 1, 0)
+    # "1.50" has a zero that its value does not tell
     zero = (after > 0) & (text[end[some] - 1] == 48)
     value[some] = np.where(good, np.where(negative, -total, total), 0)
     form[some] = np.where(good, after + 32 * zero, -1)
@@ -87,6 +96,7 @@ def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | N
     for i, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
         cell = raw[a:b]
         if cell not in seen:
+            # so many that a dictionary of them would not pay
             if len(seen) == most:
                 return None
             seen[cell] = len(seen)
@@ -107,11 +117,14 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
     for v, f in zip(value.tolist(), form.tolist(), strict=True):
         digits = str(abs(v))
         places = decimals
+        # the decimals that must stand, whatever zeros they are
         least = f - SHORT if f >= SHORT else f & 63
+        # 5 with two decimals is 0.05: at least one digit before the point
         digits = digits.rjust(places + 1, "0")
         while places > least and digits.endswith("0"):
             digits = digits[:-1]
             places = places - 1
+        # the point goes before the last so many digits
         whole = digits[: len(digits) - places] or "0"
         body = whole + ("." + digits[len(digits) - places :] if places else "")
         cells.append(("-" if v < 0 else "") + body)
@@ -127,6 +140,7 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
         kernel.C.weave(pool, np.ascontiguousarray(start, np.int64), length, out)
         return out
     size = length.astype(np.int64)
+    # for each byte of the result its place in the pool, without a loop over spans
     begin = np.cumsum(size) - size
     return np.asarray(pool[np.repeat(start - begin, size) + np.arange(total)])
 
@@ -134,6 +148,7 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
 def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32) -> bool:
     """Whether spans of one text equal spans first:last of another, byte by byte."""
     length = stop - start
+    # most cells that differ have other lengths: that is cheap to see
     if not np.array_equal(length, last - first):
         return False
     if kernel.C is not None:
@@ -175,6 +190,7 @@ class Spans:
 def pack_cells(cells: Sequence[bytes]) -> bytes:
     """Cells as a blob: u8 0 and the cells behind line feeds, or u8 1, lengths (u32) and bytes."""
     joined = b"\n".join(cells)
+    # no cell holds a line feed itself
     if joined.count(b"\n") == len(cells) - 1:
         return pack(b"\0" + joined)
     lengths = np.array([len(c) for c in cells], "<u4").tobytes()
@@ -188,6 +204,7 @@ def unpack_cells(data: bytes, count: int) -> Spans:
     raw = unpack(data)
     body = np.frombuffer(raw, np.uint8)
     if raw[:1] == b"\0":
+        # the last cell has no line feed behind it
         ends = np.append(np.flatnonzero(body[1:] == LF), len(body) - 1) + 1
         if len(ends) != count:
             raise ArchiveError("damaged: a column has not the texts it should have")
@@ -198,6 +215,7 @@ def unpack_cells(data: bytes, count: int) -> Spans:
         raise ArchiveError("damaged: a column of text is cut short")
     length = np.frombuffer(raw, "<u4", count, 1).astype(np.int64)
     start = head + np.cumsum(length) - length
+    # before anything is read by lengths that may be damaged
     if int(length.sum()) != len(raw) - head:
         raise ArchiveError("damaged: the lengths of a text column do not add up")
     return Spans(body, start, length.astype(np.int32))

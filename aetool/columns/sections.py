@@ -69,6 +69,7 @@ class Standardised(Section):
         numbers = graph.take(records, self.places)
         least = graph.exact(-LARGEST)
         most = graph.exact(LARGEST)
+        # infinities would be NaN behind the subtraction
         bounded = op("Clip", numbers, least, most)
         off = op("Sub", bounded, self._constants(graph, "center"))
         units = op("Div", off, self._constants(graph, "unit"))
@@ -78,6 +79,7 @@ class Standardised(Section):
         off = op("Sub", units, self._constants(graph, "mean"))
         standard = op("Div", off, self._constants(graph, "deviation"))
         missing = op("IsNaN", numbers)
+        # 0 is the mean: a gap pulls nowhere
         standard = op("Where", missing, graph.exact(0.0), standard)
         # clipped in float64: what is far out has no float32
         lowest = graph.exact(-CLIP)
@@ -110,6 +112,7 @@ class Standardised(Section):
             return numbers
         # the flags of numbers that have none are read, too, and not looked at
         logit = graph.take(expected, np.maximum(spec.gate, 0))
+        # a logit above 0 is a probability above a half
         likely_missing = op("Greater", logit, graph.const(0.0))
         gone = op("And", likely_missing, graph.const(gated, np.bool_))
         nothing = graph.exact(np.nan)
@@ -120,6 +123,7 @@ class Standardised(Section):
         return graph.exact(values)
 
     def _where_curved(self, graph: Graph, bent: str, straight: str) -> str:
+        # no choice is to be written where all are alike
         if self.curved.all():
             return bent
         mask = graph.const(self.curved, np.bool_)
@@ -182,6 +186,7 @@ class Waves(Section):
 
     def lay(self, records: Float, out: Features) -> None:
         for wave, (place, period) in enumerate(self.pairs):
+            # whole turns are taken off in float64, before float32 would lose the rest
             phase = records[:, place] / period
             turn = np.where(np.isfinite(phase), phase - np.floor(phase), 0.0)
             angle = (2 * np.pi * turn).astype(np.float32)

@@ -88,6 +88,7 @@ class _Job:
         self.source = source
         self.model = model
         self.options = options
+        # sums for the figures, over all batches
         self.rows = self.filled = self.compared = 0
         self.before = self.after = 0.0
         self.clean: Iterator[Laid] | None = None
@@ -95,6 +96,7 @@ class _Job:
             clean = seen_by(sources.open_source(options.clean, model.reading), model, strict=True)
             self.clean = inputs_of(clean, model)
         self.columns: tuple[Modelled, ...] = model.schema.modelled if model.schema else ()
+        # context, such as dates, is not restored: models do not predict it
         self.restored = np.array([c.predicted for c in self.columns], bool)
         # what a gap holds at first is what models are trained with in place of what is blanked: the
         # mean of the laid-out values (gray 96), or the commonest level; and what it is measured by
@@ -105,6 +107,7 @@ class _Job:
     def _round(self, x: Records) -> Records:
         z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
         schema = self.model.schema
+        # what is given of a record is given to its decoder, too
         condition = x[:, schema.conditions] if schema else None
         restored: Records = decoding.decode(self.model, z, self.options.device, condition=condition)
         return restored
@@ -115,6 +118,7 @@ class _Job:
         y = np.where(gaps, blank, x)
         while True:
             restored = self._round(y)
+            # restored != restored is NaN: the model takes the value for a gap
             y = np.where(gaps & (restored == restored), restored, y)
             yield y
 
@@ -124,11 +128,14 @@ class _Job:
         blanks take one, others some."""
         if self.rounds is None:
             more = more & ~gaps[:TRIED]
+            # known values are hidden, filled like gaps, and compared with what they were
             few = next(self._filled(x[:TRIED], gaps[:TRIED], blank))
             wanted = self._standard(few)
             fill = itertools.islice(self._filled(few, more, blank), ROUNDS)
+            # in standard deviations, so that no column counts for more than others
             off = [np.nan_to_num(self._standard(y) - wanted)[self._laid(more)] for y in fill]
             errors = [float((v**2).mean()) if v.size else 0.0 for v in off]
+            # of equal errors the fewest rounds
             self.rounds = 1 + int(np.argmin(errors))
         return next(itertools.islice(self._filled(x, gaps, blank), self.rounds - 1, None))
 
@@ -144,12 +151,14 @@ class _Job:
         self.rows += rows
         if self.clean is None:
             return
+        # both sources are cut into the same batches
         clean = next(self.clean, None)
         if clean is None or clean.inputs.shape != x.shape:
             raise DataError(
                 f"{option('--clean')} does not hold the same records as {self.source.name}"
             )
         x, y, wanted = (self._standard(v) for v in (x, y, clean.inputs))
+        # a gap in any of the three has no error
         comparable = np.isfinite(x) & np.isfinite(y) & np.isfinite(wanted)
         self.before += float(((x - wanted)[comparable] ** 2).sum())
         self.after += float(((y - wanted)[comparable] ** 2).sum())
@@ -162,6 +171,7 @@ class _Job:
             return x.astype(np.float64)
         spec = self.model.spec
         z = table_features(self.model.schema, x)[:, spec.numeric].astype(np.float64)
+        # features have 0 for a gap, which is no value here
         return np.where(np.isnan(x[:, spec.owner]), np.nan, z)
 
     def tables(self) -> Iterator[writers.Columns]:
@@ -171,6 +181,7 @@ class _Job:
             table = laid.table
             assert table is not None
             y = self._table(x)
+            # what somebody without a model would fill gaps with is what it has to beat
             naive = np.where(np.isnan(x) & self.restored, self.naive, x)
             self._measure(naive if self.options.fill_missing else x, y, len(x))
             yield self._columns(table, x, y)
@@ -179,10 +190,12 @@ class _Job:
         if self.options.fill_missing:
             gaps = np.isnan(x) & self.restored
             self.filled += int(gaps.sum())
+            # always the same cells: a second run gives the same file
             more = np.random.default_rng(0).random(x[:TRIED].shape) < HIDDEN
             more &= self.restored & ~np.isnan(x[:TRIED])
             return np.asarray(self._fill(x, gaps, self.blank, more))
         restored = self._round(x)
+        # where the model expects a gap, the value that is there stays
         return np.where(np.isnan(restored) | ~self.restored, x, restored)
 
     def _columns(self, table: Table, x: Float, y: Float) -> writers.Columns:
@@ -203,6 +216,7 @@ class _Job:
                 continue
             column = self.columns[i]
             restored = column.restored(column.rounded(y[:, i]))
+            # two gaps are equal, though NaN is not NaN
             changed = ~((x[:, i] == y[:, i]) | (np.isnan(x[:, i]) & np.isnan(y[:, i])))
             if isinstance(original, list):
                 text = writers.text_of(restored, column.written())
@@ -219,6 +233,7 @@ class _Job:
                 hole = self._hole(x.shape)
                 self.filled += int(hole.sum()) * len(x)
                 hole = np.broadcast_to(hole, (len(x), 1, *x.shape[2:]))
+                # the region before it is filled, for the figures: the mean of what is left
                 x = np.where(hole, np.uint8(x[:, :, ~hole[0, 0]].mean()), x)
                 y = self._fill(x, hole, np.uint8(PIXEL_MEAN), self._elsewhere(hole[:TRIED]))
             else:
@@ -229,6 +244,7 @@ class _Job:
     def _hole(self, shape: tuple[int, ...]) -> Mask:
         assert self.options.region is not None
         left, top, width, height = self.options.region
+        # shape is (n, C, H, W)
         inside = 0 <= left < left + width <= shape[3] and 0 <= top < top + height <= shape[2]
         if not inside or width * height >= shape[2] * shape[3]:
             raise ParamError(
@@ -258,6 +274,7 @@ class _Job:
         if self.options.fill_missing:
             out["filled"] = self.filled
         if self.clean is not None:
+            # all batches matched, and yet there are more
             if next(self.clean, None) is not None:
                 raise DataError(f"{option('--clean')} has more records than {self.source.name}")
             count = max(self.compared, 1)
