@@ -80,6 +80,7 @@ def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, byte
     learned one of its codes) and score.onnx, as bytes."""
     wide = spec.shape or (spec.features,)
     whole = Whole(net)
+    # any few rows: the values do not matter, the number of rows is left open
     inputs = whole.inputs(torch.zeros(4, *wide))
     try:
         model = traced(whole, inputs, whole.members)
@@ -88,6 +89,7 @@ def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, byte
     out = {"score.onnx": _score(net, spec, schema, model)}
     if net.code is None:
         return out
+    # a code may have more than one axis
     size = list(inputs["z"].shape[1:])
     g = Graph()
     code = _embedded(g, model, "encode", {"x": _input(g, spec, schema)})
@@ -120,6 +122,7 @@ def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelPro
     """The part of a graph that these of its outputs take."""
     needed = set(outputs)
     nodes: list[onnx.NodeProto] = []
+    # from the end: what a node that is needed takes is needed, too
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
             nodes.append(node)
@@ -149,14 +152,17 @@ def _score(net: AutoEncoder, spec: Spec, schema: Schema | None, model: onnx.Mode
     g = Graph()
     columns = len(spec.columns)
     both = _needed_for(model, ["parts", "expected"])
+    # both share the encoder, which is embedded once
     found = g.embed(both, {"x": _input(g, spec, schema)}, keep_names=True)
     _keep(g, net)
     parts = found["parts"]
     if net.likelihood.error == "bits":
         if schema is not None:
+            # what the network cannot see costs beside what it says
             extra = graphs.unexpected(g, schema, "x")
             nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
             parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
+        # from nats
         bits = g.op("Mul", parts, g.const(1 / math.log(2)))
         parts = write_cap(g, bits, knee(schema.rows if schema else 0))
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
@@ -172,6 +178,7 @@ def _keep(g: Graph, net: AutoEncoder) -> None:
     all of them."""
     held = {c.name.partition(".net.")[2] for c in g.constants}
     state = net.state_dict()
+    # by address: tied weights are one tensor of two names
     there = {state[name].data_ptr() for name in held if name in state}
     for name, value in state.items():
         if value.data_ptr() not in there:
@@ -218,6 +225,7 @@ def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Silences warnings, logs and prints of torch's exporter."""
+    # put back afterwards, whatever it was
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     unread = io.StringIO()

@@ -37,8 +37,7 @@ NEARBY = (0.96,)  # of the error asked for: what is tried beside it
 
 @dataclass(eq=False)
 class Candidate:
-    """One archive of a source, written to a scratch file, with its size and its error. way: exact,
-    bounded or code.
+    """One archive of a source, written to a scratch file, with its size and its error.
 
     way: exact, bounded or code. size: its bytes; model_bytes: of the model that must be at hand to
     decode it, and is not inside. error: by the yardstick, 0 is exact. asked: the error that was

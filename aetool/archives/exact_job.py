@@ -55,13 +55,12 @@ LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving
 
 @dataclass(eq=False)
 class ExactJob:
-    """A lossless or bounded archive of one source, prepared and to be written once. model: the one
-    that decoding needs, and shared, what it knows about the columns.
+    """A lossless or bounded archive of one source, prepared and to be written once.
 
-    model: the one that is needed to decode, and shared, what it knows of columns. squares: after
+    model: the one that decoding needs, and shared, what it knows about the columns. squares: after
     writing, the sum of squared errors by column. kept: why the content is the file's bytes, where
-    they were not asked for. file: the same as the bytes of its file, which is written instead where
-    that takes fewer bytes, and then is the content. engine: what encodes, if not threads here.
+    they were not asked for. file: the source's file as bytes, which is written instead where that
+    takes fewer bytes, and then is the content. engine: what encodes, if not threads here.
     """
 
     content: Content
@@ -78,10 +77,12 @@ class ExactJob:
         """Encode the content into the file; returns the archive's figures. It is not yet compared
         with the source: see `compare`."""
         figures = self._write(file)
+        # columns can be read by themselves: that is worth a few bytes
         size = int(figures["archive_bytes"]) - LEAST_GAIN
         if self.file is None or not self.file.is_smaller(size, int(figures["rows"])):
             return figures
         other = ExactJob(self.file)
+        # the better archive so far stays where it is until a smaller one is whole
         with files.scratch() as spool:
             figures_of_file = other._write(spool)
             if figures_of_file["archive_bytes"] >= size:
@@ -107,6 +108,7 @@ class ExactJob:
             for block in encoded:
                 writer.add(block.rows, block.content, block.payload)
                 for name, error in block.errors.items():
+                    # the largest of all blocks
                     errors[name] = max(errors.get(name, 0.0), error)
             self._count(encoded)
         facts = tally.facts
@@ -116,10 +118,12 @@ class ExactJob:
             exact = [label for label in content.bounded if not errors.get(label)]
             if exact and not self.shared:
                 facts["exact"] = exact
+        # a small archive tells errors in units that its model knows
         units = self.shared.in_units(errors) if self.shared and facts else None
         stored = facts if units is None else {**facts, "errors": units}
         writer.finish(stored, tally.whole.digest())
         file.flush()
+        # what is compared is to be what the disk has
         os.fsync(file.fileno())
         figures: dict[str, Json] = {
             "rows": writer.rows,
@@ -141,10 +145,12 @@ class ExactJob:
         checks = self._checks
         try:
             with Archive(path_of(file), self.model) as archive:
+                # the file took the place of its columns: its blocks were not checked on the way
                 if checks is None or checks.content is not self.content:
                     self.content.compare(archive)
                 else:
                     checks.finish(archive)
+        # a source that changed is told as such, whatever it broke
         except (ArchiveError, DataError, ValueError):
             self._refuse_changed()
             raise
@@ -160,6 +166,7 @@ class ExactJob:
         content = self.content
         checks = None
         if self.engine is not None:
+            # workers load what they need while the first item is encoded here
             self.engine.warm(encoding.NEEDED)
             checks = Checks.of(content, self.shared, sections)
         if checks is not None:
@@ -167,6 +174,7 @@ class ExactJob:
             checks.begin()
         items = tally.read(content.located_items())
         try:
+            # once: the generator goes on behind the first item
             for first, _ in items:
                 encoded = content.encode(first, blocks.NO_HINTS)
                 if checks is not None:
@@ -195,10 +203,12 @@ class ExactJob:
             if number % every:
                 continue
             encoded = self.content.encode(item, hints)
+            # each item is encoded as it would be behind the one before
             hints = encoded[-1].hints
             weighed += size
             coded += sum(len(block.payload) for block in encoded)
             self._count(encoded)
+        # by bytes of the source, as the last item may be short
         scale = total / max(weighed, 1)
         self.squares = {name: square * scale for name, square in self.squares.items()}
         return scale * coded + sum(len(data) for data in self.sections.values())
@@ -234,8 +244,10 @@ def keep_instead(
     """Store the bytes of a source whose own types the archive failed to carry. Raises the error
     where there are no bytes, or where a bounded archive was asked for. Returns figures as
     `write_compared`."""
+    # bytes keep no bound on numbers
     if content.mode != LOSSLESS:
         raise error
+    # of a folder there are none
     kept = _kept_bytes(source)
     if kept is None:
         raise error
@@ -267,6 +279,7 @@ def file_of(source: Opened) -> Path | None:
     """The path of the file that a source was read from; None for a folder, a DataFrame, or what a
     plugin reads."""
     path = getattr(source, "path", None)
+    # a name may be a path, too, and the file decides
     path = Path(path) if path is not None else Path(source.name)
     return path if path.is_file() else None
 
@@ -287,6 +300,7 @@ def job_of(
     """
     source = opening.of_source(source)
     job = _job_of(source, options, model, shared, bounds, pictures)
+    # a name of an engine was made one before
     if isinstance(options.executor, Engine):
         job.engine = options.executor
     path = file_of(source)
@@ -317,6 +331,7 @@ def _job_of(
     if isinstance(source, ArrayFile):
         return _arrays(source, options, bounds, by_model, pictures)
     if isinstance(source, ImageSource):
+        # a folder without pictures may hold tables, which have bounds one by one
         if bounded and isinstance(source, FolderSource) and not source.names:
             raise ParamError(
                 f"{option('--max-error')}: {source.name} is a folder, whose files are stored as "
@@ -352,6 +367,7 @@ def _job_of(
 
 def can_be_bounded(source: Opened) -> bool:
     """Whether a source has numbers that --max-error can bound."""
+    # the original file is stored, and not what was read of it
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
     never = ImageSource | sources.JsonLinesSource | sources.UnreadSource
@@ -367,6 +383,7 @@ def names_of(source: Any) -> list[str]:
         return labels_of(source.schema.names)
     if isinstance(source, ArrayFile):
         return column_labels(source)
+    # no record is needed for the names
     return list(source.head(0).names)
 
 
@@ -445,6 +462,7 @@ def _text_by_model(
     format = {"name": inner_name(source.name)}
     if source.format != shared.format:
         format |= source.format
+    # what the model knows is not written
     own_head = None if head.decode("latin-1") == shared.head else head
     mode = BOUNDED if bounded else LOSSLESS
     content = TextTable(mode, format, own_head, None, True, _origin(source, layout))
@@ -454,6 +472,7 @@ def _text_by_model(
 def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
     def pieces() -> Iterator[bytes]:
         behind_the_head = source_texts.pieces_of(source, layout.effort.block)
+        # the first piece is the head, which the header has
         next(behind_the_head)
         yield from behind_the_head
 
@@ -504,6 +523,7 @@ def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedF
     """The source's file as plain bytes, a rival way to store it; None where there is none, or it is
     large."""
     path = source.path
+    # a large file is hardly smaller as it is
     if not options.effort.whole_files or path is None or path.stat().st_size > LARGEST:
         return None
     format = {key: source.format[key] for key in ("format", "suffix")}

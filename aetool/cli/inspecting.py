@@ -22,10 +22,12 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
 
     found = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)
     if as_json:
+        # JSON knows neither NaN nor infinity
         terminal.say(*json.dumps(_finite(found), indent=1).splitlines())
         return
     for key, value in found.items():
         title = key.replace("_", " ")
+        # a table: a line for each of its records
         if isinstance(value, list) and value and isinstance(value[0], dict):
             terminal.say(f"{key}:")
             for entry in value:
@@ -33,16 +35,19 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
         elif isinstance(value, list):
             each = ", ".join(map(_shown, value))
             terminal.say(f"{title:16} {each}")
+        # figures by name: a line for each
         elif isinstance(value, dict) and value:
             terminal.say(f"{title}:")
             for name, figure in value.items():
                 terminal.say(f"  {name:24} {_inner(figure)}")
+        # a word of the format, told in words for people
         elif key == "fidelity":
             said = remarks.FIDELITY.get(str(value), value)
             terminal.say(f"{title:16} {said}")
         elif value is not None:
             terminal.say(f"{title:16} {_shown(value)}")
     if "fit_steps" in found:
+        # as the fit itself has said them
         facts = {key.removeprefix("fit_"): value for key, value in found.items()}
         for line in remarks.of_training(facts):
             terminal.say(line)
@@ -51,6 +56,7 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
 def _shown(value: object) -> str:
     if value is None:
         return "none"
+    # before whole numbers, since True is one
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -114,6 +120,7 @@ def verify(files: tuple[str, ...], model: str | None, max_output: str | None, qu
             found = inspecting.verify(file, bundle, most)
         except AetoolError as error:
             say_error(error)
+            # damage is what was asked about, and no error of the command
             damaged = isinstance(error, BundleError)
             worst = max(worst, 1 if damaged else error.status)
             continue
@@ -139,6 +146,7 @@ def doctor() -> int:
     both = version("onnxruntime") and version("onnxruntime-gpu")
     import onnxruntime as ort
 
+    # as onnxruntime itself finds them
     providers = ", ".join(
         p.removesuffix("ExecutionProvider") for p in ort.get_available_providers()
     )
@@ -150,6 +158,7 @@ def doctor() -> int:
     )
     torch = version("torch")
     scripts = version("onnxscript")
+    # torch writes no graphs without onnxscript
     if torch and scripts:
         terminal.say(f"torch {torch}: deep models can be fitted")
     else:
@@ -157,9 +166,11 @@ def doctor() -> int:
                    "run: pip install 'aetool[train]'")  # fmt: skip
     from aetool.runtime import GPU_COMMANDS
 
+    # each overwrites files of the other, and which is used is chance
     if both:
         terminal.say("problem: onnxruntime and onnxruntime-gpu are both installed; run:")
         terminal.say(*(f"  {command}" for command in GPU_COMMANDS))
+    # Macs have no CUDA
     elif "CUDA" not in providers and platform.system() != "Darwin":
         terminal.say("to use a CUDA GPU, put onnxruntime-gpu in place of onnxruntime; run:")
         terminal.say(*(f"  {command}" for command in GPU_COMMANDS))

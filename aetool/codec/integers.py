@@ -60,8 +60,12 @@ class Stream:
 
 @dataclass(eq=False)
 class Known:
-    """The columns decoded so far, which encoder and decoder both have: rows: of the block.
-    predict(number, known): the student's verdicts for a stream."""
+    """The columns decoded so far, which encoder and decoder both have.
+
+    Of each in full length: values (0 where absent) and symbols (the alphabet's size where absent),
+    and the alphabet's size. rows: of the block. predict(number, known): the student's verdicts for
+    a stream.
+    """
 
     rows: int
     values: list[Int] = field(default_factory=list)

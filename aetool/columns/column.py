@@ -276,12 +276,8 @@ class Modelled(Column):
         return np.asarray(values == expected)
 
     def expectation(self, value: float, expected: float) -> str:
-        """The expected value, written for a person.
-
-        value: the one that is there; both in user units.
-
-        value: the one that is there, which decides how many digits are shown; both in user units.
-        """
+        """The expected value, written for a person. value: the one that is there, which decides how
+        many digits are shown; both in user units."""
         if np.isnan(expected) and not np.isnan(value):
             return RARELY_THERE
         return self.show(expected)

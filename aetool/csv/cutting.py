@@ -16,12 +16,12 @@ NO_NAME = "row.names"  # what R calls the column that its header leaves out
 
 
 def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
-    """Cut a stream of text into pieces that begin and end between records, of about `size` bytes;
-    before them comes one with everything above the first record.
+    """Cut a stream of text into pieces of whole records, of about `size` bytes each; before them
+    comes one with everything above the first record.
 
-    The first part is the byte-order mark, the preamble, blank lines, the header record and what
-    stands below it, whichever there are; each piece begins at a record. stream: UTF-8, or what is
-    cut like it. NoTableError where a record has more than MAX_RECORD bytes.
+    That one is the byte-order mark, the preamble, blank lines, the header record and what stands
+    below it, whichever there are. stream: UTF-8, or what is cut like it. NoTableError where a
+    record has more than MAX_RECORD bytes.
     """
     text, first = _with_first_record(stream, dialect, size)
     yield text[:first]

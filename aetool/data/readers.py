@@ -32,6 +32,7 @@ WANTED = "wanted are batches of a table (pyarrow.RecordBatch) or of pictures (nu
 def reader_of(path: Path, name: str) -> OwnedReader | None:
     """The first installed reader that takes what is, or is to be, at a path; None if none does."""
     for owned in plugins.readers_installed():
+        # a broken plugin does not keep others from reading
         if isinstance(owned, PluginError):
             notices.say(name, f"not asked whether it can read this: {owned}")
             continue
@@ -39,6 +40,7 @@ def reader_of(path: Path, name: str) -> OwnedReader | None:
             answer = owned.reader.matches(path)
         except Exception as error:
             raise _failed(owned, name, f"matches raised {_said(error)}") from error
+        # None, forgotten by an author, would pass for no
         if not isinstance(answer, bool):
             raise _failed(owned, name, f"matches returned {answer!r}; wanted is True or False")
         # the first that takes it has it
@@ -53,6 +55,7 @@ def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
     if owned is None:
         return None
     batches = _checked(owned, path, name)
+    # the first tells whether they are pictures or a table
     first = next(batches, None)
     if first is None:
         raise _failed(owned, name, "batches yielded nothing")
@@ -77,9 +80,11 @@ def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
             wrong = _wrong(batch, first)
             if wrong:
                 raise _failed(owned, name, f"batch {number} of batches is {wrong}")
+            # all others are held to it
             first = batch if first is None else first
             yield batch
     except AetoolError as error:
+        # it is said already, or is no fault of the reader
         if owned.called in str(error) or isinstance(error, files.NoRoomError):
             raise
         raise _failed(owned, name, str(error)) from error
@@ -96,6 +101,7 @@ def _wrong(batch: object, first: Batch | None) -> str:
             return f"{batch.dtype} of shape {batch.shape}; {WANTED} of (n, height, width[, 3])"
         if first is not None and not isinstance(first, np.ndarray):
             return "of pictures, and the first one of a table"
+        # an array of pictures has one shape
         if first is not None and batch.shape[1:] != first.shape[1:]:
             return f"of pictures {batch.shape[1:]}, and the first one of {first.shape[1:]}"
         return ""
@@ -105,6 +111,7 @@ def _wrong(batch: object, first: Batch | None) -> str:
         return ""
     if isinstance(first, np.ndarray):
         return "of a table, and the first one of pictures"
+    # fields of one of the two alone
     differing = set(batch.schema) ^ set(first.schema)
     few = ", ".join(sorted({field.name for field in differing})) or "their order"
     return f"of another schema than the first one ({few}); give pyarrow the types"

@@ -45,7 +45,8 @@ class Explanation:
         return self.score > self.threshold
 
     def frame(self) -> pd.DataFrame:
-        """As a DataFrame with a row for each column;"""
+        """As a DataFrame with a row for each column; its attrs hold what belongs to the whole
+        record: score, p, threshold and anomaly."""
         import pandas as pd
 
         frame = pd.DataFrame(

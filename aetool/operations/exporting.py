@@ -52,6 +52,7 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{target}: cannot make the folder: {error.strerror or error}") from None
+    # a second input is a burden: only where the digits are needed
     low = float32 and takes_low_part(model)
     about = description(model, float32, low)
     files = {}
@@ -77,6 +78,7 @@ def description(model: Bundle, float32: bool = False, low: bool = False) -> Desc
         entry["levels"] = list(column.listed)
         unit = column.facts().get("unit")
         columns.append({**entry, **({"unit": unit} if unit else {})})
+    # the mark of an odd cell has no exact float32
     kind, odd = ("float32", pairs.ODD_SINGLE) if float32 else ("float64", ODD)
     taken = "pixels: (batch, channels, height, width) uint8"
     if schema is not None:
@@ -144,9 +146,11 @@ def takes_low_part(model: Bundle) -> bool:
     if model.schema is None:
         return False
     columns = model.schema.modelled
+    # a value that float32 cannot tell from its neighbours
     if any(_is_fine(column) for column in columns):
         return True
     score = onnx.ModelProto.FromString(model.graphs[SCORE])
+    # a product in float64 stands for sums that cancel
     if "MatMul" in pairs.wide_kinds(score):
         return True
     has_numbers = any(column.features.scale is not None for column in columns)
@@ -161,6 +165,7 @@ def _is_fine(column: Modelled) -> bool:
     if laid.scale is None:
         return False
     low, high = column.span
+    # how far values usually lie apart, in user units
     spread = laid.scale.unit * (1.0 if laid.scale.curved else laid.scale.deviation)
     return pairs.spread_is_narrow(spread, max(abs(low), abs(high)))
 
@@ -200,9 +205,11 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     declared = {value.name: value for value in inner.graph.output}
     kind = TensorProto.FLOAT if float32 else TensorProto.DOUBLE
     dtype = helper.tensor_dtype_to_np_dtype(kind)
+    # one part for each column, and the shared one
     width = declared["parts"].type.tensor_type.shape.dim[1].dim_value
     parts = g.cast(results["parts"], kind)
     total = weighed_sum(g, parts, np.ones(width), dtype)
+    # (batch, 1) to (batch,)
     score = g.op("Squeeze", total, g.const([1], np.int64))
     # a constant that is an input, too, is its default
     g.constants.append(numpy_helper.from_array(np.array(model.threshold, dtype), "threshold"))
@@ -212,6 +219,7 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     if model.shape is not None:
         amounts = mapping.write(g, parts, mapping.pixels_of(model), dtype)
         g.output("map", g.cast(amounts), TensorProto.FLOAT, model.shape[1:])
+    # outputs that people look for come first
     rest = [name for name in declared if name not in FIRST]
     for name in [*(name for name in FIRST if name in declared), *rest]:
         shape = declared[name].type.tensor_type
@@ -225,6 +233,7 @@ def _plain(content: bytes) -> bytes:
     runtimes warn of them."""
     model = onnx.ModelProto.FromString(content)
     read = {name for node in model.graph.node for name in node.input}
+    # a constant may be an output itself
     read |= {output.name for output in model.graph.output}
     constants = [c for c in model.graph.initializer if c.name in read]
     if len(constants) == len(model.graph.initializer):
@@ -237,6 +246,7 @@ def _plain(content: bytes) -> bytes:
 def inputs_of(path: Path, records: Records) -> Inputs:
     """Records in the form that an exported graph takes, by the names of its inputs."""
     graph = onnx.load(path).graph
+    # an input with a default need not be given
     optional = {constant.name for constant in graph.initializer}
     taken = [value for value in graph.input if value.name not in optional]
     if taken[0].type.tensor_type.elem_type != TensorProto.FLOAT:
@@ -254,6 +264,7 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     path = Path(folder) / SCORE
     records = random_inputs(model)
     options = ort.SessionOptions()
+    # errors alone: a warning of the runtime is no concern of the user
     options.log_severity_level = 3
     plain = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     inputs = inputs_of(path, records)

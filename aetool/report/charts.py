@@ -41,7 +41,7 @@ class Mark:
 @dataclass(frozen=True, eq=False)
 class Stretches:
     """The highest score in each of n consecutive stretches of records, (n,), and where the
-    stretches begin and end, (n + 1,):"""
+    stretches begin and end, (n + 1,): by record number, or in epoch seconds."""
 
     highest: Float
     ends: Float

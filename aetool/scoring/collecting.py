@@ -26,10 +26,12 @@ Reasons = list[tuple[str, str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Wishes:
-    """What to keep of scored records. calibration: what p-values are computed by; calibration: what
-    p is by; append: names of input columns to carry along ([]: all, None: none); decimal: the mark
-    that is usual in them; all_rows: all, not those flagged alone; cut: the score above which one is
-    flagged, where that is not said of each."""
+    """What to keep of scored records.
+
+    calibration: what p-values are computed by; append: names of input columns to carry along ([]:
+    all, None: none); decimal: the usual decimal mark in them; all_rows: keep all records, not only
+    flagged ones; cut: the score above which a record is flagged, where that is not said of each.
+    """
 
     calibration: Calibration
     append: Sequence[str] | None
@@ -40,7 +42,8 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """What is kept of one batch of records: all scores, (n,), and their times, if they have any;"""
+    """What is kept of one batch of records: all scores, (n,), and their times, if they have any;
+    and of the k records to report their numbers, scores, flags and reasons, (k,) each."""
 
     scores: Float
     moments: Float | None
@@ -82,7 +85,7 @@ class Explained:
 @dataclass(eq=False)
 class Kept:
     """All reported records, gathered from the shares of all batches in order; each list has an
-    entry for each record;"""
+    entry for each record. total: how many records were scored."""
 
     total: int = 0
     row: list[int] = field(default_factory=list)

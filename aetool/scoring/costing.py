@@ -50,12 +50,13 @@ OF_ANY_VERB = ("all_rows", "device", "seed")
 
 @dataclass(frozen=True)
 class ArchiveLedger:
-    """How the bits of an archive's payload are spent. records: how many; columns: bits that all
-    cells of each column took; usual: the median bits of one cell by column; learning: bits by
-    column that belong to no record; overhead: bits that belong to no cell, by name. records: how
-    many; columns: what all cells of each took; usual: the median of what a cell of each costs;
-    learning: of what all took what belongs to no record; overhead: of no cell, by name. payload,
-    file: bytes. shown: the columns of which lines and table tell."""
+    """How the bits of an archive's payload are spent.
+
+    records: how many; columns: bits that all cells of each column took; usual: the median bits of
+    one cell by column; learning: bits that were taken by cells and belong to no record; overhead:
+    bits that belong to no cell, by name. payload, file: bytes. shown: the columns of which lines
+    and table tell.
+    """
 
     records: int
     columns: dict[str, float]

@@ -52,6 +52,7 @@ def file_stems(names: Sequence[str]) -> list[str]:
     suffix, or where two would be the same the whole name. Nothing leads out of the folder."""
     inside = []
     for name in names:
+        # a name may come from an archive of a stranger
         parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")]
         inside.append(PurePosixPath(*parts))
     stems = [path.with_suffix("").as_posix() if path.name else "picture" for path in inside]
@@ -83,6 +84,7 @@ class Heatmaps:
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Write the files of a batch's flagged pictures."""
+        # once, since each batch brings the names of all
         if batch.names and not self._stems:
             self._stems = file_stems(batch.names)
         records = batch.records
@@ -91,6 +93,7 @@ class Heatmaps:
                 self._write(int(records[place]), one)
 
     def _write(self, record: int, one: Pictured) -> None:
+        # zeros in front, so that files sort by their number
         stem = self._stems[record] if self._stems else f"picture_{record + 1:06d}"
         laid = heatmaps.overlay(one.picture, one.amounts, rectangle(one.box))
         contents = {
@@ -128,6 +131,7 @@ class Worst:
                 self._kept.append((float(scores[place]), int(records[place]), one, name))
         # of equal scores the first picture
         self._kept.sort(key=lambda kept: (-kept[0], kept[1]))
+        # memory is bounded, however many are flagged
         del self._kept[MOST_ON_A_SHEET:]
 
     def shown(self, detection: Detection) -> list[Shown]:
@@ -143,6 +147,7 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
     """The highest of the pictures that were detected; only those flagged, where any are."""
     assert detection.look is not None
     ranked = detection.ranked()
+    # with no picture flagged the highest are of interest still
     places = np.flatnonzero(ranked.anomaly) if ranked.flagged else np.arange(len(ranked.row))
     places = places[:MOST_ON_A_SHEET]
     names: Sequence[str] = ()
@@ -159,6 +164,7 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
 
 def heading(detection: Detection) -> str:
     """The line above a sheet of pictures: how many are flagged, and by what threshold."""
+    # where all are asked for there is none
     if math.isfinite(detection.threshold):
         return detection.verdict()
     return f"the highest of {detection.total:,} records"
@@ -208,6 +214,7 @@ class Files:
         if self.heatmap is None:
             return ""
         count = self.heatmap.count
+        # an empty folder is a result, too, and worth a word
         if not count:
             return f"{self.heatmap.target}: no picture is flagged: nothing is in it"
         pictures = "1 picture" if count == 1 else f"{count:,} pictures"

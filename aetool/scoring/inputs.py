@@ -70,8 +70,8 @@ def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
 
 
 def _check_size(source: ImageSource, model: Bundle) -> None:
-    """DataError where most pictures have not the size that the model needs. Some of another form
-    are noted, not refused. What kind of them is seen as another is said."""
+    """DataError where most pictures have not the size that the model needs; some of another form
+    are noted, not refused."""
     framing = model.view
     sights = [sight for sight in source.sights if isinstance(sight, Sight)]
     if not source.sights:
