@@ -152,7 +152,9 @@ class Candidates:
     @property
     def _priced_every(self) -> int:
         path = exact_job.file_of(self.source)
-        return 1 if path is None else rivals.priced_every(path.stat().st_size)
+        if path is None:
+            return 1
+        return rivals.priced_every(path.stat().st_size)
 
     def judged(self, error: float) -> Candidate | None:
         """What `bounded_once` is likely to give, by pieces of a large source; no file is written.

@@ -69,7 +69,9 @@ def write_chosen(
 
 
 def write_exact(
-    file: BinaryIO, source: opening.Opened, options: CompressOptions
+    file: BinaryIO,
+    source: opening.Opened,
+    options: CompressOptions,
 ) -> dict[str, Json]:
     """Writes what holds no records that anything could be lost of; returns its figures, with what
     `write_chosen` adds. ParamError where that takes more bytes than are allowed."""
@@ -87,7 +89,10 @@ def write_exact(
 
 
 def _of_each_kind(
-    candidates: Candidates, model: Bundle | None, goal: Goal, learned: bool
+    candidates: Candidates,
+    model: Bundle | None,
+    goal: Goal,
+    learned: bool,
 ) -> Iterator[Candidate]:
     """The exact archive, and the best bounded one and the best code, where there are any."""
     exact = candidates.exact()

@@ -14,7 +14,9 @@ from aetool.spelling import option
 
 
 def as_the_model_takes_it(
-    source: sources.Source, model: Bundle, in_any_case: bool = False
+    source: sources.Source,
+    model: Bundle,
+    in_any_case: bool = False,
 ) -> TableSource | FramedSource:
     """The source as the model encodes its records; ParamError for a model without a code, or with a
     dead one, unless that is to be taken in any case."""

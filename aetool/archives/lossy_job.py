@@ -171,7 +171,9 @@ class LossyJob:
             table, _ = self.source.sample(rows, 0)
             return self.model.schema.encode(table, self.source.name)
         inputs = [x for x, _, _ in self._blocks()]
-        return np.concatenate(inputs) if inputs else np.zeros((0, len(self.modelled)))
+        if inputs:
+            return np.concatenate(inputs)
+        return np.zeros((0, len(self.modelled)))
 
     def _survey(self) -> Records:
         """A sample of what the encoder takes; on the way, the range of every number."""
@@ -410,13 +412,17 @@ class LossyJob:
         ).to_bytes()
 
     def _sections(self) -> dict[str, bytes]:
-        return {"model": packed_models.packed(self._decoder_only())} if self._embed() else {}
+        if self._embed():
+            return {"model": packed_models.packed(self._decoder_only())}
+        return {}
 
 
 def _coded_size(values: list[Array]) -> int:
     """Bytes of whole numbers as they would be coded, each column by itself."""
     coded = [whole_column(np.ascontiguousarray(unit)) for unit in values]
-    return len(blocks.encode(coded, len(values[0]), {}, planning.FAST)[1]) if values else 0
+    if values:
+        return len(blocks.encode(coded, len(values[0]), {}, planning.FAST)[1])
+    return 0
 
 
 def _differ(a: Array, b: Array) -> Array:

@@ -53,7 +53,10 @@ class Rival:
 
 
 def smallest(
-    file: BinaryIO, job: LossyJob, figures: dict[str, Json], folder: Path
+    file: BinaryIO,
+    job: LossyJob,
+    figures: dict[str, Json],
+    folder: Path,
 ) -> dict[str, Json]:
     """Leaves the smallest archive of no more error in the file; returns its figures.
 
@@ -167,7 +170,11 @@ def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
 
 
 def _priced(
-    make: Make, options: CompressOptions, every: int, limit: int, scratch: BinaryIO
+    make: Make,
+    options: CompressOptions,
+    every: int,
+    limit: int,
+    scratch: BinaryIO,
 ) -> Rival:
     """Estimate an archive's bytes from pieces; where that is not far above the limit, write the
     archive itself to the scratch file."""
@@ -183,7 +190,11 @@ def _priced(
 
 
 def _bounded(
-    job: LossyJob, options: CompressOptions, every: int, limit: int, scratch: BinaryIO
+    job: LossyJob,
+    options: CompressOptions,
+    every: int,
+    limit: int,
+    scratch: BinaryIO,
 ) -> Rival | None:
     """The archive each number of which is bounded so that no column's squared error is above the
     code's; None where there can be none, or it would be the exact one.
@@ -218,7 +229,10 @@ def _bounded(
 
 
 def _narrower(
-    job: LossyJob, options: CompressOptions, rival: Rival, scratch: Sequence[BinaryIO]
+    job: LossyJob,
+    options: CompressOptions,
+    rival: Rival,
+    scratch: Sequence[BinaryIO],
 ) -> Rival:
     """The bounded archive, or one with slightly narrower bounds if that happens to be smaller.
 

@@ -137,7 +137,9 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
 
 def _argument(name: str) -> str:
     """A file's name as it is typed: one that begins with a dash would be taken for an option."""
-    return f"./{name}" if name.startswith("-") and name != "-" else name
+    if name.startswith("-") and name != "-":
+        return f"./{name}"
+    return name
 
 
 def _words_typed(options_by_name: Mapping[str, str], given: Mapping[str, Json]) -> list[str]:

@@ -127,9 +127,12 @@ def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path
     path = Path(data)
     if os.fspath(data) == "-":
         return path
-    named_file = not remote.is_remote(data) and sources.inside_of(data) is None
-    if path.parts[:2] in (("/", "dev"), ("/", "proc")) or not named_file:
-        name = os.fspath(data)
+    name = os.fspath(data)
+    # a table inside a database, or an object of a store, is no file that something lies beside
+    is_file = not remote.is_remote(data) and sources.inside_of(data) is None
+    # such as /dev/fd/63, which a shell makes for <(...)
+    of_the_system = path.parts[:2] in (("/", "dev"), ("/", "proc"))
+    if of_the_system or not is_file:
         raise ParamError(
             f"{name}: has no folder to write into: say where to write with {option('-o')}"
         )
@@ -298,7 +301,11 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
     if shared is None or shared.names != source_texts.header_of(source)[1]:
         return "it knows other columns than these"
     if dict(shared.spec) != dict(options.max_error):
-        bounds = ",".join(f"{c}={e}" if c else e for c, e in shared.spec.items())
+        learned_bounds = []
+        for column, bound in shared.spec.items():
+            # a bound of all columns has no name before it
+            learned_bounds.append(f"{column}={bound}" if column else bound)
+        bounds = ",".join(learned_bounds)
         if bounds:
             return f"it was fitted for {option('--max-error')} {bounds}"
         return f"it was fitted for lossless archives (fit {option('--max-error')} for bounded ones)"
