@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.canonical import Json
-from aetool.codec import bits, keys, rans
+from aetool.codec import bits, keys, rans, stages
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.plans import (
     MAX_CLASSES,
@@ -51,7 +51,7 @@ MARK_STRENGTH = 2
 @dataclass(eq=False)
 class Stream:
     """Whole numbers of a block: values (n,) int64 in the rows where `present` (all, if None).
-    squeezed: by LZMA2, if that has been tried."""
+    squeezed: as bytes, by a general compressor, if that has been tried."""
 
     values: Int
     present: Mask | None = None
@@ -342,10 +342,13 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
     return Pushed(pairs, raw, lanes, usual)
 
 
-def squeezed(packed: Packed, values: Int, quick: bool = False) -> bytes:
-    """Values as bytes compressed by LZMA2. quick: with less effort, only to see the size."""
+def squeezed(
+    packed: Packed, values: Int, wanted: stages.Names = stages.USUAL, quick: bool = False
+) -> bytes:
+    """Values as bytes compressed by whichever of these stages makes them smallest. quick: with
+    less effort, only to see the size."""
     above = (values - np.int64(packed.low)).view(np.uint64)
-    return pack(above.astype(f"<u{packed.size}").tobytes(), quick)
+    return pack(above.astype(f"<u{packed.size}").tobytes(), quick, wanted)
 
 
 def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import combining, integers, keying, rans
+from aetool.codec import combining, integers, keying, rans, stages
 from aetool.codec.context_search import (
     BIN_BITS,
     STRENGTHS,
@@ -38,6 +38,8 @@ from aetool.model import Array, Int
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
 SMALL_BLOCK = 4096  # rows; streams of smaller blocks are joined
 SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
+WIDEST_MIXED = 2  # bytes of a value: of wider ones most are noise, and take long
+MIXED_PROMISE = 1.1  # as LZMA2's: how large a mixture may be on the parts
 LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 
@@ -75,6 +77,7 @@ class Effort:
     ranks: bool = True  # whether columns of few different cells are tried as ranks
     # whether an archive may carry them: they took minutes, and saved a few bytes at most
     students: bool = False
+    mixes: bool = False  # whether values are tried as bytes that a mixture of contexts foretells
     quick: bool = False  # whether general compressors look less for what repeats
     also_usual: bool = False  # whether the plans of the default effort are tried as well
     whole_files: bool = True  # whether a small typed file may be squeezed as it is instead
@@ -153,6 +156,7 @@ BEST = Effort(
     cells=1 << 20,
     second=24,
     squeeze=(0.0, 0.0),
+    mixes=True,
     also_usual=True,
 )
 
@@ -397,20 +401,32 @@ class Planner:
         return search.best(plan, values)
 
     def _squeezed(self, plan: Plan, stream: Stream, promise: float) -> Plan:
-        """LZMA2 instead, where repeats make it smaller. promise: how large, as a multiple of what
-        the plan takes, it may be on two parts, looked at quickly, to be tried on all; 0: any."""
-        n = len(stream.values)
+        """LZMA2 instead, where repeats make it smaller, or a mixture of contexts. promise: how
+        large, as a multiple of what the plan takes, LZMA2 may be on two parts, looked at quickly,
+        to be tried on all; 0: any."""
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
         packed = _squeezing(stream.values)
         ours = bits_of(plan, stream, self.known) / 8 + 2 * plan.bins
         if ours < LEAST_SQUEEZED:
             return plan
-        parts = [stream.values[i : i + SQUEEZED] for i in (0, n // 2)] if promise else []
-        looked = sum(len(integers.squeezed(packed, p, quick=True)) for p in parts)
-        if looked > promise * ours * sum(map(len, parts)) / n + 64:
+        n = len(stream.values)
+        names: list[str] = []
+        parts = [stream.values[first : first + SQUEEZED] for first in (0, n // 2)]
+        share = ours * sum(map(len, parts)) / n
+        looked = 0
+        if promise:
+            looked = sum(len(integers.squeezed(packed, part, quick=True)) for part in parts)
+        if looked <= promise * share + 64:
+            names += stages.USUAL
+        if self.effort.mixes and packed.size <= WIDEST_MIXED:
+            mixed = sum(len(integers.squeezed(packed, part, (stages.MIXED,))) for part in parts)
+            # on a part of the values it has learned less than on all
+            if mixed <= MIXED_PROMISE * share:
+                names.append(stages.MIXED)
+        if not names:
             return plan
-        stream.squeezed = integers.squeezed(packed, stream.values)
+        stream.squeezed = integers.squeezed(packed, stream.values, names)
         return plan.but(packed=packed) if len(stream.squeezed) < 0.99 * ours else plan
 
     def small(self, plan: Plan) -> Plan:
