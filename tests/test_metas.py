@@ -49,6 +49,7 @@ META = st.one_of(
         st.lists(st.sampled_from(metas.FORMS), min_size=1, max_size=4).map(tuple),
         STEP,
         st.tuples(LATIN, LATIN),
+        st.booleans(),
     ),
     st.builds(RankMeta, GAP, st.none() | st.integers(0, 9)),
     st.builds(PartsMeta, GAP),

@@ -289,22 +289,34 @@ class NumberMeta(PatternMeta):
     """Decimals, as whole numbers.
 
     decimals: digits behind the point of a whole number times its step; forms: how many of them are
-    written, a kind for each; affixes: what stands before and behind each number.
+    written, a kind for each; affixes: what stands before and behind each number. own_units: a
+    number of a form of just so many digits has so many behind the point, not `decimals` of them.
     """
 
     kind = "number"
-    letters = "d f q a s r gap"
+    letters = "d f q a s r u gap"
     decimals: int = 0
     forms: tuple[int, ...] = (0,)
     step: int = 1
     affixes: tuple[str, str] = ("", "")
+    own_units: bool = False
 
     @property
     def valued(self) -> int:
         return len(self.forms)
 
+    @property
+    def units(self) -> list[int]:
+        """Of each form, what its whole numbers count, in the last of `decimals` digits."""
+        digits = [self.decimals] * len(self.forms)
+        if self.own_units:
+            digits = [min(form, self.decimals) for form in self.forms]
+        return [int(self.step * 10 ** (self.decimals - own)) for own in digits]
+
     def to_json(self) -> dict[str, Json]:
         stored = {**super().to_json(), "d": self.decimals, "f": list(self.forms)}
+        if self.own_units:
+            stored["u"] = 1
         if self.step != 1:
             stored["q"] = self.step
         if any(self.affixes):
@@ -327,6 +339,7 @@ class NumberMeta(PatternMeta):
             forms=tuple(forms),
             step=whole(stored.get("q", 1), 1, LARGEST_STEP, "the step"),
             affixes=(before, behind),
+            own_units=flag(stored, "u"),
         )
 
 

@@ -469,6 +469,8 @@ def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Array) -> Coded
         kinds, written = _form_of(meta.forms, form, after)
         good &= written
     value = value[good] * scale[good]
+    if meta.own_units:
+        value //= np.array(meta.units, np.int64)[kinds[good]]
     error = square = 0.0
     if step > 1:
         quantised = (value + step // 2) // step
@@ -669,7 +671,8 @@ def _write_numbers(meta: NumberMeta, kinds: Int, values: Int) -> tuple[Bytes, I3
     prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
     check_text(len(values) * len(prefix + suffix))  # before anything is written
     forms = np.array(meta.forms, np.int8)
-    written, length = spans.write(values * np.int64(meta.step), forms[kinds], meta.decimals)
+    units = np.array(meta.units, np.int64)
+    written, length = spans.write(values * units[kinds], forms[kinds], meta.decimals)
     if not any(meta.affixes):
         return written, length
     n = len(length)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aetool.codec import planning, ranks, skeletons
+from aetool.codec import planning, ranks, skeletons, units
 from aetool.codec.columns import Coded
 
 
@@ -19,5 +19,6 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """
     if not effort.ranks:
         return
+    units.offer(columns)
     ranks.offer(columns, effort)
     skeletons.offer(columns, effort)

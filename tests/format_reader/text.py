@@ -101,6 +101,8 @@ def text_cells(column):
 
 def number(value, form, meta):
     value, places = value * meta.get("q", 1), meta["d"]
+    if "u" in meta and form < places:
+        value *= 10 ** (places - form)
     digits = str(abs(value)).rjust(places + 1, "0")
     whole, behind = digits[: len(digits) - places], digits[len(digits) - places :]
     behind = behind[:form] if form < 64 else behind.rstrip("0").ljust(form - 64, "0")

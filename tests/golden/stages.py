@@ -16,6 +16,7 @@ from aetool.operations import CompressOptions
 
 HOME = Path(__file__).parent / "3.1"
 LATER = Path(__file__).parent / "3.3"
+LAST = Path(__file__).parent / "3.5"
 
 
 def prices(rows=900):
@@ -144,8 +145,23 @@ def remarks(rows=700):
     })  # fmt: skip
 
 
+def ratios(rows=900):
+    """Ratios of nine digits with whole numbers among them, where something was not divided: as few
+    digits as say them, and with zeros; odd cells and gaps."""
+    rng = np.random.default_rng(19)
+    lines = []
+    for row in range(rows):
+        ratio, owed = f"{rng.random() * 2:.9f}".rstrip("0"), str(rng.integers(-90, 6000))
+        measured = f"{rng.gamma(2, 4):.6f}" if row % 3 else f"{rng.integers(0, 40)}.50"
+        dated = f"{rng.gamma(2, 4):.7f}" if row % 4 else f"{rng.integers(0, 40)}.0"
+        lines.append(f"{ratio if row % 5 else owed},{measured},{dated}\n")
+    lines[3], lines[4] = "NA,,1e5\n", "-0.000000001,-7.50,-0.5000001\n"
+    return "ratio,measured,dated\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
+LAST_SOURCES = {"ratios": ratios}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
 
@@ -159,10 +175,10 @@ def main(names):
             pq.write_table(TYPED_SOURCES[name](), source)
             operations.compress(source, LATER / f"{name}.aez", None, CompressOptions(force=True))
             continue
-        home = LATER if name in LATER_SOURCES else HOME
+        home = LAST if name in LAST_SOURCES else LATER if name in LATER_SOURCES else HOME
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"
-        source.write_text((SOURCES | LATER_SOURCES)[name]())
+        source.write_text((SOURCES | LATER_SOURCES | LAST_SOURCES)[name]())
         operations.compress(source, home / f"{name}.aez", None, CompressOptions(force=True))
 
 

@@ -1,0 +1,99 @@
+"""Columns in which numbers of few digits behind the point stand among others of many.
+
+Whole numbers among ratios of nine digits, say, where something could not be divided: in units of
+the last digit they are large, and their digits behind the point, of which nothing is known to the
+coder, take bits though they are all 0. In units of their own they do not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.codec.columns import Coded
+from aetool.codec.integers import Stream
+from aetool.codec.metas import NumberMeta
+from aetool.codec.spans import SHORT, SHORT_ONE
+from aetool.model import Int
+
+FEWEST = 32  # numbers of either sort
+LEAST_APART = 3  # digits between them: less is little to gain
+LEAST_DIGITS = {SHORT: 0, SHORT_ONE: 1}  # that a form of as few digits as needed writes
+
+
+def offer(columns: Sequence[Coded]) -> None:
+    """Adds to columns of numbers the way to count each in the last digit of its own."""
+    for column in columns:
+        meta = column.meta
+        if not isinstance(meta, NumberMeta):
+            continue
+        if meta.step > 1 or meta.decimals < LEAST_APART:
+            continue
+        # where one form writes all numbers those of few digits get a kind of their own
+        count = _short_apart if meta.valued == 1 else _own_units
+        way = count(column, meta)
+        if way is not None:
+            column.others.append(way)
+
+
+def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
+    """The column with a kind of its own for numbers of the fewest digits; None if there are too
+    few of these, or of others."""
+    digits = LEAST_DIGITS.get(meta.forms[0])
+    if digits is None or meta.decimals < digits + LEAST_APART:
+        return None
+    forms = (*meta.forms, digits)
+    own = dataclasses.replace(meta, forms=forms, own_units=True)
+    unit = own.units[-1]
+    values = column.streams[-1].values
+    is_short = values % unit == 0
+    short = int(is_short.sum())
+    long = len(values) - short
+    if min(short, long) < FEWEST:
+        return None
+    kinds = _kinds(column, meta)
+    has_value = kinds == 0
+    # special cells, and raw ones, are the kinds behind those with a value
+    kinds = kinds + 1
+    kinds[has_value] = is_short
+    counted = np.where(is_short, values // unit, values)
+    return _counted(column, own, kinds, counted)
+
+
+def _own_units(column: Coded, meta: NumberMeta) -> Coded | None:
+    """The column, of numbers of several forms, with each in units of its own; None if these are
+    about the same."""
+    own = dataclasses.replace(meta, own_units=True)
+    units = np.array(own.units, np.int64)
+    if units.max() < 10**LEAST_APART:
+        return None
+    kinds = _kinds(column, meta)
+    has_value = kinds < meta.valued
+    values = column.streams[-1].values
+    counted = values // units[kinds[has_value]]
+    return _counted(column, own, kinds, counted)
+
+
+def _kinds(column: Coded, meta: NumberMeta) -> Int:
+    """The kind of each cell."""
+    first = column.streams[0].values
+    if meta.kinds > 1:
+        return first
+    return np.zeros(len(first), np.int64)
+
+
+def _counted(
+    column: Coded,
+    meta: NumberMeta,
+    kinds: Int,
+    values: Int,
+) -> Coded:
+    """The column with these kinds and values; other cells are as they were."""
+    present = column.streams[-1].present
+    streams = [
+        Stream(kinds),
+        Stream(values, present),
+    ]
+    return Coded(meta, streams, column.blobs)
