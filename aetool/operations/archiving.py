@@ -68,8 +68,11 @@ def compress(
     with engines.opened(options.executor) as engine:
         figures = _written(data, source, path, model, dataclasses.replace(options, executor=engine))
     if isinstance(source, FolderSource):
-        others = source.others if figures["fidelity"] == "lossy" else []
-        figures["left_out"] = [*others, *source.left_out]
+        left_out = [*source.left_out]
+        if figures["fidelity"] == "lossy":
+            # a model's code is of the pictures alone
+            left_out = [*source.others, *left_out]
+        figures["left_out"] = left_out
     # what a shard alone leaves exact, the whole may not
     text = opening.of_source(source)
     if isinstance(text, sources.CsvSource) and options.max_error and options.shard is None:
