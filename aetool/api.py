@@ -845,6 +845,7 @@ def _data(verb: str, data: Data, said: Mapping[str, Option]) -> Data:
     reading = Reading(**said)
     try:
         data = memory.begun(data)
+        # one picture is data of one record; an array may be a table
         if decoding.is_picture(data) and not isinstance(data, np.ndarray):
             return [data]
         if isinstance(data, list | tuple) and data and all(map(decoding.is_picture, data)):
@@ -857,6 +858,7 @@ def _data(verb: str, data: Data, said: Mapping[str, Option]) -> Data:
 
 
 def _held(data: Data, reading: Reading, said: Mapping[str, Option]) -> Data:
+    # what can be read only once is read here, into a copy
     content = memory.held(data)
     if isinstance(content, str | os.PathLike | Place):
         return TextPath(content, reading) if said else content

@@ -59,6 +59,7 @@ def is_asked(options: Asked) -> bool:
         value = values[name]
         if value is not None and not 0 <= value < float("inf"):
             raise ParamError(f"{name} must be 0 or more, got {value:g}")
+    # at 1 the mean of each column does as well
     if options.rmse is not None and options.rmse >= 1:
         raise ParamError(
             f"{option('--rmse')} {options.rmse:g}: is a part of a standard deviation, below 1 (100 "

@@ -102,7 +102,9 @@ def _of_place(place: files.Place, keep_files: bool) -> Opened:
     try:
         if keep_files:
             raise UnsuitedError("")
+        # types of its own first: a table in text is the last guess
         source: Opened = natively(place.path, place.name) or sources.open_place(place)
+    # a full disk is no reason to keep the file as bytes
     except files.NoRoomError:
         raise
     except DataError as error:
@@ -118,6 +120,7 @@ def _refuse_own(place: files.Place) -> None:
     with place.path.open("rb") as file:
         head = file.read(4)
     own_suffix = Path(place.name).suffix == ".aem"
+    # a model is a zip, as many other files are
     if head == OWN[0] or (head == OWN[1] and own_suffix):
         raise DataError(
             f"{place.name}: this is one of aetool's own files, not data; see `aetool info`"
@@ -132,6 +135,7 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
     with sources.open_stream(path) as stream:
         head = stream.read(8)
     is_table = bool(arrow_files.kind_of(head))
+    # an .npz is a zip of arrays
     is_array = head.startswith((array_files.MAGIC, array_files.ZIP_MAGIC))
     if not is_table and not is_array:
         return None
@@ -161,6 +165,7 @@ def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
     try:
         return arrow_files.of_memory(data, name)
     except UnsuitedError as error:
+        # a type that blocks cannot carry is in the Arrow file still
         content = arrow_files.file_of(arrow_files.as_arrow(data))
         return FileBytes(name, None, content, str(error))
 

@@ -149,6 +149,7 @@ def _print_costliest(found: Detection) -> None:
 def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     size = facts["archive_bytes"]
     path = Path(name)
+    # of a folder or a pipe there is no one size to compare with
     before = path.stat().st_size if path.is_file() else None
     is_shard = "shard" in facts
     if is_shard:  # compared with the part of the file that it holds
@@ -172,6 +173,7 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     for remark in facts.get("unbounded", ()):
         terminal.say(f"note: {remark}", err=True)
     if facts.get("left_out"):
+        # a folder may hold thousands
         few = ", ".join(facts["left_out"][:FEW])
         more = len(facts["left_out"]) - FEW
         terminal.say(
@@ -194,6 +196,7 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
         code = f"code {sizes.get('code', 0):,} bytes"
         if "streams" in sizes:
             code = f"code and whole numbers {sizes['streams']:,} bytes"
+        # all that is stored beside the code
         exact = sum(v for k, v in sizes.items() if k not in ("code", "streams"))
         terminal.say(
             f"{code}, exact columns {exact:,}; mean error {100 * facts['error']:.3g} %"

@@ -105,6 +105,7 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
     bundle = options.load_model(model)
     if bundle is not None:
         _refuse_fit(given)
+    # opened before anything is scored: a folder that is there is said at once
     drawn = _pictures(given["heatmap"], given["sheet"], given["force"])
     with _page(given["report"], given["force"]) as page, drawn as files:
         watches: list[Watch] = [page.watcher] if page else []
@@ -125,7 +126,9 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
             terminal.say(files.remark, err=True)
         if given["fdr"] and not given["calibration"]:
             _warn(bundle)
+    # a limit below 1 is a part of all records
     failed = limit is not None and found.flagged > limit * (found.total if limit < 1 else 1)
+    # a picture that cannot be read needs a look as an odd one does
     wanting = found.flagged + len(found.unread)
     return int(failed or (given["exit_code"] and limit is None and wanting > 0))
 
@@ -140,6 +143,7 @@ def _detected(
     """What operations.detect finds by these options."""
     from aetool import operations
 
+    # [] stands for all columns, None for none
     append = [] if given["append"] else list(given["ids"]) or None
     return operations.detect(
         data,
@@ -181,6 +185,7 @@ def _explain_columns(
     --columns names."""
     from aetool.scoring import costing
 
+    # another program wants a table, and people want sentences
     of_programs = printing.form or printing.as_json or printing.output_suffix in tables.SUFFIXES
     if costing.is_archive(data):
         ledger = costing.ledger_of(data, options.load_model(model), options.names(given["columns"]))
@@ -245,6 +250,7 @@ def _limit(text: str | None) -> float | None:
     if text is None:
         return None
     if text.endswith("%"):
+        # below 1, so that 100 % is not one record
         return min((options.percent(text, "--max-flagged") or 0.0), 0.999999)
     if not text.isdigit():
         raise ParamError(f"--max-flagged {text}: write a number, or a part such as 1%")

@@ -240,6 +240,7 @@ def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
         max_time=given.get("max_time"),
         seed=given["seed"],
         device=given["device"],
+        # both others go on from what --codec learns
         codec=bool(given.get("codec") or given.get("max_error") or given.get("students")),
         max_error=bounds(given.get("max_error") or ()),
         students=bool(given.get("students")),
@@ -260,6 +261,7 @@ def bounds(given: tuple[str, ...]) -> dict[str, str]:
     """The errors allowed by column, of texts [COL=]E[%]; "" stands for all that are not named."""
     found = {}
     for item in given:
+        # the last sign, since a column may have one in its name
         name, _, value = item.rpartition("=")
         found[name] = value
     return found
@@ -296,6 +298,7 @@ def percent(text: str | None, option: str, doubtful: float = math.inf) -> float 
     if text is None:
         return None
     part = part_of(text, option)
+    # half of all records is hardly meant
     if not text.endswith("%") and doubtful <= part < 1:
         raise ParamError(
             f"{option} {text} is {100 * part:g} %: write {text}% for less than one in a hundred, "
@@ -308,6 +311,7 @@ class Meter:
     """Training progress on one line of a terminal."""
 
     def __init__(self, show: bool) -> None:
+        # a line that is written over again and again is for terminals
         self.show = show and sys.stderr.isatty()
         self.shown = False
 

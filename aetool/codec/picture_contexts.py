@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from aetool.codec.picture_coding import Coder
 
 SCALE = 2047  # the largest vote: 170 of it are one nat
+# about 65,536 / (1 + exp(-vote / 170)) at every 64th vote up to 0; the upper half mirrors it
 HALF_OF_SQUASH = (
     1, 1, 1, 1, 2, 3, 4, 5, 8, 11, 17, 24, 35, 51, 75, 109, 158, 230, 335, 487, 708, 1026, 1484,
     2141, 3073, 4384, 6199, 8659, 11898, 16008, 20983, 26672, 32768,
 )  # fmt: skip
+# classes grow with the magnitude: small differences tell most
 THRESHOLDS = (1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 90, 130)
 COARSE = (0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7)
 FEATURES = (
@@ -75,11 +77,13 @@ NEAR = (
 
 def _squash_table() -> list[int]:
     """Probabilities, in 65,536ths, of votes -2048 .. 2047: straight lines between fixed nodes."""
+    # P(-vote) = 1 - P(vote)
     nodes = [*HALF_OF_SQUASH, *(65536 - node for node in HALF_OF_SQUASH[-2::-1])]
     table = []
     for vote in range(4096):
         node, part = divmod(vote, 64)
         mean = (nodes[node] * (64 - part) + nodes[node + 1] * part + 32) >> 6
+        # a probability of 1 would leave nothing for the other bit
         table.append(min(mean, 65535))
     return table
 
@@ -89,6 +93,7 @@ def _stretch_table(table: Sequence[int]) -> list[int]:
     votes = []
     vote = 0
     for probability in range(4096):
+        # probabilities rise, so the search goes on where it ended
         while vote < 4095 and table[vote] < 16 * probability + 8:
             vote += 1
         votes.append(vote - 2048)
@@ -121,6 +126,7 @@ class Preset:
         """Contexts, then selectors, as the kernel reads them."""
         packed = bytearray()
         for names in (*self.contexts, *self.selectors):
+            # each list is its length and the numbers of its features
             packed.append(len(names))
             packed += bytes(FEATURES.index(name) for name in names)
         return bytes(packed)
@@ -244,9 +250,12 @@ class Walk:
         self.planes: int = values.shape[1]
         self.height: int = values.shape[2]
         self.width: int = values.shape[3]
+        # classes are of 8 bits, whatever the depth
         self.shift = max(0, most.bit_length() - 8)
+        # places in at most 64 classes
         self.steps_x = max(0, (self.width - 1).bit_length() - 6)
         self.steps_y = max(0, (self.height - 1).bit_length() - 6)
+        # weights for each plane; they go on learning from picture to picture
         self.linear = [[*FIRST_LINEAR, *[0] * 20] for _ in range(self.planes)]
         self.repeated = [0] * REPEATS
         self.before = self._blank()
@@ -280,6 +289,7 @@ class Walk:
 
     def _about(self, plane: int, y: int, x: int) -> About:
         w, ww, www = (self._at(plane, y, x - step) for step in (1, 2, 3))
+        # above the first row there is nothing: the west stands for all of it
         if y == 0:
             return About(w, w, w, w, ww, w, w, w, w, w, w, www)
         # rows above are whole
@@ -308,6 +318,7 @@ class Walk:
 
     def _pixel(self, coder: Coder, plane: int, y: int, x: int) -> None:
         a = self._about(plane, y, x)
+        # planes of the same pixel that are coded already
         others = [self._about(k, y, x) for k in range(min(plane, 2))]
         here = [self.now[k][y][x] for k in range(min(plane, 2))]
         earlier = self._of_picture_before(plane, y, x, a.w)
@@ -315,10 +326,12 @@ class Walk:
         weights = self.linear[plane]
         guesses = self._guesses(a, others, here, earlier)
         guesses.append(linear_guess(a.w, weights, terms))
+        # a guess may lie outside of what pixels can be
         guesses = [clipped(guess, 0, self.most) for guess in guesses]
         linear = guesses[-1]
         predicted = self._mean(plane, y, x, guesses)
         seen = (a.w, a.n, a.nw, a.ne, a.ww, a.nn)
+        # where the value is remembered that followed such neighbours
         slot = (hashed(plane * PLANE_SEED & WORD, seen) * CONTEXT_SEED & WORD) >> 16
         features = self._features(plane, y, x, a, others, here, earlier, predicted, guesses, slot)
         self._contexts(coder, plane, features)
@@ -327,12 +340,15 @@ class Walk:
         self.values[self.picture, plane, y, x] = value
         self.now[plane][y][x] = value
         self.error[plane][y][x] = value - predicted
+        # 0 stands for nothing remembered
         self.repeated[slot] = value + 1
         self.missed[plane][y][x] = [abs(value - guess) for guess in guesses]
+        # normalised least mean squares: steps do not depend on the contrast
         norm = 64 + sum(term * term for term in terms)
         step = truncated((value - linear) << 20, norm)
         for place, term in enumerate(terms):
             moved = weights[place] + (step * term >> 10)
+            # bounded, so that sums stay within 64 bits
             weights[place] = clipped(moved, -LARGEST_LINEAR, LARGEST_LINEAR)
 
     def _terms(
@@ -361,6 +377,7 @@ class Walk:
     ) -> list[int]:
         """The other predictors."""
         guesses = [
+            # the predictors of LOCO-I and CALIC, and plain gradients
             median(a.w, a.n, a.nw),
             ((a.w + a.n) >> 1) + ((a.ne - a.nw) >> 2),
             a.w + a.ne - a.n,
@@ -384,6 +401,7 @@ class Walk:
                 column = x + right
                 if row >= 0 and 0 <= column < self.width:
                     missed += factor * self.missed[plane][row][column][place]
+            # in whole numbers, so that every machine has the same
             reciprocal = (1 << 24) // clipped(missed >> self.shift, 1, LARGEST_MISS)
             weight = (reciprocal * reciprocal >> 16) + 1
             total += weight
@@ -406,14 +424,18 @@ class Walk:
         shift = self.shift
         error_w = self._error(plane, y, x - 1)
         error_n = self._error(plane, y - 1, x)
+        # how far off the prediction was nearby
         errors = 2 * abs(error_w) + 2 * abs(error_n)
         errors += abs(self._error(plane, y - 1, x - 1))
         errors += abs(self._error(plane, y - 1, x + 1))
+        # how rough the picture is here
         slopes = abs(a.w - a.nw) + abs(a.n - a.nw)
         slopes += abs(a.n - a.ne) + abs(a.w - a.ww)
         slopes += abs(a.n - a.nn)
         about = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, earlier[0])
+        # black and white come in areas, in drawings above all
         ends = sum((value in (0, self.most)) << place for place, value in enumerate(about))
+        # what the first plane's change from the west lets expect
         other = here[0] + a.w - others[0].w if plane else earlier[0]
         features = {
             "predicted": predicted,
@@ -456,6 +478,7 @@ class Walk:
     def _contexts(self, coder: Coder, plane: int, features: dict[str, int]) -> None:
         hashes = []
         for place, names in enumerate(self.preset.contexts):
+            # the same features in another list are another context
             seed = (place + 1) * CONTEXT_SEED + plane * PLANE_SEED & WORD
             hashes.append(hashed(seed, [features[name] for name in names]))
         chosen = []

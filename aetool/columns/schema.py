@@ -58,6 +58,7 @@ class Schema:
     def clock(self) -> int | None:
         """The place, among the columns models see, of the times of records: of the column that they
         are ordered by, or of the first of moments; None where there is none."""
+        # dates are ordered, and their differences are no measurement
         moments = [i for i, c in enumerate(self.modelled) if c.ordered and not c.measured]
         ordered = [i for i in moments if self.modelled[i].name == self.order]
         return next(iter(ordered or moments), None)
@@ -72,6 +73,7 @@ class Schema:
         """A JSON-able form, of which from_json makes an equal Schema."""
         columns = [column.to_json() for column in self.columns]
         before = {"context": self.context, "group": self.group, "order": self.order}
+        # left out where it is 0, as models without context are written so ever since
         return {"rows": self.rows, "columns": columns, **(before if self.context else {})}
 
     @classmethod
@@ -94,6 +96,7 @@ class Schema:
     def as_written(self, table: Table, decimal: str) -> Schema:
         """The same schema, of columns that read text as another file writes it. table: its first
         records; decimal: the mark that is usual in it."""
+        # the first records tell how all of them are written
         few = table.take(slice(0, LOOKED_AT)) if len(table) > LOOKED_AT else table
         columns = list(self.columns)
         for place, column in enumerate(columns):
@@ -113,6 +116,7 @@ class Schema:
         """
         missing = [c.name for c in self.modelled if c.name not in table.places]
         if missing:
+            # a name that is nearly right is often among these
             extra = [n for n in table.names if n not in {c.name for c in self.columns}]
             hint = f" (it has instead: {', '.join(extra[:5])})" if extra else ""
             raise DataError(
@@ -140,10 +144,12 @@ def _refuse_another_kind(
         return  # any cell is a word, be it one that was not seen
     present = ~np.isnan(parsed)
     odd = parsed == ODD
+    # a few odd cells are anomalies, and a column of them is a mistake
     if present.sum() < FEWEST_OF_A_KIND or not odd[present].all():
         return
     row = int(np.flatnonzero(odd)[0])
     text = column.found(values, row, ODD)
+    # as people count records
     number = table.records[row] + 1
     raise DataError(
         f"{name}: row {number}, column '{column.name}': found {text!r}, and nothing "

@@ -43,6 +43,7 @@ class LeftOut:
     def add(self, following: LeftOut) -> None:
         """Takes over what the part behind this one left out. DataError where records follow on
         lines that are none."""
+        # what looked like a footer has records behind it
         if self.footer_error is not None and following.has_records:
             raise self.footer_error
         self.comments += following.comments
@@ -51,6 +52,7 @@ class LeftOut:
         if len(self.footer) > MOST_FOOTER:
             assert self.footer_error is not None
             raise self.footer_error
+        # said once, of the first line
         self.odd_bytes = self.odd_bytes or following.odd_bytes
         self.has_records |= following.has_records
 
@@ -84,6 +86,7 @@ def tables_of_part(
 ) -> Iterator[Table]:
     """The records of part of a text, in pieces of whole records of UTF-8, batch by batch; what is
     not as it usually is comes to be in left. DataError names the row that is not right."""
+    # a worker says nothing: its remarks travel back in left
     reader = _Reader(name, dialect, lambda line: None)
     reader.left = left
     try:
@@ -125,11 +128,13 @@ class _Reader:
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
         pieces = _without_end_mark(cutting.pieces(stream, self.dialect, CHUNK))
+        # the first piece is all that stands before the records
         head = self._checked(next(pieces))
         self.names = self._header(head)
         self.lines += lines_in(head)
         yield from self._records(pieces)
         self.left.say(self.tell, self.dialect.comment)
+        # a header alone is a table of no records
         if self.names and not self.left.has_records:
             yield Table(self.names, tuple(Cells.of([]) for _ in self.names))
 
@@ -143,11 +148,13 @@ class _Reader:
     def _records(self, pieces: Iterator[bytes]) -> Iterator[Table]:
         for piece in pieces:
             text = self._checked(piece)
+            # cut before comments are taken out: their lines are counted, too
             every = fields(text, self.dialect.rule)
             found = self._without_comments(every)
             if self.dialect.padded:
                 found = self._without_drawing(found)
             if len(found):
+                # without a header the first record tells how many columns there are
                 self.names = self.names or self._numbered(found)
                 found = self._regular(found)
             if len(found):
@@ -161,6 +168,7 @@ class _Reader:
         if self.dialect.padded:
             strip_blanks(data, start, stop)
         null = np.zeros(len(start), np.bool_)
+        # fields lie record by record: every so-manieth is of one column
         columns = [slice(i, None, len(self.names)) for i in range(len(self.names))]
         values = tuple(Cells(data, start[c], stop[c], null[c]) for c in columns)
         numbers = None if self.numbers is None else self.numbers[: len(found)]
@@ -200,11 +208,13 @@ class _Reader:
 
     def _checked(self, piece: bytes) -> bytes:
         """The piece as UTF-8; DataError for what no text holds."""
+        # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             row, line = self._place(piece, piece.index(0))
             raise DataError(
                 f"{self.name}: NUL byte near row {row} (line {line}); this is not a table in text"
             )
+        # most text is, and then nothing has to be decoded
         if piece.isascii():
             return piece
         try:
@@ -212,6 +222,7 @@ class _Reader:
         except UnicodeDecodeError as error:
             if self.dialect.encoding in encodings.WIDE or self.dialect.read_as:
                 return self._of_wide(piece, error)
+            # said once, however many there are
             if not self.left.odd_bytes:
                 _, line = self._place(piece, error.start)
                 self.left.odd_bytes = (
@@ -237,6 +248,7 @@ class _Reader:
         before = piece[:byte]
         records = 0
         if self.names:
+            # counting again is slow, and only an error takes it
             records = len(fields(before, self.dialect.rule)) if before else 1
         return self.rows + max(records, int(bool(self.names))), self.lines + lines_in(before) + 1
 
@@ -247,6 +259,7 @@ class _Reader:
         begin with the marker and a blank."""
         self.numbers = None
         marker = self.dialect.comment.encode()
+        # cheap, and true of most pieces
         if not marker or marker not in found.text:
             return found
         is_comment = np.zeros(len(found), np.bool_)
@@ -254,6 +267,7 @@ class _Reader:
         for record, begin in enumerate(found.begin.tolist()):
             if not found.text.startswith(marker, begin):
                 continue
+            # a comment seldom has just as many fields as the table
             ragged = bool(self.names) and found.width[record] != len(self.names)
             is_comment[record] = ragged or found.text.startswith(spaced, begin)
         self.left.comments += int(is_comment.sum())
@@ -299,6 +313,7 @@ class _Reader:
         if self.left.footer_error is not None and len(regular):
             raise self.left.footer_error
         end = int(regular[-1]) + 1 if len(regular) else 0
+        # a regular record follows: it is no footer
         if len(bad) and bad[0] < end:
             raise self._ragged(found, int(bad[0]))
         for record in range(end, len(found)):
@@ -313,6 +328,7 @@ class _Reader:
         values = found.only(np.arange(len(found)) == record).records()[0]
         first = values[0].decode()
         too_early = self.rows == 0 and record == 0
+        # such as "Total" or "source: ..."
         short = len(values) < len(self.names) and not cells.is_figure(first)
         if too_early or not (short or cells.is_ruler([cell.decode() for cell in values])):
             raise error

@@ -50,6 +50,7 @@ def atomic(
     there = looked_up(target)
     if there is not None and stat.S_ISDIR(there.st_mode):
         raise DataError(f"{target}: is a folder; name a file with {named_by or option('-o')}")
+    # /dev/stdout and the like: no file, but an open one of this process
     number = _open_file(target)
     if number is not None or not (there is None or stat.S_ISREG(there.st_mode)):
         with _handed_over(str(target), lambda: _opened(target, number)) as spool:
@@ -57,6 +58,7 @@ def atomic(
         return
     if there is not None and not force:
         raise _exists(target, named_by)
+    # replacing it would take the data away while they are read
     if there is not None and is_read(there):
         raise DataError(
             f"{target}: is the file that is read; name another one with {named_by or option('-o')}"
@@ -118,6 +120,7 @@ def stray_name(target: Path) -> str:
 
 def new_name(target: Path) -> str:
     """A name under which target may be made beside it, which no other writer takes."""
+    # the process and a count: two writers never meet
     return f"{stray_name(target)}{os.getpid()}-{next(_count)}.part"
 
 
@@ -156,6 +159,7 @@ def _opened(target: Path, number: int | None) -> BinaryIO:
     if number == 1:
         return _standard_output()
     if number is not None:
+        # a copy of the handle: closing it leaves the process's own open
         return os.fdopen(os.dup(number), "wb")
     return os.fdopen(os.open(target, os.O_WRONLY), "wb")
 
@@ -163,6 +167,7 @@ def _opened(target: Path, number: int | None) -> BinaryIO:
 def _standard_output() -> BinaryIO:
     if sys.stdout is None:
         raise OSError(errno.EBADF, "it is closed")
+    # what was printed before comes first
     sys.stdout.flush()
     return sys.stdout.buffer
 
@@ -196,6 +201,7 @@ def _replacing(
     named_by: str | None,
 ) -> Iterator[BinaryIO]:
     """A new file that gets the name of target, or of the file that target leads to."""
+    # the link stays, and the file behind it is replaced
     resolved = Path(os.path.realpath(target))
     part: Path | None = None
     try:
@@ -213,16 +219,19 @@ def _replacing(
             system.claim(handle)
             yield file
             file.flush()
+            # before it has its name: nobody ever sees it with other rights
             hand_on(handle, source, replaced)
             os.fsync(handle)
             if part is None:
                 _name(handle, resolved, folder, force)
+            # while it is claimed still
             elif system.renames_open_files():
                 part.replace(resolved)
         if part is not None and not system.renames_open_files():
             if source is not None and source.times is not None:
                 system.give_times(part, source.times)
             part.replace(resolved)
+        # a rename is safe only when its folder is on the disk
         system.sync_folder(folder)
     except FileExistsError:
         raise _exists(target, named_by) from None

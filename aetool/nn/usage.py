@@ -42,6 +42,7 @@ def code_use(
     """
     spec = model.spec
     flat = held_out.flatten(1).double().numpy()
+    # what is stored, not a draw from a posterior
     z = model.encode(seen)
     restored = _restored(spec, model.decoded(z, seen).flatten(1).double().numpy())
     where, there = _counted(spec, flat)
@@ -51,12 +52,15 @@ def code_use(
     discrete = isinstance(model.code, Discrete)
     units = z.shape[1]
     numbers = units if discrete else max(1, round(float((z != 0).double().sum(dim=1).mean())))
+    # context is told to a model, and restored by none
     scored = np.flatnonzero(spec.owners() >= 0)
     mean, axes, _ = principal(rows.flatten(1).numpy()[:, scored], min(numbers, len(scored)))
     source = seen.flatten(1).double().numpy()[:, scored]
+    # PCA of as many numbers as the code has, on the same features
     by_pca = flat.copy()
     by_pca[:, scored] = mean + (source - mean) @ axes @ axes.T
     pca_explained = _explained(flat[:, where], by_pca[:, where], there)
+    # the model knows better what counts as active
     if "active_units" in report:
         active = float(report["active_units"])
     elif discrete:
@@ -81,6 +85,7 @@ def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
     numbers = np.array(spec.numeric)
     there = np.ones((len(flat), len(numbers)))
     gated = np.flatnonzero(spec.gate >= 0)
+    # a flag of 1 says that the number is missing
     there[:, gated] = 1 - flat[:, spec.gate[gated]]
     if len(numbers) and (flat[:, numbers] * there).var(axis=0).sum() > 0:
         return numbers, there
@@ -115,6 +120,7 @@ def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) ->
     count = 0
     for unit in range(z.shape[1]):
         other = z.clone()
+        # the unit tells nothing any more
         other[:, unit] = z[:, unit].mean()
         off = restored - model.decoded(other, seen).flatten(1).index_select(1, places)
         count += float(off.double().square().sum(dim=1).mean()) > MOVES * variance

@@ -57,6 +57,7 @@ def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
             block = archive.reader.block(number)
             writer.add(block.rows, block.content, block.payload)
             if not hashes_bytes:
+                # the digest of such a content is one of its blocks' digests
                 digest_of_whole.update(block.content)
     if hashes_bytes:
         for piece in _pieces(archives):

@@ -67,6 +67,7 @@ def page(findings: Findings) -> bytes:
 
 def _style() -> str:
     """The rules of the page and of its drawings; printed in the colours of light pages."""
+    # the same names of colours in both, so that a drawing follows the page
     light = variables(LIGHT)
     dark = variables(DARK)
     colours = f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
@@ -104,6 +105,7 @@ def _number(value: float) -> str:
 
 def _number_cell(value: float, words: str = "") -> Cell:
     """A table cell that shows words and is sorted by a number."""
+    # what is seen may be rounded or have a unit: sorting goes by this
     sorted_by = repr(float(f"{value:.7g}")).removesuffix(".0")
     return f' class="n" data-v="{sorted_by}"', words or _number(value)
 
@@ -122,6 +124,7 @@ def _with_room(pieces: Iterable[str], most: int) -> list[str]:
     shown = []
     room = most
     for piece in pieces:
+        # bytes, as the page is as long as its bytes are
         room -= len(piece.encode())
         if room < 0:
             break
@@ -189,6 +192,7 @@ def _word(comparison: Comparison) -> str:
 def _shown(findings: Findings) -> list[tuple[Finding, str]]:
     """The records that the page lists, with the HTML of each: as many as fit into its size."""
     if findings.pictures:
+        # pictures weigh more: they have a room of their own
         markups = _with_room(map(_figure, findings.records), PICTURES)
     else:
         markups = _with_room(map(_record, findings.records), RECORDS)
@@ -199,6 +203,7 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
     trace = findings.trace
     cut = findings.threshold
     unit = findings.unit
+    # a dot that leads nowhere would be worse than none
     listed = findings.records[: len(shown)]
     marks = [
         charts.Mark(f.record, f.score, f"{f.record + 1}: {_cut(f.why)}", place_of(f.record))
@@ -228,6 +233,7 @@ def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
         key.format('rect class="d-usual" width="12" height="12"') + "ordinary",
         key.format('rect class="d-odd" width="12" height="12"') + "above the threshold",
     ]
+    # without a model there are none
     if held_out is not None:
         lines.append(
             key.format('path class="d-second" d="M0 6H12"')
@@ -241,6 +247,7 @@ def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
 
 
 def _curves(curves: Curves) -> str:
+    # where everything is called, precision is the share of anomalies
     share = curves.precision_recall[-1][1] if curves.precision_recall else 0.0
     roc = charts.curve(curves.roc, ("false alarms", "anomalies caught"), 0.0)
     both = charts.curve(curves.precision_recall, ("anomalies caught", "precision"), share)
@@ -267,6 +274,7 @@ def _records(findings: Findings, markups: Sequence[str]) -> str:
 
 
 def _record(finding: Finding) -> str:
+    # pictures have no columns to name
     why = "".join(_reason(reason) for reason in finding.reasons) or _told(finding.why)
     cells = [
         _number_cell(finding.record + 1),
@@ -321,6 +329,7 @@ def _image(png: bytes, words: str) -> str:
 def _groups(groups: Sequence[Group], listed: set[int]) -> str:
     if not groups:
         return ""
+    # of equal groups the one that begins first
     largest = sorted(groups, key=lambda group: (-group.count, group.first))
     rows = [_group(group, listed) for group in largest[:MOST_GROUPS]]
     headings = ("what they have in common", "#how many", "rows", "#highest score")
@@ -330,6 +339,7 @@ def _groups(groups: Sequence[Group], listed: set[int]) -> str:
 
 def _group(group: Group, listed: set[int]) -> str:
     common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
+    # columns named in at least half of the group
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]
     if often:
         names = ", ".join(f"{_told(name)} in {100 * n / group.count:.0f} %" for name, n in often)
@@ -338,6 +348,7 @@ def _group(group: Group, listed: set[int]) -> str:
     if group.count > 1:
         rows += f" to {group.last + 1:,}"
     highest = amount(group.score)
+    # a link needs a place that is on the page
     if group.highest in listed:
         highest = f'<a href="#{place_of(group.highest)}">{highest}</a>'
     cells = [
@@ -356,6 +367,7 @@ def _blame(findings: Findings) -> str:
     blamed = [column for column in findings.columns if column.blamed]
     if not blamed:
         return ""
+    # stable: columns blamed alike stay in the table's order
     blamed.sort(key=lambda column: -column.blamed)
     rows = []
     for column in blamed[:MOST_BLAMED]:
@@ -407,6 +419,7 @@ BLANK: tuple[Cell, Cell] = (("", ""), ("", ""))
 def _columns(findings: Findings) -> str:
     if not findings.columns:
         return ""
+    # what is worth a look comes first
     order = sorted(findings.columns, key=lambda column: -column.remarkable)
     with_model = any(column.gaps_before is not None for column in order)
     rows = (_column(column, findings.total, with_model) for column in order)

@@ -154,6 +154,7 @@ class Collector:
             explained, named = self._blamed(batch, keep, flagged[keep])
             why = list(map(reasons.line, named, flagged[keep].tolist()))
             clock = self.bundle.schema.clock
+            # pages draw scores over time where records have one
             moments = None if clock is None else batch.inputs[:, clock]
         else:
             explained, why, boxes = self._pictured(batch, keep)
@@ -205,10 +206,13 @@ class Collector:
         assert batch.table is not None and batch.expected is not None
         assert self.bundle.schema is not None
         if self.schema is None:
+            # told by the first batch, and the same for all others
             self.schema = self.bundle.schema.as_written(batch.table, self.wishes.decimal)
         schema = self.schema
         inputs = batch.inputs[keep]
+        # in other units a surprise cannot be weighed against bits
         alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
+        # the last part is of no column
         usual = self.calibration.typical[: len(schema.modelled)]
         surprise = batch.surprise[keep]
         expected = batch.expected[keep]
@@ -231,6 +235,7 @@ class Collector:
         """The input columns that were asked for, of these records; names of pictures."""
         if batch.table is None:
             check_columns(self.wishes.append or (), ("file",) if batch.names else ())
+            # an array of pictures: their numbers say all
             if not batch.names:
                 return Table((), ())
             names = [in_utf8(batch.names[number]) for number in batch.records[keep].tolist()]

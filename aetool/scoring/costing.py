@@ -118,6 +118,7 @@ def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
     if not isinstance(data, str | os.PathLike) or not Path(data).is_file():
         return False
     with Path(data).open("rb") as file:
+        # by its first bytes, whatever it is called
         return file.read(4) == MAGIC[:4]
 
 
