@@ -20,7 +20,7 @@ from aetool.data.sources import open_source
 from aetool.errors import ArchiveError, ParamError
 from aetool.fits import preparing
 from aetool.model import make_params
-from aetool.operations import CompressOptions, FitOptions, SampleOptions
+from aetool.operations import CompressOptions, FitOptions, SampleOptions, cleaning, coding
 from tests.test_context import CLOSED_FORMS
 
 sys.path.insert(0, str(Path(__file__).parent / "thirdparty"))
@@ -198,11 +198,11 @@ def test_a_lossy_archive_stores_the_condition_as_it_is_and_decodes_by_it(
 
 def test_codes_are_decoded_together_with_their_condition(table, conditional, tmp_path):
     codes, back = tmp_path / "z.csv", tmp_path / "back.csv"
-    operations.coding.write_codes(table, codes, conditional, ["noise"], device="cpu")
+    coding.write_codes(table, codes, conditional, ["noise"], device="cpu")
     written = pd.read_csv(codes)
     assert [*written.columns] == ["row", "noise", *CONDITION, "z0", "z1"]
     written.assign(machine="A").to_csv(codes, index=False)
-    operations.coding.write_records(codes, back, conditional, device="cpu")
+    coding.write_records(codes, back, conditional, device="cpu")
     assert (pd.read_csv(back)["machine"] == "A").all()
     frame = operations.decode(written[["z0", "z1"]].to_numpy(), conditional, "cpu", table)
     assert (frame["machine"].to_numpy() == table["machine"]).all() and frame["day"].isna().all()
@@ -261,7 +261,7 @@ def test_gaps_are_filled_and_records_restored_under_the_condition(table, conditi
     made.denoise(damaged, mended, fill_missing=True)
     filled = pd.read_csv(mended)
     assert filled["temp"].notna().all() and (filled["machine"] == table["machine"]).all()
-    figures = operations.cleaning.denoise(table, tmp_path / "same.csv", conditional)
+    figures = cleaning.denoise(table, tmp_path / "same.csv", conditional)
     assert figures["rows"] == len(table)
 
 

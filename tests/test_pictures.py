@@ -504,7 +504,7 @@ def test_progress_is_shown_on_a_terminal_after_a_second(monkeypatch):
     monkeypatch.setattr(texts, "may_show_progress", lambda: True)
     reading = texts.Reading()
     for done in range(5):
-        reading(done, 1200, "pictures read")
+        reading(done == 0, f"{done} of 1,200 pictures read")
     assert shown == ["2 of 1,200 pictures read ", "4 of 1,200 pictures read "]
 
 
@@ -513,4 +513,4 @@ def test_whoever_watches_is_told_how_many_pictures_are_read(tmp_path):
     told = []
     with notices.watched_by(lambda *state: told.append(state)):
         list(framed(open_source(folder), Framing(3, 16, 12)).batches())
-    assert told == [(place, 4, "pictures read") for place in range(4)]
+    assert told == [(place == 0, f"{place} of 4 pictures read") for place in range(4)]

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aetool import printing
+from aetool import operations, printing
+from aetool.cli import terminal
+from aetool.data import notices
 
 ROWS = "".join(f"{i},{i % 7}\n" for i in range(300))
 
@@ -243,3 +245,25 @@ def test_without_a_command_the_help_is_shown_line_by_line(run):
     assert done.status == 2
     assert done.err.splitlines()[0].startswith("Usage: aetool") and "\\n" not in done.err
     assert len(done.err.splitlines()) > 10
+
+
+def test_a_line_of_progress_covers_the_one_before_and_ends_before_other_words(capsys):
+    terminal.progress("12 %  neighbours")
+    terminal.progress("99 %  pca")
+    terminal.say("done", err=True)
+    terminal.say("again", err=True)
+    first, second = "12 %  neighbours", "99 %  pca".ljust(len("12 %  neighbours"))
+    assert capsys.readouterr().err == f"\r{first}\r{second}\ndone\nagain\n"
+
+
+def test_detect_without_a_model_says_how_far_its_learning_is():
+    rows = np.random.default_rng(0).normal(size=(80, 3))
+    told = []
+    with notices.watched_by(lambda *state: told.append(state)):
+        operations.detect(rows, None)
+    begins, lines = zip(*told, strict=True)
+    assert begins[0] and not any(begins[-10:])
+    parts = [int(line.split(" %")[0]) for line in lines]
+    assert parts == sorted(parts) and parts[0] == 0 and parts[-1] == 100
+    words = {line.split(": ")[1] for line in lines}
+    assert {"pca", "neighbours"} <= words, "the members of the default, by name"

@@ -313,15 +313,12 @@ class Meter:
     def __init__(self, show: bool) -> None:
         # a line that is written over again and again is for terminals
         self.show = show and sys.stderr.isatty()
-        self.shown = False
 
     def __call__(self, state: State) -> None:
         if self.show:
             part = 100 * state["step"] / state["steps"]
             terminal.progress(f"{part:3.0f} %  {state['words']} ")
-            self.shown = True
 
     def done(self) -> None:
         """End the line."""
-        if self.shown:
-            terminal.say("", err=True)
+        terminal.end_progress()

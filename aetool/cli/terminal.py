@@ -20,6 +20,7 @@ from aetool.errors import AetoolError
 from aetool.printing import printable
 
 SIGNALS = ("SIGTERM", "SIGHUP")
+_shown = {"width": 0}  # characters of the line of progress; 0: there is none
 
 
 class OutputError(AetoolError):
@@ -28,6 +29,7 @@ class OutputError(AetoolError):
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines of talk: on standard output, or err: on standard error."""
+    end_progress()
     text = "".join(printable(line) + "\n" for line in lines)
     if not err:
         with _to_standard_output():
@@ -39,7 +41,17 @@ def say(*lines: str, err: bool = False) -> None:
 def progress(line: str) -> None:
     """Print a line of progress over the one before, on standard error."""
     if sys.stderr is not None:
-        _put(sys.stderr, f"\r{printable(line)}")
+        text = printable(line)
+        # what is left of a longer line before would be read as a part of this one
+        _put(sys.stderr, f"\r{text.ljust(_shown['width'])}")
+        _shown["width"] = len(text)
+
+
+def end_progress() -> None:
+    """End the line of progress, if one is shown, so that what is printed next has its own."""
+    if _shown["width"] and sys.stderr is not None:
+        _put(sys.stderr, "\n")
+    _shown["width"] = 0
 
 
 def refuse_archive() -> None:
@@ -54,6 +66,7 @@ def refuse_archive() -> None:
 @contextmanager
 def data() -> Iterator[TextIO]:
     """Standard output for data: UTF-8, as in a file; on a terminal, as talk."""
+    end_progress()
     with _to_standard_output():
         stream = _opened(sys.stdout)
         if stream.isatty():

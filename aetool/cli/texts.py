@@ -107,22 +107,15 @@ class Reading:
 
     def __init__(self) -> None:
         self.began = self.shown_last = 0.0
-        self.is_shown = False
 
-    def __call__(self, done: int, total: int, words: str) -> None:
+    def __call__(self, begins: bool, line: str) -> None:
         now = time.monotonic()
-        if not done:
+        if begins:
             self.began = now
         waited = now - self.began > PATIENCE and now - self.shown_last > OFTEN
         if waited and may_show_progress():
-            terminal.progress(f"{done:,} of {total:,} {words} ")
+            terminal.progress(f"{line} ")
             self.shown_last = now
-            self.is_shown = True
-
-    def end(self) -> None:
-        """End the line, if there is one."""
-        if self.is_shown:
-            terminal.say("", err=True)
 
 
 def may_show_progress() -> bool:
@@ -155,4 +148,4 @@ def notices_printed() -> Iterator[None]:
     reading = Reading()
     with notices.heard_by(print_once), notices.watched_by(reading):
         yield
-        reading.end()
+        terminal.end_progress()

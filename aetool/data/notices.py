@@ -13,7 +13,7 @@ from contextvars import ContextVar
 NAME = "aetool.data"
 
 Listener = Callable[[str, str], None]  # takes the name of what is spoken of, and what is said
-Watcher = Callable[[int, int, str], None]  # takes how many of how many are done, and of what
+Watcher = Callable[[bool, str], None]  # takes whether a long work begins, and how far it is
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
@@ -40,11 +40,12 @@ def heard_by(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def advance(done: int, total: int, words: str) -> None:
-    """Tell whoever watches how far a long reading is."""
+def advance(begins: bool, line: str) -> None:
+    """Tell whoever watches how far a long work is, such as "3 of 40 pictures read". begins: whether
+    nothing of it is done yet."""
     watcher = _watcher.get()
     if watcher is not None:
-        watcher(done, total, words)
+        watcher(begins, line)
 
 
 @contextmanager

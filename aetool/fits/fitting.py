@@ -30,6 +30,7 @@ from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration, highest_of_each
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError, PluginError
+from aetool.fits import telling
 from aetool.fits.preparing import (
     Prepared,
     inferred,
@@ -40,7 +41,7 @@ from aetool.fits.preparing import (
     trimmed,
 )
 from aetool.fits.single_fit import fit_closed_form, fit_network
-from aetool.model import Member, Model, Progress, Spec, State, make_params
+from aetool.model import Member, Model, Progress, Spec, make_params
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ USUAL_FEATURES = {"table": 512, "image": 784}  # of wider records a member takes
 TRAINED = 0.75  # of the time left, to train a network; the rest goes to loading and exporting it
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_ROWS = 10  # of fewer it is said that they tell little
-MEMBER_STEPS = 100  # steps of progress that a member counts for
 MOST_SAID = 12  # lines on how columns were read
 
 
@@ -244,29 +244,8 @@ def fitted(
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
-        _tell(progress, 0, 1, model.name)
-        fitted_form = fit_closed_form(model, params, net, prepared, options, samples)
-        _tell(progress, 1, 1, model.name)
-        return fitted_form
+        return fit_closed_form(model, params, net, prepared, options, samples, progress)
     return fit_network(model, params, net, prepared, options, progress, damaged)
-
-
-def _tell(progress: Progress | None, step: int, steps: int, words: str) -> None:
-    if progress is not None:
-        progress({"step": step, "steps": steps, "words": words})
-
-
-def _of_member(progress: Progress | None, place: int, members: int, name: str) -> Progress | None:
-    """Report the progress of one member as a part of the progress of all members."""
-    if progress is None:
-        return None
-
-    def progress_of_member(state: State) -> None:
-        done = MEMBER_STEPS * state["step"] // state["steps"]
-        words = state["words"] if state["words"] == name else f"{name}: {state['words']}"
-        _tell(progress, MEMBER_STEPS * place + done, MEMBER_STEPS * members, words)
-
-    return progress_of_member
 
 
 def _joint(
@@ -287,12 +266,15 @@ def _joint(
     kind = "image" if prepared.schema is None else "table"
     asked = {k for k in ("robust", "context") if getattr(options, k)} or {"plain"}
     budget = options.max_time or BUDGET[kind]
-    for place, member in enumerate(model.members):
+    suited = [
+        member
+        for member in model.members
+        if kind in member.data and member.suits(prepared.spec.features)
+    ]
+    for place, member in enumerate(suited):
         name = member.model
-        member_progress = _of_member(progress, place, len(model.members), name)
+        member_progress = telling.of_member(progress, place, len(suited), name)
         seconds = _seconds_of(member, prepared.spec, kind)
-        if kind not in member.data or not member.suits(prepared.spec.features):
-            continue
         if budget < seconds:
             left_out[name] = f"takes {seconds:g} s"
             needed[name] = seconds
@@ -328,6 +310,9 @@ def _joint(
             )
         except (PluginError, DataError) as error:
             left_out[name] = f"failed: {error}"
+    # members that were left out have not told of their part
+    all_steps = telling.MEMBER_STEPS * len(suited)
+    telling.tell(progress, all_steps, all_steps, model.name)
     if not members:
         why = "; ".join(f"{name}: {words}" for name, words in left_out.items())
         raise DataError(f"{model.name} has no member that can be fitted here: {why}")

@@ -19,6 +19,7 @@ from aetool.columns.sections import Features
 from aetool.data.table import Mask
 from aetool.detection.calibration import Calibration
 from aetool.errors import PluginError
+from aetool.fits import telling
 from aetool.model import Int, Model, Progress
 
 if TYPE_CHECKING:
@@ -79,11 +80,13 @@ def out_of_fold(
     fold: Int,
     device: str,
     solution: closed_form.Solution,
+    steps: telling.Steps,
 ) -> tuple[Features, Features | None]:
     """(parts, surprise) of every row, by a closed form fitted without the row's fold, (rows,).
 
     parts: (rows, columns + 1). surprise: (rows, columns), or None if the model tells none apart.
-    solution: what was found of all rows, which may tell what would have been without some.
+    solution: what was found of all rows, which may tell what would have been without some. steps:
+    where each fold is counted.
     """
     rows = len(prepared.features)
     parts = np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
@@ -103,6 +106,7 @@ def out_of_fold(
         if "surprise" in outputs:
             surprise = np.zeros_like(parts[:, :-1]) if surprise is None else surprise
             surprise[in_fold] = outputs["surprise"]
+        steps.advance()
     return parts, surprise
 
 
@@ -110,6 +114,7 @@ def fair_score(
     net: type[closed_form.ClosedForm],
     params: object,
     prepared: Prepared,
+    steps: telling.Steps | None = None,
 ) -> bytes | None:
     """A score graph that scores every row by a model fitted without it and its equals.
 
@@ -129,6 +134,8 @@ def fair_score(
         if others.sum() < LEAST_OTHERS * kept.sum():  # rows of few contents
             others = kept
         scores.append(solve(net, params, prepared, others)[0]["score.onnx"])
+        if steps is not None:
+            steps.advance()
     return content.fair(scores, prepared.spec, prepared.schema)
 
 
@@ -140,6 +147,7 @@ def fit_closed_form(
     prepared: Prepared,
     options: FitOptions,
     samples: bool,
+    progress: Progress | None = None,
 ) -> joining.Fitted:
     """A closed form solved on all rows, and calibrated by scores of models that left rows out.
 
@@ -151,6 +159,7 @@ def fit_closed_form(
 
     rows = len(prepared.features)
     started = time.monotonic()
+    steps = telling.Steps(progress, model.name)
     graphs, solution = solve(net, params, prepared, prepared.kept)
     leaves_out = solution.without(np.zeros(0, dtype=np.int64)) is not None
     folds = folds_of(rows, prepared.spec.features)
@@ -165,9 +174,13 @@ def fit_closed_form(
         affordable = max(FEWEST_FOLDS, int(seconds_left / max(seconds_of_a_fit, 1e-9)))
         folds = min(folds, affordable)
     stretches = _stretches(prepared, folds, leaves_out)
-    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device, solution)
-    if not solution.fair and with_time:
-        fair = fair_score(net, params, prepared)
+    crosses = not solution.fair and with_time
+    # the model of all rows, one for each fold, and those of the score that is fair to fitted rows
+    steps.expect(1 + int(stretches.max()) + 1 + (CONTENT_FOLDS if crosses else 0))
+    steps.advance()
+    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device, solution, steps)
+    if crosses:
+        fair = fair_score(net, params, prepared, steps)
         graphs |= {"score.onnx": fair} if fair else {}
     if samples and not prepared.spec.given:
         graphs[SAMPLING] = _recipe(solution, prepared)
@@ -180,6 +193,7 @@ def fit_closed_form(
     calibration = Calibration.of(parts, surprise, owner=prepared.owner)
     if prepared.spec.shape is not None:
         graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
+    steps.end()
     bundle = bundle_of(model.name, params, prepared, graphs, calibration, facts)
     return joining.Fitted(bundle, np.arange(len(parts)), parts, surprise)
 

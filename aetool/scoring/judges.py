@@ -57,7 +57,7 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     """Learn a model from the very records that it is to score. ParamError for a network, which
     would remember them."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
-    from aetool.fits import fitting
+    from aetool.fits import fitting, telling
 
     options = options or fitting.FitOptions()
     chosen = fitting.declared(options, fitting.DEFAULT)
@@ -71,7 +71,7 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     # the records are judged that the model is fitted on: anomalies are among them
     robustly = dataclasses.replace(options, robust=True, closed=True)
     # what is judged once is not drawn from
-    bundle = fitting.fit_source(source, robustly, samples=False)
+    bundle = fitting.fit_source(source, robustly, telling.to_the_reader, samples=False)
     session = bundle.session("score.onnx", device)
     source = seen_by(source, bundle)
     # no other records are to come: how rare a score is, it is among these

@@ -79,7 +79,7 @@ class FramedSource(ImageSource):
         readable: list[tuple[int, Pixels]] = []
         size = 0
         for record, picture in enumerate(self.source.pictures()):
-            notices.advance(record, self.count, "pictures read")
+            notices.advance(record == 0, f"{record:,} of {self.count:,} pictures read")
             framed = self._seen(record, picture)
             if framed is None:
                 continue
