@@ -904,6 +904,7 @@ def fit(
     grey: bool = False,
     progress: Told | None = None,
     executor: Chosen = None,
+    checkpoint: Path | None = None,
     header: bool | None = None,
     delimiter: str | None = None,
     decimal: str | None = None,
@@ -933,7 +934,8 @@ def fit(
     what they are brought to, the tiles that they are judged by and how far apart these lie, and
     what is left of them (four numbers are left, top, width, height); grey: without their colour.
     progress: called with the step, of how many, and words, now and then; print will do. executor:
-    what reads the rows of a table, as in aetool.detect: the same model.
+    what reads the rows of a table, as in aetool.detect: the same model. checkpoint: a file in which
+    the training of a network is kept until it is over, and by which it goes on after a kill.
     header, delimiter (a character, "tab" or "blank"), decimal ("." or ","), encoding, skip_rows,
     comment: how the text of a path is written, where that is not told from it.
     params: parameters of the model, such as latent=8; `aetool plugins show NAME` lists them.
@@ -947,7 +949,9 @@ def fit(
     meter = None
     if progress is not None:
         meter = _told(progress)
-    return _dressed(operations.fit(data, chosen, meter, executor))
+    if checkpoint is not None:
+        check_path("fit", "checkpoint", checkpoint)
+    return _dressed(operations.fit(data, chosen, meter, executor, checkpoint))
 
 
 def _told(progress: Told) -> Progress:

@@ -27,6 +27,7 @@ PYTHON = {
     "--target-error": "target",
     "--no-embed": "embed=False",
     "--recover": "lost=[]",
+    "--resume": "checkpoint",
     "--no-header": "header=False",
 }
 # what is said on the command line by the option alone

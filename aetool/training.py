@@ -7,6 +7,7 @@ same data and seed give the same network on a slow or busy machine.
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,8 @@ from aetool.errors import DataError, ParamError
 from aetool.model import Continuous, Discrete, Progress, Spec
 from aetool.nn.autoencoder import AutoEncoder
 from aetool.nn.calls import loss_of
+from aetool.nn.checkpoints import Checkpoint, digest_of
+from aetool.nn.processes import Team, joined
 from aetool.nn.usage import code_use
 from aetool.spelling import option
 
@@ -43,13 +46,16 @@ CHECKS, PATIENCE = 25, 12  # looks at the held-out part, and how many without ga
 @dataclass(frozen=True)
 class Settings:
     """How long and on what to train. epochs, batch_size: None for the defaults. max_time: seconds
-    after which training ends, whatever steps are left; None for no limit."""
+    after which training ends, whatever steps are left; None for no limit. checkpoint: the file in
+    which the training is kept at each look at the held-out part, and by which it goes on; None for
+    no file."""
 
     epochs: int | None = None
     batch_size: int | None = None
     max_time: float | None = None
     seed: int = 0
     device: str = "auto"
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +111,25 @@ def train(
     division = _Division.of(split(len(features), settings.seed, owner), keep, labels)
     length = _Length.of(model, spec, settings, len(division.fitted))
     examples = _Examples.of(features, damaged, labels).to(device)
-    rng = torch.Generator(device=device).manual_seed(settings.seed)
-    run = _Run(model, rng, examples.at(division.judged), length.steps, settings.max_time, progress)
+    team = joined()
+    if length.batch < team.size:
+        raise ParamError(
+            f"torchrun: {team.size} processes share batches of {length.batch}; begin fewer"
+        )
+    # what a loss draws is of its own rows, whatever the other processes have
+    rng = torch.Generator(device=device).manual_seed(team.seed(settings.seed))
+    shuffle = np.random.default_rng(settings.seed)
+    run = _Run(model, rng, examples.at(division.judged), length.steps, settings, progress, team)
+    if settings.checkpoint is not None:
+        decided_by = (net.__qualname__, vars(params), length, settings.seed, str(device))
+        about = digest_of(decided_by, [features, damaged, keep, labels, owner])
+        run.resume(Checkpoint(settings.checkpoint, about, team.size), shuffle)
     first_rows = torch.from_numpy(features[_some(division.ordinary, settings.seed)])
     with _threads_for(spec):
         # on the CPU: what a model computes first may be in numpy
         start(model, first_rows)
         model.to(device)
         ordinary = _Rows(torch.from_numpy(features), division.ordinary, device)
-        shuffle = np.random.default_rng(settings.seed)
         run.all_stages(ordinary, lambda: examples.at(shuffle.choice(division.fitted, length.batch)))
     model.eval().cpu()
     facts: dict[str, Json] = {
@@ -145,6 +161,8 @@ def _threads_for(spec: Spec) -> Iterator[None]:
 def _facts_of_length(run: _Run, settings: Settings, length: _Length) -> dict[str, Json]:
     """What is to be said of a training that was shorter than a network needs."""
     facts: dict[str, Json] = {}
+    if not run.team.is_alone:
+        facts["processes"] = run.team.size
     if run.timed_out:
         facts["stopped_by_max_time"] = {"steps": run.step, "of": run.planned}
     if settings.epochs is not None and length.steps < LEAST_STEPS:
@@ -396,22 +414,101 @@ class _Run:
         rng: torch.Generator,
         validation: _Examples,
         steps: int,
-        seconds: float | None,
+        settings: Settings,
         progress: Progress | None,
+        team: Team,
     ) -> None:
         self.model = model
         self.rng = rng
         self.validation = validation
         self.steps = max(1, steps)
-        self.seconds = seconds
+        self.seconds = settings.max_time
         self.progress = progress
+        self.team = team
         self.started = time.monotonic()  # for the line of progress, and --max-time
         self.step = 0
         self.planned = 0
         self.timed_out = False
-        self.seed = rng.initial_seed()
+        self.seed = settings.seed
         self.best_loss = math.inf
         self.best = copy.deepcopy(model.state_dict())
+        self.ends: list[dict[str, Tensor]] = []  # the best weights of each stage that is over
+        self.checkpoint: Checkpoint | None = None
+        self.shuffle: np.random.Generator | None = None
+        self._saved: dict[str, Json] | None = None  # what a checkpoint holds, until it is taken up
+        self._past: list[dict[str, Tensor]] = []  # the ends of stages that it tells of
+
+    # ---- going on where another process was killed
+
+    def resume(self, checkpoint: Checkpoint, shuffle: np.random.Generator) -> None:
+        """Keep this training in a file from now on; and go on with the one that is kept there.
+        shuffle: what draws batches."""
+        self.checkpoint, self.shuffle = checkpoint, shuffle
+        self._saved = checkpoint.saved()
+        self._past = list(self._saved["ends"]) if self._saved else []
+
+    def was_trained(self) -> bool:
+        """Whether the stage that is next was over when the training was kept."""
+        if self._saved is None or len(self.ends) == len(self._past):
+            return False
+        self.best = self._past[len(self.ends)]
+        return True
+
+    def end_of_stage(self) -> dict[str, Tensor]:
+        """The best weights of the stage that is over now."""
+        self.ends.append(self.best)
+        return self.best
+
+    def _take_up(self, optimiser: torch.optim.Optimizer) -> tuple[int, int]:
+        """(steps of the stage, looks without gain) of the training that was kept; begins it anew
+        where none was."""
+        saved, self._saved = self._saved, None
+        if saved is None:
+            self.planned += self.steps
+            self._check()  # the first weights may be good
+            return 0, 0
+        assert self.shuffle is not None
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(saved["model"][name])
+        optimiser.load_state_dict(saved["optimiser"])
+        self.rng.set_state(saved["rngs"][self.team.rank])
+        self.shuffle.bit_generator.state = json.loads(saved["shuffle"])
+        self.best, self.best_loss = saved["best"], saved["best_loss"]
+        self.step, self.planned = saved["step"], saved["planned"]
+        self.started = time.monotonic() - saved["seconds"]
+        return saved["step_of_stage"], saved["patience"]
+
+    def _keep(self, optimiser: torch.optim.Optimizer, step_of_stage: int, patience: int) -> None:
+        """Write the checkpoint, if one is wanted."""
+        if self.checkpoint is None or self.shuffle is None:
+            return
+        # every process draws noise of its own
+        rngs = self.team.gathered(self.rng.get_state())
+        if self.team.rank:
+            return
+        state: dict[str, Json] = {
+            "model": self._tensors(),
+            "optimiser": optimiser.state_dict(),
+            "rngs": rngs,
+            "shuffle": json.dumps(self.shuffle.bit_generator.state),
+            "ends": self.ends,
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "step": self.step,
+            "planned": self.planned,
+            "seconds": time.monotonic() - self.started,
+            "step_of_stage": step_of_stage,
+            "patience": patience,
+        }
+        self.checkpoint.save(state)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Weights and buffers by name, those that no state_dict holds among them: means over
+        batches, which training goes on from."""
+        return {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
+
+    # ---- training
 
     def all_stages(self, ordinary: _Rows, draw: Callable[[], _Examples]) -> None:
         """Train the model's stages one after the other, each from the best weights of the one
@@ -419,8 +516,9 @@ class _Run:
         for stage in self.model.stages():
             with torch.no_grad():
                 self.model.eval().begin(ordinary)
-            self.stage(stage, draw)
-            self.model.load_state_dict(self.best)
+            if not self.was_trained():
+                self.stage(stage, draw)
+            self.model.load_state_dict(self.end_of_stage())
         with torch.no_grad():
             self.model.eval().finish(ordinary)
 
@@ -435,16 +533,10 @@ class _Run:
         ]
         fastest = self.model.learning_rate or LEARNING_RATE
         optimiser = torch.optim.AdamW(groups, lr=fastest, weight_decay=WEIGHT_DECAY, fused=True)
-        patience = 0
-        self.planned += self.steps
         every = max(1, self.steps // CHECKS)
-        # the first weights may be good
-        self._check()
-        for i in range(1, self.steps + 1):
-            done = i / self.steps
-            if self.seconds is not None:
-                elapsed = time.monotonic() - self.started
-                done = max(done, elapsed / self.seconds)
+        steps_before, patience = self._take_up(optimiser)
+        for i in range(steps_before + 1, self.steps + 1):
+            done = max(i / self.steps, self._time_used())
             # a short warm-up: the first gradients are of weights that fit nothing yet
             warmth = min(1.0, i / WARM_UP)
             cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
@@ -453,13 +545,7 @@ class _Run:
                 group["lr"] = rate * group["times"]
             self.model.train()
             self.model.progress = min(1.0, done)
-            loss = self._loss(draw(), self.rng).mean()
-            self.model.progress = 1.0
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
-            optimiser.step()
-            self.model.after_step(self.rng)
+            self._learn(draw(), parameters, optimiser)
             self.step += 1
             if i % every and done < 1:
                 continue
@@ -467,6 +553,31 @@ class _Run:
             self.timed_out |= done >= 1 and i < self.steps
             if done >= 1 or patience >= PATIENCE:
                 return
+            self._keep(optimiser, i, patience)
+
+    def _time_used(self) -> float:
+        """The part of the time that was asked for that has passed; 0 without a limit."""
+        if self.seconds is None:
+            return 0.0
+        used = (time.monotonic() - self.started) / self.seconds
+        return used if self.team.is_alone else self.team.agreed(used)
+
+    def _learn(
+        self, batch: _Examples, parameters: Sequence[Tensor], optimiser: torch.optim.Optimizer
+    ) -> None:
+        """One step by the gradient of a batch, of which each process computes its own part."""
+        own = batch if self.team.is_alone else batch.at(self.team.part())
+        loss = self._loss(own, self.rng).mean()
+        self.model.progress = 1.0
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if not self.team.is_alone:
+            self.team.average(parameters, len(own), len(batch))
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+        optimiser.step()
+        self.model.after_step(self.rng)
+        if not self.team.is_alone:
+            self.team.make_alike(self._tensors().values())
 
     def _loss(self, examples: _Examples, rng: torch.Generator) -> Tensor:
         return loss_of(self.model, examples.rows, rng, examples.seen, examples.labels)
@@ -474,6 +585,8 @@ class _Run:
     def _check(self) -> bool:
         """Judge the network by the rows held out; True if it improved. Keeps the best weights."""
         held_out_loss = self.evaluate(self.validation)
+        if not self.team.is_alone:
+            held_out_loss = self.team.agreed(held_out_loss)
         if not math.isfinite(held_out_loss) and self.best_loss == math.inf:
             raise DataError(
                 "training diverged: the held-out loss is not finite; "
@@ -485,7 +598,7 @@ class _Run:
         if held_out_loss < self.best_loss:
             self.best_loss = held_out_loss
             self.best = copy.deepcopy(self.model.state_dict())
-        if self.progress:
+        if self.progress and not self.team.rank:
             seconds = time.monotonic() - self.started
             self.progress(
                 {

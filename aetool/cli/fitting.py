@@ -23,6 +23,7 @@ class FitCommandGiven(options.FitGiven, total=False):
     calibration: str | None
     explain_columns: bool
     no_progress: bool
+    resume: bool
     engine: str | None
 
 
@@ -65,6 +66,11 @@ class FitCommandGiven(options.FitGiven, total=False):
 @options.engine
 @options.force
 @options.quiet
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep the training of a network in MODEL.checkpoint, and go on with it after a kill.",
+)
 @click.option("--no-progress", is_flag=True, help="No progress line.")
 def fit(
     data: tuple[str, ...],
@@ -76,6 +82,7 @@ def fit(
     """Learn a model from DATA (tables, or a folder of pictures) and write it to one safe file."""
     from aetool import operations
     from aetool.detection.choice import check_part
+    from aetool.fits import fitting
 
     if given["explain_columns"]:
         terminal.say(*options.read_columns(list(data), given))
@@ -88,10 +95,18 @@ def fit(
     check_part("fpr", fpr)
     if not target.parent.is_dir():
         raise DataError(f"{target.parent}: no such folder to write to; make it first, with mkdir")
+    # of the processes of torchrun one speaks, and writes
+    is_helper = fitting.is_helper()
+    quiet = quiet or is_helper
     meter = options.Meter(not (quiet or given["no_progress"]))
+    checkpoint = f"{target}.checkpoint" if given["resume"] else None
     started = time.monotonic()
-    bundle = operations.fit(list(data), options.fit_options(given), meter, given["engine"])
+    bundle = operations.fit(
+        list(data), options.fit_options(given), meter, given["engine"], checkpoint
+    )
     meter.done()
+    if is_helper:
+        return
     seconds = time.monotonic() - started  # said here, never stored: a bundle holds no times
     if fpr is not None or given["calibration"]:
         bundle = operations.calibrated(bundle, given["calibration"], fpr, given["device"])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +58,7 @@ USUAL_FEATURES = {"table": 512, "image": 784}  # of wider records a member takes
 TRAINED = 0.75  # of the time left, to train a network; the rest goes to loading and exporting it
 DEFAULT, CODE_ON_THE_SPOT = "auto", "pca"  # what fit and detect learn; where a code is needed
 FEWEST_ROWS = 10  # of fewer it is said that they tell little
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # what torchrun tells each process that it begins
 MOST_SAID = 12  # lines on how columns were read
 
 
@@ -123,9 +126,12 @@ def fit(
     options: FitOptions | None = None,
     progress: Progress | None = None,
     executor: Chosen = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Bundle:
     """Fit a model on a source (path, DataFrame, or several paths); returns its bundle. executor:
-    what reads the rows of a table, as aetool.engine knows it: the same bundle.
+    what reads the rows of a table, as aetool.engine knows it: the same bundle. checkpoint: a file
+    in which the training of a network is kept until it is over, and by which it goes on after a
+    kill, to the same bundle.
 
     Raises ParamError, PluginError or DataError; nothing is written.
     """
@@ -135,7 +141,34 @@ def fit(
         # folders are the labels of pictures
         source = to_fit(source, options.label, options.normal)
         options = dataclasses.replace(options, label=None, normal=())
-    return fit_source(source, options, progress, executor=executor)
+    if checkpoint is None:
+        return fit_source(source, options, progress, executor=executor)
+    kept = os.fspath(checkpoint)
+    bundle = fit_source(source, options, progress, executor=executor, checkpoint=kept)
+    if not is_helper():
+        Path(kept).unlink(missing_ok=True)
+    return bundle
+
+
+def is_helper() -> bool:
+    """Whether this is a process of torchrun that computes beside the one that writes the model."""
+    return TORCHRUN in os.environ and os.environ.get("RANK", "0") != "0"
+
+
+def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
+    """ParamError where a model that is no single network is to be trained by torchrun, or kept."""
+    asked = option("--resume") if checkpoint is not None else ""
+    if TORCHRUN in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
+        asked = "torchrun"
+    if not asked:
+        return
+    net = None if model.members else plugins.resolve(model.net)
+    is_network = isinstance(net, type) and not issubclass(net, closed_form.ClosedForm)
+    if not is_network:
+        raise ParamError(
+            f"{asked}: is for one network, such as {option('-p')} ae, which is trained in steps; "
+            f"fit {model.name} without it"
+        )
 
 
 def fit_source(
@@ -144,12 +177,14 @@ def fit_source(
     progress: Progress | None = None,
     samples: bool = True,
     executor: Chosen = None,
+    checkpoint: str | None = None,
 ) -> Bundle:
     """Fit a model on a source that is open already; returns its bundle. samples: whether a closed
-    form, or the first of several models, is also to be drawn from."""
+    form, or the first of several models, is also to be drawn from. checkpoint: as of fit."""
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)
+    _refuse_many_processes(model, checkpoint)
     params = make_params(model, options.params)
     if source.kind not in model.data:
         raise ParamError(
@@ -176,7 +211,9 @@ def fit_source(
         damaged = None
         if options.target is not None:
             prepared, damaged = paired(source, options)
-        bundle = fitted(model, params, prepared, options, progress, damaged, samples).bundle
+        bundle = fitted(
+            model, params, prepared, options, progress, damaged, samples, checkpoint
+        ).bundle
     if options.robust:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, "robust": True}, _sessions={})
     reading = source.said.to_json() if isinstance(source, TableSource) else {}
@@ -236,16 +273,17 @@ def fitted(
     progress: Progress | None,
     damaged: Features | None = None,
     samples: bool = True,
+    checkpoint: str | None = None,
 ) -> joining.Fitted:
     """One model fitted on prepared rows.
 
-    samples: whether it is also to be drawn from.
+    samples: whether it is also to be drawn from. checkpoint: as of fit, of a network.
     """
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)
     if isinstance(net, type) and issubclass(net, closed_form.ClosedForm):
         return fit_closed_form(model, params, net, prepared, options, samples, progress)
-    return fit_network(model, params, net, prepared, options, progress, damaged)
+    return fit_network(model, params, net, prepared, options, progress, damaged, checkpoint)
 
 
 def _joint(

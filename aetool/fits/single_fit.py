@@ -241,12 +241,14 @@ def fit_network(
     options: FitOptions,
     progress: Progress | None,
     damaged: Features | None = None,
+    checkpoint: str | None = None,
 ) -> joining.Fitted:
     """A network trained on most rows, and calibrated by its scores of the others.
 
-    damaged: the user's own damaged copies of the rows, (rows, ...).
+    damaged: the user's own damaged copies of the rows, (rows, ...). checkpoint: the file in which
+    the training is kept.
     """
-    trained = trained_network(params, net, prepared, options, progress, damaged)
+    trained = trained_network(params, net, prepared, options, progress, damaged, checkpoint)
     return finished_network(model, params, trained, prepared, options)
 
 
@@ -257,6 +259,7 @@ def trained_network(
     options: FitOptions,
     progress: Progress | None = None,
     damaged: Features | None = None,
+    checkpoint: str | None = None,
 ) -> training.Trained:
     """A network trained on prepared rows; damaged: the user's own damaged copies of them."""
     from aetool import training
@@ -272,6 +275,7 @@ def trained_network(
             max_time=options.max_time,
             seed=options.seed,
             device=options.device,
+            checkpoint=checkpoint,
         ),
         progress,
         damaged,
