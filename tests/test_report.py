@@ -169,6 +169,18 @@ def test_a_drawing_is_a_whole_file(tmp_path):
     assert ElementTree.fromstring(text).attrib["aria-label"] == 'a "label" & <more>'
 
 
+def test_a_drawing_has_the_colours_of_day_where_variables_are_unknown():
+    text = svg.Drawing(10, 10, "a").text("b", 1, 2).document()
+    without_night = re.sub(r"@media\(prefers-color-scheme:dark\)\{svg\{[^}]*\}\}", "", text)
+    uses = re.findall(r"var\(--d-(\w+)\)", without_night)
+    assert len(uses) > 10 and set(uses) <= set(svg.LIGHT)
+    for name in set(uses):
+        plain, by_variable = svg.LIGHT[name], rf"var\(--d-{name}\)"
+        pairs = re.findall(rf"([a-z-]+):{plain};\1:{by_variable}", without_night)
+        paper = re.findall(rf'fill="{plain}" style="fill:{by_variable}"', without_night)
+        assert len(pairs) + len(paper) == uses.count(name)
+
+
 def test_the_course_shows_every_peak_and_the_threshold():
     scores = np.full(100_000, 1.0)
     scores[[5, 54_321, 99_999]] = 50.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -60,6 +61,17 @@ RULES = """.d-text{fill:var(--d-ink);font:12px FAMILY}
 def variables(colours: dict[str, str]) -> str:
     """Colours as declarations of CSS variables."""
     return ";".join(f"--d-{name}:{colour}" for name, colour in colours.items())
+
+
+def _by_day_first(rules: str) -> str:
+    """CSS rules in which each declaration by a variable follows the same by the colour of light
+    pages: a program that knows no variables leaves out what it does not understand, and would draw
+    all shapes black."""
+    return re.sub(
+        r"([a-z-]+):var\(--d-([a-z]+)\)",
+        lambda found: f"{found[1]}:{LIGHT[found[2]]};{found[0]}",
+        rules,
+    )
 
 
 class Drawing:
@@ -125,8 +137,10 @@ class Drawing:
     def document(self) -> str:
         """The drawing as a file of its own, light or dark as the reader's system is."""
         dark_rules = f"@media(prefers-color-scheme:dark){{svg{{{variables(DARK)}}}}}"
-        style = f"<style>svg{{{variables(LIGHT)}}}{dark_rules}{RULES}{self.rules}</style>"
-        paper = '<rect width="100%" height="100%" fill="var(--d-paper)"/>'
+        rules = _by_day_first(RULES + self.rules)
+        style = f"<style>svg{{{variables(LIGHT)}}}{dark_rules}{rules}</style>"
+        day = LIGHT["paper"]
+        paper = f'<rect width="100%" height="100%" fill="{day}" style="fill:var(--d-paper)"/>'
         return self._element("", style + paper)
 
     def _element(self, kind: str, head: str) -> str:
