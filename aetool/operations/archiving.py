@@ -230,9 +230,14 @@ def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) ->
 def _may_be_exact_alone(model: Bundle | None, options: CompressOptions) -> bool:
     """Whether what is asked can be told of data without records: nobody asks for the code of a
     model, or for what only pictures have."""
-    of_pictures = options.target_psnr is not None or options.bytes_per_picture is not None
-    is_learned = options.fit is not None and options.fit.plugin is not None
-    return model is None and not is_learned and not of_pictures
+    if model is not None:
+        return False
+    # a model that is still to be fitted
+    if options.fit is not None and options.fit.plugin is not None:
+        return False
+    if options.target_psnr is not None:
+        return False
+    return options.bytes_per_picture is None
 
 
 def _chosen(
@@ -260,7 +265,9 @@ def _chosen(
                 raise
             figures = choosing.write_exact(file, opening.of_source(source), options)
             # bytes that are kept have their reason
-            return figures if "kept" in figures else {**figures, "unread": str(why)}
+            if "kept" not in figures:
+                figures["unread"] = str(why)
+            return figures
 
 
 def _lossy(

@@ -1,4 +1,5 @@
-"""A variational autoencoder: a density, scored by its negative evidence lower bound."""
+"""Variational autoencoders: a density, scored by its negative evidence lower bound, and one whose
+codes of pictures take few bytes."""
 
 from __future__ import annotations
 
@@ -43,6 +44,15 @@ class Params(NetParams):
     components: int = param(4, "logistics in the mixture of a pixel", min=1, max=32)
 
 
+@dataclass(frozen=True)
+class CompressiveParams(NetParams):
+    # told as --rmse tells it, so that one number serves for the fit and for the archive
+    rmse: float = param(
+        0.25, "the error at which codes are to take fewest bytes, a part of the pixels' deviation",
+        min=0.005, max=1.0,
+    )  # fmt: skip
+
+
 @hookimpl
 def aetool_models() -> Iterable[Model]:
     yield Model(
@@ -50,4 +60,11 @@ def aetool_models() -> Iterable[Model]:
         "variational autoencoder: Gaussian or flow posterior; the score is the negative ELBO",
         net="aetool_vae.net:VAE",
         Params=Params,
+    )
+    yield Model(
+        "compressive",
+        "autoencoder for archives of pictures: trained for the bytes of its codes, in few weights",
+        net="aetool_vae.compressive:Compressive",
+        Params=CompressiveParams,
+        data=frozenset({"image"}),
     )

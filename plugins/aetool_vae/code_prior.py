@@ -1,0 +1,63 @@
+"""What codes of whole numbers are likely, and so how many bits they take."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aetool.nn import MaskedLinear, spread
+
+HIDDEN = 64  # units that tell what the units of a code before one say of it
+# of a logistic, in steps
+LEAST_LOG_SCALE = -3.0
+MOST_LOG_SCALE = 6.0
+# a logistic of scale 1 has this deviation
+LOGISTIC_DEVIATION = math.pi / math.sqrt(3)
+
+
+class CodePrior(nn.Module):
+    """Each unit of a code, in steps, is logistic, with a mean and a scale that the units before it
+    tell; a step about a value has the mass of an interval of length 1 (Balle, Laparra & Simoncelli
+    2017, arXiv:1611.01704; masks as Germain, Gregor, Murray & Larochelle 2015, arXiv:1502.03509).
+    """
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.latent = latent
+        order = torch.arange(latent)
+        degrees = spread(HIDDEN, latent)
+        # a mean and a scale of each unit
+        told_order = order.repeat(2)
+        self.reads = MaskedLinear(order, degrees, hidden=True)
+        self.tells = MaskedLinear(degrees, told_order, hidden=False)
+
+    def nats(self, codes: Tensor) -> Tensor:
+        """-log P of each unit of codes in steps, (batch, latent)."""
+        hidden = torch.tanh(self.reads(codes))
+        told = self.tells(hidden)
+        centred = codes - told[:, : self.latent]
+        log_scale = told[:, self.latent :]
+        log_scale = log_scale.clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
+        per_scale = torch.exp(-log_scale)
+        upper = (centred + 0.5) * per_scale
+        lower = (centred - 0.5) * per_scale
+        # F(upper) - F(lower) = F(upper) F(-lower) (1 - exp(lower - upper)): nothing cancels
+        inside = torch.log(1 - torch.exp(-per_scale))
+        return F.softplus(-upper) + F.softplus(lower) - inside
+
+    @torch.no_grad()
+    def start(self, deviations: Tensor) -> None:
+        """Sets it to independent units of these deviations in steps, (latent,), about 0."""
+        reading = self.reads.linear
+        telling = self.tells.linear
+        deviations = deviations.to(reading.weight)
+        reading.weight.div_(deviations)
+        nn.init.zeros_(telling.weight)
+        # what no unit tells of another
+        scales = deviations / LOGISTIC_DEVIATION
+        log_scales = scales.log().clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
+        telling.bias[: self.latent] = 0.0
+        telling.bias[self.latent :] = log_scales

@@ -1,0 +1,117 @@
+"""The compressive autoencoder: trained for the bytes that codes of pictures take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from aetool.nn import AutoEncoder
+from aetool_vae.code_prior import CodePrior
+from aetool_vae.small_pictures import PictureDecoder, PictureEncoder, Sizes
+
+UNITS = 24  # of a code
+# the deviation of a uniform distribution is its width by this
+EVEN = math.sqrt(12)
+LEAST_VARIANCE = 1e-6  # of standardised pixels
+BITS = 1 / math.log(2)  # of a nat
+
+
+class Compressive(AutoEncoder):
+    """A variational autoencoder whose posterior is uniform, as the rounding of an archive, and
+    whose prior is learned, as the archive's coder: its loss is the distortion and the rate,
+    |x - x_hat|^2 / (2 s^2) - log P(code) (Balle, Laparra & Simoncelli 2017, arXiv:1611.01704;
+    Theis, Shi, Cunningham & Huszar 2017, arXiv:1703.00395).
+
+    s is params.rmse deviations of the pixels. In training a code is moved by up to half a step,
+    which is what rounding does to it, and has a gradient. parts is -log p(x | z) by pixel, and as
+    what all share -log P(z).
+    """
+
+    encoder: PictureEncoder
+    decoder: PictureDecoder
+    variance: Tensor
+    batch_size = 256
+
+    def latent_size(self) -> int:
+        return int(self.params.latent) or UNITS
+
+    def build(self) -> None:
+        assert self.spec.shape is not None
+        sizes = Sizes(
+            shape=self.spec.shape,
+            latent=self.latent,
+            width=self.width(),
+            depth=self.params.depth,
+        )
+        self.encoder = PictureEncoder(sizes)
+        self.decoder = PictureDecoder(sizes)
+        self.code_prior = CodePrior(self.latent)
+        # of all pixels together
+        self.register_buffer("variance", torch.ones(()))
+
+    @property
+    def noise(self) -> Tensor:
+        """Scalar: s^2, in standardised pixels."""
+        return self.params.rmse**2 * self.variance
+
+    @torch.no_grad()
+    def start(self, x: Tensor) -> None:
+        """At PCA, rounded so that each component errs by s."""
+        variance = x.var(correction=0)
+        self.variance.copy_(variance.clamp(min=LEAST_VARIANCE))
+        step = EVEN * math.sqrt(float(self.noise))
+        deviations = self.encoder.start(x, step)
+        # as if its units were of deviation 1
+        self.decoder.start(deviations)
+        self.code_prior.start(deviations)
+
+    def rounded(self, codes: Tensor, rng: torch.Generator) -> Tensor:
+        """Codes in whole steps; in training anywhere within half a step of where they are."""
+        if not self.training:
+            return codes.round()
+        shifts = torch.rand(codes.shape, generator=rng, device=codes.device)
+        return codes + (shifts - 0.5)
+
+    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        codes = self.encode(x if seen is None else seen)
+        codes = self.rounded(codes, rng)
+        off = x - self.decode(codes)
+        squares = off.square().flatten(1)
+        # in nats, as the rate is
+        distortion = squares.sum(dim=1) / (2 * self.noise)
+        rate = self.code_prior.nats(codes)
+        return distortion + rate.sum(dim=1)
+
+    def parts(self, x: Tensor) -> Tensor:
+        codes = self.encode(x)
+        of_pixels = self.likelihood(x, self.decode(codes))
+        rate = self.code_prior.nats(codes)
+        # the likelihood says nothing of what all share
+        own = of_pixels[:, :-1]
+        shared = rate.sum(dim=1, keepdim=True)
+        return torch.cat([own, shared], dim=1)
+
+    def finish(self, batches: Iterable[Tensor]) -> None:
+        """The likelihood's deviation becomes that of what the decoder leaves."""
+        if self.likelihood.error != "bits":
+            return
+        pictures = next(iter(batches))
+        codes = self.encode(pictures).round()
+        self.likelihood.start(pictures, self.decode(codes))
+
+    @torch.no_grad()
+    def report(self, x: Tensor) -> dict[str, float]:
+        """Figures of held-out pictures whose codes are rounded: bits of a code by the prior, and
+        the error in deviations of the pixels."""
+        codes = self.encode(x).round()
+        nats = self.code_prior.nats(codes).sum(dim=1)
+        off = x - self.decode(codes)
+        square = off.square().mean()
+        relative_error = torch.sqrt(square / self.variance)
+        return {
+            "code_bits": round(BITS * float(nats.mean()), 3),
+            "code_rmse": round(float(relative_error), 4),
+        }
