@@ -17,7 +17,7 @@ import common
 import numpy as np
 
 import aetool
-from aetool.data import packers
+from aetool.data import packers, sources
 
 RATIOS = "17,18,19,20,21"  # dB
 RMSE = 0.28  # of a deviation: what the model is trained for, 20 dB of these pictures
@@ -49,7 +49,7 @@ def archives(path: Path, model: aetool.Bundle, ratios: list[float]) -> None:
 
 def formats(path: Path) -> None:
     """A row for each picture format and quality."""
-    pixels = np.concatenate(list(aetool.data.sources.open_source(path).batches()))
+    pixels = np.concatenate(list(sources.open_source(path).batches()))
     packers.QUALITIES = QUALITIES
     packers.ON_SHEETS = pixels.size
     packers.ALONE = ALONE * pixels[0].size

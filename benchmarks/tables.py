@@ -488,6 +488,27 @@ def family() -> list[str]:
     return parts
 
 
+def pictures_by_noise() -> list[str]:
+    """Bytes of a picture at each ratio, of archives with their model and of picture formats."""
+    rows = read("lossy_pictures", ["way", "setting"])
+    if rows.empty:
+        return []
+    shown = {
+        "way": "way",
+        "setting": "setting",
+        "psnr_db": "PSNR, dB",
+        "bytes": "bytes a picture",
+        "codes": "of them codes",
+    }
+    return [
+        "\n## Pictures by their noise (`lossy_pictures.py`)\n",
+        "The 10,000 test pictures of Fashion-MNIST. archive: `compressive`, fitted on the 60,000 training pictures, its decoder\n"
+        "inside and counted. Formats: all pictures on contact sheets; of single files 500 stand for all.\n",
+        markdown(rows.sort_values(["way", "psnr_db"]), shown),
+        provenance(rows),
+    ]
+
+
 def law() -> list[str]:
     """What --lossy writes beside exact and bounded archives, and where the figure is."""
     rows = read("lossy_law", ["table", "plugin", "level", "seed"])
@@ -651,6 +672,7 @@ def main() -> None:
                                    "error": "error", "pca_error": "PCA's error at these bytes", "ratio": "ratio",
                                    "model_bytes": "model bytes"}),
                   provenance(lossy)]  # fmt: skip
+    parts += pictures_by_noise()
     parts += law()
     parts += archives()
     planted = read("planted", ["farthest"])

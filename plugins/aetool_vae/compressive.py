@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -69,21 +68,29 @@ class Compressive(AutoEncoder):
         self.code_prior.start(deviations)
 
     def rounded(self, codes: Tensor, rng: torch.Generator) -> Tensor:
-        """Codes in whole steps; in training anywhere within half a step of where they are."""
+        """Codes in whole steps; in training anywhere within half a step of where they are.
+        Gradients take no notice of either."""
         if not self.training:
-            return codes.round()
+            shifts = codes.round() - codes
+            return codes + shifts.detach()
         shifts = torch.rand(codes.shape, generator=rng, device=codes.device)
         return codes + (shifts - 0.5)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        codes = self.encode(x if seen is None else seen)
+        if seen is None:
+            seen = x
+        codes = self.encode(seen)
         codes = self.rounded(codes, rng)
-        off = x - self.decode(codes)
-        squares = off.square().flatten(1)
+        restored = self.decode(codes)
+        squares = (x - restored).square()
         # in nats, as the rate is
-        distortion = squares.sum(dim=1) / (2 * self.noise)
+        distortion = squares.flatten(1).sum(dim=1)
+        distortion = distortion / (2 * self.noise)
         rate = self.code_prior.nats(codes)
-        return distortion + rate.sum(dim=1)
+        # the score's deviation is learned beside, and moves nothing else
+        surprise = self.likelihood(x, restored.detach()).sum(dim=1)
+        beside = surprise - surprise.detach()
+        return distortion + rate.sum(dim=1) + beside
 
     def parts(self, x: Tensor) -> Tensor:
         codes = self.encode(x)
@@ -93,14 +100,6 @@ class Compressive(AutoEncoder):
         own = of_pixels[:, :-1]
         shared = rate.sum(dim=1, keepdim=True)
         return torch.cat([own, shared], dim=1)
-
-    def finish(self, batches: Iterable[Tensor]) -> None:
-        """The likelihood's deviation becomes that of what the decoder leaves."""
-        if self.likelihood.error != "bits":
-            return
-        pictures = next(iter(batches))
-        codes = self.encode(pictures).round()
-        self.likelihood.start(pictures, self.decode(codes))
 
     @torch.no_grad()
     def report(self, x: Tensor) -> dict[str, float]:
