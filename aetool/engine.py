@@ -277,7 +277,7 @@ Chosen: TypeAlias = "str | Executor | Engine | None"
 
 @contextmanager
 def opened(chosen: Chosen) -> Iterator[Engine | None]:
-    """The engine that was asked for, for as long as it is needed; None without any.
+    """Within the block, the engine that was asked for; None if none was.
 
     chosen: one of KINDS, or an executor, which stays open. ParamError for any other text;
     EngineError where it cannot be reached.
@@ -320,7 +320,8 @@ def _named(chosen: str) -> Iterator[Engine]:
 
 
 def _count(text: str, chosen: str) -> int:
-    """The number of workers that the name of an engine asks for; ParamError for what is none."""
+    """The number of workers in the name of an engine, such as 4 in threads:4; ParamError if it is
+    no number."""
     is_number = text.isascii() and text.isdigit() and len(text) < len(str(MOST_WORKERS)) + 1
     if not is_number or not 1 <= int(text) <= MOST_WORKERS:
         raise ParamError(

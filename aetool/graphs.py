@@ -372,8 +372,8 @@ def _half_of_curved(g: Graph, spec: Spec, z: str, half: str) -> str:
 
 def _wide_log_mass(g: Graph, d: str, t: str) -> str:
     """log of the mass between d - t and d + t of N(0, 1), as a difference of two tails."""
-    near = _log_tail(g, g.op("Sub", d, t))
-    far = _log_tail(g, g.op("Add", d, t))
+    near = log_tail(g, g.op("Sub", d, t))
+    far = log_tail(g, g.op("Add", d, t))
     # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow
     gap = g.op("Exp", g.op("Sub", far, near))
     rest = g.op("Sub", g.const(1.0), gap)
@@ -420,7 +420,7 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
     return g.op("Sub", least, g.op("Log", total))
 
 
-def _log_tail(g: Graph, v: str) -> str:
+def log_tail(g: Graph, v: str) -> str:
     """log P(N(0,1) > v)."""
     # erfc(x) = t exp(-x^2 + polynomial(t)), and the tail of |v| is erfc(|v| / sqrt 2) / 2
     x = g.op("Mul", g.op("Abs", v), g.const(math.sqrt(0.5)))

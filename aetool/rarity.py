@@ -75,7 +75,8 @@ class Rarity:
 
     @classmethod
     def told(cls, rows: int) -> Rarity:
-        """The rarity of scores that are -log2 p themselves; rows: how many they were fitted on."""
+        """The rarity of scores that already are -log2 p. rows: how many records the model was
+        fitted on."""
         return cls(np.zeros(1), np.zeros(1), 1.0, knee(rows))
 
     def of_scores(self, scores: Float) -> Float:

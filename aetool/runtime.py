@@ -292,7 +292,7 @@ class Session:
             yield {k: v[:count] for k, v in zip(self.outputs, values, strict=True)}
 
     def _whole(self, part: Array) -> Array:
-        """Rows, and below them as many of zeros as a batch still takes."""
+        """The rows filled up with zeros to a full batch."""
         missing = self.batch - len(part)
         if missing:
             part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])

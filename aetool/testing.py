@@ -652,7 +652,8 @@ def _only_for_networks(bench: _Bench) -> None:
 
 @contextlib.contextmanager
 def _global_seed(torch_too: bool, seed: int) -> Iterator[None]:
-    """The global generators at another place, and back where they were afterwards."""
+    """Within the block the global random generators of Python, numpy (and torch) have another seed;
+    then they are as before."""
     numpy_state = np.random.get_state()
     python_state = random.getstate()
     np.random.seed(seed)

@@ -27,12 +27,12 @@ def test_neighbours_are_the_nearest():
     wanted = np.concatenate([held[:150], rng.normal(size=(50, 5)).astype(np.float32)])
     far = np.sqrt(((wanted[:, None].astype(float) - held[None]) ** 2).sum(axis=2))
     rows, distances = by_hand(far, 7)
-    found = searching._by_distance(wanted, held, False, 7)
+    found = searching.by_distance(wanted, held, False, 7)
     assert np.array_equal([r for r, _ in found], rows)
     np.testing.assert_allclose([d for _, d in found], distances, atol=1e-9)
     codes = rng.integers(0, 4, (2000, 6)).astype(np.float32)
     rows, distances = by_hand((codes[:40, None] != codes[None]).sum(axis=2), 9)
-    found = searching._by_distance(codes[:40], codes, True, 9)
+    found = searching.by_distance(codes[:40], codes, True, 9)
     assert np.array_equal([r for r, _ in found], rows)
     assert np.array_equal([d for _, d in found], distances)
 
@@ -40,12 +40,12 @@ def test_neighbours_are_the_nearest():
 @pytest.mark.parametrize(("bits", "rows"), [(12, 5000), (40, 3000), (64, 200)])
 def test_flipping_bits_finds_what_a_scan_finds(bits, rows, monkeypatch):
     rng = np.random.default_rng(bits)
-    keys = searching._packed(rng.random((rows, bits)) < 0.3)
-    index = searching._Index(keys, bits)
+    keys = searching.packed(rng.random((rows, bits)) < 0.3)
+    index = searching.Index(keys, bits)
     scans = []
-    scan = index._scan
-    monkeypatch.setattr(index, "_scan", lambda *a: scans.append(1) or scan(*a))
-    for key in [*keys[:20], *searching._packed(rng.random((20, bits)) < 0.5)]:
+    scan = index.scanned
+    monkeypatch.setattr(index, "scanned", lambda *a: scans.append(1) or scan(*a))
+    for key in [*keys[:20], *searching.packed(rng.random((20, bits)) < 0.5)]:
         far = np.array([bin(int(v ^ key)).count("1") for v in keys])
         found, distances = index.nearest(key, 10)
         limit = np.sort(far)[9]
@@ -58,7 +58,7 @@ def test_flipping_bits_finds_what_a_scan_finds(bits, rows, monkeypatch):
 def test_the_rotation_lies_nearer_to_its_signs_than_the_axes():
     rng = np.random.default_rng(0)
     codes = rng.normal(size=(4000, 8)) @ np.diag([5, 4, 3, 2, 1, 1, 1, 1])
-    rotation, centre = searching._rotation(codes.astype(np.float32))
+    rotation, centre = searching.rotation(codes.astype(np.float32))
     np.testing.assert_allclose(rotation.T @ rotation, np.eye(8), atol=1e-6)
 
     def loss(turn):

@@ -80,7 +80,8 @@ class Tradeoff:
 
     @property
     def smaller_elsewhere(self) -> Point | None:
-        """The point of another program that betters the pick, the smallest of them."""
+        """The smallest archive of another program that is better than the pick in bytes and no
+        worse in error; None if there is none."""
         if self.pick is None:
             return None
         better = [

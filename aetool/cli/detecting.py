@@ -140,7 +140,7 @@ def _detected(
     all_rows: bool,
     watches: list[Watch],
 ) -> Detection:
-    """What operations.detect finds by these options."""
+    """Call operations.detect with these options."""
     from aetool import operations
 
     # [] stands for all columns, None for none
@@ -246,7 +246,8 @@ def _warn(model: Bundle | None) -> None:
 
 
 def _limit(text: str | None) -> float | None:
-    """N as N, P% as a part below 1."""
+    """Read --max-flagged: a count such as 20 as it is, a percentage such as 5% as a
+    part below 1."""
     if text is None:
         return None
     if text.endswith("%"):

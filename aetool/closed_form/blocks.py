@@ -17,10 +17,9 @@ FEWEST_ROWS = 128  # of however many numbers each
 
 
 def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features]:
-    """The rows in batches of BLOCK, the last of what is left; pictures flattened.
-
-    numbers: of rows so wide that a block would hold more than these, a block has fewer.
-    """
+    """Regroup rows into batches of BLOCK rows, whatever batches they came in; pictures are
+    flattened. numbers: the most values that a block may hold, so that wide rows come in smaller
+    blocks."""
     size = BLOCK
     pending: list[Features] = []
     count = 0

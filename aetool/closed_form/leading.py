@@ -158,7 +158,8 @@ class _Centred:
             first += len(block)
 
     def covariance_times(self, axes: Float) -> Float:
-        """(features, k): the covariance of the rows times axes, (features, k)."""
+        """The covariance matrix of the rows times axes, (features, k), without forming
+        the matrix."""
         turned = axes.astype(np.float32)
         product = np.zeros(axes.shape)
         for off, block_weights in self:

@@ -169,7 +169,7 @@ def _before(values: Int, lag: int) -> Int:
 
 
 def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
-    """The rows of a stream in the order of its keys; stream: its mask."""
+    """The rows of a stream in the order of its keys. stream: says in which rows it has values."""
     own = _of(known.values, plan.of, stream)
     rows = np.arange(known.rows) if stream.present is None else np.flatnonzero(stream.present)
     if plan.pair is None:
@@ -217,7 +217,7 @@ def _of(columns: Sequence[Array], which: int, stream: Stream) -> Array:
 
 
 def symbols_of(plan: Plan, r: Int) -> U16:
-    """The bin of each residual; the number of bins where it lies in none."""
+    """The number of the bin that each residual falls in; the number of bins where it is in none."""
     start, width, count = plan.starts, plan.widths, plan.bins
     if not count:
         return np.zeros(len(r), np.uint16)
@@ -445,8 +445,8 @@ class Source:
 
 
 class Joined(Source):
-    """All streams of a small block behind one another: u32 state and words, then raw bits. Under a
-    shared model marks come first, of the streams that it has plans for."""
+    """Decodes the streams of a small block, which are stored as one: u32 state and words, then raw
+    bits. Under a shared model a mark for each of its streams comes first."""
 
     def __init__(self, data: bytes) -> None:
         size, at = read_varint(data, 0)

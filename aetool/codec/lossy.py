@@ -27,7 +27,8 @@ MOST_TRIED = 1 << 15  # numbers on which bounds are tried first
 
 @dataclass(frozen=True, eq=False)
 class Quantiser:
-    """z = centre + step * q for the code units kept; the others stay at their centre.
+    """Turns codes into whole numbers and back: z = centre + step * q for the units that are stored;
+    the others stay at their centre.
 
     centre, step: (latent,) float64. kept: which units are stored. q is an integer of 32 bits.
     """
@@ -138,7 +139,8 @@ def _gains(
     decode: Callable[[Code], Decoded],
     distance: Callable[[Decoded, Decoded], Float],
 ) -> Float:
-    """(latent,): root mean square change of the output per change of each code unit."""
+    """(latent,): how much the decoded records change, root mean square, for a small change of each
+    code unit."""
     base = decode(z)
     gains = np.empty(z.shape[1])
     for j in range(z.shape[1]):

@@ -84,7 +84,7 @@ class _Record:
 
 
 class Mixer:
-    """Foretells the bits of a text of `size` bytes, and learns from them."""
+    """Predicts a text of `size` bytes bit by bit, learning from each bit as it becomes known."""
 
     def __init__(self, size: int, delimiter: int) -> None:
         self.text = bytearray()
@@ -110,7 +110,7 @@ class Mixer:
         self._contexts()
 
     def chance(self) -> int:
-        """The chance of 65536 that the next bit is 1."""
+        """The probability that the next bit is 1, in 1/65,536."""
         if self.count % 4 == 0:
             self._find_slots()
         self.inputs = [
@@ -182,7 +182,8 @@ class Mixer:
             self.slots.append(slot)
 
     def _foretold_by_match(self) -> int:
-        """The logit of what followed the last bytes before, as far as this byte's bits agree."""
+        """The logit of the next bit if the text repeats what followed its last bytes earlier; 0
+        once it differs."""
         self.foretold: tuple[int, int] | None = None
         if not self.length:
             return 0
@@ -241,7 +242,7 @@ class Mixer:
         self.in_field = 0
 
     def _contexts(self) -> None:
-        """The contexts of the next byte."""
+        """Hashes of the ten contexts by which the next byte is predicted."""
         text = self.text
         order = 0
         last = [*text[: -max(ORDERS) - 1 : -1], *[0] * max(ORDERS)]
@@ -266,7 +267,7 @@ class Mixer:
         ]
 
     def _follow(self, byte: int) -> None:
-        """Where the last bytes stood before, and what follows there."""
+        """Look up where the last bytes occurred before, to predict that the same byte follows."""
         text = self.text
         if self.length and text[self.match] == byte:
             self.length += self.length < LONGEST_MATCH

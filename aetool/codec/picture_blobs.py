@@ -100,7 +100,7 @@ def _bytes_of(values: Samples) -> bytes:
 
 
 def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
-    """A number for each colour, (n, height, width)."""
+    """One number for each pixel's colour, (n, height, width), to compare colours by."""
     keys = np.zeros((len(pictures), *pictures.shape[2:]), np.uint32)
     for channel in range(pictures.shape[1]):
         keys = keys << 8 | pictures[:, channel]
@@ -144,7 +144,8 @@ def palette_of(pictures: Samples) -> Samples | None:
 
 
 def _part(pictures: Samples) -> Samples:
-    """Some of the pictures, or some rows of one, from the middle: about TRIED values."""
+    """A part of the pictures, or of one picture's rows, from the middle, of about TRIED values, to
+    try ways on."""
     size = math.prod(pictures.shape[1:])
     if size >= TRIED:
         # of one picture
@@ -161,7 +162,8 @@ def _part(pictures: Samples) -> Samples:
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """A way, whether it begins with the model's state, and the bytes of a part in it."""
+    """One way to store pictures, tried on a part of them: the way, whether the coder starts from
+    the model's state, and the bytes that the part took."""
 
     way: Way
     primed: bool
@@ -169,7 +171,8 @@ class _Tried:
     bits: int
 
     def bytes_of(self, scale: float) -> float:
-        """Of so many times the part, with what is said but once."""
+        """The bytes expected for `scale` times the part, where what is said but once is counted
+        once."""
         # none at all are those of values that had no room: never the fewest
         if self.data:
             return len(self.way.head()) + scale * len(self.data)
@@ -252,7 +255,7 @@ def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: Stat
 
 
 def squeezed(pictures: Samples) -> bytes:
-    """Pictures without contexts."""
+    """Pictures compressed as bytes, without the coder of contexts."""
     return bytes([SQUEEZED]) + pack(_bytes_of(pictures))
 
 

@@ -69,12 +69,8 @@ class State:
         return State(self.preset, self.bits, counters, self.weights.copy(), self.last.copy())
 
     def grown(self, bits: int) -> State:
-        """One of its own for other pictures, in tables of 2^bits counters for each context.
-
-        The place of a line is the highest bits of a hash: each line of a table stands, as it is,
-        for all lines of the larger one that it would have been. Counters learn faster than those
-        that have been used so often, since what comes is like what was learned, and not the same.
-        """
+        """A copy with larger tables of counters, 2^bits for each context, to start from on other
+        pictures."""
         wider = 1 << (bits - self.bits)
         lines = self.counters.reshape(len(self.preset.contexts), -1, LINE)
         counters = _aligned(lines.size * wider, 0)
@@ -157,7 +153,8 @@ class Coder:
         self.chosen: list[int] = []
 
     def begin(self, hashes: list[int], chosen: list[int]) -> None:
-        """A value comes: the hash of each context, the set that each selector chooses."""
+        """Start a value. hashes: of each context; chosen: the set of weights that each selector
+        picks."""
         self.hashes = hashes
         self.chosen = chosen
 
@@ -243,7 +240,7 @@ class Coder:
         raise NotImplementedError
 
     def settle(self, byte: int) -> None:
-        """A byte leaves the interval."""
+        """Output a byte of the interval's bounds that can no longer change."""
         raise NotImplementedError
 
     def _keep(self) -> None:

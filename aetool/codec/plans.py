@@ -168,7 +168,7 @@ class Feature:
         return None
 
     def at(self, stream: int) -> Feature:
-        """A copy of the feature that looks at another stream."""
+        """A copy of the feature that refers to another stream."""
         return self
 
     def to_json(self) -> list[Json]:
@@ -177,7 +177,7 @@ class Feature:
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Feature:
-        """The feature of what to_json wrote behind the letter."""
+        """The feature that to_json wrote. raw: its numbers, without the letter before them."""
         if raw:
             raise refused(f"a feature of letter {cls.letter} has nothing behind it")
         return cls()
@@ -326,7 +326,8 @@ def feature_from_json(raw: Json) -> Feature:
 
 @dataclass(frozen=True)
 class Packed:
-    """The values less `low`, in `size` bytes each, through LZMA2: for long repeats."""
+    """A way to store values: each less `low`, in `size` bytes, compressed by LZMA2; for long
+    repeats."""
 
     low: int
     size: int
@@ -453,7 +454,7 @@ def transform_from_json(letter: Json) -> Transform:
 
 
 def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
-    """The other pair of streams of a keyed transform."""
+    """From JSON, the second pair of streams (keys and values) that a keyed transform looks into."""
     if transform is not Transform.KEYED or not isinstance(raw, list) or len(raw) != 2:
         raise refused("a pair of streams must be two, of a keyed transform")
     keys, values = (whole(number, 0, MAX_STREAM, "a stream's number") for number in raw)

@@ -58,12 +58,12 @@ class Stage:
         return raw
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """The bytes that were squeezed; at most one more than `size` of them are ever made."""
+        """Undo `squeeze`; at most one byte more than `size` is ever made."""
         return data[: size + 1]
 
     def costs(self, data: bytes, text: bytes) -> Float:
-        """(bytes of the text,): the bits of the data that each of them took. What belongs to none
-        is left out. text: what the data restore."""
+        """(bytes of the text,): how many bits of the compressed data each byte of the text takes.
+        Bits that belong to no byte are left out. text: what the data restore."""
         # bytes that are stored as they are take eight bits each
         return np.full(len(text), 8.0)
 

@@ -111,7 +111,7 @@ WORDS = _WORDS_IN_LINES.replace(b"\n", b"")
 
 
 def deflate(value: object) -> bytes:
-    """Canonical JSON, raw DEFLATE with the preset dictionary WORDS."""
+    """Canonical JSON compressed by raw DEFLATE with WORDS as preset dictionary."""
     squeezer = zlib.compressobj(9, zlib.DEFLATED, RAW_DEFLATE, 9, zdict=WORDS)
     return squeezer.compress(canonical(value)) + squeezer.flush()
 

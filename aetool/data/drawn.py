@@ -24,7 +24,8 @@ Keys = npt.NDArray[np.float64]
 
 
 def keys_of(seed: int, first_row: int, rows: int) -> Keys:
-    """(rows,): the keys of records of which the first has this number, from 0."""
+    """(rows,): random keys of consecutive records, which depend on their numbers alone. first_row:
+    the number of the first, from 0."""
     # a key takes one step of the generator, which can be at any step at once
     generator = np.random.PCG64(seed).advance(first_row)
     return np.random.Generator(generator).random(rows)
@@ -32,8 +33,8 @@ def keys_of(seed: int, first_row: int, rows: int) -> Keys:
 
 @dataclass(eq=False)
 class Sample:
-    """The records of the smallest keys of those that were added, which come in their order. most:
-    how many are kept; total: how many there were."""
+    """A random sample of a stream of records: those with the smallest random keys. most: how many
+    are kept; total: how many records there were."""
 
     most: int
     total: int = 0
@@ -42,7 +43,8 @@ class Sample:
     bound: float = float("inf")  # records of keys above it are not in the sample
 
     def add(self, table: Table, keys: Keys) -> None:
-        """Records with their keys, among them all below the bound."""
+        """Add records with their keys, in the order of the table; they must include all with keys
+        below the bound."""
         self.tables.append(table)
         self.keys = np.concatenate([self.keys, keys])
         if len(self.keys) > 2 * self.most:

@@ -182,7 +182,7 @@ def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
 
 
 def _of_csv(reader: object) -> files.Place:
-    """What a reader of Python's csv module has still to give, as text."""
+    """The rows that a reader of Python's csv module has not read yet, as a table in text."""
 
     def write(file: BinaryIO) -> None:
         text = codecs.getwriter("utf-8")(file, "surrogateescape")

@@ -179,7 +179,8 @@ def _write_journal(wrapper: Path, brought: Files) -> None:
 
 
 def _put_in_place(wrapper: Path, target: Path) -> None:
-    """Gives the finished tree the target's name; what had it before is moved into the wrapper."""
+    """Rename the finished folder to the target's name; what was there before is moved aside into
+    the wrapper."""
     tree = wrapper / TREE
     if not os.path.lexists(target):
         tree.rename(target)

@@ -275,9 +275,9 @@ def fitted(
     samples: bool = True,
     checkpoint: str | None = None,
 ) -> joining.Fitted:
-    """One model fitted on prepared rows.
+    """Fit one model on prepared rows; returns its bundle and held-out parts.
 
-    samples: whether it is also to be drawn from. checkpoint: as of fit, of a network.
+    samples: whether `sample` must be able to draw from it. checkpoint: as of fit, of a network.
     """
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)

@@ -112,7 +112,7 @@ def similar(
     if options.binary:
         nearest = _by_bits(query_codes, codes, levels, k)
     else:
-        nearest = _by_distance(query_codes, codes, bool(levels), k)
+        nearest = by_distance(query_codes, codes, bool(levels), k)
     rows = np.concatenate([r for r, _ in nearest])
     beside: dict[str, list[object]] = {}
     if names:
@@ -209,7 +209,7 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
     return np.concatenate(codes), np.concatenate(numbers)
 
 
-def _by_distance(
+def by_distance(
     query_codes: Float,
     codes: Float,
     discrete: bool,
@@ -253,9 +253,9 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
         rotate = np.eye(codes.shape[1])[:, :MOST_BITS]
         centre = np.full(codes.shape[1], 0.5)
     else:
-        rotate, centre = _rotation(codes)
-    keys, query_keys = (_packed((v - centre) @ rotate >= 0) for v in (codes, query_codes))
-    index = _Index(keys, rotate.shape[1])
+        rotate, centre = rotation(codes)
+    keys, query_keys = (packed((v - centre) @ rotate >= 0) for v in (codes, query_codes))
+    index = Index(keys, rotate.shape[1])
     neighbours = []
     for key, code in zip(query_keys, query_codes, strict=True):
         near, distances = index.nearest(key, k)
@@ -264,7 +264,7 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
     return neighbours
 
 
-def _rotation(codes: Float) -> tuple[Float, Float]:
+def rotation(codes: Float) -> tuple[Float, Float]:
     """((latent, bits), (latent,)): where the signs of (codes - centre) @ rotation lose least."""
     # evenly spaced rows: the rotation hangs on few numbers
     few = codes[:: -(-len(codes) // LEARNED_FROM)].astype(np.float64)
@@ -283,14 +283,14 @@ def _rotation(codes: Float) -> tuple[Float, Float]:
     return axes @ turn, centre
 
 
-def _packed(bits: Mask) -> Keys:
+def packed(bits: Mask) -> Keys:
     """(rows,): each row's bits, (rows, bits), as one whole number."""
     # a bit has the place of its column
     weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
     return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
 
 
-class _Index:
+class Index:
     """Binary codes in sorted order, searched by the query and by more and more flips of
     its bits."""
 
@@ -308,7 +308,7 @@ class _Index:
         for flips in range(self.bits + 1):
             # more flips than codes: it is cheaper to look at all codes
             if math.comb(self.bits, flips) > len(self.keys):
-                return self._scan(key, k)
+                return self.scanned(key, k)
             # every code that differs from the query in just so many bits
             probes = self.masks(flips) ^ key
             low, high = (np.searchsorted(self.keys, probes, side) for side in ("left", "right"))
@@ -328,7 +328,9 @@ class _Index:
             self._masks.append(np.array(masks, dtype=np.uint64))
         return self._masks[flips]
 
-    def _scan(self, key: np.uint64, k: int) -> tuple[Int, Int]:
+    def scanned(self, key: np.uint64, k: int) -> tuple[Int, Int]:
+        """As `nearest`, by comparing the query with every code: faster where many flips
+        would be tried."""
         # bits are counted byte by byte, by a table of 256
         flat = (self.keys ^ key).view(np.uint8).reshape(len(self.keys), 8)
         far = ONES[flat].sum(axis=1, dtype=np.int64)

@@ -383,7 +383,7 @@ class Page:
     file: BinaryIO
 
     def write(self, detection: Detection) -> None:
-        """Write the page of what was watched and detected."""
+        """Write the HTML page of what the watcher gathered and detect returned."""
         if detection.ledger is not None:
             told = of_archive(self.watcher.name, detection, self.watcher.most)
         else:

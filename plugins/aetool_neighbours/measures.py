@@ -75,7 +75,7 @@ class Ranked:
 
     @property
     def others(self) -> Int:
-        """The features that stay as they are."""
+        """The features that are not replaced by ranks."""
         return self.order[: self.width - len(self.lowest)]
 
     @property

@@ -64,7 +64,8 @@ class Prediction(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Whole(Prediction):
-    """By every other feature: mean + (x - mean) weights, (features, features)."""
+    """Predicts each feature from all others: mean + (x - mean) weights, with weights (features,
+    features)."""
 
     mean: Float
     weights: Float
@@ -101,8 +102,8 @@ class LowRank(Prediction):
 
 @dataclass(frozen=True, eq=False)
 class WithCompanions(Prediction):
-    """Another prediction, and what it leaves of some columns, which tells of what it leaves of
-    others: index, weights: (features, companions) both."""
+    """A prediction improved by companions: the errors it makes in some columns help to predict its
+    errors in others. index, weights: (features, companions) both."""
 
     base: LowRank
     index: Int

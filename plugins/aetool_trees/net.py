@@ -245,8 +245,8 @@ def _samples(rng: np.random.Generator, rows: int, trees: int, most: int) -> Int:
 
 
 def _cuts_of(counts: Int) -> Float:
-    """How many cuts it takes on the average until one of so many rows is alone: 2 H(n - 1) less
-    2 (n - 1) / n, H the harmonic numbers (Liu et al. 2008, equation 1)."""
+    """The average number of random cuts until one of so many rows is alone: 2 H(n - 1) less 2 (n -
+    1) / n, H the harmonic numbers (Liu et al. 2008, equation 1)."""
     most = int(counts.max(initial=1))
     harmonic = np.zeros(most + 1)
     harmonic[1:] = np.cumsum(1 / np.arange(1, most + 1))
@@ -256,7 +256,7 @@ def _cuts_of(counts: Int) -> Float:
 
 
 def _rounded(values: Features, towards: float) -> Half:
-    """Values as float16, none of them on the other side of its value."""
+    """Values as float16, rounded towards `towards`, so that none passes its own value."""
     rounded = values.astype(np.float16)
     off = rounded > values
     if towards > 0:

@@ -148,7 +148,8 @@ class Content:
         raise NotImplementedError
 
     def size_of(self, item: Piece) -> int:
-        """Bytes of the source in an item; of tables in memory, its records."""
+        """Bytes of the source that an item stands for; for tables in memory, its number
+        of records."""
         return len(item)
 
     def bytes_of(self, piece: Piece) -> int:
@@ -170,7 +171,7 @@ class Content:
         return ()
 
     def facts_of(self, item: Piece) -> dict[str, Json]:
-        """What the footer has to say once this is the last item."""
+        """What the footer will say if this is the last item; called for each item in order."""
         return {}
 
     @property
@@ -341,7 +342,7 @@ class ByteContent(Content):
             raise self.differs(self.part)
 
     def text_of(self, block: Block) -> bytes:
-        """All that a block restores, as an item has it."""
+        """All bytes that a block restores, in the form of an item."""
         raise NotImplementedError
 
     def compare(self, archive: Archive) -> None:
@@ -369,11 +370,11 @@ class ByteContent(Content):
             raise self.differs("the end of the file")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
-        """The source's own bytes of an item."""
+        """The bytes of the source that an item stands for."""
         return item
 
     def compare_end(self, stream: BinaryIO) -> None:
-        """ArchiveError if the source goes on where what was restored has ended."""
+        """ArchiveError if the source has more bytes than what was restored."""
         if stream.read(1):
             raise self.differs("the end of the file")
 

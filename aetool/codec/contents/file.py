@@ -39,10 +39,8 @@ InTypes = ArrowContent | ArrayContent | PixelArray
 
 
 class TypedFile(KeptBytes):
-    """A file in one block, whose rows are those of its table or arrays.
-
-    squeezed, rows: to write it, see `is_smaller`.
-    """
+    """A small file stored as compressed bytes, in one block, which still has the rows and columns
+    of its table or arrays. squeezed, rows: only for writing, see `is_smaller`."""
 
     def __init__(
         self,

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 
 class PixelArray(Content):
-    """Pictures of one shape [C, H, W]. source, effort: to write it. model: what has been learned of
-    others like them; primed: whether the archive needs that of the model it names."""
+    """Pictures of one shape [C, H, W], stored pixel by pixel. source, effort: only for writing.
+    model: what was learned of pictures like them; primed: whether the archive can only be read with
+    the model that it names."""
 
     name = "pixels"
     kind = "image"

@@ -60,7 +60,7 @@ class ColumnKind:
         raise NotImplementedError
 
     def width(self, metas: Metas) -> int:
-        """How many of the columns that begin here belong to it."""
+        """How many columns of a block, from here on, belong to this column."""
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
@@ -68,7 +68,7 @@ class ColumnKind:
         return None
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
-        """Whether what came back is the source, bit for bit or within the bound."""
+        """Whether restored values equal the source's, bit for bit or within the bound."""
         return same_values(source, restored)
 
 
@@ -145,7 +145,8 @@ class WholeNumbers(ColumnKind):
         return coded
 
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
-        """Whether all values are within the type's digits, which Arrow does not enforce."""
+        """Whether all values have at most the digits that their type allows, which Arrow does not
+        check."""
         present = values if gaps is None else values[~gaps]
         if not len(present):
             return True

@@ -17,7 +17,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def gaps_of(array: pa.Array) -> Mask | None:
-    """Where an array has no value, (n,); None if it has all."""
+    """(n,): True where an array's value is missing; None if none is."""
     if not array.null_count:
         return None
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
@@ -50,7 +50,7 @@ def bytes_of(buffer: pa.Buffer | None) -> npt.NDArray[np.uint8]:
 
 
 def bits_of(array: pa.Array) -> npt.NDArray[np.uint8]:
-    """0 and 1 of an array of booleans, (n,)."""
+    """The values of a boolean array as 0 and 1, (n,)."""
     packed = bytes_of(array.buffers()[1])
     # the first of the array's values need not be the first bit of its buffer
     last = array.offset + len(array)
@@ -59,7 +59,7 @@ def bits_of(array: pa.Array) -> npt.NDArray[np.uint8]:
 
 
 def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
-    """The values of an array as its buffer has them, (n,); anything in gaps."""
+    """The values of an array straight from its buffer, (n,); anything may stand in gaps."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array), stored)

@@ -160,10 +160,8 @@ def reason_against(dtype: DType) -> str | None:
 
 
 def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
-    """The tensor with the rows and the axes that make its values smallest.
-
-    bounded: the columns of a table have bounds of their own, and stay columns.
-    """
+    """Choose which axes become rows and columns so that values take the fewest bytes. bounded: a
+    table's columns have bounds of their own, and stay columns."""
     lead = lead_of(len(tensor.shape))
     while prod(tensor.shape[lead:]) > values_a_block(tensor):
         lead += 1
@@ -246,7 +244,7 @@ def rows_a_block(tensor: Tensor) -> int:
 
 
 def cells_of(tensor: Tensor, rows: int) -> int:
-    """Cells of each column in a block of so many rows."""
+    """Values of each column in a block of so many rows."""
     return rows * prod(tensor.row_shape) // max(1, tensor.columns)
 
 
@@ -260,7 +258,7 @@ def period_of(tensor: Tensor) -> int:
 
 
 def parts_of(tensor: Tensor) -> int:
-    """Columns of a block for each of the array: two for complex numbers."""
+    """Columns of a block for each column of the array: two for complex numbers, else one."""
     return 2 if np.dtype(tensor.dtype).kind == "c" else 1
 
 

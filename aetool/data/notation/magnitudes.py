@@ -91,5 +91,6 @@ FAMILIES = {
 
 
 def family_of(counts: Mapping[str, int]) -> Family | None:
-    """The family of a column of these units, by how often each is there; None if it is of none."""
+    """The set of magnitudes (such as k, M) that a column's units belong to; None if to none.
+    counts: how often each unit occurs."""
     return next((family for family in FAMILIES.values() if family.has(counts)), None)

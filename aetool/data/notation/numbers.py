@@ -283,7 +283,7 @@ def _family(manners: Mapping[Manner, int]) -> Family | None:
 
 
 def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manner, int]:
-    """How the same numbers would be written without their magnitudes."""
+    """The manners of the same numbers after their magnitudes (k, M) are multiplied out."""
     written: Counter[Manner] = Counter()
     for manner, count in manners.items():
         magnitude = family.magnitude(manner.after)

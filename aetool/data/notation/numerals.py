@@ -120,7 +120,8 @@ def infinity(text: str) -> float | None:
 
 
 def numeral(text: str) -> Numeral | None:
-    """The text taken apart, if it may be a number under some decimal mark."""
+    """Take a cell apart into sign, digits, marks and unit, if it may be a number under some decimal
+    mark; else None."""
     if len(text) > LONGEST:
         return None
     text = text.strip()
