@@ -147,6 +147,22 @@ def test_rows_before_a_cut_are_given_to_those_behind_it(files, table, options):
         assert np.array_equal(serial, model.score(files / name, executor="threads:3"))
 
 
+def test_rows_of_groups_are_read_by_workers_alone(files, table, monkeypatch):
+    """Also of groups that are rarer than cuts; the reasons of flagged rows are the same, too."""
+    rare = table.assign(
+        kind=[f"k{number % 7}" if number % 50 else "rare" for number in range(ROWS)]
+    )
+    path = files / "rare.csv"
+    rare.to_csv(path, index=False)
+    model = aetool.fit(rare, plugin="pca", context=3, group="kind")
+    serial = model.detect(path, top=20)
+    monkeypatch.setattr("aetool.scoring.spread.inputs_of", None)
+    with Scattered() as scattered:
+        pd.testing.assert_frame_equal(serial, model.detect(path, top=20, executor=scattered))
+        source = sources.open_source(path)
+        assert len(list(pieces.pieces_of(source))) > 20
+
+
 def test_pieces_of_a_text_are_its_records(files):
     source = sources.open_source(files / "whole.csv")
     cut = list(pieces.pieces_of(source))

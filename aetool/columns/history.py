@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from aetool.columns.schema import Schema
@@ -14,9 +16,21 @@ class History:
     """Puts the previous rows of the same group beside each row, remembering them from batch to
     batch. Rows of a group are taken in the order they come in."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, before: Mapping[str, Float] | None = None) -> None:
+        """before: by group, (rows, columns), the last rows of what was read elsewhere."""
         self.schema = schema
         self.last: dict[str, Float] = {}
+        if before is not None:
+            self.last.update(before)
+
+    def remember(self, X: Float, table: Table) -> None:
+        """Take rows, (rows, columns), in, of which none is wanted wide."""
+        for name, rows in self._groups(table):
+            earlier = self.last.get(name, X[:0])
+            all_rows = np.concatenate([earlier, X[rows]])
+            # as many as a row behind them can be given
+            steps = self.schema.context
+            self.last[name] = all_rows[-steps:]
 
     def wide(self, X: Float, table: Table) -> Float:
         """(rows, columns) to (rows, columns * (context + 1)): each row, the row before it, the one

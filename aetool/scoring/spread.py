@@ -6,13 +6,14 @@ import dataclasses
 import functools
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from aetool.bundle import Bundle
+from aetool.columns.history import History
 from aetool.columns.schema import Schema
 from aetool.data import pieces
 from aetool.data.pictures.framed import FramedSource
@@ -26,7 +27,18 @@ from aetool.scoring.collecting import Collector, Share, Wishes
 from aetool.scoring.inputs import Laid, Source, enumerate_batches, inputs_of
 from aetool.scoring.watching import Watch
 
-Item: TypeAlias = Laid | pieces.Piece  # what a worker is sent: records, or where they are
+
+@dataclass(frozen=True, eq=False)
+class Continued:
+    """A piece of a source whose rows take the rows before them. before: by group, (rows, columns),
+    the last rows of those that occur in the piece, as they stand before it."""
+
+    piece: pieces.Piece
+    before: Mapping[str, Float]
+
+
+# what a worker is sent: records, or where they are
+Item: TypeAlias = Laid | pieces.Piece | Continued
 Flagged: TypeAlias = tuple[Item, Mask]
 Result = TypeVar("Result")  # what a worker gives back of a batch
 Sent = TypeVar("Sent")  # what a worker is sent of an item
@@ -49,14 +61,34 @@ class Worker:
         if isinstance(item, Laid):
             yield item
             return
+        if not isinstance(item, Continued):
+            yield from self._encoded(item, left)
+            return
         assert self.schema is not None
-        first = item.first
-        for table in item.tables(left):
+        history = History(self.schema, item.before)
+        for laid in self._encoded(item.piece, left):
+            assert laid.table is not None
+            yield dataclasses.replace(laid, inputs=history.wide(laid.inputs, laid.table))
+
+    def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
+        """The records of a piece that is read here, each row alone."""
+        assert self.schema is not None
+        first = piece.first
+        for table in piece.tables(left):
             for number, part in enumerate_batches([table], first):
                 # a piece has no batch of no records: that one is the whole source's
                 if len(part):
                     yield Laid(number, self.schema.encode(part, self.name), part)
             first += len(table)
+
+    def last_rows(self, piece: pieces.Piece) -> dict[str, Float]:
+        """By group, (rows, columns), the last rows of a piece that rows behind it may take."""
+        assert self.schema is not None
+        history = History(self.schema)
+        for laid in self._encoded(piece, LeftOut()):
+            assert laid.table is not None
+            history.remember(laid.inputs, laid.table)
+        return history.last
 
     def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
         """Score the records of a piece, batch by batch."""
@@ -268,21 +300,41 @@ class Scoring:
         for result, left in self.engine.map(job, sent()):
             item = under_way.popleft()
             if not isinstance(item, Laid):
-                remarks.add(item, left)
+                remarks.add(item.piece if isinstance(item, Continued) else item, left)
             yield result
 
     def _spread(self) -> tuple[Worker, Iterable[Item]]:
         """The worker to send, and the pieces of the source that it is to score: places in files
-        where workers can read those, else records. Rows that take the rows before them are prepared
-        here."""
+        where workers can read those, else records. Rows that take those before them by a column of
+        order are prepared here."""
         source = self.source
         schema = self.bundle.schema
         worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
-        if schema is not None and isinstance(source, TableSource) and not schema.context:
+        if schema is not None and isinstance(source, TableSource):
             cut = pieces.pieces_of(source)
             first = None if cut is None or schema.order else next(cut, None)
             if cut is not None and first is not None:
                 head = next(iter(source.batches())).take(slice(0, ROWS))
                 worker = dataclasses.replace(worker, schema=schema.as_written(head, source.decimal))
-                return worker, itertools.chain([first], cut)
+                every_piece = itertools.chain([first], cut)
+                if schema.context:
+                    return worker, self._continued(worker, list(every_piece))
+                return worker, every_piece
         return worker, inputs_of(source, self.bundle)
+
+    def _continued(
+        self, worker: Worker, every_piece: Sequence[pieces.Piece]
+    ) -> Iterator[Continued]:
+        """Pieces with the rows before each, of which workers find the last rows at first: so every
+        row is read twice, and none of them here."""
+        assert self.engine is not None and worker.schema is not None
+        steps = worker.schema.context
+        last: dict[str, Float] = {}
+        found = self.engine.map(worker.last_rows, every_piece)
+        for piece, own in zip(every_piece, list(found), strict=True):
+            # of other groups than its own a piece need not know
+            yield Continued(piece, {name: last[name] for name in own if name in last})
+            for name, rows in own.items():
+                earlier = last.get(name, rows[:0])
+                # of a group with few rows in this piece those before it count on
+                last[name] = np.concatenate([earlier, rows])[-steps:]
