@@ -142,6 +142,20 @@ def test_stages_are_off_only_while_a_table_is_measured(rivals):
         assert dataclasses.replace(planning.DEFAULT, **changes) != planning.DEFAULT
 
 
+def test_rivals_of_the_row_before_are_those_of_the_same_bytes(bench, rivals, tmp_path):
+    common, _ = bench
+    part = tmp_path / "t.csv"
+    part.write_bytes(b"a\n1\n2\n")
+    assert rivals.rows_before("t", part) == {}
+    row = {"table": "t", "source_bytes": 6, "effort": "best", "bytes": 3, "ratio": 0.5}
+    common.record("rivals", row | {"xz_bytes": 60, "zpaq_bytes": 8}, seeds=0, data=part)
+    common.record("rivals", row | {"xz_bytes": 61, "zpaq_bytes": 7}, seeds=0, data=part)
+    assert rivals.rows_before("t", part) == {"xz": 61, "zpaq": 7}
+    assert rivals.rows_before("other", part) == {}
+    part.write_bytes(b"a\n1\n2\n3\n")
+    assert rivals.rows_before("t", part) == {}
+
+
 def test_columns_by_themselves_hold_all_cells_of_a_table(rivals):
     text = b'a,b\n1,"x,y"\n,z\n'
     assert rivals.by_columns(text.partition(b"\n")[2]) == [b"1\n", b"x,y\nz"]
