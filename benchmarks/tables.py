@@ -509,6 +509,24 @@ def pictures_by_noise() -> list[str]:
     ]
 
 
+def wide_tables() -> list[str]:
+    """Codes of made tables of many columns beside bounds."""
+    rows = read("wide_tables", ["table", "error"])
+    if rows.empty:
+        return []
+    rows["error"] = [f"{share:.0%}" for share in rows["error"]]
+    sizes = ("exact", "bounded", "code", "code_apart")
+    shown = {"table": "table", "error": "--rmse", "latent": "units of the code"}
+    shown |= {name: name.replace("_", ", the model ") for name in sizes}
+    shown["ratio"] = "code to bounded"
+    return [
+        "\n## Wide tables that follow from a few causes (`wide_tables.py`)\n",
+        "Bytes of made tables: exact, bounded, and the code of `pca` with its decoder inside, or apart.\n",
+        markdown(rows.sort_values(["table", "error"]), shown),
+        provenance(rows),
+    ]
+
+
 def law() -> list[str]:
     """What --lossy writes beside exact and bounded archives, and where the figure is."""
     rows = read("lossy_law", ["table", "plugin", "level", "seed"])
@@ -673,6 +691,7 @@ def main() -> None:
                                    "model_bytes": "model bytes"}),
                   provenance(lossy)]  # fmt: skip
     parts += pictures_by_noise()
+    parts += wide_tables()
     parts += law()
     parts += archives()
     planted = read("planted", ["farthest"])

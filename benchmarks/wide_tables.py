@@ -10,6 +10,7 @@ code is told, also where the bound is smaller. Nothing is chosen on these tables
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,12 @@ import common
 import numpy as np
 import pandas as pd
 
-import aetool
+from aetool.archives.candidates import Candidates
+from aetool.archives.lossy_job import CompressOptions
+from aetool.data import sources
+from aetool.errors import ParamError
+from aetool.fits import fitting
+from aetool.fits.fitting import FitOptions
 
 ERRORS = (0.02, 0.05, 0.1, 0.2)
 LATENTS = (8, 16)
@@ -55,22 +61,32 @@ def spectra(rows: int = 1500, channels: int = 500, bands: int = 8, seed: int = 3
 TABLES = {"sensors": sensors, "spectra": spectra}
 
 
-def measured(path: Path, models: dict[int, Any], error: float, folder: Path) -> dict[str, Any]:
-    """Bytes of each way to store a table at an error."""
-    row: dict[str, Any] = {"error": error}
-    for latent, model in models.items():
-        for embed in (True, False):
-            facts = aetool.compress(
-                path, folder / "a.aez", model, rmse=error, embed=embed, force=True
-            )
-            prices = facts["prices"]
-            row |= {"exact": prices["exact"], "bounded": prices.get("bounded")}
-            name = "code" if embed else "code_apart"
-            if "code" in prices and prices["code"] < row.get(name, np.inf):
-                row |= {name: prices["code"], "latent": latent}
-    if row.get("code") and row["bounded"]:
-        row["ratio"] = round(row["code"] / row["bounded"], 4)
-    return row
+class Measured:
+    """The archives of one table, at one error after another."""
+
+    def __init__(self, path: Path, folder: Path, stack: ExitStack) -> None:
+        self.path = path
+        options = CompressOptions(force=True)
+        self.candidates = Candidates(sources.open_source(path), options, folder, stack)
+        self.exact = self.candidates.exact().size
+
+    def at(self, models: dict[int, Any], error: float) -> dict[str, Any]:
+        """Bytes of each way to store the table at an error; the smaller code where two reach it."""
+        bounded = self.candidates.bounded(error)
+        row: dict[str, Any] = {"error": error, "exact": self.exact}
+        row["bounded"] = None if bounded is None else bounded.size
+        for latent, model in models.items():
+            try:
+                inside = self.candidates.code(model, error).size
+                apart = self.candidates.code(model, error, embed=False).size
+            except ParamError:
+                # the code of so many units does not reach the error
+                continue
+            if inside < row.get("code", np.inf):
+                row |= {"code": inside, "code_apart": apart, "latent": latent}
+        if "code" in row and bounded is not None:
+            row["ratio"] = round(row["code"] / bounded.size, 4)
+        return row
 
 
 def main() -> None:
@@ -86,11 +102,16 @@ def main() -> None:
                 continue
             path = folder / f"{table}.csv"
             draw().to_csv(path, index=False)
-            models = {latent: aetool.fit(path, "pca", latent=latent) for latent in LATENTS}
-            for error in map(float, options.errors.split(",")):
-                row = {"table": table, **measured(path, models, error, folder)}
-                common.record("wide_tables", row, seeds=[31, 32], data=path)
-                print(*row.items(), flush=True)
+            models = {
+                latent: fitting.fit(path, FitOptions("pca", {"latent": latent}))
+                for latent in LATENTS
+            }
+            with ExitStack() as stack:
+                archives = Measured(path, folder, stack)
+                for error in map(float, options.errors.split(",")):
+                    row = {"table": table, **archives.at(models, error)}
+                    common.record("wide_tables", row, seeds=[31, 32], data=path)
+                    print(*row.items(), flush=True)
 
 
 if __name__ == "__main__":
