@@ -421,7 +421,8 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
 
 
 def log_tail(g: Graph, v: str) -> str:
-    """log P(N(0,1) > v)."""
+    """Add log P(N(0,1) > v), element by element, to the graph; returns the name of the result. v:
+    the name of a tensor in the graph."""
     # erfc(x) = t exp(-x^2 + polynomial(t)), and the tail of |v| is erfc(|v| / sqrt 2) / 2
     x = g.op("Mul", g.op("Abs", v), g.const(math.sqrt(0.5)))
     one = g.const(1.0)

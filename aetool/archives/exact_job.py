@@ -55,12 +55,13 @@ LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving
 
 @dataclass(eq=False)
 class ExactJob:
-    """A lossless or bounded archive of one source, prepared and to be written once.
+    """A lossless or bounded archive of one source: prepared here, written once, then compared.
 
-    model: the one that decoding needs, and shared, what it knows about the columns. squares: after
-    writing, the sum of squared errors by column. kept: why the content is the file's bytes, where
-    they were not asked for. file: the source's file as bytes, which is written instead where that
-    takes fewer bytes, and then is the content. engine: what encodes, if not threads here.
+    model: the one that decoding needs; shared: what that model knows about the columns. sections:
+    further ones of the archive, by name. squares: the sum of squared errors by column, once it is
+    written. kept: why the file's bytes are the content, where they were not asked for. file: the
+    source's file, as it is; if that takes fewer bytes it is written in place of the content, and
+    becomes it. engine: what encodes; None for threads here.
     """
 
     content: Content

@@ -30,8 +30,8 @@ class AlikeColumns:
         self._stretch = [0] * period
 
     def offered(self, plans: list[Plan]) -> Plan | None:
-        """The plan of the column one period before, adapted to this column; None if this column
-        should be searched. plans: of all columns before this one."""
+        """Return the plan of the column one period before, adapted to the next column; None if a
+        plan for the next column is to be searched. plans: of all columns before it, in order."""
         before = len(plans) - self.period
         if before < 0:
             return None
@@ -47,7 +47,9 @@ class AlikeColumns:
         return moved(plan, self.period)
 
     def found(self, plans: list[Plan], plan: Plan) -> None:
-        """Note the plan that a search found for the next column."""
+        """Take in that a search for the next column chose `plan`; if that is the adapted plan of
+        the column one period before, more columns will be offered theirs. plans: of all columns
+        before it."""
         before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0
@@ -60,7 +62,8 @@ class AlikeColumns:
 
 
 def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
-    """Whether two plans without features make residuals in the same way, of more than one value."""
+    """Whether two plans have equal transforms, neither has features, and each has at least two
+    bins; what the bins are may differ. False for values that are packed as bytes."""
     if one.features or other.features:
         return False
     if min(one.bins, other.bins) < 2:
@@ -75,8 +78,8 @@ def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
 
 
 def moved(plan: Plan, period: int) -> Plan:
-    """A column's plan adapted to the column one period later: the columns that it refers to move
-    along."""
+    """Return a copy of a column's plan with `period` added to the number of every stream that it
+    refers to: the plan for the column one period later."""
     changes: dict[str, object] = {}
     features = []
     for feature in plan.features:

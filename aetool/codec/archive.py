@@ -53,8 +53,8 @@ MODEL_PATH = "AETOOL_MODEL_PATH"
 
 @dataclass(frozen=True, eq=False)
 class Decoder:
-    """Decodes blocks of one archive, in this process or in a worker. count: whether a digest of
-    each block's content is computed."""
+    """Decodes blocks of one archive, in this process or in a worker. count: whether to compute the
+    digest of each block's content even where none is stored to compare it with."""
 
     shared: Shared | None
     students: Students | None
@@ -66,8 +66,9 @@ class Decoder:
         stored: StoredBlock | ArchiveError,
         ledger: Ledger | None = None,
     ) -> Block | ArchiveError:
-        """Decode a stored block; returns the block, or the error that damage caused. ledger:
-        collects the bits that each value took."""
+        """Decode a stored block; returns the block, or, not raised, the error that damage caused.
+        An error that is given in place of a block is returned. ledger: collects the bits that each
+        value took."""
         if isinstance(stored, ArchiveError):
             return stored
         try:
@@ -116,12 +117,12 @@ class Decoder:
 
 
 class Archive:
-    """An archive (.aez file) opened for reading. Everything but the blocks is verified when it is
-    opened; each block when read.
+    """An archive (.aez file) opened for reading. Header, footer and sections are verified when it
+    is opened; each block when it is read.
 
-    content: what it holds, which says how blocks become records. rows: records in it. lenient:
-    damaged parts are left out; `lost` says which. max_output: bytes that may be restored at most;
-    None: as many as `limits.default_output` says.
+    content: what the archive holds, which knows how blocks become records. rows: how many records.
+    lenient: damaged parts are left out instead of raising an error; `lost` says which. max_output:
+    how many bytes may be restored at most; None: as many as `limits.default_output` says.
     """
 
     def __init__(
@@ -170,7 +171,8 @@ class Archive:
 
     @property
     def format(self) -> dict[str, Json]:
-        """How the source was written; where the header does not say, its model does."""
+        """How the source was written, as delimiter, quotes and line ends of a text: from the
+        header, or from the model where the header leaves it out."""
         return self.content.format(self)
 
     @property
@@ -182,18 +184,20 @@ class Archive:
 
     @property
     def size(self) -> int:
-        """Bytes of the file, and of the parts that an index refers to."""
+        """Bytes of the archive's file, added to those of all parts if it is an index."""
         others = self.content.size if isinstance(self.content, Parts) else 0
         return self.reader.size + others
 
     @property
     def is_shard(self) -> bool:
-        """Whether it holds part of a table, to be put together with the others."""
+        """Whether the archive is one shard of a table, which is restored together with the other
+        shards."""
         return "shard" in self.reader.facts
 
     @property
     def is_one_file(self) -> bool:
-        """Whether all its records are those of one file."""
+        """Whether all records come from one source file: false of a shard, and of an index of a
+        folder."""
         is_folder = isinstance(self.content, Parts) and self.content.is_folder
         return not self.is_shard and not is_folder
 
@@ -204,12 +208,13 @@ class Archive:
 
     @property
     def lost(self) -> list[str]:
-        """What a lenient reading had to leave out."""
+        """A line for each part that a lenient reading has left out so far, as it was damaged."""
         return self.reader.lost
 
     @property
     def facts(self) -> dict[str, Json]:
-        """Fidelity, and what the footer says: the hash of what is restored, errors measured."""
+        """The archive's fidelity and the facts of its footer by name: errors by column, and the
+        SHA-256 of the restored bytes, or the first bytes of it, where the content is bytes."""
         known = {"fidelity": self.content.fidelity, **self.reader.facts}
         if isinstance(known.get("errors"), list):
             errors = self.foreseen.in_numbers(known["errors"])
@@ -220,7 +225,7 @@ class Archive:
         return known | {"sha256" if len(sha) == 64 else "sha256_begins": sha}
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the archive's file."""
         self.reader.close()
 
     def __enter__(self) -> Archive:
@@ -236,7 +241,9 @@ class Archive:
 
     @property
     def model(self) -> Bundle:
-        """The model that restores: the embedded one, or the one of the recorded hash."""
+        """The model that the archive is decoded with: the embedded one, the one offered, or the
+        first one with the recorded hash in the folders of $AETOOL_MODEL_PATH; BundleError if there
+        is none."""
         if self._model is None:
             self._model = self._find_model()
             quantiser = getattr(self.content, "quantiser", None)
@@ -269,7 +276,8 @@ class Archive:
 
     @property
     def has_idle_model(self) -> bool:
-        """Whether a model was offered that is not the one the archive was made with, if any."""
+        """Whether a model was offered that decoding does not need: the archive needs none, or
+        another."""
         offered = self._offered_model
         wanted = self.reader.model
         if offered is None:
@@ -278,13 +286,13 @@ class Archive:
 
     @property
     def has_model(self) -> bool:
-        """Whether the model is here without a search: embedded, or offered."""
+        """Whether a model is embedded in the archive, or was offered when it was opened."""
         return "model" in self.reader.sections or self._offered_model is not None
 
     @property
     def shared(self) -> Shared | None:
-        """What the model of a lossless or bounded archive knows about its columns; None without a
-        model."""
+        """What the model knows about the columns of a lossless or bounded archive; None where the
+        archive was written without a model's knowledge."""
         if self._shared is None and getattr(self.content, "shared", False):
             self._shared = shared.shared_of(self.model)
             if self._shared is None:
@@ -293,15 +301,16 @@ class Archive:
 
     @property
     def foreseen(self) -> Shared:
-        """As `shared`, for an archive that cannot be read without it; ArchiveError where it is
-        missing."""
+        """As `shared`, but ArchiveError in place of None: for an archive that cannot be read
+        without."""
         if self.shared is None:
             raise self.reader.damaged("its header says too little")
         return self.shared
 
     @property
     def students(self) -> Students | None:
-        """The small networks that predict columns: the archive's own, or its model's."""
+        """The small networks that predict columns: those embedded in the archive, else its model's;
+        None if neither has any."""
         if self._students is None and "students" in self.reader.sections:
             name = f"{self.reader.path}: students"
             self._students = from_bytes(self.reader.sections["students"], name)
@@ -309,8 +318,8 @@ class Archive:
 
     @property
     def pictures(self) -> PictureModel | None:
-        """What the model of an archive of pictures has learned of others; None where it needs
-        none."""
+        """What the model of an archive of pictures has learned of other pictures; None if the
+        archive was written without."""
         if self._pictures is None and getattr(self.content, "primed", False):
             self._pictures = picture_models.model_of(self.model)
             if self._pictures is None:
@@ -320,7 +329,8 @@ class Archive:
     # ---- the parts of an index
 
     def beside(self, file: str) -> Archive:
-        """The archive of this path from the folder of this one, read as this one is."""
+        """Open the archive `file` of this archive's folder, with the same options; DataError if
+        this one came through a pipe, and so lies in no folder."""
         if self.piped:
             raise DataError(
                 f"{self.reader.path}: is an index of archives that lie beside it; give its path"
@@ -331,18 +341,20 @@ class Archive:
         return other
 
     def part(self, number: int) -> Archive:
-        """A part of an index, opened."""
+        """Open part `number` of an index."""
         assert isinstance(self.content, Parts)
         return indexes.part(self, self.content, number)
 
     def parts(self, first: int, last: int) -> Iterator[OpenPart]:
-        """The parts of an index that hold records first:last, as indexes.parts gives them."""
+        """Open, one by one, the parts of an index that hold records first:last, as indexes.parts
+        does."""
         assert isinstance(self.content, Parts)
         yield from indexes.parts(self, self.content, first, last)
 
     @property
     def places(self) -> list[BlockPlace]:
-        """Where blocks are; those of all parts of an index, numbered through."""
+        """Where each block lies in its file; of an index the blocks of all parts, numbered
+        through."""
         if not isinstance(self.content, Parts):
             return self.reader.blocks
         if self._places is None:
@@ -352,9 +364,12 @@ class Archive:
     # ---- blocks
 
     def blocks(self, first: int, last: int) -> Iterator[tuple[Block, slice]]:
-        """Blocks with rows first:last, decoded ahead by a few threads, and which of their rows.
+        """Yield each block that has some of the rows first:last, and the slice of its own rows that
+        these are. A few threads, or the engine, decode ahead.
 
-        Where all rows are read, ArchiveError at the end unless the whole is as its digest says.
+        A damaged block raises ArchiveError, or, if lenient, is left out. Where all rows are read,
+        ArchiveError at the end unless the digest of all blocks is the stored one; of a content
+        whose bytes are hashed, `pieces` compares that.
         """
         if isinstance(self.content, Parts):
             yield from indexes.blocks(self, first, last)
@@ -387,8 +402,9 @@ class Archive:
             self.reader.check_whole(digest.digest())
 
     def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
-        """Every block, or those of these numbers, decoded ahead by a few threads, with what its
-        records cost, column by column. DataError for a content of which that cannot be told."""
+        """Yield blocks, each with the bits that its records take, column by column; a few threads
+        decode ahead. wanted: the numbers of the blocks; None: all. DataError for a content whose
+        costs cannot be told by record."""
         if isinstance(self.content, Parts):
             yield from indexes.costs(self, wanted)
             return
@@ -422,8 +438,8 @@ class Archive:
             return self._named(number, error)
 
     def _named(self, number: int, block: Block | ArchiveError) -> tuple[int, Block | ArchiveError]:
-        """The decoded block; or raise its error with the archive's name and the block's number
-        added."""
+        """(number, block); an error in place of the block gets the archive's name and the block's
+        number. Nothing is raised."""
         if not isinstance(block, ArchiveError):
             return number, block
         why = str(block).removeprefix("damaged: ")
@@ -434,7 +450,8 @@ class Archive:
         engine: Engine,
         numbers: Iterator[int],
     ) -> Generator[tuple[int, Block | ArchiveError], None, None]:
-        """Blocks of these numbers, read here and decoded on an engine."""
+        """Read the blocks of these numbers here and decode them on an engine; yields (number, block
+        or error)."""
         under_way: deque[int] = deque()
 
         def stored() -> Iterator[StoredBlock | ArchiveError]:
@@ -449,10 +466,12 @@ class Archive:
             yield self._named(under_way.popleft(), block)
 
     def pieces(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[Piece]:
-        """What records first:last restore, block by block: text, columns, pictures or files.
+        """Restore records first:last block by block: yields text, columns, pictures or files.
 
-        wanted: of these columns only, of a table. Where all is restored, it is compared with the
-        digest of the whole: ArchiveError, behind the last piece, where it does not match.
+        wanted: the names of the columns to restore of a table; None: all. Where all is restored, a
+        content whose bytes are hashed is compared with the stored SHA-256: ArchiveError, behind the
+        last piece, where they differ. ArchiveError, too, once more than `max_output` bytes came
+        back.
         """
         digest = hashlib.sha256()
         size = 0
@@ -478,7 +497,8 @@ class Archive:
             )
 
     def sizes(self) -> dict[str, dict[str, int]]:
-        """Bytes by column and coder, over all blocks."""
+        """Bytes of the payloads of all blocks, by column and then by coder. The streams of small
+        blocks, which are coded as one, are counted together."""
         sizes: dict[str, dict[str, int]] = {}
 
         def add(name: str, coder: str, size: int) -> None:
@@ -504,7 +524,8 @@ class Archive:
     # ---- records
 
     def __getitem__(self, rows: slice) -> Any:
-        """Records a:b, as a DataFrame, or pictures (n, C, H, W) uint8."""
+        """Records a:b of the archive: a DataFrame of a table, (n, channels, height, width) uint8 of
+        pictures."""
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise ParamError(
                 f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {rows!r}"
@@ -513,13 +534,13 @@ class Archive:
         return self.content.frame(self, first, max(first, last))
 
     def to_pandas(self) -> pd.DataFrame:
-        """All records of a table as a DataFrame, dtypes as they were."""
+        """Restore all records of a table as a DataFrame, with the dtypes that the source had."""
         frame: pd.DataFrame = self.content.frame(self, 0, self.rows)
         return frame
 
     def check(self) -> None:
-        """Restores everything, as decompressing does, and keeps nothing of it; ArchiveError at the
-        first part that is not as its digest says."""
+        """Restore everything, as decompressing does, without keeping any of it; ArchiveError at the
+        first part whose digest is not the stored one."""
         with self.sensible():
             for _ in self.content.checked(self):
                 pass

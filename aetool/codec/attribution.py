@@ -23,8 +23,8 @@ def share_blobs(
     ledger: Ledger,
     columns: Sequence[Decoded],
 ) -> None:
-    """Assign the bits of a block's blobs (texts, levels, dictionaries) to the cells
-    that they hold."""
+    """Add the bits of a block's blobs (texts, levels, dictionaries) to the cells, in the ledger,
+    that the blobs hold. columns: those of the block, decoded."""
     for place, column in enumerate(columns):
         meta = column.meta
         own = ledger.blobs[place]
@@ -52,7 +52,8 @@ def _share_texts(
     cells: Int,
     blob: bytes,
 ) -> None:
-    """Share the bits of a blob of texts among its cells."""
+    """Add to each of these cells of column `place` the bits of its text. cells: (n,) row numbers;
+    blob: the texts of these cells, as spans.pack_cells packs them."""
     taken = _of_cells(blob, len(cells))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)
@@ -62,7 +63,7 @@ def _of_cells(
     blob: bytes,
     count: int,
 ) -> Float:
-    """(count,): the bits of each cell in a blob that spans.pack_cells wrote."""
+    """(count,): the bits that each cell's text takes in a blob that spans.pack_cells wrote."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)
@@ -84,7 +85,8 @@ def between(
     bits: Float,
     edges: Int,
 ) -> Float:
-    """(n - 1,): the bits between rising edges, (n,)."""
+    """(n - 1,): the sum of bits from each edge to the next. bits: (m,), of bytes; edges: (n,),
+    ascending positions among the bytes."""
     summed = np.append(0.0, np.cumsum(bits))
     return np.asarray(np.diff(summed[edges]))
 
@@ -95,8 +97,8 @@ def _share_specials(
     column: Decoded,
     meta: PatternMeta,
 ) -> None:
-    """Assign the bits of special cells, which stand in the block's description, to the cells that
-    hold them."""
+    """Add the bits of each special text, which is written in the block's description, in equal
+    parts to the cells of column `place` that hold it."""
     for number, special in enumerate(meta.specials):
         is_this = column.kinds == meta.valued + number
         cells = np.flatnonzero(is_this)
@@ -112,7 +114,8 @@ def _share_levels(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Assign the bits of category names stored in the block to the cells that have them."""
+    """Add the bits of each category's name to the cells of column `place` that are of this
+    category, in equal parts; a name that the shared model knows takes none."""
     assert isinstance(column.meta, LevelMeta)
     known = len(column.meta.levels)
     count, at = read_varint(blob, 0)
@@ -131,8 +134,8 @@ def _share_parts(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Assign the bits of sentences, stored as skeletons and parts in a block of their own, to their
-    cells."""
+    """Add to each cell of column `place` the bits of its sentence. blob: the sentences' skeletons
+    and parts, which are a block of their own within it."""
     rows = len(column.kinds)
     _, at = read_varint(blob, 0)
     inner = Ledger()
@@ -149,8 +152,9 @@ def _share_book(
     columns: Sequence[Decoded],
     blob: bytes,
 ) -> None:
-    """Assign the bits of a dictionary's entries to the cells, of all columns, that
-    refer to them."""
+    """Add the bits of each entry of a dictionary, in equal parts, to the cells that refer to the
+    entry, in whichever column they are. owner: the place of the column that the dictionary is
+    stored with."""
     count, at = read_varint(blob, 0)
     inner = Ledger()
     block = blocks.decode(blob[at:], count, None, ledger=inner)
@@ -175,8 +179,9 @@ def of_fields(
     rule: Rule,
     columns: int,
 ) -> Float:
-    """(records, columns): what the fields of records took, with what stands behind each, of a text
-    whose every byte took so many bits. Where records have not these columns, one column of all."""
+    """(records, columns): the bits of each field of a text, its delimiter or line end included;
+    (records, 1), those of whole records, if not every record has `columns` fields. bits: (n,), of
+    each byte of the text."""
     cut = fields(text, rule)
     if cut.columns != columns:
         records = np.append(begins(text, rule), len(text)).astype(np.int64)

@@ -13,7 +13,8 @@ U64 = npt.NDArray[np.uint64]
 
 
 def pack(values: U64, widths: U8) -> bytes:
-    """The lowest widths[i] (at most 64) bits of every value; the last byte is filled with 0."""
+    """Write the lowest widths[i] bits of values[i], one behind the other, least significant bit
+    first; bits left over in the last byte are 0. widths: 0 to 64 each."""
     n = len(values)
     if kernel.C is not None:
         out = np.empty(8 * n + 8, np.uint8)
@@ -25,7 +26,8 @@ def pack(values: U64, widths: U8) -> bytes:
 
 
 def unpack(data: bytes, widths: U8) -> U64:
-    """What pack was given; ArchiveError if the widths do not add up to the data."""
+    """The values, (n,), that `pack` has written with these widths; ArchiveError if the widths add
+    up to another number of bytes than data has."""
     # the last byte may have bits to spare, and no byte more
     if (int(widths.sum(dtype=np.int64)) + 7) // 8 != len(data):
         raise ArchiveError("damaged: the raw bits of a column do not add up")
@@ -44,7 +46,7 @@ def unpack(data: bytes, widths: U8) -> U64:
 
 
 def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-    """How many of the ascending edges are at or below each value."""
+    """(n,): for each value how many of the edges are not above it. edges: ascending."""
     if kernel.C is None:
         return np.searchsorted(edges, values, "right").astype(np.uint32)
     out = np.empty(len(values), np.uint32)
@@ -53,6 +55,7 @@ def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.N
 
 
 def _ramp(widths: U8) -> npt.NDArray[np.int64]:
-    """For each width the numbers 0 .. width - 1, all in one array."""
+    """0, 1 .. width - 1 for each width in turn, in one array: the place of each bit in its
+    value."""
     size = widths.astype(np.int64)
     return np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)

@@ -19,7 +19,8 @@ def varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Read a whole number of 7 bits a byte: (value, place of the byte behind it)."""
+    """Read the whole number that `varint` wrote at data[at:]; returns (value, position behind it).
+    ArchiveError if it is cut short or takes more than nine bytes."""
     value = shift = 0
     while True:
         if at >= len(data) or shift > 56:
@@ -42,9 +43,9 @@ def pack(
     """Compress bytes by the stage that makes them smallest: varint length * 8 + number of the
     stage, then the data.
 
-    wanted: the stages that are tried, of which the one that gives fewest bytes is taken; of few
-    bytes of text mixing, too. quick: looks less for what repeats; thorough: more. binary: they may
-    be words of several bytes.
+    wanted: the names of the stages to try; of at most stages.FEW bytes mixing is tried, too, unless
+    quick or binary. quick: search less for repeats, which is faster; thorough: search more. binary:
+    the bytes may be numbers of several bytes each.
     """
     if len(raw) <= stages.FEW and not (quick or binary) and stages.MIXED not in wanted:
         wanted = (*wanted, stages.MIXED)
@@ -73,8 +74,8 @@ def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
 
 
 def priced(data: bytes) -> tuple[bytes, Float]:
-    """(what pack was given; the bits that each byte of that took). What belongs to none, as the
-    length, is left out."""
+    """(the bytes that `pack` was given, (n,) the bits that each of them took in data). The bits of
+    what belongs to no byte, as the length, are in none of these."""
     head, at = read_varint(data, 0)
     text = unpack(data)
     return text, stages.KNOWN[head & ((1 << stages.BITS) - 1)].costs(data[at:], text)

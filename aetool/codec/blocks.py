@@ -63,7 +63,12 @@ WORTH = 0.97  # of the bits must another way to store a column take: others may 
 
 @dataclass(eq=False)
 class Block:
-    """A decoded block: what its JSON says beside columns, and the columns; rows, and the first."""
+    """A decoded block. words: what its JSON says beside columns. rows: how many records it has;
+    first: the place of the first of them in the archive. content: the digest of what it holds.
+
+    sizes: for each column the bytes of its parts by coder. joined: bytes of all streams together,
+    in a small block; else 0.
+    """
 
     words: dict[str, Json]
     columns: list[Decoded]
@@ -84,9 +89,13 @@ def encode(
     period: int = 0,
     students: Students | None = None,
 ) -> tuple[bytes, bytes, planning.Hints]:
-    """(digest of the content, payload, hints for the next) of a block. words: more to store.
-    period: the columns are alike at this distance, so that most take over a plan from there.
-    students: that the archive carries (a shared model has its own)."""
+    """Encode the columns of a block; returns (digest of the content, payload, hints for the next
+    block). words: JSON to store beside the columns.
+
+    period: at what distance columns are alike, so that most take over a plan from there; 0: none
+    are. students: the networks that the archive carries; a shared model has its own, which are used
+    instead.
+    """
     coding = _encoded(coded, rows, words, effort, hints, shared, period, students)
     if coding.is_doubtful:
         # the columns after a combined one look at what is left of it: no search of one sees that
@@ -118,7 +127,8 @@ def _encoded(
     period: int,
     students: Students | None,
 ) -> _Coding:
-    """A block coded as `encode` says, combinations as the effort says."""
+    """Encode the columns of a block as `encode` says, once, with combinations of columns if the
+    effort has them."""
     students = shared.students if shared else students
     students = students.by_reference() if students else None  # decoding then compares the floats
     # what a model knows, and what its students see, are columns as they are at first sight
@@ -169,14 +179,14 @@ def _encoded(
 
 
 def _in_way(column: Coded, way: int) -> Coded:
-    """The column in one of its alternative encodings, by number; in its first one if there is no
-    such."""
+    """One of the encodings of a column: the first for way 0, others[way - 1] for another; the first
+    if there is no such."""
     ways = [column, *column.others]
     return ways[way] if way < len(ways) else column
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
-    """The columns in the form that decoding would give them, without coding them."""
+    """The block that decoding would return for these columns, without encoding them."""
     return Block(dict(words), [_decoded(column, rows) for column in coded], rows)
 
 
@@ -190,7 +200,8 @@ def _decoded(column: Coded, rows: int) -> Decoded:
 
 
 class _Encoder:
-    """Codes the streams of a block, one after the other."""
+    """Encodes the streams of a block, one after the other, and collects the parts of its
+    payload."""
 
     def __init__(
         self,
@@ -215,8 +226,8 @@ class _Encoder:
         self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
 
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
-        """(the column in the encoding that takes fewest bits, those plans of its streams that are
-        known by that)."""
+        """(the encoding of the column that takes fewest bits, the plans of its streams as they were
+        found on the way). No plans, an empty list, of a column that has no other encoding."""
         if not column.others:
             return column, []
         least = np.inf
@@ -234,8 +245,8 @@ class _Encoder:
         return taken, plans
 
     def _bits_of_blobs(self, column: Coded) -> float:
-        """Bits of a column's blobs; of a dictionary that it shares, its part, until some column has
-        paid for it."""
+        """Bits of a column's description and blobs. Of a dictionary that no column before refers
+        to, the column's share is added; of any other, nothing."""
         book = column.book
         bits = 8.0 * (len(deflate(column.meta.to_json())) + sum(map(len, column.blobs)))
         if book is None or id(book) in self.owners:
@@ -243,7 +254,8 @@ class _Encoder:
         return bits + 8.0 * len(book.blob) * column.share
 
     def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
-        """(bits that a column would take, plans of its streams), without writing anything."""
+        """(the bits that the column would take next, the plans of its streams); the encoder stays
+        as it is."""
         bits = self._bits_of_blobs(column)
         known = self.known.copy()
         planner = planning.Planner(known, self.planner.effort)
@@ -263,8 +275,9 @@ class _Encoder:
         return bits, plans
 
     def owned(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
-        """(the column's meta, its blobs): a dictionary that several columns share is written with
-        the first of them."""
+        """(the column's meta, its blobs) as they are stored. place: the column's. A dictionary that
+        several columns use is among the blobs of the first of them; metas of the others name that
+        column's place."""
         book = column.book
         if book is None:
             return column.meta, column.blobs
@@ -278,8 +291,8 @@ class _Encoder:
         return dataclasses.replace(column.meta, of=owner), []
 
     def add(self, stream: Stream, foreseen: bool, chosen: Plan | None = None) -> None:
-        """Encode the next stream. foreseen: its column is coded as the shared model says; chosen:
-        its plan, if it is known already."""
+        """Encode the next stream of the block. foreseen: whether its column's meta is the one the
+        shared model has; chosen: the stream's plan, where it was found before."""
         self.content.append(_digest(stream.values))
         number = len(self.plans)
         shared = self.shared
@@ -311,7 +324,8 @@ class _Encoder:
         return plan
 
     def all_parts(self) -> list[bytes]:
-        """The parts, joined streams included."""
+        """The parts of the payload, in order; of a small block all streams are one part, the
+        last."""
         if not self.small:
             return self.parts
         marks = self.marks
@@ -335,10 +349,13 @@ def decode(
     pictures: PictureModel | None = None,
     ledger: Ledger | None = None,
 ) -> Block:
-    """The columns of a payload; ArchiveError unless all adds up and the digest is `content`
-    (None: it is not compared; what is restored will be). students: as of `encode`; None: the
-    shared model's. count: take the digest even where it is not compared. pictures: what the model
-    of an archive of pictures has learned of them. ledger: is told what the cells take."""
+    """Decode the columns of a payload; ArchiveError unless it is whole and its digest is `content`
+    (None: not compared here; whoever restores more of the archive compares that).
+
+    shared: what the archive's model knows of columns. students: the networks that predict columns;
+    None: those of shared. count: compute the digest even where it is not compared. pictures: what
+    the model of an archive of pictures has learned. ledger: collects the bits of each cell.
+    """
     with columns.sensible():
         students = shared.students if shared and students is None else students
         compare = count or content is not None
@@ -351,7 +368,8 @@ def decode(
 
 
 class _Decoder:
-    """Reads the columns of a block, one after the other. compare: take digests of all parts."""
+    """Decodes the columns of one block, one after the other. compare: whether to compute the
+    digests of all its parts."""
 
     def __init__(
         self,
@@ -452,7 +470,8 @@ class _Decoder:
         self.out.sizes.append(sizes)
 
     def _cell_book(self, meta: RankMeta, blobs: list[bytes]) -> Book:
-        """The dictionary of cells that a column's values are positions in."""
+        """The dictionary that the next column's values are positions in: its own, or that of the
+        earlier column that meta names; ArchiveError if that one has none."""
         place = len(self.out.columns)
         if meta.of is None:
             self.cell_books[place] = Book(blobs[0])
@@ -474,7 +493,8 @@ class _Decoder:
         return np.asarray(book[ranks])
 
     def _pixels(self, coded: bytes, meta: PixelsMeta) -> bytes:
-        """The values of the block's pictures, one behind the other."""
+        """Decode the blob of a column of pixels; returns their values as bytes, picture by
+        picture."""
         channels, height, width = (int(size) for size in self.out.words["shape"])
         shape = (self.records, channels, height, width)
         return picture_blobs.decode(coded, shape, meta.width, self.pictures).tobytes()
@@ -523,9 +543,9 @@ class _Decoder:
 
 
 def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = False) -> bytes:
-    """A book: how many numbers, ascending; their decimals and 1 more, or 0; and a payload of one
-    column of them, or of two if they are floats near decimals. are_floats: they are the bits of
-    floats of 64 bits, in their order."""
+    """Encode a dictionary of numbers, (n,), ascending: varint how many, varint 1 + decimals, or 0,
+    and a payload of one column of them; of two columns if all are floats near decimals. are_floats:
+    numbers are the bits of 64-bit floats, as whole numbers that are in the floats' order."""
     near = floats.near_decimals(numbers) if are_floats else None
     parts = [numbers] if near is None else near[1:]
     stored = [columns.whole_column(part) for part in parts]
@@ -534,7 +554,8 @@ def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = Fals
 
 
 def book_from_bytes(blob: bytes) -> Int:
-    """The numbers of a book."""
+    """(n,): the numbers of a dictionary that `book_to_bytes` wrote; ArchiveError if it is
+    damaged."""
     count, at = read_varint(blob, 0)
     places, at = read_varint(blob, at)
     check_cells(count, 2)
@@ -550,7 +571,8 @@ def book_from_bytes(blob: bytes) -> Int:
 
 
 def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
-    """(the lengths of all parts, where the first begins)."""
+    """Read the lengths of `count` parts at payload[at:]; returns (the bytes of each part, where the
+    first part begins). ArchiveError unless they fill the payload."""
     size = -(-count // 8)
     if size > len(payload) - at:
         raise ArchiveError("damaged: a block is cut short")
@@ -583,7 +605,8 @@ def _words(payload: bytes) -> tuple[dict[str, Json], int]:
 
 
 def _coder(plan: Plan) -> str:
-    """What people call a plan."""
+    """The name of the coder of a plan's stream, as shown to users: "student", "lzma", "numeric"
+    ..."""
     if plan.packed is not None:
         return "lzma"
     if any(isinstance(feature, Verdict) for feature in plan.features):

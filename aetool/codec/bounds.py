@@ -19,8 +19,8 @@ SAFE = 1 << 62  # whole numbers below it can be subtracted in 64 bits
 
 
 def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
-    """Whether restored records differ from the source by at most their columns' bounds, and
-    otherwise not in a byte."""
+    """Whether restored text keeps every bound: numbers of a column with a bound differ from the
+    source's by at most that, and all other bytes are the source's."""
     if source == restored:
         return True
     before = _columns(source, layout)
@@ -38,8 +38,8 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
 
 
 def _columns(text: bytes, layout: Layout) -> list[Column]:
-    """The columns of regular records, and behind them a column of what ends each record; empty
-    where records are irregular."""
+    """The columns of a text's cells, and one more of the line end behind each record; [] if not
+    every record has the layout's columns."""
     records = fields(text, layout.rule)
     width = records.columns
     if width != len(layout.names):
@@ -54,7 +54,7 @@ def _columns(text: bytes, layout: Layout) -> list[Column]:
 
 
 class Column:
-    """The cells of one column, as spans of a text."""
+    """The cells of one column: cell i is text[start[i]:stop[i]]."""
 
     def __init__(self, text: Bytes, start: I32, stop: I32) -> None:
         self.text = text
@@ -62,24 +62,26 @@ class Column:
         self.stop = stop
 
     def only(self, rows: Rows) -> Column:
-        """The column reduced to some of its rows."""
+        """The column of those rows alone that the mask `rows` has."""
         return Column(self.text, self.start[rows], self.stop[rows])
 
     def cells(self) -> list[bytes]:
-        """The cells' bytes."""
+        """The bytes of each cell."""
         return spans.cells_of(self.text, self.start, self.stop)
 
     def same(self, other: Column) -> bool:
-        """Whether all cells have the same bytes."""
+        """Whether every cell has the same bytes as the other column's in its row."""
         here = self.text, self.start, self.stop
         return spans.same(*here, other.text, other.start, other.stop)
 
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
-        """(digits, form) of each cell, see spans.numbers."""
+        """(digits, form), (n,) each, of the numbers that stand between prefix and suffix in the
+        cells; see spans.numbers."""
         return textual.parsed(self.text, self.start, self.stop, prefix, suffix)
 
     def near(self, other: Column, bound: Fraction) -> bool:
-        """Whether each number differs by at most the bound, and each other cell by nothing."""
+        """Whether every number differs by at most the bound from the other column's in its row, and
+        every cell that is no number has the same bytes."""
         if len(self.start) != len(other.start):
             return False
         affixes = textual.affixes_of(self.text, self.start, self.stop)
@@ -99,7 +101,8 @@ class Column:
 
 
 def _near(cell: bytes, again: bytes, affixes: tuple[bytes, bytes], bound: Fraction) -> bool:
-    """Whether two cells are the same, or numbers of any length within the bound."""
+    """Whether two cells are the same bytes, or numbers of any length that differ by at most the
+    bound."""
     if cell == again:
         return True
     number = _exactly(cell, affixes)
@@ -110,7 +113,8 @@ def _near(cell: bytes, again: bytes, affixes: tuple[bytes, bytes], bound: Fracti
 
 
 def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
-    """A cell as an exact number of any length; None if it is no number."""
+    """The number of a cell as an exact fraction; None if there is no number between the affixes,
+    (prefix, suffix)."""
     prefix, suffix = affixes
     inner = cell[len(prefix) : len(cell) - len(suffix)]
     if prefix + inner + suffix != cell or textual.NUMBER.fullmatch(inner) is None:
@@ -119,15 +123,16 @@ def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
 
 
 class Decimals:
-    """Decimal numbers as whole numbers in units of their last digit, with the count of decimals of
-    each."""
+    """Decimal numbers: number i is digits[i] / 10^places[i]. form: as of spans.numbers, which has
+    the decimals in its lowest five bits."""
 
     def __init__(self, digits: Int, form: I8) -> None:
         self.digits = digits
         self.places = (form & 31).astype(np.int64)
 
     def near(self, other: Decimals, bound: Fraction) -> bool:
-        """Whether each differs from the other's by at most the bound."""
+        """Whether each number differs from the other's at its place by at most the bound,
+        exactly."""
         most = self.places.max(initial=0)
         most = int(max(most, other.places.max(initial=0)))
         # both at the scale of the most decimals, where that fits into 64 bits
@@ -146,5 +151,5 @@ class Decimals:
         return True
 
     def fraction(self, row: int) -> Fraction:
-        """The number in this place as an exact fraction."""
+        """Number `row` as an exact fraction."""
         return Fraction(int(self.digits[row]), 10 ** int(self.places[row]))

@@ -15,14 +15,16 @@ from aetool.model import Int
 
 @dataclass(eq=False)
 class Coded:
-    """A column ready to be coded: how it is stored (meta), streams of whole numbers, blobs of
-    bytes. error: the largest difference to the source, in its units; square: the sum of the squared
-    ones. contents: of blobs of pictures what they restore, of which the digest is taken. cells:
-    those of a column of text that may be stored in other ways, byte for byte.
+    """A column ready to be encoded: meta says how it is stored, streams are its whole numbers,
+    blobs its other bytes.
 
-    others: the same column stored in other ways, of which the one that takes fewest bits is
-    written. book: the dictionary that its values are ranks in, which may be other columns', too;
-    share: the part of it that the column is answerable for.
+    error: the largest difference of a number to the source, in the column's unit; square: the sum
+    of the squared differences. contents: of blobs of pictures, the pixels they restore, of which
+    the digest is taken. cells: the texts of a column, where it may also be stored in other ways.
+
+    others: the same column stored in other ways; the way that takes fewest bits is written. book:
+    the dictionary that the values are ranks in, which other columns may use, too. share: the part
+    of that dictionary's bits, 0 to 1, that count as this column's.
     """
 
     meta: Meta
@@ -39,9 +41,9 @@ class Coded:
 
 @dataclass(eq=False)
 class Book:
-    """A dictionary of different cells, stored as a blob with the first column that uses it.
+    """A dictionary of different cells, stored as a blob of the first column that uses it.
 
-    cells: what the blob has been decoded to, for the other columns that use it.
+    cells: the decoded blob, once some column has needed it; until then None.
     """
 
     blob: bytes
@@ -50,9 +52,10 @@ class Book:
 
 @dataclass(eq=False)
 class Decoded:
-    """A column of a block: which kind each cell is, the values of those that have one, raws (of
-    the last kind, if it has any), and blobs. book: the one that its values are ranks in, which may
-    be that of another column."""
+    """A decoded column of a block. kinds: for every row the kind of its cell; values: of cells
+    whose kind has a value, in order; raws: of cells of the last kind, if the meta has raws; blobs:
+    bytes, still packed. book: the dictionary that values are ranks in, which may be stored with
+    another column; None without one."""
 
     meta: Meta
     kinds: Int  # of every row
@@ -63,17 +66,18 @@ class Decoded:
 
 
 def bytes_column(blob: bytes) -> Coded:
-    """A column that is one blob, as blobs.pack gives it."""
+    """A column that is nothing but one blob. blob: packed already, by blobs.pack."""
     return Coded(BytesMeta(), [], [blob])
 
 
 def pixels_column(coded: bytes, pixels: bytes, width: int) -> Coded:
-    """A column of pictures that were coded together. width: bytes of a pixel value, 1 or 2."""
+    """A column of pictures that are encoded together. coded: their code; pixels: the bytes that it
+    restores, of which the digest is taken. width: bytes of a pixel value, 1 or 2."""
     return Coded(PixelsMeta(width), [], [coded], contents=[pixels])
 
 
 def whole_column(values: Int) -> Coded:
-    """A column of whole numbers, one for each row."""
+    """A column of whole numbers, one for each row. values: (rows,) int64."""
     return Coded(WholeMeta(), [Stream(values)])
 
 

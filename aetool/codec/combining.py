@@ -30,7 +30,7 @@ MATCHING = 0.9  # of the rows must a product be near to
 
 @dataclass(frozen=True, eq=False)
 class _Regressor:
-    """A stream's values so many rows earlier, as floats, in the rows that are sampled."""
+    """The values that a stream has `lag` rows earlier, as floats, in the sampled rows."""
 
     stream: int
     lag: int
@@ -38,7 +38,8 @@ class _Regressor:
 
 
 def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
-    """Plans that combine some of these streams, with neither bins nor features yet."""
+    """Yield plans that predict a stream by a combination of parents, none if none comes near; they
+    have no bins and no features yet. parents: the numbers of earlier streams."""
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
         return
@@ -63,7 +64,8 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
 
 
 def _rows(stream: Stream, rows: int) -> Int:
-    """Stretches of the stream's rows."""
+    """The row numbers to sample: all that the stream has values in, or four stretches of them,
+    together ROWS, if they are more. rows: of the block."""
     all_rows = np.arange(rows) if stream.present is None else np.flatnonzero(stream.present)
     if len(all_rows) <= ROWS:
         return all_rows
@@ -76,7 +78,8 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 
 
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
-    """The weighted sum of a few regressors nearest to the target; None if none is near."""
+    """The weighted sum of at most MOST_TERMS regressors that comes nearest to the target, as far as
+    each makes the mean error smaller; None if none does, or factors are too large to store."""
     if not regressors:
         return None
     columns = np.stack([one.values - one.values.mean() for one in regressors])
@@ -116,7 +119,8 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
 
 
 def _divisor(factors: Float) -> int:
-    """The smallest divisor over which all factors are whole numbers; else a fine one."""
+    """The smallest of DIVISORS that makes every factor times it a whole number; FINEST if none
+    does."""
     for divisor in DIVISORS:
         scaled = factors * divisor
         if (np.abs(scaled - np.rint(scaled)) < NEARLY_WHOLE * np.maximum(1, np.abs(scaled))).all():
@@ -125,7 +129,8 @@ def _divisor(factors: Float) -> int:
 
 
 def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
-    """The product of two regressors that, over a divisor, nearly all of the target is near to."""
+    """The product of two regressors, times a factor, over a divisor, that is at most 1 off in most
+    of the rows looked at; None if no two have such a product."""
     some = np.flatnonzero(target)[:FEWEST]
     if len(some) < FEWEST // 2:
         return None

@@ -43,7 +43,7 @@ Rows = Int | slice  # of a stream, that are looked at
 
 
 class Limits(Protocol):
-    """How long is looked; planning.Effort says what each is."""
+    """How far a search for contexts goes; planning.Effort says what each number is."""
 
     @property
     def features(self) -> int: ...
@@ -61,8 +61,9 @@ class Limits(Protocol):
 class Candidate:
     """A feature that may become part of the context.
 
-    marks: its value in each row of the sample; None for the symbol before, which the coder itself
-    looks at. radix: how many values it can have. bits: what it takes in the plan.
+    marks: its value in each row of the sample; None for the stream's own symbol before, which the
+    coder looks up itself. radix: how many values it can have. bits: what its description takes in
+    the plan.
     """
 
     feature: Feature
@@ -72,20 +73,22 @@ class Candidate:
 
     @classmethod
     def of(cls, feature: Feature, marks: rans.U32 | None, radix: int) -> Candidate:
-        """The candidate of a feature whose values are known."""
+        """The candidate for a feature, with the bits that it takes in the plan."""
         return cls(feature, marks, radix, bits_of_feature(feature))
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the symbol before, which stands first in every context."""
+        """Whether the feature is the stream's own symbol before, which stands first in each context
+        that has it."""
         return isinstance(self.feature, OwnSymbol)
 
 
 @dataclass(eq=False)
 class ContextSearch:
-    """Looks for the context of one stream, under one plan after the other.
+    """Searches the features to code one stream with, for one plan after the other.
 
-    rows: the sample, by the stream's own rows. parents: the streams before it that are looked at.
+    rows: the sample, as places among the stream's own rows. parents: the numbers of the earlier
+    streams whose symbols and values may be features.
     """
 
     limits: Limits
@@ -95,7 +98,8 @@ class ContextSearch:
     parents: Sequence[int]
 
     def best(self, plan: Plan, residuals: Int) -> tuple[float, Plan]:
-        """(bits on the sample, the plan with the features that lower them most)."""
+        """(the bits of the sample and of the plan, the plan with the features and the strength that
+        make these fewest). residuals: of the whole stream, under the plan."""
         symbols = integers.symbols_of(plan, residuals)
         part = symbols[self.rows]
         # bits that no context changes
@@ -132,7 +136,8 @@ class ContextSearch:
         return fixed + bits, plan.but(strength=strength, features=features)
 
     def of_others_by_cost(self, symbols: integers.U16) -> list[Feature]:
-        """Features that put another stream into classes, those first that alone tell most."""
+        """The features that are classes of another stream's symbols, in the order of the bits that
+        `symbols` take with each feature alone, fewest first."""
         alphabet = int(symbols.max(initial=0)) + 1
         part = symbols[self.rows]
         by_cost: list[tuple[float, int, Feature]] = []
@@ -150,7 +155,9 @@ class ContextSearch:
         chosen: Sequence[Candidate],
         strength: int = 8,
     ) -> float:
-        """Bits of the sample's symbols in this context, and of the context in the plan."""
+        """Bits that the sample's symbols take with these features, and the features in the plan;
+        infinite if the frequency tables have too many cells. part: the sample's symbols; strength:
+        how strongly a table is drawn to the one above it."""
         base: rans.U32 | None = None
         radices: list[int] = []
         own = None
@@ -169,7 +176,8 @@ class ContextSearch:
         return coded + sum(one.bits for one in chosen)
 
     def _of_itself(self, plan: Plan, symbols: integers.U16) -> Iterator[Candidate]:
-        """Candidates that look at the stream's own symbols, and at its keys."""
+        """Yield the candidates that depend on the plan: the stream's own symbol before, its
+        repeats, and how often a key came before."""
         for most in self.limits.classes:
             own = OwnSymbol(classes_of(symbols, plan.bins, most))
             yield Candidate.of(own, None, own.radix)
@@ -185,7 +193,9 @@ class ContextSearch:
 
     @cached_property
     def _of_others(self) -> list[Candidate]:
-        """Candidates that look at other streams, the same under every plan of this one."""
+        """The candidates that look at earlier streams, which are the same under every plan: classes
+        of their symbols, of their values, and whether they have not changed. Of features with the
+        same marks only the first is among them."""
         sample = self._sample()
         here = Stream(NO_INTEGERS)
         candidates: list[Candidate] = []
@@ -213,7 +223,8 @@ class ContextSearch:
         return candidates
 
     def _sample(self) -> Known:
-        """What is known of the parents, in the sample's rows only."""
+        """The values and symbols of the parents in the sample's rows; those of other streams are
+        empty."""
         rows = self.rows
         if self.stream.present is not None:
             rows = np.flatnonzero(self.stream.present)[rows]
@@ -233,8 +244,8 @@ def _own_first(chosen: Sequence[Candidate]) -> list[Candidate]:
 
 
 def bits_of_feature(feature: Feature) -> float:
-    """Bits that a feature takes in the plan: classes that begin one symbol behind the other are
-    written in next to none, others digit by digit."""
+    """About how many bits a feature takes in the plan. Edges of classes take next to nothing where
+    each is one above the one before; others take as many as the digits of their steps."""
     if not isinstance(feature, Classes):
         return FEATURE_BITS
     steps = np.diff(feature.edges)
@@ -244,14 +255,15 @@ def bits_of_feature(feature: Feature) -> float:
 
 
 def bits_of_terms(plan: Plan) -> float:
-    """Bits that a combination takes in the plan."""
+    """About how many bits a plan's combination of columns takes in the plan; 0 without one."""
     if plan.combined is None:
         return 0.0
     return TERM_BITS * (1 + len(plan.combined.terms))
 
 
 def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
-    """Edges that cut symbols into at most `most` classes of about equal use."""
+    """Ascending edges that cut the symbols 0 .. alphabet - 1 into at most `most` classes, of about
+    the same number of `symbols` each."""
     if alphabet <= most:
         return np.arange(1, alphabet)
     used = np.bincount(symbols, minlength=alphabet)[:alphabet]
@@ -270,7 +282,8 @@ def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
 
 
 def _quantiles(values: Int, most: int) -> Int:
-    """Edges that cut values into at most `most` classes of about equal use."""
+    """Ascending edges that cut values into at most `most` classes, of about the same number of
+    values each; fewer edges where values repeat."""
     if not len(values):
         return NO_INTEGERS
     step = max(1, len(values) // 8192)

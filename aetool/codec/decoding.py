@@ -21,10 +21,12 @@ def decode(
     ranges: Mapping[str, Sequence[float]] | None = None,
     condition: Float | None = None,
 ) -> Records:
-    """Codes (rows, latent) to (rows, columns) float64 on each column's grid, or pixels uint8.
+    """Decode codes, (rows, latent): records (rows, columns) float64, each value on its column's
+    grid, or pixels uint8 if the model is one of pictures.
 
-    ranges: the lowest and highest number of columns, instead of those the model has seen.
-    condition: (rows, conditions) in user units, for a model that decodes given a condition.
+    ranges: by column its lowest and highest number, to which values are clipped in place of the
+    range seen in training. condition: (rows, conditions) in user units, for a model that decodes
+    given a condition; else None.
     """
     records = decoded(model, code, device, condition)["x_hat"]
     if model.schema is None:
@@ -42,8 +44,8 @@ def decoded(
     device: str,
     condition: Float | None,
 ) -> Mapping[str, Array]:
-    """What the decoder's graph gives for codes (rows, latent), beside their condition if it takes
-    one."""
+    """The outputs, by name, of the decoder's graph for codes, (rows, latent). condition: (rows,
+    conditions); ParamError if it is None and the graph takes one."""
     session = model.session("decoder.onnx", device)
     codes = np.ascontiguousarray(code, dtype=np.float32)
     if len(session.inputs) == 1:
@@ -57,7 +59,8 @@ def decoded(
 
 
 def condition_names(model: Bundle) -> list[str]:
-    """The columns that the model decodes a code together with."""
+    """The names of the columns that the model's decoder takes beside a code; [] if it takes
+    none."""
     if model.schema is None or "decoder.onnx" not in model.graphs:
         return []
     # a model may judge records by them, and decode codes without
@@ -67,15 +70,16 @@ def condition_names(model: Bundle) -> list[str]:
 
 
 def condition_of(schema: Schema, columns: Mapping[str, Values]) -> Float:
-    """(rows, conditions) float64 in user units: conditioning columns parsed from a source's own
-    values."""
+    """(rows, conditions) float64 in user units: the schema's conditioning columns. columns: by
+    name, as the source has them."""
     told = [schema.modelled[place] for place in schema.conditions]
     return np.stack([column.parse(columns[column.name]) for column in told], axis=1)
 
 
 def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
-    """(rows, conditions) float64: the conditioning columns that a model's decoder needs, taken from
-    a table; DataError for one that is missing. where: the table's name for messages."""
+    """(rows, conditions) float64: the conditioning columns that a model's decoder takes, read from
+    a table; None if it takes none, DataError if one is missing. where: the table's name, for
+    messages."""
     names = condition_names(model)
     for name in names:
         if name not in table.names:
@@ -89,15 +93,16 @@ def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
 
 
 def gaps_of(records: Float) -> bytes:
-    """One bit for each cell, row by row, set where it is missing; empty if nothing is. records:
-    (rows, columns)."""
+    """One bit for each cell, row by row, 1 where it is NaN; b"" if no cell is. records: (rows,
+    columns)."""
     gaps = np.isnan(records)
     return np.packbits(gaps).tobytes() if gaps.any() else b""
 
 
 def put_gaps(schema: Schema, records: Float, raw: bytes) -> None:
-    """Makes records, (rows, columns), missing exactly where gaps_of saw them missing. A number that
-    the decoder took for a gap becomes its column's median, a category its commonest level."""
+    """Change decoded records, (rows, columns), in place, to be NaN exactly where they were missing.
+    raw: the bits of gaps_of. A cell that the decoder wrongly left missing becomes what is usual in
+    its column: of numbers the median, of categories the commonest level."""
     gaps = np.zeros(records.shape, np.bool_)
     if raw:
         if len(raw) != -(-records.size // 8):

@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _letters(meta: DigitsMeta) -> bytes:
-    """The characters that the digits are written with, by value."""
+    """The 16 characters of the digits 0 to 15, capitals if the column has these."""
     return CAPITALS if meta.is_upper else SMALL_LETTERS
 
 
@@ -35,8 +35,8 @@ def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
 
 
 def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
-    """(values, mask): the numbers that cells of digits stand for, and which cells are
-    such digits."""
+    """(values, mask), (n,) each: the number that a cell of digits stands for, and whether a cell is
+    such: just meta.width digits between the affixes. What a number is elsewhere means nothing."""
     buffer, start, stop = cells
     before, behind = _affixes(meta)
     size = len(before) + meta.width + len(behind)
@@ -63,7 +63,8 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
 
 
 def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
-    """Numbers back to cells: (the bytes of all cells joined, the length of each)."""
+    """Write numbers as cells of digits: (the bytes of all cells, one behind the other, the length
+    of each cell). ArchiveError for a number of too many digits."""
     before, behind = _affixes(meta)
     template = before + bytes(meta.width) + behind
     cells = np.empty((len(values), len(template)), np.uint8)

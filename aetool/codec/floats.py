@@ -30,9 +30,10 @@ POINT = ".0"
 
 
 def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
-    """(numbers, which cells are written as `written` writes them, whether whole ones are bare).
+    """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
+    their number, whether whole numbers have no point).
 
-    cells: (n,). A cell that is written in another way has the number 0.
+    cells: (n,). A cell that is no finite number has the number 0.
     """
     numbers = np.zeros(len(cells), np.float64)
     texts = [cell.decode("latin-1") for cell in cells]
@@ -56,7 +57,8 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
 
 
 def written(numbers: Doubles, bare: bool) -> list[str]:
-    """The fewest digits that tell each number apart; bare: whole ones without point."""
+    """The shortest text of each number that reads as the same float. bare: whole numbers without
+    ".0"."""
     texts = [repr(number) for number in numbers.tolist()]
     if bare:
         texts = [text.removesuffix(POINT) for text in texts]
@@ -64,9 +66,12 @@ def written(numbers: Doubles, bare: bool) -> list[str]:
 
 
 def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
-    """(how numbers are stored, what is stored of each, the kind of each, which can be so).
+    """Take floats apart: (the meta, (n,) what is stored of each, (n,) the kind of each, (n,) bool:
+    which floats can be stored so).
 
-    numbers: (n,). Those that lie too far from their decimal cannot be stored by one.
+    numbers: (n,). Stored is a decimal as a whole number, the kind being the distance to it; a float
+    more than NEAR floats away cannot be stored so. If not nearly all are near decimals, the bits of
+    each are stored, of kind 0.
     """
     places = _places(numbers[:: max(1, len(numbers) // SAMPLE)])
     kinds = np.zeros(len(numbers), np.int64)
@@ -86,9 +91,10 @@ def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
 
 
 def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
-    """(decimals, whole numbers, floats above) of floats that are all near decimals; else None.
+    """(decimals, (n,) whole numbers over 10^decimals, (n,) how many floats each lies above that) of
+    floats that are all near decimals; None if any is not.
 
-    bits: (n,), of floats of 64 bits as whole numbers in their order.
+    bits: (n,), the bits of 64-bit floats, as whole numbers that are in the floats' order.
     """
     numbers = _from_ordered(bits)
     if not np.isfinite(numbers).all():
@@ -105,13 +111,14 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
 
 
 def from_decimals(places: int, wholes: Int, above: Int) -> Int:
-    """The floats that near_decimals told, as whole numbers in their order."""
+    """The `bits` that near_decimals took apart. places: decimals; wholes, above: (n,) each."""
     nearest = wholes / np.float64(10**places)
     return _ordered(nearest) + above
 
 
 def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
-    """The text of numbers that are stored like this; kinds: of those alone, (n,)."""
+    """The text of each of the floats that `told` took apart. stored, kinds: (n,) each, of these
+    cells alone."""
     ordered = stored
     if meta.places is not None:
         base = stored.astype(np.float64) / np.float64(10**meta.places)
@@ -121,7 +128,8 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
 
 
 def _places(sample: Doubles) -> int | None:
-    """The fewest decimals that nearly all of these numbers are near to; None if no number is."""
+    """The fewest decimals with which nearly all (98 %) of the numbers lie near a decimal; None if
+    there is no such."""
     for places in range(MOST_DECIMALS + 1):
         _, distance = _by_decimals(sample, places)
         if (np.abs(distance) <= NEAR).mean() >= NEARLY_ALL:
@@ -130,7 +138,8 @@ def _places(sample: Doubles) -> int | None:
 
 
 def _by_decimals(numbers: Doubles, places: int) -> tuple[Int, Int]:
-    """(the nearest whole number over 10^places, how many floats the number lies above that)."""
+    """(wholes, distance), (n,) each: wholes / 10^places is the decimal nearest to the number,
+    distance how many floats the number lies above it; more than NEAR where there is no such."""
     scale = np.float64(10**places)
     # a number so large that its product is infinite has no whole number either
     with np.errstate(over="ignore"):
@@ -147,12 +156,12 @@ def _by_decimals(numbers: Doubles, places: int) -> tuple[Int, Int]:
 
 
 def _ordered(numbers: Doubles) -> Int:
-    """The bits of floats as whole numbers that are in the order of the floats."""
+    """The bits of floats as whole numbers that sort as the floats do; neighbours differ by 1."""
     bits = np.ascontiguousarray(numbers).view(np.int64)
     return np.where(bits < 0, bits ^ SIGN, bits)
 
 
 def _from_ordered(ordered: Int) -> Doubles:
-    """The floats of such whole numbers."""
+    """The floats whose bits `_ordered` returned."""
     bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
     return np.ascontiguousarray(bits).view(np.float64)

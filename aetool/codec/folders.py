@@ -26,11 +26,11 @@ PIECE = 64 << 20  # bytes of a large file in one block
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A file: its name in the folder, and its pixels (C, H, W), as PlainPicture has them, with
-    their mode and format (as Pillow calls them; "": any), or else its bytes.
+    """A file of a folder: either a picture's pixels, (channels, height, width), with Pillow's names
+    of their mode and format, or the file's bytes, `raw`, with pixels None.
 
-    permissions: mode bits, or None where none are known. offset: where the bytes begin, of a file
-    that is stored in pieces.
+    permissions: mode bits; None if they are not known. offset: where in the file `raw` begins, if
+    it is only a piece of it.
     """
 
     name: str
@@ -43,13 +43,15 @@ class Picture:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What pictures must share to be stored in one block."""
+        """What files of one block have in common: format, mode and shape of pictures, the offset of
+        bytes."""
         if self.pixels is not None:
             return self.format, self.mode, *self.pixels.shape
         return (self.offset,)
 
     def same(self, other: Picture) -> bool:
-        """Whether another has the same name, mode, permissions, and pixels or bytes."""
+        """Whether two files are equal by name, mode, format, permissions, offset, and pixels or
+        bytes."""
         if (self.name, self.key, self.permissions) != (other.name, other.key, other.permissions):
             return False
         if self.pixels is None:
@@ -58,14 +60,16 @@ class Picture:
 
     @property
     def size(self) -> int:
-        """Bytes of the pixels or the file in memory."""
+        """Bytes in memory of the pixels, or of `raw`."""
         if self.pixels is not None:
             return int(self.pixels.nbytes)
         return len(self.raw)
 
 
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
-    """A file, in pieces if it is large; keep: its bytes whatever it holds."""
+    """Yield the file at `path`: as one picture of pixels if these alone restore it, else as bytes,
+    a large file in several pieces. keep: take its bytes even if it is a picture. DataError if it
+    cannot be read."""
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
@@ -96,7 +100,8 @@ def encode(
     effort: planning.Effort,
     model: PictureModel | None = None,
 ) -> Encoded:
-    """A block of pictures with one key; model: as of pictures.encode."""
+    """Encode files that have one key as a block. model: what a model has learned of pictures, as of
+    pictures.encode; None without."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]
@@ -118,7 +123,7 @@ def encode(
 
 @sensible()
 def decode(content: Block, rows: int) -> list[Picture]:
-    """The files of a block."""
+    """The files of a decoded block; ArchiveError if what it says of them does not add up."""
     names = [str(name) for name in content.words["names"]]
     if len(names) != rows:
         raise ArchiveError("damaged: a block has not the names of its pictures")

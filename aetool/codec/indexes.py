@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class OpenPart:
-    """A part of an index while it is read. known: what the index says of it; first: its first
-    record among all; inside: which of its own are wanted."""
+    """A part of an index, opened. known: what the index says of the part; first: the number of its
+    first record among all of the index; inside: the slice of its own records that are wanted."""
 
     archive: Archive
     known: Part
@@ -29,8 +29,9 @@ class OpenPart:
 
 
 def part(index: Archive, content: Parts, number: int) -> Archive:
-    """A part of an index, opened. DataError where it is not there; ArchiveError where it is not the
-    one that the index was written of."""
+    """Open part `number` of an index. DataError where its file is missing; ArchiveError where the
+    file is not the one that the index was written for (if lenient, only where it is an index
+    itself)."""
     known = content.parts[number]
     opened = index.beside(known.file)
     has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)
@@ -48,8 +49,9 @@ def part(index: Archive, content: Parts, number: int) -> Archive:
 
 
 def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[OpenPart]:
-    """The parts that hold records first:last, opened one by one; without any records the first
-    part, which tells what others have, too."""
+    """Yield each part that has some of records first:last, one open at a time; if first:last has no
+    records, the first part alone. A part that cannot be opened raises an error; if lenient, it is
+    added to index.lost."""
     every_row = (first, last) == (0, index.rows)
     first_rows = content.first_rows
     leading_part = content.number_at(first) if first < last else 0
@@ -77,7 +79,8 @@ def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[Ope
 
 
 def places(index: Archive) -> Iterator[BlockPlace]:
-    """Where the blocks of all parts are, each in its own file, numbered through."""
+    """Yield where each block of all parts lies in its own file; `number` and `first` count through
+    all parts."""
     number = 0
     for opened in index.parts(0, index.rows):
         for place in opened.archive.reader.blocks:
@@ -86,7 +89,8 @@ def places(index: Archive) -> Iterator[BlockPlace]:
 
 
 def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice]]:
-    """Blocks with rows first:last, and which of their rows, as Archive.blocks gives them."""
+    """Yield the blocks that have some of rows first:last, and the slice of these in each, as
+    Archive.blocks does."""
     for opened in index.parts(first, last):
         inside = opened.inside
         for block, rows_inside in opened.archive.blocks(inside.start, inside.stop):
@@ -96,7 +100,8 @@ def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice
 
 
 def costs(index: Archive, wanted: Sequence[int] | None) -> Iterator[tuple[Block, Costs]]:
-    """Blocks of these numbers, or all, with what records cost, as Archive.costs gives them."""
+    """Yield blocks with the costs of their records, as Archive.costs does. wanted: numbers of
+    blocks, counted through all parts; None: all."""
     chosen_blocks = None if wanted is None else set(wanted)
     blocks_before = 0
     for opened in index.parts(0, index.rows):

@@ -50,8 +50,9 @@ MARK_STRENGTH = 2
 
 @dataclass(eq=False)
 class Stream:
-    """Whole numbers of a block: values (n,) int64 in the rows where `present` (all, if None).
-    squeezed: as bytes, by a general compressor, if that has been tried."""
+    """Whole numbers of a block. values: (n,) int64, of those rows where `present`, (rows,) bool, is
+    True; None: of all rows. squeezed: the same values compressed as bytes, if that has been tried;
+    else b""."""
 
     values: Int
     present: Mask | None = None
@@ -60,11 +61,11 @@ class Stream:
 
 @dataclass(eq=False)
 class Known:
-    """The columns decoded so far, which encoder and decoder both have.
+    """The streams of a block before the next one, which encoder and decoder both have.
 
-    Of each in full length: values (0 where absent) and symbols (the alphabet's size where absent),
-    and the alphabet's size. rows: of the block. predict(number, known): the student's verdicts for
-    a stream.
+    rows: of the block. Of each stream: values, (rows,), 0 where it has none; symbols, (rows,), the
+    alphabet's size where it has none; alphabets: its size. predict(number, known): (rows,), the
+    verdicts of the student that predicts stream `number`; None without students.
     """
 
     rows: int
@@ -99,7 +100,7 @@ class Known:
 
 
 def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
-    """What remains of a stream's values after the plan's prediction; arithmetic is modulo 2^64."""
+    """(n,): the values of a stream less what the plan's transform predicts of each, modulo 2^64."""
     values = stream.values
     if plan.transform is Transform.DIFFERENCE:
         return np.diff(values, prepend=np.int64(0))
@@ -123,7 +124,8 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
-    """The values whose residuals are r, under a plan. stream: says in which rows they are."""
+    """(n,): the values of a stream from their residuals r, (n,), the inverse of `residuals`.
+    stream: only its mask is read."""
     if plan.transform is Transform.DIFFERENCE:
         return np.cumsum(r, dtype=np.int64)
     if plan.transform is Transform.GROUPED:
@@ -145,8 +147,8 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
 
 
 def combination(combined: Combination, stream: Stream, known: Known) -> Int:
-    """A combination of streams in the stream's rows: floor((sum + divisor / 2) / divisor), the sum
-    modulo 2^64."""
+    """(n,): what a combination predicts in the rows that the stream has values in: floor((sum of
+    its terms + divisor / 2) / divisor), the sum modulo 2^64."""
     total = np.full(known.rows, combined.divisor // 2, np.int64)
     for term in combined.terms:
         product = np.full(known.rows, term.factor, np.int64)
@@ -160,7 +162,7 @@ def combination(combined: Combination, stream: Stream, known: Known) -> Int:
 
 
 def _before(values: Int, lag: int) -> Int:
-    """The value `lag` rows before each row; 0 where there is none."""
+    """(rows,): the value `lag` rows earlier, 0 in the first `lag` rows."""
     if not lag:
         return values
     earlier = np.zeros_like(values)
@@ -169,7 +171,8 @@ def _before(values: Int, lag: int) -> Int:
 
 
 def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
-    """The rows of a stream in the order of its keys. stream: says in which rows it has values."""
+    """The rows of a stream in the order of the keys that its plan names; ArchiveError if one of the
+    streams that the plan names is not known. stream: only its mask is read."""
     own = _of(known.values, plan.of, stream)
     rows = np.arange(known.rows) if stream.present is None else np.flatnonzero(stream.present)
     if plan.pair is None:
@@ -185,8 +188,8 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
-    """Which values of a stream, by their places in it, are coded without a value before them that
-    others of the stream are coded by."""
+    """The places of those values of a stream that its transform predicts by nothing, as there is no
+    value before them: the first one or two, or none, by the transform."""
     first = {
         Transform.DIFFERENCE: 1,
         Transform.LINEAR: 1,
@@ -217,7 +220,7 @@ def _of(columns: Sequence[Array], which: int, stream: Stream) -> Array:
 
 
 def symbols_of(plan: Plan, r: Int) -> U16:
-    """The number of the bin that each residual falls in; the number of bins where it is in none."""
+    """(n,): the number of the bin that each residual lies in; plan.bins if it lies in none."""
     start, width, count = plan.starts, plan.widths, plan.bins
     if not count:
         return np.zeros(len(r), np.uint16)
@@ -239,8 +242,14 @@ def symbols_of(plan: Plan, r: Int) -> U16:
 def contexts(
     plan: Plan, stream: Stream, known: Known, prime: Counts = None, symbols: U16 | None = None
 ) -> tuple[npt.NDArray[np.uint32] | None, rans.Contexts]:
-    """(base of every present row, the tables' layout) of a plan's features. symbols: the stream's
-    own, which the encoder has: a feature that looks far back is then part of the base."""
+    """(base, layout) of a plan's features. base: (n,), the number that the features make together
+    in each row of the stream; None without features to look at ahead. layout: of the frequency
+    tables.
+
+    symbols: the stream's own, which the encoder has; the repeats in them are then a part of base.
+    None: the decoder finds repeats symbol by symbol, as layout says. prime: counts that tables
+    begin with.
+    """
     alphabet = plan.alphabet
     own: npt.NDArray[np.uint8] | None = None
     radices: list[int] = []
@@ -279,14 +288,15 @@ def contexts(
 
 
 def classes_of_symbols(edges: Int, alphabet: int) -> npt.NDArray[np.uint8]:
-    """The class of each symbol of an alphabet."""
+    """(alphabet,): for each symbol how many of the ascending edges are not above it."""
     return np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
 
 
 def feature_of(
     feature: Feature, stream: Stream, known: Known
 ) -> tuple[npt.NDArray[np.uint32], int]:
-    """(value in the present rows, number of values) of a feature other than the own symbol."""
+    """((n,) value of a feature in each row of the stream, how many values it can have): of features
+    that look at other streams, or at the student."""
     if isinstance(feature, Verdict):
         verdict = _student(known)
         marks = verdict if stream.present is None else verdict[stream.present]
@@ -312,8 +322,9 @@ def feature_of(
 
 @dataclass(frozen=True, eq=False)
 class Pushed:
-    """A stream ready for the entropy coder: frequencies of its symbols, raw bits, and lanes. usual:
-    every symbol is the most common one, so that nothing is stored."""
+    """A stream ready for the entropy coder. pairs: (n,), the frequency and start of each symbol;
+    raw: the bits within bins; lanes: how many coders take turns. usual: whether all symbols are the
+    most common one and there are no raw bits, so that nothing need be stored."""
 
     pairs: npt.NDArray[np.uint32]
     raw: bytes
@@ -322,7 +333,7 @@ class Pushed:
 
 
 def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> Pushed:
-    """Prepare a stream for the entropy coder by a plan, and add it to what is known."""
+    """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`."""
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
@@ -345,8 +356,9 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
 def squeezed(
     packed: Packed, values: Int, wanted: stages.Names = stages.USUAL, quick: bool = False
 ) -> bytes:
-    """Values as bytes compressed by whichever of these stages makes them smallest. quick: with
-    less effort, only to see the size."""
+    """Compress values as bytes: each less packed.low as a number of packed.size bytes, then all by
+    the stage, of those wanted, that makes them smallest. quick: with less effort, only to see the
+    size."""
     above = (values - np.int64(packed.low)).view(np.uint64)
     return pack(above.astype(f"<u{packed.size}").tobytes(), quick, wanted)
 
@@ -361,8 +373,8 @@ def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
 
 
 def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> bytes:
-    """The bytes of a stream: nothing if every symbol is the usual one; else varint length, rANS,
-    raw bits. Adds the stream to what is known."""
+    """Encode a stream by its plan, and add it to `known`; returns b"" if all symbols are the usual
+    one, the squeezed bytes if the plan packs, else varint length of rANS, rANS, raw bits."""
     pushed = forward(plan, stream, known, prime)
     if pushed.usual:
         return b""
@@ -373,16 +385,16 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> by
 
 
 def stillness(values: Int, usual: int) -> int:
-    """Whether a stream is constant: USUAL if all values are the usual one (or there are none),
-    STILL if all are another, MOVING otherwise."""
+    """How constant values are: USUAL if all are `usual`, or there are none; STILL if all are
+    another number; MOVING if they differ."""
     if not len(values) or (values == usual).all():
         return USUAL
     return MOVING if (values != values[0]).any() else STILL
 
 
 def marked(marks: Sequence[int], numbers: Sequence[int], counts: rans.U32) -> Pushed:
-    """The marks of streams of these numbers, ready to be pushed; counts: (streams, 3), seen by the
-    model."""
+    """Make the marks (see `stillness`) of the streams of these numbers ready for the entropy coder.
+    counts: (streams, 3), how often the model's training saw each mark of each stream."""
     layout, base = _marks_layout(counts, numbers)
     pairs = rans.forward(np.array(marks, np.uint16), base, layout)
     return Pushed(pairs, b"", 1, False)
@@ -395,7 +407,8 @@ def _marks_layout(counts: rans.U32, numbers: Sequence[int]) -> tuple[rans.Contex
 
 
 def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
-    """A stream of one value, after its mark; adds it to what is known."""
+    """Make a constant stream ready for the entropy coder, and add it to `known`: only the
+    difference of its value to `usual` is stored, which is nothing if it is 0."""
     _know(plan, stream, known)
     v = int(stream.values[0]) - usual if len(stream.values) else 0
     raw = varint(2 * v if v >= 0 else -2 * v - 1) if v else b""
@@ -408,25 +421,27 @@ def _know(plan: Plan, stream: Stream, known: Known) -> None:
 
 
 class Account(Protocol):
-    """Receives what each stream takes while it is decoded; see ledger.Ledger."""
+    """Collects the bits that each value takes while streams are decoded; see ledger.Ledger."""
 
     def symbols(
         self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Counts
     ) -> None:
-        """These symbols were read, and the raw bits of each."""
+        """Take in the symbols that were decoded of a stream, with plan and counts, of which bits
+        follow."""
 
     def packed(self, packed: Packed, stream: Stream, data: bytes) -> None:
-        """Values were read that are squeezed as bytes."""
+        """Take in that a stream was decoded from `data`, its values squeezed as bytes."""
 
 
 class Source:
-    """Where a stream's symbols and raw bits come from when it is decoded: bytes of its own."""
+    """Reads the symbols and raw bits of one stream from bytes that are its own."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
 
     def symbols(self, plan: Plan, count: int, base: rans.U32 | None, layout: rans.Contexts) -> U16:
-        """The stream's symbols."""
+        """Decode the `count` symbols of the stream; if there are no bytes, all are the plan's usual
+        one."""
         if not self.data:
             return np.full(count, _usual(plan, layout), np.uint16)
         size, at = read_varint(self.data, 0)
@@ -440,7 +455,8 @@ class Source:
         return np.zeros(count, np.uint16)
 
     def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-        """Read all numbers of these widths that are left."""
+        """Read a number of each of these widths, in bits, from the rest of the bytes; ArchiveError
+        unless they fill it."""
         return bits.unpack(self.data, widths)
 
 
@@ -463,7 +479,8 @@ class Joined(Source):
         return self.chain.decode(count, base, layout)
 
     def marks(self, numbers: Sequence[int], counts: rans.U32) -> dict[int, int]:
-        """The marks of streams of these numbers."""
+        """Decode the marks of the streams of these numbers, which come first; returns them by
+        number."""
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         layout, base = _marks_layout(counts, numbers)
@@ -473,7 +490,8 @@ class Joined(Source):
     def still(
         self, plan: Plan, stream: Stream, count: int, known: Known, value: int, mark: int
     ) -> Int:
-        """The `count` values of a stream that is marked as not moving; value: the usual one."""
+        """Decode the `count` values, all the same, of a stream whose mark is USUAL or STILL, and
+        add the stream to `known`. value: the usual one."""
         if mark == STILL:
             step, at = read_varint(self.data, 0)
             self.data = self.data[at:]
@@ -490,7 +508,7 @@ class Joined(Source):
         return bits.unpack(mine, widths)
 
     def finish(self) -> None:
-        """ArchiveError unless all was used."""
+        """Raise ArchiveError if any symbols or raw bits are left that no stream has read."""
         if self.chain is not None:
             self.chain.finish()
         if self.data:
@@ -498,7 +516,7 @@ class Joined(Source):
 
 
 def joined(streams: Sequence[Pushed]) -> bytes:
-    """Streams as one: varint length, rANS in one lane, raw bits."""
+    """Encode streams as one: varint length of rANS, rANS of all in one lane, raw bits of all."""
     pairs = np.concatenate([s.pairs for s in streams]) if streams else np.zeros(0, np.uint32)
     coded = rans.push(pairs) if len(pairs) else b""
     return varint(len(coded)) + coded + b"".join(s.raw for s in streams)
@@ -520,8 +538,9 @@ def decode(
     prime: Counts = None,
     account: Account | None = None,
 ) -> Int:
-    """The `count` values of a stream whose mask is stream.present; adds it to what is known.
-    account: is told what they took."""
+    """Decode the `count` values of a stream by its plan, and add the stream to `known`. stream:
+    present says in which rows; its values are set. account: collects the bits of the values, if
+    given."""
     if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")

@@ -40,8 +40,9 @@ Column = tuple[bytes, int]  # the key before a value, and how often it came befo
 class Lines:
     """JSON lines taken apart into frames (what stands around the values) and columns of values.
 
-    frames: each with its number and the columns of its values; frame_of: the number of each line's;
-    rows, values: of each column, which lines have it, and what they have.
+    frames: for each different frame its number and the columns of its values. columns: for each key
+    and occurrence the column's number. frame_of: for each line the number of its frame. rows,
+    values: for each column the lines that have a value in it, and these values.
     """
 
     frames: dict[Frame, tuple[int, list[int]]] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class Lines:
     values: list[list[bytes]] = field(default_factory=list)
 
     def add(self, line: bytes) -> None:
-        """Take apart one more line, its line end included."""
+        """Take one more line apart into its frame and values. line: with its line end."""
         frame, line_values = cut(line)
         known = self.frames.get(frame)
         if known is None:
@@ -73,13 +74,14 @@ class Lines:
 
     @property
     def are_alike(self) -> bool:
-        """Whether lines of JSON are so much alike that columns of them pay."""
+        """Whether the lines share frames enough to be stored as columns: at least LEAST_ALIKE lines
+        for each frame, and no more than MOST_FRAMES frames and MOST_COLUMNS columns."""
         few = len(self.frames) <= MOST_FRAMES and len(self.columns) <= MOST_COLUMNS
         return few and len(self.frames) * LEAST_ALIKE <= max(len(self.frame_of), LEAST_ALIKE)
 
 
 def cut(line: bytes) -> tuple[Frame, list[bytes]]:
-    """(texts before, between and after the values; the values) of a line."""
+    """Cut a line: (the texts before, between and behind its values; its values)."""
     parts = []
     values = []
     at = 0
@@ -93,7 +95,8 @@ def cut(line: bytes) -> tuple[Frame, list[bytes]]:
 
 
 def columns_of(frame: Frame) -> list[Column]:
-    """The column of each value of a line: its key, and how many values of that key came before."""
+    """The column of each value of a frame: (the last key before it, how many values of that key
+    came before it in the line)."""
     columns = []
     seen: dict[bytes, int] = {}
     key = b""
@@ -107,7 +110,7 @@ def columns_of(frame: Frame) -> list[Column]:
 
 
 def split(text: bytes) -> list[bytes]:
-    """Lines with their ends; the last may have none."""
+    """Cut a text into lines, each with its line feed; the last may have none."""
     lines = text.split(b"\n")
     last = lines.pop()
     ended = [line + b"\n" for line in lines]
@@ -115,7 +118,8 @@ def split(text: bytes) -> list[bytes]:
 
 
 def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
-    """(columns of a block, lines, what the block has to say beside them) of whole lines."""
+    """Encode a text of whole lines: (columns of a block, how many lines, the block's JSON beside
+    the columns). Lines that are not alike become one column of bytes, with no JSON."""
     lines = split(text)
     cut_lines = Lines()
     for line in lines:
@@ -134,7 +138,8 @@ def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
 
 
 def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
-    """Values in these of `count` lines; gaps in the others."""
+    """Encode a column of values. rows: the lines, of `count`, that have a value in it; the other
+    lines are gaps."""
     sizes = np.zeros(count, np.int64)
     sizes[rows] = [len(value) for value in values]
     stop = np.cumsum(sizes)
@@ -145,13 +150,14 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
 
 
 def is_text(block: Block) -> bool:
-    """Whether a block keeps its lines as they are."""
+    """Whether a block stores its lines as one text, not as frames and columns."""
     return "frames" not in block.words
 
 
 @sensible()
 def keys_of(block: Block) -> list[str]:
-    """The key of each column of values of a block, whose first column says which keys there are."""
+    """The key of each column of values of a block, as people read it. The block's first column, the
+    numbers of frames, is left out."""
     keys = [b""] * (len(block.columns) - 1)
     for parts, places in block.words["frames"]:
         for (key, _), place in zip(columns_of(tuple(_frame(parts))), places, strict=True):
@@ -160,12 +166,13 @@ def keys_of(block: Block) -> list[str]:
 
 
 def key_text(key: bytes) -> str:
-    """A key with its colon, as people read it; of values that stand in no object "value"."""
+    """A key as people read it, without quotes and colon; "value" for b"", the key of values in no
+    object."""
     return key.rstrip(b": \t").strip(b'"').decode("utf-8", "replace") or "value"
 
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
-    """The values of a line by their keys, as they are written but for quotes."""
+    """The values of a line by key, a list for each, in their order; texts without their quotes."""
     frame, line_values = cut(line)
     told: dict[str, list[str]] = {}
     for (key, _), value in zip(columns_of(frame), line_values, strict=True):
@@ -175,7 +182,8 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
 
 @sensible()
 def decode(block: Block, rows: int) -> list[bytes]:
-    """The lines of a block, with their ends."""
+    """The lines of a decoded block, each with its line end; ArchiveError if they are not `rows`
+    lines."""
     if is_text(block):
         if len(block.columns) != 1:
             raise ArchiveError("damaged: a block of lines has columns, and no frames")
@@ -202,7 +210,8 @@ def _check_size(
     frame_of: Integers,
     columns: Sequence[cells.CellColumn],
 ) -> None:
-    """ArchiveError if the lines together are larger than allowed, before one is put together."""
+    """Raise ArchiveError if all lines together would take more bytes than a block may; called
+    before any line is put together. frame_of: for each line the number of its frame."""
     lengths = [column.lengths() for column in columns]
     size = 0
     for number, (frame, places) in enumerate(frames):

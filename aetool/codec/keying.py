@@ -27,8 +27,9 @@ LEAST_GAIN = 0.95  # of the bits of what is left without keys
 
 @dataclass(eq=False)
 class _Keys:
-    """A stream that may be the keys of another: in the rows looked at, the row before that has the
-    same key (itself, where there is none); its different values."""
+    """A stream that may be the keys of another, in the first ROWS rows. before: for each row the
+    row before it that has the same key; the row itself if none has. different: the different keys,
+    ascending."""
 
     before: Int
     different: Int
@@ -36,12 +37,13 @@ class _Keys:
 
 @dataclass(eq=False)
 class Keying:
-    """Which streams of a block may be keys, each looked at once."""
+    """Finds which streams of a block may be the keys of another, and prepares each of them once."""
 
     looked_at: dict[int, _Keys | None] = field(default_factory=dict)
 
     def plans(self, stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
-        """Plans that look for values under the same key, with neither bins nor features yet."""
+        """Yield plans that predict a value of the stream by the last one under the same key; they
+        have no bins and no features yet. parents: the numbers of the streams to try as keys."""
         own = np.zeros(known.rows, np.int64)
         own[slice(None) if stream.present is None else stream.present] = stream.values
         here = own[:ROWS]
@@ -82,13 +84,15 @@ class Keying:
                     yield Plan(transform=Transform.KEYED, of=parent, pair=pair)
 
     def _keys(self, number: int, known: Known) -> _Keys | None:
-        """A stream as keys; None if it has too few different values, or hardly any comes again."""
+        """Stream `number` as keys; None if it has fewer than FEWEST_KEYS different values, or less
+        than LEAST_REPEATED rows for each."""
         if number not in self.looked_at:
             self.looked_at[number] = _keys_of(known.values[number][:ROWS])
         return self.looked_at[number]
 
     def _alike(self, number: int, before: int) -> list[int]:
-        """Streams that hold keys of the same things."""
+        """The numbers of those streams below `before` that share at least IN_COMMON of their keys
+        with stream `number`; only of streams that `plans` has looked at."""
         own = self.looked_at[number]
         assert own is not None
         alike = []
@@ -102,7 +106,7 @@ class Keying:
 
 
 def _size(r: Int) -> float:
-    """About how many bits each residual takes, on average."""
+    """About how many bits a residual takes, the mean of all. r: (n,)."""
     return float(np.log2(1.0 + np.abs(r.astype(np.float64))).mean())
 
 

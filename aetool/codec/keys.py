@@ -21,12 +21,13 @@ SEEN = (1, 2, 4)  # times, from which on the next class is
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """Rows in the order of their keys.
+    """The rows of a stream in the order of their keys, rows of one key in the order of the block;
+    those of another pair of streams, keys and values, may lie among them.
 
-    own: the place in this order of each of the stream's rows, in their order; begins: where a key
-    begins, ascending; key: for each place, which of these it belongs to; known: whether a place is
-    of the other pair; values: what the other pair has there, 0 elsewhere; guesses: for each key
-    the first value that the other pair has of it, or 0; told: whether it has any.
+    own: the place in this order of each of the stream's rows. begins: the places where a new key
+    begins, ascending. key: for each place the number of its key. known: for each place whether it
+    is the other pair's; values: the other pair's value there, else 0. guesses: for each key the
+    first value that the other pair has of it, or 0; told: whether it has any.
     """
 
     own: Int
@@ -44,10 +45,11 @@ class Course:
         rows: Int,
         others: tuple[Int, Int] | None = None,
     ) -> Course:
-        """The course of a stream, given what is known of other values under the same keys.
+        """Put the rows of a stream in the order of their keys.
 
-        keys: of the stream's rows; rows: which of the block's they are, ascending; others: keys
-        and values of another pair, in all rows of the block.
+        keys: (n,), of the stream's rows; rows: (n,), the ascending numbers of these rows in the
+        block; others: (keys, values) of another pair of streams, (rows of the block,) each, or
+        None.
         """
         if others is None:
             others = np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -75,7 +77,8 @@ class Course:
         known: npt.NDArray[np.bool_],
         values: Int,
     ) -> Course:
-        """The course of a stream whose values lie in the order of their keys."""
+        """The course of places that are sorted by key already. own: the places of the stream's
+        rows; keys, known, values: of each place."""
         fresh = np.ones(len(keys), np.bool_)
         fresh[1:] = keys[1:] != keys[:-1]
         begins = np.flatnonzero(fresh)
@@ -89,7 +92,8 @@ class Course:
         return cls(own, begins, key, known, values, guesses, told)
 
     def residuals(self, values: Int) -> Int:
-        """Values less what foretells them, modulo 2^64."""
+        """(n,): each value less its prediction, modulo 2^64: the value before it under its key, or
+        the key's guess if it is the first. values: (n,), of the stream's rows."""
         ordered = self.values.copy()
         ordered[self.own] = values
         foretold = np.zeros_like(ordered)
@@ -98,7 +102,8 @@ class Course:
         return np.asarray(values - foretold[self.own])
 
     def restored(self, r: Int) -> Int:
-        """The values that have these residuals."""
+        """(n,): the values of the stream from their residuals r, (n,): the inverse of
+        `residuals`."""
         size = len(self.known)
         steps = np.zeros(size, np.int64)
         steps[self.own] = r
@@ -114,8 +119,9 @@ class Course:
         return np.asarray(ordered[self.own])
 
     def seen(self) -> npt.NDArray[np.uint32]:
-        """How often the key of each of the stream's rows came before, in classes: 0, 1, 2 .. 3,
-        more; 1, too, if it did not, but comes later in the other pair."""
+        """(n,): a class of how often the key of each of the stream's rows came before: 0 for never,
+        1 for once, 2 for two or three times, 3 for more. A key that the other pair has anywhere
+        gets at least 1."""
         key = self.key[self.own]
         often = self.own - self.begins[key]
         classes = np.searchsorted(SEEN, often, "right")

@@ -25,10 +25,10 @@ Counts = rans.U32 | None
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """What each record of a block costs, in bits.
+    """The bits that each record of a block takes.
 
-    names: of the columns; taken: (records, columns), what each took in the payload; judged: the
-    same by what is known once the block is read, see Ledger; overhead: what belongs to no record,
+    names: of the columns. taken: (records, columns), bits in the payload; judged: (records,
+    columns), bits if all other records were known before, see Ledger. overhead: bits of no record,
     by name.
     """
 
@@ -60,7 +60,7 @@ class Ledger:
         self._reported = 0.0
 
     def clear(self) -> None:
-        """Forget everything, before a block is decoded once more."""
+        """Empty the ledger, before a block is decoded once more."""
         for told in (self.taken, self.judged, self.overhead, self.blobs):
             told.clear()
         self._reported = 0.0
@@ -72,14 +72,16 @@ class Ledger:
         cells: int,
         column_blobs: Sequence[bytes],
     ) -> None:
-        """Attribute what follows to the cells of this column, until the next one begins."""
+        """Begin the next column of a block: what is reported until the next call counts as its
+        cells'. cells: how many it has; column_blobs: its blobs, whose bits are shared among cells
+        later."""
         self.taken.append(np.zeros(cells))
         self.judged.append(np.zeros(cells))
         self.blobs.append(list(column_blobs))
 
     def begin_stream(self, is_plan_told: bool) -> None:
-        """Attribute what follows to this stream. is_plan_told: whether the block describes the
-        stream's plan, whose bits the stream then pays."""
+        """Begin the next stream of the column. is_plan_told: whether the block describes the
+        stream's plan; the description of its bins is then counted as its values'."""
         self._is_plan_told = is_plan_told
 
     def close(
@@ -87,8 +89,8 @@ class Ledger:
         size: int,
         name: str = CODERS,
     ) -> None:
-        """A part of `size` bytes ends, of which all that was reported since the last one is; the
-        rest is overhead."""
+        """End a part of the payload of `size` bytes: add to the overhead `name` what of its bits
+        was not reported since the last part."""
         self.overhead[name] += 8 * size - self._reported
         self._reported = 0.0
 
@@ -102,7 +104,8 @@ class Ledger:
         known: Known,
         prime: Counts,
     ) -> None:
-        """A stream's symbols and raw bits were read by this plan."""
+        """Add the bits of the symbols, (n,), and of the raw bits behind them, to the cells of a
+        stream that was decoded by this plan. prime: counts that its tables began with."""
         widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = widths
         if plan.alphabet > 1 and len(symbols):
@@ -121,8 +124,9 @@ class Ledger:
             self._pay_bins(plan, stream, symbols, known)
 
     def _pay_bins(self, plan: Plan, stream: Stream, symbols: U16, known: Known) -> None:
-        """A bin's description is paid by the values in it: a bin that is there for one value alone
-        is a part of what that value costs, unless it is for being the first."""
+        """Move the bits that describe a plan's bins from overhead to the cells, in equal parts to
+        those in each bin. In `judged` the first values of a stream, which nothing predicts, pay
+        none."""
         letters = np.array(
             [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]
         )
@@ -145,7 +149,8 @@ class Ledger:
         stream: Stream,
         data: bytes,
     ) -> None:
-        """A stream's values were read, squeezed as bytes."""
+        """Add the bits of a stream whose values were squeezed as bytes to its cells. data: the
+        squeezed bytes."""
         _, bits = blobs.priced(data)
         taken = bits.reshape(-1, packed.size).sum(axis=1)
         self._add(stream, taken, without_learning(taken))
@@ -171,8 +176,8 @@ class Ledger:
         judged: Float,
         name: str = CODERS,
     ) -> None:
-        """Bits, (n,), that are those of these cells of a column, (n,), none of them twice; until
-        now they were overhead of this name."""
+        """Move bits from the overhead `name` to cells of a column. cells: (n,), different row
+        numbers; taken, judged: (n,), the bits of each."""
         self.taken[column][cells] += taken
         self.judged[column][cells] += judged
         self.overhead[name] -= float(taken.sum())
@@ -183,8 +188,9 @@ class Ledger:
         owners: Sequence[int],
         each: int = 1,
     ) -> Costs:
-        """What records cost by these names; owners: of each column of the block the place of what
-        it belongs to among names; each: cells of a column for a record."""
+        """The bits of records by these names, from the cells of the columns. owners: for each
+        column of the block the place among names that it counts for; each: how many cells of a
+        column a record has."""
         cells = len(self.taken[0]) if self.taken else 0
         records = cells // each
         taken = np.zeros((records, len(names)))
@@ -199,12 +205,12 @@ class Ledger:
 
     @property
     def total(self) -> float:
-        """All bits of the archive, also those that belong to no cell."""
+        """All bits that were reported, overhead included: those of the block's payload."""
         return float(sum(map(np.sum, self.taken))) + sum(self.overhead.values())
 
 
 def _letters(numbers: Int) -> Int:
-    """(n,): what each of a list of numbers has of the list as it is written, a comma with it."""
+    """(n,): how many characters each number takes in a list of them, with a comma behind it."""
     written = [f"{number}," for number in numbers.tolist()]
     return np.array([len(one) for one in written], np.int64)
 
@@ -214,8 +220,8 @@ def costs_of_text(
     names: Sequence[str],
     taken: Float,
 ) -> Costs:
-    """What records cost, (records, columns), whose block is one text, which the ledger knows as
-    overhead until now."""
+    """The costs of records of a block that is one text. taken: (records, columns), bits, which are
+    taken out of the ledger's overhead."""
     ledger.overhead[CODERS] -= float(taken.sum())
     judged = np.stack([without_learning(column) for column in taken.T], axis=1)
     return Costs(names, taken, judged, ledger.overhead)
@@ -226,8 +232,8 @@ def by_all_others(
     contexts: Int,
     layout: rans.Contexts,
 ) -> Float:
-    """(n,): the bits of each symbol by the frequencies of all others in its context, (n,), made as
-    rans.tables makes its own, but each without the symbol itself."""
+    """(n,): the bits of each symbol by the frequencies of all other symbols in its context, which
+    are smoothed as rans.tables does. symbols, contexts: (n,)."""
     alphabet = layout.alphabet
     cells = contexts * alphabet + symbols
     counts = np.bincount(cells, minlength=layout.size * alphabet)
@@ -256,8 +262,8 @@ def by_all_others(
 
 
 def without_learning(bits: Float) -> Float:
-    """(n,): bits of cells in their order, scaled down in those stretches at the beginning that take
-    more than usual: to the median of the second half."""
+    """(n,): bits of cells in order, those of the first half scaled down, by stretches of 1, 1, 2, 4
+    ... cells: where a stretch's median is above that of the second half, to that one."""
     judged = bits.copy()
     half = len(bits) // 2
     if not half:

@@ -26,12 +26,13 @@ RATIO = 500_000  # or so many times its own size
 
 
 def default_output(archive_bytes: int) -> int:
-    """Bytes that an archive of this size may restore where nobody says how many."""
+    """How many bytes an archive of this size may restore, unless the user says another number."""
     return max(LEAST_OUTPUT, RATIO * archive_bytes)
 
 
 def check_cells(rows: int, columns: int) -> None:
-    """ArchiveError for a block of more cells than are allowed."""
+    """Raise ArchiveError if a block claims more columns, or more cells (rows * columns), than are
+    allowed."""
     if columns > MAX_COLUMNS or rows < 0 or rows * max(1, columns) > MAX_CELLS:
         raise ArchiveError(
             f"damaged: a block claims {rows} rows of {columns} columns; at most {MAX_COLUMNS} "
@@ -40,7 +41,7 @@ def check_cells(rows: int, columns: int) -> None:
 
 
 def check_records(rows: int, columns: int) -> None:
-    """ArchiveError for an Arrow batch of more cells than are allowed."""
+    """Raise ArchiveError if an Arrow batch claims more cells (rows * columns) than are allowed."""
     if rows * max(1, columns) > MAX_RECORD_CELLS:
         raise ArchiveError(
             f"damaged: a block claims {rows} records of {columns} columns; at most "
@@ -49,7 +50,8 @@ def check_records(rows: int, columns: int) -> None:
 
 
 def check_decoded(rows: int, width: int) -> None:
-    """ArchiveError for codes that a model's decoder would make too much of."""
+    """Raise ArchiveError if rows * width, the numbers that a model's decoder reads or makes, are
+    more than are allowed."""
     if rows * width > MAX_DECODED:
         raise ArchiveError(
             f"damaged: a block claims {rows} codes, each of {width} numbers; at most {MAX_DECODED} "
@@ -58,13 +60,14 @@ def check_decoded(rows: int, width: int) -> None:
 
 
 def check_text(size: int) -> None:
-    """ArchiveError for more bytes of one block than are allowed."""
+    """Raise ArchiveError if a block claims to restore more bytes of text than are allowed."""
     if size > MAX_TEXT:
         raise ArchiveError(f"damaged: a block claims {size} bytes; at most {MAX_TEXT} are allowed")
 
 
 def shape_of(sizes: object) -> tuple[int, ...]:
-    """The sizes of an array's dimensions; ValueError unless they and their product are sensible."""
+    """The sizes of an array's dimensions as a tuple; ValueError unless each is a whole number from
+    0, and there are not too many of them nor of the values they make."""
     if not isinstance(sizes, list | tuple) or len(sizes) > MAX_DIMENSIONS:
         raise ValueError(f"a shape of more than {MAX_DIMENSIONS} dimensions, or none")
     product = 1

@@ -27,10 +27,11 @@ MOST_TRIED = 1 << 15  # numbers on which bounds are tried first
 
 @dataclass(frozen=True, eq=False)
 class Quantiser:
-    """Turns codes into whole numbers and back: z = centre + step * q for the units that are stored;
-    the others stay at their centre.
+    """Turns codes into whole numbers q and back: z = centre + step * q for the units in `kept`; all
+    other units are restored as their centre.
 
-    centre, step: (latent,) float64. kept: which units are stored. q is an integer of 32 bits.
+    centre, step: (latent,) float64. kept: the numbers of the units that are stored. q lies within
+    32 bits.
     """
 
     centre: Float
@@ -38,12 +39,14 @@ class Quantiser:
     kept: Int
 
     def quantise(self, z: Code) -> Int:
-        """Codes, (rows, latent), as whole numbers of steps: (rows, kept) int64."""
+        """(rows, kept) int64: codes z, (rows, latent), as whole numbers of steps from the centre,
+        rounded to the nearest; NaN becomes 0."""
         steps = (z[:, self.kept].astype(np.float64) - self.centre[self.kept]) / self.step[self.kept]
         return np.asarray(np.clip(np.rint(np.nan_to_num(steps)), -(2**31), 2**31 - 1), np.int64)
 
     def restore(self, q: Int) -> Code:
-        """The codes that whole numbers stand for: (rows, latent) float32."""
+        """(rows, latent) float32: the codes of whole numbers q, (rows, kept), that `quantise`
+        returned."""
         z = np.tile(self.centre, (len(q), 1))
         z[:, self.kept] += q * self.step[self.kept]
         return z.astype(np.float32)
@@ -85,14 +88,17 @@ def choose(
     latent: int | None,
     target: float | None,
 ) -> Quantiser:
-    """The coarsest quantiser that keeps the error asked for, on a sample of codes z.
+    """The coarsest quantiser whose decoded records keep within the error that is asked for, judged
+    on codes z, (rows, latent).
 
-    distance(a, b): (rows,) squared difference of two decodings, on the scale errors are judged on.
-    error(decoded): the error that `target` is about; distortion(decoded): the squared one that the
-    default step may raise a little, or up to floor. Steps are inversely proportional to what a unit
-    does to the output, so that each unit adds the same distortion (reverse water-filling: Cover &
-    Thomas 2006, section 10.3.3); only their common scale is searched. latent: keep that many units,
-    those that do most.
+    decode: of codes. distance(a, b): (rows,), squared difference of two decodings. error(decoded):
+    what must be at most `target`; with target None distortion(decoded), a squared error, may rise
+    by a quarter above that of the finest steps, or up to floor. latent: how many units to keep,
+    those that change the decoded records most; None: all. ParamError where no quantiser will do.
+
+    Steps are inversely proportional to what a unit does to the output, so that each unit adds the
+    same distortion (reverse water-filling: Cover & Thomas 2006, section 10.3.3); only their common
+    scale is searched.
     """
     size = z.shape[1]
     if latent is not None and not 1 <= latent <= size:
@@ -139,8 +145,8 @@ def _gains(
     decode: Callable[[Code], Decoded],
     distance: Callable[[Decoded, Decoded], Float],
 ) -> Float:
-    """(latent,): how much the decoded records change, root mean square, for a small change of each
-    code unit."""
+    """(latent,): the root mean square change of decoded records for each code unit, over the change
+    of that unit, which is moved by a quarter of its deviation."""
     base = decode(z)
     gains = np.empty(z.shape[1])
     for j in range(z.shape[1]):
@@ -151,12 +157,13 @@ def _gains(
 
 
 def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fraction:
-    """The largest error bound under which numbers are rounded with at most this mean squared error.
+    """The largest of the error bounds tried that rounds the numbers x with at most this mean
+    squared error; 0 if none does.
 
     x: (rows,), of which finite ones count. decimals: of the grid that x lies on; None if on none.
     Wide bounds E of smooth data have a mean square of E^2 / 3, that of a uniform distribution; a
     grid, many zeros or few values do not, so that bounds around it are tried on x, from wide to
-    narrow. 0 where even the narrowest errs by more.
+    narrow.
     """
     x = x[np.isfinite(x)]
     unit = 10.0 ** (decimals or 0)
@@ -188,5 +195,5 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
 
 
 def _mean_square(x: Float, step: float) -> float:
-    """The mean squared error of x rounded to multiples of a step."""
+    """The mean squared error of x, (rows,), rounded to multiples of a step."""
     return float(np.square(np.rint(x / step) * step - x).mean())

@@ -33,75 +33,84 @@ MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
 
 
 def refused(what: str) -> ArchiveError:
-    """The ArchiveError for a field of a meta that is out of range."""
+    """Return the ArchiveError that says which field of a meta is out of range. what: the end of its
+    message."""
     return ArchiveError(f"damaged: a column's meta: {what}")
 
 
 def whole(value: Json, low: int, high: int, what: str) -> int:
-    """Check a field that must be a whole number from low to high, both allowed."""
+    """Return `value` if it is a whole number from low to high, both allowed; else raise
+    ArchiveError. what: the field's name in the message."""
     if type(value) is not int or not low <= value <= high:
         raise refused(f"{what} must be a whole number of {low} to {high}, not {str(value)[:40]}")
     return value
 
 
 def text(value: Json, what: str) -> str:
-    """Check a field that must be a text of one-byte characters."""
+    """Return `value` if it is a text of characters below 256; else raise ArchiveError. what: the
+    field's name in the message."""
     if not isinstance(value, str) or any(ord(letter) > 255 for letter in value):
         raise refused(f"{what} must be text in latin-1")
     return value
 
 
 def texts(values: Json, what: str) -> tuple[str, ...]:
-    """Check a field that must be a list of such texts."""
+    """Return `values` as a tuple if it is a list of texts as of `text`; else raise ArchiveError."""
     if not isinstance(values, list):
         raise refused(f"{what} must be a list")
     return tuple(text(value, what) for value in values)
 
 
 def flag(stored: Stored, letter: str) -> bool:
-    """Check a field that is 1 or absent, and return whether it is there."""
+    """Whether a meta's JSON has the field `letter`; ArchiveError if its value is not 1."""
     return letter in stored and whole(stored[letter], 1, 1, f"'{letter}'") == 1
 
 
 @dataclass(frozen=True)
 class Meta:
-    """How a column is stored, and so which parts of the payload are its own."""
+    """How a column of a block is stored; a subclass for each way. It says how many streams and
+    blobs the column has."""
 
     kind: ClassVar[str]
     letters: ClassVar[str] = ""  # of its parts, beside "k"
 
     @property
     def blobs(self) -> int:
-        """Blobs of bytes that belong to it."""
+        """How many blobs of bytes the column has."""
         return 0
 
     @property
     def kinds(self) -> int:
-        """Kinds of cells; of one kind alone there is no stream that says which."""
+        """How many kinds of cells the column has; if more than one, a stream has the kind of each
+        row."""
         return 1
 
     @property
     def valued(self) -> int:
-        """Cells of kinds below this number have a value in the stream of values; 0: none has."""
+        """Cells of a kind below this number have a value in the stream of values; 0: there is no
+        such stream."""
         return 1
 
     @property
     def has_raws(self) -> bool:
-        """Whether the last kind has a stream of its own."""
+        """Whether cells of the last kind have a value in a stream of their own, raws."""
         return False
 
     @property
     def streams(self) -> int:
-        """Streams of whole numbers: kinds, values, raws, as there are."""
+        """How many streams of whole numbers the column has: of kinds, values and raws those that it
+        needs."""
         return (self.kinds > 1) + (self.valued > 0) + self.has_raws
 
     def to_json(self) -> dict[str, Json]:
-        """As it is stored: what is as usual is left out."""
+        """The meta as a JSON object, as it is stored; fields that have their default are left
+        out."""
         return {"k": self.kind}
 
     @classmethod
     def parsed(cls, stored: Stored) -> Meta:
-        """The meta that to_json wrote. stored: its fields, whose names have been checked."""
+        """The meta of this class that `to_json` wrote as `stored`, whose field names are checked
+        already; ArchiveError for a value out of range."""
         return cls()
 
 
@@ -110,7 +119,7 @@ class Meta:
 
 @dataclass(frozen=True)
 class BytesMeta(Meta):
-    """A blob: a file, or records as they are."""
+    """A column that is one blob of bytes: a file, or a block's records as one text."""
 
     kind = "bytes"
 
@@ -125,7 +134,7 @@ class BytesMeta(Meta):
 
 @dataclass(frozen=True)
 class PixelsMeta(Meta):
-    """Pictures of one size, coded together; width: bytes of a value, 1 or 2."""
+    """Pictures of one size, coded together as one blob. width: bytes of a pixel value, 1 or 2."""
 
     kind = "pixels"
     letters = "w"
@@ -159,7 +168,8 @@ class WholeMeta(Meta):
 
 @dataclass(frozen=True)
 class CellsMeta(Meta):
-    """Cells of text or bytes. gap: the cell that stands for one that is missing, if any does."""
+    """Cells of text or bytes. gap: the text stored in place of missing cells; None if no cell is
+    missing."""
 
     gap: str | None = None
 
@@ -169,12 +179,13 @@ class CellsMeta(Meta):
 
 
 def gap_in(meta: Meta) -> str | None:
-    """The cell that stands for a missing value in a column of this meta; None if there is none."""
+    """The text that a column of this meta has in place of missing cells; None if no cell is
+    missing."""
     return meta.gap if isinstance(meta, CellsMeta) else None
 
 
 def gap_of(stored: Stored) -> str | None:
-    """The cell that stands for a missing one."""
+    """Read from a meta's JSON the text in place of missing cells; None if it has none."""
     if "gap" in stored:
         return text(stored["gap"], "what stands for a gap")
     return None
@@ -182,7 +193,7 @@ def gap_of(stored: Stored) -> str | None:
 
 @dataclass(frozen=True)
 class CellsInABlob(CellsMeta):
-    """Cells of which one blob says all."""
+    """Cells that are all stored in one blob, without streams."""
 
     letters = "gap"
 
@@ -201,14 +212,15 @@ class CellsInABlob(CellsMeta):
 
 @dataclass(frozen=True)
 class TextMeta(CellsInABlob):
-    """How a column of text is stored as one blob of all cells."""
+    """A column of texts stored as one blob, as spans.pack_cells packs them."""
 
     kind = "text"
 
 
 @dataclass(frozen=True)
 class LevelMeta(CellsMeta):
-    """Numbers of the different cells: those that the meta has, then those of the blob."""
+    """Each cell as the number of its text among the different texts: first `levels`, which the meta
+    has, then those in the blob."""
 
     kind = "level"
     letters = "v gap"
@@ -229,10 +241,10 @@ class LevelMeta(CellsMeta):
 
 @dataclass(frozen=True)
 class RankMeta(CellsMeta):
-    """Ranks of the different cells, in an order of their own.
+    """Each cell as its rank in a sorted dictionary of the different cells.
 
-    of: the place of the column before whose cells these are; None: they are in the blob, coded as a
-    column of a block of its own.
+    of: the place of the earlier column whose dictionary is used; None: the dictionary is the
+    column's blob, which is a block of its own.
     """
 
     kind = "rank"
@@ -254,18 +266,18 @@ class RankMeta(CellsMeta):
 
 @dataclass(frozen=True)
 class PartsMeta(CellsInABlob):
-    """Skeletons of cells, and the parts that stand for their marks: columns of a block of their
-    own, in the blob."""
+    """Sentences as skeletons and the parts that stand for the skeletons' marks; both are columns of
+    a block of its own, which is the blob."""
 
     kind = "parts"
 
 
 @dataclass(frozen=True)
 class PatternMeta(CellsMeta):
-    """Cells of which most are written in a known way.
+    """Cells most of which are written in one way, so that a number stands for each.
 
-    specials: others that occur, a kind for each; has_rest: the last kind is of all others, which
-    stand in the blob.
+    specials: other texts that come often, each a kind of its own. has_rest: all other cells are of
+    the last kind; their texts are in the blob.
     """
 
     specials: tuple[str, ...] = ()
@@ -286,11 +298,11 @@ class PatternMeta(CellsMeta):
 
 @dataclass(frozen=True)
 class NumberMeta(PatternMeta):
-    """Decimals, as whole numbers.
+    """Decimal numbers, stored as whole numbers: cell = whole * step / 10^decimals.
 
-    decimals: digits behind the point of a whole number times its step; forms: how many of them are
-    written, a kind for each; affixes: what stands before and behind each number. own_units: a
-    number of a form of just so many digits has so many behind the point, not `decimals` of them.
+    forms: the ways in which numbers are written, a kind for each: with so many digits behind the
+    point, SHORT or SHORT_ONE. affixes: the text before and behind each number. own_units: a whole
+    number of a form with fewer digits counts in units of its own last digit, not of `decimals`.
     """
 
     kind = "number"
@@ -307,7 +319,7 @@ class NumberMeta(PatternMeta):
 
     @property
     def units(self) -> list[int]:
-        """Of each form, what its whole numbers count, in the last of `decimals` digits."""
+        """For each form what 1 of its whole numbers is worth, in units of 10^-decimals."""
         digits = [self.decimals] * len(self.forms)
         if self.own_units:
             digits = [min(form, self.decimals) for form in self.forms]
@@ -345,11 +357,11 @@ class NumberMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class FloatMeta(PatternMeta):
-    """Numbers as they are written for floats of 64 bits: the fewest digits that tell each apart.
+    """Numbers written with the fewest digits that tell the 64-bit float from all others.
 
-    places: a value is the whole number which, over this power of ten, is nearest to the float;
-    None: it is the float's bits, in the order of floats. offsets: how many floats above that the
-    number is, a kind for each. bare: whole numbers are written without point.
+    places: the value is the whole number that over 10^places is nearest to the float; None: the
+    value is the float's bits, as a number in the order of floats. offsets: how many floats above
+    that decimal the number lies, a kind for each. bare: whole numbers are written without ".0".
     """
 
     kind = "float"
@@ -388,9 +400,9 @@ class FloatMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class DigitsMeta(PatternMeta):
-    """Cells of `width` digits each in this base, as whole numbers without a sign.
+    """Cells of just `width` digits in a base, 10 or 16, stored as whole numbers without a sign.
 
-    is_upper: hexadecimal digits are capitals; affixes: what stands before and behind each number.
+    is_upper: hexadecimal digits are capitals. affixes: the text before and behind each number.
     """
 
     kind = "digits"
@@ -429,9 +441,9 @@ class DigitsMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class DateMeta(PatternMeta):
-    """Dates, as ticks since 1970.
+    """Dates, stored as ticks since 1970.
 
-    format: as dates.DateFormat has it; quote: what stands before and behind each date.
+    format: the text form of a dates.DateFormat. quote: the text before and behind each date.
     """
 
     kind = "date"
@@ -441,7 +453,8 @@ class DateMeta(PatternMeta):
 
     @property
     def ticks_a_second(self) -> int:
-        """By how much a stored date grows in a second."""
+        """How many ticks of a stored date make a second: 1, or a power of ten if there are
+        fractions."""
         return int(10 ** DateFormat.of(self.format).digits)
 
     def to_json(self) -> dict[str, Json]:
@@ -466,10 +479,10 @@ class DateMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class NumberedMeta(Meta):
-    """Numbers whose values may be ranks in a book of different ones.
+    """Numbers, stored as values or as ranks in a dictionary of the different ones.
 
-    book: None, they are values; OWN_BOOK: the book is in the blob; else it is that of the column at
-    this place, before this one.
+    book: None: as values; OWN_BOOK: as ranks in the dictionary that is the column's blob; else as
+    ranks in the dictionary of the earlier column at this place.
     """
 
     book: int | None = field(default=None, kw_only=True)
@@ -488,7 +501,8 @@ class NumberedMeta(Meta):
 
 
 def book_of(stored: Stored) -> int | None:
-    """The column whose book of words a column uses, by its place; OWN_BOOK; or None."""
+    """Read from a meta's JSON where its dictionary of numbers is: the place of an earlier column,
+    OWN_BOOK, or None if it has none."""
     if "c" in stored:
         return whole(stored["c"], 0, MAX_COLUMNS, "a column's place")
     return OWN_BOOK if flag(stored, "u") else None
@@ -496,10 +510,12 @@ def book_of(stored: Stored) -> int | None:
 
 @dataclass(frozen=True)
 class IntegerMeta(NumberedMeta):
-    """How a column of whole numbers with gaps is stored.
+    """Whole numbers, some of which may be missing.
 
-    multiple: what each is multiplied by; allowed: instead, the largest error of numbers on a grid;
-    limbs: of a wide decimal, this column counted; dictionary: which one the numbers are indices of.
+    multiple: the factor that makes the numbers of the stored values. allowed: instead, the largest
+    error of numbers rounded to a grid; 0: exact. limbs: how many columns a wide decimal takes, this
+    one counted. dictionary: the number of the Arrow dictionary that the numbers are indices into;
+    None: they are numbers.
     """
 
     kind = "int"
@@ -548,7 +564,7 @@ class IntegerMeta(NumberedMeta):
 
 @dataclass(frozen=True)
 class Decimals:
-    """How floats are stored that are whole numbers over a power of ten; allowed: as of
+    """Floats stored as whole numbers over 10^places. allowed: the largest error, as of
     IntegerMeta."""
 
     places: int
@@ -557,15 +573,15 @@ class Decimals:
 
 @dataclass(frozen=True)
 class Multiples:
-    """Floats that are multiples of another, for a bound."""
+    """Floats rounded to multiples of `spacing`, within an error bound; stored is the factor."""
 
     spacing: float
 
 
 @dataclass(frozen=True)
 class Bits:
-    """How floats are stored as whole numbers, their bits in the order of floats; width: 16, 32 or
-    64."""
+    """Floats stored as their bits, as whole numbers in the order of floats. width: 16, 32 or 64
+    bits."""
 
     width: int
 
@@ -575,8 +591,9 @@ Numerals = Decimals | Multiples | Bits
 
 @dataclass(frozen=True)
 class RealMeta(NumberedMeta):
-    """Floats. numerals: how most are told; has_gaps, has_nans, has_odd: whether there are gaps,
-    NaNs of the usual bits, and others that are kept as their bits."""
+    """Floats. numerals: how all but odd ones are stored. has_gaps, has_nans, has_odd: whether there
+    is a kind for missing cells, one for NaNs of the usual bits, and one for floats stored as their
+    bits."""
 
     kind = "real"
     letters = "d q g b z n r u c"
@@ -618,7 +635,8 @@ class RealMeta(NumberedMeta):
 
 
 def numerals_of(stored: Stored) -> Numerals:
-    """How most floats of a column are told: in one of three ways."""
+    """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
+    ways."""
     ways = [letter for letter in "dgb" if letter in stored]
     if len(ways) != 1 or ("q" in stored and ways != ["d"]):
         raise refused("floats must be told in one way")
@@ -659,7 +677,7 @@ KNOWN: dict[str, type[Meta]] = {
 
 
 def from_json(stored: Json) -> Meta:
-    """The meta that to_json wrote; ArchiveError for anything else."""
+    """The meta of a column, by the JSON that `to_json` wrote; ArchiveError for anything else."""
     kind = stored.get("k") if isinstance(stored, Mapping) else None
     known = KNOWN.get(kind) if isinstance(kind, str) else None
     if known is None:
@@ -676,5 +694,6 @@ def from_json(stored: Json) -> Meta:
 
 
 def all_from_json(stored: Sequence[Json], foreseen: Sequence[Meta] = ()) -> list[Meta]:
-    """The metas of a block's columns; null stands for the foreseen one at its place."""
+    """The metas of a block's columns, by their JSON. foreseen: the shared model's; null in `stored`
+    stands for the one at its place."""
     return [foreseen[place] if one is None else from_json(one) for place, one in enumerate(stored)]

@@ -36,7 +36,8 @@ LEAST_CHANCE, MOST_CHANCE = 24, 65512  # of a bit, of 65536
 
 
 def squash(logit: int) -> int:
-    """4096 / (1 + exp(-logit / 256)), by a table of every 128th."""
+    """4096 / (1 + exp(-logit / 256)), rounded: straight lines between the values, in a table, of
+    every 128th logit."""
     if logit > 2047:
         return 4095
     if logit < -2047:
@@ -47,7 +48,7 @@ def squash(logit: int) -> int:
 
 
 def _stretched() -> list[int]:
-    """The logit of each of 4096 chances."""
+    """For each probability in 4096ths its logit in 256ths: the inverse of `squash`."""
     table: list[int] = []
     for logit in range(-2047, 2048):
         table += [logit] * (squash(logit) + 1 - len(table))
@@ -59,7 +60,7 @@ FINAL = [squash((place - 16) * 128) * 16 for place in range(33)]
 
 
 def mixed_hash(first: int, second: int) -> int:
-    """A hash of 32 bits of two such numbers."""
+    """A hash, of 32 bits, of two numbers of 32 bits."""
     scattered = (first * 0x9E3779B1 & WORD) ^ (second + 0x7F4A7C15 + (first >> 15) & WORD)
     scattered = scattered * 0x85EBCA6B & WORD
     return scattered ^ scattered >> 13
@@ -67,8 +68,8 @@ def mixed_hash(first: int, second: int) -> int:
 
 @dataclass(eq=False)
 class _Slot:
-    """Statistics of one context for half a byte: probabilities in 1/65,536 and how often each was
-    updated."""
+    """Statistics of one context for half a byte, by the bits of it so far. chances: probabilities
+    of a 1, in 65,536ths; met: how often each was updated; check: which context they are of."""
 
     check: int
     chances: list[int] = field(default_factory=lambda: [32768] * 16)
@@ -77,14 +78,16 @@ class _Slot:
 
 @dataclass(eq=False)
 class _Record:
-    """Remembers where the fields of the current record begin, and a hash of each."""
+    """Where each field of a record begins in the text, -1 if it does not, and a hash of its
+    bytes."""
 
     starts: list[int] = field(default_factory=lambda: [-1] * MOST_FIELDS)
     hashes: list[int] = field(default_factory=lambda: [0] * MOST_FIELDS)
 
 
 class Mixer:
-    """Predicts a text of `size` bytes bit by bit, learning from each bit as it becomes known."""
+    """Predicts the bits of a text of `size` bytes one by one, and learns from each once it is
+    known. delimiter: the byte between fields."""
 
     def __init__(self, size: int, delimiter: int) -> None:
         self.text = bytearray()
@@ -110,7 +113,8 @@ class Mixer:
         self._contexts()
 
     def chance(self) -> int:
-        """The probability that the next bit is 1, in 1/65,536."""
+        """The probability that the next bit is 1, in 65,536ths. To be called once for each bit,
+        before `learn`."""
         if self.count % 4 == 0:
             self._find_slots()
         self.inputs = [
@@ -139,12 +143,14 @@ class Mixer:
 
     @property
     def node(self) -> int:
-        """The bits of this half of the byte, behind a 1."""
+        """The number of the statistics, 1 .. 15, in a slot: a 1 and the bits, so far, of this half
+        of the byte."""
         count = self.count % 4
         return self.bits & (1 << count) - 1 | 1 << count
 
     def learn(self, bit: int) -> None:
-        """Update all predictions with the bit that was coded."""
+        """Update statistics, weights and the text with the next bit, which was coded by
+        `chance`."""
         target = 65535 if bit else 0
         node = self.node
         for slot in self.slots:
@@ -169,7 +175,8 @@ class Mixer:
             self._take(self.bits & 255)
 
     def _find_slots(self) -> None:
-        """Look up the slot of each context; one that belongs to another context is cleared."""
+        """Set `slots`: for each context its slot for the next half of a byte; a slot that another
+        context had is emptied."""
         bits = self.bits if self.count else 0
         self.slots = []
         for context, table in zip(self.hashes, self.tables, strict=True):
@@ -182,8 +189,8 @@ class Mixer:
             self.slots.append(slot)
 
     def _foretold_by_match(self) -> int:
-        """The logit of the next bit if the text repeats what followed its last bytes earlier; 0
-        once it differs."""
+        """The logit of the next bit, as it came after the longest earlier stretch like the last
+        bytes; 0 without such a stretch, or if this byte differs from its byte already."""
         self.foretold: tuple[int, int] | None = None
         if not self.length:
             return 0
@@ -209,7 +216,7 @@ class Mixer:
         return 2 if self.length < 32 else 3
 
     def _take(self, byte: int) -> None:
-        """Update the contexts with a byte that is complete."""
+        """Add a complete byte to the text, and update fields, contexts and the match with it."""
         self.text.append(byte)
         self.bits = 1
         self.count = 0
@@ -242,7 +249,7 @@ class Mixer:
         self.in_field = 0
 
     def _contexts(self) -> None:
-        """Hashes of the ten contexts by which the next byte is predicted."""
+        """Set `hashes`: one for each of the ten contexts that the next byte is predicted by."""
         text = self.text
         order = 0
         last = [*text[: -max(ORDERS) - 1 : -1], *[0] * max(ORDERS)]
@@ -267,7 +274,8 @@ class Mixer:
         ]
 
     def _follow(self, byte: int) -> None:
-        """Look up where the last bytes occurred before, to predict that the same byte follows."""
+        """Update `match` and `length`: where in the text the bytes like the last ones ended before,
+        and how many are alike; length 0 if there is no such place."""
         text = self.text
         if self.length and text[self.match] == byte:
             self.length += self.length < LONGEST_MATCH
@@ -292,12 +300,13 @@ class Mixer:
 
 
 def delimiter_of(text: bytes) -> int:
-    """What most likely stands between fields."""
+    """The one of DELIMITERS that is most frequent in a text, as a byte."""
     return max(DELIMITERS, key=text.count)
 
 
 def mixed(text: bytes) -> bytes:
-    """The text as bytes of which `restored` makes it: u8 delimiter, and the code."""
+    """Compress a text: u8 delimiter, the one that is most frequent in it, and the code, of which
+    `restored` makes the text. The code of a text that does not become smaller may be of no use."""
     delimiter = delimiter_of(text)
     if kernel.C is not None:
         # what does not become smaller is not worth its bytes
@@ -312,7 +321,8 @@ def mixed(text: bytes) -> bytes:
 
 
 def restored(data: bytes, size: int) -> bytes:
-    """The `size` bytes of a text that became these; other data make other bytes, never an error."""
+    """The text of `size` bytes whose code `mixed` returned. Other data give other bytes, not an
+    error; ValueError only for no data, or more than MOST bytes."""
     if size > MOST or not data:
         raise ValueError(f"{size} bytes of a mixture; at most {MOST} are allowed")
     delimiter = data[0]
@@ -329,7 +339,7 @@ def restored(data: bytes, size: int) -> bytes:
 
 
 def costs(text: bytes, delimiter: int) -> Float:
-    """(bytes,): the bits that each byte of a text takes in its mixture."""
+    """(bytes,): the bits that `mixed` takes for each byte of a text."""
     if kernel.C is not None:
         bits = np.empty(len(text), np.float64)
         kernel.C.mix_costs(text, delimiter, bits)
@@ -348,7 +358,8 @@ def costs(text: bytes, delimiter: int) -> Float:
 
 
 class _Coder:
-    """Arithmetic coding of bits by the chances of a mixer: low .. high is what may follow."""
+    """Arithmetic coder of bits, by the probabilities of a mixer. The code lies in the interval low
+    .. high of 32 bits, which each bit narrows."""
 
     def __init__(self, size: int, delimiter: int) -> None:
         self.mixer = Mixer(size, delimiter)
@@ -357,14 +368,15 @@ class _Coder:
         self.out = bytearray()
 
     def push(self, bit: int) -> None:
-        """Write a bit."""
+        """Encode the next bit."""
         self._narrow(bit, self._middle())
         while not (self.low ^ self.high) >> 24:
             self.out.append(self.high >> 24)
             self._shift()
 
     def finish(self) -> bytes:
-        """All bytes: as few as lie between both ends, what is read behind them being 0."""
+        """End the code and return it: as few bytes as lie in the interval, if the bytes behind them
+        are read as 0."""
         while self.low:
             top = (self.low >> 24) + 1
             if top << 24 <= self.high:
@@ -375,14 +387,14 @@ class _Coder:
         return bytes(self.out)
 
     def open(self, code: bytes) -> None:
-        """Begin to read a code."""
+        """Begin to decode `code`."""
         self.rest = iter(code)
         self.code = 0
         for _ in range(4):
             self.code = self.code << 8 | next(self.rest, 0)
 
     def pop(self) -> None:
-        """Read a bit."""
+        """Decode the next bit, into the mixer's text."""
         middle = self._middle()
         self._narrow(int(self.code <= middle), middle)
         while not (self.low ^ self.high) >> 24:

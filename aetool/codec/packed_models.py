@@ -18,15 +18,15 @@ MOST_MEMORY = 256 << 20  # bytes that unpacking may take, beside the bundle
 
 
 def packed(bundle: bytes) -> bytes:
-    """What an archive holds of a bundle: xz of it, or itself where that is no larger."""
+    """Compress a bundle for an archive: by xz, or not at all if xz makes it no smaller."""
     # the archive has digests of its own
     squeezed = lzma.compress(bundle, check=lzma.CHECK_NONE, preset=STRONGEST)
     return min(bundle, squeezed, key=len)
 
 
 def unpacked(section: bytes, where: str) -> bytes:
-    """The bundle that `packed` was given; BundleError for a section that is damaged, or too large.
-    where: what the section is called."""
+    """The bundle that `packed` was given; BundleError if the section is damaged or restores too
+    many bytes. where: the section's name, for messages."""
     if not section.startswith(MAGIC):
         return section
     inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_MEMORY)

@@ -17,7 +17,8 @@ MAX_PACKED = 1 << 28
 
 
 def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) -> bytes:
-    """A safetensors file, compressed by xz; words are in its metadata."""
+    """Write arrays and words as one safetensors file, compressed by xz. words: JSON, which is kept
+    in the file's metadata."""
     from safetensors.numpy import save
 
     raw = save(
@@ -30,7 +31,8 @@ def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) 
 
 
 def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
-    """The inverse of `packed`: (arrays by name, words)."""
+    """(arrays by name, words) that `packed` wrote; BundleError if data is damaged or restores too
+    many bytes."""
     import safetensors
     from safetensors.numpy import load
 
@@ -48,8 +50,8 @@ def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
 
 @contextmanager
 def sensible(name: str) -> Iterator[None]:
-    """A context in which errors from bytes that make no sense become BundleError under
-    this name."""
+    """A context in which errors that damaged bytes cause become BundleError, its message led by
+    `name`."""
     try:
         yield
     except (ArchiveError, BundleError) as error:

@@ -37,13 +37,15 @@ MAX_PADDED = 1 << 25  # values with what stands about each row
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """How colours become planes. palette: (colours, channels), for PALETTE."""
+    """How the channels of pictures become planes to code. colours: PLANES, DIFFERENCES or PALETTE;
+    palette: (colours, channels), for PALETTE alone."""
 
     colours: int
     palette: Samples | None = None
 
     def planes(self, pictures: Samples, most: int) -> tuple[npt.NDArray[np.uint16], int]:
-        """(planes, their largest value) of pictures of 0 .. most."""
+        """(planes, (n, planes, height, width); their largest possible value) of pictures, (n,
+        channels, height, width), of values 0 .. most."""
         if self.palette is not None:
             return _indices(pictures, self.palette), max(1, len(self.palette) - 1)
         planes = _green_first(pictures.astype(np.uint16))
@@ -59,7 +61,8 @@ class Way:
         return planes, most
 
     def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
-        """The inverse of `planes`: pictures, of their planes."""
+        """(n, channels, height, width): the pictures that `planes` was given; planes may be changed
+        in place. ArchiveError if they have a colour that the palette has not."""
         if self.palette is not None:
             if planes.size and int(planes.max()) >= len(self.palette):
                 raise ArchiveError("damaged: a picture has a colour that its palette has not")
@@ -75,14 +78,16 @@ class Way:
         return _green_first(planes)
 
     def head(self) -> bytes:
-        """The palette at the head of a blob, which a reader needs first; no bytes without one."""
+        """The palette as bytes at the head of a blob, as a decoder needs it first; b"" without a
+        palette."""
         if self.palette is None:
             return b""
         return varint(len(self.palette)) + _sized(pack(_bytes_of(self.palette)))
 
 
 def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    """Of three channels and more the first two change places."""
+    """A copy of planes, (n, planes, height, width), whose first two planes have changed places if
+    there are at least three."""
     if planes.shape[1] < 3:
         return planes.copy()
     return planes[:, [1, 0, *range(2, planes.shape[1])]]
@@ -100,7 +105,8 @@ def _bytes_of(values: Samples) -> bytes:
 
 
 def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
-    """One number for each pixel's colour, (n, height, width), to compare colours by."""
+    """(n, height, width): the colour of each pixel as one number, 8 bits of it for a channel.
+    pictures: (n, channels, height, width), of bytes."""
     keys = np.zeros((len(pictures), *pictures.shape[2:]), np.uint32)
     for channel in range(pictures.shape[1]):
         keys = keys << 8 | pictures[:, channel]
@@ -119,7 +125,8 @@ def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
 
 
 def palette_of(pictures: Samples) -> Samples | None:
-    """The colours of pictures, dark ones first; None where there are too many of them."""
+    """(colours, channels): the different colours of pictures, by their brightness, dark ones first;
+    None if they are more than MOST_COLOURS, or grey levels that fill most of their range."""
     channels = pictures.shape[1]
     if channels == 1:
         counts = np.bincount(pictures.ravel())
@@ -144,8 +151,8 @@ def palette_of(pictures: Samples) -> Samples | None:
 
 
 def _part(pictures: Samples) -> Samples:
-    """A part of the pictures, or of one picture's rows, from the middle, of about TRIED values, to
-    try ways on."""
+    """About TRIED values of the pictures, to try ways on: pictures from the middle, or, if one has
+    more values than that, rows from the middle of one."""
     size = math.prod(pictures.shape[1:])
     if size >= TRIED:
         # of one picture
@@ -162,8 +169,8 @@ def _part(pictures: Samples) -> Samples:
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """One way to store pictures, tried on a part of them: the way, whether the coder starts from
-    the model's state, and the bytes that the part took."""
+    """A way tried on some pictures. primed: whether the coder began in a model's state; data: the
+    code, b"" if it was too long; bits: logarithm of the size of the coder's tables."""
 
     way: Way
     primed: bool
@@ -171,8 +178,8 @@ class _Tried:
     bits: int
 
     def bytes_of(self, scale: float) -> float:
-        """The bytes expected for `scale` times the part, where what is said but once is counted
-        once."""
+        """About how many bytes `scale` times the pictures tried would take, the palette once;
+        infinite if the code was too long."""
         # none at all are those of values that had no room: never the fewest
         if self.data:
             return len(self.way.head()) + scale * len(self.data)
@@ -180,7 +187,8 @@ class _Tried:
 
 
 def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None) -> bytes:
-    """The bytes of pictures, in the way that takes fewest of them on a part."""
+    """Encode pictures, (n, channels, height, width), as a blob, in the way that takes fewest bytes
+    on a part of them. model: what has been learned of other pictures, to begin with."""
     most = _most_of(pictures)
     part = _part(pictures)
     learned = model.states.get(preset.number) if model is not None else None
@@ -220,8 +228,8 @@ def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None)
 
 
 def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
-    """(planes, their largest value) of pictures in the way that is least of a part, of those that
-    other pictures share: none of a palette."""
+    """(planes, their largest value) of pictures in the way that takes fewest bytes on a part of
+    them; palettes are not tried, as other pictures have other colours."""
     most, part = _most_of(pictures), _part(pictures)
     ways = [way for way in _ways(pictures) if way.palette is None]
     best = min(ways, key=lambda way: len(_tried(part, way, USUAL, most, None).data))
@@ -255,12 +263,14 @@ def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: Stat
 
 
 def squeezed(pictures: Samples) -> bytes:
-    """Pictures compressed as bytes, without the coder of contexts."""
+    """Encode pictures as a blob of their bytes, compressed by a general stage instead of by
+    contexts."""
     return bytes([SQUEEZED]) + pack(_bytes_of(pictures))
 
 
 def _may_be_squeezed(pictures: Samples, rival: int) -> bool:
-    """Whether it is worth trying if that takes fewer bytes than the rival."""
+    """Whether a quick look lets expect that `squeezed` takes about as few bytes as `rival`, the
+    bytes of another code. True of few pictures, always."""
     raw = _bytes_of(pictures)
     if len(raw) <= SMALL:
         return True
@@ -277,7 +287,9 @@ def decode(
     width: int,
     model: PictureModel | None = None,
 ) -> Samples:
-    """The pictures (n, channels, height, width) that encode was given; width: bytes of a value."""
+    """(n, channels, height, width): the pictures of a blob; ArchiveError if it is damaged. shape:
+    of all pictures; width: bytes of a pixel value, 1 or 2; model: what the archive's model has
+    learned."""
     check(shape)
     dtype = np.dtype(np.uint8 if width == 1 else "<u2")
     if not data:
@@ -329,7 +341,8 @@ def decode(
 
 
 def check(shape: Sequence[int]) -> None:
-    """ArchiveError for more than is allowed, before memory is taken."""
+    """Raise ArchiveError if pictures of this shape, (n, channels, height, width), are more or
+    larger than is allowed, or empty; before memory is taken for them."""
     count, channels, height, width = shape
     sensible = min(shape) > 0 and channels <= MAX_CHANNELS
     padded = (width + 6) * (height + 1) * channels

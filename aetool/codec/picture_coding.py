@@ -41,8 +41,9 @@ WORD = (1 << 32) - 1
 
 @dataclass(eq=False)
 class State:
-    """What has been learned: counters (contexts << bits,), weights (selectors + 1, SETS, inputs) of
-    the networks, and last (NODES, selectors + 1), those of the network that joins them."""
+    """What a coder has learned so far. counters: (contexts << bits,), each a probability and how
+    often it was used. weights: (selectors + 1, SETS, inputs), of the networks; last: (NODES,
+    selectors + 1), of the network that joins these."""
 
     preset: Preset
     bits: int
@@ -52,7 +53,8 @@ class State:
 
     @classmethod
     def fresh(cls, preset: Preset, bits: int) -> State:
-        """The state before the first pixel: nothing is learned."""
+        """The state of a coder that has seen no pixel. bits: logarithm of the counters of each
+        context."""
         sets = len(preset.selectors) + 1
         return cls(
             preset,
@@ -63,14 +65,15 @@ class State:
         )
 
     def copy(self) -> State:
-        """A copy that goes on from here by itself."""
+        """An independent copy."""
         counters = _aligned(len(self.counters), 0)
         counters[:] = self.counters
         return State(self.preset, self.bits, counters, self.weights.copy(), self.last.copy())
 
     def grown(self, bits: int) -> State:
-        """A copy with larger tables of counters, 2^bits for each context, to start from on other
-        pictures."""
+        """A copy with 2^bits counters for each context, to begin with on other pictures. Each
+        counter is repeated where there is more room, and counts as used at most MOST_LEARNED
+        times."""
         wider = 1 << (bits - self.bits)
         lines = self.counters.reshape(len(self.preset.contexts), -1, LINE)
         counters = _aligned(lines.size * wider, 0)
@@ -82,19 +85,21 @@ class State:
 
 
 def _aligned(count: int, value: int) -> npt.NDArray[np.uint32]:
-    """Counters that begin where a line of the cache does: sixteen of them are used together."""
+    """(count,): counters of this value, in memory that begins where a line of the cache does."""
     room = np.full(count + 16, value, np.uint32)
     first = -room.ctypes.data % 64 // 4
     return room[first : first + count]
 
 
 def bits_for(values: int) -> int:
-    """How many counters a context gets for so many values, as a power of two."""
+    """The logarithm of how many counters a context gets to code so many values: LEAST_BITS ..
+    MOST_BITS."""
     return min(max(values.bit_length(), LEAST_BITS), MOST_BITS)
 
 
 def encode(values: Values, most: int, state: State) -> bytes:
-    """The bytes of planes (n, planes, height, width), 0 .. most; the state goes on learning."""
+    """Encode planes, (n, planes, height, width), of values 0 .. most; `state` goes on learning in
+    place. b"" if the code would take far more bytes than the values."""
     values = np.ascontiguousarray(values, "<u2")
     if kernel.C is None:
         coder = Encoder(state)
@@ -109,7 +114,8 @@ def encode(values: Values, most: int, state: State) -> bytes:
 
 
 def decode(data: bytes, shape: Sequence[int], most: int, state: State) -> Values:
-    """The planes that encode was given; ArchiveError where the bytes do not end with them."""
+    """(n, planes, height, width): the planes that `encode` was given with an equal state, which
+    goes on learning in place; ArchiveError if the code is longer or shorter than theirs."""
     values = np.zeros(tuple(shape), "<u2")
     if kernel.C is None:
         coder = Decoder(state, data)
@@ -134,10 +140,10 @@ def _for_c(
 
 
 class Coder:
-    """Codes or decodes one bit after the other, and learns from each.
+    """Codes bits one by one, and learns from each; the subclasses write or read the code.
 
-    An interval low .. high of 32 bits is cut in two by the probability of a bit; leading bytes that
-    are settled leave it.
+    Each bit cuts the interval low .. high, of 32 bits, in two by its probability; leading bytes
+    that both ends have in common leave it.
     """
 
     def __init__(self, state: State) -> None:
@@ -153,13 +159,14 @@ class Coder:
         self.chosen: list[int] = []
 
     def begin(self, hashes: list[int], chosen: list[int]) -> None:
-        """Start a value. hashes: of each context; chosen: the set of weights that each selector
-        picks."""
+        """Begin a pixel's value. hashes: for each context a hash of its features; chosen: for each
+        selector the number of the set of weights."""
         self.hashes = hashes
         self.chosen = chosen
 
     def open_lines(self, key: int) -> None:
-        """Each context's sixteen counters for the next few decisions, which have this key."""
+        """Set `lines`: for each context where the sixteen counters begin that the next few bits
+        use. key: which bits of the value these are."""
         bits = self.state.bits
         self.lines = []
         for place, hashed in enumerate(self.hashes):
@@ -167,8 +174,8 @@ class Coder:
             self.lines.append((place << bits) + (slot & ~15))
 
     def bit(self, slot: int, node: int, bit: int) -> int:
-        """Codes a bit, or decodes it; returns it. slot: its counter in each line; node: which kind
-        of decision it is."""
+        """Encode `bit`, or decode one, and learn from it; returns the bit. slot: the number of its
+        counter in each line; node: which kind of decision it is."""
         places = [line + slot for line in self.lines]
         inputs = [self._vote(self.counters[place]) for place in places]
         inputs.append(CONSTANT)
@@ -236,11 +243,13 @@ class Coder:
         return bit
 
     def side(self, middle: int, bit: int) -> int:
-        """The bit: 1 where what is coded lies at or below the middle."""
+        """The next bit: 1 if the code lies at or below `middle`. An encoder returns the bit that is
+        given."""
         raise NotImplementedError
 
     def settle(self, byte: int) -> None:
-        """Output a byte of the interval's bounds that can no longer change."""
+        """Move the interval's leading byte, which cannot change any more, out of it: write it, or
+        read one more byte of the code."""
         raise NotImplementedError
 
     def _keep(self) -> None:
@@ -250,7 +259,7 @@ class Coder:
 
 
 class Encoder(Coder):
-    """Writes bytes."""
+    """A coder that writes the code."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
@@ -263,14 +272,15 @@ class Encoder(Coder):
         self.coded.append(byte)
 
     def finish(self) -> bytes:
-        """The bytes. One more settles the rest: what follows it may be anything."""
+        """End the code and return it; the state keeps what was learned. A last byte settles the
+        interval: the code is the same whatever follows it."""
         self._keep()
         self.coded.append((self.low >> 24) + 1)
         return bytes(self.coded)
 
 
 class Decoder(Coder):
-    """Reads bytes; behind the last it reads zeros."""
+    """A coder that reads the code, zeros behind its end."""
 
     def __init__(self, state: State, data: bytes) -> None:
         super().__init__(state)
@@ -281,7 +291,7 @@ class Decoder(Coder):
             self.settle(0)
 
     def finish(self) -> int:
-        """How many bytes Encoder wrote for what was read."""
+        """How many bytes of the code the decoded values took; the state keeps what was learned."""
         self._keep()
         return self.at - 3
 
@@ -301,5 +311,5 @@ def _joined(network: list[int], inputs: list[int]) -> int:
 
 
 def squashed(vote: int) -> int:
-    """The probability of a vote, in 65,536ths."""
+    """The probability, in 65,536ths, of a vote of -SCALE - 1 .. SCALE."""
     return SQUASHED[vote + SCALE + 1]

@@ -89,7 +89,8 @@ def _squash_table() -> list[int]:
 
 
 def _stretch_table(table: Sequence[int]) -> list[int]:
-    """The least vote of each probability in 4,096ths."""
+    """For each probability in 4096ths the lowest vote whose probability rounds to it. table: as of
+    _squash_table."""
     votes = []
     vote = 0
     for probability in range(4096):
@@ -106,9 +107,10 @@ STRETCHED = _stretch_table(SQUASHED)
 
 @dataclass(frozen=True)
 class Preset:
-    """A list of contexts and one of selectors, each a list of features.
+    """A numbered choice of contexts and of selectors, each a tuple of names of FEATURES.
 
-    limit: uses of a counter after which it learns no slower. rate: of the networks.
+    limit: how many uses of a counter count, so that it learns no slower after them. rate: how fast
+    networks learn.
     """
 
     number: int
@@ -119,11 +121,13 @@ class Preset:
 
     @property
     def inputs(self) -> int:
-        """Of a network: a vote of each context, a constant, and room up to a multiple of eight."""
+        """How many inputs a network has room for: a vote of each context and a constant, rounded up
+        to a multiple of eight."""
         return -(-(len(self.contexts) + 1) // 8) * 8
 
     def lists(self) -> bytes:
-        """Contexts, then selectors, as the kernel reads them."""
+        """The contexts, then the selectors, as bytes for the kernel: each its length and the
+        numbers of its features."""
         packed = bytearray()
         for names in (*self.contexts, *self.selectors):
             # each list is its length and the numbers of its features
@@ -173,8 +177,8 @@ PRESETS = (QUICK, USUAL, THOROUGH)
 
 @dataclass(frozen=True)
 class About:
-    """The values of one plane about a pixel: west, north, and so on; of two letters or three,
-    farther away."""
+    """The values around a pixel in one plane, by compass: w is the pixel to the west, nn the second
+    to the north, nne that one's neighbour to the east."""
 
     w: int
     n: int
@@ -191,30 +195,31 @@ class About:
 
 
 def magnitude_class(value: int) -> int:
-    """The class of a magnitude, 0 .. 15: finer for small values."""
+    """The class, 0 .. 15, of a magnitude: how many of THRESHOLDS are not above it."""
     return sum(value >= threshold for threshold in THRESHOLDS)
 
 
 def classed(value: int, shift: int) -> int:
-    """-15 .. 15: the class of a difference, of values of more than 8 bits in their highest 8."""
+    """The class, -15 .. 15, of a signed difference. shift: how many low bits to drop first, so that
+    values of any depth count as of 8 bits."""
     size = magnitude_class(abs(value) >> shift)
     return -size if value < 0 else size
 
 
 def coarsely(value: int, shift: int) -> int:
-    """A difference in coarse classes, -7 .. 7."""
+    """The coarse class, -7 .. 7, of a signed difference. shift: as of `classed`."""
     size = classed(value, shift)
     return -COARSE[-size] if size < 0 else COARSE[size]
 
 
 def median(w: int, n: int, nw: int) -> int:
-    """The middle one of w, n and w + n - nw."""
+    """The median of w, n and w + n - nw."""
     ordered = sorted((w, n, w + n - nw))
     return ordered[1]
 
 
 def hashed(seed: int, terms: Sequence[int]) -> int:
-    """32 bits of a list of whole numbers."""
+    """A hash, of 32 bits, of a list of whole numbers. seed: where it begins, below 2^32."""
     for term in terms:
         seed = (seed + term + 1) * MIX & WORD
         seed ^= seed >> 15
@@ -222,13 +227,14 @@ def hashed(seed: int, terms: Sequence[int]) -> int:
 
 
 def truncated(dividend: int, divisor: int) -> int:
-    """The quotient without its fraction, of divisors above 0."""
+    """The quotient rounded towards 0. divisor: above 0."""
     size = abs(dividend) // divisor
     return -size if dividend < 0 else size
 
 
 def linear_guess(w: int, weights: Sequence[int], terms: Sequence[int]) -> int:
-    """A guess of a pixel: the value to its left, and what differences of other neighbours add."""
+    """A guess of a pixel's value: its west neighbour w, and the sum of terms, each by its weight in
+    65,536ths."""
     total = sum(weight * term for weight, term in zip(weights, terms, strict=False))
     return w + ((total + (1 << 15)) >> 16)
 
@@ -239,8 +245,8 @@ def clipped(value: int, low: int, high: int) -> int:
 
 
 class Walk:
-    """Goes over pictures (n, planes, height, width), 0 .. most, and has a coder code every value;
-    where the coder decodes, the values are filled in."""
+    """Goes over pictures, (n, planes, height, width), of values 0 .. most, and codes every value by
+    a coder; a decoder fills in the values in place."""
 
     def __init__(self, values: npt.NDArray[np.uint16], most: int, preset: Preset) -> None:
         self.values = values
@@ -265,7 +271,7 @@ class Walk:
         return [[[0] * self.width for _ in range(self.height)] for _ in range(self.planes)]
 
     def run(self, coder: Coder) -> None:
-        """Code or decode them all."""
+        """Encode all values, or decode them into `values`, pixel by pixel."""
         for picture in range(self.count):
             self.now, self.error = self._blank(), self._blank()
             # of each plane and row, the misses of the predictors at each pixel
@@ -280,8 +286,8 @@ class Walk:
             self.before, self.error_before = self.now, self.error
 
     def _at(self, plane: int, y: int, x: int) -> int:
-        """A value of this picture. West of a row stands the first value of the row above it, of the
-        first row 0; east of it, its last."""
+        """The value at (y, x) of a plane of this picture. Left of a row: the first value of the row
+        above, 0 in the first row; right of it: the row's last value."""
         rows = self.now[plane]
         if x < 0:
             return rows[y - 1][0] if y else 0
@@ -301,7 +307,8 @@ class Walk:
         return About(w, n, nw, ne, ww, nn, nne, nnw, nee, nww, nnn, www)
 
     def _of_picture_before(self, plane: int, y: int, x: int, w: int) -> tuple[int, ...]:
-        """The same pixel there, and its neighbours west, north, east and south; w in the first."""
+        """The values in the picture before at the same pixel and to its west, north, east and
+        south; five times w in the first picture."""
         if not self.picture:
             return (w,) * 5
         rows = self.before[plane]
@@ -358,7 +365,8 @@ class Walk:
         here: list[int],
         earlier: tuple[int, ...],
     ) -> list[int]:
-        """What the linear predictor adds to the value in the west."""
+        """The terms of the linear predictor: differences of neighbours to the west one, in this
+        plane, in the picture before, and in the planes of this pixel coded before."""
         around = (a.n, 2 * a.w - a.ww, a.nw, a.ne, a.nn, a.nne, a.nnw, a.nee, a.nww, a.nnn, a.www)
         terms = [value - a.w for value in around]
         if self.count > 1:
@@ -375,7 +383,8 @@ class Walk:
         here: list[int],
         earlier: tuple[int, ...],
     ) -> list[int]:
-        """The other predictors."""
+        """What each predictor but the linear one guesses of a pixel's value; guesses may lie
+        outside of 0 .. most."""
         guesses = [
             # the predictors of LOCO-I and CALIC, and plain gradients
             median(a.w, a.n, a.nw),
@@ -392,7 +401,8 @@ class Walk:
         return guesses
 
     def _mean(self, plane: int, y: int, x: int, guesses: list[int]) -> int:
-        """The guesses weighed by the inverse squares of what each missed by nearby."""
+        """The mean of the guesses, each weighed by the inverse square of how far it was off at
+        pixels nearby."""
         total = weighed = 0
         for place, guess in enumerate(guesses):
             missed = 1
@@ -491,7 +501,8 @@ class Walk:
 
 
 def code_value(coder: Coder, predicted: int, most: int, value: int) -> int:
-    """Codes a value of 0 .. most by its distance from the predicted one, or decodes it."""
+    """Code a value of 0 .. most by its distance to `predicted`: zero or not, its side, its
+    magnitude bit by bit; returns the value. A decoder does not look at `value`."""
     distance = value - predicted
     coder.open_lines(0)
     if coder.bit(0, 0, int(distance == 0)):

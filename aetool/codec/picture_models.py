@@ -25,7 +25,7 @@ KEY = "pictures"  # in the words of the member
 
 @dataclass(eq=False)
 class PictureModel:
-    """States to begin with, by the number of their preset."""
+    """The states that coders begin with, by the number of their preset."""
 
     states: dict[int, State] = field(default_factory=dict)
 
@@ -36,14 +36,15 @@ def blank() -> PictureModel:
 
 
 def model_of(bundle: Bundle) -> PictureModel | None:
-    """What a bundle has learned of pictures; None if it has not."""
+    """What a bundle's model has learned of pictures; None if it is not of pictures, or has no such
+    part."""
     if CODEC not in bundle.graphs or bundle.kind != "image":
         return None
     return from_bytes(bundle.graphs[CODEC], bundle.name)
 
 
 def to_bytes(model: PictureModel) -> bytes:
-    """The member of a bundle."""
+    """Write a model of pictures as the member CODEC of a bundle."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for number, state in model.states.items():
         arrays[f"{KEY}.{number}.counters"] = _kept(state.counters)
@@ -53,7 +54,8 @@ def to_bytes(model: PictureModel) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> PictureModel:
-    """What to_bytes wrote; BundleError unless it is whole and within limits."""
+    """The model of pictures that `to_bytes` wrote; BundleError if it is damaged. name: of the
+    bundle, for messages."""
     with sensible(name):
         arrays, words = unpacked(data)
         model = PictureModel()
@@ -85,14 +87,16 @@ def _state(
 
 
 def _kept(counters: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint16]:
-    """Counters rounded to 16 bits each, as they are stored."""
+    """Round counters to the 16 bits in which they are stored: 12 of the probability, 4 of a class
+    of uses."""
     uses = np.searchsorted(USES, counters & 255, "right") - 1
     chances = counters >> (32 - KEPT_BITS)
     return (chances << 4 | uses).astype(np.uint16)
 
 
 def _counters(kept: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint32]:
-    """Stored counters back in full width, each in the middle of what was rounded to it."""
+    """Restore counters that `_kept` has rounded; probabilities in the middle of what rounds to the
+    same."""
     chances = kept.astype(np.uint32) >> 4
     middle = 1 << (31 - KEPT_BITS - COUNT_BITS)
     whole = chances << (32 - KEPT_BITS - COUNT_BITS) | middle

@@ -34,8 +34,9 @@ def encode(
     words: Words | None = None,
     model: PictureModel | None = None,
 ) -> Encoded:
-    """A block of pictures (n, C, H, W) of uint8 or uint16; words: more to store. model: what has
-    been learned of others like them, where the archive may name it."""
+    """Encode pictures, (n, channels, height, width) of uint8 or uint16, as a block. words: JSON to
+    store beside them; model: what has been learned of other pictures, if the archive may name that
+    model."""
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
         return as_columns(pixels, effort, hints, words)
@@ -51,14 +52,15 @@ def encode(
 
 
 def preset_of(effort: planning.Effort) -> Preset:
-    """The number of the set of contexts that an effort uses."""
+    """The preset of contexts that an effort codes pictures with."""
     if effort.quick:
         return QUICK
     return THOROUGH if effort.also_usual else USUAL
 
 
 def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
-    """Train a coder on pictures (n, C, H, W), up to `most` values of them, and return its state."""
+    """Train the coders of pictures on batches, (n, channels, height, width) each, until `most`
+    values are seen; returns their states, rounded as a bundle stores them."""
     model = picture_models.blank()
     for pictures in batches:
         planes, largest = picture_blobs.way_for(pictures)
@@ -77,7 +79,8 @@ def as_columns(
     hints: Hints = NO_HINTS,
     words: Words | None = None,
 ) -> Encoded:
-    """A block of pictures (n, C, H, W) of uint8 whose rows are columns."""
+    """Encode pictures, (n, channels, height, width) of uint8, as a block whose columns are rows of
+    pixels."""
     n, channels, height, width = pixels.shape
     flat = pixels.transpose(2, 1, 0, 3).reshape(height * channels, n * width).astype(np.int64)
     coded = [whole_column(row) for row in flat]
@@ -88,7 +91,8 @@ def as_columns(
 
 @sensible()
 def decode(content: Block, n: int) -> Pixels:
-    """The n pictures of a block."""
+    """(n, channels, height, width): the n pictures of a decoded block; ArchiveError if it does not
+    have them."""
     channels, height, width = (int(v) for v in content.words["shape"])
     if isinstance(content.columns[0].meta, PixelsMeta):
         dtype = "<u2" if content.columns[0].meta.width == 2 else np.uint8

@@ -28,10 +28,12 @@ def packed(
     binary: bool = False,
     look: int | None = None,
 ) -> bytes | None:
-    """The text as blobs.pack does, by the stage that makes it smallest, if that is below `most`
-    bytes; else None. quick: stages look less for what repeats. wanted: the stages that are tried,
-    where `promising` was asked of a text like this one. binary: it is no text, and may be words of
-    several bytes, at which a few of the stages look in more ways. look: as of `promising`.
+    """Compress a text as blobs.pack does, by the stage that makes it smallest; None unless that
+    takes fewer than `most` bytes.
+
+    quick: stages search less for repeats. wanted: the stages to try; None: those that `promising`
+    names. binary: the bytes are no text, and may be numbers of several bytes each. look: as of
+    `promising`.
     """
     if wanted is None:
         wanted = promising(text, most, quick, look)
@@ -42,11 +44,12 @@ def packed(
 
 
 def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
-    """The stages that may take less than `most` bytes.
+    """The names of those stages that may compress a text to fewer than `most` bytes, by a look at
+    parts of it.
 
-    A stage that a look at parts of the text rules out is not tried: so a text whose columns are
-    coded well costs a twentieth more time, not three times as much. look: bytes of the whole text
-    by a quick look of LZMA2, where that has been taken.
+    So a text whose columns are coded well costs a twentieth more time, not three times as much.
+    quick: stages will search less for repeats. look: bytes of the text compressed quickly by LZMA2,
+    where the caller has them; else None.
     """
     if len(text) <= SMALL:
         return OF_SMALL

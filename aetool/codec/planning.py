@@ -57,8 +57,13 @@ NO_NODES = np.zeros(0, np.int64)
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to look: rows of the sample, features of a context, classes of a feature, most
-    (contexts x symbols), bins, groups and columns tried as transforms."""
+    """How far an encoder searches for ways to store a block in few bytes.
+
+    block: bytes of text in a block. sample: rows that plans are judged by. features: at most so
+    many of a context. classes: at most so many of a feature, each tried. cells: at most so many
+    frequencies of a stream (contexts x symbols). bins: at most so many. columns: whether transforms
+    that look at other columns are tried.
+    """
 
     block: int = 16 << 20  # bytes of text in a block
     sample: int = 16384
@@ -85,16 +90,17 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Hints:
-    """The plans of one block, to be tried first on the next. shape: streams of each column; ways:
-    which of the ways to store a column was taken."""
+    """What was chosen for one block, to be tried first on the next. shape: for each column how many
+    streams it has; plans: of all streams; ways: for each column which of its encodings was
+    taken."""
 
     shape: tuple[int, ...] = ()
     plans: Sequence[Plan] = ()
     ways: tuple[int, ...] = ()
 
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
-        """These plans numbered for a block of another shape; None for columns whose number of
-        streams differs."""
+        """The plans, their streams renumbered for a block whose columns have `shape` streams each;
+        None for those of columns with another number of streams. () if there are other columns."""
         if shape == self.shape or len(shape) != len(self.shape):
             return self.plans if shape == self.shape else ()
         numbers: dict[int, int] = {}
@@ -110,7 +116,8 @@ class Hints:
 
 
 def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
-    """A plan with streams renumbered; references to streams that are gone are dropped."""
+    """A plan with its streams renumbered, features of streams that are not in `numbers` left out;
+    None if its transform needs such a stream. numbers: old number to new."""
     if plan.transform.looks_aside and plan.of not in numbers:
         return None
     combined = plan.combined
@@ -162,10 +169,11 @@ BEST = Effort(
 
 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
-    """(first residual, bits) of the dyadic bins that code r in fewest bits.
+    """(first residual, bits within it) of each of the dyadic bins, at most `most`, that code
+    residuals r in fewest bits.
 
-    Intervals [i 2^m, (i + 1) 2^m) form a tree; a node is kept whole if a flat density over it
-    costs no more than the best of its parts (optimal pruning, Breiman et al. 1984, chapter 3).
+    Intervals [i 2^m, (i + 1) 2^m) form a tree; a node is kept whole if a flat density over it costs
+    no more than the best of its parts (optimal pruning, Breiman et al. 1984, chapter 3).
     """
     cells, counts = _histogram(r)
     if len(cells) <= most and len(r) > 1024 * len(cells):
@@ -183,7 +191,7 @@ def bins_of(r: Int, most: int) -> tuple[Int, Int]:
 
 
 def _histogram(r: Int) -> tuple[Int, Int]:
-    """The different values, ascending, and how often each occurs."""
+    """(the different values of r, ascending; how often each occurs)."""
     low, high = int(r.min()), int(r.max())
     if high - low < 4 * len(r):
         counts = np.bincount(r - np.int64(low))
@@ -250,7 +258,7 @@ def _with_bins(plan: Plan, r: Int, most: int, complete: bool) -> Plan:
 
 
 def _sample_rows(n: int, size: int) -> Rows:
-    """Up to four stretches of rows, `size` in all."""
+    """The places of at most `size` of n rows: all, or four stretches spread evenly."""
     if n <= size:
         return slice(0, n)
     part = size // 4
@@ -259,7 +267,8 @@ def _sample_rows(n: int, size: int) -> Rows:
 
 
 class Planner:
-    """Chooses plans for the streams of one block, in order; keeps what is known up to date."""
+    """Chooses the plans of the streams of one block, in order, by a sample of each. known: the
+    streams before, which the caller adds to."""
 
     def __init__(
         self, known: Known, effort: Effort, hints: Sequence[Plan | None] = (), complete: bool = True
@@ -271,8 +280,10 @@ class Planner:
         self._outlines: list[Float32] = []  # of the streams before, in wide tables
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
-        """The plan for the next stream. Of `like`, or else of the hint (the plan of this stream in
-        the block before), the transform and the features are taken over."""
+        """The plan for stream `number`, the next. From `like`, or else from the hint (the plan of
+        this stream in the block before), transform and features are taken; bins are found anew. A
+        hint whose bins still hold is taken whole if the effort reuses. Without either, or if `like`
+        does not suit, a plan is searched."""
         if not len(stream.values):
             return Plan()
         hint = like or (self.hints[number] if number < len(self.hints) else None)
@@ -305,7 +316,8 @@ class Planner:
         return self._search(stream)
 
     def _with_strength(self, plan: Plan, symbols: integers.U16) -> Plan:
-        """The plan, which has no features, with what a flat table counts for in fewest bits."""
+        """The plan, which has no features, with the strength that takes fewest bits on a sample of
+        symbols."""
         if plan.bins < 2:
             return plan
         part = symbols[_sample_rows(len(symbols), self.effort.sample)]
@@ -328,7 +340,8 @@ class Planner:
         return sizes[0] <= min(sizes[1:]) + ABOUT_AS_LITTLE
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: integers.U16) -> Plan:
-        """The plan with the features of another, their classes anew by these symbols."""
+        """The plan with the features and the strength of `hint`; the classes of symbols are cut
+        anew, by symbols of this plan."""
         features: list[Feature] = []
         for feature in hint.features:
             if isinstance(feature, OwnSymbol | Repeat):
@@ -386,7 +399,8 @@ class Planner:
         return self._squeezed(plan, stream, self.effort.squeeze[0]) if self.effort.repeats else plan
 
     def _by_levels(self, stream: Stream, search: ContextSearch) -> tuple[float, Plan]:
-        """(bits on the sample, plan) with a bin for each value, of a stream of few different ones.
+        """(bits on the sample, plan) with one bin for each different value; (infinite, an empty
+        plan) if there are more than MOST_LEVELS_TRIED.
 
         Wide bins are found without regard to other columns. Which of many levels follows from
         another column, of no order, only bins of one level each can tell.
@@ -401,9 +415,9 @@ class Planner:
         return search.best(plan, values)
 
     def _squeezed(self, plan: Plan, stream: Stream, promise: float) -> Plan:
-        """LZMA2 instead, where repeats make it smaller, or a mixture of contexts. promise: how
-        large, as a multiple of what the plan takes, LZMA2 may be on two parts, looked at quickly,
-        to be tried on all; 0: any."""
+        """The plan, or its copy that stores values as bytes, compressed by LZMA2 or a mixture of
+        contexts, if these take fewer bytes. promise: try LZMA2 on all values if a quick look at two
+        parts takes at most so many times what the plan takes; 0: always."""
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
         packed = _squeezing(stream.values)
@@ -430,7 +444,8 @@ class Planner:
         return plan.but(packed=packed) if len(stream.squeezed) < 0.99 * ours else plan
 
     def small(self, plan: Plan) -> Plan:
-        """The plan for a block of few rows: one lane, and no LZMA2."""
+        """The plan changed for a block of few rows: with one lane, and values not packed as
+        bytes."""
         return plan.but(lanes_log=0, packed=None)
 
     def _transforms(self, stream: Stream, parents: Sequence[int]) -> Iterator[Plan]:
@@ -452,7 +467,8 @@ class Planner:
                 yield Plan(transform=Transform.COLUMN, of=g)
 
     def _bits(self, plan: Plan, r: Int) -> float:
-        """Bits of residuals under bins alone; of one that lies outside them, 80."""
+        """Bits of residuals r by bins alone, without features, and of the bins in the plan; a
+        residual in no bin counts 80."""
         symbols = integers.symbols_of(plan, r)
         layout = rans.Contexts(plan.bins + 1)
         raw = float(np.append(plan.widths, 80)[symbols].sum())
@@ -460,10 +476,9 @@ class Planner:
         return raw + rans.cost(rans.forward(symbols, None, layout)) + told
 
     def _parents(self, stream: Stream) -> list[int]:
-        """The streams before that are looked at. In wide tables these are few, so that the search
-        takes time in proportion to the columns: the first, the last, and of many before it those
-        that go most like this one, up or down.
-        """
+        """The numbers of the earlier streams that a plan for this one may look at: all, or in wide
+        tables the first ones, the last ones, and, of WINDOW before it, those most correlated with
+        it, so that the search takes time in proportion to the columns."""
         count = len(self.known.values)
         if count <= WIDE:
             return list(range(count))
@@ -480,7 +495,8 @@ class Planner:
         return sorted({*range(most // 4), *near, *alike.tolist()})
 
     def best_features(self, stream: Stream, symbols: integers.U16, most: int) -> list[Feature]:
-        """Features of other columns that tell most of these symbols, best first."""
+        """At most `most` features of other streams, each of another one, with which the symbols
+        take fewest bits, the best first."""
         rows = _sample_rows(len(symbols), self.effort.sample)
         search = ContextSearch(self.effort, self.known, stream, rows, self._parents(stream))
         best: list[Feature] = []
@@ -490,7 +506,8 @@ class Planner:
         return best[:most]
 
     def _finish(self, plan: Plan, stream: Stream, r: Int) -> Plan:
-        """Lanes by the size; the usual symbol."""
+        """The plan with the number of lanes that its size lets it have; of residuals r. One lane if
+        it looks for repeats."""
         symbols = integers.symbols_of(plan, r)
         if any(isinstance(feature, Repeat) for feature in plan.features):
             return plan  # which has one lane
@@ -509,7 +526,8 @@ def _squeezing(values: Int) -> Packed:
 
 
 def bits_of(plan: Plan, stream: Stream, known: Known, prime: integers.Counts = None) -> float:
-    """Bits that a stream takes under a plan."""
+    """Bits that a stream's values take under a plan, its description not counted. prime: counts
+    that tables begin with."""
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     base, layout = integers.contexts(plan, stream, known, prime, symbols)
@@ -518,7 +536,8 @@ def bits_of(plan: Plan, stream: Stream, known: Known, prime: integers.Counts = N
 
 
 def _outline(values: Int) -> Float32:
-    """Some of the values as a vector of length 1 and mean 0, as which streams are compared."""
+    """(OUTLINE,): some of the values, in order, as a vector of length 1 and mean 0; the product of
+    two such vectors is how alike two streams are."""
     part = values[:: max(1, len(values) // OUTLINE)][:OUTLINE].astype(np.float64)
     vector = np.zeros(OUTLINE, np.float32)
     part -= np.median(part)
@@ -530,8 +549,8 @@ def _outline(values: Int) -> Float32:
 
 
 def _size(r: Int) -> float:
-    """About how many bits a residual takes: those of its place among others of its magnitude, and
-    those that say which magnitude it has."""
+    """About how many bits a residual takes on average: those of its place among others of its
+    magnitude, and those that say which magnitude it has. r: (n,)."""
     part = r[_sample_rows(len(r), 4096)].astype(np.float64)
     off = part - np.median(part)
     magnitude = np.frexp(off)[1] * (off != 0)

@@ -34,26 +34,29 @@ NO_INTEGERS = np.zeros(0, np.int64)
 
 
 def refused(what: str) -> ArchiveError:
-    """The ArchiveError for a stored plan that makes no sense, to be raised."""
+    """Return the ArchiveError for a stored plan that makes no sense. what: the end of its
+    message."""
     return ArchiveError(f"damaged: a column's plan: {what}")
 
 
 def whole(value: Json, low: int, high: int, what: str) -> int:
-    """Check a stored value that must be a whole number from low to high, both allowed."""
+    """Return `value` if it is a whole number from low to high, both allowed; else raise
+    ArchiveError. what: the field's name in the message."""
     if type(value) is not int or not low <= value <= high:
         raise refused(f"{what} must be a whole number of {low} to {high}, not {str(value)[:40]}")
     return value
 
 
 def deltas(values: Sequence[int] | Int) -> list[int]:
-    """Each whole number minus the one before it, the first as it is: the form in which they are
-    stored."""
+    """The first of the values, then each minus the one before it, as plans store ascending
+    numbers."""
     steps: list[int] = np.diff(np.asarray(values, np.int64), prepend=np.int64(0)).tolist()
     return steps
 
 
 def summed(raw: Json, most: int, what: str) -> Int:
-    """At most `most` ascending whole numbers, read from their stored differences."""
+    """(n,): the numbers whose `deltas` are `raw`; ArchiveError unless they are ascending, and at
+    most `most`."""
     if not isinstance(raw, list) or len(raw) > most:
         raise refused(f"{what} must be at most {most} numbers")
     if not all(type(step) is int and -(1 << 63) <= step < 1 << 63 for step in raw):
@@ -86,29 +89,32 @@ class Transform(Enum):
 
     @property
     def looks_aside(self) -> bool:
-        """Whether the transform uses another stream of the block."""
+        """Whether the transform uses one other stream, `of` in the plan. Linear ones use those of a
+        combination instead."""
         return self in (Transform.GROUPED, Transform.COLUMN, Transform.KEYED)
 
     @property
     def is_linear(self) -> bool:
-        """Whether the transform predicts by a sum of other streams."""
+        """Whether the transform predicts by a combination of other streams: a sum of terms, in each
+        of which a factor multiplies one stream or the product of two."""
         return self in (Transform.LINEAR, Transform.LINEAR_DIFFERENCE)
 
 
 @dataclass(frozen=True)
 class Term:
-    """Part of a combination: `factor` times the values of streams, so many rows before each."""
+    """Part of a combination: `factor` times the value of one stream, or times the product of two,
+    each as it was `lag` rows before."""
 
     factor: int
     streams: tuple[tuple[int, int], ...]  # a stream and its lag; of two the product counts
 
     def to_json(self) -> list[Json]:
-        """The JSON by which a plan stores it."""
+        """The term as JSON: the factor, then number and lag of each stream."""
         return [self.factor, *(number for pair in self.streams for number in pair)]
 
     @classmethod
     def parsed(cls, raw: Json) -> Term:
-        """The term that to_json wrote."""
+        """The term that `to_json` wrote; ArchiveError for anything else."""
         if not isinstance(raw, list) or len(raw) not in (3, 5):
             raise refused("a term must be a factor and one stream or two, each with its lag")
         factor = whole(raw[0], -MOST_FACTOR, MOST_FACTOR, "a factor")
@@ -119,18 +125,19 @@ class Term:
 
 @dataclass(frozen=True)
 class Combination:
-    """Whole numbers nearest to the sum of terms over a divisor."""
+    """A prediction of a value from other streams: the sum of terms over the divisor, rounded to a
+    whole number."""
 
     terms: tuple[Term, ...]
     divisor: int = 1
 
     @property
     def streams(self) -> set[int]:
-        """The numbers of the streams that it uses."""
+        """The numbers of the streams that the terms use."""
         return {stream for term in self.terms for stream, _ in term.streams}
 
     def moved(self, numbers: Mapping[int, int]) -> Combination:
-        """The combination with its streams renumbered. numbers: old number to new."""
+        """A copy with its streams renumbered. numbers: old number to new."""
         terms = []
         for term in self.terms:
             streams = tuple((numbers[stream], lag) for stream, lag in term.streams)
@@ -138,12 +145,12 @@ class Combination:
         return Combination(tuple(terms), self.divisor)
 
     def to_json(self) -> list[Json]:
-        """The JSON by which a plan stores it: the divisor, then the terms."""
+        """The combination as JSON: the divisor, then the terms."""
         return [self.divisor, *(term.to_json() for term in self.terms)]
 
     @classmethod
     def parsed(cls, raw: Json) -> Combination:
-        """The combination that to_json wrote."""
+        """The combination that `to_json` wrote; ArchiveError for anything else."""
         if not isinstance(raw, list) or not 2 <= len(raw) <= 1 + MOST_TERMS:
             raise refused(f"a combination must be a divisor and 1 to {MOST_TERMS} terms")
         divisor = whole(raw[0], 1, MOST_FACTOR, "a divisor")
@@ -155,29 +162,31 @@ class Combination:
 
 @dataclass(frozen=True, eq=False)
 class Feature:
-    """Part of what chooses a symbol's frequency table.
+    """A number that is known of a row before its symbol; a plan's features together choose the
+    symbol's frequency table.
 
-    stream: the number of the other stream that it looks at; None for those that look at none.
+    stream: the number of the other stream that the feature looks at; None if it looks at none.
     """
 
     letter: ClassVar[str]
 
     @property
     def stream(self) -> int | None:
-        """The number of the stream that the feature looks at."""
+        """The number of the other stream that the feature looks at; None if it looks at none."""
         return None
 
     def at(self, stream: int) -> Feature:
-        """A copy of the feature that refers to another stream."""
+        """A copy that looks at stream `stream` instead; the feature itself if it looks at none."""
         return self
 
     def to_json(self) -> list[Json]:
-        """The JSON by which a plan stores it."""
+        """The feature as JSON: its letter, then its numbers."""
         return [self.letter]
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Feature:
-        """The feature that to_json wrote. raw: its numbers, without the letter before them."""
+        """The feature of this class that `to_json` wrote; ArchiveError or ValueError for anything
+        else. raw: what followed the letter."""
         if raw:
             raise refused(f"a feature of letter {cls.letter} has nothing behind it")
         return cls()
@@ -185,22 +194,22 @@ class Feature:
 
 @dataclass(frozen=True, eq=False)
 class Classes(Feature):
-    """Features that put what they look at into classes.
+    """A feature that is the class of a symbol or value.
 
-    edges: ascending; the class is how many of them are at or below.
+    edges: ascending; the class is how many of them are not above it.
     """
 
     edges: Int = field(default_factory=lambda: NO_INTEGERS)
 
     @property
     def radix(self) -> int:
-        """Number of classes."""
+        """How many classes there are."""
         return len(self.edges) + 1
 
 
 @dataclass(frozen=True, eq=False)
 class OwnSymbol(Classes):
-    """The symbol before in the same lane: for what comes in runs."""
+    """The class of the symbol before in the same stream and lane: for what comes in runs."""
 
     letter = "o"
 
@@ -215,7 +224,7 @@ class OwnSymbol(Classes):
 
 @dataclass(frozen=True, eq=False)
 class Repeat(Classes):
-    """The symbol that came after the last stretch of `size` symbols like the last ones."""
+    """The class of the symbol that followed when the last `size` symbols came before."""
 
     letter = "m"
     size: int = 1
@@ -234,7 +243,7 @@ class Repeat(Classes):
 
 @dataclass(frozen=True, eq=False)
 class OtherSymbol(Classes):
-    """The symbol of another stream in the same row."""
+    """The class of the symbol of another stream in the same row."""
 
     letter = "s"
     of: int = 0
@@ -260,14 +269,14 @@ class OtherSymbol(Classes):
 
 @dataclass(frozen=True, eq=False)
 class OtherValue(OtherSymbol):
-    """The value of another stream in the same row."""
+    """The class of the value of another stream in the same row."""
 
     letter = "v"
 
 
 @dataclass(frozen=True, eq=False)
 class Unchanged(Feature):
-    """Whether another stream holds what it held in the row before."""
+    """1 if another stream has the value that it had in the row before, else 0."""
 
     letter = "e"
     of: int = 0
@@ -290,14 +299,14 @@ class Unchanged(Feature):
 
 @dataclass(frozen=True, eq=False)
 class Verdict(Feature):
-    """What the stream's student holds likely."""
+    """What the student, a small network, of this stream predicts for the row, as a class."""
 
     letter = "n"
 
 
 @dataclass(frozen=True, eq=False)
 class Seen(Feature):
-    """How often the row's key came before, of a keyed transform."""
+    """How often the row's key came before, as a class: for keyed transforms alone."""
 
     letter = "k"
 
@@ -309,7 +318,7 @@ FEATURES = {
 
 
 def feature_from_json(raw: Json) -> Feature:
-    """The feature that to_json wrote; ArchiveError for anything else."""
+    """The feature that `to_json` wrote; ArchiveError for anything else."""
     if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
         raise refused("a feature is no list that begins with a letter")
     kind = FEATURES.get(raw[0])
@@ -326,8 +335,8 @@ def feature_from_json(raw: Json) -> Feature:
 
 @dataclass(frozen=True)
 class Packed:
-    """A way to store values: each less `low`, in `size` bytes, compressed by LZMA2; for long
-    repeats."""
+    """Values stored as bytes instead of symbols, for long repeats: each less `low` as a number of
+    `size` bytes, then compressed by a general stage, as LZMA2."""
 
     low: int
     size: int
@@ -337,12 +346,15 @@ class Packed:
 class Plan:
     """How a stream is coded.
 
-    starts, widths: first residual, ascending, and bits of the place within each bin (bins,) int64.
-    complete: no residual lies outside all bins, so that there is no escape. of: the stream that the
-    transform looks at. features: of the context, the coarsest first. strength: what a coarser table
-    counts for, in symbols. lanes_log: there are 2^lanes_log lanes. usual: the symbol of a stream
-    that has no bytes. packed: the stream is stored so, instead of by symbols. combined: of a linear
-    transform. pair: of a keyed one, another stream of keys and one of values, if there is one.
+    starts, widths: (bins,) int64, the first residual of each bin, ascending, and the bits of a
+    place within it. complete: all residuals lie in bins, so that there is no escape symbol.
+    transform: what makes residuals of values; of: the stream that it looks at; combined: of a
+    linear one; pair: of a keyed one, the numbers of another stream of keys and one of values, or
+    None.
+
+    features: of the context, the coarsest first. strength: for how many symbols the table with one
+    feature less counts. lanes_log: there are 2^lanes_log lanes. usual: the symbol of all rows, of a
+    stream that is stored in no bytes. packed: not None: values are stored as bytes, not as symbols.
     """
 
     starts: Int = field(default_factory=lambda: NO_INTEGERS)
@@ -360,17 +372,19 @@ class Plan:
 
     @property
     def bins(self) -> int:
-        """The number of bins that residuals fall into."""
+        """How many bins there are."""
         return len(self.starts)
 
     @property
     def alphabet(self) -> int:
-        """How many symbols: the bins, and the escape if there is one."""
+        """How many symbols there are: one for each bin, and the escape unless the bins are
+        complete."""
         return self.bins + (not self.complete)
 
     @property
     def asks_others(self) -> bool:
-        """Whether it uses a combination or a key, whose worth a search can estimate least."""
+        """Whether the plan predicts by a combination or by keys, of whose gain a search's estimate
+        is least certain."""
         return self.combined is not None or self.transform is Transform.KEYED
 
     def but(self, **changes: Any) -> Plan:
@@ -378,7 +392,7 @@ class Plan:
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Json]:
-        """The plan as an archive stores it; fields with their default are left out."""
+        """The plan as a JSON object, as it is stored; fields with their default are left out."""
         stored: dict[str, Json] = {"b": deltas(self.starts)}
         if self.widths.any():
             stored["w"] = self.widths.tolist()
@@ -446,7 +460,7 @@ LETTERS = frozenset("bwxtgfklzoypj")
 
 
 def transform_from_json(letter: Json) -> Transform:
-    """The transform of a letter."""
+    """The transform of a letter; ArchiveError for an unknown one."""
     try:
         return Transform(letter)
     except ValueError:
@@ -454,7 +468,8 @@ def transform_from_json(letter: Json) -> Transform:
 
 
 def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
-    """From JSON, the second pair of streams (keys and values) that a keyed transform looks into."""
+    """Read a keyed transform's second pair of streams from JSON: (number of the keys, number of the
+    values); ArchiveError for anything else."""
     if transform is not Transform.KEYED or not isinstance(raw, list) or len(raw) != 2:
         raise refused("a pair of streams must be two, of a keyed transform")
     keys, values = (whole(number, 0, MAX_STREAM, "a stream's number") for number in raw)
@@ -462,7 +477,8 @@ def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
 
 
 def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:
-    """How small values are packed together, from JSON; None where they are not."""
+    """Read from a plan's JSON how its values are stored as bytes; None if they are stored as
+    symbols."""
     if "y" not in stored:
         return None
     size = stored["y"]

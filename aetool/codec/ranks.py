@@ -29,7 +29,8 @@ IN_COMMON = 0.3  # of the cells of the smaller of two dictionaries that are one
 
 @dataclass(eq=False)
 class _Candidate:
-    """A column that may be stored as ranks: its different cells, and the cell at each row."""
+    """A column that may be stored as ranks. cells: its different cells; index: for each row the
+    place of its cell among them."""
 
     column: Coded
     cells: list[bytes]
@@ -38,19 +39,21 @@ class _Candidate:
 
 @dataclass(eq=False)
 class _Group:
-    """Columns that share one dictionary."""
+    """Columns that are to share one dictionary. cells: those of all members."""
 
     members: list[_Candidate] = field(default_factory=list)
     cells: set[bytes] = field(default_factory=set)
 
     def fits(self, candidate: _Candidate) -> bool:
-        """Whether enough of a column's cells are in the group's dictionary."""
+        """Whether the group and a column share at least IN_COMMON of the cells of the smaller of
+        both."""
         common = sum(cell in self.cells for cell in candidate.cells)
         return common >= IN_COMMON * min(len(self.cells), len(candidate.cells))
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Adds to the columns of text the way to store them as ranks, where that may be worth it."""
+    """Add to `others` of each column, in place, its encoding as ranks, if it has cells that repeat
+    enough. Columns with many cells in common share a dictionary."""
     groups: list[_Group] = []
     for column in columns:
         candidate = _candidate(column)
@@ -75,7 +78,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 
 def _candidate(column: Coded) -> _Candidate | None:
-    """The column, if it has neither too few different cells nor too many."""
+    """The column as a candidate; None if it is no column of numbers or levels, has too few or too
+    many different cells, or numbers that fill their range."""
     if not isinstance(column.meta, NumberMeta | LevelMeta) or column.cells is None:
         return None
     text, start, stop = column.cells.places()
@@ -93,7 +97,8 @@ def _candidate(column: Coded) -> _Candidate | None:
 
 
 def _is_dense(column: Coded) -> bool:
-    """Whether a column's whole numbers fill most of their range, or are nearly all different."""
+    """Whether the values of a column, in units of their greatest common divisor, fill at least half
+    of their range."""
     values = column.streams[-1].values
     some = np.unique(values)
     span = (float(some[-1]) - float(some[0])) / max(1, int(np.gcd.reduce(np.diff(some)))) + 1
@@ -101,7 +106,7 @@ def _is_dense(column: Coded) -> bool:
 
 
 def _order(cell: bytes) -> tuple[bool, float, bytes]:
-    """Sort key of a cell: numbers by value, then all other cells."""
+    """The sort key of a cell: cells that are no number first, then numbers by value."""
     try:
         number = float(cell)
     except ValueError:
@@ -110,7 +115,8 @@ def _order(cell: bytes) -> tuple[bool, float, bytes]:
 
 
 def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
-    """A dictionary: how many cells, and a payload of one column of them."""
+    """Encode a dictionary of cells as a blob: varint how many, and a payload of one column of
+    them."""
     ends = np.cumsum([len(cell) for cell in cells], dtype=np.int32)
     start = np.append(0, ends[:-1]).astype(np.int32)
     column = textual.encode(np.frombuffer(b"".join(cells), np.uint8), start, ends)
@@ -121,7 +127,7 @@ def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
 
 @sensible()
 def _unpacked(blob: bytes) -> Spans:
-    """The cells of a dictionary."""
+    """Decode the cells of a dictionary that `_packed` wrote; ArchiveError if it is damaged."""
     count, at = read_varint(blob, 0)
     check_cells(count, 1)
     block = blocks.decode(blob[at:], count, None)
@@ -131,7 +137,7 @@ def _unpacked(blob: bytes) -> Spans:
 
 
 def cells_of(column: Decoded) -> Spans:
-    """The cells of a column of text, whichever way it is stored."""
+    """The text of each row of a decoded column of text, however it is stored."""
     if isinstance(column.meta, PartsMeta):
         return skeletons.decode(column)
     if not isinstance(column.meta, RankMeta):
@@ -145,7 +151,8 @@ def cells_of(column: Decoded) -> Spans:
 
 
 def _chosen(book: Spans, column: Decoded) -> Spans:
-    """The cells of a dictionary at a column's ranks."""
+    """The cells of a dictionary at the ranks of a column; ArchiveError for a rank beyond its
+    end."""
     ranks = column.values
     if len(ranks) and not 0 <= int(ranks.min()) <= int(ranks.max()) < len(book.start):
         raise ArchiveError("damaged: a column points beyond its dictionary")

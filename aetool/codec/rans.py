@@ -39,13 +39,16 @@ LOG2 = np.log2(np.maximum(np.arange(TOTAL + 1), 1))  # of each frequency
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """How a symbol's table is chosen.
+    """How the frequency table of each symbol is chosen.
 
-    alphabet: how many symbols. radices: for each feature of the context how many values it has;
-    the first is the class of the symbol before, by `own` (alphabet,), if own is given. strength:
-    what the coarser table counts for, in symbols. prime: counts to begin with, (contexts,
-    alphabet). match: a further feature, for decoding only: classes of what a repeat of `size`
-    symbols predicts, see Repeats, each counting `stride` contexts; there is one lane then.
+    alphabet: how many symbols. radices: for each feature of the context how many values it has.
+    own: (alphabet,), the class of each symbol; if given, the class of the symbol before is the
+    first feature. strength: for how many symbols the table with one feature less counts. prime:
+    (contexts, alphabet), counts to begin with.
+
+    match: for a decoder alone: (alphabet,), classes of the symbol that a repeat of
+    `size_of_repeats` symbols predicts, see Repeats; the mark of it times `stride` is added to the
+    base. There is one lane then.
     """
 
     alphabet: int
@@ -59,18 +62,18 @@ class Contexts:
 
     @property
     def match_classes(self) -> int:
-        """Number of classes of `match`."""
+        """How many classes `match` has; 0 without it."""
         if self.match is None:
             return 0
         return int(self.match.max()) + 1
 
     @property
     def size(self) -> int:
-        """Number of contexts."""
+        """How many contexts there are: the product of the radices."""
         return int(np.prod(self.radices, dtype=np.int64))
 
     def check(self) -> None:
-        """ArchiveError unless everything is within limits."""
+        """Raise ArchiveError if any part is out of range, or the parts do not fit each other."""
         sane = 1 <= self.alphabet <= MAX_ALPHABET and len(self.radices) <= MAX_LEVELS
         sane = sane and all(1 <= r <= 1 << 16 for r in self.radices)
         sane = sane and 1 <= self.strength < 1 << 16 and self.size * self.alphabet <= MAX_CELLS
@@ -108,15 +111,16 @@ class Repeats:
         self.drop = pow(BASE, size, 1 << 64)
 
     def mark(self, symbols: U16) -> int:
-        """0 without a prediction; else 1 + its class, and as many more as there are classes after
-        16 or more hits."""
+        """A number of what is predicted for the next symbol: 0 for nothing; else 1 + the predicted
+        symbol's class, and, if the prediction was right at least 16 times in a row, the number of
+        classes more."""
         if self.source < 0:
             return 0
         predicted: int = self.classes[int(symbols[self.source])]
         return 1 + predicted + (self.length >= 16) * self.count
 
     def add(self, symbols: U16, i: int) -> None:
-        """Update the predictions with symbol i."""
+        """Take in symbol i, of symbols (n,) of which only those up to i are read."""
         s = int(symbols[i])
         if self.source >= 0:
             hit = int(symbols[self.source]) == s
@@ -135,7 +139,8 @@ class Repeats:
 
 
 def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
-    """The marks of all symbols."""
+    """(n,): for each symbol the mark, as of Repeats, that was predicted before it came. classes:
+    (alphabet,)."""
     out = np.empty(len(symbols), np.uint32)
     if kernel.C is not None:
         count = int(classes.max()) + 1
@@ -172,7 +177,7 @@ def tables(counts: Int, c: Contexts) -> Int:
 
 
 def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
-    """The steps [begin, end) of each epoch."""
+    """(first step, step behind the last) of each epoch of n symbols in so many lanes."""
     chunk = -(-n // lanes)
     out = []
     begin = 0
@@ -186,7 +191,8 @@ def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
 
 
 def contexts_of(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> Int:
-    """The context of each symbol."""
+    """(n,): the number of each symbol's context. base: (n,), the part of it that does not depend on
+    the stream's own symbols; None: 0."""
     n = len(symbols)
     ctx = np.zeros(n, np.int64) if base is None else base.astype(np.int64)
     if c.own is not None and n:
@@ -197,7 +203,8 @@ def contexts_of(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> 
 
 
 def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
-    """frequency << 16 | cumulative frequency of every symbol, under the tables in force."""
+    """(n,): for each symbol its frequency << 16 | the sum of the frequencies of lower symbols, in
+    the table of its context and epoch."""
     n = len(symbols)
     out = np.empty(n, dtype=np.uint32)
     if not n:
@@ -229,14 +236,15 @@ def _counts(c: Contexts) -> Int:
 
 
 def cost(pairs: U32) -> float:
-    """Bits that symbols with these frequencies take."""
+    """Bits that symbols take in all. pairs: (n,), their frequencies, as `forward` returns them."""
     # "clip" spares the look whether each is within the table, as all are
     logarithms = LOG2.take(pairs >> 16, mode="clip")
     return float(PRECISION * len(pairs) - logarithms.sum())
 
 
 def push(pairs: U32, lanes: int = 1) -> bytes:
-    """Symbols of these frequencies as bytes: lanes x u32 states, then words of u16."""
+    """Encode symbols: u32 state of each lane, then words of u16. pairs: (n,), as `forward` returns
+    them."""
     n = len(pairs)
     if kernel.C is not None:
         out = np.empty(4 * lanes + 2 * n, np.uint8)
@@ -272,7 +280,8 @@ class Chain:
         self.state = np.frombuffer(data, "<u4", lanes).copy()
 
     def decode(self, n: int, base: U32 | None, c: Contexts) -> U16:
-        """The next n symbols, in these contexts."""
+        """Decode the next n symbols. base: (n,), the part of each context that is known ahead;
+        None: 0. c: how tables are chosen. ArchiveError if the bytes end too early."""
         out = np.empty(n, dtype=np.uint16)
         c.check()
         rest = c.size // (c.radices[0] if c.own is not None else 1)
@@ -295,7 +304,8 @@ class Chain:
         return out
 
     def finish(self) -> None:
-        """ArchiveError unless every state ends as it began and all words are used."""
+        """Raise ArchiveError unless all words were read and every state is that which `push` began
+        with."""
         if self.words or (self.state != LOW).any():
             raise ArchiveError("damaged: a coded stream does not end where it should")
 
@@ -345,13 +355,13 @@ class Chain:
 
 
 def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
-    """push of the symbols in their contexts; decode gives them back."""
+    """Encode symbols, (n,), in their contexts, see `contexts_of`: `push` of what `forward`
+    returns."""
     return push(forward(symbols, base, c, lanes), lanes)
 
 
 def decode(data: bytes, n: int, base: U32 | None, c: Contexts, lanes: int) -> U16:
-    """The n symbols of encode; ArchiveError unless every state ends as it began and all words
-    are used."""
+    """Decode the n symbols that `encode` was given; ArchiveError unless they use up the data."""
     chain = Chain(data, lanes)
     out = chain.decode(n, base, c)
     chain.finish()

@@ -334,7 +334,8 @@ class _Rounded:
         return cls(text, value, form, affixes, decimals, 2 * allowed, exact)
 
     def coded(self) -> Coded | None:
-        """The column, ready to be coded; None if too many cells are no numbers."""
+        """The column as whole multiples of the step, each number rounded to the nearest one; None
+        if the cells that are no numbers are too many, and too different."""
         multiples = np.zeros(len(self.text), np.int64)
         good = np.zeros(len(self.text), np.bool_)
         errors = [Fraction(0)]
@@ -595,7 +596,8 @@ def decode(column: Decoded) -> Spans:
 
 
 def _read_pattern(meta: NumberMeta | FloatMeta | DigitsMeta | DateMeta, column: Decoded) -> Spans:
-    """Numbers or dates, and special cells, and others, among them."""
+    """The texts of a decoded column, row by row: numbers or dates as meta says they are written,
+    and in their places the special cells, and those that are stored as they are."""
     kinds = column.kinds
     rows = len(kinds)
     if rows and not 0 <= int(kinds.min()) <= int(kinds.max()) < meta.kinds:

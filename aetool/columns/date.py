@@ -188,9 +188,8 @@ class Date(Modelled):
         return np.where(values == ODD, middle, reach.inside(values))
 
     def own_surprise(self, values: Float) -> Float:
-        """(n,) bits: how surprising moments far outside of the usual range are, at most 32; gaps:
-        none.
-        """
+        """(n,): the surprise in bits of each moment far outside of the usual range, at most 32; 0
+        for other moments, and for gaps."""
         if self.reach is None:
             return super().own_surprise(values)
         return np.minimum(self.reach.bits(values), MOST_BITS)

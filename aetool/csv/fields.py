@@ -220,7 +220,8 @@ def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
 
 
 def _most(text: bytes, rule: Rule) -> tuple[int, int]:
-    """(fields, records): the most that a text of this length can hold."""
+    """(fields, records): the most that a text can hold, by its delimiters and line ends, as if none
+    of these were in quotes."""
     records = _most_records(text)
     return count_of(text, rule.byte) + records, records
 

@@ -241,7 +241,8 @@ def _counted(rows: int) -> str:
 
 
 def _say_what_was_understood(name: str, schema: Schema) -> None:
-    """At most MOST_SAID lines, what is left out first, in the log of what is said of data."""
+    """Say in at most MOST_SAID notices how columns were read, first those that models do not see.
+    name: of the data."""
     for line in understood_briefly(schema, MOST_SAID):
         notices.say(name, line)
 

@@ -288,7 +288,7 @@ class _Survey:
             self.points.append(Point(packed.program, packed.setting, size, error, psnr))
 
     def _pixels(self) -> Pixels | None:
-        """All pixels; None where there are too many."""
+        """All pictures, (n, channels, height, width); None of more than MOST_VALUES values."""
         assert isinstance(self.source, ImageSource)
         alike = of_one_form(self.source)
         if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:

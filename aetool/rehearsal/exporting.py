@@ -233,7 +233,8 @@ class _Lines:
             self.by_the_author.setdefault(name, line)
 
     def lines_of(self, net: AutoEncoder, x: Tensor) -> dict[str, str]:
-        """The lines, by name, of all that is written of a network."""
+        """Run once, on rows x, what a network's graph is made of; returns, by the name of each
+        function or operator of torch, the author's first line that called it."""
         whole = export.Whole(net)
         inputs = whole.inputs(x)
         with torch.no_grad(), self:  # type: ignore[attr-defined]

@@ -93,9 +93,11 @@ class Author:
         return ""
 
     def fault(self, member: str, words: str, line: str = "") -> PluginError:
-        """The error that says what a member did, in words that go on from its name.
+        """The error to raise for what a member did. words: a sentence that goes on from its name.
 
-        Where the author has not written that member, build made what it uses. line: where in it.
+        It begins with the place of the member; where the author has not written that, but build,
+        with the place of build, which made what was used. line: the place to name instead, if
+        known.
         """
         if line:
             place = line

@@ -158,7 +158,8 @@ class Watcher:
         del self.highest[self.most :]
 
     def findings(self, detection: Detection) -> Findings:
-        """What a page shows: all that was gathered on the way, and what was detected."""
+        """The findings for a page: what `batch` gathered of flagged records, and what the detection
+        says of all."""
         self._shorten()
         with_model = detection.held_out is not None
         trace = detection.trace

@@ -38,7 +38,8 @@ class Denoising(Stacked):
         columns = (len(x), len(self.spec.columns))
 
         def chosen(part: float) -> Tensor:
-            """A random choice of features: those of columns drawn with this probability."""
+            """(rows, features) bool: in each row every column is drawn with the probability `part`,
+            and all of its features are True; those of the context never are."""
             draw = torch.rand(columns, generator=rng, device=x.device)
             return (draw < part)[:, self.owner] & ~self.context
 

@@ -174,8 +174,9 @@ def with_joint(
 
 
 def axes_of_wide(rows: int, features: int) -> int | None:
-    """How many axes the covariance of so many rows is told by: None for all of it, as of few
-    features. Of few rows an axis is what a handful of them have in common by chance."""
+    """How many leading axes to find of a covariance that is estimated from so many `rows`; None for
+    few features, whose covariance is taken whole. An axis needs a few rows behind it: with fewer,
+    it is only what a handful of rows have in common by chance."""
     if features <= DENSE:
         return None
     return max(1, min(COMPONENTS, rows // ROWS_OF_AN_AXIS))

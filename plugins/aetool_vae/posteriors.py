@@ -80,7 +80,8 @@ class Full(Diagonal):
         self.register_buffer("place", place, persistent=False)
 
     def factor(self, h: Tensor) -> Tensor:
-        """(batch, latent, latent): L, the Cholesky factor, without its diagonal."""
+        """(batch, latent, latent): the entries below the diagonal of L, the covariance being L L^T;
+        0 on the diagonal and above. h: what the encoder returns."""
         flat = 0.1 * h[:, 2 * self.latent :] @ self.place
         return flat.reshape(-1, self.latent, self.latent)
 

@@ -34,7 +34,7 @@ class Dictionaries:
         return len(known) - 1
 
     def collect(self, batch: pa.RecordBatch) -> None:
-        """Remember the dictionaries of a batch."""
+        """Add the Arrow dictionaries of a batch's columns, those that are not there yet."""
         for place, column in enumerate(batch.columns):
             if hasattr(column, "dictionary"):
                 self.number(place, column.dictionary, add=True)

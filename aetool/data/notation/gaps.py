@@ -93,8 +93,8 @@ def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
 class GapEvidence:
     """What tells whether NA is a country in a column: mergeable by `+` in any order.
 
-    copies: how often each code of a country is there, folded, NA apart. others: cells that are
-    neither codes nor gaps.
+    copies: how often each country code is there, in lower case, NA not counted. others: how many
+    cells are neither codes nor gaps.
     """
 
     copies: Mapping[str, int] = field(default_factory=dict)

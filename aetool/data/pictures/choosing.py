@@ -167,7 +167,11 @@ def _target(
     channels: int,
     asked: Asked,
 ) -> tuple[Pair, tuple[int, ...]]:
-    """(the size of most pictures, what to resize them to or ()). sizes: after they are cropped."""
+    """(a usual size of the pictures, what to resize them to or ()). sizes: after they are cropped.
+
+    The usual size is the commonest, if at least half of them have it, else one of median shape and
+    area; where tiles are cut of pictures that differ, the smallest width and height.
+    """
     (usual, often), *_ = Counter(sizes).most_common(1)
     if 2 * often < len(sizes):
         usual = _middle(sizes)
