@@ -84,7 +84,7 @@ class Category(Modelled):
         return self.levels
 
     def bins_of(self, values: Float) -> Int:
-        """(n,): the place of each word among the levels; len(levels) for another."""
+        """(n,): the place of each value's word among the levels; len(levels) for any other word."""
         return values.astype(np.int64)
 
     @property
@@ -97,8 +97,8 @@ class Category(Modelled):
         return "other"
 
     def outside(self, values: Float) -> Mask:
-        """(n,): which are words that training did not see; where it saw more than are listed, that
-        cannot be told of a word that is not listed."""
+        """(n,): True for a word that training did not see; False for all where training saw more
+        words than are listed, as then an unlisted word may have been seen."""
         return np.asarray((values == len(self.levels)) & (self.others == 0))
 
     def often(self, value: float) -> float | None:
@@ -208,7 +208,8 @@ def _meaning(word: str, truth: bool) -> str:
 
 
 def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
-    """(one text for each meaning, how often the meaning is there), the most frequent first."""
+    """(for each meaning the first text that has it, how often the meaning is there), both with the
+    most frequent meaning first. counts: (n,), how often each text is there."""
     together: dict[str, int] = {}
     spelling: dict[str, str] = {}
     for text, count in zip(texts, counts.tolist(), strict=True):
@@ -220,7 +221,8 @@ def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], 
 
 
 def _repeats_itself(summary: Summary) -> bool:
-    """Whether the present texts are short, and as a rule there more than once."""
+    """Whether no present text is longer than LONGEST bytes, and they differ in at most half as many
+    texts as there are cells, or in two."""
     present = summary.present
     if present.width() > LONGEST:
         return False

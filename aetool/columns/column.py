@@ -37,8 +37,8 @@ class Column(ABC):
     """One column of a table, with how it is read and what models see of it.
 
     dtype: the name of the source's own type, or None for text. modelled: models see the column.
-    predictable: they can say what to expect of it; otherwise it is context. measured: the
-    difference of two values is a size. ordered: rows can be sorted by it.
+    predictable: they can say which value to expect; otherwise the column is context. measured: the
+    difference of two values is a size, as it is not of dates. ordered: rows can be sorted by it.
     """
 
     name: str
@@ -54,8 +54,8 @@ class Column(ABC):
     @classmethod
     @abstractmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
-        """A column of this class if the summary's values are of its kind, else None. asked: the
-        user says that the column is of this kind; DataError where it cannot be."""
+        """A column of this class if the summary's values are of its kind, else None. asked: whether
+        the user says that the column is of this kind; then DataError where it cannot be."""
 
     @property
     def predicted(self) -> bool:
@@ -75,8 +75,8 @@ class Column(ABC):
         return {"name": self.name, "kind": self.kind}
 
     def written(self) -> dict[str, Json]:
-        """How text files write the column's values: the notation that
-        `data.writers.text_of` takes."""
+        """How text files write the column's values: the keyword arguments for
+        `data.writers.text_of`, such as the decimals and the text of a gap."""
         return {"decimals": None, "token": ""}
 
     def to_json(self) -> dict[str, Json]:
@@ -106,8 +106,8 @@ class Column(ABC):
         return column
 
     def check(self) -> None:
-        """ValueError if the column's fields contradict each other, as those of a
-        damaged file may."""
+        """Raise ValueError if the column's fields are of a wrong type or contradict each other, as
+        those of a damaged file may."""
         self._refuse_unless(isinstance(self.name, str) and isinstance(self.dtype, str | None))
 
     def _refuse_unless(self, sane: bool) -> None:
@@ -119,9 +119,11 @@ class Column(ABC):
 class Features:
     """The features that a column is turned into for models.
 
-    scale: it has a standardised number. flagged: a feature is 1 where its value is missing. cycles:
-    periods, in its units, of which it has sine and cosine. levels, width: it has a one-hot block of
-    so many levels, of this width: levels, another, and missing if training saw gaps.
+    scale: how its number is standardised; None if it has no such feature. flagged: whether a
+    feature is 1 where its value is missing. cycles: the periods, in user units, for each of which
+    there is a sine and a cosine. levels: how many words its one-hot block lists; width: how many
+    features the block has: the levels, any other word, and missing if training saw gaps; 0 for no
+    block.
     """
 
     scale: Scale | None = None
@@ -136,9 +138,9 @@ class Modelled(Column):
     """A column that models see.
 
     missing, odd: how many cells were gaps in training, and how many held something that is not of
-    this kind; token: how gaps are written; gap_words: what the user says that gaps are, too.
-    condition: the user says that records are judged by the column, and not the column itself: it is
-    context, whatever it holds.
+    this kind; token: how the first gap was written; gap_words: further words that mean a gap, by
+    the user. condition: the user says that records are judged given the column's value, which is
+    not judged itself: the column is context, whatever it holds.
 
     In the inputs of graphs values are float64, in user units; NaN is a missing one, ODD a cell that
     is not of this kind. Infinities are values.
@@ -164,11 +166,12 @@ class Modelled(Column):
     @property
     @abstractmethod
     def features(self) -> Features:
-        """How the column is laid out as features: scaled numbers, flags, cycles, one-hot blocks."""
+        """The features that the column is turned into: number, flag, cycles, one-hot block."""
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """The words of a one-hot block, of `features.levels` levels."""
+        """The words that the levels of the column's one-hot block stand for, `features.levels` of
+        them, in order; empty without a block."""
         return ()
 
     def bins_of(self, values: Float) -> Int:
@@ -183,7 +186,7 @@ class Modelled(Column):
         return np.zeros(0)
 
     def bin_name(self, place: int) -> str:
-        """A name, for a person, of the bin at a place of `bin_counts`."""
+        """A name, for a person, of the bin whose index in `bin_counts` is `place`."""
         return ""
 
     def outside(self, values: Float) -> Mask:
@@ -192,13 +195,15 @@ class Modelled(Column):
         return np.zeros(len(values), dtype=np.bool_)
 
     def place(self, value: float) -> float | None:
-        """The position of a value between the lowest seen (0) and the highest (1), outside 0 to 1
-        if beyond them; None for what has no order."""
+        """The position of a value between the lowest that training saw (0) and the highest (1),
+        below 0 or above 1 for values beyond these; None for a gap, an odd cell, a word, and where
+        training saw one value alone."""
         return None
 
     @property
     def middle(self) -> tuple[float, float] | None:
-        """The positions, as of `place`, of the two quartiles; None if they are not known."""
+        """The positions, as by `place`, of the lower and the upper quartile of the training's
+        values; None if they are not known."""
         return None
 
     def often(self, value: float) -> float | None:
@@ -209,18 +214,18 @@ class Modelled(Column):
     @property
     @abstractmethod
     def usual(self) -> float:
-        """The value to put where one is not known: the median of numbers, the commonest
-        of words."""
+        """The value to put where none is known, in user units: the median of numbers, the
+        commonest word, the first moment of 1970."""
 
     @property
     @abstractmethod
     def blank(self) -> float:
-        """The value that carries no information for a model."""
+        """The value, in user units, to put in a cell so that it says nothing to a model."""
 
     @property
     def far_out(self) -> Reach | None:
-        """The range, if any, outside of which values are surprising by themselves though models do
-        not see it."""
+        """The range outside of which values are surprising by themselves, though models do not see
+        that; None for a column that has no such range."""
         return None
 
     @property
@@ -231,22 +236,22 @@ class Modelled(Column):
 
     @property
     def span(self) -> tuple[float, float]:
-        """The lowest and the highest finite value seen."""
+        """(the lowest, the highest) finite value that training saw; zeros where there is none."""
         return 0.0, 0.0
 
     @abstractmethod
     def parse(self, values: Values) -> Float:
-        """Values of a source in user units, (n,): NaN where missing, ODD where a cell holds
-        something that is not of this kind. No cell raises an error."""
+        """(n,): the values of a source, cells or numbers, in user units; NaN where missing, ODD
+        where a cell holds something that is not of this kind. No cell raises an error."""
 
     def knows(self, value: float) -> bool:
-        """Whether models can tell this value, in user units, from others; it is not missing."""
+        """Whether models can tell a value, in user units and not missing, from others: it is a
+        finite number or a listed word."""
         return math.isfinite(value) and value != ODD
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
-        """The same column for reading another file, whose cells may be written in another notation.
-        cells: some of that file; decimal: its usual decimal mark. Returns itself if it can read
-        them."""
+        """The same column with the notation of another file, or itself if it can read that file's
+        cells. cells: some of the file's; decimal: the file's usual decimal mark."""
         return self
 
     @abstractmethod
@@ -254,7 +259,8 @@ class Modelled(Column):
         """A value in user units as text, in the source's notation."""
 
     def found(self, values: Values, row: int, value: float) -> str:
-        """The cell of a row as the source writes it. value: its value in user units."""
+        """The cell of a row as the source writes it, cut to 60 characters. values: the source's,
+        (n,); value: the cell's in user units."""
         if np.isnan(value):
             return self.show(value)
         if isinstance(values, Cells):
@@ -276,64 +282,65 @@ class Modelled(Column):
         return np.asarray(values == expected)
 
     def expectation(self, value: float, expected: float) -> str:
-        """The expected value, written for a person. value: the one that is there, which decides how
-        many digits are shown; both in user units."""
+        """The expected value, written for a person. value: the one that is there; both in user
+        units, NaN for a gap."""
         if np.isnan(expected) and not np.isnan(value):
             return RARELY_THERE
         return self.show(expected)
 
     @abstractmethod
     def restored(self, values: Float) -> Restored:
-        """Values in user units, (n,), in the type that the source had."""
+        """Values in user units, (n,), as the source's type has them: numbers, moments, or texts."""
 
     def mended(self, values: Float, expected: Float) -> Float:
-        """(n,): for each value, one that would not stand out in its place. expected: the model's
-        prediction, NaN where it has none."""
+        """(n,): for each value one that would not stand out in its place: the expected one, or the
+        value itself where `expected`, (n,), the model's prediction, is NaN."""
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
-        """Values drawn by a model, rounded and limited to what the column can hold. For context
-        columns, which models do not draw, usual values."""
+        """(n,): values that a model drew, (n,), rounded and limited to what the column can hold;
+        for a context column, which models do not draw, usual values drawn by rng instead."""
         if self.predicted:
             return self.within(values)
         return self.usually(len(values), rng)
 
     @abstractmethod
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """Random values of any kind that the column may hold, (count,), to test graphs with."""
+        """(count,): random values within the range or the words of the column, to test graphs
+        with; of words also those that are not listed."""
 
     def tried(self, most: int) -> Float:
-        """At most `most` values to try in a record's place, so that one should fit the rest of it;
-        empty for context columns."""
+        """(n,), n <= most: values to try in this column of a record, of which one should fit the
+        record's other values; empty for context columns."""
         return np.zeros(0)
 
     @abstractmethod
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """Random values, (count,), each drawn as often as it was seen in training."""
+        """(count,): values drawn at random, each about as often as training saw it."""
 
     def begun(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,) starting values for records that are to be drawn; for context columns, usual
-        values."""
+        """(count,): the values that records to be drawn start from: 0, or for a context column
+        usual values drawn by rng."""
         if self.predicted:
             return np.zeros(count)
         return self.usually(count, rng)
 
     def rounded(self, values: Float) -> Float:
-        """Values rounded to the precision that the column writes."""
+        """(n,): values, (n,), rounded to the decimals that the column is written with."""
         return values
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
-        """Decoded values, limited to the range `ends` (lowest, highest), or the range seen in
-        training, and rounded."""
+        """(n,): decoded values, (n,), rounded, and then limited to `ends`, (lowest, highest), or to
+        the range seen in training."""
         return values
 
     def own_surprise(self, values: Float) -> Float:
-        """(n,): how rare each value is by itself, in bits, where the column knows that."""
+        """(n,): how rare each value is by itself, in bits; 0 where the column cannot tell."""
         return np.zeros(len(values))
 
     def distance(self, values: Float, others: Float) -> Float:
-        """(n,): the squared difference of values, in standard deviations; 1 where what has no sizes
-        differs."""
+        """(n,): the squared difference of two values, in standard deviations of the column; for
+        words 0 where they are the same, else 1; for dates always 0."""
         same = (values == others) | (np.isnan(values) & np.isnan(others))
         return np.asarray(~same, dtype=np.float64)
 
@@ -354,7 +361,7 @@ class Modelled(Column):
 
 
 def reads_better(column: Modelled, than: Modelled, cells: Cells) -> bool:
-    """Whether most of the cells that one column finds odd are fine to another."""
+    """Whether `column` finds at most half as many of the cells odd as the column `than` does."""
     odd = [int((c.parse(cells) == ODD).sum()) for c in (column, than)]
     return 2 * odd[0] <= odd[1]
 
@@ -365,5 +372,5 @@ def words(values: object) -> bool:
 
 
 def finite(*values: object) -> bool:
-    """Whether all values that were read from a file are finite numbers."""
+    """Whether all of these values, which were read from a file, are finite numbers."""
     return all(type(v) in (int, float) and np.isfinite(v) for v in values)  # type: ignore[call-overload]

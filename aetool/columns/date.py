@@ -43,9 +43,10 @@ MOST_BITS = 32.0  # of surprise that a moment has on its own
 class Date(Modelled):
     """A column of dates or times of day.
 
-    notation: how text writes it (TYPED: a typed source). low, high: the range seen, and values
-    in the inputs of graphs, in epoch seconds. cycles: periods in seconds that the data span at
-    least twice. reach: outside of which moments are surprising.
+    notation: how text writes moments (TYPED: the source had moments, not text). low, high: the
+    first and the last moment that training saw, in epoch seconds, the unit of the inputs of graphs.
+    cycles: those of a day, a week and a year, in seconds, that the data span at least twice. reach:
+    the range outside of which moments are surprising; None where too few were seen.
     """
 
     notation: DateNotation = TYPED
@@ -88,8 +89,8 @@ class Date(Modelled):
         return column._fitted(moments, summary.closed)
 
     def _fitted(self, seconds: Float, closed: bool) -> Self:
-        """The column with the range of these moments, (n,) epoch seconds. closed: no later records
-        will come."""
+        """The column with the counts, range and cycles of these moments, (n,), in epoch seconds,
+        NaN and ODD among them. closed: whether no later records will come."""
         missing = int(np.isnan(seconds).sum())
         odd = int((seconds == ODD).sum())
         present = seconds[seconds > ODD]
@@ -171,7 +172,8 @@ class Date(Modelled):
         return self.notation.show(value)
 
     def expectation(self, value: float, expected: float) -> str:
-        """The range that nearly all moments lie in: models do not predict what is context."""
+        """The range that nearly all moments lie in, as text, whatever the arguments: models predict
+        no dates."""
         first = self.low
         last = self.high
         if self.reach is not None:
@@ -180,7 +182,8 @@ class Date(Modelled):
         return f"{self.show(first)} to {self.show(last)}"
 
     def mended(self, values: Float, expected: Float) -> Float:
-        """The nearest moment that is usual; for a cell that holds none, one in the middle."""
+        """(n,): for each value the nearest moment of the usual range, for an odd cell the middle of
+        it; the values as they are where no range is known."""
         reach = self.reach
         if reach is None:
             return values
@@ -238,7 +241,9 @@ class Date(Modelled):
 
 
 def _epoch(numbers: Float) -> Float:
-    """(n,): the times that numbers stand for, in epoch seconds; ODD for those that are none."""
+    """(n,): the epoch seconds that numbers stand for, by their size a count of seconds, or of their
+    thousandths, millionths or billionths, since 1970; ODD for a number that can be none of these.
+    """
     seconds = np.full(len(numbers), ODD)
     for parts in PARTS:
         counted = numbers / parts

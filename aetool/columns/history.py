@@ -17,14 +17,16 @@ class History:
     batch. Rows of a group are taken in the order they come in."""
 
     def __init__(self, schema: Schema, before: Mapping[str, Float] | None = None) -> None:
-        """before: by group, (rows, columns), the last rows of what was read elsewhere."""
+        """before: for each group, by its name, the last rows that were read elsewhere, (rows,
+        columns), oldest first."""
         self.schema = schema
         self.last: dict[str, Float] = {}
         if before is not None:
             self.last.update(before)
 
     def remember(self, X: Float, table: Table) -> None:
-        """Take rows, (rows, columns), in, of which none is wanted wide."""
+        """Remember rows, X: (rows, columns), as ones before those to come, without widening them.
+        table: the same rows, which tells their groups."""
         for name, rows in self._groups(table):
             earlier = self.last.get(name, X[:0])
             all_rows = np.concatenate([earlier, X[rows]])
@@ -33,8 +35,9 @@ class History:
             self.last[name] = all_rows[-steps:]
 
     def wide(self, X: Float, table: Table) -> Float:
-        """(rows, columns) to (rows, columns * (context + 1)): each row, the row before it, the one
-        before that; all missing where the group has not so many."""
+        """X, (rows, columns), as (rows, columns * (context + 1)): each row, beside it the row
+        before it in its group, then the one before that; NaN where the group has none. table: the
+        same rows, which tells their groups."""
         steps = self.schema.context
         columns = X.shape[1]
         out = np.full((len(X), columns * (steps + 1)), np.nan)
@@ -67,8 +70,8 @@ class History:
 
 
 def whole(schema: Schema, table: Table, name: str) -> Float:
-    """(rows, inputs): all rows of a table with the rows before them, as the column `order` sorts
-    them; the rows themselves stay where they are."""
+    """(rows, inputs): all rows of a table, encoded and in the table's order, each with the rows
+    that come before it when they are sorted by the schema's column `order`. name: of the source."""
     X = schema.encode(table, name)
     if not schema.context:
         return X

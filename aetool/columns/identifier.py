@@ -24,7 +24,7 @@ SOME_LETTER = Pattern(r"[A-Za-z]")
 
 @dataclass(frozen=True)
 class Identifier(Column):
-    """Row numbers, keys, hashes: not modelled."""
+    """A column of row numbers, keys or hashes, which models do not see."""
 
     kind: ClassVar[str] = "identifier"
 
@@ -39,7 +39,8 @@ class Identifier(Column):
 
 
 def _counts(summary: Summary) -> bool:
-    """Whether values are row numbers: whole, each one more than the last."""
+    """Whether values are row numbers: the first is whole, and nearly all others are one more than
+    the value before them."""
     values = summary.values
     if len(values) < FEWEST or (not isinstance(values, Cells) and values.dtype.kind == "M"):
         return False
@@ -70,8 +71,8 @@ def _rise_by_one(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
 
 
 def _names_records(summary: Summary) -> bool:
-    """Whether nearly every cell has a value of its own, and looks like a code: hex, UUID, or a
-    number in a column that is called one."""
+    """Whether nearly all cells differ, and the first ones look like codes: hex, UUID, or whole
+    numbers in a column whose name says so, such as `order_id`."""
     values = summary.values
     if len(values) < FEWEST:
         return False

@@ -24,8 +24,8 @@ KINDS: dict[str, type[Column]] = {
 
 
 def decide(summary: Summary, kind: str | None = None) -> Column:
-    """Choose the class for a column from its summary, or use the kind the user named. ParamError
-    for a kind that is unknown, DataError for one that the column cannot be."""
+    """The column that a summary is of: of the kind that the user named, or if that is None of the
+    first one that fits. ParamError for an unknown kind, DataError for one that it cannot be."""
     if kind is not None and kind not in KINDS:
         raise ParamError(
             f"{option('--type')} {summary.name}={kind}: must be one of {', '.join(KINDS)}"

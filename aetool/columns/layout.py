@@ -1,4 +1,4 @@
-"""Where the features of a table lie, and the Spec that tells models of it."""
+"""Where the features of a table lie, and the Spec that tells models where."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """The features of a row, in this order: numbers, flags of gaps, cycles of dates, one-hot
-    blocks; then the same of the columns that records are judged by, the condition.
+    """The order of the features of a row: numbers, flags of gaps, cycles of dates, one-hot blocks;
+    then in the same order those of the condition, the columns given whose values records are
+    judged.
 
-    names: of the columns. condition: the layout of those that are conditions, if there are any.
+    names: of all columns, conditions too. condition: the layout of the conditions; None for none.
     """
 
     names: tuple[str, ...]
@@ -45,7 +46,7 @@ class Layout:
 
     @classmethod
     def of(cls, columns: Sequence[Modelled]) -> Layout:
-        """The layout of columns that models see."""
+        """The layout of the features of `columns`, all that models see, in the input's order."""
         names = tuple(column.name for column in columns)
         placed = list(enumerate(columns))
         predicted = cls._of_places(names, [(i, c.features) for i, c in placed if not c.condition])
@@ -56,7 +57,8 @@ class Layout:
 
     @classmethod
     def of_condition(cls, columns: Sequence[Modelled]) -> Layout:
-        """The layout of the columns among these that are conditions, which stand by themselves."""
+        """The layout of those of the columns that are conditions, for an input that holds them
+        alone."""
         conditions = [column for column in columns if column.condition]
         names = tuple(column.name for column in conditions)
         return cls._of_places(names, [(i, column.features) for i, column in enumerate(conditions)])
@@ -67,9 +69,10 @@ class Layout:
         names: tuple[str, ...],
         placed: Sequence[tuple[int, ColumnFeatures]],
     ) -> Layout:
-        """The blocks of features that these columns are laid out as.
+        """The layout, without a condition, of columns that have these features. names: of all
+        columns.
 
-        placed: the place of a column among those in the input, and what it is laid out as.
+        placed: for each column its index in the input, and its features.
         """
         scaled = [(i, f.scale) for i, f in placed if f.scale is not None]
         return cls(
@@ -82,7 +85,7 @@ class Layout:
 
     @property
     def sections(self) -> list[tuple[int, Section]]:
-        """The sections that have features, each with the number of its first feature."""
+        """(index of its first feature, section) of each section that has any features, in order."""
         out: list[tuple[int, Section]] = []
         first = 0
         # this order is stored nowhere: bundles of earlier versions rely on it
@@ -96,24 +99,24 @@ class Layout:
 
     @property
     def width(self) -> int:
-        """The number of features of a row."""
+        """How many features a row has, those of the condition included."""
         predicted = self.numbers.width + self.flags.width + self.waves.width + self.levels.width
         return predicted + self.conditions
 
     @property
     def conditions(self) -> int:
-        """Features of the condition, the last ones of a row."""
+        """How many features the condition has, which are the last ones of a row; 0 without it."""
         return 0 if self.condition is None else self.condition.width
 
     @property
     def first_level(self) -> int:
-        """The first feature of the one-hot blocks."""
+        """The index of the first feature of the one-hot blocks, the condition's not counted."""
         return self.numbers.width + self.flags.width + self.waves.width
 
     @property
     def told(self) -> list[int]:
-        """The features of an earlier row that a model with context is given: all but the cycles of
-        dates."""
+        """The indices of those features of an earlier row that a model with context is given: all
+        but the cycles of dates."""
         # cycles of an earlier row's date hardly say more than the row's own
         first_wave = self.numbers.width + self.flags.width
         end = self.width - self.conditions
@@ -132,7 +135,8 @@ class Layout:
         return out
 
     def write(self, g: Graph, x: str) -> str:
-        """Write the same computation as `lay` into an ONNX graph; x: (B, columns) float64."""
+        """Add the same computation as `lay` to an ONNX graph; returns the name of the features,
+        (B, width) float32. x: the name of the records, (B, columns) float64."""
         # the graph does what `lay` does: an odd cell is a gap
         odd = g.op("Equal", x, g.exact(ODD))
         values = g.op("Where", odd, g.exact(np.nan), x)
@@ -142,9 +146,9 @@ class Layout:
         return concatenated(g, parts)
 
     def spec(self, context: int) -> Spec:
-        """The Spec that tells models what each feature is.
+        """The Spec that tells models which column each feature belongs to, and what it means.
 
-        context: how many rows before each they are given.
+        context: how many earlier rows models are given beside each row.
         """
         # in the order of `sections`
         first_flag = self.numbers.width
@@ -178,13 +182,13 @@ class Layout:
 
 
 def table_spec(schema: Schema) -> Spec:
-    """The Spec that tells models how the features of a table are laid out."""
+    """The Spec of the features that models get of a table with this schema and its context."""
     return Layout.of(schema.modelled).spec(schema.context)
 
 
 def table_features(schema: Schema, records: Float) -> Features:
-    """The features of a table's records: from (rows, inputs) in user units, (rows, features)
-    float32.
+    """(rows, features) float32: the features of a table's records, (rows, inputs) in user units,
+    each record with the rows before it.
     """
     layout = Layout.of(schema.modelled)
     columns = len(layout.names)
@@ -199,7 +203,8 @@ def table_features(schema: Schema, records: Float) -> Features:
 
 
 def prepare_table(g: Graph, schema: Schema, x: str) -> str:
-    """table_features as nodes of a graph: (B, inputs) float64 to (B, features) float32."""
+    """Add the computation of `table_features` to graph g; returns the name of the features, (B,
+    features) float32. x: the name of the records, (B, inputs) float64."""
     layout = Layout.of(schema.modelled)
     if not schema.context:
         return layout.write(g, x)
@@ -214,12 +219,16 @@ def prepare_table(g: Graph, schema: Schema, x: str) -> str:
 
 
 def prepare_condition(g: Graph, schema: Schema, condition: str) -> str:
-    """The condition's features of the columns that are conditions alone, (B, columns) float64."""
+    """Add the condition's features to graph g; returns their name, (B, features) float32.
+    condition: the name of the columns that are conditions, without others, (B, conditions) float64.
+    """
     return Layout.of_condition(schema.modelled).write(g, condition)
 
 
 def restore_table(g: Graph, schema: Schema, expected: str) -> str:
-    """Expected features (means; logits for flags and one-hot blocks) to (B, columns) user units.
+    """Add to graph g the way from expected features back to values; returns the name of the values,
+    (B, columns) in user units. expected: (B, features), logits of flags and one-hot blocks, else
+    means.
 
     Categories come back as the likeliest listed level, a value more likely missing than not as NaN,
     and so does what is context, such as dates and conditions, which models never predict.

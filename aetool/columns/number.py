@@ -46,10 +46,11 @@ INTEGERS = (INTEGER, "uint")  # how types begin that hold nothing else
 class Number(Modelled):
     """A column of numbers.
 
-    notation: how text writes the numbers. decimals: how many digits stand behind the mark (None:
-    true floats). low, high: the finite range seen. few: the different numbers, if they are few;
-    quantiles: at the parts TOLD. counts: of the training's finite numbers, how many were in each
-    bin, see `bins_of`; models of earlier versions have none.
+    notation: how text writes the numbers. decimals: how many digits stand behind the decimal mark
+    (None: true floats). low, high: the lowest and the highest finite number that training saw. few:
+    the different numbers, rising, if they are at most 32, else empty; quantiles: of all numbers, at
+    the parts TOLD. counts: how many of the training's finite numbers fell in each bin of `bins_of`;
+    empty in models of earlier versions.
     """
 
     notation: NumberNotation = PLAIN
@@ -102,7 +103,8 @@ class Number(Modelled):
         return column._fitted(read.value, int(places.max()) if decimal else None)
 
     def _fitted(self, values: Float, decimals: int | None) -> Self:
-        """The column with the statistics of these values, (n,); NaN for what is no number."""
+        """The column with the statistics of these values, (n,), NaN for what is no number;
+        decimals: how many all of them are written with, None for true floats."""
         missing = int(np.isnan(values).sum()) - self.odd
         column = dataclasses.replace(self, missing=missing, decimals=decimals)
         finite = values[np.isfinite(values)]
@@ -141,12 +143,13 @@ class Number(Modelled):
 
     @property
     def landmarks(self) -> Float:
-        """(r,): the different numbers seen, if they are few, else different quantiles of them."""
+        """(r,), rising: the numbers between and at which bins lie: the different numbers that
+        training saw, if they are few, else those of their quantiles that differ."""
         return np.array(self.few or sorted(set(self.quantiles)), dtype=np.float64)
 
     def bins_of(self, values: Float) -> Int:
-        """(n,): 2 i + 1 of a number that is landmark i, and the even number between of one between
-        two of them, so that a number which many records have is a bin of its own."""
+        """(n,): 2 i + 1 for a value that equals landmark i, 2 i for one between landmarks i - 1 and
+        i, so that a number which many records have is a bin of its own."""
         landmarks = self.landmarks
         below = np.searchsorted(landmarks, values, side="left")
         return np.asarray(below + np.searchsorted(landmarks, values, side="right"), dtype=np.int64)
@@ -169,11 +172,12 @@ class Number(Modelled):
         return f"between {self.show(landmarks[below - 1])} and {self.show(landmarks[below])}"
 
     def outside(self, values: Float) -> Mask:
-        """(n,): which lie outside of the range seen, infinities among them."""
+        """(n,): True for a value below `low` or above `high`, infinities among them."""
         return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))
 
     def place(self, value: float) -> float | None:
-        """By standardised numbers, so that a heavy tail leaves the rest of the range its room."""
+        """The position, as of Column, of standardised numbers, so that a heavy tail does not press
+        all others together."""
         if math.isnan(value) or value == ODD or self.high <= self.low:
             return None
         ends = self.scale.standardised(np.array([self.low, self.high, value]))
@@ -248,7 +252,8 @@ class Number(Modelled):
         return self.notation.show(round(value, places) + 0.0, places)
 
     def expectation(self, value: float, expected: float) -> str:
-        """One of the numbers seen, where they are few; never one outside their range."""
+        """The expected number as text, moved into the range that training saw, and where that saw
+        few different numbers to the nearest of them."""
         if math.isnan(expected) or not self.quantiles:
             return super().expectation(value, expected)
         return self.show(float(self._told(np.array([expected]))[0]))
@@ -270,7 +275,7 @@ class Number(Modelled):
         return values
 
     def rounded(self, values: Float) -> Float:
-        """Numbers with the decimals of their column; true floats as they are."""
+        """(n,): values, (n,), rounded to the column's decimals; true floats are not rounded."""
         if self.decimals is None:
             return values
         unit = 10.0**self.decimals
@@ -305,8 +310,8 @@ class Number(Modelled):
         return np.unique(np.clip(values, self.low, self.high))
 
     def own_surprise(self, values: Float) -> Float:
-        """(n,): bits of a standard normal number as far out as each value, at most 32;
-        0 for gaps."""
+        """(n,): z^2 / (2 ln 2) for each value, z being its standardised number: how many bits less
+        likely it is than the mean under a normal distribution; at most 32; 0 for gaps."""
         z = np.nan_to_num(self.scale.standardised(values))
         return np.minimum(0.5 * z**2 / math.log(2), MOST_BITS)
 
@@ -338,7 +343,8 @@ class Number(Modelled):
         return sentence
 
     def written(self) -> dict[str, Json]:
-        """True floats are written with the decimals that their resolution needs."""
+        """The notation, as of Column; true floats get the decimals that their resolution needs, at
+        most 12."""
         places = self.decimals
         if places is None:
             needed = max(0, math.ceil(-math.log10(self.scale.resolution)))

@@ -18,9 +18,9 @@ POWER = 6.0  # of the tails: the part of moments that lie more than d tails out 
 
 @dataclass(frozen=True)
 class Reach:
-    """Nearly all moments lie between `first` and `last`, and none is unusual that is less than a
-    tail away: `before` or `after`, in seconds. Farther out it is the more, the more tails it is
-    away. beyond: how many were that far out in training."""
+    """The usual range of moments, `first` to `last`, in epoch seconds. A moment outside of it is a
+    surprise only if it is farther away than one tail, of `before` or `after` seconds, and then the
+    more, the more tails it is away. beyond: how many training moments were that far out."""
 
     first: float
     last: float
@@ -30,11 +30,12 @@ class Reach:
 
     @classmethod
     def of(cls, moments: Float, grace: float, least: float) -> Self | None:
-        """The reach of moments, (n,), finite; None where they are too few.
+        """The reach of moments, (n,), finite epoch seconds; None where they are fewer than 12.
 
-        The outermost hundredth does not count, for anything may be among it; a tail is how far
-        moments spread from the outer tenth to there. grace: seconds that later data may lie before
-        or after these, or the range of these if that is longer; least: seconds of a tail.
+        The outermost hundredth at either end is left out, for anything may be among it; a tail is
+        the distance from there to the outermost tenth. grace: seconds by which the range is widened
+        at both ends for later data, or its own length if that is longer; 0 for not at all. least:
+        the shortest tail, in seconds.
         """
         if len(moments) < FEWEST:
             return None
@@ -53,23 +54,25 @@ class Reach:
         return cls(first - grace, last + grace, before, after, int((reach.away(moments) > 1).sum()))
 
     def away(self, moments: Float) -> Float:
-        """(n,): how far moments lie outside of the usual ones, in lengths of the tail; 0 inside and
-        for gaps.
+        """(n,): the distance of each moment from the range `first` to `last`, in tails of its side;
+        0 inside the range and for NaN.
         """
         before_first = (self.first - moments) / self.before
         after_last = (moments - self.last) / self.after
         return np.nan_to_num(np.maximum(np.maximum(before_first, after_last), 0.0))
 
     def bits(self, moments: Float) -> Float:
-        """(n,): the surprise of moments that lie outside of the usual ones, by their distance."""
+        """(n,): the surprise of each moment in bits, 6 log2 of its distance in tails; 0 for those
+        less than one tail away."""
         return np.asarray(POWER * np.log2(np.maximum(self.away(moments), 1.0)))
 
     def inside(self, moments: Float) -> Float:
-        """(n,): the moments, each outside of the usual ones replaced by the nearest usual one."""
+        """(n,): moments, (n,), with `first` in place of those before it and `last` in place of
+        those after it."""
         return np.clip(moments, self.first, self.last)
 
     def check(self) -> None:
-        """ValueError for what could not have come from `of`."""
+        """Raise ValueError for fields that `of` could not have made."""
         stored = (self.first, self.last, self.before, self.after)
         finite = all(type(v) in (int, float) and math.isfinite(v) for v in stored)
         if not finite or self.first > self.last or min(self.before, self.after) <= 0:

@@ -21,8 +21,8 @@ class Scale:
     """The map of a column's numbers x to z = (t - mean) / deviation.
 
     t is u = (x - center) / unit, or asinh(u) where the column is `curved`: heavy-tailed. center and
-    unit are the median and a robust scale in user units; mean and deviation are those of t.
-    resolution: the least difference between two values that counts, in user units.
+    unit are the median and a robust standard deviation, in user units; mean and deviation are those
+    of t. resolution: in user units; values that differ by less are taken for equal.
     """
 
     center: float = 0.0
@@ -34,8 +34,8 @@ class Scale:
 
     @classmethod
     def of(cls, values: Float, quantum: float) -> Scale:
-        """The scale of finite numbers, (n,), n > 0. quantum: the least difference that their
-        decimals can write; 0 for true floats."""
+        """The scale of finite numbers, (n,), n > 0. quantum: the least difference of two numbers
+        that their decimals can write, such as 0.01; 0 for true floats."""
         # the difference of two of the largest floats would be infinite
         values = np.clip(values, -LARGEST, LARGEST)
         quantiles = np.quantile(values, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1))
@@ -54,16 +54,16 @@ class Scale:
 
     @property
     def half(self) -> float:
-        """Half the width of a bucket of equal numbers, standardised, where u is 0."""
+        """Half of `resolution` as a difference of z, near the median, where u is 0."""
         return 0.5 * self.resolution / (self.unit * self.deviation)
 
     @cached_property
     def zero(self) -> float:
-        """The scaled value that stands for 0 in user units."""
+        """z of the number 0."""
         return float(self.standardised(np.zeros(1))[0])
 
     def standardised(self, numbers: Float) -> Float:
-        """User units to z, clipped to +-CLIP; NaN stays NaN."""
+        """(n,): z of each number, (n,) in user units, clipped to -CLIP .. CLIP; NaN stays NaN."""
         units = np.clip(numbers, -LARGEST, LARGEST)
         units = (units - self.center) / self.unit
         if self.curved:
@@ -71,14 +71,14 @@ class Scale:
         return np.clip((units - self.mean) / self.deviation, -CLIP, CLIP)
 
     def restored(self, standard: Float) -> Float:
-        """The user units that are standardised to z."""
+        """(n,): the number in user units of each z in `standard`, (n,)."""
         units = standard * self.deviation + self.mean
         if self.curved:
             units = np.sinh(np.clip(units, -MOST_BENT, MOST_BENT))
         return np.clip(self.center + self.unit * units, -LARGEST, LARGEST)
 
     def check(self) -> None:
-        """ValueError for what could not have come from `of`."""
+        """Raise ValueError for fields that `of` could not have made."""
         stored = (self.center, self.unit, self.mean, self.deviation, self.resolution)
         finite = all(type(v) in (int, float) and np.isfinite(v) for v in stored)
         if not finite or min(self.unit, self.deviation, self.resolution) <= 0:
@@ -88,7 +88,8 @@ class Scale:
 
 
 def decimals_of(value: Float, most: int = 6) -> int | None:
-    """Fewest decimals that write every finite value (within 1e-9 relative); None: true floats."""
+    """The fewest decimals, at most `most`, with which all finite numbers of `value`, (n,), can be
+    written to within 1e-9 of themselves; None where none suffice, or one is 2^52 or larger."""
     finite = value[np.isfinite(value)]
     if len(finite) and float(np.abs(finite).max()) >= 2.0**52:
         return None

@@ -28,8 +28,9 @@ FEWEST_OF_A_KIND = 20  # cells that tell a column of another kind from a few odd
 class Schema:
     """The columns of a table, in file order, as inferred from a sample and stored with the model.
 
-    context: how many rows before a row, of the same value of the column `group`, in the order of
-    the column `order`, models are given beside it.
+    rows: how many records training saw. context: how many earlier rows models are given beside each
+    row, those that come before it in the order of the column `order` ("": the source's order) among
+    rows with its value of the column `group` ("": all rows).
     """
 
     columns: tuple[Column, ...]
@@ -40,24 +41,25 @@ class Schema:
 
     @property
     def inputs(self) -> int:
-        """How many numbers of a row the graphs take: those of the row itself and of the rows before
-        it."""
+        """How many values the graphs take for each row: one for each modelled column, of the row
+        and of each of the `context` rows before it."""
         return len(self.modelled) * (self.context + 1)
 
     @property
     def modelled(self) -> tuple[Modelled, ...]:
-        """The columns models see, in the order of the input of every graph."""
+        """The columns that models see, in the order in which all graphs take them."""
         return tuple(c for c in self.columns if isinstance(c, Modelled))
 
     @property
     def conditions(self) -> list[int]:
-        """The places, among the columns models see, of those that records are judged by."""
+        """The indices in `modelled` of the condition columns, given whose values records are
+        judged."""
         return [i for i, column in enumerate(self.modelled) if column.condition]
 
     @property
     def clock(self) -> int | None:
-        """The place, among the columns models see, of the times of records: of the column that they
-        are ordered by, or of the first of moments; None where there is none."""
+        """The index in `modelled` of the column that tells the time of records: of the dates by
+        which they are ordered, else of the first column of dates; None without dates."""
         # dates are ordered, and their differences are no measurement
         moments = [i for i, c in enumerate(self.modelled) if c.ordered and not c.measured]
         ordered = [i for i in moments if self.modelled[i].name == self.order]
@@ -94,8 +96,8 @@ class Schema:
         return cls(tuple(columns), int(data["rows"]), context, group, order)
 
     def as_written(self, table: Table, decimal: str) -> Schema:
-        """The same schema, of columns that read text as another file writes it. table: its first
-        records; decimal: the mark that is usual in it."""
+        """The same schema, but of columns that read text as another file writes it. table: first
+        records of that file; decimal: the file's usual decimal mark."""
         # the first records tell how all of them are written
         few = table.take(slice(0, LOOKED_AT)) if len(table) > LOOKED_AT else table
         columns = list(self.columns)
@@ -107,9 +109,9 @@ class Schema:
         return dataclasses.replace(self, columns=tuple(columns))
 
     def encode(self, table: Table, name: str) -> Float:
-        """The modelled columns as (rows, columns) float64: numbers in user units, categories as
-        index into levels (len(levels): another), dates as epoch seconds; NaN = missing, ODD = not
-        of the column's kind.
+        """(rows, columns) float64: a table's modelled columns; numbers in user units, words as
+        indices of levels (len(levels): any other word), dates as epoch seconds; NaN where missing,
+        ODD where a cell is not of the column's kind. name: of the source, for errors.
 
         Columns are matched by name. DataError names a missing column, or one that holds nothing of
         its kind.
@@ -138,8 +140,9 @@ def _refuse_another_kind(
     table: Table,
     name: str,
 ) -> None:
-    """DataError for a column of another kind: an odd cell is that record's anomaly, but not where
-    there is nothing else. parsed: its values in user units. name: of the source."""
+    """Raise DataError if at least 20 cells of a column are present and all are odd: one odd cell is
+    an anomaly of its record, nothing but odd cells are a column of another kind. parsed: (n,), the
+    values in user units. name: of the source."""
     if not column.ordered:
         return  # any cell is a word, be it one that was not seen
     present = ~np.isnan(parsed)
@@ -165,11 +168,11 @@ def summarise(
     gap_words: Sequence[str] = (),
     closed: bool = False,
 ) -> list[Summary]:
-    """What is seen of each column in a piece of data; summaries of pieces can be added up.
+    """The summary of each column of a piece of data; those of several pieces can be added up.
 
-    dtypes: the source's own type names, kept so that decompression can give them back. decimal: the
-    decimal mark that is usual in its text. gap_words: what means a gap, beside the usual words.
-    closed: no other records are to come.
+    dtypes: the source's own type names by column, so that decompression can give them back.
+    decimal: the decimal mark that is usual in its text. gap_words: words that mean a gap beside the
+    usual ones. closed: whether no other records are to come.
     """
     return [
         Summary(
@@ -187,7 +190,8 @@ def summarise(
 
 
 def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = None) -> Schema:
-    """Make a schema from summaries of columns. chosen: the kinds that the user names, by column."""
+    """The schema of columns, each of the kind that its summary says, or that the user names in
+    `chosen`, by column."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
@@ -205,9 +209,9 @@ def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = Non
 def _values_among_gaps(
     columns: Sequence[Column], summaries: Sequence[Summary]
 ) -> dict[int, frozenset[str]]:
-    """For columns of categories, the words (in lower case) that would mean a gap in another column
-    but are a value here, as None is where the file writes its gaps otherwise; never among numbers.
-    """
+    """By the index of a column of categories: those words, in lower case, that were read as gaps
+    but are values, as None is where the file writes its gaps otherwise. Columns without such a word
+    are left out."""
     gaps: dict[int, frozenset[str]] = {}
     for place, (column, summary) in enumerate(zip(columns, summaries, strict=True)):
         if isinstance(column, Modelled) and column.gaps:
@@ -230,12 +234,14 @@ def infer(
     gap_words: Sequence[str] = (),
     closed: bool = False,
 ) -> Schema:
-    """The schema of a sample of records, with the user's kinds where chosen; see `summarise`."""
+    """The schema of a sample of records. chosen: the kinds that the user names, by column; the
+    other arguments are those of `summarise`."""
     return decided(summarise(table, dtypes, decimal, gap_words, closed), chosen)
 
 
 def understood(schema: Schema) -> list[str]:
-    """How each column was read, a line each: first what models do not see, then what was odd."""
+    """How each column was read, one line for each: first the columns that models do not see, then
+    those with something odd, then the others."""
 
     left_out = [
         f"{column.name}: {column.understood()}; not modelled"
@@ -246,8 +252,9 @@ def understood(schema: Schema) -> list[str]:
 
 
 def understood_briefly(schema: Schema, most: int) -> list[str]:
-    """How each column was read, in at most so many lines: if columns are more, those that models do
-    not see share lines, and of the others the last are counted alone."""
+    """How each column was read, in at most `most` lines: if there are more columns, those that
+    models do not see share a line for each kind, and the last line says how many others are left.
+    """
     if len(schema.columns) <= most:
         return understood(schema)
     alike: dict[str, list[str]] = {}
@@ -265,7 +272,7 @@ def understood_briefly(schema: Schema, most: int) -> list[str]:
 
 
 def _modelled_lines(schema: Schema) -> list[str]:
-    """A line for each column that models see: first those with something odd."""
+    """How each column that models see was read, a line for each: first those with something odd."""
     remarkable = sorted(schema.modelled, key=lambda c: not (c.odd or c.remark()))
     return [
         f"{column.name}: {column.understood()}" + "".join(f", {w}" for w in _asides(column))
@@ -274,7 +281,8 @@ def _modelled_lines(schema: Schema) -> list[str]:
 
 
 def _asides(column: Modelled) -> list[str]:
-    """Further remarks on a modelled column, for `info`."""
+    """What else to say of a modelled column in its line: that it is a condition, its gaps, its odd
+    cells, its remark."""
     asides = []
     if column.condition:
         asides.append("a condition, not scored")
@@ -287,7 +295,8 @@ def _asides(column: Modelled) -> list[str]:
 
 
 def drop(schema: Schema, names: Sequence[str]) -> Schema:
-    """The schema with these columns left out of the model."""
+    """The schema in which models do not see the columns of these names; it has no context.
+    ParamError for a name that is not there."""
     for name in names:
         if name not in {c.name for c in schema.columns}:
             raise ParamError(f"{option('--drop')} {name}: no such column")
@@ -296,8 +305,9 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
 
 
 def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
-    """The schema in which these columns are conditions: records are judged given their values, and
-    the columns themselves are not judged."""
+    """The schema in which the columns of these names are conditions: records are judged given their
+    values, which are not judged themselves. ParamError for a name that is not there or not
+    modelled."""
     column_of = {column.name: column for column in schema.columns}
     for name in names:
         column = column_of.get(name)

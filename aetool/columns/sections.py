@@ -24,8 +24,8 @@ Features = npt.NDArray[np.float32]
 
 
 class Section(ABC):
-    """Features of one kind, for all columns that have it. Columns are given by their position in
-    the graphs' input."""
+    """The features of one kind, of all columns that have such. `places` are the indices of columns
+    in the graphs' input."""
 
     @property
     @abstractmethod
@@ -34,18 +34,19 @@ class Section(ABC):
 
     @abstractmethod
     def lay(self, records: Float, out: Features) -> None:
-        """Write the section's features into out, (rows, width) of zeros, from values in user units,
-        (rows, columns)."""
+        """Write the section's features of records, (rows, columns) in user units, into `out`,
+        (rows, width), in place; `out` is all zeros before."""
 
     @abstractmethod
     def write(self, graph: Graph, records: str) -> list[str]:
-        """The same computation as `lay` as graph nodes: (B, columns) float64 to arrays of float32
-        that side by side are (B, width)."""
+        """Add the same computation as `lay` to a graph; returns the names of float32 arrays that
+        side by side are (B, width). records: the name of the input, (B, columns) float64."""
 
 
 @dataclass(frozen=True)
 class Standardised(Section):
-    """Numbers, standardised; 0 where they are missing. places, scales: of each."""
+    """A feature for each column of numbers: the standardised number, 0 where it is missing. places,
+    scales: of each column."""
 
     places: tuple[int, ...]
     scales: tuple[Scale, ...]
@@ -56,7 +57,7 @@ class Standardised(Section):
 
     @property
     def curved(self) -> npt.NDArray[np.bool_]:
-        """(width,): which features pass through asinh, so that their tails do not run away."""
+        """(width,): True for features whose numbers have a heavy tail and pass through asinh."""
         return np.array([scale.curved for scale in self.scales], dtype=np.bool_)
 
     def lay(self, records: Float, out: Features) -> None:
@@ -88,8 +89,9 @@ class Standardised(Section):
         return [graph.cast(clipped)]
 
     def restore(self, graph: Graph, expected: str, spec: Spec) -> str:
-        """(B, features) that are expected, means and logits, to (B, width) float64 in user units;
-        NaN for a number that is more likely missing than not."""
+        """Add to a graph the way back to numbers; returns their name, (B, width) float64 in user
+        units, NaN for a number that is more likely missing than not. expected: (B, features), means
+        of numbers and logits of flags."""
         op = graph.op
         standard = graph.take(expected, spec.numeric)
         standard = op("Clip", standard, graph.const(-CLIP), graph.const(CLIP))
@@ -131,7 +133,8 @@ class Standardised(Section):
 
 
 def _asinh(graph: Graph, units: str) -> str:
-    """sign(u) log(|u| + sqrt(u^2 + 1)): the plain form cancels where u is far below 0."""
+    """Add asinh(u) to a graph; returns its name. units: the name of u. It is written as
+    sign(u) log(|u| + sqrt(u^2 + 1)), as the form without |u| cancels where u is far below 0."""
     op = graph.op
     size = op("Abs", units)
     square = op("Mul", units, units)
@@ -152,8 +155,8 @@ def _sinh(graph: Graph, bent: str) -> str:
 
 @dataclass(frozen=True)
 class GapFlags(Section):
-    """Features that are 1 where a value is missing, else 0. places: of the columns that had gaps in
-    training."""
+    """A feature for each column that had gaps in training: 1 where the value is missing, else 0.
+    places: of these columns."""
 
     places: tuple[int, ...]
 
@@ -173,9 +176,10 @@ class GapFlags(Section):
 
 @dataclass(frozen=True)
 class Waves(Section):
-    """Where moments lie in their cycles: all sines, then all cosines; 0 and 1 where missing.
+    """Two features for each cycle of dates, the sine and the cosine of a moment's angle in it, 0
+    and 1 where it is missing; all sines first, then all cosines.
 
-    pairs: (place of the column, period in its units).
+    pairs: (place of the column, period in seconds) for each cycle.
     """
 
     pairs: tuple[tuple[int, float], ...]
@@ -208,7 +212,9 @@ class Waves(Section):
 
 
 class Block(NamedTuple):
-    """The one-hot features of one column: the column's place, its levels, and its features."""
+    """The one-hot features of one column. place: its index in the input; levels: how many words it
+    lists; width: how many features: the levels, any other word, and missing if training saw gaps.
+    """
 
     place: int
     levels: int
@@ -217,7 +223,8 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class OneHot(Section):
-    """Of each block one feature is 1: a level, another, or missing (if training saw gaps)."""
+    """The one-hot blocks side by side. In a row one feature of each block is 1, the others are 0:
+    that of a level, of any other word, or of missing (if training saw gaps)."""
 
     blocks: tuple[Block, ...]
 
@@ -252,8 +259,9 @@ class OneHot(Section):
         return [graph.cast(hot)]
 
     def restore(self, graph: Graph, expected: str, first: int) -> list[str]:
-        """Expected features, whose blocks begin at `first`, to (B, 1) float64 for each block: the
-        likeliest level that is listed, or NaN where missing is likelier."""
+        """Add to a graph the way back to words; returns a name for each block, (B, 1) float64: the
+        index of the likeliest level, NaN where missing is likelier. expected: (B, features), in
+        which the logits of the blocks begin at index `first`."""
         op = graph.op
         out = []
         for block in self.blocks:
@@ -279,7 +287,7 @@ def _place_in_block(values: Float, block: Block) -> Int:
 
 
 def concatenated(graph: Graph, parts: Sequence[str]) -> str:
-    """Parts of shapes (B, n) joined side by side, as a node of a graph."""
+    """Join parts of shapes (B, n) side by side in a graph; returns the name of the result."""
     if len(parts) == 1:
         return parts[0]
     return graph.op("Concat", *parts, axis=1)

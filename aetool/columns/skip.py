@@ -11,7 +11,7 @@ from aetool.columns.summary import Summary
 
 @dataclass(frozen=True)
 class Skip(Column):
-    """A column that is there and not looked at."""
+    """A column that the user leaves out: models do not see it, whatever it holds."""
 
     kind: ClassVar[str] = "skip"
 

@@ -1,4 +1,4 @@
-"""What is seen of a column in a piece of data; summaries are added up before a kind is decided."""
+"""The summary of a column in a piece of data: pieces are added up before the kind is decided."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class Summary:
     """Statistics and sample values of one column in a piece of data; summaries of several pieces
     can be added up.
 
-    values: its values, or if there are more than MOST_VALUES as many of them, evenly spread. rows:
-    of how many rows. decimal: the decimal mark that is usual in the file, or None. gap_words: what
-    the user says that gaps are, too. typed: the source says that the column is text. dtype: the
-    source's own name of its type. closed: no other records are to come, these are all. values_here:
-    doubtful gap words that are values in this column.
+    values: the column's values, or if there are more than MOST_VALUES as many of them, evenly
+    spaced. rows: how many rows the piece has. decimal: the decimal mark that is usual in the file.
+    gap_words: further words that mean a gap, by the user. typed: whether the source says that the
+    column is text. dtype: the source's own name of its type, or None. closed: whether no other
+    records are to come. values_here: words, in lower case, that mean a gap in other columns but are
+    values in this one.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Summary:
             self.values = taken(self.values, sampled)
 
     def __add__(self, other: Summary) -> Summary:
-        """The summary of both pieces, this one first."""
+        """The summary of two pieces of data together, this one's before the other's."""
         return dataclasses.replace(
             self,
             values=joined([self.values, other.values]),
@@ -63,14 +64,14 @@ class Summary:
 
     @cached_property
     def country_codes(self) -> bool:
-        """Whether the words are country codes, among which NA is Namibia and no gap."""
+        """Whether the column holds country codes, among which NA is Namibia and no gap."""
         length = self.text.stop - self.text.start
         # most columns have no code at all, and are not taken apart for that
         return bool((length == 2).any()) and GapEvidence.of(self.text).country_codes
 
     @cached_property
     def missing(self) -> Mask:
-        """(n,): where the text says that there is no value."""
+        """(n,): True where a cell's text means that there is no value."""
         missing = is_gap(self.text, self.gap_words, self.country_codes)
         if self.values_here:
             rows = np.flatnonzero(missing)
@@ -140,7 +141,8 @@ class Summary:
 
     @cached_property
     def _early(self) -> Cells:
-        """A few present cells, evenly spread, to try a notation on before all are parsed."""
+        """At most 200 present cells, evenly spaced, on which notations are tried before all cells
+        are parsed."""
         count = len(self.present)
         if count <= EARLY:
             return self.present
@@ -152,9 +154,9 @@ class Summary:
 
     @cached_property
     def _early_numbers(self) -> bool:
-        """Whether half of some evenly spread cells look like numbers.
+        """Whether at least half of the cells in `_early` look like numbers.
 
-        If not, the others are not parsed at all, which would be slow.
+        If not, the other cells are never parsed as numbers, which would be slow.
         """
         evidence = self._early_evidence
         amount = sum(evidence.manners.values()) + evidence.infinite

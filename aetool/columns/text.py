@@ -11,7 +11,8 @@ from aetool.columns.summary import Summary
 
 @dataclass(frozen=True)
 class Text(Column):
-    """Whatever is no other kind: each value is there about once."""
+    """A column of texts that hardly repeat, or of whatever else fits no other kind: models do not
+    see it."""
 
     kind: ClassVar[str] = "text"
 

@@ -18,12 +18,12 @@ TRUTH_OF = {word: truth for truth, words in SPELLINGS.items() for word in words}
 
 
 def truth_of(text: str) -> str | None:
-    """true or false, or None for a text that is neither."""
+    """What a text says in any spelling, as "true" or "false"; None if it says neither."""
     return TRUTH_OF.get(text.strip().casefold())
 
 
 def are_truths(words: Iterable[str]) -> bool:
-    """Whether some words say true, some false, and none anything else."""
+    """Whether words say true and false, both at least once, and none says anything else."""
     return {truth_of(word) for word in words} == {TRUE, FALSE}
 
 

@@ -25,8 +25,8 @@ LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all us
 
 
 def tail_scale(excess: Float) -> float:
-    """The mean excess, (n,), of a tail, each excess cut at five times that mean: of an exponential
-    tail it is the scale, and a few far outliers move it little."""
+    """The mean of excesses over the start of a tail, (n,), each cut at five times that mean; 0 of
+    none. It is about the scale of an exponential tail, and a few far outliers move it little."""
     scale = float(excess.mean()) if len(excess) else 0.0
     for _ in range(ROUNDS if len(excess) else 0):
         scale = float(np.minimum(excess, CUT * scale).mean())
@@ -37,11 +37,11 @@ def tail_scale(excess: Float) -> float:
 class Expected:
     """What is assumed of the tail of scores before any are seen.
 
-    shape: of the generalised Pareto distribution; weight: how many excesses it counts for beside
-    those that there are. doubt: a score is an anomaly among ordinary ones if so far out that not
-    one in so many files as long would have such a one. least: the smallest scale; differences of
-    scores far below it say nothing. body: for how many excesses the scale counts by which scores
-    fall off between their middle and their highest tenth.
+    shape: of the generalised Pareto distribution; weight: as how many excesses this shape counts
+    beside the observed ones. doubt: a score is taken for an anomaly if fewer than one in `doubt`
+    files of the same length would have an ordinary score as high. least: the smallest scale;
+    differences of scores far below it say nothing. body: as how many excesses the body counts, that
+    is how fast scores fall off between their median and their highest tenth.
     """
 
     shape: float = 0.1
@@ -67,10 +67,11 @@ class Tail:
     def of(cls, scores: Float, expected: Expected = Expected()) -> Tail:
         """The tail of sorted scores, (n,), by probability-weighted moments (Hosking & Wallis 1987).
 
-        Scores farther out than is to be expected are left out first: anomalies among the scores, if
-        they are few, move the tail little. How far that is tells an exponential tail; its scale is
-        the mean excess, each excess cut at six times the scale by which scores fall off between
-        their middle and their highest tenth. A shape read off few scores is believed in part.
+        Scores that are too high to be ordinary are left out first, so that a few anomalies among
+        them move the tail little. The limit is that of an exponential tail, whose scale is the mean
+        excess, each excess cut at six times the scale by which scores fall off between their median
+        and their highest tenth. The fewer excesses, the more the shape is drawn to the expected
+        one.
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
@@ -99,7 +100,7 @@ class Tail:
         return cls(_short(start), _short(max(pulled * (1 - shape), least)), float(f"{shape:.5g}"))
 
     def score_at(self, part: float) -> float:
-        """The score that this part, at most a tenth, of ordinary records exceed."""
+        """The score that a part of the ordinary records exceeds. part: more than 0, at most 0.1."""
         beyond = TAIL / part
         if abs(self.shape) < 1e-6:
             return self.start + self.scale * math.log(beyond)
@@ -108,13 +109,15 @@ class Tail:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Held-out scores, sorted, at the ranks kept of `rows`; and the usual part of each column.
+    """The scores of `rows` held-out records, of which some are stored, and each column's usual
+    part.
 
-    scores, ranks: (n,); rank r means r of the rows score no higher. typical: (columns + 1,),
-    medians of the parts; or (columns,), of the surprises by which reasons are ranked. fpr: the part
-    of ordinary records that the default threshold may flag, by their ranks; None for one in 1,000
-    by the tail. tail_told: whether the tail is stored; of earlier versions it is read off the
-    scores that were kept. expected: of the tail before any score, for whoever calibrates anew.
+    scores, ranks: (n,), rising, those that are stored; a score of rank r is the r-th lowest, from
+    1. typical: (columns + 1,), medians of the parts; or (columns,), of the surprises by which
+    reasons are ranked. fpr: the part of ordinary records that the default threshold may flag, by
+    the ranks; None for one in 1,000, by the tail. tail_told: whether the tail was stored; in models
+    of earlier versions it is fitted to the stored scores. expected: what was assumed of the tail,
+    for whoever calibrates anew.
     """
 
     rows: int
@@ -135,11 +138,13 @@ class Calibration:
         expected: Expected = Expected(),
         owner: Int | None = None,
     ) -> Calibration:
-        """The calibration of held-out parts, (rows, columns + 1); surprise: (rows, columns), of
-        each column given the others, where the model tells it apart. kept: of more scores than
-        these, ranks between are interpolated. expected: of the tail, before any score. owner:
-        (rows,), the record that each row is a piece of, where a record's score is its highest
-        piece's."""
+        """The calibration by held-out parts, (rows, columns + 1), whose sum is a row's score.
+
+        surprise: (rows, columns), of each column given the others; None where the model does not
+        tell it. kept: how many scores are stored at most. expected: what is assumed of the tail
+        before any score. owner: (rows,), the record that each row is a piece of, where a record's
+        score is that of its highest piece; None where each row is a record.
+        """
         scores = parts.sum(axis=1, dtype=np.float64)
         if owner is not None:
             scores = highest_of_each(scores, owner)
@@ -166,8 +171,9 @@ class Calibration:
     def threshold(self, fpr: float | None = None) -> float:
         """The score above which a record is an anomaly.
 
-        fpr: the part of held-out records that may lie above; by default the calibration's own. If
-        that is none, the score that one in 1,000 ordinary records exceeds, by the tail.
+        fpr: the part of held-out records that may lie above; None for the calibration's own. If
+        that is None, too, it is the score that one in 1,000 ordinary records exceeds, by the tail.
+        Infinite without held-out records, and where they are too few for that part.
         """
         if not self.rows:
             return math.inf
@@ -178,25 +184,26 @@ class Calibration:
         return math.inf if rank > self.rows else self.at(rank)
 
     def rate(self, fpr: float | None = None) -> float:
-        """The part of ordinary records that are expected above `threshold(fpr)`."""
+        """The part of ordinary records that is expected to lie above `threshold(fpr)`, 0 to 1."""
         fpr = self.fpr if fpr is None else fpr
         return 1 / ONE_IN if fpr is None else fpr
 
     def shortage(self, fpr: float | None = None) -> str | None:
-        """Why no score is above `threshold(fpr)`, in words; None where it is a number, or where
-        there are no rows."""
+        """Why `threshold(fpr)` is infinite, in words; None where it is finite, or where there are
+        no held-out records."""
         if not self.rows or self.threshold(fpr) < math.inf:
             return None
         return too_few_for(self.rows, self.rate(fpr))
 
     def at(self, rank: float) -> float:
-        """The score of this rank, between kept ones by interpolation."""
+        """The score of a rank, from 1, interpolated between the stored ones."""
         return float(np.interp(rank, self.ranks, self.scores))
 
     def p_values(self, scores: Float) -> Float:
-        """(n,): the conformal p-value (1 + held-out scores at least as high) / (1 + rows).
+        """(n,): of each score, (n,), the conformal p-value (1 + h) / (1 + rows), where h held-out
+        scores are at least as high; 1 without held-out scores.
 
-        Between kept ranks interpolated. Vovk, Gammerman & Shafer 2005, section 2.2.
+        Between the stored scores h is interpolated. Vovk, Gammerman & Shafer 2005, section 2.2.
         """
         if not self.rows:
             return np.ones(len(scores))
@@ -224,7 +231,7 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Calibration:
-        """The calibration that to_json wrote; BundleError for any other."""
+        """The calibration that to_json wrote; BundleError if its values contradict each other."""
         tail_values = data.get("tail")
         calibration = cls(
             int(data["rows"]),
@@ -261,14 +268,15 @@ class Calibration:
 
 
 def _beside_defaults(expected: Expected) -> dict[str, Json]:
-    """The assumptions about a tail that differ from the defaults, as JSON."""
+    """Those fields of `expected` that differ from the defaults of Expected, by name."""
     usual = dataclasses.asdict(Expected())
     told = dataclasses.asdict(expected)
     return {name: value for name, value in told.items() if value != usual[name]}
 
 
 def highest_of_each(scores: Float, owner: Int) -> Float:
-    """(records,): the highest score, (rows,), of each record that rows belong to, in order."""
+    """(records,): of each record the highest score of its rows. scores: (rows,); owner: (rows,),
+    the number of each row's record, by which the result is sorted."""
     records, place = np.unique(owner, return_inverse=True)
     highest = np.full(len(records), -np.inf)
     np.maximum.at(highest, place, scores)
@@ -276,7 +284,8 @@ def highest_of_each(scores: Float, owner: Int) -> Float:
 
 
 def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
-    """A tail for a calibration that tells none, by the scores it kept."""
+    """The tail of a calibration that was stored without one, fitted to its stored scores. data: the
+    calibration's JSON."""
     ranks = np.array(data["ranks"], dtype=np.float64)
     scores = np.array(data["scores"], dtype=np.float64)
     if not len(scores):
@@ -286,7 +295,8 @@ def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
 
 
 def _short(value: float) -> float:
-    """Seven digits of a score, never below it: a record still counts itself among those as high."""
+    """A score rounded to seven digits, and never to below itself, so that the record which it is of
+    still counts among those that score as high."""
     near = float(f"{value:.7g}")
     if near >= value or not math.isfinite(near):
         return near
@@ -294,13 +304,13 @@ def _short(value: float) -> float:
 
 
 def in_words(rate: float) -> str:
-    """A rate in words, such as "about 1 in 1,000 ordinary records"."""
+    """A rate, 0 to 1, in words, such as "about 1 in 1,000 ordinary records"."""
     return f"about 1 in {1 / rate:,.0f} ordinary records"
 
 
 def least_rate(rows: int) -> float:
-    """The smallest part of ordinary records that a threshold by so many rows, at least one, may be
-    asked to flag: 1 / (rows + 1), rounded up to two digits."""
+    """The smallest fpr for which `rows` held-out records, at least one, tell a threshold:
+    1 / (rows + 1), rounded up to two digits."""
     rank = 1 / (rows + 1)
     unit = 10.0 ** (math.floor(math.log10(rank)) - 1)
     steps = math.ceil(rank / unit)
@@ -311,7 +321,8 @@ def least_rate(rows: int) -> float:
 
 
 def too_few_for(rows: int, rate: float) -> str:
-    """Why no score is above a threshold by so many rows, and what rate they allow."""
+    """Say that `rows` held-out records are too few for a threshold that a part `rate` of ordinary
+    records exceeds, and which part they allow."""
     count = f"{rows:,} record{'s' if rows != 1 else ''}"
     return (
         f"{count} cannot tell 1 in {1 / rate:,.0f}; the smallest {option('--fpr')} they allow is "
@@ -320,8 +331,8 @@ def too_few_for(rows: int, rate: float) -> str:
 
 
 def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
-    """(n,): which of these p-values to call, so that of those called a part of at most fdr is
-    expected to be false.
+    """(n,): True for the p-values, (n,), to call anomalies, so that of those called a part of at
+    most fdr is expected to be ordinary.
 
     Benjamini & Hochberg 1995. It holds for conformal p-values of records that are independent of
     the held-out ones: Bates, Candes, Lei, Romano & Sesia 2023, theorem 1.

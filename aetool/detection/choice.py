@@ -1,4 +1,4 @@
-"""How it is said which records are flagged: above a score, a part of them, or so many."""
+"""The user's choice of which records are flagged: by a threshold, a rate, a part or a count."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from aetool.spelling import option
 
 @dataclass(frozen=True)
 class Choice:
-    """Which records are to be flagged; at most one of these is given, and none means the
+    """Which records are to be flagged: at most one field is not None; if none, those above the
     calibration's own threshold.
 
     threshold: the score above which a record is flagged. fpr: the part of ordinary records that may
-    be. fdr: the part of those flagged that may be ordinary. contamination: the part of the records
-    that is. top: how many are.
+    be flagged. fdr: the part of the flagged records that may be ordinary. contamination: the part
+    of all records that is flagged. top: how many are flagged, the highest scores.
     """
 
     threshold: float | None = None
@@ -30,7 +30,7 @@ class Choice:
     top: int | None = None
 
     def check(self) -> None:
-        """ParamError if two are given, or a value is out of its range."""
+        """Raise ParamError if two fields are given, or a value is out of its range."""
         said = [option(f"--{f.name}") for f in fields(self) if getattr(self, f.name) is not None]
         if len(said) > 1:
             raise ParamError(f"{said[0]} and {said[1]} exclude each other")
@@ -45,16 +45,17 @@ class Choice:
 
     @property
     def is_by_rank(self) -> bool:
-        """Whether all scores must be known before one is judged."""
+        """Whether all records' scores must be known before any record can be flagged."""
         return self.contamination is not None or self.top is not None or self.fdr is not None
 
     @property
     def is_by_rate(self) -> bool:
-        """Whether the threshold is one that a known part of ordinary records exceeds."""
+        """Whether the threshold is the score that a known part of ordinary records exceeds."""
         return self.threshold is None and not self.is_by_rank
 
     def count(self, p_values: Float) -> int:
-        """How many of the highest scores are flagged, where that is by rank; p_values: (n,)."""
+        """How many of the highest scores are flagged, where `is_by_rank`. p_values: (n,), of all
+        records."""
         if self.fdr is not None:
             return int(discoveries(p_values, self.fdr).sum())
         if self.top is not None:
@@ -63,8 +64,8 @@ class Choice:
 
 
 def highest(scores: Float, count: int) -> tuple[list[int], float]:
-    """(the places of so many of the highest scores, (n,), the first of equal ones; the score that
-    they lie above or at, minus infinity where they are all)."""
+    """(the indices of the `count` highest of the scores, (n,), highest first and of equal ones the
+    first; the highest of the other scores, minus infinity where there are no others)."""
     # of equal scores the first ones
     order = np.argsort(-scores, kind="stable")
     least = float(scores[order[count]]) if count < len(scores) else -math.inf
@@ -72,7 +73,7 @@ def highest(scores: Float, count: int) -> tuple[list[int], float]:
 
 
 def check_part(name: str, value: float | None) -> None:
-    """ParamError if the option of this name is not a part between 0 and 1."""
+    """Raise ParamError if the value of the option `name` is neither None nor between 0 and 1."""
     if value is not None and not 0 < value < 1:
         # who writes 5 means 5 %
         percent = f"; for {value:g} % write {value:g}%" if 1 < value < 100 else ""

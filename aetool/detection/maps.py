@@ -1,4 +1,4 @@
-"""Where a picture is odd: what each pixel costs, beside what it ordinarily does.
+"""Where a picture is odd: what each pixel costs, compared with what it costs in ordinary ones.
 
 A map is in multiples of the pixel threshold: 1 is what about one in 1,000 pixels of ordinary
 pictures exceed, and 0 what a pixel ordinarily has.
@@ -31,10 +31,11 @@ MANTISSA = 1 << 12  # steps in which ordinary amounts are stored, to each power 
 
 @dataclass(frozen=True, eq=False)
 class PixelCalibration:
-    """What each pixel of a map ordinarily costs, and how far it strays from that.
+    """What each pixel of a map costs in ordinary pictures, and how far that cost strays.
 
-    usual, scale: (H, W), in the unit of parts; scale > 0. deviation: of the Gaussian that parts
-    are blurred by, in pixels.
+    usual, scale: (H, W), the median of the blurred part, and what 1 in a map stands for above it,
+    in the unit of parts; scale > 0. deviation: of the Gaussian that parts are blurred by, in
+    pixels.
     """
 
     usual: Float
@@ -43,18 +44,18 @@ class PixelCalibration:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) of the pictures that the calibration is of, in pixels."""
+        """(height, width), in pixels, of the pictures that the calibration is for."""
         height, width = self.usual.shape
         return height, width
 
     @classmethod
     def of(cls, parts: Parts, height: int, width: int) -> PixelCalibration:
-        """The ordinary amounts by the parts of pictures, (n, pixels + 1), held out of the fit.
+        """The calibration by the parts of pictures held out of the fit, (n, pixels + 1).
 
-        A pixel's usual amount is the median, and it strays as far as the highest tenth lies from
-        that; of few pictures that is uncertain, and pixels that hardly stray would look odd by
-        nothing, so the mean over all pixels is added. The scale is such that 1 is the amount that
-        one in 1,000 pixels exceed, of the calmest nine tenths of the pictures.
+        A pixel's usual amount is its median, and it strays by how far the 90 % quantile lies above
+        that. Of few pictures this is uncertain, and pixels that hardly stray would look odd for
+        next to nothing, so the mean of how far all pixels stray is added. The scale is such that
+        one in 1,000 pixels of the calmest nine tenths of the pictures exceed 1.
         """
         deviation = max(LEAST_BLUR, BLUR * min(height, width))
         every = len(parts) * height * width
@@ -82,29 +83,30 @@ class PixelCalibration:
 
     @classmethod
     def of_medians(cls, typical: Float, height: int, width: int) -> PixelCalibration:
-        """The same for a model that tells no more than the median part of each pixel,
-        (pixels + 1,): amounts are then in its unit, and the threshold is arbitrary."""
+        """The calibration of a model of which no more is known than the median parts, typical:
+        (pixels + 1,): maps are then in the unit of parts, and 1 means nothing special."""
         usual = pixel_parts(typical[None], height, width)
         deviation = max(LEAST_BLUR, BLUR * min(height, width))
         return cls(blurred(usual, deviation)[0], np.ones((height, width)), deviation)
 
     def maps(self, parts: Parts) -> Float:
-        """(n, height, width): the maps of pictures by their parts, (n, pixels + 1)."""
+        """(n, height, width): the maps of pictures whose parts are (n, pixels + 1); see this
+        module."""
         amounts = blurred(pixel_parts(parts, *self.shape), self.deviation)
         return np.asarray((amounts - self.usual) / self.scale)
 
 
 def pixel_parts(parts: Parts, height: int, width: int) -> Float:
-    """(n, height, width): the parts of pictures, (n, pixels + 1) with what is shared last, as maps;
-    of an older model (n, channels * pixels + 1)."""
+    """(n, height, width): the part of each pixel. parts: (n, pixels + 1), of an older model (n,
+    channels * pixels + 1), whose last column belongs to no pixel and is left out."""
     of_pixels = parts[:, :-1]
     by_channel = of_pixels.reshape(len(parts), -1, height, width)
     return np.asarray(by_channel.sum(axis=1, dtype=np.float64))
 
 
 def kernel(side: int, deviation: float) -> Float:
-    """(side, side): the matrix that blurs along one side; at the edges the weights of the pixels
-    that there are add up to 1, too."""
+    """(side, side): the matrix that, multiplied from the left, blurs `side` pixels by a Gaussian of
+    this deviation in pixels; each row adds up to 1, at the edges, too."""
     places = np.arange(side)
     apart = (places[:, None] - places) / deviation
     weights = np.exp(-0.5 * apart**2)
@@ -121,17 +123,18 @@ def blurred(amounts: Float, deviation: float) -> Float:
 
 
 def excess_of(amounts: Float) -> Float:
-    """(H, W) >= 0: by how much a map lies above what noise makes of ordinary pictures; of a map
-    that nowhere does, by how much it lies above the usual."""
+    """(H, W) >= 0: by how much each amount of a map, (H, W), lies above 0.5, up to which it may be
+    noise; if none does, by how much each lies above 0, the usual."""
     above = np.maximum(amounts - NOISE, 0.0)
     return above if above.any() else np.maximum(amounts, 0.0)
 
 
 def box_of_worst(amounts: Float, deviation: float) -> Box | None:
-    """The box around the worst region of a map, (H, W); None where nothing is above the usual.
+    """The box around the worst region of a map, (H, W); None where no amount is above 0. deviation:
+    of the Gaussian that the map's parts were blurred by, in pixels.
 
-    The region is found in a map that is blurred once more, so that a single odd pixel does not hide
-    a region that is odd throughout, and that a region is not torn.
+    The region is looked for in the map blurred once more, so that one odd pixel does not hide a
+    region that is odd throughout, and so that one region does not fall into pieces.
     """
     excess = excess_of(amounts)
     if not excess.any():
@@ -141,7 +144,7 @@ def box_of_worst(amounts: Float, deviation: float) -> Box | None:
 
 
 def _short(values: Float) -> Float:
-    """Values to four digits, which is more than they are known to, so that they are stored in
-    little space."""
+    """Values rounded to a mantissa of 1/4096, which is finer than they are known, so that they are
+    stored in little space."""
     mantissa, exponent = np.frexp(values)
     return np.ldexp(np.round(mantissa * MANTISSA) / MANTISSA, exponent)

@@ -27,11 +27,12 @@ def line(
     expected: Values | None,
     is_odd_as_a_whole: bool,
 ) -> str:
-    """Where a picture costs most beyond the usual, how much of the excess is there, and how what is
-    there differs from what was expected, on one line.
+    """One line on a picture: where it costs most beyond the usual, which part of the excess is
+    there, and how the pixels there differ from the expected ones.
 
-    excess: (height, width) >= 0. is_odd_as_a_whole: whether what belongs to no pixel costs more
-    than usual.
+    box: around the worst region; None if no pixel is above the usual. excess: (height, width) >= 0.
+    picture, expected: (channels, height, width), 0 to 255; expected None if the model tells none.
+    is_odd_as_a_whole: whether the part that belongs to no pixel is above the usual.
     """
     if box is None:
         return TOGETHER if is_odd_as_a_whole else NOTHING
@@ -47,15 +48,16 @@ def line(
 
 
 def place(box: Box, height: int, width: int) -> str:
-    """In which of nine parts of a picture of this size the middle of a box lies."""
+    """The name of that ninth of a picture of this size in which the middle of a box lies."""
     down = (box.top + box.height / 2) / height
     across = (box.left + box.width / 2) / width
     return PLACES[min(int(3 * down), 2)][min(int(3 * across), 2)]
 
 
 def difference(box: Box, excess: Float, picture: Values, expected: Values) -> str:
-    """How the pixels of a box differ from the expected ones, each counting by its excess; empty
-    where they hardly do."""
+    """How the pixels in a box differ from the expected ones, in words; empty where they hardly do.
+    Each pixel counts by its excess, (height, width); picture, expected: (channels, height, width).
+    """
     rows = slice(box.top, box.top + box.height)
     columns = slice(box.left, box.left + box.width)
     weight = excess[rows, columns]

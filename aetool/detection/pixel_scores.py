@@ -17,13 +17,15 @@ MOST_FALSE = 0.3  # share of ordinary pixels up to which overlap is averaged (Be
 
 @dataclass(frozen=True)
 class PixelFigures:
-    """What maps are worth beside masks.
+    """How well maps find the pixels that masks mark as defective.
 
-    auroc: the chance that a pixel of a defect has more than an ordinary one, ties counting half.
+    auroc: the chance that a defective pixel has more in its map than an ordinary one, ties counting
+    half.
     pro: of every region of a defect the share that lies above a threshold, averaged over the
     regions, and over the thresholds that up to 0.3 of the ordinary pixels exceed (Bergmann,
     Batzner, Fauser, Sattlegger & Steger 2021, IJCV 129:1038, section 4.1.3).
-    hits: of the pictures with a defect, the share whose box holds the centre of one.
+    hits: of the pictures with a defect, the share whose box holds the centre of one. pictures,
+    defective, regions: how many pictures there were, how many with a defect, how many regions.
     """
 
     auroc: float
@@ -35,7 +37,7 @@ class PixelFigures:
 
 
 class PixelTally:
-    """Counts pixels by their amount in maps, picture by picture.
+    """Counts of ordinary and of defective pixels by their amount in maps, added picture by picture.
 
     Amounts are told apart to 0.02 % of 1 + amount, as those of aetool.detection.trace: memory is
     bounded, whatever the number of pixels.
@@ -52,8 +54,8 @@ class PixelTally:
         self._hits = 0
 
     def add(self, amounts: Float, mask: Mask, box: Box | None) -> None:
-        """A picture's map and its mask, (H, W) both, True where it is defective; and the box that
-        was drawn around the worst of the map."""
+        """Count in the pixels of one picture. amounts, mask: (H, W), its map, and True where it is
+        defective; box: the one drawn around the worst region of the map, or None."""
         self._pictures += 1
         place = bins_of(amounts)
         self._ordinary.add(place[~mask], 1.0)
@@ -70,7 +72,7 @@ class PixelTally:
 
     @property
     def complete(self) -> bool:
-        """Whether both kinds of pixels have been seen."""
+        """Whether both ordinary and defective pixels have been added."""
         return bool(self._defective) and bool(self._ordinary)
 
     def figures(self) -> PixelFigures:
@@ -92,12 +94,13 @@ class PixelTally:
 
 
 def _rising(counts: Float) -> Float:
-    """(n + 1,): the share of the total within the first k counts, for k = 0 .. n."""
+    """(n + 1,): for k = 0 .. n the sum of the first k counts, (n,), divided by the sum of all."""
     return np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
 
 
 def _area(across: Float, upward: Float, most: float) -> float:
-    """The area under straight lines through points, (n,), rising from 0, as far across as this."""
+    """The area from 0 to `most` under the straight lines through points whose coordinates are
+    across, upward: (n,), both rising from 0."""
     inside = across < most
     # of points above each other the last is where the curve goes on
     last = int(inside.sum())
@@ -128,11 +131,12 @@ class _Counts:
 
     @property
     def bins(self) -> Int:
-        """(n,): the numbers of the bins that hold pixels, rising."""
+        """(n,), rising: the numbers of the bins that something was added to."""
         return np.array(sorted(self._weights), dtype=np.int64)
 
     def at(self, bins: Int) -> Float:
-        """(n,): how many pixels each of these bins holds, by weight."""
+        """(n,): the sum of weights of each of these bins, (n,); 0 for one that nothing was added
+        to."""
         return np.fromiter(self._looked_up(bins), np.float64, len(bins))
 
     def _looked_up(self, bins: Int) -> Iterator[float]:

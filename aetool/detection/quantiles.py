@@ -19,15 +19,15 @@ DIGITS = 7
 
 @dataclass(frozen=True, eq=False)
 class ScoreQuantiles:
-    """Held-out scores in brief: how many rows there were, and the score, (16,), at each quantile in
-    PARTS."""
+    """Held-out scores in brief. rows: how many there were; scores: (16,), rising, the quantile at
+    each of PARTS."""
 
     rows: int
     scores: Float
 
     @classmethod
     def of(cls, held_out: Float) -> ScoreQuantiles:
-        """The quantiles of scores, (rows,), at least one."""
+        """The quantiles of held-out scores, (rows,), of which there must be at least one."""
         exact = np.quantile(held_out, PARTS)
         # rounded, so that a bundle does not hang on the last bits of a sum
         texts = [format(score, f".{DIGITS}g") for score in exact.tolist()]
@@ -35,18 +35,19 @@ class ScoreQuantiles:
         return cls(len(held_out), np.array(rounded))
 
     def facts(self) -> dict[str, float]:
-        """The few quantiles that `info` shows to a person."""
+        """What `aetool info` shows: `rows`, and the median, 99 %, 99.9 % and highest score, by
+        name."""
         by_part = dict(zip(PARTS, self.scores.tolist(), strict=True))
         shown = {name: by_part[part] for name, part in SHOWN.items()}
         return {"rows": self.rows, **shown}
 
     def to_json(self) -> dict[str, Json]:
-        """A JSON-able form, of which from_json makes the same."""
+        """A JSON-able form, of which from_json makes the same quantiles."""
         return {"rows": self.rows, "scores": self.scores.tolist()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Json]) -> ScoreQuantiles:
-        """The quantiles that to_json wrote; BundleError for anything else."""
+        """The quantiles that to_json wrote; BundleError if they are too few or not rising."""
         scores = np.array(stored["scores"], dtype=np.float64)
         rows = int(stored["rows"])
         is_sane = scores.shape == (len(PARTS),) and bool(np.isfinite(scores).all())

@@ -11,7 +11,8 @@ Truth = npt.NDArray[np.bool_]  # (records,): which are anomalies
 
 
 def auroc(scores: Float, truth: Truth) -> float:
-    """Probability that an anomaly outscores a normal record, ties counting half (Mann-Whitney)."""
+    """The chance that an anomaly scores higher than a normal record, ties counting half (Mann &
+    Whitney). scores: (records,); both kinds must be there."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     # equal scores share the mean of the ranks, from 1, that they take together
     mean_ranks = np.cumsum(counts) - (counts - 1) / 2
@@ -23,7 +24,8 @@ def auroc(scores: Float, truth: Truth) -> float:
 
 
 def average_precision(scores: Float, truth: Truth) -> float:
-    """Sum over thresholds of (recall gained) x precision; ties are one threshold."""
+    """The average precision: over all thresholds, from the highest score, (records,), down, the sum
+    of the recall that is gained times the precision; equal scores are one threshold."""
     order = np.argsort(-scores, kind="stable")
     # a threshold lies only where the next score is lower, so equal scores are taken together
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)

@@ -1,4 +1,4 @@
-"""Why a record is an anomaly: the columns that cost more than usual, found and expected."""
+"""Why a record is an anomaly: the columns that cost more than usual, found and expected values."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def columns(
     marginal: Float | None = None,
     alike: Mask | None = None,
 ) -> list[list[int]]:
-    """For each record the columns to name, the most surprising first.
+    """For each record the indices of at most three columns to name, the most surprising first.
 
     parts: (rows, columns), what each column costs, given the others where the model offers
     conditionals; a column counts by its cost beyond the usual, typical: (columns,). marginal,
     (rows, columns): its surprise on its own, in the unit of parts. When two columns contradict each
     other both cost much given the other, and the one that is odd on its own is the culprit: the
-    mean of a column's cost when told first and when told last is the two-point estimate of its
-    Shapley value (Lundberg & Lee 2017). A column is named if it has a tenth of the record's excess.
-    alike, (rows, columns): where a value is the expected one, which is a reason only where there is
-    no other.
+    mean of a column's cost given no other and given all others is the two-point estimate of its
+    Shapley value (Lundberg & Lee 2017). A column is named if it has at least a tenth of the
+    record's excess. alike, (rows, columns): True where a value is the expected one; such a column
+    is named only if no other has an excess.
     """
     excess = parts - typical
     if alike is not None:
@@ -50,12 +50,13 @@ def columns(
 
 
 def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Float]:
-    """(surprise, best), (rows, columns) both: how much lower the score of a record would be, were
-    one of its values the one that fits the others best; and that value.
+    """(surprise, best), (rows, columns) both: best is for each value that one of those tried in its
+    place with which the record scores lowest, surprise how much lower than as it is, at least 0.
+    X: (rows, inputs).
 
     Under an exact density the difference is how much less likely the value is, given all others,
-    than the likeliest of those tried: 16 over the range where numbers lie, or the most frequent
-    levels. Of what is context, such as dates, only a value that stands out by itself is replaced.
+    than the likeliest of those tried: 16 over the range where numbers lie, or the 16 most frequent
+    levels. In context columns, such as dates, only the column's own mended value is tried.
     """
     columns = schema.modelled
     surprise = np.zeros((len(X), len(columns)))
@@ -87,8 +88,9 @@ def by_mending(
     named: Sequence[Sequence[int]],
     scores: Scores,
 ) -> list[list[int]]:
-    """The named columns of each record, reordered so that the first is the one whose value,
-    replaced by the expected one, lowers the record's score most.
+    """`named`, the column indices of each record, sorted by how much the record's score falls if
+    that column's value is replaced by the expected one, the most first. X: (rows, inputs);
+    expected: (rows, columns).
 
     Where one value is wrong, those that it predicts look wrong too; but to mend one of those makes
     two wrong values of one.
@@ -103,15 +105,15 @@ def by_mending(
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
-    """(rows, columns): how rare each value is in its own column, in bits, whatever the
-    others hold."""
+    """(rows, columns): how rare each value is in its own column, in bits, whatever the record's
+    other values. X: (rows, inputs)."""
     surprises = [column.own_surprise(X[:, i]) for i, column in enumerate(schema.modelled)]
     return np.stack(surprises, axis=1)
 
 
 def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
-    """(rows, columns): True where the value that is there is the one that would be shown as
-    expected."""
+    """(rows, columns): True where a value of X, (rows, inputs), would be written as the expected
+    one is. expected: (rows, columns)."""
     same = [c.alike(X[:, i], expected[:, i]) for i, c in enumerate(schema.modelled)]
     return np.stack(same, axis=1)
 
@@ -123,9 +125,10 @@ def explain(
     named: Sequence[Sequence[int]],
     table: Table,
 ) -> list[list[tuple[str, str, str]]]:
-    """(column, found, expected) for each named column of each record, as they would be written.
+    """For each record a (column, value, expected value) for each of its `named` columns, as texts.
 
-    table: the same records as they came.
+    X, expected: in user units; named: column indices by record; table: the same records as they
+    were read.
     """
     modelled = schema.modelled
     reasons = []
@@ -142,7 +145,8 @@ def explain(
 
 
 def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
-    """The reasons of one record on one line, which is never empty."""
+    """The reasons of one record on one line. named: (column, value, expected value) for each; if it
+    is empty, the line says that no column is to be named."""
     if not named:
         return TOGETHER if is_anomaly else NOTHING
     phrases = []

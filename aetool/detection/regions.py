@@ -22,10 +22,10 @@ LEAST_SHARE = 0.1  # of the excess, below which the box around the peak does not
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of pixels, and the share of a picture's excess that is in it, 0 to 1.
+    """A rectangle of pixels, and share, the part of a picture's excess that is in it, 0 to 1.
 
-    left, top: of its first column and row, from 0; spread: whether the excess is spread over the
-    whole picture, so that the box tells little.
+    left, top: the numbers of its first column and row, from 0; spread: whether the excess is spread
+    over the whole picture, so that the box tells little.
     """
 
     left: int
@@ -36,19 +36,20 @@ class Box:
     spread: bool = False
 
     def holds(self, y: float, x: float) -> bool:
-        """Whether a point, in pixels from the first row and column, lies in it; half a pixel of
-        slack, for a pixel's own middle is half a pixel inside of it."""
+        """Whether the point at row y, column x, both in pixels from 0, lies in the box, or at most
+        half a pixel beside it."""
         across = self.left - 0.5 <= x < self.left + self.width + 0.5
         down = self.top - 0.5 <= y < self.top + self.height + 0.5
         return across and down
 
 
 def labelled(mask: Mask) -> tuple[Int, int]:
-    """(labels, count): each connected region of a mask, (H, W), by a number from 1; 0 elsewhere.
+    """(labels, count): labels, (H, W), numbers each connected region of True in a mask, (H, W),
+    from 1 to count, and is 0 elsewhere.
 
     Pixels that touch by a side or a corner are connected. Runs of pixels within a row are joined
-    with those that they touch in the next row (union-find: Galler & Fischer 1964), so the time is
-    as many as the runs, however a region winds.
+    with those that they touch in the next row (union-find: Galler & Fischer 1964), so that time
+    grows with the number of runs, however a region winds.
     """
     height, width = mask.shape
     # a column of False at both ends, so that every run begins and ends within its row
@@ -86,14 +87,15 @@ def labelled(mask: Mask) -> tuple[Int, int]:
 
 
 def region_of_peak(amounts: Float, reach: float) -> Mask:
-    """(H, W): the pixels connected with the highest of a map that have at least this part of it."""
+    """(H, W): True for the highest pixel of a map, (H, W), and those connected with it by pixels
+    that have at least `reach`, 0 to 1, times as much."""
     peak = np.unravel_index(int(amounts.argmax()), amounts.shape)
     labels, _ = labelled(amounts >= reach * amounts[peak])
     return np.asarray(labels == labels[peak])
 
 
 def box_of(region: Mask, excess: Float) -> Box:
-    """The box around a region, (H, W), with its share of the excess, (H, W) >= 0."""
+    """The smallest box around a region, (H, W) bool, with its share of an excess, (H, W) >= 0."""
     rows = np.flatnonzero(region.any(axis=1))
     columns = np.flatnonzero(region.any(axis=0))
     top = int(rows[0])
@@ -108,10 +110,12 @@ def box_of(region: Mask, excess: Float) -> Box:
 
 
 def box_of_peak(smooth: Float, excess: Float) -> Box:
-    """The box around the worst region of a map, (H, W), with its share of the excess, (H, W) >= 0.
+    """The box around the region of the highest pixel of `smooth`, a blurred map, (H, W), with its
+    share of an excess, (H, W) >= 0.
 
-    What is next to a defect often costs more than usual, too, for a model is led astray by it: of
-    a box that covers much of the picture the inner part is taken, if that is smaller.
+    Pixels beside a defect often cost more than usual, too, for it leads a model astray: if the box
+    covers much of the picture, one around higher pixels alone is taken, if that is small and has
+    three times as much excess for each pixel.
     """
     most = LARGE * excess.size
     boxes = []

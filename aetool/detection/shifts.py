@@ -35,10 +35,11 @@ MOST_BEYOND = 0.5  # of records above the threshold: more, and the model does no
 
 @dataclass(frozen=True)
 class Shift:
-    """A test: of which column ("" of the score), of what, how the samples differ, and how surely.
+    """The result of one test: how much new data differ from the training's in one respect.
 
-    before, now: what is compared, in words. effect: the difference, of which `least` matters. p: of
-    this test alone; adjusted: by Holm's rule, with all others.
+    column: "" for the score. what: the respect, such as gaps or location. before, now: what is
+    compared, in words. effect: the size of the difference, which matters from `least` on. p: the
+    p-value of this test alone; adjusted: by Holm's rule, with all others.
     """
 
     column: str
@@ -57,8 +58,9 @@ class Shift:
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """New data beside those a model was fitted on. rows, rows_before: of both; alpha: the chance of
-    a false alarm; shifts: every test; faults: (column, why it cannot be used)."""
+    """How new data differ from those a model was fitted on. rows, rows_before: how many records
+    these and those are; alpha: the chance of a false alarm; shifts: the results of all tests;
+    faults: (column, why it cannot be used), the column "" for the data as a whole."""
 
     rows: int
     rows_before: int
@@ -68,7 +70,7 @@ class Comparison:
 
     @property
     def shifted(self) -> list[Shift]:
-        """The tests that fail, the surest first."""
+        """The tests that find a shift, the one of the lowest adjusted p-value first."""
         failed = [shift for shift in self.shifts if shift.is_shifted(self.alpha)]
         return sorted(failed, key=lambda shift: (shift.adjusted, -shift.effect))
 
@@ -84,7 +86,8 @@ class Comparison:
 
     @property
     def word(self) -> str:
-        """same, shifted or broken; unknown, if nothing differs in too few records to tell."""
+        """The result as a word: broken if there are faults, else shifted if a test finds a shift,
+        else unknown if there are too few records to tell, else same."""
         if self.faults:
             return BROKEN
         if self.shifted:
@@ -96,7 +99,7 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether no column and no score differs."""
+        """Whether the word is same: no fault, no shift, and enough records to tell."""
         return self.word == SAME
 
     def to_json(self) -> dict[str, object]:
@@ -126,7 +129,7 @@ class Comparison:
 
 
 class Tally:
-    """Counts of new records, batch by batch, in bounded memory."""
+    """The counts of new records that tests need, added up batch by batch in bounded memory."""
 
     def __init__(self, schema: Schema | None, calibration: Calibration, threshold: float) -> None:
         self.schema = schema
@@ -143,8 +146,8 @@ class Tally:
         self.p_counts = np.zeros(P_BINS)
 
     def add(self, inputs: Float, scores: Float) -> None:
-        """Counts in a batch of new records: what the graphs took, (n, columns or more), and scores,
-        (n,); none of these where they cannot be told."""
+        """Count in a batch of new records. inputs: what the graphs took, (n, columns or more);
+        scores: (n,), or (0,) where the records cannot be scored."""
         self.rows += len(inputs)
         self.beyond += int((scores > self.threshold).sum())
         if len(scores):
@@ -168,8 +171,8 @@ class Tally:
                 self.bins[place] += np.bincount(bins_of_values, minlength=len(self.bins[place]))
 
     def compared(self, alpha: float = ALPHA, faults: Sequence[tuple[str, str]] = ()) -> Comparison:
-        """The comparison that all counts amount to. faults: columns that could not be read at
-        all."""
+        """The comparison by all records that were added. alpha: the chance of a false alarm;
+        faults: (column, why) of those that could not be read, which are not tested."""
         all_faults = list(faults)
         faulty = {name for name, _ in all_faults}
         shifts: list[Shift] = []
@@ -210,7 +213,8 @@ class Tally:
         return ""
 
     def _tests(self, place: int, column: Modelled, before: int) -> list[Shift]:
-        """The tests of one column; those that could not fail whatever was found are none."""
+        """The results of the tests of one column, without those that nothing was counted for.
+        before: how many records the model was fitted on."""
         name = column.name
         rows = self.rows
         tests = []
@@ -242,11 +246,11 @@ class Tally:
         return tests
 
     def _score_test(self) -> Shift:
-        """Whether conformal p-values are smaller than uniform ones (Smirnov's one-sided test), the
-        held-out scores, which they are by, being a sample, too.
+        """The test of whether the new records' conformal p-values are smaller than uniform ones
+        (Smirnov's one-sided test of two samples, the other being the held-out scores).
 
-        Larger ones are no alarm: scores are held out by stretches of the rows, and those of rows in
-        between are somewhat lower.
+        Larger p-values are no alarm: scores are held out by stretches of the rows, and those of
+        rows in between are somewhat lower.
         """
         rows = float(self.p_counts.sum())
         held_out = float(self.calibration.rows)
@@ -265,14 +269,14 @@ FEWEST_STUCK, STUCK = 20, 1e-6
 
 
 def _is_point(column: Modelled, place: int) -> bool:
-    """Whether a bin stands for one single value: any category does, and of numbers
-    every odd bin."""
+    """Whether the bin of index `place` stands for one single value: every bin of categories does,
+    and of numbers those of odd index."""
     return not column.measured or place % 2 == 1
 
 
 def holm(shifts: Sequence[Shift]) -> list[Shift]:
-    """The tests with their p-values adjusted, so that the least of them all, of data that are the
-    same, is below alpha with a chance of at most alpha (Holm 1979)."""
+    """The tests with `adjusted` set, in their order. If the data are the same, the least adjusted
+    p-value is at most alpha with a chance of at most alpha, for each alpha (Holm 1979)."""
     order = sorted(range(len(shifts)), key=lambda place: shifts[place].p)
     adjusted = [1.0] * len(shifts)
     highest = 0.0
@@ -293,8 +297,9 @@ def share_test(
     least: float,
     more: bool = False,
 ) -> Shift:
-    """Whether the part of marked cells differs, (marked, all) both before and now (Fisher's exact
-    test; of many marked cells by the normal distribution). more: only whether it has grown."""
+    """The test of whether the part of marked cells differs. before, now: (marked cells, all cells).
+    more: whether to test only that the part has grown. least: the effect that matters. It is
+    Fisher's exact test, of many marked cells by the normal distribution."""
     parts = [marked / max(every, 1) for marked, every in (before, now)]
     effect = parts[1] - parts[0] if more else abs(parts[1] - parts[0])
     old, new = (f"{100 * part:.3g} %" for part in parts)
@@ -339,8 +344,9 @@ def _log_choose(every: int, chosen: int) -> float:
 
 
 def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
-    """Whether values are larger or smaller than before, by their bins, (k,) both, in rising order
-    (Wilcoxon, Mann & Whitney, with ties)."""
+    """The test of whether values are larger or smaller than before (Wilcoxon, Mann & Whitney, with
+    ties). reference, counts: (k,), how many values fell in each bin before and now, the bins in
+    rising order."""
     before = float(reference.sum())
     now = float(counts.sum())
     every = before + now
@@ -361,10 +367,11 @@ def _median_bin(counts: Float) -> int:
 
 
 def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
-    """Whether values are spread over their bins, (k,) both, as before (chi-square of two samples).
+    """The test of whether values are spread over bins as before (chi-square of two samples).
+    reference, counts: (k,), how many values fell in each bin before and now.
 
-    Bins in which too few are expected join the next, or of levels, which come by frequency, those
-    yet rarer."""
+    A bin in which fewer than five values of the smaller sample are expected is joined with the next
+    ones; levels come by frequency, so that with these rare ones are joined with rarer ones."""
     before = float(reference.sum())
     now = float(counts.sum())
     pooled = (reference + counts) / (before + now)
@@ -392,7 +399,7 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
 
 
 def chi_square(statistic: float, degrees: int) -> float:
-    """The chance that a chi-square of so many degrees of freedom is at least this large.
+    """The chance that a chi-square of `degrees` degrees of freedom is at least `statistic`.
 
     Abramowitz & Stegun 1964, 26.4.4 and 26.4.5."""
     if degrees < 1 or statistic <= 0:
@@ -408,6 +415,7 @@ def chi_square(statistic: float, degrees: int) -> float:
 
 
 def smirnov(distance: float) -> float:
-    """The chance that one sample's distribution exceeds another's by this much anywhere, times the
-    root of their harmonic size (Smirnov 1939)."""
+    """The chance that of two samples of one distribution one's cumulative distribution exceeds the
+    other's somewhere by so much (Smirnov 1939). distance: the excess times sqrt(n m / (n + m)), for
+    samples of n and m."""
     return math.exp(-2 * distance * distance)

@@ -13,11 +13,11 @@ FINENESS = 4096  # bins of scores for each doubling of 1 + score
 
 
 class ScoreTrace:
-    """What is kept of the scores of records, batch by batch, whatever their number.
+    """The scores of a source in brief, added batch by batch in memory that does not grow with them.
 
-    rows: how many records. span: the records of one stretch, a power of two. highest, moment:
-    (stretches,), of each stretch the highest score, and the time of its first record, in epoch
-    seconds, NaN where there is none. in_time: whether the records come in the order of their times.
+    rows: how many records were added. span: how many successive records one stretch has, a power of
+    two. highest, moment: (stretches,), the highest score of each stretch, and the time of its first
+    record. in_time: whether every record has a time, none earlier than that of the one before.
     """
 
     def __init__(self) -> None:
@@ -31,21 +31,24 @@ class ScoreTrace:
 
     @property
     def highest(self) -> Float:
-        """(stretches,): no peak is lost, however many records share a stretch."""
+        """(stretches,): the highest score of each stretch, so that no peak is lost."""
         return self._highest
 
     @property
     def moment(self) -> Float:
-        """(stretches,) epoch seconds."""
+        """(stretches,): the time of the first record of each stretch, in epoch seconds; NaN where
+        it has none."""
         return self._moment
 
     @property
     def last_moment(self) -> float:
-        """The time of the last record, epoch seconds; NaN where it has none."""
+        """The time of the last record, in epoch seconds; NaN where it has none; minus infinity
+        before any was added."""
         return self._last_moment
 
     def add(self, scores: Float, moments: Float | None = None) -> None:
-        """The scores, (n,), of the records that come next, and their times, if they have any."""
+        """Add the scores, (n,), of the next records, and their times, (n,) epoch seconds; None
+        where records have no times."""
         if not len(scores):
             return
         if moments is None:
@@ -72,7 +75,7 @@ class ScoreTrace:
             self._bins[place] += count
 
     def _double(self) -> None:
-        """Merge stretches two by two, so that each stands for twice as many records."""
+        """Merge stretches two by two in place, so that each stands for twice as many records."""
         self.span *= 2
         starts = np.arange(0, len(self._highest), 2)
         if len(starts):
@@ -80,8 +83,8 @@ class ScoreTrace:
         self._moment = self._moment[::2]
 
     def counted(self, edges: Float) -> Float:
-        """(k,): how many records score in each of the intervals between rising edges, (k + 1,), to
-        0.02 % of 1 + score; those beyond the ends are in the first and the last."""
+        """(k,): how many records score in each interval between two rising edges, (k + 1,); scores
+        beyond the ends count in the first and the last. Scores are known to 0.02 % of 1 + score."""
         intervals = len(edges) - 1
         bins = list(self._bins)
         counts = list(self._bins.values())
@@ -94,20 +97,21 @@ class ScoreTrace:
 
     @property
     def lowest_score(self) -> float:
-        """The lowest score, to 0.02 % of 1 + score; 0 of no records."""
+        """The lowest score, to 0.02 % of 1 + score; about 0 without records."""
         lowest = min(self._bins, default=0)
         return float(score_of(np.array(lowest)))
 
 
 def bins_of(scores: Float) -> Int:
-    """(n,): the fine bin of each score, by the logarithm of 1 + |score|, with the score's sign."""
+    """(n,): the number of the bin that each score, (n,), falls in: 4096 bins for each doubling of
+    1 + |score|, from 0 up for scores of 0 or more, from -1 down for negative ones."""
     doublings = np.log2(1.0 + np.abs(scores))
     size = np.floor(doublings * FINENESS).astype(np.int64)
     return np.asarray(np.where(scores < 0, -1 - size, size))
 
 
 def score_of(bins: Int) -> Float:
-    """(n,): the score that each fine bin of the histogram stands for, its middle."""
+    """(n,): the score in the middle of each bin, (n,), whose number is as by `bins_of`."""
     size = np.where(bins < 0, -1 - bins, bins)
     score = np.exp2((size + 0.5) / FINENESS) - 1.0
     return np.asarray(np.where(bins < 0, -score, score))
