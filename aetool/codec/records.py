@@ -45,8 +45,9 @@ WORKERS = 2
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A block ready to be written. hints: for the next; errors: largest by column; restored: its
-    text, where that is not the source's; squares: sums of the squared errors by column."""
+    """A block ready to be written. rows: its records; content: the digest of what it holds; hints:
+    for the next block. errors: by column the largest error; squares: by column the sum of squared
+    errors. restored: the text that decoding will give, where numbers were rounded; else b""."""
 
     rows: int
     content: bytes
@@ -59,10 +60,10 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How pieces of text are coded. rule: how records are cut; names: of the columns; bounds: the
-    largest error allowed, by column, in its units; shared: statistics of a model, if its columns
-    are these; students: that the archive carries; exact: whether the restored bytes are the
-    source's."""
+    """How pieces of text are coded. rule: how records are cut into fields; names: of the columns.
+    bounds: by column the largest error allowed, in the column's unit. shared: a model's knowledge
+    of just these columns; None without. students: networks that the archive carries. exact: whether
+    the restored bytes are to be the source's."""
 
     rule: Rule
     names: Sequence[str]
@@ -74,14 +75,16 @@ class Layout:
 
     @property
     def line_end(self) -> str:
-        """What ends a record where a block does not say."""
+        """The line end of records in a block that stores none: the shared model's, else a line
+        feed."""
         if self.shared:
             return str(self.shared.format["newline"])
         return "\n"
 
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
-    """Blocks of whole records of text, which begins at a record."""
+    """Encode a piece of text, whole records, as one block, or as several if its records are too
+    many, or differ in their number of fields."""
     cells = fields(piece, layout.rule)
     too_many = (cells.columns + 1) * len(cells) > MAX_CELLS  # one column may be of line ends
     if too_many or cells.columns != len(layout.names):
@@ -121,7 +124,7 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
 
 
 def _as_bytes(whole: bytes, cells: Fields, layout: Layout) -> Encoded:
-    """A block that stores its text as it is, compressed as a whole."""
+    """Encode a block whose one column is its text. whole: the text, compressed."""
     coded = [bytes_column(whole)]
     alone: Words = {"own": 1} if layout.shared else {}
     usual = cells.usual_end("\n")
@@ -131,10 +134,11 @@ def _as_bytes(whole: bytes, cells: Fields, layout: Layout) -> Encoded:
 
 
 def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
-    """(what a block says of how its records end, a column of that if they end in different ways).
+    """(JSON of the block on its line ends, [a column of the line ends] if they differ between
+    records, else []).
 
-    "e": the usual end, if it is not the layout's; "l": what follows the last record, if it is not
-    the usual end; "t": that the last column is what follows each record.
+    "e": the usual line end, if it is not the layout's; "l": what follows the last record, if it is
+    not the usual end; "t": the last column is what follows each record.
     """
     start, stop = cells.tails()
     last = cells.text[start[-1] : stop[-1]].decode()
@@ -152,7 +156,8 @@ def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
 
 
 def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
-    """Each column of the cells, ready to be coded. apart: code them without the shared model."""
+    """Each column of the cells as textual.encode codes it, other ways to store it beside. apart:
+    leave the shared model's metas out."""
     width = cells.columns
     text = np.frombuffer(cells.text, np.uint8)
 
@@ -168,8 +173,9 @@ def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
 
 
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
-    """Students from whole records of text, for an archive of `times` as many, and plans for its
-    blocks; None where records are not regular, or an archive without them is smaller."""
+    """(students, hints for the first block) learned from a piece of text, whole records, for an
+    archive `times` as long; None if records differ in their number of fields, or the students save
+    fewer bytes than they take."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         return None
@@ -205,8 +211,8 @@ def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: H
 
 
 def _middle(cells: Fields) -> int:
-    """The offset of a record near the middle of a text; 0 if the text is short, or holds one
-    record."""
+    """The offset at which a record near the middle of the text begins; 0 if the text is at most
+    SMALLEST bytes, or one record."""
     if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
     return int(cells.begin[len(cells) // 2])
@@ -219,7 +225,8 @@ def decode(
     inside: slice,
     wanted: Sequence[int] | None = None,
 ) -> bytes:
-    """The text of records `inside` of a block, as bytes. wanted: only these columns."""
+    """The text of records `inside` of a decoded block. wanted: the places of the columns to write;
+    None: all, just as the source has them."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
     if is_text(content):
@@ -244,25 +251,26 @@ def decode(
 
 
 def is_text(content: Block) -> bool:
-    """Whether a block stores its records as text, not by columns."""
+    """Whether a block stores its records as one text, not column by column."""
     columns = content.columns
     return len(columns) == 1 and isinstance(columns[0].meta, BytesMeta)
 
 
 def text_of(content: Block) -> bytes:
-    """The text of a block that stores its records as text."""
+    """The text of a block of which `is_text` is true."""
     return blobs.unpack(content.columns[0].blobs[0])
 
 
 def priced_text(content: Block) -> tuple[bytes, Float]:
-    """The text of such a block, and the bits that each of its bytes takes, (bytes,)."""
+    """(text, (bytes,) the bits that each of its bytes takes) of a block of which `is_text` is
+    true."""
     return blobs.priced(content.columns[0].blobs[0])
 
 
 def cells(content: Block, rule: Rule, columns: int, rows: Int) -> list[list[bytes]]:
-    """For each of so many columns the cells of these records of a block, (n,) from 0; of records
-    that have not these columns they are one column. What ends records is the last, where it is
-    stored."""
+    """For each column the cells of these records. rows: (n,), numbers of records within the block;
+    columns: how many a record should have. If records of a text have another number of fields, one
+    list of whole records. A column of line ends, where one is stored, comes last."""
     if not is_text(content):
         known = [ranks.cells_of(column) for column in content.columns]
         return [spans.cells_of(c.pool, c.start[rows], (c.start + c.length)[rows]) for c in known]
@@ -288,7 +296,8 @@ def _of_bytes(
     wanted: Sequence[int] | None,
     line_end: bytes,
 ) -> bytes:
-    """Records of a block that keeps them as they are."""
+    """The text of records `inside` of a block that stores them as the text `piece`. wanted: as of
+    `decode`; each record then ends with line_end."""
     if wanted is None and inside == slice(0, rows):
         return piece
     places = [*begins(piece, rule).tolist(), len(piece)]
@@ -301,7 +310,8 @@ def _of_bytes(
 
 
 def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fraction]]) -> None:
-    """Extend `seen`, the smallest and largest number of each column, by a piece of text."""
+    """Widen `seen`, (smallest, largest number) by column, in place to the numbers of a piece of
+    text; a column without numbers is not added."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         middle = _middle(cells)
@@ -319,9 +329,10 @@ def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fractio
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-    """function(item) for each item, in order, computed by a few threads ahead of the reader.
+    """Yield function(item) for each item, in order; WORKERS threads compute a few results ahead.
 
-    Close it where it may not be read to its end; what is under way then ends unheard.
+    Close the generator where it may not be read to its end; results that are under way are then
+    dropped.
     """
     pool = ThreadPoolExecutor(WORKERS)
     pending: list[Future[R]] = []

@@ -39,12 +39,14 @@ MANY = 8  # a shared model is for this many times the rows it was learned from, 
 
 @dataclass(eq=False)
 class Shared:
-    """What archives of many small tables alike have in common, as a model stores it.
+    """What a model knows of the columns of many small tables, so that their archives need not say
+    it.
 
-    names, head, format: of the table and its text. spec: the --max-error it was learned for.
-    metas by column; plans and primes by stream; usual: the value that each stream is likely to have
-    where it never changes; stillness (streams, 3): how often stretches of rows were MOVING, USUAL,
-    STILL; students: of some streams.
+    names, head, format: the column names, the header record and how the text is written. spec: the
+    --max-error it was learned for. metas: of each column. plans, primes: of each stream the plan,
+    and counts that its tables begin with. usual: of each stream the value that it has where it
+    never changes; stillness: (streams, 3), how many stretches of rows were MOVING, USUAL, STILL.
+    students: networks that predict some streams.
     """
 
     names: list[str]
@@ -60,19 +62,21 @@ class Shared:
 
     @property
     def nothing(self) -> list[None]:
-        """The columns of a block without anything of its own."""
+        """The metas that a block stores if all its columns are as the model has them: None for
+        each."""
         return [None] * len(self.metas)
 
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
-        """Largest errors by column as whole numbers of its last digit, of all columns on a grid, in
-        their order; None if they are not that."""
+        """The largest errors as whole numbers, one for each column on a grid, in their order: error
+        * 10^decimals. None if that does not give the errors back exactly. errors: by column."""
         units = [round(errors.get(n, 0.0) * u) for n, u in self._grids().items()]
         if self.in_numbers(units) == {n: e for n, e in errors.items() if e}:
             return units
         return None
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
-        """The errors allowed by column, as numbers, of what in_units has in units; 0 left out."""
+        """The largest errors by column, from the whole numbers of `in_units`; columns without error
+        are left out."""
         by_name = zip(self._grids().items(), units, strict=True)
         return {name: count / scale for (name, scale), count in by_name if count}
 
@@ -91,8 +95,9 @@ class Shared:
         foreseen: bool,
         planner: planning.Planner,
     ) -> tuple[Plan, rans.U32] | None:
-        """The shared plan and prime for a stream; None where a plan of its own is smaller.
-        foreseen: whether the column is written as in this model."""
+        """(plan, prime) of the model for stream `number`; None if the column is not written as in
+        the model, or if in a large block another plan takes fewer bits. foreseen: whether the
+        column has the model's meta."""
         if not foreseen or number >= len(self.plans):
             return None
         plan = self.plans[number]
@@ -110,8 +115,8 @@ def shared_of(
     names: Sequence[str] | None = None,
     spec: Mapping[str, str] | None = None,
 ) -> Shared | None:
-    """The shared part of a model (for a table of these columns and this --max-error); None if it
-    has none (for them)."""
+    """What a model knows of columns; None if it knows nothing. names, spec: if given, None also
+    unless the model was made for just these columns and this --max-error."""
     if CODEC not in model.graphs or model.kind != "table":
         return None
     shared = from_bytes(model.graphs[CODEC], model.name)
@@ -129,7 +134,12 @@ def learn(
     piece: bytes, head: bytes, format: Mapping[str, Json], names: Sequence[str],
     bounds: Mapping[str, Fraction], spec: Mapping[str, str], with_students: bool, seed: int = 0,
 ) -> Shared | None:  # fmt: skip
-    """What whole records of a table teach; None if they are not regular."""
+    """Learn from a piece of text, whole records of a table, what archives of like tables share;
+    None if records differ in their number of fields.
+
+    head: the bytes before the first record; bounds: the largest error by column; spec: the
+    --max-error they come from; with_students: whether to train networks that predict streams.
+    """
     cells = fields(piece, Rule(format["delimiter"], bool(format.get("space"))))
     if cells.columns != len(names):
         return None
@@ -156,7 +166,8 @@ def learn(
 
 
 def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
-    """(the usual value, counts of MOVING, USUAL, STILL) over stretches of rows."""
+    """(the value that a stream most often has in stretches of STRETCH rows in which it does not
+    change; how many stretches are MOVING, USUAL, STILL)."""
     edges = np.arange(0, rows + STRETCH, STRETCH)
     if stream.present is not None:
         edges = np.append(0, np.cumsum(stream.present))[np.minimum(edges, rows)]
@@ -168,7 +179,8 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
 
 
 def _foreseeing(meta: Meta, text: Bytes, start: I32, stop: I32) -> Meta:
-    """The meta, extended by what cells of other files may need."""
+    """The meta, changed so that other files' cells fit it, too: with the most frequent cells as
+    levels, or with a kind for odd cells."""
     if isinstance(meta, LevelMeta):
         levels = spans.levels(text, start, stop, len(start))
         assert levels is not None
@@ -209,7 +221,8 @@ def _learn_stream(
 
 
 def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> rans.U32:
-    """Counts of symbols in their contexts, scaled so that none is above MOST_COUNT."""
+    """(contexts, alphabet): how often each symbol came in each context; contexts whose counts
+    exceed MOST_COUNT are scaled down to it."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     counts = np.zeros((layout.size, layout.alphabet), np.float64)
     if len(symbols):
@@ -223,7 +236,7 @@ def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> r
 
 
 def to_bytes(shared: Shared) -> bytes:
-    """The member of a bundle."""
+    """Write what a model knows of columns as the member CODEC of a bundle."""
     arrays, students = to_arrays(shared.students)
     for i, prime in enumerate(shared.primes):
         arrays[f"prime.{i}"] = prime.astype(np.uint16)
@@ -242,7 +255,8 @@ def to_bytes(shared: Shared) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> Shared:
-    """The inverse of to_bytes; BundleError unless it is whole, within limits, and proved."""
+    """Read what `to_bytes` wrote; BundleError if it is damaged, too large, or a student's
+    arithmetic cannot be proved exact. name: of the bundle, for messages."""
     with sensible(name):
         return _parse(*unpacked(data))
 

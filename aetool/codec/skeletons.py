@@ -42,8 +42,8 @@ PART = re.compile(
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Adds to the columns of text the way to store them as skeletons and parts, where that may be
-    worth it."""
+    """Add to `others` of each column of sentences, in place, its encoding as skeletons and parts;
+    columns of other cells stay as they are."""
     for column in columns:
         if column.cells is None or not _may_be(column, column.cells):
             continue
@@ -54,7 +54,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 
 def _may_be(column: Coded, all_cells: Spans) -> bool:
-    """Whether some cells of a column are sentences of a few patterns."""
+    """Whether a sample of a column's cells looks like sentences of few skeletons with numbers in
+    them."""
     text, start, stop = all_cells.places()
     if not isinstance(column.meta, TextMeta | LevelMeta) or not FEWEST <= len(start) <= MOST:
         return False
@@ -77,7 +78,8 @@ def _may_be(column: Coded, all_cells: Spans) -> bool:
 
 
 def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
-    """A column as skeletons and parts; None where it has marks of its own, or too many parts."""
+    """Encode cells as skeletons and parts, in one blob; None if a cell has the mark in it, or more
+    than MOST_PARTS parts."""
     joined = b"\n".join(cells)
     if MARK in joined:
         return None
@@ -100,7 +102,7 @@ def _column(cells: list[bytes]) -> Coded:
 
 @sensible()
 def decode(column: Decoded) -> Spans:
-    """The cells of a column of skeletons and parts."""
+    """The cells of a column of skeletons and parts; ArchiveError if it is damaged."""
     rows = len(column.kinds)
     count, at = read_varint(column.blobs[0], 0)
     if not 1 <= count <= 1 + MOST_PARTS:
@@ -121,7 +123,7 @@ def decode(column: Decoded) -> Spans:
 
 
 def _woven(skeleton: bytes, *parts: bytes) -> bytes:
-    """A skeleton with its marks replaced by its parts."""
+    """The skeleton with each mark replaced by the next part; parts left over are empty ones."""
     pieces = skeleton.split(MARK)
     if len(pieces) > 1 + len(parts):
         raise ArchiveError("damaged: a cell has more marks than parts")

@@ -20,8 +20,8 @@ MOST_DIGITS = 400  # of an error, and the most that its exponent may be: as of t
 
 
 def pieces_of(source: sources.CsvSource, size: int) -> Iterator[bytes]:
-    """What stands before the first record (a byte-order mark, blank lines, the header record), then
-    pieces of whole records, of about this size."""
+    """Yield the bytes before the first record (byte-order mark, blank lines, header record), then
+    pieces of whole records, of about `size` bytes each."""
     with source.open_text() as stream:
         yield from cutting.pieces(stream, source.dialect, size)
 
@@ -31,9 +31,11 @@ def allowed_by_place(
     names: Sequence[str],
     ends: Sequence[tuple[Fraction, Fraction] | None],
 ) -> list[Fraction | None]:
-    """The largest error of each column of numbers, by its place; columns may have the same name.
+    """For each column the largest error allowed; None if none is. ParamError for a column that is
+    not there, or has no numbers.
 
-    ends: the smallest and the largest value of each column, None for one that holds no numbers.
+    wanted: --max-error by column name; "" stands for all columns of numbers not named. names: may
+    repeat. ends: for each column (smallest, largest number), None if it has no numbers.
     """
     numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
     for name in wanted:
@@ -57,7 +59,8 @@ def allowed_by_place(
 
 
 def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
-    """A bound such as 0.5, or "1%" of the range from low to high, as a number."""
+    """The error bound that a text asks for, "0.5" or "1%", which is of high - low; ParamError for
+    any other text, or a bound below 0."""
     try:
         mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
         if len(mantissa) > MOST_DIGITS or abs(int(exponent or 0)) > MOST_DIGITS:
@@ -75,7 +78,8 @@ def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
 
 
 def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
-    """(the text before the first record, the names of the columns)."""
+    """(the bytes before the first record, the names of the columns: those of the header record,
+    else c1, c2 ...)."""
     pieces = pieces_of(source, 1 << 20)
     head = next(pieces)
     # without a header the first record tells how many columns there are
@@ -93,10 +97,11 @@ def bounds_of(
     wanted: Mapping[str, str],
     names: Sequence[str],
 ) -> dict[str, Fraction]:
-    """The largest error of each column of numbers, by a look at the whole file.
+    """The largest error allowed by column label, read from --max-error; the whole file is read for
+    its ranges. Columns without a bound are left out.
 
-    names: the columns', of which some may be the same; the layout has labels that differ, by which
-    the errors are told.
+    wanted: --max-error by column name. names: of the columns, which may repeat; the labels of the
+    layout do not.
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     pieces = pieces_of(source, layout.effort.block)
@@ -112,8 +117,8 @@ def bounds_of(
 
 
 def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
-    """The layout with students learned from the file's first records, where they pay, and plans for
-    its blocks."""
+    """(the layout with students learned from the file's first piece, hints for its first block);
+    (the layout as it is, no hints) if the students would take more bytes than they save."""
     pieces = pieces_of(source, layout.effort.block)
     next(pieces)
     piece = next(pieces, b"")

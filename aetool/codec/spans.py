@@ -26,7 +26,8 @@ SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at 
 
 
 def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tuple[Int, I8]:
-    """(digits as a whole number, form) of cells, `prefix` and `suffix` bytes at their ends apart.
+    """(digits, form), (n,) each, of cells text[start:stop] without `prefix` bytes at their begin
+    and `suffix` bytes at their end. digits: the number without its point.
 
     form: how many digits follow the point, + 32 if the last of them is 0; -1 where the cell is no
     plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits).
@@ -81,8 +82,8 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
 
 
 def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | None:
-    """(first cell of each different cell, which of them each cell is), in order of appearance;
-    None if there are more than `most`."""
+    """(first, index): the row in which each different cell comes first, in that order; for each row
+    the number of its cell among them. None if there are more than `most` different cells."""
     n = len(start)
     if kernel.C is not None:
         first = np.empty(max(most, 1), np.int32)
@@ -106,7 +107,9 @@ def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | N
 
 
 def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
-    """(text, lengths) of value / 10^decimals; form: digits after the point, SHORT or SHORT_ONE."""
+    """Write value / 10^decimals as decimals: (the bytes of all, one behind the other, the length of
+    each). form: (n,), how many digits at least stand behind the point; SHORT: none need; SHORT_ONE:
+    one."""
     n = len(value)
     length = np.empty(n, np.int32)
     if kernel.C is not None:
@@ -133,7 +136,7 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
 
 
 def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
-    """Join spans of the pool into one text."""
+    """Join the spans pool[start[i]:start[i] + length[i]], in order, into one text."""
     total = int(length.sum(dtype=np.int64))
     if kernel.C is not None:
         out = np.empty(total, np.uint8)
@@ -146,7 +149,7 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
 
 
 def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32) -> bool:
-    """Whether spans of one text equal spans first:last of another, byte by byte."""
+    """Whether each span text[start[i]:stop[i]] has the same bytes as other[first[i]:last[i]]."""
     length = stop - start
     # most cells that differ have other lengths: that is cheap to see
     if not np.array_equal(length, last - first):
@@ -159,7 +162,7 @@ def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32
 
 
 def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
-    """The spans as bytes objects."""
+    """The spans text[start[i]:stop[i]] as bytes objects."""
     # a few cells of a large text, as are looked at of each column, are not worth a copy of it
     places = zip(start.tolist(), stop.tolist(), strict=True)
     if len(start) * BYTES_A_SLICE < len(text):
@@ -171,14 +174,14 @@ def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
 
 @dataclass(eq=False)
 class Spans:
-    """n cells as spans of a pool of bytes: start and length of each."""
+    """n cells: cell i is pool[start[i]:start[i] + length[i]]. Cells may share bytes of the pool."""
 
     pool: Bytes
     start: Int
     length: I32
 
     def bytes(self) -> list[bytes]:
-        """The cells."""
+        """Each cell as a bytes object."""
         return cells_of(self.pool, self.start, self.start + self.length)
 
     def places(self) -> tuple[Bytes, I32, I32]:
@@ -188,7 +191,8 @@ class Spans:
 
 
 def pack_cells(cells: Sequence[bytes]) -> bytes:
-    """Cells as a blob: u8 0 and the cells behind line feeds, or u8 1, lengths (u32) and bytes."""
+    """Pack cells as a blob: u8 0 and the cells with line feeds between; if a cell has one itself,
+    u8 1, the u32 lengths, and the cells."""
     joined = b"\n".join(cells)
     # no cell holds a line feed itself
     if joined.count(b"\n") == len(cells) - 1:
@@ -198,7 +202,7 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
-    """The inverse of pack_cells: the cells, of their bytes."""
+    """The `count` cells that pack_cells packed; ArchiveError if they are damaged."""
     if not count:
         return Spans(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int32))
     raw = unpack(data)

@@ -41,7 +41,8 @@ _LZMA2_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": DICTIONARY}]
 
 @dataclass(frozen=True)
 class Stage:
-    """One way to make bytes fewer, as archives name it: a name and a version."""
+    """One way to compress bytes. name, version: what it is known by; archives store its number in
+    KNOWN. This one stores bytes as they are."""
 
     name: str
     version: int = 1
@@ -54,23 +55,24 @@ class Stage:
         binary: bool = False,
     ) -> bytes:
         """Compress bytes; the result may be larger. quick: take less time; thorough: take more;
-        binary: they may be words of several bytes."""
+        binary: the bytes may be numbers of several bytes each."""
         return raw
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """Undo `squeeze`; at most one byte more than `size` is ever made."""
+        """The bytes that `squeeze` was given; of damaged data other bytes, at most size + 1 of
+        them."""
         return data[: size + 1]
 
     def costs(self, data: bytes, text: bytes) -> Float:
-        """(bytes of the text,): how many bits of the compressed data each byte of the text takes.
-        Bits that belong to no byte are left out. text: what the data restore."""
+        """(bytes of the text,): how many bits of the data each byte of the text takes; bits of the
+        data that belong to no byte are in none. text: what the data restore."""
         # bytes that are stored as they are take eight bits each
         return np.full(len(text), 8.0)
 
 
 class Guessed(Stage):
-    """A stage whose data do not say which of their bits are whose: a mixture of contexts says how
-    they may be shared, and what is shared is what the data have."""
+    """A stage whose data do not show which bits belong to which byte: `costs` shares them out in
+    the proportions of a mixture of contexts."""
 
     def costs(self, data: bytes, text: bytes) -> Float:
         likely = mixing.costs(text, mixing.delimiter_of(text))
@@ -121,10 +123,8 @@ class Lzma2(Stage):
 
 
 def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
-    """(bytes,): which of LZMA2's bytes carry no text, and so cost no cell anything.
-
-    Those are heads of chunks, and what fills a decoder that is to begin.
-    """
+    """(bytes of the data,): True for bytes of LZMA2 that carry no text: heads of chunks, the bytes
+    that fill the decoder at a chunk's begin, and the end mark."""
     idle = np.zeros(len(data), np.bool_)
     place = 0
     while place < len(data) and data[place]:
@@ -226,7 +226,7 @@ FEW = 16 << 10  # bytes that are mixed in a blink
 
 
 def number_of(name: str) -> int:
-    """The number that archives store for a stage's name."""
+    """The number by which archives store the stage of this name."""
     # names are of the program, numbers of the format
     return next(number for number, stage in KNOWN.items() if stage.name == name)
 
@@ -237,7 +237,8 @@ def named(name: str) -> Stage:
 
 
 def restore(number: int, data: bytes, size: int) -> bytes:
-    """The `size` bytes that a stage squeezed; ArchiveError for an unknown stage, or damage."""
+    """Restore the `size` bytes that the stage of this number compressed; ArchiveError for an
+    unknown number, or damaged data."""
     stage = KNOWN.get(number)
     if stage is None:
         known = ", ".join(f"{number} {stage.name}" for number, stage in KNOWN.items())

@@ -40,8 +40,8 @@ ROWS = 1 << 14  # predicted at a time
 
 @dataclass(eq=False)
 class Student:
-    """A small network that predicts a column: what it sees (features of
-    integers.feature_of), and its layers."""
+    """A small network that predicts a stream. features: of other streams, its inputs; layers: its
+    weights; vectors: the outputs it must have for fixed inputs, see _probe."""
 
     features: Sequence[Feature]
     layers: list[Layer]
@@ -50,18 +50,19 @@ class Student:
 
 @dataclass(eq=False)
 class Students:
-    """The small networks of a table's columns, by the number of their stream. exact: run them in
-    whole numbers instead of floats."""
+    """The networks that predict streams of a table, by the number of the stream. exact: run them in
+    whole numbers, not in floats, which is slower."""
 
     of: dict[int, Student] = field(default_factory=dict)
     exact: bool = False
 
     def by_reference(self) -> Students:
-        """These students run in numpy, by which every other way to run them is judged."""
+        """The same networks, run in whole numbers, as the archive's format defines them."""
         return dataclasses.replace(self, exact=True)
 
     def predict(self, number: int, known: Known) -> Int:
-        """The network's prediction for each row of a stream, (rows,), from 0 to 255."""
+        """(rows,): the network's verdict on each row of stream `number`, 0 to 255. known: the
+        streams before it."""
         if number not in self.of:
             raise ArchiveError("damaged: a column's plan asks for a student that is not there")
         run = network.reference if self.exact else network.in_floats
@@ -83,8 +84,10 @@ class Students:
         times: float,
         seed: int,
     ) -> Plan:
-        """The plan for a stream, with the verdict of a student if one pays for itself, who is then
-        kept. times: how many times these rows the student is for."""
+        """Train a network that predicts stream `number`; returns the plan with its verdict as a
+        feature and adds the network to `of` if that saves more bits than the weights take; else
+        returns the plan as it is. times: for how many times these rows the weights are stored
+        once."""
         r = integers.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, r)
         if plan.bins < 2 or len(symbols) < LEAST_ROWS or plan.packed is not None:
@@ -114,7 +117,8 @@ class Students:
 
 
 def _with_verdict(plan: Plan) -> list[Plan]:
-    """The verdict by itself, and beside the stream's own symbol, its first parent, or both."""
+    """Copies of the plan to try: with the verdict as the only feature, or beside the stream's own
+    symbol, its first other feature, or both."""
     owns = [feature for feature in plan.features if isinstance(feature, OwnSymbol)]
     none: list[Feature] = []
     parents = [f for f in plan.features if not isinstance(f, OwnSymbol | Repeat)]
@@ -126,7 +130,7 @@ def _with_verdict(plan: Plan) -> list[Plan]:
 
 
 def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
-    """(values of features (rows, features), how many values each has)."""
+    """((rows, features) values of the features, how many values each can have)."""
     everywhere = Stream(np.zeros(known.rows, np.int64))
     seen = [integers.feature_of(f, everywhere, known) for f in features]
     return np.stack([m.astype(np.int64) for m, _ in seen], axis=1), [r for _, r in seen]
@@ -137,7 +141,8 @@ def _answers(layers: Sequence[Layer]) -> Int:
 
 
 def _probe(inputs: int) -> Int:
-    """Fixed inputs of zeros and ones on which a stored network must give stored answers."""
+    """(8, inputs): fixed inputs of zeros and ones, for which a network's outputs are stored with
+    it."""
     return np.asarray((np.arange(8 * inputs) * 2654435761 >> 7) & 1, np.int64).reshape(8, inputs)
 
 
@@ -148,8 +153,8 @@ def learn(
     times: float,
     seed: int = 0,
 ) -> tuple[Students, Hints]:
-    """Small networks for the columns of a block: (students, plans) for an archive of `times` as
-    many rows that carries them."""
+    """Train networks for the streams of a block's columns: (those that pay in an archive of `times`
+    as many rows, hints for its first block)."""
     students = Students()
     known = Known(rows, predict=students.predict)
     planner = Planner(known, effort)
@@ -167,7 +172,7 @@ def learn(
 
 
 def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
-    """Students as a bundle stores them: (arrays by name, what else to know)."""
+    """Networks as a bundle stores them: (arrays by name, JSON by stream number)."""
     arrays: dict[str, Array] = {}
     words = {}
     for i, one in students.of.items():
@@ -181,7 +186,8 @@ def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
 
 
 def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Students:
-    """What to_arrays gave; BundleError unless each is proved, and gives its known answers here."""
+    """The networks that `to_arrays` stored; BundleError or ValueError unless the arithmetic of each
+    is proved exact and it gives its stored outputs on this machine."""
     students = Students()
     for key, entry in words.items():
         layers = []
@@ -204,11 +210,12 @@ def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Stude
 
 
 def to_bytes(students: Students) -> bytes:
-    """The section of an archive that carries its students."""
+    """Write networks as the section "students" of an archive."""
     return packed(*to_arrays(students))
 
 
 def from_bytes(data: bytes, name: str) -> Students:
-    """What to_bytes wrote; BundleError unless it is whole, within limits, and proved."""
+    """Read the networks that `to_bytes` wrote; BundleError if they are damaged, too large, or not
+    proved exact. name: for messages."""
     with sensible(name):
         return from_arrays(*unpacked(data))

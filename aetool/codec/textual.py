@@ -63,7 +63,7 @@ EVERY = slice(None)  # row
 
 @dataclass(eq=False)
 class _Text:
-    """The cells of one column, as spans of a buffer."""
+    """The cells of one column: cell i is buffer[start[i]:stop[i]]."""
 
     buffer: Bytes
     start: I32
@@ -95,8 +95,9 @@ def encode(
     foreseen: Meta | None = None,
     bound: Fraction | None = None,
 ) -> Coded:
-    """A column of text cells. foreseen: a meta to use, of a shared model. bound: the largest error
-    allowed where the column is one of numbers, in its units."""
+    """Encode a column of cells buffer[start[i]:stop[i]]; without bound and foreseen, other ways to
+    store it are added to `others`. foreseen: the meta of a shared model, to be kept to; bound: the
+    largest error of numbers, in the column's unit; None: exact."""
     text = _Text(buffer, start, stop)
     if foreseen is not None:
         return _as_foreseen(text, foreseen)
@@ -118,7 +119,8 @@ def encode(
 
 
 def _plainly(text: _Text, bound: Fraction | None) -> Coded:
-    """The column in the encoding that its cells suggest at first sight."""
+    """Encode the column in the first of these ways that its cells suit: numbers, dates, levels,
+    text."""
     numbers = _numbers(text, bound)
     if numbers is not None:
         return numbers
@@ -130,8 +132,8 @@ def _plainly(text: _Text, bound: Fraction | None) -> Coded:
 
 
 def _as_foreseen(text: _Text, meta: Meta) -> Coded:
-    """The column encoded by a shared model's meta, unchanged; cells that do not fit it are stored
-    raw."""
+    """Encode the column by the meta of a shared model; cells that do not fit the meta are stored as
+    their text."""
     if isinstance(meta, NumberMeta):
         prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
         return _as_numbers(text, meta, *parsed(*text.spans, prefix, suffix))
@@ -144,7 +146,8 @@ def _as_foreseen(text: _Text, meta: Meta) -> Coded:
 
 
 def _levels(cells: list[bytes], index: I32, meta: LevelMeta) -> Coded:
-    """Levels: those of the meta, then the others by frequency, ties by their bytes."""
+    """Encode a column as the numbers of its different cells: the meta's levels first, then others
+    by how often they come. cells: the different ones; index: for each row the place of its cell."""
     known = [level.encode("latin-1") for level in meta.levels]
     used = np.bincount(index, minlength=len(cells))
     place = {c: i for i, c in enumerate(known)}
@@ -157,7 +160,8 @@ def _levels(cells: list[bytes], index: I32, meta: LevelMeta) -> Coded:
 
 
 def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
-    """The text before and after the number in most of these cells."""
+    """(text before, text behind) the digits in most of these cells; ("", "") if there are no
+    digits, or either is longer than AFFIX bytes."""
     seen: dict[tuple[bytes, bytes], int] = {}
     for cell in cells:
         inside = [i for i, b in enumerate(cell) if 48 <= b <= 57]
@@ -174,13 +178,14 @@ def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
 
 
 def affixes_of(buffer: Bytes, start: I32, stop: I32) -> tuple[bytes, bytes]:
-    """The text before and after the number in most cells of a column."""
+    """(text before, text behind) the number in most cells of a sample of the column."""
     some = np.unique(np.linspace(0, len(start) - 1, min(len(start), 64)).astype(np.int64))
     return _common_affixes(spans.cells_of(buffer, start[some], stop[some]))
 
 
 def parsed(buffer: Bytes, start: I32, stop: I32, prefix: bytes, suffix: bytes) -> tuple[Int, Array]:
-    """(digits, form) of every cell, see spans.numbers; -1 where the affixes are not there."""
+    """(digits, form), (n,) each, as of spans.numbers, of what stands between prefix and suffix;
+    form is -1 for cells that have not both."""
     value, form = spans.numbers(buffer, start, stop, len(prefix), len(suffix))
     for i, byte in enumerate(prefix):
         form[buffer[np.minimum(start + i, len(buffer) - 1)] != byte] = -1
@@ -190,7 +195,8 @@ def parsed(buffer: Bytes, start: I32, stop: I32, prefix: bytes, suffix: bytes) -
 
 
 def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
-    """The column as decimals; None if most cells are no numbers."""
+    """Encode the column as decimals, rounded within the bound if there is one; None if less than
+    LEAST_NUMBERS of the cells are numbers, or the others are too many and too different."""
     n = len(text)
     prefix, suffix = affixes_of(*text.spans)
     value, form = parsed(*text.spans, prefix, suffix)
@@ -222,7 +228,8 @@ def _numbers(text: _Text, bound: Fraction | None) -> Coded | None:
 
 
 def _floats(text: _Text) -> Coded | None:
-    """The column as floats of 64 bits in the fewest digits, if most cells are such."""
+    """Encode the column as 64-bit floats that are written in the fewest digits; None if less than
+    half of the cells are such."""
     # a few cells tell of most columns that they are none
     some = text.cells(np.unique(np.linspace(0, len(text) - 1, LOOKED_AT).astype(np.int64)))
     if floats.read(some)[1].mean() < LEAST_FLOATS:
@@ -241,8 +248,8 @@ def _floats(text: _Text) -> Coded | None:
 
 
 def _digits(text: _Text) -> Coded | None:
-    """The column as numbers of one width, with zeros in front or hexadecimal, if most cells are
-    such."""
+    """Encode the column as whole numbers of one width, with zeros in front, decimal or hexadecimal;
+    None if less than LEAST_DIGITS of the cells are such."""
     some = text.cells(np.unique(np.linspace(0, len(text) - 1, LOOKED_AT).astype(np.int64)))
     shapes = [one for one in map(_digits_of, some) if one is not None]
     if len(shapes) < LEAST_DIGITS * len(some):
@@ -268,7 +275,8 @@ def _digits(text: _Text) -> Coded | None:
 
 
 def _digits_of(cell: bytes) -> tuple[bytes, int, bytes] | None:
-    """(what stands before the digits of a cell, how many these are, what stands behind)."""
+    """(text before, how many digits, text behind) of a cell with one run of digits; None for any
+    other cell."""
     match = DIGITS_AMONG.fullmatch(cell)
     if match is None:
         return None
@@ -276,8 +284,8 @@ def _digits_of(cell: bytes) -> tuple[bytes, int, bytes] | None:
 
 
 def _specials(text: _Text, good: Mask) -> tuple[str, ...] | None:
-    """The different cells that are no such numbers; None if they are too many for a column of
-    numbers."""
+    """The different cells outside of the mask `good`, without long ones; () if they are more than
+    MAX_SPECIAL, None if they are also more than a twentieth of all cells."""
     odd = np.flatnonzero(~good)
     special = text.levels(MAX_SPECIAL, odd) if len(odd) else ([], None)
     if special is None and len(odd) > len(text) // 20:
@@ -288,11 +296,12 @@ def _specials(text: _Text, good: Mask) -> tuple[str, ...] | None:
 
 @dataclass(eq=False)
 class _Rounded:
-    """A column of numbers at fewer decimals than they are written with, within a bound.
+    """A column of numbers to be rounded within a bound to fewer decimals than they are written
+    with: numbers with exponents, with more digits than 64 bits hold, or far finer than the bound.
 
-    For numbers of more digits than 64 bits hold, with exponents, or so long that their last digit
-    is far below the bound. decimals: of the result; step: of it in its last digit. exact: numbers
-    that are not plain decimals, by row.
+    value, form: of plain decimals, see spans.numbers; exact: by row, the numbers that are none.
+    decimals: of the rounded numbers; step: they are multiples of it, in units of their last
+    decimal.
     """
 
     text: _Text
@@ -312,7 +321,8 @@ class _Rounded:
         bound: Fraction,
         affixes: tuple[bytes, bytes],
     ) -> _Rounded | None:
-        """The column, if it is one of numbers that must be rounded; else None."""
+        """The column with the decimals and the step that the bound allows; None if it has too few
+        numbers, if plain decimals can keep the bound, or if no step can."""
         plain = form >= 0
         exact = _long_numbers(text, np.flatnonzero(~plain), affixes)
         if int(plain.sum()) + len(exact) < LEAST_NUMBERS * len(text):
@@ -377,8 +387,9 @@ class _Rounded:
         return coded
 
     def _multiples(self, rows: Int, after: int) -> tuple[Int, Int, Int]:
-        """(rows whose numbers fit, the multiples of the step nearest to them, how far they are off
-        in units of the longer of both decimals); after: the decimals of these numbers."""
+        """(those of the rows whose numbers fit 64 bits, for each the multiple of the step nearest
+        to it, how far that is off in units of 10^-max(after, decimals)). after: digits behind the
+        point of these numbers."""
         value = self.value[rows]
         if after < self.decimals:
             scale = 10 ** (self.decimals - after)
@@ -395,7 +406,8 @@ class _Rounded:
 
 
 def _long_numbers(text: _Text, rows: Int, affixes: tuple[bytes, bytes]) -> dict[int, Fraction]:
-    """Numbers that are too long for 64 bits, or have exponents, by their rows."""
+    """By row the exact number of those cells that have an exponent, or too many digits for 64 bits;
+    {} if a sample of the cells has none."""
     numbers: dict[int, Fraction] = {}
     # columns of words are the rule here, and are not worth reading cell by cell
     some = rows[:: max(1, len(rows) // LOOKED_AT)]
@@ -409,8 +421,9 @@ def _long_numbers(text: _Text, rows: Int, affixes: tuple[bytes, bytes]) -> dict[
 
 
 def exact_number(cell: bytes, prefix: bytes = b"", suffix: bytes = b"") -> Fraction | None:
-    """The number in a cell that spans.numbers does not take, if it has an exponent or too many
-    digits; None for all else: leading zeros and signs of zeros mean something."""
+    """The number between the affixes of a cell, if it has an exponent or too many digits for
+    spans.numbers; None for any other cell, also for leading zeros, which a number would not
+    restore."""
     if not cell.startswith(prefix) or not cell.endswith(suffix):
         return None
     inner = cell[len(prefix) : len(cell) - len(suffix)]
@@ -421,7 +434,8 @@ def exact_number(cell: bytes, prefix: bytes = b"", suffix: bytes = b"") -> Fract
 
 
 def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
-    """The smallest and the largest number of a column; None if it is not one of numbers."""
+    """(smallest, largest number) of a column; None if less than LEAST_NUMBERS of its cells are
+    numbers."""
     text = _Text(buffer, start, stop)
     affixes = affixes_of(*text.spans)
     value, form = parsed(*text.spans, *affixes)
@@ -438,7 +452,8 @@ def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | No
 
 
 def _forms(form: Array) -> tuple[int, ...]:
-    """The ways in which these numbers are written, the most frequent first."""
+    """The forms that write all these numbers: SHORT or SHORT_ONE if one of them does, else each
+    number of digits behind the point, the most frequent first. form: as of spans.numbers."""
     after = form & 31
     padded = (form & 32) > 0
     used = np.unique(after)
@@ -458,7 +473,8 @@ def _one_form(forms: tuple[int, ...]) -> int:
 
 
 def _as_numbers(text: _Text, meta: NumberMeta, value: Int, form: Array) -> Coded:
-    """Cells by a meta of numbers; those that it does not write are special, or raw."""
+    """Encode the column by a meta of numbers. value, form: of each cell, see spans.numbers; cells
+    that the meta cannot write are stored as specials, or as their text."""
     decimals = meta.decimals
     step = meta.step
     good = (form >= 0) & ((form & 31) <= decimals)
@@ -492,7 +508,8 @@ def _with_odd_cells(
     good: Mask,
     kinds: Int,
 ) -> Coded:
-    """Numbers where good, and the other cells as specials of the meta, or raw."""
+    """Put a column together. value: of the cells in the mask `good`; kinds: of every row, changed
+    in place for the other cells, which become specials of the meta, or are stored as their text."""
     odd = np.flatnonzero(~good)
     raw = meta.valued + len(meta.specials)
     if len(odd):
@@ -511,8 +528,8 @@ def _with_odd_cells(
 
 
 def _kinds_of(cells: Sequence[bytes], meta: PatternMeta) -> list[int]:
-    """The kind of each cell that is not written in the known way: of a special one, or of all
-    others."""
+    """The kind of each of these cells, none of which is written as the meta says: that of its
+    special, else the last one, of cells stored as their text."""
     specials = {
         special.encode("latin-1"): meta.valued + place
         for place, special in enumerate(meta.specials)
@@ -522,7 +539,8 @@ def _kinds_of(cells: Sequence[bytes], meta: PatternMeta) -> list[int]:
 
 
 def _form_of(forms: tuple[int, ...], form: Array, after: Int) -> tuple[Int, Mask]:
-    """(which of the forms writes each number, whether one does)."""
+    """((n,) the place among forms of the form that writes each number, (n,) bool whether one does).
+    form: as of spans.numbers; after: its digits behind the point."""
     padded = (form & 32) > 0
     none = np.zeros(len(form), np.int64)
     if forms == (SHORT,):
@@ -535,7 +553,8 @@ def _form_of(forms: tuple[int, ...], form: Array, after: Int) -> tuple[Int, Mask
 
 
 def _dates(cells: list[bytes], index: I32 | None) -> Coded | None:
-    """Dates, if nearly all cells are; index: which cell stands where (None: each once)."""
+    """Encode a column as dates; None if less than LEAST_DATES of its cells are dates of one format.
+    cells: the different ones; index: for each row the place of its cell; None: row i has cell i."""
     quote = '"' if cells[0][:1] == b'"' else ""
     some = [t for t in (_inside(c, quote) for c in cells[:64]) if t[:1].isdigit()]
     fmt = dates.detect_format(some) if some and 2 * len(some) > min(len(cells), 64) else None
@@ -584,7 +603,8 @@ def _as_dates(meta: DateMeta, cells: list[bytes], index: I32) -> Coded:
 
 @sensible()
 def decode(column: Decoded) -> Spans:
-    """The cells of a column of text."""
+    """The text of each row of a column; ArchiveError if it is damaged, or its meta is not one of
+    this module."""
     meta = column.meta
     if isinstance(meta, TextMeta):
         return unpack_cells(column.blobs[0], len(column.kinds))
@@ -638,7 +658,7 @@ def _read_pattern(meta: NumberMeta | FloatMeta | DigitsMeta | DateMeta, column: 
 
 
 def _spans_of(cells: Sequence[bytes]) -> Spans:
-    """Cells, one behind the other."""
+    """Put cells one behind the other into a pool of their own."""
     length = np.array([len(cell) for cell in cells], np.int32)
     begin = np.cumsum(length, dtype=np.int64) - length
     return Spans(np.frombuffer(b"".join(cells), np.uint8), begin, length)
@@ -660,7 +680,7 @@ def _read_levels(meta: LevelMeta, values: Int, blob: bytes) -> Spans:
 
 
 def _write_dates(meta: DateMeta, ticks: Int) -> tuple[Bytes, I32]:
-    """Dates as text: (all of them one behind the other, the length of each)."""
+    """Write ticks as dates: (the bytes of all, one behind the other, the length of each)."""
     quote = meta.quote
     check_text(len(ticks) * (2 * len(quote) + len(meta.format)))
     dated = dates.render(ticks / meta.ticks_a_second, meta.format)
@@ -669,7 +689,8 @@ def _write_dates(meta: DateMeta, ticks: Int) -> tuple[Bytes, I32]:
 
 
 def _write_numbers(meta: NumberMeta, kinds: Int, values: Int) -> tuple[Bytes, I32]:
-    """Numbers as text: (all of them one behind the other, the length of each)."""
+    """Write whole numbers as decimals: (the bytes of all, one behind the other, the length of
+    each). kinds: (n,), the place of each number's form in the meta."""
     prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
     check_text(len(values) * len(prefix + suffix))  # before anything is written
     forms = np.array(meta.forms, np.int8)

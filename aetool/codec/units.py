@@ -24,7 +24,8 @@ LEAST_DIGITS = {SHORT: 0, SHORT_ONE: 1}  # that a form of as few digits as neede
 
 
 def offer(columns: Sequence[Coded]) -> None:
-    """Adds to columns of numbers the way to count each in the last digit of its own."""
+    """Add to `others` of each column of numbers, in place, its encoding with numbers of few digits
+    behind the point in units of their own; other columns stay as they are."""
     for column in columns:
         meta = column.meta
         if not isinstance(meta, NumberMeta):
@@ -39,8 +40,8 @@ def offer(columns: Sequence[Coded]) -> None:
 
 
 def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
-    """The column with a kind of its own for numbers of the fewest digits; None if there are too
-    few of these, or of others."""
+    """The column, which has one form, with a second kind for numbers of the fewest digits behind
+    the point; None if fewer than FEWEST are of either kind."""
     digits = LEAST_DIGITS.get(meta.forms[0])
     if digits is None or meta.decimals < digits + LEAST_APART:
         return None
@@ -63,8 +64,8 @@ def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
 
 
 def _own_units(column: Coded, meta: NumberMeta) -> Coded | None:
-    """The column, of numbers of several forms, with each in units of its own; None if these are
-    about the same."""
+    """The column, which has several forms, with the numbers of each form in units of their own last
+    digit; None if these units are less than LEAST_APART digits apart."""
     own = dataclasses.replace(meta, own_units=True)
     units = np.array(own.units, np.int64)
     if units.max() < 10**LEAST_APART:
@@ -77,7 +78,7 @@ def _own_units(column: Coded, meta: NumberMeta) -> Coded | None:
 
 
 def _kinds(column: Coded, meta: NumberMeta) -> Int:
-    """The kind of each cell."""
+    """(rows,): the kind of each cell of a column."""
     first = column.streams[0].values
     if meta.kinds > 1:
         return first
@@ -90,7 +91,7 @@ def _counted(
     kinds: Int,
     values: Int,
 ) -> Coded:
-    """The column with these kinds and values; other cells are as they were."""
+    """The column with another meta, these kinds, (rows,), and these values; its blobs stay."""
     present = column.streams[-1].present
     streams = [
         Stream(kinds),

@@ -13,9 +13,9 @@ from aetool.codec.columns import Coded
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Adds to the columns that have cells of text the ways that may take fewer bits.
+    """Add to `others` of columns of text, in place, the encodings that may take fewer bits.
 
-    Of these `blocks.encode` writes the one that does.
+    `blocks.encode` then writes the one that takes fewest.
     """
     if not effort.ranks:
         return

@@ -17,7 +17,7 @@ from aetool.model import Int
 
 
 def alike(rows: int, line_end: str, last_end: str) -> Spans:
-    """What follows each record, if all but the last end in the usual way."""
+    """The line end of each of `rows` records: line_end, and last_end for the last one."""
     both_ends = (line_end + last_end).encode()
     pool = np.frombuffer(both_ends, np.uint8)
     start = np.zeros(rows, np.int64)
@@ -29,7 +29,8 @@ def alike(rows: int, line_end: str, last_end: str) -> Spans:
 
 
 def visible(column: Spans, rule: Rule, columns: int) -> Spans:
-    """A column as it is written in a table of so many: see `writing.field`."""
+    """The cells of a column as they have to be written in a table of so many columns, quoted where
+    an empty cell, a blank delimiter or an open quote asks for it: see `writing.field`."""
     rows = len(column.start)
     judged = np.full(rows, rule.delimiter == " ")
     if columns == 1:
@@ -51,7 +52,8 @@ def visible(column: Spans, rule: Rule, columns: int) -> Spans:
 
 
 class Records:
-    """Records in the making. Each cell is two spans: the cell, and what stands behind it."""
+    """Records that are put together column by column. Of each cell there are two spans: the cell,
+    and what follows it, which is the delimiter until `put` changes it."""
 
     def __init__(self, rows: int, columns: int, rule: Rule) -> None:
         delimiter = np.frombuffer(rule.delimiter.encode(), np.uint8)
@@ -69,7 +71,7 @@ class Records:
         values: Spans,
         inside: slice,
     ) -> None:
-        """Values of the records `inside` as cells of a column, or as what stands behind them."""
+        """Set a column of the records `inside`. behind: 0 sets the cells, 1 what follows them."""
         place = (slice(None), column, behind)
         start = values.start[inside]
         self.start[place] = start + self.pooled
@@ -78,7 +80,7 @@ class Records:
         self.pooled += len(values.pool)
 
     def text(self) -> bytes:
-        """The records, one after the other."""
+        """The text of all records, one after the other."""
         pool = np.concatenate(self.pools)
         start = self.start.reshape(-1)
         length = self.length.reshape(-1)
@@ -91,7 +93,8 @@ def woven(
     rule: Rule,
     inside: slice,
 ) -> bytes:
-    """Records `inside`: cells with delimiters between them, and what follows each record."""
+    """The text of records `inside`. cells: for each column its cells; tails: the line end of each
+    record."""
     first, last, _ = inside.indices(len(tails.start))
     delimiter = rule.delimiter.encode()
     size = (len(cells) - 1) * max(0, last - first) * len(delimiter)
@@ -108,7 +111,7 @@ def woven(
 
 
 def _as_buffers(column: Spans) -> tuple[Bytes, Int, I32]:
-    """A column as the kernel takes it."""
+    """(pool, start, length) of a column, in the types that the kernel takes."""
     start = np.ascontiguousarray(column.start, np.int64)
     return column.pool, start, np.ascontiguousarray(column.length, np.int32)
 
@@ -119,7 +122,7 @@ def by_arrays(
     rule: Rule,
     inside: slice,
 ) -> bytes:
-    """The same as `woven` in numpy, without a loop over spans."""
+    """The text that `woven` returns, made in numpy: what the kernel is compared with."""
     first, last, _ = inside.indices(len(tails.start))
     records = Records(last - first, len(cells), rule)
     for place, column in enumerate(cells):

@@ -117,7 +117,7 @@ def deflate(value: object) -> bytes:
 
 
 def inflate(data: bytes) -> Json:
-    """The inverse of `deflate`: the value. ValueError for anything else."""
+    """The value that `deflate` compressed; ValueError for anything else."""
     inflater = zlib.decompressobj(RAW_DEFLATE, zdict=WORDS)
     try:
         raw = inflater.decompress(data, MAX_JSON)

@@ -16,9 +16,9 @@ HEAD_SIZE = _HEAD.size + SEAL + LENGTH.size
 
 @dataclass(frozen=True)
 class BlockPlace:
-    """Where a block lies in the file. offset, length: in bytes, head and payload together; first,
-    rows: its records, from 0; number: its position among blocks; seal: the digest in the footer
-    that protects it, if there is a footer."""
+    """Where a block lies in the file. offset, length: in bytes, its head counted; first, rows: the
+    number of its first record, from 0, and how many it has; number: of the block. seal: the digest
+    of it that the footer lists; b"" without a footer."""
 
     offset: int
     length: int
@@ -35,9 +35,10 @@ class BlockPlace:
 
 @dataclass(frozen=True)
 class BlockHead:
-    """What stands before the payload of a block.
+    """The bytes before the payload of a block, taken apart.
 
-    length: bytes of the payload; content: the digest of what it decodes to.
+    number: of the block; first, rows: its records; length: bytes of the payload; content: the
+    digest of what the payload decodes to.
     """
 
     number: int
@@ -50,17 +51,20 @@ class BlockHead:
         return _HEAD.pack(SYNC, self.number, self.first, self.rows, self.length, self.content)
 
     def seal(self, header_seal: bytes, payload: bytes) -> bytes:
-        """The digest that ties the payload to this head, its position and the archive's header."""
+        """The digest of the payload, this head and the header's digest together: a block of another
+        archive, or at another place, has another."""
         return seal(header_seal, self._fields(), seal(payload))
 
     def to_bytes(self, block_seal: bytes) -> bytes:
-        """The head of a block as bytes of an archive."""
+        """The head as HEAD_SIZE bytes of an archive, ended by a checksum. block_seal: as `seal`
+        returns it."""
         checked = self._fields() + block_seal
         return checked + LENGTH.pack(zlib.crc32(checked))
 
     @classmethod
     def from_bytes(cls, frame: bytes) -> tuple[BlockHead, bytes]:
-        """(head, seal) of HEAD_SIZE bytes; DamageError for anything else."""
+        """(head, seal) of HEAD_SIZE bytes; DamageError if they are no head, or name sizes that are
+        not allowed."""
         sync, number, first, rows, length, content = _HEAD.unpack_from(frame)
         if sync != SYNC:
             raise DamageError("it does not begin as a block does")
@@ -75,8 +79,9 @@ class BlockHead:
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """A block as read, its payload verified: its number, first row, rows, and the digest of its
-    content (empty where the archive is one block, which the digest of the whole is about)."""
+    """A block that was read, its payload compared with its digest. first: the number of its first
+    record; content: the digest of what it decodes to, b"" in an archive of one piece, which has
+    only a digest of the whole."""
 
     number: int
     first: int

@@ -26,10 +26,11 @@ def seal(*parts: bytes) -> bytes:
 
 
 def root_of(seals: Sequence[bytes]) -> bytes:
-    """The root of a tree whose leaves are the seals of blocks.
+    """The digest at the root of a tree (a Merkle tree) whose leaves are the seals of blocks, in
+    order.
 
-    A leaf is the seal of 00 and a block's seal, a node that of 01 and its two children; the last
-    of an odd number moves up as it is. Without blocks it is the seal of nothing.
+    A leaf is the seal of 00 and a block's seal, a node that of 01 and its two children; the last of
+    an odd number moves up as it is. Without blocks it is the seal of nothing.
     """
     # the prefixes keep a node from being taken for a leaf: Merkle trees as in RFC 6962, section 2.1
     level = [seal(b"\0", block_seal) for block_seal in seals]

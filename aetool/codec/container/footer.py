@@ -24,10 +24,11 @@ Described = dict[str, Json]  # parsed JSON
 
 @dataclass(frozen=True)
 class Trailer:
-    """The last bytes of an archive of blocks, of a fixed size.
+    """The last TRAILER_SIZE bytes of an archive of blocks, taken apart.
 
-    whole: the digest of the whole; offset: of the footer, from the archive's begin; length: bytes
-    of the footer's description; count: of blocks; seal: of the footer.
+    whole: the digest of what is restored. header_seal: the header's digest; root: that of all
+    blocks' seals; seal: the footer's. offset: where the footer begins, from the archive's begin;
+    length: bytes of its JSON; count: how many blocks.
     """
 
     whole: bytes
@@ -40,12 +41,13 @@ class Trailer:
 
     @property
     def size(self) -> int:
-        """Bytes of the footer that stand before the trailer."""
+        """Bytes of the footer before the trailer: its JSON and the seals of all blocks."""
         return self.length + SEAL * self.count
 
     @classmethod
     def from_bytes(cls, frame: bytes) -> Trailer:
-        """The trailer of TRAILER_SIZE bytes; DamageError for anything else."""
+        """The trailer that these TRAILER_SIZE bytes are; DamageError if they have no end mark, or
+        name sizes that are not allowed."""
         whole, header_seal, root, offset, length, count = _TRAILER.unpack_from(frame)
         footer_seal, end = _TRAILER_END.unpack_from(frame, _TRAILER.size)
         trailer = cls(whole, header_seal, root, offset, length, count, footer_seal)
@@ -56,10 +58,11 @@ class Trailer:
 
 @dataclass(frozen=True)
 class Footer:
-    """What stands behind the blocks.
+    """The part of an archive behind its blocks.
 
-    described: its JSON, with "blocks", "facts" and maybe a copy of the header; seals: of the
-    blocks; whole: the digest of the whole; offset: from the archive's begin, as it says itself.
+    described: its JSON, with "blocks", "facts" and in large archives a copy of the header. seals:
+    the digest of each block; whole: the digest of what is restored; header_seal: of the header.
+    offset: where the footer begins, from the archive's begin, as the footer itself says.
     """
 
     described: Described
@@ -69,7 +72,7 @@ class Footer:
     offset: int
 
     def to_bytes(self) -> bytes:
-        """The footer as the last bytes of an archive, trailer included."""
+        """The footer, its trailer included, as the last bytes of an archive."""
         described = deflate(self.described)
         root = root_of(self.seals)
         sizes = self.offset, len(described), len(self.seals)
@@ -79,7 +82,8 @@ class Footer:
 
     @classmethod
     def from_bytes(cls, body: bytes, frame: bytes) -> Footer:
-        """The footer of the bytes before its trailer, and of these; DamageError for others."""
+        """The footer of its bytes, `body` before the trailer and `frame`, the trailer; DamageError
+        if their digests do not match."""
         trailer = Trailer.from_bytes(frame)
         if seal(body + frame[: _TRAILER.size]) != trailer.seal:
             raise DamageError("the footer's digest does not match")
@@ -91,7 +95,8 @@ class Footer:
         return cls(described, seals, trailer.whole, trailer.header_seal, trailer.offset)
 
     def index(self, start: int) -> list[BlockPlace]:
-        """The blocks that it lists, the first of them at this offset of the file."""
+        """Where each block lies, if the first begins at offset `start` of the file; DamageError if
+        the list does not make sense."""
         listed = self.described["blocks"]
         if len(listed) != len(self.seals):
             raise DamageError(OUT_OF_RANGE)

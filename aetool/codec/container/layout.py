@@ -24,10 +24,10 @@ LENGTH = struct.Struct("<I")
 
 
 class DamageError(ValueError):
-    """The bytes of a file are not what its format requires; raised where the file's name is not
-    known."""
+    """The bytes of a file are not what its format requires. Raised where the file's name is not
+    known; the reader adds it."""
 
 
 def lost_records(first: int, rows: int) -> str:
-    """A message on which records are lost, counted from 1."""
+    """"records 1 to 100", of the records first .. first + rows - 1, which count from 0."""
     return f"records {first + 1} to {first + rows}"

@@ -27,10 +27,11 @@ from aetool.errors import ArchiveError
 
 @dataclass(frozen=True)
 class OnePiece:
-    """An archive that is one run of bytes.
+    """A small archive of at most one block, taken apart.
 
-    model: how the sha256 of the model begins that it needs, if it does; whole: how the digest of
-    the whole begins; payload: of the block, empty where there is none.
+    model: the first 16 bytes of the SHA-256 of the model that it needs, b"" if none. rows: records;
+    facts, header: JSON. payload: of the block, b"" without one. whole: the first bytes of the
+    digest of what is restored.
     """
 
     model: bytes
@@ -41,7 +42,7 @@ class OnePiece:
     whole: bytes
 
     def to_bytes(self) -> bytes:
-        """The small archive of one piece as bytes, whole."""
+        """The archive as bytes, its digest at their end."""
         described = deflate([self.facts, self.header])
         layout = ONE_PIECE | (NAMED if self.model else 0)
         parts = [
@@ -58,7 +59,8 @@ class OnePiece:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> OnePiece:
-        """The archive that is these bytes, whatever its digest; DamageError for anything else."""
+        """The archive that these bytes are, its own digest not compared; DamageError if they are
+        none."""
         end = len(data) - PIECE_END
         if len(data) >= COPIED_FROM or end < START.size:
             raise DamageError("longer or shorter than an archive of its layout may be")
@@ -83,13 +85,13 @@ class OnePiece:
 
 
 def is_sealed(piece: bytes) -> bool:
-    """Whether an archive in one piece ends with its digest."""
+    """Whether the last DIGEST bytes are the digest of all bytes before them."""
     return digest(piece[:-DIGEST]) == piece[-DIGEST:]
 
 
 def sealed_length(data: bytes) -> int | None:
-    """The length of the archive in one piece that these bytes begin with: the first end at which
-    the digest of all bytes before it stands; None if there is none."""
+    """How long the archive of one piece is that `data` begins with, other bytes behind it: the
+    shortest begin that ends with its own digest; None if there is none."""
     # the digest of every beginning, each from the one before
     hasher = hashlib.blake2b(digest_size=DIGEST)
     for end in range(min(len(data) - DIGEST + 1, COPIED_FROM)):

@@ -38,12 +38,15 @@ SENSELESS = (ValueError, KeyError, TypeError, OverflowError, struct.error)
 
 
 class Reader:
-    """An archive opened for reading: header, sections and footer verified, blocks on demand.
+    """An archive opened for reading: header, sections and footer are verified when it is opened, a
+    block when it is read.
 
-    name: what messages call the file. header, facts, sections: what the archive says; header_seal
-    binds its blocks; model: 16 bytes, how the sha256 of the model begins that is needed (zeros:
-    none); sha256: of what is restored, or its first 4 bytes; blocks: where they are. lost: what is
-    missing; unsealed: whether all is there, but nothing but the digest of the whole says so.
+    name: what messages call the file; "": its path. header, facts: JSON of the archive; sections:
+    their bytes by name; header_seal: the header's digest, which those of blocks depend on. model:
+    the first 16 bytes of the SHA-256 of the model that is needed, zeros if none. sha256: of what is
+    restored, or its first 4 bytes. blocks: where each lies. lost: for a recovering reader, a line
+    for each part that is missing; unsealed: whether no part is missing, but only the digest of the
+    whole can tell that they are undamaged.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -74,14 +77,15 @@ class Reader:
 
     @property
     def rows(self) -> int:
-        """Records in the archive."""
+        """How many records the archive has."""
         if self.blocks:
             return self.blocks[-1].first + self.blocks[-1].rows
         return 0
 
     @property
     def ending(self) -> bytes:
-        """A digest of the last bytes, which are themselves digests of all others."""
+        """A digest of the file's last bytes, which depend on all others: it tells two archives
+        apart."""
         length = min(self.size, TRAILER_SIZE)
         return seal(self._read(self.size - length, length))
 
@@ -90,11 +94,12 @@ class Reader:
         self.file.close()
 
     def damaged(self, why: str) -> ArchiveError:
-        """The error for this file."""
+        """Return, not raise, the ArchiveError that says why this file is damaged."""
         return ArchiveError(f"{self.path}: damaged: {why.removeprefix('damaged: ')}")
 
     def block(self, index: int) -> StoredBlock:
-        """A block's payload, verified to be the one that belongs at this place."""
+        """Read block `index`; ArchiveError unless head, place and payload are those that its digest
+        was made of."""
         if self._only_block is not None:
             return self._only_block
         try:
@@ -103,7 +108,8 @@ class Reader:
             raise ArchiveError(f"damaged: {error}") from None
 
     def check_whole(self, whole: bytes) -> None:
-        """ArchiveError unless the digest of what is restored begins as the stored one."""
+        """Raise ArchiveError unless `whole`, the digest of what was restored, begins with the
+        stored one."""
         if not self.sha256 or not whole.startswith(self.sha256):
             raise self.damaged("the whole does not match its digest")
 
@@ -130,7 +136,7 @@ class Reader:
         self._take_footer(footer)
 
     def _refuse_cut(self) -> None:
-        """DamageError for a file whose end mark is missing, which was cut off."""
+        """Raise DamageError if the file does not end with the end mark, as one that was cut off."""
         if self._read(self.size - len(END), len(END)) != END:
             raise DamageError(
                 f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
@@ -138,8 +144,8 @@ class Reader:
             )
 
     def _compare_copies(self, footer: Footer) -> None:
-        """DamageError unless the footer's copy of the header, which only large archives have,
-        equals the header."""
+        """Raise DamageError unless the footer's copy of the header equals the header; only large
+        archives have a copy."""
         model = self.model if any(self.model) else b""
         expected: dict[str, object] = {}
         if footer.offset >= COPIED_FROM:
@@ -153,7 +159,8 @@ class Reader:
         self.sha256 = footer.whole
 
     def _take_piece(self, data: bytes, sealed: bool = True) -> None:
-        """An archive in one piece. sealed: whether its digest has to match."""
+        """Set all attributes from an archive of one piece. sealed: whether to compare its digest;
+        DamageError where that does not match."""
         piece = OnePiece.from_bytes(data)
         if sealed and not is_sealed(data):
             # how long it was, nothing in it says; of one piece there is little to bring back
@@ -173,7 +180,8 @@ class Reader:
             self._only_block = StoredBlock(0, 0, piece.rows, b"", piece.payload)
 
     def _read(self, offset: int, length: int) -> bytes:
-        """Bytes of the file; DamageError where there are fewer."""
+        """Read `length` bytes of the file from `offset` on; DamageError if the file has not so
+        many."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise DamageError("cut short")
         data = system.read_at(self.file, length, offset)
@@ -182,8 +190,8 @@ class Reader:
         return data
 
     def _layout(self, base: int) -> int:
-        """The format flags of the archive that begins at this offset; NoArchiveError for any other
-        file."""
+        """The layout flags (ONE_PIECE, NAMED) of the archive that begins at `base`; NoArchiveError
+        if the file is none, ArchiveError for another version of the format."""
         start = self._read(base, min(self.size - base, START.size))
         if not start.startswith(MAGIC) and self.path.suffix != ".aez":
             raise NoArchiveError(
@@ -204,7 +212,8 @@ class Reader:
         return layout
 
     def _read_header(self, base: int) -> int:
-        """Reads the header; returns where it ends."""
+        """Set header, header_seal and model from the header that begins at `base`; returns the
+        offset behind it."""
         layout = self._layout(base)
         place = base + START.size
         if layout & NAMED:
@@ -224,7 +233,8 @@ class Reader:
         return place + SEAL
 
     def _read_sections(self, place: int) -> int:
-        """Reads the sections that the header lists; returns where they end."""
+        """Set sections to those that the header lists, the first at offset `place`; returns the
+        offset behind them. DamageError if one has not its hash."""
         for name, size, sha256 in self.header.get("sections", []):
             if type(size) is not int or not 0 <= size <= MAX_SECTION:
                 raise DamageError(f"section {name} is larger than allowed")
@@ -236,7 +246,7 @@ class Reader:
         return place
 
     def _read_footer(self, end: int) -> tuple[int, Footer]:
-        """(where it begins, the footer) of the one that ends there."""
+        """(the offset at which it begins, the footer) of the footer that ends at offset `end`."""
         place = end - TRAILER_SIZE
         frame = self._read(place, TRAILER_SIZE)
         size = Trailer.from_bytes(frame).size

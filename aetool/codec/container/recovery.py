@@ -26,8 +26,8 @@ UNREADABLE = (ArchiveError, *SENSELESS)
 
 
 class RecoveringReader(Reader):
-    """Reads what is left of a damaged archive: a broken header is taken from its copy in the
-    footer, and blocks are searched for by their marks. `lost` says what is missing."""
+    """Opens a damaged archive as far as it can be read: a broken header is replaced by its copy in
+    the footer, and blocks are searched by their marks. `lost` has a line for each missing part."""
 
     def _open(self) -> None:
         base = next(self._marks(MAGIC), -1)
@@ -58,7 +58,8 @@ class RecoveringReader(Reader):
             return False
 
     def _open_piece(self, data: bytes) -> None:
-        """An archive in one piece, and maybe more behind it: it ends where its digest says so."""
+        """Set all attributes from an archive of one piece, which may have other bytes behind it. If
+        no begin of the data ends with its digest, all of it is taken, and `unsealed` is set."""
         length = sealed_length(data)
         if length is None:
             self._take_piece(data, sealed=False)
@@ -73,7 +74,8 @@ class RecoveringReader(Reader):
     # ---- header and footer
 
     def _last_footer(self) -> tuple[int, Footer] | None:
-        """(where it begins, the footer) of the last end mark in the file."""
+        """(the offset at which it begins, the footer) before the last end mark of the file; None,
+        noted in `lost`, if it cannot be read."""
         try:
             ends = deque(self._marks(END), maxlen=1)
             if not ends:
@@ -86,7 +88,9 @@ class RecoveringReader(Reader):
         return begin, footer
 
     def _take_copied_header(self, begin: int, footer: Footer) -> None:
-        """Takes the header from its copy in the footer that begins there."""
+        """Set header, header_seal and model from the copy in the footer, and read the sections,
+        which end where the blocks begin. begin: the footer's offset. DamageError if the archive is
+        too small to have a copy."""
         if "header" not in footer.described:
             raise DamageError(
                 "its header cannot be read, and so small an archive has no copy of it"
@@ -105,7 +109,9 @@ class RecoveringReader(Reader):
     # ---- blocks
 
     def _look_for_blocks(self, footer: Footer | None) -> None:
-        """Finds blocks by their sync marks: each number once, and only as the footer has it."""
+        """Set `blocks` to the undamaged blocks found in the file by their marks, one for each
+        number, and note in `lost` the records of all others. footer: None if it cannot be read;
+        else only the blocks that it lists count."""
         listed = footer.index(0) if footer is not None else None
         by_number: dict[int, BlockPlace] = {}
         end = 0
@@ -126,8 +132,7 @@ class RecoveringReader(Reader):
             self.lost.append(f"all records behind record {self.rows}, if there were any")
 
     def _gaps(self) -> list[BlockPlace]:
-        """The rows that are missing between the blocks found, each gap as the place of a block of
-        no bytes."""
+        """The records missing between the blocks found, each gap as a BlockPlace of no bytes."""
         row = 0
         gaps = []
         for place in self.blocks:
@@ -137,7 +142,8 @@ class RecoveringReader(Reader):
         return gaps
 
     def _block_at(self, offset: int, listed: list[BlockPlace] | None) -> BlockPlace | None:
-        """The block whose mark is at this offset, if one is there, whole and of this archive."""
+        """The place of the block that begins at `offset`; None unless it is undamaged, of this
+        archive, and, if the footer could be read, among those listed."""
         try:
             head, block_seal = self._read_head(offset)
             length = HEAD_SIZE + head.length
@@ -151,7 +157,7 @@ class RecoveringReader(Reader):
         return place if is_listed else None
 
     def _marks(self, mark: bytes) -> Iterator[int]:
-        """Where a mark is in the file, looked for in pieces."""
+        """Yield the offset of each place in the file where the bytes `mark` stand."""
         for base in range(0, self.size, STEP):
             # a mark may lie across two pieces
             length = min(STEP + len(mark) - 1, self.size - base)

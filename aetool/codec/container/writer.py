@@ -29,7 +29,8 @@ from aetool.errors import DataError
 
 @dataclass(frozen=True)
 class NewBlock:
-    """A block to be written: its rows, the digest of what it decodes to, and its payload."""
+    """A block to be written: how many records, the digest of what its payload decodes to, the
+    payload."""
 
     rows: int
     content: bytes
@@ -38,10 +39,12 @@ class NewBlock:
 
 @dataclass(eq=False)
 class Writer:
-    """Writes an archive to a file.
+    """Writes an archive to a file, block by block.
 
-    header, sections: what stands before the blocks; model: the sha256, in hexadecimal, of the model
-    that is needed and not embedded. blocks, rows: what has been written so far.
+    header: JSON; sections: bytes by name, written before the blocks. model: the SHA-256, in
+    hexadecimal, of a model that decoding needs and that is not embedded; "" without.
+    may_be_one_piece: whether a small archive of one block may be written as one piece. blocks:
+    where each block was written; rows: records written so far.
     """
 
     file: BinaryIO
@@ -54,7 +57,7 @@ class Writer:
     _waiting: NewBlock | None = None  # a first block that may turn out to be the only one
 
     def add(self, rows: int, content: bytes, payload: bytes) -> None:
-        """Append a block of this many rows; content: the digest of what it decodes to."""
+        """Append a block. rows: its records; content: the digest of what the payload decodes to."""
         block = NewBlock(rows, content, payload)
         if self.blocks:
             self._append(block)
@@ -65,7 +68,8 @@ class Writer:
             self._append(block)
 
     def finish(self, facts: Mapping[str, object], whole: bytes) -> None:
-        """Write what is left. facts: errors measured, sizes; whole: sha256 of what is restored."""
+        """Write what is left: the footer, or a small archive as one piece. facts: JSON, as the
+        errors measured; whole: the SHA-256 of what is restored."""
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)
             may_be_piece = self.may_be_one_piece and not self.sections
@@ -96,7 +100,7 @@ class Writer:
         return bytes.fromhex(self.model)[:MODEL]
 
     def _full_header(self) -> dict[str, object]:
-        """The header, which binds the sections: the name, length and hash of each."""
+        """The header with an entry for each section: its name, length and SHA-256."""
         listed = [
             [name, len(data), hashlib.sha256(data).hexdigest()]
             for name, data in self.sections.items()
@@ -104,8 +108,8 @@ class Writer:
         return {**self.header, **({"sections": listed} if listed else {})}
 
     def _begin(self) -> None:
-        """Write the header and sections, then the first block, which was held back to see whether
-        it is the only one."""
+        """Write header and sections, then the first block if it has been waiting in case it is the
+        only one. DataError if the header is too large."""
         header = self._full_header()
         described = deflate(header)
         if len(canonical(header)) > MAX_JSON:

@@ -42,7 +42,8 @@ Bounds = Sequence[Fraction | None]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of some arrays, from first on: of each its place in the file, and its values."""
+    """Rows of some arrays of a file. first: the number of the first of them in the archive; parts:
+    for each array its place in the file and its rows."""
 
     first: int
     parts: list[tuple[int, Array]]
@@ -52,9 +53,9 @@ class Rows:
 
 
 class ArrayContent(Content):
-    """Arrays by their place in the file. joint: they are one table.
+    """The arrays of a file, in their order. joint: whether they are the columns of one table.
 
-    source, effort, bounding (the largest error by column): to write it.
+    source, effort, bounding (the largest error allowed by column): only for writing.
     """
 
     name = "arrays"
@@ -77,7 +78,9 @@ class ArrayContent(Content):
         effort: Effort,
         bounds: Bounds | None,
     ) -> ArrayContent:
-        """The content of a source, ready to be written; UnsuitedError for types not carried."""
+        """The content to write a source by; UnsuitedError if a type of its arrays cannot be stored
+        natively. bounds: for each column label the largest error, None for exact; None: all are
+        exact."""
         arrays = []
         values: dict[int, Array] = {}
         for place, member in enumerate(source.members):
@@ -118,7 +121,8 @@ class ArrayContent(Content):
         return [tensor.column_names(alone) for tensor in self.arrays]
 
     def owners(self, block: Block) -> list[int]:
-        """The place, among names, of what each column of a block belongs to."""
+        """For each column of a block the place, among `names`, of the array's column that it is
+        part of."""
         owners: list[int] = []
         before = 0
         widths = [len(names) for names in self._column_names()]
@@ -154,7 +158,7 @@ class ArrayContent(Content):
     # ---- which rows are whose
 
     def _array_at(self, row: int) -> int:
-        """The array that a row of the archive belongs to, where each has its own blocks."""
+        """The place of the array that a row of the archive belongs to, if arrays are not joint."""
         for place, tensor in enumerate(self.arrays):
             if row < tensor.rows:
                 return place
@@ -179,7 +183,8 @@ class ArrayContent(Content):
             row += tensor.rows
 
     def _items_of(self, places: list[int], row: int) -> Iterator[Rows]:
-        """Blocks of arrays of as many rows each; row: of the archive, where they begin."""
+        """Yield the rows of the arrays at these places, which have equally many rows, cut into
+        blocks. row: the number of their first row in the archive."""
         step = min(tensors.rows_a_block(self.arrays[place]) for place in places)
         total = self.arrays[places[0]].rows
         for first in range(0, total, step):
@@ -216,7 +221,8 @@ class ArrayContent(Content):
         return [Encoded(len(item), content, payload, after, errors, squares=squares)]
 
     def _shape_of_block(self, place: int) -> tuple[int, int]:
-        """(cells of a column for each row, at what distance columns are alike)."""
+        """(how many cells of a column one row has, at what distance columns are alike) of the array
+        at this place."""
         tensor = self.arrays[place]
         return tensors.cells_of(tensor, 1), tensors.period_of(tensor)
 
@@ -288,13 +294,14 @@ class ArrayContent(Content):
         yield from super().pieces(archive, first, last, wanted)
 
     def _check_rows(self, archive: Archive) -> None:
-        """ArchiveError unless blocks have as many rows as the arrays: before anything is made of
-        the size that the header claims."""
+        """Raise ArchiveError unless the archive has as many rows as its arrays, before memory is
+        taken for the size that the header claims. A lenient archive may have fewer."""
         if archive.rows != self._rows_of_all() and not archive.lenient:
             raise archive.reader.damaged("its blocks have not the rows of its arrays")
 
     def _check_has_rows(self, name: str) -> None:
-        """DataError unless rows are those of the one array, or of all of them."""
+        """Raise DataError if single rows cannot be asked for, as arrays have different numbers of
+        them."""
         if not self.joint and (len(self.arrays) != 1 or self.arrays[0].lead != 1):
             raise DataError(
                 f"{name}: holds arrays of different lengths: {option('--rows')} cannot be used"
@@ -321,18 +328,19 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None,
     ) -> None:
-        """Write rows first:last of the source in the way `restore` writes an archive's, to compare
-        the two."""
+        """Write rows first:last of the source to a file, as `restore` writes those of an archive:
+        to compare both. wanted: not used."""
         with array_files.written(file, self._format) as writer:
             for member, parts in self._restored(self._own(first, last), last - first):
                 writer.add(member, parts)
 
     def rows_own(self) -> int:
-        """The number of rows of the source."""
+        """How many rows the source has."""
         return self._rows_of_all()
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
-        """Rows first:last of the source as a DataFrame, in the way `frame` gives an archive's."""
+        """Rows first:last of the source in the form that `frame` has for those of an archive: a
+        DataFrame, an array, or arrays by name."""
         return self._gathered(self._restored(self._own(first, last), last - first))
 
     def _own(self, first: int, last: int) -> Iterator[Rows]:
@@ -349,7 +357,8 @@ class ArrayContent(Content):
         pieces: Iterator[Rows],
         rows: int,
     ) -> Iterator[tuple[Member, Iterator[Array]]]:
-        """Each array with its parts in order, or what is left of them."""
+        """Yield each array with its values, part by part; of a lenient archive what is left of
+        them."""
         if archive.lenient:
             return self._recovered(pieces)
         return self._restored(pieces, rows)
@@ -359,7 +368,8 @@ class ArrayContent(Content):
         pieces: Iterator[Rows],
         rows: int,
     ) -> Iterator[tuple[Member, Iterator[Array]]]:
-        """Each array with its parts in order; of all arrays but those of a table as they come."""
+        """Yield each array with its values, part by part, as the pieces come; joint arrays only
+        once all pieces are read."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
             yield members[0], (values for piece in pieces for _, values in piece.parts)
@@ -377,8 +387,8 @@ class ArrayContent(Content):
             yield member, _taken(pieces, tensor.rows)
 
     def _recovered(self, pieces: Iterator[Rows]) -> Iterator[tuple[Member, Iterator[Array]]]:
-        """Of a damaged archive: each array, its shape cut to the rows that could be read, and its
-        parts."""
+        """Yield each array of a damaged archive with its values; its shape has only the rows that
+        could be read."""
         rows: list[list[Array]] = [[] for _ in self.arrays]
         for piece in pieces:
             for place, values in piece.parts:
@@ -417,7 +427,8 @@ class ArrayContent(Content):
 
 
 def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
-    """The next `rows` rows of values, collected from pieces."""
+    """Yield the values of the next pieces until they are `rows` rows; ArchiveError if there are
+    fewer."""
     while rows > 0:
         piece = next(pieces, None)
         if piece is None:
@@ -427,7 +438,8 @@ def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
 
 
 def tensor_of(member: Member) -> Tensor:
-    """A file's array as the codec knows it; UnsuitedError for a type that is not carried."""
+    """The type and shape of a file's array; UnsuitedError for a type that cannot be stored
+    natively."""
     reason = tensors.reason_against(member.dtype)
     if reason is not None:
         raise UnsuitedError(f"array '{member.name}': {reason}")
@@ -435,7 +447,8 @@ def tensor_of(member: Member) -> Tensor:
 
 
 def are_joint(arrays: Sequence[Tensor]) -> bool:
-    """Whether arrays are one table: of one or two dimensions, as many rows, a column each time."""
+    """Whether arrays are stored as one table: all of one or two dimensions, with the same number of
+    rows, not 0, and at most MOST_COLUMNS columns together."""
     columns = 0
     for tensor in arrays:
         flat = len(tensor.shape) == 1 or (len(tensor.shape) == 2 and tensor.axes == (1,))
@@ -446,7 +459,8 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 
 
 def column_labels(source: ArrayFile) -> list[str]:
-    """The names that --max-error knows parts by: columns of tables, else arrays."""
+    """The names by which --max-error refers to what has a bound: each column of a table, else each
+    array."""
     alone = len(source.members) == 1
     names: list[str] = []
     for member in source.members:
@@ -455,7 +469,8 @@ def column_labels(source: ArrayFile) -> list[str]:
 
 
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
-    """(smallest, largest) finite number of each of these; None where there is none."""
+    """For each of the column labels the (smallest, largest) finite number; None if there is
+    none."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         ends += tensors.ends(tensor_of(member), source.array(place))

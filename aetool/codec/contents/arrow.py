@@ -35,9 +35,10 @@ Bounds = Sequence[Fraction | None]
 
 
 class ArrowContent(Content):
-    """Batches of one schema; columns are known by their place, so that names may be the same.
+    """A table in Arrow's types, as batches of one schema. Columns are told by their place, as names
+    may repeat.
 
-    source, effort, dictionaries, bounds (the largest error by place): to write it.
+    source, effort, dictionaries, bounding (the largest error allowed by place): for writing.
     """
 
     name = "arrow"
@@ -61,7 +62,8 @@ class ArrowContent(Content):
         effort: Effort,
         bounds: Bounds | None,
     ) -> ArrowContent:
-        """The content of a source, ready to be written; UnsuitedError for types we do not carry."""
+        """The content to write a source by; UnsuitedError for a type that cannot be stored
+        natively. bounds: for each column the largest error, None for exact; None: all are exact."""
         reason = schemas.reason_against(source.schema)
         if reason is not None:
             raise UnsuitedError(reason)
@@ -83,7 +85,7 @@ class ArrowContent(Content):
                 self.dictionaries.collect(batch)
 
     def sections(self) -> Mapping[str, bytes]:
-        """Sections of an archive to be written ahead of its blocks, by name."""
+        """The section of the columns' dictionaries, by its name; {} if there are none."""
         if not self.dictionaries.of:
             return {}
         data = batches.dictionaries_to_bytes(self.dictionaries, self.schema, self.effort)
@@ -175,8 +177,8 @@ class ArrowContent(Content):
         self._compare_file(restored)
 
     def _compare_file(self, restored: Iterator[pa.RecordBatch]) -> None:
-        """ArchiveError unless the file that will be there, which is written of these records, is
-        read as the source was."""
+        """Raise ArchiveError unless a file that is written of these batches reads as the source
+        does: the schema, the values, and what the file says beside them."""
         assert self.source is not None
         with files.scratch() as spool:
             self._write(spool, restored, None, whole=True)
@@ -213,7 +215,7 @@ class ArrowContent(Content):
         return isinstance(other, ArrowContent) and self.schema.equals(other.schema)
 
     def reader(self, archive: Archive) -> BatchCoder:
-        """What decodes the blocks of an archive."""
+        """The coder that decodes the archive's blocks, with the dictionaries of the archive."""
         if DICTIONARIES in archive.reader.sections and not self.dictionaries.of:
             data = archive.reader.sections[DICTIONARIES]
             self.dictionaries.of = batches.dictionaries_from_bytes(data, self.schema).of
@@ -267,8 +269,8 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str] | None,
     ) -> None:
-        """Write records first:last of the source in the way `restore` writes an archive's, to
-        compare the two."""
+        """Write records first:last of the source to a file, as `restore` writes those of an
+        archive: to compare both. wanted: labels of the columns; None: all."""
         pieces = self._own(first, last)
         if wanted is not None:
             places = places_in(self.labels, wanted)
@@ -276,11 +278,11 @@ class ArrowContent(Content):
         self._write(file, pieces, wanted, whole=False)
 
     def rows_own(self) -> int:
-        """Records of the source itself."""
+        """How many records the source has; it is read for that."""
         return sum(batch.num_rows for batch in self.items())
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame:
-        """Records first:last of the source itself as a DataFrame."""
+        """Records first:last of the source as a DataFrame, as `frame` has those of an archive."""
         return arrow_files.frame_of(self.schema, self._own(first, last))
 
     def _own(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
@@ -301,7 +303,8 @@ def _part_of(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
 
 
 def _objects(column: pa.Array) -> list[object]:
-    """Values as Python has them; of moments and durations beyond what it counts, their numbers."""
+    """The values as objects of Python, None for missing ones; moments and durations that Python
+    cannot hold as whole numbers, or as text."""
     import pyarrow as pa
 
     values: list[object]

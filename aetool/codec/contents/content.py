@@ -41,15 +41,16 @@ BLOCK_BYTES = 8 << 20  # of bytes, or of pictures, in one block
 
 
 class Content:
-    """What an archive holds, one class for each kind: how it is described, cut into blocks,
+    """What an archive holds; a subclass for each kind says how it is described, cut into blocks,
     restored and compared.
 
-    name, version: what the header calls it; a reader refuses what is not in its registry. kind: of
+    name, version: what the header calls it; an archive of another pair is refused. kind: of
     records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY.
-    format: how the source was written, with at least its "format". hashes_bytes: whether the digest
-    of the whole is that of the restored bytes; else it is that of the digests of all blocks.
-    is_folder: whether it restores a folder. can_be_sharded: whether archives of its items can be
-    written apart; opens_with_head: whether the first piece of what is restored is no records.
+    hashes_bytes: whether the digest of the whole is that of the restored bytes; else it is that of
+    all blocks' digests. can_be_sharded: whether items may be written to archives of their own.
+    opens_with_head: whether the first restored piece is what comes before the records.
+
+    paths: files of the source, see `watch`.
     """
 
     name: ClassVar[str]
@@ -70,7 +71,8 @@ class Content:
     # ---- travelling
 
     def to_encode(self) -> Content:
-        """A copy without the source, which another process needs to encode items sent to it."""
+        """A copy without the source, which can be pickled: for another process that encodes
+        items."""
         alone = copy.copy(self)
         # an open file cannot be pickled, and nobody there reads it
         for name in OF_SOURCE:
@@ -83,7 +85,7 @@ class Content:
     # ---- the header
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header that a reader needs to restore the content."""
+        """The entries of the archive's header from which `from_header` makes the content again."""
         # a reader that does not know this pair refuses the archive
         return {"content": [self.name, self.version], "mode": self.mode, "format": self._format}
 
@@ -94,36 +96,38 @@ class Content:
 
     @property
     def fidelity(self) -> str:
-        """What is restored: lossless (every byte), values, pixels, bounded or lossy."""
+        """How exactly the source comes back, in a word: lossless (every byte), values, pixels,
+        bounded or lossy."""
         return self.mode
 
     @property
     def is_folder(self) -> bool:
-        """Whether a folder is restored, not a file."""
+        """Whether a folder of files is restored, not one file."""
         return False
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
-        """How the source was written, as the archive's header keeps it."""
+        """How the source was written: its file format, and what else its writer needs to know."""
         return self._format
 
     def owners(self, block: Block) -> list[int] | None:
-        """The place, among names, of what each column of a block belongs to; None where a block
-        has not its columns."""
+        """For each column of a block the place, among `names`, of what it belongs to; None if the
+        columns of a block do not belong to names."""
         return None
 
     def sections(self) -> Mapping[str, bytes]:
-        """Sections of an archive to be written ahead of its blocks, by name."""
+        """The sections to be written before the blocks, as bytes by name."""
         return {}
 
     # ---- a source to blocks
 
     def watch(self, paths: Sequence[Path]) -> None:
-        """Note size and time of the source's files, so that a later change can be detected."""
+        """Remember the source's files and their sizes and times, for `changed` to compare with."""
         self.paths = paths
         self._stamps = [Stamp.of(path) for path in paths]
 
     def changed(self) -> Path | None:
-        """The first of the source's files that changed since `watch`, or None."""
+        """The first of the source's files whose size or time differs from what `watch` saw; None if
+        none does."""
         for path, before in zip(self.paths, self._stamps, strict=True):
             if Stamp.of(path) != before:
                 return path
@@ -131,95 +135,98 @@ class Content:
 
     @property
     def opening(self) -> bytes:
-        """Bytes of the source before its first item."""
+        """The bytes of the source before its first item."""
         return b""
 
     def items(self) -> Iterator[Piece]:
-        """The source in pieces, each a block or a few."""
+        """Read the source and yield it in pieces, each of which becomes one block or a few."""
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
-        """As `items`, each with the place where workers can read it, or None."""
+        """Yield each item with the place from which another process can read it; None if only this
+        one can."""
         for item in self.items():
             yield item, None
 
     def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
-        """The blocks of an item."""
+        """Encode an item as blocks, in order. hints: from the block before."""
         raise NotImplementedError
 
     def size_of(self, item: Piece) -> int:
-        """Bytes of the source that an item stands for; for tables in memory, its number
-        of records."""
+        """How many bytes of the source an item stands for; of a table in memory, how many
+        records."""
         return len(item)
 
     def bytes_of(self, piece: Piece) -> int:
-        """Bytes of a restored piece, as it is in memory."""
+        """How many bytes a restored piece takes in memory."""
         return len(piece)
 
     def digested_as_read(self, item: Piece) -> bytes:
-        """The bytes that an item adds to the archive's digest when it is read; called in order."""
+        """The bytes that are added to the digest of the whole when an item is read; b"" if they
+        come only from its blocks. To be called once for each item, in order."""
         return b""
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
-        """The bytes that an item's blocks add to the archive's digest when they are written; called
-        in order."""
+        """The bytes that are added to the digest of the whole when an item's blocks are written;
+        b"" if they came from the item. To be called once for each item, in order."""
         return b"".join(block.content for block in encoded)
 
     @property
     def bounded(self) -> Sequence[str]:
-        """Labels of the columns whose numbers may be moved, by at most a bound."""
+        """The labels of the columns whose numbers may differ from the source's, by at most their
+        bounds."""
         return ()
 
     def facts_of(self, item: Piece) -> dict[str, Json]:
-        """What the footer will say if this is the last item; called for each item in order."""
+        """The facts of the footer if this item is the last. To be called for each item, in
+        order."""
         return {}
 
     @property
     def checks_items(self) -> bool:
-        """Whether `check_item`, of every item, with `check_kind` and `check_written` tells what
-        `compare` does."""
+        """Whether the archive may be compared item by item: by `check_item` for each, `check_kind`
+        and `check_written`, instead of by `compare`."""
         return False
 
     def check_item(self, item: Piece, encoded: list[Encoded], decoder: Decoder) -> None:
-        """ArchiveError unless these blocks decode to the item. decoder: as a reader of the archive
-        would have it."""
+        """Raise ArchiveError unless an item's blocks decode to the item. decoder: decodes as a
+        reader of the archive will."""
         raise NotImplementedError
 
     def check_kind(self) -> None:
-        """ArchiveError unless a file of the source's kind, written of what the source has, is read
-        as the source is."""
+        """Raise ArchiveError unless a file that is written of the source's records reads as the
+        source does."""
 
     def check_written(self, archive: Archive) -> None:
-        """ArchiveError unless a finished archive holds the blocks that were given to it, and reads
-        them as they were checked."""
+        """Raise ArchiveError unless every block of the finished archive has its digest and the
+        header is this content's."""
         for number in range(len(archive.reader.blocks)):
             archive.reader.block(number)
         if archive.content.header() != self.header():
             raise self.differs("the header")
 
     def compare(self, archive: Archive) -> None:
-        """Reads the source again, beside what a finished archive restores.
-
-        Raises ArchiveError where they differ, in the source's own types.
-        """
+        """Read the source once more and raise ArchiveError where the finished archive restores
+        something else, compared in the source's own types."""
         raise NotImplementedError
 
     def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:
-        """Compare an archive of some items alone, as a shard is, with them, byte by byte."""
+        """Raise ArchiveError unless a shard, an archive of these items alone, restores them."""
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
-        """The error that says that an archive does not restore its source."""
+        """Return, not raise, the ArchiveError that says which part would not be restored."""
         return ArchiveError(f"{what} would not be restored as the source has it")
 
     # ---- blocks to records
 
     def names(self, archive: Archive) -> list[str]:
-        """The columns' names, or what else a block is made of."""
+        """The names of the columns, or of what else a block's bytes are counted for."""
         return [self.kind]
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
-        """Where the columns called so are; ParamError for one that is not there."""
+        """The places of the columns of these names; ParamError for a name that is not there, or a
+        content without columns."""
         if self.kind != "table":
             raise ParamError(
                 f"{archive.reader.path}: {option('--columns')} is for tables, and this holds "
@@ -234,7 +241,7 @@ class Content:
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Piece:
-        """The records `inside` of a block, of the columns wanted (None: all)."""
+        """The records `inside` of a decoded block. wanted: the names of the columns; None: all."""
         raise NotImplementedError
 
     def pieces(
@@ -244,13 +251,13 @@ class Content:
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Piece]:
-        """Records first:last, block by block."""
+        """Yield records first:last, block by block. wanted: the names of the columns; None: all."""
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """What each record of a block costs, column by column, by the ledger that its decoding
-        filled. DataError for a content whose bits are not those of single records."""
+        """The bits that each record of a block takes, column by column, by the ledger that its
+        decoding filled. DataError for a content whose bits cannot be told by record."""
         raise DataError(
             f"{archive.reader.path}: holds {self.holding}, and what a record costs is told of "
             "tables that are stored column by column; decompress it, and detect in what is restored"
@@ -258,20 +265,23 @@ class Content:
 
     @property
     def holding(self) -> str:
-        """What the archive holds, in words, if that is no table stored by columns."""
+        """What the archive holds, in words for a message: "pictures", "a folder" ...; never of a
+        table that is stored by columns."""
         return HOLDINGS.get(self.kind, "the code of a model")
 
     def is_like(self, other: Content) -> bool:
-        """Whether records of another archive may follow those of this one, as one table."""
+        """Whether the records of an archive of another content may follow this one's in one
+        table."""
         return False
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """For each column of `costs` the cells of these records of a block, (n,) from 0, as people
-        read them."""
+        """For each column of `costs` the cells of these records, as text to be shown. rows: (n,),
+        numbers of records within the block."""
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
-        """Restore everything as `restore` would, without writing it, to find damage."""
+        """Yield everything that `restore` would write, without writing it: damage raises an
+        error."""
         yield from archive.pieces(0, archive.rows)
 
     def restore(
@@ -282,21 +292,23 @@ class Content:
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Writes records first:last as the source's kind of file."""
+        """Write records first:last to a file of the source's kind. wanted: the names of the
+        columns; None: all."""
         raise NotImplementedError
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
-        """Records first:last as a DataFrame, or pictures (n, C, H, W) uint8."""
+        """Records first:last as a DataFrame of a table, or pictures (n, channels, height, width)
+        uint8; DataError for a content that has no such form."""
         raise DataError(
             f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
         )
 
 
 class ByteContent(Content):
-    """A content that restores the bytes of its source, piece by piece.
+    """A content that restores its source byte for byte, piece by piece.
 
-    stream: opens the source's bytes, to write it; file: where others read the same bytes, if they
-    can; part: what a message calls what differs.
+    stream: opens the source's bytes, for writing. file: where other processes can read the same
+    bytes; None if they cannot. part: what error messages call a piece that differs.
     """
 
     hashes_bytes = True
@@ -313,7 +325,7 @@ class ByteContent(Content):
         self.file: FileAt | None = None
 
     def opened(self) -> BinaryIO:
-        """The source's bytes, from the first."""
+        """Open the source's bytes, to be read from the first on."""
         assert self.stream is not None
         return self.stream()
 
@@ -342,12 +354,12 @@ class ByteContent(Content):
             raise self.differs(self.part)
 
     def text_of(self, block: Block) -> bytes:
-        """All bytes that a block restores, in the form of an item."""
+        """The bytes that a decoded block restores, in the form that items have."""
         raise NotImplementedError
 
     def compare(self, archive: Archive) -> None:
-        """Byte by byte. Bytes that differ are those of a source that changed, even where nothing
-        else tells that it did."""
+        """Read the source once more and raise ArchiveError at the first byte that the archive
+        restores otherwise, also where the source has changed."""
         with self.opened() as stream:
             for piece in archive.pieces(0, archive.rows):
                 if read_exactly(stream, len(piece)) != piece:
@@ -370,11 +382,11 @@ class ByteContent(Content):
             raise self.differs("the end of the file")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
-        """The bytes of the source that an item stands for."""
+        """The bytes of the source that an item comes from."""
         return item
 
     def compare_end(self, stream: BinaryIO) -> None:
-        """ArchiveError if the source has more bytes than what was restored."""
+        """Raise ArchiveError if the stream has any bytes left."""
         if stream.read(1):
             raise self.differs("the end of the file")
 
@@ -392,14 +404,15 @@ class ByteContent(Content):
 
 @dataclass(frozen=True)
 class Stamp:
-    """A file's size and time of last change, to tell whether it was written to."""
+    """A file's size and time of last change, in nanoseconds: another stamp tells that it was
+    written to."""
 
     size: int
     changed: int
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
-        """The stamp of a file; of one that is gone, one that no file has."""
+        """The stamp of a file; (-1, -1), which no file has, if the file is gone."""
         try:
             status = os.stat(path)  # noqa: PTH116 - a path may be a handle's
         except OSError:
@@ -408,7 +421,7 @@ class Stamp:
 
 
 def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Where the wanted names are among the names; ParamError for one that is not there."""
+    """The place of each wanted name among the names; ParamError for one that is not there."""
     for name in wanted:
         if name not in names:
             raise ParamError(
@@ -418,7 +431,7 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 
 
 def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
-    """The items of a source that rows first:last lie in, with the rows within each."""
+    """Yield each item that has some of rows first:last, with the slice of these within it."""
     begin = 0
     for item in items:
         end = begin + len(item)
@@ -428,7 +441,7 @@ def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, 
 
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """The next `size` bytes of a stream; fewer at its end."""
+    """Read the next `size` bytes of a stream; fewer only where it ends."""
     data = stream.read(size)
     while len(data) < size:
         more = stream.read(size - len(data))

@@ -19,13 +19,14 @@ MICROSECONDS = "datetime64[us]"
 def at_least_one(
     batches: Iterator[writers.Columns], nothing: writers.Columns
 ) -> Iterator[writers.Columns]:
-    """The batches; if there are none, one without records, so that columns are known."""
+    """Yield the batches, or `nothing`, a batch without records, if there are none: so that the
+    columns are known."""
     yield next(batches, nothing)
     yield from batches
 
 
 def bytes_of_columns(columns: writers.Columns) -> int:
-    """Bytes of restored columns, as they are in memory; of text, its letters."""
+    """How many bytes restored columns take in memory; of text, how many characters."""
     size = 0
     for column in columns.values():
         if isinstance(column, list):
@@ -36,21 +37,22 @@ def bytes_of_columns(columns: writers.Columns) -> int:
 
 
 def empty(kind: str) -> writers.Restored:
-    """A column of no records."""
+    """A column of no records, of a kind as `kind_of` names it."""
     if kind == "cells":
         return []
     return np.zeros(0, MICROSECONDS if kind == "moments" else np.float64)
 
 
 def kind_of(values: Values) -> str:
-    """What kind of values a column holds: "cells", "floats" or "moments"."""
+    """The kind of a column's values: "cells" of text, "floats" or "moments"."""
     if isinstance(values, Cells):
         return "cells"
     return "moments" if values.dtype.kind == "M" else "floats"
 
 
 def encoded(values: Values) -> Coded:
-    """A column, bit for bit; what is missing is a float's NaN, or a gap."""
+    """Encode a column exactly: cells of text, moments in microseconds, or float64; missing cells
+    and NaT stay missing, and NaN stays NaN."""
     if isinstance(values, Cells):
         return cells.encode_cells(values.buffer, values.start, values.stop, values.null, utf8=True)
     if values.dtype.kind == "M":
@@ -61,7 +63,8 @@ def encoded(values: Values) -> Coded:
 
 
 def restored(column: Decoded) -> writers.Restored:
-    """The inverse of `encoded`: floats with NaN for what is missing, moments, or strings."""
+    """The values of a column that `encoded` encoded: moments with NaT, floats with NaN, or strings
+    with None where they are missing."""
     if isinstance(column.meta, IntegerMeta):
         return tensors.decode_moments(column, np.dtype(MICROSECONDS))
     if isinstance(column.meta, RealMeta):

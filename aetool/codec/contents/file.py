@@ -39,8 +39,8 @@ InTypes = ArrowContent | ArrayContent | PixelArray
 
 
 class TypedFile(KeptBytes):
-    """A small file stored as compressed bytes, in one block, which still has the rows and columns
-    of its table or arrays. squeezed, rows: only for writing, see `is_smaller`."""
+    """A small file of arrays or a table, stored as compressed bytes in one block; its rows and
+    columns can be asked for all the same. squeezed, rows: only for writing, set by `is_smaller`."""
 
     def __init__(
         self,
@@ -67,10 +67,9 @@ class TypedFile(KeptBytes):
     # ---- writing
 
     def is_smaller(self, most: int, rows: int) -> bool:
-        """Whether the file may take fewer than `most` bytes; rows: that are in it.
-
-        What it is squeezed to is kept, for `encode`.
-        """
+        """Whether the file's bytes can be compressed to fewer than `most` bytes; keeps the
+        compressed bytes for `encode`. rows: how many the file has. False for files that are
+        large."""
         with self.opened() as stream:
             raw = read_exactly(stream, LARGEST + 1)
         if not 0 < len(raw) <= LARGEST or rows > MOST_ROWS:
@@ -109,7 +108,7 @@ class TypedFile(KeptBytes):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """The file, whatever rows are asked for."""
+        """Yield the whole file, whichever rows and columns are asked for."""
         yield from super().pieces(archive, 0, archive.rows)
 
     def restore(
@@ -138,8 +137,8 @@ class TypedFile(KeptBytes):
 
     @contextmanager
     def _in_types(self, archive: Archive) -> Iterator[InTypes | None]:
-        """The restored file as a source of its own types; None where blocks have other rows: of a
-        file that was kept since its types are not carried."""
+        """A context with the restored file as a content of its own types; None if its types are not
+        carried, or it has another number of rows than the archive."""
         with files.scratch() as spool:
             for piece in archive.pieces(0, archive.rows):
                 spool.write(piece)
@@ -153,7 +152,8 @@ class TypedFile(KeptBytes):
 
 
 def content_of(path: Path, name: str, format: dict[str, Json]) -> InTypes:
-    """The content of a file that has types of its own; UnsuitedError if it has not."""
+    """The content of a file of arrays or a table; UnsuitedError for types that cannot be stored
+    natively. name: for messages; format: as of the archive."""
     if format["format"] in ARRAYS:
         arrays = array_files.open_arrays(path, name)
         pixels = pixels_of(arrays)

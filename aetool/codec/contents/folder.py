@@ -25,12 +25,13 @@ USUAL = 0o755  # permission bits of a folder that has none of its own
 
 
 class Folder(Content):
-    """Files of a folder. Pictures of one size, mode and format together, by pixel; other files, and
-    pictures of lossy formats, which are smaller as they are, by their bytes. Pictures come first.
+    """The files of a folder. Plain pictures are stored by their pixels, those of one size, mode and
+    format in blocks together; other files, and pictures of lossy formats, by their bytes. Pictures
+    come first.
 
-    folders: permission bits of folders that are empty, or open to others than usual, by their
-    paths; "" is the folder itself. source, effort, keep_files: to write it. model, primed: as of
-    PixelArray.
+    folders: permission bits by path, of folders that are empty, or whose bits are not the usual; ""
+    is the folder itself. source, effort, keep_files (store all files by their bytes): for writing.
+    model, primed: as of PixelArray.
     """
 
     name = "folder"
@@ -117,7 +118,7 @@ class Folder(Content):
         return folders.decode(block, block.rows)[inside]
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
-        """Files first:last."""
+        """Yield files first:last, in the order of the archive."""
         for files in archive.pieces(first, last):
             yield from files
 
@@ -137,7 +138,8 @@ class Folder(Content):
 
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:
-    """The folders that a reader cannot tell by the names of files, and their permissions."""
+    """Permission bits by path of those folders that have other than the usual ones, or no file in
+    them."""
     full = {path.rpartition("/")[0] for path in [*source.names, *source.others, *source.folders]}
     return {
         path: mode for path, mode in source.folders.items() if mode != USUAL or path not in full

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 class KeptBytes(ByteContent):
-    """A file stored as bytes. stream: opens them; effort: how long to look for a small coding; both
-    only for writing."""
+    """A file stored as its bytes, without records. stream: opens them; effort: how far to search
+    for a small encoding; both for writing."""
 
     name = "bytes"
     kind = "bytes"
@@ -88,7 +88,8 @@ class KeptBytes(ByteContent):
         yield from super().pieces(archive, first, last)
 
     def without_rows(self, archive: Archive) -> DataError:
-        """The error for asking for rows or columns of a file that is stored as bytes."""
+        """Return, not raise, the error for asking for rows or columns of a file stored as its
+        bytes."""
         return DataError(
             f"{archive.reader.path}: holds bytes, not records: {option('--rows')} and "
             f"{option('--columns')} cannot be used"

@@ -10,7 +10,8 @@ from aetool.codec.columns import Coded
 
 
 def labels_of(names: Sequence[str]) -> list[str]:
-    """A label for each column: its name, and its place (from 1) if another has that name, too."""
+    """A different label for each column: its name, or, if others have that name, the name and the
+    column's place, from 1."""
     labels = []
     times = Counter(names)  # a text may have a hundred thousand columns
     for place, name in enumerate(names, 1):
@@ -22,7 +23,7 @@ def labels_of(names: Sequence[str]) -> list[str]:
 
 
 class Bounding:
-    """The error bounds of columns, by position, and the errors they led to, by label."""
+    """The largest error allowed of each column, None for exact, and the column's label."""
 
     def __init__(self, labels: Sequence[str], bounds: Sequence[Fraction | None]) -> None:
         self.labels = labels
@@ -31,7 +32,8 @@ class Bounding:
     def errors_of(
         self, coded: Sequence[Sequence[Coded]]
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """(largest errors, sums of squared errors) of a block, by label. coded: of each column."""
+        """(by label the largest error, by label the sum of squared errors) in a block; labels
+        without error are left out. coded: for each label its columns of the block."""
         errors: dict[str, float] = {}
         squares: dict[str, float] = {}
         # a complex or wide number is several columns of a block
@@ -46,6 +48,6 @@ class Bounding:
 
     @property
     def bounded(self) -> list[str]:
-        """Labels of the columns that have a bound."""
+        """The labels of the columns that have a bound."""
         pairs = zip(self.labels, self.bounds, strict=True)
         return [label for label, bound in pairs if bound is not None]

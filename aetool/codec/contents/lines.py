@@ -30,7 +30,8 @@ KEYS, LINE = "keys", "line"  # what keys a line has; a line whose values are no 
 
 
 class JsonLines(ByteContent):
-    """A file of JSON lines; a record is a line. stream: opens it; effort: how long to look."""
+    """A file of JSON lines; a line is a record. stream: opens it; effort: how far to search; both
+    for writing."""
 
     name = "lines"
     part = "a line"
@@ -82,7 +83,7 @@ class JsonLines(ByteContent):
         return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
-        """The keys of the first line."""
+        """The keys of the archive's first line; [] if it has no line."""
         for piece in archive.pieces(0, min(1, archive.rows)):
             return [str(name) for name in _record(archive, piece)]
         return []
@@ -91,7 +92,8 @@ class JsonLines(ByteContent):
         return None
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """By the keys of the lines; what stands between values is of the column `keys`."""
+        """The bits of each line by key; those of its frame, what stands around the values, by the
+        name "keys". Of a block that is one text, by the name "line" alone."""
         if jsonlines.is_text(block):
             text, bits = blobs.priced(block.columns[0].blobs[0])
             lengths = np.array([len(line) for line in jsonlines.split(text)], np.int64)
@@ -153,13 +155,14 @@ class JsonLines(ByteContent):
 
 
 def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
-    """(different names in their order, the place of each name among them)."""
+    """([the different names, in order], [for each name its place among these])."""
     once = list(dict.fromkeys(names))
     return once, [once.index(name) for name in names]
 
 
 def _record(archive: Archive, line: bytes) -> dict[str, Json]:
-    """The object in a line; DataError where there is none."""
+    """The JSON object of a line; DataError if the line is no JSON, ParamError if it is no
+    object."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -43,8 +43,8 @@ CODE = "code"
 
 
 class CodedRecords(NamedTuple):
-    """Records of a source with their code: what the model takes, the quantised code (rows, kept),
-    the table they are from, or the pictures' names."""
+    """Records of a source with their code. inputs: what the model takes; code: (rows, kept),
+    quantised; table: the records as they are, None of pictures; names: of pictures."""
 
     inputs: Records
     code: Int
@@ -54,12 +54,14 @@ class CodedRecords(NamedTuple):
 
 @dataclass(eq=False)
 class Sizes:
-    """Bytes of payloads written so far, by what they hold: code, columns, names."""
+    """Bytes of the payloads written so far, by what they hold: code, column names, picture
+    names."""
 
     of: dict[str, int] = field(default_factory=dict)
 
     def add(self, labels: Sequence[str], block: Block) -> None:
-        """Counts a block; the streams of a small one cannot be told apart."""
+        """Add the bytes of a block. labels: what each of its columns holds; the streams of a small
+        block, which are coded as one, count as "streams"."""
         for label, sizes in zip(labels, block.sizes, strict=True):
             self.of[label] = self.of.get(label, 0) + sum(sizes.values())
         if block.joined:
@@ -67,7 +69,8 @@ class Sizes:
 
 
 class Lossy(Content):
-    """What lossy tables and pictures have in common. quantiser: of the code."""
+    """Records by a model's code: what lossy tables and pictures have in common. quantiser: turns
+    the code into whole numbers, and back."""
 
     def __init__(
         self,
@@ -84,18 +87,19 @@ class Lossy(Content):
 
     @property
     def labels(self) -> list[str]:
-        """What the columns of a block are."""
+        """For each column of a block what it holds: a unit of the code, or what is stored beside
+        it."""
         return [f"{CODE} {unit}" for unit in self.quantiser.kept]
 
     def names(self, archive: Archive) -> list[str]:
         return self.labels
 
     def picture_names(self, archive: Archive) -> list[str]:
-        """The pictures' names; empty if they had none."""
+        """The names of all pictures; [] if none are stored."""
         return []
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        """The columns of a block that are stored beside the code."""
+        """Encode what a block stores beside the code, as columns."""
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
@@ -109,7 +113,8 @@ class Lossy(Content):
         return [Encoded(rows, content, payload, after)]
 
     def codes_of(self, block: Block) -> Code:
-        """The code of a block's records, (rows, latent), as the decoder takes it."""
+        """(rows, latent) float32: the code of a block's records, for the model's decoder;
+        ArchiveError if the block has other columns than it should."""
         width = len(self.quantiser.kept)
         check_decoded(block.rows, len(self.quantiser.centre))
         columns = block.columns[:width]
@@ -122,13 +127,13 @@ class Lossy(Content):
         return self.quantiser.restore(np.stack([column.values for column in columns], axis=1))
 
     def codes(self, archive: Archive) -> Iterator[Code]:
-        """The codes, block by block; no record is decoded."""
+        """Yield the code of each block, (rows, latent); the model is not needed."""
         for block, _ in archive.blocks(0, archive.rows):
             yield self.codes_of(block)
 
     def compare(self, archive: Archive) -> None:
-        """The code is what the encoder gave, which only it can tell: it is restored, and what is
-        stored beside it."""
+        """Restore everything; ArchiveError if that fails. The source is not compared: how far a
+        model's records are from it, only fidelity tells."""
         for _ in self.checked(archive):
             pass
 
@@ -142,8 +147,9 @@ class Lossy(Content):
 
 
 class LossyTable(Lossy):
-    """A table by a model's code. columns: how each is stored ("model", or its kind where it is
-    exact), in their order; dtypes: the source's; ranges: the file's own, of numbers."""
+    """A table by a model's code. columns: (name, how it is stored) of each: "model", or the kind of
+    a column that is stored exactly. dtypes: of the source, by column. ranges: (lowest, highest)
+    number of the source, by column."""
 
     name = "lossy table"
 
@@ -173,7 +179,7 @@ class LossyTable(Lossy):
 
     @property
     def exact(self) -> list[str]:
-        """The columns that are stored exactly, beside the code."""
+        """The names of the columns that are stored exactly, beside the code."""
         return [name for name, stored in self.columns if stored != "model"]
 
     @property
@@ -220,7 +226,8 @@ class LossyTable(Lossy):
         return out
 
     def _condition(self, archive: Archive, exact: Mapping[str, writers.Restored]) -> Float | None:
-        """(rows, conditions) of a block's exact columns, if the decoder is told them."""
+        """(rows, conditions) of the model's conditioning columns, which are stored exactly; None if
+        its decoder takes none. exact: a block's exact columns by name."""
         names = decoding.condition_names(archive.model)
         if not names:
             return None
@@ -235,7 +242,7 @@ class LossyTable(Lossy):
         return bytes_of_columns(piece)
 
     def nothing(self, archive: Archive) -> writers.Columns:
-        """No records of the right columns."""
+        """A batch of no records, with the table's columns."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         words = {c.name for c in modelled if not c.measured}
@@ -267,7 +274,7 @@ class LossyTable(Lossy):
 
 
 class LossyPictures(Lossy):
-    """Pictures by a model's code. named: whether blocks have a column of their names."""
+    """Pictures by a model's code. named: whether blocks have a column of the pictures' names."""
 
     name = "lossy pictures"
     kind = "image"
@@ -329,7 +336,7 @@ class LossyPictures(Lossy):
         return out
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
-        """Pictures first:last with their names."""
+        """Yield pictures first:last, each with its name."""
         # names are few bytes: all of them are read before the first picture
         names = iter(self.picture_names(archive)[first:last])
         for pixels in archive.pieces(first, last):
@@ -357,8 +364,8 @@ class LossyPictures(Lossy):
 
 
 def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:
-    """(name, how it is stored) of each column: "model" by the code, else the kind of an exact
-    column."""
+    """(name, how it is stored) of each column: "model" for the columns in by_model, else the kind
+    of its values."""
     return [
         (name, "model" if name in by_model else kind_of(values))
         for name, values in zip(table.names, table.values, strict=True)

@@ -32,8 +32,8 @@ LONGEST_END = 4  # bytes of a line end, in any encoding
 
 @dataclass(frozen=True)
 class Part:
-    """An archive of an index. file: where it lies, from the folder of the index; name: of what it
-    restores; rows, size: its records, and its bytes; ending: the digest of its end."""
+    """An archive that an index lists. file: its path, from the folder of the index; name: of the
+    file it restores; rows, size: its records and bytes; ending: the digest of its last bytes."""
 
     file: str
     name: str
@@ -42,13 +42,13 @@ class Part:
     ending: bytes
 
     def to_json(self) -> list[Json]:
-        """The part as a header has it."""
+        """The part as a list for the header of an index."""
         counts = [self.rows, self.size]
         return [self.file, self.name, *counts, self.ending.hex()]
 
     @classmethod
     def from_json(cls, told: Sequence[Json]) -> Part:
-        """The part that a header tells of; ValueError or TypeError for one that cannot be."""
+        """The part of a list that `to_json` wrote; ValueError or TypeError for any other."""
         file, name, rows, size, ending = told
         part = cls(
             str(file),
@@ -70,7 +70,7 @@ class Part:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path with / stays in the folder that it begins in, on every system."""
+    """Whether a path with / cannot lead out of the folder that it begins in, on any system."""
     pure_path = PurePosixPath(path)
     # what Windows takes for a folder or a drive is refused everywhere, so that an index that is
     # read on one system is read on all
@@ -80,10 +80,10 @@ def is_inside(path: str) -> bool:
 
 
 class Parts(Content):
-    """The parts of a table, in the order of their records. An index has no blocks of its own.
+    """An index: the parts of a table, in the order of their records. It has no blocks of its own.
 
-    whole: what the parts are of: TABLE, a file that was stored in shards, or FOLDER, files of one
-    kind with the same columns, each of which is a part.
+    whole: TABLE, if the parts are shards of one file, or FOLDER, if each part is a file of its own,
+    all with the same columns.
     """
 
     name = "parts"
@@ -121,28 +121,30 @@ class Parts(Content):
 
     @property
     def rows(self) -> int:
-        """Records of all parts."""
+        """How many records all parts have together."""
         return sum(part.rows for part in self.parts)
 
     @property
     def size(self) -> int:
-        """Bytes of all parts."""
+        """How many bytes all parts have together."""
         return sum(part.size for part in self.parts)
 
     @property
     def first_rows(self) -> list[int]:
-        """The first record of each part, from 0, and behind them the number of all."""
+        """The number of the first record of each part, counted through all, from 0; and at the end
+        how many records there are."""
         counts = [part.rows for part in self.parts]
         return list(itertools.accumulate(counts, initial=0))
 
     def number_at(self, row: int) -> int:
-        """Which part holds a record."""
+        """The number of the part that has record `row`."""
         return bisect.bisect_right(self.first_rows, row) - 1
 
     # ---- reading: what all parts have in common, the first one tells
 
     def lead(self, archive: Archive) -> Content:
-        """The content of the first part."""
+        """The content of the first part, which tells what all parts have in common; its file is
+        opened once."""
         if self._lead is None:
             with archive.part(0) as first_part:
                 self._lead = first_part.content
@@ -184,7 +186,8 @@ class Parts(Content):
             yield from itertools.chain.from_iterable(of_each_part)
 
     def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
-        """What each part restores of records first:last, in order; the header record once."""
+        """Yield for each part the pieces of its records among first:last; the header record only of
+        the first. read(part, first, last): returns the pieces of a part's records."""
         for number, opened in enumerate(archive.parts(first, last)):
             pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
             if number and opened.archive.content.opens_with_head:
@@ -229,7 +232,8 @@ class Parts(Content):
 
 
 def joined(texts: Iterable[Iterator[bytes]], encoding: str) -> Iterator[bytes]:
-    """Texts one behind the other, piece by piece, each beginning on a line of its own."""
+    """Yield the pieces of texts one behind the other; a line end is added where a text that does
+    not end with one is followed by another."""
     line_ends = tuple(encodings.original(sign, encoding) for sign in (b"\n", b"\r"))
     last_bytes = b""
     for text in texts:

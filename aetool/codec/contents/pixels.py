@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class PixelArray(Content):
-    """Pictures of one shape [C, H, W], stored pixel by pixel. source, effort: only for writing.
-    model: what was learned of pictures like them; primed: whether the archive can only be read with
-    the model that it names."""
+    """Pictures of one shape, (channels, height, width), stored pixel by pixel. source, effort: for
+    writing. model: what a model has learned of other pictures; primed: whether the archive can only
+    be read with that model."""
 
     name = "pixels"
     kind = "image"
@@ -110,7 +110,7 @@ class PixelArray(Content):
     # ---- of the source itself
 
     def rows_own(self) -> int:
-        """Pictures of the source itself."""
+        """How many pictures the source has."""
         return self.source.count if self.source is not None else 0
 
     def restore_own(
@@ -120,12 +120,12 @@ class PixelArray(Content):
         last: int,
         wanted: Sequence[str] | None,
     ) -> None:
-        """Write pictures first:last of the source in the way `restore` writes an archive's, to
-        compare the two."""
+        """Write pictures first:last of the source to a file, as `restore` writes those of an
+        archive: to compare both. wanted: not used."""
         write_arrays(file, self._own(first, last), self._format, last - first, self.shape)
 
     def frame_own(self, first: int, last: int) -> Pixels:
-        """Pictures first:last of the source itself, (n, C, H, W)."""
+        """(n, channels, height, width): pictures first:last of the source."""
         return stacked(self._own(first, last), self.shape)
 
     def _own(self, first: int, last: int) -> Iterator[Pixels]:
@@ -134,7 +134,8 @@ class PixelArray(Content):
 
 
 def primed_words(primed: bool) -> dict[str, Json]:
-    """The header entry for pictures that can only be decoded with what a model learned."""
+    """The header's entry for a content that can only be read with its model; {} if it can be
+    without."""
     return {"primed": 1} if primed else {}
 
 
@@ -144,7 +145,8 @@ def is_primed(header: dict[str, Json]) -> bool:
 
 
 def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
-    """A shape [C, H, W] of a header; ValueError if it is none."""
+    """(channels, height, width) as a header has it; ValueError unless it is three whole numbers
+    above 0."""
     if len(shape) != 3 or any(type(size) is not int or not 0 < size < 1 << 31 for size in shape):
         raise ValueError(f"the shape of pictures cannot be {list(shape)}")
     channels, height, width = shape
@@ -152,7 +154,8 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def pixels_of(source: ArrayFile) -> ArraySource | None:
-    """The pictures of a file of one array of them, gray or in colour; None for any other."""
+    """The pictures of a file that has one array of bytes, in the shape of gray or coloured
+    pictures; None for any other file."""
     if len(source.members) != 1 or source.members[0].fortran:
         return None
     member = source.members[0]
@@ -167,7 +170,8 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
 
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
-    """Batches joined or cut to the size of a block; a block has one picture at least."""
+    """Yield batches of pictures again, joined or cut so that each has as many as a block holds, at
+    least one."""
     waiting: list[Pixels] = []
     for batch in batches:
         most = max(1, BLOCK_BYTES // max(1, int(np.prod(batch.shape[1:]))))
@@ -182,7 +186,8 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
 
 
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
-    """The pictures of all batches as one array, (count, channels, height, width)."""
+    """(n, channels, height, width): the pictures of all batches in one array. shape: of a picture,
+    where there are no batches."""
     parts = list(batches)
     if parts:
         return np.concatenate(parts)
@@ -196,7 +201,8 @@ def write_arrays(
     count: int,
     shape: Sequence[int],
 ) -> None:
-    """Pictures as an idx file, or as the array of an .npy or .npz file."""
+    """Write pictures to an idx file, or as the one array of an .npy or .npz file, as format says.
+    count: how many pictures; shape: (channels, height, width)."""
     if format["format"] == "idx":
         writers.write_idx(file, batches, count, shape)
         return

@@ -36,10 +36,11 @@ WHOLE, LINE_ENDS = "record", "line ends"  # of records that are no columns; besi
 
 @dataclass(eq=False)
 class TextOrigin:
-    """Where a text table is written from.
+    """How to read a text table that is to be written to an archive.
 
-    pieces: of whole records behind the head, read anew by each call, in UTF-8; stream: the bytes as
-    they are, in this encoding; layout, first: how pieces are coded, and hints for the first.
+    pieces: reads the text and yields it as pieces of whole records, without the head, in UTF-8.
+    stream: opens the source's bytes, which are in `encoding`. layout: how pieces are coded; first:
+    hints for the first block.
     """
 
     pieces: Callable[[], Iterator[bytes]]
@@ -50,11 +51,11 @@ class TextOrigin:
 
 
 class TextTable(ByteContent):
-    """A table in text. head: what stands before the first record (byte-order mark, blank lines, the
-    header record), as blocks in UTF-8, or what is cut like it; names: of the columns.
+    """A table in text. head: the bytes before the first record (byte-order mark, blank lines,
+    header record), in UTF-8; names: of the columns.
 
-    Under a shared model the header leaves out what the model says: head, names and format are then
-    None, or the parts of the format that are not as the model has them.
+    With a shared model the header leaves out what the model says: head and names may be None then,
+    and format has only what differs from the model's.
     """
 
     name = "text"
@@ -125,19 +126,21 @@ class TextTable(ByteContent):
         return list(archive.foreseen.names)
 
     def _names_in_head(self) -> list[str]:
-        """The names that the first record of the head tells; they are not written twice."""
+        """The names that the head's header record has, which the archive's header need not repeat;
+        [] without head."""
         if self.head is None:
             return []
         return names_told(self.head, self._format)
 
     def _whole_head(self, archive: Archive) -> bytes:
-        """What stands before the first record."""
+        """The bytes before the first record, from the header or from the shared model."""
         if self.head is None:
             return archive.foreseen.head.encode("latin-1")
         return self.head
 
     def _head_is_header(self, archive: Archive) -> bool:
-        """Whether the head is a header record alone that tells the names."""
+        """Whether the head has nothing but a header record, and that record has the columns'
+        names."""
         head = self._whole_head(archive)
         format = self.format(archive)
         records = fields(head.removeprefix(encodings.BOM), self.rule(archive))
@@ -213,7 +216,8 @@ class TextTable(ByteContent):
         return list(self._layout.bounds)
 
     def compare(self, archive: Archive) -> None:
-        """Byte by byte; within bounds record by record, the other columns byte by byte."""
+        """Read the source once more and raise ArchiveError at the first byte that the archive
+        restores otherwise; numbers of bounded columns may differ by at most their bounds."""
         assert self.origin is not None
         if self.mode == BOUNDED:
             with encodings.utf8(self.origin.stream(), self.origin.encoding) as stream:
@@ -235,7 +239,8 @@ class TextTable(ByteContent):
             raise self.differs("the number of records")
 
     def _check_within_bounds(self, item: bytes, decoded_blocks: Sequence[Block]) -> None:
-        """ArchiveError unless these blocks restore an item within its bounds."""
+        """Raise ArchiveError unless the decoded blocks restore an item, numbers of bounded columns
+        within their bounds."""
         # numbers of one block are bounded together: records are cut as blocks hold them
         sources = cut_as([block.rows for block in decoded_blocks], item, self._layout.rule)
         if len(sources) != len(decoded_blocks):
@@ -283,7 +288,7 @@ class TextTable(ByteContent):
         return [[read_cell(cell) for cell in column] for column in found]
 
     def rule(self, archive: Archive) -> Rule:
-        """The delimiter and quoting by which the text is cut into records."""
+        """The rule (delimiter, blanks) by which the text is cut into records."""
         format = self.format(archive)
         return Rule(str(format.get("delimiter", ",")), bool(format.get("space")))
 
@@ -294,7 +299,8 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """What stands before the first record, then records first:last, as the source has them."""
+        """Yield the bytes before the first record, then records first:last, in the source's
+        encoding."""
         encoding = str(self.format(archive).get("encoding", encodings.UTF8))
         for piece in self.utf8_pieces(archive, first, last, wanted):
             yield encodings.original(piece, encoding)
@@ -306,13 +312,14 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """The same in UTF-8, or what is cut like it."""
+        """Yield what `pieces` yields, in UTF-8."""
         yield self._head(archive, wanted)
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
 
     def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
-        """What stands before the first record; the header of the columns wanted."""
+        """The bytes before the first record. wanted: names of columns, to which the header record
+        is cut; None: all."""
         head = self._whole_head(archive)
         if wanted is None:
             return head
@@ -330,8 +337,8 @@ class TextTable(ByteContent):
         return before + writing.selected(head_records, places, line_end)
 
     def _written_names(self, archive: Archive, places: Sequence[int], line_end: bytes) -> bytes:
-        """A header record of the names at these places, where the head's is not of them alone: of
-        the lines before a table, its units and comments none is."""
+        """Write a header record of the names at these places: for a head that is not a header
+        record alone. b"" if the table has no header."""
         format = self.format(archive)
         if not format.get("header", True):
             return b""
@@ -348,7 +355,7 @@ class TextTable(ByteContent):
         return self.frame_of(archive, self.utf8_pieces(archive, first, last))
 
     def frame_of(self, archive: Archive, text: Iterator[bytes]) -> pd.DataFrame:
-        """A DataFrame of a text that begins with the head of this one, as its first piece."""
+        """A DataFrame of a text. text: its pieces in UTF-8, the first of them this table's head."""
         head, *pieces = text
         format = self.format(archive)
         names = self.names(archive)
@@ -361,7 +368,7 @@ class TextTable(ByteContent):
 
 
 def read_cell(cell: bytes) -> str:
-    """A cell's value without its quotes, for people to read."""
+    """The value of a cell without its quotes, as text to be shown."""
     text = cell.decode("utf-8", "replace")
     if len(text) > 1 and text[0] == text[-1] == '"':
         return text[1:-1].replace('""', '"')
@@ -369,18 +376,18 @@ def read_cell(cell: bytes) -> str:
 
 
 def _nothing() -> Iterator[bytes]:
-    """No pieces: stands in where a text is not written but read."""
+    """Yield no pieces: stands for the source where another process encodes."""
     return iter(())
 
 
 def _no_bytes() -> BinaryIO:
-    """No bytes: stands in where a text is not written but read."""
+    """Open an empty stream: stands for the source where another process encodes."""
     return io.BytesIO()
 
 
 def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
-    """The names that the first record of a head tells, by what an archive says of its format: of
-    lines before a table, and of names in a comment, it knows nothing."""
+    """The names that the head's first record has, read by an archive's format; [] if the format
+    does not say whether there is a header."""
     known = {one.name for one in dataclasses.fields(Dialect)}
     told = {name: value for name, value in format.items() if name in known}
     if "header" not in told:
@@ -389,7 +396,8 @@ def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
-    """Cut text into parts of so many records each; empty where it has not that many in all."""
+    """Cut a text into parts of rows[i] records each; [] if it has another number of records in
+    all."""
     if len(rows) == 1:
         return [text]
     places = [*begins(text, rule).tolist(), len(text)]
