@@ -29,5 +29,6 @@ class DamageError(ValueError):
 
 
 def lost_records(first: int, rows: int) -> str:
-    """"records 1 to 100", of the records first .. first + rows - 1, which count from 0."""
+    """A message that names the records first .. first + rows - 1, counted from 1: "records 1 to
+    100"."""
     return f"records {first + 1} to {first + rows}"

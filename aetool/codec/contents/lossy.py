@@ -132,8 +132,8 @@ class Lossy(Content):
             yield self.codes_of(block)
 
     def compare(self, archive: Archive) -> None:
-        """Restore everything; ArchiveError if that fails. The source is not compared: how far a
-        model's records are from it, only fidelity tells."""
+        """Restore everything; ArchiveError if that fails. The source is not read: a model's records
+        differ from it."""
         for _ in self.checked(archive):
             pass
 

@@ -42,7 +42,8 @@ Ends = tuple[Fraction, Fraction]
 
 
 class ColumnKind:
-    """How columns of one Arrow type are coded. place: of the column in its table."""
+    """How the columns of one Arrow type are encoded, decoded and compared; a subclass for each sort
+    of type. kind: the type; place: of the column in its table."""
 
     numeric = False  # whether --max-error applies
 
@@ -52,28 +53,33 @@ class ColumnKind:
         self.dictionaries = dictionaries
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """The array as columns of a block; bound: the largest error of a value, in its units."""
+        """Encode an array as columns of a block. bound: the largest error of a value, in the
+        column's unit; None: exact."""
         raise NotImplementedError
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """The array behind the next columns of a block: as many as belong to it."""
+        """The array of `rows` values, decoded from the next of a block's columns; as many are taken
+        as `encode` returned."""
         raise NotImplementedError
 
     def width(self, metas: Metas) -> int:
-        """How many columns of a block, from here on, belong to this column."""
+        """How many columns of a block this column takes. metas: of the block's columns from its
+        first one on."""
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """The smallest and the largest finite value of a column; None where there is none."""
+        """(smallest, largest) finite value of an array; None if it has none, or is not of
+        numbers."""
         return None
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
-        """Whether restored values equal the source's, bit for bit or within the bound."""
+        """Whether the restored array has the source's values and gaps: bit for bit, or, with a
+        bound, values that differ by at most that."""
         return same_values(source, restored)
 
 
 class Nothing(ColumnKind):
-    """Arrow's null: every value is missing."""
+    """Arrow's null type: every value is missing, and no column of a block is needed."""
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         return []
@@ -88,7 +94,7 @@ class Nothing(ColumnKind):
 
 
 class Booleans(ColumnKind):
-    """Bits, as 0 and 1."""
+    """Arrow's bool, stored as whole numbers 0 and 1."""
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         values = bits_of(array).astype(np.int64)
@@ -101,9 +107,12 @@ class Booleans(ColumnKind):
 
 
 class WholeNumbers(ColumnKind):
-    """Integers, and what Arrow keeps as integers: dates, times, moments, durations, decimals.
+    """Integers, and what Arrow stores as integers: dates, times, moments, durations, decimals of up
+    to 64 bits.
 
-    stored: the dtype of Arrow's buffer; scale: value = stored number / 10^scale.
+    stored: the dtype of Arrow's buffer; scale: value = stored number / 10^scale, 0 for all but
+    decimals. low, high: the range of stored numbers; first, last: the range within which a bound
+    may move them.
     """
 
     def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
@@ -145,8 +154,8 @@ class WholeNumbers(ColumnKind):
         return coded
 
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
-        """Whether all values have at most the digits that their type allows, which Arrow does not
-        check."""
+        """Whether all values outside of gaps have at most the digits that their decimal type
+        allows, which Arrow does not check."""
         present = values if gaps is None else values[~gaps]
         if not len(present):
             return True
@@ -193,13 +202,13 @@ class WholeNumbers(ColumnKind):
 
 
 class WideDecimals(WholeNumbers):
-    """Decimals of 128 or 256 bits: as whole numbers where those of a batch fit 64 bits, else in
-    limbs of 64 bits, lowest first, of which the last says the sign. Only the former are moved
-    within a bound."""
+    """Decimals of 128 or 256 bits. If all values of a batch fit 64 bits they are stored as whole
+    numbers, within a bound if there is one; else as limbs of 64 bits, a column of the block for
+    each, the lowest first, always exactly."""
 
     @property
     def limbs(self) -> int:
-        """Numbers of 64 bits in a value."""
+        """How many numbers of 64 bits a value of the type has: 2 or 4."""
         width: int = self.kind.bit_width
         return width // 64
 
@@ -220,7 +229,8 @@ class WideDecimals(WholeNumbers):
         return coded
 
     def _limbs(self, array: pa.Array) -> tuple[Int64, Mask | None]:
-        """((n, limbs) int64, 0 in gaps; gaps)."""
+        """((n, limbs) int64: the values, lowest limb first, 0 in gaps; (n,) bool: gaps, None
+        without)."""
         gaps = gaps_of(array)
         size = 8 * self.limbs
         raw = bytes_of(array.buffers()[1])[array.offset * size :]
@@ -269,7 +279,8 @@ class WideDecimals(WholeNumbers):
 
 
 def _needed(limbs: Int64) -> int:
-    """How many of the (n, limbs) say all: the others repeat the sign."""
+    """How many of the limbs, (n, limbs), are needed: the higher ones only repeat the sign in every
+    row."""
     count: int = limbs.shape[1]
     while count > 1 and (limbs[:, count - 1] == limbs[:, count - 2] >> 63).all():
         count -= 1
@@ -277,7 +288,7 @@ def _needed(limbs: Int64) -> int:
 
 
 class FloatNumbers(ColumnKind):
-    """Columns of Arrow's float16, float32 and float64, and back, bit for bit."""
+    """Arrow's float16, float32 and float64: bit for bit, or within a bound."""
 
     numeric = True
 
@@ -318,10 +329,9 @@ class FloatNumbers(ColumnKind):
 
 
 class Strings(ColumnKind):
-    """Text and bytes of any length; fixed: of the same length.
-
-    offsets: the dtype of Arrow's buffer of ends; views are coded like what they look at.
-    """
+    """Text and bytes, of any length, of one length, or as views. fixed: the length of every value;
+    None if it may differ. laid_out: the type in which values are read, which has no views; offsets:
+    the dtype of its buffer of ends."""
 
     def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
         import pyarrow as pa
@@ -349,7 +359,7 @@ class Strings(ColumnKind):
         return [cells.encode_cells(data, start, stop, gaps, self.utf8)]
 
     def _ends_of_cells(self, array: pa.Array) -> Int64:
-        """Where each cell begins in the buffer of bytes, and where the last ends, (n + 1,)."""
+        """(n + 1,): where each value begins in the buffer of bytes, and where the last one ends."""
         if self.fixed is not None:
             first = array.offset
             places = np.arange(first, first + len(array) + 1, dtype=np.int64)
@@ -376,7 +386,8 @@ class Strings(ColumnKind):
         return array.cast(self.kind)
 
     def _padded(self, cell_column: cells.CellColumn) -> npt.NDArray[np.uint8]:
-        """Cells of the fixed length, zeros in gaps."""
+        """The bytes of values of one length, one behind the other, zeros in gaps; ArchiveError if
+        one has another length."""
         lengths = cell_column.lengths()
         width = self.fixed or 0
         if cell_column.gaps is not None:
@@ -392,7 +403,8 @@ class Strings(ColumnKind):
 
 
 class Indices(WholeNumbers):
-    """A dictionary's indices; the dictionary itself is one of those stored ahead of all blocks."""
+    """Arrow's dictionary type: indices into a dictionary, which is stored once, before all
+    blocks."""
 
     def _stored_as(self) -> Stored:
         index: Stored = np.dtype(self.kind.index_type.to_pandas_dtype())
@@ -425,7 +437,8 @@ class Indices(WholeNumbers):
 
 
 def kind_of(kind: pa.DataType, place: int, dictionaries: Dictionaries) -> ColumnKind:
-    """How columns of this type are coded; the type is one that schemas.type_to_json knows."""
+    """What encodes columns of an Arrow type, one that schemas.type_to_json has JSON for. place: of
+    the column in its table."""
     return _class_of(kind)(kind, place, dictionaries)
 
 
@@ -448,14 +461,15 @@ def _class_of(kind: pa.DataType) -> type[ColumnKind]:
 
 
 def _same_gaps(one: pa.Array, other: pa.Array) -> bool:
-    """Whether two arrays have as many values, and gaps in the same places."""
+    """Whether two arrays have the same length, and missing values in the same places."""
     if len(one) != len(other):
         return False
     return bool(one.is_null().equals(other.is_null()))
 
 
 def whole_of(column: Decoded) -> Int64:
-    """A column that is whole numbers alone."""
+    """The values of a column of whole numbers, one for each row; ArchiveError if it is no such
+    column."""
     if not isinstance(column.meta, WholeMeta):
         raise ArchiveError("damaged: a part of a number is not stored as such")
     return column.values

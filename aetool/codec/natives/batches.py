@@ -22,9 +22,9 @@ DIGEST = 8  # bytes
 
 
 class BatchCoder:
-    """Codes batches of one schema.
+    """Encodes and decodes Arrow batches of one schema.
 
-    bounds: the largest error of each column, by its place; None where none is allowed.
+    bounds: for each column the largest error allowed, None for exact; None: all are exact.
     """
 
     def __init__(
@@ -38,12 +38,13 @@ class BatchCoder:
         self.bounds = bounds or [None] * len(self.kinds)
 
     def encode(self, batch: pa.RecordBatch) -> list[list[Coded]]:
-        """For each column of the table, in its order, the columns of the block that carry it."""
+        """Encode a batch: for each column of the table, in order, its columns of the block."""
         parts = zip(self.kinds, batch.columns, self.bounds, strict=True)
         return [kind.encode(array, bound) for kind, array, bound in parts]
 
     def decode(self, columns: Sequence[Decoded], rows: int) -> pa.RecordBatch:
-        """The batch behind the columns of a block."""
+        """Decode the columns of a block of `rows` records as a batch; ArchiveError if there are
+        more or fewer than the schema needs."""
         import pyarrow as pa
 
         with sensible():
@@ -58,7 +59,8 @@ class BatchCoder:
             return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def owners(self, metas: Sequence[Meta]) -> list[int]:
-        """The place of the table's column that each column of a block belongs to."""
+        """For each column of a block, of these metas, the place of the table's column that it
+        belongs to."""
         places: list[int] = []
         for kind in self.kinds:
             if len(places) < len(metas):
@@ -67,7 +69,8 @@ class BatchCoder:
 
 
 def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends | None]:
-    """(smallest, largest) finite number of each column of numbers; None for all others."""
+    """For each column of the schema (smallest, largest) finite number in all batches; None if it
+    has none, or is not of numbers."""
     kinds = BatchCoder(schema, Dictionaries()).kinds
     ends: list[Ends | None] = [None] * len(kinds)
     for batch in batches:
@@ -93,10 +96,11 @@ def difference(
     other: pa.RecordBatch,
     bounds: Sequence[Fraction | None] | None = None,
 ) -> str | None:
-    """Where two batches differ, types and metadata included; None if nowhere.
+    """In what two batches differ, in words for a message: "the schema", "the number of rows", or a
+    column; None if they are equal.
 
     NaN equals NaN of the same bits, and is never a gap; what lies in gaps is not looked at. bounds:
-    by how much the columns may differ; elsewhere all bits are the same.
+    by how much the numbers of each column may differ; None: by nothing.
     """
     kinds = BatchCoder(one.schema, Dictionaries(), bounds)
     if not one.schema.equals(other.schema, check_metadata=True):
@@ -116,7 +120,7 @@ def dictionaries_to_bytes(
     schema: pa.Schema,
     effort: planning.Effort,
 ) -> bytes:
-    """The dictionaries of all columns as bytes, one behind the other.
+    """Encode the dictionaries of all columns, one behind the other.
 
     Of each: varint place of its column, varint rows, varint length, digest, payload of one column.
     """
@@ -134,7 +138,8 @@ def dictionaries_to_bytes(
 
 @sensible()
 def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
-    """The inverse of dictionaries_to_bytes; ArchiveError for what it has not written."""
+    """Decode the dictionaries that `dictionaries_to_bytes` wrote; ArchiveError if they are
+    damaged."""
     dictionaries = Dictionaries()
     at = 0
     while at < len(data):

@@ -17,7 +17,8 @@ from aetool.model import Int
 
 @dataclass(eq=False)
 class _Candidate:
-    """A column that may be ranks: its different values, ascending, and which stands where."""
+    """A column that may be stored as ranks. different: its different values, ascending; ranks: for
+    each value its place among them."""
 
     column: Coded
     different: Int
@@ -25,20 +26,22 @@ class _Candidate:
 
     @property
     def are_floats(self) -> bool:
-        """Whether the values are bits of floats of 64 bits."""
+        """Whether the values are the bits of 64-bit floats."""
         meta = self.column.meta
         return isinstance(meta, RealMeta) and meta.numerals == Bits(64)
 
 
 @dataclass(eq=False)
 class _Group:
-    """Columns with one book."""
+    """Columns that are to share one dictionary. book: the different values of all members,
+    ascending."""
 
     members: list[_Candidate] = field(default_factory=list)
     book: Int = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def fits(self, candidate: _Candidate) -> bool:
-        """Whether a column has enough of these values."""
+        """Whether the group and a column hold the same sort of numbers, and share at least
+        IN_COMMON of the values of the smaller of both."""
         if self.members[0].are_floats != candidate.are_floats:
             return False
         common = len(np.intersect1d(self.book, candidate.different, assume_unique=True))
@@ -46,7 +49,8 @@ class _Group:
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Adds to the columns the way to store their values as ranks, where that may be worth it."""
+    """Add to `others` of each column of numbers, in place, its encoding as ranks, if it has values
+    that repeat enough. Columns with many values in common share a dictionary."""
     if not effort.ranks:
         return
     groups: list[_Group] = []
@@ -73,12 +77,13 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 
 def _place(column: Coded) -> int:
-    """Which of the column's streams is that of its values."""
+    """The place of the stream of values among the column's streams."""
     return int(column.meta.kinds > 1)
 
 
 def _candidate(column: Coded) -> _Candidate | None:
-    """The column, if it has neither too few different values nor too many."""
+    """The column as a candidate; None if it is not of numbers, was rounded within a bound, has too
+    few or too many different values, or values that fill at least half of their range."""
     if not isinstance(column.meta, NumberedMeta) or column.error:
         return None
     values = column.streams[_place(column)].values
@@ -99,7 +104,8 @@ def _candidate(column: Coded) -> _Candidate | None:
 
 
 def _ranked(member: _Candidate, place_in_book: Int) -> Coded:
-    """The column with its values as ranks."""
+    """The column with ranks in place of its values. place_in_book: for each different value its
+    place in the dictionary."""
     column = member.column
     streams = [*column.streams]
     place = _place(column)

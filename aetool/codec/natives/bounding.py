@@ -31,14 +31,14 @@ def float_below(bound: Fraction) -> float:
 
 
 def within(values: Floats, replacements: Floats, bound: Fraction) -> Mask:
-    """Where |value - replacement| <= bound is certain in exact arithmetic.
+    """(n,) bool: where |value - replacement| <= bound is certain in exact arithmetic; False where
+    either is not finite, or their difference overflows.
 
-    values, replacements: (n,) of the same floating dtype. False also where either is not finite, or
-    where the difference overflows; (n,) bool.
+    values, replacements: (n,) of the same floating dtype.
 
     A difference of two floats is rounded; Knuth's two-sum gives what was rounded off, so that
-    |difference| + rest is exact. Below the largest float under the bound the rest cannot matter;
-    on it, it must not be positive.
+    |difference| + rest is exact. Below the largest float under the bound the rest cannot matter; on
+    it, it must not be positive.
     """
     with np.errstate(all="ignore"):
         value = values.astype(np.float64)
@@ -54,9 +54,10 @@ def within(values: Floats, replacements: Floats, bound: Fraction) -> Mask:
 
 @dataclass(frozen=True)
 class Grid:
-    """Multiples of a step of whole numbers, ends of the dtype's range included.
+    """Rounds whole numbers to multiples of a step, so that none is off by more than `allowed`.
 
-    allowed: the largest error, a whole number > 0. low, high: ends of the range of values.
+    allowed: above 0. low, high: the range of the values; a multiple beyond it is restored as its
+    end.
     """
 
     allowed: int
@@ -65,20 +66,21 @@ class Grid:
 
     @classmethod
     def of(cls, bound: Fraction | None, low: int, high: int) -> Grid | None:
-        """The grid that keeps a bound; None if only the values themselves do."""
+        """The coarsest grid that keeps an error bound; None if the bound is None or below 1, which
+        whole numbers keep only unchanged."""
         if bound is None or bound < 1:
             return None
         return cls(min(int(bound), LARGEST_STEP // 2), low, high)
 
     @property
     def step(self) -> int:
-        """The distance of neighbouring multiples."""
+        """The distance between neighbouring multiples: 2 * allowed + 1."""
         return 2 * self.allowed + 1
 
     def quantise(self, values: Integers) -> Int:
-        """The number of the multiple nearest to each value, (n,) int64.
+        """(n,) int64: for each value which multiple of the step is nearest to it.
 
-        A multiple is at most (2^64 - 1) / 3 + 1 in number: it fits int64 for uint64, too.
+        There are at most (2^64 - 1) / 3 + 1 multiples: their numbers fit int64 for uint64, too.
         """
         step = values.dtype.type(self.step)
         numbers = values // step
@@ -86,8 +88,8 @@ class Grid:
         return (numbers + (rest > values.dtype.type(self.allowed))).astype(np.int64)
 
     def restore(self, numbers: Int, unsigned: bool) -> Integers:
-        """The values behind numbers of multiples: those beyond the range become its ends, so that
-        nothing wraps, and no error grows."""
+        """The multiples of these numbers, (n,), uint64 if unsigned, else int64; those beyond low ..
+        high become low or high, so that nothing wraps, and no error grows."""
         dtype = np.dtype(np.uint64 if unsigned else np.int64).type
         first = -(-self.low // self.step)
         last = self.high // self.step
@@ -100,7 +102,8 @@ class Grid:
 
 
 def distances(values: Integers, restored: Integers) -> npt.NDArray[np.uint64]:
-    """|value - restored| of whole numbers, exactly, (n,) uint64."""
+    """(n,) uint64: |value - restored|, exactly. values, restored: (n,) whole numbers of one
+    dtype."""
     larger = values > restored
     up = values.view(np.uint64) - restored.view(np.uint64)
     return np.asarray(np.where(larger, up, np.uint64(0) - up))

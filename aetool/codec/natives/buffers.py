@@ -17,14 +17,15 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 def gaps_of(array: pa.Array) -> Mask | None:
-    """(n,): True where an array's value is missing; None if none is."""
+    """(n,) bool: True where a value of the array is missing; None if none is."""
     if not array.null_count:
         return None
     return np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
 
 
 def validity(gaps: Mask | None) -> pa.Buffer | None:
-    """Gaps, (n,), as Arrow's validity bits: a buffer of one bit a value, 0 where it is missing."""
+    """Gaps, (n,) bool, as Arrow's validity buffer: one bit a value, 0 where it is missing; None for
+    None."""
     import pyarrow as pa
 
     if gaps is None:
@@ -33,7 +34,8 @@ def validity(gaps: Mask | None) -> pa.Buffer | None:
 
 
 def array_from(kind: pa.DataType, rows: int, gaps: Mask | None, *contents: Raw) -> pa.Array:
-    """An array of these buffers, after its bits of validity."""
+    """An Arrow array of `rows` values of a type, made of buffers. contents: its buffers after the
+    one of validity, which is made of gaps."""
     import pyarrow as pa
 
     buffers = [validity(gaps)]
@@ -43,14 +45,14 @@ def array_from(kind: pa.DataType, rows: int, gaps: Mask | None, *contents: Raw) 
 
 
 def bytes_of(buffer: pa.Buffer | None) -> npt.NDArray[np.uint8]:
-    """A buffer's bytes; an array without values may have no buffer."""
+    """The bytes of an Arrow buffer, (n,); none of None, which an array without values may have."""
     if buffer is None:
         return np.zeros(0, np.uint8)
     return np.frombuffer(buffer, np.uint8)
 
 
 def bits_of(array: pa.Array) -> npt.NDArray[np.uint8]:
-    """The values of a boolean array as 0 and 1, (n,)."""
+    """(n,): the values of a boolean array as 0 and 1; either may stand in gaps."""
     packed = bytes_of(array.buffers()[1])
     # the first of the array's values need not be the first bit of its buffer
     last = array.offset + len(array)
@@ -59,7 +61,8 @@ def bits_of(array: pa.Array) -> npt.NDArray[np.uint8]:
 
 
 def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
-    """The values of an array straight from its buffer, (n,); anything may stand in gaps."""
+    """(n,): the values of an array, read from its buffer as numbers of dtype `stored`; any number
+    may stand in gaps."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array), stored)
@@ -67,7 +70,7 @@ def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
 
 
 def same_values(one: pa.Array, other: pa.Array) -> bool:
-    """Whether two arrays have the same type, gaps, and bits in all other places."""
+    """Whether two arrays have the same type, the same gaps, and the same bits everywhere else."""
     from pyarrow import types
 
     if one.type != other.type or len(one) != len(other):

@@ -23,22 +23,23 @@ NO_UTF8 = b"\xff"  # no byte of UTF-8
 
 @dataclass(frozen=True, eq=False)
 class CellColumn:
-    """n cells behind one another: bytes[ends[i - 1]:ends[i]]; gaps have no bytes."""
+    """n cells, one behind the other: cell i is bytes[ends[i - 1]:ends[i]]. gaps: (n,) bool, which
+    cells are missing, and have no bytes; None if none is."""
 
     bytes: Bytes
     ends: Int
     gaps: Mask | None
 
     def lengths(self) -> Int:
-        """Bytes of each cell, (n,)."""
+        """(n,): how many bytes each cell has."""
         return np.diff(self.ends, prepend=np.int64(0))
 
 
 def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: bool) -> Coded:
-    """A column of cells: bytes start[i]:stop[i] of the buffer.
+    """Encode a column of cells: cell i is buffer[start[i]:stop[i]].
 
-    gaps: (n,), which cells are missing, or None; utf8: whether all cells are. A gap becomes a cell
-    that occurs nowhere else, so that it takes part in whatever the column is coded as.
+    gaps: (n,) bool, which cells are missing, or None. utf8: whether all cells are UTF-8. A gap is
+    stored as a text that no cell has, so that it takes part in whatever the column is coded as.
     """
     first = int(start.min(initial=len(buffer)))
     last = int(stop.max(initial=first))
@@ -62,7 +63,7 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
 
 
 def _unused(buffer: Bytes, start: Int, stop: Int) -> bytes:
-    """The first of FF, FE .. 00, FFFF .. that is none of these cells."""
+    """The first of the bytes FF, FE .. 00, FFFF, FFFE .. that no cell is equal to."""
     for size in count(1):
         of_this_size = np.flatnonzero(stop - start == size)
         seen = set(spans.cells_of(buffer, start[of_this_size], stop[of_this_size]))
@@ -74,7 +75,7 @@ def _unused(buffer: Bytes, start: Int, stop: Int) -> bytes:
 
 @sensible()
 def decode_cells(column: Decoded) -> CellColumn:
-    """The inverse of encode_cells: the cells."""
+    """The cells and gaps of a column that `encode_cells` encoded."""
     cells = ranks.cells_of(column)
     length = cells.length.astype(np.int64)
     gaps = None
@@ -88,7 +89,7 @@ def decode_cells(column: Decoded) -> CellColumn:
 
 
 def _are(cells: spans.Spans, mark: bytes) -> Mask:
-    """(rows,): which cells are the mark of a gap."""
+    """(rows,) bool: which cells have the bytes `mark`, that of a gap."""
     same: npt.NDArray[np.bool_] = cells.length == len(mark)
     for place, byte in enumerate(mark):
         candidates = np.flatnonzero(same)

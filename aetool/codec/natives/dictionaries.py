@@ -22,7 +22,8 @@ class Dictionaries:
     of: dict[int, list[pa.Array]] = field(default_factory=dict)
 
     def number(self, place: int, dictionary: pa.Array, add: bool = False) -> int:
-        """Which one of the column's dictionaries this is, exactly; ArchiveError if it is none."""
+        """The number of a dictionary among those of the column at `place`, compared bit for bit.
+        One that is not there is added if `add`; else ArchiveError."""
         known = self.of.setdefault(place, [])
         # most often it is the one that was used last
         for number in reversed(range(len(known))):

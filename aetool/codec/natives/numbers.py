@@ -37,7 +37,7 @@ FEW = 64  # values looked at before all are
 
 @dataclass(frozen=True)
 class FloatType:
-    """What differs between float16, float32 and float64."""
+    """The properties of float16, float32 or float64. whole: the integer dtype of as many bits."""
 
     bits: int
     digits: int  # binary digits of the significand
@@ -46,12 +46,13 @@ class FloatType:
 
     @property
     def usual_nan(self) -> int:
-        """The bits of NaN as numpy, Arrow and processors write it."""
+        """The bits, as a whole number, of the NaN that numpy, Arrow and processors write."""
         return int(np.array(np.nan, self.dtype).view(self.whole))
 
     @property
     def most_decimals(self) -> int:
-        """Decimals that may tell a float shorter than its bits."""
+        """The most decimals with which a float may take fewer bits as a decimal than as its own
+        bits."""
         return min(MOST_DECIMALS, self.digits * 3 // 10)
 
 
@@ -66,9 +67,10 @@ FLOATS = {
 
 
 def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | None = None) -> Coded:
-    """A column of int64 or uint64, (n,); what stands in gaps is not kept.
+    """Encode a column of whole numbers, (n,) int64 or uint64. gaps: (n,) bool, which are missing,
+    or None; what stands there is lost.
 
-    grid: of the bound; without it the values come back as they are.
+    grid: rounds the numbers within an error bound; None: they come back exactly.
     """
     present = None if gaps is None or not gaps.any() else ~gaps
     multiple = 1
@@ -97,9 +99,10 @@ def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | Non
 
 @sensible()
 def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mask | None]:
-    """(values (n,) int64, or uint64 where the range is 0 .. beyond int64; gaps, None without).
+    """((n,) int64, or uint64 if high is beyond int64; (n,) bool gaps, None without) of a column. In
+    gaps stands 0.
 
-    low, high: the range of the column's type. A value outside is damage.
+    low, high: the range of the column's type; ArchiveError for a value outside.
     """
     meta = integer_meta(column.meta)
     unsigned = high >= 1 << 63
@@ -116,14 +119,15 @@ def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mas
 
 
 def integer_meta(meta: Meta) -> IntegerMeta:
-    """The meta of a column of whole numbers; ArchiveError if it is of any other."""
+    """Return the meta if it is one of whole numbers; else raise ArchiveError."""
     if not isinstance(meta, IntegerMeta):
         raise ArchiveError("damaged: a column of whole numbers is not stored as such")
     return meta
 
 
 def _common_divisor(values: Int) -> int:
-    """What all values are multiples of, if that is worth telling; else 1."""
+    """The greatest common divisor of all values; 1 if it is below LEAST_MULTIPLE, which would save
+    nothing."""
     if len(values) < 2 or int(np.gcd.reduce(values[:FEW])) == 1:
         return 1
     divisor = abs(int(np.gcd.reduce(values)))
@@ -133,7 +137,7 @@ def _common_divisor(values: Int) -> int:
 
 
 def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
-    """Values put at their rows, 0 in gaps."""
+    """((rows,) the values at their rows, 0 in gaps; (rows,) bool gaps, None without)."""
     if len(values) == len(column.kinds):
         return values, None
     gaps = column.kinds == 1
@@ -146,9 +150,11 @@ def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
 
 
 def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | None = None) -> Coded:
-    """A column of float16, float32 or float64, (n,); what stands in gaps is not kept.
+    """Encode a column of floats, (n,) float16, float32 or float64. gaps: (n,) bool, which are
+    missing, or None; what stands there is lost.
 
-    bound: the largest error of what comes back in this dtype; without one every bit comes back.
+    bound: the largest error of a number, as it comes back in this dtype; None: every bit comes
+    back.
     """
     kind = FLOATS[8 * values.dtype.itemsize]
     values = np.ascontiguousarray(values)
@@ -172,7 +178,8 @@ def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | No
 
 @dataclass(frozen=True, eq=False)
 class _FloatColumn:
-    """Floats, their bits, and masks: gaps, usual NaNs, and those that are finite and not -0.0."""
+    """Floats to be encoded. bits: the same as whole numbers; gaps, usual_nan, plain: masks of
+    missing ones, of NaNs of the usual bits, and of finite ones other than -0.0."""
 
     kind: FloatType
     values: Floats
@@ -182,7 +189,8 @@ class _FloatColumn:
     plain: Mask
 
     def decimals(self) -> int | None:
-        """Fewest decimals that give nearly every number back bit for bit."""
+        """The fewest decimals that restore more than NEARLY_ALL of the plain floats bit for bit;
+        None if no number of decimals does."""
         some = self.values[self.plain]
         for part in (some[:: max(1, len(some) // 1024)], some):
             for places in range(self.kind.most_decimals + 1):
@@ -197,15 +205,16 @@ class _FloatColumn:
         return places
 
     def as_decimals(self, places: int) -> Coded:
-        """Whole numbers over a power of ten; the others as their bits."""
+        """Encode the floats as whole numbers over 10^places; those that this does not restore, as
+        their bits."""
         numbers, sure = _scaled(self.values, places, self.kind)
         restored = _decimal(numbers, places, self.kind)
         good = self.plain & sure & (restored == self.values)
         return self._coded(Decimals(places), numbers, good)
 
     def as_bits(self) -> Coded:
-        """The column coded by the bits of its floats, as integers in the floats' order; those of
-        float64 as 32 bits where float32 holds every value."""
+        """Encode the floats as their bits, as whole numbers in the floats' order; float64 as the
+        bits of float32, if these hold every value."""
         width = self.kind.bits
         numbers = ordered(self.bits, self.kind.bits)
         good = ~self.gaps & ~self.usual_nan
@@ -219,7 +228,8 @@ class _FloatColumn:
         return self._coded(Bits(width), numbers, good)
 
     def in_steps(self, places: int, bound: Fraction) -> Coded | None:
-        """Decimals in steps of as many units as the bound allows."""
+        """Encode the floats as decimals, rounded to as many units of the last of `places` decimals
+        as the bound allows; None if it allows none, or too many floats cannot be kept within it."""
         grid = Grid.of(bound * 10**places, -(1 << 53), 1 << 53)
         if grid is None:
             return None
@@ -229,7 +239,8 @@ class _FloatColumn:
         return self._bounded(Decimals(places, grid.allowed), quantised, restored, sure, bound)
 
     def on_grid(self, bound: Fraction) -> Coded | None:
-        """Multiples of a float that is a little less than twice the bound."""
+        """Encode the floats as multiples of a float a little below twice the bound; None if too
+        many cannot be kept within the bound."""
         try:
             spacing = float(bound) * GRID_SHARE
         except OverflowError:
@@ -251,9 +262,11 @@ class _FloatColumn:
         sure: Mask,
         bound: Fraction,
     ) -> Coded | None:
-        """What keeps the bound on its number, the rest as its bits; None where that is too much.
+        """Encode as numbers those floats that are restored within the bound, others as their bits;
+        None if more than MOST_ODD of the finite floats are others.
 
-        -0.0 and values such as the largest float may be moved like any other.
+        numbers, restored, sure: (n,), what is stored, what it restores, and where that is exact
+        arithmetic. -0.0 and values such as the largest float may be moved like any other.
         """
         finite = ~self.gaps & np.isfinite(self.values)
         good = finite & sure & within(self.values, restored, bound)
@@ -268,7 +281,8 @@ class _FloatColumn:
         return coded
 
     def _coded(self, numerals: Numerals, numbers: Int, good: Mask) -> Coded:
-        """Kinds: 0 a number, then gaps, usual NaNs and floats kept as bits, as far as there are."""
+        """Put the column together: numbers where the mask `good` is True, then a kind each for
+        gaps, usual NaNs and floats stored as their bits, if there are such."""
         odd = ~good & ~self.gaps & ~self.usual_nan
         present = [bool(mask.any()) for mask in (self.gaps, self.usual_nan, odd)]
         meta = RealMeta(numerals, *present)
@@ -288,7 +302,8 @@ class _FloatColumn:
 
 @sensible()
 def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
-    """(floats of this many bits, (n,); gaps, None without) of a column of encode_floats."""
+    """((n,) floats of so many bits; (n,) bool gaps, None without) of a column that `encode_floats`
+    encoded. In gaps stands 0."""
     meta = column.meta
     kind = FLOATS[bits]
     if not isinstance(meta, RealMeta):
@@ -324,13 +339,15 @@ def _floats_behind(numerals: Numerals, values: Int, kind: FloatType) -> Floats:
 
 
 def ordered(bits: Int, width: int) -> Int:
-    """Bits of floats as whole numbers in the floats' order; its own inverse."""
+    """Bits of floats, as whole numbers, to numbers that sort as the floats do; applied twice it
+    gives the bits again. width: how many bits a float has."""
     sign = width - 1
     return np.asarray(bits ^ ((bits >> np.int64(sign)) & np.int64((1 << sign) - 1)))
 
 
 def _scaled(values: Floats, places: int, kind: FloatType) -> tuple[Int, Mask]:
-    """(values as whole numbers of 10^-places, mask of those small enough to be exact)."""
+    """((n,) values as whole numbers of 10^-places, rounded, 0 where not small; (n,) bool: small
+    enough for the dtype to hold exactly)."""
     with np.errstate(all="ignore"):
         scaled = np.rint(values.astype(np.float64) * float(10**places))
         sure = np.abs(scaled) < 2.0**kind.digits
@@ -338,7 +355,8 @@ def _scaled(values: Floats, places: int, kind: FloatType) -> tuple[Int, Mask]:
 
 
 def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
-    """numbers / 10^places: divided in float64, rounded to the dtype; exact operations everywhere.
+    """(n,): numbers / 10^places as floats of the dtype: divided in float64, then rounded, which
+    gives the same bits on every machine.
 
     10^places is exact in float64 up to 22 places, and a division rounds correctly (IEEE 754).
     """

@@ -24,7 +24,8 @@ DECIMALS = ("decimal32", "decimal64", "decimal128", "decimal256")
 
 
 def reason_against(schema: pa.Schema) -> str | None:
-    """Why tables of this schema cannot be carried in their own types; None if they can."""
+    """Why a table of this schema cannot be stored in its own types, in words for a message; None if
+    it can."""
     for place, field in enumerate(schema):
         try:
             type_to_json(field.type)
@@ -40,7 +41,8 @@ def reason_against(schema: pa.Schema) -> str | None:
 
 
 def to_json(schema: pa.Schema) -> dict[str, object]:
-    """The schema; ValueError for a type that has no JSON here."""
+    """An Arrow schema as JSON: fields in order, and metadata; ValueError for a type that has no
+    JSON here."""
     fields = []
     for field in schema:
         entry: dict[str, object] = {"name": field.name, "type": type_to_json(field.type)}
@@ -56,7 +58,7 @@ def to_json(schema: pa.Schema) -> dict[str, object]:
 
 
 def from_json(described: object) -> pa.Schema:
-    """The schema of to_json; ArchiveError for anything else."""
+    """The schema that `to_json` wrote; ArchiveError for anything else."""
     import pyarrow as pa
 
     try:
@@ -83,7 +85,7 @@ def from_json(described: object) -> pa.Schema:
 
 
 def metadata_to_json(metadata: Mapping[bytes, bytes] | None) -> list[list[str]]:
-    """Pairs of bytes, as latin-1."""
+    """Arrow's metadata as a list of [key, value], their bytes as latin-1; [] for None."""
     pairs = (metadata or {}).items()
     return [[key.decode("latin-1"), value.decode("latin-1")] for key, value in pairs]
 
@@ -95,7 +97,8 @@ def _metadata_of(pairs: list[list[str]] | None) -> dict[bytes, bytes] | None:
 
 
 def type_to_json(kind: pa.DataType) -> Json:
-    """A type's name, or a list of its name and parameters; ValueError for one that is not here."""
+    """An Arrow type as JSON: its name, or a list of its name and parameters; ValueError for a type
+    that has no JSON here."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -123,7 +126,8 @@ def type_to_json(kind: pa.DataType) -> Json:
 
 
 def type_from_json(described: object) -> pa.DataType:
-    """The type of type_to_json; ValueError or TypeError for anything else."""
+    """The Arrow type that `type_to_json` wrote; ValueError, KeyError, TypeError or AssertionError
+    for anything else."""
     import pyarrow as pa
 
     if isinstance(described, str):

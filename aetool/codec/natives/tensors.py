@@ -36,11 +36,12 @@ ALIKE = 64  # so many columns are of one kind: the plan of one serves its neighb
 
 @dataclass(frozen=True)
 class Tensor:
-    """An array without its values.
+    """The description of an array, without its values.
 
-    name: within its file; dtype: as numpy spells it, byte order included ("<f8", "|S5");
-    fortran: whether the file has the first axis innermost. axes: those that tell the columns.
-    lead: how many of the first axes are counted as rows: blocks are cut between rows.
+    name: within its file. dtype: as numpy spells it, byte order included ("<f8", "|S5"). fortran:
+    whether the file has the first axis innermost. axes: the axes that become columns of a block;
+    the others become the cells of each. lead: how many of the first axes count as rows, between
+    which blocks are cut.
     """
 
     name: str
@@ -52,33 +53,35 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """Values in it."""
+        """How many values the array has."""
         return prod(self.shape)
 
     @property
     def rows(self) -> int:
-        """How many rows, along the leading axes, blocks are cut from; 0 without values."""
+        """How many rows the array has: the product of its leading axes; 0 if it has no values."""
         return prod(self.shape[: self.lead]) if self.size else 0
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of one row."""
+        """The shape of one row: that of all axes behind the leading ones."""
         return self.shape[self.lead :]
 
     @property
     def columns(self) -> int:
-        """Columns of a block, before a complex number becomes two."""
+        """How many columns of a block the array has, if a complex number counts as one."""
         return prod(self.shape[axis] for axis in self.axes)
 
     @property
     def bounds(self) -> int:
-        """The number of columns that have a bound of their own: those of a table, else one for
-        all."""
+        """How many error bounds the array may have: one for each column of a table, else one for
+        all values."""
         is_table = len(self.shape) == 2 and 0 < self.shape[1] <= MOST_COLUMNS
         return self.shape[1] if is_table else 1
 
     def column_names(self, alone: bool) -> list[str]:
-        """What the columns that have a bound are called; alone: there is no other array."""
+        """The name of each part that may have an error bound: c1, c2 ... for the columns of a
+        table. alone: whether the file has no other array; else the array's name comes before the
+        number."""
         if len(self.shape) != 2:
             return [self.name]
         prefix = f"{self.name}_"
@@ -87,7 +90,7 @@ class Tensor:
         return [f"{prefix}{place + 1}" for place in range(self.bounds)]
 
     def to_json(self) -> dict[str, object]:
-        """The array's type and shape as JSON of an archive's header."""
+        """The tensor as JSON for an archive's header."""
         described: dict[str, object] = {
             "name": self.name,
             "dtype": self.dtype,
@@ -102,7 +105,7 @@ class Tensor:
 
     @classmethod
     def from_json(cls, described: Mapping[str, object]) -> Tensor:
-        """The tensor of to_json; ArchiveError for anything else."""
+        """The tensor that `to_json` wrote; ArchiveError for anything else."""
         with sensible():
             (lead,) = _naturals([described.get("lead", 1)])
             tensor = cls(
@@ -117,7 +120,8 @@ class Tensor:
             return tensor
 
     def check(self) -> None:
-        """ArchiveError unless its axes are there, in order, and its type is one of ours."""
+        """Raise ArchiveError unless the axes are ascending axes behind the leading ones, and the
+        type is one that can be stored."""
         count = len(self.shape)
         if lead_of(count) > self.lead or self.lead > count:
             raise ArchiveError("damaged: an array without rows")
@@ -130,7 +134,7 @@ class Tensor:
 
 
 def lead_of(count: int) -> int:
-    """The fewest axes that are counted as rows, of so many: only a scalar has none."""
+    """The fewest axes that can count as rows, of an array of `count` axes: 1, or 0 for a scalar."""
     return min(1, count)
 
 
@@ -146,7 +150,8 @@ def _naturals(values: object) -> tuple[int, ...]:
 
 
 def reason_against(dtype: DType) -> str | None:
-    """Why arrays of this type cannot be carried natively; None if they can."""
+    """Why arrays of this dtype cannot be stored in their own type, in words for a message; None if
+    they can."""
     if dtype.kind not in "biufcMmSU" or dtype.hasobject:
         return f"its type is {dtype}"
     # a longdouble has other bits on other processors, and undefined ones between
@@ -160,8 +165,8 @@ def reason_against(dtype: DType) -> str | None:
 
 
 def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
-    """Choose which axes become rows and columns so that values take the fewest bytes. bounded: a
-    table's columns have bounds of their own, and stay columns."""
+    """The tensor with those axes as columns that take fewest bytes on a sample of its values.
+    bounded: whether columns have error bounds; a table then keeps its columns."""
     lead = lead_of(len(tensor.shape))
     while prod(tensor.shape[lead:]) > values_a_block(tensor):
         lead += 1
@@ -180,7 +185,8 @@ def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
 
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
-    """Axes worth trying: those of a picture's rows, the last, all but the first, or none."""
+    """The choices of axes for columns that are worth trying: those of a picture's rows, all but the
+    leading ones, the last one, none."""
     count = len(tensor.shape)
     first = tensor.lead
     inner = tuple(range(first, count))
@@ -201,7 +207,8 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
 
 
 def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
-    """What a value takes, by a few neighbouring columns of the sample."""
+    """How many bytes a value takes in this layout, on a few neighbouring columns of the sample,
+    (rows, *row_shape)."""
     flat = _columns_first(tensor, sample).reshape(tensor.columns, -1)
     middle = max(0, tensor.columns - SAMPLED_COLUMNS) // 2
     part = flat[middle : middle + SAMPLED_COLUMNS, :SAMPLED_CELLS]
@@ -214,7 +221,8 @@ def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
 
 
 def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
-    """Rows first:last of the array, (rows, *row_shape), in the array's own dtype."""
+    """(last - first, *row_shape): rows first:last of an array of this description, in its own
+    dtype."""
     if tensor.lead == 1:
         return np.asarray(array[first:last])
     if tensor.lead == 0:
@@ -230,13 +238,13 @@ def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
 
 
 def values_a_block(tensor: Tensor) -> int:
-    """Values of a block at most: fewer of long strings."""
+    """How many values a block has at most: MOST_VALUES, or fewer if they are wide."""
     width = max(1, np.dtype(tensor.dtype).itemsize)
     return max(1, min(MOST_VALUES, MOST_BYTES // width))
 
 
 def rows_a_block(tensor: Tensor) -> int:
-    """Rows of a whole block."""
+    """How many rows a full block has, at least 1."""
     most = values_a_block(tensor) // max(1, prod(tensor.row_shape))
     if len(tensor.shape) <= 2:
         most = min(most, MOST_ROWS)
@@ -244,12 +252,13 @@ def rows_a_block(tensor: Tensor) -> int:
 
 
 def cells_of(tensor: Tensor, rows: int) -> int:
-    """Values of each column in a block of so many rows."""
+    """How many cells each column has in a block of `rows` rows."""
     return rows * prod(tensor.row_shape) // max(1, tensor.columns)
 
 
 def period_of(tensor: Tensor) -> int:
-    """At what distance columns are alike, see blocks.encode; 0 for a table of few columns."""
+    """The distance at which columns of a block are alike, see blocks.encode; 0 for a table of few
+    columns, which are not."""
     if len(tensor.axes) > 1:
         return tensor.shape[tensor.axes[-1]] * parts_of(tensor)
     if len(tensor.shape) > 2 or tensor.columns > ALIKE:
@@ -258,7 +267,8 @@ def period_of(tensor: Tensor) -> int:
 
 
 def parts_of(tensor: Tensor) -> int:
-    """Columns of a block for each column of the array: two for complex numbers, else one."""
+    """How many columns of a block each column of the array becomes: 2 for complex numbers, else
+    1."""
     return 2 if np.dtype(tensor.dtype).kind == "c" else 1
 
 
@@ -270,9 +280,9 @@ def encode(
     array: Array,
     bounds: Sequence[Fraction | None] = (None,),
 ) -> list[Coded]:
-    """Rows of the array, (rows, *row_shape), as columns of a block.
+    """Encode rows of an array, (rows, *row_shape), as columns of a block.
 
-    bounds: the largest error, of each column of a table or of all values.
+    bounds: the largest error of each column of a table, or one for all values; None for exact.
     """
     dtype = np.dtype(tensor.dtype)
     flat = _columns_first(tensor, array).reshape(tensor.columns, -1)
@@ -291,14 +301,15 @@ def encode(
 
 
 def _columns_first(tensor: Tensor, array: Array) -> Array:
-    """The values with the axes of columns ahead of all others, (*columns, rows, *others)."""
+    """A view of rows, (rows, *row_shape), with the axes of columns first: (*columns, rows,
+    *others)."""
     shift = tensor.lead - 1  # all leading axes have become one
     chosen = [axis - shift for axis in tensor.axes]
     return np.moveaxis(array, chosen, range(len(chosen)))
 
 
 def _native(column: Array) -> Array:
-    """The values one behind the other, in the processor's byte order; every bit is kept."""
+    """The values, contiguous and in the processor's byte order; no bit is lost."""
     plain = np.ascontiguousarray(column)
     if plain.dtype.isnative:
         return plain
@@ -325,7 +336,7 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
 
 
 def _encode_bytes(values: Array) -> Coded:
-    """Bytes without the zeros that fill them up."""
+    """Encode a column of fixed-width bytes, without the zeros that fill each up."""
     width = values.dtype.itemsize
     start = np.arange(len(values), dtype=np.int64) * width
     stop = start + np.strings.str_len(values)
@@ -334,7 +345,8 @@ def _encode_bytes(values: Array) -> Coded:
 
 
 def _encode_text(values: Array) -> Coded:
-    """UTF-8 of code points without the zeros that fill them up; also of lone surrogates."""
+    """Encode a column of fixed-width texts as UTF-8, lone surrogates included, without the zeros
+    that fill each up."""
     width = values.dtype.itemsize // 4
     length = np.strings.str_len(values).astype(np.int64)
     used = np.zeros(0, np.uint32)
@@ -355,7 +367,8 @@ def _encode_text(values: Array) -> Coded:
 
 @sensible()
 def decode(tensor: Tensor, columns: Sequence[Decoded], rows: int) -> Array:
-    """Rows of the array, (rows, *row_shape), in the processor's byte order."""
+    """(rows, *row_shape): rows of an array, in the processor's byte order, decoded from the columns
+    that `encode` returned; ArchiveError if they are not these."""
     dtype = np.dtype(tensor.dtype).newbyteorder("=")
     parts = parts_of(tensor)
     if len(columns) != parts * tensor.columns:
@@ -375,7 +388,7 @@ def decode(tensor: Tensor, columns: Sequence[Decoded], rows: int) -> Array:
 
 
 def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
-    """What _columns_first did, undone: (rows, *row_shape)."""
+    """The inverse of _columns_first: (columns, cells) to (rows, *row_shape)."""
     shift = tensor.lead - 1
     chosen = [axis - shift for axis in tensor.axes]
     whole = (rows, *tensor.row_shape)
@@ -405,7 +418,7 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
 
 
 def decode_moments(column: Decoded, dtype: DType) -> Array:
-    """Moments or durations of this dtype, (n,); gaps are NaT."""
+    """(n,): the moments or durations of a column, in this dtype; NaT in gaps."""
     limits = np.iinfo(np.int64)
     ticks, gaps = numbers.decode_integers(column, int(limits.min), int(limits.max))
     ticks = ticks.copy()
@@ -415,7 +428,8 @@ def decode_moments(column: Decoded, dtype: DType) -> Array:
 
 
 def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
-    """Unicode texts as numbers: (code points of all cells, how many each has)."""
+    """Decode UTF-8 cells: (code points of all cells, one behind the other; (n,) how many each
+    has)."""
     text = cell_column.bytes.tobytes().decode("utf-8", "surrogatepass")
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
     # a code point is counted where it begins, not at bytes 10xxxxxx
@@ -425,7 +439,8 @@ def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
 
 
 def _padded(units: Array, length: Array, dtype: DType) -> Array:
-    """Fixed-width strings of so many bytes or code points each."""
+    """(n,): fixed-width strings of this dtype. units: bytes or code points of all, one behind the
+    other; length: (n,), how many each has. ArchiveError if one is wider than the dtype."""
     limits.check_text(len(length) * dtype.itemsize)
     width = dtype.itemsize // units.dtype.itemsize
     if len(length) and int(length.max()) > width:
@@ -438,15 +453,13 @@ def _padded(units: Array, length: Array, dtype: DType) -> Array:
 
 
 def _prefixes(length: Array, width: int) -> Mask:
-    """(n, width): a mask that is True in the first length[i] places of row i."""
+    """(n, width) bool: True in the first length[i] places of row i."""
     return np.asarray(np.arange(width) < length[:, None])
 
 
 def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]:
-    """(smallest, largest) finite number of each column that has a bound; None without any.
-
-    array: rows of the array; what is no number has none.
-    """
+    """For each error bound that the array may have, (smallest, largest) finite number of its
+    values; None if there is none, or the type is not of numbers. array: rows of it."""
     dtype = np.dtype(tensor.dtype)
     if dtype.kind not in "iuf" or not array.size:
         return [None] * tensor.bounds
@@ -469,7 +482,8 @@ def agree(
     restored: Array,
     bounds: Sequence[Fraction | None],
 ) -> bool:
-    """Whether rows that came back are the source's, bit for bit or within the bounds."""
+    """Whether restored rows have the source's shape and values: bit for bit, or within the bound of
+    their column."""
     if source.shape != restored.shape or all(bound is None for bound in bounds):
         return same(source, restored)
     before = source.reshape(-1, tensor.bounds)
@@ -483,7 +497,8 @@ def agree(
 
 
 def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
-    """The same of one column, in the processor's byte order."""
+    """Whether two columns, in the processor's byte order, are equal bit for bit, or, with a bound,
+    within it."""
     if bound is None or one.tobytes() == other.tobytes():
         return one.tobytes() == other.tobytes()
     if one.dtype.kind == "f":
@@ -498,7 +513,8 @@ def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
 
 
 def same(one: Array, other: Array) -> bool:
-    """Whether two arrays agree in shape, in dtype but for byte order, and in every bit."""
+    """Whether two arrays have the same shape, the same dtype but for its byte order, and the same
+    bits."""
     if one.shape != other.shape:
         return False
     if one.dtype.newbyteorder("=") != other.dtype.newbyteorder("="):
