@@ -37,11 +37,11 @@ NEARBY = (0.96,)  # of the error asked for: what is tried beside it
 
 @dataclass(eq=False)
 class Candidate:
-    """One archive of a source, written to a scratch file, with its size and its error.
+    """One archive of a source, written to a scratch file.
 
-    way: exact, bounded or code. size: its bytes; model_bytes: of the model that must be at hand to
-    decode it, and is not inside. error: by the yardstick, 0 is exact. asked: the error that was
-    allowed. bounds: the largest error by column of a bounded one.
+    way: EXACT, BOUNDED or CODE. size: its bytes; model_bytes: of the model that decoding needs
+    beside it. error: by the yardstick, 0 being exact. asked: the error that was allowed. bounds: of
+    a bounded one, by column, the largest error.
     """
 
     way: str
@@ -55,12 +55,12 @@ class Candidate:
     bounds: dict[str, Fraction] = dataclasses.field(default_factory=dict)
 
     def better_than(self, other: Candidate) -> bool:
-        """Whether it takes fewer bytes, or as many at less error."""
+        """Whether the archive takes fewer bytes than the other, or as many at less error."""
         return (self.size, self.error) < (other.size, other.error)
 
 
 def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
-    """How errors of a source's archives are measured, as a part of its columns' spread. ParamError
+    """What measures the errors of a source's archives, as a part of its columns' spread. ParamError
     for pictures of different forms, DataError for one that cannot be read."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
@@ -94,7 +94,7 @@ class Candidates:
 
     @property
     def can_be_bounded(self) -> bool:
-        """Whether the source has numbers that may be restored with a small error."""
+        """Whether the source is a table whose archive can have error bounds for numbers."""
         if not isinstance(self.yardstick, TableYardstick):
             return False
         # a folder of tables is a table to learn of, but an archive holds its files
@@ -102,15 +102,15 @@ class Candidates:
         return exact_job.can_be_bounded(stored)
 
     def exact(self) -> Candidate:
-        """Write the archive that restores the source without any error."""
+        """Write the exact archive of the source."""
         file = self._scratch()
         job = exact_job.job_of(self.source, self.options)
         figures = job.write(file)
         return Candidate(EXACT, int(figures["archive_bytes"]), 0.0, figures, file, job)
 
     def bounded(self, error: float) -> Candidate | None:
-        """The smallest archive found whose total error is at most this, by bounding each number's
-        error; None where there is none, or it would be the exact archive."""
+        """Write bounded archives, and return the smallest one whose measured error is at most
+        `error`; None if there is none."""
         best = self.bounded_at(error, error)
         if best is None:
             return None
@@ -124,8 +124,9 @@ class Candidates:
         return best
 
     def bounded_at(self, aim: float, most: float) -> Candidate | None:
-        """A bounded archive that aims at one error, and is tightened until its measured error is at
-        most `most`. All columns of numbers take the same part of the error aimed at."""
+        """Write a bounded archive whose bounds aim at the error `aim`, tightened until its measured
+        error is at most `most`; None if there is none. The bounds of all columns aim at the same
+        relative error."""
         if not self.can_be_bounded:
             return None
         assert isinstance(self.yardstick, TableYardstick)
@@ -141,12 +142,14 @@ class Candidates:
         return None
 
     def bounded_once(self, error: float) -> Candidate | None:
-        """The first bounded archive of at most this error, in a third of the time of `bounded`."""
+        """Write one bounded archive of at most this error; takes a third of the time of
+        `bounded`."""
         return self.bounded_at(error, error)
 
     @property
     def is_large(self) -> bool:
-        """Whether writing an archive of the source only to know its bytes would take too long."""
+        """Whether the source is so large that archives of it are estimated before they are
+        written."""
         return self._priced_every > 1
 
     @property
@@ -157,8 +160,8 @@ class Candidates:
         return rivals.priced_every(path.stat().st_size)
 
     def judged(self, error: float) -> Candidate | None:
-        """What `bounded_once` is likely to give, by pieces of a large source; no file is written.
-        None where there is none."""
+        """An estimate, by pieces of a large source, of what `bounded_once` returns; nothing is
+        written. None if there is nothing to bound."""
         assert isinstance(self.yardstick, TableYardstick)
         bounds = self._in_archive(self.yardstick.bounds(error))
         if not bounds:
@@ -170,12 +173,13 @@ class Candidates:
         return Candidate(BOUNDED, size, reached, {}, self._scratch(), job, asked=error)
 
     def within(self, max_error: str) -> Candidate:
-        """The archive that `compress --max-error` writes when it bounds all columns alike."""
+        """Write the archive that `compress --max-error` writes if it has one bound for all
+        columns."""
         options = dataclasses.replace(self.options, max_error={"": max_error})
         return self._bounded(exact_job.job_of(self.source, options))
 
     def check(self, model: Bundle) -> None:
-        """ParamError or DataError for a model that has no code for records of the source."""
+        """Raise ParamError or DataError if the model has no code for the source's records."""
         as_the_model_takes_it(self.source, model, self.options.force)
 
     def code(
@@ -185,9 +189,10 @@ class Candidates:
         learned: bool = False,
         embed: bool | None = None,
     ) -> Candidate:
-        """The model's code at no more than this error, or where it is None as fine as is of use.
-        learned: the model is of this source alone. embed: whether it is put into the archive [as
-        the options say, or it is], its decoder then with weights of 8 bits, if they suffice.
+        """Write the model's code of the source. error: the most that is allowed; None: as fine as
+        is of use. learned: whether the model was fitted to this source. embed: whether to put the
+        model into the archive, with decoder weights of 8 bits if the error allows these; None: as
+        the options say.
 
         ParamError where the model cannot reach the error, or has no code.
         """
@@ -235,12 +240,12 @@ class Candidates:
         return Candidate(BOUNDED, size, self._error_of(job), figures, file, job)
 
     def _in_archive(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
-        """The bounds of columns by what an archive calls these."""
+        """The bounds by the names that an archive gives to the columns."""
         names = rivals.names_in_archive(self.source)
         return {names[name]: bound for name, bound in bounds.items() if name in names}
 
     def _error_of(self, job: ExactJob) -> float:
-        """The error of a bounded archive, by what its columns have lost."""
+        """The error of a bounded archive, from its job's squared errors by column."""
         assert isinstance(self.yardstick, TableYardstick)
         names = {theirs: ours for ours, theirs in rivals.names_in_archive(self.source).items()}
         squares = {names.get(name, name): square for name, square in job.squares.items()}

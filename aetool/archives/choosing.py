@@ -38,12 +38,13 @@ def write_chosen(
     folder: Path,
     learned: bool,
 ) -> dict[str, Json]:
-    """Writes the archive that suits what options ask for; returns its figures.
+    """Write the archive that meets the error or bytes that the options ask for; returns its
+    figures.
 
-    learned: the model was learned of the source itself. folder: where others may be written for a
-    while. Added to the figures: taken ("exact", "bounded" or "code"), rmse_of_deviation, psnr_db of
-    pictures, and prices, the bytes of the best of each kind.
-    ParamError where nothing suits; then nothing was written.
+    learned: whether the model was fitted to this source. folder: where other archives may be
+    written for a while. Added to the figures: taken ("exact", "bounded" or "code"),
+    rmse_of_deviation, psnr_db of pictures, and prices, the bytes of the best of each kind.
+    ParamError where no archive meets it; then nothing was written.
     """
     with ExitStack() as stack:
         candidates = Candidates(source, options, folder, stack)
@@ -73,8 +74,9 @@ def write_exact(
     source: opening.Opened,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """Writes what holds no records that anything could be lost of; returns its figures, with what
-    `write_chosen` adds. ParamError where that takes more bytes than are allowed."""
+    """Write a source that has no records, of which nothing can be lost, exactly; returns its
+    figures, with what `write_chosen` adds. ParamError if it takes more bytes than
+    options.budget."""
     file.seek(0)
     file.truncate()
     figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
@@ -94,7 +96,8 @@ def _of_each_kind(
     goal: Goal,
     learned: bool,
 ) -> Iterator[Candidate]:
-    """The exact archive, and the best bounded one and the best code, where there are any."""
+    """Yield the exact archive, then the best bounded one and the best model's code, if there are
+    such."""
     exact = candidates.exact()
     yield exact
     if goal.error == 0 or (goal.budget is not None and exact.size <= goal.budget):
@@ -139,8 +142,8 @@ def _of_each_kind(
 
 
 def _best(found: list[Candidate], goal: Goal) -> Candidate:
-    """The archive that meets the goal and is smallest, or of least error; ParamError where none
-    meets it."""
+    """The archive that meets the goal best: for an error the smallest of all found, for a budget
+    the one of least error within it; ParamError if none is."""
     if goal.budget is None:
         return min(found, key=lambda candidate: (candidate.size, candidate.error))
     fitting_ones = [candidate for candidate in found if candidate.size <= goal.budget]
@@ -190,8 +193,8 @@ def within(make: Maker, budget: int) -> Candidate | None:
 
 
 def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
-    """As `within`, of bounded archives of a large table: which error suits is told by pieces of it,
-    so that few archives are written."""
+    """As `within`, of bounded archives of a large table: errors are tried on estimates, so that few
+    archives are written. None if the table cannot be bounded."""
     room = budget
     best = None
     for _ in range(WRITTEN):
@@ -209,7 +212,7 @@ def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
 
 
 def _suits_better(one: Candidate, other: Candidate, budget: int) -> bool:
-    """Whether it errs less, both being within some bytes, or else is smaller."""
+    """Whether `one` errs less than `other`, if both are within the budget, or else is smaller."""
     if max(one.size, other.size) <= budget:
         return _by_error(one) < _by_error(other)
     return one.size < other.size

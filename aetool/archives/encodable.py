@@ -18,8 +18,8 @@ def as_the_model_takes_it(
     model: Bundle,
     in_any_case: bool = False,
 ) -> TableSource | FramedSource:
-    """The source as the model encodes its records; ParamError for a model without a code, or with a
-    dead one, unless that is to be taken in any case."""
+    """The source in the form that the model's encoder takes. ParamError for a model without a code,
+    or with a dead one, unless in_any_case."""
     source = _as_they_are(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(
@@ -33,8 +33,8 @@ def as_the_model_takes_it(
 
 
 def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
-    """The source, checked to be what the model sees without resizing or cropping: a code restores
-    only what the model sees. ParamError for pictures that the model would see changed."""
+    """The source as the model sees it; ParamError for pictures that the model would crop or resize,
+    as its code could not restore them."""
     # a picture that cannot be read would be missing in the archive
     seen = seen_by(source, model, strict=True)
     if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):
@@ -55,7 +55,7 @@ def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
 
 
 def _refuse_dead_code(model: Bundle) -> None:
-    """ParamError for a model whose fit found that its code tells nothing of the records."""
+    """Raise ParamError if the model's fit found that its code is the same for all records."""
     code = model.facts.get("code")
     if isinstance(code, dict) and code.get("dead"):
         active = f"{code.get('active', 0)} of {code.get('units', model.latent)} units active"

@@ -30,8 +30,8 @@ Sent = tuple[Piece, Located | None]
 
 @dataclass(eq=False)
 class Tally:
-    """Totals over all items of a source: its bytes, facts for the archive's footer, and the SHA-256
-    of what the archive restores."""
+    """Sums over the items of a content: size, the bytes of the source; facts, for the archive's
+    footer; whole, the SHA-256 of what the archive restores."""
 
     content: Content
     size: int = 0
@@ -42,7 +42,7 @@ class Tally:
         self.size = len(self.content.opening)
 
     def read(self, items: Iterable[Sent]) -> Iterator[Sent]:
-        """Pass the items on, adding each to the totals as it is read."""
+        """Yield the items, each added to the sums as it is read."""
         for item, place in items:
             self.size += self.content.size_of(item)
             self.facts = self.content.facts_of(item)
@@ -50,23 +50,22 @@ class Tally:
             yield item, place
 
     def written(self, encoded: list[Encoded]) -> None:
-        """Add the blocks of one item, once they are encoded, to the totals."""
+        """Add the blocks of one item to the digest `whole`."""
         self.whole.update(self.content.digested_as_written(encoded))
 
 
 @dataclass(frozen=True, eq=False)
 class ItemCoder:
-    """Encodes one item into blocks, in this process or a worker, and checks that they decode to it.
-    hints: plans of an earlier item, to encode alike. decoder: what the check decodes with; None
-    where the check is made elsewhere."""
+    """Encodes an item as blocks, in this process or in a worker, and checks that they decode to it.
+    hints: of an earlier item. decoder: what to check with; None: no check here."""
 
     content: Content
     hints: Hints
     decoder: Decoder | None
 
     def __call__(self, sent: Piece | Located) -> list[Encoded]:
-        """Encode one item, or the item at this place of a file, into blocks. The plans that they
-        could hand on to a next item are dropped, as nobody asks for them."""
+        """Encode an item, which is given itself or by its place in a file; returns its blocks,
+        without hints for a next one."""
         item = sent.read() if isinstance(sent, BytesAt | BatchAt) else sent
         encoded_blocks = self.content.encode(item, self.hints)
         if self.decoder is not None:
@@ -82,8 +81,9 @@ def encoded(
     engine: Engine | None,
     decoder: Decoder | None = None,
 ) -> Iterator[list[Encoded]]:
-    """Encode all items, on threads or the workers of an engine, and give the blocks of each in
-    order. hints: plans of an earlier item, to encode alike."""
+    """Yield the blocks of each item, in order, encoded by threads, or by an engine's workers.
+    hints: of an earlier item, for all of these. decoder: what workers check blocks with; None: they
+    do not."""
     if engine is None:
         yield from records.ahead(lambda sent: content.encode(sent[0], hints), items)
         return
@@ -95,8 +95,9 @@ def encoded(
 
 @dataclass(eq=False)
 class Checks:
-    """Checks that run while blocks are encoded, and one of the finished file. Items are checked by
-    whoever encodes them; only the first, which is encoded here, is checked here."""
+    """The comparison of an archive with its source, made while blocks are encoded: workers check
+    the items that they encode, this class checks the first item, the source's kind and the finished
+    file."""
 
     content: Content
     decoder: Decoder
@@ -110,8 +111,8 @@ class Checks:
         shared: Shared | None,
         sections: Mapping[str, bytes],
     ) -> Checks | None:
-        """The checks of a content; None for one that can only be compared after all is written.
-        sections: what the archive holds beside its blocks, by name."""
+        """The checks of a content; None if it can only be compared once all is written. sections:
+        of the archive, by name."""
         if not content.checks_items:
             return None
         learned_students = shared.students if shared else None
@@ -122,11 +123,11 @@ class Checks:
         return cls(content, decoder)
 
     def begin(self) -> None:
-        """Start, in the background, the check that needs no encoded block."""
+        """Start content.check_kind in the background."""
         self._begin(self.content.check_kind)
 
     def begin_item(self, item: Piece, encoded_here: list[Encoded]) -> None:
-        """Start, in the background, to check one item that was encoded in this process."""
+        """Start, in the background, the check of an item that was encoded in this process."""
         self._begin(self.content.check_item, item, encoded_here, self.decoder)
 
     def _begin(self, check: Callable[..., None], *arguments: object) -> None:

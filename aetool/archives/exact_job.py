@@ -75,8 +75,8 @@ class ExactJob:
     _checks: Checks | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
-        """Encode the content into the file; returns the archive's figures. It is not yet compared
-        with the source: see `compare`."""
+        """Encode the content into the file, or the source's file as it is if that takes fewer
+        bytes; returns the archive's figures. `compare` is still to be called."""
         figures = self._write(file)
         # columns can be read by themselves: that is worth a few bytes
         size = int(figures["archive_bytes"]) - LEAST_GAIN
@@ -138,10 +138,10 @@ class ExactJob:
         return {"fidelity": content.fidelity, **facts, **figures}
 
     def compare(self, file: BinaryIO) -> None:
-        """Read the source a second time and compare it with what the written archive restores, but
-        for what was compared while it was encoded.
+        """Compare what the written archive restores with the source, which is read again; what was
+        compared while it was encoded is left out.
 
-        DataError where the source changed meanwhile; ArchiveError where the archive is not it.
+        DataError where the source changed meanwhile; ArchiveError where they differ.
         """
         checks = self._checks
         try:
@@ -163,7 +163,7 @@ class ExactJob:
             raise DataError(f"{path}: was changed while it was read; compress it again")
 
     def _blocks(self, tally: Tally, sections: Mapping[str, bytes]) -> Iterator[list[Encoded]]:
-        """The encoded blocks of each item of the content, in order."""
+        """Yield the encoded blocks of each item, in order; with an engine, checks run meanwhile."""
         content = self.content
         checks = None
         if self.engine is not None:
@@ -194,8 +194,8 @@ class ExactJob:
                 self.squares[name] = self.squares.get(name, 0.0) + square
 
     def estimate(self, every: int) -> float:
-        """Estimate the archive's bytes from every `every`-th item, from the first on; squares then
-        is an estimate for the whole source, too."""
+        """Estimate the archive's bytes by encoding every `every`-th item; sets squares to an
+        estimate for the whole source."""
         hints = blocks.NO_HINTS
         coded = weighed = total = 0
         for number, item in enumerate(self.content.items()):
@@ -216,7 +216,7 @@ class ExactJob:
 
 
 def copy_over(file: BinaryIO, other: BinaryIO) -> None:
-    """Replace the content of a file that is being written by the bytes of another file."""
+    """Replace all bytes of `file` by those of `other`."""
     other.seek(0)
     file.seek(0)
     file.truncate()
@@ -242,9 +242,9 @@ def keep_instead(
     source: Opened,
     error: Exception,
 ) -> dict[str, Json]:
-    """Store the bytes of a source whose own types the archive failed to carry. Raises the error
-    where there are no bytes, or where a bounded archive was asked for. Returns figures as
-    `write_compared`."""
+    """Store the bytes of a source's file, after an archive of its types failed with `error`;
+    returns figures as `write_compared` does. Raises the error if there are no bytes, or a bounded
+    archive was asked for."""
     # bytes keep no bound on numbers
     if content.mode != LOSSLESS:
         raise error
@@ -266,8 +266,8 @@ def keep_instead(
 
 
 def _kept_bytes(source: Opened) -> KeptBytes | None:
-    """The bytes of a source's file; those of an Arrow file for a table in memory, None for a
-    folder."""
+    """The content that stores a source's file as bytes, a table in memory as an Arrow file; None of
+    a folder."""
     source = opening.of_source(source)
     if isinstance(source, ArrowTable | ArrayFile):
         kept = _as_bytes(source, "")
@@ -376,7 +376,7 @@ def can_be_bounded(source: Opened) -> bool:
 
 
 def names_of(source: Any) -> list[str]:
-    """The column names of a table, as its archive writes them."""
+    """The names of a table's columns, as its exact archive has them."""
     source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
         return source_texts.header_of(source)[1]
@@ -521,8 +521,8 @@ def _arrays(
 
 
 def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
-    """The source's file as plain bytes, a rival way to store it; None where there is none, or it is
-    large."""
+    """The source's file as a content of its bytes, to compare sizes with; None if there is no file,
+    or it is large."""
     path = source.path
     # a large file is hardly smaller as it is
     if not options.effort.whole_files or path is None or path.stat().st_size > LARGEST:

@@ -33,8 +33,8 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class Goal:
-    """What an archive has to meet: an error (a part of a standard deviation) or a budget in bytes,
-    of which one is None. told: the option that asked for it, for messages."""
+    """What an archive must meet: an error, as a part of the columns' standard deviation, or a
+    budget of bytes; the other one is None. told: the option that asked for it, for messages."""
 
     told: str
     error: float | None = None
@@ -42,8 +42,8 @@ class Goal:
 
 
 def is_asked(options: Asked) -> bool:
-    """Whether an archive is to be chosen by its error or its size. ParamError if both are asked
-    for, or a number is out of range."""
+    """Whether the options ask for an error or a size of the archive. ParamError if they ask for
+    more than one, or for a number out of range."""
     values = {
         option("--rmse"): options.rmse,
         option("--target-psnr"): options.target_psnr,
@@ -69,8 +69,8 @@ def is_asked(options: Asked) -> bool:
 
 
 def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
-    """The error or the bytes that options ask for; None if they ask for neither. pictures: how many
-    the source holds, 0 for a table."""
+    """The error or the bytes that the options ask for; None if they ask for neither. yardstick: of
+    the source's errors; pictures: how many the source has, 0 of a table."""
     if not is_asked(options):
         return None
     # a table has neither a peak nor pictures

@@ -77,10 +77,10 @@ def compress_folder(
     path: str | os.PathLike[str],
     options: CompressOptions,
 ) -> Figures:
-    """Write an archive of each table of a folder, in a folder beside the index that is written at
-    last; returns figures, with left_out: the files that are no tables.
+    """Write an archive of each table of a folder, in a folder beside `path`, and then at `path` an
+    index of them; returns its figures, with left_out: the files that are no tables.
 
-    Whoever computes pieces of the engine must see that folder, and writes them into it.
+    The workers of the engine write the archives themselves, and so must see that folder.
     """
     target = Path(path)
     folder = _folder_of(data)
@@ -117,12 +117,14 @@ def compress_folder(
 
 @dataclass(frozen=True, eq=False)
 class PartJob:
-    """Writes the archive of one table of a folder, wherever the folder is seen."""
+    """Writes the archive of one table of a folder, in this process or in a worker that sees the
+    folder."""
 
     effort: Effort
 
     def __call__(self, piece: tuple[Path, Path]) -> int:
-        """Stores the table of the first path at the second; returns its bytes."""
+        """Write the archive of a table. piece: (the table's path, the archive's path). Returns the
+        bytes of the table; DataError if it cannot be stored as a part."""
         table, archive = piece
         source = opening.opened(table)
         archive_job = exact_job.job_of(source, CompressOptions(effort=self.effort))
@@ -140,7 +142,7 @@ class PartJob:
 
 
 def _folder_of(data: object) -> Path:
-    """The folder that is to be stored in parts; ParamError for anything else."""
+    """The path of the folder that `data` is; ParamError if it is anything else."""
     if isinstance(data, str | os.PathLike) and Path(data).is_dir():
         return Path(data)
     name = os.fspath(data) if isinstance(data, str | os.PathLike) else type(data).__name__
@@ -148,7 +150,8 @@ def _folder_of(data: object) -> Path:
 
 
 def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Path) -> Parts:
-    """The content of an index of the archives in a folder, which will be called so."""
+    """The content of an index of the archives in parts_folder. called: the name that this folder
+    will have; tables: their paths below the folder; target: the index's path."""
     parts = []
     shared_format: dict[str, Json] = {}
     with Archive(parts_folder / f"{tables[0]}.aez") as first:
@@ -166,18 +169,20 @@ def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Pa
 
 
 def _format_of(archive: Archive) -> dict[str, Json]:
-    """The format of an archive, as far as it is that of all parts."""
+    """The archive's format without what differs between the files of an index."""
     return {key: value for key, value in archive.format.items() if key not in OF_FILE}
 
 
 def _name_of(archive: Archive, file: str) -> str:
-    """What the table of a part is called, in the folders that its archive lies in."""
+    """The path, below the restored folder, of the table that a part restores. file: the archive's
+    own path."""
     name = str(archive.format.get("name") or Path(file).name.removesuffix(".aez"))
     return Path(file).with_name(name).as_posix()
 
 
 def _below(archive: Path, folder: Path) -> str:
-    """Where an archive lies, from the folder of its index; ParamError where it is not in there."""
+    """The archive's path from the folder of its index, with /; ParamError if it is not inside of
+    it."""
     # by links, too, all has to lie together: who moves the folder moves the parts
     try:
         file = archive.resolve().relative_to(folder.resolve()).as_posix()
@@ -192,8 +197,9 @@ def _below(archive: Path, folder: Path) -> str:
 
 
 def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
-    """ParamError unless an archive can be read behind the first one, as one table. names: what
-    messages call both."""
+    """Raise ParamError unless `other` may be a part of the same index as `first`: a lossless
+    archive without a model, of a table of the same kind and columns. names: of both, for
+    messages."""
     name = names[1]
     if isinstance(other.content, Parts):
         raise ParamError(f"{name}: is an index itself; give its parts")
@@ -211,14 +217,14 @@ def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
 
 
 def _refuse_twice(names: Sequence[str]) -> None:
-    """ParamError for a name that more than one part has."""
+    """Raise ParamError if two parts have the same name."""
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise ParamError(f"{name}: is there twice among the parts; give each once")
 
 
 def _written(content: Parts, target: Path, force: bool) -> Figures:
-    """Write an index; its figures."""
+    """Write an index to `target`; returns its figures. ParamError if it has too many parts."""
     if len(str(content.header())) > MAX_JSON:
         raise ParamError(
             f"{target}: {len(content.parts):,} parts are more than one index can name; write "

@@ -77,7 +77,7 @@ class CompressOptions:
 
 
 def inner_name(name: str) -> str:
-    """The file name without folders and without .gz, .zst, .xz."""
+    """The file name of a path, without folders and without .gz, .zst or .xz at its end."""
     base = Path(name).name
     for suffix in (".gz", ".zst", ".xz"):
         base = base.removesuffix(suffix)
@@ -86,7 +86,8 @@ def inner_name(name: str) -> str:
 
 @dataclass(eq=False)
 class _Errors:
-    """Sums over rows, for the errors an archive reports."""
+    """Sums over rows from which an archive's errors are computed, numbers or arrays by column:
+    squared errors, the largest error, how many numbers were compared, how many cells are wrong."""
 
     square: Any = 0.0
     largest: Any = 0.0
@@ -99,12 +100,13 @@ Judge = Callable[[dict[str, Json]], float]
 
 
 def mean_error(figures: dict[str, Json]) -> float:
-    """The mean over columns of what an archive reports of their errors."""
+    """The entry "error" of an archive's figures: the mean error over columns."""
     return float(figures["error"])
 
 
 class LossyJob:
-    """One lossy compression: choose a step on a sample, encode by blocks, measure, verify."""
+    """Writes one lossy archive: chooses the quantiser's steps on a sample, encodes block by block,
+    and measures the errors."""
 
     def __init__(
         self,
@@ -131,17 +133,18 @@ class LossyJob:
 
     @property
     def size(self) -> int:
-        """Bytes of the source as pixels, or as 8 a cell; known when it was written."""
+        """Bytes of the source: of pictures one for each value of a pixel, of a table 8 for each
+        cell. Of a table only known once it was written."""
         if isinstance(self.source, FramedSource):
             return self.source.count * int(np.prod(self.source.shape))
         return 8 * self.rows * max(1, len(self.source.head(0).names))
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
-        """Write the archive to an empty file; returns its figures. A target that the whole source
-        misses is tried again, finer.
+        """Write the archive to an empty file; returns its figures. If the whole source misses
+        options.target, it is written again with finer steps; ParamError if that does not help.
 
-        Then rows, squares (the sum of squared errors of each column of numbers that the code
-        carries) and compared (of how many numbers) are known.
+        Sets rows, squares (by column of numbers that the code carries, the sum of squared errors)
+        and compared (by column, of how many numbers).
         """
         sample = self._survey()
         wanted = self.options.target
@@ -164,8 +167,8 @@ class LossyJob:
         )
 
     def numbers(self, rows: int | None) -> Array:
-        """(rows, columns) float64: the source's records as the model reads them, all of them or
-        this many drawn from it."""
+        """(rows, columns) float64: the source's records as the model reads them. rows: draw so many
+        at random; None: all."""
         assert self.model.schema is not None and not isinstance(self.source, FramedSource)
         if rows is not None:
             table, _ = self.source.sample(rows, 0)
@@ -176,7 +179,8 @@ class LossyJob:
         return np.zeros((0, len(self.modelled)))
 
     def _survey(self) -> Records:
-        """A sample of what the encoder takes; on the way, the range of every number."""
+        """A sample of the records that the encoder takes; sets `ranges`, (lowest, highest) of each
+        column of numbers, by reading the whole table."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
@@ -236,7 +240,8 @@ class LossyJob:
         return quantiser
 
     def _decode(self, code: Array, x: Array) -> Array:
-        """Codes to what the archive restores of the records x, whose gaps it stores."""
+        """The records that the archive will restore. code: (rows, latent), quantised; x: the
+        source's records, whose gaps and conditions the archive stores."""
         schema = self.model.schema
         condition = x[:, schema.conditions] if schema else None
         decoded = decoding.decode(self.model, code, self.options.device, self.ranges, condition)
@@ -245,7 +250,8 @@ class LossyJob:
         return decoded
 
     def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
-        """Sets of categories to store as they are: those the model does not carry, and all."""
+        """The sets of columns of categories to try to store exactly: those that the code restores
+        wrongly too often, and all."""
         wrong = set()
         every = set()
         for i, column in enumerate(self.modelled):
@@ -256,13 +262,15 @@ class LossyJob:
         return [wrong, every] if wrong != every else [every]
 
     def _floor(self) -> float:
-        """The squared error, in standardised units, below which finer is of no use by default."""
+        """The squared error of a record, in standardised units, below which finer steps are of no
+        use unless asked for."""
         numbers = sum(c.measured and c.predicted for c in self.modelled)
         pixels = 0 if self.model.schema else self.model.spec.features
         return FAITHFUL**2 * (numbers + pixels)
 
     def _size_apart(self, sample: Records) -> int:
-        """The bytes that categories take which the model's code does not carry, in the sample."""
+        """About how many bytes the sample's categories take that are stored exactly, beside the
+        code."""
         total = 0
         for i, column in enumerate(self.modelled):
             if column.name in self.not_carried:
@@ -271,7 +279,8 @@ class LossyJob:
         return total
 
     def _distance(self, a: Array, b: Array) -> Array:
-        """(rows,): squared difference of two decodings, each column on its own scale."""
+        """(rows,): the squared difference of records a and b, summed over the columns that the code
+        carries, each on its own scale."""
         if self.model.schema is None:
             d = image_features(a).reshape(len(a), -1) - image_features(b).reshape(len(b), -1)
             return np.asarray((d.astype(np.float64) ** 2).sum(axis=1))
@@ -282,7 +291,8 @@ class LossyJob:
         return total
 
     def _measure(self, measured: _Errors, x: Array, decoded: Array) -> None:
-        """Adds the errors of these rows: numbers by difference, the rest by being wrong."""
+        """Add the errors of these rows to `measured`, in place: of numbers their difference, of
+        other columns whether they are wrong. x: the source's records; decoded: those restored."""
         measured.rows += len(x)
         if self.model.schema is None:
             d = x.astype(np.float64) - decoded
@@ -302,8 +312,9 @@ class LossyJob:
         measured.wrong = measured.wrong + wrong.sum(axis=0)
 
     def _summary(self, measured: _Errors) -> dict[str, Json]:
-        """error: the mean over columns of RMSE / range (numbers) or of the part wrong (others);
-        of pictures, RMSE / 255. columns: the same, for each."""
+        """The figures of errors. "error": the mean over columns of RMSE / range, and the part of
+        cells that is wrong; of pictures RMSE / 255. "errors": by column its "rmse", "largest" and
+        "wrong"."""
         if self.model.schema is None:
             rmse = (measured.square / max(measured.compared, 1)) ** 0.5
             psnr = 20 * np.log10(255 / rmse) if rmse else None
@@ -399,11 +410,11 @@ class LossyJob:
 
     @property
     def model_bytes(self) -> int:
-        """Bytes of what must be at hand to decode an archive that the model is not in."""
+        """Bytes of the bundle that decoding needs if the model is not embedded."""
         return len(self._decoder_only())
 
     def _decoder_only(self) -> bytes:
-        """The bundle with what decompression needs: schema and decoder."""
+        """The model's bundle as bytes, with only what decoding needs: schema and decoder."""
         return dataclasses.replace(
             self.model,
             graphs={"decoder.onnx": self.model.graphs["decoder.onnx"]},
@@ -418,7 +429,7 @@ class LossyJob:
 
 
 def _coded_size(values: list[Array]) -> int:
-    """Bytes of whole numbers as they would be coded, each column by itself."""
+    """About how many bytes columns of whole numbers, one array each, take once they are encoded."""
     coded = [whole_column(np.ascontiguousarray(unit)) for unit in values]
     if values:
         return len(blocks.encode(coded, len(values[0]), {}, planning.FAST)[1])

@@ -28,8 +28,9 @@ OWN = (b"\x89AEZ", b"PK\x03\x04")
 
 
 class FileBytes:
-    """A file that is stored byte for byte, or a table in memory stored as an Arrow file. reason:
-    why it is not stored in its own types; empty where that was asked for."""
+    """A file to be stored byte for byte, or, with path None, a table in memory as the bytes of an
+    Arrow file, `content`. reason: why it is not stored in its own types; "" where that was asked
+    for."""
 
     def __init__(self, name: str, path: Path | None, content: bytes, reason: str) -> None:
         self.name = name
@@ -42,8 +43,8 @@ class FileBytes:
         self.place: files.Place | None = None
 
     def stream(self) -> BinaryIO:
-        """Open the bytes to store; of a compressed file the uncompressed bytes, if all
-        can be read."""
+        """Open the bytes to be stored: of a compressed file the uncompressed ones, if it can be
+        uncompressed to its end."""
         if self.path is None:
             return io.BytesIO(self.content)
         if self.is_raw:
@@ -52,8 +53,8 @@ class FileBytes:
 
     @property
     def is_raw(self) -> bool:
-        """Whether a compressed file cannot be uncompressed to its end, so that it is stored as it
-        is."""
+        """Whether the file is a compressed one that cannot be uncompressed to its end, and so is
+        stored compressed."""
         if self.path is None:
             return False
         try:
@@ -130,7 +131,7 @@ def _refuse_own(place: files.Place) -> None:
 def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
     """Open a Parquet, Arrow, npy or npz file in its own types; None for any other kind.
 
-    UnsuitedError with the reason where it must be kept as bytes.
+    UnsuitedError, with the reason, where its types cannot be stored.
     """
     with sources.open_stream(path) as stream:
         head = stream.read(8)
@@ -152,8 +153,8 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
 
 
 def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
-    """Open a DataFrame, Arrow table or array in memory in its own types, or as the bytes of an
-    Arrow file."""
+    """Open a DataFrame, Arrow table or array in its own types; a table whose types cannot be stored
+    as the bytes of an Arrow file."""
     name = type(data).__name__
     if isinstance(data, np.ndarray):
         array = data
@@ -171,8 +172,8 @@ def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
 
 
 def original(place: files.Place) -> FileBytes | images.FolderSource:
-    """The file or folder that records were read from, to be stored itself where records alone could
-    not restore it."""
+    """The file or folder that a plugin's records were read from, to be stored in place of the
+    records, which would not restore it."""
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     reason = "it is read by way of its records, and kept as the file that it is"
@@ -182,7 +183,8 @@ def original(place: files.Place) -> FileBytes | images.FolderSource:
 
 
 def of_source(source: Opened) -> Opened:
-    """Open again, as an archive stores it, what was opened as a source for detection."""
+    """Turn a source that was opened for detection into what an archive stores: the file in its own
+    types, the folder, or bytes."""
     if isinstance(source, FramedSource):
         return of_source(source.source)
     if isinstance(source, images.PictureFiles) and not isinstance(source, images.FolderSource):

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """One way to store a source at one error.
+    """One way to store a source, at one error.
 
-    way, setting: as in "bounded", "--rmse 2%". size: bytes of the file; model_bytes: of the model
-    that must be at hand to restore it. error: root mean squared, a part of a standard deviation;
-    psnr: of pictures, in dB, None where nothing is lost. arguments: of compress, by name, for an
-    archive of ours, with the plugin that is to be fitted where there is no model (beforehand, if
-    it is not embedded); None for other programs. dominated_by: another point, no larger at no more
-    error; empty where there is none.
+    way, setting: such as "bounded" and "--rmse 2%". size: bytes of the file; model_bytes: of the
+    model that decoding needs beside it. error: root mean squared, as a part of a standard
+    deviation. psnr: of pictures, in dB; None of tables, or where nothing is lost.
+
+    arguments: those of compress, by name, that write this archive, with the plugin to fit if it
+    needs a model; None for files of other programs. dominated_by: the name of a point that takes no
+    more bytes at no more error; "" if there is none.
     """
 
     way: str
@@ -40,7 +41,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        """The way and its setting."""
+        """The way and its setting, in one text."""
         return f"{self.way} {self.setting}".rstrip()
 
     @property
@@ -49,12 +50,12 @@ class Point:
         return self.arguments is not None
 
     def counted(self, embed: bool) -> int:
-        """Bytes of the archive, with those of its model if embed says so."""
+        """Bytes of the archive; embed: those of its model added."""
         return self.size + (self.model_bytes if embed else 0)
 
     def betters(self, other: Point, embed: bool) -> bool:
-        """Whether this point takes no more bytes at no more error than the other, and is not equal
-        to it."""
+        """Whether this point takes no more bytes at no more error than the other, and less of one
+        of them. embed: whether bytes of models count."""
         # an equal point is as good: of two that are the same none is marked
         own = self.counted(embed), self.error
         theirs = other.counted(embed), other.error
@@ -63,11 +64,11 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Tradeoff:
-    """All points of a source, and the one to take.
+    """All points of a source, and which to take.
 
-    name: of the source. is_picture: whether it is of pictures. pick: None where no archive is as
-    was asked for. asked: what that was. embed: whether models are counted. skipped: what could not
-    be measured, and why.
+    name: of the source. is_picture: whether it is of pictures. pick: the point to take; None if
+    none meets what was asked for. asked: that, in words. embed: whether bytes of models count.
+    skipped: lines on what could not be measured, and why.
     """
 
     name: str
@@ -80,8 +81,7 @@ class Tradeoff:
 
     @property
     def smaller_elsewhere(self) -> Point | None:
-        """The smallest archive of another program that is better than the pick in bytes and no
-        worse in error; None if there is none."""
+        """The smallest file of another program that betters the pick; None if none does."""
         if self.pick is None:
             return None
         better = [
@@ -114,7 +114,7 @@ class Tradeoff:
         return {**dataclasses.asdict(point), "with_model": point.counted(True)}
 
     def drawing(self) -> Drawing:
-        """The picture of all points."""
+        """Draw all points: bytes against error."""
         ways: dict[str, list[Point]] = {}
         for point in sorted(self.points, key=lambda point: not point.is_own):
             ways.setdefault(point.way, []).append(point)
@@ -139,7 +139,8 @@ class Tradeoff:
 
 
 def marked(points: Iterable[Point], embed: bool) -> list[Point]:
-    """The points with what betters each of them: of ours if one of ours does, else of others."""
+    """The points, by bytes, each with `dominated_by` set: to an archive of aetool that betters it,
+    or else to another program's file."""
     every = sorted(points, key=lambda point: (point.counted(embed), point.error))
     found = []
     for point in every:
@@ -151,9 +152,9 @@ def marked(points: Iterable[Point], embed: bool) -> list[Point]:
 
 
 def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | None:
-    """The archive of ours to take, None where none is as was asked for: without a goal the smallest
-    exact one, for an error the smallest, and for bytes the nearest. No other one of ours betters
-    it."""
+    """The archive of aetool that meets the goal: without a goal the smallest exact one, for an
+    error the smallest within it, for a budget the one of least error within it. None if none
+    does."""
     # what another program writes, no command of ours does
     own = [point for point in points if point.is_own]
     if goal is not None and goal.budget is not None:

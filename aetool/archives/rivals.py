@@ -40,9 +40,9 @@ Make = Callable[[CompressOptions], ExactJob]
 
 @dataclass(eq=False)
 class Rival:
-    """An archive that may be written instead: its bytes, and the sum of squared errors by column.
-    figures, file, job: of the archive; None where the price is judged by pieces. bounds: the
-    largest error allowed by column."""
+    """An archive that may be written in place of another. size: its bytes; squares: by column the
+    sum of squared errors. figures, file, job: of the archive once it is written; None if size is an
+    estimate. bounds: by column the largest error allowed."""
 
     size: int
     squares: dict[str, float]
@@ -58,12 +58,13 @@ def smallest(
     figures: dict[str, Json],
     folder: Path,
 ) -> dict[str, Json]:
-    """Leaves the smallest archive of no more error in the file; returns its figures.
+    """Replace the archive in `file` by an exact or bounded one if that is smaller at no more error;
+    returns the figures of the archive that is there then.
 
-    file: holds what the job wrote. figures: of that. folder: where others may be written for a
-    while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
-    bounds of a bounded one (--max-error by column), and, where pieces of the source told a price,
-    judged (the names of those).
+    job: wrote the file, as a model's code; figures: of that. folder: where others may be written
+    for a while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
+    bounds of a bounded one (--max-error by column), and judged, the names of prices that are
+    estimates.
     """
     options = dataclasses.replace(
         job.options, lossy=False, lossy_only=False, latent=None, target=None
@@ -113,9 +114,10 @@ def with_or_without(
     shared: Shared,
     folder: Path,
 ) -> dict[str, Json]:
-    """Writes a table with what a model knows of its columns, or without, whichever is smaller.
+    """Write a table to `file` with a model's knowledge of its columns, or without, whichever is
+    smaller.
 
-    Returns the figures of the archive and prices: the bytes of it "with" the model and "without".
+    Returns the figures of the archive, and prices: the bytes "with" the model and "without".
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
@@ -158,13 +160,13 @@ def priced_every(size: int) -> int:
 
 
 def in_pieces(options: CompressOptions) -> CompressOptions:
-    """The options with blocks small enough to be priced by some of them."""
+    """The options with blocks so small that some of them tell an archive's bytes."""
     effort = dataclasses.replace(options.effort, block=min(options.effort.block, STRETCH))
     return dataclasses.replace(options, effort=effort)
 
 
 def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
-    """Estimate an archive's bytes from some pieces of the source."""
+    """An estimate of the archive that `make` prepares, by every `every`-th piece of the source."""
     job = make(in_pieces(options))
     return Rival(round(job.estimate(every)), job.squares)
 
@@ -176,8 +178,8 @@ def _priced(
     limit: int,
     scratch: BinaryIO,
 ) -> Rival:
-    """Estimate an archive's bytes from pieces; where that is not far above the limit, write the
-    archive itself to the scratch file."""
+    """Write the archive that `make` prepares to the scratch file; only estimate it if every > 1 and
+    the estimate is far above the limit."""
     if every > 1:
         judged = _judged(make, options, every)
         if judged.size > MARGIN * limit:
@@ -196,8 +198,8 @@ def _bounded(
     limit: int,
     scratch: BinaryIO,
 ) -> Rival | None:
-    """The archive each number of which is bounded so that no column's squared error is above the
-    code's; None where there can be none, or it would be the exact one.
+    """The bounded archive in which no column's squared error is above that of the code; None if
+    there are no bounds that achieve it.
 
     Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
     that missed it is tightened, and at last given up.
@@ -234,7 +236,7 @@ def _narrower(
     rival: Rival,
     scratch: Sequence[BinaryIO],
 ) -> Rival:
-    """The bounded archive, or one with slightly narrower bounds if that happens to be smaller.
+    """The archive `rival`, or one with slightly narrower bounds, if that happens to be smaller.
 
     scratch: a file for each try. Steps of a grid are whole multiples of a column's resolution: some
     suit its values better, so that sizes do not fall steadily as bounds grow.
@@ -255,7 +257,8 @@ def _narrower(
 
 
 def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
-    """The largest error allowed to each column of numbers that the code restores with an error."""
+    """By column of numbers that the code restores with an error, the largest error that gives a
+    mean squared error no larger. rows: choose on so many, drawn at random; None: on all."""
     assert job.model.schema is not None
     x = job.numbers(rows)
     names = names_in_archive(job.source)
@@ -270,7 +273,7 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
 
 
 def names_in_archive(source: Source) -> dict[str, str]:
-    """The names that exact archives give to a source's columns, in order."""
+    """By name of the source's columns, the name that exact archives give them."""
     ours = source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(source)
     if isinstance(source, CsvSource) and source.dialect.edge == BOX:

@@ -32,14 +32,14 @@ Figures = dict[str, Json]
 
 @dataclass(frozen=True)
 class Shard:
-    """One of the equal parts that a table is cut into: number, from 1, of how many (of)."""
+    """One of `of` equal parts of a table; number: which, from 1."""
 
     number: int
     of: int
 
     @classmethod
     def parsed(cls, text: str) -> Shard:
-        """Read a shard from text such as 2/4, the second of four; ParamError for anything else."""
+        """The shard of a text such as "2/4", the second of four; ParamError for anything else."""
         number, slash, total = text.partition("/")
         digits = number + total
         # isdigit alone would take digits of other scripts, too
@@ -51,15 +51,14 @@ class Shard:
         return cls(int(number), int(total))
 
     def items(self, count: int) -> range:
-        """The numbers, from 0, of the items in this shard, when the source is cut into `count`
-        items."""
+        """The numbers, from 0, of this shard's items, if the table has `count` items."""
         return range(count * (self.number - 1) // self.of, count * self.number // self.of)
 
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """Where a content is cut into items, as one pass over all of it tells. first: its first item.
-    places: for each item, where it can be read without the others; None where it cannot."""
+    """How a content is cut into items. first: the first item; places: for each item where it can be
+    read without the others, None where it cannot."""
 
     content: Content
     first: Piece
@@ -67,7 +66,7 @@ class Cuts:
 
     @classmethod
     def of(cls, content: Content) -> Cuts:
-        """Reads a content once to note where its items are; of them only the first is kept."""
+        """Read a content once, to note the places of its items."""
         first: Piece = b""
         places: list[Located | None] = []
         for item, place in content.located_items():
@@ -77,7 +76,8 @@ class Cuts:
         return cls(content, first, places)
 
     def items(self, wanted: range) -> Iterator[Sent]:
-        """The items of these numbers and their places; others are not read where that can be."""
+        """Yield the items of these numbers, each with its place; other items are skipped unread if
+        all wanted ones have a place."""
         own_places = self.places[wanted.start : wanted.stop]
         if None in own_places:
             # one that cannot be sought is reached by reading all before it
@@ -170,7 +170,7 @@ def in_order(archives: Sequence[Archive]) -> list[Archive]:
 
 
 def _check_alike(one: Archive, other: Archive) -> None:
-    """ParamError unless two shards are of one table, cut and coded in one way."""
+    """Raise ParamError unless two shards are of one table, cut and encoded in the same way."""
     names = f"{one.reader.path} and {other.reader.path}"
     if one.reader.model != other.reader.model:
         raise ParamError(f"{names}: are coded by different models; use one for all shards")

@@ -28,15 +28,16 @@ Whole = npt.NDArray[np.int8] | npt.NDArray[np.int16]
 
 
 def with_small_decoder(model: Bundle) -> Bundle:
-    """The model with a decoder whose weights are rounded to 8 bits: a quarter of the bytes, and
-    slightly other results."""
+    """A copy of the model whose decoder's weights are rounded to 8 bits: it takes about a quarter
+    of the bytes, and decodes slightly otherwise."""
     graphs = {**model.graphs, DECODER: rounded(model.graphs[DECODER])}
     # sessions of the graph that was there before must not be taken for this one's
     return dataclasses.replace(model, graphs=graphs, _sessions={})
 
 
 def rounded(data: bytes) -> bytes:
-    """An ONNX graph with its large float32 tensors replaced by 8-bit whole numbers and scales."""
+    """An ONNX graph, as bytes, with each float32 tensor of at least FEWEST values stored as whole
+    numbers and scales, which the graph multiplies."""
     model = onnx.ModelProto.FromString(data)
     graph = model.graph
     kept: list[onnx.TensorProto] = []
@@ -73,7 +74,8 @@ def rounded(data: bytes) -> bytes:
 
 
 def _as_whole_numbers(values: Values) -> tuple[Whole, Values]:
-    """A matrix as 8-bit whole numbers, and the scale to multiply each of its rows or columns by."""
+    """(whole numbers, scales) whose product is near the values: of a matrix 8 bits, with a scale
+    for each row or column, whichever errs less; of a vector 16 bits, with one scale."""
     if values.ndim < 2:
         whole, scales = _rounded_along(values, (0,), LARGEST_SHORT)
         return whole.astype(np.int16), scales
@@ -90,7 +92,8 @@ def _as_whole_numbers(values: Values) -> tuple[Whole, Values]:
 
 
 def _rounded_along(values: Values, axes: tuple[int, ...], largest: int) -> tuple[Values, Values]:
-    """Values in steps of a scale, which is one along these axes; and the scales."""
+    """(whole numbers from -largest to largest, scales) of values; there is one scale for all values
+    that differ only in their place along `axes`."""
     peak = np.abs(values).max(axis=axes, keepdims=True)
     # where all are 0 any scale will do but 0
     scales = np.where(peak > 0, peak, 1).astype(np.float32) / np.float32(largest)

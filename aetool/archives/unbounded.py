@@ -26,10 +26,10 @@ def remarks(
     errors: Mapping[str, Json],
     effort: Effort,
 ) -> list[str]:
-    """Lines that say which numbers of a bounded archive are stored exactly, and why.
+    """Lines that say which numbers of a bounded archive are stored exactly all the same, and why.
 
-    wanted: the bounds that were asked for, by column, "" for all others. errors: what the archive
-    says of its errors, by column: those it names were bounded.
+    wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
+    errors, by column: the columns in it were bounded.
     """
     irregular = _irregular(source, effort.block, bool(errors))
     if irregular is not None:
@@ -38,8 +38,8 @@ def remarks(
 
 
 def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
-    """A line on the first record that has more or fewer fields than the header; None where there is
-    none."""
+    """A line on the first record with another number of fields than the header; None if there is
+    none. block: bytes to read at a time; is_bounded: whether other records are bounded."""
     expected = len(source_texts.header_of(source)[1])
     pieces = source_texts.pieces_of(source, block)
     next(pieces)
@@ -62,7 +62,8 @@ def _otherwise_written(
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
-    """A line for each way of writing numbers that no bound is kept for, with its columns."""
+    """Yield a line for each way of writing numbers that cannot be bounded, with the columns that
+    have it."""
     try:
         schema = inferred(source, source.head(LOOKED_AT), FitOptions())
     except DataError:

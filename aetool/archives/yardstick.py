@@ -34,8 +34,8 @@ ALMOST_ALL = 0.98  # of a variance: who loses as much has kept nothing
 
 @dataclass(frozen=True, eq=False)
 class NumberColumn:
-    """What is known of a column of numbers: its variance, how many it holds, the decimals of the
-    grid that they lie on (None: no grid), and some of them."""
+    """What measures the errors of a column of numbers. variance, count: of its numbers; decimals:
+    of the grid that they lie on, None if on none; sample: some of them."""
 
     variance: float
     count: int
@@ -44,27 +44,28 @@ class NumberColumn:
 
     @cached_property
     def is_movable(self) -> bool:
-        """Whether any bound keeps something of the numbers without keeping all."""
+        """Whether there is an error bound that loses less than nearly all of the variance, and yet
+        something."""
         return self.bound(ALMOST_ALL * self.variance) > 0
 
     def bound(self, mean_square: float) -> Fraction:
-        """The largest error that each number may have for the column's mean squared error to stay
-        within mean_square; 0 where only exact numbers do."""
+        """The largest error of each number with which the column's mean squared error is at most
+        mean_square; 0 if only exact numbers achieve that."""
         return lossy.bound_of_error(self.sample, mean_square, self.decimals)
 
 
 @dataclass(frozen=True, eq=False)
 class TableYardstick:
-    """Measures errors of tables: each column's error is divided by its standard deviation. Constant
-    columns are left out. numbers: the columns of numbers by name. chance: for each column of words,
-    the share that is wrong if every word is taken for the commonest."""
+    """Measures the error of a table's archive as a part of its columns' standard deviations, 0
+    being exact. numbers: by name the columns of numbers, constant ones left out. chance: by column
+    of words, the share that is wrong if each is taken for the commonest."""
 
     numbers: Mapping[str, NumberColumn]
     chance: Mapping[str, float]
 
     @classmethod
     def of(cls, source: TableSource, options: FitOptions) -> TableYardstick:
-        """Read a table once, and return how its errors are measured."""
+        """The yardstick of a table, which is read once for it."""
         table, _ = source.sample(RESERVOIR, options.seed)
         schema = inferred(source, table, options)
         columns = _Columns(schema)
@@ -73,8 +74,8 @@ class TableYardstick:
         return columns.yardstick(table, source.name)
 
     def of_squares(self, squares: Mapping[str, float]) -> float:
-        """The error of an archive from the sum of squared errors of each column of numbers; words
-        must be exact."""
+        """The error of an archive. squares: by column of numbers the sum of squared errors; all
+        other columns are exact."""
         of_numbers = 0.0
         of_others = []
         for name, square in squares.items():
@@ -91,7 +92,8 @@ class TableYardstick:
         return self._mean_root(of_numbers, of_others)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
-        """The error of a lossy archive, from the figures that it reports of each column."""
+        """The error of a lossy archive, by its figures' "errors": by column the root mean squared
+        error and the part of cells that is wrong."""
         of_numbers = 0.0
         of_others = []
         for name, errors in figures.get("errors", {}).items():
@@ -108,8 +110,8 @@ class TableYardstick:
         return self._mean_root(of_numbers, of_others)
 
     def bounds(self, error: float) -> dict[str, Fraction]:
-        """The largest error for each column's numbers that gives all columns the same relative
-        error. Columns that can only be exact are left out."""
+        """By column of numbers the largest error that makes its relative error `error`, the same
+        for all columns; columns that can only be exact are left out."""
         bounds = {}
         for name, column in self.numbers.items():
             bound = column.bound(error**2 * column.variance)
@@ -122,10 +124,11 @@ class TableYardstick:
         return None
 
     def _mean_root(self, of_numbers: float, of_others: Sequence[float]) -> float:
-        """The root of the mean over all columns of numbers that can be moved and those others that
-        were changed.
+        """The root of the mean loss over all columns that can be moved, and those others that were
+        changed; but not less than over the former alone.
 
-        of_numbers: the sum of what the former lost. of_others: what each of the latter lost.
+        of_numbers: the sum of what the former lost, in variances; of_others: what each of the
+        latter lost.
         """
         movable = sum(column.is_movable for column in self.numbers.values())
         numbers = of_numbers / max(1, movable)
@@ -137,14 +140,14 @@ class TableYardstick:
 
 @dataclass(frozen=True)
 class PictureYardstick:
-    """Measures errors of pictures: root mean squared error of pixels divided by their standard
-    deviation (deviation, in levels of 0 to 255)."""
+    """Measures the error of an archive of pictures: the root mean squared error of pixels over
+    `deviation`, their standard deviation, in levels of 0 to 255."""
 
     deviation: float
 
     @classmethod
     def of(cls, source: ImageSource) -> PictureYardstick:
-        """Read pictures once, and return how their errors are measured."""
+        """The yardstick of pictures, which are read once for it."""
         moments = _Moments(1)
         for batch in source.batches():
             pixels = batch.astype(np.float64)
@@ -159,12 +162,13 @@ class PictureYardstick:
         return float(figures["rmse"]) / self.deviation
 
     def of_psnr(self, decibels: float) -> float:
-        """The error at which pictures have this peak signal-to-noise ratio."""
+        """The error at which pictures have this peak signal-to-noise ratio, in dB."""
         noise = WHITE * 10 ** (-decibels / 20)
         return float(noise / self.deviation)
 
     def psnr(self, error: float) -> float | None:
-        """The peak signal-to-noise ratio at an error, in dB; None where there is no noise."""
+        """The peak signal-to-noise ratio of pictures at this error, in dB; None at error 0, where
+        it is infinite."""
         if error <= 0:
             return None
         noise = error * self.deviation
@@ -175,7 +179,7 @@ Yardstick = TableYardstick | PictureYardstick
 
 
 class _Columns:
-    """Running statistics of a table's columns while it is read."""
+    """Sums over the records of a table, from which its yardstick is made."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -189,7 +193,7 @@ class _Columns:
         self.levels: list[dict[float, int]] = [{} for _ in self.words]
 
     def add(self, records: Float) -> None:
-        """Add a batch of records, (rows, columns), in the form that models take."""
+        """Add a batch of records, (rows, columns), as models take them."""
         self.moments.add(records[:, self.numbers])
         for counts, place in zip(self.levels, self.words, strict=True):
             known = records[~np.isnan(records[:, place]), place]
@@ -198,8 +202,8 @@ class _Columns:
                 counts[level] = counts.get(level, 0) + count
 
     def yardstick(self, table: Table, where: str) -> TableYardstick:
-        """The finished yardstick. table: rows from anywhere in the source, on which bounds are
-        tried."""
+        """The yardstick of the records added. table: a sample of them, on which bounds are tried;
+        where: the source's name, for messages."""
         modelled = self.schema.modelled
         sample = self.schema.encode(table, where)
         every = max(1, -(-len(sample) // SAMPLE))
@@ -220,15 +224,16 @@ class _Columns:
 
 
 def _wrong_by_chance(counts: Sequence[int]) -> float:
-    """The share of a column's words that are not its commonest word. counts: how often each word
-    occurs."""
+    """The share of a column's words that are other than its commonest. counts: how often each word
+    is there."""
     if not counts:
         return 0.0
     return 1 - max(counts) / sum(counts)
 
 
 class _Moments:
-    """Running counts, means and sums of squares of columns."""
+    """Counts, means and sums of squared differences from the mean, of each column, updated batch by
+    batch."""
 
     def __init__(self, columns: int) -> None:
         self.count = np.zeros(columns)
@@ -236,7 +241,7 @@ class _Moments:
         self.squares = np.zeros(columns)  # of the differences from the mean
 
     def add(self, values: Float) -> None:
-        """Add rows, (rows, columns), leaving out missing and infinite values."""
+        """Add values, (rows, columns); those that are not finite are left out."""
         # squares of numbers beyond 1e154 are infinite, which `variance` looks for
         with np.errstate(over="ignore", invalid="ignore"):
             self._add(values)
@@ -257,8 +262,8 @@ class _Moments:
         self.count += count
 
     def variance(self) -> Float:
-        """(columns,): the variance of each column; 0 where it holds nothing, or is too large for a
-        float."""
+        """(columns,): the variance of each column; 0 if it has no values, or the variance is too
+        large for a float."""
         count = np.maximum(self.count, 1)
         found = self.squares / count
         return np.where(np.isfinite(found), found, 0.0)

@@ -30,9 +30,10 @@ DATE = (1980, 1, 1, 0, 0, 0)  # of members, as numpy writes them: nothing depend
 
 @dataclass(frozen=True)
 class Member:
-    """One array of a file, without its values.
+    """One array of an .npy or .npz file, without its values.
 
-    offset: where they begin behind the start of the member; squeezed: by DEFLATE, in an .npz.
+    fortran: whether the first axis is innermost in the file. offset: bytes from the member's begin
+    to its first value. squeezed: whether the member is compressed by DEFLATE, in an .npz.
     """
 
     name: str
@@ -54,7 +55,7 @@ MOST_EMPTY = 1 << 24  # values that take no bytes
 
 
 class ArrayFile:
-    """An .npy file, or an .npz with its arrays in their order."""
+    """An .npy file, or an .npz file with its arrays in order. suffix: ".npy" or ".npz"."""
 
     def __init__(self, path: Path, name: str, suffix: str, members: list[Member]) -> None:
         self.path = path
@@ -66,7 +67,8 @@ class ArrayFile:
             self.format["squeezed"] = [int(member.squeezed) for member in members]
 
     def array(self, place: int) -> Array:
-        """An array's values, from the file itself or from a copy that has no name."""
+        """The values of array number `place`, mapped from the file, or, of an .npz, from a
+        temporary copy."""
         member = self.members[place]
         if not member.size:
             return np.zeros(member.shape, member.dtype)
@@ -81,7 +83,8 @@ class ArrayFile:
 
 
 def open_arrays(path: Path, name: str) -> ArrayFile:
-    """The arrays of a file; UnsuitedError with the reason for one that is kept as it is."""
+    """Open an .npy or .npz file; UnsuitedError, with the reason, if its arrays cannot be stored as
+    such."""
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
@@ -115,7 +118,8 @@ def _members(path: Path) -> list[Member]:
 
 
 def _member(file: IO[bytes], name: str, size: int, squeezed: bool = False) -> Member:
-    """The array that begins here and must fill the size."""
+    """Read the header of the array that begins here; UnsuitedError unless it can be stored and
+    fills just `size` bytes."""
     version = np.lib.format.read_magic(file)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -138,7 +142,8 @@ def _member(file: IO[bytes], name: str, size: int, squeezed: bool = False) -> Me
 
 
 def _mapped(file: BinaryIO, member: Member) -> Array:
-    """The values, read from the file where they are looked at."""
+    """The values of a member, mapped: bytes are read from the file only where they are looked
+    at."""
     # a scalar cannot be mapped; the mapping outlives the file
     shape = member.shape or (1,)
     if member.fortran:
@@ -153,7 +158,7 @@ def _mapped(file: BinaryIO, member: Member) -> Array:
 
 @contextmanager
 def written(file: BinaryIO, format: Format) -> Iterator[ArrayWriter]:
-    """Writes the arrays of one .npy or .npz file, one after the other."""
+    """A context that writes an .npy or .npz file, as format says: a writer to add its arrays to."""
     if format["format"] == "npy":
         yield ArrayWriter(file, None, [])
         return
@@ -163,7 +168,8 @@ def written(file: BinaryIO, format: Format) -> Iterator[ArrayWriter]:
 
 @dataclass(eq=False)
 class ArrayWriter:
-    """Writes arrays behind one another; squeezed: which of them by DEFLATE."""
+    """Writes the arrays of a file in order. archive: the .npz; None of an .npy, which has one
+    array. squeezed: for each array 1 if it is to be compressed by DEFLATE, else 0."""
 
     file: BinaryIO
     archive: zipfile.ZipFile | None
@@ -171,7 +177,7 @@ class ArrayWriter:
     count: int = 0
 
     def add(self, member: Member, parts: Iterable[Array]) -> None:
-        """Add an array, whose rows come in their order."""
+        """Write the next array. parts: its rows, in order."""
         if self.archive is None:
             _write(self.file, member, parts)
             return
@@ -199,7 +205,7 @@ def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
 
 
 def gathered(member: Member, parts: Iterable[Array]) -> Array:
-    """Join parts of an array into the whole array."""
+    """Join the parts of an array, rows in order, into one array."""
     gathering = Gathering(member)
     for part in parts:
         gathering.add(part)
@@ -207,7 +213,8 @@ def gathered(member: Member, parts: Iterable[Array]) -> Array:
 
 
 class Gathering:
-    """Collects rows of an array, in memory or, if they are large, in a temporary file."""
+    """Joins the rows of an array, in memory, or in a temporary file if they take LARGE bytes or
+    more. whole: the array."""
 
     def __init__(self, member: Member) -> None:
         if member.size < LARGE:
@@ -220,14 +227,15 @@ class Gathering:
         self._count = 0
 
     def add(self, part: Array) -> None:
-        """Add the next rows."""
+        """Add the next rows to the array."""
         values = part.reshape(-1)
         self._flat[self._count : self._count + len(values)] = values
         self._count += len(values)
 
 
 def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
-    """Arrays of as many rows each as one DataFrame; names: of the columns of each."""
+    """One DataFrame of arrays with equally many rows. names: for each array the names of its
+    columns."""
     import pandas as pd
 
     columns = {}

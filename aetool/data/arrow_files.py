@@ -45,14 +45,15 @@ WAYS: tuple[Format, ...] = (
 
 
 class UnsuitedError(DataError):
-    """A source that cannot be carried in its own types; its text says why."""
+    """A source cannot be stored in its own types; the message says why, without the source's
+    name."""
 
 
 class ArrowTable:
-    """A table in batches of one schema.
+    """A table as batches of one schema.
 
-    path: of its file; None for a table in memory. format: how to write it back: kind of file,
-    compression, and the groups of rows it is in, as pairs (how many, rows).
+    path: of its file; None for a table in memory. format: how to write it again: kind of file,
+    compression, and its groups of rows, as pairs (how many groups, rows of each).
     """
 
     def __init__(self, name: str, schema: pa.Schema, format: Format) -> None:
@@ -64,12 +65,13 @@ class ArrowTable:
         self._batches: list[pa.RecordBatch] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The records in order, in batches neither small nor large; can be called again."""
+        """Yield the records in order, as batches of about ROWS records. Each call begins anew."""
         for batch, _ in self.located():
             yield batch
 
     def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
-        """The same batches, each with where others can read it; None where they cannot."""
+        """Yield each batch of `batches` with the place from which another process can read it; None
+        if only this one can."""
         own_file: FileAt | None = None
         is_spooled = self.place is not None and self.place.spool is not None
         if self.path is not None and self.format["format"] == PARQUET and not is_spooled:
@@ -82,7 +84,7 @@ class ArrowTable:
                     yield part, BatchAt(own_file, ROWS, raws, first_row, part.num_rows)
 
     def table(self) -> pa.Table:
-        """All records as one table."""
+        """All records as one Arrow table."""
         import pyarrow as pa
 
         batches = [batch for batch, _ in self._whole_batches()]
@@ -98,7 +100,7 @@ class ArrowTable:
 
 
 def kind_of(head: bytes) -> str:
-    """PARQUET, ARROW, or "" for any other file, by how it begins."""
+    """The kind of a file by its first bytes: PARQUET, ARROW, or "" for any other."""
     if head.startswith(PARQUET_MAGIC):
         return PARQUET
     if head.startswith((ARROW_MAGIC, STREAM_MAGIC)):
@@ -107,7 +109,8 @@ def kind_of(head: bytes) -> str:
 
 
 def open_table(path: Path, name: str) -> ArrowTable:
-    """The table of a Parquet or Arrow file; UnsuitedError with the reason for one that is kept."""
+    """Open a Parquet or Arrow file; UnsuitedError, with the reason, if it cannot be read or would
+    not be written again with the same types."""
     import pyarrow as pa
 
     with path.open("rb") as file:
@@ -137,13 +140,13 @@ def of_memory(data: InMemory, name: str) -> ArrowTable:
 
 
 def is_frame(data: object) -> bool:
-    """Whether the data are a DataFrame of pandas, which is imported where there is one."""
+    """Whether data are a pandas DataFrame; pandas is not imported for that."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
 def index_of(data: object) -> pd.Index | None:
-    """The index of a DataFrame or Series of pandas; None of anything else."""
+    """The index of a pandas DataFrame or Series; None for any other data."""
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(data, pandas.DataFrame | pandas.Series):
         return None
@@ -152,7 +155,8 @@ def index_of(data: object) -> pd.Index | None:
 
 
 def table_of(columns: Mapping[str, Sequence[object]], types: Mapping[str, str]) -> pa.Table:
-    """Columns as a table of these types, by name as Arrow knows them; all others are text."""
+    """An Arrow table of columns by name. types: Arrow's name of the type by column; columns not in
+    it are strings."""
     import pyarrow as pa
 
     fields = [pa.field(name, pa.type_for_alias(types.get(name, "string"))) for name in columns]
@@ -160,7 +164,7 @@ def table_of(columns: Mapping[str, Sequence[object]], types: Mapping[str, str]) 
 
 
 def as_table(data: object) -> pa.Table:
-    """What an object that offers Arrow's protocol hands over; DataError where it is no table."""
+    """An object that offers Arrow's protocol as an Arrow table; DataError if it is no table."""
     import pyarrow as pa
 
     if isinstance(data, pa.Table):
@@ -174,7 +178,8 @@ def as_table(data: object) -> pa.Table:
 
 
 def as_arrow(data: InMemory) -> pa.Table:
-    """The data as an Arrow table, a DataFrame's index included; DataError where that cannot be."""
+    """Data as an Arrow table, with the index of a DataFrame; DataError if a column has no type of
+    Arrow."""
     import pyarrow as pa
 
     if not is_frame(data):
@@ -195,7 +200,7 @@ def as_arrow(data: InMemory) -> pa.Table:
 
 
 def _mixes_text_and_bytes(column: pd.Series) -> bool:
-    """Whether a column of objects has both, of which Arrow would make bytes."""
+    """Whether a column of objects has both str and bytes, all of which Arrow would make bytes."""
     if column.dtype != object:
         return False
     has_text = any(isinstance(value, str) for value in column)
@@ -203,7 +208,8 @@ def _mixes_text_and_bytes(column: pd.Series) -> bool:
 
 
 def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
-    """A DataFrame of which some columns have the same name."""
+    """A DataFrame some of whose columns have the same name, as an Arrow table; DataError if it has
+    an index of its own."""
     # what pandas notes of an index is told by names, which say nothing here
     if list(frame.index) != list(range(len(frame))):
         raise DataError(
@@ -216,7 +222,7 @@ def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
 
 
 def file_of(table: pa.Table) -> bytes:
-    """An Arrow file of a table, for types that are not carried in any other way."""
+    """Write a table as the bytes of an Arrow file."""
     import pyarrow as pa
 
     sink = io.BytesIO()
@@ -227,7 +233,7 @@ def file_of(table: pa.Table) -> bytes:
 
 
 def frame_of_file(data: bytes) -> pd.DataFrame:
-    """The DataFrame of an Arrow file's bytes."""
+    """Read the bytes of an Arrow file as a DataFrame."""
     import pyarrow as pa
 
     frame: pd.DataFrame = pa.ipc.open_file(io.BytesIO(data)).read_all().to_pandas()
@@ -235,7 +241,8 @@ def frame_of_file(data: bytes) -> pd.DataFrame:
 
 
 def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
-    """Batches as a DataFrame, index and dtypes as they were."""
+    """Batches of a schema as one DataFrame, with the index and dtypes that the schema's metadata
+    note."""
     import pyarrow as pa
 
     table = pa.Table.from_batches(list(batches), schema)
@@ -250,15 +257,15 @@ def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFra
 
 
 def frame_of_records(records: list[dict[str, object]]) -> pd.DataFrame:
-    """A DataFrame of JSON objects, one row each."""
+    """A DataFrame of JSON objects: a row for each, a column for each key."""
     import pandas as pd
 
     return pd.DataFrame(records)
 
 
 def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
-    """The types that hold the values of both: whole numbers in one part of a table may have points
-    in another, and numbers in one part may be text in another."""
+    """A schema whose types hold the values of two schemas with the same columns: floats for
+    integers and floats, strings where one has strings."""
     import pyarrow as pa
 
     fields = []
@@ -272,13 +279,13 @@ def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error, on one line."""
+    """The message of an error, its line ends replaced by blanks."""
     return " ".join(str(error).split())
 
 
 def _checked(table: ArrowTable) -> ArrowTable:
-    """The table, if writing a file of it and reading that back gives the same schema, metadata
-    included."""
+    """Return the table; UnsuitedError if a file written with its schema and format reads as another
+    schema, metadata included."""
     import pyarrow as pa
 
     names_of(table.schema)
@@ -298,7 +305,7 @@ def _checked(table: ArrowTable) -> ArrowTable:
 
 
 def names_of(schema: pa.Schema) -> list[str]:
-    """The names of the columns; UnsuitedError where one is no text."""
+    """The names of a schema's columns; UnsuitedError if one is not UTF-8."""
     try:
         return list(schema.names)
     except UnicodeDecodeError as error:
@@ -348,8 +355,8 @@ def _open_parquet(path: Path, name: str) -> ArrowTable:
 
 
 def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
-    """How a file must be written for Parquet's own types to be these: the version of its types, and
-    decimals as integers. UnsuitedError with the first column that no way writes so."""
+    """Which of WAYS writes a schema with the Parquet types `wanted`: the version of types, decimals
+    as integers. UnsuitedError, with the first column that differs, if none does."""
     import pyarrow.parquet as pq
 
     columns: list[pq.ColumnSchema] = []
@@ -370,8 +377,7 @@ def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) 
 
 
 def _said(column: pq.ColumnSchema) -> str:
-    """A column's physical type, and how often values of it may repeat, as the file
-    declares them."""
+    """The types and nesting levels that a Parquet file declares for a column, for a message."""
     levels = f"{column.max_definition_level}/{column.max_repetition_level}"
     return f"{column.physical_type} {column.logical_type} {levels}"
 
@@ -413,7 +419,7 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
 
 
 def arrow_schema(path: Path) -> tuple[pa.Schema, Format]:
-    """The columns of an Arrow file or stream, and which of the two it is."""
+    """(schema, format) of an Arrow file or stream; format says which of both it is."""
     with _Mapped(path) as mapped:
         kind: Format = {"format": ARROW}
         return mapped.schema, kind | ({"stream": True} if mapped.is_stream else {})
@@ -424,7 +430,8 @@ def arrow_batches(
     name: str,
     places: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The records of an Arrow file or stream, at most ROWS at a time; places: of these columns.
+    """Yield the records of an Arrow file or stream, at most ROWS at a time. places: of the columns
+    to read; None: all. name: for messages.
 
     However large its batches are, little of an uncompressed file is in memory at any time.
     DataError where more follows behind the end of a stream.
@@ -437,7 +444,8 @@ def arrow_batches(
 
 
 class _Mapped:
-    """An Arrow file or stream in mapped memory: only the parts asked for are read from the disk."""
+    """An Arrow file or stream in mapped memory: only the parts asked for are read from the disk.
+    places: of the columns to read; None: all."""
 
     def __init__(self, path: Path, places: Sequence[int] | None = None) -> None:
         import pyarrow as pa
@@ -465,16 +473,17 @@ class _Mapped:
 
     @property
     def has_metadata(self) -> bool:
-        """Whether the file says something beside its schema."""
+        """Whether the file has metadata of its own, beside its schema's."""
         return bool(getattr(self._reader, "metadata", None))
 
     @property
     def is_read_to_its_end(self) -> bool:
-        """Whether a stream that can be read only once has been read to its end."""
+        """Whether the last batch read was the last thing in the file: else more follows behind a
+        stream."""
         return bool(self._input.tell() == len(self._bytes))
 
     def batches(self) -> Iterator[WithMetadata]:
-        """The batches of the file in order, each with its own metadata."""
+        """Yield the batches in order, each with its own metadata or None."""
         if not self.is_stream:
             for number in range(self._reader.num_record_batches):
                 yield _valid(self._reader.get_batch_with_custom_metadata(number))
@@ -487,7 +496,8 @@ class _Mapped:
             yield _valid(batch)
 
     def parts_of(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """A batch in parts of at most ROWS records. ArrowInvalid for one that is damaged."""
+        """Yield a batch as parts of at most ROWS records, each checked: ArrowInvalid if it is
+        damaged."""
         for first in range(0, batch.num_rows, ROWS):
             part = batch.slice(first, ROWS)
             part.validate(full=True)
@@ -495,7 +505,8 @@ class _Mapped:
             self.forget()
 
     def forget(self) -> None:
-        """Gives the memory of pages back; whoever looks at one again has it read again."""
+        """Release the memory of the mapped pages; they are read again when something looks at
+        them."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._bytes.madvise(mmap.MADV_DONTNEED)
 
@@ -507,7 +518,7 @@ def _valid(batch: WithMetadata) -> WithMetadata:
 
 
 def _counted(sizes: list[int]) -> list[list[int]]:
-    """Group sizes as pairs (how many in a row, size); empty groups are left out."""
+    """Sizes of groups as pairs (how many in a row, size); groups of size 0 are left out."""
     counted: list[list[int]] = []
     for size in filter(None, sizes):
         if counted and counted[-1][1] == size:
@@ -527,9 +538,10 @@ def write_table(
     format: Format,
     whole: bool = True,
 ) -> None:
-    """Writes batches as the kind of file that the format says.
+    """Write batches as the kind of file that format says.
 
-    whole: all records and columns are there, so that they are put into their groups again.
+    whole: whether these are all records and columns; only then are the source's groups of rows and
+    sorting written again.
     """
     groups = _groups(batches, format.get("groups") if whole else None, schema)
     if not whole:  # columns may be missing, so that places are others
@@ -545,9 +557,8 @@ def _groups(
     counted: list[list[int]] | None,
     schema: pa.Schema,
 ) -> Iterator[pa.Table]:
-    """Batches joined to groups of a given number of rows each; unchanged where no numbers are
-    given.
-    """
+    """Yield batches as tables. counted: pairs (how many groups, rows of each) to join batches to;
+    None: each batch is a table."""
     import pyarrow as pa
 
     if counted is None:

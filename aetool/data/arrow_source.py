@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 
 class ArrowSource(TableSource):
-    """Records in Arrow's types.
+    """A table in Arrow's types, read as records.
 
-    schema: of all batches. wide: the places of integers that float64 has not. strings_are_cells:
-    whether numbers and dates may stand in strings, as in CSV.
+    schema: of all batches. wide: the places of columns with integers beyond 2^53, which float64
+    does not hold exactly; they are read as text. strings_are_cells: whether strings may be numbers
+    or dates, as in CSV.
     """
 
     strings_are_cells = False
@@ -49,7 +50,7 @@ class ArrowSource(TableSource):
         self._is_wide = [place in wide for place in range(len(self._names))]
 
     def record_batches(self) -> Iterator[pa.RecordBatch]:
-        """The batches of the source in Arrow's own types; can be called again and again."""
+        """Yield the source's batches in Arrow's types. Each call begins anew."""
         raise NotImplementedError
 
     def batches(self) -> Iterator[Table]:
@@ -77,7 +78,7 @@ class ArrowSource(TableSource):
             yield concat(parts)
 
     def texts(self) -> set[str]:
-        """The columns that are carried as text."""
+        """The names of the columns that are read as text."""
         import pyarrow as pa
 
         found = set()
@@ -88,7 +89,7 @@ class ArrowSource(TableSource):
         return found
 
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
-        """A batch, of which the first record has this number."""
+        """A batch as a Table. row: the number of its first record."""
         values: list[Values] = []
         texts: set[str] = set()
         for place, (name, array) in enumerate(zip(self._names, batch.columns, strict=True)):
@@ -107,7 +108,7 @@ def _given_names(schema: pa.Schema, name: str) -> list[str]:
 
 
 class ArrowFileSource(ArrowSource):
-    """A Parquet file, or an Arrow file or stream."""
+    """The table of a Parquet file, or of an Arrow file or stream."""
 
     def __init__(self, name: str, path: Path) -> None:
         import pyarrow as pa
@@ -135,14 +136,15 @@ class ArrowFileSource(ArrowSource):
         super().__init__(name, schema, wide, format)
 
     def rows_of_groups(self) -> list[int]:
-        """How many records each group of a Parquet file has."""
+        """How many records each row group of the Parquet file has."""
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
             return [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
 
     def record_batches(self, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
-        """The records as they are; of a Parquet file of these groups alone."""
+        """Yield the records in Arrow's types. groups: of a Parquet file the numbers of the row
+        groups to read; None: all."""
         import pyarrow.parquet as pq
 
         if not self.is_parquet:
@@ -154,7 +156,7 @@ class ArrowFileSource(ArrowSource):
 
 
 class ArrowMemorySource(ArrowSource):
-    """A DataFrame or an Arrow table. in_memory: the data as they were given."""
+    """A DataFrame or an Arrow table in memory. in_memory: the object that was given."""
 
     def __init__(self, name: str, data: arrow_files.InMemory) -> None:
         self.in_memory = data
@@ -178,8 +180,8 @@ UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of t
 
 
 def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
-    """A DataFrame's columns as an Arrow table, without its index; the places of those of which
-    values of several kinds became text, to be read as cells of a file are."""
+    """(a DataFrame as an Arrow table, without its index; the places of columns whose values of
+    several kinds became text, to be read as cells of a file are)."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
@@ -201,8 +203,9 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
 
 
 def _column(column: pd.Series, called: str, name: str) -> tuple[pa.Array | pa.ChunkedArray, bool]:
-    """A column of a DataFrame in Arrow's types, and whether it became text: so do values of several
-    kinds, and integers beyond 64 bits, for which Arrow has no type."""
+    """(a DataFrame's column as an Arrow array; whether it became text). Values of several kinds
+    become text, and integers beyond 64 bits; DataError for values that have none. called: the
+    column's name."""
     import pandas as pd
     import pyarrow as pa
 
@@ -243,9 +246,9 @@ def _as_text(value: object) -> str:
 
 
 class CopiedTable(ArrowFileSource):
-    """A table that was written once to an Arrow file without a name, and is read from there.
+    """A table that was written to a temporary Arrow file, and is read from there.
 
-    original: the file, or folder, whose records these are; None where they have none of their own.
+    original: the file or folder whose records these are; None if no file has just these.
     """
 
     def __init__(
@@ -264,7 +267,7 @@ class CopiedTable(ArrowFileSource):
         self.format = {"format": "csv", "suffix": ".csv", **Dialect().to_json()}
 
     def table(self) -> pa.Table:
-        """All records, which stay in the file until they are looked at."""
+        """All records as one Arrow table, mapped from the file."""
         import pyarrow as pa
 
         return pa.Table.from_batches(list(self.record_batches()), self.schema)
@@ -276,8 +279,8 @@ def copied(
     original: files.Place | None = None,
     strings_are_cells: bool = False,
 ) -> CopiedTable:
-    """The records of batches of one schema, of which there is at least one, as a table that can be
-    read again and again; little of it is in memory at any time."""
+    """Write batches, at least one, all of one schema, to a temporary file; returns the table, which
+    can be read again and again. Little of it is in memory at any time."""
     import pyarrow as pa
 
     first = next(batches)

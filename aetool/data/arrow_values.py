@@ -20,9 +20,9 @@ ReadColumns = Callable[[Sequence[int]], Iterable["pa.RecordBatch"]]
 
 
 def values_of(array: pa.Array, is_wide: bool) -> tuple[Values, bool]:
-    """An array as a column, and whether it is known to be text.
+    """(an Arrow array as a column of values, whether it is text by its type).
 
-    is_wide: its integers are carried as text, for float64 has not all of them.
+    is_wide: whether to read its integers as text, as float64 does not hold them all exactly.
     """
     import pyarrow as pa
     from pyarrow import compute, types
@@ -58,7 +58,8 @@ def _texts(array: pa.Array) -> Cells:
 
 
 def _of_dictionary(array: pa.DictionaryArray, is_wide: bool) -> tuple[Values, bool]:
-    """Each level read once, and taken as often as it is there."""
+    """As `values_of`, of a dictionary array: each level is converted once, and repeated where it
+    stands."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -74,9 +75,10 @@ def _of_dictionary(array: pa.DictionaryArray, is_wide: bool) -> tuple[Values, bo
 
 
 def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
-    """The places of columns with integers that float64 has not, wherever in the table they are.
+    """The places of the columns that have an integer beyond 2^53, which float64 does not hold
+    exactly, in any record.
 
-    read: gives the records with the columns at these places alone.
+    read(places): yields the records with only the columns at these places.
     """
     places = [place for place, kind in enumerate(schema.types) if _may_be_wide(kind)]
     wide: set[int] = set()
@@ -88,7 +90,8 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
 
 def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
-    """As wide_integers, but told by the statistics that a Parquet file keeps of its columns."""
+    """As `wide_integers`, by the statistics of a Parquet file; columns without statistics are
+    read."""
     schema = file.schema_arrow
     # columns inside others are leaves as well: a column's leaf is not at its own place
     leaves = {column.path: leaf for leaf, column in enumerate(file.schema)}
@@ -127,7 +130,7 @@ def _is_wide(value: object) -> bool:
 
 
 def _ends(array: pa.Array) -> list[object]:
-    """The smallest and the largest of an array."""
+    """[smallest, largest] value of an array, or of a dictionary array's levels."""
     from pyarrow import compute, types
 
     if types.is_dictionary(array.type):

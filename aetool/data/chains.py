@@ -22,8 +22,9 @@ HIVE_GAP = "__HIVE_DEFAULT_PARTITION__"
 
 
 class ChainSource(TableSource):
-    """Several tables, one after the other, with the columns of the first, in whatever order they
-    are in the others. folder: whose files these are, if they are those of one."""
+    """Several tables read as one, one after the other. Its columns are those of the first table;
+    the others have the same, in any order. folder: the folder whose files they are; None if of
+    none."""
 
     def __init__(
         self,
@@ -48,11 +49,11 @@ class ChainSource(TableSource):
         self._all_texts = any(in_text) and not all(in_text)
 
     def with_paths(self) -> Iterator[tuple[TableSource, Mapping[str, str | None]]]:
-        """Each table, and the columns that the path of its file tells."""
+        """Yield each table with the columns that the path of its file adds, as column=value."""
         yield from zip(self.sources, self._added, strict=True)
 
     def without_tables(self) -> ChainSource:
-        """What one needs to know of the whole to read a part of one of its tables."""
+        """A copy without the tables, for another process that reads a part of one of them."""
         alone = ChainSource.__new__(ChainSource)
         TableSource.__init__(alone, self.name, self.format)
         first = TableSource(self.sources[0].name, self.sources[0].format)
@@ -71,7 +72,9 @@ class ChainSource(TableSource):
         row: int,
         where: str,
     ) -> Table:
-        """A batch of one table as records of the whole, the first of which has this number."""
+        """A batch of one table as records of the whole, with its columns in order. added: the
+        columns of its path; row: the number of its first record in the whole; where: the table's
+        name, for messages."""
         return self._in_order(self._with_columns(batch, added), names, row, where)
 
     def batches(self) -> Iterator[Table]:
@@ -110,12 +113,13 @@ class ChainSource(TableSource):
 
 
 def is_part(path: str) -> bool:
-    """Whether a file at this path below a folder is taken for a part of one table: hidden ones, and
-    those that begin with _, are not."""
+    """Whether the file at this path, below a folder, is read as part of the folder's table: by its
+    suffix, and unless it or its folder begins with . or _."""
     return suffix_of(path) in TABLES and not remote.is_hidden(path)
 
 
 def parts_of_path(path: str) -> dict[str, str | None]:
-    """The columns that a path tells: year and month of year=2024/month=05/part.parquet."""
+    """The columns that a path adds, by name: of year=2024/month=05/part.parquet year and month.
+    None for Hive's mark of a gap."""
     found = {unquote(name): unquote(value) for name, value in HIVE.findall(path)}
     return {name: None if value == HIVE_GAP else value for name, value in found.items()}

@@ -18,8 +18,8 @@ Placed: TypeAlias = "tuple[pa.RecordBatch, Raw]"
 def put_together(
     batches: Iterable[Placed], most_rows: int
 ) -> Iterator[tuple[pa.RecordBatch, tuple[Raw, ...]]]:
-    """Small batches as large ones, with where each came from: a stream may have one for each few
-    records."""
+    """Join small batches to ones of at most most_rows records; yields each with where its parts
+    came from."""
     parts: list[pa.RecordBatch] = []
     raws: list[Raw] = []
     rows = size = 0
@@ -42,7 +42,7 @@ def put_together(
 
 
 def one_batch(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Batches of one schema, at least one, as one."""
+    """Join batches of one schema, at least one, to one batch."""
     import pyarrow as pa
 
     if len(parts) == 1:
@@ -61,8 +61,8 @@ def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> b
 
 
 def parts(batch: pa.RecordBatch, most_rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Parts of a batch that are not too large, of few enough rows, cells and bytes; each with the
-    place of its first row."""
+    """Cut a batch so that no part has more than most_rows rows, MOST_CELLS cells or MOST_BYTES
+    bytes; yields (number of its first row, part)."""
     step = max(1, min(most_rows, MOST_CELLS // max(1, batch.num_columns)))
     for first in range(0, batch.num_rows, step):
         yield from _halved(first, batch.slice(first, step))

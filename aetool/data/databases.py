@@ -27,7 +27,8 @@ Row = tuple[object, ...]
 
 
 def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
-    """The records of a database's table, or of a query; wanted: which ("": of its only table).
+    """Read a table or query of an SQLite database into a copy. wanted: the table's name, or a
+    query; "": the only table.
 
     DataError where there is no such table, or the query cannot be answered.
     """
@@ -70,7 +71,8 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
-    """The SQL query for what the user wants: a table, or a query of their own."""
+    """The SQL query for `wanted`: itself, if it is one, else all records of the table of that name;
+    DataError if there is none."""
     begin = wanted.split(None, 1)[:1]
     if begin and begin[0].lower() in QUERIES:
         return wanted
@@ -98,7 +100,8 @@ def _rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
 
 
 def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
-    """The types of the columns, by all of their values: SQLite has none that it would keep to."""
+    """The type of each column by all its values, as SQLite's own types bind nobody: integers,
+    floats, else strings. The cursor is read to its end."""
     import pyarrow as pa
 
     kinds: list[set[type]] = [set() for _ in columns]

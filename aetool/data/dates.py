@@ -46,7 +46,8 @@ class DateFormat:
 
     @classmethod
     def of(cls, text: str) -> DateFormat:
-        """The format that such a text stands for: ymd|-| |hm|0||0."""
+        """The format of a text, its fields joined by |: ymd|-| |hm|0||0. ValueError if it has not
+        seven fields."""
         order, separator, joint, fields, digits, zone, padded = text.split(BAR)
         return cls(order, separator, joint, fields, int(digits), zone, padded)
 
@@ -85,7 +86,7 @@ def _formats(order: str, text: str) -> list[str]:
 
 
 def is_format(fmt: object) -> bool:
-    """Whether a text is a date format of the kind that this module writes and reads."""
+    """Whether a text stands for a date format, as `str` of a DateFormat writes it."""
     try:
         date_format = DateFormat.of(fmt) if isinstance(fmt, str) else None
     except ValueError:
@@ -107,7 +108,8 @@ def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
 
 
 def parse(texts: Sequence[str], fmt: str) -> Float:
-    """Epoch seconds of each text, (n,) float64; NaN where a text is not in this format."""
+    """(n,) float64: the epoch seconds, UTC, of each text; NaN for a text that is not in this
+    format."""
     date_format = DateFormat.of(fmt)
     pattern = _PATTERNS[date_format.order]
     parts = np.zeros((len(texts), 7))
@@ -141,7 +143,7 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
 
 
 def render(seconds: Float, fmt: str) -> list[str]:
-    """Each moment written in this format, rounded to its last field."""
+    """Write each moment, epoch seconds (n,), in this format, rounded to the format's last field."""
     date_format = DateFormat.of(fmt)
     unit = 10**date_format.digits
     step = {"": 86400 * unit, "hm": 60 * unit, "hms": 1}[date_format.fields]

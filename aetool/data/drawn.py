@@ -24,8 +24,8 @@ Keys = npt.NDArray[np.float64]
 
 
 def keys_of(seed: int, first_row: int, rows: int) -> Keys:
-    """(rows,): random keys of consecutive records, which depend on their numbers alone. first_row:
-    the number of the first, from 0."""
+    """(rows,): the random keys of consecutive records, each between 0 and 1, which depend on the
+    seed and the record's number alone. first_row: the number of the first record, from 0."""
     # a key takes one step of the generator, which can be at any step at once
     generator = np.random.PCG64(seed).advance(first_row)
     return np.random.Generator(generator).random(rows)
@@ -33,8 +33,9 @@ def keys_of(seed: int, first_row: int, rows: int) -> Keys:
 
 @dataclass(eq=False)
 class Sample:
-    """A random sample of a stream of records: those with the smallest random keys. most: how many
-    are kept; total: how many records there were."""
+    """A random sample of the records of a stream: those with the smallest keys. most: how many
+    records it keeps; total: how many the stream had. bound: records with keys above it cannot be in
+    the sample."""
 
     most: int
     total: int = 0
@@ -43,15 +44,16 @@ class Sample:
     bound: float = float("inf")  # records of keys above it are not in the sample
 
     def add(self, table: Table, keys: Keys) -> None:
-        """Add records with their keys, in the order of the table; they must include all with keys
-        below the bound."""
+        """Add records, with their keys, (n,). Records with keys above the bound may be left out of
+        them."""
         self.tables.append(table)
         self.keys = np.concatenate([self.keys, keys])
         if len(self.keys) > 2 * self.most:
             self.close()
 
     def close(self) -> None:
-        """Drop the records beyond `most`."""
+        """Drop all but the `most` records with the smallest keys, and lower the bound to the
+        largest of these."""
         if len(self.keys) <= self.most:
             return
         smallest = np.sort(np.argpartition(self.keys, self.most)[: self.most])
@@ -62,7 +64,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Asked:
-    """A piece of a table to draw from, and a bound below which keys of drawn records must lie."""
+    """A piece of a table to draw records from, and the bound that their keys must not exceed."""
 
     piece: pieces.Piece
     bound: float
@@ -70,8 +72,8 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What was drawn from one piece: records with their keys, and how many records it
-    holds in all."""
+    """The records drawn from one piece, with their keys; table: None if there are none; total: how
+    many records the piece has."""
 
     table: Table | None
     keys: Keys
@@ -80,14 +82,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Drawer:
-    """Draws records from pieces, in this process or a worker. most: how many at most; seed: of the
-    random keys."""
+    """Draws records from pieces, in this process or in another. most: at most so many from each
+    piece; seed: of the random keys."""
 
     most: int
     seed: int
 
     def __call__(self, asked: Asked) -> tuple[Part, LeftOut]:
-        """Draw from one piece; returns what was drawn, and remarks on lines left out."""
+        """Draw from one piece; returns the records drawn, and which of its lines are no records."""
         left_out = LeftOut()
         sample = Sample(self.most)
         for table in asked.piece.tables(left_out):
@@ -103,8 +105,8 @@ class Drawer:
 
 
 def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) -> tuple[Table, int]:
-    """At most `most` records of a source, each as likely, in order; and how many there are in all:
-    as the source's own `sample`, whoever reads them."""
+    """(a random sample of at most `most` records, in order; how many records the source has). The
+    same as the source's own `sample`, whether an engine's workers read it or this process."""
     cut_pieces = None if engine is None else pieces.pieces_of(source)
     if engine is not None and cut_pieces is not None:
         gathered = _gathered(engine, cut_pieces, Drawer(most, seed))
@@ -118,8 +120,8 @@ def _gathered(
     cut_pieces: Iterator[pieces.Piece],
     drawer: Drawer,
 ) -> tuple[Table, int] | None:
-    """The sample of all pieces, put together in their order; None where there are no records, or
-    the place of a record is not told by the pieces before its own: of a text with comments."""
+    """As `sampled`, put together of all pieces; None if there are no records, or if a piece has
+    another number of them than was counted when it was cut, as in a text with comments."""
     sample = Sample(drawer.most)
     under_way: deque[pieces.Piece] = deque()
     remarks_in_order: list[tuple[pieces.Piece, LeftOut]] = []

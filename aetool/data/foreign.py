@@ -12,7 +12,8 @@ FRAME = "or in Python: aetool.detect(pandas.{reader}({name!r}))"
 
 @dataclass(frozen=True)
 class Foreign:
-    """A kind of file. called: what it is; advice: what to do."""
+    """A kind of file that is not read here, known by its first bytes. called: what it is; advice:
+    how to get a table out of it, with {name} for the file."""
 
     first_bytes: tuple[bytes, ...]
     called: str
@@ -80,12 +81,13 @@ HEAD = 512  # bytes that tell the kind
 
 
 def is_picture(head: bytes) -> bool:
-    """Whether a file is a picture, by its first bytes."""
+    """Whether a file's first bytes are those of a kind of picture."""
     return head.startswith(PICTURES)
 
 
 def kind_of(head: bytes, name: str) -> str | None:
-    """What a file is and what to do, by its first HEAD bytes; None if it is none of these."""
+    """What a file is and how to get a table out of it, by its first HEAD bytes; None if it is of
+    none of these kinds."""
     for kind in KINDS:
         if head.startswith(kind.first_bytes):
             return _said(kind, name)
@@ -105,7 +107,8 @@ def _said(kind: Foreign, name: str) -> str:
 
 
 def zip_of(members: list[str], name: str) -> str | None:
-    """What a zip is and what to do, by the names in it; None if it may be one of arrays."""
+    """What a zip file is and how to get a table out of it, by the names of its members; None if it
+    has arrays of numpy, or no members."""
     if "content.xml" in members:
         return _workbook("a LibreOffice document", name)
     if any(member.startswith("word/") for member in members):

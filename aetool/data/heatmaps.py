@@ -57,8 +57,9 @@ FRAME = 0, 200, 255  # of the box: a colour that neither maps nor most pictures 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A picture of a sheet: (C, H, W) uint8, what was expected in its place, likewise or None, its
-    map, (H, W), the box around the worst, and two lines of text."""
+    """A picture of a sheet, (channels, height, width) uint8. expected: what the model expects in
+    its place, likewise, or None; amounts: its map, (height, width); box: around the worst part, or
+    None; title, words: two lines of text above it."""
 
     picture: Pixels
     expected: Pixels | None
@@ -69,9 +70,9 @@ class Shown:
 
 
 def strength(amounts: Amounts) -> Amounts:
-    """(H, W): how strongly a map is coloured, 0 to 1: nothing below 0.7 of the threshold, or a
-    twelfth of the map's own peak, and in full at four thresholds, or at that peak if it is higher.
-    """
+    """(height, width): how strongly each pixel of a map is coloured, 0 to 1: 0 up to 0.7
+    thresholds, or a twelfth of the map's peak if that is more, and 1 at four thresholds, or at the
+    peak if that is higher."""
     peak = float(amounts.max(initial=0.0))
     low = max(PALEST, peak / UNSEEN)
     high = max(FULL, peak)
@@ -81,8 +82,8 @@ def strength(amounts: Amounts) -> Amounts:
 
 
 def overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None = None) -> Image.Image:
-    """A picture, (C, H, W), faded, under its map in yellow to dark red, with the box around the
-    worst; small pictures are enlarged."""
+    """Draw a picture, (channels, height, width), faded, under its map in yellow to dark red, with a
+    box around the worst part; small pictures are enlarged."""
     return _overlay(picture, amounts, box, _times(picture, LARGE))
 
 
@@ -113,26 +114,27 @@ def _overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None, times: in
 
 
 def _coloured(amount: Amounts) -> npt.NDArray[np.float64]:
-    """(H, W, 3): the colour of each amount, 0 to 1."""
+    """(height, width, 3): the colour of each amount, 0 to 1."""
     steps = np.linspace(0.0, 1.0, len(COLOURS))
     channels = [np.interp(amount, steps, values) for values in zip(*COLOURS, strict=True)]
     return np.stack(channels, axis=-1)
 
 
 def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
-    """A picture (C, H, W) as red, green and blue, (H, W, 3)."""
+    """(height, width, 3): a picture, (channels, height, width), as red, green and blue."""
     colour = picture if len(picture) == 3 else np.repeat(picture[:1], 3, axis=0)
     return np.ascontiguousarray(colour.transpose(1, 2, 0))
 
 
 def _times(picture: Pixels, least: int) -> int:
-    """By which factor a picture is enlarged so that its longer side has about `least` pixels."""
+    """The whole factor by which to enlarge a picture so that its longer side has about `least`
+    pixels; at least 1."""
     longest = int(max(picture.shape[1:]))
     return max(1, round(least / longest))
 
 
 def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
-    """An image as a PNG file; words: what is said in it as text, by keyword."""
+    """Write an image as the bytes of a PNG. words: texts to store in it, by keyword."""
     from PIL.PngImagePlugin import PngInfo
 
     metadata = PngInfo()
@@ -144,7 +146,8 @@ def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
 
 
 def gray_map(amounts: Amounts) -> bytes:
-    """A map as a PNG of 16-bit gray, LEVELS of which are the threshold; that is said in it."""
+    """Write a map as a PNG of 16-bit gray, in which LEVELS levels are one threshold; a text in it
+    says so."""
     from PIL import Image
 
     levels = np.round(np.maximum(amounts, 0.0) * LEVELS)
@@ -154,7 +157,7 @@ def gray_map(amounts: Amounts) -> bytes:
 
 
 def mask(amounts: Amounts) -> bytes:
-    """The pixels above the threshold as a PNG, white on black."""
+    """Write a map as a PNG: white where it is above the threshold, black elsewhere."""
     from PIL import Image
 
     above = np.where(amounts > 1.0, 255, 0)
@@ -171,13 +174,15 @@ class Sheet:
         return self.png
 
     def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
-        """Write it to a file, whole or not at all. Refuses to replace a file unless forced."""
+        """Write the drawing to a file, whole or not at all. force: replace a file that is there;
+        else that is an error."""
         with atomic(Path(path), force) as file:
             file.write(self.png)
 
 
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
-    """Pictures below each other: each beside what was expected, their difference, and its map."""
+    """Draw a row for each picture: the picture, what was expected, their difference, and its
+    map."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
@@ -243,7 +248,8 @@ def _tile(pixels: npt.NDArray[np.uint8], times: int) -> Image.Image:
 
 
 def _enlarged(pixels: npt.NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
-    """(H, W, 3) as an image of this width and height, multiples of its own."""
+    """An image of pixels, (height, width, 3), enlarged to size, (width, height), multiples of its
+    own."""
     from PIL import Image
 
     return Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST)
@@ -261,7 +267,7 @@ def _fitting(
     most: int,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> str:
-    """Text no wider than `most` pixels, cut short if need be."""
+    """The text, cut and ended by "..." if it would be wider than `most` pixels."""
     if draw.textlength(text, font) <= most:
         return text
     while text and draw.textlength(text + "...", font) > most:

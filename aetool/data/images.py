@@ -40,10 +40,10 @@ IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
 
 class ImageSource:
-    """Pictures. names: one a picture, or empty; format: how to write them back.
+    """Pictures to be read. names: one for each picture, or none; format: how to write them again.
 
-    Of one size and of bytes, they are batches of (n, channels, height, width) uint8; of any others
-    `sights` and `pictures` tell one by one.
+    If `is_uniform`, `batches` yields them as (n, channels, height, width) uint8; any others
+    `sights` and `pictures` tell one by one. remarks: notices on the pictures as a whole.
     """
 
     kind = "image"
@@ -67,33 +67,35 @@ class ImageSource:
         self.names: list[str] = []
 
     def batches(self) -> Iterator[Pixels]:
-        """The pictures in order; can be called again."""
+        """Yield the pictures in order, (n, channels, height, width) at a time. Each call begins
+        anew."""
         raise NotImplementedError
 
     @property
     def is_uniform(self) -> bool:
-        """Whether `batches` gives all of them, as they are."""
+        """Whether all pictures have one shape and bytes as values, so that `batches` yields them
+        unchanged."""
         return True
 
     @property
     def titles(self) -> Sequence[str]:
-        """The name of each picture; empty where they have none."""
+        """The name of each picture; none if the pictures have no names."""
         return self.names
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
-        """For each picture, what its header tells, or why it cannot be read."""
+        """For each picture its size and mode, read from its header, or why it cannot be read."""
         channels, height, width = self.shape
         return [Sight(width, height, channels == 3)] * self.count
 
     def pictures(self) -> Iterator[Decoded | str]:
-        """The pictures in order; in place of one that cannot be read the reason."""
+        """Yield the pictures in order; in place of one that cannot be read, the reason."""
         for batch in self.batches():
             for pixels in batch:
                 yield Decoded(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
 
     def decoded(self, record: int) -> Decoded:
-        """One picture, counted from 0. UnreadableError where it cannot be read."""
+        """Read picture number `record`, from 0; UnreadableError if it cannot be read."""
         for place, picture in enumerate(self.pictures()):
             if place == record:
                 return _readable(picture)
@@ -111,7 +113,8 @@ def _readable(picture: Decoded | str) -> Decoded:
 
 
 def check_shape(name: str, shape: tuple[int, int, int]) -> None:
-    """Refuses pictures (channels, height, width) that no model takes."""
+    """Raise DataError if pictures of this shape, (channels, height, width), are too large, empty,
+    or of other channels than 1 or 3."""
     channels, height, width = shape
     if max(height, width) > MAX_SIDE or channels not in (1, 3) or 0 in shape:
         raise DataError(
@@ -123,7 +126,8 @@ def check_shape(name: str, shape: tuple[int, int, int]) -> None:
 
 
 def contact_sheet(pixels: Pixels, across: int) -> bytes:
-    """Pictures (n, C, H, W) side by side, `across` in a row, as a PNG; small ones are enlarged."""
+    """Draw pictures, (n, channels, height, width), side by side, `across` in a row, as a PNG; small
+    ones are enlarged."""
     from PIL import Image
 
     count, channels, high, wide = pixels.shape
@@ -142,7 +146,8 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
 
 
 def thumbnail(picture: Pixels, most: int) -> bytes:
-    """A picture (C, H, W) as a PNG whose sides have at most `most` pixels."""
+    """Write a picture, (channels, height, width), as a PNG, made smaller if a side has more than
+    `most` pixels."""
     from PIL import Image
 
     image = Image.fromarray(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0))
@@ -153,8 +158,8 @@ def thumbnail(picture: Pixels, most: int) -> bytes:
 
 
 def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
-    """Amounts (H, W) >= 0 as a PNG to be laid over a picture: red, the less transparent the more;
-    sides have at most so many pixels."""
+    """Draw amounts, (height, width), from 0, as a PNG to lay over a picture: red, the more opaque
+    the higher the amount. most: pixels of its longer side."""
     from PIL import Image
 
     highest = float(amounts.max(initial=0.0)) or 1.0
@@ -171,8 +176,8 @@ def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
 
 @dataclass(frozen=True)
 class Record:
-    """A picture of a source: a file, or one frame of it, and what its beginning tells or why it
-    cannot be read."""
+    """A picture of a source: a file, or one of its frames. sight: its size and mode, or why it
+    cannot be read; frame: its number, from 0, among `frames`."""
 
     title: str
     path: Path
@@ -183,7 +188,7 @@ class Record:
 
 class PictureFiles(ImageSource):
     """Picture files of any kinds, sizes and modes. names, files: of the files; titles: of the
-    pictures, of which a file of several frames has several, called file#1, file#2, ..."""
+    pictures, which of a file with several frames are file#1, file#2 ..."""
 
     def __init__(self, name: str, named: Sequence[tuple[str, Path]]) -> None:
         self.name = name
@@ -199,11 +204,11 @@ class PictureFiles(ImageSource):
 
     @property
     def wanted(self) -> Sequence[tuple[str, Path]]:
-        """(name, file) of every picture to be read."""
+        """(name, path) of each file to be read."""
         return list(zip(self.names, self.files, strict=True))
 
     def selected(self, kept: Sequence[bool]) -> PictureFiles:
-        """A source of the chosen files alone, in the order of their names."""
+        """A source of those files alone for which `kept` is True."""
         every = zip(self.names, self.files, kept, strict=True)
         chosen = PictureFiles(self.name, [(name, path) for name, path, keep in every if keep])
         chosen.place = self.place
@@ -212,7 +217,7 @@ class PictureFiles(ImageSource):
 
     @cached_property
     def records(self) -> Sequence[Record]:
-        """Every picture in its order; of each file the beginning is read, once."""
+        """Every picture in order; the header of each file is read, once."""
         records: list[Record] = []
         for name, path in self.wanted:
             try:
@@ -266,7 +271,8 @@ class PictureFiles(ImageSource):
 
 
 def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
-    """The pictures of files at these places; where there is one, it is known as its file is."""
+    """The pictures of files at these places. If there is more than one, each is named by its whole
+    path."""
     source = PictureFiles(name, [(Path(place.name).name, place.path) for place in places])
     if len(places) > 1:
         # names of files may be the same in several folders
@@ -277,7 +283,8 @@ def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
 
 
 def together(sources: Sequence[PictureFiles]) -> PictureFiles:
-    """The pictures of several folders and files as those of one."""
+    """Join the pictures of several folders and files to one source; names begin with their
+    folder's."""
     named = []
     for source in sources:
         before = f"{source.name.rstrip('/')}/" if isinstance(source, FolderSource) else ""
@@ -308,7 +315,8 @@ class FolderSource(PictureFiles):
             raise DataError(f"{name}: a folder without pictures, or any other file")
 
     def _walk(self, inside: str) -> None:
-        """Add the files of a folder, in the order of their names."""
+        """Add the files below the folder `inside` to names, others or left_out, in the order of
+        their names."""
         folder = self.path / inside
         try:
             self.folders[inside] = stat.S_IMODE(folder.stat().st_mode)
@@ -334,7 +342,8 @@ class FolderSource(PictureFiles):
 
     @property
     def _masks(self) -> int:
-        """How many of the files are masks, which mark the defects of other pictures."""
+        """How many files are masks, which mark the defects of other pictures; 0 if all files
+        are."""
         masks = sum(name.startswith(MASKS) for name in self.names)
         return masks if masks < len(self.names) else 0
 
@@ -373,7 +382,8 @@ class PlainPicture:
 
 
 def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
-    """What Pillow has for the pixels of a PlainPicture; mode: "" for gray or colour."""
+    """A Pillow image of the pixels of a PlainPicture. mode: Pillow's name; "": gray or colour, by
+    the channels."""
     from PIL import Image
 
     flat = pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)
@@ -387,8 +397,9 @@ def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
 
 
 def plain_picture(path: Path) -> PlainPicture | None:
-    """What a file holds; None for others: palettes, several channels of 16 bits, animations, lossy
-    formats, rotation or text beside the pixels, damaged files."""
+    """The format, mode and pixels of a picture file that has nothing else to restore; None for
+    others: palettes, several channels of 16 bits, animations, lossy formats, rotation or text
+    beside the pixels, damaged files."""
     from PIL import Image
 
     try:
@@ -419,7 +430,7 @@ def plain_picture(path: Path) -> PlainPicture | None:
 
 
 def _is_deeper(mode: str, path: Path) -> bool:
-    """Whether a PNG has 16 bits of a value, of which Pillow gives the upper 8 alone."""
+    """Whether a PNG has values of 16 bits, of which Pillow reads only the upper 8."""
     return mode != "I;16" and decoding.depth_of_png(path) > decoding.BYTE
 
 
@@ -474,8 +485,8 @@ def _read_all(stream: BinaryIO, size: int) -> bytes:
 
 
 class ArraySource(ImageSource):
-    """A numpy array (n, H, W) or (n, H, W, 1 .. 4): of bytes, or of any other numbers. The second
-    of two channels, and the fourth of four, say how opaque pixels are."""
+    """A numpy array of pictures, (n, height, width) or (n, height, width, 1 .. 4), of any numbers.
+    The second of two channels, and the fourth of four, are opacity."""
 
     def __init__(self, array: Array, name: str, suffix: str, key: str) -> None:
         usual = array.ndim in (3, 4) and array.dtype.kind in "buif"
@@ -521,7 +532,8 @@ class ArraySource(ImageSource):
 
 
 class ListSource(ImageSource):
-    """Pictures in memory, of any sizes: arrays (H, W) or (H, W, 1 .. 4), or those of Pillow."""
+    """Pictures in memory, of any sizes: arrays (height, width) or (height, width, 1 .. 4), or
+    Pillow images."""
 
     def __init__(self, pictures: Sequence[object]) -> None:
         self.name = "list"

@@ -23,8 +23,8 @@ DIGEST = 16  # bytes
 
 @dataclass(frozen=True)
 class FileAt:
-    """A file that others see, too. name: what messages call it; size: its bytes when it was
-    first looked at."""
+    """A file that other processes can read, too. name: for messages; size: its bytes when it was
+    first looked at, by which a later change is noticed."""
 
     path: Path
     name: str
@@ -32,11 +32,11 @@ class FileAt:
 
     @classmethod
     def of(cls, path: Path, name: str) -> FileAt:
-        """A file in its present state, by an absolute path."""
+        """The file at a path, which is made absolute, with its present size."""
         return cls(path.absolute(), name, path.stat().st_size)
 
     def check(self) -> None:
-        """DataError if the file is gone or was replaced."""
+        """Raise DataError if the file is gone, or has another size."""
         try:
             current_size = self.path.stat().st_size
         except OSError as error:
@@ -46,13 +46,13 @@ class FileAt:
             raise self.changed()
 
     def changed(self) -> DataError:
-        """The DataError for a file that changed since it was first looked at."""
+        """Return, not raise, the DataError for a file that was changed while it was read."""
         return DataError(f"{self.name}: was changed while it was read; run it again")
 
 
 @dataclass(frozen=True)
 class BytesAt:
-    """Bytes start:stop of a file. digest: of these bytes."""
+    """Bytes start:stop of a file, and their digest."""
 
     file: FileAt
     start: int
@@ -61,11 +61,11 @@ class BytesAt:
 
     @classmethod
     def of(cls, file: FileAt, start: int, content: bytes) -> BytesAt:
-        """The place of bytes that were read at an offset, with their digest."""
+        """The place of `content`, bytes that were read from the file at offset `start`."""
         return cls(file, start, start + len(content), _digest_of(content))
 
     def read(self) -> bytes:
-        """Read the bytes; DataError if they changed."""
+        """Read the bytes from the file; DataError if they are not those of the digest."""
         self.file.check()
         with self.file.path.open("rb") as opened_file:
             opened_file.seek(self.start)
@@ -94,8 +94,9 @@ NOWHERE = Raw(-1, -1)  # of a batch that is not of a Parquet file
 
 @dataclass(frozen=True)
 class BatchAt:
-    """Rows of a Parquet file. step: how many rows at a time it is read by; raw_batches: those of
-    them that together hold the rows; first_row, rows: which of theirs."""
+    """Records of a Parquet file. step: how many rows pyarrow reads at a time; raw_batches: the
+    batches, read so, that have the records; first_row, rows: which rows of these batches, joined,
+    they are."""
 
     file: FileAt
     step: int
@@ -104,7 +105,7 @@ class BatchAt:
     rows: int
 
     def read(self) -> pa.RecordBatch:
-        """The rows. DataError where they cannot be read there."""
+        """Read the records; DataError if the file has changed, or cannot be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

@@ -40,7 +40,7 @@ class Masks:
             raise DataError(f"{folder}: no masks in it: pictures with {' '.join(SUFFIXES)}")
 
     def path_of(self, picture: str) -> Path | None:
-        """The file of a picture's mask, its name with / as folders have it; None without one."""
+        """The file of a picture's mask; None if it has none. picture: its name, a path with /."""
         inside = PurePosixPath(picture).with_suffix("")
         for first in range(len(inside.parts)):
             stem = "/".join(inside.parts[first:]).lower()
@@ -89,5 +89,5 @@ class Masks:
 
 
 def nothing(height: int, width: int) -> Mask:
-    """The mask, (height, width), of a picture without a defect."""
+    """(height, width) bool: the mask of a picture without a defect, False everywhere."""
     return np.zeros((height, width), dtype=np.bool_)

@@ -47,8 +47,8 @@ Held: TypeAlias = "str | os.PathLike[str] | files.Place | CopiedTable | InMemory
 
 def held(data: object) -> Held:
     """Turn data of any kind that Python people hold into what can be read again and again: a path,
-    the place of a copy of it, a DataFrame, an Arrow table or an array. DataError, which lists what
-    is accepted, for all else."""
+    the place of a copy, a DataFrame, an Arrow table or an array. DataError, which lists what is
+    accepted, for anything else."""
     if isinstance(data, files.Place | CopiedTable):
         return data
     if isinstance(data, str | os.PathLike) and isinstance(os.fspath(data), str):
@@ -71,8 +71,8 @@ def held(data: object) -> Held:
 
 
 def _read_once(data: object) -> Held:
-    """What may be read no more than once: an open file, what offers Arrow's protocol, or an
-    iterator."""
+    """As `held`, of data that may be readable only once: an iterator, an open file, or an object
+    that offers Arrow's protocol."""
     if is_iterator(data):
         return cast(Held, begun(data))
     if not isinstance(data, type) and hasattr(data, "read"):
@@ -83,7 +83,8 @@ def _read_once(data: object) -> Held:
 
 
 def is_iterator(data: object) -> bool:
-    """Whether data are an iterator, such as a generator: no open file, though that is one, too."""
+    """Whether data are an iterator, such as a generator. Open files do not count, nor what offers
+    Arrow's protocol."""
     if isinstance(data, type) or not isinstance(data, Iterator):
         return False
     # what pandas reads a file with, chunk by chunk, has a method of that name
@@ -92,7 +93,7 @@ def is_iterator(data: object) -> bool:
 
 
 def is_several(data: object) -> TypeGuard[list[object] | tuple[object, ...]]:
-    """Whether data are a list of data, such as paths, and not one of records."""
+    """Whether data are a list of data, such as paths, and not a list of records."""
     return isinstance(data, list | tuple) and len(data) > 0 and not _is_record(data[0])
 
 
@@ -198,8 +199,8 @@ def _of_csv(reader: object) -> files.Place:
 
 
 def _of_iterator(items: Iterator[object], name: str = "") -> Held:
-    """The records of an iterator: of dictionaries, of rows of values, or of tables. Few as they
-    are, of many a copy."""
+    """The records of an iterator, of dictionaries, rows of values, or tables: a DataFrame if they
+    are fewer than AT_ONCE, else a table, or a copy of it if it is large."""
     called = name or type(items).__name__
     first = next(items, None)
     if first is None:
@@ -215,7 +216,7 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
 
 
 def _table_of(data: object, name: str) -> pa.Table:
-    """An item of an iterator as a table; DataError if it is none."""
+    """An item of an iterator as an Arrow table; DataError if it is no table in memory."""
     content = held(data)
     if isinstance(content, np.ndarray) and content.ndim <= 2:
         content = _by_place(content)
@@ -225,7 +226,8 @@ def _table_of(data: object, name: str) -> pa.Table:
 
 
 def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
-    """Tables one below the other; small ones in memory, larger ones in a copy."""
+    """Join tables, one below the other: one in memory, or a copy once they take more than LARGE
+    bytes."""
     small: list[pa.Table] = []
     copies: list[CopiedTable] = []
     for table in tables:
@@ -253,7 +255,8 @@ def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
 
 
 def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
-    """Columns by name, of a type that all parts of a table can have."""
+    """A schema with all columns of these schemas, by name, of types that hold the values of each;
+    DataError if there is none."""
     import pyarrow as pa
 
     plain = [schema.remove_metadata() for schema in schemas]
@@ -265,7 +268,7 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
 
 
 def _as_in(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """A table with the columns of a schema; gaps in those that it does not have."""
+    """A table with the columns and types of a schema; columns that it has not are gaps."""
     import pyarrow as pa
 
     known = set(table.column_names)
@@ -298,8 +301,8 @@ def _of_pandas(data: object) -> pd.DataFrame:
 
 
 def _array(array: Array) -> Held:
-    """An array of numbers, texts or moments as it is; of objects, or with a mask, as pandas reads
-    them: what is masked is a gap."""
+    """An array of numbers, texts or moments as it is; one of objects, with fields or with masked
+    values as a DataFrame, in which masked values are gaps. DataError for any other."""
     if array.dtype.names is not None:
         return _of_fields(array, array.dtype.names)
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
@@ -318,7 +321,7 @@ def _array(array: Array) -> Held:
 
 
 def _by_place(array: Array) -> pd.DataFrame:
-    """An array of one or two dimensions as columns called c1, c2, ..."""
+    """An array, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ..."""
     import pandas as pd
 
     wide = array.reshape(len(array), -1) if array.ndim == 1 else array
@@ -326,7 +329,8 @@ def _by_place(array: Array) -> pd.DataFrame:
 
 
 def _masked(array: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.generic]]) -> pd.DataFrame:
-    """An array of which values are masked, as columns with gaps."""
+    """An array some of whose values are masked as a DataFrame, in which these are gaps; DataError
+    for more than two dimensions."""
     if array.ndim not in (1, 2):
         raise DataError(
             f"numpy array: a mask in an array of shape {array.shape}; values can be gaps in "
@@ -336,7 +340,8 @@ def _masked(array: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.generic]]) -> 
 
 
 def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
-    """The columns of a structured array, of which each is of single values."""
+    """A structured array as a DataFrame, a column for each field; DataError for a field of several
+    values."""
     fields = cast("npt.NDArray[np.void]", array)
     for name in names:
         column = fields[name]
@@ -349,7 +354,8 @@ def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _read_to_the_end(stream: object) -> files.Place:
-    """The rest of an open file of bytes or text, under the file's name."""
+    """Copy what is left of an open file, of bytes or text; returns the copy's place. DataError if
+    nothing is left."""
     named = getattr(stream, "name", None)
     name = named if isinstance(named, str) else type(stream).__name__
     try:
@@ -378,7 +384,8 @@ class _Bytes:
 
 
 def _arrow(data: object) -> Held:
-    """What offers Arrow's protocol: as a table where it is one, or is small; else a copy of it."""
+    """An object that offers Arrow's protocol as an Arrow table; a copy of it if it is a stream of
+    more than LARGE bytes."""
     import pyarrow as pa
 
     name = type(data).__name__

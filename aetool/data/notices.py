@@ -19,7 +19,7 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def say(source: str, line: str) -> None:
-    """Report a remark on a source to the listener, or else to the log."""
+    """Pass a remark on a source to the listener; without a listener, to the log NAME."""
     listener = _listener.get()
     if listener is not None:
         listener(source, line)
@@ -32,7 +32,7 @@ def say(source: str, line: str) -> None:
 
 @contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
-    """Within this context, remarks go to the listener."""
+    """A context in which remarks go to the listener."""
     token = _listener.set(listener)
     try:
         yield
@@ -41,8 +41,8 @@ def heard_by(listener: Listener) -> Iterator[None]:
 
 
 def advance(begins: bool, line: str) -> None:
-    """Tell whoever watches how far a long work is, such as "3 of 40 pictures read". begins: whether
-    nothing of it is done yet."""
+    """Tell the watcher, if there is one, how far a long work is, such as "3 of 40 pictures read".
+    begins: whether nothing of it is done yet."""
     watcher = _watcher.get()
     if watcher is not None:
         watcher(begins, line)
@@ -50,7 +50,7 @@ def advance(begins: bool, line: str) -> None:
 
 @contextmanager
 def watched_by(watcher: Watcher) -> Iterator[None]:
-    """Within this context, progress of long readings goes to the watcher."""
+    """A context in which the progress of long readings goes to the watcher."""
     token = _watcher.set(watcher)
     try:
         yield
