@@ -30,6 +30,7 @@ NOT_ON_WINDOWS = [
     "test_folders.py",
     "test_killed.py",
     "test_odd_pictures.py",
+    "test_processes.py",
 ]
 collect_ignore = NOT_ON_WINDOWS if sys.platform == "win32" else []
 
