@@ -46,7 +46,7 @@ PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
 def folded(words: Iterable[str]) -> frozenset[str]:
-    """Words in the form they are compared in: trimmed and in lower case."""
+    """The words trimmed and in lower case, as `is_gap_word` compares them."""
     return frozenset(word.strip().casefold() for word in words)
 
 
@@ -58,7 +58,8 @@ def is_gap_word(text: str, words: Collection[str] = ()) -> bool:
 
 
 def is_gap(cell: str) -> bool:
-    """Whether the cell holds nothing, however that is written: by a word, or by signs alone."""
+    """Whether the cell stands for a missing value: by a word such as NA, or with neither letter nor
+    digit."""
     return is_gap_word(cell) or not any(c.isalnum() for c in cell)
 
 
@@ -96,8 +97,8 @@ def is_unit(cell: str) -> bool:
 
 
 def is_certain_unit(cell: str) -> bool:
-    """Whether the cell is surely a unit of measurement, such as km/h, and not a word that might be
-    one."""
+    """Whether the cell is a unit of measurement beyond doubt, such as km/h, by its word or a sign
+    in it."""
     return cell.strip().lower() in UNIT_WORDS or bool(set(cell) & UNIT_SIGNS)
 
 
@@ -108,6 +109,7 @@ def shape_of(cell: str) -> str:
 
 
 def is_ruler(record: Sequence[str]) -> bool:
-    """Whether the record is a line drawn under a header: `---+---`, `|:--|--:|`, `==== ====`."""
+    """Whether the record is a line drawn under a header: only signs of lines, such as `---+---`,
+    `|:--|--:|`, `==== ====`."""
     drawn = "".join(record)
     return bool(set(drawn) <= RULERS and ("--" in drawn or "==" in drawn))

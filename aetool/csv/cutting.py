@@ -29,8 +29,9 @@ def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
 
 
 def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") -> Iterator[bytes]:
-    """Pieces of whole records, of about `size` bytes, of a stream that begins at a record. text:
-    what was read of it already. NoTableError where a record has more than MAX_RECORD bytes."""
+    """Yield pieces of whole records, of about `size` bytes, of a stream that begins at a record.
+    text: the bytes of it that were read already. NoTableError where a record has more than
+    MAX_RECORD bytes."""
     step = size
     following = stream.read(step)
     while following:
@@ -52,12 +53,13 @@ def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") ->
 
 
 def too_long() -> NoTableError:
-    """The NoTableError for a record that exceeds MAX_RECORD bytes."""
+    """Return, not raise, the NoTableError for a record of more than MAX_RECORD bytes."""
     return NoTableError(f"a record of more than {MAX_RECORD >> 20} MiB; is a quote left open?")
 
 
 def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[bytes, int]:
-    """(the first bytes of a text, where its first record behind the header begins in them)."""
+    """(the first bytes of a text, the offset in them at which the first record behind the header
+    begins); the text's length if there is no record."""
     text = stream.read(max(size, len(BOM)))
     skipped = int(dialect.header) + dialect.below
     while True:
@@ -74,8 +76,8 @@ def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[b
 
 
 def begin_of_table(text: bytes, dialect: Dialect) -> int:
-    """Where the header, or the first record, begins: behind the byte-order mark and the preamble,
-    perhaps with blank lines before it."""
+    """The offset behind the byte-order mark and the preamble: the header's, or the first record's,
+    or that of blank lines before these."""
     mark = len(BOM) if text.startswith(BOM) else 0
     if dialect.preamble:
         return mark + behind_lines(text[mark:], dialect.preamble)
@@ -93,8 +95,8 @@ def behind_lines(text: bytes, count: int) -> int:
 
 
 def header_names(head: bytes, dialect: Dialect) -> list[str]:
-    """The names in what stands before the first record, blanks around them apart; an empty one is
-    column<i>. No names without a header.
+    """The column names of the header record in `head`, the text before the first record, trimmed;
+    an empty one becomes column<i>. [] without a header.
 
     Of a header in a comment the marker is no name; where records have a field more than the header,
     or less, see ROW_NAMES and HEADER_TAIL.
@@ -115,7 +117,7 @@ def header_names(head: bytes, dialect: Dialect) -> list[str]:
 
 
 def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
-    """The names of a header in a comment, without the marker of comments."""
+    """The names of a header that stands in a comment, without the comment's marker."""
     first = names[0].lstrip(dialect.comment).strip()
     if first:
         return [first, *names[1:]]
@@ -124,13 +126,13 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
-    """The fields of the first record, trimmed, as column names."""
+    """The values of the text's first record, trimmed."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 
 
 def _text(cell: bytes) -> str:
-    """A cell's bytes as text: UTF-8, or else Windows-1252 or Latin-1."""
+    """The bytes of a cell as text: UTF-8, or, if they are not, Latin-1."""
     try:
         return cell.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -56,7 +56,8 @@ class Dialect:
     read_as: str = ""
 
     def to_json(self) -> dict[str, str | bool]:
-        """The fields that an archive stores; the encoding only where it is not UTF-8."""
+        """The facts of the dialect that an archive stores, as JSON; the encoding only if it is not
+        UTF-8."""
         facts = dataclasses.asdict(self)
         if self.encoding == encodings.UTF8:
             del facts["encoding"]
@@ -108,7 +109,7 @@ class Reading:
             _check_comment(self.comment)
 
     def to_json(self) -> dict[str, str | int]:
-        """The settings that the user gave, as JSON; the names of columns are left out."""
+        """The settings that are not None, as JSON, without names."""
         settings = {}
         for name in OPTIONS:
             value = getattr(self, name)
@@ -118,11 +119,12 @@ class Reading:
 
     @classmethod
     def from_json(cls, said: Mapping[str, object], names: tuple[str, ...] = ()) -> Self:
-        """What to_json wrote; TypeError or ParamError if it is something else."""
+        """The settings that to_json wrote; TypeError or ParamError for anything else. names: of a
+        model's columns."""
         return cls(**dict(said), names=names)  # type: ignore[arg-type]
 
     def over(self, other: Reading) -> Reading:
-        """These settings, completed by the other's where these say nothing."""
+        """A Reading with these settings, and those of `other` where these are None."""
         settings = {**other.to_json(), **self.to_json()}
         return Reading.from_json(settings, self.names or other.names)
 

@@ -34,7 +34,7 @@ WIDE = tuple(name for _, name in _MARKS)
 
 
 class NoTableError(DataError):
-    """The bytes are no table in text after all; an archive keeps them as they are."""
+    """The bytes cannot be read as a table in text; an archive stores them as they are."""
 
 
 def encoding_of(head: bytes) -> str:
@@ -56,7 +56,8 @@ def _few_zeros(text: str) -> bool:
 
 
 def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
-    """The stream as UTF-8; NoTableError while reading where it is not in the encoding."""
+    """A stream that reads as UTF-8 what `stream` has in `encoding`; reading raises NoTableError at
+    bytes that are not in it."""
     if encoding == UTF8:
         return stream
     return cast(BinaryIO, io.BufferedReader(_Rewritten(stream, encoding)))
@@ -70,8 +71,8 @@ def original(text: bytes, encoding: str) -> bytes:
 
 
 def _single_bytes(error: UnicodeError) -> tuple[str, int]:
-    """Error handler for bytes that are not UTF-8: read them as Windows-1252, the few it lacks as
-    Latin-1."""
+    """The error handler for bytes that are not UTF-8: (the bytes read as Windows-1252, or Latin-1
+    where that has none, where to go on)."""
     assert isinstance(error, UnicodeDecodeError)
     read = ""
     for byte in error.object[error.start : error.end]:
@@ -87,7 +88,7 @@ codecs.register_error("aetool.single_bytes", _single_bytes)
 
 
 def mended(text: bytes) -> bytes:
-    """Text as UTF-8, each byte in it that is none read as Windows-1252.
+    """The text as UTF-8; each byte that is not part of UTF-8 is read as Windows-1252.
 
     Byte by byte, so that the same text is read the same wherever a stream is cut, and one stray
     byte changes nothing else.
@@ -96,7 +97,7 @@ def mended(text: bytes) -> bytes:
 
 
 class _Rewritten(io.RawIOBase):
-    """A binary stream that reads as UTF-8 what another stream holds in its own encoding."""
+    """A binary stream that reads as UTF-8 what another stream has in `encoding`."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self.pieces = _rewritten(stream, encoding)

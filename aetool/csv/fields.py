@@ -31,15 +31,15 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Rule:
-    """How fields are separated. space: whether blanks at the start of a field do not belong to its
-    value."""
+    """How fields are separated. delimiter: one character; space: whether blanks at the start of a
+    field are no part of its value."""
 
     delimiter: str = ","
     space: bool = False
 
     @property
     def byte(self) -> int:
-        """The delimiter as it stands in the text."""
+        """The delimiter's byte, as a number."""
         return ord(self.delimiter)
 
 
@@ -47,10 +47,10 @@ class Rule:
 class Fields:
     """The fields of a text, record by record.
 
-    start, stop: (fields,) where each field stands in the text, quotes and blanks included. kind:
-    (fields,) BARE, QUOTED or ODD. begin: (records,) where each record begins. width: (records,) its
-    fields. columns: the fields of every record, 0 if they differ. ends: what every record but the
-    last ends with (of a single record, this one), "" if they differ.
+    start, stop: (fields,), field i is text[start[i]:stop[i]], quotes and blanks included. kind:
+    (fields,), BARE, QUOTED or ODD. begin: (records,), where each record begins; width: (records,),
+    how many fields it has. columns: the width of all records; 0 if they differ. ends: the line end
+    of all records but the last (of a single record, its own); "" if they differ.
     """
 
     text: bytes
@@ -67,13 +67,15 @@ class Fields:
         return len(self.begin)
 
     def tails(self) -> tuple[Positions, Positions]:
-        """(start, stop) of what follows each record's last field: line end and blank lines."""
+        """(start, stop), (records,) each: the span behind each record's last field, with its line
+        end and blank lines."""
         last_field = np.cumsum(self.width, dtype=np.int64) - 1
         following = np.append(self.begin[1:], len(self.text)).astype(np.int32)
         return self.stop[last_field], following[: len(self)]
 
     def usual_end(self, otherwise: str) -> str:
-        """What records end with; if they differ, what the last one does, or `otherwise`."""
+        """The line end of records; if they differ, that of the last record, or `otherwise` if it
+        has none."""
         if self.ends:
             return self.ends
         start, _ = self.tails()
@@ -85,7 +87,7 @@ class Fields:
         return otherwise
 
     def records(self) -> list[list[bytes]]:
-        """The values, a list for each record."""
+        """The values of the fields, without quotes, as a list for each record."""
         data, start, stop = self.values()
         raw = data.tobytes()
         cells = [raw[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
@@ -93,20 +95,21 @@ class Fields:
         return [cells[b - w : b] for b, w in zip(edges, self.width.tolist(), strict=True)]
 
     def only(self, records: Mask) -> Fields:
-        """The fields of chosen records. records: a mask, (records,)."""
+        """The fields of those records alone that the mask `records`, (records,), has."""
         is_chosen = np.repeat(records, self.width)
         return self._chosen(is_chosen, self.begin[records], self.width[records])
 
     def without_last(self, records: Mask) -> Fields:
-        """All fields but the last one of each chosen record. records: a mask, (records,)."""
+        """The fields without the last one of each record that the mask `records`, (records,),
+        has."""
         is_chosen = np.ones(len(self.start), np.bool_)
         last = np.cumsum(self.width, dtype=np.int64) - 1
         is_chosen[last[records]] = False
         return self._chosen(is_chosen, self.begin, (self.width - records).astype(np.int32))
 
     def inner(self, records: Mask) -> Fields:
-        """The fields, but for the first and the last one of each chosen record, a mask (records,),
-        of at least two fields."""
+        """The fields without the first and the last one of each record that the mask `records`,
+        (records,), has; these have at least two."""
         is_chosen = np.ones(len(self.start), np.bool_)
         end = np.cumsum(self.width, dtype=np.int64)
         is_chosen[end[records] - 1] = False
@@ -129,7 +132,8 @@ class Fields:
         )
 
     def values(self) -> tuple[Bytes, Positions, Positions]:
-        """(bytes, start, stop) of each field's value: quotes and blanks before it apart."""
+        """(bytes, start, stop): the value of field i is bytes[start[i]:stop[i]], without quotes,
+        and without the blanks that the rule skips."""
         data = np.frombuffer(self.text, np.uint8)
         start = self.start.copy()
         stop = self.stop.copy()
@@ -153,7 +157,8 @@ class Fields:
 
 
 def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
-    """Moves starts behind the blanks that they stand at, and stops before those."""
+    """Change start and stop, (fields,), in place, so that data[start[i]:stop[i]] neither begins nor
+    ends with blanks."""
     _skip_blanks(data, start, stop)
     moving = np.flatnonzero(start < stop)
     while len(moving):
@@ -163,7 +168,8 @@ def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
 
 
 def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
-    """Moves starts behind the blanks that they stand at."""
+    """Change start, (fields,), in place, so that data[start[i]:stop[i]] does not begin with a
+    blank."""
     moving = np.flatnonzero(start < stop)
     while len(moving):
         moving = moving[data[start[moving]] == BLANK]
@@ -172,7 +178,7 @@ def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
 
 
 def value(raw: bytes, rule: Rule) -> bytes:
-    """A field's value, from its text in the file. raw: that text, quotes included."""
+    """The value of a field. raw: its bytes in the text, quotes included."""
     if rule.space:
         raw = raw.lstrip(b" ")
     if not raw.startswith(b'"'):
@@ -190,7 +196,7 @@ def value(raw: bytes, rule: Rule) -> bytes:
 
 
 def is_open(raw: bytes, rule: Rule) -> bool:
-    """Whether a field's text begins with a quote that is never closed."""
+    """Whether a field begins with a quote that is not closed. raw: its bytes in the text."""
     if rule.space:
         raw = raw.lstrip(b" ")
     # doubled quotes are even, a closing quote makes them odd; behind that one all is bare
@@ -198,7 +204,8 @@ def is_open(raw: bytes, rule: Rule) -> bool:
 
 
 def fields(text: bytes, rule: Rule) -> Fields:
-    """All records of a text, of less than 2 GiB, that begins at a record or at blank lines."""
+    """Cut a text, of less than 2 GiB, into records and fields. It begins at a record, or at blank
+    lines."""
     if len(text) >= MOST_BYTES:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
@@ -210,7 +217,8 @@ def fields(text: bytes, rule: Rule) -> Fields:
 
 
 def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
-    """(fields, records) to allocate for a long text, estimated from its beginning."""
+    """(fields, records) to take memory for: of a long text more than its beginning makes likely, of
+    a short one the most it can have."""
     head = text[:SAMPLE]
     most_fields, most_records = _most(head, rule)
     if len(head) == len(text):
@@ -232,8 +240,9 @@ def _most_records(text: bytes) -> int:
 
 
 def _cut(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Any:
-    """Cut a text into fields with the C kernel: starts, stops and kinds of fields, begins and
-    widths of records, and the kernel's return code."""
+    """Cut a text by the kernel: (start, stop, kind, begin, width, counts); counts: how many fields
+    and records there are, their columns, and the number of their line end. sizes: (fields, records)
+    to take memory for."""
     most_fields, most_records = sizes
     start = np.empty(most_fields, np.int32)
     of_fields = start, np.empty_like(start)
@@ -247,13 +256,13 @@ def _cut(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Any:
 
 
 def count_of(text: bytes, byte: int) -> int:
-    """How often a byte occurs in a text; for frequent bytes far faster than bytes.count."""
+    """How often a byte is in a text; faster than bytes.count for one that is frequent."""
     data = np.frombuffer(text, np.uint8)
     return int(np.count_nonzero(data == byte))
 
 
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
-    """The offsets at which records begin. most: stop after this many."""
+    """(records,): the offsets at which the first `most` records begin; None: all."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
@@ -264,9 +273,10 @@ def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
 
 
 def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
-    """Where the last record begins, -1 if there is none: all before are whole.
+    """The offset at which the last record begins, so that all before it are whole; -1 if there is
+    none.
 
-    following: the byte behind the text, at which the last record may begin.
+    following: the byte behind the text, or b"": a record may begin there, at the text's end.
     """
     if text.find(QUOTE) < 0 and following != b'"':
         if following and following not in LINE_ENDS and text.endswith((b"\n", b"\r")):
@@ -287,7 +297,7 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
 
 
 def by_loop(text: bytes, rule: Rule) -> Fields:
-    """Cut a text into fields byte by byte: slow, and the rule that `fields` is tested against."""
+    """Cut a text into fields byte by byte: the slow reference that `fields` is tested against."""
     edges = frozenset((rule.byte, LF, CR))
     start: list[int] = []
     stop: list[int] = []
@@ -321,7 +331,8 @@ def _behind_line_ends(text: bytes, at: int) -> int:
 
 
 def _field_end(text: bytes, at: int, rule: Rule, edges: frozenset[int]) -> tuple[int, int]:
-    """(where the field that begins here ends, how it is written)."""
+    """(the offset at which the field that begins at `at` ends, its kind). edges: the bytes that end
+    a bare field."""
     kind = BARE
     if rule.space:
         while text[at : at + 1] == b" ":
@@ -349,7 +360,7 @@ def _with_ends(
     text: bytes, rule: Rule, start: Positions, stop: Positions, kind: Bytes, begin: Positions,
     width: Positions, columns: int,
 ) -> Fields:  # fmt: skip
-    """Build a Fields from its arrays, finding out what its records end with."""
+    """The Fields of these arrays, with `ends` set to the line end that all records have."""
     cut = Fields(text, rule, start, stop, kind, begin, width, columns, "")
     tail_start, tail_stop = (places.tolist() for places in cut.tails())
     judged = max(1, len(cut) - 1)  # all but the last
@@ -359,8 +370,8 @@ def _with_ends(
 
 
 def by_arrays(text: bytes, rule: Rule) -> Fields | None:
-    """As `fields`, with array operations; None where quotes (or blanks that part fields) make the
-    count of quotes before a byte too little to tell whether it is quoted."""
+    """The Fields that `fields` returns, by array operations; None where the number of quotes before
+    a byte does not tell whether it is quoted, or blanks are the delimiter."""
     data = np.frombuffer(text, np.uint8)
     if not len(data) or rule.delimiter == " ":
         return None
@@ -392,8 +403,8 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
 
 
 def _quotes_decide(quote: Mask, edge: Mask, quotes_before: npt.NDArray[np.int64]) -> bool:
-    """Whether an edge or a quote stands before every opening quote, and behind every closing one:
-    then a byte is quoted where the number of quotes before it is odd."""
+    """Whether each opening quote is behind an edge or a quote, and each closing one before such: a
+    byte is then quoted if the number of quotes before it is odd. quote, edge: masks, (bytes,)."""
     where = np.flatnonzero(quote)
     if len(where) & 1:
         return False

@@ -67,8 +67,8 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Cut:
-    """Records of a text cut at one delimiter that makes nearly all of them equally wide. clean: the
-    share of their cells without any other delimiter."""
+    """Records of a text, cut at a delimiter. line: the number of the first line; clean: the share
+    of cells that have no other delimiter in them."""
 
     line: int
     delimiter: str
@@ -78,12 +78,12 @@ class Cut:
 
     @property
     def columns(self) -> int:
-        """The number of fields that most records have."""
+        """How many fields the first record has, and with it nearly all."""
         return len(self.records[0])
 
 
 class Beginning:
-    """The first characters of a text, and where its lines begin."""
+    """The first characters of a text. starts: where each of its first lines begins."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -95,12 +95,13 @@ class Beginning:
                 self.starts.append(end.end())
 
     def line(self, number: int) -> str:
-        """One line of the text's beginning, without its line end."""
+        """Line `number`, from 0, without its line end."""
         rest = self.text[self.starts[number] :]
         return LINE_END.split(rest, maxsplit=1)[0]
 
     def records(self, line: int, delimiter: str, space: bool) -> list[list[str]]:
-        """The records from a line on; blanks that part fields leave none at a line's end."""
+        """The first records from a line on, at most SAMPLE_RECORDS; [] if they cannot be cut. With
+        blanks as delimiter an empty last field is left out."""
         sample = io.StringIO(self.text[self.starts[line] :][:SAMPLE], newline="")
         try:
             reader = csv.reader(sample, delimiter=delimiter, skipinitialspace=space)
@@ -112,7 +113,7 @@ class Beginning:
         return rows
 
     def quoted_otherwise(self, line: int, cut: Cut) -> bool:
-        """Whether the record of this line is quoted as those behind it are not, see
+        """Whether the record of this line is quoted in another way than those behind it, see
         is_quoted_otherwise."""
         sample = self.text[self.starts[line] :][:SAMPLE]
         if '"' not in sample:
@@ -127,7 +128,7 @@ class Beginning:
         return is_quoted_otherwise(written[0], written[1:], cut.delimiter)
 
     def cut(self, line: int, delimiter: str) -> Cut | None:
-        """The records from a line on; None where this delimiter does not make them regular."""
+        """Cut the records from a line on at a delimiter; None if they are not regular then."""
         is_whole = len(self.text) - self.starts[line] <= SAMPLE
         for space in (True,) if delimiter == BLANK else (False, True):
             rows = self.records(line, delimiter, space)
@@ -138,7 +139,8 @@ class Beginning:
 
 
 def _is_regular(rows: list[list[str]]) -> bool:
-    """Whether nearly all records are as wide as the first, the last few and drawn lines apart."""
+    """Whether nearly all records have as many fields as the first, which has at least two; the last
+    few, and drawn lines, do not count."""
     if not rows or len(rows[0]) < 2:
         return False
     columns = len(rows[0])
@@ -168,13 +170,12 @@ def sniff(
     model_reading: Reading = NOTHING,
     likely: str | None = None,
 ) -> Dialect:
-    """The dialect of a table from its first bytes (whole records, or all there is).
+    """Detect the dialect of a table from its first bytes (whole records, or all there are).
 
-    reading: what the user says, which is done; model_reading: what a model knows of tables such as
-    it was fitted on, which is done where the text does not speak against it; likely: the delimiter
-    that the name of the file tells. NoTableError if the bytes are no text: zeros among other
-    strange ones, and no fields that come in equal numbers. ParamError where the text is not as is
-    said.
+    reading: what the user says, which is done; model_reading: how tables were written that a model
+    was fitted on, which is done unless the text speaks against it; likely: the delimiter that the
+    file's name suggests, or None. NoTableError if the bytes are no text. ParamError if the text is
+    not as the user says.
     """
     encoding, read_as, body, bom = _decoded(head, reading, model_reading)
     skipped = reading.skip_rows if reading.skip_rows is not None else model_reading.skip_rows or 0
@@ -208,7 +209,8 @@ def sniff(
 
 
 def _decoded(head: bytes, reading: Reading, model_reading: Reading) -> tuple[str, str, bytes, bool]:
-    """(encoding, the one asked for or "", text in UTF-8 without its mark, whether it has one)."""
+    """(the text's encoding, the encoding that was asked for or "", the text in UTF-8 without
+    byte-order mark, whether it has one)."""
     encoding = encodings.encoding_of(head)
     read_as = reading.encoding or ""
     if not read_as and model_reading.encoding and encoding == encodings.UTF8:
@@ -222,13 +224,13 @@ def _decoded(head: bytes, reading: Reading, model_reading: Reading) -> tuple[str
 
 
 def _is_binary(text: str) -> bool:
-    """Whether more of this is control characters than a few stray ones."""
+    """Whether more characters are control characters than a few stray ones."""
     strange = sum(c < " " and c not in "\t\r\n\f\v" for c in text)
     return strange > max(FEW_STRANGE, MOST_STRANGE * len(text))
 
 
 def _first_end(body: bytes, rule: Rule) -> str:
-    """The line end of the first record; LF if it has none."""
+    """The line end of the first record; a line feed if it has none."""
     places = begins(body, rule, 2).tolist()
     first_record = body[: places[1] if len(places) > 1 else len(body)]
     return fields(first_record, rule).usual_end("\n")
@@ -243,8 +245,8 @@ def _body(
     model_reading: Reading,
     likely: str | None,
 ) -> tuple[Cut | None, str]:
-    """Find the table below blank lines and comments: (its records, None if none are regular; what
-    comments begin with)."""
+    """Find the table below blank lines and comments: (its records, None if no delimiter makes any
+    regular; the marker that comments begin with, or "")."""
     delimiters: Iterable[str] = reading.delimiter or DELIMITERS + BLANK
     if reading.delimiter is None and model_reading.delimiter is not None:
         delimiters = [model_reading.delimiter, *delimiters]
@@ -301,7 +303,8 @@ def _best_cut(
 
 
 def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
-    """Whether blanks may be the delimiter here: at least three fields, or only numbers."""
+    """Whether blanks may be the delimiter from this line on: records are regular then, and have at
+    least three fields, or only figures."""
     cut = beginning.cut(line, BLANK)
     if cut is None:
         return False
@@ -315,8 +318,8 @@ def _by_names(
     model_reading: Reading,
     delimiters: Iterable[str],
 ) -> Cut | None:
-    """The dialect of a table whose header is the first line with at least half of a model's
-    names."""
+    """The records from the first line on that has at least half of a model's column names; None if
+    there is no such line."""
     names = set(model_reading.names)
     if not names or all(NUMBERED.fullmatch(name) for name in names):
         return None
@@ -335,14 +338,15 @@ def _by_names(
 
 
 def _marker_of(line: str, reading: Reading, model_reading: Reading) -> str:
-    """The marker of comments: what the user says, or else what this line begins with."""
+    """The marker that comments begin with: the user's, the model's, or the one that this line
+    begins with; "" if there is none."""
     if reading.comment or model_reading.comment:
         return reading.comment or model_reading.comment or ""
     return next((marker for marker in COMMENTS if line.lstrip().startswith(marker)), "")
 
 
 def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
-    """The first line from this one on that is neither blank nor a comment."""
+    """The number of the first line, from `line` on, that is neither blank nor a comment."""
     while line < len(beginning.starts):
         text = beginning.line(line).strip()
         if text and not text.startswith(comment):
@@ -352,7 +356,7 @@ def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
 
 
 def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[Cut, str]:
-    """(the records, with those above that were taken for comments; what comments begin with).
+    """(the records, with lines above that only look like comments; the marker of comments, or "").
 
     A line that is as wide as the table, without a blank behind the marker, is of the table.
     """
@@ -379,7 +383,8 @@ def _irregular(
     name: str,
     likely: str | None,
 ) -> Cut:
-    """The records where no delimiter makes them regular: of a single column, or ragged."""
+    """The records of a text that no delimiter makes regular: of one column, or ragged. ParamError
+    if the user's delimiter is not in it, and another would do."""
     comment = _marker_of(beginning.line(0), reading, model_reading)
     line = _behind_comments(beginning, 0, comment) if comment else 0
     if line >= len(beginning.starts):
@@ -406,7 +411,8 @@ def _shown(delimiter: str) -> str:
 
 
 class _Table:
-    """The header, what stands below it, and how values are written, of records that are cut."""
+    """What the cut records are: whether there is a header, what stands below it, the decimal mark,
+    and which fields have no name."""
 
     def __init__(
         self,
@@ -466,7 +472,8 @@ class _Table:
         )
 
     def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
-        """Takes the line above records without names for the header, where it has as many."""
+        """Take the line above the first record as header, if it has as many names, or one more or
+        less, and no figures."""
         line = cut.line - 1
         while line > 0 and not beginning.line(line).strip():
             line -= 1
@@ -492,8 +499,8 @@ class _Table:
         self.header = True
 
     def _edge_of_records(self, cut: Cut) -> str:
-        """Which field of the records, that have one more than there are names, has none; "" if that
-        cannot be told."""
+        """Which field has no name, if records have one field more than there are names:
+        RECORD_TAIL, SHARED_NAME or ROW_NAMES; "" if that cannot be told."""
         columns = list(zip(*(row for row in cut.records if len(row) == cut.columns), strict=True))
         if set(columns[-1]) == {""}:
             return RECORD_TAIL
@@ -589,7 +596,8 @@ def is_quoted_otherwise(
 
 
 def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> bool:
-    """Whether one of these cells need not be quoted, or several are no numbers of thousands."""
+    """Whether the quotes of these cells are those of names: one has no delimiter in it, or
+    LEAST_BELOW of them are no numbers."""
     if any(delimiter not in cell.text for cell in header_cells):
         return True
     others = [cell for cell in header_cells if set(cell.text) - NUMBER_CHARACTERS]
@@ -603,7 +611,8 @@ def _column_of_figures(records: Sequence[Record], place: int) -> bool:
 
 
 def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:
-    """Whether the cell is no plain number, and every cell of its column that tells anything is."""
+    """Whether the cell is no plain number, and all other cells of its column are plain numbers or
+    gaps."""
     if cells.is_plain_number(cell):
         return False
     column = [record[place] for record in records if place < len(record)]
@@ -611,7 +620,8 @@ def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:
 
 
 def _are_in_sequence(figures: Record) -> bool:
-    """Whether these are years, or at least three numbers one after the other."""
+    """Whether the cells are whole numbers at equal steps: years, or at least three that follow one
+    another."""
     if not all(figure.strip().isdecimal() for figure in figures):
         return False
     numbers = [int(figure) for figure in figures]
@@ -622,7 +632,7 @@ def _are_in_sequence(figures: Record) -> bool:
 
 
 def _below(body: list[list[str]]) -> int:
-    """How many records directly under the header are units or ruled lines, not data."""
+    """How many records directly below the header are units or drawn lines."""
     count = 0
     while body[count:] and cells.is_ruler(body[count]):
         count += 1
@@ -634,7 +644,8 @@ def _below(body: list[list[str]]) -> int:
 
 
 def _are_units(record: Record, under: Sequence[Record]) -> bool:
-    """Whether each column of figures has a unit, or nothing, in this record."""
+    """Whether the record has, over columns of figures, units or nothing. under: the records below
+    it."""
     if len(under) < 2:
         return False
     over_figures = [
@@ -655,7 +666,7 @@ def _are_units(record: Record, under: Sequence[Record]) -> bool:
 
 
 def _is_box(cut: Cut) -> bool:
-    """Whether a bar stands before the first field and behind the last of every record."""
+    """Whether each record begins and ends with a bar, drawn lines left out."""
     if cut.delimiter != BAR or cut.columns < LEAST_BY_BLANKS:
         return False
     rows = [row for row in cut.records if len(row) == cut.columns and not cells.is_ruler(row)]
@@ -663,7 +674,8 @@ def _is_box(cut: Cut) -> bool:
 
 
 def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
-    """Whether a blank follows every delimiter, the header's perhaps apart, and drawn lines."""
+    """Whether a blank follows each delimiter, in all records but the first; drawn lines are left
+    out."""
     records = [row for row in rows[1:] if not cells.is_ruler(row)]
     if edge == BOX:
         records = [row[:-1] for row in records]
@@ -673,7 +685,8 @@ def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
 
 
 def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
-    """The decimal mark of the numbers in these records."""
+    """The decimal mark of the numbers in these records: "," if there are numbers with a comma and
+    none with a point, and it is not the delimiter; else "."."""
     if delimiter == ",":
         return "."
     written = [cell.strip() for row in rows for cell in row]

@@ -12,14 +12,15 @@ SPECIAL = '"' + ANY_END
 
 
 def record(fields_as_written: Sequence[bytes], rule: Rule) -> bytes:
-    """Join fields, in their file notation, to one record without its line end."""
+    """Join fields to a record, without its line end. fields_as_written: the bytes of each as they
+    stand in a file."""
     columns = len(fields_as_written)
     visible = [field(raw, rule, columns) for raw in fields_as_written]
     return rule.delimiter.encode().join(visible)
 
 
 def field(raw: bytes, rule: Rule, columns: int) -> bytes:
-    """A field's text as it must stand in a record of so many columns.
+    """The bytes of a field as they must stand in a record of so many columns.
 
     An empty one by itself would be a blank line, and one between blanks that part fields would not
     be seen: both are quoted. A quote left open is closed.
@@ -38,7 +39,8 @@ def _hidden_when_empty(rule: Rule, columns: int) -> bool:
 
 
 def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
-    """Records with only the fields at these positions, as text; missing fields are empty."""
+    """Write records with only the fields at these places, in their order; fields that a record has
+    not are empty."""
     starts = records.start.tolist()
     stops = records.stop.tolist()
     lines = []
@@ -57,8 +59,8 @@ def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
 
 
 def table(rows: Iterable[Sequence[str]], rule: Rule, line_end: str) -> str:
-    """Write records of values as text, quoting where needed; with a blank after delimiters, if the
-    rule has it."""
+    """Write rows of values as records, each with line_end, quoted where needed; if the rule skips
+    blanks, with a blank behind each delimiter."""
     lines = _spaced_lines(rows, rule) if rule.space else _plain_lines(rows, rule)
     return "".join(line + line_end for line in lines)
 
@@ -92,7 +94,7 @@ def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
 
 
 def quoted(value: str, rule: Rule) -> str:
-    """A value's text as a field, in quotes if it needs them."""
+    """The value as a field, in quotes if it has a quote, a delimiter or a line end in it."""
     special = any(character in value for character in (*SPECIAL, rule.delimiter))
     if not special and not (rule.space and value.startswith(" ")):
         return value

@@ -30,8 +30,8 @@ ZSTD_LEVEL = 19
 
 @dataclass(frozen=True)
 class Packed:
-    """What a program makes of the data: its name, its setting, the bytes, and the mean squared
-    error of a value of 0 to 255."""
+    """The result of another program. program, setting: its name and option; size: bytes;
+    mean_square: the mean squared error of a value of 0 to 255, 0 where nothing is lost."""
 
     program: str
     setting: str
@@ -41,8 +41,8 @@ class Packed:
 
 @dataclass(frozen=True)
 class _Format:
-    """A kind of picture files. feature: what Pillow calls it; lossless, lossy: its settings, None
-    where it cannot be so."""
+    """A format of picture files. feature: Pillow's name of what it needs; lossless, lossy: Pillow's
+    options to write it so, None where it cannot be."""
 
     name: str
     feature: str
@@ -60,8 +60,7 @@ FORMATS = (
 
 
 def squeezed(content: bytes) -> Iterator[Packed]:
-    """Sizes of the bytes under general compressors (xz, bzip2, zstd) at their strongest
-    settings."""
+    """Yield how many bytes xz, bzip2 and zstd make of these, at their strongest settings."""
     strongest = 9 | lzma.PRESET_EXTREME
     by_xz = lzma.compress(content, preset=strongest)
     yield Packed("xz", "-9e", len(by_xz))
@@ -79,8 +78,9 @@ def squeezed(content: bytes) -> Iterator[Packed]:
 
 
 def pictured(pixels: Pixels) -> Iterator[Packed]:
-    """Sizes and errors of pictures, (n, channels, height, width), in common picture formats: on
-    contact sheets, and one by one, for which some of the pictures stand for all."""
+    """Yield sizes and errors of pictures, (n, channels, height, width), in common picture formats:
+    on contact sheets, and each in a file of its own. A part of the pictures is written, and scaled
+    to all."""
     # only here: who stores tables needs no Pillow
     from PIL import features
 
@@ -104,14 +104,14 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
 
 
 def _evenly(pictures: Pixels, values: int) -> Pixels:
-    """Some of the pictures, evenly spaced, with about this many values in all; all if they have no
-    more."""
+    """Every so-many-th picture, so that they have about this many values together; all, if they
+    have no more."""
     every = max(1, round(pictures.size / values))
     return pictures[::every]
 
 
 def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
-    """What the format is tried with, and its name."""
+    """Yield (name, Pillow's options) of each setting that the format is tried with."""
     if picture_format.lossless is not None:
         yield "lossless", picture_format.lossless
     if picture_format.lossy is not None:
@@ -120,7 +120,7 @@ def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
 
 
 def _sheets(pictures: Pixels) -> Iterator[Pixels]:
-    """Groups of pictures that fit on one sheet each."""
+    """Yield the pictures in groups, as many as fit on one sheet."""
     _, height, width, _ = pictures.shape
     down = max(1, LONGEST // (height + BLOCK))
     across = max(1, LONGEST // (width + BLOCK))
@@ -131,14 +131,14 @@ def _sheets(pictures: Pixels) -> Iterator[Pixels]:
 
 @dataclass(frozen=True)
 class _Encoder:
-    """A format of pictures with its settings."""
+    """Writes pictures in a format with Pillow's options `settings`."""
 
     name: str
     settings: Settings
 
     def measured(self, groups: Iterable[Pixels]) -> tuple[int, float]:
-        """Bytes of one file for each group (n, height, width, channels), and the mean squared error
-        of their own pixels."""
+        """(bytes of one file for each group, mean squared error of all its pictures' pixels).
+        groups: (n, height, width, channels) each."""
         size = 0
         square = 0.0
         count = 0
@@ -151,7 +151,8 @@ class _Encoder:
         return size, square / max(1, count)
 
     def _written(self, group: Pixels) -> tuple[int, Pixels]:
-        """Bytes of a file of pictures side by side, and what comes back of them."""
+        """(bytes of a file with the pictures of a group side by side, the pictures as they are
+        restored)."""
         # only here: who stores tables needs no Pillow
         from PIL import Image
 
@@ -168,7 +169,7 @@ class _Encoder:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """Tiles of one size in rows: how many down and across, and the size of each."""
+    """A sheet of equal tiles: how many down and across, and height, width and channels of each."""
 
     down: int
     across: int
@@ -178,8 +179,9 @@ class _Sheet:
 
     @classmethod
     def of(cls, group: Pixels) -> _Sheet:
-        """The sheet of a group (n, height, width, channels), nearly square; a picture alone is one
-        as it is, and others stand on tiles of whole blocks, so that no block is of two of them."""
+        """The sheet for a group, (n, height, width, channels), nearly square. Its tiles are
+        multiples of BLOCK, so that no block of the format is of two pictures; one picture alone
+        fills its tile."""
         count, height, width, channels = group.shape
         if count > 1:
             height += -height % BLOCK
@@ -190,8 +192,8 @@ class _Sheet:
         return cls(down, across, height, width, channels)
 
     def laid_out(self, group: Pixels) -> Pixels:
-        """(height, width[, channels]) of the sheet: edges are drawn out, and the last row is filled
-        with the last picture."""
+        """(height, width[, channels]): the pictures of a group on the sheet; edges are drawn out,
+        and tiles left over repeat the last picture."""
         count, height, width, _ = group.shape
         below = self.height - height
         beside = self.width - width
@@ -204,7 +206,7 @@ class _Sheet:
         return sheet[..., 0] if self.channels == 1 else sheet
 
     def taken_apart(self, sheet: Pixels) -> Pixels:
-        """(n, height, width, channels) of the tiles of a sheet."""
+        """(n, height, width, channels): the tiles of a sheet, the inverse of `laid_out`."""
         rows = sheet.reshape(self.down, self.height, self.across, self.width, -1)
         grid = rows.transpose(0, 2, 1, 3, 4)
         return grid.reshape(-1, self.height, self.width, self.channels)

@@ -30,8 +30,9 @@ MOST_CELLS = 1 << 23  # of a piece of a Parquet file, unless one group of rows h
 
 @dataclass(frozen=True)
 class ParquetPiece:
-    """Groups of rows of a Parquet file. first: the number of the first record, from 0; rows: of
-    them; stamp: bytes of the file when it was cut."""
+    """Row groups of a Parquet file, to be read by whoever sees the file. first: the number of their
+    first record, from 0; rows: how many they have; stamp: bytes of the file when it was cut, to
+    notice a change."""
 
     path: Path
     name: str
@@ -41,7 +42,8 @@ class ParquetPiece:
     stamp: int
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """The records, batch by batch. DataError where the file is gone, or another."""
+        """Yield the records, batch by batch; DataError if the file is gone, changed or damaged.
+        left: not used."""
         import pyarrow as pa
 
         FileAt(self.path, self.name, self.stamp).check()
@@ -58,8 +60,9 @@ class ParquetPiece:
 
 @dataclass(frozen=True)
 class TextPiece:
-    """Bytes start:stop of a text, which begin at a record. names: of the columns; rows, lines: how
-    many come before, comments among them; is_last: whether the text ends here."""
+    """Bytes start:stop of a text, which begin at a record. names: of the columns; first, lines: how
+    many records, comments counted, and lines come before; rows: how many records it has, comments
+    counted; stamp: bytes of the file when it was cut; is_last: whether the text ends with it."""
 
     path: Path
     name: str
@@ -74,7 +77,7 @@ class TextPiece:
     is_last: bool = False
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """The records, batch by batch."""
+        """Yield the records, batch by batch; left: collects which lines are no records."""
         FileAt(self.path, self.name, self.stamp).check()
         before = text.Before(self.names, self.first, self.lines, self.is_last)
         with self.path.open("rb") as file:
@@ -86,8 +89,9 @@ class TextPiece:
 
 @dataclass(frozen=True)
 class ChainedPiece:
-    """A piece of one of several tables that are one. chain: which, without its tables; own: what
-    the path of its file tells; names: of the columns of the whole."""
+    """A piece of one of several tables that are read as one. chain: these, without the tables; own:
+    the columns that the path of the piece's file adds; names: of all columns; first: the number of
+    its first record in the whole."""
 
     piece: ParquetPiece | TextPiece
     chain: ChainSource
@@ -97,11 +101,11 @@ class ChainedPiece:
 
     @property
     def rows(self) -> int:
-        """The number of records in the piece."""
+        """How many records the piece has."""
         return self.piece.rows
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """The records as those of the whole."""
+        """Yield the records as those of the whole, batch by batch; left: as of TextPiece."""
         row = self.first
         for batch in self.piece.tables(left):
             yield self.chain.one_of_all(batch, self.own, self.names, row, self.piece.name)
@@ -112,8 +116,8 @@ Piece: TypeAlias = ParquetPiece | TextPiece | ChainedPiece
 
 
 def pieces_of(source: TableSource) -> Iterator[Piece] | None:
-    """The records of a table as pieces, in order; None where nobody else can read them: a table in
-    memory, one of a pipe or a compressed file, or text in another encoding than UTF-8."""
+    """Yield the pieces of a table, in order. None, instead, if other processes cannot read it: a
+    table in memory, from a pipe or a compressed file, or text in another encoding than UTF-8."""
     if isinstance(source, ChainSource):
         return _of_chain(source)
     if isinstance(source, CopiedTable):
@@ -129,7 +133,7 @@ def pieces_of(source: TableSource) -> Iterator[Piece] | None:
 
 
 def _of_parquet(source: ArrowFileSource) -> Iterator[ParquetPiece]:
-    """Groups of rows, small ones together."""
+    """Yield the row groups of a Parquet file as pieces, small ones joined."""
     groups: list[int] = []
     first = row = 0
     stamp = source.path.stat().st_size
@@ -147,13 +151,13 @@ def _of_parquet(source: ArrowFileSource) -> Iterator[ParquetPiece]:
 
 
 def _is_plain(source: CsvSource) -> bool:
-    """Whether the bytes of the file are those that are read."""
+    """Whether the file is uncompressed UTF-8, so that its bytes are those of the text."""
     encoding = source.dialect.read_as or source.dialect.encoding
     return encoding == encodings.UTF8 and is_uncompressed(source.path)
 
 
 def _of_text(source: CsvSource) -> Iterator[TextPiece]:
-    """Bytes that begin at records, as one pass over the text finds them."""
+    """Yield the pieces of a text, each beginning at a record; the text is read once for that."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
     names = next(iter(source.batches())).names
@@ -208,29 +212,29 @@ def _chained(chain: ChainSource) -> Iterator[ChainedPiece]:
 
 
 class _Part:
-    """A stream of only the next `size` bytes of a file."""
+    """A stream of the next `size` bytes of a file, and no more."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file = file
         self.left = size
 
     def read(self, size: int) -> bytes:
-        """At most so many of the bytes that are left."""
+        """At most `size` of the bytes that are left; b"" at the end."""
         data = self.file.read(min(size, self.left))
         self.left -= len(data)
         return data
 
 
 class Remarks:
-    """Gathers what reading the pieces of a source left out, in their order, and says it once for
-    each text."""
+    """Collects, piece by piece in order, which lines of a text are no records, and says it once at
+    the end of each text."""
 
     def __init__(self) -> None:
         self._left = text.LeftOut()
 
     def add(self, piece: Piece, left: text.LeftOut) -> None:
-        """Note what reading the next piece left out. DataError where a line that is no record
-        stands between records."""
+        """Take in what reading the next piece left out. DataError if a line that is no record turns
+        out to stand between records."""
         part = piece.piece if isinstance(piece, ChainedPiece) else piece
         if not isinstance(part, TextPiece):
             return

@@ -30,7 +30,8 @@ WANTED = "wanted are batches of a table (pyarrow.RecordBatch) or of pictures (nu
 
 
 def reader_of(path: Path, name: str) -> OwnedReader | None:
-    """The first installed reader that takes what is, or is to be, at a path; None if none does."""
+    """The first of the installed plugins' readers that says it reads this path; None if none does.
+    DataError if a reader fails or does not answer True or False."""
     for owned in plugins.readers_installed():
         # a broken plugin does not keep others from reading
         if isinstance(owned, PluginError):
@@ -50,7 +51,8 @@ def reader_of(path: Path, name: str) -> OwnedReader | None:
 
 
 def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
-    """The records at a path as an installed reader reads them; None where no reader takes it."""
+    """The records at a path, read by a plugin's reader into a temporary copy; None if no reader
+    takes it."""
     owned = reader_of(path, name)
     if owned is None:
         return None
@@ -71,7 +73,8 @@ def _again(first: Batch, others: Iterator[Batch]) -> Iterator[Batch]:
 
 
 def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
-    """The batches of a reader, all of one schema or shape; DataError for anything else."""
+    """Yield the batches that a reader yields; DataError if it fails, or one is not of the first
+    one's schema or shape."""
     first: Batch | None = None
     number = 0
     try:
@@ -93,7 +96,8 @@ def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
 
 
 def _wrong(batch: object, first: Batch | None) -> str:
-    """What is wrong with a batch beside the first one; "" if nothing is."""
+    """What is wrong with a batch, in words for a message; "" if nothing is. first: the first batch,
+    None if this is it."""
     import pyarrow as pa
 
     if isinstance(batch, np.ndarray):
@@ -137,7 +141,8 @@ def _pictures(
     others: Iterator[Batch],
     original: files.Place,
 ) -> PluginPictures:
-    """Pictures written to a file without a name, and read from there."""
+    """Write batches of pictures, (n, height, width[, 3]) each, to a temporary file, and open it as
+    a source."""
     count = 0
 
     def write(file: BinaryIO) -> None:
@@ -159,7 +164,7 @@ def _pictures(
 
 
 def writer_of(target: Path) -> OwnedReader | None:
-    """The installed reader that writes files, or folders, of this name; None if none does."""
+    """The plugin's reader that can write a file or folder of this name; None if there is none."""
     owned = None if str(target) == "-" else reader_of(target, str(target))
     if owned is not None and owned.can_write:
         return owned
@@ -167,7 +172,8 @@ def writer_of(target: Path) -> OwnedReader | None:
 
 
 def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: bool) -> None:
-    """Write records by a plugin's reader: the whole, or nothing where it fails."""
+    """Write records by a plugin's reader; if it fails, nothing is written. force: replace what is
+    there."""
     if owned.reader.writes_folders:
         with files.new_folder(target, force) as folder:
             _write(owned, folder, target, batches)
@@ -192,7 +198,8 @@ def _write(owned: OwnedReader, path: Path, target: Path, batches: Iterable[Batch
 
 
 def as_batches(columns: pa.Table) -> Iterator[pa.RecordBatch]:
-    """A table's batches; where it has no records, one without any, which tells the columns."""
+    """The batches of an Arrow table; if it has no records, one batch without any, so that the
+    columns are known."""
     import pyarrow as pa
 
     batches = columns.to_batches()

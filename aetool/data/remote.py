@@ -38,16 +38,16 @@ WILD = re.compile(r"[*?\[]")
 
 
 def is_remote(data: object) -> bool:
-    """Whether data are the address of something in an object store."""
+    """Whether data are an address in an object store, such as s3://bucket/path."""
     if not isinstance(data, str | os.PathLike):
         return False
     return REMOTE.match(str(os.fspath(data))) is not None
 
 
 def places_of(address: str) -> list[files.Place]:
-    """Copies of the files at an address: of one file, or of all below a folder, or of those that a
-    pattern with * names, in the order of their names. DataError where there is none, or where the
-    store gives no answer for a while."""
+    """Copy the files at an address, and return the places of the copies: of one file, of all below
+    a folder, or of those that a pattern with * matches, sorted by name. DataError where there is
+    none, or the store does not answer."""
     import pyarrow as pa
 
     bare, _, settings = address.partition("?")
@@ -76,7 +76,7 @@ def places_of(address: str) -> list[files.Place]:
 
 
 def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
-    """The store of an address, and the path in it; settings: what stands behind its ?."""
+    """(the store of an address, the path in it). settings: the text behind the address's ?."""
     from pyarrow import fs
 
     # to pyarrow gcs and gs, abfs and abfss are the same
@@ -89,7 +89,8 @@ def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
 
 
 def _names_at(store: fs.FileSystem, path: str, shown: str) -> list[str]:
-    """The name of a file, or those of all files below a folder, hidden ones left out."""
+    """The path itself, if it is a file, or the sorted paths of all files below it that are not
+    hidden. shown: the address, for messages."""
     from pyarrow import fs
 
     there = store.get_file_info(path)
@@ -103,8 +104,8 @@ def _names_at(store: fs.FileSystem, path: str, shown: str) -> list[str]:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a file below a folder, or a folder that it is in, begins with . or _, as marks and
-    metadata of partitioned tables do."""
+    """Whether a part of the path begins with . or _, as marks and metadata of partitioned tables
+    do; parts such as _a=1 do not count."""
     return any(part.startswith((".", "_")) and "=" not in part for part in path.split("/") if part)
 
 

@@ -11,7 +11,8 @@ PIXEL_MEAN, PIXEL_SPREAD = 96.0, 96.0  # one affine map for every picture: 0..25
 
 
 def image_spec(shape: tuple[int, int, int]) -> Spec:
-    """The layout of pictures (channels, height, width): each value p is z = (p - 96) / 96.
+    """The Spec of pictures of this shape, (channels, height, width), in which a value p is z = (p -
+    96) / 96.
 
     A pixel is a column, whatever its channels: what a picture costs by column is a map of it.
     """
@@ -33,5 +34,5 @@ def image_spec(shape: tuple[int, int, int]) -> Spec:
 
 
 def image_features(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """(rows, C, H, W) bytes to standardised float32 of the same shape."""
+    """(rows, channels, height, width) float32: the pixels, standardised as image_spec says."""
     return ((pixels.astype(np.float32) - PIXEL_MEAN) / PIXEL_SPREAD).astype(np.float32)

@@ -56,8 +56,8 @@ _ZSTD, _XZ, _GZIP = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"\x1f\x8b"
 
 
 class TextPath(os.PathLike[str]):
-    """A path, or where the copy of a file lies, and what is said of how its text is written; taken
-    wherever a path is."""
+    """A path, or the place of a copied file, with the user's settings of how its text is written;
+    it is taken wherever a path is."""
 
     def __init__(self, given: str | os.PathLike[str] | files.Place, reading: Reading) -> None:
         self.given = given
@@ -74,8 +74,8 @@ class TextPath(os.PathLike[str]):
 class CsvSource(TableSource):
     """A table in text: CSV, TSV or any of `,` tab `;` `|`, or blanks, between fields.
 
-    said: how the user says that it is written; known: what a model knows of such tables. What is
-    not as it usually is, is said once by each source, in the log `aetool.data`.
+    reading: the user's settings of how it is written; model_reading: those of the table that a
+    model was fitted on. Each thing that is unusual is said once for a source, as a notice.
     """
 
     is_in_text = True
@@ -103,7 +103,7 @@ class CsvSource(TableSource):
         self._told: set[str] = set()
 
     def open_text(self) -> BinaryIO:
-        """The file's text as UTF-8, or what is cut like it, from its first byte."""
+        """Open the file's text, decompressed, as UTF-8."""
         return encodings.utf8(open_stream(self.path), self.dialect.encoding)
 
     def batches(self) -> Iterator[Table]:
@@ -113,14 +113,15 @@ class CsvSource(TableSource):
             yield from text.tables(stream, self.name, self.dialect, self.tell)
 
     def tell(self, line: str) -> None:
-        """Says something of this source, once."""
+        """Pass a line on this source on as a notice, unless it was before."""
         if line not in self._told:
             self._told.add(line)
             notices.say(self.name, line)
 
 
 class UnreadSource(TableSource):
-    """A file whose bytes are no table: an archive can keep them, nothing else reads them."""
+    """A file that cannot be read as a table: reading raises `reason`; only an archive can store
+    it."""
 
     def __init__(self, path: Path, name: str, reason: DataError) -> None:
         super().__init__(name, {"format": "binary", "suffix": suffix_of(name)})
@@ -132,7 +133,7 @@ class UnreadSource(TableSource):
 
 
 class JsonLinesSource(TableSource):
-    """One JSON object a line."""
+    """A table of JSON lines: each line is one object, a record."""
 
     is_in_text = True
 
@@ -203,8 +204,7 @@ class JsonLinesSource(TableSource):
 
 
 class JsonDocumentSource(JsonLinesSource):
-    """One JSON document that holds a table, read as a whole: a list of objects or of rows, or an
-    object of columns."""
+    """A table that is one JSON document: a list of objects or of rows, or an object of columns."""
 
     def batches(self) -> Iterator[Table]:
         with open_stream(self.path) as stream:
@@ -228,7 +228,8 @@ class JsonDocumentSource(JsonLinesSource):
 
 
 def _records_of(document: object, name: str) -> list[dict[str, Json]]:
-    """The records of a JSON document, in whichever of the usual forms a table is written."""
+    """The records of a JSON document, an object each, in whichever of the usual forms the table is
+    written; DataError if it is none. name: for messages."""
     if isinstance(document, dict):
         return _records_of_object(document, name)
     if not isinstance(document, list):
@@ -243,8 +244,8 @@ def _records_of(document: object, name: str) -> list[dict[str, Json]]:
 
 
 def _records_of_object(document: dict[str, Json], name: str) -> list[dict[str, Json]]:
-    """The records of an object: of columns by name, of records by number, of names beside rows, or
-    behind a schema, as pandas writes them; any other is one record itself."""
+    """The records of a JSON object: of columns by name, of records by number, of names beside rows,
+    or with a schema, as pandas writes them; any other object is one record."""
     # as pandas writes it with orient="split"
     if document.keys() - {"index"} == {"columns", "data"}:
         rows = document["data"]
@@ -273,7 +274,8 @@ def _records_of_rows(
     name: str,
     columns: list[str] | None = None,
 ) -> list[dict[str, Json]]:
-    """Rows as records by the names of their columns, which else are c1, c2 ..."""
+    """Rows, lists of values, as objects. columns: their names; None: c1, c2 ... DataError if rows
+    differ in length."""
     names = columns or [f"c{place + 1}" for place in range(len(rows[0]))]
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
@@ -294,7 +296,8 @@ def _json_cell(value: object) -> str | None:
 
 
 def _whole_characters(record: dict[str, Json]) -> dict[str, Json]:
-    """A record in which half a surrogate pair, which is no character, is replaced by U+FFFD.
+    """A copy of the record in which each half of a surrogate pair, which is no character, is
+    U+FFFD.
 
     Programs that cut a text by UTF-16 units, in the middle of an emoji, write such halves.
     """
@@ -305,7 +308,8 @@ def _whole_characters(record: dict[str, Json]) -> dict[str, Json]:
 
 
 class ArraySource(TableSource):
-    """A matrix from .npy, or the arrays of an .npz with one entry a record: X gives c1, c2, ..."""
+    """A table of a matrix, whose columns are c1, c2 ..., or of the arrays of an .npz that have one
+    length."""
 
     def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
@@ -350,11 +354,12 @@ WILD = re.compile(r"[*?\[]")
 
 
 def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
-    """The source of data: of a path (of a folder, a pattern, an address, a database's table, or
-    `-`, standard input), of whatever else memory.held takes, or of a list of these.
+    """Open data as a source of records: a path (of a file, a folder, a pattern, an address, a
+    database's table, or `-`, standard input), anything else that memory.held takes, or a list of
+    these.
 
-    model_reading: what a model knows of how the text that it was fitted on is written. DataError
-    for what cannot be read, or is no data.
+    model_reading: how the text was written that a model was fitted on. DataError for what cannot be
+    read, or is no data.
     """
     data = memory.begun(data)
     if decoding.is_picture(data) and not isinstance(data, np.ndarray):
@@ -389,7 +394,8 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
 
 
 def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> Source:
-    """One source of all inputs: several tables are chained."""
+    """Open several inputs as one source: tables are read one after the other, pictures joined.
+    DataError for a mixture of both."""
     if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
     sources = [open_source(item, model_reading) for item in data]
@@ -405,8 +411,8 @@ def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> So
 
 
 def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
-    """Where the files of a path lie: one, or all those of a pattern, or below a folder of an object
-    store. DataError where there is none."""
+    """The places of the files of a path: one, or all that a pattern matches, or those below a
+    folder of an object store. DataError where there is none."""
     path = os.fspath(data)
     if remote.is_remote(path):
         return remote.places_of(path)
@@ -422,7 +428,8 @@ def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
 
 
 def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
-    """A file, and what is wanted of it, of a path with :: between the two; None for others."""
+    """(the file's path, what is wanted of it) of a path such as file.db::table; None if it is no
+    such path."""
     path, sign, wanted = os.fspath(data).partition(INSIDE)
     if not sign or os.path.lexists(os.fspath(data)) or not Path(path).is_file():
         return None
@@ -430,7 +437,7 @@ def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
 
 
 def open_inside(path: Path, wanted: str) -> CopiedTable:
-    """A table of a database, or a sheet of a workbook."""
+    """Open a table of a database, or a sheet of a workbook. wanted: its name, or a query."""
     with path.open("rb") as file:
         head = file.read(foreign.HEAD)
     if head.startswith(databases.MAGIC):
@@ -445,7 +452,7 @@ def open_place(
     reading: Reading = NOTHING,
     model_reading: Reading = NOTHING,
 ) -> Source:
-    """The source of what lies at a place."""
+    """Open the file or folder at a place as a source."""
     source = _open(place.path, place.name, reading, model_reading)
     source.place = source.place or place
     return source
@@ -458,7 +465,8 @@ def _table_of_parts(
     reading: Reading,
     model_reading: Reading,
 ) -> ChainSource:
-    """One table of several files; paths: of which parts may be columns."""
+    """Open several files as one table. paths: for each file the path that may add columns, as
+    year=2024."""
     sources: list[TableSource] = []
     for place in places:
         source = open_place(place, reading, model_reading)
@@ -469,7 +477,8 @@ def _table_of_parts(
 
 
 def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
-    """Pictures, or one table in parts, whichever is more of a folder's files."""
+    """Open a folder: as pictures, or as one table if more of its files are parts of a table than
+    pictures."""
     folder = images.FolderSource(path, name)
     parts = [part for part in folder.others if chains.is_part(part)]
     # what most of its files are decides: a few notes among pictures are no table
@@ -529,7 +538,7 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
 
 
 def _is_in_lines(path: Path) -> bool:
-    """Whether the first line of a file is a JSON value of its own, and more come behind it."""
+    """Whether the first line of a file is JSON by itself, and more lines follow."""
     with io.TextIOWrapper(open_stream(path), "utf-8-sig") as text:
         lines = (line for line in text if line.strip())
         try:
@@ -540,7 +549,8 @@ def _is_in_lines(path: Path) -> bool:
 
 
 def _open_typed(path: Path, name: str, head: bytes) -> Source | None:
-    """The source of a file whose first bytes say that its values have types; None for others."""
+    """Open a file whose first bytes are those of Parquet, Arrow, SQLite, Excel, numpy or idx; None
+    for any other."""
     if arrow_files.kind_of(head):
         place = unpacked(path, name)
         table = ArrowFileSource(name, place.path)
@@ -559,7 +569,8 @@ def _open_typed(path: Path, name: str, head: bytes) -> Source | None:
 
 
 def open_stream(path: Path) -> BinaryIO:
-    """A file's bytes, decompressed if they are gzip, zstd or xz."""
+    """Open a file's bytes, decompressed if it is gzip, zstd or xz; DataError if it cannot be
+    opened."""
     try:
         with path.open("rb") as file:
             magic = file.read(6)
@@ -578,13 +589,14 @@ def open_stream(path: Path) -> BinaryIO:
 
 
 def is_uncompressed(path: Path) -> bool:
-    """Whether the bytes of a file are those that are read of it."""
+    """Whether a file is neither gzip nor zstd nor xz, so that open_stream reads its own bytes."""
     with path.open("rb") as file:
         return not file.read(len(_XZ)).startswith((_GZIP, _XZ, _ZSTD))
 
 
 def unpacked(path: Path, name: str) -> files.Place:
-    """Where the bytes of a file can be read at any place: of a compressed one a copy."""
+    """The place of the file's decompressed bytes: of a compressed file a temporary copy, else the
+    file."""
     if is_uncompressed(path):
         return files.Place(path, name)
     with open_stream(path) as stream:
@@ -592,7 +604,7 @@ def unpacked(path: Path, name: str) -> files.Place:
 
 
 class _Checked(io.RawIOBase):
-    """A decompressing stream whose failures are DataErrors."""
+    """A decompressing stream whose errors become DataError."""
 
     def __init__(self, inner: BinaryIO | gzip.GzipFile | lzma.LZMAFile, path: Path) -> None:
         self.inner = inner
@@ -640,7 +652,8 @@ def _open_arrays(path: Path, name: str, head: bytes) -> Source:
 
 
 def _of_arrays(arrays: dict[str, Json], name: str, suffix: str) -> Source:
-    """Pictures, or a table of arrays of one length."""
+    """A source of arrays by name: of pictures, if one has three axes or more, else a table.
+    DataError for values that are neither numbers, texts nor moments."""
     for key, array in arrays.items():
         if array.dtype.kind not in "biufUSM":
             raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")
@@ -667,7 +680,8 @@ def _check_npz(path: Path, name: str) -> None:
 
 
 def _check_header(file: IO[bytes], size: int, name: str) -> None:
-    """Refuses an array whose header promises more than the file holds, before it is allocated."""
+    """Raise DataError if an array's header claims more bytes than the file has, or Python objects,
+    before memory is taken."""
     version = np.lib.format.read_magic(file)
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,

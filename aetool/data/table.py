@@ -20,7 +20,8 @@ Offsets = npt.NDArray[np.signedinteger[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """n text cells as spans of one byte buffer; `null` marks those a typed source calls missing."""
+    """n cells of text: cell i is buffer[start[i]:stop[i]], in UTF-8. null: (n,) bool, which cells a
+    typed source has as missing."""
 
     buffer: Bytes
     start: Offsets
@@ -32,7 +33,7 @@ class Cells:
 
     @classmethod
     def of(cls, values: Sequence[str | None]) -> Cells:
-        """Cells holding these strings; None is missing."""
+        """The cells of these strings; None is a missing one."""
         raw = [b"" if v is None else v.encode() for v in values]
         # cells lie behind one another: where one ends the next begins
         stop = np.cumsum([len(r) for r in raw], dtype=np.int64) if raw else np.zeros(0, np.int64)
@@ -41,7 +42,7 @@ class Cells:
         return cls(np.frombuffer(b"".join(raw), dtype=np.uint8), start, stop, null)
 
     def take(self, rows: Int | slice) -> Cells:
-        """The cells at `rows`, in a buffer of their own size."""
+        """The cells of these rows, in a buffer that has only their bytes."""
         start = self.start[rows]
         stop = self.stop[rows]
         null = self.null[rows]
@@ -55,7 +56,7 @@ class Cells:
         return Cells(self.buffer[where], begin.astype(small), end.astype(small), null)
 
     def fixed(self, width: int) -> npt.NDArray[np.bytes_]:
-        """The cells as fixed-width bytes, (n,) 'S<width>', longer ones cut."""
+        """(n,) 'S<width>': the cells as bytes of one width, longer ones cut."""
         width = max(width, 1)
         if not len(self.buffer):
             return np.zeros(len(self), dtype=f"S{width}")
@@ -69,19 +70,20 @@ class Cells:
         return np.asarray(matrix.view(f"S{width}").reshape(-1))
 
     def width(self) -> int:
-        """Length in bytes of the longest cell."""
+        """Bytes of the longest cell; 0 without cells."""
         if len(self):
             return int((self.stop - self.start).max())
         return 0
 
     def strings(self) -> list[str]:
-        """The cells as str; missing ones as ''."""
+        """The cells as str; "" for missing ones."""
         raw = self.buffer.tobytes()
         pairs = zip(self.start.tolist(), self.stop.tolist(), strict=True)
         return [raw[a:b].decode() for a, b in pairs]
 
     def distinct(self) -> tuple[list[str], Int]:
-        """The different strings, sorted by bytes, and each cell's index among them, (n,)."""
+        """(the different strings, sorted by their bytes; (n,) the index of each cell's string among
+        them)."""
         width = self.width()
         if width <= 64:
             # sorting rows of one width is fast, but takes the longest cell's room for each
@@ -98,11 +100,12 @@ Values = Cells | npt.NDArray[np.float64] | npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Records `first_row` .. (0-based) of a source. `typed` names columns known to be text.
+    """A batch of records, by column. names, values: of the columns, in the same order. first_row:
+    the number of the first record in the source, from 0. typed: the names of columns known to be
+    text.
 
-    names and values are parallel; every column has the same length. numbers: (rows,), which records
-    of the source these are, where they do not follow one another: a comment between two of a text
-    has a number as a record has, in archives, too.
+    numbers: (rows,), the numbers of the records in the source, where they do not follow one
+    another: comments between records of a text are counted, in archives, too. None where they do.
     """
 
     names: tuple[str, ...]
@@ -116,7 +119,7 @@ class Table:
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The place of each column by its name; of equal names the first."""
+        """The place of each column by its name; of columns with the same name the first."""
         # reversed, so that of equal names the first is what stays
         return dict(zip(reversed(self.names), range(len(self.names) - 1, -1, -1), strict=True))
 
@@ -125,23 +128,23 @@ class Table:
 
     @property
     def records(self) -> Int:
-        """(rows,): which records of the source these are, counted from 0."""
+        """(rows,): the numbers of the records in the source, from 0."""
         if self.numbers is not None:
             return self.numbers
         return np.arange(self.first_row, self.first_row + len(self))
 
     def take(self, rows: Int | slice) -> Table:
-        """The records at `rows` of this batch."""
+        """The batch with only these rows, counted within it."""
         values = tuple(taken(v, rows) for v in self.values)
         numbers = None if self.numbers is None else self.numbers[rows]
         return Table(self.names, values, self.first_row, self.typed, numbers)
 
     def only(self, names: Sequence[str]) -> Table:
-        """The batch with these columns alone."""
+        """The batch with only the columns of these names, in its own order."""
         return self.without([n for n in self.names if n not in names])
 
     def without(self, names: Sequence[str]) -> Table:
-        """The batch without these columns."""
+        """The batch without the columns of these names."""
         places = [i for i, n in enumerate(self.names) if n not in names]
         return Table(
             tuple(self.names[i] for i in places),
@@ -153,7 +156,8 @@ class Table:
 
 
 def concat(tables: Sequence[Table]) -> Table:
-    """One table of all records; the tables must have the same columns."""
+    """Join batches, one below the other; DataError unless their columns have the same names in the
+    same order."""
     if len(tables) == 1:
         return tables[0]
     names = tables[0].names
@@ -169,15 +173,15 @@ def concat(tables: Sequence[Table]) -> Table:
 
 
 def taken(values: Values, rows: Int | slice) -> Values:
-    """The values at `rows` of a column."""
+    """The values of a column in these rows."""
     if isinstance(values, Cells):
         return values.take(rows)
     return values[rows]
 
 
 def as_cells(values: Values) -> Cells:
-    """Any column as text cells: numbers as short as they can be told apart, whole ones without a
-    point."""
+    """A column as text cells: numbers in the fewest digits, whole ones without a point; NaN and NaT
+    are missing."""
     if isinstance(values, Cells):
         return values
     if values.dtype.kind == "M":
@@ -187,12 +191,13 @@ def as_cells(values: Values) -> Cells:
 
 
 def shortest(number: float) -> str:
-    """The fewest digits that tell a float64 from all others; 12, not 12.0."""
+    """The shortest text that reads as this float64, whole numbers without ".0"."""
     return repr(number).removesuffix(".0")
 
 
 def joined(parts: Sequence[Values]) -> Values:
-    """One column of several pieces; DataError where some are text and others are not."""
+    """Join parts of a column, one below the other; DataError if some are text and others are
+    not."""
     cells = [p for p in parts if isinstance(p, Cells)]
     if not cells:
         return np.concatenate([p for p in parts if not isinstance(p, Cells)])

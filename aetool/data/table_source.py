@@ -18,11 +18,11 @@ ROWS = 65536  # records a batch
 
 
 class TableSource:
-    """Records with named columns.
+    """A source of records with named columns.
 
-    format: how to write them back (a JSON-able dict with at least "format"); dtypes: the source's
-    own type names by column; decimal: the decimal point of text numbers; said: what the user says
-    of how its text is written.
+    format: JSON of how to write them again, with at least "format". dtypes: the source's names of
+    types, by column. decimal: the decimal mark of numbers in text. said: the user's settings of how
+    its text is written.
     """
 
     kind = "table"
@@ -37,11 +37,12 @@ class TableSource:
         self.decimal = "."
 
     def batches(self) -> Iterator[Table]:
-        """The records in order; can be called again."""
+        """Yield the records in order, as batches. Each call begins anew."""
         raise NotImplementedError
 
     def head(self, rows: int | None = None) -> Table:
-        """The first `rows` records (all, if None) as one table."""
+        """The first `rows` records as one table; None: all. DataError if there is not even a
+        header."""
         tables: list[Table] = []
         for batch in self.batches():
             tables.append(batch)
@@ -53,7 +54,8 @@ class TableSource:
         return table if rows is None else table.take(slice(0, rows))
 
     def sample(self, most: int, seed: int) -> tuple[Table, int]:
-        """At most `most` records, each as likely, in order; and how many there are in all."""
+        """(a random sample of at most `most` records, in order; how many records the source has).
+        DataError if it has none."""
         generator = np.random.default_rng(seed)
         sampled: list[Table] = []
         keys = np.zeros(0)

@@ -27,11 +27,11 @@ Tell = Callable[[str], None]
 
 @dataclass(eq=False)
 class LeftOut:
-    """What is not as it usually is in a text, or in part of one.
+    """Which lines of a text, or of a part of it, are no records, and what else is unusual.
 
-    comments: records that are such; footer: lines at its end that are no records if none follows,
-    and footer_error, if one does; odd_bytes: the first line said of bytes that are not UTF-8;
-    has_records: whether there are any.
+    comments: how many are comments. footer: lines at the end, no records unless records follow, and
+    footer_error, the error if they do. odd_bytes: a line on the first bytes that are not UTF-8, or
+    "". has_records: whether there is any record.
     """
 
     comments: int = 0
@@ -41,8 +41,8 @@ class LeftOut:
     has_records: bool = False
 
     def add(self, following: LeftOut) -> None:
-        """Takes over what the part behind this one left out. DataError where records follow on
-        lines that are none."""
+        """Add what the following part left out, in place. DataError if that shows that lines taken
+        for a footer stand between records."""
         # what looked like a footer has records behind it
         if self.footer_error is not None and following.has_records:
             raise self.footer_error
@@ -57,7 +57,8 @@ class LeftOut:
         self.has_records |= following.has_records
 
     def say(self, tell: Tell, marker: str) -> None:
-        """Says what was left out of a whole text. marker: that of comments."""
+        """Pass lines on what was left out of a whole text to `tell`. marker: what comments begin
+        with."""
         if self.footer:
             lines = "the last line is" if len(self.footer) == 1 else "the last lines are"
             tell(f"{lines} not of the table: {', '.join(self.footer[:3])}")
@@ -68,8 +69,8 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Before:
-    """What comes before a part of a text: the names of columns, and so many records, comments among
-    them, and lines. is_last: whether the text ends with the part."""
+    """What comes before a part of a text. names: of the columns; rows: how many records, comments
+    counted; lines: how many lines; is_last: whether the text ends with the part."""
 
     names: tuple[str, ...]
     rows: int
@@ -84,8 +85,8 @@ def tables_of_part(
     before: Before,
     left: LeftOut,
 ) -> Iterator[Table]:
-    """The records of part of a text, in pieces of whole records of UTF-8, batch by batch; what is
-    not as it usually is comes to be in left. DataError names the row that is not right."""
+    """Yield the records of a part of a text, batch by batch. pieces: of whole records, in UTF-8;
+    left: collects which lines are no records. DataError names the row that is not right."""
     # a worker says nothing: its remarks travel back in left
     reader = _Reader(name, dialect, lambda line: None)
     reader.left = left
@@ -101,10 +102,10 @@ def tables(
     dialect: Dialect,
     tell: Tell = lambda line: None,
 ) -> Iterator[Table]:
-    """The records of a text table, batch by batch; DataError names the row that is not right.
+    """Yield the records of a text table, batch by batch; DataError names the row that is not right.
 
-    stream: UTF-8, see `encodings.utf8`; what is not UTF-8 is read as Windows-1252, unless an
-    encoding was asked for. tell: is given a line on each thing that is not as it usually is.
+    stream: UTF-8, see `encodings.utf8`; bytes that are not UTF-8 are read as Windows-1252, unless
+    an encoding was asked for. tell: is passed a line on each thing that is unusual.
     """
     reader = _Reader(name, dialect, tell)
     try:
@@ -114,8 +115,9 @@ def tables(
 
 
 class _Reader:
-    """One reading of a text. rows, lines: how many were read before the piece at hand, comments
-    between records among the rows; numbers: of the records at hand, where there are such."""
+    """Reads a text once, piece by piece. rows, lines: how many records, comments between them
+    counted, and lines came before the piece at hand. numbers: of the piece's records, where
+    comments are between them; else None."""
 
     def __init__(self, name: str, dialect: Dialect, tell: Tell) -> None:
         self.name = name
@@ -139,7 +141,7 @@ class _Reader:
             yield Table(self.names, tuple(Cells.of([]) for _ in self.names))
 
     def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
-        """The records of part of a text."""
+        """Yield the records of a part of a text. before: what comes before it."""
         self.names = before.names
         self.rows = before.rows
         self.lines = before.lines
@@ -197,7 +199,8 @@ class _Reader:
         return apart(names, self.tell)
 
     def _numbered(self, found: Fields) -> tuple[str, ...]:
-        """c1, c2 ... for the columns of the first record."""
+        """The names c1, c2 ... of a table without header, as many as the first record has
+        fields."""
         width = int(found.width[0])
         if self.dialect.delimiter == BLANK and width > 1 and _last_is_empty(found)[0]:
             width -= 1
@@ -207,7 +210,7 @@ class _Reader:
     # ---- text
 
     def _checked(self, piece: bytes) -> bytes:
-        """The piece as UTF-8; DataError for what no text holds."""
+        """The piece as UTF-8, odd bytes replaced; DataError for a NUL byte."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             row, line = self._place(piece, piece.index(0))
@@ -234,7 +237,8 @@ class _Reader:
         return piece
 
     def _of_wide(self, piece: bytes, error: UnicodeDecodeError) -> bytes:
-        """Text that was of another encoding, half characters replaced."""
+        """The piece, of a text that was in another encoding, with half characters replaced;
+        DataError if UTF-8 was asked for."""
         if self.dialect.read_as == encodings.UTF8:
             row, line = self._place(piece, error.start)
             raise DataError(
@@ -244,7 +248,8 @@ class _Reader:
         return piece.decode("utf-8", encodings.LONE).encode("utf-8", "replace")
 
     def _place(self, piece: bytes, byte: int) -> tuple[int, int]:
-        """About which row, and exactly which line, a byte of the piece at hand is in."""
+        """(about which row, which line) the byte at this offset of the piece is in, both counted
+        from 1 in the text."""
         before = piece[:byte]
         records = 0
         if self.names:
@@ -255,8 +260,8 @@ class _Reader:
     # ---- records
 
     def _without_comments(self, found: Fields) -> Fields:
-        """The records that are no comments: none that is as wide as the table where it does not
-        begin with the marker and a blank."""
+        """The records without comments. A record that begins with the marker and is as wide as the
+        table is a comment only if a blank, or the marker again, follows."""
         self.numbers = None
         marker = self.dialect.comment.encode()
         # cheap, and true of most pieces
@@ -274,7 +279,8 @@ class _Reader:
         return self._only(found, ~is_comment)
 
     def _without_drawing(self, found: Fields) -> Fields:
-        """The records without lines drawn between them, and without the edges of a box."""
+        """The records without drawn lines between them, and without the empty fields at the edges
+        of a box."""
         drawn = np.zeros(len(found), np.bool_)
         ends = [*found.begin[1:].tolist(), len(found.text)]
         # as wide as the table it may be a record of gaps
@@ -287,7 +293,7 @@ class _Reader:
         return found
 
     def _only(self, found: Fields, chosen: Mask) -> Fields:
-        """The chosen records of those at hand, (records,), each with its number."""
+        """The records that the mask has, with their numbers kept in `numbers`."""
         if chosen.all():
             return found
         numbers = self.rows + np.arange(len(found)) if self.numbers is None else self.numbers
@@ -295,11 +301,10 @@ class _Reader:
         return found.only(chosen)
 
     def _regular(self, found: Fields) -> Fields:
-        """The records of a text, each with as many cells as there are names; DataError for one that
-        is not.
+        """The records with as many fields as there are names; DataError if another is among them.
 
-        Empty fields at the end of lines are left out where blanks part fields, or where all
-        records have one; the last lines of a text may be no records.
+        Empty fields at the end of lines are left out where blanks part fields, or where all records
+        have one; the last lines of a text may be no records, and are kept as its footer.
         """
         columns = len(self.names)
         if found.columns == columns and not self.left.footer:
@@ -323,7 +328,8 @@ class _Reader:
         return found
 
     def _keep_for_footer(self, found: Fields, record: int) -> None:
-        """Notes a record that is none if no other follows; DataError where it must be one."""
+        """Add a record to the footer, which is no record if no other follows; DataError if it
+        cannot be of a footer."""
         error = self._ragged(found, record)
         values = found.only(np.arange(len(found)) == record).records()[0]
         first = values[0].decode()
@@ -358,7 +364,8 @@ class _Reader:
 
 
 def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces of a text without the bytes by which CP/M and DOS marked its end."""
+    """Yield the pieces; from the last one the bytes 0x1A at its end, by which CP/M and DOS marked
+    the end of a text, are taken off."""
     piece = next(pieces)
     for following in pieces:
         yield piece
@@ -367,14 +374,14 @@ def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _last_is_empty(found: Fields) -> Mask:
-    """(records,), whether nothing stands in a record's last field, quotes neither."""
+    """(records,) bool: whether the last field of a record is empty, and without quotes."""
     last = np.cumsum(found.width, dtype=np.int64) - 1
     _, start, stop = found.values()
     return np.asarray((start[last] == stop[last]) & (found.kind[last] == BARE))
 
 
 def lines_in(text: bytes) -> int:
-    """How many line ends there are; CR LF is one."""
+    """How many line ends a text has; CR LF counts as one."""
     ends = count_of(text, LF)
     if b"\r" in text:
         ends += count_of(text, CR) - text.count(b"\r\n")
@@ -386,7 +393,8 @@ def _quoted(text: str) -> str:
 
 
 def apart(names: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ...]:
-    """The names of columns, told apart by their place where several are the same: a, a.2, a.3."""
+    """The names, each different: of equal ones the second and later get a number, a, a.2, a.3.
+    tell: is passed a line on each name that repeats."""
     taken = set(names)
     seen: dict[str, int] = {}
     different = []
@@ -408,5 +416,6 @@ def apart(names: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ..
 
 
 def header_names(cells: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ...]:
-    """Names of columns from those of a file; an empty one becomes column<i>."""
+    """The names of columns by the cells of a header, trimmed and each different; an empty one
+    becomes column<i>."""
     return apart([c.strip() or f"column{i + 1}" for i, c in enumerate(cells)], tell)

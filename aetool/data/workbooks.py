@@ -26,7 +26,7 @@ Row = tuple[object, ...]
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether a file is a zip with the parts of a workbook."""
+    """Whether a file is an Excel workbook: a zip with a folder xl/."""
     try:
         with zipfile.ZipFile(path) as parts:
             return any(name.startswith("xl/") for name in parts.namelist())
@@ -35,9 +35,9 @@ def is_workbook(path: Path) -> bool:
 
 
 def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
-    """The records of a workbook's sheet; wanted: its name ("": the first).
+    """Read a sheet of a workbook into a copy. wanted: its name; "": the first.
 
-    DataError where there is no such sheet, and where openpyxl is not installed.
+    DataError where there is no such sheet, or openpyxl is not installed.
     """
     try:
         import openpyxl  # noqa: F401
@@ -111,7 +111,8 @@ def _batch(columns: list[list[str | None]], schema: pa.Schema) -> pa.RecordBatch
 
 
 def _filled(rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows up to the last that is not empty, without the empty ones above the first."""
+    """Yield the rows from the first to the last that is not empty; empty ones between are records
+    of gaps."""
     empty: list[Row] = []
     has_begun = False
     for row in rows:
@@ -127,7 +128,7 @@ def _filled(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _as_cell(value: object) -> str | None:
-    """A cell as CSV would have it."""
+    """A cell's value as CSV would write it; None if it is empty."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -35,9 +35,10 @@ def write_table(
     dtypes: Mapping[str, str],
     written: Mapping[str, Json],
 ) -> None:
-    """Write restored columns as the source's kind of file.
+    """Write restored columns as a file of the source's kind.
 
-    written: for each column how text files write its numbers, see `text_of`.
+    format: how the source was written; dtypes: its types by column; written: by column how text
+    files write its numbers, see `text_of`.
     """
     kind = format["format"]
     if kind == "csv":
@@ -55,8 +56,9 @@ def write_table(
 
 
 def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
-    """A column as text cells; how: {"decimals": int or None, "token": gap}, and
-    where numbers are written in a manner of their own {"show": number, decimals -> text}."""
+    """A column as the texts of its cells. how: "decimals", digits behind the point or None for
+    seven digits in all; "token", the text of gaps; "show", a function (number, decimals) -> text,
+    if numbers are written in a way of their own."""
     token = str(how.get("token", ""))
     if isinstance(column, list):
         return [token if v is None else v for v in column]
@@ -130,7 +132,7 @@ def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Json]) -
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
-    """The columns as an Arrow table of the source's own types."""
+    """The columns as an Arrow table. dtypes: Arrow's names of the source's types, by column."""
     import pyarrow as pa
 
     arrays = {n: _arrow_array(v, dtypes.get(n)) for n, v in batch.items()}
@@ -171,7 +173,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _arrow_type(name: str) -> pa.DataType | None:
-    """The Arrow type of this name; None for those we give back as text."""
+    """The Arrow type of this name; None for a name that Arrow does not know."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -259,7 +261,8 @@ def frame_of(
     dtypes: Mapping[str, str],
     pandas: Mapping[str, str],
 ) -> pd.DataFrame:
-    """The columns as a DataFrame; pandas: the dtypes of the DataFrame they came from."""
+    """Batches of columns as one DataFrame. dtypes: of the source; pandas: the dtypes of the
+    DataFrame that it was, by column."""
     import pyarrow as pa
 
     table = pa.concat_tables([arrow_table(b, dtypes) for b in batches])
@@ -272,7 +275,8 @@ def frame_of(
 
 
 def frame_of_text(body: bytes, format: Mapping[str, Json], names: Sequence[str]) -> pd.DataFrame:
-    """A table in text as a DataFrame; names: of its columns, where it has no header."""
+    """A DataFrame of a table in text. format: how it is written; names: of its columns, used if it
+    has no header."""
     import pandas as pd
 
     rule = Rule(format["delimiter"], bool(format.get("space")))
@@ -295,7 +299,8 @@ def frame_of_text(body: bytes, format: Mapping[str, Json], names: Sequence[str])
 
 
 def _cut_alike(records: Fields, columns: int) -> bool:
-    """Whether pandas, which strips and skips more, finds these records as they are."""
+    """Whether pandas, which strips and skips more than csv.reader does, would cut these records
+    alike."""
     first_bytes = np.frombuffer(records.text, np.uint8)[records.begin]
     blank = (first_bytes == ord(" ")) | (first_bytes == ord("\t"))
     return (
@@ -309,7 +314,8 @@ def _cut_alike(records: Fields, columns: int) -> bool:
 
 
 def _all_quoted(records: Fields, columns: int) -> bytes:
-    """The records with commas between quoted values, each with as many as there are columns."""
+    """The records as text with all values quoted and commas between; short records are filled up to
+    `columns` values, long ones cut."""
     lines = []
     for record in records.records():
         # short records are filled up, long ones cut
@@ -319,7 +325,7 @@ def _all_quoted(records: Fields, columns: int) -> bytes:
 
 
 def _decoded(text: bytes) -> str:
-    """Text in UTF-8; what is not, as Latin-1."""
+    """The bytes as text: UTF-8, or, if they are not, Latin-1."""
     try:
         return text.decode("utf-8", encodings.LONE)
     except UnicodeDecodeError:
@@ -327,7 +333,7 @@ def _decoded(text: bytes) -> str:
 
 
 def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequence[int]) -> None:
-    """Pictures as an idx file; count of them, shape (channels, height, width)."""
+    """Write pictures to an idx file. count: how many; shape: (channels, height, width)."""
     channels, height, width = shape
     sizes = [count, height, width] + ([channels] if channels > 1 else [])
     file.write(bytes([0, 0, 8, len(sizes)]) + b"".join(s.to_bytes(4, "big") for s in sizes))
@@ -336,6 +342,7 @@ def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequ
 
 
 def write_picture(path: Path, pixels: Pixels | Deep, mode: str = "", format: str = "PNG") -> None:
-    """One picture, (C, H, W), as a file; mode, format: of Pillow ("": gray or colour)."""
+    """Write a picture, (channels, height, width), to a file. mode, format: Pillow's names; mode "":
+    gray or colour, by the channels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     images.pillow_picture(pixels, mode).save(path, format=format)

@@ -11,13 +11,14 @@ MONTHS, DAYS = "datetime64[M]", "datetime64[D]"  # numpy's own counts from 1970
 
 
 def days_of(year: Int, month: Int, day: Int) -> Int:
-    """Days since 1970-01-01; a day behind the end of its month is one of the next."""
+    """(n,): days from 1970-01-01 to year, month and day, (n,) each; a day beyond the end of its
+    month counts into the next."""
     first_day = _days_before(_months(year, month))
     return first_day + day - 1
 
 
 def civil(days: Int) -> tuple[Int, Int, Int]:
-    """Year, month and day of days since 1970-01-01."""
+    """(year, month, day), (n,) each, of days since 1970-01-01, (n,)."""
     months = days.astype(DAYS).astype(MONTHS).astype(np.int64)
     years, month = np.divmod(months, 12)
     day = days - _days_before(months)
@@ -25,7 +26,7 @@ def civil(days: Int) -> tuple[Int, Int, Int]:
 
 
 def are_days(year: Int, month: Int, day: Int) -> Mask:
-    """(n,): where year, month and day name a day of the calendar, from year 1 to 9999."""
+    """(n,) bool: where year, month and day are a day of the calendar, from year 1 to 9999."""
     possible = year >= 1
     possible &= year <= 9999
     possible &= month >= 1
@@ -40,11 +41,11 @@ def are_days(year: Int, month: Int, day: Int) -> Mask:
 
 
 def _months(year: Int, month: Int) -> Int:
-    """The number of months since 1970-01."""
+    """(n,): months from 1970-01 to this year and month."""
     years = year - 1970
     return years * 12 + month - 1
 
 
 def _days_before(months: Int) -> Int:
-    """Days from 1970-01-01 to the first of these months since 1970-01."""
+    """(n,): days from 1970-01-01 to the first day of each month. months: counted from 1970-01."""
     return np.asarray(months.astype(MONTHS).astype(DAYS).astype(np.int64))

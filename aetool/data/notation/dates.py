@@ -69,17 +69,17 @@ Facts = dict[str, Json]  # what JSON holds
 
 
 class Untold(NamedTuple):
-    """A kind of date cell whose order of day, month and year the cell itself does not tell: its
-    separator, and the orders that are possible."""
+    """A kind of date cells that fit several orders of day, month and year. separator: between the
+    three numbers; orders: those that are possible."""
 
     separator: str
     orders: tuple[str, ...]
 
 
 class DateStyle(NamedTuple):
-    """How a moment is written. joint: between day and time. fields: 0, 2 (h:m), 3 (h:m:s). digits:
-    of the second's fraction. zoned: with an offset, which is shown as Z. widths: characters of the
-    three numbers."""
+    """How a moment is written. layout, separator: of its day; joint: the text between day and time;
+    fields: 0 without time, 2 (h:m) or 3 (h:m:s); digits: of the second's fraction; zoned: whether
+    with an offset, which is shown as Z; widths: characters of each of the day's three numbers."""
 
     layout: str = YEAR_FIRST
     separator: str = "-"
@@ -92,9 +92,11 @@ class DateStyle(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Cells taken apart, see `moments.Apart`; arrays (n,).
+    """Cells taken apart by `moments.taken_apart`; arrays (n,) if not said otherwise.
 
-    layout: the place in LAYOUTS, NO_MOMENT where a cell is none. seconds, fraction: of the clock.
+    layout: the place in LAYOUTS, NO_MOMENT where a cell is no moment. separator: as a byte.
+    numbers: the three numbers of the day, widths: their digits, (n, 3) each. seconds, fraction: of
+    the clock. styles: of the different texts; index: which of these each cell has.
     """
 
     layout: Bytes
@@ -107,7 +109,8 @@ class Parts:
     index: Int  # (n,), which of the texts it is
 
     def moments(self, order: str) -> tuple[Float, Mask]:
-        """(epoch seconds (n,), where the numbers are a day in this order)."""
+        """((n,) epoch seconds; (n,) bool: where the three numbers are a day of the calendar), the
+        numbers read in this order."""
         first, second, third = self.numbers.T
         day = third
         month = second
@@ -133,7 +136,7 @@ class Parts:
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
-    """The numbers, layout and clock of the dates in cells; each different text is parsed once."""
+    """Take the cells of these rows apart; each different text is parsed once."""
     texts, index = different_texts(cells, rows)
     apart = [moments.taken_apart(text) for text in texts]
     nothing = moments.Apart("", "", 0, 0, 0, (0, 0, 0), moments.MIDNIGHT)
@@ -168,11 +171,11 @@ def _style(apart: moments.Apart) -> DateStyle:
 
 @dataclass(frozen=True)
 class DateReading:
-    """A column read as dates.
+    """The cells of a column, read as dates.
 
-    value: (n,) float64, seconds since 1970-01-01 00:00 UTC (a time without zone is taken for UTC;
-    a time without day has the seconds since midnight); NaN where the state is not VALUE. state:
-    (n,) uint8, VALUE, GAP or ODD.
+    value: (n,) float64, seconds since 1970-01-01 00:00 UTC (a time without zone is taken for UTC; a
+    time without day counts from midnight); NaN where state is not VALUE. state: (n,) uint8, VALUE,
+    GAP or ODD.
     """
 
     value: Float
@@ -200,7 +203,7 @@ class DateEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> DateEvidence:
-        """The evidence of these cells."""
+        """The evidence of these cells: counts of how they are written."""
         return _Collector(cells).evidence()
 
     def __add__(self, other: DateEvidence) -> DateEvidence:
@@ -221,10 +224,12 @@ class DateEvidence:
         usual: str | None = None,
         asked: bool = False,
     ) -> DateNotation | None:
-        """How the column is to be read; None if it is not nearly all dates (see `nearly_all`).
+        """How to read the column's cells as dates; None if they are not nearly all dates (see
+        `nearly_all`).
 
-        gap_words: the user's, beside `cells.GAP_WORDS`. usual: "dmy" or "mdy", the order where no
-        cell tells. asked: the user says that it holds dates, so that whatever is none is odd.
+        gap_words: the user's, beside `cells.GAP_WORDS`. usual: "dmy" or "mdy", the order if no cell
+        tells; None: a guess. asked: whether the user says that the column holds dates; cells that
+        are none are odd then.
 
         Ask this before `NumberEvidence.decide`: a column of 20241231 is both.
         """
@@ -251,12 +256,13 @@ class DateEvidence:
 
     @property
     def _digits_alone(self) -> int:
-        """How many dates look like whole numbers: 20241231."""
+        """How many cells are dates of digits alone, as 20241231, which may be numbers."""
         compact = {s: n for s, n in self.styles.items() if s.layout == COMPACT}
         return sum(n for s, n in compact.items() if not s.joint and not s.zoned)
 
     def _orders(self, separator: str, usual: str | None) -> tuple[tuple[str, ...], bool]:
-        """(the orders of cells with this separator, the commonest first; whether no cell told)."""
+        """(the orders in which to read cells with this separator, the commonest first; whether the
+        first is a guess that no cell proves)."""
         kinds = {k.orders: n for k, n in self.untold.items() if k.separator == separator}
         whole = sum(kinds.values())
         fits = {o: sum(n for orders, n in kinds.items() if o in orders) for o in UNTOLD}
@@ -279,7 +285,8 @@ class DateEvidence:
         best: list[str],
         usual: str | None,
     ) -> tuple[str, bool]:
-        """(the order that is likely, whether it is a mere guess)."""
+        """(the likeliest of the orders in `best`, which fit equally many cells with this separator;
+        whether it is only a guess)."""
         if usual in best:
             return str(usual), False
         # cells with other separators that tell are written by the same hand
@@ -296,7 +303,8 @@ class DateEvidence:
         return (USUAL[separator] if USUAL[separator] in likely else likely[0]), True
 
     def _style(self, orders: Mapping[str, tuple[str, ...]], only_time: bool) -> DateStyle:
-        """The commonest style, its order told."""
+        """The commonest style of the column's dates, or of its times if only_time; its layout is
+        the order of its separator, if cells do not tell it."""
         styles = {s: n for s, n in self.styles.items() if (s.layout == TIME) == only_time}
         if not styles:
             return DateStyle()
@@ -324,9 +332,9 @@ def _fits(kind: Untold, orders: Mapping[str, tuple[str, ...]]) -> bool:
 
 
 class _Collector:
-    """Gathers the evidence of cells: usual dates by arrays, all others once for each text.
+    """Collects the evidence of cells: usual dates by arrays, each different other text by itself.
 
-    Which of the two ways a cell goes makes no difference but in time.
+    Which of both ways a cell goes changes only the time it takes.
     """
 
     def __init__(self, cells: Cells) -> None:
@@ -340,7 +348,7 @@ class _Collector:
         self.varied: dict[str, tuple[set[int], set[int], set[int]]] = {}
 
     def evidence(self) -> DateEvidence:
-        """What is known of how the column's dates are written, from all cells seen."""
+        """The evidence of all cells."""
         scan = scanning.scan(self.cells, scanning.Style())
         empty = scan.form == EMPTY
         plain = (scan.form < EMPTY) & ~_maybe_compact(self.cells, scan.value)
@@ -362,7 +370,8 @@ class _Collector:
         )
 
     def _by_shape(self, rows: Int) -> Int:
-        """Counts what the kernel reads, by the shapes of the texts; the rows that it leaves.
+        """Count the cells that the kernel can read, by the shapes of their texts; returns the rows
+        of all others.
 
         A shape is a text with 0 for every digit: it tells the style, and few are different.
         """
@@ -403,7 +412,8 @@ class _Collector:
         return rows[is_unread]
 
     def _vary(self, style: DateStyle, order: str, value: Float) -> None:
-        """Count the three numbers of these dates, read in this order."""
+        """Add to `varied` the three numbers of dates that several orders fit. value: (n,), their
+        moments if they are read in `order`."""
         year, month, day = civil((value // DAY).astype(np.int64))
         if style.widths[2] == 2:
             year = year % 100
@@ -413,7 +423,7 @@ class _Collector:
             place.update(np.unique(values).tolist())
 
     def _one_by_one(self, rows: Int) -> None:
-        """Counts the different texts of these rows."""
+        """Count the different texts of these rows, each parsed by itself."""
         if not len(rows):
             return
         texts, index = different_texts(self.cells, rows)
@@ -449,8 +459,9 @@ class _Collector:
 
 
 def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
-    """(value, form) of cells by the kernel; orders: for each of SEPARATORS one more than the place
-    in UNTOLD of the order that its cells have, 0 for none."""
+    """((n,) epoch seconds, (n,) form) of cells by the kernel; form LEFT where it cannot read one.
+    orders: a byte for each of SEPARATORS, 1 + the place in UNTOLD of the order to read by, or 0 for
+    none."""
     value = np.full(len(cells), np.nan)
     form = np.full(len(cells), LEFT, np.uint8)
     start, stop, wide = scanning.spans(cells)
@@ -459,7 +470,8 @@ def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
 
 
 def _maybe_compact(cells: Cells, value: Float) -> Mask:
-    """(n,), where a number may be a date without separators: 20241231, perhaps with a time."""
+    """(n,) bool: where a cell that is a number may be a date of digits alone, 20241231, perhaps
+    with a time. value: (n,), its number."""
     length = cells.stop - cells.start
     year = np.full(len(cells), np.nan)
     for width in (8, 12, 14):
@@ -472,10 +484,10 @@ def _maybe_compact(cells: Cells, value: Float) -> Mask:
 class DateNotation:
     """How the dates of a column are written.
 
-    orders: for each separator the orders ("dmy", "mdy", "yymmdd") of three numbers that do not
-    begin with a year of four digits, in which cells are tried. only_time: times without days.
-    ambiguous: no cell told days from months, and the order is a guess to be said. style: how most
-    are written. gap_words: the user's.
+    orders: for each separator the orders ("dmy", "mdy", "yymmdd") to try on three numbers that do
+    not begin with a year of four digits. only_time: whether cells are times without days.
+    ambiguous: whether the order of day and month is a guess. style: the commonest. gap_words: the
+    user's.
     """
 
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -485,7 +497,7 @@ class DateNotation:
     gap_words: tuple[str, ...] = ()
 
     def read(self, cells: Cells) -> DateReading:
-        """Every cell as a moment, a gap or something odd; no cell raises an error.
+        """Read every cell: a moment, a gap or something odd; no cell raises an error.
 
         Layouts that only one meaning fits (ISO 8601, RFC 3339, names of months, 20241231) are read
         in every column of dates, with any zone.
@@ -501,8 +513,8 @@ class DateNotation:
         return DateReading(value, state)
 
     def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
-        """(value, state, rows that are left): what the kernel reads, which is the same as
-        `taken_apart` and `_moments` tell; without it, all rows are left."""
+        """((n,) value, (n,) state, the rows still to be read): what the kernel reads, as
+        `taken_apart` and `_moments` would; without the kernel only null cells are done."""
         if kernel.C and not self.only_time:
             firsts = bytearray(len(SEPARATORS))
             for separator, orders in self._orders_tried().items():
@@ -517,7 +529,7 @@ class DateNotation:
         return value, state, np.flatnonzero(form == LEFT)
 
     def is_gap(self, cells: Cells) -> Mask:
-        """(n,), where a cell is a gap in this column."""
+        """(n,) bool: where a cell is a gap in this column."""
         return is_gap(cells, self.gap_words)
 
     def _moments(self, parts: Parts) -> tuple[Float, Mask]:
@@ -537,7 +549,7 @@ class DateNotation:
         return value, good
 
     def _orders_tried(self) -> dict[str, tuple[str, ...]]:
-        """For each separator the orders in which its cells are tried.
+        """For each separator the orders to try on its cells.
 
         A separator that the column did not have has the order of the others, or its usual one.
         """
@@ -549,7 +561,8 @@ class DateNotation:
         return tried
 
     def show(self, seconds: float) -> str:
-        """The moment as this column writes it, in UTC, rounded to its last field; a gap is ""."""
+        """Write a moment, epoch seconds, as this column does, in UTC, rounded to its last field; ""
+        for NaN."""
         if not math.isfinite(seconds):
             return ""
         style = self.style
@@ -567,7 +580,7 @@ class DateNotation:
         return f"{date}{style.joint}{time}{'Z' if style.zoned else ''}"
 
     def to_json(self) -> Facts:
-        """The notation as JSON: from_json makes an equal notation of them."""
+        """The notation as JSON, from which from_json makes an equal one."""
         facts: Facts = {
             "orders": {name: list(orders) for name, orders in self.orders.items()},
             "style": {**self.style._asdict(), "widths": list(self.style.widths)},

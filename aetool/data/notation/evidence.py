@@ -28,7 +28,7 @@ LONGEST_KEPT = 100  # characters of an odd cell by which it is told from others
 
 
 def added(one: Mapping[Counted, int], other: Mapping[Counted, int]) -> dict[Counted, int]:
-    """Add two counts of the same things."""
+    """The sum of two counts: for each thing how often it is in both together."""
     together = Counter(one)
     together.update(other)
     return dict(together)
@@ -38,7 +38,7 @@ def added(one: Mapping[Counted, int], other: Mapping[Counted, int]) -> dict[Coun
 class OddCells:
     """The cells that are neither of the kind asked for nor gaps.
 
-    total: how many. copies: how often each text stands there; of more than ODD_KEPT texts those
+    total: how many. copies: by text how often it is there; of more than ODD_KEPT texts only those
     whose hashes are the smallest, which are the same in whatever order parts are added: a text that
     is among the smallest of the whole is so in each part, and its count is complete.
     """
@@ -48,7 +48,7 @@ class OddCells:
 
     @classmethod
     def of(cls, copies: Mapping[str, int]) -> OddCells:
-        """The odd cells with these texts, each as often as said."""
+        """The odd cells of these texts. copies: by text how often it is there."""
         shortened: Counter[str] = Counter()
         for text, count in copies.items():
             shortened[text[:LONGEST_KEPT]] += count
@@ -58,8 +58,7 @@ class OddCells:
         return OddCells(self.total + other.total, _smallest(added(self.copies, other.copies)))
 
     def without(self, words: Collection[str]) -> OddCells:
-        """The odd cells except for those whose text is one of these words (trimmed, in
-        lower case)."""
+        """The odd cells whose text, trimmed and in lower case, is none of these words."""
         remaining = {
             text: n for text, n in self.copies.items() if text.strip().casefold() not in words
         }
@@ -68,12 +67,13 @@ class OddCells:
 
     @property
     def most_often(self) -> int:
-        """The count of the commonest odd cell."""
+        """How often the commonest odd text is there; 0 if there is none."""
         return max(self.copies.values(), default=0)
 
 
 def _smallest(copies: Mapping[str, int]) -> dict[str, int]:
-    """At most ODD_KEPT of them, those with the smallest hashes, in the order of their texts."""
+    """At most ODD_KEPT of the texts with their counts, those of the smallest hashes, sorted by
+    text."""
     chosen = sorted(copies, key=_hash)[:ODD_KEPT] if len(copies) > ODD_KEPT else list(copies)
     return {text: copies[text] for text in sorted(chosen)}
 
@@ -109,9 +109,10 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
 
 
 def different_texts(cells: Cells, rows: Int) -> tuple[list[str], Int]:
-    """(the different texts of these rows, in order of appearance; which of them each row has).
+    """([the different texts of these rows, in order of appearance], (rows,) which of them each row
+    has).
 
-    Bytes that are no UTF-8 become U+FFFD.
+    Bytes that are not UTF-8 become U+FFFD.
     """
     chosen = cells.take(rows)
     raw = chosen.buffer.tobytes()

@@ -37,10 +37,10 @@ BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xe2"  # of those beyond ASCII, wh
 
 
 def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False) -> Mask:
-    """(n,), where a cell is null, empty, blank or a gap word, in any case of letters.
+    """(n,) bool: where a cell is null, empty, blank, or a gap word in small or capital letters.
 
-    words: further gap words, as the user wrote them. country_codes: the column holds codes of
-    countries, so that NA is Namibia (see GapEvidence).
+    words: further gap words, as the user wrote them. country_codes: whether the column holds codes
+    of countries, so that NA is Namibia (see GapEvidence).
     """
     length = cells.stop - cells.start
     gap = np.asarray(cells.null | (length == 0), dtype=np.bool_)
@@ -65,7 +65,7 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
 
 
 def are_words(cells: Cells, words: Collection[str]) -> Mask:
-    """(n,): True where a cell equals one of these words, trimmed and in lower case."""
+    """(n,) bool: where a cell, trimmed and in lower case, is one of these words."""
     texts, index = different_texts(cells, np.arange(len(cells)))
     are_gaps = np.array([text.strip().casefold() in words for text in texts], dtype=np.bool_)
     return are_gaps[index] & ~cells.null
@@ -73,8 +73,8 @@ def are_words(cells: Cells, words: Collection[str]) -> Mask:
 
 @functools.cache
 def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
-    """((256, 256): which two bytes a cell with one of these words may begin with, bytes of the
-    longest word)."""
+    """((256, 256) bool: whether a cell of one of these words may begin with this byte and that;
+    bytes of the longest word)."""
     pairs = np.zeros((256, 256), dtype=np.bool_)
     for word in words:
         first_bytes = [spelling.encode()[0] for spelling in (word, word.upper()) if spelling]
@@ -102,7 +102,7 @@ class GapEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> GapEvidence:
-        """The evidence of these cells."""
+        """The evidence of these cells: how many are country codes, and which."""
         gap = is_gap(cells)
         short = np.asarray(cells.stop - cells.start == 2)
         texts, index = different_texts(cells, np.flatnonzero(short & ~gap))
@@ -118,7 +118,8 @@ class GapEvidence:
 
     @property
     def country_codes(self) -> bool:
-        """Whether nearly all cells are codes of countries, several of them; then NA is one, too."""
+        """Whether nearly all cells that are no gaps are country codes, of at least LEAST_COUNTRIES
+        countries: then NA is one, too."""
         countries = sum(self.copies.values())
         enough = countries >= NEARLY_COUNTRIES * (countries + self.others)
         return len(self.copies) >= LEAST_COUNTRIES and enough

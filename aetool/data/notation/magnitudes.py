@@ -13,14 +13,15 @@ MOSTLY = 0.9  # of the numbers of a column are written in a family, so that it i
 
 
 class Factor(NamedTuple):
-    """10^tens 2^twos."""
+    """The factor 10^tens * 2^twos."""
 
     tens: int = 0
     twos: int = 0
 
 
 class Magnitude(NamedTuple):
-    """What stands behind a number, taken apart: the word of a magnitude, and what is left."""
+    """The text behind a number, taken apart. word: of the magnitude, as "k"; factor: what that
+    multiplies the number by; rest: the unit behind it."""
 
     word: str
     factor: Factor
@@ -29,15 +30,16 @@ class Magnitude(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """Magnitudes that are written in turns. factors: by their words; unit: what stands behind a
-    number that is multiplied out."""
+    """Words of magnitudes that a column may mix. factors: by word; unit: the text behind a number
+    once it is multiplied out."""
 
     name: str
     factors: Mapping[str, Factor]
     unit: str = ""
 
     def magnitude(self, after: str) -> Magnitude | None:
-        """What stands behind a number, if it is of this family: `M`, and of counts `Mio. €`."""
+        """Take the text behind a number apart, such as `M`, or `Mio. €` of counts; None if it is
+        not of this family."""
         text = after.strip()
         if text in self.factors:
             return Magnitude(text, self.factors[text], self.unit)
@@ -50,7 +52,8 @@ class Family:
         return Magnitude(word, self.factors[word], f" {unit}")
 
     def has(self, counts: Mapping[str, int]) -> bool:
-        """Whether a column is of this family, by what stands behind its numbers, and how often."""
+        """Whether the numbers of a column are written with this family's words, and more than one
+        factor. counts: by text behind a number how often it is there."""
         of_family = {after: self.magnitude(after) for after in counts}
         written = {
             after: magnitude for after, magnitude in of_family.items() if magnitude is not None
@@ -91,6 +94,6 @@ FAMILIES = {
 
 
 def family_of(counts: Mapping[str, int]) -> Family | None:
-    """The set of magnitudes (such as k, M) that a column's units belong to; None if to none.
-    counts: how often each unit occurs."""
+    """The family of magnitudes that a column's numbers are written with; None if of none. counts:
+    by text behind a number how often it is there."""
     return next((family for family in FAMILIES.values() if family.has(counts)), None)

@@ -79,8 +79,9 @@ _NAMES = (_DAY_NAMED, _NAMED_DAY, _YEAR_NAMED, _CTIME)
 
 
 class Clock(NamedTuple):
-    """What is written of a time. seconds: since midnight, the zone taken off, so that they may be
-    negative or more than a day. fraction: of a second. fields: 0, 2 (h:m) or 3 (h:m:s)."""
+    """The time of a moment. seconds: since midnight UTC, so that they may be below 0 or beyond a
+    day; fraction: of a second. joint: the text between day and time. fields: 0 without time, 2
+    (h:m) or 3 (h:m:s). digits: of the fraction. zoned: whether a zone is written."""
 
     seconds: int = 0
     fraction: float = 0.0
@@ -91,11 +92,11 @@ class Clock(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """A text taken apart.
+    """A date cell taken apart.
 
-    layout: what its numbers are, "" where the column must say. separator: between them. first,
-    second, third: year, month, day, if the layout is told; else as written. widths: characters of
-    the first, second and third. clock: its time of day.
+    layout: one that tells year, month and day, which first, second and third then are; "" if only
+    the column can tell, and they are as written. separator: between the numbers. widths: their
+    digits. clock: the time.
     """
 
     layout: str
@@ -111,7 +112,7 @@ MIDNIGHT = Clock()
 
 
 def taken_apart(text: str) -> Apart | None:
-    """The parts of a text that may be a date with a time: None where it is none."""
+    """Take a text apart that may be a date, a time, or both; None if it is neither."""
     text = text.strip()
     if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None
@@ -169,14 +170,15 @@ def _with_name(text: str) -> Apart | None:
 
 
 def full_year(year: int, width: int) -> int:
-    """The year that is written with so many digits."""
+    """The year that is meant by a number of `width` digits: of two digits one of 1969 to 2068."""
     if width > 2:
         return year
     return year + (1900 if year >= CENTURY_TURNS else 2000)
 
 
 def _clock(match: re.Match[str]) -> Clock | None:
-    """The time of day, MIDNIGHT where none is written, None where it is none."""
+    """The time of a match; MIDNIGHT if none is written, None if its numbers or its zone are no
+    time."""
     if match["h"] is None:
         return MIDNIGHT
     hour = int(match["h"])
@@ -209,7 +211,7 @@ def _clock(match: re.Match[str]) -> Clock | None:
 
 
 def _offset(zone: str | None) -> int | None:
-    """Seconds that a zone is ahead of UTC, 0 without one, None if it is not known."""
+    """Seconds that a zone is ahead of UTC; 0 for no zone, None for an unknown one."""
     if not zone:
         return 0
     if zone.isalpha():

@@ -56,7 +56,8 @@ Facts = dict[str, Json]  # what JSON holds
 
 
 class Marks(NamedTuple):
-    """How a number is marked: which decimal marks read it, and what it looks like."""
+    """How a number's marks can be read. point, comma: whether it is a number with this decimal
+    mark; marked: whether it has a mark at all."""
 
     point: bool
     comma: bool
@@ -70,7 +71,9 @@ EITHER_WAY = Marks(point=True, comma=True, marked=True)  # 1.234 or 1,234
 
 
 class Manner(NamedTuple):
-    """How a number is written, digits apart: what is counted. either_comma: `1,234` alone."""
+    """How a number is written, apart from its digits. before, after: the text around it; group: the
+    mark between thousands; marks: what decimal marks fit; either_comma: whether it is like
+    `1,234`."""
 
     before: str
     after: str
@@ -80,11 +83,11 @@ class Manner(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """The unit or currency that is written beside the number, "" without one."""
+        """The unit or currency written before or behind the number; "" without one."""
         return unit_of(self.before, self.after)
 
     def fits(self, mark: str) -> bool:
-        """Whether a number written in this manner can have this decimal mark."""
+        """Whether a number written so can be read with the decimal mark `mark`."""
         if mark == POINT:
             return self.marks.point
         return self.marks.comma
@@ -95,11 +98,11 @@ BARE = Manner("", "", "", PLAIN)
 
 @dataclass(frozen=True)
 class Reading:
-    """A column read as numbers.
+    """The cells of a column, read as numbers.
 
-    value: (n,) float64, NaN where the state is not VALUE; infinite where the cell says so. state:
-    (n,) uint8, VALUE, GAP or ODD. decimals: (n,) int64, digits behind the decimal mark, -1 where an
-    exponent is written, 0 where there is no number. padded: some number has a zero before further
+    value: (n,) float64, NaN where state is not VALUE; infinite where the cell says so. state: (n,)
+    uint8, VALUE, GAP or ODD. decimals: (n,) int64, digits behind the decimal mark, -1 where there
+    is an exponent, 0 where there is no number. padded: whether any number has a zero before further
     digits (007).
     """
 
@@ -131,7 +134,7 @@ class NumberEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> NumberEvidence:
-        """The evidence of these cells."""
+        """The evidence of these cells: counts of how they are written."""
         return _Collector(cells).evidence()
 
     def __add__(self, other: NumberEvidence) -> NumberEvidence:
@@ -149,8 +152,8 @@ class NumberEvidence:
 
     @property
     def sure_marks(self) -> dict[str, int]:
-        """How many cells tell the decimal mark, for each mark: sums over the columns of one file
-        tell it for columns whose own cells do not."""
+        """For each decimal mark how many cells are numbers with it alone. Sums over the columns of
+        a file tell the mark of columns whose own cells do not."""
         sure: dict[str, int] = {POINT: 0, COMMA: 0}
         for manner, count in self.manners.items():
             if manner.marks == SURE_POINT:
@@ -181,11 +184,13 @@ class NumberEvidence:
         usual: str = POINT,
         asked: bool = False,
     ) -> NumberNotation | None:
-        """How the column is to be read; None if it is not nearly all numbers (see `nearly_all`).
+        """How to read the column's cells as numbers; None if they are not nearly all numbers (see
+        `nearly_all`).
 
-        decimal: the decimal mark, whatever the cells say. gap_words: the user's, beside
-        `cells.GAP_WORDS`. usual: the mark where neither tells. asked: the user says that it holds
-        numbers, so that whatever is no number is odd, and codes such as 007 are numbers.
+        decimal: the decimal mark, whatever the cells say; None: by the cells. gap_words: the
+        user's, beside `cells.GAP_WORDS`. usual: the mark where cells do not tell it. asked: whether
+        the user says that the column holds numbers; cells that are none are odd then, and codes
+        such as 007 are numbers.
         """
         words = tuple(gap_words)
         odd = self.odd.without(folded(words))
@@ -219,7 +224,7 @@ class NumberEvidence:
         )
 
     def _unit(self, fitting: Mapping[Manner, int]) -> str:
-        """The column's unit: the commonest, if it is not that of a few cells."""
+        """The commonest unit of the numbers; "" if none has one, or only a few do."""
         units: Counter[str] = Counter()
         for manner, count in fitting.items():
             units[manner.unit] += count
@@ -234,12 +239,13 @@ class NumberEvidence:
         return unit
 
     def _is_code(self, amount: int) -> bool:
-        """Whether zeros before digits are part of what is written: 007 is no 7."""
+        """Whether numbers have zeros in front so often, or all one width, that they are codes such
+        as 007. amount: how many numbers there are."""
         same_width = self.shortest == self.longest
         return self.padded > 0 and (same_width or self.padded >= LEAST_PADDED * amount)
 
     def _fractions(self, numbers: Mapping[Manner, int]) -> bool:
-        """Whether numbers without the sign of percent are parts of one: 0.12 beside 12%."""
+        """Whether numbers without a percent sign are fractions of 1, as 0.12 beside 12%."""
         bare = sum(n for manner, n in numbers.items() if not manner.unit)
         marked = sum(n for m, n in numbers.items() if not m.unit and m.marks.marked)
         often = bare >= 2 and bare >= LEAST_FRACTIONS * sum(numbers.values())
@@ -256,7 +262,8 @@ def _are_labels(numbers: Mapping[Manner, int]) -> bool:
 
 
 def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozenset[float] | None:
-    """The union, None if one is, or if there are more than FEW_VALUES."""
+    """The union of both sets; None if either is None, or the union has more than FEW_VALUES
+    values."""
     if one is None or other is None:
         return None
     union = one | other
@@ -264,7 +271,7 @@ def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozen
 
 
 def _group(numbers: Mapping[Manner, int], mark: str) -> str:
-    """The mark between thousands, "" if none is written."""
+    """The commonest mark between thousands, other than the decimal mark; "" if there is none."""
     groups: Counter[str] = Counter()
     for manner, count in numbers.items():
         if manner.group and manner.group != mark:
@@ -275,7 +282,7 @@ def _group(numbers: Mapping[Manner, int], mark: str) -> str:
 
 
 def _family(manners: Mapping[Manner, int]) -> Family | None:
-    """The magnitudes that these numbers are written with, if they are mixed."""
+    """The family of magnitudes that the numbers are written with; None if of none."""
     counts: Counter[str] = Counter()
     for manner, count in manners.items():
         counts[manner.after] += count
@@ -283,7 +290,7 @@ def _family(manners: Mapping[Manner, int]) -> Family | None:
 
 
 def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manner, int]:
-    """The manners of the same numbers after their magnitudes (k, M) are multiplied out."""
+    """The counts of manners once magnitudes (k, M) are multiplied out, and no longer written."""
     written: Counter[Manner] = Counter()
     for manner, count in manners.items():
         magnitude = family.magnitude(manner.after)
@@ -293,9 +300,9 @@ def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manne
 
 
 class _Collector:
-    """Gathers the evidence of cells: plain numbers by arrays, all others once for each text.
+    """Collects the evidence of cells: plain numbers by arrays, each different other text by itself.
 
-    Which of the two ways a cell goes makes no difference but in time.
+    Which of both ways a cell goes changes only the time it takes.
     """
 
     def __init__(self, cells: Cells) -> None:
@@ -311,7 +318,7 @@ class _Collector:
         self.values: set[float] = set()
 
     def evidence(self) -> NumberEvidence:
-        """What is known of how the column's numbers are written, from all cells seen."""
+        """The evidence of all cells."""
         unread = self._plain(np.arange(len(self.cells)), Style())
         for _ in range(MOST_STYLES):
             if len(unread) < FEW_LEFT or not kernel.C:
@@ -337,7 +344,8 @@ class _Collector:
         )
 
     def _style_of(self, rows: Int) -> Style | None:
-        """A style of many of these cells, None if hardly any are numbers."""
+        """The commonest style of the cells in these rows; None if less than half of the texts are
+        numbers."""
         probe = _Collector(self.cells.take(rows))
         texts, _ = different_texts(probe.cells, np.arange(len(rows)))
         for text in texts:
@@ -349,7 +357,7 @@ class _Collector:
         return Style(mark, _group(probe.manners, mark), before, after)
 
     def _plain(self, rows: Int, style: Style) -> Int:
-        """Counts what a scan in this style reads; the rows that it leaves."""
+        """Count the cells that are plain numbers of this style; returns the rows of all others."""
         whole = len(rows) == len(self.cells)
         cells = self.cells if whole else self.cells.take(rows)
         scan = scanning.scan(cells, style)
@@ -385,7 +393,8 @@ class _Collector:
         return rows[left]
 
     def _other(self, text: str, count: int) -> None:
-        """Counts a text that is in the column so often and is no plain number."""
+        """Count a text that is no plain number: a gap, infinity, a number, or odd. count: how often
+        the column has it."""
         if is_gap_word(text):
             self.gaps[text.strip()] += count
             return
@@ -414,12 +423,12 @@ class _Collector:
 
 
 def _commas(manners: Mapping[Manner, int]) -> int:
-    """How many of these are written with a decimal comma for sure."""
+    """How many numbers can only be read with a decimal comma."""
     return sum(n for manner, n in manners.items() if manner.marks == SURE_COMMA)
 
 
 def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
-    """What stands before and after most numbers that have a unit."""
+    """(text before, text behind) of most numbers that have a unit; ("", "") if none has."""
     affixes: Counter[tuple[str, str]] = Counter()
     for manner, count in manners.items():
         if manner.unit:
@@ -431,7 +440,7 @@ def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
 
 
 def _manner_of_form(form: int, style: Style) -> Manner:
-    """How the cells of a form are written, in a scan of this style; as `_manner` tells it."""
+    """The manner of cells that a scan in this style found to have this form."""
     attached = bool(form & ATTACHED)
     before = style.before if attached else ""
     after = style.after if attached else ""
@@ -483,7 +492,7 @@ class NumberNotation:
     magnitudes: str = ""
 
     def read(self, cells: Cells) -> Reading:
-        """Every cell as a number, a gap or something odd; no cell raises an error.
+        """Read every cell: a number, a gap or something odd; no cell raises an error.
 
         A number may lack the unit; one with another unit is odd.
         """
@@ -510,7 +519,8 @@ class NumberNotation:
         return Reading(value, state, decimals, padded)
 
     def is_gap(self, cells: Cells) -> Mask:
-        """(n,), where a cell is a gap in this column, but for numbers among the user's words."""
+        """(n,) bool: where a cell is a gap in this column. The user's gap words that are numbers,
+        as -999, count only where cells have just that text."""
         return is_gap(cells, self.gap_words)
 
     def _read_text(self, text: str) -> _Cell:
@@ -534,7 +544,8 @@ class NumberNotation:
         return _Cell(found.value, found.decimals, VALUE, not number.unit, found.padded)
 
     def _numbers_that_are_gaps(self, value: Float, state: Bytes, decimals: Int) -> None:
-        """Marks numbers as gaps whose value a gap word of the user has: -999 is -999.0, too."""
+        """Change value, state and decimals in place: numbers equal to one of the user's gap words
+        become gaps, -999.0 for -999, too."""
         for word in self.gap_words:
             cell = self._read_text_as_number(word)
             if cell is None:
@@ -550,10 +561,10 @@ class NumberNotation:
         return found.value if found else None
 
     def show(self, value: float, decimals: int) -> str:
-        """The number as this column writes it: show(12.5, 2) may be `12,50 %`.
+        """Write a number as this column does: show(12.5, 2) may be `12,50 %`; "" for NaN.
 
         decimals: digits behind the mark; -1: as many as tell the float from all others, with an
-        exponent where it is very large or small. A gap (NaN) is "".
+        exponent where it is very large or small.
         """
         if math.isnan(value):
             return ""
@@ -570,7 +581,8 @@ class NumberNotation:
         return f"{sign}{self.before}{digits}{self.after}"
 
     def to_json(self) -> Facts:
-        """Its facts, those apart that are usual: from_json makes an equal notation of them."""
+        """The fields that are not as usual, as JSON, from which from_json makes an equal
+        notation."""
         facts: Facts = {}
         usual = NumberNotation()
         for name in ("decimal", "unit", "before", "after", "group", "fractions", "magnitudes"):
@@ -602,7 +614,8 @@ class NumberNotation:
 
 
 class _Cell(NamedTuple):
-    """One cell as a number: its value, and how it is written. bare: a number without a unit."""
+    """A cell, read. state: VALUE, GAP or ODD; bare: whether it is a number without a unit; padded:
+    whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int
@@ -612,7 +625,8 @@ class _Cell(NamedTuple):
 
 
 def _to_percent(value: Float, decimals: Int, bare: Mask) -> None:
-    """Parts of one as percent; rounded to their decimals, as 0.07 * 100 is not 7."""
+    """Change the bare values, fractions of 1, in place to percent, and their decimals to two less;
+    rounded to these, as 0.07 * 100 is not 7."""
     rows = np.flatnonzero(bare & np.isfinite(value))
     places = np.maximum(decimals[rows] - 2, 0)
     scale = 10.0**places

@@ -50,7 +50,8 @@ _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "
 
 
 class Read(NamedTuple):
-    """What a cell says. decimals: digits behind the mark, -1 where an exponent is written."""
+    """A cell's number. decimals: digits behind the mark, -1 where there is an exponent; padded:
+    whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int
@@ -59,8 +60,9 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True)
 class Numeral:
-    """A cell taken apart. before, after: what is written there beside signs, with the blanks
-    between it and the digits. core: digits, their marks, exponent."""
+    """A number's cell, taken apart. before, after: the text around the digits other than signs,
+    with the blanks up to the digits; core: digits, their marks, exponent; negative: whether it is
+    below 0."""
 
     before: str
     after: str
@@ -69,12 +71,12 @@ class Numeral:
 
     @property
     def unit(self) -> str:
-        """The unit or currency, "" without one; the same whether it is before or after."""
+        """The unit or currency, whether it is before or behind the digits; "" without one."""
         return unit_of(self.before, self.after)
 
     def read(self, mark: str, factor: Factor = ONE) -> Read | None:
-        """The number that the core of a cell writes with this decimal mark, times a factor; None
-        for none."""
+        """The number of the cell, read with the decimal mark `mark` and multiplied by factor; None
+        if it is no number then."""
         core, _, exponent = self.core.replace("E", "e").partition("e")
         whole, _, fraction = core.partition(mark)
         if fraction and not fraction.isdigit():
@@ -97,8 +99,8 @@ class Numeral:
 
     @property
     def group(self) -> str:
-        """The character that separates thousands, if it is neither . nor a comma; ""
-        without one."""
+        """The first character between digits that is neither a point nor a comma; "" if there is
+        none."""
         return next((c for c in self.core if c in _GROUPING and c not in (POINT, COMMA)), "")
 
 
@@ -110,7 +112,7 @@ def unit_of(before: str, after: str) -> str:
 
 
 def infinity(text: str) -> float | None:
-    """Infinity or -infinity, if the text says so."""
+    """Infinity or -infinity, if that is what the text says; else None."""
     match = _INFINITE.fullmatch(text.strip())
     if match is None:
         return None
@@ -120,8 +122,8 @@ def infinity(text: str) -> float | None:
 
 
 def numeral(text: str) -> Numeral | None:
-    """Take a cell apart into sign, digits, marks and unit, if it may be a number under some decimal
-    mark; else None."""
+    """Take a cell apart into sign, digits, marks and unit; None unless it may be a number with some
+    decimal mark."""
     if len(text) > LONGEST:
         return None
     text = text.strip()

@@ -7,7 +7,8 @@ import re
 
 
 class Pattern:
-    """A regular expression, as `re.compile` makes it of the same text and flags."""
+    """A regular expression that is compiled when it is first used. text, flags: as of
+    `re.compile`."""
 
     def __init__(self, text: str, flags: int = 0) -> None:
         self.text = text
@@ -15,17 +16,17 @@ class Pattern:
 
     @functools.cached_property
     def compiled(self) -> re.Pattern[str]:
-        """The compiled expression."""
+        """The compiled regular expression."""
         return re.compile(self.text, self.flags)
 
     def match(self, text: str, start: int = 0) -> re.Match[str] | None:
-        """What matches at `start`."""
+        """The match that begins at `start`; None if there is none."""
         return self.compiled.match(text, start)
 
     def fullmatch(self, text: str, start: int = 0) -> re.Match[str] | None:
-        """What matches from `start` to the end."""
+        """The match of the text from `start` to its end; None if there is none."""
         return self.compiled.fullmatch(text, start)
 
     def search(self, text: str) -> re.Match[str] | None:
-        """The first match anywhere."""
+        """The first match anywhere in the text; None if there is none."""
         return self.compiled.search(text)

@@ -34,10 +34,11 @@ Matrix = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Scan:
-    """Cells read as plain numbers.
+    """Cells, read as plain numbers.
 
-    value: (n,), NaN where not read. decimals: (n,) int16, digits behind the mark, -1 where an
-    exponent is written, 0 where not read. form: (n,) uint8, see the constants.
+    value: (n,), NaN where a cell was not read. decimals: (n,) int16, digits behind the mark, -1
+    where there is an exponent, 0 where not read. form: (n,) uint8, a sum of the constants from
+    MARKED to SEVERAL; EMPTY or LEFT where a cell is blank or was not read.
     """
 
     value: Float
@@ -47,8 +48,9 @@ class Scan:
 
 @dataclass(frozen=True)
 class Style:
-    """How plain numbers are written: the decimal mark, the mark between groups of three digits (""
-    if there is none), and what stands before and after, blanks to the digits included."""
+    """How plain numbers are written. decimal: the decimal mark; group: the mark between groups of
+    three digits, "" for none; before, after: the text around numbers, blanks up to the digits
+    included."""
 
     decimal: str = POINT
     group: str = ""
@@ -57,9 +59,10 @@ class Style:
 
 
 def scan(cells: Cells, style: Style) -> Scan:
-    """The cells that are plain numbers of this style, read as `numerals` would read them.
+    """Read the cells that are plain numbers of this style, as `numerals` would; all others are
+    LEFT.
 
-    Whatever else they may be is left, so that a reader may know fewer kinds than another.
+    The kernel and the arrays may differ in which cells they leave.
     """
     if kernel.C:
         return by_kernel(cells, style)
@@ -67,7 +70,8 @@ def scan(cells: Cells, style: Style) -> Scan:
 
 
 def by_kernel(cells: Cells, style: Style) -> Scan:
-    """As `scan`: with groups of three digits, `before` and `after`, parentheses, exponents, too."""
+    """Read as `scan` says; also groups of three digits, `before` and `after`, parentheses and
+    exponents."""
     n = len(cells)
     scanned = Scan(np.empty(n), np.empty(n, np.int16), np.empty(n, np.uint8))
     affixes = [text.encode() for text in (style.group, style.before, style.after)]
@@ -84,7 +88,7 @@ def by_kernel(cells: Cells, style: Style) -> Scan:
 
 
 def spans(cells: Cells) -> tuple[Offsets, Offsets, bool]:
-    """(start, stop, whether they are int64), side by side in memory as the kernel takes them."""
+    """(start, stop, whether these are int64) of the cells, as contiguous arrays for the kernel."""
     narrow = cells.start.dtype == np.int32 and cells.stop.dtype == np.int32
     kind: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
     start = np.ascontiguousarray(cells.start, dtype=kind)
@@ -111,7 +115,8 @@ def powers_of_ten() -> bytes:
 
 
 def by_arrays(cells: Cells, style: Style) -> Scan:
-    """As `scan`: digits with one mark or none, perhaps a sign, and blanks around them."""
+    """Read as `scan` says, without the kernel: only digits with one mark or none, perhaps a sign,
+    and blanks around them."""
     n = len(cells)
     length = np.asarray(cells.stop - cells.start)
     scan_result = Scan(np.full(n, np.nan), np.zeros(n, np.int16), np.full(n, LEFT, np.uint8))
@@ -141,7 +146,8 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
 
 
 def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
-    """(form, decimals, whether it is a plain number) of each row, which ends in zeros."""
+    """((n,) form, (n,) decimals, (n,) bool: whether it is a plain number) of cells. matrix: (n,
+    width), their bytes, zeros behind each; mark: the decimal mark's byte."""
     digit = (matrix >= ZERO) & (matrix <= NINE)
     is_mark = matrix == mark
     signed = (matrix[:, 0] == MINUS) | (matrix[:, 0] == PLUS)

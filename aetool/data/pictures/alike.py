@@ -17,7 +17,8 @@ from aetool.errors import DataError, ParamError
 
 
 class _Form(NamedTuple):
-    """What all pictures must have in common; has_more_bits: than 8 a value."""
+    """What all pictures of a source must have in common. has_more_bits: whether a value has more
+    than 8 bits."""
 
     width: int
     height: int
@@ -26,11 +27,11 @@ class _Form(NamedTuple):
 
     @classmethod
     def of(cls, sight: Sight) -> _Form:
-        """That of a picture."""
+        """The form of a picture, by what its header tells."""
         return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
 
     def told(self, other: _Form) -> str:
-        """In words, how this form differs from the other."""
+        """How this form differs from `other`, that of most pictures, in words for a message."""
         if self[:2] != other[:2]:
             return f"is {in_words(self[:2])}, and most are {in_words(other[:2])}"
         if self.has_more_bits != other.has_more_bits:
@@ -42,7 +43,8 @@ class _Form(NamedTuple):
 
 
 def of_one_form(source: ImageSource) -> ImageSource:
-    """The source, or what gives the pixels of its pictures in batches.
+    """The source itself, if its batches have all pictures as they are, else one whose batches have
+    their pixels.
 
     ParamError for pictures of several sizes, gray ones among those in colour, any with more than 8
     bits a value or with transparent parts, and those that no single archive holds; DataError where
@@ -59,7 +61,8 @@ def of_one_form(source: ImageSource) -> ImageSource:
 
 
 def _refuse_loose(source: ImageSource) -> None:
-    """ParamError for pictures that no one folder, file or array holds."""
+    """Raise ParamError if the pictures are of several files, or in a list, and so not of one
+    folder, file or array."""
     is_loose = isinstance(source, PictureFiles) and not isinstance(source, FolderSource)
     # an archive restores one thing with one name: several loose files have none in common
     if isinstance(source, ListSource) or (is_loose and source.place is None):
@@ -70,7 +73,8 @@ def _refuse_loose(source: ImageSource) -> None:
 
 
 def _form_of(source: ImageSource) -> _Form:
-    """The form of all pictures of a source."""
+    """The form of the source's pictures; ParamError if they differ, or have more than 8 bits or
+    transparent parts, DataError if one cannot be read."""
     forms = []
     for record, sight in enumerate(source.sights):
         if isinstance(sight, str):
@@ -99,8 +103,8 @@ def _refuse(source: ImageSource, record: int, fault: str) -> None:
 
 
 def _is_transparent(source: ImageSource, record: int) -> bool:
-    """Whether some pixel is not opaque. Of pictures that say how opaque pixels are, most are so
-    all over."""
+    """Whether any pixel of picture number `record` is not opaque. Most pictures with a channel of
+    opacity are opaque all over."""
     sight = source.sights[record]
     if not isinstance(sight, Sight) or not sight.alpha:
         return False

@@ -53,7 +53,8 @@ class Asked:
 
     @classmethod
     def of(cls, resize: Size, tile: Size, stride: Size, crop: Size, grey: bool) -> Asked:
-        """The options as a user writes them. ParamError for those that contradict each other."""
+        """The options as a user writes them, each as numbers of pixels. ParamError for those that
+        contradict each other."""
         asked = cls(
             size_of(option("--resize"), resize),
             _both(size_of(option("--tile"), tile)),
@@ -75,7 +76,7 @@ class Asked:
 
     @property
     def named(self) -> str:
-        """The option that is asked for first; empty where none is."""
+        """The name of the first option that is given; "" if none is."""
         asked = {
             option("--resize"): self.resize,
             option("--tile"): self.tile,
@@ -87,8 +88,8 @@ class Asked:
 
 
 def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int, ...]:
-    """The numbers of a size such as 256, "256x192" or (256, 192); () for None. ParamError for
-    anything else."""
+    """The numbers of a size such as 256, "256x192" or (256, 192); () for None. name: the option,
+    for messages; counts: how many numbers it may have. ParamError for anything else."""
     if given is None or (not isinstance(given, str | int) and not len(given)):
         return ()
     if isinstance(given, str):
@@ -107,14 +108,14 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
 
 
 def _both(size: tuple[int, ...]) -> tuple[int, ...]:
-    """Width and height from an option's numbers; one number means a square."""
+    """(width, height) of a size: one number means a square; others stay as they are."""
     return size * 2 if len(size) == 1 else size
 
 
 def chosen(source: ImageSource, asked: Asked) -> Framing:
-    """The framing for pictures that a model is to be fitted on; what it does to them is said.
+    """The framing of pictures that a model is to be fitted on; a notice says what it does to them.
 
-    DataError where none of them can be read, or none is as large as what is asked for.
+    DataError where none can be read; ParamError where tiles are larger than the pictures.
     """
     sights = [sight for sight in source.sights if isinstance(sight, Sight)]
     if not source.sights:
@@ -195,7 +196,7 @@ def _target(
 
 
 def _middle(sizes: Sequence[Pair]) -> Pair:
-    """The size of the median shape and the median area."""
+    """(width, height) of the median ratio of width to height, and the median area."""
     wide, high = np.array(sizes, np.float64).T
     shape = float(np.exp(np.median(np.log(wide / high))))
     area = float(np.median(wide * high))
@@ -203,8 +204,8 @@ def _middle(sizes: Sequence[Pair]) -> Pair:
 
 
 def _smaller(size: Pair, most: int) -> Pair:
-    """A size of at most so many pixels: the same, or one of the same shape, and a whole part of it
-    where that is possible."""
+    """The size itself, if it has at most `most` pixels; else a smaller one of the same shape, width
+    and height divided by a whole number if that leaves no rest."""
     wide, high = size
     if wide * high <= most:
         return size
@@ -219,14 +220,14 @@ def _smaller(size: Pair, most: int) -> Pair:
 
 
 def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
-    """Some of these pictures, evenly spaced, to look at before all are read."""
+    """Yield at most about PROBED of these record numbers, evenly spaced."""
     step = -(-len(wanted) // PROBED) if wanted else 1
     yield from wanted[::step]
 
 
 def _range(source: ImageSource) -> tuple[float, float]:
-    """The values that become black and white of pictures with more than 8 bits; equal where there
-    are none."""
+    """(the value that becomes black, the value that becomes white) of pictures with more than 8
+    bits a value; equal if there are none."""
     deep = [i for i, sight in enumerate(source.sights) if isinstance(sight, Sight) and sight.deep]
     some = []
     whole = True
@@ -260,8 +261,8 @@ def _range(source: ImageSource) -> tuple[float, float]:
 
 
 def _background(source: ImageSource) -> int:
-    """The gray that transparent parts are seen as: black or white, whichever is farther from what
-    is opaque."""
+    """The gray level, 0 or 255, on which transparent parts are seen: whichever is farther from the
+    mean of the opaque ones."""
     with_alpha = [
         i for i, sight in enumerate(source.sights) if isinstance(sight, Sight) and sight.alpha
     ]
@@ -281,7 +282,8 @@ def _background(source: ImageSource) -> int:
 
 
 def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked: Asked) -> str:
-    """What is to be said of pictures and of what is done to them; empty where that is nothing."""
+    """A line on what the pictures are and what the framing does to them; "" if there is nothing to
+    say."""
     sizes = sorted(
         {(sight.width, sight.height) for sight in sights}, key=lambda size: size[0] * size[1]
     )

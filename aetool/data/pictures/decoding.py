@@ -44,16 +44,17 @@ TRANSPOSED = 5  # orientations from here on change width and height
 
 
 class UnreadableError(Exception):
-    """Why a picture cannot be read, in words that go behind its name."""
+    """A picture cannot be read; the message says why, in words that go behind the picture's
+    name."""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What the beginning of a picture tells.
+    """What the header of a picture tells.
 
-    width, height: in pixels, upright; coloured: else it is gray; deep: more than 8 bits a value;
-    alpha: whether it says how opaque each pixel is; cut: more than 8 bits a value, of which the
-    upper 8 alone are read.
+    width, height: in pixels, upright. coloured: whether it is in colour, not gray. deep: whether
+    its values have more than 8 bits. alpha: whether it has a channel of opacity. cut: whether its
+    values have more than 8 bits of which only the upper 8 are read.
     """
 
     width: int
@@ -66,8 +67,9 @@ class Sight:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A picture, upright: pixels (height, width) or (height, width, 3), as deep as they are stored;
-    alpha: (height, width) uint8, 255 where it is opaque, or None."""
+    """A picture, upright. pixels: (height, width) if it is gray, else (height, width, 3), as deep
+    as they are stored. alpha: (height, width) uint8, how opaque, 255 for fully; None if all pixels
+    are."""
 
     pixels: Values
     alpha: Bytes | None = None
@@ -75,7 +77,8 @@ class Decoded:
 
 @contextmanager
 def _quietly(path: Path) -> Iterator[None]:
-    """Whatever is wrong in a picture's file becomes one UnreadableError."""
+    """A context in which warnings of Pillow are not shown, and any error becomes an
+    UnreadableError."""
     try:
         with warnings.catch_warnings():
             # what Pillow warns of is either an error later, or does no harm
@@ -105,7 +108,7 @@ def _in_words(path: Path, error: Exception) -> str:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """The formats of FORMATS that the installed Pillow can read."""
+    """Those of FORMATS that the installed Pillow can read."""
     from PIL import Image
 
     Image.init()
@@ -113,8 +116,8 @@ def _formats() -> tuple[str, ...]:
 
 
 def sights(path: Path) -> list[Sight]:
-    """What each frame of a picture file tells, of which only the beginning is read; a file of one
-    picture has one. UnreadableError for what is no picture."""
+    """For each frame of a picture file what its header tells; of most files that is one. Pixels are
+    not decoded. UnreadableError if it is no picture."""
     from PIL import Image
 
     with _quietly(path), Image.open(path, formats=_formats()) as picture:
@@ -138,7 +141,8 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _frames(picture: Image.Image) -> list[int]:
-    """The places of the frames, or pages, of an open file that are pictures in their own right."""
+    """The numbers of those frames or pages of an open file that are pictures, not small copies of
+    one."""
     count = getattr(picture, "n_frames", 1) if picture.format in MOVING else 1
     if count > MOST_FRAMES:
         raise UnreadableError(f"{count:,} frames are too many: at most {MOST_FRAMES:,}")
@@ -177,14 +181,15 @@ def _is_coloured(picture: Image.Image) -> bool:
 
 
 def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
-    """Whether this is a PNG of 16 bits of which Pillow would give the upper 8 alone."""
+    """Whether the picture is a PNG of 16 bits and several channels, of which Pillow would read only
+    the upper 8."""
     if path is None or picture.format != "PNG" or picture.mode not in ("LA", "RGB", "RGBA"):
         return False
     return deep_png.is_deep(path)
 
 
 def _is_cut(picture: Image.Image, path: Path) -> bool:
-    """Whether a value has more bits than the 8 that Pillow gives of it."""
+    """Whether the file's values have more than the 8 bits that Pillow reads."""
     if picture.format == "TIFF":
         bits = picture.tag_v2.get(BITS_OF_SAMPLES, (1,))  # type: ignore[attr-defined]
         return bool(max(bits) > BYTE)
@@ -192,19 +197,20 @@ def _is_cut(picture: Image.Image, path: Path) -> bool:
 
 
 def depth_of_png(path: Path) -> int:
-    """The bits of a value of a PNG file."""
+    """How many bits a value of a PNG file has."""
     with path.open("rb") as file:
         return deep_png.depth_of(file.read(deep_png.HEADER))
 
 
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 .. 8; 1 where none is told."""
+    """The picture's EXIF orientation, 1 .. 8; 1 if it has none."""
     orientation = picture.getexif().get(ORIENTATION, 1)
     return int(orientation) if orientation in range(1, 9) else 1
 
 
 def decoded(path: Path, frame: int = 0) -> Decoded:
-    """One frame of a picture file, counted from 0 among those that `sights` tells."""
+    """Decode a frame of a picture file; frame: its place among what `sights` returns.
+    UnreadableError if the file is damaged."""
     from PIL import Image
 
     with _quietly(path), Image.open(path, formats=_formats()) as picture:
@@ -221,7 +227,8 @@ def decoded(path: Path, frame: int = 0) -> Decoded:
 
 
 def _pixels(picture: Image.Image) -> Values:
-    """(H, W), (H, W, 2) with alpha, (H, W, 3) or (H, W, 4) with alpha, of an open picture."""
+    """The pixels of an open picture: (height, width) gray, (height, width, 3) colour, or with
+    opacity as a last channel (height, width, 2) or (height, width, 4)."""
     mode = picture.mode
     if mode.startswith("I;16") or mode in ("I", "F"):
         return np.asarray(picture)
@@ -235,8 +242,8 @@ def _pixels(picture: Image.Image) -> Values:
 
 
 def of_array(pixels: Values) -> Decoded:
-    """The picture of an array (H, W) or (H, W, 1 .. 4), of which the second of two channels, and
-    the fourth of four, say how opaque pixels are."""
+    """The picture of an array, (height, width) or (height, width, 1 .. 4); of two channels the
+    second, of four the fourth is opacity. UnreadableError for values that are not finite."""
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise UnreadableError("holds values that are not finite")
     if pixels.ndim == 2:
@@ -250,7 +257,7 @@ def of_array(pixels: Values) -> Decoded:
 
 
 def _opacity(alpha: Values) -> Bytes:
-    """How opaque pixels are, 0 .. 255, of whatever depth it is told in."""
+    """(height, width) uint8: opacity, 0 .. 255, of whatever type it is stored in."""
     if alpha.dtype == np.uint8:
         return alpha.astype(np.uint8)
     most = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind in "iu" else 1.0
@@ -261,7 +268,7 @@ def _opacity(alpha: Values) -> Bytes:
 
 
 def is_picture(thing: object) -> bool:
-    """Whether something in memory is a picture of Pillow, or an array of the shape of one."""
+    """Whether an object is a Pillow image, or an array with the shape and type of a picture."""
     if isinstance(thing, np.ndarray):
         if thing.ndim == 3:
             return thing.dtype.kind in "buif" and thing.shape[2] in (1, 2, 3, 4)
@@ -272,7 +279,7 @@ def is_picture(thing: object) -> bool:
 
 
 def sight_of_memory(thing: object) -> Sight | str:
-    """What a picture in memory tells, or why it is none."""
+    """What the header of a picture in memory would tell; or, as a str, why it cannot be read."""
     if isinstance(thing, np.ndarray):
         height, width = thing.shape[:2]
         if not height or not width:
@@ -288,7 +295,8 @@ def sight_of_memory(thing: object) -> Sight | str:
 
 
 def of_memory(thing: object) -> Decoded:
-    """A picture in memory; see is_picture."""
+    """Decode a picture in memory, an array or a Pillow image; UnreadableError if it has no
+    pixels."""
     if isinstance(thing, np.ndarray):
         if not thing.size:
             raise UnreadableError("has no pixels")
@@ -299,7 +307,7 @@ def of_memory(thing: object) -> Decoded:
 
 
 def upright(pixels: Values, orientation: int) -> Values:
-    """Pixels turned as the EXIF orientation, 1 .. 8, says that they are to be seen."""
+    """The pixels turned and mirrored as the EXIF orientation, 1 .. 8, says."""
     turned = pixels.swapaxes(0, 1) if orientation >= TRANSPOSED else pixels
     # first one side, then the other
     if orientation in (2, 3, 6, 7):

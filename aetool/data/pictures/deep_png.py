@@ -23,7 +23,8 @@ Wide = npt.NDArray[np.int32]
 
 
 def is_deep(path: Path) -> bool:
-    """Whether a file is a PNG that `read` takes."""
+    """Whether a file is a PNG of 16 bits and several channels, not interlaced, which `read` can
+    read."""
     with path.open("rb") as file:
         head = file.read(HEADER)
     if len(head) < HEADER or not head.startswith(SIGNATURE):
@@ -33,12 +34,13 @@ def is_deep(path: Path) -> bool:
 
 
 def depth_of(head: bytes) -> int:
-    """The bits of a value, of the beginning of a PNG: HEADER bytes; 0 where there are fewer."""
+    """How many bits a value of a PNG has. head: its first HEADER bytes; 0 if they are fewer."""
     return head[24] if len(head) == HEADER else 0
 
 
 def read(path: Path) -> npt.NDArray[np.uint16]:
-    """(height, width, channels): the pixels. ValueError, or zlib.error, for a damaged file."""
+    """(height, width, channels) uint16: the pixels of a PNG that `is_deep` is true of. ValueError
+    or zlib.error if it is damaged."""
     raw = path.read_bytes()
     width, height = struct.unpack(">II", raw[16:24])
     channels = CHANNELS[raw[25]]
@@ -60,7 +62,7 @@ def read(path: Path) -> npt.NDArray[np.uint16]:
 
 
 def _data_of(raw: bytes) -> list[bytes]:
-    """The contents of the chunks that hold the picture."""
+    """The contents of the file's IDAT chunks, in order; ValueError if a checksum is wrong."""
     parts = []
     place = len(SIGNATURE)
     while place + 8 <= len(raw):
@@ -78,7 +80,8 @@ def _data_of(raw: bytes) -> list[bytes]:
 
 
 def _unfiltered(rows: Bytes, kinds: Bytes) -> Bytes:
-    """The bytes of pixels, (height, width, bytes of a pixel), whose rows were filtered.
+    """(height, width, bytes of a pixel): the rows with their filters undone. kinds: (height,), the
+    filter of each row.
 
     A pixel needs the one to its left and two above: those on one slant, of which each row is a
     pixel behind the row above it, do not need each other, and are restored together.

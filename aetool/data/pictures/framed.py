@@ -27,11 +27,11 @@ MOST_SAMPLED = 2 << 30  # bytes of pictures that are fitted
 
 
 class FramedSource(ImageSource):
-    """The pictures of a source as a model with this framing sees them.
+    """The pictures of a source in the form that a model with this framing sees, tiles of them if it
+    has tiles.
 
-    What cannot be read, or not be brought to that form, is left out: unread, by record, why. names:
-    of the pictures; record_names: of what the model sees, which may be tiles of them. strict: what
-    cannot be read is an error instead.
+    unread: by number of a picture why it was left out, as it cannot be read or framed; strict: that
+    is an error instead. names: of the pictures; record_names: of what the model sees.
     """
 
     def __init__(self, source: ImageSource, framing: Framing, strict: bool = False) -> None:
@@ -50,29 +50,29 @@ class FramedSource(ImageSource):
 
     @property
     def is_tiled(self) -> bool:
-        """Whether what the model sees are tiles of pictures."""
+        """Whether the model sees tiles of the pictures."""
         return bool(self.framing.stride)
 
     @property
     def as_they_are(self) -> bool:
-        """Whether the source's own batches are what the model sees."""
+        """Whether the framing changes nothing, so that the source's own batches can be used."""
         same = self.source.is_uniform and self.source.shape == self.shape
         return same and self.framing.is_plain
 
     @property
     def readable(self) -> int:
-        """How many pictures there are, without those that were found unreadable so far."""
+        """How many pictures there are, less those found unreadable so far."""
         return self.count - len(self.unread)
 
     def title(self, record: int) -> str:
-        """What a picture is called."""
+        """The name of picture number `record`; "picture 1" ... if they have none."""
         if self.names:
             return self.names[record]
         return f"picture {record + 1}"
 
     def whole(self) -> Iterator[tuple[int, Pixels]]:
-        """Every readable picture in the model's form, before it is cut into tiles: (record number,
-        (channels, height, width))."""
+        """Yield (number, (channels, height, width)) of each readable picture, framed but not yet
+        cut into tiles."""
         if self._kept is not None:
             yield from self._kept
             return
@@ -91,7 +91,8 @@ class FramedSource(ImageSource):
             self._kept = readable
 
     def _seen(self, record: int, picture: Decoded | str) -> Pixels | None:
-        """One picture in the model's form; None, with the reason noted, if that cannot be."""
+        """Frame picture number `record`, which is decoded, or the reason why it is not. None, the
+        reason added to `unread`, if that fails; DataError if strict."""
         try:
             if isinstance(picture, str):
                 raise UnreadableError(picture)
@@ -103,8 +104,8 @@ class FramedSource(ImageSource):
             return None
 
     def numbered(self) -> Iterator[tuple[int, Pixels]]:
-        """(number of the first, (n, channels, height, width)): what the model sees, in batches of
-        neighbours. Where something cannot be read, a new batch begins."""
+        """Yield (number of the first, (n, channels, height, width)): batches of what the model
+        sees, in order. After something unreadable a new batch begins."""
         first = 0
         if self.as_they_are:
             for pixels in self.source.batches():
@@ -124,7 +125,8 @@ class FramedSource(ImageSource):
             yield first, np.stack(batch)
 
     def in_groups(self) -> Iterator[tuple[list[int], list[Pixels]]]:
-        """(records, whole pictures), several together, so that a group has not few tiles."""
+        """Yield ([numbers of pictures], [pictures, not cut into tiles]), as many together as have
+        about GROUPED tiles."""
         numbers: list[int] = []
         pictures: list[Pixels] = []
         waiting = 0
@@ -155,7 +157,8 @@ class FramedSource(ImageSource):
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
-        """(width, height) of each picture before it is cut into tiles; (0, 0) if it cannot be."""
+        """(width, height) of each picture before it is cut into tiles; (0, 0) if it is unreadable
+        or too small."""
         framing = self.framing
         sizes = []
         for sight in self.source.sights:
@@ -169,13 +172,14 @@ class FramedSource(ImageSource):
 
     @cached_property
     def starts(self) -> Int:
-        """(pictures + 1,): the number of the first tile of each picture, and of all tiles."""
+        """(pictures + 1,): the number of each picture's first tile, and at the end how many tiles
+        there are."""
         counts = [len(self.framing.corners(*size)) if size != (0, 0) else 0 for size in self.sizes]
         return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
     @cached_property
     def record_names(self) -> list[str]:
-        """The names of what the model sees: of a tile the picture's, and where it lies in it."""
+        """The names of what the model sees: of a tile name[left,top]."""
         if not self.is_tiled or not self.names:
             return self.names
         return [
@@ -186,13 +190,14 @@ class FramedSource(ImageSource):
         ]
 
     def owners(self, numbers: Int) -> Int:
-        """(n,): the pictures that records of these numbers belong to."""
+        """(n,): the numbers of the pictures that have the records of these numbers."""
         if not self.is_tiled:
             return numbers
         return np.asarray(np.searchsorted(self.starts, numbers, side="right") - 1)
 
     def sampled(self, most: int, seed: int) -> tuple[Pixels, Int]:
-        """A random sample of what the model sees: (at most `most` of it in order, their numbers).
+        """(a random sample of what the model sees, (n, channels, height, width), at most `most`, in
+        order; (n,) their numbers).
 
         DataError where nothing can be read.
         """
@@ -224,7 +229,7 @@ class FramedSource(ImageSource):
         return self.sampled(most, seed)[0]
 
     def say_unread(self) -> None:
-        """One line on what could not be read so far, if there is anything."""
+        """Say in a notice how many pictures were left out so far, and why, if any were."""
         if not self.unread:
             return
         few = list(self.unread.items())[:NAMED]
@@ -236,8 +241,8 @@ class FramedSource(ImageSource):
 
 
 def framed(source: ImageSource, framing: Framing, strict: bool = False) -> FramedSource:
-    """The pictures of a source as a model with this framing sees them; of the same source the same
-    again, with what it has read."""
+    """The pictures of a source as a model with this framing sees them. The same source and framing
+    give the same object again, with the pictures that it keeps."""
     framed_before: dict[tuple[Framing, bool], FramedSource]
     framed_before = source.__dict__.setdefault("_framed", {})
     key = framing, strict

@@ -57,14 +57,13 @@ class Framing:
 
     @property
     def is_plain(self) -> bool:
-        """Whether pictures of the model's size and 8 bits are seen as they are."""
+        """Whether the framing leaves pictures of 8 bits and the model's size as they are."""
         return self == Framing(self.channels, self.width, self.height)
 
     def seen(self, picture: Decoded) -> Bytes:
-        """Turn a picture into (channels, height, width) as the model takes it, not yet cut into
-        tiles.
+        """(channels, height, width): a picture as the model takes it, not yet cut into tiles.
 
-        UnreadableError where it has not the size that it needs for that.
+        UnreadableError if it is then of another size than the model's, or smaller than a tile.
         """
         pixels = self._in_bytes(picture.pixels)
         if picture.alpha is not None:
@@ -91,7 +90,8 @@ class Framing:
         return np.rint(scaled).clip(0, 255).astype(np.uint8)
 
     def _opaque(self, pixels: Bytes, alpha: Bytes) -> Bytes:
-        """Blend pixels with the background, by how opaque `alpha` says that they are."""
+        """Blend pixels with the background where they are not opaque. alpha: (height, width), 255
+        for opaque."""
         share = alpha.astype(np.int32)
         share = share if pixels.ndim == 2 else share[:, :, None]
         mixed = pixels * share + self.background * (255 - share)
@@ -111,8 +111,8 @@ class Framing:
             )
 
     def corners(self, wide: int, high: int) -> list[Pair]:
-        """(left, top) of each tile of a picture of this size, row by row: a stride apart, the last
-        at the far edge. The picture itself where there are no tiles."""
+        """(left, top) of each tile of a picture of this width and height, row by row: a stride
+        apart, the last at the far edge. [(0, 0)] if there are no tiles."""
         if not self.stride:
             return [(0, 0)]
         across = _steps(wide, self.width, self.stride[0])
@@ -122,7 +122,8 @@ class Framing:
         return [(left, top) for top in down for left in across]
 
     def tiles(self, picture: Bytes) -> Bytes:
-        """(tiles, channels, height, width) of a picture as `seen` gives it."""
+        """(tiles, channels, height, width): the tiles of a picture, (channels, height, width), that
+        `seen` returned."""
         _, high, wide = picture.shape
         parts = [
             picture[:, top : top + self.height, left : left + self.width]
@@ -131,8 +132,8 @@ class Framing:
         return np.stack(parts)
 
     def stitched(self, amounts: Amounts, wide: int, high: int) -> Amounts:
-        """(high, wide): a map of a picture of this size out of the maps of its tiles, (tiles,
-        height, width); where tiles overlap their mean."""
+        """(high, wide): the map of a picture, joined from the maps of its tiles, (tiles, height,
+        width); their mean where tiles overlap."""
         total = np.zeros((high, wide))
         count = np.zeros((high, wide))
         for part, (left, top) in zip(amounts, self.corners(wide, high), strict=True):
@@ -143,7 +144,7 @@ class Framing:
         return np.asarray(total / count)
 
     def told(self) -> str:
-        """What is done to pictures, in words; empty if nothing is."""
+        """What the framing does to pictures, in words; "" if it does nothing."""
         phrases = []
         if self.low < self.high:
             phrases.append(f"values {self.low:g} to {self.high:g} as black to white")
@@ -163,7 +164,7 @@ class Framing:
         return ", ".join(phrases)
 
     def to_json(self) -> dict[str, object]:
-        """A JSON-able form of all but the shape, of which from_json makes the same framing."""
+        """The framing as JSON, without its shape; settings that are as usual are left out."""
         plain = Framing(self.channels, self.width, self.height)
         settings: dict[str, object] = {}
         for field in fields(self):
@@ -174,7 +175,8 @@ class Framing:
 
     @classmethod
     def from_json(cls, data: Mapping[str, object], shape: tuple[int, int, int]) -> Framing:
-        """The framing that to_json wrote, for what has this shape; ValueError for any other."""
+        """The framing that to_json wrote. shape: (channels, height, width) of what the model sees.
+        ValueError for anything else."""
         channels, height, width = shape
         field_names = {field.name for field in fields(cls)} - {"channels", "width", "height"}
         if not data.keys() <= field_names:
@@ -194,7 +196,7 @@ class Framing:
 
 
 def _whole_numbers(value: object) -> tuple[int, ...]:
-    """Numbers of a size as JSON has them; ValueError for anything that is none."""
+    """A list of whole numbers from JSON as a tuple; ValueError for anything else."""
     if not isinstance(value, list | tuple):
         raise ValueError("framing")
     numbers = tuple(int(number) for number in value)
@@ -204,13 +206,13 @@ def _whole_numbers(value: object) -> tuple[int, ...]:
 
 
 def in_words(size: Sequence[int]) -> str:
-    """A width and a height as one writes them."""
+    """A size, (width, height), as text: "640 x 480"."""
     return f"{size[0]} x {size[1]}"
 
 
 def usual_range(pixels: Values) -> tuple[float, float]:
-    """The values of black and white where none were fitted: of whole numbers all that they can
-    have; of others 0 and 1, or 0 and 255 where some are larger."""
+    """(black, white) values of pixels where a model has none of its own: of unsigned numbers the
+    range of their type; of others 0 and 1, or a larger usual end if they exceed it."""
     if pixels.dtype.kind == "u":
         return 0.0, float(np.iinfo(pixels.dtype).max)
     highest = float(pixels.max(initial=0))
@@ -220,7 +222,8 @@ def usual_range(pixels: Values) -> tuple[float, float]:
 
 
 def _with_channels(pixels: Bytes, channels: int) -> Bytes:
-    """(H, W) of gray, or (H, W, 3) of colour, whichever pixels are."""
+    """(height, width) of gray, or (height, width, 3) of colour, as `channels` says, converted if
+    pixels are not."""
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, axis=2)
     if channels == 1 and pixels.ndim == 3:
@@ -243,7 +246,8 @@ def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
 
 
 def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
-    """(H, W) or (H, W, 3) brought to (width, height): means of what a new pixel covers.
+    """Resize pixels, (height, width) or (height, width, 3), to size, (width, height), by means of
+    what a new pixel covers.
 
     Pillow resizes bytes in whole numbers: the same on every machine.
     """
@@ -261,7 +265,8 @@ def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
 
 
 def _steps(side: int, tile: int, stride: int) -> list[int]:
-    """The places along one side of a picture, in pixels, at which tiles begin."""
+    """The offsets at which tiles begin along a side of a picture, all three in pixels; the last
+    tile ends at the edge."""
     steps = list(range(0, side - tile + 1, stride))
     if steps[-1] + tile < side:
         steps.append(side - tile)

@@ -25,7 +25,8 @@ NAMED = 8  # folders in a message
 
 
 def labels_of(names: Sequence[str]) -> list[str]:
-    """The label of each picture: its first folder, or that below train/ or test/; else empty."""
+    """The label of each picture by its name: the first folder, or the one below train/ or test/; ""
+    if it is in none."""
     labels = []
     for name in names:
         folders = name.split("/")[:-1]
@@ -36,7 +37,7 @@ def labels_of(names: Sequence[str]) -> list[str]:
 
 
 def _part_of(name: str) -> str:
-    """train, test or the like; empty for a picture in none of these."""
+    """The picture's first folder, if that is train, test or the like; else ""."""
     first, _, rest = name.partition("/")
     if rest and first.lower() in PARTS:
         return first.lower()
@@ -44,15 +45,15 @@ def _part_of(name: str) -> str:
 
 
 def counted(labels: Sequence[str]) -> str:
-    """How many pictures are in each folder, as one writes it."""
+    """How many pictures have each label, as text: "good (20), scratch (3)"."""
     counts = Counter(label or "none" for label in labels).most_common()
     few = ", ".join(f"{label} ({count:,})" for label, count in counts[:NAMED])
     return few + (f" and {len(counts) - NAMED} more" if len(counts) > NAMED else "")
 
 
 def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> ImageSource:
-    """The pictures of a source that a model is to be fitted on: those in train/, if there is one,
-    and of the folders in normal, if any are said. What is taken is said.
+    """The pictures to fit a model on: those in train/, if there is one, and in the folders
+    `normal`, if any are given. Notices say which are taken.
 
     ParamError for labels that pictures do not have.
     """
@@ -85,14 +86,15 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
 
 
 def to_judge(source: ImageSource) -> ImageSource:
-    """The pictures of a source that a model is to be judged by: those in test/, if there is one."""
+    """The pictures to judge a model by: those in test/, if there is one, else all."""
     if isinstance(source, PictureFiles):
         return _only(source, TO_JUDGE, "judged")
     return source
 
 
 def say_parts(source: ImageSource) -> None:
-    """Says it where pictures that are usually fitted on are among those to be looked at."""
+    """Say in a notice if the pictures to be looked at include those of train/, which models are
+    usually fitted on."""
     if not isinstance(source, PictureFiles):
         return
     parts = Counter(name.partition("/")[0] for name in source.names if _part_of(name))
@@ -106,7 +108,8 @@ def say_parts(source: ImageSource) -> None:
 
 
 def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
-    """The pictures in one of these parts, where there are such, and others."""
+    """The pictures in one of the folders `parts`; all, if there are none in these, or none in other
+    parts. verb: what is done with them, for the notice."""
     inside = [_part_of(name) in parts for name in source.names]
     if not any(inside) or not any(_part_of(name) not in ("", *parts) for name in source.names):
         return source
@@ -120,7 +123,8 @@ def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles
 
 
 def ordinary_in(name: str, labels: Sequence[str]) -> list[str]:
-    """The labels of ordinary pictures, as they are usually called. ParamError where none is."""
+    """Those of the labels that usually name ordinary pictures, as good; ParamError if there is
+    none. name: of the source, for messages."""
     ordinary = [label for label in dict.fromkeys(labels) if label.lower() in ORDINARY]
     if not ordinary:
         raise ParamError(

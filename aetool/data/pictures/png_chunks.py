@@ -23,8 +23,8 @@ NOTE_KINDS = frozenset((
 
 
 def has_more(path: Path) -> bool:
-    """Whether a PNG file has more than a picture and notes: chunks of other kinds, or bytes that
-    are of no chunk."""
+    """Whether a file is no PNG, or one with more than a picture and notes: chunks of other kinds,
+    or bytes that are of no chunk."""
     file_size = path.stat().st_size
     with path.open("rb") as picture_file:
         if picture_file.read(len(SIGNATURE)) != SIGNATURE:
