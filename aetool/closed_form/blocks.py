@@ -1,4 +1,4 @@
-"""Rows in blocks of one size, whatever batches they came in, and few of them evenly spaced."""
+"""Rows regrouped into blocks of one size, and a few rows taken at even distances."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
 
 
 def rows_of_numbers(numbers: int, features: int, most: int) -> int:
-    """How many rows of this many features hold at most `most` numbers; at least FEWEST_ROWS."""
+    """How many rows of this many features hold at most `numbers` numbers: at most `most` rows, at
+    least FEWEST_ROWS."""
     return max(FEWEST_ROWS, min(most, numbers // max(1, features)))
 
 
 def few_rows(batches: Batches) -> Float:
-    """At most 8,000 rows, evenly spaced; of wide rows as many as hold FEW_NUMBERS."""
+    """(n, features) float64: evenly spaced ones of the rows in batches, at most about 8,000, of
+    wide rows about as many as hold FEW_NUMBERS numbers."""
     rows = sum(len(batch) for batch in batches)
     features = max((batch[:1].size for batch in batches), default=1)
     most = rows_of_numbers(FEW_NUMBERS, features, FEW_ROWS)

@@ -19,7 +19,8 @@ Operation: TypeAlias = "Callable[[Value, Operand], Value]"
 
 
 def _operation(kind: str, *, reflected: bool = False) -> Operation:
-    """The method that writes this operator; reflected: the value is its right-hand side."""
+    """A method of Value that adds the ONNX operator `kind` to the graph. reflected: whether the
+    value is the right operand."""
 
     def method(value: Value, other: Operand) -> Value:
         operands = (other, value) if reflected else (value, other)
@@ -78,9 +79,10 @@ class Builder:
         schema: Schema | None = None,
         records: str = "",
     ) -> None:
-        """Begins a graph of features, to which the author of a model adds.
+        """A builder that adds to `graph`, which has the features of records already.
 
-        schema, records: of a table, and the graph's input of records in user units.
+        schema: of a table, or None; records: the name of the graph's input of records in user
+        units.
         """
         self.graph = graph
         self.spec = spec
@@ -89,7 +91,8 @@ class Builder:
         self._records = records
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
-        """One operator of ONNX, with one result; arrays and numbers become constants of float32."""
+        """Add one operator of ONNX, and return its only result; arrays and numbers among operands
+        become constants of float32."""
         inputs = [self._name_of(operand) for operand in operands]
         return Value(self, self.graph.op(kind, *inputs, **attributes))
 
@@ -112,15 +115,15 @@ class Builder:
         return self.op("Relu", x)
 
     def log(self, x: Value) -> Value:
-        """The natural logarithm."""
+        """The natural logarithm of x, element by element."""
         return self.op("Log", x)
 
     def exp(self, x: Value) -> Value:
-        """e to the power of x."""
+        """e to the power of x, element by element."""
         return self.op("Exp", x)
 
     def maximum(self, x: Value, other: Operand) -> Value:
-        """The larger one, number by number."""
+        """The larger of two values, number by number."""
         return self.op("Max", x, other)
 
     def minimum(self, x: Value, other: Operand) -> Value:
@@ -128,42 +131,43 @@ class Builder:
         return self.op("Min", x, other)
 
     def where(self, condition: Value, x: Operand, other: Operand) -> Value:
-        """x where the condition holds, the other elsewhere."""
+        """x where the condition holds, `other` elsewhere, element by element."""
         return self.op("Where", condition, x, other)
 
     def as_number(self, condition: Value) -> Value:
-        """1 where a condition holds, 0 elsewhere; whole numbers as float32."""
+        """A condition as float32: 1 where it holds, 0 elsewhere; or whole numbers as float32."""
         return self.op("Cast", condition, to=TensorProto.FLOAT)
 
     def as_index(self, x: Value) -> Value:
-        """Whole numbers as int64, for `rows_of` and `look_up`."""
+        """x, whole numbers in float32, as int64, for `rows_of` and `look_up`."""
         return self.op("Cast", x, to=TensorProto.INT64)
 
     def side_by_side(self, *values: Value) -> Value:
-        """(batch, a + b + ...) of (batch, a), (batch, b), ..."""
+        """(batch, a + b + ...): values of (batch, a), (batch, b), ... joined side by side."""
         if len(values) == 1:
             return values[0]
         return self.op("Concat", *values, axis=1)
 
     def columns_of(self, x: Value, index: Sequence[int] | Int) -> Value:
-        """(batch, k): the columns of x, (batch, n), of these numbers, (k,)."""
+        """(batch, k): the columns of x, (batch, n), whose numbers are in index, (k,)."""
         return Value(self, self.graph.take(x.name, index))
 
     def rows_of(self, table: npt.ArrayLike, number: Value) -> Value:
-        """(batch, n): the row of a table, (k, n), that each record names by its number, (batch, 1)
-        int64."""
+        """(batch, n): for each record the row of a table, (k, n), whose number is in `number`,
+        (batch, 1) int64."""
         flat = self.op("Reshape", number, self.const([-1], np.int64))
         return self.op("Gather", np.asarray(table), flat, axis=0)
 
     def look_up(self, table: npt.ArrayLike | Value, index: Value) -> Value:
-        """(batch, n): the numbers of a table, (k,), that stand at index, (batch, n) int64."""
+        """(batch, n): the entries of a table, (k,), at the places index, (batch, n) int64."""
         return self.op("Gather", table, index, axis=0)
 
     def steps(self, x: Value, edges: Float, heights: Float) -> Value:
-        """(batch, n): of each column of x, (batch, n), the height of the step that it lies on.
+        """(batch, n): for each number of x, (batch, n), the height of the step of its column on
+        which it lies.
 
-        edges: (n, k), rising, infinite behind the last one of a column. heights: (n, k + 1): before
-        the first edge, from the first one on, and so on, as a histogram has them.
+        edges: (n, k), rising, infinite after the last edge of a column. heights: (n, k + 1): below
+        the first edge, from the first edge on, and so on, as a histogram has them.
         """
         columns, count = edges.shape
         # as many steps as a power of two, so that every halving of them has equal halves
@@ -177,8 +181,8 @@ class Builder:
         return self.look_up(steps_of_columns.ravel(), self.as_index(position + first))
 
     def _count_below(self, x: Value, edges: Float) -> Value:
-        """(batch, n): how many of a column's edges, (n, 2^m - 1), are not above it: m comparisons,
-        each of which halves what is left."""
+        """(batch, n): how many edges of its column are at or below each number of x, (batch, n), by
+        bisection. edges: (n, 2^m - 1), rising."""
         columns, count = edges.shape
         first = np.arange(columns) * count
         position = x * 0.0
@@ -203,12 +207,13 @@ class Builder:
         return self.op("ReduceMax", x, self.const([1], np.int64), keepdims=1)
 
     def number_of_least(self, x: Value) -> Value:
-        """(batch, 1) int64: which column holds the smallest number of each record."""
+        """(batch, 1) int64: the number of the column of x, (batch, n), that is smallest in each
+        record."""
         return self.op("ArgMin", x, axis=1, keepdims=1)
 
     def numbers_of_least(self, x: Value, count: int) -> Value:
-        """(batch, count) int64: which columns hold the smallest numbers of each record, the least
-        first; of equal ones the first column."""
+        """(batch, count) int64: the numbers of the columns of x, (batch, n), that are smallest in
+        each record, the smallest first; of equal ones the first column."""
         name = self.graph.smallest(x.name, count)
         return Value(self, name)
 
@@ -217,22 +222,22 @@ class Builder:
         return self.columns_of(x, [0]) * 0.0
 
     def scored(self, x: Value) -> Value:
-        """The features with those that are context set to 0."""
+        """(batch, features): features x with those that are context set to 0."""
         return x * (self.spec.owners() >= 0)
 
     def numbers(self, x: Value) -> Value:
-        """(batch, numbers): the standardised numbers among the features."""
+        """(batch, numbers): the standardised numbers among features x, (batch, features)."""
         return self.columns_of(x, self.spec.numeric)
 
     def squared_distances(self, x: Value, rows: Float) -> Value:
-        """(batch, k): squared distances of scored features to rows, (k, features), whose context is
-        0, less the square of the record itself."""
+        """(batch, k): for each record the squared distance of its features x, context left out, to
+        each of `rows`, (k, features), whose context is 0, less the record's own sum of squares."""
         square = (rows**2).sum(axis=1)
         return self.op("Gemm", self.scored(x), rows, square, transB=1, alpha=-2.0)
 
     def unseen_nats(self) -> Value | None:
-        """(batch, columns) nats for what is not among the features: a value missing where training
-        saw none, and cells that stand out by themselves. None where nothing can be."""
+        """(batch, columns), in nats: what is added for cells that features do not show: a gap where
+        training saw none, and values that stand out by themselves. None for pictures."""
         if self._schema is None:
             return None
         name = graphs.unexpected(self.graph, self._schema, self._records)

@@ -1,4 +1,4 @@
-"""What records cost: nats of numbers, flags and levels, added up by column, and made bits of."""
+"""What records cost: nats of numbers, flags and levels, summed by column and turned into bits."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PRIOR_ROWS = 10  # of one deviation each, for what few rows hold
 
 
 def deviations(spec: Spec, x: Float, expected: Float) -> Float:
-    """(numbers,): how far the numbers of rows x lie from what is expected of them, both
-    (rows, features): one deviation for all, so that what counts is how far they are off together.
+    """(numbers,): the root mean square difference of numbers in rows x from the expected ones, both
+    (rows, features): one for all numbers, so that what counts is how far they are off together.
 
-    A number that is missing from some rows has at least its own where it is present: what is rarely
-    there is hardly learned, and no anomaly for that.
+    A number that is missing from some rows gets at least its own, over the rows where it is
+    present: what is rarely there is hardly learned, which makes it no anomaly.
     """
     numbers = spec.numeric
     square = (x - expected)[:, numbers] ** 2
@@ -50,11 +50,12 @@ def about(
     prior: Float,
     shared: float = 0.0,
 ) -> Value:
-    """(batch, columns + 1) nats of features x about what is expected of them, both (batch,
+    """(batch, columns + 1), in nats: what features x cost, given the expected ones, both (batch,
     features).
 
     A number costs the mass of its bucket under a Gaussian of its deviation, (numbers,); flags and
-    levels what `of_flags` and `of_levels` say. shared: what all columns share, in the last place.
+    levels what `of_flags` and `of_levels` say. prior: (features,), how often each flag or level
+    occurs. shared: a cost of the record that belongs to no column, put last.
     """
     spec = g.spec
     numbers = None
@@ -81,8 +82,9 @@ def of_mixture(
     scale: Float,
     weight: Float,
 ) -> Value:
-    """(batch, numbers) nats: the mass of each number's bucket under a mixture of Gaussians about
-    what is expected of it; 0 where it is missing. scale, weight: (components, numbers)."""
+    """(batch, numbers), in nats: minus the logarithm of the mass of each number's bucket under a
+    mixture of Gaussians about the expected number; 0 where it is missing. x, expected: (batch,
+    features); scale, weight: (components, numbers)."""
     number = g.numbers(x).name
     mean = g.numbers(expected).name
     cost = graphs.mixture_nats(g.graph, g.spec, number, mean, scale, weight)
@@ -90,7 +92,8 @@ def of_mixture(
 
 
 def where_present(g: Builder, x: Value, cost: Value) -> Value:
-    """Costs of numbers, (batch, numbers), 0 where the number is missing."""
+    """(batch, numbers): costs, (batch, numbers), with 0 where features x say that a number is
+    missing."""
     spec = g.spec
     gated = spec.gate >= 0
     if not gated.any():
@@ -102,8 +105,8 @@ def where_present(g: Builder, x: Value, cost: Value) -> Value:
 
 
 def of_flags(g: Builder, x: Value, expected: Value, prior: Float) -> Value | None:
-    """(batch, flags) nats, of the features that are expected of flags as their probabilities; None
-    where no column has a flag. prior: (features,), how often each occurs.
+    """(batch, flags), in nats: what the flags among features x cost, the expected features being
+    their probabilities; None where no column has a flag. prior: (features,), how often each occurs.
 
     A flag extrapolates from far values of other columns, and linear probabilities leave (0, 1): it
     is never taken for less likely than half of how often it occurs, or would if once.
@@ -123,8 +126,9 @@ def of_flags(g: Builder, x: Value, expected: Value, prior: Float) -> Value | Non
 
 
 def of_levels(g: Builder, x: Value, expected: Value, prior: Float) -> Value | None:
-    """(batch, categories) nats, of the features that are expected of levels as their probabilities;
-    None where no column has levels. prior: (features,), how often each occurs.
+    """(batch, categories), in nats: what the levels among features x cost, the expected features
+    being their probabilities; None where no column has levels. prior: (features,), how often each
+    occurs.
 
     A level is never taken for less likely than a tenth of how often it occurs, or would if once:
     what is rare costs what its rarity is worth. One that never occurred is taken for a thousandth
@@ -142,7 +146,8 @@ def of_levels(g: Builder, x: Value, expected: Value, prior: Float) -> Value | No
 
 
 def levels_of(spec: Spec) -> tuple[list[int], Float]:
-    """(features of all levels, (levels, categories): 1 where a level is of a category)."""
+    """(the indices of the features that are levels; (levels, categories), 1 where a level is of a
+    category, else 0)."""
     index: list[int] = []
     block = np.zeros((spec.features, len(spec.categories)))
     for category, (_, first, width) in enumerate(spec.categories):
@@ -158,8 +163,9 @@ def by_column(
     flags: Value | None = None,
     levels: Value | None = None,
 ) -> Value:
-    """(batch, columns + 1): costs added up by the columns that they are of; the last, which all
-    share, is 0. numbers: (batch, numbers), flags: (batch, flags), levels: (batch, categories)."""
+    """(batch, columns + 1): the sum of costs by column; the last, of no column, is 0. numbers:
+    (batch, numbers), flags: (batch, flags), levels: (batch, categories), each None if there are
+    none."""
     spec = g.spec
     costs: list[Value] = []
     owner: list[int] = []
@@ -178,14 +184,16 @@ def by_column(
 
 
 def summed(g: Builder, cost: Value, owner: list[int]) -> Value:
-    """(batch, columns + 1): costs, (batch, n), added up by their columns; the last is 0."""
+    """(batch, columns + 1): the sum by column of costs, (batch, n), whose columns are owner, n of
+    them; the last is 0."""
     columns = len(g.spec.columns)
     name = graphs.sum_by_column(g.graph, cost.name, owner, columns)
     return Value(g, name)
 
 
 def in_bits(g: Builder, parts: Value) -> Value:
-    """Parts in nats, (batch, columns + 1), with what cells cost that models do not see, in bits."""
+    """(batch, columns + 1), in bits: parts in nats, (batch, columns + 1), plus what cells cost that
+    features do not show."""
     unseen = g.unseen_nats()
     if unseen is not None:
         # nothing is added to what all columns share
@@ -195,15 +203,15 @@ def in_bits(g: Builder, parts: Value) -> Value:
 
 
 def capped(g: Builder, bits: Value) -> Value:
-    """Bits, (batch, n), none above log2(rows + 1) + 32: a column is evidence of rarity, and no
-    record among rows is rarer than one in rows + 1; what is beyond that is told in 32 bits more."""
+    """(batch, n): bits, (batch, n), bent so that none is above log2(rows + 1) + 32: no record among
+    rows is rarer than one in rows + 1, and what is beyond that gets at most 32 bits more."""
     name = write_cap(g.graph, bits.name, knee(g.rows))
     return Value(g, name)
 
 
 def plain_error(g: Builder, x: Value, expected: Value, error: str) -> Value:
-    """(batch, columns + 1): squared ("mse") or absolute ("mae") differences of all features from
-    what is expected, in standardised units, added up by column."""
+    """(batch, columns + 1): the sum by column of squared ("mse") or absolute ("mae") differences of
+    features x from the expected ones, both (batch, features), context left out."""
     owners = g.spec.owners()
     index = np.flatnonzero(owners >= 0)
     off = g.columns_of(x - expected, index)
@@ -212,6 +220,7 @@ def plain_error(g: Builder, x: Value, expected: Value, error: str) -> Value:
 
 
 def _at_least_once(g: Builder, prior: Float) -> Float:
-    """(features,): how often a flag or level occurs, or would if it had occurred once."""
+    """(features,): prior, (features,), how often each flag or level occurs, but at least what it
+    would be if it had occurred once."""
     once = 1 / (g.rows + 1) if g.rows else NEVER
     return np.maximum(prior, once)

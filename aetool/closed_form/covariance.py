@@ -1,4 +1,4 @@
-"""Means and covariances of batches, and distances under them."""
+"""Means and covariances of rows that come in batches, and distances under them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ AXIS_NOISE = 1e-3  # variance along an axis, beside variances of 1
 
 @dataclass(frozen=True)
 class Moments:
-    """Rows counted, their mean (features,) and covariance (features, features)."""
+    """The moments of rows. rows: how many; mean: (features,); cov: their covariance, (features,
+    features)."""
 
     rows: int
     mean: Float
     cov: Float
 
     def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
-        """(variances along the principal axes, axes (features, features)); rounding: (features,),
-        the variance that each feature has at least, however few values were seen of it."""
+        """(variances (features,) along the principal axes, rising, plus AXIS_NOISE; axes (features,
+        features), one a column). rounding: (features,), a variance added to each feature's; None
+        for none."""
         cov = self.cov
         if rounding is not None:
             cov = cov + np.diag(rounding)
@@ -33,7 +35,8 @@ class Moments:
         return np.maximum(values, 0) + AXIS_NOISE, vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
-        """(rows,): the squared Mahalanobis distance of each row from the mean."""
+        """(rows,): the squared Mahalanobis distance from the mean of each row in batches. rounding:
+        as of `axes`."""
         noise = np.full(len(self.mean), AXIS_NOISE)
         if rounding is not None:
             noise += rounding
@@ -49,8 +52,9 @@ class Moments:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Of some rows: how many, the mass of their weights, their mean (features,), and weighted sums
-    of products of their differences from it, (features, features)."""
+    """Sums over some rows. rows: how many; mass: the sum of their weights; mean: (features,), their
+    weighted mean; products: (features, features), the weighted sum of the outer products of their
+    differences from the mean."""
 
     rows: int
     mass: float
@@ -80,7 +84,8 @@ class _Sums:
 
 
 def moments(batches: Batches, weights: Float | None = None) -> Moments:
-    """Mean and covariance of rows in one pass, in float64; weights: (rows,). DataError for none.
+    """The mean and covariance of rows in batches, in one pass and in float64. weights: (rows,), or
+    None for 1 each. DataError if there are no rows, or no weight.
 
     The rows are summed in blocks of BLOCK, and the sums of blocks put together two by two, those
     two by two, and so on: what comes out is the same bit for bit, whatever batches the rows came
@@ -106,7 +111,8 @@ def moments(batches: Batches, weights: Float | None = None) -> Moments:
 
 
 def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
-    """Counts one block more, as a binary number is counted on."""
+    """Add the sums of one more block to `waiting`, in place, as a binary number is counted on: sums
+    of equally many blocks are put together."""
     for place, other in enumerate(waiting):
         if other is None:
             waiting[place] = sums
@@ -117,8 +123,8 @@ def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
 
 
 def mostly_one(spec: Spec, few: Float) -> npt.NDArray[np.bool_]:
-    """(numbers,): of which numbers more than half of these rows hold the same value; where a value
-    is missing they all hold 0."""
+    """(numbers,): True for a number that has the same value in more than half of the rows `few`,
+    (rows, features); a missing one has the value 0."""
     most = np.zeros(len(spec.numeric), dtype=np.int64)
     for number, feature in enumerate(spec.numeric):
         _, counts = np.unique(few[:, feature], return_counts=True)

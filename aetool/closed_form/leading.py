@@ -23,10 +23,10 @@ SPARE_AXES = 16  # found beside those wanted, so that the last of them is right,
 
 @dataclass(frozen=True)
 class Leading:
-    """Rows counted, their mean (features,), and their covariance as leading axes and a rest.
+    """The mean of rows, and their covariance as leading principal axes and a rest.
 
-    variances: (axes,), along the leading principal axes, the largest first. vectors: the axes,
-    (features, axes).
+    rows: how many. mean: (features,). variances: (axes,), along the axes, the largest first.
+    vectors: the axes, (features, axes).
     total: the sum of the variances of all features.
     """
 
@@ -38,7 +38,7 @@ class Leading:
 
     @classmethod
     def of(cls, whole: Moments) -> Leading:
-        """All principal axes of a covariance matrix that is known in full."""
+        """The Leading of rows whose covariance matrix is known in full: all its principal axes."""
         variances, axes = np.linalg.eigh(whole.cov)
         variances = np.maximum(variances[::-1], 0)
         return cls(whole.rows, whole.mean, variances, axes[:, ::-1], float(variances.sum()))
@@ -51,20 +51,20 @@ class Leading:
 
     @property
     def noise(self) -> float:
-        """The mean of the variances along all other axes: by maximum likelihood that of the noise
+        """The mean variance along the other axes, which by maximum likelihood is that of the noise
         (Tipping & Bishop 1999, equation 8)."""
         others = len(self.mean) - len(self.variances)
         rest = self.total - float(self.variances.sum())
         return max(rest, 0.0) / max(1, others)
 
     def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
-        """(variances along the leading axes, axes (features, axes)); rounding: (features,), the
-        variance that each feature has at least, counts by its mean."""
+        """(variances (axes,) along the leading axes, plus AXIS_NOISE; axes (features, axes)).
+        rounding: (features,), whose mean is added to each variance; None for none."""
         return self.variances + _least(rounding), self.vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
-        """(rows,): squared Mahalanobis distances of rows, all other axes having the same variance;
-        rounding: as of `axes`."""
+        """(rows,): the squared Mahalanobis distance from the mean of each row in batches, all other
+        axes having the variance `noise`. rounding: as of `axes`."""
         noise = self.noise + _least(rounding)
         variances, _ = self.axes(rounding)
         whitened = self.vectors / np.sqrt(variances)
@@ -81,12 +81,14 @@ class Leading:
 
 
 def _least(rounding: Float | None) -> float:
-    """The variance along any axis, of rounding to buckets and for one that is none."""
+    """What is added to the variance along each axis: AXIS_NOISE, and the mean of rounding,
+    (features,), unless that is None."""
     return AXIS_NOISE + (0.0 if rounding is None else float(rounding.mean()))
 
 
 def leading(batches: Batches, most: int, weights: Float | None = None) -> Leading:
-    """The `most` leading principal axes of rows; weights: (rows,). DataError if there are no rows.
+    """The at most `most` leading principal axes of rows in batches. weights: (rows,), or None for 1
+    each. DataError if there are no rows, or no weight.
 
     No matrix of features by features is formed. Of up to GRAM rows the axes are those of their
     covariance, found by the products of rows with each other, which have the same eigenvalues (the
@@ -105,7 +107,8 @@ def leading(batches: Batches, most: int, weights: Float | None = None) -> Leadin
 
 
 def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
-    """The leading directions by the products of rows, where these are fewer than features.
+    """The at most `most` leading axes, found by the products of rows with each other, where rows
+    are few.
 
     x: (rows, features); weights: (rows,), whose sum is 1.
     """
@@ -134,7 +137,8 @@ def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
 
 
 class _Centred:
-    """Rows less their mean, in blocks of some numbers, with their weights, whose sum is 1."""
+    """Iterates over blocks of (rows less their mean, (n, features) float32; their weights, (n,)).
+    The sum of all weights is 1; total: the sum of the variances of all features."""
 
     def __init__(self, batches: Batches, weights: Float) -> None:
         self.batches = batches
@@ -158,8 +162,8 @@ class _Centred:
             first += len(block)
 
     def covariance_times(self, axes: Float) -> Float:
-        """The covariance matrix of the rows times axes, (features, k), without forming
-        the matrix."""
+        """(features, k): the covariance matrix of the rows times axes, (features, k), without
+        forming that matrix."""
         turned = axes.astype(np.float32)
         product = np.zeros(axes.shape)
         for off, block_weights in self:

@@ -1,4 +1,4 @@
-"""What an author of a closed form writes: how it is fitted, and how what was found scores."""
+"""What an author of a closed form writes: how it is fitted, and how its solution scores records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Batches(Protocol):
 
 
 class Solution:
-    """What a closed form has found; derive from it. Its members write values of a graph.
+    """The base of what a closed form's fit returns. Its members add computations to a graph, and
+    return their results.
 
     With a code: write `encode` and `decode`. Without one: write `expected`. A score that is not
     that of numbers about what is expected of them: write `parts`, or `bits`.
@@ -62,15 +63,16 @@ class Solution:
         raise NotImplementedError
 
     def decode(self, g: Builder, z: Value) -> Value:
-        """(batch, features): what codes stand for; flags and levels as probabilities."""
+        """(batch, features): what codes z, (batch, k), stand for; flags and levels as
+        probabilities."""
         raise NotImplementedError
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): what is held likely in the place of features x."""
+        """(batch, features): what the model expects instead of features x, (batch, features)."""
         return self.decode(g, self.encode(g, x))
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1) nats: what each column costs, and last what all share.
+        """(batch, columns + 1), in nats: what each column costs, and last what belongs to none.
 
         By default that of x about `expected`, by `deviation`, (numbers,), of each number, and
         `prior`, (features,), how often a flag or level occurs.
@@ -78,7 +80,8 @@ class Solution:
         return costs.about(g, x, self.expected(g, x), self.deviation, self.prior)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1) bits, of which the score is the sum.
+        """(batch, columns + 1), in bits: what each column adds to the score, and last what belongs
+        to none; the score is their sum.
 
         By default `parts`, and what cells cost that models do not see (a gap where there were none,
         what is not of its column's kind), each column no more than its rarity and 32 bits. Write it
@@ -87,13 +90,13 @@ class Solution:
         return costs.capped(g, costs.in_bits(g, self.parts(g, x)))
 
     def surprise(self, g: Builder, x: Value) -> Value | None:
-        """(batch, columns) bits: how surprising each column is given the others, for reasons to be
-        ranked by; None: the parts say it."""
+        """(batch, columns), in bits: how surprising each column is given the others, by which
+        reasons are ranked; None to rank them by the parts."""
         return None
 
     def without(self, rows: Int) -> Solution | None:
-        """What would have been found without these of the rows that were fitted, given by their
-        numbers, rising; None: only another fit can tell.
+        """The solution of a fit without some rows; None where only another fit can tell. rows: the
+        indices, rising, of these rows among those that were fitted.
 
         Where leaving rows out is as easy as not looking at them (a memory of records), scores of
         rows that were held out cost one fit, and few rows need to be left out at a time.
@@ -113,7 +116,8 @@ class ClosedForm:
         self.params = params
 
     def fit(self, batches: Batches) -> Solution:
-        """What fits the batches, which may be gone over again and are not to be changed.
+        """Fit rows in batches, which can be iterated again and again, and must not be changed;
+        return the solution.
 
         Pictures come flattened, (rows, features). DataError for data that cannot be fitted.
         """

@@ -1,4 +1,4 @@
-"""The graphs of a solution, written with what it says of records."""
+"""The ONNX graphs of a solution, with what its members compute of records."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> 
 
 
 def _encoder(solution: Solution, spec: Spec, schema: Schema | None) -> tuple[bytes, int]:
-    """(the graph that encodes records, the number of units of a code)."""
+    """(the bytes of the graph that encodes records, the number of units of a code)."""
     g = Graph()
     records, features = open_graph(g, spec, schema)
     builder = Builder(g, spec, schema, records)
@@ -86,7 +86,8 @@ def _score(solution: Solution, spec: Spec, schema: Schema | None, error: str) ->
 
 
 def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
-    """The declared input of records, and the flat features (B, features) made of it."""
+    """Add to graph g the input of records, and the computation of their features; returns both
+    names. The features are (B, features), of pictures flattened."""
     if schema is None:
         pixels = g.input("pixels", TensorProto.UINT8, spec.shape or ())
         picture = graphs.prepare_image(g, pixels)
@@ -96,7 +97,8 @@ def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
 
 
 def _close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
-    """Declares expected features as an output in user units."""
+    """Add to graph g an output called `name`: expected features, (B, features), in user units, or
+    as pixels."""
     if schema is None:
         shape = list(spec.shape or ())
         sizes = g.const([-1, *shape], np.int64)
@@ -131,7 +133,7 @@ def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
 
 
 def latent_of(files: dict[str, bytes]) -> int:
-    """The size of the code that an encoder graph gives; 0 without one."""
+    """How many units the codes have that the encoder among files gives; 0 without an encoder."""
     if ENCODER not in files:
         return 0
     model = onnx.ModelProto.FromString(files[ENCODER])

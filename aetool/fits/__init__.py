@@ -1,1 +1,1 @@
-"""Fits: records laid out as features, one model or several fitted on them, and their bundle."""
+"""Fits: data become features, one model or several are fitted on them, and become a bundle."""

@@ -1,4 +1,4 @@
-"""fit: data to a calibrated bundle."""
+"""The fit of a model on data, which gives a calibrated bundle."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ class FitOptions:
 
     @property
     def of_pictures(self) -> Asked:
-        """What the options ask to be done to pictures: sizes, tiles, colour. ParamError where it
-        contradicts itself."""
+        """The options that are about pictures: sizes, tiles, colour. ParamError where these
+        contradict each other."""
         return Asked.of(self.resize, self.tile, self.stride, self.crop, self.grey)
 
 
@@ -151,12 +151,12 @@ def fit(
 
 
 def is_helper() -> bool:
-    """Whether this is a process of torchrun that computes beside the one that writes the model."""
+    """Whether torchrun started this process, and another process of it writes the model."""
     return TORCHRUN in os.environ and os.environ.get("RANK", "0") != "0"
 
 
 def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
-    """ParamError where a model that is no single network is to be trained by torchrun, or kept."""
+    """Raise ParamError for torchrun or a checkpoint with a model that is not one network."""
     asked = option("--resume") if checkpoint is not None else ""
     if TORCHRUN in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
         asked = "torchrun"
@@ -248,7 +248,7 @@ def _say_what_was_understood(name: str, schema: Schema) -> None:
 
 
 def explained(data: object, options: FitOptions | None = None) -> list[str]:
-    """How each column of data would be read, a line each; nothing is fitted. ParamError for
+    """One line for each column that says how it would be read; nothing is fitted. ParamError for
     pictures."""
     options = options or FitOptions()
     source = open_source(data)
@@ -260,8 +260,8 @@ def explained(data: object, options: FitOptions | None = None) -> list[str]:
 
 
 def _lineage(prepared: Prepared) -> dict[str, str]:
-    """A record of the rows that a model was fitted on, with a digest of their values: the same
-    table in another file format has the same."""
+    """The version of this program, and a digest of the rows that a model was fitted on, by name.
+    The same table in another file format has the same digest."""
     values = np.ascontiguousarray(prepared.inputs)
     return {"aetool": __version__, "data": hashlib.sha256(values.data).hexdigest()}
 
@@ -276,9 +276,11 @@ def fitted(
     samples: bool = True,
     checkpoint: str | None = None,
 ) -> joining.Fitted:
-    """Fit one model on prepared rows; returns its bundle and held-out parts.
+    """Fit one model on prepared rows; returns its bundle, and the parts of rows it was not fitted
+    on.
 
-    samples: whether `sample` must be able to draw from it. checkpoint: as of fit, of a network.
+    damaged: the user's damaged copies of the rows, for a model of pairs. samples: whether `sample`
+    must be able to draw from a closed form. checkpoint: as of fit, for a network.
     """
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)
@@ -295,8 +297,9 @@ def _joint(
     started: float,
     samples: bool,
 ) -> Bundle:
-    """Members that cannot be fitted here (torch is not installed, the pictures are too large) are
-    left out; facts say which and why."""
+    """Fit the members of a model one by one, and join them to one bundle. Members that cannot be
+    fitted here (no time, torch is not installed, pictures too large) are left out; facts say which
+    and why. started: by time.monotonic. DataError if no member is left."""
     from aetool.fits import joining
 
     members: list[joining.Fitted] = []
@@ -369,20 +372,20 @@ def _joint(
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
-    """How many seconds a member is expected to take on records of this size."""
+    """The whole seconds that a member is expected to take on records of this many features."""
     return float(round(member.seconds * max(1.0, spec.features / USUAL_FEATURES[kind])))
 
 
 def declared(options: FitOptions, otherwise: str) -> Model:
-    """The declaration of the model that the options name, or of this one if they name none."""
+    """The declaration of the model that the options name, or if they name none of `otherwise`."""
     if isinstance(options.plugin, Model):
         return options.plugin
     return plugins.get_model(options.plugin or otherwise)
 
 
 def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
-    """Fit the default model with a code on data, for an operation that needs one when no model is
-    given."""
+    """Fit on data the model that the options name, else the default one with a code, for an
+    operation that needs codes and was given no model."""
     options = options or FitOptions()
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 
@@ -393,8 +396,8 @@ def _by_all_tiles(
     prepared: Prepared,
     device: str,
 ) -> Bundle:
-    """The model, calibrated by all tiles of all pictures, where it was fitted on some of them: the
-    worst of all tiles of a picture is worse than the worst of some."""
+    """The model calibrated by all tiles of all pictures, if it was fitted on some of them, since
+    the worst of all tiles of a picture is worse than the worst of some; else the model as it is."""
     if not framed_source.has_sampled:
         return model
     session = model.session("score.onnx", device)

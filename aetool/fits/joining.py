@@ -24,8 +24,9 @@ from aetool.rarity import Rarity
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """One fitted model on its way to be joined with others: its bundle, and the parts, (n, columns
-    + 1), of rows (n,) that it had not seen. in_bits, weight: as in model.Member."""
+    """A fitted model that may be joined with others. rows: (n,), the indices of rows that it was
+    not fitted on; parts: (n, columns + 1), and surprise: (n, columns) or None, of those rows.
+    in_bits, weight: as in model.Member."""
 
     bundle: Bundle
     rows: Int
@@ -36,14 +37,14 @@ class Fitted:
 
     @property
     def rarity(self) -> Rarity:
-        """The function that turns its scores into rarities, when it joins other models."""
+        """What turns the model's scores into rarities when it is joined with others."""
         if self.in_bits:
             return Rarity.told(len(self.parts))
         return Rarity.of(self.scores)
 
     @property
     def scores(self) -> Float:
-        """(n,): the scores of the rows that were held out."""
+        """(n,): the scores of the held-out rows."""
         return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
 
 
@@ -53,8 +54,8 @@ def join(
     facts: dict[str, Json],
     owner: Int | None = None,
 ) -> Bundle:
-    """The bundle, under this name, of members fitted on the same rows; owner: (rows,), the record
-    that each row is a piece of.
+    """Join members that were fitted on the same rows to one bundle, whose plugin is `name`. owner:
+    (rows,), the record that each row is a piece of; None where rows are records.
 
     A member's score becomes how rare it is among its held-out scores, in bits, unless it is that
     already; the bits of all members are joined as rarity.joined says. Code, decoder, samples, what
@@ -98,8 +99,8 @@ def join(
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
-    """A name for each member: its model's, and for a second one of that model also the parameters
-    that differ."""
+    """A name for each bundle: that of its model, and if an earlier one is of the same model also
+    the parameters in which it differs from the first such."""
     names: list[str] = []
     for bundle in bundles:
         first = next(b for b in bundles if b.plugin == bundle.plugin)
@@ -114,7 +115,9 @@ def joined(
     rarities: Sequence[Rarity],
     weights: Sequence[float],
 ) -> bytes:
-    """A score graph: parts are those of the members, joined; all else is the first's."""
+    """The bytes of a score graph whose parts are those of the members, joined, and whose other
+    outputs are the first member's. usual: for each member (columns + 1,), the medians of its parts;
+    rarities, weights: of each member."""
     first = members[0]
     g = Graph()
     columns = len(first.spec.columns)

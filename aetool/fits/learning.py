@@ -1,4 +1,4 @@
-"""What archives of many small files share, learned with a model."""
+"""Learns from a table what archives of many small files share, to be stored with a model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def with_codec(
     students: bool,
     seed: int,
 ) -> Bundle:
-    """The model with what it learned for archives; as it was, if the records are not regular."""
+    """The model with an archive codec that is learned from the source; without one, if its records
+    are not regular. Arguments as of `learn`."""
     member = learn(source, max_error, students, seed)
     if member is None:
         return model
@@ -33,8 +34,9 @@ def learn(
     students: bool,
     seed: int,
 ) -> bytes | None:
-    """The archive codec that is learned from a table and kept in a bundle; None if its records are
-    irregular.
+    """The bytes of an archive codec that is learned from a table, as a bundle stores them; None if
+    its records are irregular. max_error: the bound by column, for lossy archives; students: whether
+    to train small networks that predict columns; seed: of what is drawn.
     """
     head, names = source_texts.header_of(source)
     layout = Layout(source.dialect.rule, names, shared.EFFORT)

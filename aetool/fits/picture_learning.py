@@ -1,4 +1,4 @@
-"""What archives of pictures share, learned with a model of others like them."""
+"""Learns from pictures what archives of such pictures share, to be stored with a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUPED = 256  # pictures
 
 
 def with_pictures(model: Bundle, source: ImageSource) -> Bundle:
-    """The model with what pictures of its source teach the coder of pictures."""
+    """The model with statistics that the coder of pictures learns from the pictures of a source."""
     values = 0
     for sight in source.sights:
         # what cannot be read is told in words
@@ -36,8 +36,8 @@ def with_pictures(model: Bundle, source: ImageSource) -> Bundle:
 
 
 def _alike(source: ImageSource) -> Iterator[Samples]:
-    """Consecutive pictures (n, channels, height, width) of one size and mode, as an archive would
-    group them."""
+    """Groups of at most 256 consecutive pictures of one size and type, (n, channels, height,
+    width), as an archive would group them; a picture that cannot be read is left out."""
     readable = (picture for picture in source.pictures() if isinstance(picture, Decoded))
     arrays = (_channels_first(picture) for picture in readable)
     for _, group in itertools.groupby(arrays, lambda array: (array.shape, array.dtype.str)):

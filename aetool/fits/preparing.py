@@ -1,4 +1,4 @@
-"""Records of a source prepared to be fitted: as features, which of them to fit, their labels."""
+"""Prepares the records of a source for a fit: their features, labels, and which rows to fit."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Prepared:
 
     @property
     def view(self) -> Framing:
-        """The framing by which pictures become inputs."""
+        """The framing by which pictures become inputs; of a model of pictures only."""
         assert self.spec.shape is not None
         channels, height, width = self.spec.shape
         return self.framing or Framing(channels, width, height)
@@ -78,7 +78,8 @@ class Prepared:
 
 @one_thread()
 def trimmed(prepared: Prepared) -> Prepared:
-    """The same rows, with the most outlying ones marked as not to be fitted (for --robust)."""
+    """The same rows, with the 5 % that lie farthest out marked as not to be fitted, for --robust;
+    known anomalies are never marked so."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
@@ -88,7 +89,8 @@ def trimmed(prepared: Prepared) -> Prepared:
 
 
 def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
-    """(the clean records, prepared; the features of the damaged records beside them)."""
+    """(the clean records of options.target, prepared; the features of the damaged records of the
+    source, row by row the same records). ParamError or DataError where they do not match."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
@@ -127,7 +129,8 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
 
 
 def learns_from_labels(model: Model) -> bool:
-    """Whether a model's loss takes labels: which records are ordinary, which known anomalies."""
+    """Whether the loss of a model's network has an argument `labels`, which says which records are
+    known anomalies."""
     # the class itself says it, by the arguments of its loss
     net = plugins.resolve(model.net) if model.net else None
     # what is no network is refused later, with a reason
@@ -141,8 +144,9 @@ def prepare(
     labelled: bool = False,
     executor: Chosen = None,
 ) -> Prepared:
-    """The source's training rows as features. labelled: those that are not normal are among them,
-    and said to be so. executor: what reads the rows of a table, by a name or itself."""
+    """The training rows of a source as features. labelled: whether rows that are not normal stay
+    among them, marked by labels. executor: what reads the rows of a table, by its name or itself.
+    """
     if (options.group or options.order) and not options.context:
         raise ParamError(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
@@ -176,7 +180,8 @@ def prepare(
 
 
 def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> Prepared:
-    """Pictures as features, by a framing that serves them."""
+    """At most `most` pictures or tiles as features, by the framing that the options ask for, or
+    else one that suits the pictures."""
     framed_source = framed(source, chosen(source, options.of_pictures))
     pixels, numbers = framed_source.sampled(most, options.seed)
     framed_source.say_unread()
@@ -195,8 +200,8 @@ def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> P
 
 
 def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
-    """(rows,) float32: 1 where the label is one of the normal ones, -1 where it is another, 0 where
-    it is a gap."""
+    """(rows,) float32: 1 where a row's label is one of options.normal, -1 where it is another, 0
+    where it is a gap. name: of the source, for errors."""
     assert options.label is not None
     label_texts = labels(table, options.label, name)
     # a label that is missing says nothing, neither ordinary nor odd
@@ -212,8 +217,8 @@ def _with_context(
     options: FitOptions,
     signs: Labels | None,
 ) -> Prepared:
-    """Rows with those before them, ordinary ones or not; the rows to fit are chosen after. signs:
-    labels that the model learns from, all of them."""
+    """Rows prepared with those before each, whether these are normal or not; which rows to fit is
+    chosen afterwards. signs: (rows,), labels that the model learns from, or None."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)
@@ -250,13 +255,14 @@ def _with_context(
 
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
-    """The rows of a table as features."""
+    """The rows of a table as features. name: of the source; total: how many rows that has."""
     X = schema.encode(table, name)
     return Prepared(layout.table_spec(schema), layout.table_features(schema, X), X, schema, total)
 
 
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
-    """The schema of the table with the user's types and drops; DataError if nothing is left."""
+    """The schema of a table, as `inferred`; ParamError for a column to drop or keep that is not
+    there, DataError if no column is left that a model can score."""
     columns = set(table.names)
     for name in [*options.drop, *options.keep]:
         if name not in columns:
@@ -276,7 +282,8 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
 
 
 def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
-    """The schema of a table, with the types and columns that the user chose."""
+    """The schema of a table of the source, with the types, dropped columns and conditions that the
+    options choose."""
     columns = set(table.names)
     chosen = {*options.keep, *options.condition}
     # a condition is kept though it is not named in --keep
@@ -292,8 +299,9 @@ def normal_rows(
     name: str,
     signs: Labels | None = None,
 ) -> Table:
-    """The rows whose label is one of `normal` (all, if empty), without the label column; or where
-    signs of labels are given, (rows,), those that are no known anomalies."""
+    """The rows of a table whose label is one of `normal` (all, if that is empty), without the label
+    column; or if signs, (rows,), are given, those whose sign is not -1. label: the name of the
+    column; None for all rows as they are. ParamError if no row is left."""
     if label is None:
         if normal:
             raise ParamError(
@@ -316,7 +324,8 @@ def normal_rows(
 
 
 def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
-    """(rows,): the label column as texts; numbers with all digits, whole ones without a point."""
+    """(rows,): the values of the label column as texts; numbers with all digits, whole ones without
+    a point. ParamError if name, the source, has no such column."""
     if label not in table.names:
         raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
     values = table[label]
@@ -327,7 +336,7 @@ def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
 
 
 def _in_full(value: float) -> str:
-    """A number as a person would type it: 1 for 1.0, and 1234567 with all its digits."""
+    """A number as a person would type it: "1" for 1.0, and "1234567" with all its digits."""
     # beyond 2^53 a float64 no longer tells whole numbers apart
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)

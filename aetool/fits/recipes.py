@@ -1,4 +1,4 @@
-"""What a bundle says of samples: how codes are distributed, and what they leave open."""
+"""Recipes, by which records are drawn: the distribution of codes, and the noise about values."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Recipe:
     noise: Float
 
     def to_bytes(self) -> bytes:
-        """The recipe as it is stored in a bundle."""
+        """The recipe as bytes, as a bundle stores it."""
         arrays = {name: np.float32(getattr(self, name)) for name in ("codes", "factor", "noise")}
         return packed(arrays, {"prior": self.prior, "linear": self.linear})
 
     @classmethod
     def of(cls, model: Bundle) -> Recipe:
-        """The recipe of a bundle; BundleError if it has none, or one that makes no sense."""
+        """The recipe that a bundle stores; BundleError if there is none, or a damaged one."""
         if SAMPLING not in model.graphs:
             raise BundleError(f"{model.name}: says nothing of samples: fit it again")
         with sensible(f"{model.name}: {SAMPLING}"):
@@ -69,13 +69,14 @@ class Recipe:
             return cls(prior, bool(words["linear"]), codes, factor, noise)
 
     def from_scores(self, scores: Float) -> Float:
-        """Codes of normal scores, (rows, latent) both."""
+        """(rows, latent): the codes that have these normal scores, (rows, latent)."""
         if not self.codes.size:
             return scores
         return through(scores, SCORES, self.codes)
 
     def scores_of(self, z: Float) -> Float:
-        """Codes turned into numbers that are distributed normally."""
+        """(rows, latent): the normal scores of codes z, (rows, latent): each unit mapped so that it
+        is distributed normally."""
         if not self.codes.size:
             return z
         scores = [np.interp(z[:, unit], self.codes[:, unit], SCORES) for unit in range(z.shape[1])]
@@ -83,7 +84,8 @@ class Recipe:
 
 
 def through(x: Float, at: Float, tables: Float) -> Float:
-    """Map every column of x through its table, (points, columns), by linear interpolation."""
+    """(rows, columns): every column of x, (rows, columns), mapped by linear interpolation through
+    its column of tables, (points, columns), the values at the points `at`, (points,), rising."""
     columns = [np.interp(x[:, place], at, tables[:, place]) for place in range(x.shape[1])]
     return np.stack(columns, axis=1)
 
@@ -97,10 +99,12 @@ def learn(
     mixture: tuple[Records, Records] | None = None,
     linear: bool = False,
 ) -> bytes:
-    """The bundle's member, read off rows x: features, their codes, and what those decode to.
+    """The bytes of a recipe, read off rows. x: (rows, features); z: their codes, (rows, latent), or
+    None; likely: what these decode to, of the shape of x.
 
-    mixture: (scales, weights), (components, numbers) both, if the likelihood has learned them;
-    otherwise numbers lie about their expectation as those of the rows do.
+    mixture: (scales, weights), (components, numbers) both, of the Gaussians by which numbers lie
+    about what is decoded; None: as those of the rows do. linear: whether a linear model has
+    probabilities in the place of logits.
     """
     x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
     rng = np.random.default_rng(0)
@@ -135,7 +139,8 @@ def _copula(z: Float) -> Float:
 
 
 def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
-    """(29, numbers): quantiles of each number's own, (rows, numbers), by rows x that have it."""
+    """(29, numbers): for each number the quantiles of `off`, (rows, numbers), how far it is off,
+    over those rows x, (rows, features), where it is not missing."""
     gates = np.asarray(spec.gate, dtype=np.int64)
     tables = np.zeros((len(SCORES), off.shape[1]))
     always = np.flatnonzero(gates < 0)
@@ -150,7 +155,8 @@ def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
 
 
 def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
-    """Quantiles of a mixture of Gaussians of mean 0, by drawing from it."""
+    """(29, numbers): quantiles of mixtures of Gaussians of mean 0, by 8192 draws from each. scales,
+    weights: (components, numbers)."""
     uniform = rng.random((DRAWS, scales.shape[1]))
     # a component is drawn by how many of the cumulated weights a uniform number exceeds
     edges = np.cumsum(weights, axis=0)[:-1, None]

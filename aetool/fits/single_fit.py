@@ -39,8 +39,8 @@ LABELS = {"ordinary": 1, "anomalies": -1, "unknown": 0}
 
 
 def folds_of(rows: int, features: int) -> int:
-    """Into how many parts rows are split for cross-fitting. rows, features: the size of
-    the data."""
+    """Into how many folds this many rows of this many features are split for cross-fitting; 1 where
+    they are too few."""
     if rows < FEWEST_TO_CROSS:
         return 1
     if rows * features <= MANY_NUMBERS:
@@ -49,7 +49,8 @@ def folds_of(rows: int, features: int) -> int:
 
 
 def written(solution: closed_form.Solution, params: object, prepared: Prepared) -> dict[str, bytes]:
-    """The ONNX graphs of a solution, as bytes by file name."""
+    """The ONNX graphs of a solution, as bytes by file name. params: its `error` is what they score
+    by."""
     error = getattr(params, "error", "bits")
     return writing.write(solution, prepared.spec, prepared.schema, error)
 
@@ -60,7 +61,8 @@ def solve(
     prepared: Prepared,
     keep: Mask,
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
-    """The graphs, and the solution, of a closed form fitted on the rows `keep`."""
+    """Fit a closed form on those prepared rows where keep, (rows,), is True: (its graphs as bytes
+    by file name, the solution)."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[rows[i : i + BLOCK]] for i in range(0, len(rows), BLOCK)]
@@ -69,7 +71,8 @@ def solve(
 
 
 def _fitted_among(prepared: Prepared, asked: Mask) -> Int:
-    """The numbers, among the rows that are fitted, of those that are asked for, (rows,) bool."""
+    """(n,), rising: the indices, counted among the rows to fit alone, of those rows where asked,
+    (rows,), is True."""
     return np.flatnonzero(asked[prepared.kept])
 
 
@@ -84,9 +87,9 @@ def out_of_fold(
 ) -> tuple[Features, Features | None]:
     """(parts, surprise) of every row, by a closed form fitted without the row's fold, (rows,).
 
-    parts: (rows, columns + 1). surprise: (rows, columns), or None if the model tells none apart.
-    solution: what was found of all rows, which may tell what would have been without some. steps:
-    where each fold is counted.
+    parts: (rows, columns + 1). surprise: (rows, columns), or None if the model tells none.
+    solution: that of all rows, which may know the one without a fold, so that no other fit is
+    needed. steps: advanced by one for each fold.
     """
     rows = len(prepared.features)
     parts = np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
@@ -116,10 +119,10 @@ def fair_score(
     prepared: Prepared,
     steps: telling.Steps | None = None,
 ) -> bytes | None:
-    """A score graph that scores every row by a model fitted without it and its equals.
+    """The bytes of a score graph that scores every row by a model fitted without it and its equals.
 
-    None where there are too few rows for that, and where a model is given the rows before each: the
-    values of a row left out would still be seen beside the rows after it.
+    None where there are too few rows, and where a model is given the rows before each: the values
+    of a row that is left out would still be seen beside the rows after it.
     """
     flat = prepared.features.reshape(len(prepared.features), -1)
     kept = prepared.kept
@@ -243,10 +246,10 @@ def fit_network(
     damaged: Features | None = None,
     checkpoint: str | None = None,
 ) -> joining.Fitted:
-    """A network trained on most rows, and calibrated by its scores of the others.
+    """Train a network on most rows, and calibrate it by its scores of the others.
 
-    damaged: the user's own damaged copies of the rows, (rows, ...). checkpoint: the file in which
-    the training is kept.
+    damaged: the user's own damaged copies of the rows, (rows, ...), or None. checkpoint: the file
+    in which the state of the training is stored, or None.
     """
     trained = trained_network(params, net, prepared, options, progress, damaged, checkpoint)
     return finished_network(model, params, trained, prepared, options)
@@ -261,7 +264,7 @@ def trained_network(
     damaged: Features | None = None,
     checkpoint: str | None = None,
 ) -> training.Trained:
-    """A network trained on prepared rows; damaged: the user's own damaged copies of them."""
+    """Train a network on prepared rows; arguments as of fit_network."""
     from aetool import training
 
     return training.train(
@@ -292,7 +295,7 @@ def finished_network(
     prepared: Prepared,
     options: FitOptions,
 ) -> joining.Fitted:
-    """A trained network as a calibrated bundle."""
+    """Make a bundle of a trained network, and calibrate it by the held-out rows."""
     from aetool import export, mapping, training
     from aetool.fits import joining, recipes
 
@@ -323,7 +326,7 @@ def finished_network(
 
 
 def _check_finite(model: Model, parts: Features) -> None:
-    """PluginError where the scores of held-out records, (rows, columns + 1), are not all finite."""
+    """Raise PluginError unless all parts of held-out records, (rows, columns + 1), are finite."""
     failed = int((~np.isfinite(parts)).any(axis=1).sum())
     if failed:
         raise PluginError(
@@ -341,7 +344,9 @@ def bundle_of(
     facts: dict[str, Json],
     latent: int | None = None,
 ) -> Bundle:
-    """A model's graphs, calibration and facts as a bundle; latent: units of a code, if known."""
+    """Make a bundle of a model's graphs, calibration and facts. latent: how many units a code has;
+    None to read it off the encoder. Where records are scored with the rows before them, the score
+    graph alone is stored."""
     error = getattr(params, "error", "bits")
     if prepared.spec.given:  # a record has no code of its own where those before it count
         graphs = {"score.onnx": graphs["score.onnx"]}

@@ -1,4 +1,4 @@
-"""How far a fit is, told to whoever shows it: a callback of fit, or a line on the terminal."""
+"""Reports how far a fit is: to a callback of fit, or as a line on the terminal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ MEMBER_STEPS = 100  # steps of progress that a member of a joint model counts fo
 
 
 def tell(progress: Progress | None, step: int, steps: int, words: str) -> None:
-    """Report that so many of all steps are done, if anybody wants to know."""
+    """Call progress, if it is not None, with how many of all steps are done, and with words."""
     if progress is not None:
         progress({"step": step, "steps": steps, "words": words})
 
 
 def of_member(progress: Progress | None, place: int, members: int, name: str) -> Progress | None:
-    """Report the progress of one member as a part of the progress of all members."""
+    """A callback for one member's fit that reports its progress as a part of that of all members;
+    None if progress is. place: the member's index; name: of its model."""
     if progress is None:
         return None
 
@@ -28,17 +29,18 @@ def of_member(progress: Progress | None, place: int, members: int, name: str) ->
 
 
 def to_the_reader(state: State) -> None:
-    """Report a fit that a verb needs on its way as it reports the reading of data."""
+    """A callback of fit that shows its progress as a notice, in the way of the reading of data."""
     part = state["step"] / state["steps"]
     line = f"{100 * part:3.0f} %  learning what is usual: {state['words']}"
     notices.advance(state["step"] == 0, line)
 
 
 class Steps:
-    """The steps of a fit that takes several models of one kind, counted as they are done."""
+    """Counts the steps of a fit that takes several models of one kind, and reports each to a
+    callback."""
 
     def __init__(self, progress: Progress | None, name: str) -> None:
-        """name: of the model, which the report repeats."""
+        """Report that no step is done yet. name: of the model, the words of each report."""
         self._progress = progress
         self._name = name
         self._done = 0
@@ -46,7 +48,7 @@ class Steps:
         self._report()
 
     def expect(self, steps: int) -> None:
-        """Say how many steps there are in all, those that are done already among them."""
+        """Set how many steps there are in all, those that are done already among them."""
         self._steps = max(steps, self._done)
 
     def advance(self) -> None:
@@ -55,7 +57,7 @@ class Steps:
         self._report()
 
     def end(self) -> None:
-        """Report that all is done, however many steps there were."""
+        """Report that all steps are done, however many were expected."""
         self._done = self._steps
         self._report()
 

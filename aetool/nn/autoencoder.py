@@ -102,14 +102,15 @@ class AutoEncoder(nn.Module):
         """
 
     def finish(self, batches: Iterable[Tensor]) -> None:
-        """Called once after training, with the best weights; otherwise as begin."""
+        """Called once after training, with the best weights; all else is as in begin."""
 
     def encode(self, x: Tensor) -> Tensor:
         """(batch, latent): what is stored."""
         return self.encoder(x)
 
     def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """(batch, latent): codes as training draws them of x, for `sample` to learn from."""
+        """(batch, latent): the codes that training decodes for x, drawn by rng where they are
+        random; `sample` learns from them how codes are distributed."""
         return self.encode(x)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -128,23 +129,25 @@ class AutoEncoder(nn.Module):
         return x.flatten(1)[:, first:end]
 
     def decoded(self, z: Tensor, x: Tensor) -> Tensor:
-        """decode of codes z, told the condition of the rows x if it takes it."""
+        """Decode codes z, with the condition of the rows x, if decode takes a condition."""
         return call(self.decode, z, condition=self.condition(x))
 
     def expected(self, x: Tensor) -> Tensor:
-        """Parameters of the likelihood of x that the model holds likely, laid out as x."""
+        """The parameters of the likelihood that the model expects for x, laid out as x."""
         return self.decoded(self.encode(x), x)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """What the encoder sees in training instead of x."""
+        """What the encoder sees in training instead of x: of the shape of x, damaged by rng if the
+        model damages rows."""
         return x
 
     def parts(self, x: Tensor) -> Tensor:
-        """(batch, columns + 1) nats: each column's cost, and last what all share."""
+        """(batch, columns + 1), in nats: the cost of each column, and last what belongs to none."""
         return self.likelihood(x, self.expected(x))
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        """(batch,): what training lowers. seen: the user's own damaged x, in place of corrupt's.
+        """(batch,): what training lowers. seen: a damaged x from the user; None for that of
+        corrupt.
 
         With an argument labels, (batch,), the model learns from known anomalies, too: 1 where the
         user says that a record is ordinary (--label, --normal), -1 where it is none, 0 where the
@@ -154,11 +157,12 @@ class AutoEncoder(nn.Module):
         return self.likelihood(x, self.decoded(z, x)).sum(dim=1) + call(self.penalty, z, rng=rng)
 
     def prior_logits(self, z: Tensor) -> Tensor:
-        """(batch, *code.shape, code.size), where `prior` is "graph"."""
+        """(batch, *code.shape, code.size): the logits of each code, of those before it alone; asked
+        for only where `prior` is "graph"."""
         raise NotImplementedError
 
     def penalty(self, z: Tensor) -> Tensor:
-        """Scalar, from the codes of a whole batch; added to every row's loss.
+        """A scalar that is added to every row's loss, computed from the codes of the whole batch.
 
         With an argument rng, the generator of the loss, it can draw: samples to compare codes with.
         """
@@ -168,12 +172,12 @@ class AutoEncoder(nn.Module):
         """Called after every optimiser step."""
 
     def stages(self) -> Iterable[list[nn.Parameter]]:
-        """Groups of parameters trained one after the other, each from the best weights of the one
-        before; the loss may change between them."""
+        """Groups of parameters that are trained one group after the other, each from the best
+        weights of the stage before; the loss may change between stages."""
         return [list(self.parameters())]
 
     def report(self, x: Tensor) -> dict[str, float]:
-        """Figures of the trained model on held-out rows, for `info`."""
+        """Figures of the trained model on held-out rows x, by name, for `aetool info`."""
         return {}
 
 
@@ -192,7 +196,7 @@ class Stacked(AutoEncoder):
             super().start(x)
 
     def stages(self) -> Iterator[list[nn.Parameter]]:
-        """One level after the other, and at last all of them."""
+        """The parameters of one level after the other, and at last those of all levels."""
         downs, ups = list(self.encoder), list(reversed(list(self.decoder)))  # type: ignore[call-overload]
         for i in range(len(downs) if self.params.stacked else 0):
             self.level = i
@@ -201,8 +205,8 @@ class Stacked(AutoEncoder):
         yield list(self.parameters())
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        """(batch,): as AutoEncoder.loss; in the stage of one level, how far that is from what is
-        below it, squared."""
+        """(batch,): as AutoEncoder.loss; in the stage of one level above the first, the squared
+        distance of what that level restores from what the levels below it make of x."""
         if self.level is None:
             return super().loss(x, rng, seen)
         i = self.level

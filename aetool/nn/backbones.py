@@ -13,11 +13,11 @@ from aetool.model import Spec
 
 
 class Backbone(nn.Module):
-    """Levels one after the other, and beside them a straight linear map that is added.
+    """Layers in levels, one after the other, plus a linear map straight from input to output.
 
-    What is linear in the data is carried by the straight map alone, and the levels learn what it
-    leaves. Iterates over the levels, each an nn.Sequential. straight is None where the levels are
-    themselves linear, or where none is wanted.
+    The straight map carries what is linear in the data, and the levels learn the rest. Iterates
+    over the levels, each an nn.Sequential. straight is None where the levels are themselves linear,
+    or where no straight map is wanted.
     """
 
     def __init__(self, levels: list[list[nn.Module]], straight: nn.Module | None) -> None:
@@ -44,8 +44,8 @@ class Backbone(nn.Module):
 
     @property
     def linear(self) -> Any:
-        """The linear map from end to end, an nn.Linear (tied: one with a bias of its own alone):
-        the straight one, or the only level's; else None."""
+        """The linear map from input to output: the straight one, or that of the only level; None
+        where there is neither. An nn.Linear, or if tied a module with a bias alone."""
         if self.straight is None:
             if len(self.levels) == 1:
                 return _weighted(self.levels[0])
@@ -53,7 +53,8 @@ class Backbone(nn.Module):
         return _weighted(self.straight)
 
     def silence(self) -> None:
-        """Sets the last layer beside the straight map to 0, so that this map alone is left."""
+        """Set the weights of the last level to 0, so that the straight map alone is left; nothing
+        without a straight map."""
         if self.straight is not None:
             for weight in _weighted(self.levels[-1]).parameters(recurse=False):
                 nn.init.zeros_(weight)
@@ -108,7 +109,7 @@ def backbone(
 
 
 def _weighted(layers: nn.Module) -> nn.Module:
-    """The linear map or convolution among the layers of a level, or the layer itself."""
+    """The first layer with a bias among the layers of a level: its linear map or convolution."""
     parts = list(layers) if isinstance(layers, nn.Sequential) else [layers]
     return next(m for m in parts if hasattr(m, "bias"))
 
@@ -125,7 +126,8 @@ def _conv(
     depth: int,
     out: int,
 ) -> tuple[list[list[nn.Module]], list[list[nn.Module]]]:
-    """Stride-2 convolutions and their transposes, with linear maps to and from the code."""
+    """(levels of the encoder, levels of the decoder) for pictures, each level a list of layers:
+    convolutions of stride 2, and a linear map to the code; the same way back with transposes."""
     sides = [(shape[1], shape[2])]
     for _ in range(depth):
         # smaller pictures have nothing left to halve
@@ -149,14 +151,15 @@ def _conv(
 
 
 def _tied(down: nn.Module, up: nn.Module) -> nn.Module:
-    """The map back by the transposed weights of `down`, with a bias of its own."""
+    """A layer that maps back by the transposed weights of `down`, with the bias of `up`."""
     if isinstance(down, nn.Linear):
         return _TiedLinear(down, up)
     return _TiedConv(down, up)
 
 
 class _TiedLinear(nn.Module):
-    """x W + b of a Linear of weight W (out, in) read backwards."""
+    """The linear map x W + b, where W, (out, in), is the weight of the Linear `down`, and b the
+    bias of `up`."""
 
     def __init__(self, down: nn.Module, up: nn.Module) -> None:
         super().__init__()
@@ -170,7 +173,7 @@ class _TiedLinear(nn.Module):
 
 
 class _TiedConv(_TiedLinear):
-    """The adjoint of a convolution: transposed convolution by the same weights."""
+    """Transposed convolution by the weights of the convolution `down`, with the bias of `up`."""
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.down.get_parameter("weight")
@@ -183,7 +186,7 @@ class _TiedConv(_TiedLinear):
 
 
 class _Unflatten(nn.Module):
-    """(batch, c h w) to (batch, c, h, w), without reading the batch size."""
+    """Reshapes (batch, c h w) to (batch, c, h, w), without reading the batch size."""
 
     def __init__(self, *shape: int) -> None:
         super().__init__()

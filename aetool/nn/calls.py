@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 
 
 def call(member: Callable[..., Result], *arguments: object, **optional: object) -> Result:
-    """Call an author's method with those of these options that it has arguments for."""
+    """Call an author's method with these arguments, and with those of the optional ones that it has
+    an argument of the same name for."""
     known = takes(member)
     told = {name: value for name, value in optional.items() if name in known}
     return member(*arguments, **told)
@@ -37,8 +38,9 @@ def loss_of(
     seen: Tensor | None = None,
     labels: Tensor | None = None,
 ) -> Tensor:
-    """What a network's loss says of rows, told their labels if it takes them: (batch,), 1 for a
-    record that the user says is ordinary, -1 for one that is not, 0 where none is said."""
+    """(batch,): a network's loss of rows, which gets their labels if it takes such. seen: damaged
+    rows, or None for those of the network. labels: (batch,), 1 for a record that the user says is
+    ordinary, -1 for an anomaly, 0 for neither; None for 0 everywhere."""
     if labels is None:
         labels = torch.zeros(len(rows), device=rows.device)
     damaged = () if seen is None else (seen,)

@@ -1,4 +1,4 @@
-"""A training as it stood at one of its checks, in a file, so that it can go on after a kill.
+"""The state of a training at one of its checks, in a file, so that it can go on after a kill.
 
 A checkpoint holds tensors, numbers and texts alone: reading one executes nothing.
 """
@@ -24,7 +24,8 @@ ROWS_AT_ONCE = 1 << 16  # of an array that is digested
 
 
 def digest_of(decided_by: Sequence[object], arrays: Sequence[np.ndarray | None]) -> str:
-    """A digest of what decides a training: what is said of it, its arrays."""
+    """A digest, in hex, of what decides a training: the repr of `decided_by`, and the types, shapes
+    and values of arrays, None among them."""
     whole_digest = hashlib.sha256(repr(decided_by).encode())
     for array in arrays:
         if array is None:
@@ -40,15 +41,16 @@ def digest_of(decided_by: Sequence[object], arrays: Sequence[np.ndarray | None])
 
 
 class Checkpoint:
-    """The file in which a training is kept. about: the digest of what decides it; processes: how
-    many train together."""
+    """The file that stores the state of a training. about: the digest of what decides the training;
+    processes: how many train together."""
 
     def __init__(self, checkpoint_path: str | os.PathLike[str], about: str, processes: int) -> None:
         self.path = Path(checkpoint_path)
         self.about, self.processes = about, processes
 
     def saved(self) -> State | None:
-        """The state that is kept; None without one. DataError for that of another training."""
+        """The stored state; None if there is no file. DataError if it is of another training, or of
+        another number of processes, or cannot be read."""
         if not self.path.exists():
             return None
         try:
@@ -74,7 +76,7 @@ class Checkpoint:
         return state
 
     def save(self, state: State) -> None:
-        """Keep a state in place of the one before."""
+        """Write a state to the file, in place of the one before."""
         identity = {"about": self.about, "processes": self.processes}
         with atomic(self.path, force=True) as file:
             torch.save({**state, **identity}, file)

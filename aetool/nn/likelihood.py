@@ -1,4 +1,4 @@
-"""How surprising data are under a decoder's output: per column, in nats."""
+"""The likelihood: how surprising each column of a record is under a decoder's output, in nats."""
 
 from __future__ import annotations
 
@@ -122,8 +122,9 @@ class Likelihood(nn.Module):
 
     @torch.no_grad()
     def start(self, x: Tensor, parameters: Tensor) -> None:
-        """Sets scales and weights to the likeliest for what parameters leave of x (rows of both as
-        in forward), by expectation maximisation (Dempster, Laird & Rubin 1977)."""
+        """Set the scales and weights of numbers, in place, to the likeliest for the differences of
+        x and parameters, both as in forward, by expectation maximisation (Dempster, Laird & Rubin
+        1977)."""
         x = x.flatten(1)
         parameters = parameters.flatten(1)
         off = (x - parameters).index_select(1, self.numeric).square()
@@ -151,7 +152,8 @@ class Likelihood(nn.Module):
         self.weight_logit.copy_(weight.log())
 
     def mixture(self) -> tuple[Tensor, Tensor]:
-        """(scales, weights), (components, numbers) both, of numbers about their means."""
+        """(scales, weights), (components, numbers) both: the Gaussians that the likelihood of each
+        number about its mean is a mixture of."""
         if self.spec.shape:
             scale = torch.maximum(self.log_scale.exp(), PIXEL_FLOOR * self.half_width)
             return scale, torch.ones_like(scale)
@@ -222,7 +224,8 @@ class Likelihood(nn.Module):
 
 
 def _over_channels(costs: Tensor, channels: int) -> Tensor:
-    """(batch, pixels): costs, (batch, channels * pixels), of all channels of each pixel."""
+    """(batch, pixels): the sum over the channels of each pixel of costs, (batch, channels *
+    pixels)."""
     pixels = costs.shape[1] // channels
     total = costs[:, :pixels]
     # a sum over an axis would round by where a record stands in its batch
@@ -246,7 +249,8 @@ def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
 
 
 def thin_bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
-    """bucket_nats for half < sigma / 4, by the density; the relative error is below t^2 / 20."""
+    """bucket_nats for half < sigma / 4, by the density, with a relative error below t^2 / 20, where
+    t = half / sigma."""
     d = ((z - mean).abs() / sigma).clamp(max=40.0)
     t = half / sigma
     y = (d * t).clamp(max=1.0).square()
@@ -256,7 +260,8 @@ def thin_bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Te
 
 
 def _log_tail(v: Tensor) -> Tensor:
-    """log P(N(0,1) > v). Graphs get the polynomial, having no operator for it."""
+    """log P(N(0,1) > v), element by element; while a graph is exported by a polynomial, as ONNX has
+    no operator for it."""
     if not torch.compiler.is_exporting():
         return torch.special.log_ndtr(-v)
     x = v.abs() * math.sqrt(0.5)

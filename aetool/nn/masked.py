@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 class MaskedLinear(nn.Module):
     """A linear map between units that have degrees: an output of degree d sees inputs of degree
-    below d, or, if it is hidden, up to d (Germain, Gregor, Murray & Larochelle 2015,
+    below d, or if `hidden` of degree up to d (Germain, Gregor, Murray & Larochelle 2015,
     arXiv:1502.03509, eq. 13).
 
-    before, after: degrees of inputs and outputs, whole numbers, (inputs,) and (outputs,).
+    before, after: the degrees of inputs and outputs, whole numbers, (inputs,) and (outputs,).
     """
 
     mask: Tensor
@@ -28,6 +28,6 @@ class MaskedLinear(nn.Module):
 
 
 def spread(units: int, degrees: int) -> Tensor:
-    """Degrees 0 .. degrees - 1 over so many hidden units, evenly: none is blind, none sees the
-    last."""
+    """(units,), rising: a degree for each hidden unit, 0 to degrees - 1, spread evenly, so that
+    every unit sees something, and none the input of degree `degrees`."""
     return torch.arange(units) * degrees // units

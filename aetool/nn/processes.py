@@ -33,16 +33,18 @@ class Team:
         return self.size == 1
 
     def seed(self, seed: int) -> int:
-        """A seed for what each process draws for itself; that of the first is the one given."""
+        """A seed for what this process draws for itself, made of `seed`, which the first process
+        gets unchanged."""
         return seed + APART * self.rank
 
     def part(self) -> slice:
-        """Which records of a batch are those of this process."""
+        """The slice of a batch that this process takes."""
         return slice(self.rank, None, self.size)
 
     def average(self, parameters: Sequence[Tensor], own_records: int, batch_records: int) -> None:
-        """Replace the gradients of this process by those of the whole batch.
-        own_records: of which this one's are the mean; batch_records: in the batch."""
+        """Replace the gradients of parameters, in place, by those of the whole batch.
+        own_records: how many records this process's gradients are the mean of; batch_records: how
+        many the whole batch has."""
         share = own_records / batch_records
         # what no process has a gradient of is not moved, nor does it decay
         has_gradient = torch.tensor([float(p.grad is not None) for p in parameters])
@@ -62,8 +64,8 @@ class Team:
             parameter.grad = summed.to(parameter.device) if all_numbers[number] else None
 
     def make_alike(self, tensors: Iterable[Tensor]) -> None:
-        """Give every process the first one's tensors: statistics of batches differ between parts,
-        and what a network draws for itself."""
+        """Replace tensors, in place, by those of the first process: statistics of batches and what
+        a network draws for itself differ between processes. Tensors of bool stay."""
         for tensor in tensors:
             if tensor.dtype == torch.bool:  # what is so is not learned, and gloo does not send it
                 continue
@@ -72,13 +74,13 @@ class Team:
             tensor.detach().copy_(first_one)
 
     def agreed(self, value: float) -> float:
-        """The first process's number, so that all decide alike by it."""
+        """The value that the first process passed, in every process, so that all decide alike."""
         sent = torch.tensor([value], dtype=torch.float64)
         torch.distributed.broadcast(sent, 0)
         return float(sent)
 
     def gathered(self, tensor: Tensor) -> list[Tensor]:
-        """The tensors of all processes, in their order."""
+        """The tensors that all processes passed, all of one shape, in the order of ranks."""
         if self.is_alone:
             return [tensor]
         of_all = [torch.empty_like(tensor) for _ in range(self.size)]
@@ -87,8 +89,8 @@ class Team:
 
 
 def joined() -> Team:
-    """The processes that torchrun has begun, once all of them are there; this one alone without
-    it. EngineError where they do not find one another."""
+    """Join the processes that torchrun has started and return their Team, once all are there; of
+    this process alone without torchrun. EngineError where they do not find one another."""
     size = int(os.environ.get("WORLD_SIZE", "1")) if BEGUN_BY in os.environ else 1
     if size == 1:
         return Team()

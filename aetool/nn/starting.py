@@ -17,7 +17,8 @@ RAREST = 1e-3  # least probability of a level or flag that a logit starts from
 
 
 def principal(x: Float, k: int) -> tuple[Float, Float, Float]:
-    """(mean (d,), the first k axes (d, k), variance along each (k,)) of rows x, (rows, d).
+    """PCA of rows x, (rows, d): (mean (d,), the first k axes (d, k), the variance along each (k,)).
+    k is at most d.
 
     Of many features the axes are found by subspace iteration from a fixed draw (Halko, Martinsson
     & Tropp 2011, arXiv:0909.4061, algorithm 4.4).
@@ -40,11 +41,11 @@ def principal(x: Float, k: int) -> tuple[Float, Float, Float]:
 def start_at_pca(
     encoder: nn.Module, decoder: nn.Module, spec: Spec, latent: int, x: Tensor
 ) -> Tensor | None:
-    """Sets the linear maps of encoder and decoder to PCA of x, and silences what is beside them.
+    """Set the linear maps of encoder and decoder, in place, to PCA of x, and their levels to 0.
 
     Units of the code get deviation 1 (tied ones keep that of their component). Logits start from
-    the mean code of each level, as in linear discriminant analysis with unit covariance. Units
-    beyond the number of features keep their first weights, and the decoder does not see them.
+    the mean code of each level, as in linear discriminant analysis with unit covariance. Units for
+    which there is no component keep their first weights, and the decoder does not see them.
     Of a decoder that takes a condition behind the code, the condition explains what it can of x as
     a linear map, and PCA is of the rest.
     x: rows as the network takes them. Returns s^2 / lambda of each unit, (latent,), with lambda the
@@ -117,8 +118,8 @@ def start_at_pca(
 
 
 def _told(spec: Spec, latent: int, inputs: int | None) -> Int:
-    """The condition's features, if the decoder's number of inputs shows that it takes them after
-    the code."""
+    """(conditions,): the indices of the condition's features, if a decoder of this many inputs
+    takes them after the code; else empty."""
     if inputs != latent + spec.conditions:
         return np.zeros(0, dtype=np.int64)
     end = spec.features - spec.given
@@ -126,7 +127,8 @@ def _told(spec: Spec, latent: int, inputs: int | None) -> Int:
 
 
 def _explained(told: Float, x: Float) -> Float:
-    """(conditions, features): what a condition, (rows, conditions), says of x, (rows, features)."""
+    """(conditions, features): the matrix that, multiplied by a condition, (rows, conditions), comes
+    closest to x, (rows, features), both about their means, by least squares."""
     if not told.shape[1]:
         return np.zeros((0, x.shape[1]))
     told_mean = told.mean(axis=0, dtype=np.float64)
@@ -137,7 +139,8 @@ def _explained(told: Float, x: Float) -> Float:
 
 
 def _level(rows: np.ndarray, code: Float) -> tuple[Float, float]:
-    """(weights, bias) of the logit of a level that these rows have."""
+    """(weights (k,), bias) of the logit of a level. rows: (n,), True where a row has the level;
+    code: (n, k)."""
     share = max(float(rows.mean()), RAREST)
     mean = code[rows].mean(axis=0) if rows.any() else np.zeros(code.shape[1])
     return mean, float(np.log(share) - 0.5 * mean @ mean)

@@ -28,7 +28,7 @@ def code_use(
     seen: Tensor,
     report: dict[str, Json],
 ) -> dict[str, Json] | None:
-    """Whether and how a trained network uses its code, as figures for people.
+    """Figures, by name, of whether and how a trained network uses its code.
 
     units: numbers in the code. active: how many of them are in use (of a sparse code, of a row
     on average), by the model's own report if that has active_units. kl_nats: from the report.
@@ -80,8 +80,8 @@ def code_use(
 
 
 def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
-    """Which features count, and (rows, those features) 0 where the value is a gap; or (None, None)
-    if none varies."""
+    """(the indices of the n features that count, (rows, n) 0 where a value is missing, else 1):
+    numbers, or if none varies one-hot features; (None, None) if none of these vary either."""
     numbers = np.array(spec.numeric)
     there = np.ones((len(flat), len(numbers)))
     gated = np.flatnonzero(spec.gate >= 0)
@@ -97,7 +97,8 @@ def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
 
 
 def _restored(spec: Spec, likely: Float) -> Float:
-    """Decoder output as features: logits of categories become probabilities, numbers stay."""
+    """(rows, features): a decoder's output, likely, with the logits of categories turned into
+    probabilities; all else stays."""
     out = likely.copy()
     for _, first, width in spec.categories:
         logits = likely[:, first : first + width]
@@ -113,8 +114,9 @@ def _explained(x: Float, restored: Float, there: Float) -> float:
 
 
 def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) -> int:
-    """How many code units matter: rows are decoded differently if the unit is replaced
-    by its mean."""
+    """How many units of the codes z, (n, latent), matter: if a unit is replaced by its mean,
+    decoded features change by more than MOVES times `variance`. seen: what z is the code of; where:
+    the indices of the features that count."""
     places = torch.from_numpy(np.asarray(where))
     restored = model.decoded(z, seen).flatten(1).index_select(1, places)
     count = 0
@@ -128,7 +130,7 @@ def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) ->
 
 
 def _rounded(value: float) -> float:
-    """A figure to four decimals; -1 if it is not finite or below -1."""
+    """A value rounded to four decimals; -1 if it is below -1 or not finite."""
     if math.isfinite(value):
         return round(max(value, -1.0), 4)
     return -1.0

@@ -1,1 +1,1 @@
-"""What was found, to be shown: drawings and pages that need nothing but themselves."""
+"""Findings of detection as drawings and pages, which need no other file to be shown."""

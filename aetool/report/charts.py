@@ -29,8 +29,8 @@ FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class Mark:
-    """A record to point out: where it is from 0, its score, what is told of it, and the name of its
-    place in the page, if it has one."""
+    """A record to point out in a drawing. record: its number from 0; words: shown where one points
+    at it; target: the id of its entry in the page, "" for none."""
 
     record: int
     score: float
@@ -49,7 +49,8 @@ class Stretches:
 
     @classmethod
     def of(cls, trace: ScoreTrace, most: int) -> Stretches:
-        """At most so many stretches, in time where the records come in its order."""
+        """The scores of a trace in at most `most` stretches; by time where the records have times,
+        and come in their order."""
         highest = trace.highest
         if not len(highest):
             return cls(highest, np.array([0.0, 1.0]), False)
@@ -68,9 +69,9 @@ class Frame:
     """A plane of two axes in a drawing, and where on it each pair of values lies."""
 
     def __init__(self, drawing: Drawing, across: Point, up: Point) -> None:
-        """Begins a chart with axes over these ranges.
+        """Lay out a chart in a drawing, with axes over these ranges.
 
-        across, up: the lowest and the highest value on either axis.
+        across, up: (lowest, highest) value on the horizontal and on the vertical axis.
         """
         self.drawing = drawing
         self.across = _widened(across)
@@ -81,37 +82,38 @@ class Frame:
         self.bottom = TOP + self.height
 
     def point(self, across: float, up: float) -> Point:
-        """The place of a pair of values on the sheet."""
+        """(x, y) on the sheet of a pair of values of the axes."""
         return self.x(across), self.y(up)
 
     def x(self, value: float) -> float:
-        """The horizontal place of a value on the sheet."""
+        """The horizontal coordinate on the sheet of a value of the axis across."""
         low, high = self.across
         return LEFT + self.width * (value - low) / (high - low)
 
     def y(self, value: float) -> float:
-        """The vertical place of a value on the sheet."""
+        """The vertical coordinate on the sheet, from the top, of a value of the axis up."""
         low, high = self.up
         return self.bottom - self.height * (value - low) / (high - low)
 
     def level(self, kind: str, value: float) -> None:
-        """Draw a horizontal line at a value."""
+        """Draw a horizontal line at a value of the axis up. kind: the class of the line."""
         y = self.y(value)
         self.drawing.line(kind, (LEFT, y), (self.right, y))
 
     def upright(self, kind: str, value: float) -> None:
-        """Draw a vertical line at a value."""
+        """Draw a vertical line at a value of the axis across. kind: the class of the line."""
         x = self.x(value)
         self.drawing.line(kind, (x, TOP), (x, self.bottom))
 
     def draw_up(self, values: Iterable[float], words: Iterable[str]) -> None:
-        """Lines across at these values, with words to their left."""
+        """Draw a horizontal line at each of these values, with a word to its left."""
         for value, word in zip(values, words, strict=True):
             self.level("grid", value)
             self.drawing.text(word, LEFT - 6, self.y(value) + 4, "end", "quiet")
 
     def draw_across(self, values: Iterable[float], words: Iterable[str], title: str) -> None:
-        """The axis with words below these values, where they have room, and its title."""
+        """Draw the axis across, with its title, and a tick and a word below each of these values
+        that has room."""
         axis = self.bottom
         self.drawing.line("axis", (LEFT, axis), (self.right, axis))
         free_from = 0.0
@@ -135,8 +137,8 @@ def score_over_records(
     width: float = 960,
     height: float = 260,
 ) -> Drawing:
-    """The highest score of each stretch of records, in their order or over time, with the threshold
-    and the records pointed out."""
+    """A drawing of the highest score of each stretch of records, in their order or over time, with
+    the threshold, if it is finite, and marks on records. unit: of scores."""
     label = f"Score of {trace.rows:,} records, in {unit}"
     drawing = Drawing(width, height, label)
     stretches = Stretches.of(trace, int(width - LEFT - RIGHT))
@@ -170,8 +172,8 @@ def score_over_records(
 
 
 def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
-    """An area up to the highest score of each: steps, so that a peak of one record is as wide as
-    its stretch, and is seen."""
+    """Draw an area up to the highest score of each stretch, in steps, so that the peak of one
+    record is as wide as its stretch, and is seen."""
     outline = []
     for place, score in enumerate(stretches.highest.tolist()):
         outline.append(frame.point(stretches.ends[place], score))
@@ -203,8 +205,8 @@ def spread_of_scores(
     width: float = 470,
     height: float = 230,
 ) -> Drawing:
-    """How many records have which score, both by their logarithms, beside what held-out ordinary
-    records would give."""
+    """A histogram of scores, both axes logarithmic, with a line of what as many ordinary records
+    would give, by the held-out scores; None for no line."""
     drawing = Drawing(width, height, f"How many records have which score, in {unit}")
     high = float(trace.highest.max(initial=trace.lowest_score))
     if math.isfinite(threshold):
@@ -241,13 +243,14 @@ def spread_of_scores(
 
 
 def _height(count: float) -> float:
-    """The height of a count on a logarithmic axis."""
+    """The height of a count on a logarithmic axis: log10, of less than a half that of a half."""
     return math.log10(max(count, 0.5))
 
 
 def _score_edges(low: float, high: float, threshold: float) -> Float:
-    """(BARS + 1,): scores that begin near 0 run over decades, and bars are as wide in their
-    logarithm; of others all are as wide. The threshold, if it is among them, is the edge of one."""
+    """(BARS + 1,), rising: the edges of the bars of a histogram of scores from low to high. Scores
+    from low <= 0 run over decades, and bars are equally wide in log(1 + score - low); others get
+    bars of one width. A threshold between low and high is an edge."""
     are_near = low > 0
     length = 1.02 * (high - low) or 1.0
     widest = length if are_near else math.log1p(length)
@@ -261,8 +264,8 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
 
 
 def _lowest(trace: ScoreTrace, high: float) -> float:
-    """Where the axis of scores begins: at 0 or below; at the lowest score where scores differ by
-    little beside their size, as sums over thousands of columns do."""
+    """The score at which an axis up to `high` begins: 0, or below it if a score is negative; the
+    lowest score, where that is above half of `high`, as sums over thousands of columns are."""
     lowest = trace.lowest_score
     if lowest > NEAR * high:
         return lowest
@@ -270,7 +273,7 @@ def _lowest(trace: ScoreTrace, high: float) -> float:
 
 
 def _score_ticks(low: float, high: float) -> list[float]:
-    """The lowest score, and scores of 1, 2, 5, 10, ... beyond it."""
+    """The scores low, low + 1, low + 2, low + 5, low + 10, ... up to high."""
     marks = [low]
     for power in range(12):
         marks += [low + factor * 10.0**power for factor in (1, 2, 5)]
@@ -278,10 +281,11 @@ def _score_ticks(low: float, high: float) -> list[float]:
 
 
 def curve(points: Iterable[Point], titles: tuple[str, str], guess: float) -> Drawing:
-    """A curve through points in the unit square, over what guessing gives.
+    """A drawing of a curve through points in the unit square, and of the line that guessing gives.
 
-    titles: of the axis across, and of the one up; guess: the height of guessing at the left end;
-    its right end is 1 where it begins at 0, else the same."""
+    titles: of the axis across, and of the one up; guess: the height of that line at its left end;
+    at its right end it is 1 if that is 0, else the same.
+    """
     across, up = titles
     drawing = Drawing(330, 300, f"{up} over {across}")
     frame = Frame(drawing, (0.0, 1.0), (0.0, 1.0))

@@ -1,4 +1,4 @@
-"""What a report tells of a piece of data: plain values, gathered elsewhere, drawn by `page`."""
+"""The findings that a report shows: plain values, gathered elsewhere, and drawn by `page`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from aetool.detection.trace import ScoreTrace
 
 @dataclass(frozen=True)
 class Reason:
-    """A column that says why a record stands out: what was found there, and what was expected.
+    """A column that says why a record stands out, with the record's value there, found, and the
+    expected one, both as text.
 
-    own, wanted: places of both between the column's lowest value and its highest, see
-    `Modelled.place`; middle: of its quartiles; often: the part of the column that has the value
-    found. Each is None where it is not known.
+    own, wanted: the positions of both values between the column's lowest and highest, see
+    `Modelled.place`; middle: the positions of its quartiles; often: the part of the column that has
+    the value found. Each is None where it is not known.
     """
 
     column: str
@@ -31,8 +32,9 @@ class Reason:
 
 @dataclass(frozen=True)
 class Finding:
-    """A record that stands out. record: its place from 0; name: of a picture's file; picture, heat:
-    PNG images of it, and of where it costs more than usual, empty where there are none."""
+    """A record that stands out. record: its number from 0; why: the reasons on one line; name: of a
+    picture's file; picture, heat: PNG images of a picture, and of where it costs more than usual,
+    empty for rows of a table."""
 
     record: int
     score: float
@@ -47,10 +49,10 @@ class Finding:
 # the only class here that grows: records are told apart one by one
 @dataclass
 class Group:
-    """Records that stand out by the same column, in the same manner.
+    """A group of records that stand out by the same column, in the same manner.
 
-    first, last: of the records; highest: the one with the highest score; partners: other columns
-    that are named with it, and how often.
+    first, last: the lowest and highest number of a record in it, from 0; highest: the number of the
+    record with the highest score, score; partners: how often each other column is named with it.
     """
 
     column: str
@@ -63,7 +65,8 @@ class Group:
     partners: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: int, score: float, partners: Sequence[str]) -> None:
-        """Add a record to the group."""
+        """Add a record to the group, in place. record: its number from 0; partners: the other
+        columns named for it."""
         self.count += 1
         self.first = min(self.first, record)
         self.last = max(self.last, record)
@@ -75,11 +78,12 @@ class Group:
 
 @dataclass(frozen=True)
 class ColumnRead:
-    """A column of the data, as it was read.
+    """How a column of the data was read, with counts of its cells.
 
-    gaps, odd, outside: cells that are missing, not of the column's kind, or unlike all that the
-    model knows; new_words: whether those are words. blamed: anomalies that it is named for.
-    gaps_before: the part that was missing where the model was fitted, or None without a model.
+    gaps, odd, outside: how many cells are missing, are not of the column's kind, or lie outside of
+    what the model has seen; new_words: whether those last are words. blamed: how many anomalies
+    name the column. gaps_before: the part of the column that was missing where the model was
+    fitted; None without a model.
     """
 
     name: str
@@ -94,13 +98,15 @@ class ColumnRead:
 
     @property
     def remarkable(self) -> int:
-        """The number of remarks on how the column was read."""
+        """By how much the column is worth a look: how many cells are gaps, odd or outside, plus how
+        many anomalies name it."""
         return self.blamed + self.gaps + self.odd + self.outside
 
 
 @dataclass(frozen=True)
 class Curves:
-    """How well the score tells labelled anomalies: points of both curves, and their areas."""
+    """How well the score finds labelled anomalies. anomalies: how many; roc, precision_recall: the
+    points of both curves; auroc, average_precision: the areas below them."""
 
     anomalies: int
     auroc: float
@@ -111,8 +117,8 @@ class Curves:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report tells. held_out: scores of ordinary records, where a model brought them;
-    parts_seen: where pictures cost more than usual, all of those flagged together, as a PNG."""
+    """All that a report tells. held_out: the calibration of the model; None without a model;
+    parts_seen: where all flagged pictures together cost more than usual, as a PNG, or empty."""
 
     name: str
     model: str

@@ -1,4 +1,4 @@
-"""Findings as one page that needs nothing but itself: no network, no font, no other file.
+"""Findings as one HTML page that needs no network, no font and no other file.
 
 Everything that comes from data is escaped, and cut where it is long; lists end where their share of
 the page's bytes does, and say how much is left out.
@@ -66,7 +66,7 @@ def page(findings: Findings) -> bytes:
 
 
 def _style() -> str:
-    """The rules of the page and of its drawings; printed in the colours of light pages."""
+    """The CSS rules of the page and of its drawings, light or dark, and light in print."""
     # the same names of colours in both, so that a drawing follows the page
     light = variables(LIGHT)
     dark = variables(DARK)
@@ -120,7 +120,7 @@ def _row(cells: Sequence[Cell], name: str = "") -> str:
 
 
 def _with_room(pieces: Iterable[str], most: int) -> list[str]:
-    """The first pieces of HTML that together take at most `most` bytes."""
+    """The first pieces of HTML, as many as take at most `most` bytes together."""
     shown = []
     room = most
     for piece in pieces:
@@ -133,8 +133,9 @@ def _with_room(pieces: Iterable[str], most: int) -> list[str]:
 
 
 def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kind: str) -> str:
-    """A table of as many rows as have room in so many bytes, and how many are left out. headings:
-    those that begin with # are of numbers. of: how many there are in all, of this kind."""
+    """The HTML of a table of the first rows, as many as have room in `most` bytes, and of a line
+    that says how many of the `of` things of this kind are left out. headings: one that begins with
+    # is of a column of numbers."""
     rows_with_room = _with_room(rows, most)
     head = "".join(
         f'<th class="n">{heading[1:]}</th>' if heading.startswith("#") else f"<th>{heading}</th>"
@@ -149,13 +150,13 @@ def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kin
 
 
 def _both(wide: Drawing, narrow: Drawing) -> str:
-    """One drawing for wide windows and one for narrow ones, of which the page shows the one that
-    fits."""
+    """The HTML of a drawing for wide windows and of one for narrow ones; the page shows the one
+    that fits."""
     return wide.inline("wide") + narrow.inline("narrow")
 
 
 def place_of(record: int) -> str:
-    """The id of a record's entry in the page, for links to it."""
+    """The id of a record's entry in the page, for links to it. record: its number from 0."""
     return f"r{record + 1}"
 
 
@@ -190,7 +191,7 @@ def _word(comparison: Comparison) -> str:
 
 
 def _shown(findings: Findings) -> list[tuple[Finding, str]]:
-    """The records that the page lists, with the HTML of each: as many as fit into its size."""
+    """(record, its HTML) for those that the page lists: the first ones, as many as have room."""
     if findings.pictures:
         # pictures weigh more: they have a room of their own
         markups = _with_room(map(_figure, findings.records), PICTURES)

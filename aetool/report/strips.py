@@ -1,4 +1,4 @@
-"""Small drawings beside a value: where it lies in its column, or how often it is there."""
+"""Small drawings beside a value: where it lies in its column, or how often the column has it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ def place_strip(
     wanted: float | None = None,
     quartiles: tuple[float, float] | None = None,
 ) -> Drawing:
-    """A column from its lowest value (0) to its highest (1), with its middle half shaded, what was
-    expected (a bar), and where a value lies (a dot, or an arrow where it lies beyond)."""
+    """A drawing of a column's range, from 0, the lowest value, to 1, the highest, with a dot where
+    `value` lies, or an arrow if it is beyond, a tick at the expected one, wanted, and the range of
+    its quartiles shaded; None leaves a thing out."""
     strip = _empty(_words(value))
     if quartiles is not None:
         lower, upper = map(_across, quartiles)
@@ -58,7 +59,8 @@ def _arrow(strip: Drawing, tip: float, back: float) -> None:
 
 
 def _across(place: float) -> float:
-    """The horizontal place of a value, 0 to 1, on a strip; values beyond go to its end."""
+    """The horizontal coordinate on a strip of a position in the range 0 to 1; one beyond is moved
+    to its end."""
     inside = min(max(place, 0.0), 1.0)
     return EDGE + REACH * inside
 

@@ -1,4 +1,4 @@
-"""Drawings in SVG: shapes by name, styled by classes, whole on their own or inside a page.
+"""Drawings in SVG, as files of their own or inside a page; classes say how shapes look.
 
 Colours are classes, not attributes, so that a page or a reader's dark mode decides them.
 """
@@ -59,7 +59,7 @@ RULES = """.d-text{fill:var(--d-ink);font:12px FAMILY}
 
 
 def variables(colours: dict[str, str]) -> str:
-    """Colours as declarations of CSS variables."""
+    """CSS that declares a variable `--d-NAME` for each colour."""
     return ";".join(f"--d-{name}:{colour}" for name, colour in colours.items())
 
 
@@ -86,25 +86,26 @@ class Drawing:
         self._shapes: list[str] = []
 
     def shape(self, name: str, kind: str, tip: str = "", **attributes: Number | str) -> Self:
-        """Adds an element of SVG of this name and class; tip: what is told where one points at it.
-        Attributes are numbers, rounded to a tenth, or text, escaped."""
+        """Add an element of SVG of this name, and of the class kind; returns the drawing. tip:
+        words shown where one points at it. attributes: numbers, which are rounded to a tenth, or
+        text."""
         opened = f"<{name}{_written(attributes)}{_class(kind)}"
         inside = f"<title>{text_of(tip)}</title>" if tip else ""
         self._shapes.append(f"{opened}>{inside}</{name}>")
         return self
 
     def line(self, kind: str, start: Point, end: Point) -> Self:
-        """Adds a straight line between two points."""
+        """Add a straight line between two points; returns the drawing."""
         return self.shape("line", kind, x1=start[0], y1=start[1], x2=end[0], y2=end[1])
 
     def box(self, kind: str, left: float, top: float, width: float, height: float) -> Self:
-        """Adds a filled rectangle; one of no width or height is left out."""
+        """Add a filled rectangle, if it has a width and a height; returns the drawing."""
         if width <= 0 or height <= 0:
             return self
         return self.shape("rect", kind, x=left, y=top, width=width, height=height)
 
     def path(self, kind: str, points: Sequence[Point]) -> Self:
-        """Adds a line through points, none of them left out."""
+        """Add a line through points, if there are any; returns the drawing."""
         if not points:
             return self
         steps = " ".join(f"{short(x)} {short(y)}" for x, y in points)
@@ -112,7 +113,8 @@ class Drawing:
         return self
 
     def text(self, words: str, x: float, y: float, anchor: str = "start", kind: str = "") -> Self:
-        """Adds words, escaped, with their start, middle or end at a point."""
+        """Add words with their start, middle or end, as anchor says, at a point; returns the
+        drawing."""
         where = _written({"x": x, "y": y})
         anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
         shown = f"<text{where}{anchored}{_class(kind or 'text')}>{text_of(words)}</text>"
@@ -120,22 +122,24 @@ class Drawing:
         return self
 
     def add(self, drawn: Drawing) -> Self:
-        """Adds the shapes of another drawing."""
+        """Add the shapes of another drawing; returns this one."""
         self._shapes += drawn._shapes
         return self
 
     def link(self, target: str, drawn: Drawing) -> Self:
-        """Adds the shapes of another drawing, as a link to a place in the same page."""
+        """Add the shapes of another drawing as a link to the element of id `target` in the same
+        page; returns this one."""
         inside = "".join(drawn._shapes)
         self._shapes.append(f'<a href="#{escape(target)}">{inside}</a>')
         return self
 
     def inline(self, kind: str = "") -> str:
-        """The drawing as an element of a page, which has the rules of its classes."""
+        """The drawing as an svg element for a page, which must have the rules of the classes. kind:
+        a further class of the element."""
         return self._element(f"drawing {kind}".strip(), "")
 
     def document(self) -> str:
-        """The drawing as a file of its own, light or dark as the reader's system is."""
+        """The drawing as the text of an SVG file, light or dark as the reader's system is."""
         dark_rules = f"@media(prefers-color-scheme:dark){{svg{{{variables(DARK)}}}}}"
         rules = _by_day_first(RULES + self.rules)
         style = f"<style>svg{{{variables(LIGHT)}}}{dark_rules}{rules}</style>"
@@ -158,8 +162,8 @@ class Drawing:
         return self.document()
 
     def save(self, path: str | os.PathLike[str], force: bool = False) -> Path:
-        """Write the drawing as an SVG file, whole or not at all; returns where. DataError for a
-        file that exists, unless forced."""
+        """Write the drawing as an SVG file, whole or not at all; returns its path. DataError for a
+        file that exists, unless force."""
         target = Path(path)
         with atomic(target, force) as file:
             file.write(self.document().encode())
@@ -179,17 +183,18 @@ def _written(attributes: dict[str, Number | str]) -> str:
 
 
 def text_of(words: str) -> str:
-    """Words of a stranger as text of a page: nothing in them is markup, or steers the writing."""
+    """Words from data made safe for HTML: nothing in them is markup, or changes the direction of
+    writing."""
     return escape(printable(words))
 
 
 def short(value: Number) -> str:
-    """A length with at most one decimal."""
+    """A number as text with at most one decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 def ticks(lowest: float, highest: float, most: int = 6) -> list[float]:
-    """Round numbers between two, about as many as asked for."""
+    """Round numbers from lowest to highest, about `most` of them, at equal distances."""
     if not math.isfinite(highest - lowest) or highest <= lowest:
         return [lowest] if math.isfinite(lowest) else []
     rough_step = (highest - lowest) / most

@@ -23,9 +23,10 @@ Moments = tuple[list[float], list[str]]  # epoch seconds, and words
 
 
 def time_ticks(first: float, last: float, width: float) -> Moments:
-    """Round moments between two, as many as a drawing of this width has room for.
+    """(round moments from first to last, in epoch seconds; their words), as many as a drawing of
+    this width has room for.
 
-    first, last: epoch seconds. Returns none for years that calendars do not have."""
+    first, last: epoch seconds. Both lists are empty for years that calendars do not have."""
     fewest = max(2, int(width / ROOM))
     apart = (last - first) / fewest
     try:
@@ -55,7 +56,8 @@ def _days_or_less(first: float, last: float, apart: float) -> Moments:
 
 
 def _months(first: float, last: float, apart: float) -> Moments:
-    """The beginnings of months, or of years."""
+    """(the beginnings of months or years from first to last, their words). apart: the least
+    distance between two; all in epoch seconds."""
     count = next((count for count in MONTHS if count * MONTH >= apart), None)
     years = 1
     if count is None:

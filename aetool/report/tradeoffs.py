@@ -27,8 +27,9 @@ POLYGONS = ((4, 45), (3, 90), (4, 0), (3, 270), (5, 90), (6, 0))
 
 @dataclass(frozen=True)
 class Shown:
-    """An archive in a drawing: error, a part of 1, and bytes; words: told where one points at it.
-    is_dominated: another one is better in both."""
+    """An archive in a drawing. error: as a part of 1; size: in bytes; words: shown where one points
+    at it; is_dominated: whether another archive is better in both; is_picked: whether it is the one
+    to take."""
 
     error: float
     size: float
@@ -39,8 +40,8 @@ class Shown:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to store: its name, whether it is ours, its archives, and the number of its mark, 0
-    for a dot."""
+    """One way to store data. is_own: whether it is this program's; shown: its archives; mark: the
+    number of the shape that marks them, 0 for a dot."""
 
     name: str
     is_own: bool
@@ -49,9 +50,10 @@ class Way:
 
 
 def bytes_against_error(ways: Sequence[Way], title: str, across: str) -> Drawing:
-    """Bytes upward and errors across, both by their logarithms; what is exact stands at the left.
+    """A drawing of archives, bytes upward and errors across, both logarithmic; those without an
+    error stand at the left.
 
-    title: what was stored. across: what the error is.
+    title: the name of what was stored. across: what the error is, in words.
     """
     drawing = Drawing(WIDTH, HEIGHT, f"{title}: bytes against error of each way to store it")
     plane = _Plane(drawing, ways)
@@ -93,14 +95,14 @@ class _Plane:
         )
 
     def place(self, archive: Shown) -> Point:
-        """The place of an archive on the sheet."""
+        """(x, y) of an archive on the sheet."""
         across = self.exact
         if archive.error > 0:
             across = math.log10(archive.error)
         return self.frame.point(across, math.log10(archive.size))
 
     def draw_axes(self, title: str) -> None:
-        """Both axes, with bytes and with parts of a hundred."""
+        """Draw both axes, with bytes and with percent. title: of the axis across."""
         low, high = self.frame.up
         sizes = list(_steps_between(10**low, 10**high))
         heights = [math.log10(size) for size in sizes]
@@ -114,7 +116,8 @@ class _Plane:
         self.frame.draw_across(places, words, title)
 
     def draw_way(self, way: Way, hue: int) -> None:
-        """A line through all archives of a way that err, and a mark for each archive."""
+        """Draw a line through those archives of a way that have an error, and a mark for each
+        archive."""
         in_order = sorted(way.shown, key=lambda archive: archive.error)
         # what is exact is no end of a line of errors
         line = [self.place(archive) for archive in in_order if archive.error > 0]
@@ -126,7 +129,7 @@ class _Plane:
             _draw_mark(self.drawing, way.mark, kind, self.place(archive), archive.words)
 
     def draw_pick(self, archive: Shown) -> None:
-        """A ring around the archive to take."""
+        """Draw a ring around an archive, and the word "pick" beside it."""
         place = self.place(archive)
         ring = 2 * RADIUS
         _draw_circle(self.drawing, "ring", place, ring, archive.words)
@@ -139,7 +142,8 @@ class _Plane:
 
 
 def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
-    """A hue for each way of ours; other programs have one for all of them."""
+    """The number of the hue of each way: different ones for this program's, and one for all other
+    programs."""
     own = 0
     for way in ways:
         if way.is_own:
@@ -150,13 +154,13 @@ def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
 
 
 def _with_room(low: float, high: float) -> Point:
-    """The ends of an axis that has room beyond its marks."""
+    """(low, high) moved apart, so that an axis between them has room beyond its outermost marks."""
     room = ROOM * (high - low or 1.0)
     return low - room, high + room
 
 
 def _steps_between(lowest: float, highest: float) -> Iterator[float]:
-    """1, 2, 5, 10, ... between two numbers."""
+    """The numbers 1, 2 and 5 times a power of 10 that lie between two numbers, rising."""
     first = math.floor(math.log10(lowest))
     last = math.ceil(math.log10(highest))
     for power in range(first, last + 1):
@@ -171,7 +175,8 @@ def _kind_of_mark(hue: int, is_dominated: bool) -> str:
 
 
 def _draw_mark(drawing: Drawing, mark: int, kind: str, place: Point, words: str = "") -> None:
-    """A dot, or the mark of another program: a square, a triangle, a diamond, and so on."""
+    """Draw a mark at a place: 0 is a dot, other numbers are a square, a triangle, a diamond, and so
+    on. kind: its class; words: shown where one points at it."""
     if mark == 0:
         _draw_circle(drawing, kind, place, RADIUS, words)
         return
@@ -206,7 +211,7 @@ def _draw_name(drawing: Drawing, way: Way, hue: int, place: int) -> None:
 
 
 def _rules() -> str:
-    """How the hues are drawn, on light and on dark paper."""
+    """CSS rules of how lines and marks of each hue are drawn, on light and on dark paper."""
     plain = [
         ".d-dashes{fill:none;stroke:var(--d-grid);stroke-width:1.2;stroke-dasharray:4 3}",
         ".d-ring{fill:none;stroke:var(--d-odd);stroke-width:2}",

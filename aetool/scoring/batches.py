@@ -27,8 +27,8 @@ ScoreGraph: TypeAlias = Callable[[Records], Mapping[str, Records]]
 
 @dataclass(frozen=True, eq=False)
 class TileParts:
-    """Of pictures that a model sees in tiles: parts of the tiles of each, (tiles, pixels of a tile
-    + 1), and its width and height."""
+    """The parts of all tiles of a batch of pictures. parts: for each picture (tiles, pixels of a
+    tile + 1); sizes: (width, height) of each; framing: how tiles were cut."""
 
     framing: Framing
     parts: Sequence[Float]
@@ -37,9 +37,10 @@ class TileParts:
 
 @dataclass(frozen=True, eq=False)
 class Pictured:
-    """A picture as the model sees it, (C, H, W) uint8; what was expected in its place, likewise in
-    0 .. 255, or None; its map, (H, W), as aetool.detection.maps says; and the box around the worst
-    of that, or None where nothing is above the usual."""
+    """A picture, and where it is odd. picture: as the model sees it, (C, H, W) uint8; expected:
+    what the model expects in its place, (C, H, W), 0 to 255, or None; amounts: its map, (H, W), as
+    aetool.detection.maps says; box: around the worst region of the map, or None where no pixel is
+    above the usual."""
 
     picture: Pixels
     expected: Float | None
@@ -49,13 +50,15 @@ class Pictured:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A batch of records with what the score graph says of each.
+    """A batch of records with what the score graph says of each of them.
 
     first: the first record's number, from 0. inputs: what the graph took. parts: (rows, columns or
-    pixels + 1), what each adds to the score, the last of them shared by all. surprise: (rows,
-    columns), what reasons are ranked by. expected: what was expected in place of the inputs. names:
-    of pictures, of the whole source. Of pictures in tiles, parts are those of the worst tile of
-    each, inputs whole pictures, and numbers, (rows,), which of the source they are.
+    pixels + 1), what each column or pixel adds to the score, and last what belongs to none.
+    surprise: (rows, columns), what reasons are ranked by. expected: what the model expects in place
+    of the inputs, or None. table: the rows as they were read; None for pictures. names: of all
+    pictures of the source. Of pictures in tiles, parts are those of the worst tile of each, inputs
+    whole pictures, tiles the parts of all tiles, and numbers, (rows,), which of the source they
+    are.
     """
 
     first: int
@@ -70,15 +73,15 @@ class Scored:
 
     @property
     def places(self) -> Int:
-        """(rows,): the rows' numbers as batches count them, comment lines of a table
-        not counted."""
+        """(rows,): the numbers of the rows in the source, from 0, comment lines of a table not
+        counted."""
         if self.numbers is not None:
             return self.numbers
         return np.arange(self.first, self.first + len(self.parts))
 
     @property
     def records(self) -> Int:
-        """(rows,): which records of the source these are, from 0."""
+        """(rows,): the numbers of the rows in the source, from 0, as its reader counts records."""
         if self.numbers is None and self.table is not None:
             return self.table.records
         return self.places
@@ -89,8 +92,8 @@ class Scored:
         return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
 
     def pictured(self, place: int, pixels: PixelCalibration) -> Pictured:
-        """Where the picture at this place of the batch is odd; of one in tiles, which overlap, by
-        the mean of their maps."""
+        """The picture of index `place` in the batch with its map and box; of overlapping tiles the
+        maps are averaged. pixels: what pixels ordinarily cost."""
         if self.tiles is None:
             amounts = pixels.maps(self.parts[place : place + 1])[0]
         else:
@@ -112,14 +115,14 @@ def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored
 
 
 def names_in(source: Source) -> Sequence[str]:
-    """The names of the pictures of a source; none of a table."""
+    """The names of all pictures of a source; empty for a table and for pictures without names."""
     names: Sequence[str] = getattr(source, "names", ())
     return names
 
 
 def judged(name: str, graph: ScoreGraph, laid: Laid, names: Sequence[str]) -> Scored:
-    """Score records that are prepared already, batch by batch. name: of the source, for the
-    DataError if a score is not finite."""
+    """Score one batch of prepared records by a score graph. name: of the source, for the DataError
+    if a score is not finite; names: of all its pictures."""
     outputs = graph(laid.inputs)
     parts = outputs["parts"].astype(np.float64)
     _check_finite(name, parts, laid.first)
@@ -130,7 +133,8 @@ def judged(name: str, graph: ScoreGraph, laid: Laid, names: Sequence[str]) -> Sc
 
 
 def _check_finite(name: str, parts: Float, first: int) -> None:
-    """DataError that names the first record, counted from `first`, whose score is not finite."""
+    """Raise DataError if parts, (rows, columns + 1), are not all finite; it names the first such
+    record. name: of the source; first: the number of the first row, from 0."""
     bad = ~np.isfinite(parts)
     if bad.any():
         row = first + int(np.flatnonzero(bad.any(axis=1))[0]) + 1
@@ -138,7 +142,8 @@ def _check_finite(name: str, parts: Float, first: int) -> None:
 
 
 def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored]:
-    """Pictures, of which each has the score of its worst tile, in batches of few tiles."""
+    """Score pictures by their tiles, in batches of few tiles: each gets the parts of that tile of
+    it which has the highest score."""
     framing = source.framing
     for numbers, pictures in source.in_groups():
         tiles = [framing.tiles(picture) for picture in pictures]
@@ -170,8 +175,8 @@ def looker(
     graph: ScoreGraph,
     pixels: PixelCalibration | None,
 ) -> Callable[[Int], list[Pictured]] | None:
-    """A function that, given row numbers (n,), scores those pictures again and says where they are
-    odd; None for tables, which have no pixels."""
+    """A function that scores the pictures of the given row numbers, (n,), again, and returns each
+    with its map and box; None for tables, where `pixels` is None."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)
@@ -184,7 +189,8 @@ def _looked_at(
     pixels: PixelCalibration,
     rows: Int,
 ) -> list[Pictured]:
-    """Where the pictures in these rows of a source, (n,), are odd; in their order."""
+    """The pictures of these row numbers of a source, (n,), with their maps and boxes, in that
+    order."""
     wanted = set(rows.tolist())
     pictured: dict[int, Pictured] = {}
     for batch in scored(source, bundle, graph):

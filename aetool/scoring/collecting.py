@@ -26,11 +26,11 @@ Reasons = list[tuple[str, str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Wishes:
-    """What to keep of scored records.
+    """What the caller wants kept of scored records.
 
     calibration: what p-values are computed by; append: names of input columns to carry along ([]:
-    all, None: none); decimal: the usual decimal mark in them; all_rows: keep all records, not only
-    flagged ones; cut: the score above which a record is flagged, where that is not said of each.
+    all, None: none); decimal: the usual decimal mark of the source; all_rows: keep all records, not
+    only flagged ones; cut: the score above which a record is flagged, unless flags are given.
     """
 
     calibration: Calibration
@@ -42,8 +42,10 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """What is kept of one batch of records: all scores, (n,), and their times, if they have any;
-    and of the k records to report their numbers, scores, flags and reasons, (k,) each."""
+    """What is kept of one batch. scores: (n,), of all its records; moments: (n,), their times in
+    epoch seconds, or None. The other fields have one entry for each of the k records to report:
+    row, its number from 0; anomaly, whether it is flagged; why, its reasons on one line; named, the
+    same by columns; boxes, of pictures alone; tables: one table of the k rows, or none."""
 
     scores: Float
     moments: Float | None
@@ -58,9 +60,9 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class Blame:
-    """Which columns a record's score comes from. inputs, expected: (records, columns) in user
-    units; surprise: (records, columns), each column's part of the score beyond the usual; named:
-    for each record the positions of the columns that are given as reasons."""
+    """Which columns the scores of records come from. inputs, expected: (records, columns) in user
+    units; surprise: (records, columns), by how much each column costs more than usual; named: for
+    each record the indices of the columns that are given as reasons."""
 
     schema: Schema
     inputs: Float
@@ -71,9 +73,10 @@ class Blame:
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """Of a batch the records to report, by their place in it, (n,); and of these what the graphs
-    took and what was expected in its place, (n, columns), and the places of the columns to name,
-    the most surprising first. Of pictures no column is named; pictures says where they are odd."""
+    """The records of a batch that are reported. places: (n,), their indices in the batch; inputs,
+    expected: (n, columns), what the graphs took and what the model expects there; named: for each
+    the indices of the columns to name, the most surprising first, none of pictures; pictures: each
+    picture with its map and box."""
 
     places: Int
     inputs: Float
@@ -85,7 +88,7 @@ class Explained:
 @dataclass(eq=False)
 class Kept:
     """All reported records, gathered from the shares of all batches in order; each list has an
-    entry for each record. total: how many records were scored."""
+    entry for each record, but tables one for each batch. total: how many records were scored."""
 
     total: int = 0
     row: list[int] = field(default_factory=list)
@@ -97,7 +100,7 @@ class Kept:
     boxes: list[Box | None] = field(default_factory=list)
 
     def add(self, share: Share) -> None:
-        """Append what was kept of the next batch."""
+        """Append the share of the next batch."""
         self.total += len(share.scores)
         self.row += share.row
         self.score += share.score
@@ -109,7 +112,7 @@ class Kept:
 
 
 class Collector:
-    """Decides, batch by batch, which records are kept, and finds the reasons of these."""
+    """Decides, batch by batch, which records are kept, and finds the reasons of those."""
 
     def __init__(
         self,
@@ -141,8 +144,9 @@ class Collector:
             self.pixels = pixels_of(bundle)
 
     def share(self, batch: Scored, flagged: Mask | None) -> tuple[Share, Mask, Explained]:
-        """What to keep of one scored batch: which rows are flagged, and the records to report.
-        flagged: (rows,), given where it depends on the scores of all batches."""
+        """(what to keep of a scored batch, (rows,) True for flagged records, the records to
+        report). flagged: (rows,), where it depends on the scores of all batches, and is returned as
+        it is; None for all scores above the cut."""
         scores = batch.scores
         if flagged is None:
             flagged = scores > self.wishes.cut
@@ -172,8 +176,8 @@ class Collector:
         return share, flagged, explained
 
     def _blamed(self, batch: Scored, keep: Int, flagged: Mask) -> tuple[Explained, list[Reasons]]:
-        """These rows of a table's batch with the columns that their scores come from, as positions
-        and in words."""
+        """(the rows of a table's batch whose indices are `keep`, with the indices of the columns to
+        name; for each of them the reasons in words). flagged: (kept,)."""
         assert batch.table is not None
         blame = self.blame(batch, keep, flagged)
         named = reasons.explain(
@@ -182,7 +186,8 @@ class Collector:
         return Explained(keep, blame.inputs, blame.expected, blame.named), named
 
     def _pictured(self, batch: Scored, keep: Int) -> tuple[Explained, list[str], list[Box | None]]:
-        """Where these pictures of a batch are odd, and that in words, and as boxes."""
+        """(the pictures of a batch whose indices are `keep`, with their maps; for each a line that
+        says where it is odd; for each the box around the worst region, or None)."""
         assert self.pixels is not None
         usual_shared_part = self.calibration.typical[-1]
         pictures = []
@@ -201,8 +206,9 @@ class Collector:
         return explained, why, [picture.box for picture in pictures]
 
     def blame(self, batch: Scored, keep: Int, odd: Mask) -> Blame:
-        """What the columns of some records of a table's batch have to do with their scores. keep:
-        which of the batch; odd: (kept,), those of them to look at closely."""
+        """Which columns the scores of some records of a table's batch come from. keep: (kept,), the
+        indices of these records; odd: (kept,), True for those that are worth many further scores.
+        """
         assert batch.table is not None and batch.expected is not None
         assert self.bundle.schema is not None
         if self.schema is None:
@@ -232,7 +238,8 @@ class Collector:
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
-        """The input columns that were asked for, of these records; names of pictures."""
+        """The input columns that were asked for, of the records whose indices are `keep`; of
+        pictures a column `file` of their names; no columns of pictures without names."""
         if batch.table is None:
             check_columns(self.wishes.append or (), ("file",) if batch.names else ())
             # an array of pictures: their numbers say all
@@ -248,7 +255,7 @@ class Collector:
 
 
 def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
-    """ParamError for the first of the columns wanted that is not there."""
+    """Raise ParamError for the first of the `wanted` columns that is not among those `there`."""
     for name in wanted:
         if name not in there:
             raise ParamError(f"no column '{name}'; there are {', '.join(there) or 'none'}")

@@ -52,10 +52,10 @@ OF_ANY_VERB = ("all_rows", "device", "seed")
 class ArchiveLedger:
     """How the bits of an archive's payload are spent.
 
-    records: how many; columns: bits that all cells of each column took; usual: the median bits of
-    one cell by column; learning: bits that were taken by cells and belong to no record; overhead:
-    bits that belong to no cell, by name. payload, file: bytes. shown: the columns of which lines
-    and table tell.
+    records: how many there are; columns: the bits that all cells of a column took, by column;
+    usual: the median bits of one cell, by column; learning: bits that cells took and that belong to
+    no record; overhead: bits that belong to no cell, by name of what took them. payload, file: in
+    bytes. shown: the columns that `lines` and `table` list.
     """
 
     records: int
@@ -69,11 +69,11 @@ class ArchiveLedger:
 
     @property
     def taken(self) -> float:
-        """The bits that all records together took."""
+        """The bits that all cells of all records took, learning included."""
         return sum(self.columns.values())
 
     def told(self) -> str:
-        """A line that says how many bytes records took, and how many belong to none."""
+        """A line that says how many bytes the records took, and how many belong to no record."""
         of_none = {"learning": self.learning, **self.overhead} if self.records else self.overhead
         parts = [f"{name} {bits / 8:,.0f}" for name, bits in of_none.items()]
         rest = self.file - self.payload
@@ -94,8 +94,8 @@ class ArchiveLedger:
         yield self.told()
 
     def table(self) -> dict[str, list[str | float]]:
-        """The same for programs: column, bytes, share of what all columns took, bits of a record in
-        the mean, and the usual ones of a cell."""
+        """The same for programs, as lists by name, the most expensive column first: column, bytes,
+        share of the bits that all columns took, mean bits of a record, and usual bits of a cell."""
         names = self._costliest_first()
         return {
             "column": [*names],
@@ -109,7 +109,7 @@ class ArchiveLedger:
         return sorted(self.shown, key=lambda column: -self.columns[column])
 
     def _share(self, name: str) -> float:
-        """A column's share, 0 to 1, of the bits that all columns took."""
+        """The share, 0 to 1, that a column has of the bits that all columns took."""
         return self.columns[name] / max(self.taken, 1)
 
 
@@ -130,12 +130,12 @@ def detect(
     append: Sequence[str] | None = None,
     columns: Sequence[str] = (),
 ) -> Detection:
-    """Score the records of an archive by the bits that each takes, and return the outstanding ones,
-    or all.
+    """Score the records of an archive by the bits that each takes, and return those that `choice`
+    flags, or all.
 
-    model: the one that the archive needs, if it needs one. columns: judge by these alone. append:
-    columns to carry along ([]: all). ParamError for columns that are not there; DataError for a
-    content of which it cannot be told what a record costs.
+    model: the one that the archive needs, or None. columns: judge by these alone; empty for all.
+    append: columns to carry along ([]: all, None: none). ParamError for columns that are not there;
+    DataError for a content that does not tell what a record costs.
     """
     with Archive(data, model) as archive, archive.sensible():
         return _Pricing(archive, choice or Choice(), list(columns)).run(all_rows, append)
@@ -146,8 +146,8 @@ def ledger_of(
     model: Bundle | None = None,
     columns: Sequence[str] = (),
 ) -> ArchiveLedger:
-    """How an archive's bits are spent on columns. columns: only these [all]. ParamError for columns
-    that are not there."""
+    """How an archive's bits are spent on columns. columns: list these alone; empty for all.
+    ParamError for columns that are not there; DataError where rows are stored as one text."""
     with Archive(data, model) as archive, archive.sensible():
         if columns:
             archive.content.places(archive, columns)
@@ -169,8 +169,8 @@ def refuse_fit(
     options: FitOptions | None,
     calibration: object,
 ) -> None:
-    """ParamError for options of fitting or reading text, which detection in an archive
-    cannot use."""
+    """Raise ParamError if options of fitting, a calibration, or options of reading text are given,
+    which detection in an archive cannot use."""
     given = []
     if options is not None:
         for told in dataclasses.fields(options):
@@ -192,7 +192,7 @@ def refuse_fit(
 
 
 def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
-    """ParamError for an executor, which detection in an archive cannot use."""
+    """Raise ParamError for an executor, unless None, which detection in an archive cannot use."""
     if executor is not None:
         raise ParamError(
             f"{os.fspath(data)}: {option('--engine')}: the records of an archive are judged "
@@ -202,7 +202,8 @@ def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
 
 @dataclass(eq=False)
 class _Read:
-    """What the first reading remembers of all records, in order: scores, bits taken, p-values."""
+    """What the first reading remembers, a list entry for each block: of its records scores, bits
+    taken and p-values, (rows,) each; and of the archive its bits by column and by other names."""
 
     scores: list[Float] = field(default_factory=list)
     bits: list[Float] = field(default_factory=list)
@@ -227,7 +228,7 @@ class _Pricing:
             archive.content.places(archive, columns)
 
     def read(self) -> None:
-        """The first reading: every record's score."""
+        """Read the archive for the first time, and remember the score of every record."""
         known = self.known
         for block, costs in self._costs():
             places = self._places(block, costs)
@@ -247,8 +248,8 @@ class _Pricing:
                 known.usual.setdefault(name, []).append(float(usual[place]))
 
     def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
-        """Costs of all blocks, or of those of these numbers. An archive of one block is decoded
-        only once."""
+        """Each block with the costs of its cells. wanted: the numbers of the blocks, from 0; None
+        for all. An archive of one block is decoded only once."""
         if self._only:
             yield from self._only
             return
@@ -258,7 +259,7 @@ class _Pricing:
             yield block, costs
 
     def _places(self, block: Block, costs: Costs) -> list[int]:
-        """The positions of the columns of a block that records are judged by."""
+        """The indices of the columns of a block that records are judged by."""
         if not self.columns:
             return list(range(len(costs.names)))
         for name in self.columns:
@@ -288,8 +289,8 @@ class _Pricing:
         )
 
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
-        """Read the archive twice, first for all scores, then for the records to report; returns
-        those."""
+        """Read the archive twice, first for all scores, then for the records to report, and return
+        these. all_rows: report all, not only flagged ones; append: columns to carry along."""
         if append and self.archive.kind == "table":
             # also where no record is flagged, of which no cell is looked at
             check_columns(append, apart(self.archive.content.names(self.archive)))
@@ -328,8 +329,8 @@ class _Pricing:
         )
 
     def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:
-        """(which records are flagged; the score that these lie above; the part of ordinary
-        records that is meant to, where that is said)."""
+        """((n,) True for flagged records; the score that they lie above; the part of ordinary
+        records that is meant to lie above it, None where the choice does not say)."""
         choice = self.choice
         if choice.is_by_rank:
             places, least = highest(scores, choice.count(p_values))
@@ -342,8 +343,8 @@ class _Pricing:
         return scores > threshold, threshold, rate
 
     def _with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
-        """The blocks that hold these records, (n,) in ascending order, with the rows
-        within each."""
+        """(block, costs, rows) for each block that holds some of the `wanted` records, (n,) rising;
+        rows: the indices of these records within the block."""
         starts = np.array([place.first for place in self.archive.places], np.int64)
         numbers = np.unique(np.searchsorted(starts, wanted, "right") - 1).tolist()
         for block, costs in self._costs(numbers) if numbers else ():
@@ -352,7 +353,7 @@ class _Pricing:
 
 
 def _usual(costs: Costs) -> Float:
-    """(columns,): the median cost, in bits, of a cell of each column."""
+    """(columns,): the median bits that a cell of each column costs; 0 without records."""
     if not len(costs.judged):
         return np.zeros(len(costs.names))
     return np.asarray(np.median(costs.judged, axis=0))
@@ -364,8 +365,9 @@ def _named(
     rows: Int,
     cells: Sequence[Sequence[str]],
 ) -> list[Reasons]:
-    """For each of these records of a block the columns that cost more than usual: name, cell, and
-    how much."""
+    """For each record of a block whose index is in `rows`: (column, cell, what it costs in words)
+    for the columns that cost more than usual. places: the indices of the columns that may be named;
+    cells: by column, the texts of the same records."""
     judged = costs.judged[rows][:, places]
     usual = _usual(costs)[places]
     named = []
@@ -381,16 +383,17 @@ def _named(
 
 
 def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
-    """One line that gives the reasons for a record."""
+    """The reasons for a record on one line. named: (column, cell, what it costs) for each."""
     if not named:
         return reasons.line(named, is_anomaly)
     return "; ".join(f"{column}={cell} ({price})" for column, cell, price in named)
 
 
 def _carried(names: Sequence[str], cells: Sequence[Sequence[str]], append: Sequence[str]) -> Table:
-    """The cells of these columns as a table; all, if none is named. ParamError for others.
+    """The cells of the columns in `append`, or of all if it is empty, as a table. names, cells: of
+    all columns. ParamError for a column that is not there.
 
-    Columns of one name are told apart as those of a text are: x, x.2, x.3.
+    Columns of the same name are numbered as in a text that is read: x, x.2, x.3.
     """
     different = apart(names)
     check_columns(append, different)

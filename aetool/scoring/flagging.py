@@ -1,4 +1,4 @@
-"""Data and a model, or none, to the records that are flagged: what detect and report share."""
+"""From data, and a model or none, to the records that are flagged: what detect and report share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def detected(
     watch: Watch | None = None,
     executor: engines.Chosen = None,
 ) -> Detection:
-    """The records of data that choice flags: their scores, p-values and reasons.
+    """The records of data that `choice` flags, or all, with scores, p-values and reasons.
 
     The arguments are those of `operations.detect`, where they are described; choice holds its
     threshold, fpr, fdr, contamination and top.
@@ -86,8 +86,8 @@ def detected(
 
 
 def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | None) -> None:
-    """ParamError for options that data cannot answer: --columns, or --calibration
-    without a model."""
+    """Raise ParamError for options that do not apply to data that are no archive: --columns, and
+    --calibration without a model."""
     if columns:
         raise ParamError(
             f"{option('--columns')} is of archives; in data leave columns out with "
@@ -120,7 +120,7 @@ class _Run:
         self.scoring = Scoring(judge.source, judge.bundle, judge.graph, device, engine)
 
     def detection(self, watch: Watch | None) -> Detection:
-        """Scores all records, and gathers what is to be reported."""
+        """Score all records, show each batch to `watch`, and return what is to be reported."""
         judge = self.judge
         flags, cut = self._flags_and_cut()
         decimal = judge.source.decimal if isinstance(judge.source, TableSource) else "."
@@ -138,8 +138,8 @@ class _Run:
         return dataclasses.replace(self._reported(kept, cut), trace=trace, look=look)
 
     def _flags_and_cut(self) -> tuple[Mask | None, float]:
-        """(which records are flagged, where all scores decide that; the score that they lie
-        above)."""
+        """((records,) True for flagged records, or None where a record's own score decides; the
+        score that flagged ones lie above)."""
         known = self.judge.calibration
         choice = self.choice
         if not choice.is_by_rank:
@@ -153,7 +153,8 @@ class _Run:
         return flags, cut
 
     def _reported(self, kept: Kept, threshold: float) -> Detection:
-        """What is reported of the records that were kept."""
+        """The detection that reports the kept records. threshold: the score that flagged ones lie
+        above."""
         judge = self.judge
         known = judge.calibration
         scores = np.array(kept.score, dtype=np.float64)

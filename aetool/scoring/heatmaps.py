@@ -40,16 +40,17 @@ SAID_OF_MAPS = (
 
 
 def rectangle(box: Box | None) -> heatmaps.Rectangle | None:
-    """A box (left, top, width, height) as drawings take it; None for one that covers the whole
-    picture."""
+    """A box as (left, top, width, height), which drawings take; None for no box, and for one whose
+    excess is spread over the whole picture."""
     if box is None or box.spread:
         return None
     return box.left, box.top, box.width, box.height
 
 
 def file_stems(names: Sequence[str]) -> list[str]:
-    """What the files of pictures of these names begin with, folders within: the name without its
-    suffix, or where two would be the same the whole name. Nothing leads out of the folder."""
+    """For each picture's name the path that its files begin with, inside a folder: the name without
+    its suffix, or the whole name where another picture would get the same. No path leads out of
+    the folder."""
     inside = []
     for name in names:
         # a name may come from an archive of a stranger
@@ -65,8 +66,8 @@ def file_stems(names: Sequence[str]) -> list[str]:
 
 
 class Heatmaps:
-    """Writes an overlay, a heat map and a mask of each flagged picture into a folder. target: the
-    name that the folder gets when it is complete."""
+    """A watch that writes an overlay, a heat map and a mask of each flagged picture into a folder.
+    target: the path that the folder gets when it is complete."""
 
     def __init__(self, folder: Path, target: Path) -> None:
         self.folder = folder
@@ -83,7 +84,7 @@ class Heatmaps:
         raise ParamError(f"{option('--heatmap')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """Write the files of a batch's flagged pictures."""
+        """Write the files of the pictures of a batch that are flagged, (rows,)."""
         # once, since each batch brings the names of all
         if batch.names and not self._stems:
             self._stems = file_stems(batch.names)
@@ -109,7 +110,7 @@ class Heatmaps:
 
 
 class Worst:
-    """Keeps the flagged pictures with the highest scores, for a sheet."""
+    """A watch that keeps the 12 flagged pictures with the highest scores, for a sheet."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[float, int, Pictured, str]] = []
@@ -135,7 +136,8 @@ class Worst:
         del self._kept[MOST_ON_A_SHEET:]
 
     def shown(self, detection: Detection) -> list[Shown]:
-        """What is drawn of them; detection says why they are flagged."""
+        """The kept pictures as a sheet shows them, the highest score first, each with its name, its
+        score, and the reasons that the detection gives."""
         place = {int(row): i for i, row in enumerate(detection.row.tolist())}
         return [
             shown(one, f"{name}: score {score:.6g} {detection.unit}", detection.why[place[row]])
@@ -144,7 +146,8 @@ class Worst:
 
 
 def sheet_of(detection: Detection) -> heatmaps.Sheet:
-    """The highest of the pictures that were detected; only those flagged, where any are."""
+    """A sheet of the at most 12 pictures of a detection that score highest; of flagged ones alone,
+    if there are any. The pictures are scored again."""
     assert detection.look is not None
     ranked = detection.ranked()
     # with no picture flagged the highest are of interest still
@@ -163,7 +166,8 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
 
 
 def heading(detection: Detection) -> str:
-    """The line above a sheet of pictures: how many are flagged, and by what threshold."""
+    """The line above a sheet of pictures: how many are flagged and by what threshold, or if there
+    is no finite one that the highest are shown."""
     # where all are asked for there is none
     if math.isfinite(detection.threshold):
         return detection.verdict()
@@ -171,12 +175,13 @@ def heading(detection: Detection) -> str:
 
 
 def title(names: Sequence[str], record: int) -> str:
-    """A picture's name, or "picture N" where it has none. record: its number from 0."""
+    """The name of a picture, or "picture N", counted from 1, where pictures have no names. record:
+    its number from 0."""
     return names[record] if names else f"picture {record + 1:,}"
 
 
 def shown(one: Pictured, name: str, why: str) -> Shown:
-    """A picture as sheets show it."""
+    """A picture as sheets show it, its expected values as bytes. name, why: the words beside it."""
     expected = None
     if one.expected is not None:
         expected = np.clip(np.round(one.expected), 0, 255).astype(np.uint8)
@@ -210,7 +215,7 @@ class Files:
 
     @property
     def remark(self) -> str:
-        """A remark on the files in the folder, to print; empty if there is none."""
+        """A line on the files in the folder, to print; empty if no folder was asked for."""
         if self.heatmap is None:
             return ""
         count = self.heatmap.count
@@ -223,7 +228,7 @@ class Files:
         )
 
     def finish(self, detection: Detection) -> None:
-        """Draws the sheet of what was detected."""
+        """Draw the sheet of what was detected into `written`, as PNG; nothing without a sheet."""
         if self.sheet is not None:
             drawn = heatmaps.sheet(self.sheet.shown(detection), heading(detection))
             self.written = drawn.png
@@ -235,9 +240,9 @@ def opened(
     sheet: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Iterator[Files]:
-    """Open the folder and the sheet to write; they get their names once all is complete. DataError
-    for a folder or file that exists, unless forced: then files of the same names are replaced, and
-    others stay."""
+    """Open a folder for heat maps and a file for the sheet, each if its path is not None; they get
+    their names once all is complete. DataError for a folder or file that exists, unless force: then
+    files of the same names are replaced, and other files stay."""
     with ExitStack() as stack:
         # both stay without their names until all records were seen
         maps = None

@@ -32,8 +32,9 @@ Source: TypeAlias = TableSource | ImageSource
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """A batch of records as arrays that a model's graphs take. first: the first record's number
-    from 0; inputs: (rows, ...); for a table also its rows."""
+    """A batch of records as a model's graphs take them. first: the number of the first record, from
+    0; inputs: (rows, inputs), or (rows, C, H, W); table: the rows as they were read, None for
+    pictures."""
 
     first: int
     inputs: Records
@@ -41,7 +42,7 @@ class Laid:
 
     @property
     def records(self) -> Int:
-        """(rows,): which records of the source these are, from 0."""
+        """(rows,): the numbers of the records in the source, from 0."""
         if self.table is None:
             return np.arange(self.first, self.first + len(self.inputs))
         return self.table.records
@@ -55,7 +56,8 @@ def known_of(model: Bundle | None) -> Reading:
 
 def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
     """The source as the model takes it: pictures are resized, cropped or cut into tiles as they
-    were for the fit. strict: of pictures one that cannot be read is an error.
+    were for the fit, tables stay as they are. strict: whether a picture that cannot be read is an
+    error.
 
     DataError if the model was fitted on other data than these.
     """
@@ -70,8 +72,9 @@ def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
 
 
 def _check_size(source: ImageSource, model: Bundle) -> None:
-    """DataError where most pictures have not the size that the model needs; some of another form
-    are noted, not refused."""
+    """Raise DataError where there is no picture, or where the commonest size of the pictures is not
+    the one that the model needs. Say it in a notice if most are in colour and the model sees gray,
+    or the other way round."""
     framing = model.view
     sights = [sight for sight in source.sights if isinstance(sight, Sight)]
     if not source.sights:
@@ -94,7 +97,7 @@ def _check_size(source: ImageSource, model: Bundle) -> None:
 
 
 def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
-    """The records of a source batch by batch, as the graphs of a model take them."""
+    """The records of a source as the graphs of a model take them, batch by batch."""
     if isinstance(source, ImageSource):
         framed_pictures = seen_by(source, bundle)
         assert isinstance(framed_pictures, FramedSource)
@@ -109,8 +112,8 @@ def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
 
 
 def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Rows with the rows before them in the order of a column. That order is known only when all
-    rows are read, so the whole table is held in memory."""
+    """Rows in the source's order, each with those that come before it in the order of a column.
+    That order is known only when all rows are read, so the whole table is kept in memory."""
     everything = concat(list(source.batches()))
     schema = schema.as_written(everything, source.decimal)
     inputs = whole(schema, everything, source.name)
@@ -119,7 +122,7 @@ def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 
 def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Rows in file order, each with the rows before it if the model takes those."""
+    """Rows in the source's order, each with the rows before it if the model takes such."""
     history = History(schema) if schema.context else None
     for first, part in enumerate_batches(source.batches()):
         if first == 0:
@@ -132,8 +135,9 @@ def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 
 def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple[int, Table]]:
-    """Cut tables into batches of at most ROWS rows: (number of the batch's first record, batch). An
-    empty table gives one batch, which tells the column names."""
+    """Cut tables into batches of at most ROWS rows; yields (number of the batch's first record,
+    batch). first: the number of the very first record. An empty table gives one batch, which tells
+    the names of columns."""
     for table in tables:
         for start in range(0, max(len(table), 1), ROWS):
             part = table
@@ -144,7 +148,8 @@ def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple
 
 
 def unread_of(source: Source) -> list[tuple[int, str, str]]:
-    """The pictures that could not be read so far: (record number from 0, name, reason) each."""
+    """(number from 0, name, reason) of each picture that could not be read so far; empty for
+    tables."""
     if not isinstance(source, FramedSource):
         return []
     return [
@@ -154,8 +159,8 @@ def unread_of(source: Source) -> list[tuple[int, str, str]]:
 
 
 def random_inputs(model: Bundle) -> Records:
-    """Random records drawn from a model's schema, gaps among them, as its graphs take them; for a
-    model of pictures, noise."""
+    """64 random records as a model's graphs take them, drawn by its schema with 5 % of gaps; for a
+    model of pictures noise, (64, C, H, W) uint8. The same at every call."""
     rng = np.random.default_rng(0)
     if model.schema is None:
         return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)

@@ -30,8 +30,8 @@ EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """A source in the form a model takes, the model, its score graph, and the calibration that
-    gives p-values and thresholds."""
+    """What judges the records of a source: the source in the form that the model takes, the model,
+    its score graph, and the calibration that gives p-values and thresholds."""
 
     source: Source
     graph: ScoreGraph
@@ -45,8 +45,8 @@ def judge_of(
     options: FitOptions | None = None,
     device: str = "auto",
 ) -> Judge:
-    """Prepare to score a source by a model; where none is given, by one learned from the source's
-    own records, as the options say."""
+    """Prepare to score a source by a model; if that is None, fit one to the source's own records,
+    as `options` say. device: where graphs run."""
     if model is None:
         return _learned_here(source, options, device)
     session = model.session("score.onnx", device)
@@ -54,8 +54,8 @@ def judge_of(
 
 
 def _learned_here(source: Source, options: FitOptions | None, device: str) -> Judge:
-    """Learn a model from the very records that it is to score. ParamError for a network, which
-    would remember them."""
+    """Fit a model to the very records that it is to score, and calibrate by their scores.
+    ParamError for a network, which would learn them by heart."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits import fitting, telling
 
@@ -87,8 +87,9 @@ def calibration_by(
     kept: int = EXACT,
     executor: Chosen = None,
 ) -> Calibration:
-    """The model's calibration recomputed from ordinary records that it was not fitted on. kept: how
-    many of their scores are stored. DataError where there are none."""
+    """The calibration of a model by other ordinary records, data. kept: how many of their scores
+    are stored. DataError where there are no records; if they are those that the model was fitted
+    on, say so in a notice."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     with opened(executor) as engine:
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()
@@ -105,8 +106,8 @@ def calibration_by(
 
 
 def _are_fitted(source: Source, model: Bundle) -> bool:
-    """Whether these are exactly the records that the model was fitted on, in the same order. Of
-    some of them it cannot be told: a model keeps one digest of all, and no record."""
+    """Whether a source holds exactly the records that the model was fitted on, in the same order.
+    Some of them alone are not recognised: a model stores one digest of all, and no record."""
     digest = hashlib.sha256()
     for laid in inputs_of(source, model):
         digest.update(np.ascontiguousarray(laid.inputs).data)
@@ -114,7 +115,8 @@ def _are_fitted(source: Source, model: Bundle) -> bool:
 
 
 def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
-    """A calibration from these scores, (n,); the usual parts of columns stay those of the model."""
+    """A calibration by these scores, (n,), of which at most `kept` are stored; what it assumes of
+    the tail and the usual parts of columns are those of the model's own."""
     before = model.calibration
     calibration = Calibration.of(scores[:, None], kept=kept, expected=before.expected)
     return dataclasses.replace(calibration, typical=before.typical)

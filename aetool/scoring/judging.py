@@ -24,12 +24,12 @@ def pixel_figures(
     folder: str | os.PathLike[str],
     ordinary: set[int],
 ) -> dict[str, float]:
-    """Compare heat maps with masks of true defects, in one pass and bounded memory: pixel_auroc,
-    pro, box_hits, and how many pictures were compared.
+    """Figures, by name, of how well heat maps find the defects in masks: pixel_auroc, pro, box_hits
+    (see PixelFigures), and counts. One pass over the batches, in bounded memory.
 
-    ordinary: records, from 0, that are ordinary, and need no mask: no pixel of theirs is defective.
-    Pictures that are not, and have no mask, are left out and counted. ParamError for data without
-    names, DataError where no mask is of any picture.
+    folder: of the masks. ordinary: the numbers, from 0, of records that need no mask, as none of
+    their pixels is defective. Other pictures without a mask are left out, and counted as
+    without_mask. ParamError for pictures without names, DataError where no mask shows a defect.
     """
     if model.shape is None:
         raise ParamError(f"{option('--masks')} are of pictures, and {model.name} is of tables")

@@ -47,10 +47,10 @@ Kept = tuple[float, int, Float, Float]
 
 
 class Watcher:
-    """Gathers what a page tells while records are scored, in bounded memory.
+    """A watch that gathers what a page tells, in memory that grows with labelled records alone.
 
-    most: how many records to show. label, normal: the column of labels and those of ordinary
-    records, for curves; "folder" of pictures.
+    most: how many records to show. label: the column of labels, for curves, or "folder" for
+    pictures; None for no curves. normal: the labels of ordinary records.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Watcher:
         self.truth: list[Mask] = []
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """The source's name, the model, and the calibration that p is by."""
+        """Take the name of the source, the model, and the calibration that gives p-values."""
         self.name = name
         self.bundle = bundle
         self.calibration = calibration
@@ -78,7 +78,7 @@ class Watcher:
         self.names: Sequence[str] = ()
 
     def begin_archive(self, name: str) -> None:
-        """The name of an archive, of which `of_archive` tells all."""
+        """Take the name of an archive; all else on its page comes from `of_archive`."""
         self.name = name
 
     def batch(
@@ -88,7 +88,8 @@ class Watcher:
         flagged: Mask,
         explained: Explained,
     ) -> None:
-        """What is told of a batch, of which flagged records are anomalies."""
+        """Gather what a page tells of a batch. scores, flagged: (rows,), flagged ones being the
+        anomalies; explained: the records to report."""
         self.tally.add(batch.inputs, scores)
         self.names = batch.names
         if self.label is not None:
@@ -121,14 +122,16 @@ class Watcher:
         return np.array(labels_of(names))
 
     def _excess(self, picture: Pictured) -> Float:
-        """Where a picture costs more than usual; of pictures of one size added up, too."""
+        """(H, W): by how much each pixel of a picture costs more than usual. It is also added to
+        the sum of all pictures that have the size of the first."""
         excess = maps.excess_of(picture.amounts)
         if self.excess is None or self.excess.shape == excess.shape:
             self.excess = excess if self.excess is None else self.excess + excess
         return excess
 
     def _explain(self, record: int, score: float, explained: Explained, place: int) -> None:
-        """Counts a record for the columns that say why, and in its group."""
+        """Count a record for each column that is named for it, and in the group of the first of
+        these. place: its index in `explained`."""
         assert self.schema is not None
         named = explained.named[place]
         self.blamed.update(named)
@@ -146,7 +149,8 @@ class Watcher:
         group.add(record, score, [columns[other].name for other in others])
 
     def _keep(self, score: float, record: int, own: Float, wanted: Float) -> None:
-        """Remembers a record that may be among the highest; twice as many as are shown at most."""
+        """Remember a record that may be among the highest: at most about twice as many as are
+        shown. own: what the graphs took; wanted: what was expected."""
         # sorting every second time that they fill up costs less than a sorted list
         self.highest.append((score, record, np.array(own), np.array(wanted)))
         if len(self.highest) >= 2 * self.most + 2:
@@ -273,7 +277,8 @@ class Watcher:
 
 
 def of_archive(name: str, detection: Detection, most: int) -> Findings:
-    """What a page tells of the records of an archive that cost most, at most so many."""
+    """The findings for a page on an archive. name: of its file; most: how many of its flagged
+    records to show, the costliest first."""
     ledger = detection.ledger
     trace = detection.trace
     assert ledger is not None and trace is not None
@@ -323,7 +328,8 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
 
 
 def manner(column: Modelled, value: float, expected: float) -> str:
-    """In what manner a value is odd, in words that follow the column's name."""
+    """Say in what manner a value is odd, in words that follow the column's name, such as "is
+    missing". value, expected: in user units."""
     if math.isnan(value):
         return "is missing"
     if value == ODD:
@@ -378,13 +384,14 @@ def curves(scores: Float, truth: Mask) -> Curves:
 
 @dataclass(frozen=True)
 class Page:
-    """A page that is about to be written to a file, and who watches for it."""
+    """A page to be written: its file, and the watcher that gathers what it tells."""
 
     watcher: Watcher
     file: BinaryIO
 
     def write(self, detection: Detection) -> None:
-        """Write the HTML page of what the watcher gathered and detect returned."""
+        """Write the HTML page of what the watcher gathered, and of what detect returned, to the
+        file."""
         if detection.ledger is not None:
             told = of_archive(self.watcher.name, detection, self.watcher.most)
         else:
@@ -399,7 +406,8 @@ def opened(
     watcher: Watcher | None = None,
     named_by: str | None = None,
 ) -> Iterator[Page]:
-    """A page at a path, which gets its name when it is whole. DataError for a file that exists,
-    unless forced. named_by: the option that names it, if not -o."""
+    """Open a page at a path; the file gets its name once it is complete. DataError for a file that
+    exists, unless force. watcher: who gathers; None for a new Watcher. named_by: the option that
+    the path comes from, if not -o."""
     with atomic(Path(path), force, named_by=named_by) as file:
         yield Page(watcher or Watcher(), file)

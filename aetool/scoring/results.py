@@ -111,7 +111,7 @@ class Detection:
         return hypertext.table(self.verdict(), rows, ("row", "score", "p", "why"))
 
     def verdict(self) -> str:
-        """How many records are flagged, and by what threshold, in one line."""
+        """One line that says how many records are flagged, and by what threshold."""
         part = 100 * self.flagged / max(self.total, 1)
         rare = ""
         if self.rate and self.threshold < float("inf"):
@@ -204,8 +204,9 @@ class Detection:
         return self._with_unread(out) if self.unread else out
 
     def _with_unread(self, columns: Columns) -> Columns:
-        """The output table with a row added for each picture that could not be read: in file order,
-        or at the end where records are ranked."""
+        """The output table with a column `error`, and a row for each picture that could not be
+        read: in the source's order, or at the end where records are ranked. columns stays as it is.
+        """
         out = {name: list(values) for name, values in columns.items()}
         out["error"] = [""] * len(self.row)
         for record, name, reason in self.unread:
@@ -256,6 +257,6 @@ class Detection:
 
 
 def _of_box(box: Box, name: str) -> float | int:
-    """A figure of a box as it is printed: shares by three digits."""
+    """The field `name` of a box as it is printed: the share rounded to three digits."""
     figure: float | int = getattr(box, name)
     return float(f"{figure:.3g}") if name == "share" else figure

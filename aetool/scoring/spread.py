@@ -1,4 +1,4 @@
-"""A whole source scored by a model: here, or in pieces by workers of an engine, all the same."""
+"""A source scored by a model: in this process, or in pieces by workers of an engine, equally."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from aetool.scoring.watching import Watch
 
 @dataclass(frozen=True, eq=False)
 class Continued:
-    """A piece of a source whose rows take the rows before them. before: by group, (rows, columns),
-    the last rows of those that occur in the piece, as they stand before it."""
+    """A piece of a source whose rows need the rows before them. before: for each group that occurs
+    in the piece, by its name, the last rows of it that come before the piece, (rows, columns)."""
 
     piece: pieces.Piece
     before: Mapping[str, Float]
@@ -46,8 +46,8 @@ Sent = TypeVar("Sent")  # what a worker is sent of an item
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """Scores pieces of a source, in this process or wherever it is sent. schema: the model's,
-    adapted to how the source is written; names: of pictures."""
+    """Scores pieces of a source, in the process that it is sent to. schema: the model's, for how
+    the source is written; None for pictures; name: of the source; names: of its pictures."""
 
     bundle: Bundle
     schema: Schema | None
@@ -56,8 +56,8 @@ class Worker:
     names: Sequence[str] = ()
 
     def laid(self, item: Item, left: LeftOut) -> Iterator[Laid]:
-        """The records of a piece as graph inputs; the piece is read here, or was read by the
-        sender."""
+        """The records of an item as graph inputs, batch by batch; a piece is read here, a Laid was
+        read by the sender. left: gets what reading left out."""
         if isinstance(item, Laid):
             yield item
             return
@@ -71,7 +71,8 @@ class Worker:
             yield dataclasses.replace(laid, inputs=history.wide(laid.inputs, laid.table))
 
     def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
-        """The records of a piece that is read here, each row alone."""
+        """Read the records of a piece as graph inputs, batch by batch, without rows before them.
+        left: gets what reading left out."""
         assert self.schema is not None
         first = piece.first
         for table in piece.tables(left):
@@ -82,7 +83,8 @@ class Worker:
             first += len(table)
 
     def last_rows(self, piece: pieces.Piece) -> dict[str, Float]:
-        """By group, (rows, columns), the last rows of a piece that rows behind it may take."""
+        """For each group, by its name, the last rows of it in a piece, (rows, columns): those that
+        rows behind the piece may need."""
         assert self.schema is not None
         history = History(self.schema)
         for laid in self._encoded(piece, LeftOut()):
@@ -91,7 +93,7 @@ class Worker:
         return history.last
 
     def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
-        """Score the records of a piece, batch by batch."""
+        """Score the records of an item, batch by batch. left: gets what reading left out."""
         session = self.bundle.session("score.onnx", self.device)
         for laid in self.laid(item, left):
             yield judged(self.name, session, laid, self.names)
@@ -99,8 +101,9 @@ class Worker:
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """A batch of records with their codes, (rows, latent). first: the first one's number, from 0;
-    records: (rows,), which of the source they are; table: their columns that are wanted."""
+    """A batch of records with their codes, (rows, latent). first: the number of the first, from 0;
+    records: (rows,), their numbers in the source; table: their columns to carry along; None for
+    pictures."""
 
     first: int
     records: Int
@@ -109,8 +112,8 @@ class Coded:
 
 
 def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
-    """Encode records, and keep these of their columns beside the codes; all columns, if one of
-    these is not there."""
+    """Encode a batch of records by an encoder graph, with the columns to carry along: those named,
+    or all if one of these is not there."""
     table = laid.table
     if table is not None and set(columns) <= set(table.names):
         table = table.only(columns)
@@ -121,27 +124,28 @@ def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
 
 
 def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], LeftOut]:
-    """Score a piece: (record numbers, scores) for each batch."""
+    """Score an item: ((record numbers, scores), (rows,) both, for each batch; what reading left
+    out)."""
     left = LeftOut()
     return [(batch.places, batch.scores) for batch in worker.batches(item, left)], left
 
 
 def _codes_of(columns: Sequence[str], worker: Worker, item: Item) -> tuple[list[Coded], LeftOut]:
-    """Encode a piece: each batch with its codes and these columns."""
+    """Encode an item: (each batch with its codes and these columns; what reading left out)."""
     left = LeftOut()
     session = worker.bundle.session("encoder.onnx", worker.device)
     return [coded(session, laid, columns) for laid in worker.laid(item, left)], left
 
 
 def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
-    """Score a piece: each batch with all that is known of it."""
+    """Score an item: (each batch with all that the score graph says; what reading left out)."""
     left = LeftOut()
     return list(worker.batches(item, left)), left
 
 
 def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share], LeftOut]:
-    """Score a piece: what is to be kept of each batch, where a record's own score tells whether it
-    is flagged."""
+    """Score an item, where a record's own score decides whether it is flagged: (what is to be kept
+    of each batch; what reading left out)."""
     left = LeftOut()
     collector = _collector_of(worker, wishes)
     return [collector.share(batch, None)[0] for batch in worker.batches(item, left)], left
@@ -152,7 +156,8 @@ def _shares_of_flagged(
     worker: Worker,
     sent: Flagged,
 ) -> tuple[list[Share], LeftOut]:
-    """Score a piece: what is to be kept of each batch, where the flags are sent with the piece."""
+    """Score an item that is sent with the flags of its records, (rows,): (what is to be kept of
+    each batch; what reading left out)."""
     item, flags = sent
     left = LeftOut()
     collector = _collector_of(worker, wishes)
@@ -171,8 +176,8 @@ def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
 
 
 class Scoring:
-    """Scores all records of a source by a model, here or on an engine's workers, with equal
-    results."""
+    """Scores all records of a source by a model, in this process or on an engine's workers, with
+    equal results. engine: None for this process."""
 
     def __init__(
         self,
@@ -193,7 +198,7 @@ class Scoring:
         self._counts: list[int] = []
 
     def scores(self) -> tuple[Int, Float]:
-        """(numbers of all records that can be read, from 0; their scores)."""
+        """((n,) the numbers of all records that can be read, from 0; (n,) their scores)."""
         numbers: list[Int] = [np.zeros(0, np.int64)]
         scores: list[Float] = [np.zeros(0)]
         if self.engine is None:
@@ -212,7 +217,8 @@ class Scoring:
         return np.concatenate(numbers), np.concatenate(scores)
 
     def codes(self, columns: Sequence[str] = ()) -> Iterator[Coded]:
-        """The records with their codes and these columns, batch by batch."""
+        """Encode all records, batch by batch. columns: those to carry along, see `coded`. The graph
+        must be the model's encoder."""
         if self.engine is None:
             for laid in inputs_of(self.source, self.bundle):
                 yield coded(self.graph, laid, columns)
@@ -227,8 +233,8 @@ class Scoring:
         collector: Collector,
         watch: Watch | None,
     ) -> Iterator[Share]:
-        """What is kept of the records of the source, batch by batch. flags: (records,), which are
-        flagged, where that is not told by their score alone."""
+        """Score all records; yields what is kept of each batch. flags: (records,), True for flagged
+        ones; None where a record's own score decides. watch: sees every batch in this process."""
         if self.engine is None or watch is not None:
             yield from self._shares_here(flags, collector, watch)
         elif flags is None:
@@ -257,7 +263,7 @@ class Scoring:
             yield share
 
     def _batches(self) -> Iterator[Scored]:
-        """Score all records, batch by batch, keeping all that is known of them."""
+        """Score all records, batch by batch, with all that the score graph says of them."""
         if self.engine is None:
             yield from scored(self.source, self.bundle, self.graph)
             return
@@ -267,7 +273,7 @@ class Scoring:
     def _mapped(
         self, job: Callable[[Worker, Item], tuple[list[Result], LeftOut]]
     ) -> Iterator[list[Result]]:
-        """The job's results for each piece of the source, in order."""
+        """Run a job on the engine for each piece of the source; yields the results in order."""
         worker, items = self._spread()
         yield from self._run(functools.partial(job, worker), ((item, item) for item in items))
 
@@ -276,7 +282,8 @@ class Scoring:
         job: Callable[[Worker, Flagged], tuple[list[Result], LeftOut]],
         flags: Iterator[Mask],
     ) -> Iterator[list[Result]]:
-        """The job's results for each piece of the source, sent together with the piece's flags."""
+        """Run a job on the engine for each piece of the source, sent with its flags; yields the
+        results in order. flags: (rows,) for each piece."""
         worker, items = self._spread()
         sent = ((item, (item, next(flags))) for item in items)
         yield from self._run(functools.partial(job, worker), sent)
@@ -286,7 +293,8 @@ class Scoring:
         job: Callable[[Sent], tuple[list[Result], LeftOut]],
         items: Iterable[tuple[Item, Sent]],
     ) -> Iterator[list[Result]]:
-        """Run a job on the engine for each item; pictures that could not be read are noted here."""
+        """Run a job on the engine for each (item, what to send for it); yields the results in
+        order. What the workers left out when they read is said here."""
         assert self.engine is not None
         under_way: deque[Item] = deque()
         remarks = pieces.Remarks()
@@ -304,9 +312,9 @@ class Scoring:
             yield result
 
     def _spread(self) -> tuple[Worker, Iterable[Item]]:
-        """The worker to send, and the pieces of the source that it is to score: places in files
-        where workers can read those, else records. Rows that take those before them by a column of
-        order are prepared here."""
+        """(the worker to send, the items that it is to score): pieces of files where workers can
+        read those, else batches of records. Rows with those before them in the order of a column
+        are always prepared here."""
         source = self.source
         schema = self.bundle.schema
         worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
@@ -325,8 +333,8 @@ class Scoring:
     def _continued(
         self, worker: Worker, every_piece: Sequence[pieces.Piece]
     ) -> Iterator[Continued]:
-        """Pieces with the rows before each, of which workers find the last rows at first: so every
-        row is read twice, and none of them here."""
+        """Each piece with the rows before it. Workers read all pieces once for their last rows, so
+        every row is read twice, and none in this process."""
         assert self.engine is not None and worker.schema is not None
         steps = worker.schema.context
         last: dict[str, Float] = {}

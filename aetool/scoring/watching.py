@@ -1,4 +1,4 @@
-"""Who sees every record on its way through detect: pages, maps and sheets are made so."""
+"""Watches, which see every record on its way through detect: they make pages, maps and sheets."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from aetool.scoring.collecting import Explained
 
 
 class Watch(Protocol):
-    """Sees every record on its way through detect."""
+    """What sees every batch of records on its way through detect."""
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """The name of the source, the model, and the calibration that p is by."""
+        """Called first, with the name of the source, the model, and the calibration that gives
+        p-values."""
 
     def begin_archive(self, name: str) -> None:
-        """Instead of all else: the name of an archive, whose records no model scores. ParamError
-        for who has nothing to do then."""
+        """Called instead of `begin` and `batch` with the name of an archive, whose records no model
+        scores; raises ParamError if this watch is of no use then."""
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """A batch, the score of each record, whether it is flagged, and those to report."""
+        """Called with each batch. scores, flagged: (rows,), the score of each record, and whether
+        it is flagged; explained: the records to report."""
 
 
 @dataclass(frozen=True)
 class Watches:
-    """Several who watch, as one."""
+    """Several watches as one, which passes each call on to all of them, in order."""
 
     watches: Sequence[Watch]
 

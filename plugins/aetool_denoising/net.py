@@ -60,7 +60,8 @@ class Denoising(Stacked):
         return torch.where(blank, 0.0, corrupted).reshape(x.shape)
 
     def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
-        """(rows, features): one stretch of columns, or one rectangle, of about `block` of each."""
+        """(rows, features): True in each row for one stretch of columns, or one rectangle of
+        pixels, drawn by rng, of about the part `block` of all."""
 
         def inside(size: int, part: float) -> Tensor:
             length = max(1, round(part * size))

@@ -19,7 +19,7 @@ ASIDE = 10  # one row of so many is kept aside for the deviation
 
 @dataclass(frozen=True, eq=False)
 class Hidden(Solution):
-    """z = max(0, x weight + bias), and what is expected: z decoder + offset.
+    """The fitted model: codes z = max(0, x weight + bias), expected features z decoder + offset.
 
     weight: (features, units). bias: (units,). decoder: (units, features). offset: (features,).
     """
@@ -39,8 +39,8 @@ class Hidden(Solution):
 
 
 class ELM(ClosedForm):
-    """Each unit looks along a random direction N(0, I / features) from a random threshold N(0, 1);
-    the decoder is the least-squares one that restores rows from damaged copies of them."""
+    """Each hidden unit has random weights N(0, I / features) and a random bias N(0, 1); the decoder
+    is the least-squares one that restores rows from damaged copies of them."""
 
     def fit(self, batches: Batches) -> Hidden:
         """Solve for the decoder that restores damaged rows, and measure its errors on rows kept
@@ -76,8 +76,8 @@ class ELM(ClosedForm):
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
     def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
-        """(rows, units): what noise N(0, I) of the scored features adds to what units see; weight:
-        (features, units)."""
+        """(rows, units): noise N(0, I) of the scored features times weight, (features, units), that
+        is what it adds to the input of each unit."""
         visible = weight * (self.spec.owners() >= 0)[:, None]
         features, units = weight.shape
         if features <= units:
@@ -88,8 +88,8 @@ class ELM(ClosedForm):
 
 
 def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
-    """(weights, intercept) of rows, (rows, features), on z, (rows * copies, units): of each row so
-    many copies follow one another."""
+    """(weights (units, features), intercept (features,)) of the ridge regression of rows, (rows,
+    features), on z, (rows * copies, units), where each row's copies follow one another."""
     mean = z.mean(axis=0)
     centre = rows.mean(axis=0)
     z = (z - mean).astype(np.float32)

@@ -20,8 +20,8 @@ LARGEST = float(np.finfo(np.float32).max)
 class Cells:
     """The histogram of one column of numbers.
 
-    edges: (k,), rising, between the cells. nats: (k + 1,), the surprise of each, before the first
-    edge and behind the last one, too. width: how wide a bin is, or would be.
+    edges: (k,), rising, between the cells. nats: (k + 1,), the surprise of each cell, those below
+    the first edge and above the last included. width: how wide a bin is, or would be.
     """
 
     edges: Float
@@ -58,7 +58,7 @@ class Histograms(Solution):
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """The surprise of each column's value by itself."""
+        """(batch, columns + 1), in nats: the surprise of each column's value by itself; last 0."""
         spec = g.spec
         numbers = None
         if len(spec.numeric):
@@ -84,7 +84,8 @@ class Histograms(Solution):
         return inside + g.log(widths + 1.0)
 
     def surprise(self, g: Builder, x: Value) -> Value:
-        """The surprise in bits of each column's value, which says by itself which column is odd."""
+        """(batch, columns), in bits: the surprise of each column's value, which needs no others to
+        say which column is odd."""
         columns = list(range(len(g.spec.columns)))
         return g.columns_of(self.bits(g, x), columns)
 
@@ -93,7 +94,7 @@ class Histogram(ClosedForm):
     """Columns of few values are counted value by value, others in bins of one width."""
 
     def fit(self, batches: Batches) -> Histograms:
-        """Count a histogram for every column."""
+        """Count a histogram for every column, of all rows in batches. DataError without rows."""
         spec = self.spec
         no_rows = np.zeros((0, spec.features), np.float32)
         x = np.concatenate([no_rows, *batches]).astype(np.float64)
@@ -144,7 +145,7 @@ class Histogram(ClosedForm):
 
 
 def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
-    """(feature, values that are not missing) of each number of rows x."""
+    """(feature, (n,) its values that are not missing) for each number in rows x."""
     for feature, gate in zip(spec.numeric.tolist(), spec.gate.tolist(), strict=True):
         values = x[:, feature]
         if gate >= 0:
@@ -153,7 +154,8 @@ def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
 
 
 def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> Cells:
-    """A narrow cell for each value, with empty ones between them."""
+    """The histogram that has a narrow cell for each value of different, (n,), rising, as often as
+    in counts, (n,), and empty cells between them. half: half the width of such a cell at most."""
     reach = np.full(len(different), half)
     # neighbours do not come into one cell
     quarter = np.diff(different) / 4
@@ -170,7 +172,8 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
 
 
 def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
-    """(edges (numbers, k), nats (numbers, k + 1)) of all columns, as long as the longest."""
+    """(edges (numbers, k), nats (numbers, k + 1)) of all histograms, k being that of the longest;
+    shorter ones are filled up with infinite edges, and 0 nats."""
     most = max((len(column_cells.edges) for column_cells in cells), default=0)
     edges = np.full((len(cells), most), np.inf)
     nats = np.zeros((len(cells), most + 1))
@@ -181,7 +184,7 @@ def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
 
 
 def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
-    """(cost of a missing value, cost of one that is there), both (flags,) in nats."""
+    """(cost of a missing value, cost of a present one), both (flags,) in nats, by rows x."""
     flags = [feature for feature, _ in spec.flags]
     missing = x[:, flags].sum(axis=0)
     both = _nats(np.stack([missing, len(x) - missing]))
@@ -198,8 +201,8 @@ def _of_levels(spec: Spec, x: Float) -> Float:
 
 
 def _nats(counts: Float | Int) -> Float:
-    """-log p of each cell, (cells, ...), of rows that are counted in them: as if the row that is
-    asked about were one of them, and did not count itself."""
+    """-log p of each cell, by counts, (cells, ...), how many rows are in it: p is that for a row
+    which is one of those counted, and does not count itself."""
     rows = counts.sum(axis=0) - 1
     others = np.maximum(counts - 1, 0)
     part: Float = (others + PRIOR / len(counts)) / (rows + PRIOR)

@@ -16,8 +16,8 @@ class MADE(AutoEncoder):
     """-log p(x) = sum over columns of -log p(x_c | columns before it), exactly; of pictures, over
     the channels of pixels.
 
-    Features of the column told as the c-th have degree c, context has degree 0 and is seen by all;
-    a hidden unit of degree d sees columns up to the d-th, and is seen by those behind it. There is
+    Features of the c-th column in order have degree c; context has degree 0, and all see it. A
+    hidden unit of degree d sees columns up to the d-th, and columns after the d-th see it. There is
     no code. A straight masked map beside the hidden layers carries what is linear.
     """
 
@@ -47,10 +47,10 @@ class MADE(AutoEncoder):
         self.straight = MaskedLinear(degree, degree, False)
 
     def start(self, x: Tensor) -> None:
-        """Start from random weights."""
+        """Keep the random first weights."""
 
     def expected(self, x: Tensor) -> Tensor:
-        """Parameters of each column given those before it, laid out as x."""
+        """The likelihood's parameters of each column given those before it, laid out as x."""
         flat = x.flatten(1)
         found = self.straight(flat)
         h = flat

@@ -1,4 +1,4 @@
-"""By what records are compared: maps of their features to coordinates."""
+"""Measures, which map the features of records to coordinates that records are compared by."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Measure(Protocol):
         """The number of coordinates."""
 
     def lay(self, x: Float) -> Float:
-        """Rows as points in coordinates: (rows, features) to (rows, coordinates)."""
+        """(rows, coordinates): the coordinates of rows x, (rows, features)."""
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Write the same computation as `lay` as values of a graph."""
+        """Add the same computation as `lay` to a graph; returns (batch, coordinates)."""
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
         """(batch, features): what each feature adds to the squared distance of two records, whose
@@ -38,7 +38,7 @@ class Measure(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Plain:
-    """The features as they are: standardised numbers, flags and levels."""
+    """The measure whose coordinates are the features themselves."""
 
     width: int
 
@@ -54,8 +54,9 @@ class Plain:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """Each number replaced by how many values lie below it: where they lie close together small
-    differences count, far out they do not, and no scale or heavy tail matters.
+    """The measure that replaces each number by its rank among the values that were fitted: small
+    differences count where values lie close together, and not far out; scales and tails do not
+    matter.
 
     The map of a number is straight between `knots`, (PIECES + 1, numbers); at each its slope
     changes by `turns`, of the same shape. lowest: (numbers,), what is below all knots is mapped to.
@@ -75,17 +76,17 @@ class Ranked:
 
     @property
     def others(self) -> Int:
-        """The features that are not replaced by ranks."""
+        """(n,): the indices of the features that stay as they are."""
         return self.order[: self.width - len(self.lowest)]
 
     @property
     def numeric(self) -> Int:
-        """The places of the features that are replaced by their ranks."""
+        """(n,): the indices of the features that are replaced by ranks."""
         return self.order[self.width - len(self.lowest) :]
 
     @classmethod
     def of(cls, x: Float, numeric: Int) -> Ranked:
-        """The map of numbers, the features `numeric`, that lie as in the rows x."""
+        """The measure by the ranks among rows x, (rows, features), of the features `numeric`."""
         knots = np.zeros((PIECES + 1, len(numeric)))
         turns = np.zeros_like(knots)
         lowest = np.zeros(len(numeric))
@@ -124,8 +125,9 @@ class Ranked:
 
 @dataclass(frozen=True, eq=False)
 class Whitened:
-    """Coordinates along principal axes, each of deviation 1 (Mahalanobis 1936): records are
-    compared by what columns do not say of each other. axes: (features, coordinates)."""
+    """The measure whose coordinates are those along principal axes, each of deviation 1
+    (Mahalanobis 1936), so that what columns say of each other counts once. axes: (features,
+    coordinates)."""
 
     axes: Float
 
@@ -136,7 +138,7 @@ class Whitened:
 
     @classmethod
     def of(cls, x: Float) -> Whitened:
-        """The axes of the rows x along which they vary most."""
+        """The measure by the at most 64 axes along which rows x, (rows, features), vary most."""
         if x.shape[1] > DENSE:
             leading_axes = leading([x.astype(np.float32)], AXES)
             variance = leading_axes.variances
@@ -162,8 +164,8 @@ class Whitened:
 
 
 def _distribution(values: Float) -> tuple[Float, Float]:
-    """(knots, ranks), (at most PIECES + 1,) both: the part of the values below each knot, and half
-    of those at it, less a half, times UNIFORM."""
+    """(knots, ranks), (at most PIECES + 1,) both, rising: quantiles of values, (n,), and the rank
+    of each: the part of the values below it, plus half of those at it, less 0.5, times UNIFORM."""
     knots = np.unique(values)
     if len(knots) > PIECES + 1:
         knots = np.unique(np.quantile(values, np.linspace(0, 1, PIECES + 1)))

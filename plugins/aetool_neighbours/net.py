@@ -55,7 +55,7 @@ class Neighbours(Solution):
         return g.rows_of(self.rows, g.as_index(whole))
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The nearest row that is not the record itself."""
+        """(batch, features): the remembered row nearest to each record, itself left out."""
         return g.rows_of(self.rows, self._other(g, x, self.measures[0]))
 
     def bits(self, g: Builder, x: Value) -> Value:
@@ -106,14 +106,15 @@ class Neighbours(Solution):
 
 
 class Nearest(ClosedForm):
-    """Rows are remembered once each, drawn by chance where there are more than fit.
+    """Remembers rows, each once, and where there are too many a random sample of them.
 
     A record at the place of a row is compared with the next nearest, so that no row vouches for
     itself, unless several rows were there; and where most rows repeat others, any row may vouch.
     """
 
     def fit(self, batches: Batches) -> Neighbours:
-        """Choose the rows to remember, and measure how far ordinary rows lie from others."""
+        """Choose the rows to remember, and measure how far rows lie from the nearest other one.
+        DataError without rows."""
         scored = self.spec.owners() >= 0
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches]).astype(np.float64) * scored
@@ -136,9 +137,11 @@ class Nearest(ClosedForm):
 
 
 def _held_out_distances(x: Float) -> Float:
-    """(at most JUDGED,): how far rows lie from the nearest row of other stretches of the table.
+    """(n,): the distance of at most 1,000 evenly spaced rows from the nearest row that is in
+    another stretch of the table.
 
-    x: (rows, coordinates), in the order of the table."""
+    x: (rows, coordinates), in the order of the table.
+    """
     if len(x) < 2:
         return np.zeros(1)
     few = len(x) < FEWEST_TO_SPLIT
@@ -155,6 +158,7 @@ def _held_out_distances(x: Float) -> Float:
 
 
 def _nearest(x: Float, others: Float) -> Int:
-    """(rows,): the number of the nearest row among the others."""
+    """(rows,): for each row of x, (rows, coordinates), the index of the nearest of others, (k,
+    coordinates)."""
     length = (others**2).sum(axis=1)
     return np.asarray((length - 2 * x @ others.T).argmin(axis=1))

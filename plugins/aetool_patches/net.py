@@ -59,7 +59,8 @@ class Places(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Places:
-        """The pictures remembered but for these, unless none is left."""
+        """The solution without the fitted pictures of these numbers; this one if no picture would
+        be left."""
         # filters, metric and steps are of all: a few pictures hardly move them
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
@@ -77,7 +78,7 @@ class Places(Solution):
         )
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The mean of the remembered pictures, blurred: the same for every record."""
+        """(batch, features): the mean of the remembered pictures, blurred, for every record."""
         mean = g.nothing(x) + self.mean
         return self.texture.frame.enlarged(
             g,
@@ -86,7 +87,7 @@ class Places(Solution):
         )
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, pixels + 1) bits, the last 0."""
+        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
         far = self.distances(g, x)
         power = g.op("Pow", far, SHARP)
         mean = g.sum_of(power, np.full(len(self.usual), 1 / len(self.usual)))
@@ -160,7 +161,9 @@ class Places(Solution):
         return g.minimum(beyond, FARTHEST) + 1.0
 
     def _itself(self, g: Builder, square: Value, own: Value, offsets: int) -> Value:
-        """(batch, 1, 1, pictures): APART for a picture that is the same at every place, else 0."""
+        """(batch, 1, 1, pictures): APART for a remembered picture that is the record itself, else
+        0. square: what `distances` has of squared distances, less own, (batch, places), the
+        records' squared lengths; offsets: how many neighbouring places were compared."""
         place, _, pictures = self.levels.shape
         here = g.op("Gather", square, g.const(offsets // 2, np.int64), axis=2)
         here = here + g.op("Reshape", own, g.const([-1, place, 1], np.int64))
@@ -175,20 +178,23 @@ class Places(Solution):
 
     @property
     def coordinates(self) -> Float:
-        """(places, coordinates, pictures), as they are restored."""
+        """(places, coordinates, pictures): the remembered coordinates, restored from levels."""
         return self.low + self.step * self.levels.astype(np.float64)
 
     @property
     def rounding(self) -> float:
-        """The largest mean squared distance of a picture from what is remembered of itself."""
+        """The largest mean squared distance, over places, of a picture from itself as it is
+        remembered, rounded to levels."""
         return _rounding(self.levels.shape[1], self.step)
 
 
 class Patches(ClosedForm):
-    """Filters, metric and memory are of pictures drawn by chance where there are more than fit."""
+    """Learns filters and a metric from pictures, and remembers them place by place; a random sample
+    of them where they are too many."""
 
     def fit(self, batches: Batches) -> Places:
-        """The places remembered, and how far ordinary pictures lie from others."""
+        """Remember the places of pictures, and measure how far pictures lie from the others.
+        DataError without pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")
@@ -237,7 +243,7 @@ class Patches(ClosedForm):
         )
 
     def _described(self, frame: Frame, layers: Layers, pictures: Float) -> Float:
-        """(pictures, places, descriptors) of pictures, (pictures, features)."""
+        """(pictures, places, descriptors): the descriptors of pictures, (pictures, features)."""
         raw = evaluated(
             lambda g, x: g.op("Flatten", described(g, x, frame, layers), axis=1),
             self.spec,
@@ -246,7 +252,7 @@ class Patches(ClosedForm):
         return raw.reshape(len(pictures), frame.places, -1)
 
     def _size(self, frame: Frame) -> int:
-        """How many pictures to remember."""
+        """How many pictures to remember: the parameter, or if that is 0 as many as fit."""
         coordinates = 80  # about so many, of pictures in colour
         most = NUMBERS // (frame.places * coordinates)
         return int(self.params.size or max(8, min(MOST, most)))
@@ -273,13 +279,16 @@ class Patches(ClosedForm):
 
 
 def _rounding(coordinates: int, step: float) -> float:
-    """The largest mean squared distance of a place from itself in whole steps."""
+    """The largest squared distance of a place of so many coordinates from itself rounded to whole
+    steps of this length."""
     return coordinates * step**2 / 4 + LITTLE
 
 
 def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
-    """(seen, found), (places, offsets) both: the place at each offset from a place; and where, of
-    (places, offsets) flattened, what a place found in pictures at each offset stands."""
+    """(seen, found), (places, offsets) both, for a grid (height, width) and offsets of at most
+    `cells` in each direction. seen: the place at each offset from each place, at the edge the
+    nearest one. found: for each place the indices, in an array (places, offsets) made flat, of the
+    comparisons that another place made with it."""
     height, width = grid
     down, right = np.meshgrid(
         np.arange(height),
@@ -328,7 +337,7 @@ def _some(total: int, most: int, seed: int) -> Int:
 
 
 def _rows(batches: Batches, numbers: Int) -> Float:
-    """The rows of these numbers, taken out of the batches."""
+    """(n, features) float64: the rows in batches whose numbers, rising, are given."""
     chosen = []
     first = 0
     for batch in batches:

@@ -28,8 +28,8 @@ WHITE, BLACK = 96 / 255, 96 / 255  # a feature is levels less 96, divided by 96
 
 @dataclass(frozen=True)
 class Frame:
-    """Sizes: of pictures, (channels, height, width), as they are looked at, and of the grid of
-    places. brightness: each channel is brought to one mean first."""
+    """How pictures are looked at: their size, and that of the grid of places. shape: (channels,
+    height, width); brightness: whether each channel is brought to one mean first."""
 
     shape: tuple[int, int, int]
     brightness: bool = True
@@ -48,7 +48,7 @@ class Frame:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(height, width) in places."""
+        """(height, width) of the grid, in places."""
         height, width = self.small
         return -(-height // self.stride), -(-width // self.stride)
 
@@ -93,7 +93,8 @@ class Frame:
         return picture / (light + LEAST_LIGHT)
 
     def enlarged(self, g: Builder, places: Value, channels: int = 1) -> Value:
-        """(batch, channels * height * width) of values of places, (batch, channels * places)."""
+        """(batch, channels * height * width): values of places, (batch, channels * places), spread
+        over the pixels of whole pictures."""
         _, height, width = self.shape
         down, right = self.grid
         picture = g.op(
@@ -112,7 +113,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Filters that make patches of pictures white, the ones that vary most first.
+    """Filters that whiten patches of pictures: principal axes, those that vary most first.
 
     factor: pixels, along each side, that are averaged first. weight: (filters, channels, height,
     width); bias: (filters,); deviation: of the Gaussian that answers are averaged by, in pixels.
@@ -164,11 +165,12 @@ class Layer:
 
     @property
     def width(self) -> int:
-        """The number of descriptors."""
+        """How many descriptors the layer gives for each place."""
         return len(self._groups()) + min(LEADING, len(self.bias))
 
     def _groups(self) -> Float:
-        """(groups, filters): the first filters by themselves, the later ones ever more together."""
+        """(groups, filters): the weight of each filter in each group, whose sum is 1; first filters
+        are groups by themselves, later groups have ever more filters."""
         count = len(self.bias)
         edges = (
             np.unique(
@@ -196,7 +198,8 @@ class Tint:
     width: int
 
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
-        """(batch, channels, places) less their mean over the picture."""
+        """(batch, channels, places): the mean colour about each place of pictures, less the mean
+        over all places."""
         about = [
             window_means(side, places, self.deviation)
             for side, places in zip(frame.small, frame.grid, strict=True)
@@ -224,13 +227,13 @@ class Texture:
     axes: Float
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, places, coordinates) of features x."""
+        """(batch, places, coordinates): the coordinates of all places of features x."""
         raw = described(g, x, self.frame, self.layers)
         return g.op("MatMul", raw - self.mean, self.axes)
 
     @classmethod
     def of(cls, frame: Frame, layers: Layers, raw: Float) -> Texture:
-        """Of places such as these, (n, descriptors)."""
+        """The texture whose metric is read off places, raw: (n, descriptors)."""
         mean = raw.mean(axis=0)
         # the metric is the mean of several, whose root are the axes
         metric = np.zeros((raw.shape[1], raw.shape[1]))
@@ -247,7 +250,7 @@ class Texture:
 
 
 def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
-    """(batch, places, descriptors) of features x."""
+    """(batch, places, descriptors): what all layers give for features x."""
     picture = frame.write(g, x)
     seen = [layer.write(g, picture, frame) for layer in layers]
     every = g.op("Concat", *seen, axis=1) if len(seen) > 1 else seen[0]
@@ -308,8 +311,8 @@ def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
 
 
 def _whitening(rows: Float) -> Float:
-    """(n, n): axes along which rows, (rows, n), all vary alike, but for those of hardly any
-    variance."""
+    """(n, n): the matrix that, multiplied from the right, gives rows, (rows, n), about the same
+    variance along all axes, but for axes along which they hardly vary."""
     deviation = np.maximum(rows.std(axis=0), 0.02)
     correlation = np.cov(rows / deviation, rowvar=False, bias=True)
     variance, axes = np.linalg.eigh(correlation.reshape(len(deviation), -1))

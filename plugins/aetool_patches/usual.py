@@ -1,4 +1,4 @@
-"""What distances of places are usual, told by pictures that are each compared with all others."""
+"""The usual distances of places, read off pictures that are each compared with all others."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ Area = tuple[slice, slice]
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Pictures that are judged beside those remembered.
+    """The distances of judged pictures from remembered ones, place by place.
 
     squares: (judged, remembered, places) float32, the squared distance of each place from the
-    nearest one within reach. judged, remembered: which of the pictures fitted these are, rising.
+    nearest one within reach. judged, remembered: the numbers, rising, of these pictures among those
+    that were fitted.
     """
 
     frame: Frame
@@ -57,7 +58,7 @@ class Compared:
         return cls(frame, squares, judged, remembered)
 
     def without(self, left_out: Int) -> Compared:
-        """The same had these of the pictures fitted not been there."""
+        """A copy without the pictures whose numbers are in left_out, judged or remembered."""
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
         return replace(
@@ -119,7 +120,7 @@ def _usual(
 
 
 def _about(frame: Frame, values: Float) -> Float:
-    """(..., places): the mean of values, (..., places), about each place."""
+    """(..., places): the weighted mean of values, (..., places), over the places around each."""
     height, width = frame.grid
     down = window_means(height, height, AROUND)
     right = window_means(width, width, AROUND)
@@ -163,7 +164,7 @@ def _nearest_within(
 
 
 def _by_pictures(squares: Squares) -> Squares:
-    """(pictures, others, places) of values, (height, width, pictures, others)."""
+    """(pictures, others, places): squares, (height, width, pictures, others), with axes moved."""
     height, width, pictures, others = squares.shape
     laid = squares.transpose(2, 3, 0, 1)
     laid = laid.reshape(pictures, others, height * width)
@@ -175,7 +176,8 @@ def _overlap(
     down: int,
     right: int,
 ) -> tuple[Area, Area]:
-    """(where, where else) in a grid: all places of which another lies so far down and right."""
+    """(slices of a grid, slices of the places that lie `down` and `right` of those), so that every
+    place has a counterpart. grid: (height, width)."""
     height, width = grid
     rows, rows_there = _shared(height, down)
     columns, columns_there = _shared(width, right)
@@ -183,7 +185,7 @@ def _overlap(
 
 
 def _shared(size: int, step: int) -> tuple[slice, slice]:
-    """(where, where else) on a line of so many places."""
+    """(slice of a line of `size` places, slice of the places that lie `step` further)."""
     first = max(0, -step)
     # beyond the end there is nothing, and a negative end would count from it
     end = max(0, min(size, size - step))

@@ -61,7 +61,7 @@ def conditionals(spec: Spec, cov: Float) -> Float:
 
 
 def _blocks(spec: Spec) -> list[list[int]]:
-    """The scored features of each column together."""
+    """For each column that is scored the list of its features."""
     levels = [list(range(first, first + width)) for _, first, width in spec.categories]
     flag_of = dict(zip(spec.owner.tolist(), spec.gate.tolist(), strict=True))
     number_of = dict(zip(spec.owner.tolist(), spec.numeric.tolist(), strict=True))
@@ -74,7 +74,8 @@ def _blocks(spec: Spec) -> list[list[int]]:
 
 
 def distances(prediction: Prediction, spec: Spec, batches: Batches) -> Float:
-    """(rows,): squared conditional residuals, each on its own scale, cut at 5 deviations."""
+    """(rows,): for each row in batches the sum over scored features of the squared residual,
+    divided by its mean over rows, and cut at 25."""
     scored = spec.owners() >= 0
     rows = 0
     total = np.zeros(spec.features)
@@ -229,9 +230,9 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
 
 
 def spread(batches: Batches, most: int | None, weights: Float | None = None) -> Moments | Leading:
-    """The mean and covariance of rows.
+    """The mean and covariance of rows in batches. weights: (rows,), or None for 1 each.
 
-    most: if given, only this many leading axes of it are found.
+    most: how many leading axes of the covariance to find; None for the whole matrix.
     """
     if most is None:
         return moments(batches, weights)
@@ -239,8 +240,8 @@ def spread(batches: Batches, most: int | None, weights: Float | None = None) -> 
 
 
 def nearness(far: Float, trim: float) -> Float:
-    """(rows,): weights of rows at these squared distances, (rows,): 1, but for the `trim` farthest,
-    whose weight falls in inverse proportion to the distance."""
+    """(rows,): weights for rows of squared distances far, (rows,): 1, but for the part `trim` of
+    the farthest, whose weight falls in inverse proportion to the squared distance."""
     cut = np.quantile(far, 1 - trim)
     # rows that are all equal have no distances
     weights = (cut + 1e-9) / (far + 1e-9)
@@ -248,7 +249,8 @@ def nearness(far: Float, trim: float) -> Float:
 
 
 class Columns:
-    """Some features of batches, less what other features say of them: (features, some)."""
+    """Iterates over batches of some features alone, (rows, k). index: (k,), which; lean: (features,
+    k), by which all features predict these, and the prediction is taken off; None for none."""
 
     def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
         self.batches = batches
@@ -264,7 +266,8 @@ class Columns:
 
 
 def _lean(spec: Spec, batches: Batches) -> Float | None:
-    """(features, numbers): what the rows before a row say of its numbers, by ridge regression."""
+    """(features, numbers): the matrix by which the rows before a row predict its numbers, by ridge
+    regression; None where no rows before are given."""
     if not spec.given:
         return None
     told = np.arange(spec.features - spec.given, spec.features)

@@ -38,7 +38,7 @@ class PCA(ClosedForm):
     """
 
     def fit(self, batches: Batches) -> Components:
-        """Solve for the components, and for how what they leave over is distributed."""
+        """Find the components of rows in batches, and the distribution of residuals."""
         if self.params.probabilistic:
             return self._probabilistic(batches)
         # of wide rows a covariance would be far larger than the rows themselves
@@ -58,7 +58,7 @@ class PCA(ClosedForm):
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
 
     def _axes(self, batches: Batches) -> int | None:
-        """How many leading axes of wide rows to look for; None for all."""
+        """How many leading axes of wide rows to find; None to form the whole covariance."""
         rows = sum(len(batch) for batch in batches)
         most = axes_of_wide(rows, self.spec.features)
         if most is None:
@@ -68,8 +68,9 @@ class PCA(ClosedForm):
         return max(most, code)
 
     def _noise(self, rows: int) -> Float:
-        """Variance added to each feature: of rounding to its bucket, against singularity, and where
-        a number is often missing as of a few rows more, that few rows may not tell too much."""
+        """(features,): the variance to add to each feature: that of rounding to its bucket, a
+        little against singularity, and for a number with gaps that of ten further rows of deviation
+        1, so that a few rows do not decide too much. rows: how many were fitted."""
         spec = self.spec
         noise = np.full(spec.features, INDICATOR_NOISE)
         noise[spec.numeric] = spec.half**2 / 3 + FEATURE_NOISE
@@ -165,11 +166,12 @@ class PCA(ClosedForm):
 
 
 def _explained(variances: Float, total: float) -> list[float]:
-    """The part of the variance along each of the first components, at most 32 of them."""
+    """The part of the total variance along each of the first at most 32 components."""
     return [round(float(v), 4) for v in variances[:MOST_TOLD] / max(total, 1e-12)]
 
 
 def _enough(variances: Float, total: float) -> int:
-    """How many components explain 95 % of the variance; all if they do not."""
+    """How many of the components explain 95 % of the total variance; one more than there are if all
+    explain less."""
     part = np.cumsum(variances) / max(total, 1e-12)
     return int(np.searchsorted(part, 0.95) + 1)

@@ -1,4 +1,4 @@
-"""What pca has found: affine maps, the tails of what they leave, and how records are scored."""
+"""The solution of pca: affine maps, the tails of their residuals, and how records are scored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class Joint:
     lean: Float | None = None
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1): how much rarer the numbers are together than the likeliest."""
+        """(batch, columns + 1), in bits: how much less dense the numbers are together than the
+        likeliest, spread over the columns; last 0."""
         numbers = g.columns_of(x, self.numbers)
         if self.lean is not None:
             numbers = numbers - x @ self.lean
@@ -56,10 +57,10 @@ class Prediction(Protocol):
     """A linear prediction of every feature of a record from the other columns."""
 
     def residual(self, x: Float) -> Float:
-        """Rows minus their prediction; x: (rows, features)."""
+        """(rows, features): rows x, (rows, features), less what is predicted of them."""
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, features): what is predicted of each feature of x."""
+        """(batch, features): the prediction of each feature of x, (batch, features)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Whole(Prediction):
 
 @dataclass(frozen=True, eq=False)
 class LowRank(Prediction):
-    """By a few directions, of many features: with the inverse of the covariance
+    """Predicts each of many features by a few directions: with the inverse of the covariance
     P = precision I - left left^T, left (features, q), and its diagonal, (features,), what is left
     of x is P (x - mean) / diagonal."""
 
@@ -190,7 +191,8 @@ class Components(Solution):
         return g.side_by_side(g.columns_of(parts, columns), code)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """The parts, and how rare a record is as a whole."""
+        """(batch, columns + 1), in bits: the parts, plus the bits of the joint density, each column
+        no more than its rarity and 32 bits."""
         bits = costs.in_bits(g, self.parts(g, x))
         if self.joint is not None:
             bits = bits + self.joint.bits(g, x)

@@ -19,7 +19,8 @@ AT_ONCE = 4096  # rows whose distances are computed together
 
 @dataclass(frozen=True, eq=False)
 class Prototypes(Solution):
-    """Records that others are compared with; the code of a record is the number of the nearest.
+    """Prototypes, which records are compared with; a record's code is the number of the nearest
+    one.
 
     centres: (k, features), context features 0.
 
@@ -54,7 +55,7 @@ class KMeans(ClosedForm):
     outlier must not make itself at home. One row of ten is kept aside for the deviation."""
 
     def fit(self, batches: Batches) -> Prototypes:
-        """Find the prototypes by rounds of k-means."""
+        """Find the prototypes of rows in batches by rounds of k-means. DataError without rows."""
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
@@ -92,7 +93,8 @@ def _moved(centres: Float, rows: Float, fewest: int) -> Float:
 
 
 def _nearest(centres: Float, rows: Float) -> Int:
-    """(rows,): the number of the nearest centre of each row."""
+    """(rows,): for each of rows, (rows, features), the index of the nearest of centres, (k,
+    features)."""
     nearest = []
     square = (centres**2).sum(axis=1)
     for first in range(0, len(rows), AT_ONCE):

@@ -70,7 +70,8 @@ class Sparse(AutoEncoder):
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
-        """Columns of the dictionary point to records, and the encoder measures along them."""
+        """Set the dictionary's columns, in place, to directions of random rows of x, and the
+        encoder to products with these."""
         flat = x.flatten(1)
         mean = flat.mean(dim=0)
         rng = torch.Generator(device=x.device).manual_seed(0)
@@ -102,7 +103,8 @@ class Sparse(AutoEncoder):
         self.threshold.copy_(gain * cut)
 
     def cut(self, u: Tensor) -> Tensor:
-        """Scalar: what the part `active` of |u|, eased, lies above."""
+        """Scalar: the threshold above which the part `active` of |u|, (batch, latent), lies, each
+        unit eased."""
         size = (u.detach().abs() * self.ease.exp()).flatten()
         return size.kthvalue(max(1, round(len(size) * (1 - self.share)))).values
 

@@ -68,8 +68,8 @@ class TailsOfColumns(Solution):
         return costs.summed(g, beyond * is_rarest / count, g.spec.owner.tolist())
 
     def _bits(self, g: Builder, side: int, numbers: Value) -> Value:
-        """(batch, numbers): -log2 of the part of values as far out on this side; 0 before its
-        tail."""
+        """(batch, numbers): -log2 of the part of a column's values that lie as far out on a side,
+        UPPER or LOWER, as each number; 0 for one that is not in that tail."""
         scale = self.scale[side]
         shape = self.shape[side]
         part = self.part[side]
@@ -117,15 +117,16 @@ class Tails(ClosedForm):
         return TailsOfColumns(start, scale, shape, part, centre)
 
     def _missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
-        """(rows, numbers): where a number is missing, as its flag says."""
+        """(rows, numbers): True where the flag of a number says that it is missing. numbers: their
+        indices in spec.numeric."""
         gates = self.spec.gate[numbers]
         gated = gates >= 0
         flags = [batch[:, gates] != 0 for batch in batches]
         return np.asarray(np.concatenate(flags) & gated)
 
     def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> None:
-        """Takes over the tails and medians of some numbers, (columns,), from their values,
-        (rows, columns)."""
+        """Measure the tails and medians of some numbers by their values, (rows, columns), and write
+        them into tails and centre, in place. columns: the indices of these numbers."""
         if not len(columns):
             return
         features = self.spec.numeric[columns]

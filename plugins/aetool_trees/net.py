@@ -28,7 +28,7 @@ Half = npt.NDArray[np.float16]
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """The nodes of all trees that are so many cuts deep, 2^level of each, (nodes,).
+    """The nodes of all trees at one depth, (nodes,): 2^depth of each tree, tree by tree.
 
     features: (trees,), which is cut. cut: a value above it goes right; NO_CUT where all rows of a
     node have one value. low, high: the lowest and highest value of a node's rows. least: (trees,),
@@ -68,7 +68,8 @@ class Forest(Solution):
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """Each column's part in the score: how much earlier its cuts leave the record alone."""
+        """(batch, columns + 1), in nats: by how much earlier the cuts of each column leave the
+        record alone; last 0."""
         trees = len(self.levels[0].features)
         node = g.columns_of(x, [0] * trees) * 0.0
         alive = node + 1.0  # the probability that a record is not alone yet
@@ -98,21 +99,21 @@ class Forest(Solution):
         return total * (math.log(2) / trees)
 
     def surprise(self, g: Builder, x: Value) -> Value:
-        """(batch, columns): bits that say which column sets a record apart."""
+        """(batch, columns), in bits: what each column adds to the score."""
         columns = list(range(len(g.spec.columns)))
         return g.columns_of(self.bits(g, x), columns)
 
 
 def _read(g: Builder, table: Half, node: Value, trees: int) -> Value:
-    """(batch, trees): what a table of all nodes of a level, (nodes,), holds of each tree's node,
-    (batch, trees)."""
+    """(batch, trees): the entries of a table of all nodes of a level, (nodes,), at the node of each
+    tree, (batch, trees), counted within its tree."""
     first = np.arange(trees) * (len(table) // trees)
     stored = g.const(table, np.float16)
     return g.as_number(g.look_up(stored, g.as_index(node + first)))
 
 
 class Trees(ClosedForm):
-    """Trees grown side by side, level by level."""
+    """Grows all trees side by side, level by level."""
 
     def fit(self, batches: Batches) -> Forest:
         """Grow the forest on random samples of the rows."""
@@ -201,7 +202,8 @@ class _Growing:
         self.levels.append(level)
 
     def _features(self) -> Int:
-        """(trees,): a unit drawn for each tree, and of a category the level of one of its rows."""
+        """(trees,): a feature drawn for each tree to cut: a number, a flag, or of a category the
+        level that a random one of the tree's rows has."""
         trees, sample = self.rows.shape
         chosen = np.asarray(self.rng.integers(0, len(self.units), trees))
         drawn = self.rng.integers(0, sample, trees)
@@ -216,7 +218,8 @@ class _Growing:
         return features
 
     def done(self) -> tuple[list[Level], Half]:
-        """(levels, leaves): how many more cuts part the rows of each node on average."""
+        """(the levels, with `left` set; (leaves,) how many more cuts the rows of each leaf take on
+        average)."""
         leaves = _cuts_of(self.counts[-1])
         cuts_left = leaves
         levels: list[Level] = []
@@ -245,8 +248,8 @@ def _samples(rng: np.random.Generator, rows: int, trees: int, most: int) -> Int:
 
 
 def _cuts_of(counts: Int) -> Float:
-    """The average number of random cuts until one of so many rows is alone: 2 H(n - 1) less 2 (n -
-    1) / n, H the harmonic numbers (Liu et al. 2008, equation 1)."""
+    """For each n in counts the average number of random cuts until one of n rows is alone:
+    2 H(n - 1) - 2 (n - 1) / n, with H the harmonic numbers (Liu et al. 2008, equation 1)."""
     most = int(counts.max(initial=1))
     harmonic = np.zeros(most + 1)
     harmonic[1:] = np.cumsum(1 / np.arange(1, most + 1))

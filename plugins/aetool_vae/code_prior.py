@@ -1,4 +1,4 @@
-"""What codes of whole numbers are likely, and so how many bits they take."""
+"""A prior of codes of whole numbers: how likely each code is, and so how many bits it takes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CodePrior(nn.Module):
         self.tells = MaskedLinear(degrees, told_order, hidden=False)
 
     def nats(self, codes: Tensor) -> Tensor:
-        """-log P of each unit of codes in steps, (batch, latent)."""
+        """(batch, latent): -log P of each unit of codes, (batch, latent), in steps."""
         hidden = torch.tanh(self.reads(codes))
         told = self.tells(hidden)
         centred = codes - told[:, : self.latent]
@@ -50,7 +50,8 @@ class CodePrior(nn.Module):
 
     @torch.no_grad()
     def start(self, deviations: Tensor) -> None:
-        """Sets it to independent units of these deviations in steps, (latent,), about 0."""
+        """Set the prior, in place, to independent units with mean 0 and these deviations,
+        (latent,), in steps."""
         reading = self.reads.linear
         telling = self.tells.linear
         deviations = deviations.to(reading.weight)

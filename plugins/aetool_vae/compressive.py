@@ -58,7 +58,8 @@ class Compressive(AutoEncoder):
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
-        """At PCA, rounded so that each component errs by s."""
+        """Set encoder, decoder and prior, in place, to PCA of pictures x, with steps so long that
+        rounding each component errs by s."""
         variance = x.var(correction=0)
         self.variance.copy_(variance.clamp(min=LEAST_VARIANCE))
         step = EVEN * math.sqrt(float(self.noise))

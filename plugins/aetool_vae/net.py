@@ -64,7 +64,8 @@ class VAE(AutoEncoder):
         self.register_buffer("draws", torch.special.ndtri(uniform), persistent=False)
 
     def start(self, x: Tensor) -> None:
-        """At probabilistic PCA: the means of PCA's code, and its posterior's deviations."""
+        """Set the maps, in place, to probabilistic PCA of x: means to PCA's code, deviations to its
+        posterior's. Nothing where the decoder gives no means."""
         if self.likelihood.bernoulli or self.logistic is not None:  # the decoder gives no means
             return
         noise = start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
@@ -74,7 +75,7 @@ class VAE(AutoEncoder):
 
     @property
     def logistic(self) -> LogisticPixels | None:
-        """The decoder, if it tells mixtures of logistics."""
+        """The decoder, if it gives mixtures of logistics; else None."""
         if isinstance(self.decoder, LogisticPixels):
             return self.decoder
         return None
@@ -111,7 +112,8 @@ class VAE(AutoEncoder):
         return torch.cat([pixels, pixels[:, :1] * 0.0], dim=1)
 
     def finish(self, batches: Iterable[Tensor]) -> None:
-        """What `sample` adds to means of mixtures is as wide as what they leave of pixels."""
+        """For a decoder of mixtures, set the likelihood's scales, by which `sample` adds noise, to
+        the differences of pixels from the mixtures' means, on the first batch."""
         if self.logistic is not None:
             x = next(iter(batches))
             self.likelihood.start(x, self.decode(self.encode(x)))

@@ -48,7 +48,7 @@ def standardised(levels: Tensor) -> Tensor:
 
 
 class LogisticPixels(nn.Module):
-    """Codes to mixtures for every pixel, and what pixels cost under them.
+    """A decoder that gives a mixture for every pixel, and what pixels cost under these.
 
     latent: units of a code; shape: (channels, height, width) of pictures; width: channels of the
     layer of full size; depth: how often sides are halved below it, and 0 makes what is told linear
@@ -98,7 +98,7 @@ class LogisticPixels(nn.Module):
 
     @torch.no_grad()
     def _start(self) -> None:
-        """Components spread over the range, equally likely."""
+        """Set the components, in place, to be spread over the range and equally likely."""
         assert self.head.bias is not None
         self.head.bias.zero_()
         spread = torch.linspace(-1, 1, self.components)
@@ -125,7 +125,7 @@ class LogisticPixels(nn.Module):
         return self.head(h)
 
     def nats(self, x: Tensor, told: Tensor) -> Tensor:
-        """-log P of each pixel, all its channels together, (batch, pixels).
+        """(batch, pixels): -log P of each pixel, all its channels together, in nats.
 
         x: standardised pictures, (batch, channels, height, width); told: what forward gave.
         """
@@ -195,7 +195,7 @@ class Mixtures:
 
 
 def pairs_before(channel: int) -> int:
-    """How many pairs of different channels there are among so many."""
+    """How many pairs of different channels there are among the first `channel` ones."""
     return channel * (channel - 1) // 2
 
 
@@ -212,7 +212,8 @@ def sides_of(shape: tuple[int, int, int], depth: int) -> list[tuple[int, int]]:
 
 
 def _log_mass(level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """The logarithm of what logistics give to levels; all broadcast together."""
+    """The logarithm of the mass that a logistic of this mean and log scale has in the interval of a
+    level; all broadcast together."""
     per_scale = (-log_scale).exp()
     off = level - mean
     above = (off + HALF) * per_scale

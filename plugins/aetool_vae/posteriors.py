@@ -36,17 +36,17 @@ class Diagonal(nn.Module):
         return h[:, : self.latent], h[:, self.latent : 2 * self.latent].clamp(LOWEST, HIGHEST)
 
     def mean(self, h: Tensor) -> Tensor:
-        """(batch, latent): what is stored."""
+        """(batch, latent): the code that is stored, the mean of the posterior."""
         return self.moments(h)[0]
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """Draws a code: (z, log q of each of its units)."""
+        """(codes z, log q(z | x) by unit), both (batch, draws, latent), drawn by noise eps."""
         mean, log_sigma = self.moments(h)
         z = mean[:, None] + log_sigma.exp()[:, None] * eps
         return z, log_normal(eps) - log_sigma[:, None]
 
     def kl(self, h: Tensor) -> Tensor | None:
-        """(batch, latent) nats whose sum is KL(q || N(0, I)); None if it has no closed form."""
+        """(batch, latent), in nats, whose sum is KL(q || N(0, I)); None without a closed form."""
         mean, log_sigma = self.moments(h)
         return kl_to_standard_normal(mean, 2 * log_sigma)
 
@@ -113,7 +113,7 @@ class Flow(Diagonal):
         self.register_buffer("backwards", torch.arange(latent - 1, -1, -1), persistent=False)
 
     def mean(self, h: Tensor) -> Tensor:
-        """What no noise becomes."""
+        """(batch, latent): the code that noise of 0 becomes."""
         return self.sample(h, h[:, None, : self.latent] * 0)[0].flatten(1)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:

@@ -40,12 +40,12 @@ class Sizes:
 
     @property
     def pixels(self) -> int:
-        """Values of a picture, of all channels."""
+        """How many values a picture has, over all channels."""
         return math.prod(self.shape)
 
     @property
     def halvings(self) -> int:
-        """How often sides are halved."""
+        """How often sides are halved: `depth` times, or until a side is below 4."""
         _, height, width = self.shape
         side = min(height, width)
         halvings = 0
@@ -62,7 +62,7 @@ class Sizes:
         return -(-height // side), -(-width // side)
 
     def channels(self, part: float) -> int:
-        """A part of the width, one channel at least."""
+        """How many channels a part of the width is, at least one."""
         return max(1, round(part * self.width))
 
 
@@ -94,8 +94,8 @@ class PictureEncoder(nn.Module):
 
     @torch.no_grad()
     def start(self, pictures: Tensor, step: float) -> Tensor:
-        """Sets it to the principal components of pictures, in steps of this length; returns the
-        deviation of each unit, (latent,), in steps."""
+        """Set the encoder, in place, to the principal components of pictures, in steps of this
+        length; returns the deviation of each unit, (latent,), in steps."""
         flat = pictures.flatten(1).cpu().numpy()
         weight = self.straight.weight
         bias = self.straight.bias
@@ -141,14 +141,14 @@ class PictureDecoder(nn.Module):
 
     @torch.no_grad()
     def start(self, deviations: Tensor) -> None:
-        """Takes codes with these deviations of their units, (latent,), as it would take those of
-        deviation 1."""
+        """Scale the first layer, in place, so that codes whose units have these deviations,
+        (latent,), do what codes of deviation 1 did before."""
         weight = self.first.weight
         weight.div_(deviations.to(weight))
 
 
 def _shared_layers(sizes: Sizes, placed: int) -> list[nn.Module]:
-    """The layers from cells of the coarse grid, with so many channels, to pixels."""
+    """The layers from the cells of the coarse grid, of `placed` channels, to pixels."""
     shared = sizes.channels(SHARED)
     at_once = min(sizes.halvings, MOST_AT_ONCE)
     layers: list[nn.Module] = [

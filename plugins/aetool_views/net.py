@@ -46,23 +46,23 @@ class Memory:
 
     @property
     def coordinates(self) -> Float:
-        """(k, coordinates), as they are restored."""
+        """(k, coordinates): the remembered coordinates, restored from their levels."""
         return self.low + self.step * self.levels.astype(np.float64)
 
     @property
     def rounding(self) -> float:
-        """The largest squared distance of a picture from what is remembered of itself."""
+        """The largest squared distance of a picture from itself as it is remembered, rounded."""
         return float(self.levels.shape[1] * self.step**2 / 4)
 
     def write(self, g: Builder) -> Value:
-        """(k, coordinates) as a value of a graph."""
+        """Add the remembered coordinates to a graph; returns (k, coordinates)."""
         levels = g.as_number(g.const(self.levels, np.uint8))
         return levels * self.step + self.low
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Pictures that are judged beside those remembered.
+    """The distances of judged pictures from remembered ones, in each view.
 
     squares: of each view, (judged, remembered), squared distances. apart: (judged, remembered),
     which may be compared. judged, remembered: which of the pictures fitted these are, rising.
@@ -74,7 +74,7 @@ class Compared:
     remembered: Int
 
     def without(self, left_out: Int) -> Compared:
-        """The same had these of the pictures fitted not been there."""
+        """A copy without the pictures whose numbers are in left_out, judged or remembered."""
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
         both = np.ix_(judged, remembered)
@@ -86,7 +86,7 @@ class Compared:
         )
 
     def rarity(self, count: int) -> Rarity:
-        """How rare the distances from the nearest `count` are, added up over the views."""
+        """The rarity of sums over views of the log mean distance from the nearest `count`."""
         far = np.zeros(len(self.judged))
         for square in self.squares:
             far += np.log(_mean_distance(square, self.apart, count))
@@ -116,7 +116,8 @@ class Neighbours(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Neighbours:
-        """The pictures remembered but for these, unless none is left."""
+        """The solution without the fitted pictures of these numbers; this one if no picture would
+        be left."""
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
         if not len(compared.remembered) or not len(compared.judged):
@@ -132,7 +133,7 @@ class Neighbours(Solution):
         )
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The nearest picture, as far as it is remembered."""
+        """(batch, features): the nearest remembered picture, blurred."""
         _, nearest = self._distance(
             g,
             self.views.write(g, x)[0],
@@ -145,7 +146,7 @@ class Neighbours(Solution):
         ) * (1 / SCALE)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, pixels + 1) bits, the last 0."""
+        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
         channels = self.views.shape[0]
         seen = [self.views.write(g, x, move) for move in self.moves]
         total = g.nothing(x)
@@ -193,10 +194,11 @@ class Neighbours(Solution):
 
 
 class Nearest(ClosedForm):
-    """Pictures are drawn by chance where there are more than are to be remembered."""
+    """Remembers pictures by their views; a random sample of them where they are too many."""
 
     def fit(self, batches: Batches) -> Neighbours:
-        """The pictures remembered, and how far ordinary ones lie from others."""
+        """Remember pictures, and measure how far pictures lie from the others. DataError without
+        pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")
@@ -249,12 +251,13 @@ class Nearest(ClosedForm):
 
 
 def _count(remembered: int) -> int:
-    """How many of the pictures remembered a picture is compared with."""
+    """With how many of the nearest remembered pictures a picture is compared."""
     return max(1, round(NEIGHBOURS * math.sqrt(remembered)))
 
 
 def _some(total: int, most: int, seed: int) -> Int:
-    """(at most so many,): rising numbers below total, drawn by chance where there are more."""
+    """(n,), rising: all numbers below total, or if there are more than `most` a random `most` of
+    them."""
     if total <= most:
         return np.arange(total)
     drawn = np.random.default_rng(seed).choice(total, most, replace=False)
@@ -262,7 +265,7 @@ def _some(total: int, most: int, seed: int) -> Int:
 
 
 def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
-    """The rows of these numbers, batch by batch."""
+    """Yield the rows in batches whose numbers are rows, rising, batch by batch, as float64."""
     first = 0
     for batch in batches:
         own = rows[(rows >= first) & (rows < first + len(batch))]
