@@ -225,6 +225,51 @@ def test_a_survey_and_a_budget_tell_the_error_of_the_numbers(beside_words, tmp_p
     assert facts["rmse_of_deviation"] == pytest.approx(off.mean() ** 0.5, rel=1e-6)
 
 
+# ---- cells that are no numbers
+
+
+@pytest.fixture(scope="module")
+def with_an_odd_cell(tmp_path_factory):
+    """Three columns of numbers that follow from one; a cell of `amount` is ERR."""
+    rng = np.random.default_rng(4)
+    base = rng.normal(size=300).cumsum()
+    amount = [f"{value:.2f}" for value in 5000 + 300 * base]
+    amount[77] = "ERR"
+    frame = pd.DataFrame({"amount": amount, "x": base.round(3), "y": (3 * base + 1).round(3)})
+    path = tmp_path_factory.mktemp("odd") / "orders.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_a_code_stores_a_column_with_an_odd_cell_exactly(with_an_odd_cell, tmp_path, run):
+    model = operations.fit(with_an_odd_cell, FitOptions("pca", {"latent": 1}))
+    options = CompressOptions(lossy_only=True)
+    figures = operations.compress(with_an_odd_cell, tmp_path / "a.aez", model, options)
+    operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv", model=model)
+    before = pd.read_csv(with_an_odd_cell, dtype={"amount": str})
+    after = pd.read_csv(tmp_path / "back.csv", dtype={"amount": str})
+    assert after["amount"].tolist() == before["amount"].tolist() and after["amount"][77] == "ERR"
+    assert set(figures["errors"]) == {"x", "y"}
+    for name in ("x", "y"):
+        lost = float(np.square(before[name] - after[name]).mean() ** 0.5)
+        assert lost == pytest.approx(figures["errors"][name]["rmse"], rel=1e-6)
+        assert 0 < lost < 0.1 * before[name].std()
+    done = run("compress", with_an_odd_cell, "--lossy", "-o", tmp_path / "b.aez")
+    assert done.status == 0, done.err
+
+
+def test_an_odd_cell_hides_no_column_from_a_survey(with_an_odd_cell, tmp_path):
+    found = aetool.tradeoff(with_an_odd_cell, plugins="pca", others=False)
+    codes = {point.setting for point in found.points if point.way == "code of pca"}
+    assert {"rmse 20%", "rmse 50%"} <= codes and not found.skipped
+    aetool.compress(with_an_odd_cell, tmp_path / "a.aez", rmse=0.2)
+    operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")
+    before = pd.read_csv(with_an_odd_cell, na_values="ERR")
+    after = pd.read_csv(tmp_path / "back.csv", na_values="ERR")
+    lost = ((before - after) ** 2).mean() / before.var(ddof=0)
+    assert (lost > 0).all() and 0.18 < lost.mean() ** 0.5 <= 0.2
+
+
 # ---- the table
 
 

@@ -19,6 +19,7 @@ from aetool.codec.columns import whole_column
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import BLOCK_BYTES
 from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, LossyTable, stored_as
+from aetool.columns.column import ODD
 from aetool.data.images import ImageSource
 from aetool.data.pictures.framed import FramedSource
 from aetool.data.scaling import image_features
@@ -126,6 +127,7 @@ class LossyJob:
         self.content: Lossy  # of what was written last
         self.modelled = model.schema.modelled if model.schema else ()
         self.ranges: dict[str, list[float]] = {}
+        self.irregular: set[str] = set()
         self.not_carried: set[str] = set()
         self.rows = 0
         self.squares: dict[str, float] = {}
@@ -179,8 +181,9 @@ class LossyJob:
         return np.zeros((0, len(self.modelled)))
 
     def _survey(self) -> Records:
-        """A sample of the records that the encoder takes; sets `ranges`, (lowest, highest) of each
-        column of numbers, by reading the whole table."""
+        """A sample of the records that the encoder takes; sets, by reading the whole table,
+        `ranges`, (lowest, highest) of each column of numbers, and `irregular`, the columns in
+        which a cell is of another kind, and which are stored exactly."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
@@ -188,7 +191,10 @@ class LossyJob:
         high = -low
         for table in self.source.batches():
             x = self.model.schema.encode(table, self.source.name)
-            finite = np.where(np.isfinite(x), x, np.nan)
+            odd = x == ODD
+            # a code restores numbers, and would write one in place of such a cell
+            self.irregular |= {self.modelled[i].name for i in np.flatnonzero(odd.any(axis=0))}
+            finite = np.where(np.isfinite(x) & ~odd, x, np.nan)
             if len(finite):
                 low = np.fmin(low, np.fmin.reduce(finite, axis=0))
                 high = np.fmax(high, np.fmax.reduce(finite, axis=0))
@@ -204,6 +210,7 @@ class LossyJob:
         return self.model.schema.encode(table, self.source.name)
 
     def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
+        self.not_carried = self.irregular
         if not len(sample) or "code_levels" in self.model.facts:  # codes that are whole numbers
             size = self.model.latent
             return lossy.Quantiser(np.zeros(size), np.ones(size), np.arange(size))
@@ -250,10 +257,10 @@ class LossyJob:
         return decoded
 
     def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
-        """The sets of columns of categories to try to store exactly: those that the code restores
-        wrongly too often, and all."""
-        wrong = set()
-        every = set()
+        """The sets of columns to try to store exactly: irregular ones with the categories that the
+        code restores wrongly too often, and with all categories."""
+        wrong = set(self.irregular)
+        every = set(self.irregular)
         for i, column in enumerate(self.modelled):
             if column.predicted and not column.measured:
                 every.add(column.name)
@@ -264,7 +271,9 @@ class LossyJob:
     def _floor(self) -> float:
         """The squared error of a record, in standardised units, below which finer steps are of no
         use unless asked for."""
-        numbers = sum(c.measured and c.predicted for c in self.modelled)
+        numbers = sum(
+            c.measured and c.predicted and c.name not in self.irregular for c in self.modelled
+        )
         pixels = 0 if self.model.schema else self.model.spec.features
         return FAITHFUL**2 * (numbers + pixels)
 
@@ -273,7 +282,8 @@ class LossyJob:
         code."""
         total = 0
         for i, column in enumerate(self.modelled):
-            if column.name in self.not_carried:
+            # irregular numbers are stored exactly in any case, and make no difference
+            if column.name in self.not_carried and not column.measured:
                 index = np.nan_to_num(sample[:, i], nan=255).astype(np.int64)
                 total += _coded_size([index])
         return total
@@ -361,8 +371,9 @@ class LossyJob:
                 whole.update(block.content)
                 writer.add(block.rows, block.content, block.payload)
                 hints = block.hints
+        carried = [c.predicted and c.name not in self.not_carried for c in self.modelled]
         for i, column in enumerate(self.modelled):
-            if column.measured and column.predicted and measured.rows:
+            if column.measured and carried[i] and measured.rows:
                 self.squares[column.name] = float(measured.square[i])
                 self.compared[column.name] = int(measured.compared[i])
         sizes = self.content.sizes.of

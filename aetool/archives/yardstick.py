@@ -18,6 +18,7 @@ import numpy as np
 
 from aetool.canonical import Json
 from aetool.codec import lossy
+from aetool.columns.column import ODD
 from aetool.columns.schema import Schema
 from aetool.data.images import ImageSource
 from aetool.data.sources import RESERVOIR
@@ -194,6 +195,7 @@ class _Columns:
 
     def add(self, records: Float) -> None:
         """Add a batch of records, (rows, columns), as models take them."""
+        records = _without_odd(records)
         self.moments.add(records[:, self.numbers])
         for counts, place in zip(self.levels, self.words, strict=True):
             known = records[~np.isnan(records[:, place]), place]
@@ -205,7 +207,7 @@ class _Columns:
         """The yardstick of the records added. table: a sample of them, on which bounds are tried;
         where: the source's name, for messages."""
         modelled = self.schema.modelled
-        sample = self.schema.encode(table, where)
+        sample = _without_odd(self.schema.encode(table, where))
         every = max(1, -(-len(sample) // SAMPLE))
         numbers = {}
         counts = self.moments.count.tolist()
@@ -221,6 +223,12 @@ class _Columns:
             if wrong > 0:
                 chance[modelled[place].name] = wrong
         return TableYardstick(numbers, chance)
+
+
+def _without_odd(records: Float) -> Float:
+    """(rows, columns): records with NaN in place of cells that are not of their column's kind, as
+    these are stored exactly and have no size."""
+    return np.where(records == ODD, np.nan, records)
 
 
 def _wrong_by_chance(counts: Sequence[int]) -> float:
