@@ -129,8 +129,11 @@ def goals(command: Command) -> Command:
         click.option(
             "--rmse", metavar="E",
             help="The smallest archive of at most this root mean squared error, in parts of a "
-            "standard deviation, such as 2%: the mean over columns of numbers, and of words that "
-            "are changed. Words, keys and dates that are kept exactly do not count.",
+            "standard deviation, such as 2%: the root of the mean, over columns of numbers and "
+            "of words that are changed, of what each loses: of numbers the mean squared error "
+            "over the variance, of words the part that is wrong over the part that taking the "
+            "commonest word gets wrong. Words never make it smaller; what else is kept exactly "
+            "does not count.",
         ),
     ):  # fmt: skip
         command = option(command)
