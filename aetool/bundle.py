@@ -270,7 +270,13 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
             if entries[0].file_size > MAX_MANIFEST:
                 raise BundleError(f"{name}: refused: the manifest is too large")
             return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+    except zipfile.BadZipFile:
+        # its list of members stands at the end, which a file that was cut off has lost
+        raise BundleError(
+            f"{name}: damaged: no whole model file, it was changed or ends early (here, at byte "
+            f"{len(data):,}); copy it again from where it came, or fit it again"
+        ) from None
+    except (NotImplementedError, EOFError, OSError, RuntimeError) as error:
         raise BundleError(f"{name}: damaged, or not an aetool bundle ({error})") from None
 
 

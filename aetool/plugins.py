@@ -13,7 +13,7 @@ import pluggy
 from aetool import declarations, hookspecs
 from aetool.errors import PluginError
 from aetool.model import Model, Reader
-from aetool.spelling import option
+from aetool.spelling import did_you_mean, option
 
 GROUP = "aetool"
 READERS = "aetool.readers"  # entry points of plugins that bring readers, which are asked first
@@ -97,12 +97,13 @@ def get_model(name: str) -> Model:
         raise _clash(name, entries[first], entries[second])
     for model in declaring.values():
         return model
-    installed = ", ".join(m.name for m in models_installed() if isinstance(m, Model))
+    model_names = [model.name for model in models_installed() if isinstance(model, Model)]
+    installed = ", ".join(model_names)
     # a frequent slip: -p with a file
     if name.endswith(".aem"):
         fitted = f"; a model that was fitted is given with {option('-m')} {name}"
     else:
-        fitted = ""
+        fitted = did_you_mean(name, model_names)
     raise PluginError(
         f"no installed plugin has a model '{name}'; there are: {installed or 'none'}{fitted}"
     )

@@ -6,7 +6,8 @@ says once that it is there; everybody else is in Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -47,6 +48,23 @@ def option(name: str) -> str:
         return PYTHON[name]
     called = name.lstrip("-").replace("-", "_")
     return f"{called}=True" if name in FLAGS else called
+
+
+def did_you_mean(
+    unknown_word: str,
+    known_words: Iterable[str],
+) -> str:
+    """The end of a message on a word that is none of those known: "; did you mean 'vae'?", or ""
+    where none of them is like it."""
+    similar_words = difflib.get_close_matches(
+        unknown_word,
+        list(known_words),
+        n=1,
+    )
+    # the nearest alone: all that there are, messages list anyway
+    for similar_word in similar_words:
+        return f"; did you mean '{similar_word}'?"
+    return ""
 
 
 def in_shell() -> bool:

@@ -181,6 +181,16 @@ def test_other_files_are_refused(raw):
         bundles.from_bytes(raw, "x")
 
 
+def test_a_model_cut_in_half_is_told_with_what_to_do(tiny):
+    half = len(tiny) // 2
+    with pytest.raises(BundleError) as refused:
+        bundles.from_bytes(tiny[:half], "m.aem")
+    assert str(refused.value) == (
+        "m.aem: damaged: no whole model file, it was changed or ends early (here, at byte "
+        f"{half:,}); copy it again from where it came, or fit it again"
+    )
+
+
 def test_missing_and_unwritable(loaded, tmp_path):
     with pytest.raises(DataError, match="No such file"):
         bundles.load(tmp_path / "x.aem")

@@ -47,5 +47,7 @@ def test_codes_that_are_none_are_refused(air, air_pca, tmp_path, run):
     assert gap.status == 2 and "z0" in gap.err and not (tmp_path / "o.csv").exists()
     unknown = run("encode", air, "-m", air_pca, "-o", tmp_path / "z2.csv", "--id", "nothing")
     assert unknown.status == 2 and "no such column" in unknown.err
+    near = run("encode", air, "-m", air_pca, "-o", tmp_path / "z2.csv", "--id", "TEMPP")
+    assert near.status == 2 and near.err.endswith("; did you mean 'TEMP'?\n")
     assert "nothing to write" in run("encode", air).err
     assert run("encode", air, "-m", air_pca, "-p", "pca", "-o", tmp_path / "z2.csv").status == 2

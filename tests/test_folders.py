@@ -65,7 +65,7 @@ def test_every_file_of_a_folder_comes_back(mixed, tmp_path, keep):
 def test_a_folder_without_pictures_and_one_with_nothing(tmp_path):
     folder = tmp_path / "notes"
     folder.mkdir()
-    with pytest.raises(DataError, match="without pictures, or any other file"):
+    with pytest.raises(DataError, match="without pictures, tables or any other file"):
         operations.compress(folder, tmp_path / "n.aez")
     (folder / "a.csv").write_text("a\n1\n")
     operations.compress(folder, tmp_path / "n.aez")

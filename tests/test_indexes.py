@@ -389,3 +389,75 @@ def test_a_part_never_leaves_the_folder_of_its_index(tmp_path, path):
             Writer(file, header, {}).finish({}, hashlib.sha256().digest())
         with pytest.raises(ArchiveError, match="damaged"):
             aetool.open(index)
+
+
+def cut_part(index: Path, name: str, kept: float) -> None:
+    """Leave of the archive of a part its first bytes alone; kept: how much of it, from 0 to 1."""
+    part = index.with_name(index.name + ".parts") / f"{name}.aez"
+    content = part.read_bytes()
+    part.write_bytes(content[: int(kept * len(content))])
+
+
+@pytest.mark.parametrize("kept", [0, 0.01, 0.5])
+@pytest.mark.parametrize("cut", ["late/we", "tu"])
+def test_a_part_cut_short_is_told_as_lost_and_the_others_come_back(
+    run, days, suffix, tmp_path, cut, kept
+):
+    index = tmp_path / "days.aez"
+    aetool.compress(days, parts=True)
+    cut_part(index, f"{cut}{suffix}", kept)
+    back = tmp_path / "back"
+    told = run("decompress", index, "--recover", "-o", back)
+    first = 1 if cut == "late/we" else 2 * ROWS + 1
+    assert told.status == 1 and f"lost: records {first} to {first + ROWS - 1}" in told.err
+    assert len([line for line in told.err.splitlines() if "lost: " in line]) == 1
+    assert f"{back}: restored in part" in told.err
+    rest = [name for name in files_of(days) if name != f"{cut}{suffix}"]
+    assert sorted(files_of(back)) == rest
+    for name in rest:
+        pd.testing.assert_frame_equal(read(back / name), read(days / name))
+
+
+@pytest.mark.parametrize("kept", [0, 0.5])
+@pytest.mark.parametrize("cut", ["late/we", "tu"])
+def test_all_rows_are_one_table_without_the_part_that_is_lost(
+    run, days, suffix, tmp_path, cut, kept
+):
+    index = tmp_path / "days.aez"
+    aetool.compress(days, parts=True)
+    rows = tmp_path / f"rows{suffix}"
+    assert run("decompress", index, "--rows", "1:", "-o", rows).status == 0
+    pd.testing.assert_frame_equal(read(rows), whole(suffix), check_dtype=False)
+    cut_part(index, f"{cut}{suffix}", kept)
+    rest = tmp_path / f"rest{suffix}"
+    told = run("decompress", index, "--rows", "1:", "--recover", "-o", rest)
+    assert told.status == 1 and "lost: records " in told.err
+    left = [0, 1] if cut == "late/we" else [2, 0]
+    expected = pd.concat([day(number) for number in left], ignore_index=True)
+    pd.testing.assert_frame_equal(read(rest), expected, check_dtype=False)
+
+
+def test_a_folder_called_like_a_table_is_told_with_the_way_to_one_table(run, text_days, tmp_path):
+    aetool.compress(text_days, parts=True)
+    told = run("decompress", tmp_path / "days.aez", "-o", tmp_path / "all.csv")
+    assert told.status == 0 and "all.csv: is a folder of the 3 files" in told.err
+    assert "--rows 1:" in told.err
+    plain = run("decompress", tmp_path / "days.aez", "-o", tmp_path / "all")
+    assert plain.status == 0 and "note" not in plain.err
+
+
+def test_of_a_part_in_blocks_those_that_are_whole_come_back(run, text_days, tmp_path):
+    index = tmp_path / "days.aez"
+    rng = np.random.default_rng(9)
+    walk = np.cumsum(rng.normal(size=60_000)).round(6)
+    pd.DataFrame({"walk": walk, "count": 1, "kind": "a"}).to_csv(text_days / "tu.csv", index=False)
+    aetool.compress(text_days, parts=True, effort=SMALL)
+    cut_part(index, "tu.csv", 0.5)
+    back = tmp_path / "back"
+    told = run("decompress", index, "--recover", "-o", back)
+    assert told.status == 1 and "lost: days.aez.parts/tu.csv.aez: " in told.err
+    for name in ("mo", "we"):
+        assert (back / f"{name}.csv").read_bytes() == (text_days / f"{name}.csv").read_bytes()
+    some = pd.read_csv(back / "tu.csv")
+    assert 20_000 < len(some) < 40_000
+    np.testing.assert_array_equal(some["walk"], walk[: len(some)])

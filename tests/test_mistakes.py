@@ -116,6 +116,8 @@ MISTAKES = {
     # data and model
     "swapped": ("detect plant.aem -m plant.csv", "plant.csv", "model"),
     "a model as data": ("detect plant.aem", "plant.aem", "aetool's own files"),
+    "a plugin misspelt": ("fit plant.csv -o m.aem -p vea", "'vea'", "did you mean 'vae'?"),
+    "a package for no folder": ("plugins new mine -o no", "no: no such folder", "with mkdir"),
     "a broken model": ("detect plant.csv -m broken.aem", "broken.aem", "damaged"),
     "another table": ("detect other.csv -m plant.aem", "column 'temp' is missing", "speed"),
     "without its header": ("detect bare.csv -m plant.aem", "column 'time' is missing", "c1"),

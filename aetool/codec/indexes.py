@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aetool.codec.blocks import Block
 from aetool.codec.container import BlockPlace, lost_records
@@ -15,6 +15,8 @@ from aetool.errors import ArchiveError, DataError
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
+
+ItemOfPart = TypeVar("ItemOfPart")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,31 @@ class OpenPart:
     known: Part
     first: int
     inside: slice
+
+    def sound_items(
+        self,
+        index: Archive,
+        items_of_part: Iterator[ItemOfPart],
+    ) -> Iterator[ItemOfPart] | None:
+        """The items that are read from this part; None if it is damaged and nothing but the digest
+        of the whole, which does not match, could tell which items are right: the part is lost."""
+        if not (index.lenient and self.archive.reader.unsealed):
+            return items_of_part
+        try:
+            # that digest is compared behind the last item; such an archive is small
+            return iter(list(items_of_part))
+        except ArchiveError as error:
+            self.tell_as_lost(index, error)
+            return None
+
+    def tell_as_lost(self, index: Archive, error: ArchiveError) -> None:
+        """Add all records of this part to index.lost, because of `error`; raise that unless index
+        is lenient."""
+        if not index.lenient:
+            raise error
+        # what else is damaged in it, nobody needs to know
+        self.archive.lost.clear()
+        index.lost.append(f"{lost_records(self.first, self.known.rows)} ({error})")
 
 
 def part(index: Archive, content: Parts, number: int) -> Archive:
@@ -93,7 +120,8 @@ def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice
     Archive.blocks does."""
     for opened in index.parts(first, last):
         inside = opened.inside
-        for block, rows_inside in opened.archive.blocks(inside.start, inside.stop):
+        own_blocks = opened.sound_items(index, opened.archive.blocks(inside.start, inside.stop))
+        for block, rows_inside in own_blocks or ():
             # a block knows its place in its own archive alone
             block.first += opened.first
             yield block, rows_inside

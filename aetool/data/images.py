@@ -312,7 +312,7 @@ class FolderSource(PictureFiles):
         self.files = [path / picture for picture in self.names]
         self.count = len(self.files)
         if not self.names and not self.others:
-            raise DataError(f"{name}: a folder without pictures, or any other file")
+            raise DataError(f"{name}: a folder without pictures, tables or any other file")
 
     def _walk(self, inside: str) -> None:
         """Add the files below the folder `inside` to names, others or left_out, in the order of

@@ -53,6 +53,8 @@ def new(name: str, folder: Path) -> Path:
         raise DataError(
             f"{target}: exists already; choose another name or folder with {option('-o')}"
         )
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder to write to; make it first, with mkdir")
     try:
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
     except OSError as error:

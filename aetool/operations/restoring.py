@@ -94,7 +94,8 @@ def _decompress(
     content = archive.content
     target = Path(out or default_name(path, archive))
     whole = (first, last) == (0, archive.rows) and columns is None
-    if isinstance(content, Parts) and content.is_folder and whole:
+    # records that are asked for are one table, even where they are all there are
+    if isinstance(content, Parts) and content.is_folder and whole and rows is None:
         return _write_parts(archive, target, force)
     owned = readers.writer_of(target) if content.kind in ("table", "array", "image") else None
     if owned is not None:
@@ -133,8 +134,12 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
                 raise ArchiveError(f"{target}: {name!r} is no name of a file on this system")
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            with output(path, source=attributes_of(part.reader.path)) as file, part.sensible():
-                part.content.restore(part, file, 0, part.rows)
+            source = attributes_of(part.reader.path)
+            try:
+                with output(path, source=source) as file, part.sensible():
+                    part.content.restore(part, file, 0, part.rows)
+            except ArchiveError as error:
+                opened.tell_as_lost(archive, error)
     return target
 
 
@@ -163,6 +168,12 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
     """Notes for a file whose suffix promises another format than what is written to it."""
     kind = str(content.format().get("format"))
     suffix = target.suffix.lower()
+    if isinstance(content, Parts) and suffix in NAMED and target.is_dir():
+        one_table = f"{option('--rows')} 1:" if in_shell() else "rows=slice(0, None)"
+        return [
+            f"{target}: is a folder of the {len(content.parts):,} files that were stored, whatever "
+            f"its name says; one table of all of them is written with {one_table}"
+        ]
     if os.fspath(target) == "-" or content.is_folder or suffix == content.format().get("suffix"):
         return []
     if suffix in COMPRESSED:

@@ -8,7 +8,7 @@ from aetool.csv.dialect import Dialect
 from aetool.data import writers
 from aetool.data.table import Cells, Table
 from aetool.errors import ParamError
-from aetool.spelling import option
+from aetool.spelling import did_you_mean, option
 
 CSV = {"format": "csv", **Dialect().to_json()}
 
@@ -30,6 +30,7 @@ def cells(table: Table | None, name: str, where: str) -> writers.Restored:
         column_names = ", ".join(table.names) if table is not None else "none"
         raise ParamError(
             f"{option('--id')} {name}: no such column in {where}; there are {column_names}"
+            f"{did_you_mean(name, table.names if table is not None else ())}"
         )
     values = table[name]
     if isinstance(values, Cells):

@@ -15,6 +15,7 @@ from aetool.codec.contents.content import LOSSLESS, ByteContent, Content, Piece
 from aetool.codec.contents.text import TextTable
 from aetool.codec.limits import MAX_ALL_ROWS
 from aetool.csv import encodings
+from aetool.errors import ArchiveError, DataError
 from aetool.model import Int
 
 if TYPE_CHECKING:
@@ -144,14 +145,24 @@ class Parts(Content):
 
     def lead(self, archive: Archive) -> Content:
         """The content of the first part, which tells what all parts have in common; its file is
-        opened once."""
+        opened once. If lenient, of the first that can be opened."""
         if self._lead is None:
-            with archive.part(0) as first_part:
+            with self._first_part(archive) as first_part:
                 self._lead = first_part.content
         return self._lead
 
+    def _first_part(self, archive: Archive) -> Archive:
+        """Open the first part; if lenient, the first that can be opened."""
+        for number in range(len(self.parts) - 1):
+            try:
+                return archive.part(number)
+            except (ArchiveError, DataError):
+                if not archive.lenient:
+                    raise
+        return archive.part(len(self.parts) - 1)
+
     def names(self, archive: Archive) -> list[str]:
-        with archive.part(0) as first_part:
+        with self._first_part(archive) as first_part:
             return first_part.content.names(first_part)
 
     def owners(self, block: Block) -> list[int] | None:
@@ -188,11 +199,16 @@ class Parts(Content):
     def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
         """Yield for each part the pieces of its records among first:last; the header record only of
         the first. read(part, first, last): returns the pieces of a part's records."""
-        for number, opened in enumerate(archive.parts(first, last)):
-            pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
-            if number and opened.archive.content.opens_with_head:
+        is_first = True
+        for opened in archive.parts(first, last):
+            own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
+            pieces = opened.sound_items(archive, own_pieces)
+            if pieces is None:
+                continue
+            if not is_first and opened.archive.content.opens_with_head:
                 # the header record is that of the first part
                 next(pieces)
+            is_first = False
             yield pieces
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
