@@ -15,7 +15,7 @@ import aetool
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.archives.goals import Goal
-from aetool.archives.points import Point, marked, picked
+from aetool.archives.points import Point, Tradeoff, marked, picked
 from aetool.archives.yardstick import NumberColumn, TableYardstick
 from aetool.data import packers
 from aetool.data.packers import squeezed
@@ -124,6 +124,30 @@ def test_what_is_picked():
     assert picked(every, Goal("", error=0.5), True) is ours[2]
     assert picked(every, Goal("", budget=99), True) is ours[1]
     assert picked(every, Goal("", budget=19), True) is None
+
+
+def survey(goal, ours, others):
+    """The trade-off of archives of these bytes and errors, and files of another program."""
+    every = [*points(*ours), *points(*others, own=False)]
+    return Tradeoff("t", True, every, picked(every, goal, True), "", True, (), goal)
+
+
+@pytest.mark.parametrize(
+    ("goal", "others", "better"),
+    [
+        # fewer bytes within the error asked for, though the pick loses nothing
+        (Goal("", error=0.2), [(40, 0.3), (50, 0.15), (60, 0.1)], (50, 0.15)),
+        (Goal("", error=0.2), [(40, 0.3), (101, 0.0)], None),
+        (Goal("", error=0.2), [(100, 0.0)], None),
+        (Goal("", budget=30), [(25, 0.4), (28, 0.3), (31, 0.0)], (28, 0.3)),
+        (Goal("", budget=30), [(25, 0.6)], None),
+        (None, [(50, 0.15), (90, 0.0)], (90, 0.0)),
+        (None, [(50, 0.15)], None),
+    ],
+)
+def test_another_program_that_meets_the_goal_better_is_found(goal, others, better):
+    found = survey(goal, [(100, 0.0), (20, 0.5)], others).smaller_elsewhere
+    assert (None if found is None else (found.size, found.error)) == better
 
 
 # ---- what columns count
@@ -376,6 +400,35 @@ def test_pictures_and_their_formats(shapes, tmp_path):
     for point in code:
         noise = 255 / 10 ** (point.psnr / 20)
         assert point.error == pytest.approx(noise / levels.std(), rel=1e-6)
+
+
+def test_another_program_that_betters_an_exact_pick_of_pictures_is_said(shapes, tmp_path, run):
+    done = run("tradeoff", shapes, "--target-psnr", "20", "-o", tmp_path / "t.svg", "--json")
+    facts = json.loads(done.out)
+    assert facts["pick"]["way"] == "exact"
+    near = [p for p in facts["points"] if p["arguments"] is None and (p["psnr"] or 99) >= 20]
+    best = min(near, key=lambda point: (point["size"], point["error"]))
+    assert best["size"] < facts["pick"]["size"]
+    name = f"{best['way']} {best['setting']}"
+    assert (
+        f"note: {name} is better: {best['size']:,} bytes at {best['psnr']:.2f} dB, "
+        "which --target-psnr 20 allows" in done.err.splitlines()
+    )
+
+
+def test_compress_of_pictures_says_that_no_lossy_way_was_tried(shapes, tmp_path, run):
+    words = ("compress", shapes, "--target-psnr", "20", "-o", tmp_path / "a.aez", "-f")
+    note = "note: no lossy way was tried: -p pca or -m MODEL adds the code of a model"
+    assert note in run(*words).err.splitlines()
+    assert "no lossy way" not in run(*words, "-p", "pca").err
+
+
+def test_an_archive_that_several_errors_ask_for_is_one_point_of_a_code(walk, model, monkeypatch):
+    monkeypatch.setattr(surveying, "ERRORS", (0.3, 0.3 + 1e-9, 0.5))
+    options = TradeoffOptions(others=False)
+    found = operations.tradeoff(walk, {"m.aem": model}, options)
+    code = [point for point in found.points if point.way == "code of m.aem"]
+    assert sorted(point.arguments["rmse"] for point in code) == [0.3, 0.5]
 
 
 def test_a_sheet_is_what_pillow_writes():

@@ -43,8 +43,9 @@ def write_chosen(
 
     learned: whether the model was fitted to this source. folder: where other archives may be
     written for a while. Added to the figures: taken ("exact", "bounded" or "code"),
-    rmse_of_deviation, psnr_db of pictures, and prices, the bytes of the best of each kind.
-    ParamError where no archive meets it; then nothing was written.
+    rmse_of_deviation, psnr_db of pictures, and prices, the bytes of the best of each kind; untried,
+    a line on what would try a lossy way, where there was none. ParamError where no archive meets
+    it; then nothing was written.
     """
     with ExitStack() as stack:
         candidates = Candidates(source, options, folder, stack)
@@ -64,6 +65,11 @@ def write_chosen(
         decibels = candidates.yardstick.psnr(best.error)
         if decibels is not None:
             told["psnr_db"] = round(decibels, 3)
+        if model is None and goal.error and isinstance(source, ImageSource):
+            told["untried"] = (
+                f"no lossy way was tried: {option('-p')} pca or {option('-m')} MODEL adds the code "
+                "of a model"
+            )
         if best.bounds:
             told["bounds"] = {name: float(bound) for name, bound in best.bounds.items()}
         return {**best.figures, **told}

@@ -68,7 +68,8 @@ class Tradeoff:
 
     name: of the source. is_picture: whether it is of pictures. pick: the point to take; None if
     none meets what was asked for. asked: that, in words. embed: whether bytes of models count.
-    skipped: lines on what could not be measured, and why.
+    skipped: lines on what could not be measured, and why. goal: what was asked for; None for what
+    loses nothing.
     """
 
     name: str
@@ -78,18 +79,20 @@ class Tradeoff:
     asked: str
     embed: bool
     skipped: Sequence[str] = ()
+    goal: Goal | None = None
 
     @property
     def smaller_elsewhere(self) -> Point | None:
-        """The smallest file of another program that betters the pick; None if none does."""
-        if self.pick is None:
+        """The file of another program that meets the goal best, if it does so better than the pick:
+        in fewer bytes, or at less error within the budget. None if none does, or nothing is
+        picked."""
+        others = [point for point in self.points if not point.is_own]
+        other = _best(others, self.goal, self.embed)
+        if self.pick is None or other is None:
             return None
-        better = [
-            point
-            for point in self.points
-            if not point.is_own and point.betters(self.pick, self.embed)
-        ]
-        return min(better, key=lambda point: point.size, default=None)
+        # an equal one is not better
+        both = [self.pick, other]
+        return other if _best(both, self.goal, self.embed) is other else None
 
     def to_json(self) -> dict[str, Json]:
         """All points and the pick as a dictionary, to be written as JSON."""
@@ -156,11 +159,15 @@ def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | N
     error the smallest within it, for a budget the one of least error within it. None if none
     does."""
     # what another program writes, no command of ours does
-    own = [point for point in points if point.is_own]
+    return _best([point for point in points if point.is_own], goal, embed)
+
+
+def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | None:
+    """The first of those points, of any program, that meet the goal best; None if none meets it."""
     if goal is not None and goal.budget is not None:
         budget = goal.budget
-        within = [point for point in own if point.counted(embed) <= budget]
+        within = [point for point in points if point.counted(embed) <= budget]
         return min(within, key=lambda point: (point.error, point.counted(embed)), default=None)
     most = goal.error if goal is not None and goal.error is not None else 0.0
-    near = [point for point in own if point.error <= most]
+    near = [point for point in points if point.error <= most]
     return min(near, key=lambda point: (point.counted(embed), point.error), default=None)

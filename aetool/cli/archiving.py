@@ -184,6 +184,8 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     taken = facts.get("taken", "code")
     if "rmse_of_deviation" in facts:
         terminal.say(choices.in_words(facts), err=True)
+        if "untried" in facts:
+            terminal.say(f"note: {facts['untried']}", err=True)
     elif taken != "code":
         what = {"exact": "exact", "bounded": "bounded at no more error"}[taken]
         terminal.say(

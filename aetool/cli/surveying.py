@@ -214,6 +214,15 @@ def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
     # honest where another program does better
     other = measured.smaller_elsewhere
     if other is not None:
-        told = f"note: {other.name} is better: {other.size:,} bytes at no more error"
-        terminal.say(told, err=True)
+        terminal.say(f"note: {other.name} is better: {_told(other, measured)}", err=True)
     terminal.say(f"{picture_path}: {len(measured.points)} points", err=True)
+
+
+def _told(other: Point, measured: Tradeoff) -> str:
+    """The bytes of another program's file, and its error beside that of the pick."""
+    if measured.pick is None or other.error <= measured.pick.error:
+        return f"{other.size:,} bytes at no more error"
+    reached = f"an error of {100 * other.error:.3g} %"
+    if other.psnr is not None:
+        reached = f"{other.psnr:.2f} dB"
+    return f"{other.size:,} bytes at {reached}, which {measured.asked} allows"

@@ -165,7 +165,8 @@ class _Survey:
         self.add_code(f"code of {plugin}", {"plugin": plugin}, bundle)
 
     def add_code(self, way: str, named: Mapping[str, str], bundle: Bundle) -> None:
-        """The code of a model at several errors. named: the argument that names the model."""
+        """The code of a model at several errors; of those that the same archive meets, at the
+        smallest. named: the argument that names the model."""
         try:
             self.candidates.check(bundle)
         except AetoolError as why:
@@ -181,6 +182,9 @@ class _Survey:
                 # as an archive holds it, with all that its being there brings about
                 model_bytes = self._size_with(bundle, trial.error) - found.size
             found.model_bytes = model_bytes
+            if self._is_again(found, way):
+                # one archive, which the finer error asks for as well
+                self.points.pop()
             self._add(found, way, trial.told, {**named, **trial.arguments})
         if model_bytes is None:
             self.skipped.append(f"{way}: reaches none of the errors that were tried")
@@ -222,6 +226,7 @@ class _Survey:
             asked,
             embed,
             self.skipped,
+            self.goal,
         )
 
     def _trials(self) -> list[_Trial]:
@@ -260,6 +265,13 @@ class _Survey:
             return self.candidates.code(bundle, error, embed=embed)
         except AetoolError:
             return None
+
+    def _is_again(self, found: Candidate, way: str) -> bool:
+        """Whether the last point is of this way, and as large at the same error."""
+        if not self.points:
+            return False
+        last = self.points[-1]
+        return (last.way, last.size, last.error) == (way, found.size, found.error)
 
     def _add(self, found: Candidate, way: str, setting: str, arguments: Mapping[str, Json]) -> None:
         # nobody asks for its bytes again, and many files would be open
