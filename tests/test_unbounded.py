@@ -41,13 +41,35 @@ def test_numbers_with_thousands_separators_are_said_to_be_exact(tmp_path, run):
 
 def test_a_decimal_comma_is_said_to_be_exact(tmp_path):
     path = tmp_path / "c.csv"
-    path.write_text("a;b;c\n" + "".join(f"{n},5;{n};{n % 3}\n" for n in range(ROWS)))
+    path.write_text("a;b;c\n" + "".join(f"{n},5;{n * n % 301};{n % 3}\n" for n in range(ROWS)))
     figures = aetool.compress(path, tmp_path / "a.aez", max_error="1%")
     assert set(figures["errors"]) == {"b"}
     assert figures["unbounded"] == [
         "a: numbers with a decimal comma are stored exactly (only those written like 1234.5 are "
         "bounded)"
     ]
+
+
+def test_keys_codes_and_days_are_exact_unless_they_are_named(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = ["order,id,part,day,amount,weight"]
+    for n in range(ROWS):
+        part, amount, weight = rng.integers(1000, 9999), rng.gamma(2, 50), rng.uniform(1, 90)
+        day = 20240101 + n % 28
+        lines.append(f"O-{100000 + n},{100000 + n},P{part},{day},{amount:.2f},{weight:.2f} kg")
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    figures = aetool.compress(path, tmp_path / "a.aez", max_error="1%")
+    assert set(figures["errors"]) == {"amount", "weight"}
+    assert figures["unbounded"] == ["order, id are identifiers, stored exactly"]
+    back = operations.decompress(tmp_path / "a.aez", tmp_path / "back.csv")
+    after = back.read_text(encoding="utf-8").splitlines()
+    names = [line.split(",")[:4] for line in lines]
+    assert [line.split(",")[:4] for line in after] == names and after != lines
+    asked = {"": "1%", "order": "3"}
+    figures = aetool.compress(path, tmp_path / "b.aez", max_error=asked)
+    assert figures["errors"]["order"]["largest"] == 3
+    assert figures["unbounded"] == ["id is an identifier, stored exactly"]
 
 
 def test_columns_that_no_bound_was_asked_for_are_not_named(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aetool import files
-from aetool.archives import encoding, opening
+from aetool.archives import encoding, opening, unbounded
 from aetool.archives.encoding import Checks, Tally
 from aetool.archives.lossy_job import CompressOptions, inner_name
 from aetool.archives.opening import FileBytes, Opened
@@ -429,7 +429,8 @@ def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | 
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, exact=not bounded)
     if options.max_error and bounds is None:
-        bounds = source_texts.bounds_of(source, layout, options.max_error, names)
+        apart = unbounded.names_of(source)
+        bounds = source_texts.bounds_of(source, layout, options.max_error, names, apart)
     if bounds:
         layout = dataclasses.replace(layout, bounds=bounds)
     sections: dict[str, bytes] = {}
@@ -458,7 +459,8 @@ def _text_by_model(
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, shared=shared, exact=not bounded)
     if bounded:  # what the model's numbers are rounded to, to be compared with the source
-        wanted = source_texts.bounds_of(source, layout, options.max_error, names)
+        apart = unbounded.names_of(source)
+        wanted = source_texts.bounds_of(source, layout, options.max_error, names, apart)
         layout = dataclasses.replace(layout, bounds=wanted)
     format = {"name": inner_name(source.name)}
     if source.format != shared.format:

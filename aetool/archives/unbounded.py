@@ -9,7 +9,9 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.codec import source_texts
 from aetool.codec.planning import Effort
+from aetool.columns.identifier import Identifier
 from aetool.columns.number import PLAIN, Number
+from aetool.columns.quantities import names_in
 from aetool.csv.fields import fields
 from aetool.data.sources import CsvSource
 from aetool.errors import DataError
@@ -18,6 +20,15 @@ from aetool.fits.preparing import inferred
 
 LOOKED_AT = 4096  # records that tell how a column writes its numbers
 GROUPED, COMMA = "thousands separators", "a decimal comma"
+
+
+def names_of(source: CsvSource) -> frozenset[str]:
+    """Return the names of the columns of a table in text that a bound of all numbers does not mean:
+    those that name records, places or days rather than measure them. Empty for what is no table."""
+    try:
+        return names_in(inferred(source, source.head(LOOKED_AT), FitOptions()))
+    except DataError:
+        return frozenset()
 
 
 def remarks(
@@ -69,6 +80,13 @@ def _otherwise_written(
     except DataError:
         # no records, or none that are read as a table: nothing was to be bounded
         return
+    keys = [column.name for column in schema.columns if isinstance(column, Identifier)]
+    if keys and "" in wanted:
+        keys = [name for name in keys if name not in errors]
+        # rounded, one key would become another
+        if keys:
+            verb = "is an identifier" if len(keys) == 1 else "are identifiers"
+            yield f"{', '.join(keys)} {verb}, stored exactly"
     names: dict[str, list[str]] = {}
     for column in schema.columns:
         is_asked = column.name in wanted or "" in wanted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from aetool.codec import records
@@ -30,12 +30,14 @@ def allowed_by_place(
     wanted: Mapping[str, str],
     names: Sequence[str],
     ends: Sequence[tuple[Fraction, Fraction] | None],
+    apart: Collection[str] = (),
 ) -> list[Fraction | None]:
     """For each column the largest error allowed; None if none is. ParamError for a column that is
     not there, or has no numbers.
 
     wanted: --max-error by column name; "" stands for all columns of numbers not named. names: may
-    repeat. ends: for each column (smallest, largest number), None if it has no numbers.
+    repeat. ends: for each column (smallest, largest number), None if it has no numbers. apart: the
+    columns that "" does not stand for.
     """
     numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
     for name in wanted:
@@ -50,7 +52,8 @@ def allowed_by_place(
             )
     bounds: list[Fraction | None] = []
     for name, both in zip(names, ends, strict=True):
-        asked = wanted.get(name, wanted.get(""))
+        of_all = None if name in apart else wanted.get("")
+        asked = wanted.get(name, of_all)
         if asked is None or both is None:
             bounds.append(None)
         else:
@@ -96,12 +99,13 @@ def bounds_of(
     layout: Layout,
     wanted: Mapping[str, str],
     names: Sequence[str],
+    apart: Collection[str],
 ) -> dict[str, Fraction]:
     """The largest error allowed by column label, read from --max-error; the whole file is read for
     its ranges. Columns without a bound are left out.
 
     wanted: --max-error by column name. names: of the columns, which may repeat; the labels of the
-    layout do not.
+    layout do not. apart: the columns that have a bound only if they are named in --max-error.
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     pieces = pieces_of(source, layout.effort.block)
@@ -110,7 +114,8 @@ def bounds_of(
         records.ranges(piece, layout, seen)
     ends = [seen.get(label) for label in layout.names]
     bounds = {}
-    for label, bound in zip(layout.names, allowed_by_place(wanted, names, ends), strict=True):
+    by_place = allowed_by_place(wanted, names, ends, apart)
+    for label, bound in zip(layout.names, by_place, strict=True):
         if bound is not None:
             bounds[label] = bound
     return bounds

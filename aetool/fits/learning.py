@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fractions import Fraction
 
 from aetool.bundle import CODEC, Bundle
 from aetool.codec import shared, source_texts
 from aetool.codec.records import Layout
+from aetool.columns.quantities import names_in
 from aetool.data.sources import CsvSource
 
 PIECE, MOST = 2 << 20, 12 << 20  # bytes of text: read at a time, and learned from
@@ -22,7 +24,8 @@ def with_codec(
 ) -> Bundle:
     """The model with an archive codec that is learned from the source; without one, if its records
     are not regular. Arguments as of `learn`."""
-    member = learn(source, max_error, students, seed)
+    apart = names_in(model.schema) if model.schema is not None else ()
+    member = learn(source, max_error, students, seed, apart)
     if member is None:
         return model
     return dataclasses.replace(model, graphs={**model.graphs, CODEC: member})
@@ -33,14 +36,18 @@ def learn(
     max_error: Mapping[str, str],
     students: bool,
     seed: int,
+    apart: Collection[str] = (),
 ) -> bytes | None:
     """The bytes of an archive codec that is learned from a table, as a bundle stores them; None if
     its records are irregular. max_error: the bound by column, for lossy archives; students: whether
-    to train small networks that predict columns; seed: of what is drawn.
+    to train small networks that predict columns; seed: of what is drawn; apart:
+    the columns that max_error bounds only if it names them.
     """
     head, names = source_texts.header_of(source)
     layout = Layout(source.dialect.rule, names, shared.EFFORT)
-    bounds = source_texts.bounds_of(source, layout, max_error, names) if max_error else {}
+    bounds: dict[str, Fraction] = {}
+    if max_error:
+        bounds = source_texts.bounds_of(source, layout, max_error, names, apart)
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = source_texts.pieces_of(source, PIECE)
     next(pieces)

@@ -107,11 +107,13 @@ class Compressive(AutoEncoder):
         """Figures of held-out pictures whose codes are rounded: bits of a code by the prior, and
         the error in deviations of the pixels."""
         codes = self.encode(x).round()
-        nats = self.code_prior.nats(codes).sum(dim=1)
+        nats = self.code_prior.nats(codes)
+        nats = nats.sum(dim=1)
+        bits = BITS * float(nats.mean())
         off = x - self.decode(codes)
         square = off.square().mean()
         relative_error = torch.sqrt(square / self.variance)
-        return {
-            "code_bits": round(BITS * float(nats.mean()), 3),
-            "code_rmse": round(float(relative_error), 4),
-        }
+        figures = {}
+        figures["code_bits"] = round(bits, 3)
+        figures["code_rmse"] = round(float(relative_error), 4)
+        return figures
