@@ -117,7 +117,7 @@ def test_contamination(labelled):
 def test_errors_are_of_both_kinds(frame):
     for made, said in [
         (AnomalyDetector("nothing"), "nothing"),
-        (AnomalyDetector("pca", params={"laten": 3}), "no parameter 'laten'"),
+        (AnomalyDetector("pca", params={"laten": 3}), "no argument 'laten'; did you mean latent"),
         (AnomalyDetector("pca", device="abacus"), "must be auto, cpu"),
     ]:
         with pytest.raises(EstimatorError, match=said) as raised:

@@ -251,7 +251,8 @@ def test_fit_names_all_that_it_takes():
     taken = inspect.signature(aetool.fit).parameters
     named = {n for n, one in taken.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
     fields = inspect.signature(operations.FitOptions).parameters
-    assert named == set(fields) - {"plugin", "params"} | set(OPTIONS) | {"progress"}
+    of_the_call = {"progress", "checkpoint", "executor"}
+    assert named == set(fields) - {"plugin", "params"} | set(OPTIONS) | of_the_call
     for name in named & set(fields):
         ours, theirs = taken[name].default, fields[name].default
         assert ours is None or ours == theirs, name

@@ -12,6 +12,7 @@ from aetool.codec.planning import Effort
 from aetool.columns.identifier import Identifier
 from aetool.columns.number import PLAIN, Number
 from aetool.columns.quantities import names_in
+from aetool.columns.schema import Schema
 from aetool.csv.fields import fields
 from aetool.data.sources import CsvSource
 from aetool.errors import DataError
@@ -25,10 +26,20 @@ GROUPED, COMMA = "thousands separators", "a decimal comma"
 def names_of(source: CsvSource) -> frozenset[str]:
     """Return the names of the columns of a table in text that a bound of all numbers does not mean:
     those that name records, places or days rather than measure them. Empty for what is no table."""
-    try:
-        return names_in(inferred(source, source.head(LOOKED_AT), FitOptions()))
-    except DataError:
+    schema = _schema_of(source)
+    if schema is None:
         return frozenset()
+    return names_in(schema)
+
+
+def _schema_of(source: CsvSource) -> Schema | None:
+    """How a table's first records are read; None if there are none, or they are read as no
+    table."""
+    first_records = source.head(LOOKED_AT)
+    try:
+        return inferred(source, first_records, FitOptions())
+    except DataError:
+        return None
 
 
 def remarks(
@@ -75,18 +86,20 @@ def _otherwise_written(
 ) -> Iterator[str]:
     """Yield a line for each way of writing numbers that cannot be bounded, with the columns that
     have it."""
-    try:
-        schema = inferred(source, source.head(LOOKED_AT), FitOptions())
-    except DataError:
-        # no records, or none that are read as a table: nothing was to be bounded
+    schema = _schema_of(source)
+    if schema is None:
+        # nothing was to be bounded
         return
-    keys = [column.name for column in schema.columns if isinstance(column, Identifier)]
-    if keys and "" in wanted:
-        keys = [name for name in keys if name not in errors]
+    identifiers = []
+    for column in schema.columns:
         # rounded, one key would become another
-        if keys:
-            verb = "is an identifier" if len(keys) == 1 else "are identifiers"
-            yield f"{', '.join(keys)} {verb}, stored exactly"
+        if isinstance(column, Identifier) and column.name not in errors:
+            identifiers.append(column.name)
+    if identifiers and "" in wanted:
+        listed = ", ".join(identifiers)
+        is_one = len(identifiers) == 1
+        kind = "is an identifier" if is_one else "are identifiers"
+        yield f"{listed} {kind}, stored exactly"
     names: dict[str, list[str]] = {}
     for column in schema.columns:
         is_asked = column.name in wanted or "" in wanted

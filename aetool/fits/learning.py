@@ -47,6 +47,7 @@ def learn(
     layout = Layout(source.dialect.rule, names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}
     if max_error:
+        # for them, as for an archive's, the whole table is read for its ranges
         bounds = source_texts.bounds_of(source, layout, max_error, names, apart)
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = source_texts.pieces_of(source, PIECE)

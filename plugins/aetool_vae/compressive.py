@@ -95,7 +95,8 @@ class Compressive(AutoEncoder):
 
     def parts(self, x: Tensor) -> Tensor:
         codes = self.encode(x)
-        of_pixels = self.likelihood(x, self.decode(codes))
+        restored = self.decode(codes)
+        of_pixels = self.likelihood(x, restored)
         rate = self.code_prior.nats(codes)
         # the likelihood says nothing of what all share
         own = of_pixels[:, :-1]
