@@ -461,3 +461,19 @@ def test_of_a_part_in_blocks_those_that_are_whole_come_back(run, text_days, tmp_
     some = pd.read_csv(back / "tu.csv")
     assert 20_000 < len(some) < 40_000
     np.testing.assert_array_equal(some["walk"], walk[: len(some)])
+
+
+def test_another_archive_in_the_place_of_a_part_is_not_taken_for_what_is_left_of_it(
+    text_days, tmp_path, run
+):
+    index, back = tmp_path / "t.aez", tmp_path / "back"
+    aetool.compress(text_days, index, parts=True)
+    first, second, *_ = sorted(Path(f"{index}.parts").iterdir())
+    shutil.copy(first, second)
+    told = run("decompress", index, "--recover", "-o", back)
+    assert told.status == 1 and "is not the part that" in told.err
+    lost = second.name.removesuffix(".aez")
+    there = sorted(path.name for path in text_days.iterdir())
+    assert sorted(path.name for path in back.iterdir()) == [n for n in there if n != lost]
+    for path in back.iterdir():
+        assert path.read_bytes() == (text_days / path.name).read_bytes()

@@ -57,15 +57,16 @@ class OpenPart:
 
 def part(index: Archive, content: Parts, number: int) -> Archive:
     """Open part `number` of an index. DataError where its file is missing; ArchiveError where the
-    file is not the one that the index was written for (if lenient, only where it is an index
-    itself)."""
+    file is not the one that the index was written for, nor, if lenient, what is left of a file that
+    ends early."""
     known = content.parts[number]
     opened = index.beside(known.file)
     has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)
     # two archives of one size may differ in a single byte of a record
     is_known_one = has_its_size and opened.reader.ending == known.ending
-    # who brings back what is left of damaged parts knows that they are not what they were
-    if isinstance(opened.content, Parts) or not (is_known_one or index.lenient):
+    # what is left of a part that ends early is brought back; another archive in its place is not
+    is_left_of_it = index.lenient and bool(opened.reader.lost)
+    if isinstance(opened.content, Parts) or not (is_known_one or is_left_of_it):
         path = opened.reader.path
         opened.close()
         raise ArchiveError(
