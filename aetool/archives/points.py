@@ -92,7 +92,10 @@ class Tradeoff:
             return None
         # an equal one is not better
         both = [self.pick, other]
-        return other if _best(both, self.goal, self.embed) is other else None
+        better = _best(both, self.goal, self.embed)
+        if better is not other:
+            return None
+        return other
 
     def to_json(self) -> dict[str, Json]:
         """All points and the pick as a dictionary, to be written as JSON."""
@@ -150,7 +153,8 @@ def marked(points: Iterable[Point], embed: bool) -> list[Point]:
         better = [other for other in every if other.betters(point, embed)]
         # the nearest in bytes of the least error says most
         better.sort(key=lambda other: (not other.is_own, other.error, other.counted(embed)))
-        found.append(dataclasses.replace(point, dominated_by=better[0].name if better else ""))
+        name = better[0].name if better else ""
+        found.append(dataclasses.replace(point, dominated_by=name))
     return found
 
 
@@ -159,15 +163,26 @@ def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | N
     error the smallest within it, for a budget the one of least error within it. None if none
     does."""
     # what another program writes, no command of ours does
-    return _best([point for point in points if point.is_own], goal, embed)
+    own = [point for point in points if point.is_own]
+    return _best(own, goal, embed)
 
 
 def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | None:
     """The first of those points, of any program, that meet the goal best; None if none meets it."""
-    if goal is not None and goal.budget is not None:
+
+    def by_error(point: Point) -> tuple[float, int]:
+        return point.error, point.counted(embed)
+
+    def by_bytes(point: Point) -> tuple[int, float]:
+        return point.counted(embed), point.error
+
+    budget = None
+    most = 0.0
+    if goal is not None:
         budget = goal.budget
-        within = [point for point in points if point.counted(embed) <= budget]
-        return min(within, key=lambda point: (point.error, point.counted(embed)), default=None)
-    most = goal.error if goal is not None and goal.error is not None else 0.0
+        most = goal.error or 0.0
+    if budget is not None:
+        affordable = [point for point in points if point.counted(embed) <= budget]
+        return min(affordable, key=by_error, default=None)
     near = [point for point in points if point.error <= most]
-    return min(near, key=lambda point: (point.counted(embed), point.error), default=None)
+    return min(near, key=by_bytes, default=None)
