@@ -35,8 +35,9 @@ def names_of(source: CsvSource) -> frozenset[str]:
 def _schema_of(source: CsvSource) -> Schema | None:
     """How a table's first records are read; None if there are none, or they are read as no
     table."""
-    first_records = source.head(LOOKED_AT)
+    # reading them may fail already, as of records of several widths
     try:
+        first_records = source.head(LOOKED_AT)
         return inferred(source, first_records, FitOptions())
     except DataError:
         return None
