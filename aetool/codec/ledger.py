@@ -209,12 +209,6 @@ class Ledger:
         return float(sum(map(np.sum, self.taken))) + sum(self.overhead.values())
 
 
-def _letters(numbers: Int) -> Int:
-    """(n,): how many characters each number takes in a list of them, with a comma behind it."""
-    written = [f"{number}," for number in numbers.tolist()]
-    return np.array([len(one) for one in written], np.int64)
-
-
 def costs_of_text(
     ledger: Ledger,
     names: Sequence[str],

@@ -134,20 +134,20 @@ class VQ(AutoEncoder):
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         h = self.vectors(x if seen is None else seen)
         codes = self.chosen(h)
-        bits_told = self.told(codes).sum(dim=1)
+        nats_told = self.told(codes).sum(dim=1)
         if self.gumbel:
             logits = h.reshape(-1, self.latent, self.size)
             draw = torch.rand(logits.shape, generator=rng, device=x.device).clamp(1e-6, 1 - 1e-6)
             share = torch.softmax((logits - (-draw.log()).log()) / self.heat, dim=2)
             mixed = torch.einsum("bmk,mkd->bmd", share, self.book).flatten(1)
             log_p = F.log_softmax(logits, dim=2)
-            spent = (log_p.exp() * (log_p + math.log(self.size))).sum(dim=(1, 2))
-            return self.likelihood(x, self.decoder(mixed)).sum(dim=1) + spent + bits_told
+            nats_spent = (log_p.exp() * (log_p + math.log(self.size))).sum(dim=(1, 2))
+            return self.likelihood(x, self.decoder(mixed)).sum(dim=1) + nats_spent + nats_told
         e = self.entries(codes)
         if self.training:
             self.batch = h.detach(), codes
         cost = self.likelihood(x, self.decoder(h + (e - h).detach())).sum(dim=1)
-        return cost + self.params.commitment * (h - e).square().sum(dim=1) + bits_told
+        return cost + self.params.commitment * (h - e).square().sum(dim=1) + nats_told
 
     @torch.no_grad()
     def after_step(self, rng: torch.Generator) -> None:
