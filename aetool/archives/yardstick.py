@@ -2,9 +2,9 @@
 
 An error of 0 is exact. An error of 1 is what a table has whose numbers are all their column's mean
 and whose words are all their column's commonest, or a picture that is gray all over: nothing of the
-records is left. Of a table it is the mean over columns that can lose something, so that words, keys
-and dates that are kept as they are, and numbers such as 0 and 1 between which there is nothing to
-round to, do not make the error of the others look smaller.
+records is left. Of a table it is the mean over the columns that lost something and the numbers that
+could have lost as much, so that words, keys and dates that are kept as they are, and whole numbers
+that are too coarse for such an error, do not make the error of the others look smaller.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +29,6 @@ from aetool.model import Float
 
 WHITE = 255.0  # the largest value of a pixel
 SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
-ALMOST_ALL = 0.98  # of a variance: who loses as much has kept nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +41,10 @@ class NumberColumn:
     decimals: int | None
     sample: Float
 
-    @cached_property
-    def is_movable(self) -> bool:
-        """Whether there is an error bound that loses less than nearly all of the variance, and yet
+    def can_lose(self, part: float) -> bool:
+        """Whether there is an error bound that loses at most this part of the variance, and yet
         something."""
-        return self.bound(ALMOST_ALL * self.variance) > 0
+        return self.bound(part * self.variance) > 0
 
     def bound(self, mean_square: float) -> Fraction:
         """The largest error of each number with which the column's mean squared error is at most
@@ -77,16 +74,14 @@ class TableYardstick:
     def of_squares(self, squares: Mapping[str, float]) -> float:
         """The error of an archive. squares: by column of numbers the sum of squared errors; all
         other columns are exact."""
-        of_numbers = 0.0
+        of_numbers = {}
         of_others = []
         for name, square in squares.items():
             column = self.numbers.get(name)
             if column is not None:
-                lost = square / (column.count * column.variance)
-                if column.is_movable:
-                    of_numbers += lost
-                elif lost > 0:
-                    of_others.append(lost)
+                # of all of the column's numbers, as if each were its mean
+                most = column.count * column.variance
+                of_numbers[name] = square / most
             elif square > 0:
                 # no number to the yardstick, a key perhaps: it was moved, and so it is lost
                 of_others.append(1.0)
@@ -95,18 +90,16 @@ class TableYardstick:
     def of_figures(self, figures: Mapping[str, Json]) -> float:
         """The error of a lossy archive, by its figures' "errors": by column the root mean squared
         error and the part of cells that is wrong."""
-        of_numbers = 0.0
+        of_numbers = {}
         of_others = []
         for name, errors in figures.get("errors", {}).items():
             wrong = float(errors["wrong"])
             column = self.numbers.get(name)
             if column is not None:
-                lost = float(errors["rmse"]) ** 2 / column.variance + wrong
-                if column.is_movable:
-                    of_numbers += lost
-                elif lost > 0:
-                    of_others.append(lost)
-            elif name in self.chance and wrong > 0:
+                rmse = float(errors["rmse"])
+                lost = rmse**2 / column.variance
+                of_numbers[name] = lost + wrong
+            elif name in self.chance:
                 of_others.append(wrong / self.chance[name])
         return self._mean_root(of_numbers, of_others)
 
@@ -124,19 +117,30 @@ class TableYardstick:
         """None: a table has no peak."""
         return None
 
-    def _mean_root(self, of_numbers: float, of_others: Sequence[float]) -> float:
-        """The root of the mean loss over all columns that can be moved, and those others that were
-        changed; but not less than over the former alone.
+    def _mean_root(self, of_numbers: Mapping[str, float], of_others: Sequence[float]) -> float:
+        """The root of the mean loss over all columns that lost something, and those of numbers that
+        could have lost as much as these did on average; but not less than over numbers alone.
 
-        of_numbers: the sum of what the former lost, in variances; of_others: what each of the
-        latter lost.
+        of_numbers: by column what its numbers lost, in variances; of_others: what other columns
+        lost.
         """
-        movable = sum(column.is_movable for column in self.numbers.values())
-        numbers = of_numbers / max(1, movable)
-        changed = movable + len(of_others)
-        mean = (of_numbers + sum(of_others)) / max(1, changed)
+        numbers = {name: lost for name, lost in of_numbers.items() if lost > 0}
+        others = [lost for lost in of_others if lost > 0]
+        total = sum(numbers.values())
+        count = len(numbers)
+        if numbers:
+            # what was spared is a gain; what no bound of this size can move is none
+            average = total / count
+            for name, column in self.numbers.items():
+                if name not in numbers and column.can_lose(average):
+                    count += 1
+        mean_of_numbers = total / max(1, count)
+        total += sum(others)
+        count += len(others)
+        mean_of_all = total / max(1, count)
         # a few wrong words must not dilute the error of numbers, either
-        return float(max(numbers, mean) ** 0.5)
+        mean = max(mean_of_numbers, mean_of_all)
+        return float(mean**0.5)
 
 
 @dataclass(frozen=True)
