@@ -76,6 +76,21 @@ def test_a_folder_without_pictures_and_one_with_nothing(tmp_path):
         operations.detect(folder)
 
 
+def test_a_folder_of_tables_is_said_to_be_one(tmp_path, run):
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for name in ("mo", "tu"):
+        lines = "".join(f"{n},{n * n % 97}\n" for n in range(2000))
+        (folder / f"{name}.csv").write_text(f"a,b\n{lines}", encoding="utf-8")
+    first, second = run("compress", folder, "-o", tmp_path / "d.aez").err.splitlines()
+    assert first.endswith(" bytes, lossless")
+    assert second.startswith("note: 2 tables are stored as files, byte for byte; --parts ")
+    stored = run("compress", folder, "--parts", "-o", tmp_path / "p.aez").err
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert "2 parts, 4,000 rows, lossless, " in stored
+    assert f" times smaller than {size:,}" in stored
+
+
 def one_of(mode):
     """A picture of 13 x 9 of this mode."""
     if mode == "I;16":

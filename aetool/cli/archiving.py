@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,32 +147,43 @@ def _print_costliest(found: Detection) -> None:
     tables.show(found, tables.Printing())
 
 
+def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
+    """What is to be said of how an archive was stored, a line each. facts: of compress."""
+    if "kept" in facts:
+        yield f"the file is kept byte for byte: {facts['kept']}"
+    if "unread" in facts:
+        yield f"no records could be read: {facts['unread']}"
+    if "unused" in facts:
+        yield f"the model was not used: {facts['unused']}"
+    if "tables" in facts:
+        yield (
+            f"{facts['tables']:,} tables are stored as files, byte for byte; --parts stores tables "
+            "of the same columns by column, which mostly takes fewer bytes"
+        )
+    yield from facts.get("unbounded", ())
+
+
 def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     size = facts["archive_bytes"]
     path = Path(name)
     # of a folder or a pipe there is no one size to compare with
     before = path.stat().st_size if path.is_file() else None
     is_shard = "shard" in facts
+    if "parts" in facts:
+        before = facts["source_bytes"]
     if is_shard:  # compared with the part of the file that it holds
         before = facts["source_bytes"] if facts["rows"] else None
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     if before and size > before:
-        ratio = f", {size - before:,} more than the file has"
-    if "parts" in facts:
-        before = facts["source_bytes"]
+        what = "the files have" if "parts" in facts else "the file has"
+        ratio = f", {size - before:,} more than {what}"
     fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
     rows = f"{facts['rows']:,} rows, " if is_shard or "parts" in facts else ""
     if "parts" in facts:
         rows = f"{facts['parts']:,} parts, {rows}"
     terminal.say(f"{target}: {size:,} bytes, {rows}{fidelity}{ratio}", err=True)
-    if "kept" in facts:
-        terminal.say(f"note: the file is kept byte for byte: {facts['kept']}", err=True)
-    if "unread" in facts:
-        terminal.say(f"note: no records could be read: {facts['unread']}", err=True)
-    if "unused" in facts:
-        terminal.say(f"note: the model was not used: {facts['unused']}", err=True)
-    for remark in facts.get("unbounded", ()):
-        terminal.say(f"note: {remark}", err=True)
+    for note in _notes(facts):
+        terminal.say(f"note: {note}", err=True)
     if facts.get("left_out"):
         # a folder may hold thousands
         few = ", ".join(facts["left_out"][:FEW])

@@ -17,7 +17,7 @@ from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.contents.pixels import pixels_of
 from aetool.codec.shared import shared_of
-from aetool.data import remote, sources
+from aetool.data import chains, remote, sources
 from aetool.data.array_files import ArrayFile
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table_source import TableSource
@@ -42,7 +42,8 @@ def compress(
 
     With options.lossy the figures say which archive was taken ("code", "exact" or "bounded") and
     prices, the bytes of each; with a model that a lossless archive does not use, unused: why. Of a
-    folder, left_out: what is in it and not in the archive. With options.flag the records that cost
+    folder, left_out: what is in it and not in the archive, and tables: how many there are, where it
+    has nothing but tables and such files. With options.flag the records that cost
     most, costliest, a Detection; or untold: why that cannot be told of this archive. With
     options.max_error, unbounded: what the bounds leave exact in a table of text, a line each.
     """
@@ -73,6 +74,10 @@ def compress(
             # a model's code is of the pictures alone
             left_out = [*source.others, *left_out]
         figures["left_out"] = left_out
+        tables = [name for name in source.others if chains.is_part(name)]
+        if len(tables) > 1 and not source.names:
+            # by their bytes, in which nothing is known of columns
+            figures["tables"] = len(tables)
     # what a shard alone leaves exact, the whole may not
     text = opening.of_source(source)
     if isinstance(text, sources.CsvSource) and options.max_error and options.shard is None:

@@ -66,6 +66,9 @@ class Folder(Content):
 
     @property
     def fidelity(self) -> str:
+        # where no file is a picture, each comes back byte for byte
+        if self.source is not None and not self.source.names:
+            return super().fidelity
         return "pixels"
 
     @property
