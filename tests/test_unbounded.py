@@ -3,6 +3,8 @@
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import aetool
@@ -70,6 +72,22 @@ def test_keys_codes_and_days_are_exact_unless_they_are_named(tmp_path):
     figures = aetool.compress(path, tmp_path / "b.aez", max_error=asked)
     assert figures["errors"]["order"]["largest"] == 3
     assert figures["unbounded"] == ["id is an identifier, stored exactly"]
+
+
+def test_keys_of_a_typed_table_are_exact_unless_they_are_named(tmp_path):
+    rng = np.random.default_rng(0)
+    order = rng.permutation(ROWS) + 100_000
+    columns = {"order_id": order, "row": np.arange(ROWS), "amount": rng.gamma(2, 50, ROWS)}
+    path = tmp_path / "orders.parquet"
+    pq.write_table(pa.table(columns), path)
+    figures = aetool.compress(path, tmp_path / "a.aez", max_error="1%")
+    assert set(figures["errors"]) == {"amount"}
+    assert figures["unbounded"] == ["order_id, row are identifiers, stored exactly"]
+    back = pq.read_table(operations.decompress(tmp_path / "a.aez", tmp_path / "back.parquet"))
+    assert back["order_id"].to_pylist() == order.tolist()
+    figures = aetool.compress(path, tmp_path / "b.aez", max_error={"": "1%", "order_id": 2})
+    assert figures["errors"]["order_id"]["largest"] == 2
+    assert figures["unbounded"] == ["row is an identifier, stored exactly"]
 
 
 def test_columns_that_no_bound_was_asked_for_are_not_named(tmp_path):

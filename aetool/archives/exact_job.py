@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -491,7 +491,10 @@ def _table(source: ArrowTable, options: CompressOptions, bounds: Bounds | None) 
     def ends() -> list[Ends | None]:
         return batches.ends_of(source.schema, source.batches())
 
-    chosen = _bounds_by_place(labels, source.schema.names, options, bounds, ends)
+    # what no bound was asked for needs no look
+    is_of_all = bounds is None and "" in options.max_error
+    apart = unbounded.names_of(source) if is_of_all else ()
+    chosen = _bounds_by_place(labels, source.schema.names, options, bounds, ends, apart)
     try:
         content = ArrowContent.of_source(source, _format(source), options.effort, chosen)
     except UnsuitedError as error:
@@ -551,14 +554,15 @@ def _bounds_by_place(
     options: CompressOptions,
     bounds: Bounds | None,
     ends: Callable[[], list[Ends | None]],
+    apart: Collection[str] = (),
 ) -> list[Fraction | None] | None:
     """The largest error allowed to each column, by its position; None where no bound is
-    asked for."""
+    asked for. apart: the columns that a bound of all numbers does not mean."""
     if bounds is not None:
         return [bounds.get(label) for label in labels]
     if not options.max_error:
         return None
-    return source_texts.allowed_by_place(options.max_error, names, ends())
+    return source_texts.allowed_by_place(options.max_error, names, ends(), apart)
 
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:

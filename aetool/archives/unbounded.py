@@ -1,4 +1,4 @@
-"""What a bound on errors leaves exact in a table of text, though people read it as numbers."""
+"""What a bound on the errors of all numbers leaves exact, though people read it as numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from aetool.columns.number import PLAIN, Number
 from aetool.columns.quantities import names_in
 from aetool.columns.schema import Schema
 from aetool.csv.fields import fields
+from aetool.data.arrow_files import ArrowTable
+from aetool.data.arrow_source import ArrowMemorySource
 from aetool.data.sources import CsvSource
+from aetool.data.table_source import TableSource
 from aetool.errors import DataError
 from aetool.fits.fitting import FitOptions
 from aetool.fits.preparing import inferred
@@ -23,28 +26,32 @@ LOOKED_AT = 4096  # records that tell how a column writes its numbers
 GROUPED, COMMA = "thousands separators", "a decimal comma"
 
 
-def names_of(source: CsvSource) -> frozenset[str]:
-    """Return the names of the columns of a table in text that a bound of all numbers does not mean:
-    those that name records, places or days rather than measure them. Empty for what is no table."""
+def names_of(source: CsvSource | ArrowTable) -> frozenset[str]:
+    """Return the names of the columns of a table that a bound of all numbers does not mean: those
+    that name records, places or days rather than measure them. Empty for what is no table."""
     schema = _schema_of(source)
     if schema is None:
         return frozenset()
     return names_in(schema)
 
 
-def _schema_of(source: CsvSource) -> Schema | None:
+def _schema_of(source: CsvSource | ArrowTable) -> Schema | None:
     """How a table's first records are read; None if there are none, or they are read as no
     table."""
     # reading them may fail already, as of records of several widths
     try:
-        first_records = source.head(LOOKED_AT)
-        return inferred(source, first_records, FitOptions())
+        records: TableSource
+        if isinstance(source, ArrowTable):
+            records = ArrowMemorySource(source.name, source.head(LOOKED_AT))
+        else:
+            records = source
+        return inferred(records, records.head(LOOKED_AT), FitOptions())
     except DataError:
         return None
 
 
 def remarks(
-    source: CsvSource,
+    source: object,
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
     effort: Effort,
@@ -54,6 +61,11 @@ def remarks(
     wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
     errors, by column: the columns in it were bounded.
     """
+    if isinstance(source, ArrowTable):
+        schema = _schema_of(source)
+        return [] if schema is None else list(_exact_identifiers(schema, wanted, errors))
+    if not isinstance(source, CsvSource):
+        return []
     irregular = _irregular(source, effort.block, bool(errors))
     if irregular is not None:
         return [irregular]
@@ -91,16 +103,7 @@ def _otherwise_written(
     if schema is None:
         # nothing was to be bounded
         return
-    identifiers = []
-    for column in schema.columns:
-        # rounded, one key would become another
-        if isinstance(column, Identifier) and column.name not in errors:
-            identifiers.append(column.name)
-    if identifiers and "" in wanted:
-        listed = ", ".join(identifiers)
-        is_one = len(identifiers) == 1
-        kind = "is an identifier" if is_one else "are identifiers"
-        yield f"{listed} {kind}, stored exactly"
+    yield from _exact_identifiers(schema, wanted, errors)
     names: dict[str, list[str]] = {}
     for column in schema.columns:
         is_asked = column.name in wanted or "" in wanted
@@ -116,3 +119,22 @@ def _otherwise_written(
             f"{', '.join(columns)}: numbers with {way} are stored exactly (only those written like "
             "1234.5 are bounded)"
         )
+
+
+def _exact_identifiers(
+    schema: Schema,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+) -> Iterator[str]:
+    """Yield a line that names the identifiers which are not bounded, if there are any and all
+    numbers were to be."""
+    identifiers = []
+    for column in schema.columns:
+        # rounded, one key would become another
+        if isinstance(column, Identifier) and column.name not in errors:
+            identifiers.append(column.name)
+    if identifiers and "" in wanted:
+        listed = ", ".join(identifiers)
+        is_one = len(identifiers) == 1
+        kind = "is an identifier" if is_one else "are identifiers"
+        yield f"{listed} {kind}, stored exactly"

@@ -83,6 +83,19 @@ class ArrowTable:
                 else:
                     yield part, BatchAt(own_file, ROWS, raws, first_row, part.num_rows)
 
+    def head(self, rows: int) -> pa.Table:
+        """The first records, at most `rows`, as one Arrow table."""
+        import pyarrow as pa
+
+        first_batches = []
+        missing = rows
+        for batch in self.batches():
+            first_batches.append(batch.slice(0, missing))
+            missing -= first_batches[-1].num_rows
+            if not missing:
+                break
+        return pa.Table.from_batches(first_batches, self.schema)
+
     def table(self) -> pa.Table:
         """All records as one Arrow table."""
         import pyarrow as pa

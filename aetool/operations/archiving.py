@@ -45,7 +45,7 @@ def compress(
     folder, left_out: what is in it and not in the archive, and tables: how many there are, where it
     has nothing but tables and such files. With options.flag the records that cost
     most, costliest, a Detection; or untold: why that cannot be told of this archive. With
-    options.max_error, unbounded: what the bounds leave exact in a table of text, a line each.
+    options.max_error, unbounded: what the bounds leave exact in a table, a line each.
     """
     options = _checked(options or CompressOptions())
     if options.flag is not None and os.fspath(path) == "-":
@@ -79,11 +79,11 @@ def compress(
             # by their bytes, in which nothing is known of columns
             figures["tables"] = len(tables)
     # what a shard alone leaves exact, the whole may not
-    text = opening.of_source(source)
-    if isinstance(text, sources.CsvSource) and options.max_error and options.shard is None:
-        told = unbounded.remarks(text, options.max_error, figures["errors"], options.effort)
-        if told:
-            figures["unbounded"] = told
+    if options.max_error and options.shard is None:
+        table = opening.of_source(source)
+        exact = unbounded.remarks(table, options.max_error, figures["errors"], options.effort)
+        if exact:
+            figures["unbounded"] = exact
     if options.flag is not None:
         try:
             costliest = costing.detect(Path(path), model, Choice(top=options.flag))
